@@ -1,0 +1,1 @@
+"""Ground: small tools that know nothing of Kaiwa's records."""
