@@ -1,1 +1,29 @@
-"""Kaiwa."""
+"""The roof: put the house together; the only file that knows every door."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import config
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import api, cli, web
+from app.extensions import babel, csrf, db, migrate
+from app.web import language, logs
+
+ROOT = Path(__file__).parent.parent
+
+
+def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.INSTANCE) -> Flask:
+    """Return the application. `given` replaces the environment's settings (tests); BadSetting when one cannot work."""
+    app = Flask(__name__, template_folder=str(ROOT / "templates"), instance_path=str(instance.resolve()))
+    app.config.update(config.load(given, instance))
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    csrf.init_app(app)
+    babel.init_app(app, locale_selector=language.choose, default_translation_directories="translations")
+    logs.install(app)
+    for house in (web, api, cli):
+        house.install(app)
+    return app

@@ -1,0 +1,1 @@
+"""What looks at the request, never at the words."""

@@ -1,0 +1,1 @@
+"""A reader speaks, amends, is read."""

@@ -1,0 +1,1 @@
+"""WTForms shared by web and api."""

@@ -1,0 +1,30 @@
+"""Tokens that say one thing, for one purpose, for a limited time."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+
+class BadToken(ValueError):
+    """The token was changed, made for another purpose, or has expired."""
+
+
+def sign(purpose: str, claim: Any) -> str:
+    """Return a URL-safe token that carries `claim` (JSON data, readable by whoever holds it)."""
+    return _serializer(purpose).dumps(claim)
+
+
+def unsign(purpose: str, token: str, max_age: timedelta) -> Any:
+    """Return the claim of a token made by `sign` for the same purpose. Raises BadToken."""
+    try:
+        return _serializer(purpose).loads(token, max_age=int(max_age.total_seconds()))
+    except BadData as trouble:
+        raise BadToken(str(trouble)) from trouble
+
+
+def _serializer(purpose: str) -> URLSafeTimedSerializer:
+    # itsdangerous signs with the last key of the list and accepts all of them.
+    keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]]
+    return URLSafeTimedSerializer(keys, salt=f"kaiwa {purpose}")

@@ -1,0 +1,23 @@
+"""Who is told what: each cause of a letter becomes a row of the outbox in the transaction of its cause."""
+
+from datetime import timedelta
+
+from flask import current_app
+
+from app.lib.clock import now
+from app.mail import outbox
+from app.models import Decision, Moderator, Status
+
+
+def after(decision: Decision) -> None:
+    """Write what `decision` causes to be sent."""
+    if decision.to_status == Status.PENDING and decision.moderator_id is None:
+        for moderator in Moderator.of_site(decision.comment.site):
+            _promise_digest(moderator)
+
+
+def _promise_digest(moderator: Moderator) -> None:
+    """One letter about what waits; causes that come before it is sent join it."""
+    distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
+    due = max(now(), moderator.digest_at + distance) if moderator.digest_at else now()
+    outbox.add("digest", moderator=moderator, once=f"digest {moderator.id}", due_at=due)

@@ -1,0 +1,57 @@
+"""An author: who wrote comments on a site, as far as she has shown it to be her."""
+
+import hashlib
+import hmac
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.extensions import Id, db
+from app.lib.clock import Moment, now
+from app.lib.secrets import Encrypted, blind_index
+from app.models.site import Site
+
+
+class Author(db.Model):
+    """One row for each identity that proved itself, by a token that her browser keeps.
+
+    A typed name and address prove nothing: whoever types those of somebody else gets a row of his own,
+    with another avatar and no record.
+    """
+
+    __tablename__ = "author"
+    __table_args__ = (Index("ix_author_site_email", "site_id", "email_index"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(400), default="")
+    email: Mapped[str] = mapped_column(Encrypted, default="")
+    email_index: Mapped[str | None] = mapped_column(String(64))
+    website: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+
+    site: Mapped[Site] = relationship()
+
+    @classmethod
+    def of_site(cls, site: Site, id: int) -> "Author | None":
+        return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id))
+
+    @staticmethod
+    def index_of(site: Site, email: str) -> str | None:
+        """The blind index of an e-mail address on this site; case does not tell addresses apart."""
+        return blind_index(f"author {site.id}", email.strip().casefold()) if email.strip() else None
+
+    def introduce(self, *, name: str, email: str, website: str) -> None:
+        """Take over what she typed about herself this time."""
+        self.name, self.email, self.website = name, email, website
+        self.email_index = Author.index_of(self.site, email)
+
+    @property
+    def avatar_seed(self) -> bytes:
+        """16 bytes to draw from: a keyed hash of the id, never of anything that she typed."""
+        key = bytes.fromhex(self.site.avatar_key)
+        return hmac.digest(key, str(self.id).encode(), hashlib.sha256)[:16]
+
+    def __repr__(self) -> str:
+        return f"<Author {self.id}>"

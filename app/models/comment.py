@@ -1,0 +1,217 @@
+"""A comment: what a reader wrote, its place in the tree, and the one line that gives it a status."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    JSON, ForeignKey, ForeignKeyConstraint, Index, String, Text, and_, func, or_, select, text, update,
+)  # fmt: skip
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from app.extensions import Id, db
+from app.lib.clock import Moment, now
+from app.lib.secrets import Encrypted
+from app.models.author import Author
+from app.models.site import Site
+from app.models.thread import Thread
+
+# Each step of a path is an id in base 32 with a fixed width, so that text order is tree order.
+STEP = 9
+# PostgreSQL would sort by the rules of a language otherwise.
+Path = String(200).with_variant(String(200, collation="C"), "postgresql")
+DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SPAM = "spam"
+    DELETED = "deleted"
+
+
+class Comment(db.Model):
+    __tablename__ = "comment"
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id", "thread_id"], ["thread.site_id", "thread.id"], ondelete="CASCADE"),
+        # The public tree: only what has a place in it, in the order in which it is read.
+        Index(
+            "ix_comment_tree", "thread_id", "root_id", "path",
+            sqlite_where=text("places > 0"), postgresql_where=text("places > 0"),
+        ),
+        Index("ix_comment_queue", "site_id", "status", "id"),
+        Index("ix_comment_author", "author_id", "status"),
+        Index("ix_comment_address", "site_id", "address_index", "created_at"),
+        Index("ix_comment_fingerprint", "fingerprint", "created_at"),
+        Index("uq_comment_request", "site_id", "request_key", unique=True),
+        Index("uq_comment_text", "text_key", unique=True),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
+    thread_id: Mapped[int] = mapped_column(Id)
+    author_id: Mapped[int] = mapped_column(ForeignKey("author.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("comment.id", ondelete="SET NULL"), index=True)
+    root_id: Mapped[int | None] = mapped_column(Id)
+    path: Mapped[str] = mapped_column(Path, default="")
+    depth: Mapped[int] = mapped_column(default=0)
+
+    status: Mapped[str] = mapped_column(String(16), default=Status.PENDING)
+    version: Mapped[int] = mapped_column(default=1)
+    # Approved comments in this branch, itself included: above zero, it has a place in the public tree.
+    places: Mapped[int] = mapped_column(default=0)
+    reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+
+    name: Mapped[str] = mapped_column(String(400), default="")
+    website: Mapped[str] = mapped_column(Text, default="")
+    body: Mapped[str] = mapped_column(Text)
+    html: Mapped[str] = mapped_column(Text)
+    renderer: Mapped[int]
+    lang: Mapped[str] = mapped_column(String(8), default="")
+
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    edited_at: Mapped[datetime | None] = mapped_column(Moment)
+    # The network that it came from (/24 or /56), for moderators; the index finds others from there.
+    address: Mapped[str] = mapped_column(Encrypted, default="")
+    address_index: Mapped[str | None] = mapped_column(String(64))
+    # Two ways to notice the same post again: the client says so, or the same person says the same.
+    request_key: Mapped[str | None] = mapped_column(String(64))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    text_key: Mapped[str | None] = mapped_column(String(80))
+
+    site: Mapped[Site] = relationship(foreign_keys=[site_id], overlaps="thread")
+    thread: Mapped[Thread] = relationship(
+        foreign_keys=[thread_id], primaryjoin=lambda: Comment.thread_id == Thread.id, overlaps="site"
+    )
+    author: Mapped[Author] = relationship()
+    parent: Mapped["Comment | None"] = relationship(remote_side=[id])
+
+    def attach(self, parent: "Comment | None", max_depth: int) -> None:
+        """Take a place in the tree; needs the id. Below the deepest level it joins that level.
+
+        The parent stays the comment that was answered; only the place in the tree is capped.
+        """
+        above = "" if parent is None else parent.path[: STEP * max_depth]
+        self.path = above + _step(self.id)
+        self.depth = len(above) // STEP
+        self.root_id = _id_of(self.path[:STEP])
+
+    def ancestor_ids(self) -> list[int]:
+        """Ids from the root to the comment itself."""
+        return [_id_of(self.path[at : at + STEP]) for at in range(0, len(self.path), STEP)]
+
+    def move_to(self, status: Status, seen: int) -> bool:
+        """Give a status, if the comment is still as it was seen; False when somebody was faster."""
+        moved = db.session.execute(
+            update(Comment)
+            .where(Comment.id == self.id, Comment.version == seen)
+            .values(status=status, version=Comment.version + 1)
+            .execution_options(synchronize_session=False)
+        )
+        if moved.rowcount != 1:
+            return False
+        self._count(was=self.status == Status.APPROVED, now_is=status == Status.APPROVED)
+        db.session.refresh(self)
+        return True
+
+    def _count(self, was: bool, now_is: bool) -> None:
+        if was == now_is:
+            return
+        step = 1 if now_is else -1
+        db.session.execute(
+            update(Comment)
+            .where(Comment.id.in_(self.ancestor_ids()))
+            .values(places=Comment.places + step)
+            .execution_options(synchronize_session=False)
+        )
+        self.thread.changed(approved=step)
+
+    @property
+    def is_public(self) -> bool:
+        return self.status == Status.APPROVED and self.thread.visible
+
+    @classmethod
+    def tree_page(cls, thread: Thread, *, newest_first: bool, after: tuple[int, str] | None, limit: int):
+        """Up to `limit` comments with a place in the public tree, in reading order, after a position.
+
+        A position is (root id, path); roots run oldest or newest first, replies always oldest first.
+        """
+        query = select(cls).where(cls.thread_id == thread.id, text("comment.places > 0"))
+        if after:
+            root, path = after
+            further = cls.root_id < root if newest_first else cls.root_id > root
+            query = query.where(or_(further, and_(cls.root_id == root, cls.path > path)))
+        roots = cls.root_id.desc() if newest_first else cls.root_id.asc()
+        return list(
+            db.session.scalars(
+                query.options(joinedload(cls.author), joinedload(cls.parent).load_only(cls.name, cls.status))
+                .order_by(roots, cls.path).limit(limit)
+            )
+        )  # fmt: skip
+
+    @classmethod
+    def of_site(cls, site_ids: list[int], id: int) -> "Comment | None":
+        return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
+
+    @classmethod
+    def newest_approved(cls, site: Site, limit: int) -> list["Comment"]:
+        return list(
+            db.session.scalars(
+                select(cls).join(cls.thread).where(cls.site_id == site.id, cls.status == Status.APPROVED, Thread.visible)
+                .order_by(cls.id.desc()).limit(limit)
+            )
+        )  # fmt: skip
+
+    @classmethod
+    def with_request_key(cls, site: Site, key: str) -> "Comment | None":
+        return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.request_key == key))
+
+    @classmethod
+    def with_fingerprint(cls, fingerprint: str, since: datetime) -> "Comment | None":
+        return db.session.scalar(
+            select(cls)
+            .where(cls.fingerprint == fingerprint, cls.created_at > since, cls.status != Status.DELETED)
+            .order_by(cls.id).limit(1)
+        )  # fmt: skip
+
+    @classmethod
+    def count_since(cls, since: datetime, *conditions: Any) -> int:
+        return db.session.scalar(
+            select(func.count()).select_from(cls).where(cls.created_at > since, *conditions)
+        ) or 0  # fmt: skip
+
+    @classmethod
+    def records(cls, author_ids: list[int]) -> dict[int, dict[str, int]]:
+        """How many comments of each status each author has."""
+        found: dict[int, dict[str, int]] = {id: {} for id in author_ids}
+        rows = db.session.execute(
+            select(cls.author_id, cls.status, func.count())
+            .where(cls.author_id.in_(author_ids))
+            .group_by(cls.author_id, cls.status)
+        )
+        for author_id, status, count in rows:
+            found[author_id][status] = count
+        return found
+
+    @classmethod
+    def counts_by_status(cls, site_ids: list[int]) -> dict[str, int]:
+        rows = db.session.execute(
+            select(cls.status, func.count()).where(cls.site_id.in_(site_ids)).group_by(cls.status)
+        )
+        return {status: count for status, count in rows}
+
+    def __repr__(self) -> str:
+        return f"<Comment {self.id} {self.status}>"
+
+
+def _step(id: int) -> str:
+    digits = ""
+    for _ in range(STEP):
+        id, digit = divmod(id, 32)
+        digits = DIGITS[digit] + digits
+    return digits
+
+
+def _id_of(step: str) -> int:
+    return int(step, 32)

@@ -1,0 +1,54 @@
+"""A decision: who moved a comment from which status to which, when and why. Written once, never changed."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.extensions import Id, db
+from app.lib.clock import Moment, now
+from app.models.comment import Comment
+from app.models.moderator import Moderator
+
+
+class Actor(StrEnum):
+    SCREENING = "screening"
+    MODERATOR = "moderator"
+    AUTHOR = "author"
+    IMPORT = "import"
+    SYSTEM = "system"
+
+
+class Decision(db.Model):
+    __tablename__ = "decision"
+    __table_args__ = (
+        Index("ix_decision_site_newest", "site_id", "id"),
+        Index("ix_decision_comment", "comment_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
+    from_status: Mapped[str | None] = mapped_column(String(16))
+    to_status: Mapped[str] = mapped_column(String(16))
+    # The comment's version after this decision: only the newest decision can be undone as such.
+    version: Mapped[int]
+    actor: Mapped[str] = mapped_column(String(16))
+    moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
+    reason: Mapped[str] = mapped_column(String(64), default="")
+    note: Mapped[str] = mapped_column(Text, default="")
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id", ondelete="SET NULL"))
+    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
+
+    comment: Mapped[Comment] = relationship()
+    moderator: Mapped[Moderator | None] = relationship()
+
+    @classmethod
+    def newest_of(cls, comment: Comment) -> "Decision | None":
+        return db.session.scalar(
+            select(cls).where(cls.comment_id == comment.id).order_by(cls.id.desc()).limit(1)
+        )
+
+    def __repr__(self) -> str:
+        return f"<Decision {self.id}: comment {self.comment_id} {self.from_status} -> {self.to_status}>"

@@ -1,0 +1,76 @@
+"""A delivery: something that must go out, written in the transaction that caused it."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import Id, db
+from app.lib.clock import Moment, now
+from app.lib.secrets import Encrypted
+
+# A worker that has not finished by then is taken for dead, and its claim for free.
+CLAIM_LEASE = timedelta(minutes=5)
+
+
+class Delivery(db.Model):
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("ix_delivery_due", "due_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+        # One unsent letter of a kind about one thing for one person; the next cause joins it.
+        Index(
+            "uq_delivery_waiting", "once", unique=True,
+            sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    once: Mapped[str | None] = mapped_column(String(100))
+    moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"))
+    payload: Mapped[str] = mapped_column(Encrypted, default="")
+    # Stays the same through every retry, so that a receiver can tell a double from a second letter.
+    message_id: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    due_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
+    attempts: Mapped[int] = mapped_column(default=0)
+    done_at: Mapped[datetime | None] = mapped_column(Moment)
+    # How it ended: sent, nothing to say, gave up.
+    outcome: Mapped[str] = mapped_column(String(16), default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+
+    @classmethod
+    def due(cls, limit: int = 20) -> list[int]:
+        """Ids of what waits to go out now and nobody is working on, the longest waiting first."""
+        return list(
+            db.session.scalars(
+                select(cls.id).where(cls.done_at.is_(None), cls.due_at <= now(), cls._free())
+                .order_by(cls.due_at, cls.id).limit(limit)
+            )
+        )  # fmt: skip
+
+    @classmethod
+    def claim(cls, id: int) -> bool:
+        """Take it; False when another worker was faster."""
+        changed = db.session.execute(
+            update(cls)
+            .where(cls.id == id, cls.done_at.is_(None), cls._free())
+            .values(claimed_at=now(), attempts=cls.attempts + 1)
+        )
+        return changed.rowcount == 1
+
+    @classmethod
+    def oldest_waiting(cls) -> datetime | None:
+        """When the longest overdue delivery was due; None when nothing is overdue."""
+        return db.session.scalar(select(func.min(cls.due_at)).where(cls.done_at.is_(None), cls.due_at <= now()))
+
+    @classmethod
+    def _free(cls):
+        return or_(cls.claimed_at.is_(None), cls.claimed_at < now() - CLAIM_LEASE)
+
+    def finish(self, outcome: str, error: str = "") -> None:
+        self.done_at, self.outcome, self.error = now(), outcome, error
+
+    def retry(self, after: timedelta, error: str) -> None:
+        self.claimed_at, self.due_at, self.error = None, now() + after, error

@@ -1,0 +1,74 @@
+"""A moderator: who may log in, and what she may do on which site."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.extensions import Id, db
+from app.lib.clock import Moment, now
+from app.lib.secrets import Encrypted, blind_index
+from app.models.site import Site
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    ADMIN = "admin"
+    MODERATOR = "moderator"
+
+
+class Moderator(db.Model):
+    __tablename__ = "moderator"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(String(400))
+    email: Mapped[str] = mapped_column(Encrypted)
+    email_index: Mapped[str] = mapped_column(String(64), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    lang: Mapped[str] = mapped_column(String(8), default="")
+    keys_on: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    # When the last letter about waiting comments was made ready; the next one keeps its distance.
+    digest_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    memberships: Mapped[list["Membership"]] = relationship(
+        back_populates="moderator", cascade="all, delete-orphan", lazy="selectin"
+    )
+
+    @staticmethod
+    def index_of(email: str) -> str:
+        return blind_index("moderator", email.strip().casefold())
+
+    @classmethod
+    def with_email(cls, email: str) -> "Moderator | None":
+        return db.session.scalar(select(cls).where(cls.email_index == cls.index_of(email)))
+
+    @classmethod
+    def of_site(cls, site: Site) -> list["Moderator"]:
+        return list(
+            db.session.scalars(
+                select(cls).join(Membership).where(Membership.site_id == site.id).order_by(cls.id)
+            )
+        )
+
+    @property
+    def site_ids(self) -> list[int]:
+        return [membership.site_id for membership in self.memberships]
+
+    def role_on(self, site_id: int) -> Role | None:
+        return next((Role(m.role) for m in self.memberships if m.site_id == site_id), None)
+
+    def __repr__(self) -> str:
+        return f"<Moderator {self.id}>"
+
+
+class Membership(db.Model):
+    __tablename__ = "membership"
+
+    moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16), default=Role.MODERATOR)
+
+    moderator: Mapped[Moderator] = relationship(back_populates="memberships")
+    site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)

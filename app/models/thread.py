@@ -1,0 +1,59 @@
+"""A thread: the comments of one article page, found by its key."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.extensions import Id, db
+from app.lib.clock import Moment, now
+from app.models.site import Site
+
+
+class Thread(db.Model):
+    __tablename__ = "thread"
+    __table_args__ = (UniqueConstraint("site_id", "key"), UniqueConstraint("site_id", "id"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(2100))
+    url: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(String(500), default="")
+    open: Mapped[bool] = mapped_column(default=True)
+    visible: Mapped[bool] = mapped_column(default=True)
+    # Grows with every change that the public can see; part of every ETag and cache key.
+    version: Mapped[int] = mapped_column(default=1)
+    approved_count: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+
+    site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)
+
+    @classmethod
+    def for_page(cls, site: Site, key: str) -> "Thread | None":
+        return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.key == key))
+
+    @classmethod
+    def counts(cls, site: Site, keys: list[str]) -> dict[str, int]:
+        """Approved comments by key; a key without a thread is left out."""
+        rows = db.session.execute(
+            select(cls.key, cls.approved_count).where(cls.site_id == site.id, cls.key.in_(keys), cls.visible)
+        )
+        return {key: count for key, count in rows}
+
+    def accepts_comments(self) -> bool:
+        return self.visible and self.open and self.site.open and not self._is_too_old()
+
+    def _is_too_old(self) -> bool:
+        days = self.site.close_after_days
+        return bool(days) and now() - self.created_at > timedelta(days=days)
+
+    def changed(self, approved: int = 0) -> None:
+        """Tell every cache that the public sees something else; `approved` is added to the count."""
+        db.session.execute(
+            update(Thread)
+            .where(Thread.id == self.id)
+            .values(version=Thread.version + 1, approved_count=Thread.approved_count + approved)
+        )
+
+    def __repr__(self) -> str:
+        return f"<Thread {self.id}>"

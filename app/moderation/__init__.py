@@ -1,0 +1,1 @@
+"""Moderation: decide, screen, queue."""

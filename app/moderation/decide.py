@@ -1,0 +1,68 @@
+"""Decide what happens to a comment, and remember who decided."""
+
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import db
+from app.mail import letters
+from app.models import Actor, Comment, Decision, Moderator, Status
+
+
+class AlreadyDecided(Refused):
+    """Somebody else was faster; `decision` says who, what and when."""
+
+    def __init__(self, comment: Comment):
+        self.comment, self.decision = comment, Decision.newest_of(comment)
+        super().__init__(
+            "already_decided",
+            _("This comment has changed since you saw it. Please look at it again."),
+            status=409,
+        )
+
+
+def decide(
+    comment: Comment,
+    status: Status,
+    *,
+    seen: int,
+    by: Moderator | None = None,
+    actor: Actor | None = None,
+    reason: str = "",
+    note: str = "",
+    undoes: Decision | None = None,
+) -> Decision:
+    """Give `comment` a status and write who did it and why, in the caller's transaction.
+
+    `seen` is the version of the comment that whoever decides looked at. `by` is a moderator; without one
+    the decision is that of `actor` (screening unless said otherwise). Raises AlreadyDecided, a 409, when
+    the comment has changed since.
+    """
+    before = comment.status
+    if not comment.move_to(status, seen):
+        db.session.refresh(comment)
+        raise AlreadyDecided(comment)
+    decision = Decision(
+        site_id=comment.site_id,
+        comment=comment,
+        from_status=before,
+        to_status=status,
+        version=comment.version,
+        actor=actor or (Actor.MODERATOR if by else Actor.SCREENING),
+        moderator=by,
+        reason=reason,
+        note=note,
+        undoes_id=undoes.id if undoes else None,
+    )
+    db.session.add(decision)
+    db.session.flush()
+    letters.after(decision)
+    return decision
+
+
+def undo(decision: Decision, *, by: Moderator) -> Decision:
+    """Put the comment back to where it was before `decision`; nothing is erased.
+
+    Raises AlreadyDecided when the comment has moved on since that decision.
+    """
+    status = Status(decision.from_status or Status.PENDING)
+    return decide(decision.comment, status, seen=decision.version, by=by, reason="undo", undoes=decision)

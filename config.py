@@ -1,0 +1,175 @@
+"""Every setting of the installation, once: its name, default, and what it is for; nonsense is refused at start."""
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+INSTANCE = Path(__file__).parent / "instance"
+
+
+class BadSetting(ValueError):
+    """A setting that cannot work; the message names it and the mend."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    default: str
+    unit: str
+    help: str
+    parse: Callable[[str], Any] = str
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return number
+
+    return parse
+
+
+def _address(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text and urlsplit(text).scheme not in schemes:
+            raise ValueError(f"must start with one of {', '.join(s + '://' for s in schemes)}")
+        return text
+
+    return parse
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://comments.example.org")
+    return text.rstrip("/")
+
+
+def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
+
+
+def _database(text: str) -> str:
+    """SQLAlchemy's address; the plain PostgreSQL forms get the driver that we ship (psycopg 3)."""
+    for plain in ("postgres://", "postgresql://"):
+        if text.startswith(plain):
+            return "postgresql+psycopg://" + text.removeprefix(plain)
+    if not text.startswith(("sqlite://", "postgresql+psycopg://")):
+        raise ValueError("must start with sqlite:// or postgresql://")
+    return text
+
+
+def _lines(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+SETTINGS = (
+    Setting(
+        "DATABASE_URL", "", "address",
+        "Where everything is kept. Empty: SQLite in the instance folder. PostgreSQL: postgresql://user:password@host/name.",
+        lambda text: _database(text) if text else "",
+    ),
+    Setting(
+        "SECRET_KEY", "", "text of 32 characters or more",
+        "Signs tokens and sessions and encrypts e-mail addresses; who loses it loses the addresses. "
+        "With SQLite one is made and kept in the instance folder; with PostgreSQL it is required.",
+    ),
+    Setting(
+        "SECRET_KEY_FALLBACKS", "", "comma-separated texts",
+        "Earlier keys, newest first: what they signed or encrypted can still be read.", _lines,
+    ),
+    Setting(
+        "PUBLIC_URL", "http://127.0.0.1:8000", "address",
+        "How browsers reach this service; every link that is sent out starts with it.", _public_url,
+    ),
+    Setting(
+        "MAIL_URL", "", "smtp:// or smtps:// address",
+        "The mail server, as smtp://user:password@host:587 (STARTTLS when offered) or smtps://host:465. "
+        "Empty: letters wait in the outbox.", _address("smtp", "smtps"),
+    ),
+    Setting("MAIL_FROM", "kaiwa@localhost", "e-mail address", "The sender of every letter."),
+    Setting(
+        "REDIS_URL", "", "redis:// address",
+        "Optional. Shares the short-lived counts of the log-in throttle between machines.",
+        _address("redis", "rediss", "unix"),
+    ),
+    Setting(
+        "TRUSTED_PROXIES", "", "comma-separated networks",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 127.0.0.1/32.", _networks,
+    ),
+    Setting(
+        "METRICS_ALLOWED", "127.0.0.1/32,::1/128", "comma-separated networks",
+        "Who may read /metrics without the token.", _networks,
+    ),
+    Setting("METRICS_TOKEN", "", "text", "A bearer token that opens /metrics from anywhere. Empty: none does."),
+    Setting(
+        "UNDO_WINDOW", "15", "seconds",
+        "How long what a decision causes (letters) waits, so that undo can recall it.", _whole(0, 3600),
+    ),
+    Setting(
+        "DIGEST_EVERY", "900", "seconds",
+        "At most one letter about waiting comments in this time, for each moderator.", _whole(1, 86400),
+    ),
+    Setting("SESSION_HOURS", "12", "hours", "How long a moderator stays logged in without doing anything.", _whole(1, 720)),
+    Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", "What is written to the log, as JSON lines.", str.upper),
+)
+
+
+def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> dict[str, Any]:
+    """Read all settings from `given` (tests) or the environment, and return Flask's configuration.
+
+    Raises BadSetting, naming the setting and the mend, for anything that cannot work.
+    """
+    source = os.environ if given is None else given
+    config = {setting.name: _read(setting, source) for setting in SETTINGS}
+    instance.mkdir(parents=True, exist_ok=True)
+    if not config["DATABASE_URL"]:
+        config["DATABASE_URL"] = f"sqlite:///{instance / 'kaiwa.sqlite3'}"
+    if not config["SECRET_KEY"]:
+        config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
+    if len(config["SECRET_KEY"]) < 32:
+        raise BadSetting("SECRET_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
+    return config | _flask(config)
+
+
+def _read(setting: Setting, source: Mapping[str, Any]) -> Any:
+    text = source.get(setting.name, setting.default)
+    try:
+        return setting.parse(str(text))
+    except ValueError as trouble:
+        raise BadSetting(f"{setting.name}={text!r} does not work: {trouble}. {setting.help}") from trouble
+
+
+def _kept_key(database: str, file: Path) -> str:
+    if not database.startswith("sqlite"):
+        raise BadSetting("SECRET_KEY must be set when DATABASE_URL is not SQLite; make one with: openssl rand -hex 32")
+    try:
+        # Exclusive creation: of several processes that start together, one makes the key and the others read it.
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    return file.read_text().strip()
+
+
+def _flask(config: dict[str, Any]) -> dict[str, Any]:
+    secure = config["PUBLIC_URL"].startswith("https://")
+    return {
+        "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"],
+        "SESSION_COOKIE_NAME": "__Host-kaiwa" if secure else "kaiwa",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        # 20,000 characters of Japanese are 180,000 bytes once a form has percent-encoded them.
+        "MAX_CONTENT_LENGTH": 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
+        "MAX_FORM_PARTS": 200,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "BABEL_DEFAULT_LOCALE": "ja",
+    }
