@@ -117,7 +117,7 @@ class Visitor(FlaskClient):
     """A browser without a screen. Two of them do not share cookies."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        # In an empty context, for a request must not find what the test itself has at hand (g, locale, session).
+        # In an empty context: a request must not find what the test itself has at hand (g, locale, session).
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 
@@ -166,7 +166,7 @@ def smtp(_smtp: Postbox) -> Postbox:
 
 @pytest.fixture
 def start_kaiwa(tmp_path: Path) -> Iterator[Callable[..., Live]]:
-    """Start Kaiwa as processes: `start_kaiwa(database_url, workers=2, UNDO_WINDOW="0")`; stopped after the test."""
+    """Start Kaiwa as processes, until the test ends: `start_kaiwa(database_url, UNDO_WINDOW="0")`."""
     with ExitStack() as stack:
 
         def start(database_url: str = "", *, demo: bool = False, workers: int = 1, **settings: str) -> Live:
@@ -190,9 +190,8 @@ def live(tmp_path_factory: pytest.TempPathFactory, _smtp: Postbox) -> Iterator[L
 
 def _chromium() -> str:
     named = os.environ.get("KAIWA_CHROMIUM")
-    found = named or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    known = ("chromium", "chromium-browser", "google-chrome")
+    found = named or next(filter(None, map(shutil.which, known)), None)
     if not found:
         pytest.fail("Chromium is missing: sudo apt install chromium (make test does it where it may)")
     return found
@@ -212,7 +211,7 @@ def browser() -> Iterator[Browser]:
 def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open a browser of one more person: `new_page(locale="ja", java_script_enabled=False)`.
 
-    Takes what Playwright's `new_context` takes. An error that a script of the page leaves uncaught fails the test.
+    Takes what Playwright's `new_context` takes. An error that a page's script leaves uncaught fails the test.
     """
     with ExitStack() as stack:
         errors: list[str] = []

