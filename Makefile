@@ -1,0 +1,69 @@
+# The commands of this project. `make` alone lists them.
+
+PORT ?= 8000
+HOST ?= 127.0.0.1
+WORKERS ?= 2
+export PORT HOST WORKERS
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+FLASK := $(VENV)/bin/flask
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test bench torture screenshots lock clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
+	  printf '  %-18s %s\n' "$$name" "$$does"; done
+
+run: $(VENV)/.run ## run Kaiwa with a demo site on http://127.0.0.1:8000 (PORT=8010 for another port)
+	@$(FLASK) db upgrade
+	@$(FLASK) demo seed
+	@exec $(FLASK) serve --demo
+
+serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT with WORKERS
+	@$(FLASK) db upgrade
+	@exec $(FLASK) serve
+
+test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
+	@sh scripts/chromium.sh
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest -m "not torture" $(ARGS)
+
+bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
+	$(PYTHON) -m bench $(ARGS)
+
+torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
+	@sh scripts/chromium.sh
+	$(PYTHON) -m pytest -m torture $(ARGS)
+
+screenshots: $(VENV)/.test ## draw the README's pictures from the running demo
+	@sh scripts/chromium.sh
+	$(PYTHON) -m scripts.screenshots
+
+# ARGS=--upgrade takes newer versions; without it only what changed in the .in files moves.
+lock: $(VENV)/bin/uv ## resolve requirements*.in again, with hashes
+	set -e; for each in requirements requirements-dev; do \
+	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-emit-index-url --output-file $$each.txt $(ARGS) $$each.in; done
+
+clean: ## forget the virtual environment and the caches; instance/ and its data stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(PYTHON):
+	@sh scripts/venv.sh $(VENV)
+
+# The stamps are written last, so that an installation that was cut short is done again.
+$(VENV)/.run: requirements.txt $(PYTHON)
+	$(PIP) --require-hashes --only-binary :all: -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements-dev.txt $(VENV)/.run
+	$(PIP) --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bin/uv: $(PYTHON)
+	$(PIP) uv

@@ -1,0 +1,244 @@
+"""The ground that every test stands on: both databases, real servers, a real browser, and Kaiwa in one piece.
+
+`app`, `client` and `db_session` run each test twice, on SQLite and on PostgreSQL. A test whose subject has
+nothing to do with the database says so:
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""
+
+import contextvars
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.extensions import db
+from tests.services import (
+    ROOT,
+    Live,
+    Postbox,
+    Postgres,
+    running_kaiwa,
+    running_postgres,
+    running_redis,
+    running_smtp,
+)
+
+SECRET_KEY = "k" * 64
+_names = count(1)
+
+
+# Databases: migrated once, copied for each test
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server, for tests that need databases of their own kind."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres: Postgres) -> str:
+    _migrate(postgres.create("kaiwa_migrated"))
+    return "kaiwa_migrated"
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("migrated") / "kaiwa.sqlite3"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+def _migrate(url: str) -> None:
+    app = create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY})
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
+    """The address of a PostgreSQL database that has all tables and no rows."""
+    name = f"kaiwa_{next(_names)}"
+    yield postgres.create(name, template=_migrated_postgres)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The address of a SQLite database that has all tables and no rows."""
+    return f"sqlite:///{shutil.copy(_migrated_sqlite, tmp_path / 'kaiwa.sqlite3')}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]))
+
+
+# Kaiwa inside the test's process
+
+
+@pytest.fixture
+def settings(database_url: str, smtp: Postbox) -> dict[str, str]:
+    """Settings by their names in config.py. A module or a test may define its own, made from these."""
+    return {
+        "DATABASE_URL": database_url,
+        "SECRET_KEY": SECRET_KEY,
+        "PUBLIC_URL": "http://localhost",
+        "MAIL_URL": smtp.url,
+    }
+
+
+@pytest.fixture
+def app(settings: dict[str, str]) -> Iterator[Flask]:
+    app = create_app(settings)
+    app.test_client_class = Visitor
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+class Visitor(FlaskClient):
+    """A browser without a screen. Two of them do not share cookies."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        # In an empty context: a request must not find what the test itself has at hand (g, locale, session).
+        return contextvars.Context().run(super().open, *args, **kwargs)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def db_session(app: Flask) -> Iterator[Session]:
+    """The test's own view of the database, apart from that of requests: commit before and after them."""
+    with app.app_context():
+        yield db.session()
+        db.session.remove()
+
+
+# Servers around it
+
+
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[str]:
+    with running_redis() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(_redis: str) -> str:
+    """The address of an empty Redis."""
+    with redis.Redis.from_url(_redis) as connection:
+        connection.flushall()
+    return _redis
+
+
+@pytest.fixture(scope="session")
+def _smtp() -> Iterator[Postbox]:
+    with running_smtp() as box:
+        yield box
+
+
+@pytest.fixture
+def smtp(_smtp: Postbox) -> Postbox:
+    """A mail server without letters yet."""
+    _smtp.empty()
+    return _smtp
+
+
+@pytest.fixture
+def start_kaiwa(tmp_path: Path) -> Iterator[Callable[..., Live]]:
+    """Start Kaiwa as processes, until the test ends: `start_kaiwa(database_url, UNDO_WINDOW="0")`."""
+    with ExitStack() as stack:
+
+        def start(database_url: str = "", *, demo: bool = False, workers: int = 1, **settings: str) -> Live:
+            folder = tmp_path / f"kaiwa-{next(_names)}"
+            folder.mkdir()
+            given = settings | ({"DATABASE_URL": database_url} if database_url else {})
+            return stack.enter_context(running_kaiwa(folder, given, demo=demo, workers=workers))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, _smtp: Postbox) -> Iterator[Live]:
+    """Kaiwa with its demo site, worker and letters, as `make run` starts it; one for each file of tests."""
+    with running_kaiwa(tmp_path_factory.mktemp("live"), {"MAIL_URL": _smtp.url}, demo=True) as kaiwa:
+        yield kaiwa
+
+
+# The browser
+
+
+def _chromium() -> str:
+    named = os.environ.get("KAIWA_CHROMIUM")
+    known = ("chromium", "chromium-browser", "google-chrome")
+    found = named or next(filter(None, map(shutil.which, known)), None)
+    if not found:
+        pytest.fail("Chromium is missing: sudo apt install chromium (make test does it where it may)")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    # Chromium's sandbox does not start as root, which is who runs in most containers.
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_chromium(), args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a browser of one more person: `new_page(locale="ja", java_script_enabled=False)`.
+
+    Takes what Playwright's `new_context` takes. An error that a page's script leaves uncaught fails the test.
+    """
+    with ExitStack() as stack:
+        errors: list[str] = []
+
+        def open_page(**options: Any) -> Page:
+            context = browser.new_context(**options)
+            stack.callback(context.close)
+            page = context.new_page()
+            page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
+            return page
+
+        yield open_page
+    assert not errors, "scripts of the page failed:\n" + "\n".join(errors)
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page]) -> Page:
+    return new_page()
+
+
+# Real input
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real comments, exports and attacks, which is not part of the project."""
+    folder = Path(os.environ.get("KAIWA_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real input at {folder}; KAIWA_SHARED_DATA names another folder")
+    return folder

