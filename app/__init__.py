@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import config
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
+import config
 from app import api, cli, web
 from app.extensions import babel, csrf, db, migrate
 from app.web import language, logs

@@ -1,6 +1,7 @@
 """The outbox: what must go out is kept with its cause; claimed, sent, tried again, and given up loudly."""
 
 from datetime import datetime
+from email.utils import make_msgid
 
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -31,3 +32,7 @@ def add(
         )
         .on_conflict_do_nothing()
     )
+
+
+def _message_id() -> str:
+    return make_msgid(domain="kaiwa.invalid")

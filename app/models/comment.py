@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import (
     JSON, ForeignKey, ForeignKeyConstraint, Index, String, Text, and_, func, or_, select, text, update,
 )  # fmt: skip
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
@@ -155,13 +155,16 @@ class Comment(db.Model):
         return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
 
     @classmethod
-    def newest_approved(cls, site: Site, limit: int) -> list["Comment"]:
-        return list(
-            db.session.scalars(
-                select(cls).join(cls.thread).where(cls.site_id == site.id, cls.status == Status.APPROVED, Thread.visible)
-                .order_by(cls.id.desc()).limit(limit)
-            )
-        )  # fmt: skip
+    def newest_approved(cls, site: Site, limit: int, thread: Thread | None = None) -> list["Comment"]:
+        query = (
+            select(cls)
+            .join(cls.thread)
+            .options(contains_eager(cls.thread), joinedload(cls.author), joinedload(cls.parent))
+            .where(cls.site_id == site.id, cls.status == Status.APPROVED, Thread.visible)
+        )
+        if thread:
+            query = query.where(cls.thread_id == thread.id)
+        return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
 
     @classmethod
     def with_request_key(cls, site: Site, key: str) -> "Comment | None":

@@ -1,0 +1,52 @@
+"""Where a request comes from, as much of it as we keep."""
+
+import ipaddress
+
+from flask import current_app, request
+
+from app.lib.secrets import blind_index
+from app.models import Site
+
+# A household or an office, roughly: what one provider gives to one customer.
+IPV4_PREFIX, IPV6_PREFIX = 24, 56
+
+
+def client() -> str:
+    """The peer's address; what a proxy says is believed only when the proxy is a trusted one.
+
+    X-Forwarded-For is read from the right: the first address that is not a trusted proxy is the client.
+    """
+    address = request.remote_addr or "0.0.0.0"  # noqa: S104: an unknown peer, nothing is bound
+    chain = [part.strip() for part in ",".join(request.headers.getlist("X-Forwarded-For")).split(",")]
+    while _is_trusted(address) and chain:
+        said = chain.pop()
+        if not _parsed(said):
+            break
+        address = said
+    return address
+
+
+def network(address: str) -> str:
+    """The /24 or /56 that an address lies in, as text."""
+    parsed = _parsed(address) or ipaddress.IPv4Address(0)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    prefix = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX
+    return str(ipaddress.ip_network(f"{parsed}/{prefix}", strict=False))
+
+
+def index(site: Site, address: str) -> str:
+    """The blind index of a network on this site."""
+    return blind_index(f"network {site.id}", network(address))
+
+
+def _is_trusted(address: str) -> bool:
+    parsed = _parsed(address)
+    return bool(parsed) and any(parsed in trusted for trusted in current_app.config["TRUSTED_PROXIES"])
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

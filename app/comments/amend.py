@@ -1,0 +1,50 @@
+"""An author changes her mind: edits what she wrote, or takes it back."""
+
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib import markup
+from app.lib.clock import now
+from app.models import Actor, Comment, Decision, Revision, Status
+from app.moderation.checks import Case
+from app.moderation.decide import decide
+from app.moderation.screening import screen
+
+# A comment that somebody has judged as bad is not polished by its author.
+AMENDABLE = (Status.PENDING, Status.APPROVED)
+
+
+def editable_until(comment: Comment):
+    """The moment until which its author may amend it, or None when that is over."""
+    until = comment.created_at + comment.site.edit_window
+    return until if until > now() and comment.status in AMENDABLE else None
+
+
+def edit(comment: Comment, body: str) -> Decision:
+    """Take a new text, keep the earlier one for moderators, and screen again. Raises Refused (403)."""
+    _refuse_late(comment)
+    db.session.add(Revision(comment_id=comment.id, body=comment.body, html=comment.html))
+    comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
+    comment.edited_at = now()
+    # A new text is a new text: the old fingerprint must not answer for it.
+    comment.fingerprint = comment.text_key = None
+    db.session.flush()
+    was_public = comment.status == Status.APPROVED
+    decision = screen(Case(comment.site, comment, proven=True))
+    if was_public and comment.status == Status.APPROVED:
+        comment.thread.changed()
+    return decision
+
+
+def withdraw(comment: Comment) -> Decision:
+    """Take it back; the place stays where others have answered. Raises Refused (403)."""
+    _refuse_late(comment)
+    comment.text_key = None
+    db.session.flush()
+    return decide(comment, Status.DELETED, seen=comment.version, actor=Actor.AUTHOR, reason="withdrawn")
+
+
+def _refuse_late(comment: Comment) -> None:
+    if not editable_until(comment):
+        raise Refused("too_late", _("The time to change this comment is over."), status=403)

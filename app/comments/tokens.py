@@ -1,0 +1,43 @@
+"""What a reader's browser keeps to show that a comment, or an identity, is hers."""
+
+from datetime import timedelta
+
+from app.lib.signing import BadToken, sign, unsign
+from app.models import Author, Comment, Site
+
+# An identity is worth keeping as long as people keep browsers; an edit token only shows her own comment.
+AUTHOR_LIFE = timedelta(days=730)
+COMMENT_LIFE = timedelta(days=30)
+
+
+def for_author(author: Author) -> str:
+    return sign("author", [author.site_id, author.id])
+
+
+def for_comment(comment: Comment) -> str:
+    return sign("comment", [comment.site_id, comment.id])
+
+
+def author_of(site: Site, token: str) -> Author | None:
+    """The author that a token of this site shows; None for no token, or one that is not ours."""
+    id = _claimed("author", token, site.id, AUTHOR_LIFE)
+    return Author.of_site(site, id) if id else None
+
+
+def comments_of(site: Site, tokens: list[str]) -> list[Comment]:
+    """The comments that the tokens open, in the order in which they were written."""
+    ids = {id for token in tokens if (id := _claimed("comment", token, site.id, COMMENT_LIFE))}
+    found = [Comment.of_site([site.id], id) for id in sorted(ids)]
+    return [comment for comment in found if comment]
+
+
+def opens(token: str, comment: Comment) -> bool:
+    return _claimed("comment", token, comment.site_id, COMMENT_LIFE) == comment.id
+
+
+def _claimed(purpose: str, token: str, site_id: int, life: timedelta) -> int | None:
+    try:
+        claim = unsign(purpose, token, life)
+    except BadToken:
+        return None
+    return claim[1] if claim[0] == site_id else None

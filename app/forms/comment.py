@@ -1,0 +1,120 @@
+"""What a reader may send: the one truth of fields and limits, for the page, the API and the browser's `maxlength`."""
+
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
+from wtforms.validators import StopValidation, ValidationError
+
+from app.lib.text import clean_body, clean_line, graphemes
+from app.lib.urls import clean_website
+from app.models import Site
+
+# In graphemes: what a reader counts as one character.
+NAME_LENGTH = 80
+EMAIL_LENGTH = 254
+WEBSITE_LENGTH = 2_000
+BODY_LENGTH = 20_000
+# A grapheme may be many code points long; nobody's text needs more than this on average.
+CODE_POINTS_PER_GRAPHEME = 4
+
+
+class Length:
+    """At most `most` graphemes; the browser is told the same number."""
+
+    def __init__(self, most: int):
+        self.most = most
+        self.field_flags = {"maxlength": most}
+
+    def __call__(self, form: Form, field: Any) -> None:
+        text = field.data or ""
+        too_heavy = len(text) > self.most * CODE_POINTS_PER_GRAPHEME
+        length = len(text) if too_heavy else graphemes(text)
+        if too_heavy or length > self.most:
+            raise ValidationError(
+                ngettext(
+                    "At most %(most)d characters, please; this is %(num)d.",
+                    "At most %(most)d characters, please; this is %(num)d.",
+                    length,
+                    most=self.most,
+                )
+            )
+
+
+def _required(form: Form, field: Any) -> None:
+    if not field.data:
+        raise StopValidation(_l("Please fill in this field."))
+
+
+def _email(form: Form, field: Any) -> None:
+    if not field.data:
+        return
+    try:
+        validate_email(field.data, check_deliverability=False, allow_smtputf8=True)
+    except EmailNotValidError as trouble:
+        raise ValidationError(_l("Please enter a valid email address.")) from trouble
+
+
+def _website(form: Form, field: Any) -> None:
+    try:
+        field.data = clean_website(field.data or "")
+    except ValueError as trouble:
+        raise ValidationError(_l("Please enter a web address such as https://example.org.")) from trouble
+
+
+def _parent(form: Form, field: Any) -> None:
+    if field.data and not (field.data.isascii() and field.data.isdigit() and len(field.data) < 19):
+        raise ValidationError(_l("The comment that you reply to does not exist any more."))
+
+
+def _body(text: str | None) -> str:
+    return clean_body(text or "").strip("\n").rstrip()
+
+
+def _line(text: str | None) -> str:
+    return clean_line(text or "")
+
+
+def _stripped(text: str | None) -> str:
+    return (text or "").strip()
+
+
+class CommentForm(Form):
+    """A comment. `CommentForm(site, request.form)`: the site says which of name, e-mail and site it requires."""
+
+    body = TextAreaField(
+        _l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)]
+    )
+    name = StringField(_l("Name"), filters=[_line], validators=[Length(NAME_LENGTH)])
+    email = EmailField(_l("Email"), filters=[_stripped], validators=[Length(EMAIL_LENGTH), _email])
+    website = URLField(_l("Website"), filters=[_stripped], validators=[Length(WEBSITE_LENGTH), _website])
+    parent = HiddenField(filters=[_stripped], validators=[_parent])
+    remember = BooleanField(_l("Save my name, email and website in this browser for the next time I comment."))
+    # Nobody sees it; who fills it in is a program.
+    trap = StringField(name="subject")
+
+    def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
+        super().__init__(formdata, **kwargs)
+        self._wanted = {
+            "name": site.name_required,
+            "email": site.email_required,
+            "website": site.website_required,
+        }
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        extra = {name: [_required] for name, wanted in self._wanted.items() if wanted}
+        return super().validate(extra_validators={**extra, **(extra_validators or {})})
+
+    @property
+    def parent_id(self) -> int | None:
+        return int(self.parent.data) if self.parent.data else None
+
+
+class EditForm(Form):
+    """The text of a comment once more."""
+
+    body = TextAreaField(
+        _l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)]
+    )

@@ -1,0 +1,25 @@
+"""Passwords: kept as argon2id hashes, compared in constant time."""
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+# The library's defaults are RFC 9106's second recommendation (64 MiB, three passes).
+_hasher = PasswordHasher()
+
+
+def hash_password(text: str) -> str:
+    """Return a salted argon2id hash, as text that names its own parameters."""
+    return _hasher.hash(text)
+
+
+def verify(hashed: str, text: str) -> bool:
+    """Whether `text` is the password that was hashed; False for a hash that is none."""
+    try:
+        return _hasher.verify(hashed, text)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def needs_rehash(hashed: str) -> bool:
+    """Whether the hash was made with weaker parameters than today's."""
+    return _hasher.check_needs_rehash(hashed)

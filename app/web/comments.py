@@ -1,0 +1,166 @@
+"""A reader writes: posts, previews, edits, withdraws, and sees what of hers still waits."""
+
+from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+
+from app.abuse import address
+from app.comments import amend, reading, tokens
+from app.comments.submit import Draft, Submitted, submit, thread_for
+from app.errors import Refused
+from app.extensions import csrf, db
+from app.forms.comment import CommentForm, EditForm
+from app.models import Comment, Status
+from app.web import cookie
+from app.web.embed import check_origin, for_origin
+from app.web.thread import context, read
+from app.web.where import Where, site_or_404, where
+
+bp = Blueprint("comments", __name__)
+# Nothing here acts with the rights of a log-in: who may do what is shown by tokens and by the Origin header.
+csrf.exempt(bp)
+
+
+@bp.post("/embed/comments")
+def post() -> Response:
+    here = where(request.form)
+    origin, form = check_origin(here.site), CommentForm(here.site, request.form)
+    if not form.validate():
+        return _form_again(here, form, origin, 422)
+    try:
+        submitted = submit(_thread(here), _draft(here, form))
+    except Refused as no:
+        db.session.rollback()
+        return _refused(where(request.form), form, origin, no)
+    db.session.commit()
+    return _posted(here, form, submitted, origin)
+
+
+@bp.post("/embed/preview")
+def preview() -> Response:
+    """Exactly what would be stored."""
+    here = where(request.form)
+    origin, form = check_origin(here.site), CommentForm(here.site, request.form)
+    shown = reading.preview(form.body.data) if EditForm(request.form).validate() else None
+    if shown is None:
+        form.validate()
+        return _form_again(here, form, origin, 422)
+    if is_navigation():
+        return _page_again(here, form, 200, preview=shown)
+    return for_origin(make_response(render_template("thread/_preview.html", preview=shown)), origin)
+
+
+@bp.post("/embed/comments/<int:id>/edit")
+def edit(id: int) -> Response:
+    here, (comment, token, origin) = where(request.form), _own(id)
+    form = EditForm(request.form)
+    if not form.validate():
+        shown = reading.show_own(comment, token)
+        return _answer(here, "thread/_own.html", 422, origin, comment=shown, errors=form.body.errors)
+    amend.edit(comment, form.body.data)
+    db.session.commit()
+    return _shown_again(here, comment, token, origin)
+
+
+@bp.post("/embed/comments/<int:id>/withdraw")
+def withdraw(id: int) -> Response:
+    here, (comment, token, origin) = where(request.form), _own(id)
+    amend.withdraw(comment)
+    db.session.commit()
+    return _shown_again(here, comment, token, origin)
+
+
+@bp.post("/embed/own")
+def own() -> Response:
+    """The asking reader's own comments of a page that nobody else sees, or that she may still amend."""
+    here = where(request.form)
+    origin = check_origin(here.site)
+    mine = reading.show_own_all(here.site, here.thread, request.form.getlist("token")[: cookie.MOST_TOKENS])
+    html = render_template("thread/_mine.html", **context(here), comments=mine)
+    return for_origin(make_response(html), origin)
+
+
+def is_navigation() -> bool:
+    """A person's browser goes to a page; anything else is a program that wants a fragment."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    return mode == "navigate" if mode else "text/html" in request.headers.get("Accept", "")
+
+
+def _thread(here: Where):
+    return thread_for(here.site, key=here.key, url=here.url, title=here.title)
+
+
+def _draft(here: Where, form: CommentForm) -> Draft:
+    client = address.client()
+    return Draft(
+        body=form.body.data,
+        name=form.name.data,
+        email=form.email.data,
+        website=form.website.data,
+        parent_id=form.parent_id,
+        author_token=request.form.get("author") or (cookie.author_token() if is_navigation() else ""),
+        request_key=request.headers.get("Idempotency-Key", "")[:200],
+        address=client,
+        network=address.network(client),
+        network_index=address.index(here.site, client),
+        trapped=bool(form.trap.data),
+        lang=here.lang,
+    )
+
+
+def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -> Response:
+    comment = submitted.comment
+    token = tokens.for_comment(comment) if submitted.recognised else ""
+    author = tokens.for_author(comment.author) if submitted.recognised else ""
+    if is_navigation():
+        answer = redirect(here.page(f"comment-{comment.id}", own=1), 303)
+        if token:
+            cookie.keep(answer, author, token, lasting=bool(form.remember.data))
+        return answer
+    status = "approved" if comment.status == Status.APPROVED else "pending"
+    shown = reading.show_own(comment, token) if token else reading.show(comment)
+    html = render_template("thread/_posted.html", **context(here), comment=shown, status=status)
+    answer = make_response(html, 201 if status == "approved" else 202)
+    if token:
+        answer.headers["Kaiwa-Token"], answer.headers["Kaiwa-Author"] = token, author
+    return for_origin(answer, origin)
+
+
+def _own(id: int) -> tuple[Comment, str, str]:
+    site = site_or_404(request.form.get("site", ""))
+    origin = check_origin(site)
+    comment = Comment.of_site([site.id], id) or abort(404)
+    given = [request.form.get("token", ""), *(cookie.comment_tokens() if is_navigation() else [])]
+    token = next((each for each in given if tokens.opens(each, comment)), "")
+    return (comment, token, origin) if token else abort(403)
+
+
+def _shown_again(here: Where, comment: Comment, token: str, origin: str) -> Response:
+    if is_navigation():
+        return redirect(here.page(f"comment-{comment.id}", own=1), 303)
+    html = render_template("thread/_comment.html", **context(here), comment=reading.show_own(comment, token))
+    return for_origin(make_response(html), origin)
+
+
+def _refused(here: Where, form: CommentForm, origin: str, no: Refused) -> Response:
+    """The form with everything typed still in it; `here` is read anew, since a rollback forgot the records."""
+    answer = _form_again(here, form, origin, no.status, notice=no.sentence)
+    if no.status == 429:
+        answer.headers["Retry-After"] = "60"
+    return answer
+
+
+def _form_again(here: Where, form: CommentForm, origin: str, status: int, notice: str = "") -> Response:
+    if is_navigation():
+        return _page_again(here, form, status, notice=notice)
+    html = render_template("thread/_form.html", **context(here, form), notice=notice)
+    return for_origin(make_response(html, status), origin)
+
+
+def _page_again(here: Where, form: CommentForm, status: int, **more) -> Response:
+    return make_response(render_template("thread/page.html", **context(here, form, **more), page=read(here)), status)
+
+
+def _answer(here: Where, template: str, status: int, origin: str, **more) -> Response:
+    if is_navigation():
+        more = {"mine": [more["comment"]], "errors": more["errors"]}
+        return make_response(render_template("thread/page.html", **context(here, **more), page=read(here)), status)
+    return for_origin(make_response(render_template(template, **context(here), **more), status), origin)

@@ -1,0 +1,36 @@
+"""What a browser without scripts keeps: the tokens of its reader's own comments, on this service only."""
+
+from flask import Response, current_app, request
+
+NAME = "kaiwa_own"
+MOST_TOKENS = 10
+LIFE_S = 30 * 24 * 3600
+
+
+def comment_tokens() -> list[str]:
+    return _kept()[1:]
+
+
+def author_token() -> str:
+    return (_kept() or [""])[0]
+
+
+def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
+    """Keep both tokens: for this browser session, or longer when the reader ticked the box."""
+    tokens = [comment, *(each for each in comment_tokens() if each != comment)][:MOST_TOKENS]
+    secure = current_app.config["PUBLIC_URL"].startswith("https://")
+    answer.set_cookie(
+        NAME,
+        "|".join([author, *tokens]),
+        max_age=LIFE_S if lasting else None,
+        httponly=True,
+        secure=secure,
+        # In an iframe on the publisher's page, the cookie is a partitioned one of that page.
+        samesite="None" if secure else "Lax",
+        partitioned=secure,
+    )
+
+
+def _kept() -> list[str]:
+    value = request.cookies.get(NAME, "")
+    return value.split("|") if value else []

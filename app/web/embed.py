@@ -1,0 +1,134 @@
+"""What a publisher's page loads: the widget, its style, and who may talk to us from which page."""
+
+import hashlib
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from flask_babel import force_locale
+
+from app.errors import Refused
+from app.lib.urls import is_allowed, origin_of
+from app.models import Site, Thread
+from app.web import where
+from app.web.language import LANGUAGES
+from app.web.sentences import SENTENCES
+
+bp = Blueprint("embed", __name__)
+
+PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "feeds"})
+EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
+MOST_COUNTS = 100
+
+
+@bp.get("/embed.js")
+def script() -> Response:
+    """The widget with its style and sentences inside, so that a page makes one request for it."""
+    return _asset(_script(), "text/javascript; charset=utf-8")
+
+
+@bp.get("/thread.css")
+def stylesheet() -> Response:
+    return _asset(_style(), "text/css; charset=utf-8")
+
+
+@bp.get("/embed/counts")
+def counts() -> Response:
+    site = where.site_or_404(request.args.get("site", ""))
+    urls = request.args.getlist("url")[:MOST_COUNTS]
+    keys = {url: key for url in urls if (key := where.key_of(site, url))}
+    found = Thread.counts(site, list(set(keys.values())))
+    answer = jsonify(counts={url: found.get(keys.get(url, ""), 0) for url in urls})
+    return for_everybody(answer)
+
+
+def for_everybody(answer: Response) -> Response:
+    """The same bytes for all: any page may read it, and caches may keep it for a moment."""
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    answer.headers["Access-Control-Expose-Headers"] = EXPOSED
+    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=10"
+    return answer
+
+
+def check_origin(site: Site) -> str:
+    """The origin that sends this request, if it may write to `site`; '' when it says none.
+
+    Raises Refused (403). A browser always tells; programs without a browser carry nobody's rights.
+    """
+    origin = request.headers.get("Origin", "")
+    if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]) or is_allowed(origin, site.origins):
+        return origin
+    raise Refused("wrong_origin", "This page may not send comments to this site.", status=403)
+
+
+def for_origin(answer: Response, origin: str) -> Response:
+    """An answer to one reader: only the page that asked may read it, and nobody keeps it."""
+    if origin:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Access-Control-Expose-Headers"] = EXPOSED
+    answer.headers["Vary"] = "Origin"
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@bp.route("/embed/<path:_any>", methods=["OPTIONS"])
+def preflight(_any: str) -> Response:
+    """Whether a page may send a header of ours; the sending itself is checked against the site."""
+    answer = Response(status=204)
+    origin = request.headers.get("Origin", "")
+    if origin_of(origin) and any(is_allowed(origin, site.origins) for site in Site.all()):
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers["Access-Control-Allow-Methods"] = "GET, POST"
+        answer.headers["Access-Control-Allow-Headers"] = "Idempotency-Key"
+        answer.headers["Access-Control-Max-Age"] = "86400"
+    answer.headers["Vary"] = "Origin"
+    return answer
+
+
+def frame_policy(site: Site) -> str:
+    """Our thread page may stand in an iframe on the site's own pages only."""
+    ancestors = " ".join(["'self'", *site.origins])
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"form-action 'self'; base-uri 'self'; frame-ancestors {ancestors}"
+    )
+
+
+def _asset(text: str, kind: str) -> Response:
+    answer = Response(text, content_type=kind)
+    answer.set_etag(hashlib.sha256(text.encode()).hexdigest()[:20])
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    answer.headers["Cache-Control"] = "public, max-age=300, stale-while-revalidate=86400"
+    return answer.make_conditional(request)
+
+
+@lru_cache(maxsize=1)
+def _script() -> str:
+    source = _static("embed.js")
+    return source.replace("__KAIWA_CSS__", _for_script(_style())).replace(
+        "__KAIWA_SENTENCES__", _for_script({lang: _sentences(lang) for lang in LANGUAGES})
+    )
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    """The style without its comments and indentation."""
+    text = re.sub(r"/\*.*?\*/", "", _static("thread.css"), flags=re.DOTALL)
+    return re.sub(r"\s*\n\s*", "\n", text).strip()
+
+
+def _sentences(lang: str) -> dict[str, str]:
+    with force_locale(lang):
+        return {name: str(sentence) for name, sentence in SENTENCES.items()}
+
+
+def _for_script(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _static(name: str) -> str:
+    return (Path(current_app.static_folder or "") / name).read_text()

@@ -1,0 +1,65 @@
+"""Errors that tell the mend, in the reader's language."""
+
+from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from app.errors import Refused
+from app.extensions import db
+
+RETRY_AFTER_S = "5"
+BUSY_WORDS = ("locked", "disk is full", "disk I/O", "readonly", "unable to open", "server closed", "connection")
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(Refused, refused)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OperationalError, _database)
+
+
+def refused(no: Refused) -> Response:
+    """One sentence, as a page for people who navigate and as a fragment for the widget."""
+    db.session.rollback()
+    return _say(no.sentence, no.status)
+
+
+def _csrf(trouble: CSRFError) -> Response:
+    return _say(_("This page was open for too long. Go back, reload it and try again."), 400)
+
+
+def _http(trouble: HTTPException) -> Response:
+    sentences = {
+        400: _("The request cannot be understood."),
+        403: _("This is not allowed."),
+        404: _("There is nothing here."),
+        405: _("This address does not take that kind of request."),
+        413: _("This is too long. Please shorten it."),
+        429: _("Too many requests. Please wait a little."),
+        500: _("Something went wrong on our side. Please try again."),
+    }
+    answer = _say(sentences.get(trouble.code or 500, trouble.name), trouble.code or 500)
+    for name in ("Allow", "Location", "Retry-After"):
+        if value := trouble.get_response().headers.get(name):
+            answer.headers[name] = value
+    return answer
+
+
+def _database(trouble: OperationalError) -> Response:
+    """A database that is busy, full or away is asked again later; anything else is a bug."""
+    if not any(word in str(trouble.orig) for word in BUSY_WORDS):
+        raise trouble
+    db.session.rollback()
+    answer = _say(_("Your comment could not be stored just now. Please try again in a moment."), 503)
+    answer.headers["Retry-After"] = RETRY_AFTER_S
+    return answer
+
+
+def _say(sentence: str, status: int) -> Response:
+    name = "thread/_notice.html" if request.path.startswith("/embed/") else "error.html"
+    answer = make_response(render_template(name, notice=sentence, status=status), status)
+    if status == 429:
+        answer.headers.setdefault("Retry-After", "60")
+    return answer

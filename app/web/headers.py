@@ -1,0 +1,25 @@
+"""What browsers and caches are told about each answer."""
+
+from flask import Flask, Response, request
+
+from app.web import embed
+
+PRIVATE_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def install(app: Flask) -> None:
+    app.after_request(_always)
+
+
+def _always(answer: Response) -> Response:
+    answer.headers.setdefault("X-Content-Type-Options", "nosniff")
+    answer.headers.setdefault("Content-Security-Policy", PRIVATE_CSP)
+    if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
+        answer.headers.setdefault("X-Frame-Options", "DENY")
+    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    # Only what says so itself may be kept by a cache.
+    answer.headers.setdefault("Cache-Control", "no-store")
+    return answer

@@ -1,0 +1,20 @@
+"""Our own address is a setting: what a request says of it in Host or X-Forwarded-Host reaches no page and no cache."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+
+def install(app: Flask) -> None:
+    public = urlsplit(app.config["PUBLIC_URL"])
+    inner = app.wsgi_app
+
+    def outer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["HTTP_HOST"] = public.netloc
+        environ["wsgi.url_scheme"] = public.scheme
+        environ["SCRIPT_NAME"] = public.path
+        return inner(environ, start_response)
+
+    app.wsgi_app = outer  # type: ignore[method-assign]

@@ -1,0 +1,31 @@
+"""Which language a page speaks, and how it writes a date."""
+
+from datetime import datetime
+
+from flask import Flask, g, has_request_context, request
+from flask_babel import format_datetime, get_locale
+
+LANGUAGES = ("ja", "en")
+
+
+def choose() -> str:
+    """The page's choice, else what the browser asks for."""
+    if not has_request_context():
+        return LANGUAGES[0]
+    return g.get("lang") or request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def speak(wanted: str, otherwise: str) -> str:
+    """Set the language of this answer: `wanted` if we speak it (ja, en, en-GB ...), else `otherwise`."""
+    g.lang = next((lang for lang in (wanted[:2].lower(), otherwise) if lang in LANGUAGES), LANGUAGES[0])
+    return g.lang
+
+
+def when(moment: datetime) -> str:
+    """A moment as people write it, in UTC."""
+    return format_datetime(moment, "medium", rebase=False)
+
+
+def install(app: Flask) -> None:
+    app.add_template_filter(when)
+    app.add_template_global(get_locale)

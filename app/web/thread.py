@@ -1,0 +1,91 @@
+"""A thread: as a fragment for the widget, as a page for everybody without scripts."""
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request, url_for
+
+from app.comments import reading
+from app.forms.comment import CommentForm
+from app.lib import markup
+from app.models import Comment, Status
+from app.web import cookie
+from app.web.embed import for_everybody, frame_policy
+from app.web.where import Where, where
+
+bp = Blueprint("thread", __name__)
+
+
+@bp.get("/embed/thread")
+def fragment() -> Response:
+    return _for_all("thread/fragment.html")
+
+
+@bp.get("/thread")
+def page() -> Response:
+    return _private(where(request.args)) if "own" in request.args else _for_all("thread/page.html")
+
+
+def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[str, Any]:
+    """All that the thread's templates ask for."""
+    form = form or CommentForm(here.site, parent=request.args.get("parent", "")[:20])
+    return {
+        "site": here.site,
+        "where": here.fields,
+        "form": form,
+        "reply_to": _reply_to(here, form),
+        "action": url_for("comments.post", _external=True),
+        "preview_action": url_for("comments.preview", _external=True),
+        **more,
+    }
+
+
+def read(here: Where) -> reading.ThreadPage:
+    wanted = request.args.get("comment", "")
+    return reading.page_of(
+        here.site,
+        here.thread,
+        sort=here.sort,
+        after=request.args.get("after", ""),
+        comment=int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None,
+    )
+
+
+def _for_all(template: str) -> Response:
+    here = where(request.args)
+    answer = Response()
+    answer.set_etag(_etag(here), weak=True)
+    for_everybody(answer)
+    answer.headers["Content-Security-Policy"] = frame_policy(here.site)
+    if answer.make_conditional(request).status_code == 304:
+        return answer
+    answer.set_data(render_template(template, **context(here), page=read(here)))
+    answer.content_type = "text/html; charset=utf-8"
+    return answer
+
+
+def _private(here: Where) -> Response:
+    """The page as its author sees it: with what waits, and what she may still amend."""
+    mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
+    page, waiting = reading.with_own(read(here), mine)
+    answer = make_response(render_template("thread/page.html", **context(here, mine=waiting), page=page))
+    answer.headers["Content-Security-Policy"] = frame_policy(here.site)
+    return answer
+
+
+def _etag(here: Where) -> str:
+    thread = here.thread
+    parts = (request.full_path, here.site.version, thread.version if thread else 0, here.lang, markup.RENDERER)
+    closed = thread.accepts_comments() if thread else here.site.open
+    return hashlib.sha256(repr((*parts, closed, VERSION)).encode()).hexdigest()[:20]
+
+
+def _reply_to(here: Where, form: CommentForm) -> Comment | None:
+    thread = here.thread if form.parent.data and form.parent.data.isdigit() else None
+    parent = Comment.of_site([here.site.id], form.parent_id or 0) if thread else None
+    public = parent and thread and parent.thread_id == thread.id and parent.status == Status.APPROVED
+    return parent if public else None
+
+
+# Part of every ETag: the templates changed, so did the page.
+VERSION = "1"

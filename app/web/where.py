@@ -1,0 +1,82 @@
+"""Which site and which page a request speaks of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import abort, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from app.comments.reading import SORTS
+from app.errors import Refused
+from app.lib.text import clean_line
+from app.lib.urls import is_allowed, page_key
+from app.models import Site, Thread
+from app.web.language import speak
+
+TITLE_LENGTH = 500
+OWN_ID_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Where:
+    """A page of a site: what the hidden fields of the form carry, and the key of its thread."""
+
+    site: Site
+    key: str
+    url: str
+    own_id: str
+    title: str
+    lang: str
+    sort: str
+
+    @property
+    def thread(self) -> Thread | None:
+        return Thread.for_page(self.site, self.key)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return {
+            "site": self.site.key,
+            "url": self.url,
+            "thread": self.own_id,
+            "title": self.title,
+            "lang": self.lang,
+            "sort": self.sort,
+        }
+
+    def page(self, anchor: str = "", **more: Any) -> str:
+        """The address of this thread as a page of its own."""
+        given = {name: value for name, value in self.fields.items() if value}
+        return url_for("thread.page", _external=True, **given, **more) + (f"#{anchor}" if anchor else "")
+
+
+def site_or_404(key: str) -> Site:
+    return Site.with_key(key) or abort(404)
+
+
+def where(given: MultiDict[str, str]) -> Where:
+    """Read `site url thread title lang sort` from a query or a form. Raises 404 or Refused."""
+    site = site_or_404(given.get("site", ""))
+    lang = speak(given.get("lang", ""), site.lang)
+    url, own_id = given.get("url", "").strip(), clean_line(given.get("thread", ""))[:OWN_ID_LENGTH]
+    key = key_of(site, url)
+    if not key:
+        raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
+    return Where(
+        site=site,
+        key=f"id:{own_id}" if own_id else key,
+        url=url,
+        own_id=own_id,
+        title=clean_line(given.get("title", ""))[:TITLE_LENGTH],
+        lang=lang,
+        sort=given["sort"] if given.get("sort") in SORTS else SORTS[0],
+    )
+
+
+def key_of(site: Site, url: str) -> str:
+    """The key of a page of this site, or '' when it is none."""
+    try:
+        return page_key(url) if is_allowed(url, site.origins) else ""
+    except ValueError:
+        return ""
