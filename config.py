@@ -4,6 +4,7 @@ import ipaddress
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,53 +72,92 @@ def _lines(text: str) -> list[str]:
 
 SETTINGS = (
     Setting(
-        "DATABASE_URL", "", "address",
+        "DATABASE_URL",
+        "",
+        "address",
         "Where everything is kept. Empty: SQLite in the instance folder. PostgreSQL: postgresql://user:password@host/name.",
         lambda text: _database(text) if text else "",
     ),
     Setting(
-        "SECRET_KEY", "", "text of 32 characters or more",
+        "SECRET_KEY",
+        "",
+        "text of 32 characters or more",
         "Signs tokens and sessions and encrypts e-mail addresses; who loses it loses the addresses. "
         "With SQLite one is made and kept in the instance folder; with PostgreSQL it is required.",
     ),
     Setting(
-        "SECRET_KEY_FALLBACKS", "", "comma-separated texts",
-        "Earlier keys, newest first: what they signed or encrypted can still be read.", _lines,
+        "SECRET_KEY_FALLBACKS",
+        "",
+        "comma-separated texts",
+        "Earlier keys, newest first: what they signed or encrypted can still be read.",
+        _lines,
     ),
     Setting(
-        "PUBLIC_URL", "http://127.0.0.1:8000", "address",
-        "How browsers reach this service; every link that is sent out starts with it.", _public_url,
+        "PUBLIC_URL",
+        "http://127.0.0.1:8000",
+        "address",
+        "How browsers reach this service; every link that is sent out starts with it.",
+        _public_url,
     ),
     Setting(
-        "MAIL_URL", "", "smtp:// or smtps:// address",
+        "MAIL_URL",
+        "",
+        "smtp:// or smtps:// address",
         "The mail server, as smtp://user:password@host:587 (STARTTLS when offered) or smtps://host:465. "
-        "Empty: letters wait in the outbox.", _address("smtp", "smtps"),
+        "Empty: letters wait in the outbox.",
+        _address("smtp", "smtps"),
     ),
     Setting("MAIL_FROM", "kaiwa@localhost", "e-mail address", "The sender of every letter."),
     Setting(
-        "REDIS_URL", "", "redis:// address",
+        "REDIS_URL",
+        "",
+        "redis:// address",
         "Optional. Shares the short-lived counts of the log-in throttle between machines.",
         _address("redis", "rediss", "unix"),
     ),
     Setting(
-        "TRUSTED_PROXIES", "", "comma-separated networks",
-        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 127.0.0.1/32.", _networks,
+        "TRUSTED_PROXIES",
+        "",
+        "comma-separated networks",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 127.0.0.1/32.",
+        _networks,
     ),
     Setting(
-        "METRICS_ALLOWED", "127.0.0.1/32,::1/128", "comma-separated networks",
-        "Who may read /metrics without the token.", _networks,
+        "METRICS_ALLOWED",
+        "127.0.0.1/32,::1/128",
+        "comma-separated networks",
+        "Who may read /metrics without the token.",
+        _networks,
     ),
     Setting("METRICS_TOKEN", "", "text", "A bearer token that opens /metrics from anywhere. Empty: none does."),
     Setting(
-        "UNDO_WINDOW", "15", "seconds",
-        "How long what a decision causes (letters) waits, so that undo can recall it.", _whole(0, 3600),
+        "UNDO_WINDOW",
+        "15",
+        "seconds",
+        "How long what a decision causes (letters) waits, so that undo can recall it.",
+        _whole(0, 3600),
     ),
     Setting(
-        "DIGEST_EVERY", "900", "seconds",
-        "At most one letter about waiting comments in this time, for each moderator.", _whole(1, 86400),
+        "DIGEST_EVERY",
+        "900",
+        "seconds",
+        "At most one letter about waiting comments in this time, for each moderator.",
+        _whole(1, 86400),
     ),
-    Setting("SESSION_HOURS", "12", "hours", "How long a moderator stays logged in without doing anything.", _whole(1, 720)),
-    Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", "What is written to the log, as JSON lines.", str.upper),
+    Setting(
+        "SESSION_HOURS",
+        "12",
+        "hours",
+        "How long a moderator stays logged in without doing anything.",
+        _whole(1, 720),
+    ),
+    Setting(
+        "LOG_LEVEL",
+        "INFO",
+        "DEBUG, INFO, WARNING or ERROR",
+        "What is written to the log, as JSON lines.",
+        str.upper,
+    ),
 )
 
 
@@ -149,12 +189,13 @@ def _read(setting: Setting, source: Mapping[str, Any]) -> Any:
 def _kept_key(database: str, file: Path) -> str:
     if not database.startswith("sqlite"):
         raise BadSetting("SECRET_KEY must be set when DATABASE_URL is not SQLite; make one with: openssl rand -hex 32")
-    try:
-        # Exclusive creation: of several processes that start together, one makes the key and the others read it.
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_hex(32))
+    # Of several processes that start together, one gives the name and the others read a file that is whole.
+    with suppress(FileExistsError):
+        file.hardlink_to(draft)
+    draft.unlink()
     return file.read_text().strip()
 
 

@@ -8,7 +8,7 @@ from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import BigInteger, Engine, Integer, MetaData, event
+from sqlalchemy import BigInteger, CursorResult, Engine, Executable, Integer, MetaData, event
 from sqlalchemy.orm import DeclarativeBase
 
 # SQLite gives row ids only to a column of type INTEGER.
@@ -35,6 +35,13 @@ babel = Babel()
 
 SQLITE_BUSY_MS = 15_000
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def rows_changed(statement: Executable) -> int:
+    """Run an UPDATE or DELETE in the session and say how many rows it met."""
+    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)  # noqa: S101
+    return result.rowcount
 
 
 @event.listens_for(Engine, "connect")

@@ -45,7 +45,12 @@ OPTIONS = (
     ("--port", "DEMO_PORT", "8001", "port to listen on"),
     ("--service", "DEMO_SERVICE_URL", SERVICE_URL, "where browsers reach Kaiwa"),
     ("--site-key", "DEMO_SITE_KEY", "demo", "the demo's key in Kaiwa"),
-    ("--public-url", "DEMO_PUBLIC_URL", None, "where browsers reach the demo, if not at the address they ask for"),
+    (
+        "--public-url",
+        "DEMO_PUBLIC_URL",
+        None,
+        "where browsers reach the demo, if not at the address they ask for",
+    ),
 )
 
 

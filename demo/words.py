@@ -61,6 +61,17 @@ def spoken_date(date: datetime, lang: str) -> str:
 
 
 # Not strftime's %B, which follows the machine's locale.
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]

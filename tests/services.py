@@ -302,9 +302,7 @@ class Live:
 
 
 @contextmanager
-def running_kaiwa(
-    folder: Path, settings: dict[str, str], *, demo: bool = False, workers: int = 1
-) -> Iterator[Live]:
+def running_kaiwa(folder: Path, settings: dict[str, str], *, demo: bool = False, workers: int = 1) -> Iterator[Live]:
     """Start Kaiwa with these settings (names of config.py), migrated, and with the demo site if wanted."""
     port = free_port(2)
     url = f"http://127.0.0.1:{port}"

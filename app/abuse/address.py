@@ -16,7 +16,7 @@ def client() -> str:
 
     X-Forwarded-For is read from the right: the first address that is not a trusted proxy is the client.
     """
-    address = request.remote_addr or "0.0.0.0"  # noqa: S104: an unknown peer, nothing is bound
+    address = request.remote_addr or "0.0.0.0"  # noqa: S104
     chain = [part.strip() for part in ",".join(request.headers.getlist("X-Forwarded-For")).split(",")]
     while _is_trusted(address) and chain:
         said = chain.pop()

@@ -22,7 +22,7 @@ from demo.conversation import CONVERSATION, Remark
 
 SITE = "demo"
 MODERATOR = "demo@example.org"
-PASSWORD_FILE = "demo_password"  # noqa: S105: a file's name
+PASSWORD_FILE = "demo_password"  # noqa: S105
 
 demo = AppGroup("demo", help="The demo site: make it, and tell its log-in.")
 

@@ -4,7 +4,18 @@ from markupsafe import Markup
 
 from app.models import Author
 
-COLOURS = ("#b4453c", "#a2621b", "#7a7317", "#4d7d2d", "#2c7d5b", "#2b7587", "#3f66ad", "#6a58b3", "#954b9a", "#a8456c")
+COLOURS = (
+    "#b4453c",
+    "#a2621b",
+    "#7a7317",
+    "#4d7d2d",
+    "#2c7d5b",
+    "#2b7587",
+    "#3f66ad",
+    "#6a58b3",
+    "#954b9a",
+    "#a8456c",
+)
 SIDE = 5
 
 

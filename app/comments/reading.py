@@ -123,7 +123,8 @@ def _shown(comment: Comment) -> Shown:
         id=comment.id,
         name=comment.name or _("Anonymous"),
         website=comment.website,
-        html=Markup(comment.html),  # noqa: S704: html came out of lib/markup.py when it was written
+        # It came out of lib/markup.py when it was written.
+        html=Markup(comment.html),  # noqa: S704
         created_at=comment.created_at,
         edited_at=comment.edited_at,
         depth=comment.depth,

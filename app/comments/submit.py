@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask_babel import gettext as _
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
 
 from app.comments import tokens
@@ -115,9 +116,7 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
         return None
     parent = Comment.of_site([thread.site_id], draft.parent_id)
     if parent is None or parent.thread_id != thread.id or parent.status != Status.APPROVED:
-        raise Refused(
-            "parent_missing", _("The comment that you reply to does not exist any more."), field="parent"
-        )
+        raise Refused("parent_missing", _("The comment that you reply to does not exist any more."), field="parent")
     return parent
 
 
@@ -125,7 +124,7 @@ def _refuse_flood(site: Site, draft: Draft, known: Author | None) -> None:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
     since = now() - FLOOD_WINDOW
     same_network = (Comment.site_id == site.id, Comment.address_index == draft.network_index)
-    limits = [(site.flood_per_address, same_network)]
+    limits: list[tuple[int, tuple[ColumnElement[bool], ...]]] = [(site.flood_per_address, same_network)]
     if known:
         limits.append((site.flood_per_author, (Comment.author_id == known.id,)))
     elif draft.email:
@@ -135,7 +134,7 @@ def _refuse_flood(site: Site, draft: Draft, known: Author | None) -> None:
             raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
 
 
-def _by_email(site: Site, email: str):
+def _by_email(site: Site, email: str) -> ColumnElement[bool]:
     return Comment.author.has(Author.email_index == Author.index_of(site, email))
 
 

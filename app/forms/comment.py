@@ -84,9 +84,7 @@ def _stripped(text: str | None) -> str:
 class CommentForm(Form):
     """A comment. `CommentForm(site, request.form)`: the site says which of name, e-mail and site it requires."""
 
-    body = TextAreaField(
-        _l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)]
-    )
+    body = TextAreaField(_l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)])
     name = StringField(_l("Name"), filters=[_line], validators=[Length(NAME_LENGTH)])
     email = EmailField(_l("Email"), filters=[_stripped], validators=[Length(EMAIL_LENGTH), _email])
     website = URLField(_l("Website"), filters=[_stripped], validators=[Length(WEBSITE_LENGTH), _website])
@@ -115,6 +113,4 @@ class CommentForm(Form):
 class EditForm(Form):
     """The text of a comment once more."""
 
-    body = TextAreaField(
-        _l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)]
-    )
+    body = TextAreaField(_l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)])

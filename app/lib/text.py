@@ -80,9 +80,7 @@ ACCENTS = regex.compile(
     r"(?<!и)\u0306|[[\p{Inherited}&&\p{M}]--[\u0306\u3099\u309a]]|[\p{Hebrew}&&\p{M}]|\p{Me}", flags=regex.V1
 )
 LOOSE_VOICING = re.compile("[\u3099\u309a]")
-KANA = str.maketrans(
-    {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)} | {0x301C: 0x7E}
-)
+KANA = str.maketrans({code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)} | {0x301C: 0x7E})
 
 
 def fold(s: str) -> str:

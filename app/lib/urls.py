@@ -181,9 +181,7 @@ def _ascii(name: str) -> str:
         return name.lower()
     mapped = idna.uts46_remap(name, std3_rules=False)
     # Browsers take labels that IDNA 2008 does not (emoji); the mapping above has refused what nobody takes.
-    labels = [
-        each if each.isascii() else "xn--" + each.encode("punycode").decode() for each in mapped.split(".")
-    ]
+    labels = [each if each.isascii() else "xn--" + each.encode("punycode").decode() for each in mapped.split(".")]
     return ".".join(labels).lower()
 
 
@@ -236,9 +234,7 @@ def _without_dots(segments: list[str]) -> list[str]:
 
 
 def _key_query(query: str) -> str:
-    pairs = [
-        _one_encoding(each, PLAIN_IN_QUERY, kept="=+").replace("%20", "+") for each in query[1:].split("&")
-    ]
+    pairs = [_one_encoding(each, PLAIN_IN_QUERY, kept="=+").replace("%20", "+") for each in query[1:].split("&")]
     kept = [each for each in pairs if each and not _is_tracking(each)]
     # By name only: servers read ?tag=a&tag=b in order, but no site means another article by ?b=1&a=2.
     kept.sort(key=lambda each: each.split("=", 1)[0])

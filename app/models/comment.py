@@ -5,11 +5,22 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    JSON, ForeignKey, ForeignKeyConstraint, Index, String, Text, and_, func, or_, select, text, update,
+    JSON,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    and_,
+    func,
+    or_,
+    select,
+    text,
+    update,
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted
 from app.models.author import Author
@@ -103,13 +114,12 @@ class Comment(db.Model):
 
     def move_to(self, status: Status, seen: int) -> bool:
         """Give a status, if the comment is still as it was seen; False when somebody was faster."""
-        moved = db.session.execute(
+        moved = rows_changed(
             update(Comment)
             .where(Comment.id == self.id, Comment.version == seen)
             .values(status=status, version=Comment.version + 1)
-            .execution_options(synchronize_session=False)
         )
-        if moved.rowcount != 1:
+        if moved != 1:
             return False
         self._count(was=self.status == Status.APPROVED, now_is=status == Status.APPROVED)
         db.session.refresh(self)
@@ -119,12 +129,8 @@ class Comment(db.Model):
         if was == now_is:
             return
         step = 1 if now_is else -1
-        db.session.execute(
-            update(Comment)
-            .where(Comment.id.in_(self.ancestor_ids()))
-            .values(places=Comment.places + step)
-            .execution_options(synchronize_session=False)
-        )
+        branch = update(Comment).where(Comment.id.in_(self.ancestor_ids()))
+        rows_changed(branch.values(places=Comment.places + step))
         self.thread.changed(approved=step)
 
     @property
@@ -202,7 +208,7 @@ class Comment(db.Model):
         rows = db.session.execute(
             select(cls.status, func.count()).where(cls.site_id.in_(site_ids)).group_by(cls.status)
         )
-        return {status: count for status, count in rows}
+        return dict(rows.tuples().all())
 
     def __repr__(self) -> str:
         return f"<Comment {self.id} {self.status}>"

@@ -46,9 +46,7 @@ class Decision(db.Model):
 
     @classmethod
     def newest_of(cls, comment: Comment) -> "Decision | None":
-        return db.session.scalar(
-            select(cls).where(cls.comment_id == comment.id).order_by(cls.id.desc()).limit(1)
-        )
+        return db.session.scalar(select(cls).where(cls.comment_id == comment.id).order_by(cls.id.desc()).limit(1))
 
     def __repr__(self) -> str:
         return f"<Decision {self.id}: comment {self.comment_id} {self.from_status} -> {self.to_status}>"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db
+from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted
 
@@ -16,7 +16,10 @@ CLAIM_LEASE = timedelta(minutes=5)
 class Delivery(db.Model):
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("ix_delivery_due", "due_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
+        Index(
+            "ix_delivery_due", "due_at",
+            sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
+        ),
         # One unsent letter of a kind about one thing for one person; the next cause joins it.
         Index(
             "uq_delivery_waiting", "once", unique=True,
@@ -53,12 +56,12 @@ class Delivery(db.Model):
     @classmethod
     def claim(cls, id: int) -> bool:
         """Take it; False when another worker was faster."""
-        changed = db.session.execute(
+        changed = rows_changed(
             update(cls)
             .where(cls.id == id, cls.done_at.is_(None), cls._free())
             .values(claimed_at=now(), attempts=cls.attempts + 1)
         )
-        return changed.rowcount == 1
+        return changed == 1
 
     @classmethod
     def oldest_waiting(cls) -> datetime | None:

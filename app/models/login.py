@@ -56,9 +56,10 @@ class LoginAttempt(db.Model):
 
     @classmethod
     def count(cls, subject: str, since: datetime) -> int:
-        return db.session.scalar(
-            select(func.count()).select_from(cls).where(cls.subject == subject, cls.made_at > since)
-        ) or 0
+        return (
+            db.session.scalar(select(func.count()).select_from(cls).where(cls.subject == subject, cls.made_at > since))
+            or 0
+        )
 
     @classmethod
     def forget(cls, subject: str) -> None:

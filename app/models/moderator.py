@@ -47,9 +47,7 @@ class Moderator(db.Model):
     @classmethod
     def of_site(cls, site: Site) -> list["Moderator"]:
         return list(
-            db.session.scalars(
-                select(cls).join(Membership).where(Membership.site_id == site.id).order_by(cls.id)
-            )
+            db.session.scalars(select(cls).join(Membership).where(Membership.site_id == site.id).order_by(cls.id))
         )
 
     @property

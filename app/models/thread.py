@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.models.site import Site
 
@@ -38,7 +38,7 @@ class Thread(db.Model):
         rows = db.session.execute(
             select(cls.key, cls.approved_count).where(cls.site_id == site.id, cls.key.in_(keys), cls.visible)
         )
-        return {key: count for key, count in rows}
+        return dict(rows.tuples().all())
 
     def accepts_comments(self) -> bool:
         return self.visible and self.open and self.site.open and not self._is_too_old()
@@ -49,7 +49,7 @@ class Thread(db.Model):
 
     def changed(self, approved: int = 0) -> None:
         """Tell every cache that the public sees something else; `approved` is added to the count."""
-        db.session.execute(
+        rows_changed(
             update(Thread)
             .where(Thread.id == self.id)
             .values(version=Thread.version + 1, approved_count=Thread.approved_count + approved)

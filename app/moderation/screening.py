@@ -3,9 +3,9 @@
 import logging
 
 from app.extensions import db
+from app.models import Actor, Decision, Status
 from app.moderation.checks import CHECKS, Case, Check, Finding, Verdict
 from app.moderation.decide import decide
-from app.models import Actor, Decision, Status
 
 log = logging.getLogger(__name__)
 

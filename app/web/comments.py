@@ -1,6 +1,7 @@
 """A reader writes: posts, previews, edits, withdraws, and sees what of hers still waits."""
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request
+from flask import Blueprint, abort, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response
 
 from app.abuse import address
 from app.comments import amend, reading, tokens

@@ -1,6 +1,7 @@
 """What a browser without scripts keeps: the tokens of its reader's own comments, on this service only."""
 
-from flask import Response, current_app, request
+from flask import current_app, request
+from werkzeug.wrappers import Response
 
 NAME = "kaiwa_own"
 MOST_TOKENS = 10

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask_babel import force_locale
+from werkzeug.wrappers import Response as BaseResponse
 
 from app.errors import Refused
 from app.lib.urls import is_allowed, origin_of
@@ -25,13 +26,13 @@ MOST_COUNTS = 100
 
 
 @bp.get("/embed.js")
-def script() -> Response:
+def script() -> BaseResponse:
     """The widget with its style and sentences inside, so that a page makes one request for it."""
     return _asset(_script(), "text/javascript; charset=utf-8")
 
 
 @bp.get("/thread.css")
-def stylesheet() -> Response:
+def stylesheet() -> BaseResponse:
     return _asset(_style(), "text/css; charset=utf-8")
 
 
@@ -64,7 +65,7 @@ def check_origin(site: Site) -> str:
     raise Refused("wrong_origin", "This page may not send comments to this site.", status=403)
 
 
-def for_origin(answer: Response, origin: str) -> Response:
+def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:
     """An answer to one reader: only the page that asked may read it, and nobody keeps it."""
     if origin:
         answer.headers["Access-Control-Allow-Origin"] = origin
@@ -97,7 +98,7 @@ def frame_policy(site: Site) -> str:
     )
 
 
-def _asset(text: str, kind: str) -> Response:
+def _asset(text: str, kind: str) -> BaseResponse:
     answer = Response(text, content_type=kind)
     answer.set_etag(hashlib.sha256(text.encode()).hexdigest()[:20])
     answer.headers["Access-Control-Allow-Origin"] = "*"

@@ -10,7 +10,15 @@ from app.errors import Refused
 from app.extensions import db
 
 RETRY_AFTER_S = "5"
-BUSY_WORDS = ("locked", "disk is full", "disk I/O", "readonly", "unable to open", "server closed", "connection")
+BUSY_WORDS = (
+    "locked",
+    "disk is full",
+    "disk I/O",
+    "readonly",
+    "unable to open",
+    "server closed",
+    "connection",
+)
 
 
 def install(app: Flask) -> None:

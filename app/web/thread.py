@@ -75,7 +75,13 @@ def _private(here: Where) -> Response:
 
 def _etag(here: Where) -> str:
     thread = here.thread
-    parts = (request.full_path, here.site.version, thread.version if thread else 0, here.lang, markup.RENDERER)
+    parts = (
+        request.full_path,
+        here.site.version,
+        thread.version if thread else 0,
+        here.lang,
+        markup.RENDERER,
+    )
     closed = thread.accepts_comments() if thread else here.site.open
     return hashlib.sha256(repr((*parts, closed, VERSION)).encode()).hexdigest()[:20]
 

@@ -136,9 +136,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_membership_moderator_id"), ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["site_id"], ["site.id"], name=op.f("fk_membership_site_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_membership_site_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("moderator_id", "site_id", name=op.f("pk_membership")),
     )
     op.create_table(
@@ -190,18 +188,14 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.String(length=64), nullable=True),
         sa.Column("text_key", sa.String(length=80), nullable=True),
         sa.ForeignKeyConstraint(["author_id"], ["author.id"], name=op.f("fk_comment_author_id")),
-        sa.ForeignKeyConstraint(
-            ["parent_id"], ["comment.id"], name=op.f("fk_comment_parent_id"), ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["parent_id"], ["comment.id"], name=op.f("fk_comment_parent_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["site_id", "thread_id"],
             ["thread.site_id", "thread.id"],
             name=op.f("fk_comment_site_id_thread_id"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["site_id"], ["site.id"], name=op.f("fk_comment_site_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_comment_site_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_comment")),
     )
     with op.batch_alter_table("comment", schema=None) as batch_op:
@@ -240,9 +234,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_decision_moderator_id"), ondelete="SET NULL"
         ),
-        sa.ForeignKeyConstraint(
-            ["site_id"], ["site.id"], name=op.f("fk_decision_site_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_decision_site_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["undoes_id"], ["decision.id"], name=op.f("fk_decision_undoes_id"), ondelete="SET NULL"
         ),
