@@ -9,7 +9,8 @@ from flask import Flask
 import config
 from app import api, cli, web
 from app.extensions import babel, csrf, db, migrate
-from app.web import language, logs
+from app.lib import language
+from app.web import logs
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +23,7 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     babel.init_app(app, locale_selector=language.choose, default_translation_directories="translations")
+    language.install(app)
     logs.install(app)
     for house in (web, api, cli):
         house.install(app)

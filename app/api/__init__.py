@@ -1,7 +1,20 @@
 """JSON for programs."""
 
-from flask import Flask
+from flask import Blueprint, Flask
+from werkzeug.exceptions import HTTPException
+
+from app.api import comments, contract, problems, threads
+from app.errors import Refused
+from app.extensions import csrf
 
 
 def install(app: Flask) -> None:
-    """Open these doors on `app`."""
+    """Open these doors on `app`, under /api/v1."""
+    api = Blueprint("api", __name__, url_prefix="/api/v1")
+    for door in (threads, comments, contract):
+        api.register_blueprint(door.bp)
+    api.register_error_handler(Refused, problems.refused)
+    api.register_error_handler(HTTPException, problems.http)
+    # Nothing here acts with the rights of a log-in.
+    csrf.exempt(comments.bp)
+    app.register_blueprint(api)

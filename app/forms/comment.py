@@ -3,11 +3,14 @@
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
+from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
 from wtforms.validators import StopValidation, ValidationError
 
+from app.abuse import address
+from app.comments.submit import Draft
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
 from app.models import Site
@@ -17,6 +20,7 @@ NAME_LENGTH = 80
 EMAIL_LENGTH = 254
 WEBSITE_LENGTH = 2_000
 BODY_LENGTH = 20_000
+REQUEST_KEY_LENGTH = 200
 # A grapheme may be many code points long; nobody's text needs more than this on average.
 CODE_POINTS_PER_GRAPHEME = 4
 
@@ -95,6 +99,7 @@ class CommentForm(Form):
 
     def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
         super().__init__(formdata, **kwargs)
+        self.site = site
         self._wanted = {
             "name": site.name_required,
             "email": site.email_required,
@@ -104,6 +109,24 @@ class CommentForm(Form):
     def validate(self, extra_validators: Any = None) -> bool:
         extra = {name: [_required] for name, wanted in self._wanted.items() if wanted}
         return super().validate(extra_validators={**extra, **(extra_validators or {})})
+
+    def draft(self, lang: str, author: str = "") -> Draft:
+        """What was sent, with what we know of the request; `author` is the token that came with it."""
+        client = address.client()
+        return Draft(
+            body=self.body.data,
+            name=self.name.data,
+            email=self.email.data,
+            website=self.website.data,
+            parent_id=self.parent_id,
+            author_token=author,
+            request_key=request.headers.get("Idempotency-Key", "")[:REQUEST_KEY_LENGTH],
+            address=client,
+            network=address.network(client),
+            network_index=address.index(self.site, client),
+            trapped=bool(self.trap.data),
+            lang=lang,
+        )
 
     @property
     def parent_id(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.web import comments, embed, errors, feeds, headers, host, language, thread
+from app.web import comments, embed, errors, feeds, headers, host, thread
 
 
 def install(app: Flask) -> None:
@@ -11,5 +11,4 @@ def install(app: Flask) -> None:
         app.register_blueprint(door.bp)
     errors.install(app)
     headers.install(app)
-    language.install(app)
     host.install(app)

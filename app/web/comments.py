@@ -3,17 +3,17 @@
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from app.abuse import address
+from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
-from app.comments.submit import Draft, Submitted, submit, thread_for
+from app.comments.submit import Submitted, submit, thread_for
 from app.errors import Refused
 from app.extensions import csrf, db
 from app.forms.comment import CommentForm, EditForm
+from app.forms.where import Where, site_or_404, where
 from app.models import Comment, Status
 from app.web import cookie
-from app.web.embed import check_origin, for_origin
-from app.web.thread import context, read
-from app.web.where import Where, site_or_404, where
+from app.web.embed import for_origin
+from app.web.thread import address_of, context, read
 
 bp = Blueprint("comments", __name__)
 # Nothing here acts with the rights of a log-in: who may do what is shown by tokens and by the Origin header.
@@ -27,7 +27,7 @@ def post() -> Response:
     if not form.validate():
         return _form_again(here, form, origin, 422)
     try:
-        submitted = submit(_thread(here), _draft(here, form))
+        submitted = submit(_thread(here), form.draft(here.lang, author=_author_token()))
     except Refused as no:
         db.session.rollback()
         return _refused(where(request.form), form, origin, no)
@@ -89,22 +89,8 @@ def _thread(here: Where):
     return thread_for(here.site, key=here.key, url=here.url, title=here.title)
 
 
-def _draft(here: Where, form: CommentForm) -> Draft:
-    client = address.client()
-    return Draft(
-        body=form.body.data,
-        name=form.name.data,
-        email=form.email.data,
-        website=form.website.data,
-        parent_id=form.parent_id,
-        author_token=request.form.get("author") or (cookie.author_token() if is_navigation() else ""),
-        request_key=request.headers.get("Idempotency-Key", "")[:200],
-        address=client,
-        network=address.network(client),
-        network_index=address.index(here.site, client),
-        trapped=bool(form.trap.data),
-        lang=here.lang,
-    )
+def _author_token() -> str:
+    return request.form.get("author") or (cookie.author_token() if is_navigation() else "")
 
 
 def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -> Response:
@@ -112,7 +98,7 @@ def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -
     token = tokens.for_comment(comment) if submitted.recognised else ""
     author = tokens.for_author(comment.author) if submitted.recognised else ""
     if is_navigation():
-        answer = redirect(here.page(f"comment-{comment.id}", own=1), 303)
+        answer = redirect(address_of(here, f"comment-{comment.id}", own=1), 303)
         if token:
             cookie.keep(answer, author, token, lasting=bool(form.remember.data))
         return answer
@@ -136,7 +122,7 @@ def _own(id: int) -> tuple[Comment, str, str]:
 
 def _shown_again(here: Where, comment: Comment, token: str, origin: str) -> Response:
     if is_navigation():
-        return redirect(here.page(f"comment-{comment.id}", own=1), 303)
+        return redirect(address_of(here, f"comment-{comment.id}", own=1), 303)
     html = render_template("thread/_comment.html", **context(here), comment=reading.show_own(comment, token))
     return for_origin(make_response(html), origin)
 

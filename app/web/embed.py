@@ -11,11 +11,10 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from flask_babel import force_locale
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.errors import Refused
+from app.forms.where import key_of, site_or_404
+from app.lib.language import LANGUAGES
 from app.lib.urls import is_allowed, origin_of
 from app.models import Site, Thread
-from app.web import where
-from app.web.language import LANGUAGES
 from app.web.sentences import SENTENCES
 
 bp = Blueprint("embed", __name__)
@@ -38,9 +37,9 @@ def stylesheet() -> BaseResponse:
 
 @bp.get("/embed/counts")
 def counts() -> Response:
-    site = where.site_or_404(request.args.get("site", ""))
+    site = site_or_404(request.args.get("site", ""))
     urls = request.args.getlist("url")[:MOST_COUNTS]
-    keys = {url: key for url in urls if (key := where.key_of(site, url))}
+    keys = {url: key for url in urls if (key := key_of(site, url))}
     found = Thread.counts(site, list(set(keys.values())))
     answer = jsonify(counts={url: found.get(keys.get(url, ""), 0) for url in urls})
     return for_everybody(answer)
@@ -52,17 +51,6 @@ def for_everybody(answer: Response) -> Response:
     answer.headers["Access-Control-Expose-Headers"] = EXPOSED
     answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=10"
     return answer
-
-
-def check_origin(site: Site) -> str:
-    """The origin that sends this request, if it may write to `site`; '' when it says none.
-
-    Raises Refused (403). A browser always tells; programs without a browser carry nobody's rights.
-    """
-    origin = request.headers.get("Origin", "")
-    if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]) or is_allowed(origin, site.origins):
-        return origin
-    raise Refused("wrong_origin", "This page may not send comments to this site.", status=403)
 
 
 def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:

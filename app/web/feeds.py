@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, render_template, request
 
 from app.comments import reading
+from app.forms.where import site_or_404, where
 from app.lib import markup
+from app.lib.language import speak
 from app.models import Comment, Site, Thread
 from app.web.embed import for_everybody
-from app.web.language import speak
-from app.web.where import site_or_404, where
 
 bp = Blueprint("feeds", __name__)
 

@@ -7,11 +7,11 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from app.comments import reading
 from app.forms.comment import CommentForm
+from app.forms.where import Where, where
 from app.lib import markup
 from app.models import Comment, Status
 from app.web import cookie
 from app.web.embed import for_everybody, frame_policy
-from app.web.where import Where, where
 
 bp = Blueprint("thread", __name__)
 
@@ -38,6 +38,12 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
         "preview_action": url_for("comments.preview", _external=True),
         **more,
     }
+
+
+def address_of(here: Where, anchor: str, **more: Any) -> str:
+    """The address of a thread as a page of its own."""
+    given = {name: value for name, value in here.fields.items() if value}
+    return url_for("thread.page", _external=True, **given, **more) + f"#{anchor}"
 
 
 def read(here: Where) -> reading.ThreadPage:

@@ -1,18 +1,17 @@
 """Which site and which page a request speaks of."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from flask import abort, url_for
+from flask import abort
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from app.comments.reading import SORTS
 from app.errors import Refused
+from app.lib.language import speak
 from app.lib.text import clean_line
 from app.lib.urls import is_allowed, page_key
 from app.models import Site, Thread
-from app.web.language import speak
 
 TITLE_LENGTH = 500
 OWN_ID_LENGTH = 500
@@ -44,11 +43,6 @@ class Where:
             "lang": self.lang,
             "sort": self.sort,
         }
-
-    def page(self, anchor: str = "", **more: Any) -> str:
-        """The address of this thread as a page of its own."""
-        given = {name: value for name, value in self.fields.items() if value}
-        return url_for("thread.page", _external=True, **given, **more) + (f"#{anchor}" if anchor else "")
 
 
 def site_or_404(key: str) -> Site:

@@ -1,0 +1,19 @@
+"""Which pages may send us something for a site."""
+
+from flask import current_app, request
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.lib.urls import is_allowed, origin_of
+from app.models import Site
+
+
+def check_origin(site: Site) -> str:
+    """The origin that sends this request, if it may write to `site`; '' when it says none.
+
+    Raises Refused (403). A browser always tells; programs without a browser carry nobody's rights.
+    """
+    origin = request.headers.get("Origin", "")
+    if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]) or is_allowed(origin, site.origins):
+        return origin
+    raise Refused("wrong_origin", _("This page may not send comments to this site."), status=403)

@@ -1,0 +1,31 @@
+"""What programs get to see of a record: every field named here, and no other."""
+
+from typing import Any
+
+from app.comments.reading import Shown, ThreadPage
+
+
+def comment(shown: Shown) -> dict[str, Any]:
+    """A comment; `html` is null where one was removed and others had answered."""
+    return {
+        "id": shown.id,
+        "parent": shown.parent_id,
+        "depth": shown.depth,
+        "name": shown.name,
+        "website": shown.website,
+        "html": None if shown.html is None else str(shown.html),
+        "created_at": shown.created_at.isoformat(),
+        "edited_at": shown.edited_at.isoformat() if shown.edited_at else None,
+        "url": shown.permalink,
+    }
+
+
+def thread(page: ThreadPage) -> dict[str, Any]:
+    """A page of a thread; `next` goes into `after` for the page behind it."""
+    return {
+        "total": page.total,
+        "open": page.open,
+        "sort": page.sort,
+        "next": page.next,
+        "comments": [comment(shown) for shown in page.comments],
+    }
