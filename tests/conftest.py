@@ -128,9 +128,14 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def db_session(app: Flask) -> Iterator[Session]:
-    """The test's own view of the database, apart from that of requests: commit before and after them."""
+    """The test's own view of the database, apart from that of requests: commit before and after them.
+
+    What was read stays readable after a commit, so that looking at it does not take SQLite's lock again.
+    """
     with app.app_context():
-        yield db.session()
+        session = db.session()
+        session.expire_on_commit = False
+        yield session
         db.session.remove()
 
 

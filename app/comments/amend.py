@@ -28,7 +28,7 @@ def edit(comment: Comment, body: str) -> Decision:
     comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
     comment.edited_at = now()
     # A new text is a new text: the old fingerprint must not answer for it.
-    comment.fingerprint = comment.text_key = None
+    comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()
     was_public = comment.status == Status.APPROVED
     decision = screen(Case(comment.site, comment, proven=True))

@@ -57,8 +57,8 @@ def submit(thread: Thread, draft: Draft) -> Submitted:
     parent_missing (422), flood (429).
     """
     known = tokens.author_of(thread.site, draft.author_token)
-    fingerprint = _fingerprint(thread, draft, known)
-    if earlier := _earlier(thread.site, draft, fingerprint):
+    marks = _marks(thread, draft)
+    if earlier := _earlier(thread.site, draft, known, marks):
         return earlier
     if not thread.accepts_comments():
         raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
@@ -66,10 +66,10 @@ def submit(thread: Thread, draft: Draft) -> Submitted:
     _refuse_flood(thread.site, draft, known)
     try:
         with db.session.begin_nested():
-            comment = _keep(thread, draft, parent, known or _stranger(thread.site), fingerprint)
+            comment = _keep(thread, draft, parent, known or Author(site=thread.site), marks)
     except IntegrityError:
         # The same post arrived twice at once; the other one is stored.
-        if earlier := _earlier(thread.site, draft, fingerprint):
+        if earlier := _earlier(thread.site, draft, known, marks):
             return earlier
         raise
     screen(Case(thread.site, comment, proven=known is not None, trapped=draft.trapped))
@@ -92,19 +92,29 @@ def thread_for(site: Site, *, key: str, url: str, title: str) -> Thread:
         return thread
 
 
-def _earlier(site: Site, draft: Draft, fingerprint: str) -> Submitted | None:
+def _earlier(site: Site, draft: Draft, known: Author | None, marks: "Marks") -> Submitted | None:
     if draft.request_key and (found := Comment.with_request_key(site, _request_key(draft))):
         return Submitted(found, again=True, recognised=True)
-    if found := Comment.with_fingerprint(fingerprint, now() - DUPLICATE_WINDOW):
+    if found := Comment.said_before(marks.words, marks.person, known, now() - DUPLICATE_WINDOW):
         # Somebody may have guessed all of it: no token for what was not proven.
-        return Submitted(found, again=True, recognised=bool(tokens.author_of(site, draft.author_token)))
+        return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
     return None
 
 
-def _fingerprint(thread: Thread, draft: Draft, known: Author | None) -> str:
-    """Who says what where. The address is part of it for strangers: else a guessed e-mail could be confirmed."""
-    who = f"author {known.id}" if known else f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}"
-    return blind_index("fingerprint", f"{thread.id}\0{draft.parent_id}\0{who}\0{fold(draft.body)}")
+@dataclass(frozen=True)
+class Marks:
+    """By what the same post is noticed again: what was said where, by whom, and both on one day."""
+
+    words: str
+    person: str
+    today: str
+
+
+def _marks(thread: Thread, draft: Draft) -> Marks:
+    """The address is a part of the person: else a guessed e-mail address could be confirmed."""
+    words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{fold(draft.body)}")
+    person = blind_index("person", f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}")
+    return Marks(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
 
 
 def _request_key(draft: Draft) -> str:
@@ -138,11 +148,7 @@ def _by_email(site: Site, email: str) -> ColumnElement[bool]:
     return Comment.author.has(Author.email_index == Author.index_of(site, email))
 
 
-def _stranger(site: Site) -> Author:
-    return Author(site=site)
-
-
-def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, fingerprint: str) -> Comment:
+def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, marks: Marks) -> Comment:
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
     comment = Comment(
         site=thread.site,
@@ -158,8 +164,9 @@ def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, 
         address=draft.network,
         address_index=draft.network_index or None,
         request_key=_request_key(draft) if draft.request_key else None,
-        fingerprint=fingerprint,
-        text_key=f"{now():%Y%m%d} {fingerprint}",
+        fingerprint=marks.words,
+        typed_by=marks.person,
+        text_key=marks.today,
     )
     db.session.add(comment)
     db.session.flush()

@@ -89,7 +89,8 @@ class Comment(db.Model):
     # Two ways to notice the same post again: the client says so, or the same person says the same.
     request_key: Mapped[str | None] = mapped_column(String(64))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
-    text_key: Mapped[str | None] = mapped_column(String(80))
+    typed_by: Mapped[str | None] = mapped_column(String(64))
+    text_key: Mapped[str | None] = mapped_column(String(64))
 
     site: Mapped[Site] = relationship(foreign_keys=[site_id], overlaps="thread")
     thread: Mapped[Thread] = relationship(
@@ -177,12 +178,15 @@ class Comment(db.Model):
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.request_key == key))
 
     @classmethod
-    def with_fingerprint(cls, fingerprint: str, since: datetime) -> "Comment | None":
-        return db.session.scalar(
-            select(cls)
-            .where(cls.fingerprint == fingerprint, cls.created_at > since, cls.status != Status.DELETED)
-            .order_by(cls.id).limit(1)
-        )  # fmt: skip
+    def said_before(cls, fingerprint: str, typed_by: str, author: Author | None, since: datetime) -> "Comment | None":
+        """The same words at the same place by the same person, known or as she described herself."""
+        same_person = cls.typed_by == typed_by
+        if author:
+            same_person = or_(same_person, cls.author_id == author.id)
+        query = select(cls).where(
+            cls.fingerprint == fingerprint, same_person, cls.created_at > since, cls.status != Status.DELETED
+        )
+        return db.session.scalar(query.order_by(cls.id).limit(1))
 
     @classmethod
     def count_since(cls, since: datetime, *conditions: Any) -> int:
@@ -206,9 +210,9 @@ class Comment(db.Model):
     @classmethod
     def counts_by_status(cls, site_ids: list[int]) -> dict[str, int]:
         rows = db.session.execute(
-            select(cls.status, func.count()).where(cls.site_id.in_(site_ids)).group_by(cls.status)
+            select(cls.status, func.count().label("number")).where(cls.site_id.in_(site_ids)).group_by(cls.status)
         )
-        return dict(rows.tuples().all())
+        return {row.status: row.number for row in rows}
 
     def __repr__(self) -> str:
         return f"<Comment {self.id} {self.status}>"

@@ -38,7 +38,7 @@ class Thread(db.Model):
         rows = db.session.execute(
             select(cls.key, cls.approved_count).where(cls.site_id == site.id, cls.key.in_(keys), cls.visible)
         )
-        return dict(rows.tuples().all())
+        return {row.key: row.approved_count for row in rows}
 
     def accepts_comments(self) -> bool:
         return self.visible and self.open and self.site.open and not self._is_too_old()

@@ -186,7 +186,8 @@ def upgrade() -> None:
         sa.Column("address_index", sa.String(length=64), nullable=True),
         sa.Column("request_key", sa.String(length=64), nullable=True),
         sa.Column("fingerprint", sa.String(length=64), nullable=True),
-        sa.Column("text_key", sa.String(length=80), nullable=True),
+        sa.Column("typed_by", sa.String(length=64), nullable=True),
+        sa.Column("text_key", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["author_id"], ["author.id"], name=op.f("fk_comment_author_id")),
         sa.ForeignKeyConstraint(["parent_id"], ["comment.id"], name=op.f("fk_comment_parent_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
@@ -292,14 +293,10 @@ def downgrade() -> None:
     op.drop_table("login")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_delivery_waiting",
-            sqlite_where=sa.text("done_at IS NULL"),
-            postgresql_where=sa.text("done_at IS NULL"),
+            "uq_delivery_waiting", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
         )
         batch_op.drop_index(
-            "ix_delivery_due",
-            sqlite_where=sa.text("done_at IS NULL"),
-            postgresql_where=sa.text("done_at IS NULL"),
+            "ix_delivery_due", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
         )
 
     op.drop_table("delivery")

@@ -1,0 +1,77 @@
+"""The people and places of the tests: a paper with a page, readers who write, moderators who decide."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.lib.passwords import hash_password
+from app.models import Comment, Membership, Moderator, Role, Site, Status
+from app.moderation.decide import decide
+
+ORIGIN = "https://paper.example"
+PAGE = f"{ORIGIN}/story"
+PASSWORD = "correct horse battery"
+
+
+def a_site(db_session: Session, key: str = "paper", **settings: Any) -> Site:
+    """A site that publishes at once and counts no floods, unless `settings` say otherwise."""
+    quiet = {"hold_all": False, "approvals_needed": 0, "flood_per_author": 0, "flood_per_address": 0}
+    site = Site(key=key, name=key.title(), origins=[ORIGIN], **(quiet | settings))
+    db_session.add(site)
+    db_session.commit()
+    return site
+
+
+def a_moderator(db_session: Session, site: Site, name: str = "alice", role: Role = Role.MODERATOR) -> Moderator:
+    email = f"{name}@moderators.example"
+    moderator = Moderator(
+        name=name.title(),
+        email=email,
+        email_index=Moderator.index_of(email),
+        password_hash=hash_password(PASSWORD),
+        memberships=[Membership(site=site, role=role)],
+    )
+    db_session.add(moderator)
+    db_session.commit()
+    return moderator
+
+
+@dataclass
+class Reader:
+    """Somebody at a page, whose browser keeps the tokens that come with the answers."""
+
+    client: FlaskClient
+    name: str = "Hanako"
+    email: str = "hanako@readers.example"
+    site: str = "paper"
+    url: str = PAGE
+    author: str = ""
+    token: str = ""
+
+    def says(self, body: str, *, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
+        answer = self.client.post("/embed/comments", data=self.fields(body=body, **more), headers=headers or {})
+        self.author = answer.headers.get("Kaiwa-Author", self.author)
+        self.token = answer.headers.get("Kaiwa-Token", self.token)
+        return answer
+
+    def fields(self, **more: Any) -> dict[str, Any]:
+        given = {"site": self.site, "url": self.url, "name": self.name, "email": self.email, "author": self.author}
+        return given | more
+
+    def sees(self, **more: Any) -> TestResponse:
+        return self.client.get("/embed/thread", query_string={"site": self.site, "url": self.url} | more)
+
+
+def the_comment(db_session: Session, body: str) -> Comment:
+    db_session.expire_all()
+    comment = db_session.query(Comment).filter_by(body=body).one()
+    db_session.commit()
+    return comment
+
+
+def move(db_session: Session, comment: Comment, status: Status, by: Moderator | None = None) -> None:
+    decide(comment, status, seen=comment.version, by=by)
+    db_session.commit()

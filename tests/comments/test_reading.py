@@ -1,0 +1,143 @@
+"""A thread is shown completely, in order, in a fixed number of queries."""
+
+import re
+from itertools import pairwise
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from app.comments import reading
+from app.comments.submit import Draft, submit, thread_for
+from app.extensions import db
+from app.lib.urls import page_key
+from app.models import Comment, Site, Status, Thread
+from tests.cast import PAGE, Reader, a_site, move
+
+
+def a_thread(site: Site, url: str = PAGE) -> Thread:
+    return thread_for(site, key=page_key(url), url=url, title="Story")
+
+
+def say(thread: Thread, body: str, parent: Comment | None = None) -> Comment:
+    draft = Draft(body=body, name="Hanako", email="", website="", parent_id=parent.id if parent else None)
+    return submit(thread, draft).comment
+
+
+def all_pages(site: Site, thread: Thread, sort: str) -> list[reading.Shown]:
+    shown, after = [], ""
+    while True:
+        page = reading.page_of(site, thread, sort=sort, after=after)
+        shown += page.comments
+        if not page.next:
+            return shown
+        after = page.next
+
+
+# Each number says whom a comment answers: 0 is nobody, n is the n-th comment before it, if there is one.
+TREES = st.lists(st.integers(0, 6), min_size=1, max_size=25)
+
+
+@pytest.mark.parametrize("sort", ["oldest", "newest"])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=TREES)
+def test_any_tree_is_shown_completely_and_in_order(db_session: Session, sort: str, tree: list[int]) -> None:
+    site = db_session.query(Site).filter_by(key="tree").one_or_none() or a_site(db_session, "tree", page_size=7)
+    thread = a_thread(site, f"{PAGE}/{sort}/{db_session.query(Thread).count()}")
+    comments: list[Comment] = []
+    for at, back in enumerate(tree):
+        comments.append(say(thread, f"comment {at}", comments[-back] if 0 < back <= len(comments) else None))
+    db_session.commit()
+    shown = all_pages(site, thread, sort)
+    assert sorted(each.id for each in shown) == [comment.id for comment in comments]
+    assert all(each.depth <= site.max_depth for each in shown)
+    assert all(later.depth <= earlier.depth + 1 for earlier, later in pairwise(shown))
+    roots = [each.id for each in shown if each.depth == 0]
+    assert roots == sorted(roots, reverse=sort == "newest")
+    for each in shown:
+        if each.parent_id and each.depth < site.max_depth:
+            before = [other for other in shown[: shown.index(each)] if other.depth < each.depth]
+            assert before[-1].id == each.parent_id
+
+
+def test_replies_below_the_deepest_level_join_it(db_session: Session) -> None:
+    site = a_site(db_session, max_depth=2)
+    thread, parent = a_thread(site), None
+    for at in range(6):
+        parent = say(thread, f"{at}", parent)
+    db_session.commit()
+    shown = all_pages(site, thread, "oldest")
+    assert [each.depth for each in shown] == [0, 1, 2, 2, 2, 2]
+    assert shown[5].parent_id == shown[4].id
+
+
+def test_a_page_costs_the_same_queries_whatever_its_size(db_session: Session, client: FlaskClient, app: Flask) -> None:
+    site = a_site(db_session)
+    counts = []
+    for size in (1, 60):
+        thread = a_thread(site, f"{PAGE}/{size}")
+        root = say(thread, "root")
+        for at in range(size):
+            say(thread, f"{at}", root if at % 2 else None)
+        db_session.commit()
+        counts.append(queries_of(app, lambda url=thread.url: Reader(client, url=url).sees()))
+    assert counts[0] == counts[1] <= 6
+
+
+def queries_of(app: Flask, action) -> int:
+    statements: list[str] = []
+
+    def note(conn, cursor, statement, *rest) -> None:
+        statements.append(statement)
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note)
+        assert action().status_code == 200
+        event.remove(db.engine, "before_cursor_execute", note)
+    return len([each for each in statements if each.startswith("SELECT")])
+
+
+def test_the_link_to_a_comment_finds_its_page(db_session: Session, client: FlaskClient) -> None:
+    site = a_site(db_session, page_size=5)
+    thread = a_thread(site)
+    comments = [say(thread, f"c{at}") for at in range(20)]
+    reply = say(thread, "deep", comments[10])
+    db_session.commit()
+    for wanted in (comments[13], reply):
+        page = Reader(client).sees(comment=wanted.id).text
+        assert re.findall(r'<article id="comment-(\d+)"', page)[0] == str(wanted.id)
+    assert Reader(client).sees(comment="x' OR 1=1").status_code == 200
+
+
+@pytest.mark.parametrize("after", ["", "nonsense", "1.", "9999999999999999999.AAAAAAAAA", "1.'--", "0.000000000"])
+def test_a_made_up_cursor_is_harmless(db_session: Session, client: FlaskClient, after: str) -> None:
+    say(a_thread(a_site(db_session)), "hello")
+    db_session.commit()
+    assert Reader(client).sees(after=after).status_code == 200
+
+
+def test_an_unchanged_thread_is_not_sent_again(db_session: Session, client: FlaskClient) -> None:
+    comment = say(a_thread(a_site(db_session)), "hello")
+    db_session.commit()
+    reader = Reader(client)
+    etag = reader.sees().headers["ETag"]
+    asked = {"query_string": {"site": "paper", "url": PAGE}, "headers": {"If-None-Match": etag}}
+    assert client.get("/embed/thread", **asked).status_code == 304
+    move(db_session, comment, Status.REJECTED)
+    assert client.get("/embed/thread", **asked).status_code == 200
+
+
+def test_counts_are_those_of_the_page(db_session: Session, client: FlaskClient) -> None:
+    thread = a_thread(a_site(db_session))
+    root = say(thread, "one")
+    say(thread, "two", root)
+    db_session.commit()
+    asked = {"site": "paper", "url": [PAGE, f"{PAGE}?utm_source=mail", f"{PAGE}/none", "nonsense"]}
+    found = client.get("/embed/counts", query_string=asked).json["counts"]
+    assert found == {PAGE: 2, f"{PAGE}?utm_source=mail": 2, f"{PAGE}/none": 0, "nonsense": 0}
+    move(db_session, root, Status.SPAM)
+    assert client.get("/embed/counts", query_string=asked).json["counts"][PAGE] == 1

@@ -1,0 +1,160 @@
+"""A reader speaks: kept once, screened, and only then seen."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.models import Comment, Decision, Status
+from tests.cast import PAGE, Reader, a_site, move, the_comment
+
+
+@pytest.fixture
+def hanako(client: FlaskClient) -> Reader:
+    return Reader(client)
+
+
+def test_a_comment_on_an_open_site_is_published_at_once(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session)
+    answer = hanako.says("こんにちは **世界**")
+    assert answer.status_code == 201
+    assert "<strong>世界</strong>" in hanako.sees().text
+    assert the_comment(db_session, "こんにちは **世界**").thread.approved_count == 1
+
+
+def test_a_held_comment_is_seen_by_its_author_alone(hanako: Reader, db_session: Session, app: Flask) -> None:
+    a_site(db_session, hold_all=True)
+    answer = hanako.says("held")
+    assert answer.status_code == 202
+    assert "あなたのコメントは承認待ちです。" in answer.text
+    assert "held" not in hanako.sees().text
+    own = hanako.client.post("/embed/own", data=hanako.fields(token=hanako.token))
+    assert "held" in own.text and own.headers["Cache-Control"] == "no-store"
+    stranger = Reader(app.test_client())
+    assert "held" not in stranger.client.post("/embed/own", data=stranger.fields(token="forged")).text
+
+
+@pytest.mark.parametrize("key", ["", "one-click"])
+def test_a_double_click_stores_one_comment(hanako: Reader, db_session: Session, key: str) -> None:
+    a_site(db_session)
+    headers = {"Idempotency-Key": key} if key else {}
+    first, second = (hanako.says("twice", headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert db_session.query(Comment).count() == 1
+
+
+def test_the_same_words_from_two_people_are_two_comments(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    for name in ("Hanako", "Taro"):
+        assert Reader(client, name, f"{name}@readers.example").says("賛成").status_code == 201
+    assert db_session.query(Comment).count() == 2
+
+
+def test_a_guessed_author_gets_no_token_for_somebody_elses_comment(
+    hanako: Reader, db_session: Session, app: Flask
+) -> None:
+    a_site(db_session)
+    hanako.says("mine")
+    thief = Reader(app.test_client(), hanako.name, hanako.email)
+    answer = thief.says("mine")
+    assert answer.status_code == 201
+    assert not thief.token and not thief.author
+
+
+def test_a_typed_name_and_address_carry_no_trust(hanako: Reader, db_session: Session, app: Flask) -> None:
+    a_site(db_session, approvals_needed=1)
+    assert hanako.says("my first").status_code == 202
+    move(db_session, the_comment(db_session, "my first"), Status.APPROVED)
+    assert hanako.says("my second").status_code == 201
+    forger = Reader(app.test_client(), hanako.name, hanako.email)
+    assert forger.says("not hers").status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("body", "   \n "),
+        ("body", "あ" * 20_001),
+        ("name", ""),
+        ("name", "あ" * 81),
+        ("email", ""),
+        ("email", "nobody"),
+        ("website", "javascript:alert(1)"),
+        ("parent", "999999"),
+    ],
+)
+def test_a_mistake_keeps_all_that_was_typed(hanako: Reader, db_session: Session, field: str, value: str) -> None:
+    a_site(db_session)
+    typed = {"body": "a long thought", "name": "Typed Name", "email": "typed@readers.example"} | {field: value}
+    answer = hanako.client.post("/embed/comments", data=hanako.fields(**typed))
+    assert answer.status_code == 422
+    for other in {"a long thought", "Typed Name", "typed@readers.example"} & set(typed.values()):
+        assert other in answer.text
+    assert 'role="alert"' in answer.text
+    assert db_session.query(Comment).count() == 0
+
+
+def test_lengths_count_what_a_person_sees(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session)
+    assert hanako.says("family", name="👩‍👩‍👧‍👦" * 11).status_code == 201
+    assert hanako.says("賛").status_code == 201
+    assert hanako.says("あ" * 20_000).status_code == 201
+
+
+def test_a_flood_is_told_to_slow_down_and_loses_nothing(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session, flood_per_author=2)
+    hanako.says("one"), hanako.says("two")
+    answer = hanako.says("three")
+    assert answer.status_code == 429 and answer.headers["Retry-After"]
+    assert "three" in answer.text
+    assert db_session.query(Comment).count() == 2
+
+
+def test_a_reply_to_what_is_not_public_is_refused(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session, hold_all=True)
+    hanako.says("waiting")
+    parent = the_comment(db_session, "waiting")
+    assert hanako.says("reply", parent=parent.id).status_code == 422
+
+
+def test_a_closed_thread_takes_nothing(hanako: Reader, db_session: Session) -> None:
+    site = a_site(db_session)
+    hanako.says("open")
+    site.open = False
+    db_session.commit()
+    assert hanako.says("closed").status_code == 403
+    assert "closed" in hanako.sees().text and "<textarea" not in hanako.sees().text
+
+
+def test_pages_of_other_sites_and_other_origins_are_refused(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session)
+    assert hanako.says("x", url="https://elsewhere.example/story").status_code == 422
+    assert hanako.says("x", headers={"Origin": "https://elsewhere.example"}).status_code == 403
+    assert hanako.says("x", headers={"Origin": "null"}).status_code == 403
+    assert hanako.says("x", site="nosuch").status_code == 404
+    assert hanako.says("x", headers={"Origin": "https://paper.example"}).status_code == 201
+
+
+def test_what_fills_in_the_hidden_field_is_spam_and_is_told_nothing(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session)
+    answer = hanako.says("buy", subject="http://spam.example")
+    assert answer.status_code == 202 and "あなたのコメントは承認待ちです。" in answer.text
+    assert the_comment(db_session, "buy").status == Status.SPAM
+
+
+def test_every_first_decision_is_remembered_with_its_reasons(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session, hold_all=True, max_links=2)
+    hanako.says("https://a.example https://b.example")
+    decision = db_session.query(Decision).one()
+    assert (decision.actor, decision.to_status) == ("screening", "pending")
+    assert [reason["check"] for reason in decision.comment.reasons] == ["links", "hold_all"]
+
+
+def test_without_a_script_the_answer_is_the_page_with_ones_own_comment(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session, hold_all=True)
+    answer = hanako.says("no script", headers={"Accept": "text/html"})
+    assert answer.status_code == 303
+    page = hanako.client.get(answer.location)
+    assert "no script" in page.text and "あなたのコメントは承認待ちです。" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "no script" not in hanako.client.get("/thread", query_string={"site": "paper", "url": PAGE}).text

@@ -1,0 +1,68 @@
+"""One gate: every status has a decision, a reason and an undo; a stale page decides nothing."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.models import Actor, Comment, Decision, Status
+from app.moderation.decide import AlreadyDecided, decide, undo
+from tests.cast import a_moderator, a_site
+from tests.comments.test_reading import a_thread, say
+
+
+@pytest.fixture
+def held(db_session: Session) -> Comment:
+    site = a_site(db_session, hold_all=True)
+    comment = say(a_thread(site), "held")
+    db_session.commit()
+    return comment
+
+
+def test_a_decision_is_remembered_and_can_be_undone(db_session: Session, held: Comment) -> None:
+    alice = a_moderator(db_session, held.site)
+    approved = decide(held, Status.APPROVED, seen=held.version, by=alice)
+    db_session.commit()
+    assert (approved.from_status, approved.to_status, approved.actor) == ("pending", "approved", Actor.MODERATOR)
+    assert (held.places, held.thread.approved_count) == (1, 1)
+    undone = undo(approved, by=alice)
+    db_session.commit()
+    db_session.refresh(held.thread)
+    assert held.status == Status.PENDING and undone.undoes_id == approved.id
+    assert (held.places, held.thread.approved_count) == (0, 0)
+    assert db_session.query(Decision).count() == 3
+
+
+def test_a_stale_page_decides_nothing_and_is_told_who_was_faster(db_session: Session, held: Comment) -> None:
+    alice, bob = a_moderator(db_session, held.site, "alice"), a_moderator(db_session, held.site, "bob")
+    seen = held.version
+    decide(held, Status.APPROVED, seen=seen, by=alice)
+    db_session.commit()
+    with pytest.raises(AlreadyDecided) as told:
+        decide(held, Status.SPAM, seen=seen, by=bob)
+    assert told.value.decision.moderator is alice and told.value.status == 409
+    db_session.rollback()
+    assert held.status == Status.APPROVED
+
+
+def test_an_old_decision_cannot_be_undone_over_a_newer_one(db_session: Session, held: Comment) -> None:
+    alice = a_moderator(db_session, held.site)
+    first = decide(held, Status.APPROVED, seen=held.version, by=alice)
+    decide(held, Status.SPAM, seen=held.version, by=alice)
+    with pytest.raises(AlreadyDecided):
+        undo(first, by=alice)
+
+
+def test_a_branch_keeps_its_place_while_somebody_in_it_is_public(db_session: Session, held: Comment) -> None:
+    decide(held, Status.APPROVED, seen=held.version)
+    reply = say(held.thread, "reply", held)
+    decide(reply, Status.APPROVED, seen=reply.version)
+    db_session.commit()
+    db_session.refresh(held)
+    decide(held, Status.REJECTED, seen=held.version)
+    db_session.commit()
+    db_session.refresh(held)
+    assert held.places == 1
+    decide(reply, Status.REJECTED, seen=reply.version)
+    db_session.commit()
+    db_session.refresh(held)
+    db_session.refresh(held.thread)
+    assert (held.places, reply.places, held.thread.approved_count) == (0, 0, 0)
