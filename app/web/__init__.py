@@ -2,12 +2,12 @@
 
 from flask import Flask
 
-from app.web import comments, embed, errors, feeds, headers, host, thread
+from app.web import account, comments, embed, errors, feeds, headers, history, host, links, queue, thread
 
 
 def install(app: Flask) -> None:
     """Open these doors on `app`."""
-    for door in (embed, thread, comments, feeds):
+    for door in (embed, thread, comments, feeds, account, queue, history, links):
         app.register_blueprint(door.bp)
     errors.install(app)
     headers.install(app)

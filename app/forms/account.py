@@ -1,0 +1,26 @@
+"""What moderators type about themselves."""
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, PasswordField, RadioField, StringField
+from wtforms.validators import InputRequired, Length
+
+# Longer than any password that a person or a program makes; argon2 reads all of it.
+MOST_PASSWORD = 1000
+
+
+class LoginForm(FlaskForm):
+    email = StringField(_l("E-mail"), [InputRequired(_l("Please enter your e-mail address.")), Length(max=254)])
+    password = PasswordField(
+        _l("Password"), [InputRequired(_l("Please enter your password.")), Length(max=MOST_PASSWORD)]
+    )
+    next = HiddenField()
+    lang = HiddenField()
+
+
+class LanguageForm(FlaskForm):
+    lang = RadioField(choices=[("ja", "日本語"), ("en", "English")])
+
+
+class KeysForm(FlaskForm):
+    on = BooleanField()

@@ -1,0 +1,51 @@
+"""Links in letters that lead to one decision on one comment; made here, followed by the web."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib.signing import BadToken, sign, unsign
+from app.models import Comment, Moderator, Status
+
+LASTS = timedelta(days=7)
+PURPOSE = "decide"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a link offers to its moderator: this status for this comment, as it was when the letter was written."""
+
+    comment: Comment
+    status: Status
+    seen: int
+    moderator: Moderator
+
+
+def link_for(comment: Comment, status: Status, moderator: Moderator) -> str:
+    """Return the address of the page that offers `status` for `comment`; it opens for `LASTS`.
+
+    It can work once only: the comment must still be at the version of now, and each decision changes that.
+    """
+    claim = [comment.id, comment.site_id, str(status), comment.version, moderator.id]
+    return f"{current_app.config['PUBLIC_URL']}/act/{sign(PURPOSE, claim)}"
+
+
+def offer_of(token: str) -> Offer:
+    """Read a token of `link_for`. Raises Refused (410) when it is not ours, too old, or no longer allowed."""
+    try:
+        comment_id, site_id, status, seen, moderator_id = unsign(PURPOSE, token, LASTS)
+    except BadToken as trouble:
+        raise _gone() from trouble
+    moderator = db.session.get(Moderator, moderator_id)
+    comment = Comment.of_site([site_id], comment_id)
+    if moderator is None or comment is None or moderator.role_on(site_id) is None:
+        raise _gone()
+    return Offer(comment, Status(status), seen, moderator)
+
+
+def _gone() -> Refused:
+    return Refused("bad_link", _("This link is not valid any more. Please open the queue instead."), status=410)

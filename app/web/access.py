@@ -1,0 +1,92 @@
+"""Who is asking, and what is hers: a moderator by her log-in, records by her sites, 404 for all else."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import abort, current_app, g, redirect, request, session, url_for
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import SAFE_METHODS
+from app.lib import language
+from app.lib.clock import now
+from app.models import Comment, Login, Moderator, Site
+
+SESSION_KEY = "login"
+
+
+def moderator_required(door: Callable[..., Any]) -> Callable[..., Any]:
+    """Let moderators in, and send everybody else to log in; a script is told with 401 instead."""
+
+    @wraps(door)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        login = current_login()
+        if login is None:
+            return _to_login()
+        _welcome(login)
+        return door(*args, **kwargs)
+
+    return guarded
+
+
+def current_login() -> Login | None:
+    """The log-in that this browser's cookie names, while it lasts."""
+    token = session.get(SESSION_KEY)
+    return Login.with_token(token) if isinstance(token, str) else None
+
+
+def current_moderator() -> Moderator:
+    """Who came through `moderator_required`."""
+    moderator: Moderator = g.moderator
+    return moderator
+
+
+def comment_or_404(id: int) -> Comment:
+    """A comment on one of her sites; what is elsewhere does not exist."""
+    return Comment.of_site(current_moderator().site_ids, id) or abort(404)
+
+
+def site_or_404(key: str) -> Site:
+    """One of her sites."""
+    site = Site.with_key(key)
+    return site if site and site.id in current_moderator().site_ids else abort(404)
+
+
+def wants_fragment() -> bool:
+    """Whether our script asks, not a browser that navigates."""
+    return request.headers.get("X-Requested-With") == "fetch"
+
+
+def own_path(wanted: str) -> str:
+    """`wanted` when it is a path of ours, else the queue's.
+
+    Browsers drop tabs and newlines and read a backslash as a slash (URL Standard, 4.4), so neither may pass.
+    """
+    plain = wanted.isprintable() and " " not in wanted and "\\" not in wanted
+    if plain and wanted.startswith("/") and not wanted.startswith("//"):
+        parts = urlsplit(wanted)
+        if not parts.scheme and not parts.netloc:
+            return wanted
+    return url_for("queue.show")
+
+
+def _welcome(login: Login) -> None:
+    g.moderator = login.moderator
+    language.speak(login.moderator.lang or language.choose(), language.choose())
+    if request.method not in SAFE_METHODS:
+        # She is at work; the door's commit keeps it.
+        login.expires_at = now() + session_lasts()
+
+
+def session_lasts() -> timedelta:
+    return timedelta(hours=current_app.config["SESSION_HOURS"])
+
+
+def _to_login() -> Any:
+    if wants_fragment():
+        raise Refused("logged_out", _("You have been logged out. Log in again in another tab."), status=401)
+    back = request.full_path.rstrip("?") if request.method in SAFE_METHODS else url_for("queue.show")
+    return redirect(url_for("account.login", next=back), 303)

@@ -1,0 +1,38 @@
+"""Links from letters: opening one shows what would be done, only its button does it (scanners open links too)."""
+
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from app.extensions import db
+from app.lib import language
+from app.mail.links import Offer, offer_of
+from app.models import Decision
+from app.moderation.decide import decide
+
+bp = Blueprint("links", __name__)
+
+
+@bp.get("/act/<token>")
+def show(token: str) -> Response:
+    offer = offer_of(token)
+    _speak_to(offer)
+    decision = None if offer.comment.version == offer.seen else Decision.newest_of(offer.comment)
+    answer = make_response(render_template("links/act.html", offer=offer, decision=decision))
+    # The address is the permission; nobody else may learn it.
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+@bp.post("/act/<token>")
+def act(token: str) -> Any:
+    offer = offer_of(token)
+    _speak_to(offer)
+    decide(offer.comment, offer.status, seen=offer.seen, by=offer.moderator, reason="mail")
+    db.session.commit()
+    return redirect(url_for("links.show", token=token), 303)
+
+
+def _speak_to(offer: Offer) -> None:
+    otherwise = request.accept_languages.best_match(language.LANGUAGES) or offer.comment.site.lang
+    language.speak(offer.moderator.lang or otherwise, offer.comment.site.lang)
