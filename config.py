@@ -92,12 +92,23 @@ SETTINGS = (
         "Earlier keys, newest first: what they signed or encrypted can still be read.",
         _lines,
     ),
+    Setting("HOST", "127.0.0.1", "address", "Where the web server listens.", str),
+    Setting(
+        "PORT", "8000", "port", "Where the web server listens; the demo's articles take the next one.", _whole(1, 65534)
+    ),
+    Setting(
+        "WORKERS",
+        "2",
+        "processes",
+        "How many processes answer requests; one for each core is a good start.",
+        _whole(1, 256),
+    ),
     Setting(
         "PUBLIC_URL",
-        "http://127.0.0.1:8000",
+        "",
         "address",
-        "How browsers reach this service; every link that is sent out starts with it.",
-        _public_url,
+        "How browsers reach this service; every link that is sent out starts with it. Empty: http://127.0.0.1:PORT.",
+        lambda text: _public_url(text) if text else "",
     ),
     Setting(
         "MAIL_URL",
@@ -171,6 +182,8 @@ def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> d
     instance.mkdir(parents=True, exist_ok=True)
     if not config["DATABASE_URL"]:
         config["DATABASE_URL"] = f"sqlite:///{instance / 'kaiwa.sqlite3'}"
+    if not config["PUBLIC_URL"]:
+        config["PUBLIC_URL"] = f"http://127.0.0.1:{config['PORT']}"
     if not config["SECRET_KEY"]:
         config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
     if len(config["SECRET_KEY"]) < 32:

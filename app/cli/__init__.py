@@ -2,9 +2,10 @@
 
 from flask import Flask
 
-from app.cli import demo
+from app.cli import demo, serve
 
 
 def install(app: Flask) -> None:
     """Teach `flask` these commands."""
     app.cli.add_command(demo.demo)
+    app.cli.add_command(serve.serve)

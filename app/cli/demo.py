@@ -28,10 +28,11 @@ demo = AppGroup("demo", help="The demo site: make it, and tell its log-in.")
 
 
 @demo.command("seed")
-@click.option("--origin", default="http://127.0.0.1:8001", help="Where the demo's articles are served.")
+@click.option("--origin", help="Where the demo's articles are served; on the port after PORT unless said otherwise.")
 @with_appcontext
-def seed(origin: str) -> None:
+def seed(origin: str | None) -> None:
     """Make the demo site, its moderator and its conversation; a second run only renews the origin."""
+    origin = origin or f"http://127.0.0.1:{current_app.config['PORT'] + 1}"
     site = Site.with_key(SITE)
     if site is None:
         site = Site(key=SITE, name="Demo", lang="ja", origins=[], flood_per_author=0, flood_per_address=0)

@@ -47,9 +47,7 @@ def test_alice_logs_in_with_her_password_and_is_led_to_the_queue(client: FlaskCl
 
 
 @pytest.mark.parametrize("path", ["/moderate/", "/moderate/log", "/moderate/?status=spam"])
-def test_a_visitor_is_sent_to_log_in_and_led_back_afterwards(
-    client: FlaskClient, alice: Moderator, path: str
-) -> None:
+def test_a_visitor_is_sent_to_log_in_and_led_back_afterwards(client: FlaskClient, alice: Moderator, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 303
     assert answer.location.startswith("/login?next=")
@@ -65,9 +63,7 @@ def test_log_in_leads_to_no_other_place(client: FlaskClient, alice: Moderator, e
     assert log_in(client, next=elsewhere).location == "/moderate/"
 
 
-def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(
-    client: FlaskClient, alice: Moderator
-) -> None:
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: FlaskClient, alice: Moderator) -> None:
     wrong, unknown = log_in(client, password="wrong"), log_in(client, email="nobody@moderators.example")
     assert wrong.status_code == unknown.status_code == 422
 
@@ -91,9 +87,7 @@ def test_an_unknown_address_costs_the_same_work(
 
 
 def test_what_is_missing_is_said_beside_its_field(client: FlaskClient) -> None:
-    answer = client.post(
-        "/login?x", data={"csrf_token": csrf(client)}, headers={"Accept-Language": "en"}
-    )
+    answer = client.post("/login?x", data={"csrf_token": csrf(client)}, headers={"Accept-Language": "en"})
     assert answer.status_code == 422
     assert "Please enter your password." in answer.text
 
@@ -154,9 +148,7 @@ def test_the_session_before_log_in_and_the_one_after_log_out_are_worth_nothing(
         assert thief.get("/moderate/").status_code == 303
 
 
-def test_a_log_in_ends_when_it_is_taken_back(
-    client: FlaskClient, alice: Moderator, db_session: Session
-) -> None:
+def test_a_log_in_ends_when_it_is_taken_back(client: FlaskClient, alice: Moderator, db_session: Session) -> None:
     log_in(client)
     Login.end_all(alice)
     db_session.commit()
@@ -194,15 +186,11 @@ def test_a_weaker_hash_is_renewed_at_log_in(
     assert "m=64,t=2" in alice.password_hash
 
 
-def test_alice_chooses_her_language_and_it_stays(
-    client: FlaskClient, alice: Moderator, db_session: Session
-) -> None:
+def test_alice_chooses_her_language_and_it_stays(client: FlaskClient, alice: Moderator, db_session: Session) -> None:
     log_in(client)
     for lang in ("en", "ja"):
         token = csrf(client, "/moderate/")
-        answer = client.post(
-            "/account/language", data={"lang": lang, "csrf_token": token, "next": "/moderate/log"}
-        )
+        answer = client.post("/account/language", data={"lang": lang, "csrf_token": token, "next": "/moderate/log"})
         assert answer.location == "/moderate/log"
         assert f'<html lang="{lang}">' in client.get("/moderate/").text
     client.post("/account/language", data={"lang": "xx", "csrf_token": token})
