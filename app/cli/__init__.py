@@ -2,9 +2,10 @@
 
 from flask import Flask
 
-from app.cli import demo
+from app.cli import demo, people, sites, upkeep, worker
 
 
 def install(app: Flask) -> None:
     """Teach `flask` these commands."""
-    app.cli.add_command(demo.demo)
+    for command in (demo.demo, sites.site, people.moderator, worker.worker, upkeep.check, upkeep.upkeep):
+        app.cli.add_command(command)
