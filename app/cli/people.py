@@ -8,11 +8,10 @@ from email_validator import EmailNotValidError, validate_email
 from flask.cli import AppGroup
 
 from app.extensions import db
+from app.lib.language import LANGUAGES
 from app.lib.passwords import MIN_LENGTH, hash_password
 from app.lib.text import clean_line
 from app.models import Login, Membership, Moderator, Role, Site
-
-LANGUAGES = ("ja", "en")
 
 moderator = AppGroup("moderator", help="Who may log in, and what they may do.")
 
@@ -27,9 +26,7 @@ from_stdin = click.option(
 @click.argument("email")
 @click.option("--name", help="What other moderators know her by.")
 @click.option("--site", "key", required=True, metavar="KEY", help="The site that she looks after.")
-@click.option(
-    "--role", type=click.Choice([role.value for role in Role]), default="moderator", show_default=True
-)
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="moderator", show_default=True)
 @click.option("--lang", type=click.Choice(LANGUAGES), help="Her language; the site's when not given.")
 @from_stdin
 def add(email: str, name: str | None, key: str, role: str, lang: str | None, password_stdin: bool) -> None:
@@ -42,9 +39,7 @@ def add(email: str, name: str | None, key: str, role: str, lang: str | None, pas
     her = her or _new(email, name, lang, password_stdin)
     her.memberships.append(Membership(site=place, role=Role(role)))
     db.session.commit()
-    click.echo(
-        f"{email} is {role} of {key} now{', with the name and password that she had' if known else ''}."
-    )
+    click.echo(f"{email} is {role} of {key} now{', with the name and password that she had' if known else ''}.")
 
 
 @moderator.command("list")

@@ -10,11 +10,11 @@ import click
 from flask.cli import AppGroup
 
 from app.extensions import db
+from app.lib.language import LANGUAGES
 from app.lib.text import clean_line
 from app.lib.urls import origin_of
 from app.models import Site, figures
 
-LANGUAGES = ("ja", "en")
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 WORDS = {
     "yes": True,
@@ -81,8 +81,8 @@ FIELDS = {
     "hold_all": YES_NO,
     "approvals_needed": _whole(0, 100),
     "max_links": _whole(0, 100),
-    "flood_per_author": _whole(1, 10_000),
-    "flood_per_address": _whole(1, 100_000),
+    "flood_per_author": _whole(0, 10_000),
+    "flood_per_address": _whole(0, 100_000),
     "close_after_days": _whole(0, 36_500),
 }
 
@@ -105,9 +105,7 @@ def add(key: str, name: str, origins: tuple[str, ...], lang: str) -> None:
     if not KEY.fullmatch(key):
         raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
     if Site.with_key(key):
-        raise click.ClickException(
-            f"There is a site {key!r} already; to change it: flask site set {key} NAME=VALUE"
-        )
+        raise click.ClickException(f"There is a site {key!r} already; to change it: flask site set {key} NAME=VALUE")
     new = Site(key=key, lang=lang, name=_read("name", name), origins=_read("origins", ",".join(origins)))
     db.session.add(new)
     db.session.commit()
@@ -169,9 +167,7 @@ def _site(key: str) -> Site:
 def _change(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or name not in FIELDS:
-        raise click.ClickException(
-            f"{text!r} is not NAME=VALUE with one of these names: {', '.join(FIELDS)}."
-        )
+        raise click.ClickException(f"{text!r} is not NAME=VALUE with one of these names: {', '.join(FIELDS)}.")
     return name, _read(name, value)
 
 
@@ -179,9 +175,7 @@ def _read(name: str, text: str) -> Any:
     try:
         return FIELDS[name].parse(text.strip())
     except (ValueError, KeyError):
-        raise click.ClickException(
-            f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}."
-        ) from None
+        raise click.ClickException(f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}.") from None
 
 
 def _settings_of(found: Site) -> dict[str, Any]:

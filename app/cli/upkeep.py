@@ -31,9 +31,7 @@ Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
 
 
 @click.command("check")
-@click.option(
-    "--json", "as_json", is_flag=True, help='As {"ok": ..., "findings": [{"code", "wrong", "mend"}]}.'
-)
+@click.option("--json", "as_json", is_flag=True, help='As {"ok": ..., "findings": [{"code", "wrong", "mend"}]}.')
 @with_appcontext
 def check(as_json: bool) -> None:
     """Look for what is set up wrong, and say how to mend it. Ends with 1 when something is."""

@@ -69,9 +69,7 @@ def compose(delivery: Delivery) -> EmailMessage | None:
         return _letter(delivery, moderator, comments, count)
 
 
-def _letter(
-    delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int
-) -> EmailMessage:
+def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int) -> EmailMessage:
     names = ", ".join(sorted({clean_line(comment.site.name) for comment in comments}))
     about = {
         "moderator": clean_line(moderator.name),

@@ -26,9 +26,7 @@ class NotSent(Exception):
         self.for_good = for_good
 
 
-def letter(
-    *, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime
-) -> EmailMessage:
+def letter(*, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime) -> EmailMessage:
     """Return a letter in plain text and HTML; names and subject may be anybody's typing."""
     message = EmailMessage(policy=policy.SMTP)
     message["Message-ID"] = message_id
@@ -54,9 +52,7 @@ def send(message: EmailMessage) -> None:
         code, answer = next(iter(trouble.recipients.values()))
         raise NotSent(_said(code, answer), for_good=code >= 500) from trouble
     except smtplib.SMTPResponseException as trouble:
-        raise NotSent(
-            _said(trouble.smtp_code, trouble.smtp_error), for_good=_is_about_this(trouble)
-        ) from trouble
+        raise NotSent(_said(trouble.smtp_code, trouble.smtp_error), for_good=_is_about_this(trouble)) from trouble
     except (smtplib.SMTPException, OSError) as trouble:
         raise NotSent(f"{type(trouble).__name__}: {trouble}") from trouble
 

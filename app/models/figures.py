@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, select
 
-from app.extensions import db
+from app.extensions import db, rows_changed
 from app.lib.clock import now
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
@@ -45,21 +45,19 @@ def moderators() -> int:
 
 def moderators_by_site() -> dict[str, int]:
     """Moderators by site key; sites without any are there with 0."""
-    return _pairs(
-        select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key)
-    )
+    return _pairs(select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key))
 
 
 def forget_attempts_before(moment: datetime) -> int:
-    return _gone(delete(LoginAttempt).where(LoginAttempt.made_at < moment))
+    return rows_changed(delete(LoginAttempt).where(LoginAttempt.made_at < moment))
 
 
 def forget_expired_logins() -> int:
-    return _gone(delete(Login).where(Login.expires_at < now()))
+    return rows_changed(delete(Login).where(Login.expires_at < now()))
 
 
 def forget_deliveries_done_before(moment: datetime) -> int:
-    return _gone(delete(Delivery).where(Delivery.done_at < moment))
+    return rows_changed(delete(Delivery).where(Delivery.done_at < moment))
 
 
 def _pairs(query: Any) -> dict[str, int]:
@@ -68,7 +66,3 @@ def _pairs(query: Any) -> dict[str, int]:
 
 def _one(query: Any) -> int:
     return db.session.scalar(query) or 0
-
-
-def _gone(query: Any) -> int:
-    return int(db.session.execute(query).rowcount)  # type: ignore[attr-defined]

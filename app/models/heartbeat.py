@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import String, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db
+from app.extensions import db, rows_changed
 from app.lib.clock import Moment, now
 
 EVERY = timedelta(seconds=10)
@@ -23,8 +23,8 @@ class Heartbeat(db.Model):
 
     @classmethod
     def beat(cls, worker: str) -> None:
-        changed = db.session.execute(update(cls).where(cls.worker == worker).values(seen_at=now()))
-        if changed.rowcount == 0:  # type: ignore[attr-defined]
+        changed = rows_changed(update(cls).where(cls.worker == worker).values(seen_at=now()))
+        if not changed:
             db.session.add(cls(worker=worker))
             db.session.flush()
 
@@ -44,4 +44,4 @@ class Heartbeat(db.Model):
 
     @classmethod
     def forget_before(cls, moment: datetime) -> int:
-        return db.session.execute(delete(cls).where(cls.seen_at < moment)).rowcount  # type: ignore[attr-defined]
+        return rows_changed(delete(cls).where(cls.seen_at < moment))

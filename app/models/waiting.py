@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import joinedload
 
-from app.extensions import db
+from app.extensions import db, rows_changed
 from app.lib.clock import now
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
@@ -16,15 +16,10 @@ from app.models.moderator import Membership, Moderator
 
 def count(moderator: Moderator, *, since: datetime | None = None, until: datetime | None = None) -> int:
     """How many comments wait on her sites, of those that were held in this span of time."""
-    return (
-        db.session.scalar(select(func.count()).select_from(Comment).where(*_waiting(moderator, since, until)))
-        or 0
-    )
+    return db.session.scalar(select(func.count()).select_from(Comment).where(*_waiting(moderator, since, until))) or 0
 
 
-def oldest(
-    moderator: Moderator, *, since: datetime | None, until: datetime | None, limit: int
-) -> Sequence[Comment]:
+def oldest(moderator: Moderator, *, since: datetime | None, until: datetime | None, limit: int) -> Sequence[Comment]:
     """The comments that `count` counts, with their sites and pages, the longest waiting first."""
     return db.session.scalars(
         select(Comment).where(*_waiting(moderator, since, until))
@@ -35,14 +30,14 @@ def oldest(
 
 def take_turn(moderator: Moderator, distance: timedelta) -> bool:
     """Note that a letter goes to her now; False when the last one is less than `distance` ago."""
-    changed = db.session.execute(
+    changed = rows_changed(
         update(Moderator)
         .where(Moderator.id == moderator.id)
         .where(or_(Moderator.digest_at.is_(None), Moderator.digest_at <= now() - distance))
         .values(digest_at=now())
     )
     db.session.refresh(moderator)
-    return bool(changed.rowcount == 1)  # type: ignore[attr-defined]
+    return changed == 1
 
 
 def _waiting(moderator: Moderator, since: datetime | None, until: datetime | None) -> list[Any]:

@@ -59,9 +59,7 @@ def _lag() -> int:
 
 def _may_watch() -> bool:
     token = current_app.config["METRICS_TOKEN"]
-    if token and hmac.compare_digest(
-        request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
-    ):
+    if token and hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         return True
     try:
         address = ipaddress.ip_address(request.remote_addr or "")
@@ -72,9 +70,7 @@ def _may_watch() -> bool:
 
 def _families() -> Iterable[str]:
     seen = Heartbeat.last_seen()
-    yield _family(
-        "kaiwa_pending_comments", "Comments that wait for a moderator.", "site", figures.pending_by_site()
-    )
+    yield _family("kaiwa_pending_comments", "Comments that wait for a moderator.", "site", figures.pending_by_site())
     yield _family("kaiwa_comments", "Comments that are stored.", "status", figures.comments_by_status())
     yield _family("kaiwa_decisions", "Decisions that are stored.", "actor", figures.decisions_by_actor())
     yield _family("kaiwa_outbox_waiting", "Letters not sent yet.", "", {"": figures.deliveries_waiting()})
