@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from app.cli import demo, serve
+from app.cli import demo, people, serve, sites, upkeep, worker
 
 
 def install(app: Flask) -> None:
     """Teach `flask` these commands."""
-    app.cli.add_command(demo.demo)
-    app.cli.add_command(serve.serve)
+    doors = (serve.serve, worker.worker, demo.demo, sites.site, people.moderator, upkeep.check, upkeep.upkeep)
+    for command in doors:
+        app.cli.add_command(command)

@@ -3,12 +3,20 @@
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+MIN_LENGTH = 12  # characters; NIST SP 800-63B asks for length, and for no other rule
+MAX_LENGTH = 1000  # characters; hashing a novel would be work for nothing
+
 # The library's defaults are RFC 9106's second recommendation (64 MiB, three passes).
 _hasher = PasswordHasher()
 
 
 def hash_password(text: str) -> str:
-    """Return a salted argon2id hash, as text that names its own parameters."""
+    """Return a salted argon2id hash, as text that names its own parameters.
+
+    Raises ValueError, with a sentence, for a password that is too short or too long.
+    """
+    if not MIN_LENGTH <= len(text) <= MAX_LENGTH:
+        raise ValueError(f"The password must have {MIN_LENGTH} to {MAX_LENGTH} characters.")
     return _hasher.hash(text)
 
 

@@ -1,13 +1,33 @@
 """The outbox: what must go out is kept with its cause; claimed, sent, tried again, and given up loudly."""
 
-from datetime import datetime
-from email.utils import make_msgid
+import logging
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+from flask import current_app
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.extensions import db
 from app.lib.clock import now
+from app.lib.private import scrubbed
+from app.mail import digest, smtp
 from app.models import Delivery, Moderator
+
+log = logging.getLogger(__name__)
+
+# What knows the words of each kind of letter. None means that there is nothing left to say.
+COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {"digest": digest.compose}
+
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=6)
+# Together about four days, as long as mail servers themselves keep trying (RFC 5321, 4.5.4.1).
+TRIES = 24
+# A refusal for good may still be a server that somebody is just setting up.
+TRIES_WHEN_REFUSED_FOR_GOOD = 4
 
 
 def add(
@@ -18,21 +38,83 @@ def add(
     payload: str = "",
     due_at: datetime | None = None,
 ) -> None:
-    """Write a delivery in the caller's transaction; one that waits under the same `once` already is enough."""
+    """Write a delivery in the caller's transaction; one that waits under the same `once` already is enough.
+
+    The row that waits is touched, so that nobody can claim it before this transaction has ended: a letter
+    never starts out without the cause that joined it.
+    """
     dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(Delivery).values(
+        kind=kind,
+        once=once,
+        moderator_id=moderator.id if moderator else None,
+        payload=payload,
+        message_id=_message_id(),
+        due_at=due_at or now(),
+    )
     db.session.execute(
-        dialect.insert(Delivery)
-        .values(
-            kind=kind,
-            once=once,
-            moderator_id=moderator.id if moderator else None,
-            payload=payload,
-            message_id=_message_id(),
-            due_at=due_at or now(),
+        new.on_conflict_do_update(
+            index_elements=["once"],
+            index_where=Delivery.done_at.is_(None),
+            set_={"due_at": Delivery.due_at},
         )
-        .on_conflict_do_nothing()
     )
 
 
+def run_once() -> bool:
+    """Send the letter that waits longest; False when nothing is due, or when there is no mail server.
+
+    Commits. No transaction is open while the mail server is spoken to.
+    """
+    if not current_app.config["MAIL_URL"]:
+        return False
+    due = Delivery.due(limit=1)
+    claimed = bool(due) and Delivery.claim(due[0])
+    if not claimed:
+        db.session.rollback()
+        return bool(due)
+    ready = digest.begin(db.session.get_one(Delivery, due[0]))
+    db.session.commit()
+    if ready:
+        _deliver(due[0])
+    return True
+
+
+def _deliver(id: int) -> None:
+    delivery = db.session.get_one(Delivery, id)
+    try:
+        letter = COMPOSE[delivery.kind](delivery)
+        db.session.commit()
+        if letter:
+            smtp.send(letter)
+    except smtp.NotSent as trouble:
+        _try_again(delivery, str(trouble), TRIES_WHEN_REFUSED_FOR_GOOD if trouble.for_good else TRIES)
+    except Exception as trouble:
+        # A letter that cannot be written must not keep the others from going out.
+        db.session.rollback()
+        log.exception("letter cannot be written", extra={"delivery": id})
+        _try_again(delivery, type(trouble).__name__, TRIES)
+    else:
+        delivery.finish("sent" if letter else "nothing to say")
+    db.session.commit()
+
+
+def _try_again(delivery: Delivery, trouble: str, tries: int) -> None:
+    about = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
+    trouble = scrubbed(trouble)
+    if delivery.attempts >= tries:
+        delivery.finish("gave up", trouble)
+        log.error("letter given up", extra=about | {"trouble": trouble})
+        return
+    delivery.retry(pause_after(delivery.attempts), trouble)
+    log.warning("letter not sent yet", extra=about | {"trouble": trouble})
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Twice as long each time, a quarter more or less, so that letters do not come back all at once."""
+    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    return pause * random.uniform(0.75, 1.25)  # noqa: S311 (spreads load, guards nothing)
+
+
 def _message_id() -> str:
-    return make_msgid(domain="kaiwa.invalid")
+    return f"<{uuid4().hex}@{urlsplit(current_app.config['PUBLIC_URL']).hostname}>"

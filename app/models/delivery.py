@@ -77,3 +77,7 @@ class Delivery(db.Model):
 
     def retry(self, after: timedelta, error: str) -> None:
         self.claimed_at, self.due_at, self.error = None, now() + after, error
+
+    def put_off(self, until: datetime) -> None:
+        """Wait without having been tried."""
+        self.claimed_at, self.due_at, self.attempts = None, until, self.attempts - 1

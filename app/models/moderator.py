@@ -45,6 +45,10 @@ class Moderator(db.Model):
         return db.session.scalar(select(cls).where(cls.email_index == cls.index_of(email)))
 
     @classmethod
+    def all(cls) -> list["Moderator"]:
+        return list(db.session.scalars(select(cls).order_by(cls.id)))
+
+    @classmethod
     def of_site(cls, site: Site) -> list["Moderator"]:
         return list(
             db.session.scalars(select(cls).join(Membership).where(Membership.site_id == site.id).order_by(cls.id))

@@ -1,0 +1,143 @@
+"""`flask moderator`: who may log in, and what they may do on which site."""
+
+import json
+from typing import Any
+
+import click
+from email_validator import EmailNotValidError, validate_email
+from flask.cli import AppGroup
+
+from app.extensions import db
+from app.lib.language import LANGUAGES
+from app.lib.passwords import MIN_LENGTH, hash_password
+from app.lib.text import clean_line
+from app.models import Login, Membership, Moderator, Role, Site
+
+moderator = AppGroup("moderator", help="Who may log in, and what they may do.")
+
+from_stdin = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help=f"Read the password ({MIN_LENGTH} characters or more) from standard input.",
+)
+
+
+@moderator.command("add")
+@click.argument("email")
+@click.option("--name", help="What other moderators know her by.")
+@click.option("--site", "key", required=True, metavar="KEY", help="The site that she looks after.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="moderator", show_default=True)
+@click.option("--lang", type=click.Choice(LANGUAGES), help="Her language; the site's when not given.")
+@from_stdin
+def add(email: str, name: str | None, key: str, role: str, lang: str | None, password_stdin: bool) -> None:
+    """Let EMAIL moderate a site. Who moderates another one already keeps her name and password."""
+    place = _site(key)
+    her = Moderator.with_email(email)
+    if her and her.role_on(place.id):
+        raise click.ClickException(f"{email} is {her.role_on(place.id)} of {key} already.")
+    known = her is not None
+    her = her or _new(email, name, lang, password_stdin)
+    her.memberships.append(Membership(site=place, role=Role(role)))
+    db.session.commit()
+    click.echo(f"{email} is {role} of {key} now{', with the name and password that she had' if known else ''}.")
+
+
+@moderator.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+def list_(as_json: bool) -> None:
+    """List all moderators and their sites."""
+    found = [_shown(each) for each in Moderator.all()]
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for each in found:
+        sites = " ".join(f"{key}:{role}" for key, role in each["sites"].items())
+        click.echo(f"{each['email']}\t{each['name']}\t{sites or '(no site)'}")
+
+
+@moderator.command("password")
+@click.argument("email")
+@from_stdin
+def password(email: str, password_stdin: bool) -> None:
+    """Give EMAIL a new password, and end all her log-ins."""
+    her = _moderator(email)
+    her.password_hash = _hashed(password_stdin)
+    Login.end_all(her)
+    db.session.commit()
+    click.echo(f"{email} has a new password, and is logged out everywhere.")
+
+
+@moderator.command("remove")
+@click.argument("email")
+@click.option("--site", "key", metavar="KEY", help="Only from this site.")
+def remove(email: str, key: str | None) -> None:
+    """Take EMAIL's log-in away, or only one of her sites. What she decided stays."""
+    her = _moderator(email)
+    if key:
+        _leave(her, _site(key))
+    else:
+        Login.end_all(her)
+        db.session.delete(her)
+    db.session.commit()
+    click.echo(f"{email} no longer moderates {key}." if key else f"{email} is removed.")
+
+
+def _new(email: str, name: str | None, lang: str | None, from_stdin: bool) -> Moderator:
+    if not name or not clean_line(name):
+        raise click.ClickException("A new moderator needs --name.")
+    address = _checked(email)
+    her = Moderator(
+        name=clean_line(name)[:80],
+        email=address,
+        email_index=Moderator.index_of(address),
+        password_hash=_hashed(from_stdin),
+        lang=lang or "",
+    )
+    db.session.add(her)
+    return her
+
+
+def _checked(email: str) -> str:
+    try:
+        # Operators also use names of machines that only their own network knows.
+        return validate_email(email, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as trouble:
+        raise click.ClickException(f"{email!r} is not an e-mail address: {trouble}") from trouble
+
+
+def _hashed(from_stdin: bool) -> str:
+    typed = (
+        click.get_text_stream("stdin").readline().rstrip("\r\n")
+        if from_stdin
+        else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
+    try:
+        return hash_password(typed)
+    except ValueError as trouble:
+        raise click.ClickException(str(trouble)) from trouble
+
+
+def _moderator(email: str) -> Moderator:
+    found = Moderator.with_email(email)
+    if not found:
+        raise click.ClickException(f"There is no moderator {email!r}; flask moderator list shows all.")
+    return found
+
+
+def _site(key: str) -> Site:
+    found = Site.with_key(key)
+    if not found:
+        raise click.ClickException(f"There is no site {key!r}; flask site list shows all.")
+    return found
+
+
+def _leave(her: Moderator, place: Site) -> None:
+    membership = next((each for each in her.memberships if each.site_id == place.id), None)
+    if not membership:
+        raise click.ClickException(f"She does not moderate {place.key}.")
+    her.memberships.remove(membership)
+
+
+def _shown(her: Moderator) -> dict[str, Any]:
+    sites = {membership.site.key: membership.role for membership in her.memberships}
+    return {"email": her.email, "name": her.name, "lang": her.lang, "sites": dict(sorted(sites.items()))}

@@ -1,0 +1,188 @@
+"""`flask site`: the sites that are served, and what each asks of comments."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from app.extensions import db
+from app.lib.language import LANGUAGES
+from app.lib.text import clean_line
+from app.lib.urls import origin_of
+from app.models import Site, figures
+
+KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+WORDS = {
+    "yes": True,
+    "true": True,
+    "on": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "off": False,
+    "0": False,
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A setting of a site: what may be typed, and how it is read."""
+
+    allowed: str
+    parse: Callable[[str], Any]
+
+
+def _whole(low: int, high: int) -> Field:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return Field(f"a whole number from {low} to {high}", parse)
+
+
+def _one_of(*words: str) -> Field:
+    return Field(" or ".join(words), {word: word for word in words}.__getitem__)
+
+
+def _name(text: str) -> str:
+    name = clean_line(text)
+    if not 1 <= len(name) <= 200:
+        raise ValueError
+    return name
+
+
+def _origins(text: str) -> list[str]:
+    """Origins as browsers write them, each once, in the order given."""
+    typed = [part for part in re.split(r"[,\s]+", text) if part]
+    found = [origin_of(part) for part in typed]
+    if not found or None in found or any(re.search(r"[^:/]/.", part) for part in typed):
+        raise ValueError
+    return list(dict.fromkeys(origin for origin in found if origin))
+
+
+YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
+ORIGINS = Field("comma-separated origins such as https://www.example.org, without a path", _origins)
+FIELDS = {
+    "name": Field("a name of 1 to 200 characters", _name),
+    "lang": _one_of(*LANGUAGES),
+    "origins": ORIGINS,
+    "open": YES_NO,
+    "name_required": YES_NO,
+    "email_required": YES_NO,
+    "website_required": YES_NO,
+    "max_depth": _whole(0, 10),
+    "page_size": _whole(10, 200),
+    "edit_minutes": _whole(0, 1440),
+    "hold_all": YES_NO,
+    "approvals_needed": _whole(0, 100),
+    "max_links": _whole(0, 100),
+    "flood_per_author": _whole(0, 10_000),
+    "flood_per_address": _whole(0, 100_000),
+    "close_after_days": _whole(0, 36_500),
+}
+
+site = AppGroup("site", help="The sites that are served.")
+
+
+@site.command("add")
+@click.argument("key")
+@click.option("--name", required=True, help="What readers and moderators know it by.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    required=True,
+    help="Where it is, as https://www.example.org. Repeatable.",
+)
+@click.option("--lang", type=click.Choice(LANGUAGES), default="ja", show_default=True, help="Its language.")
+def add(key: str, name: str, origins: tuple[str, ...], lang: str) -> None:
+    """Serve a new site. KEY is what its pages say in data-site."""
+    if not KEY.fullmatch(key):
+        raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
+    if Site.with_key(key):
+        raise click.ClickException(f"There is a site {key!r} already; to change it: flask site set {key} NAME=VALUE")
+    new = Site(key=key, lang=lang, name=_read("name", name), origins=_read("origins", ",".join(origins)))
+    db.session.add(new)
+    db.session.commit()
+    click.echo(f"Site {key} is served on {', '.join(new.origins)}.")
+    click.echo(f"Next: flask moderator add EMAIL --name NAME --site {key} --role owner --password-stdin")
+
+
+@site.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+def list_(as_json: bool) -> None:
+    """List all sites."""
+    waiting = figures.pending_by_site()
+    found: list[dict[str, Any]] = [
+        {"key": s.key, "name": s.name, "lang": s.lang, "origins": s.origins, "pending": waiting[s.key]}
+        for s in Site.all()
+    ]
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for each in found:
+        click.echo(f"{each['key']}\t{each['name']}\t{each['pending']} pending\t{' '.join(each['origins'])}")
+
+
+@site.command("show")
+@click.argument("key")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+def show(key: str, as_json: bool) -> None:
+    """Show all settings of the site KEY."""
+    settings = _settings_of(_site(key))
+    if as_json:
+        click.echo(json.dumps(settings, ensure_ascii=False))
+        return
+    for name, value in settings.items():
+        click.echo(f"{name}={_typed(value)}")
+
+
+@site.command("set")
+@click.argument("key")
+@click.argument("changes", metavar="NAME=VALUE...", nargs=-1, required=True)
+def set_(key: str, changes: tuple[str, ...]) -> None:
+    """Change settings of the site KEY: all of them, or none when one is wrong."""
+    found = _site(key)
+    for name, value in [_change(text) for text in changes]:
+        setattr(found, name, value)
+    if db.session.is_modified(found):
+        found.version += 1
+    db.session.commit()
+    click.echo(f"Site {key}: {', '.join(changes)}")
+
+
+def _site(key: str) -> Site:
+    found = Site.with_key(key)
+    if not found:
+        known = ", ".join(each.key for each in Site.all()) or "none yet"
+        raise click.ClickException(f"There is no site {key!r}. Sites: {known}.")
+    return found
+
+
+def _change(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in FIELDS:
+        raise click.ClickException(f"{text!r} is not NAME=VALUE with one of these names: {', '.join(FIELDS)}.")
+    return name, _read(name, value)
+
+
+def _read(name: str, text: str) -> Any:
+    try:
+        return FIELDS[name].parse(text.strip())
+    except (ValueError, KeyError):
+        raise click.ClickException(f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}.") from None
+
+
+def _settings_of(found: Site) -> dict[str, Any]:
+    return {"key": found.key, **{name: getattr(found, name) for name in FIELDS}, "version": found.version}
+
+
+def _typed(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(value) if isinstance(value, list) else str(value)

@@ -1,0 +1,168 @@
+"""`flask check` finds what is set up wrong; `flask upkeep` clears away what is done with."""
+
+import json
+import smtplib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from flask import current_app
+from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db
+from app.lib.clock import now
+from app.lib.private import scrubbed
+from app.mail import smtp
+from app.models import Delivery, Heartbeat, Site, figures, schema
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+FEWEST_CHARACTERS = 10  # different ones in a key; 64 random hexadecimal digits have 16 but for bad luck
+STUCK_AFTER = timedelta(minutes=10)
+
+ATTEMPTS_KEPT = timedelta(days=2)
+DELIVERIES_KEPT = timedelta(days=30)
+HEARTBEATS_KEPT = timedelta(days=1)
+
+Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help='As {"ok": ..., "findings": [{"code", "wrong", "mend"}]}.')
+@with_appcontext
+def check(as_json: bool) -> None:
+    """Look for what is set up wrong, and say how to mend it. Ends with 1 when something is."""
+    findings = list(_findings())
+    if as_json:
+        shown = [{"code": code, "wrong": wrong, "mend": mend} for code, wrong, mend in findings]
+        click.echo(json.dumps({"ok": not findings, "findings": shown}, ensure_ascii=False))
+    else:
+        for _code, wrong, mend in findings:
+            click.echo(f"{wrong}\n  {mend}")
+        click.echo(f"{len(findings)} found." if findings else "All is well.")
+    raise SystemExit(1 if findings else 0)
+
+
+def _findings() -> Iterator[Finding]:
+    yield from _about_keys()
+    yield from _about_addresses()
+    try:
+        current = schema.is_current()
+    except SQLAlchemyError as trouble:
+        yield (
+            "database",
+            f"The database does not answer ({type(trouble).__name__}).",
+            "See DATABASE_URL, and whether it runs.",
+        )
+        return
+    if not current:
+        yield "migrations", "The database does not have the tables of this version.", "flask db upgrade"
+        return
+    for look in _WITH_DATABASE:
+        yield from look()
+
+
+def _about_keys() -> Iterator[Finding]:
+    key, file = current_app.config["SECRET_KEY"], Path(current_app.instance_path) / "secret_key"
+    if len(set(key)) < FEWEST_CHARACTERS:
+        yield "secret-key", "SECRET_KEY is easy to guess.", (
+            "openssl rand -hex 32 makes a good one; put the present one first into SECRET_KEY_FALLBACKS."
+        )  # fmt: skip
+    with suppress(FileNotFoundError):
+        if file.stat().st_mode & 0o077:
+            yield "secret-key-file", f"Others on this machine may read {file}.", f"chmod 600 {file}"
+
+
+def _about_addresses() -> Iterator[Finding]:
+    public, proxies = urlsplit(current_app.config["PUBLIC_URL"]), current_app.config["TRUSTED_PROXIES"]
+    if public.scheme == "http" and public.hostname not in LOOPBACK:
+        yield (
+            "public-url",
+            "PUBLIC_URL is http: passwords travel in the open.",
+            "Serve it by https, and set PUBLIC_URL to that.",
+        )
+    if public.scheme == "https" and not proxies:
+        yield "proxies", "PUBLIC_URL is https, but TRUSTED_PROXIES is empty: all readers look like one.", (
+            "Set TRUSTED_PROXIES to the network of what ends TLS, such as 127.0.0.1/32."
+        )  # fmt: skip
+    if any(network.prefixlen == 0 for network in proxies):
+        yield "proxies-everybody", "TRUSTED_PROXIES trusts everybody: any reader can pretend any address.", (
+            "Name the networks of your own proxies only."
+        )  # fmt: skip
+
+
+def _about_mail() -> Iterator[Finding]:
+    if not current_app.config["MAIL_URL"]:
+        if figures.moderators():
+            yield (
+                "mail-unset",
+                "MAIL_URL is empty: moderators are told of nothing.",
+                "Set MAIL_URL=smtp://user:password@host:587",
+            )
+        return
+    try:
+        smtp.connect().close()
+    except (smtplib.SMTPException, OSError) as trouble:
+        yield "mail-server", f"The mail server does not answer as it should: {scrubbed(str(trouble))}", (
+            "See host, port, user and password in MAIL_URL."
+        )  # fmt: skip
+
+
+def _about_sites() -> Iterator[Finding]:
+    moderators = figures.moderators_by_site()
+    for site in Site.all():
+        if not site.origins:
+            yield "site-origins", f"Site {site.key} has no origins: no page can show its comments.", (
+                f"flask site set {site.key} origins=https://www.example.org"
+            )  # fmt: skip
+        if not moderators[site.key]:
+            yield "site-moderators", f"Site {site.key} has no moderators: what waits there waits for ever.", (
+                f"flask moderator add EMAIL --name NAME --site {site.key} --role owner"
+            )  # fmt: skip
+
+
+def _about_worker() -> Iterator[Finding]:
+    if Heartbeat.is_late():
+        seen = Heartbeat.last_seen()
+        when = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
+        yield (
+            "worker",
+            f"No worker was seen {when}: no letters go out.",
+            "Keep `flask worker` running beside the web server.",
+        )
+    given_up = figures.deliveries_by_outcome().get("gave up", 0)
+    if given_up:
+        yield (
+            "given-up",
+            f"{given_up} letters were given up.",
+            "The log has the reasons; `flask upkeep prune` forgets them in time.",
+        )
+    oldest = Delivery.oldest_waiting()
+    if current_app.config["MAIL_URL"] and oldest and oldest < now() - STUCK_AFTER:
+        yield (
+            "outbox",
+            f"Letters have been due since {oldest:%Y-%m-%d %H:%M} UTC.",
+            "See the log of `flask worker`.",
+        )
+
+
+_WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (_about_mail, _about_sites, _about_worker)
+
+upkeep = AppGroup("upkeep", help="Clear away what is done with.")
+
+
+@upkeep.command("prune")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object of counts.")
+def prune(as_json: bool) -> None:
+    """Forget failed log-ins (2 days), expired log-ins, finished letters (30 days), dead workers (1 day)."""
+    gone = {
+        "login_attempts": figures.forget_attempts_before(now() - ATTEMPTS_KEPT),
+        "logins": figures.forget_expired_logins(),
+        "deliveries": figures.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
+        "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
+    }
+    db.session.commit()
+    click.echo(json.dumps(gone) if as_json else ", ".join(f"{name} {count}" for name, count in gone.items()))

@@ -1,0 +1,87 @@
+"""`flask worker`: sends what waits in the outbox, and shows that it is alive."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db
+from app.mail import outbox
+from app.models import Heartbeat
+from app.models.heartbeat import EVERY
+
+log = logging.getLogger(__name__)
+
+PAUSE = 1.0  # seconds between two looks into an empty outbox
+PAUSE_WITHOUT_DATABASE = 5.0  # seconds
+
+
+@click.command("worker")
+@click.option("--once", is_flag=True, help="Send what is due now, then end.")
+@with_appcontext
+def worker(once: bool) -> None:
+    """Send what waits in the outbox, until SIGTERM or SIGINT. Any number of workers may run.
+
+    Ends with 0 when it was asked to stop, after the letter that it was sending. Logs are JSON lines on
+    standard error.
+    """
+    if once:
+        while outbox.run_once():
+            pass
+        return
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    _run(stop)
+
+
+def _run(stop: threading.Event) -> None:
+    name = f"{socket.gethostname()[:50]}-{os.getpid()}-{uuid4().hex[:6]}"
+    beat = _heart(name)
+    log.info("worker started")
+    while not stop.is_set():
+        stop.wait(_turn(beat))
+    _say_goodbye(name)
+    log.info("worker stopped")
+
+
+def _turn(beat: Callable[[], None]) -> float:
+    """Do one thing; return how many seconds to wait before the next."""
+    try:
+        beat()
+        return 0 if outbox.run_once() else PAUSE
+    except SQLAlchemyError:
+        log.exception("database does not answer")
+        db.session.rollback()
+        return PAUSE_WITHOUT_DATABASE
+    finally:
+        db.session.remove()
+
+
+def _heart(name: str) -> Callable[[], None]:
+    last = -EVERY.total_seconds()
+
+    def beat() -> None:
+        nonlocal last
+        if time.monotonic() - last >= EVERY.total_seconds():
+            Heartbeat.beat(name)
+            db.session.commit()
+            last = time.monotonic()
+
+    return beat
+
+
+def _say_goodbye(name: str) -> None:
+    try:
+        Heartbeat.stop(name)
+        db.session.commit()
+    except SQLAlchemyError:
+        log.exception("database does not answer")

@@ -1,0 +1,106 @@
+"""The digest: one letter to a moderator about the comments that came since the last one and still wait."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+
+from flask import current_app, render_template
+from flask_babel import force_locale
+from flask_babel import ngettext as _n
+
+from app.extensions import db
+from app.lib import markup
+from app.lib.clock import now
+from app.lib.text import clean_line, excerpt
+from app.mail import smtp
+from app.mail.links import link_for
+from app.models import Comment, Delivery, Moderator, Status, waiting
+
+LISTED = 10  # comments; the letter of a busy day must still fit on a screen
+EXCERPT = 200  # characters
+# A comment may be committed a moment after its time was taken; told twice is better than never told.
+OVERLAP = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a letter says of one comment: nothing of its author but the public name."""
+
+    site: str
+    page: str
+    name: str
+    text: str
+    links: dict[str, str]
+
+
+def begin(delivery: Delivery) -> bool:
+    """Take this moderator's turn for a letter, in the caller's transaction; False when it must wait.
+
+    A letter that has begun keeps its span of time through every retry. From then on new comments cause
+    a letter of their own, which finds the turn taken and keeps its distance.
+    """
+    if delivery.kind != "digest" or delivery.payload:
+        return True
+    moderator = db.session.get_one(Moderator, delivery.moderator_id)
+    since = moderator.digest_at - OVERLAP if moderator.digest_at else None
+    if not waiting.count(moderator, since=since):
+        delivery.finish("nothing to say")
+        return False
+    distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
+    if not waiting.take_turn(moderator, distance):
+        delivery.put_off((moderator.digest_at or now()) + distance)
+        return False
+    delivery.payload = json.dumps({"since": since.isoformat() if since else None, "until": now().isoformat()})
+    delivery.once = None
+    return True
+
+
+def compose(delivery: Delivery) -> EmailMessage | None:
+    """Return the letter about what still waits of the delivery's span of time; None when nothing does."""
+    moderator = db.session.get_one(Moderator, delivery.moderator_id)
+    since, until = (_moment(json.loads(delivery.payload)[end]) for end in ("since", "until"))
+    count = waiting.count(moderator, since=since, until=until)
+    if not count:
+        return None
+    comments = waiting.oldest(moderator, since=since, until=until, limit=LISTED)
+    with force_locale(moderator.lang or comments[0].site.lang):
+        return _letter(delivery, moderator, comments, count)
+
+
+def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int) -> EmailMessage:
+    names = ", ".join(sorted({clean_line(comment.site.name) for comment in comments}))
+    about = {
+        "moderator": clean_line(moderator.name),
+        "lines": [_line(comment, moderator) for comment in comments],
+        "count": count,
+        "more": count - len(comments),
+        "all": waiting.count(moderator),
+        "queue": current_app.config["PUBLIC_URL"] + "/moderate/",
+        "lang": moderator.lang or comments[0].site.lang,
+    }
+    return smtp.letter(
+        to=moderator.email,
+        name=moderator.name,
+        subject=_n("%(num)d comment waits: %(sites)s", "%(num)d comments wait: %(sites)s", count, sites=names),
+        text=render_template("mail/digest.txt", **about),
+        html=render_template("mail/digest.html", **about),
+        message_id=delivery.message_id,
+        date=delivery.created_at,
+    )  # fmt: skip
+
+
+def _line(comment: Comment, moderator: Moderator) -> Line:
+    statuses = (Status.APPROVED, Status.REJECTED, Status.SPAM)
+    return Line(
+        site=clean_line(comment.site.name),
+        page=clean_line(comment.thread.title) or comment.thread.url,
+        name=clean_line(comment.name),
+        text=excerpt(markup.plain(comment.html), EXCERPT),
+        links={status.value: link_for(comment, status, moderator) for status in statuses},
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,103 @@
+"""Letters as RFC 5322 wants them, handed to the mail server."""
+
+import smtplib
+import ssl
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import parseaddr
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from flask import current_app
+
+from app.lib.text import clean_line, excerpt
+
+TIMEOUT = 20  # seconds, for each answer of the server
+NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
+SUBJECT_LENGTH = 150  # characters
+
+
+class NotSent(Exception):
+    """The mail server did not take the letter; `for_good` when it says that it never will."""
+
+    def __init__(self, trouble: str, *, for_good: bool = False):
+        super().__init__(trouble)
+        self.for_good = for_good
+
+
+def letter(*, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime) -> EmailMessage:
+    """Return a letter in plain text and HTML; names and subject may be anybody's typing."""
+    message = EmailMessage(policy=policy.SMTP)
+    message["Message-ID"] = message_id
+    message["Date"] = date
+    message["From"] = _sender()
+    message["To"] = _address(name, to)
+    message["Subject"] = excerpt(clean_line(subject), SUBJECT_LENGTH)
+    # RFC 3834: nobody's absence is to be answered to us.
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def send(message: EmailMessage) -> None:
+    """Hand a letter to the mail server of MAIL_URL. Raises NotSent."""
+    try:
+        with connect() as server:
+            server.send_message(message)
+    except smtplib.SMTPNotSupportedError as trouble:
+        raise NotSent(f"{trouble}", for_good=True) from trouble
+    except smtplib.SMTPRecipientsRefused as trouble:
+        code, answer = next(iter(trouble.recipients.values()))
+        raise NotSent(_said(code, answer), for_good=code >= 500) from trouble
+    except smtplib.SMTPResponseException as trouble:
+        raise NotSent(_said(trouble.smtp_code, trouble.smtp_error), for_good=_is_about_this(trouble)) from trouble
+    except (smtplib.SMTPException, OSError) as trouble:
+        raise NotSent(f"{type(trouble).__name__}: {trouble}") from trouble
+
+
+def connect() -> smtplib.SMTP:
+    """Return a connection to the mail server, encrypted where it offers that, and logged in.
+
+    Raises what smtplib and sockets raise.
+    """
+    url = urlsplit(current_app.config["MAIL_URL"])
+    server = _open(url)
+    try:
+        server.ehlo()
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _open(url: SplitResult) -> smtplib.SMTP:
+    host = url.hostname or "localhost"
+    if url.scheme == "smtps":
+        return smtplib.SMTP_SSL(host, url.port or 465, timeout=TIMEOUT, context=ssl.create_default_context())
+    return smtplib.SMTP(host, url.port or 587, timeout=TIMEOUT)
+
+
+def _sender() -> Address:
+    name, address = parseaddr(current_app.config["MAIL_FROM"])
+    return _address(name or "Kaiwa", address)
+
+
+def _address(name: str, address: str) -> Address:
+    # A name with an @ would read as somebody's address where programs show only the name.
+    shown = excerpt(clean_line(name).replace("@", "＠"), NAME_LENGTH)
+    return Address(display_name=shown, addr_spec=clean_line(address))
+
+
+def _is_about_this(trouble: smtplib.SMTPResponseException) -> bool:
+    """A log-in or greeting refused for good is the operator's to mend, and then the letter goes out."""
+    return trouble.smtp_code >= 500 and isinstance(trouble, smtplib.SMTPDataError | smtplib.SMTPSenderRefused)
+
+
+def _said(code: int, answer: bytes | str) -> str:
+    return f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"

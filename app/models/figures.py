@@ -1,0 +1,68 @@
+"""What is counted over the whole installation, for its operator; numbers only, nobody in particular."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from app.extensions import db, rows_changed
+from app.lib.clock import now
+from app.models.comment import Comment, Status
+from app.models.decision import Decision
+from app.models.delivery import Delivery
+from app.models.login import Login, LoginAttempt
+from app.models.moderator import Membership, Moderator
+from app.models.site import Site
+
+
+def pending_by_site() -> dict[str, int]:
+    """Waiting comments by site key; sites without any are there with 0."""
+    waiting = (Comment.site_id == Site.id) & (Comment.status == Status.PENDING)
+    return _pairs(select(Site.key, func.count(Comment.id)).outerjoin(Comment, waiting).group_by(Site.key))
+
+
+def comments_by_status() -> dict[str, int]:
+    counts = _pairs(select(Comment.status, func.count()).group_by(Comment.status))
+    return {status.value: counts.get(status.value, 0) for status in Status}
+
+
+def decisions_by_actor() -> dict[str, int]:
+    return _pairs(select(Decision.actor, func.count()).group_by(Decision.actor))
+
+
+def deliveries_waiting() -> int:
+    return _one(select(func.count()).select_from(Delivery).where(Delivery.done_at.is_(None)))
+
+
+def deliveries_by_outcome() -> dict[str, int]:
+    done = Delivery.done_at.is_not(None)
+    return _pairs(select(Delivery.outcome, func.count()).where(done).group_by(Delivery.outcome))
+
+
+def moderators() -> int:
+    return _one(select(func.count()).select_from(Moderator))
+
+
+def moderators_by_site() -> dict[str, int]:
+    """Moderators by site key; sites without any are there with 0."""
+    return _pairs(select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key))
+
+
+def forget_attempts_before(moment: datetime) -> int:
+    return rows_changed(delete(LoginAttempt).where(LoginAttempt.made_at < moment))
+
+
+def forget_expired_logins() -> int:
+    return rows_changed(delete(Login).where(Login.expires_at < now()))
+
+
+def forget_deliveries_done_before(moment: datetime) -> int:
+    return rows_changed(delete(Delivery).where(Delivery.done_at < moment))
+
+
+def _pairs(query: Any) -> dict[str, int]:
+    return dict(db.session.execute(query.order_by(query.selected_columns[0])).tuples().all())
+
+
+def _one(query: Any) -> int:
+    return db.session.scalar(query) or 0

@@ -1,0 +1,62 @@
+"""What waits for one moderator, and whose turn it is to be told; questions across comments and moderators."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import joinedload
+
+from app.extensions import db, rows_changed
+from app.lib.clock import now
+from app.models.comment import Comment, Status
+from app.models.decision import Decision
+from app.models.moderator import Membership, Moderator
+
+
+def count(moderator: Moderator, *, since: datetime | None = None, until: datetime | None = None) -> int:
+    """How many comments wait on her sites, of those that were held in this span of time."""
+    return db.session.scalar(select(func.count()).select_from(Comment).where(*_waiting(moderator, since, until))) or 0
+
+
+def oldest(moderator: Moderator, *, since: datetime | None, until: datetime | None, limit: int) -> Sequence[Comment]:
+    """The comments that `count` counts, with their sites and pages, the longest waiting first."""
+    return db.session.scalars(
+        select(Comment).where(*_waiting(moderator, since, until))
+        .options(joinedload(Comment.site), joinedload(Comment.thread))
+        .order_by(Comment.id).limit(limit)
+    ).all()  # fmt: skip
+
+
+def take_turn(moderator: Moderator, distance: timedelta) -> bool:
+    """Note that a letter goes to her now; False when the last one is less than `distance` ago."""
+    changed = rows_changed(
+        update(Moderator)
+        .where(Moderator.id == moderator.id)
+        .where(or_(Moderator.digest_at.is_(None), Moderator.digest_at <= now() - distance))
+        .values(digest_at=now())
+    )
+    db.session.refresh(moderator)
+    return changed == 1
+
+
+def _waiting(moderator: Moderator, since: datetime | None, until: datetime | None) -> list[Any]:
+    hers = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
+    conditions: list[Any] = [Comment.site_id.in_(hers), Comment.status == Status.PENDING]
+    if since or until:
+        conditions.append(_was_held(since, until))
+    return conditions
+
+
+def _was_held(since: datetime | None, until: datetime | None) -> Any:
+    """Held by us, not put back by a moderator: she who did that knows."""
+    held = select(Decision.id).where(
+        Decision.comment_id == Comment.id,
+        Decision.to_status == Status.PENDING,
+        Decision.moderator_id.is_(None),
+    )  # fmt: skip
+    if since:
+        held = held.where(Decision.made_at > since)
+    if until:
+        held = held.where(Decision.made_at <= until)
+    return held.exists()

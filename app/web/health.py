@@ -1,0 +1,101 @@
+"""For machines that watch: is it alive, is it ready, and how much there is of everything."""
+
+import hmac
+import ipaddress
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db
+from app.lib.clock import now
+from app.models import Delivery, Heartbeat, figures, schema
+
+bp = Blueprint("health", __name__)
+log = logging.getLogger(__name__)
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    """The process answers. Asks nobody else, so that a slow database restarts nothing."""
+    return _fresh(jsonify(alive=True))
+
+
+@bp.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Readers can be served: 200, else 503. A late worker is told of, but keeps no reader away."""
+    try:
+        current = schema.is_current()
+        about = {
+            "database": "ok",
+            "migrations": "ok" if current else "behind",
+            **(_worker() if current else {}),
+        }
+    except SQLAlchemyError:
+        log.warning("database does not answer", exc_info=True)
+        current, about = False, {"database": "does not answer"}
+    return _fresh(jsonify(ready=current, **about)), 200 if current else 503
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """Prometheus's text format, version 0.0.4; 404 for those who may not know."""
+    if not _may_watch():
+        abort(404)
+    return _fresh(Response("".join(_families()), mimetype="text/plain; version=0.0.4"))
+
+
+def _worker() -> dict[str, Any]:
+    return {"worker": "late" if Heartbeat.is_late() else "ok", "worker_lag_seconds": _lag()}
+
+
+def _lag() -> int:
+    """How long the longest overdue letter has been due, in seconds; 0 when none is."""
+    oldest = Delivery.oldest_waiting()
+    return max(0, int((now() - oldest).total_seconds())) if oldest else 0
+
+
+def _may_watch() -> bool:
+    token = current_app.config["METRICS_TOKEN"]
+    if token and hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+        return True
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return False  # a Unix socket has no address
+    return any(address in network for network in current_app.config["METRICS_ALLOWED"])
+
+
+def _families() -> Iterable[str]:
+    seen = Heartbeat.last_seen()
+    yield _family("kaiwa_pending_comments", "Comments that wait for a moderator.", "site", figures.pending_by_site())
+    yield _family("kaiwa_comments", "Comments that are stored.", "status", figures.comments_by_status())
+    yield _family("kaiwa_decisions", "Decisions that are stored.", "actor", figures.decisions_by_actor())
+    yield _family("kaiwa_outbox_waiting", "Letters not sent yet.", "", {"": figures.deliveries_waiting()})
+    yield _family("kaiwa_outbox_lag_seconds", "How long the oldest letter is overdue.", "", {"": _lag()})
+    yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", figures.deliveries_by_outcome())
+    yield _family(
+        "kaiwa_worker_seen_timestamp_seconds", "When a worker was last seen; 0 for never.", "",
+        {"": int(seen.timestamp()) if seen else 0},
+    )  # fmt: skip
+
+
+def _family(name: str, help: str, label: str, values: Mapping[str, int]) -> str:
+    lines = [f"# HELP {name} {help}", f"# TYPE {name} gauge"]
+    lines += [f"{name}{_label(label, value)} {number}" for value, number in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _label(label: str, value: str) -> str:
+    if not label:
+        return ""
+    escaped = value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return f'{{{label}="{escaped}"}}'
+
+
+def _fresh(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    db.session.rollback()
+    return response

@@ -1,0 +1,76 @@
+"""One line in the log for each request: what was asked, how it went, how long it took, and nobody's data."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+from app.lib import logs
+
+log = logging.getLogger(__name__)
+QUIET = ("/healthz", "/readyz", "/metrics")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def install(app: Flask) -> None:
+    """Log every request of `app`; before other parts are installed, so that they are seen too."""
+    logs.install(app.config["LOG_LEVEL"])
+    app.wsgi_app = _Logged(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(_remember_the_route)
+    app.after_request(_tell_the_id)
+    # Flask would write the path, which may be a token, and a traceback on lines of its own.
+    app.log_exception = _remember_the_error  # type: ignore[method-assign]
+
+
+class _Logged:
+    """Outermost, so that there is exactly one line whatever happens inside."""
+
+    def __init__(self, inner: Callable[..., Iterable[bytes]]):
+        self.inner = inner
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        started, about = time.perf_counter(), environ.setdefault("kaiwa.log", {})
+        about |= {"id": secrets.token_hex(6), "method": _method(environ), "route": "", "status": 500}
+
+        def start(status: str, *rest: Any) -> Any:
+            about["status"] = int(status.split(" ", 1)[0])
+            return start_response(status, *rest)
+
+        try:
+            return self.inner(environ, start)
+        except Exception as trouble:
+            about["trouble"] = trouble
+            raise
+        finally:
+            _write(about, time.perf_counter() - started)
+
+
+def _write(about: dict[str, Any], seconds: float) -> None:
+    trouble = about.pop("trouble", None)
+    level = logging.ERROR if trouble else logging.DEBUG if about["route"] in QUIET else logging.INFO
+    log.log(level, "request", extra=about | {"ms": round(seconds * 1000, 1)}, exc_info=trouble)
+
+
+def _method(environ: dict[str, Any]) -> str:
+    # Anybody can invent a method, and put into it what he likes.
+    return environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "other"
+
+
+def _remember_the_route() -> None:
+    """The rule (`/act/<token>`), never the path, which may be somebody's token."""
+    about = request.environ.get("kaiwa.log", {})
+    about["route"] = request.url_rule.rule if request.url_rule else ""
+    g.request_id = about.get("id", "")
+
+
+def _tell_the_id(response: Response) -> Response:
+    if g.get("request_id"):
+        response.headers["X-Request-Id"] = g.request_id
+    return response
+
+
+def _remember_the_error(exc_info: tuple[Any, BaseException, Any] | tuple[None, None, None]) -> None:
+    request.environ.setdefault("kaiwa.log", {})["trouble"] = exc_info[1]
