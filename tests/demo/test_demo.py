@@ -179,7 +179,7 @@ def test_both_languages_say_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["comments.example", "javascript:alert(1)", "http://x; script-src *", "http://"]
+    "wrong", ["comments.example", "javascript:alert(1)", "http://x; script-src *", "http://", "ftp://x"]
 )
 def test_a_wrong_service_address_is_refused_at_the_start(wrong: str) -> None:
     with pytest.raises(ValueError, match="not an http"):
