@@ -80,9 +80,7 @@ def test_an_article_recommends_others_but_not_itself(reader: FlaskClient, path: 
 
 
 @pytest.mark.parametrize("path", [*PATHS, *FRONTS])
-def test_the_most_discussed_come_first_and_leave_the_number_to_the_service(
-    reader: FlaskClient, path: str
-) -> None:
+def test_the_most_discussed_come_first_and_leave_the_number_to_the_service(reader: FlaskClient, path: str) -> None:
     items = page(reader, path).select(".discussed li")
     lang = path.split("/")[1]
     assert [item.a["href"] for item in items if item.a] == [article.path for article in most_discussed(lang)]
@@ -148,9 +146,7 @@ def test_every_link_and_file_of_ours_is_there(reader: FlaskClient, path: str) ->
     ours = {str(e.get("href") or e.get("src")) for e in soup.select("[href], [src]")}
     local = {address.removeprefix(PUBLIC) for address in ours if not address.startswith((SERVICE, "#"))}
     assert local >= {"/static/demo.css", "/ja/", "/en/"}
-    assert {address: reader.get(address, buffered=True).status_code for address in local} == dict.fromkeys(
-        local, 200
-    )
+    assert {address: reader.get(address, buffered=True).status_code for address in local} == dict.fromkeys(local, 200)
     assert {e["href"] for e in soup.select("[href^='#']")} == {f"#{e['id']}" for e in soup.select("main[id]")}
 
 
