@@ -12,6 +12,7 @@ from demo.conversation import approved_on
 
 LANGUAGES = ("ja", "en")
 FOLDER = Path(__file__).parent / "articles"
+MARKDOWN = MarkdownIt("commonmark", {"html": False, "typographer": True}).enable(["smartquotes"])
 
 
 @dataclass(frozen=True)
@@ -75,5 +76,5 @@ def read(file: Path) -> Article:
     _, head, body = file.read_text(encoding="utf-8").split("---\n", 2)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     date = datetime.fromisoformat(fields.pop("date"))
-    html = Markup(MarkdownIt("commonmark", {"html": False}).render(body))  # noqa: S704 our own files
+    html = Markup(MARKDOWN.render(body))  # noqa: S704 (our own files)
     return Article(lang=file.parent.name, slug=file.stem, date=date, html=html, **fields)

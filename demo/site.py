@@ -1,4 +1,4 @@
-"""The demo's web site: a publisher's pages on their own origin, under a strict policy, with Kaiwa's tag in them."""
+"""The demo's web site: a publisher's pages, on an origin of their own, strict, with Kaiwa's tag in them."""
 
 import os
 from urllib.parse import urlencode, urlsplit
@@ -35,7 +35,10 @@ def create_demo(service_url: str, site_key: str = "demo", public_url: str | None
 
 
 def from_environment() -> Flask:
-    """Make the demo from DEMO_SERVICE_URL, DEMO_SITE_KEY and DEMO_PUBLIC_URL, for a server that wants a factory."""
+    """Make the demo from DEMO_SERVICE_URL, DEMO_SITE_KEY and DEMO_PUBLIC_URL, for any WSGI server.
+
+    `granian --interface wsgi --factory demo.site:from_environment` starts it.
+    """
     return create_demo(
         os.environ.get("DEMO_SERVICE_URL", SERVICE_URL),
         site_key=os.environ.get("DEMO_SITE_KEY", "demo"),
@@ -95,7 +98,7 @@ def policy(service: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Return scheme://host[:port] of an address; ValueError when it is none, or could break out of a header."""
+    """Return scheme://host[:port] of an address; ValueError if it is none or could break a header."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or set(parts.netloc) & set(" ;,'\"@\\"):
         raise ValueError(f"not an http(s) address: {url!r}")

@@ -1,6 +1,8 @@
-"""What the demo's own pages say around an article; the demo plays another company's site, so not in our catalogue."""
+"""What the demo's pages say around an article; it plays another company's site, so not in our catalogue."""
 
 from datetime import datetime
+
+from babel.dates import format_datetime
 
 WORDS = {
     "ja": {
@@ -11,15 +13,15 @@ WORDS = {
         "front": "トップ",
         "other_lang": "English",
         "by": "文",
-        "about": "潮凪町とこの新聞、登場する人・団体・猫は、すべて架空のものです。コメント欄の使い心地を試すための見本サイトです。",
+        "about": "潮凪町とこの新聞、登場する人・団体・猫は、すべて架空のものです。"
+        "コメント欄の使い心地を試すための見本サイトです。",
         "latest": "新着記事",
-        "read": "続きを読む",
         "older": "前の記事",
         "newer": "次の記事",
         "around": "前後の記事",
         "recommended": "おすすめ",
         "discussed": "よく話されている記事",
-        "unit": "件のコメント",
+        "count": ("コメント ", " 件"),
         "comments": "この記事について話す",
         "frame": "この記事のコメント",
         "open_thread": "コメントを別のページで開く",
@@ -34,44 +36,27 @@ WORDS = {
         "front": "Front page",
         "other_lang": "日本語",
         "by": "By",
-        "about": "Shionagi, its newspaper and every person, office and cat in it are invented. This site exists to show "
-        "what comments feel like under an article.",
+        "about": "Shionagi, its newspaper and every person, office and cat in it are invented. "
+        "This site exists to show what comments feel like under an article.",
         "latest": "Latest",
-        "read": "Read on",
         "older": "Previous article",
         "newer": "Next article",
         "around": "Previous and next",
         "recommended": "Recommended",
         "discussed": "Most discussed",
-        "unit": "comments",
+        "count": ("Comments: ", ""),
         "comments": "Talk about this story",
         "frame": "Comments on this story",
         "open_thread": "Open the comments on their own page",
         "missing": "The tide has taken this page",
-        "missing_text": "There is no article at this address. The front page has today's.",
+        "missing_text": "There is no article at this address. The front page has today’s.",
     },
 }
 
 
+DATE = {"ja": "y年M月d日 HH:mm", "en": "d MMMM y, HH:mm"}
+
+
 def spoken_date(date: datetime, lang: str) -> str:
-    """Write a date as a newspaper of that language does: 2026年11月20日 07:30, or 20 November 2026, 07:30."""
-    if lang == "ja":
-        return f"{date.year}年{date.month}月{date.day}日 {date:%H:%M}"
-    return f"{date.day} {MONTHS[date.month - 1]} {date.year}, {date:%H:%M}"
-
-
-# Not strftime's %B, which follows the machine's locale.
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+    """Write a date as a newspaper of that language does, in the town's own time."""
+    return format_datetime(date.replace(tzinfo=None), DATE[lang], locale=lang)

@@ -1,0 +1,1 @@
+"""The demo: what a publisher's page looks like around Kaiwa."""
