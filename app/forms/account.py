@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 # Longer than any password that a person or a program makes; argon2 reads all of it.
@@ -19,7 +20,7 @@ class LoginForm(FlaskForm):
 
 
 class LanguageForm(FlaskForm):
-    lang = RadioField(choices=[("ja", "日本語"), ("en", "English")])
+    lang = RadioField(choices=[SelectChoice("ja", "日本語"), SelectChoice("en", "English")])
 
 
 class KeysForm(FlaskForm):
