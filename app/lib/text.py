@@ -37,7 +37,7 @@ NOT_COMPATIBILITY = re.compile("[^\uf900-\ufaff\U0002f800-\U0002fa1f]+")
 
 def clean_line(s: str) -> str:
     """Return a one-line field (a name, a title): NFC, one space between words, nothing invisible."""
-    s = DIRECTION.sub("", _without_never(LINE_END.sub(" ", s)))
+    s = DIRECTION.sub("", without_never(LINE_END.sub(" ", s)))
     s = JOINERS.sub(lambda match: match[1] or match[2] or match[3] or "", s)
     return " ".join(TOWER.sub(r"\1", _composed(s)).split())
 
@@ -47,8 +47,21 @@ def clean_body(s: str) -> str:
 
     Isolates stay where they are closed on their line, so that they cannot turn what stands after them.
     """
-    s = TOWER.sub(r"\1", _composed(_without_never(LINE_END.sub("\n", s))))
+    s = TOWER.sub(r"\1", _composed(without_never(LINE_END.sub("\n", s))))
     return "\n".join(map(_isolates_closed, s.split("\n"))) if ISOLATES.search(s) else s
+
+
+def without_never(s: str) -> str:
+    """Return the text without the characters that no language needs; where ends of lines are not to be touched."""
+    return NEVER.sub(lambda match: match["flag"] or "", s)
+
+
+def is_blank(s: str) -> bool:
+    """Is there nothing to see: only white space, joiners, and the letters that look like nothing?"""
+    return BLANK.fullmatch(s) is not None
+
+
+BLANK = regex.compile(r"[\s\u2800\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Mn}\p{Me}]*+")
 
 
 def graphemes(s: str) -> int:
@@ -162,10 +175,6 @@ def _without_tail(link: str) -> str:
         if link[end] in CLOSERS:
             unopened[link[end]] -= 1
     return link[:end]
-
-
-def _without_never(s: str) -> str:
-    return NEVER.sub(lambda match: match["flag"] or "", s)
 
 
 def _composed(s: str) -> str:

@@ -132,6 +132,17 @@ def outgoing(url: str) -> str:
     return whole
 
 
+def linkable(url: str) -> str:
+    """Return the address as a link may carry it (`outgoing`), or '' for what must stay text.
+
+    A ' is encoded first: people copy …/wiki/Schrödinger's_cat as it stands.
+    """
+    try:
+        return outgoing(url.replace("'", "%27"))
+    except ValueError:
+        return ""
+
+
 def _split(url: str) -> Address:
     """Raises ValueError where a browser would refuse, or would read something else than we do."""
     url = url.strip()
