@@ -55,15 +55,12 @@
   const graphemes = text => [...new Intl.Segmenter().segment(text)].length
   const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
 
-  const address = () => {
-    const canonical = document.querySelector('link[rel=canonical]')
-    return (canonical?.href || location.href).split('#')[0]
-  }
+  const address = () => (document.querySelector('link[rel=canonical]')?.href || location.href).split('#')[0]
 
-  // Light letters around us mean a dark page, however it came to be dark.
+  // Light letters around us mean a dark page, however it came to be dark. rgb() counts to 255, oklch() to 1.
   const pageTheme = element => {
-    const [red, green, blue] = getComputedStyle(element).color.match(/[\d.]+/g)
-    return +red + +green + +blue > 382 ? 'dark' : 'light'
+    const {color} = getComputedStyle(element), [first] = color.match(/[\d.]+/)
+    return first > (color[0] == 'r' ? 127 : .5) ? 'dark' : 'light'
   }
 
   const make = (name, look = '', text = '') => {
@@ -83,7 +80,7 @@
       this.element = element
       this.theme = given.theme
       this.where = {site, url, thread, title: given.title || document.title, lang, sort}
-      this.say = SENTENCES[lang.slice(0, 2)] ?? SENTENCES.en
+      this.say = {...SENTENCES[lang.slice(0, 2)] ?? SENTENCES.en}
       this.page = thread || url
       this.me = 'kaiwa:' + site
       this.draft = `${this.me}:${this.page}`
@@ -104,14 +101,12 @@
       this.box.toggleAttribute('data-ground', theme != page)
     }
 
+    // An AbortController has the `signal` that listeners ask for in their options.
     listen() {
-      const {signal} = this.leaving
-      const on = (target, type, act) => target.addEventListener(type, event => act.call(this, event), {signal})
-      on(this.root, 'click', this.click)
-      on(this.root, 'submit', this.submit)
-      on(this.root, 'input', this.typed)
-      on(window, 'hashchange', this.arrive)
-      on(matchMedia('(prefers-color-scheme:dark)'), 'change', this.dress)
+      const on = (target, type, act) => target.addEventListener(type, event => this[act](event), this.leaving)
+      for (const type of ['click', 'submit', 'input']) on(this.root, type, type)
+      on(window, 'hashchange', 'arrive')
+      on(matchMedia('(prefers-color-scheme:dark)'), 'change', 'dress')
     }
 
     stop() {
@@ -158,7 +153,7 @@
 
     async start() {
       if (!await this.load()) return
-      this.tell('ready', {total: +this.find('.thread').dataset.total})
+      this.tell('ready', {total: +this.say.total})
       this.arrive()
     }
 
@@ -169,6 +164,7 @@
       if (this.gone) return
       if (!ok) return this.excuse(this.box, html.textContent.trim() || this.say.unread, () => this.start())
       this.box.replaceChildren(...html.childNodes)
+      Object.assign(this.say, this.find('.thread').dataset)
       if (this.form) {
         this.prepare()
         this.blank = this.form.cloneNode(true)
@@ -184,8 +180,7 @@
       notice.role = 'alert'
       if (retry) {
         const button = make('button', 'retry', this.say.retry)
-        button.type = 'button'
-        button.onclick = retry
+        Object.assign(button, {type: 'button', onclick: retry})
         notice.append(button)
       }
       place.querySelector('.excuse')?.remove()
@@ -200,8 +195,7 @@
     point(comment) {
       this.find('.target')?.classList.remove('target')
       comment?.classList.add('target')
-      comment?.scrollIntoView({block: 'center'})
-      comment?.focus({preventScroll: true})
+      comment?.focus()
     }
 
     click(event) {
@@ -267,7 +261,7 @@
       comment?.querySelector('.reply')?.focus()
     }
 
-    typed({target}) {
+    input({target}) {
       this.measure(target)
       if (target.name == 'remember' && !target.checked) this.forgetMe()
       if (this.form?.contains(target)) this.save(target.name == 'body')
@@ -280,7 +274,7 @@
       // No text has more characters than UTF-16 units, so most keystrokes need no counting.
       const left = field.value.length < max * .9 ? max : max - graphemes(field.value), over = left < 0
       note.textContent = left > max * .1 ? '' : this.say[over ? 'over' : 'left'].replace('{n}', Math.abs(left))
-      note.classList.toggle('error', over)
+      note.className = over ? 'left error' : 'left'
       note.role = over ? 'alert' : null
       if (over || !field.matches('.wrong *')) field.ariaInvalid = over || null
       return over

@@ -1,12 +1,9 @@
-"""The few sentences that the widget must be able to say while the service does not answer."""
+"""The two sentences that the widget must be able to say before the service has answered anything."""
 
 from flask_babel import lazy_gettext as _
 
-# {n} is filled in by the widget, so these carry no Python placeholders.
+# All others come with the thread, in its language.
 SENTENCES = {
     "unread": _("The comments could not be loaded."),
-    "unsent": _("Your comment could not be sent. Everything you typed is still here."),
     "retry": _("Try again"),
-    "left": _("Characters left: {n}"),
-    "over": _("Too long by {n} characters."),
 }
