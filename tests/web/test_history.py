@@ -39,8 +39,12 @@ def test_the_log_is_narrowed_by_status_and_by_moderator(
     bobs = bob.id
     db_session.commit()
     desk = at_the_desk(app)
-    for query, expected in ((f"moderator={bobs}", ["Spam"]), ("status=approved", ["Approved"]),
-                            (f"moderator={bobs}&status=approved", []), ("status=&moderator=", ["Approved", "Spam", "Pending"])):  # fmt: skip
+    for query, expected in (
+        (f"moderator={bobs}", ["Spam"]),
+        ("status=approved", ["Approved"]),
+        (f"moderator={bobs}&status=approved", []),
+        ("status=&moderator=", ["Approved", "Spam", "Pending"]),
+    ):
         shown = rows(desk.get(f"/moderate/log?{query}", headers=ENGLISH))
         assert [row.split()[0] for row in shown] == expected
     assert desk.get("/moderate/log?status=x").status_code == 404
