@@ -11,11 +11,12 @@ import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.lib import clock
 from app.mail import outbox
-from app.models import Delivery, Moderator, Role, Site, Status
+from app.models import Decision, Delivery, Moderator, Role, Site, Status
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 from tests.services import ROOT, Postbox, _clean_environment, free_port
 
@@ -92,6 +93,41 @@ def test_two_letters_that_wait_for_the_same_moderator_keep_their_distance(
     send_all()
     assert len(smtp.letters) == 2
     assert "Second" in smtp.letters[1].text
+
+
+def test_a_letter_promised_too_early_waits_for_its_turn(
+    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("First")
+    send_all()
+    hanako.says("Second")
+    # As if its promise had been made before the first letter was seen to start out.
+    db_session.execute(update(Delivery).where(Delivery.done_at.is_(None)).values(due_at=clock.now()))
+    db_session.commit()
+    send_all()
+    assert len(smtp.letters) == 1
+    later(minutes=16)
+    send_all()
+    assert [letter.subject for letter in smtp.letters] == ["1 comment waits: Paper"] * 2
+    assert {delivery.attempts for delivery in db_session.query(Delivery)} == {1}
+
+
+def test_a_comment_that_was_committed_while_a_letter_started_out_is_in_the_next(
+    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("First")
+    send_all()
+    hanako.says("Second")
+    # As if it had been held just before the first letter took its turn, and committed just after.
+    slow = the_comment(db_session, "Second")
+    earlier = clock.now() - timedelta(seconds=5)
+    db_session.execute(update(Decision).where(Decision.comment_id == slow.id).values(made_at=earlier))
+    db_session.commit()
+    later(minutes=16)
+    send_all()
+    assert len(smtp.letters) == 2
+    assert "Second" in smtp.letters[1].text
+    assert "First" not in smtp.letters[1].text
 
 
 def test_bob_of_another_site_is_told_nothing(hanako: Reader, smtp: Postbox, db_session: Session) -> None:
