@@ -1,6 +1,7 @@
 """`flask moderator`: who may log in, and what they may do on which site."""
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -106,15 +107,15 @@ def _checked(email: str) -> str:
 
 
 def _hashed(from_stdin: bool) -> str:
-    typed = (
-        click.get_text_stream("stdin").readline().rstrip("\r\n")
-        if from_stdin
-        else click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )
+    typed = _typed_in() if from_stdin else click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:
         return hash_password(typed)
     except ValueError as trouble:
         raise click.ClickException(str(trouble)) from trouble
+
+
+def _typed_in() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _moderator(email: str) -> Moderator:

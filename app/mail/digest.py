@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 
 from flask import current_app, render_template
 from flask_babel import force_locale
@@ -17,10 +18,11 @@ from app.lib.text import clean_line, excerpt
 from app.mail import smtp
 from app.mail.links import link_for
 from app.models import Comment, Delivery, Moderator, Status, waiting
+from app.models.waiting import Span
 
 LISTED = 10  # comments; the letter of a busy day must still fit on a screen
 EXCERPT = 200  # characters
-# A comment may be committed a moment after its time was taken; told twice is better than never told.
+# A comment may be committed a moment after its time was taken, and after a letter that looked for it in vain.
 OVERLAP = timedelta(seconds=10)
 
 
@@ -44,29 +46,47 @@ def begin(delivery: Delivery) -> bool:
     if delivery.kind != "digest" or delivery.payload:
         return True
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
-    since = moderator.digest_at - OVERLAP if moderator.digest_at else None
-    if not waiting.count(moderator, since=since):
+    span = _next_span(moderator)
+    if not waiting.count(moderator, span):
         delivery.finish("nothing to say")
         return False
     distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
     if not waiting.take_turn(moderator, distance):
         delivery.put_off((moderator.digest_at or now()) + distance)
         return False
-    delivery.payload = json.dumps({"since": since.isoformat() if since else None, "until": now().isoformat()})
-    delivery.once = None
+    delivery.payload, delivery.once = _kept(moderator, span), None
     return True
 
 
 def compose(delivery: Delivery) -> EmailMessage | None:
     """Return the letter about what still waits of the delivery's span of time; None when nothing does."""
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
-    since, until = (_moment(json.loads(delivery.payload)[end]) for end in ("since", "until"))
-    count = waiting.count(moderator, since=since, until=until)
+    span = _span_of(json.loads(delivery.payload))
+    count = waiting.count(moderator, span)
     if not count:
         return None
-    comments = waiting.oldest(moderator, since=since, until=until, limit=LISTED)
+    comments = waiting.oldest(moderator, span, LISTED)
     with force_locale(moderator.lang or comments[0].site.lang):
         return _letter(delivery, moderator, comments, count)
+
+
+def _next_span(moderator: Moderator) -> Span:
+    before = Delivery.last_begun("digest", moderator.id)
+    told = json.loads(before)["fresh"] if before else ()
+    since = moderator.digest_at - OVERLAP if moderator.digest_at else None
+    return Span(since, now(), tuple(told))
+
+
+def _kept(moderator: Moderator, span: Span) -> str:
+    """The span as text, with the comments that the next letter would otherwise find again."""
+    fresh = waiting.ids(moderator, replace(span, since=now() - 2 * OVERLAP))
+    shown = [moment.isoformat() if moment else None for moment in (span.since, span.until)]
+    return json.dumps({"span": shown, "told": list(span.told), "fresh": list(fresh)})
+
+
+def _span_of(kept: dict[str, Any]) -> Span:
+    since, until = (datetime.fromisoformat(text) if text else None for text in kept["span"])
+    return Span(since, until, tuple(kept["told"]))
 
 
 def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int) -> EmailMessage:
@@ -76,7 +96,7 @@ def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment
         "lines": [_line(comment, moderator) for comment in comments],
         "count": count,
         "more": count - len(comments),
-        "all": waiting.count(moderator),
+        "all": waiting.count(moderator, Span()),
         "queue": current_app.config["PUBLIC_URL"] + "/moderate/",
         "lang": moderator.lang or comments[0].site.lang,
     }
@@ -100,7 +120,3 @@ def _line(comment: Comment, moderator: Moderator) -> Line:
         text=excerpt(markup.plain(comment.html), EXCERPT),
         links={status.value: link_for(comment, status, moderator) for status in statuses},
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

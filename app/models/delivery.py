@@ -64,6 +64,15 @@ class Delivery(db.Model):
         return changed == 1
 
     @classmethod
+    def last_begun(cls, kind: str, moderator_id: int) -> str:
+        """The payload of the last such delivery to her that has started out; '' when none has."""
+        return db.session.scalar(
+            select(cls.payload)
+            .where(cls.kind == kind, cls.moderator_id == moderator_id, cls.once.is_(None))
+            .order_by(cls.id.desc()).limit(1)
+        ) or ""  # fmt: skip
+
+    @classmethod
     def oldest_waiting(cls) -> datetime | None:
         """When the longest overdue delivery was due; None when nothing is overdue."""
         return db.session.scalar(select(func.min(cls.due_at)).where(cls.done_at.is_(None), cls.due_at <= now()))

@@ -61,7 +61,8 @@ def forget_deliveries_done_before(moment: datetime) -> int:
 
 
 def _pairs(query: Any) -> dict[str, int]:
-    return dict(db.session.execute(query.order_by(query.selected_columns[0])).tuples().all())
+    rows = db.session.execute(query.order_by(query.selected_columns[0]))
+    return {row[0]: row[1] for row in rows}
 
 
 def _one(query: Any) -> int:

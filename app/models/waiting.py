@@ -1,6 +1,7 @@
 """What waits for one moderator, and whose turn it is to be told; questions across comments and moderators."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,18 +15,31 @@ from app.models.decision import Decision
 from app.models.moderator import Membership, Moderator
 
 
-def count(moderator: Moderator, *, since: datetime | None = None, until: datetime | None = None) -> int:
-    """How many comments wait on her sites, of those that were held in this span of time."""
-    return db.session.scalar(select(func.count()).select_from(Comment).where(*_waiting(moderator, since, until))) or 0
+@dataclass(frozen=True)
+class Span:
+    """The comments that one letter is about: held in this time, without those of which she was told already."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    told: Sequence[int] = ()
 
 
-def oldest(moderator: Moderator, *, since: datetime | None, until: datetime | None, limit: int) -> Sequence[Comment]:
+def count(moderator: Moderator, span: Span) -> int:
+    """How many comments of this span wait on her sites."""
+    return db.session.scalar(select(func.count()).select_from(Comment).where(*_waiting(moderator, span))) or 0
+
+
+def oldest(moderator: Moderator, span: Span, limit: int) -> Sequence[Comment]:
     """The comments that `count` counts, with their sites and pages, the longest waiting first."""
     return db.session.scalars(
-        select(Comment).where(*_waiting(moderator, since, until))
+        select(Comment).where(*_waiting(moderator, span))
         .options(joinedload(Comment.site), joinedload(Comment.thread))
         .order_by(Comment.id).limit(limit)
     ).all()  # fmt: skip
+
+
+def ids(moderator: Moderator, span: Span) -> Sequence[int]:
+    return db.session.scalars(select(Comment.id).where(*_waiting(moderator, span))).all()
 
 
 def take_turn(moderator: Moderator, distance: timedelta) -> bool:
@@ -40,11 +54,13 @@ def take_turn(moderator: Moderator, distance: timedelta) -> bool:
     return changed == 1
 
 
-def _waiting(moderator: Moderator, since: datetime | None, until: datetime | None) -> list[Any]:
+def _waiting(moderator: Moderator, span: Span) -> list[Any]:
     hers = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
     conditions: list[Any] = [Comment.site_id.in_(hers), Comment.status == Status.PENDING]
-    if since or until:
-        conditions.append(_was_held(since, until))
+    if span.since or span.until:
+        conditions.append(_was_held(span.since, span.until))
+    if span.told:
+        conditions.append(Comment.id.not_in(span.told))
     return conditions
 
 

@@ -1,0 +1,143 @@
+"""The operator opens a site, names its moderators, and is told in a sentence what does not work."""
+
+import json
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.lib.passwords import verify
+from app.models import Login, Moderator, Site
+
+GOOD = "correct horse battery\n"
+
+
+def run(app: Flask, *words: str, typed: str = "", code: int = 0) -> str:
+    done = app.test_cli_runner().invoke(args=list(words), input=typed)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture
+def news(app: Flask) -> None:
+    run(app, "site", "add", "news", "--name", "ニュース", "--origin", "https://News.Example:443/")
+
+
+def test_a_new_site_has_its_origins_as_browsers_write_them(app: Flask, news: None) -> None:
+    shown = json.loads(run(app, "site", "show", "news", "--json"))
+    assert shown["origins"] == ["https://news.example"]
+    assert shown["name"] == "ニュース"
+    assert [site["key"] for site in json.loads(run(app, "site", "list", "--json"))] == ["news"]
+
+
+def test_a_site_is_not_added_twice(app: Flask, news: None) -> None:
+    said = run(app, "site", "add", "news", "--name", "N", "--origin", "https://n.example", code=1)
+    assert "flask site set news" in said
+
+
+@pytest.mark.parametrize("key", ["", "News", "a/b", "-a", "é", "a" * 65, "a\nb"])
+def test_strange_keys_are_refused(app: Flask, key: str) -> None:
+    assert "a-z" in run(app, "site", "add", "--name", "N", "--origin", "https://n.example", "--", key, code=1)
+
+
+def test_settings_change_together_and_show_in_the_version(app: Flask, news: None) -> None:
+    run(app, "site", "set", "news", "hold_all=no", "max_links=3", "origins=https://a.example,http://b.example:8080")
+    shown = json.loads(run(app, "site", "show", "news", "--json"))
+    assert (shown["hold_all"], shown["max_links"], shown["version"]) == (False, 3, 2)
+    assert shown["origins"] == ["https://a.example", "http://b.example:8080"]
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        ("max_links=-1", "from 0 to 100"),
+        ("max_links=٣", "from 0 to 100"),
+        ("open=perhaps", "yes or no"),
+        ("lang=xx", "ja or en"),
+        ("origins=", "https://www.example.org"),
+        ("origins=javascript:alert(1)", "https://www.example.org"),
+        ("origins=https://a.example/path", "without a path"),
+        ("colour=red", "hold_all"),
+        ("version=9", "hold_all"),
+        ("avatar_key=0", "hold_all"),
+        ("open", "hold_all"),
+        ("name=", "1 to 200"),
+    ],
+)
+def test_a_wrong_setting_changes_nothing_and_names_what_is_allowed(
+    app: Flask, news: None, change: str, hint: str
+) -> None:
+    before = run(app, "site", "show", "news", "--json")
+    assert hint in run(app, "site", "set", "news", "max_depth=3", change, code=1)
+    assert run(app, "site", "show", "news", "--json") == before
+
+
+def test_an_unknown_site_is_answered_with_the_known_ones(app: Flask, news: None) -> None:
+    assert "Sites: news" in run(app, "site", "show", "nwes", code=1)
+
+
+def _add(app: Flask, email: str, *more: str, typed: str = GOOD, code: int = 0) -> str:
+    words = ("moderator", "add", email, "--site", "news", "--password-stdin", *more)
+    return run(app, *words, typed=typed, code=code)
+
+
+def test_alice_moderates_with_the_password_that_came_in(app: Flask, news: None, db_session: Session) -> None:
+    _add(app, "Alice@news.example", "--name", "Alice", "--role", "owner")
+    (shown,) = json.loads(run(app, "moderator", "list", "--json"))
+    assert (shown["name"], shown["sites"]) == ("Alice", {"news": "owner"})
+    alice = Moderator.with_email("alice@NEWS.example")
+    assert alice and verify(alice.password_hash, GOOD.strip())
+    assert "password" not in shown
+    assert "argon2" not in json.dumps(shown)
+
+
+def test_alice_takes_a_second_site_with_her_old_password(app: Flask, news: None, db_session: Session) -> None:
+    _add(app, "alice@news.example", "--name", "Alice")
+    run(app, "site", "add", "blog", "--name", "Blog", "--origin", "https://b.example")
+    said = run(app, "moderator", "add", "alice@news.example", "--site", "blog", "--role", "admin")
+    assert "password that she had" in said
+    run(app, "moderator", "remove", "alice@news.example", "--site", "news")
+    assert json.loads(run(app, "moderator", "list", "--json"))[0]["sites"] == {"blog": "admin"}
+
+
+@pytest.mark.parametrize(
+    ("email", "typed", "hint"),
+    [
+        ("alice@news.example", "short\n", "12 to"),
+        ("alice@news.example", "", "12 to"),
+        ("not-an-address", GOOD, "not an e-mail address"),
+        ("a@b.example\r\nBcc: c@d.example", GOOD, "not an e-mail address"),
+    ],
+)
+def test_a_moderator_who_could_not_log_in_is_not_added(
+    app: Flask, news: None, email: str, typed: str, hint: str
+) -> None:
+    assert hint in _add(app, email, "--name", "Alice", typed=typed, code=1)
+    assert json.loads(run(app, "moderator", "list", "--json")) == []
+
+
+def test_a_new_password_ends_all_log_ins(app: Flask, news: None, client: FlaskClient, db_session: Session) -> None:
+    _add(app, "alice@news.example", "--name", "Alice")
+    alice = Moderator.with_email("alice@news.example")
+    assert alice
+    Login.start(alice, app.permanent_session_lifetime)
+    db_session.commit()
+    run(app, "moderator", "password", "alice@news.example", "--password-stdin", typed="another good password\n")
+    db_session.expire_all()
+    assert db_session.query(Login).count() == 0
+    assert verify(alice.password_hash, "another good password")
+
+
+def test_who_is_removed_is_gone_but_the_site_stays(app: Flask, news: None, db_session: Session) -> None:
+    _add(app, "alice@news.example", "--name", "Alice")
+    run(app, "moderator", "remove", "alice@news.example")
+    assert Moderator.all() == []
+    assert Site.with_key("news")
+    assert "no moderator" in run(app, "moderator", "remove", "alice@news.example", code=1)
+
+
+@pytest.mark.parametrize("words", ["site", "site add", "site set", "moderator add", "worker", "check", "upkeep prune"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_command_explains_itself(app: Flask, words: str) -> None:
+    assert "Usage:" in run(app, *words.split(), "--help")

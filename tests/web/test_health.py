@@ -1,0 +1,99 @@
+"""Machines that watch learn how it goes, and the log tells it without anybody's data."""
+
+import json
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.models import Heartbeat
+from tests.cast import Reader, a_site
+
+CANARY = "canary.reader@secret.example"
+
+
+def test_it_is_alive_and_ready(client: FlaskClient, db_session: Session) -> None:
+    assert client.get("/healthz").json == {"alive": True}
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json == {
+        "ready": True, "database": "ok", "migrations": "ok", "worker": "late", "worker_lag_seconds": 0,
+    }  # fmt: skip
+    Heartbeat.beat("worker")
+    db_session.commit()
+    assert client.get("/readyz").json["worker"] == "ok"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_it_is_not_ready_before_the_migrations(client: FlaskClient, db_session: Session) -> None:
+    db_session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    db_session.commit()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["migrations"]) == (503, "behind")
+
+
+def test_figures_are_there_for_the_monitor(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session, hold_all=True)
+    Reader(client, email=CANARY).says("Hello")
+    answer = client.get("/metrics")
+    assert answer.mimetype == "text/plain"
+    assert 'kaiwa_pending_comments{site="paper"} 1\n' in answer.text
+    assert 'kaiwa_comments{status="pending"} 1\n' in answer.text
+    assert 'kaiwa_decisions{actor="screening"} 1\n' in answer.text
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize("bearer", ["", "Bearer ", "Bearer wrong", "Bearer é", "s3cret"])
+def test_strangers_see_no_figures(app: Flask, client: FlaskClient, bearer: str) -> None:
+    app.config["METRICS_TOKEN"] = "s3cret"
+    from_afar = {"REMOTE_ADDR": "203.0.113.9"}
+    given = {"Authorization": "Bearer s3cret"}
+    assert client.get("/metrics", environ_base=from_afar, headers=given).status_code == 200
+    headers = {"Authorization": bearer}
+    assert client.get("/metrics", environ_base=from_afar, headers=headers).status_code == 404
+
+
+def test_an_unset_token_opens_nothing(client: FlaskClient) -> None:
+    answer = client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"}, headers={"Authorization": "Bearer "})
+    assert answer.status_code == 404
+
+
+def _lines(err: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in err.splitlines()]
+
+
+def test_each_request_is_one_line_without_anybodys_data(
+    client: FlaskClient, db_session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_site(db_session, hold_all=True)
+    capsys.readouterr()
+    Reader(client, email=CANARY).says("Hello", headers={"User-Agent": f"{CANARY}\x1b[31m"})
+    client.get(f"/act/{CANARY}?token=s3cret", environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    client.get(f"/nowhere/{CANARY}%0d%0aforged")
+    client.open("/healthz", method="EVIL")
+    err = capsys.readouterr().err
+    lines = _lines(err)
+    assert [(line["method"], line["route"]) for line in lines] == [
+        ("POST", "/embed/comments"), ("GET", "/act/<token>"), ("GET", ""), ("other", ""),
+    ]  # fmt: skip
+    assert all(isinstance(line["ms"], float) and line["id"] for line in lines)
+    for secret in (CANARY, "s3cret", "203.0.113", "forged", "\x1b", "\\u001b"):
+        assert secret not in err
+
+
+def test_a_crash_is_one_line_with_its_place_and_without_its_values(
+    app: Flask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def crash() -> str:
+        raise RuntimeError(f"no room for {CANARY} from 203.0.113.9 or 2001:db8::1\r\nforged")
+
+    app.add_url_rule("/crash", view_func=crash)
+    answer = app.test_client().get("/crash")
+    assert answer.status_code == 500
+    (line,) = _lines(capsys.readouterr().err)
+    assert (line["status"], line["level"], line["id"]) == (500, "ERROR", answer.headers["X-Request-Id"])
+    assert "crash" in str(line["error"])
+    for secret in (CANARY, "203.0.113.9", "2001:db8", "\\r"):
+        assert secret not in json.dumps(line)
