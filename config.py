@@ -70,6 +70,12 @@ def _lines(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
 SETTINGS = (
     Setting(
         "DATABASE_URL",
@@ -167,7 +173,7 @@ SETTINGS = (
         "INFO",
         "DEBUG, INFO, WARNING or ERROR",
         "What is written to the log, as JSON lines.",
-        str.upper,
+        _level,
     ),
 )
 

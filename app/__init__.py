@@ -22,7 +22,12 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
-    babel.init_app(app, locale_selector=language.choose, default_translation_directories="translations")
+    babel.init_app(
+        app,
+        locale_selector=language.choose,
+        timezone_selector=language.clock,
+        default_translation_directories="translations",
+    )
     language.install(app)
     logs.install(app)
     for house in (web, api, cli):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import available_timezones
 
 import click
 from flask.cli import AppGroup
@@ -56,6 +57,12 @@ def _name(text: str) -> str:
     return name
 
 
+def _timezone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError
+    return text
+
+
 def _origins(text: str) -> list[str]:
     """Origins as browsers write them, each once, in the order given."""
     typed = [part for part in re.split(r"[,\s]+", text) if part]
@@ -70,6 +77,7 @@ ORIGINS = Field("comma-separated origins such as https://www.example.org, withou
 FIELDS = {
     "name": Field("a name of 1 to 200 characters", _name),
     "lang": _one_of(*LANGUAGES),
+    "timezone": Field("a time zone such as Asia/Tokyo or Europe/Berlin", _timezone),
     "origins": ORIGINS,
     "open": YES_NO,
     "name_required": YES_NO,

@@ -52,7 +52,7 @@ def site_or_404(key: str) -> Site:
 def where(given: MultiDict[str, str]) -> Where:
     """Read `site url thread title lang sort` from a query or a form. Raises 404 or Refused."""
     site = site_or_404(given.get("site", ""))
-    lang = speak(given.get("lang", ""), site.lang)
+    lang = speak(given.get("lang", ""), site.lang, site.timezone)
     url, own_id = given.get("url", "").strip(), clean_line(given.get("thread", ""))[:OWN_ID_LENGTH]
     key = key_of(site, url)
     if not key:

@@ -14,17 +14,41 @@ from app.lib.urls import linkable
 REL = "nofollow ugc noopener noreferrer"
 MOST_OPEN = 60  # deeper elements are left out, their text is not
 
-BLOCKS = frozenset("p blockquote pre ul ol li".split())
+BLOCKS = frozenset(["p", "blockquote", "pre", "ul", "ol", "li"])
 CONTAINERS = BLOCKS - {"p"}
 # What other systems write, as what we show: the look, where we have one like it, else a paragraph of its own.
-AS = {each: (each,) for each in "p br em strong code pre blockquote ul ol li a del".split()}
+AS = {each: (each,) for each in ["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"]}
 AS |= {"b": ("strong",), "i": ("em",), "s": ("del",), "strike": ("del",), "cite": ("em",), "dfn": ("em",)}
 AS |= dict.fromkeys(("kbd", "samp", "tt", "var"), ("code",))
 AS |= dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), ("p", "strong"))
 AS |= dict.fromkeys(("listing", "xmp", "plaintext"), ("pre",)) | dict.fromkeys(("menu", "dir"), ("ul",))
 AS |= dict.fromkeys(
-    "address article aside caption center dd details div dl dt fieldset figcaption figure footer form header hr "
-    "legend main nav section summary table tr".split(),
+    [
+        "address",
+        "article",
+        "aside",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "header",
+        "hr",
+        "legend",
+        "main",
+        "nav",
+        "section",
+        "summary",
+        "table",
+        "tr",
+    ],
     ("p",),
 )
 SPOKEN = {"q": ("“", "”"), "td": (" ", ""), "th": (" ", "")}
@@ -96,9 +120,7 @@ def pieces(html: str) -> Iterator[Piece]:
 
 
 def _after_remark(html: str, here: int) -> int:
-    end, length = (
-        (html.find("-->", here + 2), 3) if html.startswith("<!--", here) else (html.find(">", here), 1)
-    )
+    end, length = (html.find("-->", here + 2), 3) if html.startswith("<!--", here) else (html.find(">", here), 1)
     return end + length if end >= 0 else len(html)
 
 
@@ -137,9 +159,7 @@ class Page:
         self.open: list[Open] = []
         self.names: Counter[str] = Counter()
         self.tags: Counter[str] = Counter()
-        self.ignored: Counter[str] = (
-            Counter()
-        )  # opened too deep, or within their like: their ends count for nothing
+        self.ignored: Counter[str] = Counter()  # opened too deep, or within their like: their ends count for nothing
         self.fresh = True  # nothing stands in this paragraph yet
         self.break_due = False
 

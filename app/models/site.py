@@ -17,6 +17,7 @@ class Site(db.Model):
     key: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     lang: Mapped[str] = mapped_column(String(8), default="ja")
+    timezone: Mapped[str] = mapped_column(String(64), default="Asia/Tokyo")
     origins: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # Part of every cache key: settings change what a page shows.

@@ -1,5 +1,7 @@
 """Errors that tell the mend, in the reader's language."""
 
+import logging
+
 from flask import Flask, Response, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
@@ -8,6 +10,8 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import Refused
 from app.extensions import db
+
+log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "5"
 BUSY_WORDS = (
@@ -59,6 +63,7 @@ def _database(trouble: OperationalError) -> Response:
     """A database that is busy, full or away is asked again later; anything else is a bug."""
     if not any(word in str(trouble.orig) for word in BUSY_WORDS):
         raise trouble
+    log.warning("the database cannot be used just now: %s", type(trouble.orig).__name__)
     db.session.rollback()
     answer = _say(_("Your comment could not be stored just now. Please try again in a moment."), 503)
     answer.headers["Retry-After"] = RETRY_AFTER_S

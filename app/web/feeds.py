@@ -17,7 +17,7 @@ NEWEST = 50
 @bp.get("/feeds/site/<key>.atom")
 def site(key: str) -> Response:
     found = site_or_404(key)
-    speak(request.args.get("lang", ""), found.lang)
+    speak(request.args.get("lang", ""), found.lang, found.timezone)
     return _feed(found, None, Comment.newest_approved(found, NEWEST))
 
 
