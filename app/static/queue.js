@@ -110,6 +110,8 @@ function changed(card, page) {
   const fresh = page.querySelector("article");
   if (!fresh) return say(note(sentence(page)));
   card.replaceWith(fresh);
+  count(card.dataset.status, -1);
+  count(fresh.dataset.status, 1);
   focus(fresh);
   showEmptiness();
 }
