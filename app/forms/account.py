@@ -2,9 +2,10 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, PasswordField, RadioField, StringField
-from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from wtforms.validators import AnyOf, InputRequired, Length
+
+from app.lib.language import LANGUAGES
 
 # Longer than any password that a person or a program makes; argon2 reads all of it.
 MOST_PASSWORD = 1000
@@ -20,7 +21,7 @@ class LoginForm(FlaskForm):
 
 
 class LanguageForm(FlaskForm):
-    lang = RadioField(choices=[SelectChoice("ja", "日本語"), SelectChoice("en", "English")])
+    lang = StringField(validators=[AnyOf(LANGUAGES)])
 
 
 class KeysForm(FlaskForm):

@@ -110,6 +110,8 @@ function changed(card, page) {
   const fresh = page.querySelector("article");
   if (!fresh) return say(note(sentence(page)));
   card.replaceWith(fresh);
+  count(card.dataset.status, -1);
+  count(fresh.dataset.status, 1);
   focus(fresh);
   showEmptiness();
 }
@@ -160,6 +162,7 @@ async function undo(form) {
     box.querySelector("p").textContent = sentence(answer?.page);
     return;
   }
+  count(box.dataset.status, -1);
   comeBack(fresh, box.dataset.decided);
   box.remove();
 }
@@ -168,6 +171,7 @@ function comeBack(fresh, id) {
   const old = list.querySelector(`article[data-comment-id="${id}"]`);
   if (old) old.replaceWith(fresh);
   else list.prepend(fresh);
+  watch();
   count(fresh.dataset.status, 1);
   showEmptiness();
   focus(fresh);
@@ -203,6 +207,7 @@ function append(page, link) {
   const further = page.querySelector("a[data-more]");
   if (further) link.href = new URL(further.getAttribute("href"), link.href).href;
   else link.remove();
+  watch();
   showEmptiness();
   if (!current) focus(waiting()[0]);
 }
@@ -241,6 +246,20 @@ function buttonOf(key) {
   return button && !current.hidden ? () => button.click() : null;
 }
 
+// A thumb has no focus: the card that it scrolled to the upper half is the one that is being read.
+
+const seen = new IntersectionObserver(
+  (entries) => {
+    const card = entries.find((entry) => entry.isIntersecting)?.target;
+    if (card) select(card);
+  },
+  { rootMargin: "-30% 0px -69%" },
+);
+
+function watch() {
+  if (matchMedia("(hover: none)").matches) for (const card of waiting()) seen.observe(card);
+}
+
 // Ears
 
 document.addEventListener("submit", (event) => {
@@ -264,4 +283,5 @@ window.addEventListener("beforeunload", (event) => {
 });
 
 select(waiting()[0]);
+watch();
 fetchAhead();
