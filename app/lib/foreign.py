@@ -17,40 +17,18 @@ MOST_OPEN = 60  # deeper elements are left out, their text is not
 BLOCKS = frozenset(["p", "blockquote", "pre", "ul", "ol", "li"])
 CONTAINERS = BLOCKS - {"p"}
 # What other systems write, as what we show: the look, where we have one like it, else a paragraph of its own.
-AS = {each: (each,) for each in ["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"]}
+AS: dict[str, tuple[str, ...]] = {
+    each: (each,) for each in ("p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del")
+}
 AS |= {"b": ("strong",), "i": ("em",), "s": ("del",), "strike": ("del",), "cite": ("em",), "dfn": ("em",)}
 AS |= dict.fromkeys(("kbd", "samp", "tt", "var"), ("code",))
-AS |= dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), ("p", "strong"))
+AS |= {f"h{level}": ("p", "strong") for level in range(1, 7)}
 AS |= dict.fromkeys(("listing", "xmp", "plaintext"), ("pre",)) | dict.fromkeys(("menu", "dir"), ("ul",))
-AS |= dict.fromkeys(
-    [
-        "address",
-        "article",
-        "aside",
-        "caption",
-        "center",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "header",
-        "hr",
-        "legend",
-        "main",
-        "nav",
-        "section",
-        "summary",
-        "table",
-        "tr",
-    ],
-    ("p",),
-)
+APART = """
+    address article aside caption center dd details div dl dt fieldset figcaption figure footer form header hr
+    legend main nav section summary table tr
+"""
+AS |= dict.fromkeys(APART.split(), ("p",))
 SPOKEN = {"q": ("“", "”"), "td": (" ", ""), "th": (" ", "")}
 UNSEEN = "iframe noembed noframes noscript script style template textarea title"
 UNSEEN_ENDS = {each: regex.compile(rf"</{each}(?=[\s/>])", regex.I) for each in UNSEEN.split()}

@@ -63,9 +63,11 @@ def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:
     return answer
 
 
-@bp.route("/embed/<path:_any>", methods=["OPTIONS"])
-def preflight(_any: str) -> Response:
+@bp.before_app_request
+def preflight() -> Response | None:
     """Whether a page may send a header of ours; the sending itself is checked against the site."""
+    if request.method != "OPTIONS" or not request.path.startswith("/embed/"):
+        return None
     answer = Response(status=204)
     origin = request.headers.get("Origin", "")
     if origin_of(origin) and any(is_allowed(origin, site.origins) for site in Site.all()):

@@ -1,0 +1,54 @@
+"""What a publisher's page loads, and which pages may send."""
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from tests.cast import ORIGIN, a_site
+
+TRICKS = [
+    "null",
+    "https://paper.example.evil.example",
+    "https://evilpaper.example",
+    "http://paper.example",
+    "https://paper.example:8443",
+    "https://sub.paper.example",
+    "",
+]
+
+
+def preflight(client: FlaskClient, origin: str, path: str = "/embed/comments") -> str | None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    return client.options(path, headers=asked).headers.get("Access-Control-Allow-Origin")
+
+
+def test_only_the_sites_own_pages_may_send(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    assert preflight(client, ORIGIN) == ORIGIN
+    assert [preflight(client, trick) for trick in TRICKS] == [None] * len(TRICKS)
+    assert preflight(client, ORIGIN, "/login") is None
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost:1", "localhost@evil.example", ""])
+def test_our_own_address_is_a_setting(client: FlaskClient, db_session: Session, host: str) -> None:
+    a_site(db_session)
+    headers = {"Host": host, "X-Forwarded-Host": host, "Forwarded": f"host={host}"}
+    asked = {"site": "paper", "url": f"{ORIGIN}/story"}
+    answer = client.get("/embed/thread", query_string=asked, headers=headers)
+    assert answer.status_code == 200 and 'action="http://localhost/embed/comments"' in answer.text
+    assert "evil.example" not in answer.text
+
+
+def test_the_widget_comes_with_its_style_and_is_not_sent_twice(client: FlaskClient) -> None:
+    answer = client.get("/embed.js")
+    assert "__KAIWA_" not in answer.text and "コメントを読み込めませんでした" in answer.text
+    assert client.get("/embed.js", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+
+
+def test_public_answers_set_no_cookie(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    asked = {"site": "paper", "url": f"{ORIGIN}/story"}
+    for path in ("/embed.js", "/embed/thread", "/thread", "/embed/counts", "/feeds/thread"):
+        answer = client.get(path, query_string=asked)
+        assert answer.status_code == 200 and "Set-Cookie" not in answer.headers
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
