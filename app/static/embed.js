@@ -162,7 +162,7 @@
       const fields = Object.entries({...this.where, title: '', ...more}).filter(([, value]) => value)
       const {ok, html} = await this.ask('embed/thread?' + new URLSearchParams(fields))
       if (this.gone) return
-      if (!ok) return this.excuse(this.box, html.textContent.trim() || this.say.unread, () => this.start())
+      if (!ok) return this.excuse(this.box, html, this.say.unread, () => this.start())
       this.box.replaceChildren(...html.childNodes)
       Object.assign(this.say, this.find('.thread').dataset)
       if (this.form) {
@@ -174,8 +174,9 @@
       return true
     }
 
-    // A sentence with a way to try again, in place of what was said there before.
-    excuse(place, sentence, retry) {
+    // The service's sentence, or ours where none came, with a way to try again.
+    excuse(place, html, ours, retry) {
+      const sentence = html.querySelector('.notice')?.textContent ?? ours
       const notice = make('p', 'notice error excuse', sentence), beside = place.querySelector('.send')
       notice.role = 'alert'
       if (retry) {
@@ -187,9 +188,15 @@
       beside ? beside.before(notice) : place.replaceChildren(notice)
     }
 
-    async arrive() {
-      const id = location.hash.match(/^#comment-(\d+)$/)?.[1]
-      if (id && (this.comment(id) || await this.load({comment: id}))) this.point(this.comment(id))
+    arrive() {
+      this.visit(location.hash.slice(1))
+    }
+
+    // Goes to a field or a comment of this thread; fetches the comment's part of it where it is not here.
+    async visit(id) {
+      const number = id.match(/^comment-(\d+)$/)?.[1]
+      if (!number) return this.root.getElementById(id)?.focus()
+      if (this.comment(number) || await this.load({comment: number})) this.point(this.comment(number))
     }
 
     point(comment) {
@@ -208,16 +215,10 @@
       act ? this[act](link) : this.visit(goal)
     }
 
-    visit(id) {
-      if (!id.startsWith('comment-')) return this.root.getElementById(id).focus()
-      location.hash = id
-      this.arrive()
-    }
-
     async more(link) {
       const {ok, html} = await this.ask('embed/thread' + new URL(link.href).search), place = link.parentNode
       if (this.gone) return
-      if (!ok) return this.excuse(place, this.say.unread, () => place.replaceChildren(link))
+      if (!ok) return this.excuse(place, html, this.say.unread, () => place.replaceChildren(link))
       const comments = [...html.querySelectorAll('article')].filter(({dataset}) => !this.comment(dataset.id))
       this.find('.comments').append(...comments)
       place.replaceChildren(html.querySelector('.more') ?? '')
@@ -300,7 +301,8 @@
 
     remember(id, headers) {
       const {elements} = this.form, {own, author} = recall(this.me), lasting = elements.remember.checked
-      const token = headers.get('Kaiwa-Token'), me = {author: headers.get('Kaiwa-Author') ?? author, own: {...own}, lasting}
+      const me = {author: headers.get('Kaiwa-Author') ?? author, own: {...own}, lasting}
+      const token = headers.get('Kaiwa-Token')
       if (token) me.own[this.page] = {...me.own[this.page], [id]: token}
       if (lasting) for (const name of WHO) me[name] = elements[name].value
       keep(this.me, me, lasting)
@@ -348,10 +350,10 @@
       for (const field of form.querySelectorAll('input,textarea')) field.readOnly = busy
     }
 
-    // The service's own form with its errors where it sent one, else its sentence, else ours and a way to retry.
+    // The service's own form with its errors where it sent one, else a sentence.
     refused(form, {status, html}, retry) {
       const ours = form == this.form, again = html.querySelector(ours ? '.respond' : '.mend')
-      if (!again) return this.excuse(form, status && html.textContent.trim() || this.say.unsent, !(status % 500 > 99) && retry)
+      if (!again) return this.excuse(form, html, this.say.unsent, (!status || status >= 500) && retry)
       const parent = form.elements.parent?.value
       ;(ours ? form : form.closest('.mend')).replaceWith(again)
       if (ours) {
@@ -387,19 +389,17 @@
     // ---- the reader's own comments
 
     async showOwn() {
-      const me = recall(this.me), own = me.own?.[this.page], tokens = Object.values(own ?? {})
+      const own = recall(this.me).own?.[this.page] ?? {}, tokens = Object.values(own)
       if (!tokens.length) return
       const {site, url, thread = '', lang} = this.where, body = new URLSearchParams({site, url, thread, lang})
       for (const token of tokens.reverse()) body.append('token', token)
       const {ok, html} = await this.ask('embed/own', body)
       if (!ok || this.gone) return
-      me.own[this.page] = {}
-      for (const comment of html.querySelectorAll('article')) {
-        const {id} = comment.dataset
-        me.own[this.page][id] = own[id]
-        this.place(comment)
-      }
-      keep(this.me, me, me.lasting)
+      // What is public by now and cannot be amended any more needs no token.
+      const now = recall(this.me)
+      for (const id in own) if (!html.querySelector('#comment-' + id)) delete now.own[this.page][id]
+      keep(this.me, now, now.lasting)
+      for (const comment of html.querySelectorAll('article')) this.place(comment)
     }
 
     // Puts a comment where the tree wants it: behind its parent and all that already hangs there.
