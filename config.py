@@ -231,5 +231,7 @@ def _flask(config: dict[str, Any]) -> dict[str, Any]:
         "MAX_FORM_MEMORY_SIZE": 1024 * 1024,
         "MAX_FORM_PARTS": 200,
         "WTF_CSRF_TIME_LIMIT": None,
+        # The pages behind links in letters send no Referer, which this check would ask for; the token is asked anyway.
+        "WTF_CSRF_SSL_STRICT": False,
         "BABEL_DEFAULT_LOCALE": "ja",
     }

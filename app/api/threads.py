@@ -15,5 +15,5 @@ def thread() -> Response:
     page = reading.page_of(here.site, here.thread, sort=here.sort, after=request.args.get("after", ""))
     answer = jsonify(shapes.thread(page))
     answer.headers["Access-Control-Allow-Origin"] = "*"
-    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=10"
+    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
     return answer

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import abort
+from flask import abort, request
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
@@ -74,3 +74,9 @@ def key_of(site: Site, url: str) -> str:
         return page_key(url) if is_allowed(url, site.origins) else ""
     except ValueError:
         return ""
+
+
+def is_navigation() -> bool:
+    """A person's browser goes to a page; anything else is a program that wants a fragment."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    return mode == "navigate" if mode else "text/html" in request.headers.get("Accept", "")

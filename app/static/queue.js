@@ -103,6 +103,7 @@ async function decide(card, form, button) {
 function accepted(card, button, page) {
   count(card.dataset.status, -1);
   count(button.value, 1);
+  card.remove();
   say(page.querySelector("[data-decided]"));
 }
 

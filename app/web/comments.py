@@ -9,7 +9,7 @@ from app.comments.submit import Submitted, submit, thread_for
 from app.errors import Refused
 from app.extensions import csrf, db
 from app.forms.comment import CommentForm, EditForm
-from app.forms.where import Where, site_or_404, where
+from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status
 from app.web import cookie
 from app.web.embed import for_origin
@@ -77,12 +77,6 @@ def own() -> Response:
     mine = reading.show_own_all(here.site, here.thread, request.form.getlist("token")[: cookie.MOST_TOKENS])
     html = render_template("thread/_mine.html", **context(here), comments=mine)
     return for_origin(make_response(html), origin)
-
-
-def is_navigation() -> bool:
-    """A person's browser goes to a page; anything else is a program that wants a fragment."""
-    mode = request.headers.get("Sec-Fetch-Mode")
-    return mode == "navigate" if mode else "text/html" in request.headers.get("Accept", "")
 
 
 def _thread(here: Where):

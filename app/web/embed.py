@@ -22,6 +22,8 @@ bp = Blueprint("embed", __name__)
 PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "feeds"})
 EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
 MOST_COUNTS = 100
+# In the style: what follows is for the page of its own, not for the widget.
+PAGE_ONLY = "/* page only */"
 
 
 @bp.get("/embed.js")
@@ -32,7 +34,7 @@ def script() -> BaseResponse:
 
 @bp.get("/thread.css")
 def stylesheet() -> BaseResponse:
-    return _asset(_style(), "text/css; charset=utf-8")
+    return _asset(_plain(_style()), "text/css; charset=utf-8")
 
 
 @bp.get("/embed/counts")
@@ -49,7 +51,7 @@ def for_everybody(answer: Response) -> Response:
     """The same bytes for all: any page may read it, and caches may keep it for a moment."""
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Access-Control-Expose-Headers"] = EXPOSED
-    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=10"
+    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
     return answer
 
 
@@ -99,17 +101,21 @@ def _asset(text: str, kind: str) -> BaseResponse:
 
 @lru_cache(maxsize=1)
 def _script() -> str:
-    source = _static("embed.js")
-    return source.replace("__KAIWA_CSS__", _for_script(_style())).replace(
+    """The widget without comments and indentation: what a reader's phone loads is the program alone."""
+    style = re.sub(r"\n\s*", "", _style().split(PAGE_ONLY)[0])
+    lines = (line.strip() for line in _static("embed.js").splitlines())
+    source = "\n".join(line for line in lines if line and not line.startswith("//"))
+    return source.replace("__KAIWA_CSS__", _for_script(_plain(style))).replace(
         "__KAIWA_SENTENCES__", _for_script({lang: _sentences(lang) for lang in LANGUAGES})
     )
 
 
-@lru_cache(maxsize=1)
 def _style() -> str:
-    """The style without its comments and indentation."""
-    text = re.sub(r"/\*.*?\*/", "", _static("thread.css"), flags=re.DOTALL)
-    return re.sub(r"\s*\n\s*", "\n", text).strip()
+    return _static("thread.css")
+
+
+def _plain(style: str) -> str:
+    return re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
 
 
 def _sentences(lang: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import Refused
 from app.extensions import db
+from app.forms.where import is_navigation
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,8 @@ def _database(trouble: OperationalError) -> Response:
 
 
 def _say(sentence: str, status: int) -> Response:
-    name = "thread/_notice.html" if request.path.startswith("/embed/") else "error.html"
+    fragment = request.path.startswith("/embed/") and not is_navigation()
+    name = "thread/_notice.html" if fragment else "error.html"
     answer = make_response(render_template(name, notice=sentence, status=status), status)
     if status == 429:
         answer.headers.setdefault("Retry-After", "60")

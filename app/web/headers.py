@@ -19,7 +19,8 @@ def _always(answer: Response) -> Response:
     answer.headers.setdefault("Content-Security-Policy", PRIVATE_CSP)
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
-    answer.headers.setdefault("Referrer-Policy", "no-referrer")
+    # Without any, browsers call our own forms strangers (Origin: null); links in letters carry secrets and say none.
+    answer.headers.setdefault("Referrer-Policy", "same-origin")
     # Only what says so itself may be kept by a cache.
     answer.headers.setdefault("Cache-Control", "no-store")
     return answer
