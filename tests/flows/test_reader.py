@@ -10,6 +10,9 @@ from tests.services import Live
 
 pytestmark = pytest.mark.flow
 
+# A page may be as old as this; so long a decision takes at most until everybody sees it.
+CACHED_MS = 2000
+
 NewPage = Callable[..., Page]
 
 
@@ -37,10 +40,12 @@ def test_a_reader_comments_a_moderator_approves_and_another_reader_sees_it(
     card.focus()
     desk.keyboard.press("a")
     expect(card).to_have_count(0)
+    stranger.wait_for_timeout(CACHED_MS)
     expect(reads(stranger, live).locator(".body", has_text=body)).to_be_visible()
 
     desk.keyboard.press("z")
     expect(card_of(desk, body)).to_be_visible()
+    stranger.wait_for_timeout(CACHED_MS)
     expect(reads(stranger, live).locator(".body", has_text=body)).to_have_count(0)
 
 

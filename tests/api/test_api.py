@@ -1,0 +1,53 @@
+"""Programs come through a door of their own to the same form, the same screening, the same once."""
+
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.forms import comment as limits
+from app.models import Comment
+from tests.cast import ORIGIN, PAGE, a_site
+
+WHO = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example"}
+
+
+def test_a_program_writes_and_reads(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    posted = client.post("/api/v1/comments", json=WHO | {"body": "from a **program**"})
+    assert posted.status_code == 201 and posted.json["token"] and posted.json["author"]
+    page = client.get("/api/v1/threads", query_string={"site": "paper", "url": PAGE}).json
+    assert [shown["html"].strip() for shown in page["comments"]] == ["<p>from a <strong>program</strong></p>"]
+    assert set(page["comments"][0]) == {
+        "id", "parent", "depth", "name", "website", "html", "created_at", "edited_at", "url",
+    }  # fmt: skip
+
+
+def test_the_limits_are_those_of_the_form(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    described = client.get("/api/v1/openapi.json").json["components"]["schemas"]["NewComment"]["properties"]
+    assert described["name"]["maxLength"] == limits.NAME_LENGTH
+    for wrong in ({"body": ""}, {"body": "x", "name": "あ" * 81}, {"body": "x", "email": "nobody"}):
+        answer = client.post("/api/v1/comments", json=WHO | wrong)
+        assert answer.status_code == 422 and answer.content_type == "application/problem+json"
+        assert set(answer.json["errors"]) == {next(reversed(wrong))}
+
+
+def test_nonsense_is_refused_and_nothing_is_stored(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    for given in (b"{", b"[]", b'{"body": {"deep": 1}}', b"null", b"1" * 10):
+        answer = client.post("/api/v1/comments", data=given, content_type="application/json")
+        assert answer.status_code == 400
+    assert client.post("/api/v1/comments", json=WHO | {"site": "nosuch", "body": "x"}).status_code == 404
+    assert client.post("/api/v1/comments", data=WHO | {"body": "x"}).status_code == 400
+    foreign = client.post("/api/v1/comments", json=WHO | {"body": "x"}, headers={"Origin": ORIGIN + ".evil.example"})
+    assert foreign.status_code == 403 and foreign.json["code"] == "wrong_origin"
+    assert db_session.query(Comment).count() == 0
+
+
+def test_the_same_request_again_stores_nothing(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    headers = {"Idempotency-Key": "one"}
+    ids = {
+        client.post("/api/v1/comments", json=WHO | {"body": "once"}, headers=headers).json["comment"]["id"]
+        for _ in "ab"
+    }
+    assert len(ids) == 1 and db_session.query(Comment).count() == 1
