@@ -1,9 +1,4 @@
-# The commands of this project. `make` alone lists them.
-
-PORT ?= 8000
-HOST ?= 127.0.0.1
-WORKERS ?= 2
-export PORT HOST WORKERS
+# The commands of this project. `make` alone lists them. Settings, such as PORT=8010, may follow a command.
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
