@@ -29,7 +29,7 @@ test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 	$(PYTHON) -m pytest -m "not torture" $(ARGS)
 
 bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
-	$(PYTHON) -m bench $(ARGS)
+	$(PYTHON) -m bench.servers $(ARGS)
 
 torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
 	@sh scripts/chromium.sh

@@ -1,6 +1,6 @@
 """Choose the web server by measuring: the same four routes behind each, on this machine, in one run.
 
-    python -m bench.servers [--seconds 5] [--rounds 3] [granian-1 ...]
+    python -m bench.servers [--seconds 5] [--rounds 3] [SERVER ...]
 
 Needs wrk (apt install wrk). gunicorn and waitress are measured where they are installed, and named where they
 are not; only the chosen server is among Kaiwa's requirements.
@@ -25,26 +25,25 @@ from pathlib import Path
 
 from flask import Flask
 
+from app.wire import Wire
+
 THREAD = b"<article class=comment>" + b"x" * 11_700  # the size of a thread with 50 comments
 WRITE = 0.005  # seconds that a post waits for the disk
-HERE = "bench.servers:app"
+
+GRANIAN = "granian --no-ws --http 1 --port {port} --workers 2"
 
 SERVERS = {
-    name: f"granian --interface wsgi --workers {workers} {threads} --no-ws --http 1 --port {{port}} {HERE}"
-    for name, workers, threads in (
-        ("granian-1", 1, "--blocking-threads 1"),
-        ("granian-2", 2, "--blocking-threads 1"),
-        ("granian-2x2", 2, "--blocking-threads 2"),
-        ("granian-2x4", 2, "--blocking-threads 4"),
-        ("granian-2-default", 2, ""),
-    )
-} | {
-    "gunicorn-sync-2": f"gunicorn --workers 2 --bind 127.0.0.1:{{port}} {HERE}",
-    "gunicorn-gthread-2x4": f"gunicorn -k gthread --workers 2 --threads 4 --bind 127.0.0.1:{{port}} {HERE}",
-    "waitress-4": f"waitress --listen 127.0.0.1:{{port}} --threads 4 {HERE}",
+    "granian wire (ours)": f"{GRANIAN} --interface rsgi bench.servers:wire",
+    "granian wsgi x1": f"{GRANIAN} --interface wsgi --blocking-threads 1 bench.servers:app",
+    "granian wsgi x4": f"{GRANIAN} --interface wsgi --blocking-threads 4 bench.servers:app",
+    "granian wsgi default": f"{GRANIAN} --interface wsgi bench.servers:app",
+    "gunicorn sync": "gunicorn --workers 2 --bind 127.0.0.1:{port} bench.servers:app",
+    "gunicorn gthread x4": "gunicorn -k gthread --workers 2 --threads 4 --bind 127.0.0.1:{port} bench.servers:app",
+    "waitress x4": "waitress --listen 127.0.0.1:{port} --threads 4 bench.servers:app",
 }
 
 app = Flask(__name__)
+wire = Wire(app, largest=1024 * 1024)
 
 
 @app.get("/hello")
@@ -63,7 +62,7 @@ def render() -> str:
     return "".join(str(number) for number in range(8_000))
 
 
-@app.get("/write")
+@app.post("/write")
 def write() -> str:
     time.sleep(WRITE)
     return "kept"
@@ -82,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("servers", nargs="*", choices=[*SERVERS, []], metavar="SERVER")
+    parser.add_argument("servers", nargs="*", metavar="SERVER", help=", ".join(SERVERS))
     given = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("wrk is missing: sudo apt install wrk")
@@ -123,8 +122,9 @@ def running(name: str) -> Iterator[tuple[int, str]]:
 
 
 def load(url: str, seconds: int) -> Load:
-    """Press on `url` with 32 connections that stay open."""
-    command = ["wrk", "-t2", "-c32", f"-d{seconds}s", "--latency", url]
+    """Press on `url` with 32 connections that stay open; what is called /write is posted to."""
+    posting = ["-s", str(Path(__file__).with_name("post.lua"))] if url.endswith("/write") else []
+    command = ["wrk", "-t2", "-c32", f"-d{seconds}s", "--latency", *posting, url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
     return Load(
         rate=float(found(r"Requests/sec:\s+([\d.]+)", said)),
