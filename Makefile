@@ -1,9 +1,4 @@
-# The commands of this project. `make` alone lists them.
-
-PORT ?= 8000
-HOST ?= 127.0.0.1
-WORKERS ?= 2
-export PORT HOST WORKERS
+# The commands of this project. `make` alone lists them. Settings, such as PORT=8010, may follow a command.
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -34,7 +29,7 @@ test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 	$(PYTHON) -m pytest -m "not torture" $(ARGS)
 
 bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
-	$(PYTHON) -m bench $(ARGS)
+	$(PYTHON) -m bench.servers $(ARGS)
 
 torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
 	@sh scripts/chromium.sh

@@ -1,14 +1,16 @@
 """Run the service: web server, worker and, if wanted, the demo's articles; whatever dies is started again."""
 
+import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from types import FrameType
 
 import click
 from flask import current_app
@@ -20,6 +22,10 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 SETTLED_S = 60.0
 # What a worker or a request may take to finish what it is doing.
 PATIENCE_S = 20.0
+
+PR_SET_PDEATHSIG = 1
+# Loaded here, for between fork and exec nothing may be loaded.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass
@@ -34,8 +40,8 @@ class Child:
     due: float = field(default_factory=time.monotonic)
 
     def start(self) -> None:
-        # A session of its own: Ctrl+C in the terminal reaches us alone, and we pass it on in order.
-        self.process = subprocess.Popen(self.command, start_new_session=True)  # noqa: S603
+        # A session of its own: Ctrl+C in the terminal reaches us alone, and we pass it on.
+        self.process = subprocess.Popen(self.command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: S603
         self.started = time.monotonic()
 
     def look(self) -> None:
@@ -47,6 +53,7 @@ class Child:
         elif (code := self.process.poll()) is not None:
             self.pause = FIRST_PAUSE_S if moment - self.started > SETTLED_S else min(self.pause * 2, LONGEST_PAUSE_S)
             click.echo(f"{self.name} ended with {code}; it starts again in {self.pause:.0f} s", err=True)
+            _kill_group(self.process.pid)  # the web server's own processes would answer on, with nobody above them
             self.process, self.due = None, moment + self.pause
 
     def stop(self, deadline: float) -> None:
@@ -57,7 +64,7 @@ class Child:
             self.process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             click.echo(f"{self.name} does not stop and is killed", err=True)
-            os.killpg(self.process.pid, signal.SIGKILL)
+            _kill_group(self.process.pid)
             self.process.wait()
 
     def tell(self, number: int) -> None:
@@ -81,20 +88,22 @@ def serve(demo: bool) -> None:
 
 
 def _web(config: Mapping[str, object]) -> Child:
-    """One request at a time in each process: more threads only wait for each other (docs/decisions)."""
+    """The reasons for each option: docs/decisions/0002-web-server.md."""
     options = {
-        "interface": "wsgi",
+        "interface": "rsgi",
+        "http": "1",
         "host": config["HOST"],
         "port": config["PORT"],
         "workers": config["WORKERS"],
-        "blocking-threads": 1,
         "backlog": 1024,
+        "http1-header-read-timeout": 10_000,
+        "respawn-interval": FIRST_PAUSE_S,
         "workers-kill-timeout": int(PATIENCE_S / 2),
         "log-level": "warning",
     }
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "granian", *flags, "--respawn-failed-workers", "--factory", "app:create_app"]
-    return Child("web", command)
+    flags += ["--no-ws", "--respawn-failed-workers", "--factory", "app.wire:service"]
+    return Child("web", [sys.executable, "-m", "granian", *flags])
 
 
 def _demo(config: Mapping[str, object]) -> Child:
@@ -104,14 +113,16 @@ def _demo(config: Mapping[str, object]) -> Child:
 
 
 def _refuse_busy(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as trouble:
-            raise click.ClickException(
-                f"Port {port} on {host} cannot be had ({trouble.strerror}); another one: PORT={port + 10}"
-            ) from trouble
+    """The web server shares its port with its own kind: two services would take turns in answering."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as trouble:
+        raise click.ClickException(
+            f"Port {port} on {host} cannot be had ({trouble.strerror}). Choose another one: PORT={port + 10}"
+        ) from trouble
 
 
 def _announce(config: Mapping[str, object], demo: bool) -> None:
@@ -122,27 +133,28 @@ def _announce(config: Mapping[str, object], demo: bool) -> None:
     click.echo("Ctrl+C stops it.")
 
 
-class _Stop(Exception):
-    """Somebody wants us to end."""
-
-
 def _run(children: list[Child]) -> None:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise _Stop
+    """Keep the children running until a signal says stop; then let them finish, at most for PATIENCE_S."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    while not stop.wait(LOOK_EVERY_S):
+        for child in children:
+            child.look()
+    deadline = time.monotonic() + PATIENCE_S
+    for child in children:
+        child.tell(signal.SIGTERM)
+    for child in children:
+        child.stop(deadline)
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    try:
-        while True:
-            for child in children:
-                child.look()
-            time.sleep(LOOK_EVERY_S)
-    except _Stop:
-        # A second signal must not interrupt the draining.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        deadline = time.monotonic() + PATIENCE_S
-        for child in children:
-            child.tell(signal.SIGTERM)
-        for child in children:
-            child.stop(deadline)
+
+def _kill_group(leader: int) -> None:
+    """Kill a child's whole session; that it is empty is the usual case."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to send SIGTERM to this process when the supervisor is killed (prctl(2), PR_SET_PDEATHSIG)."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,175 @@
+"""Between the wire and Flask: a request comes in when it is whole, and nobody who is slow holds up the others.
+
+WSGI gives an application the request while its body is still on the way, so that each client that sends slowly
+occupies a thread; two of them stopped a service with two threads. And a body that broke off on the way looked like a
+whole one: half a comment was stored (docs/decisions/0002-web-server.md). The web server, granian, can instead hand
+over the parts as they come, by an interface of its own
+(RSGI, https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md). Here they are gathered within limits
+of size and time, and Flask is then called as PEP 3333 wants it.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+from app import create_app
+
+# A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
+BODY_SECONDS = 30
+# Posts wait for the disk, and on SQLite for each other; reads must not wait with them.
+POSTS_AT_ONCE = 4
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+class Headers(Protocol):
+    def get(self, key: str, default: str = ...) -> str: ...
+    def items(self) -> list[tuple[str, str]]: ...
+
+
+class Scope(Protocol):
+    """What the server knows of a request before its body; names and forms are RSGI's."""
+
+    method: str
+    path: str
+    query_string: str
+    scheme: str
+    http_version: str
+    client: str
+    server: str
+    headers: Headers
+
+
+class NotWhole(Exception):
+    """The request will not arrive as it was meant; `status` and the message tell the client why."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Wire:
+    """An RSGI application around a WSGI one. `largest` is the limit of a body in bytes."""
+
+    def __init__(self, application: WSGIApplication, *, largest: int) -> None:
+        self.application = application
+        self.largest = largest
+        self.posts = ThreadPoolExecutor(POSTS_AT_ONCE, "post")
+
+    async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+        """Read the body, let the application answer, and send it."""
+        try:
+            length = announced(scope.headers)
+            body = await whole(protocol, length) if 0 < length <= self.largest else b""
+        except NotWhole as trouble:
+            headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
+            protocol.response_str(trouble.status, headers, f"{trouble}\n")
+            return
+        # Of a body that is too large only the length goes on: Flask refuses it in the words of the page or the API.
+        environ = environ_of(scope, body, length)
+        if scope.method in READING:
+            # In the event loop itself, one at a time: handing it to a thread and back costs half as much again.
+            answer = called(self.application, environ)
+        else:
+            answer = await asyncio.get_running_loop().run_in_executor(self.posts, called, self.application, environ)
+        protocol.response_bytes(*answer)
+
+
+def announced(headers: Headers) -> int:
+    """Return the length that a request's body will have. Raises NotWhole when it does not say so.
+
+    A body that ends with its last chunk (RFC 9112, 7.1) cannot be told from one that broke off, for the server
+    reports both in the same way; RFC 9110, 15.5.12 lets us ask for a length instead, and browsers always give it.
+    """
+    if headers.get("transfer-encoding", ""):
+        raise NotWhole(411, "Send the body with a Content-Length.")
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdigit()):
+        raise NotWhole(400, "Content-Length is not a number.")
+    return int(length)
+
+
+async def whole(parts: Any, length: int) -> bytes:
+    """Return all `length` bytes of a body that comes in parts. Raises NotWhole when they do not come."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in parts:
+                body += part
+    except TimeoutError as trouble:
+        raise NotWhole(408, f"The body did not arrive within {BODY_SECONDS} seconds.") from trouble
+    if len(body) != length:
+        # Who lost the connection will send it again; half a comment must not take that one's place.
+        raise NotWhole(400, "The body broke off.")
+    return bytes(body)
+
+
+def called(application: WSGIApplication, environ: WSGIEnvironment) -> Answer:
+    """Call a WSGI application, and return its whole answer."""
+    said: list[tuple[str, list[tuple[str, str]]]] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        said.append((status, headers))
+        return written.append
+
+    parts: Iterable[bytes] = application(environ, start_response)
+    try:
+        written.extend(parts)
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
+    status, headers = said[-1]
+    return int(status[:3]), headers, b"".join(written)
+
+
+def environ_of(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:
+    """Return the environment of PEP 3333; nothing of the process's own environment is in it."""
+    host, _, port = scope.server.rpartition(":")
+    return _headers(scope.headers) | {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        # Decoded by the server; PEP 3333 wants its bytes, each as one character.
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": "HTTP/1.0" if scope.http_version == "1" else f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "CONTENT_LENGTH": str(length),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+
+
+def _headers(headers: Headers) -> WSGIEnvironment:
+    environ: WSGIEnvironment = {}
+    for name, value in headers.items():
+        # With an underscore it would be taken for the one with a hyphen, which a proxy may have checked.
+        if "_" in name:
+            continue
+        key = "HTTP_" + name.upper().replace("-", "_")
+        # RFC 9110, 5.2 joins repeated fields with a comma; cookies are the exception (RFC 9113, 8.2.3).
+        joint = "; " if key == "HTTP_COOKIE" else ", "
+        environ[key] = environ[key] + joint + value if key in environ else value
+    environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
+    # How the body came is over: it is whole, and `environ_of` tells its length.
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return environ
+
+
+def service() -> Wire:
+    """Return what the web server loads: Kaiwa as the environment configures it."""
+    app = create_app()
+    return Wire(app, largest=app.config["MAX_CONTENT_LENGTH"])

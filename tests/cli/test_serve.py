@@ -1,0 +1,219 @@
+"""Whatever is killed comes back, whoever is slow holds up nobody, and stopping loses and leaves nothing."""
+
+import http.client
+import os
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.services import Live as Kaiwa
+from tests.services import NotReady, flask, running_kaiwa
+
+ORIGIN = "https://alice.example"
+FORM = "application/x-www-form-urlencoded"
+COMMENT = f"site=alice&url={ORIGIN}/article&name=Bob&email=bob@example.org&body=I+was+there+when+it+happened"
+
+
+@pytest.fixture(scope="module")
+def kaiwa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kaiwa]:
+    with running_kaiwa(tmp_path_factory.mktemp("serve"), {}, workers=2) as service:
+        service.flask("site", "add", "alice", "--name", "Alice", "--origin", ORIGIN)
+        yield service
+
+
+def test_a_comment_that_arrives_whole_is_stored(kaiwa: Kaiwa) -> None:
+    before = comments_in(kaiwa)
+    with connection_to(kaiwa) as bob:
+        bob.sendall(post(length=len(COMMENT)) + COMMENT.encode())
+        assert status_of(bob) in (201, 202)
+    assert comments_in(kaiwa) == before + 1
+
+
+def test_half_a_comment_is_not_stored(kaiwa: Kaiwa) -> None:
+    """Bob's phone loses the network in the middle of his comment."""
+    before = comments_in(kaiwa)
+    with connection_to(kaiwa) as bob:
+        bob.sendall(post(length=len(COMMENT)) + COMMENT[:-9].encode())
+        bob.shutdown(socket.SHUT_WR)
+        assert status_of(bob) == 400
+    assert comments_in(kaiwa) == before
+
+
+def test_a_body_without_a_length_is_asked_for_one(kaiwa: Kaiwa) -> None:
+    with connection_to(kaiwa) as program:
+        head = post(length=0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+        program.sendall(head + f"{len(COMMENT):x}\r\n{COMMENT}\r\n0\r\n\r\n".encode())
+        assert status_of(program) == 411
+
+
+def test_an_endless_body_is_refused_before_it_is_read(kaiwa: Kaiwa) -> None:
+    with connection_to(kaiwa) as mallory:
+        mallory.sendall(post(length=10**12) + b"body=a")
+        assert status_of(mallory) == 413
+
+
+def test_a_hundred_slow_posters_do_not_hold_up_a_reader(kaiwa: Kaiwa) -> None:
+    with ExitStack() as crowd:
+        for _ in range(100):
+            crowd.enter_context(connection_to(kaiwa)).sendall(post(length=1000) + b"body=a")
+        began = time.monotonic()
+        statuses = {get(kaiwa, "/healthz") for _ in range(8)}
+        assert statuses == {200}
+        assert time.monotonic() - began < 5
+
+
+def test_a_web_process_that_is_killed_is_replaced(kaiwa: Kaiwa) -> None:
+    victim = web_processes(kaiwa)[-1]
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: victim not in web_processes(kaiwa) and len(web_processes(kaiwa)) == 3)
+    assert get(kaiwa, "/healthz") == 200
+
+
+def test_a_web_server_that_is_killed_is_replaced_with_all_its_processes(kaiwa: Kaiwa) -> None:
+    before = web_processes(kaiwa)
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: not any(map(exists, before)) and len(web_processes(kaiwa)) == 3)
+    kaiwa.wait_ready()
+
+
+def test_a_worker_that_is_killed_is_replaced(kaiwa: Kaiwa) -> None:
+    [victim] = kaiwa.processes("flask worker")
+    os.kill(victim, signal.SIGKILL)
+    eventually(lambda: kaiwa.processes("flask worker") not in ([], [victim]))
+
+
+def test_who_was_speaking_when_the_operator_stops_it_is_heard_out(start_kaiwa: Callable[..., Kaiwa]) -> None:
+    service = start_kaiwa(workers=2)
+    service.flask("site", "add", "alice", "--name", "Alice", "--origin", ORIGIN)
+    with connection_to(service) as bob:
+        bob.sendall(post(length=len(COMMENT)) + COMMENT[:-9].encode())
+        time.sleep(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        bob.sendall(COMMENT[-9:].encode())
+        assert status_of(bob) in (201, 202)
+    assert service.stop() == 0
+    assert comments_in(service) == 1
+
+
+def test_stopping_it_in_the_middle_of_a_rush_loses_no_comment_and_leaves_no_process(
+    start_kaiwa: Callable[..., Kaiwa],
+) -> None:
+    service = start_kaiwa(workers=2)
+    service.flask("site", "add", "alice", "--name", "Alice", "--origin", ORIGIN)
+    service.flask("site", "set", "alice", "flood_per_author=0", "flood_per_address=0")
+    everyone = service.processes()
+    answers: Counter[int] = Counter()
+    crowd = [threading.Thread(target=post_until_it_closes, args=(service, n, answers)) for n in range(8)]
+    for each in crowd:
+        each.start()
+    eventually(lambda: answers.total() > 50)
+    assert service.stop() == 0
+    for each in crowd:
+        each.join()
+    assert set(answers) <= {201, 202}
+    assert comments_in(service) == answers.total()
+    assert len(everyone) >= 4
+    assert not any(map(exists, everyone))
+
+
+def test_slow_posters_do_not_keep_it_from_stopping(start_kaiwa: Callable[..., Kaiwa]) -> None:
+    service = start_kaiwa()
+    with connection_to(service) as mallory:
+        mallory.sendall(post(length=1000) + b"body=a")
+        began = time.monotonic()
+        assert service.stop() == 0
+    assert time.monotonic() - began < 25
+
+
+def test_nothing_is_left_when_the_supervisor_is_killed(start_kaiwa: Callable[..., Kaiwa]) -> None:
+    service = start_kaiwa(demo=True, workers=2)
+    everyone = service.processes()
+    assert len(everyone) >= 5
+    service.process.kill()
+    service.process.wait()
+    eventually(lambda: not any(map(exists, everyone)))
+
+
+def test_a_taken_port_is_named_with_the_way_out(kaiwa: Kaiwa) -> None:
+    with pytest.raises(NotReady, match=r"cannot be had .*Choose another one: PORT=\d+"):
+        flask(kaiwa.environment, "serve")
+    assert get(kaiwa, "/healthz") == 200
+
+
+# What readers and operators do
+
+
+def connection_to(kaiwa: Kaiwa) -> socket.socket:
+    where = urlsplit(kaiwa.url)
+    return socket.create_connection((where.hostname, where.port), timeout=10)
+
+
+def post(*, length: int) -> bytes:
+    head = f"POST /embed/comments HTTP/1.1\r\nHost: kaiwa\r\nOrigin: {ORIGIN}\r\nContent-Type: {FORM}\r\n"
+    return f"{head}Content-Length: {length}\r\n\r\n".encode()
+
+
+def status_of(connection: socket.socket) -> int:
+    return int(connection.recv(4096).split()[1])
+
+
+def get(kaiwa: Kaiwa, path: str) -> int:
+    connection = http.client.HTTPConnection(urlsplit(kaiwa.url).netloc, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def post_until_it_closes(kaiwa: Kaiwa, number: int, answers: "Counter[int]") -> None:
+    """Post different comments on one connection, until the service closes it.
+
+    A connection that is closed before a byte of the answer came means that the request was not handled (RFC 9112,
+    9.3.1, for which reason browsers send it again): the comments that are stored show whether that is true.
+    """
+    author = http.client.HTTPConnection(urlsplit(kaiwa.url).netloc, timeout=10)
+    for n in count(1):
+        comment = f"{COMMENT}+{number}+times+{n}".replace("bob@", f"bob{number}@")
+        try:
+            author.request("POST", "/embed/comments", comment, {"Origin": ORIGIN, "Content-Type": FORM})
+            answer = author.getresponse()
+            answer.read()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            break
+        answers[answer.status] += 1
+    author.close()
+
+
+def comments_in(kaiwa: Kaiwa) -> int:
+    with sqlite3.connect(kaiwa.environment["DATABASE_URL"].removeprefix("sqlite:///")) as database:
+        [count] = database.execute("SELECT count(*) FROM comment").fetchone()
+    database.close()
+    return int(count)
+
+
+def web_processes(kaiwa: Kaiwa) -> list[int]:
+    """The web server itself, then its processes."""
+    return kaiwa.processes("granian")
+
+
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"still not so after {seconds} s"
+        time.sleep(0.1)
