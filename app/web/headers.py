@@ -19,8 +19,10 @@ def _always(answer: Response) -> Response:
     answer.headers.setdefault("Content-Security-Policy", PRIVATE_CSP)
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
-    # Without any, browsers call our own forms strangers (Origin: null); links in letters carry secrets and say none.
-    answer.headers.setdefault("Referrer-Policy", "same-origin")
+    # Without a referrer, browsers call our own forms strangers (Origin: null). Where the address is the permission,
+    # nobody else may learn it.
+    secret = request.blueprint == "links"
+    answer.headers.setdefault("Referrer-Policy", "no-referrer" if secret else "same-origin")
     # Only what says so itself may be kept by a cache.
     answer.headers.setdefault("Cache-Control", "no-store")
     return answer

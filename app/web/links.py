@@ -18,10 +18,7 @@ def show(token: str) -> Response:
     offer = offer_of(token)
     _speak_to(offer)
     decision = None if offer.comment.version == offer.seen else Decision.newest_of(offer.comment)
-    answer = make_response(render_template("links/act.html", offer=offer, decision=decision))
-    # The address is the permission; nobody else may learn it.
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
+    return make_response(render_template("links/act.html", offer=offer, decision=decision))
 
 
 @bp.post("/act/<token>")
