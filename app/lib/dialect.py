@@ -20,8 +20,8 @@ from app.lib.urls import linkable
 
 MOST_OPEN = 60  # elements in one another; of 6,344 real comments none came near
 
-# What is missing stays as it was typed: headings (#1 is a number), rules, indented code (a poem), tables, images,
-# HTML, entities; references would make the line that defines one vanish.
+# What is missing stays as it was typed: headings (#1 is a number), rules, indented code (a poem), tables,
+# images, HTML, entities; references would make the line that defines one vanish.
 DIALECT: PresetType = {
     "options": {
         "maxNesting": MOST_OPEN,
@@ -179,12 +179,18 @@ def _escape(state: StateInline, silent: bool) -> bool:
 
 
 # Emphasis. CommonMark asks for a space or a western mark beside ** that stands at a bracket or full stop, and
-# Japanese has none: **「強調」**です. The rule here is https://github.com/tats-u/markdown-cjk-friendly, version 1:
-# East Asian punctuation counts as a letter, and beside a western mark an East Asian character is as good as a space.
+# Japanese has none: **「強調」**です. The rule here is https://github.com/tats-u/markdown-cjk-friendly,
+# version 1: East Asian punctuation counts as a letter, and beside a western mark an East Asian character is
+# as good as a space.
 RUN = re.compile(r"(.)\1*", re.S)
 
 
 class ReaderInline(ParserInline):
+    def __init__(self) -> None:
+        super().__init__()
+        # Only what our rules begin with; each stop of the default set costs as much as a word.
+        self.terminator_re = re.compile(r"[\n*_~`\[\]\\<]|:(?=//)")
+
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
         state = ReaderState(src, md, env, tokens)
         self.tokenize(state)
@@ -209,7 +215,7 @@ class ReaderState(StateInline):
 
 
 def _flanks(outside: str, inside: str) -> bool:
-    """Is a run of delimiters with these neighbours left-flanking (or, seen from the other side, right-flanking)?"""
+    """Is a run of delimiters with these neighbours left-flanking (or, seen from behind, right-flanking)?"""
     if inside.isspace():
         return False
     return not _is_western_mark(inside) or outside.isspace() or _is_mark(outside) or _is_east_asian(outside)
