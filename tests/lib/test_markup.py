@@ -21,9 +21,6 @@ REL = "nofollow ugc noopener noreferrer"
 LONGEST_BODY = 20_000
 
 
-QUOTE = "'"
-
-
 def link(address: str, text: str | None = None) -> str:
     return f'<a href="{address}" rel="{REL}">{text or address}</a>'
 
@@ -46,7 +43,7 @@ def link(address: str, text: str | None = None) -> str:
         ("<https://a.example/?b=1&c=2>", f"<p>{link('https://a.example/?b=1&amp;c=2')}</p>\n"),
         ("https://a.example/x_y_z, ok", f"<p>{link('https://a.example/x_y_z')}, ok</p>\n"),
         ("**https://a.example/**です", f"<p><strong>{link('https://a.example/')}</strong>です</p>\n"),
-        ("https://a.example/O'R", f"<p>{link('https://a.example/O%27R', 'https://a.example/O' + QUOTE + 'R')}</p>\n"),
+        ("https://a.example/'", f"<p>{link('https://a.example/')}'</p>\n"),
         ("\\*a\\*", "<p>*a*</p>\n"),
     ],
 )  # fmt: skip
@@ -243,9 +240,9 @@ def check(text: str) -> None:
 
 MARKDOWN = "* ** _ ~~ ` ``` > - 1. [ ]( ) ![ \\ https://a.b javascript: 強調 。 「 」 a"
 TAGS = (
-    "< > </ <a <b <p> </p> <ul> <li> </li> <pre> </pre> <code> </code> <br> <q> <td> <h1> "
-    "<blockquote> </b> </ul> "
-    "</blockquote> <a/href=https://a.b> </a> <svg> <style> </style> <script> <!-- --> & &lt; &#0; &#x202e; ' \" = /"
+    "< > </ <a <b <p> </p> <ul> <li> </li> <pre> </pre> <code> </code> <br> <q> <td> <h1> </b> </ul> "
+    "<blockquote> </blockquote> <a/href=https://a.b> </a> <svg> <style> </style> <script> <!-- --> "
+    "& &lt; &#0; &#x202e; ' \" = /"
 )
 SPACES = ["\n", "\n\n", " ", "　", "    ", "\u202e", "\u2066", "\u2069", "\u0338", "\u200d", "\x00", "\ud800"]
 PIECES = st.sampled_from([*MARKDOWN.split(), *TAGS.split(), *SPACES])
@@ -322,6 +319,7 @@ def test_another_sanitiser_finds_nothing_to_take_away(real) -> None:  # type: ig
         ("<h2>見出し</h2>本文", "<p><strong>見出し</strong></p><p>本文</p>"),
         ("<ul><li>a<li>b</ul>", "<ul><li>a</li><li>b</li></ul>"),
         ("<blockquote class=x>a</blockquote>", "<blockquote>a</blockquote>"),
+        ("<pre>\n\n\na</pre>", "<pre>a</pre>"),
         ("<pre lang=x>a\n  b</pre>", "<pre>a\n  b</pre>"),
         ("<table><tr><td>1<td>2<tr><td>3</table>", "<p>1 2</p><p>3</p>"),
         ('いいね<img src="x.gif" alt=":-)" class="wp-smiley">', "<p>いいね:-)</p>"),
