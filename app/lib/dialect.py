@@ -99,8 +99,8 @@ def _depth(tokens: Sequence[Token]) -> int:
     return deepest
 
 
-# Blocks. >>12 answers a comment by its number (so does every Japanese board); >_< is a face.
-NOT_QUOTED = re.compile(r">{2,} *[0-9]|>[^\s\w>]{0,3}_?[^\s\w>]{0,3}<")
+# Blocks. >>12 answers a comment by its number (so does every Japanese board); >_< and >:( are faces.
+NOT_QUOTED = re.compile(r">{2,} *[0-9]|>[^\s\w>]{0,3}_?[^\s\w>]{0,3}<|>[:;=]['-]?[()DPXoO|/]")
 # A list begins with 1, because the number of a first item is not kept: 「3. について」 must not become 1.
 FIRST_ITEM = re.compile(r"(?:[-+*]|1[.)])[ \t]+\S")
 SEPARATOR = re.compile(r"([-*+])(?:[ \t]*\1){2,}[ \t]*$")
@@ -238,6 +238,8 @@ def _is_face(src: str, start: int, end: int, before: str, after: str) -> bool:
     if src[start] == "_":
         drawn = (_draws(before) or before in OPENING) and (_draws(after) or after in CLOSING)
         return drawn or before == after == "*"
+    if src[start] == "~":
+        return end - start != 2  # ~~~>> here <<~~~ is an arrow
     if src[start] != "*" or end - start > 1:
         return False
     if before in OPENING and (_draws(after) or after in CLOSING):

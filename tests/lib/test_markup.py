@@ -101,7 +101,7 @@ def test_japanese_needs_no_spaces_around_markup(body: str, inner: str) -> None:
     "faces",
     ["(*^_^*)", "(*´∀｀*) (*´Д｀*)", "（*^^*）と（*^^*）", "m(__)m と m(__)m", "m(_ _)m", "^_^ a ^_^",
     "( *_* ) ( *_* )", "(>_<) (T_T)",
-     "(;_;) (;_;)", "-_- a -_-", ">_<", ">_< a >_<", "(*'ω'*)", "¯\\_(ツ)_/¯", "(*≧▽≦) (*≧▽≦)", "orz _|￣|○"],
+     "(;_;) (;_;)", "-_- a -_-", ">_<", ">_< a >_<", "(*'ω'*)", "¯\\_(ツ)_/¯", "(*≧▽≦) (*≧▽≦)", "orz _|￣|○", ">:(", ">:D", "~~~>> a <<~~~"],
 )  # fmt: skip
 def test_faces_keep_their_eyes(faces: str) -> None:
     assert plain(render(faces)) == faces
