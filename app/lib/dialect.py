@@ -4,8 +4,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
-from markdown_it import MarkdownIt
+from markdown_it import MarkdownIt, helpers
 from markdown_it.parser_inline import ParserInline
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock, blockquote, fence, list_block, paragraph
@@ -16,7 +17,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict, PresetType
 
 from app.lib.text import link_at
-from app.lib.urls import linkable
+from app.lib.urls import LONGEST, linkable
 
 MOST_OPEN = 60  # elements in one another; of 6,344 real comments none came near
 
@@ -61,6 +62,7 @@ class ReaderMarkdown(MarkdownIt):
     def __init__(self) -> None:
         super().__init__(DIALECT, renderer_cls=ReaderHTML)
         self.inline = ReaderInline()
+        self.helpers = Helpers()  # type: ignore[assignment]
         self.block.ruler.at("blockquote", _quote, {"alt": ["paragraph", "blockquote", "list"]})
         self.block.ruler.at("list", _list, {"alt": ["paragraph", "blockquote"]})
         self.block.ruler.at("fence", _fence, {"alt": ["paragraph", "blockquote", "list"]})
@@ -84,6 +86,16 @@ class ReaderMarkdown(MarkdownIt):
 
     def validateLink(self, url: str) -> bool:
         return bool(url)
+
+
+class Helpers:
+    parseLinkLabel = staticmethod(helpers.parseLinkLabel)
+    parseLinkTitle = staticmethod(helpers.parseLinkTitle)
+
+    @staticmethod
+    def parseLinkDestination(text: str, start: int, maximum: int) -> Any:
+        # 32 brackets deep, each would read to the end of the text for an address that is too long to be one.
+        return helpers.parseLinkDestination(text, start, min(maximum, start + LONGEST))
 
 
 class ReaderHTML(RendererHTML):
