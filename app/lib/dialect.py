@@ -4,8 +4,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
-from markdown_it import MarkdownIt
+from markdown_it import MarkdownIt, helpers
 from markdown_it.parser_inline import ParserInline
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_block import StateBlock, blockquote, fence, list_block, paragraph
@@ -16,12 +17,12 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict, PresetType
 
 from app.lib.text import link_at
-from app.lib.urls import linkable
+from app.lib.urls import LONGEST, linkable
 
 MOST_OPEN = 60  # elements in one another; of 6,344 real comments none came near
 
-# What is missing stays as it was typed: headings (#1 is a number), rules, indented code (a poem), tables, images,
-# HTML, entities; references would make the line that defines one vanish.
+# What is missing stays as it was typed: headings (#1 is a number), rules, indented code (a poem), tables,
+# images, HTML, entities; references would make the line that defines one vanish.
 DIALECT: PresetType = {
     "options": {
         "maxNesting": MOST_OPEN,
@@ -61,6 +62,7 @@ class ReaderMarkdown(MarkdownIt):
     def __init__(self) -> None:
         super().__init__(DIALECT, renderer_cls=ReaderHTML)
         self.inline = ReaderInline()
+        self.helpers = Helpers()  # type: ignore[assignment]
         self.block.ruler.at("blockquote", _quote, {"alt": ["paragraph", "blockquote", "list"]})
         self.block.ruler.at("list", _list, {"alt": ["paragraph", "blockquote"]})
         self.block.ruler.at("fence", _fence, {"alt": ["paragraph", "blockquote", "list"]})
@@ -86,6 +88,16 @@ class ReaderMarkdown(MarkdownIt):
         return bool(url)
 
 
+class Helpers:
+    parseLinkLabel = staticmethod(helpers.parseLinkLabel)
+    parseLinkTitle = staticmethod(helpers.parseLinkTitle)
+
+    @staticmethod
+    def parseLinkDestination(text: str, start: int, maximum: int) -> Any:
+        # 32 brackets deep, each would read to the end of the text for an address that is too long to be one.
+        return helpers.parseLinkDestination(text, start, min(maximum, start + LONGEST))
+
+
 class ReaderHTML(RendererHTML):
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return f"<pre><code>{escape(tokens[idx].content)}</code></pre>\n"
@@ -99,8 +111,8 @@ def _depth(tokens: Sequence[Token]) -> int:
     return deepest
 
 
-# Blocks. >>12 answers a comment by its number (so does every Japanese board); >_< is a face.
-NOT_QUOTED = re.compile(r">{2,} *[0-9]|>[^\s\w>]{0,3}_?[^\s\w>]{0,3}<")
+# Blocks. >>12 answers a comment by its number (so does every Japanese board); >_< and >:( are faces.
+NOT_QUOTED = re.compile(r">{2,} *[0-9]|>[^\s\w>]{0,3}_?[^\s\w>]{0,3}<|>[:;=]['-]?[()DPXoO|/]")
 # A list begins with 1, because the number of a first item is not kept: 「3. について」 must not become 1.
 FIRST_ITEM = re.compile(r"(?:[-+*]|1[.)])[ \t]+\S")
 SEPARATOR = re.compile(r"([-*+])(?:[ \t]*\1){2,}[ \t]*$")
@@ -179,12 +191,18 @@ def _escape(state: StateInline, silent: bool) -> bool:
 
 
 # Emphasis. CommonMark asks for a space or a western mark beside ** that stands at a bracket or full stop, and
-# Japanese has none: **「強調」**です. The rule here is https://github.com/tats-u/markdown-cjk-friendly, version 1:
-# East Asian punctuation counts as a letter, and beside a western mark an East Asian character is as good as a space.
+# Japanese has none: **「強調」**です. The rule here is https://github.com/tats-u/markdown-cjk-friendly,
+# version 1: East Asian punctuation counts as a letter, and beside a western mark an East Asian character is
+# as good as a space.
 RUN = re.compile(r"(.)\1*", re.S)
 
 
 class ReaderInline(ParserInline):
+    def __init__(self) -> None:
+        super().__init__()
+        # Only what our rules begin with; each stop of the default set costs as much as a word.
+        self.terminator_re = re.compile(r"[\n*_~`\[\]\\<]|:(?=//)")
+
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
         state = ReaderState(src, md, env, tokens)
         self.tokenize(state)
@@ -209,7 +227,7 @@ class ReaderState(StateInline):
 
 
 def _flanks(outside: str, inside: str) -> bool:
-    """Is a run of delimiters with these neighbours left-flanking (or, seen from the other side, right-flanking)?"""
+    """Is a run of delimiters with these neighbours left-flanking (or, seen from behind, right-flanking)?"""
     if inside.isspace():
         return False
     return not _is_western_mark(inside) or outside.isspace() or _is_mark(outside) or _is_east_asian(outside)
@@ -232,6 +250,8 @@ def _is_face(src: str, start: int, end: int, before: str, after: str) -> bool:
     if src[start] == "_":
         drawn = (_draws(before) or before in OPENING) and (_draws(after) or after in CLOSING)
         return drawn or before == after == "*"
+    if src[start] == "~":
+        return end - start != 2  # ~~~>> here <<~~~ is an arrow
     if src[start] != "*" or end - start > 1:
         return False
     if before in OPENING and (_draws(after) or after in CLOSING):

@@ -1,4 +1,4 @@
-"""HTML of any origin, read once from left to right and written again with the few elements that a comment has."""
+"""HTML of any origin, read once and written again with the few elements that a comment has."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,18 +17,17 @@ MOST_OPEN = 60  # deeper elements are left out, their text is not
 BLOCKS = frozenset(["p", "blockquote", "pre", "ul", "ol", "li"])
 CONTAINERS = BLOCKS - {"p"}
 # What other systems write, as what we show: the look, where we have one like it, else a paragraph of its own.
+PARAGRAPH: tuple[str, ...] = ("p",)
 AS: dict[str, tuple[str, ...]] = {
-    each: (each,) for each in ("p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del")
+    each: (each,) for each in ["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"]
 }
 AS |= {"b": ("strong",), "i": ("em",), "s": ("del",), "strike": ("del",), "cite": ("em",), "dfn": ("em",)}
 AS |= dict.fromkeys(("kbd", "samp", "tt", "var"), ("code",))
-AS |= {f"h{level}": ("p", "strong") for level in range(1, 7)}
+AS |= dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), ("p", "strong"))
 AS |= dict.fromkeys(("listing", "xmp", "plaintext"), ("pre",)) | dict.fromkeys(("menu", "dir"), ("ul",))
-APART = """
-    address article aside caption center dd details div dl dt fieldset figcaption figure footer form header hr
-    legend main nav section summary table tr
-"""
-AS |= dict.fromkeys(APART.split(), ("p",))
+AS |= dict.fromkeys(["address", "article", "aside", "caption", "center", "dd", "details", "div", "dl", "dt"], PARAGRAPH)
+AS |= dict.fromkeys(["fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "legend", "main"], PARAGRAPH)
+AS |= dict.fromkeys(["nav", "section", "summary", "table", "tr"], PARAGRAPH)
 SPOKEN = {"q": ("“", "”"), "td": (" ", ""), "th": (" ", "")}
 UNSEEN = "iframe noembed noframes noscript script style template textarea title"
 UNSEEN_ENDS = {each: regex.compile(rf"</{each}(?=[\s/>])", regex.I) for each in UNSEEN.split()}
@@ -42,7 +41,7 @@ REMARK = regex.compile(r"<[!?]|</[^a-z]", regex.I)
 
 
 class Piece(NamedTuple):
-    """A text (`name` is '') or a tag: its name in lower case, whether it closes, its attributes as written."""
+    """A text (`name` is '') or a tag: its name in lower case, if it closes, its attributes as written."""
 
     text: str
     name: str = ""
@@ -53,9 +52,9 @@ class Piece(NamedTuple):
 def reduced(html: str, *, newlines: bool = False) -> str:
     """Return `html` with nothing but the elements of `AS` in balanced order, a[href rel], and text.
 
-    `newlines`: ends of lines are shown, as WordPress stores comments. Linear in time; any text goes in; given its
-    own output it returns the same. What comes out is not yet called safe: app.lib.markup has it checked by a
-    sanitiser that shares nothing with this file.
+    `newlines`: ends of lines are shown, as WordPress stores comments. Linear in time; any text goes in; given
+    its own output it returns the same. What comes out is not yet called safe: app.lib.markup has it checked
+    by a sanitiser that shares nothing with this file.
     """
     page = Page(newlines=newlines)
     for piece in pieces(html):
@@ -127,8 +126,9 @@ class Open:
 class Page:
     """What has been written so far.
 
-    Elements around text are written with their first visible character, so that none is empty; a link without one
-    shows its address. Blocks never stand in elements around text: those are closed before and opened again inside.
+    Elements around text are written with their first visible character, so that none is empty; a link without
+    one shows its address. Blocks never stand in elements around text: those are closed before and opened
+    again inside.
     """
 
     def __init__(self, *, newlines: bool) -> None:

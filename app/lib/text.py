@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import regex
 
-# The three flags that Unicode recommends with tag characters (England, Scotland, Wales); elsewhere tags only hide.
+# The three flags that Unicode recommends with tag characters (England, Scotland, Wales); elsewhere tags only
+# hide.
 FLAGS = "|".join(
     "\U0001f3f4" + "".join(chr(0xE0000 + ord(each)) for each in code) + "\U000e007f"
     for code in ("gbeng", "gbsct", "gbwls")
 )
-# Controls, overrides and embeddings (deprecated by Unicode for isolates, UAX 9 2.7), fillers that look like nothing,
-# annotation marks, non-characters, lone surrogates: no language needs them, all of them have deceived readers.
+# Controls, overrides and embeddings (deprecated by Unicode for isolates, UAX 9 2.7), fillers that look like
+# nothing, annotation marks, non-characters, lone surrogates: no language needs them, all of them have
+# deceived readers.
 NEVER = regex.compile(
     r"[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}--[\n\t]]"
     r"|[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u202a-\u202e\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0]"
@@ -20,7 +22,8 @@ NEVER = regex.compile(
     rf"|(?P<flag>{FLAGS})|[\U000e0000-\U000e007f]",
     flags=regex.V1,
 )
-# Joiners where they change what is seen: in emoji, after a virama (Sinhala, Hindi), between Arabic letters (Persian).
+# Joiners where they change what is seen: in emoji, after a virama (Sinhala, Hindi), between Arabic letters
+# (Persian).
 JOINERS = regex.compile(
     r"(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])(\u200d)(?=\p{Extended_Pictographic})"
     r"|(?<=\p{ccc=9})([\u200c\u200d])(?=\w)|(?<=\p{Arabic})(\u200c)(?=\p{Arabic})|[\u200c\u200d]"
@@ -43,7 +46,7 @@ def clean_line(s: str) -> str:
 
 
 def clean_body(s: str) -> str:
-    """Return a text of many lines, ends of lines as \\n: NFC, all that a language needs, nothing that deceives.
+    """Return a text of many lines, ends of lines as \\n: NFC, what languages need, nothing that deceives.
 
     Isolates stay where they are closed on their line, so that they cannot turn what stands after them.
     """
@@ -52,7 +55,7 @@ def clean_body(s: str) -> str:
 
 
 def without_never(s: str) -> str:
-    """Return the text without the characters that no language needs; where ends of lines are not to be touched."""
+    """Return the text without the characters that no language needs; ends of lines are not touched."""
     return NEVER.sub(lambda match: match["flag"] or "", s)
 
 
@@ -65,7 +68,7 @@ BLANK = regex.compile(r"[\s\u2800\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{
 
 
 def graphemes(s: str) -> int:
-    """How many characters a person sees (UAX 29): か with a combining ゛ is one, and so is a family of emoji."""
+    """How many characters a person sees (UAX 29): か with a combining ゛ is one, so is a family."""
     return len(s) if s.isascii() and "\r" not in s else sum(1 for _ in GRAPHEME.finditer(s))
 
 
@@ -73,7 +76,7 @@ GRAPHEME = regex.compile(r"\X")
 
 
 def excerpt(s: str, graphemes: int) -> str:
-    """Return the first `graphemes` characters of a text on one line, the last of them … where something was cut."""
+    """Return the first `graphemes` characters of a text on one line, the last of them … where it was cut."""
     line = clean_line(s)
     if len(line) <= graphemes:
         return line
@@ -87,8 +90,8 @@ INVISIBLE = regex.compile(
     r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}--\s]", flags=regex.V1
 )
 VOICED = str.maketrans({"\u309b": "\u3099", "\u309c": "\u309a"})
-# Accents, tone marks, Hebrew and Arabic points: left out or scattered to get past a list. Not the marks that make
-# another letter: the vowels of Indic scripts and Thai, й, and (after composing) the dakuten of が.
+# Accents, tone marks, Hebrew and Arabic points: left out or scattered to get past a list. Not the marks that
+# make another letter: the vowels of Indic scripts and Thai, й, and (after composing) the dakuten of が.
 ACCENTS = regex.compile(
     r"(?<!и)\u0306|[[\p{Inherited}&&\p{M}]--[\u0306\u3099\u309a]]|[\p{Hebrew}&&\p{M}]|\p{Me}", flags=regex.V1
 )
@@ -97,11 +100,11 @@ KANA = str.maketrans({code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x3
 
 
 def fold(s: str) -> str:
-    """Return a text for comparing, never for showing: what looks or sounds alike is alike (MODERATION, screening 6).
+    """Return a text for comparing, never for showing: what looks or sounds alike is alike.
 
-    NFKC, case, katakana as hiragana, half-width as full-width, accents and invisible characters left out, runs of
-    white space as one space. が and か stay two letters, however が was typed (か゛, ｶﾞ); a voicing mark on a letter
-    that cannot bear one (あ゛) is decoration and goes. Folding twice changes nothing.
+    NFKC, case, katakana as hiragana, half-width as full-width, accents and invisible characters left out,
+    runs of white space as one space. が and か stay two letters, however が was typed (か゛, ｶﾞ); a voicing
+    mark on a letter that cannot bear one (あ゛) is decoration and goes. Folding twice changes nothing.
     """
     s = INVISIBLE.sub("", s).translate(VOICED)
     for _ in range(FOLDINGS):
@@ -122,18 +125,21 @@ def _folded_once(s: str) -> str:
 
 
 def links_in(text: str) -> list[str]:
-    """Return the web addresses in a text, in order, as they stand there; also those that only begin with www."""
+    """Return the web addresses in a text, as they stand there, in order; www.… without https:// too."""
     return [text[start:end] for start, end in link_spans(text, bare=True)]
 
 
 # Where an address ends in running text. Japanese puts no space after it, so its characters decide:
 #   punctuation (。、」）) never belongs to an address;
-#   hiragana after Latin is a particle (…/articleを), also at the start of a segment (…/は) for the common ones;
-#   kanji and katakana belong to a path (…/wiki/2024年, …/wiki/日本の歴史), in a query only after = or more of them.
-# What cannot be told apart: a title that starts with a particle's letter (…/wiki/はやぶさ) ends too early, and text
-# after a title in Japanese (…/wiki/日本を読む) is taken in. Both are right when a space follows or % encodes them.
+#   hiragana after Latin is a particle (…/articleを), also at the start of a segment (…/は) for the common
+#   ones;
+#   kanji and katakana belong to a path (…/wiki/2024年, …/wiki/日本の歴史), in a query only after = or more of
+#   them.
+# What cannot be told apart: a title that starts with a particle's letter (…/wiki/はやぶさ) ends too early,
+# and text after a title in Japanese (…/wiki/日本を読む) is taken in. Both are right when a space follows or %
+# encodes them.
 _J = r"\p{Han}\p{Hiragana}\p{Katakana}ー々〆〇"
-_PARTICLE = r"[をはがにでとものへだっ、]|から|まで|より|です"
+_PARTICLE = r"[をはがにでとものへだっ]|から|まで|より|です"
 _OTHER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_J}\p{{Hangul}}a-zA-Z0-9]]"
 _ASCII = r"[a-zA-Z0-9\-._~:/@!$&'()*+,;=%\[\]]"
 _HOST_LABEL = rf"(?:[a-z0-9_][a-z0-9_\-]*+(?![\p{{L}}\p{{N}}--[{_J}\p{{Hangul}}]])|[\p{{L}}\p{{N}}\-]++)"
@@ -142,9 +148,9 @@ LINK = regex.compile(
     (?<![a-zA-Z0-9@])(?:(?P<scheme>https?)://|(?<![.\-_/])(?=www\.))
     [\p{{L}}\p{{N}}][\p{{L}}\p{{N}}\-_]*+(?:\.{_HOST_LABEL})++
     (?::[0-9]{{1,5}})?+
-    (?:/(?:{_ASCII}|{_OTHER}|(?<=[{_J}])[{_J}・]|(?<=[/=\-_])(?!{_PARTICLE})\p{{Hiragana}}
+    (?:/(?:{_ASCII}|{_OTHER}|(?<=[{_J}・])[{_J}・]|(?<=[/=\-_])(?!{_PARTICLE})\p{{Hiragana}}
         |(?<=[/=\-_a-zA-Z0-9.(])[\p{{Han}}\p{{Katakana}}]|(?<=[/\-_\p{{Hangul}}])\p{{Hangul}})*+)?+
-    (?:[?\#](?:{_ASCII}|[?\#]|{_OTHER}|(?<=[{_J}])[{_J}・]|(?<=[=\#\-_+])(?!{_PARTICLE})[{_J}]
+    (?:[?\#](?:{_ASCII}|[?\#]|{_OTHER}|(?<=[{_J}・])[{_J}・]|(?<=[=\#\-_+])(?!{_PARTICLE})[{_J}]
         |(?<=[=\#\-_+\p{{Hangul}}])\p{{Hangul}})*+)?+
     """,
     flags=regex.X | regex.I | regex.V1,
@@ -154,7 +160,7 @@ LINK_TAIL = "?!.,:;*_~'・"
 
 
 def link_spans(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
-    """Yield where http(s) addresses begin and end in a text, `bare` ones (www.…) too when asked; in linear time."""
+    """Yield where http(s) addresses begin and end in a text, `bare` ones (www.…) too; in linear time."""
     for match in LINK.finditer(text):
         if match["scheme"] or bare:
             yield match.start(), match.start() + len(_without_tail(match[0]))

@@ -14,7 +14,8 @@ LONGEST = 2000  # characters; what a comment form accepts and every browser and 
 HIGHEST_PORT = 65535
 
 # Nothing that a person types on purpose, all that hides where a link leads: white space, controls, format
-# characters (bidi, zero width, tags), unassigned and surrogates, and what ends an attribute or a host elsewhere.
+# characters (bidi, zero width, tags), unassigned and surrogates, and what ends an attribute or a host
+# elsewhere.
 UNSAFE = regex.compile(r"""[\s\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\\"'`<>]""")
 
 PARTS = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.I | re.S)
@@ -24,7 +25,8 @@ FORBIDDEN_IN_HOST = regex.compile(r"[\x00-\x20\x7f#/:<>?@\[\]\\^|%]")  # WHATWG 
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.I)
 
 # What means the same written plainly and percent-encoded: RFC 3986's unreserved characters, and those that it
-# reserves but that divide nothing in a path or a query as servers read them: /wiki/Go_(game), /wiki/Go_%28game%29.
+# reserves but that divide nothing in a path or a query as servers read them: /wiki/Go_(game),
+# /wiki/Go_%28game%29.
 UNRESERVED = string.ascii_letters + string.digits + "-._~"
 PLAIN_IN_PATH = frozenset(UNRESERVED + "!$&()*+,:;=@")
 PLAIN_IN_QUERY = frozenset(UNRESERVED + "!$()*,/:;?@")
@@ -34,18 +36,20 @@ PERCENT = re.compile(r"%([0-9a-f]{2})", re.I)
 # Names by which newsletters, advertisers and social networks follow a click. Each is used for nothing else;
 # `ref`, `source` or `id` may choose an article somewhere and are kept.
 TRACKING = re.compile(
-    r"""utm_\w+ | utm-\w+ | mtm_\w+ | matomo_\w+ | pk_\w+ | piwik_\w+ | hsa_\w+ | _hs\w+ | __hs\w+ | hsctatracking
-    | gclid | gclsrc | dclid | gbraid | wbraid | gad_source | gad_campaignid | srsltid | _ga | _gac | _gl
-    | fbclid | fb_action_ids | fb_action_types | fb_ref | fb_source | igsh | igshid | twclid | ttclid | yclid
-    | msclkid | li_fat_id | epik | scclid | rdt_cid | wickedid | s_kwcid | ef_id | __twitter_impression
-    | mc_cid | mc_eid | mkt_tok | vero_id | vero_conv | oly_anon_id | oly_enc_id | rb_clickid | _openstat
-    | ml_subscriber | ml_subscriber_hash | at_medium | at_campaign | at_custom\d | cmpid | ncid | wt_mc | wt\.mc_id
-    | guccounter | guce_referrer | guce_referrer_sig | soc_src | soc_trk""",
+    r"""utm_\w+ | utm-\w+ | mtm_\w+ | matomo_\w+ | pk_\w+ | piwik_\w+ | hsa_\w+ | _hs\w+ | __hs\w+
+    | hsctatracking | gclid | gclsrc | dclid | gbraid | wbraid | gad_source | gad_campaignid | srsltid
+    | _ga | _gac | _gl | fbclid | fb_action_ids | fb_action_types | fb_ref | fb_source | igsh | igshid
+    | twclid | ttclid | yclid | msclkid | li_fat_id | epik | scclid | rdt_cid | wickedid | s_kwcid | ef_id
+    | __twitter_impression | mc_cid | mc_eid | mkt_tok | vero_id | vero_conv | oly_anon_id | oly_enc_id
+    | rb_clickid | _openstat | ml_subscriber | ml_subscriber_hash | at_medium | at_campaign | at_custom\d
+    | cmpid | ncid | wt_mc | wt\.mc_id | guccounter | guce_referrer | guce_referrer_sig | soc_src
+    | soc_trk""",
     re.I | re.X,
 )
 AMP_PARAMETER = re.compile(r"outputtype=amp|amp(=|=1|=true)?", re.I)
 AMP_FILE = re.compile(r"(\.amp)+(?=\.html?$)", re.I)
 INDEX = re.compile(r"(index\.([xs]?html?|php[3-8]?|aspx?|jsp|cgi)|default\.(aspx?|html?))", re.I)
+REPEATED_SLASH = re.compile("(?<!:)/{2,}")  # of careless templates; /https://… within a path is an address
 SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.I)
 
 
@@ -68,11 +72,11 @@ class Address(NamedTuple):
 def page_key(url: str) -> str:
     """Return the key under which the page at `url` is known: one for all the ways to write its address.
 
-    http and https, host case, default ports, a trailing dot, dot segments, percent-encoding, IDN, trailing slashes,
-    index files, session ids, tracking parameters, the order of parameters, and the fragment make no difference.
-    `www.` does: nothing promises that both hosts show the same site, and a page names its own with a canonical
-    link. So does `/amp`, which is an article about amplifiers elsewhere. The key looks like an https address so
-    that it can be put in again and gives itself, but is not meant to be opened.
+    http and https, host case, default ports, a trailing dot, dot segments, percent-encoding, IDN, trailing
+    slashes, index files, session ids, tracking parameters, the order of parameters, and the fragment make no
+    difference. `www.` does: nothing promises that both hosts show the same site, and a page names its own
+    with a canonical link. So does `/amp`, which is an article about amplifiers elsewhere. The key looks like
+    an https address so that it can be put in again and gives itself, but is not meant to be opened.
 
     Raises ValueError for anything that is not http(s) with a host.
     """
@@ -116,7 +120,8 @@ def outgoing(url: str) -> str:
     """Return an address of somebody else, rebuilt from its parts in ASCII, that is safe as a link's href.
 
     Only http(s) with '://' and a host, no user information, none of UNSAFE, at most LONGEST characters
-    (docs/security: what plain bleach leaves). Given its own output it returns the same. Raises ValueError otherwise.
+    (docs/security: what plain bleach leaves). Given its own output it returns the same. Raises ValueError
+    otherwise.
     """
     if len(url) > LONGEST:
         raise ValueError("address is too long")
@@ -152,6 +157,8 @@ def _split(url: str) -> Address:
     if not parts:
         raise ValueError(f"not an http(s) address: {url[:80]!r}")
     scheme, authority = parts[1].lower(), parts[2]
+    if "\\" in authority:  # a slash for browsers: https://ours\@theirs is ours to them and theirs to others
+        raise ValueError("address has a backslash in its host")
     user, _, place = authority.rpartition("@")
     host, port = _host_and_port(place)
     default = {"http": "80", "https": "443"}[scheme]
@@ -227,6 +234,7 @@ def _ipv6(text: str) -> str:
 
 def _key_path(path: str) -> str:
     path = SESSION.sub("", _one_encoding(path, PLAIN_IN_PATH, kept="/"))
+    path = REPEATED_SLASH.sub("/", path)
     segments = [AMP_FILE.sub("", each) for each in _without_dots(path.split("/"))]
     while segments and (not segments[-1] or INDEX.fullmatch(segments[-1])):
         segments.pop()
