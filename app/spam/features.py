@@ -14,7 +14,7 @@ SLOTS = 1 << 18
 
 # Reading cost grows with the sample, not with the 20,000 characters that a comment may have. Spam shows
 # itself at the beginning or signs at the end; links are taken from the whole text.
-HEAD, TAIL = 360, 140
+HEAD, TAIL = 330, 130
 MAX_WORDS = 150
 MAX_LINKS = 20
 GRAM_SIZES = (2, 3, 4)
@@ -139,8 +139,7 @@ def _hashes(text: str, size: int) -> list[int]:
     # and pieces are nine tenths of all features.
     codes = [ord(char) for char in text]
     if size == 2:
-        pairs = zip(codes, codes[1:], strict=False)
-        return [(a * 2654435761 + b * 2246822519 >> 11) % SLOTS for a, b in pairs]
+        return [(a * 2654435761 + b * 2246822519 >> 11) % SLOTS for a, b in pairwise(codes)]
     if size == 3:
         threes = zip(codes, codes[1:], codes[2:], strict=False)
         return [(a * 3266489917 + b * 668265263 + c * 374761393 >> 11) % SLOTS for a, b, c in threes]

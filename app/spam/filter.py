@@ -52,7 +52,7 @@ class Filter:
         self._count(slots(example).all(), spam=spam, step=1)
 
     def unlearn(self, example: Example, *, spam: bool) -> None:
-        """Take back one `learn` of the same example and label; NotLearnt (and no change) if there was none."""
+        """Take back one `learn` of the same example and label; NotLearnt, and no change, if none was."""
         found = slots(example).all()
         if not self._total(spam) or any(not self._counts[2 * slot + spam] for slot in found):
             raise NotLearnt("this example was not learnt with this label")
@@ -89,7 +89,7 @@ class Filter:
 
     @classmethod
     def load(cls, data: bytes) -> "Filter":
-        """Return the model that `dump` gave; WrongModel for anything else. b"" is a model that knows nothing."""
+        """Return the model that `dump` gave; WrongModel for anything else. b"" knows nothing yet."""
         model = cls()
         if data:
             width, model.fine, model.spam = _read_header(data)
