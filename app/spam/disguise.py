@@ -1,0 +1,235 @@
+"""See through what a spammer does to a word, and remember where each letter stood in the original."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Default-ignorable characters (Unicode Standard 5.21), the fillers of hangul and the blank of braille.
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U000e0000-\U000e0fff]"
+)
+MARK = (
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\u3099\u309a"
+    "\ufe20-\ufe2f"
+)
+MARKS = re.compile(f"[{MARK}]")
+# A letter with its marks is one piece, so that ﾊﾞ and a decomposed が are one letter. Four marks are enough
+# for every language; normalising the thousands of a "zalgo" text at once would take time by their square.
+PIECE = re.compile(f"(?s)[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{MARK}\uff9e\uff9f]{{0,4}}")
+NEEDS_PIECES = re.compile(f"[{MARK}\uff9e\uff9f\u1100-\u11ff]")
+KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
+REMEMBERED = 20_000
+HANZI, HANGUL = ("㐀", "鿿"), ("가", "힣")
+
+# Letters drawn like a small Latin one: facts of Unicode's confusables.txt (UTS #39), the part that casefolded
+# comments can hold, with the small capitals and black letters in boxes that NFKC leaves alone.
+LOOK_ALIKES = {
+    "a": "аαɑᴀⲁꭺ", "b": "ьʙᏏᖯƅ", "c": "сϲᴄⲥꮯ", "d": "ԁᴅɗᏧ", "e": "еҽᴇєεꬲ", "f": "ꜰϝſẝ", "g": "ɡցɢᶃ",
+    "h": "һհʜᏂ", "i": "іıɩιɪӏꙇ", "j": "јϳᴊʝ", "k": "κкᴋⲕ", "l": "ʟⅼաḷӀǀ", "m": "мᴍϻꮇ", "n": "пոηɴռ",
+    "o": "оοσօᴏⲟøөဝ", "p": "рρᴘⲣϱ", "q": "ԛզգ", "r": "гʀᴦⲅꭇ", "s": "ѕꜱƽꮪ", "t": "тτᴛ", "u": "υսᴜʋц",
+    "v": "νѵᴠטꮩ", "w": "ԝᴡѡաɯω", "x": "хχᕽ×", "y": "уүγʏყ", "z": "ᴢʐꮓ",
+}  # fmt: skip
+LATIN = {ord(like): letter for letter, likes in LOOK_ALIKES.items() for like in likes}
+BOXED = {
+    start + offset: chr(ord("a") + offset)
+    for start in (0x1F150, 0x1F170, 0x1F1E6)  # negative circles, negative squares, flag letters
+    for offset in range(26)
+}
+# Digits and signs that stand for letters, only within a word that has letters too.
+LEET = {ord(sign): letter for sign, letter in zip("013457@$!€", "oieastasie", strict=True)}
+# Kanji drawn like katakana, as in 激工口どうが; here already as hiragana.
+KANJI_KANA = {ord(kanji): kana for kanji, kana in zip("工口力二夕卜八", "えろかにたとは", strict=True)}
+
+# Scripts that put no space between words: kana, hanzi, hangul, Thai, Lao, Burmese, Khmer.
+UNSPACED = (
+    "ぁ-ゟァ-ヿ㐀-鿿豈-﫿々〆\U00020000-\U0003ffff가-힣ᄀ-ᇿ\u3130-\u318f"
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+)
+CONTINUOUS = re.compile(f"[{UNSPACED}]")
+TOKEN = re.compile(r"[\w@$!€]+")
+OTHER_ALPHABET = re.compile("[\u0370-\u058f]")
+PURE_LATIN = re.compile("[a-z]")
+SPACED_LETTERS = re.compile(r"(?<!\w)[^\W_](?:[\W_]{1,3}[^\W_]){2,}(?!\w)")
+CHOPPED_WORD = re.compile(r"(?<!\w)[^\W_]{1,2}(?:[.\-_*·~|/+,']+[^\W_]{1,2}){2,}(?!\w)")
+GAP = "[ .,·・･*＊★☆♡♥+~_|/\\-'’]{1,3}"
+CJK = "[ぁ-ゟ㐀-鿿々가-힣]"
+CJK_GAP = re.compile(f"(?<={CJK}){GAP}(?={CJK})")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a text: the folded letters, and for each the place of its original."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+    # A reading of b u y as one word: what was found may be any part of it.
+    anywhere: bool = False
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the original's [start, end) of a find in this reading."""
+        return self.starts[start], self.ends[end - 1]
+
+    def pick(self, places: Iterable[int], *, anywhere: bool = False) -> "Reading":
+        """Return the reading of these letters only."""
+        chosen = list(places)
+        return Reading(
+            "".join([self.text[place] for place in chosen]),
+            [self.starts[place] for place in chosen],
+            [self.ends[place] for place in chosen],
+            anywhere,
+        )
+
+
+def readings(text: str) -> list[Reading]:
+    """Return the text as it stands (folded), undisguised where that differs, and without spacing tricks."""
+    plain = read(text)
+    clear = undisguised(plain)
+    found = [plain] if clear.text == plain.text else [plain, clear]
+    for reading in list(found):
+        found += _joined(reading)
+    return found
+
+
+def read(text: str) -> Reading:
+    """Fold width, case, kana and invisible characters, with a map back; white space becomes one space."""
+    return mapped(text, _FOLDED)
+
+
+def fold(text: str) -> str:
+    """Return the folded text alone, as rules are folded."""
+    return read(text).text.strip()
+
+
+def narrowed(text: str) -> Reading:
+    """Fold width, fonts and invisible characters only: what patterns are tried on."""
+    return mapped(text, _NARROWED)
+
+
+def clear_form(word: str) -> str:
+    """Return a folded word of a rule with all its look-alikes as Latin, as a mixed spelling of it is read."""
+    return word.translate(_ALIKE).translate(LATIN)
+
+
+def undisguised(plain: Reading) -> Reading:
+    """Replace look-alike letters, accents, digits for letters and kanji for kana; one for one."""
+    genuine = _has_genuine_alphabet(plain.text)
+    text = plain.text.translate(_ALIKE) if not plain.text.isascii() else plain.text
+    text = TOKEN.sub(lambda token: _plain_word(token[0], genuine=genuine), text)
+    return Reading(text, plain.starts, plain.ends)
+
+
+class _Folded(dict[str, str]):
+    """The fold of every piece met so far; bounded, since strangers choose the pieces."""
+
+    def __missing__(self, piece: str) -> str:
+        folded = fold_piece(piece)
+        if len(self) < REMEMBERED:
+            self[piece] = folded
+        return folded
+
+
+class _Narrowed(dict[str, str]):
+    """As _Folded, for patterns, which mind case and kana themselves."""
+
+    def __missing__(self, piece: str) -> str:
+        narrow = INVISIBLE.sub("", unicodedata.normalize("NFKC", piece))
+        if len(self) < REMEMBERED:
+            self[piece] = narrow
+        return narrow
+
+
+def fold_piece(piece: str) -> str:
+    """Return one letter and its marks, folded."""
+    if len(piece) == 1 and (HANZI[0] <= piece <= HANZI[1] or HANGUL[0] <= piece <= HANGUL[1]):
+        return piece  # already as plain as they get, and too many to remember
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", piece).casefold())
+    folded = INVISIBLE.sub("", folded).translate(KANA).translate(BOXED)
+    return MARKS.sub("", " " if folded.isspace() else folded)
+
+
+def mapped(text: str, table: dict[str, str]) -> Reading:
+    """Return the text folded piece by piece with the way back to the original."""
+    pieces = PIECE.findall(text) if NEEDS_PIECES.search(text) else list(text)
+    folded = [table[piece] for piece in pieces]
+    if max(map(len, folded), default=0) == min(map(len, folded), default=0) == 1 and len(pieces) == len(text):
+        reading = Reading("".join(folded), list(range(len(text))), list(range(1, len(text) + 1)))
+    else:
+        reading = _mapped_unevenly(pieces, folded)
+    return _single_spaced(reading) if "  " in reading.text else reading
+
+
+def _mapped_unevenly(pieces: list[str], folded: list[str]) -> Reading:
+    starts, ends, place = [], [], 0
+    for piece, letters in zip(pieces, folded, strict=True):
+        end = place + len(piece)
+        starts += [place] * len(letters)
+        ends += [end] * len(letters)
+        place = end
+    return Reading("".join(folded), starts, ends)
+
+
+def _single_spaced(reading: Reading) -> Reading:
+    text = reading.text
+    return reading.pick(
+        [place for place, char in enumerate(text) if char != " " or place == 0 or text[place - 1] != " "]
+    )
+
+
+def _has_genuine_alphabet(text: str) -> bool:
+    # A letter that looks like no Latin one: somebody writes Russian or Greek, and рот is no "pot".
+    return any(ord(char) not in LATIN for char in OTHER_ALPHABET.findall(text))
+
+
+def _plain_word(word: str, *, genuine: bool) -> str:
+    if word.isascii() and word.isalpha():
+        return word
+    latin = word if genuine and not PURE_LATIN.search(word) else word.translate(LATIN)
+    if not PURE_LATIN.search(latin):
+        return word
+    body = latin.rstrip("!")
+    return body.translate(LEET) + latin[len(body) :]
+
+
+class _Alike(dict[int, str]):
+    """Letters without their accents, and kanji as the kana that they are drawn like."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        base = char if CONTINUOUS.match(char) else MARKS.sub("", unicodedata.normalize("NFD", char))
+        alike = base if len(base) == 1 else char
+        if len(self) < REMEMBERED:
+            self[code] = alike
+        return alike
+
+
+def _joined(reading: Reading) -> list[Reading]:
+    """Return readings of what was spelt with gaps: b u y, vi-ag-ra, 死 ね."""
+    text, found = reading.text, []
+    for run in SPACED_LETTERS.finditer(text):
+        found.append(reading.pick(_letters(text, run), anywhere=True))
+    for run in CHOPPED_WORD.finditer(text):
+        found.append(reading.pick(_letters(text, run)))
+    if CJK_GAP.search(text):
+        found.append(_without_gaps(reading))
+    return found
+
+
+def _letters(text: str, run: re.Match[str]) -> list[int]:
+    return [place for place in range(run.start(), run.end()) if text[place].isalnum()]
+
+
+def _without_gaps(reading: Reading) -> Reading:
+    places: list[int] = []
+    last = 0
+    for gap in CJK_GAP.finditer(reading.text):
+        places += range(last, gap.start())
+        last = gap.end()
+    return reading.pick([*places, *range(last, len(reading.text))])
+
+
+_FOLDED = _Folded()
+_NARROWED = _Narrowed()
+_ALIKE = _Alike(KANJI_KANA)

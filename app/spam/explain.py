@@ -1,0 +1,151 @@
+"""Tell a moderator in words why the filter thinks what it thinks."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import sqrt
+
+from flask_babel import LazyString
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from app.spam.features import (
+    MAX_WORDS,
+    WORD,
+    Example,
+    fact_features,
+    fold,
+    grams,
+    sample,
+    slot,
+    slots,
+    word_features,
+)
+from app.spam.filter import WEIGHTS, Filter
+
+STRONGEST = 5
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One reason for a score: `weight` in log odds, positive for spam; how many examples it was seen in."""
+
+    kind: str
+    text: str
+    weight: float
+    fine: int
+    spam: int
+
+
+def strongest(model: Filter, example: Example, count: int = STRONGEST) -> list[Signal]:
+    """Return what moved the score most, strongest first; nothing while the filter knows nothing."""
+    signals = [signal for signal in (*_wording(model, example), *_facts(model, example)) if signal.weight]
+    return sorted(signals, key=lambda signal: (-abs(signal.weight), signal.kind, signal.text))[:count]
+
+
+def sentence(signal: Signal) -> str:
+    """Return the signal as people read it, in the language of the request."""
+    what = _named(signal)
+    if signal.fine or signal.spam:
+        return _(
+            "%(what)s: seen in %(spam)d spam, %(fine)d fine", what=what, spam=signal.spam, fine=signal.fine
+        )
+    # A word never met as such, judged by the letters it is made of.
+    return (
+        _("%(what)s: looks like words in spam", what=what)
+        if signal.weight > 0
+        else _("%(what)s: looks like words in fine comments", what=what)
+    )
+
+
+def _wording(model: Filter, example: Example) -> Iterator[Signal]:
+    """The words and phrases; each word answers for the pieces of letters that begin in it."""
+    folded = fold(sample(example.text))
+    unit = _unit(model, example, "words")
+    weights = Counter(_by_piece(model, example, folded))
+    for kind, text in dict.fromkeys(word_features(folded)):
+        place = slot(kind, text)
+        weight = unit * model.leaning(place) + (weights[text] if kind == "word" else 0.0)
+        yield Signal(kind, text, weight, *model.seen(place))
+
+
+def _by_piece(model: Filter, example: Example, folded: str) -> dict[str, float]:
+    words = list(WORD.finditer(folded))[:MAX_WORDS]
+    if not words:
+        return {}
+    starts, unit = [word.start() for word in words], _unit(model, example, "grams")
+    weights: dict[str, float] = {}
+    places = {place: start for start, _end, place in grams(folded)}
+    for place, start in places.items():
+        word = words[max(bisect_right(starts, max(start, 0)) - 1, 0)][0]
+        weights[word] = weights.get(word, 0.0) + unit * model.leaning(place)
+    return weights
+
+
+def _facts(model: Filter, example: Example) -> Iterator[Signal]:
+    text, unit = sample(example.text), _unit(model, example, "facts")
+    for kind, value in dict.fromkeys(fact_features(example, text, fold(text))):
+        place = slot(kind, value)
+        yield Signal(kind, value, unit * model.leaning(place), *model.seen(place))
+
+
+def _unit(model: Filter, example: Example, family: str) -> float:
+    size = len(getattr(slots(example), family))
+    return model.scale() * WEIGHTS[family] / sqrt(size + 1)
+
+
+def _named(signal: Signal) -> str:
+    name, said = NAMES[signal.kind]
+    return str(name) % {"text": said(signal.text)}
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _pair(text: str) -> str:
+    return text.replace(" ", " / ")
+
+
+def _share(tenths: str) -> str:
+    return f"{10 * int(tenths)} %"
+
+
+def _range(doubling: str) -> str:
+    """What `features` counted by doubling: 0, 1, 2–3, 4–7 ..."""
+    power = int(doubling)
+    return doubling if power < 2 else f"{1 << power - 1}–{(1 << power) - 1}"
+
+
+def _yes_no(text: str) -> str:
+    return _("yes") if text == "1" else _("no")
+
+
+NAMES: dict[str, tuple[LazyString, Callable[[str], str]]] = {
+    "word": (_l("word “%(text)s”"), _same),
+    "phrase": (_l("words “%(text)s”"), _same),
+    "host": (_l("link to %(text)s"), _same),
+    "ending": (_l("link to a .%(text)s address"), _same),
+    "website": (_l("gives a website: %(text)s"), _yes_no),
+    "name": (_l("name “%(text)s”"), _same),
+    "name_word": (_l("“%(text)s” in the name"), _same),
+    "number": (_l("number of this many digits: %(text)s"), _same),
+    "script": (_l("alphabet: %(text)s"), _same),
+    "script_in": (_l("alphabet and language of the page: %(text)s"), _pair),
+    "disguise": (_l("disguised letters: %(text)s"), _yes_no),
+    "capitals": (_l("capital letters: about %(text)s"), _share),
+    "digits": (_l("digits: about %(text)s"), _share),
+    "marks": (_l("punctuation: about %(text)s"), _share),
+    "variety": (_l("different words: about %(text)s"), _share),
+    "length": (_l("length: %(text)s characters"), _range),
+    "words": (_l("number of words: %(text)s"), _range),
+    "symbols": (_l("symbols and emoji: %(text)s"), _range),
+    "fancy": (_l("decorated letters: %(text)s"), _range),
+    "invisible": (_l("invisible characters: %(text)s"), _range),
+    "lines": (_l("line breaks: %(text)s"), _range),
+    "links": (_l("links: %(text)s"), _range),
+    "seconds": (_l("seconds from opening to posting: %(text)s"), _range),
+    "approved": (_l("approved before: %(text)s"), _range),
+    "rejected": (_l("rejected before: %(text)s"), _range),
+}

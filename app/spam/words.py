@@ -1,0 +1,272 @@
+"""Find a site's words in a comment: within Japanese, Chinese and Korean text, as whole words elsewhere."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from operator import add
+from time import monotonic
+
+import regex
+
+from app.spam.disguise import CONTINUOUS, UNSPACED, Reading, clear_form, fold, narrowed, readings
+
+MAX_WORD = 200
+MAX_PATTERN = 300
+# All patterns of a site together, for one comment; what could not be finished is reported, and holds.
+PATTERN_SECONDS = 0.05
+SHORTEST_JOINED = 3  # "b u y" is a word, the "i d" of initials is none
+MOST_MATCHES = 200
+
+
+class Kind(StrEnum):
+    """What a rule's text means."""
+
+    WORD = "word"
+    PATTERN = "pattern"
+
+
+class Action(StrEnum):
+    """What a rule does; `ALLOW` takes back what other words found inside of it."""
+
+    HOLD = "hold"
+    REJECT = "reject"
+    ALLOW = "allow"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A word or pattern of a site's lists. A word may begin or end with * to match parts of longer words."""
+
+    text: str
+    action: Action = Action.HOLD
+    kind: Kind = Kind.WORD
+    id: int = 0
+
+
+@dataclass(frozen=True)
+class Match:
+    """A rule, and the [start, end) where it was found in the text as it was typed."""
+
+    rule: Rule
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found, in order of place, and the patterns that ran out of time (they must hold)."""
+
+    matches: list[Match]
+    unfinished: list[Rule]
+
+
+class BadRule(ValueError):
+    """The rule can match nothing, or is no pattern; `args[0]` is a code: empty, long, pattern."""
+
+
+class WordList:
+    """All rules of one site, ready to be tried on any number of comments."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Raise BadRule for a rule that `check` refuses."""
+        self._inside, self._whole = _Index(), _Index()
+        self._patterns: list[tuple[Rule, regex.Pattern[str]]] = []
+        for rule in rules:
+            self._add(rule)
+
+    def find(self, text: str) -> Findings:
+        """Return every rule that matches the text, its places, and what could not be finished in time."""
+        matches = {match for reading in readings(text) for match in self._words_in(reading)}
+        by_pattern, unfinished = self._patterns_in(text)
+        found = _without_allowed(matches | by_pattern)
+        return Findings(sorted(found, key=_place)[:MOST_MATCHES], unfinished)
+
+    def _add(self, rule: Rule) -> None:
+        check(rule)
+        if rule.kind is Kind.PATTERN:
+            self._patterns.append((rule, compiled(rule.text)))
+            return
+        entry = _Entry.of(rule)
+        for form in _forms(entry.text):
+            (self._inside if entry.inside else self._whole).add(form, entry)
+
+    def _words_in(self, reading: Reading) -> Iterator[Match]:
+        text = reading.text
+        starts = None if reading.anywhere else _word_starts(text)
+        for index, places in ((self._inside, None), (self._whole, starts)):
+            for start, end, entry in index.find(text, places):
+                if _fits(entry, reading, start, end):
+                    yield Match(entry.rule, *reading.span(start, end))
+
+    def _patterns_in(self, text: str) -> tuple[set[Match], list[Rule]]:
+        if not self._patterns:
+            return set(), []
+        found, unfinished = set(), []
+        reading, deadline = narrowed(text), monotonic() + PATTERN_SECONDS
+        for rule, pattern in self._patterns:
+            try:
+                found |= _pattern_matches(rule, pattern, reading, deadline)
+            except TimeoutError:
+                unfinished.append(rule)
+        return found, unfinished
+
+
+def check(rule: Rule) -> None:
+    """Raise BadRule unless the rule can match something; for the form and for the list."""
+    if len(rule.text) > (MAX_PATTERN if rule.kind is Kind.PATTERN else MAX_WORD):
+        raise BadRule("long")
+    if rule.kind is Kind.PATTERN:
+        compiled(rule.text)
+    elif not _Entry.of(rule).text:
+        raise BadRule("empty")
+
+
+def compiled(pattern: str) -> "regex.Pattern[str]":
+    """Return the pattern, which minds neither case nor width; BadRule if it is none or matches emptiness."""
+    try:
+        found = regex.compile(pattern, regex.IGNORECASE | regex.VERSION1)
+        empty = found.search("", timeout=PATTERN_SECONDS)
+    except (regex.error, TimeoutError, RecursionError, OverflowError, MemoryError) as error:
+        raise BadRule("pattern") from error
+    if empty:
+        raise BadRule("pattern")
+    return found
+
+
+def marked(text: str, matches: Iterable[Match]) -> list[tuple[str, bool]]:
+    """Return the text in parts, each with whether a rule matched it, for the queue to mark."""
+    parts, last = [], 0
+    for start, end in _merged(matches):
+        parts += [(text[last:start], False), (text[start:end], True)]
+        last = end
+    return [part for part in (*parts, (text[last:], False)) if part[0]]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    rule: Rule
+    text: str
+    # Which ends must be the ends of a word.
+    left: bool
+    right: bool
+
+    @classmethod
+    def of(cls, rule: Rule) -> "_Entry":
+        typed = rule.text.strip()
+        text = fold(typed.strip("*"))
+        return cls(
+            rule,
+            text,
+            left=_is_letter(text[:1]) and not typed.startswith("*"),
+            right=_is_letter(text[-1:]) and not typed.endswith("*"),
+        )
+
+    @property
+    def inside(self) -> bool:
+        return not self.left
+
+
+class _Index:
+    """Find which of thousands of words begin at a place, by their first letters and then by their lengths.
+
+    Two look-ups a place where nothing begins, and one more for each length of the words that begin alike:
+    never more than the longest word, whatever a stranger writes.
+    """
+
+    def __init__(self) -> None:
+        self._lengths: dict[str, tuple[int, ...]] = {}
+        self._entries: dict[str, list[_Entry]] = {}
+        self._letters: set[str] = set()  # words of a single letter, such as 死
+
+    def add(self, form: str, entry: _Entry) -> None:
+        self._entries.setdefault(form, []).append(entry)
+        head = form[:2]
+        if len(form) == 1:
+            self._letters.add(form)
+        self._lengths[head] = tuple(sorted({*self._lengths.get(head, ()), len(form)}))
+
+    def find(self, text: str, starts: Iterable[int] | None) -> Iterator[tuple[int, int, _Entry]]:
+        """Yield (start, end, entry) for words that begin at one of these places, or anywhere for None."""
+        if not self._entries or not text:
+            return
+        for start in self._beginnings(text, starts):
+            head = text[start : start + 2]
+            for length in {*self._lengths.get(head, ()), *self._lengths.get(head[0], ())}:
+                word = text[start : start + length]
+                if len(word) == length:
+                    yield from ((start, start + length, entry) for entry in self._entries.get(word, ()))
+
+    def _beginnings(self, text: str, starts: Iterable[int] | None) -> list[int]:
+        lengths = self._lengths
+        if starts is not None:
+            return [at for at in starts if text[at : at + 2] in lengths or text[at] in lengths]
+        found = [at for at, head in enumerate(map(add, text, text[1:])) if head in lengths]
+        if self._letters:
+            return sorted({*found, *(at for at, letter in enumerate(text) if letter in self._letters)})
+        return found
+
+
+def _forms(text: str) -> set[str]:
+    """The folded word, and as a mixed spelling of it reads, unless that is another word in Latin."""
+    clear = clear_form(text)
+    return {text} if clear.isascii() else {text, clear}
+
+
+def _word_starts(text: str) -> list[int]:
+    return [found.start() for found in _JOINING.finditer(text)]
+
+
+def _fits(entry: _Entry, reading: Reading, start: int, end: int) -> bool:
+    if reading.anywhere:
+        return end - start >= SHORTEST_JOINED
+    text = reading.text
+    return not (entry.left and start and _is_letter(text[start - 1])) and not (
+        entry.right and _is_letter(text[end : end + 1])
+    )
+
+
+def _is_letter(char: str) -> bool:
+    """Whether the character joins into a word with its neighbour; kana and hanzi do not."""
+    return char.isalnum() and not CONTINUOUS.match(char)
+
+
+def _pattern_matches(
+    rule: Rule, pattern: "regex.Pattern[str]", reading: Reading, deadline: float
+) -> set[Match]:
+    left = max(deadline - monotonic(), 0.001)
+    places = set()
+    for found in pattern.finditer(reading.text, timeout=left):
+        if found.end() > found.start():
+            places.add(Match(rule, *reading.span(found.start(), found.end())))
+        if len(places) >= MOST_MATCHES:
+            break
+    return places
+
+
+def _without_allowed(matches: set[Match]) -> list[Match]:
+    allowed = _merged(match for match in matches if match.rule.action is Action.ALLOW)
+    return [
+        match
+        for match in matches
+        if match.rule.action is not Action.ALLOW
+        and not any(start <= match.start and match.end <= end for start, end in allowed)
+    ]
+
+
+def _merged(matches: Iterable[Match]) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted({(match.start, match.end) for match in matches}):
+        if spans and start < spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _place(match: Match) -> tuple[int, int, str]:
+    return match.start, match.end, match.rule.text
+
+
+# Runs of letters that join; kana and hanzi stand between them like a space.
+_JOINING = re.compile(rf"[^\W_{UNSPACED}]+")

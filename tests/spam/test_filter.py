@@ -1,0 +1,220 @@
+"""The filter learns what Tanaka decides, forgets what she takes back, and says why."""
+
+import json
+import os
+import random
+from pathlib import Path
+from time import thread_time
+
+import pytest
+
+from app.spam import filter as filter_module
+from app.spam.evaluate import auroc, caught, evaluate
+from app.spam.explain import sentence, strongest
+from app.spam.features import Example, slots
+from app.spam.filter import Filter, NotLearnt, WrongModel, retrain
+
+HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
+SPAM = Example(
+    "副業で月収100万円！今すぐ登録 https://win.example.xyz", name="稼ぐ太郎", website="https://spam.xyz"
+)
+FINE = Example(
+    "とても参考になりました。ありがとうございます。", name="佐藤", lang="ja", seconds=40, approved=3
+)
+
+
+def decisions(count, seed=7):
+    cast = random.Random(seed)
+    spam_words, fine_words = (
+        ["副業", "登録", "slot", "gacor", "win", "casino", "稼ぐ"],
+        ["記事", "感想", "thanks", "参考", "猫", "river"],
+    )
+    for _ in range(count):
+        spam = cast.random() < 0.4
+        words = cast.choices(spam_words if spam else fine_words, k=6) + cast.choices(fine_words, k=3)
+        yield Example(" ".join(words), name=cast.choice(["Alice", "Bob", ""])), spam
+
+
+def test_a_filter_that_saw_no_decision_takes_no_side():
+    assert Filter().score(SPAM) == Filter().score(FINE) == 0.5
+    assert strongest(Filter(), SPAM) == []
+
+
+def test_a_site_with_only_spam_decisions_does_not_call_everything_spam():
+    model = retrain([(SPAM, True)] * 20)
+    assert model.score(FINE) == 0.5
+
+
+def test_the_score_follows_what_tanaka_decided():
+    model = retrain([(SPAM, True), (FINE, False)] * 8)
+    assert model.score(SPAM) > 0.9
+    assert model.score(FINE) < 0.1
+
+
+def test_taking_back_a_decision_from_the_middle_leaves_no_trace():
+    log = list(decisions(60))
+    model = retrain(log)
+    undone, label = log[17]
+    before = model.dump()
+    model.unlearn(undone, spam=label)
+    assert model.dump() != before
+    assert model.dump() == retrain([*log[:17], *log[18:]]).dump()
+    model.learn(undone, spam=label)
+    assert model.dump() == before
+
+
+def test_learning_the_log_in_any_order_gives_the_same_bytes():
+    log = list(decisions(80))
+    step_by_step = Filter()
+    for example, spam in log:
+        step_by_step = Filter.load(step_by_step.dump())
+        step_by_step.learn(example, spam=spam)
+    assert retrain(log).dump() == retrain(reversed(log)).dump() == step_by_step.dump()
+
+
+def test_what_was_never_learnt_cannot_be_taken_back():
+    model = retrain(decisions(10))
+    before = model.dump()
+    for label in (True, False):
+        with pytest.raises(NotLearnt):
+            model.unlearn(SPAM, spam=label)
+    assert model.dump() == before
+
+
+def test_a_stored_model_scores_as_before():
+    model = retrain(decisions(100))
+    again = Filter.load(model.dump())
+    assert [again.score(example) for example, _ in decisions(9, seed=1)] == [
+        model.score(example) for example, _ in decisions(9, seed=1)
+    ]
+    assert Filter.load(b"").dump() == Filter().dump()
+
+
+def test_more_decisions_than_a_narrow_count_holds_are_counted_and_taken_back(monkeypatch):
+    model = Filter()
+    place = min(slots(SPAM).all())
+    model.learn(SPAM, spam=True)
+    before = model.dump()
+    model.spam = filter_module.NARROW_MOST
+    model._counts[2 * place + 1] = filter_module.NARROW_MOST
+    full = model.dump()
+    model.learn(SPAM, spam=True)
+    assert model.seen(place) == (0, 65_536)
+    assert Filter.load(model.dump()).seen(place) == (0, 65_536)
+    model.unlearn(SPAM, spam=True)
+    assert model.dump() == full != before
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:30], lambda data: b"x" + data[1:], lambda data: data[:9]]
+)
+def test_a_damaged_model_is_refused_and_not_guessed(damage):
+    data = retrain(decisions(5)).dump()
+    assert Filter.load(data)
+    with pytest.raises(WrongModel):
+        Filter.load(damage(data))
+
+
+def test_a_packed_bomb_is_refused():
+    data = Filter().dump()
+    bomb = data[: filter_module.HEADER.size] + filter_module.zlib.compress(bytes(1 << 24))
+    with pytest.raises(WrongModel):
+        Filter.load(bomb)
+
+
+def test_a_model_is_small_and_loads_fast():
+    data = retrain(decisions(300)).dump()
+    started = thread_time()
+    Filter.load(data)
+    assert thread_time() - started < 0.1
+    assert len(data) < 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\ud800", "ﷺ" * 20_000, "a\u0301" * 10_000, "".join(map(chr, range(0x4E00, 0x4E00 + 20_000)))],
+)
+def test_whatever_a_stranger_writes_is_scored_in_bounded_time(text):
+    model = retrain(decisions(50))
+    example = Example(text, website="http://[", name=text[:80])
+    model.learn(example, spam=True)
+    started = thread_time()
+    assert 0 <= model.score(example) <= 1
+    assert thread_time() - started < 0.05
+
+
+def test_the_reasons_are_words_that_people_know():
+    model = retrain([(SPAM, True), (FINE, False)] * 6)
+    signals = strongest(model, SPAM)
+    assert len(signals) == 5
+    assert all(signal.weight > 0 for signal in signals)
+    wanted = ("副業", "月収", "win.example.xyz", "登録", "万円", "xyz")
+    said = [sentence(signal) for signal in strongest(model, SPAM, count=60)]
+    assert all(any(word in line for line in said) for word in wanted)
+    assert "word “副業”: seen in 6 spam, 0 fine" in said
+    assert not any("ありがとう" in line for line in said)
+
+
+def test_every_fact_has_a_sentence():
+    everything = Example("𝐁𝐔𝐘 12 now\u200b\nwww.x.com!", "Bob", "https://b.example", "ja", 3.0, 1, 2)
+    model = retrain([(everything, True), (everything, True), (FINE, False)])
+    for signal in strongest(model, everything, count=200):
+        assert sentence(signal)
+
+
+def test_the_reasons_add_up_to_the_score():
+    model = retrain(decisions(60))
+    example = Example("slot gacor win")
+    total = sum(signal.weight for signal in strongest(model, example, count=10_000))
+    assert total == pytest.approx(model.evidence(slots(example)), rel=1e-6)
+
+
+def test_auroc_of_known_rankings():
+    assert auroc([0.9, 0.8, 0.2, 0.1], [True, True, False, False]) == 1.0
+    assert auroc([0.5, 0.5], [True, False]) == 0.5
+    assert auroc([0.1, 0.9, 0.5, 0.5], [True, False, True, False]) == 0.125
+    assert auroc([0.5], [False]) is None
+
+
+def test_the_share_caught_raises_no_more_alarms_than_allowed():
+    scores = [0.9, 0.7, 0.4, *[0.8], *[0.1] * 99]
+    labels = [True, True, True, *[False] * 100]
+    assert caught(scores, labels, 0.001) == pytest.approx(1 / 3)
+    assert caught(scores, labels, 0.01) == 1.0
+    assert caught([], [], 0.01) is None
+
+
+def test_an_evaluation_has_the_promised_keys_and_judges_before_it_learns():
+    rows = [{"text": f"row {spam}", "label": "spam" if spam else "ham"} for spam in (True, False) * 20]
+    figures = evaluate(rows)
+    assert list(figures) == [
+        "rows",
+        "spam",
+        "auroc",
+        "auroc_after_500",
+        "caught_at_fpr_0.001",
+        "caught_at_fpr_0.01",
+        "ms_per_comment",
+    ]
+    assert (figures["rows"], figures["spam"], figures["auroc_after_500"]) == (40, 20, None)
+    assert 0.9 < figures["auroc"] < 1.0
+    assert evaluate([])["ms_per_comment"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("spam_youtube_en", 0.987),
+        ("spam_gambling_yt_id", 0.998),
+        ("spam_sms_en", 0.997),
+        ("spam_shopee_vi", 0.928),
+    ],
+)
+def test_real_comments_are_told_apart_as_well_as_by_the_best_known_methods(name, wanted):
+    file = HERE / "moderation" / f"{name}.jsonl"
+    if not file.exists():
+        pytest.skip(f"{file} is not here: set KAIWA_SHARED_DATA")
+    with file.open(encoding="utf-8") as lines:
+        figures = evaluate(map(json.loads, lines))
+    assert figures["auroc_after_500"] >= wanted
+    assert figures["ms_per_comment"] < 2
