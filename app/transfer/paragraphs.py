@@ -12,10 +12,10 @@ _BLOCKS = (
     "|figure|footer|form|h[1-6]|header|hr|li|nav|ol|p|pre|section|summary|table|tbody|td|tfoot|th|thead|tr|ul"
 )
 _BLOCK = re.compile(rf"<(/?)({_BLOCKS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_BREAK = re.compile(r"[ \t]*<br[ \t]*/?>[ \t]*\n?|\n", re.IGNORECASE)
-_BLANK = re.compile(r"(?:[ \t]*(?:<br[ \t]*/?>)?[ \t]*\n){2,}|(?:<br[ \t]*/?>[ \t]*){2,}", re.IGNORECASE)
-_HOLDS_BLOCKS_ONLY = frozenset("ul ol dl table thead tbody tfoot tr colgroup".split())
-_HOLDS_LINES = frozenset("p li dd dt td th caption figcaption summary h1 h2 h3 h4 h5 h6".split())
+_BREAK = re.compile(r"<br[ \t]*/?>[ \t]*\n?", re.IGNORECASE)
+_HOLDS_BLOCKS_ONLY = frozenset(["ul", "ol", "dl", "table", "thead", "tbody", "tfoot", "tr", "colgroup"])
+_HOLDS_LINES = frozenset(["p", "li", "dd", "dt", "td", "th", "caption", "figcaption", "summary"])
+_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
 
 
 def paragraphs(text: str) -> str:
@@ -43,11 +43,20 @@ def _shown(run: str, inside: str) -> Iterator[str]:
         return
     elif inside in _HOLDS_BLOCKS_ONLY:
         yield run.strip()
-    elif inside in _HOLDS_LINES:
-        yield _lines(run)
+    elif inside in _HOLDS_LINES or inside in _HEADINGS:
+        yield "<br>\n".join(line for group in _groups(run) for line in group)
     else:
-        yield from (f"<p>{_lines(part)}</p>" for part in _BLANK.split(run.strip()) if part.strip())
+        yield from ("<p>" + "<br>\n".join(group) + "</p>" for group in _groups(run))
 
 
-def _lines(part: str) -> str:
-    return _BREAK.sub("<br>\n", part.strip())
+def _groups(run: str) -> Iterator[list[str]]:
+    """The lines of `run` in groups, as empty lines part them."""
+    group: list[str] = []
+    for line in _BREAK.sub("\n", run).split("\n"):
+        if line.strip():
+            group.append(line.strip())
+        elif group:
+            yield group
+            group = []
+    if group:
+        yield group
