@@ -10,6 +10,7 @@ from app.transfer.source import Source
 from app.transfer.tape import Tape
 
 MAX_ELEMENT = 1 << 22  # characters
+HEAD = 4_000  # characters of a lost element that are kept to find its id
 MAX_DEPTH = 32  # lists and objects inside each other; real exports have 3
 
 _TOKEN = re.compile(r'["{}\[\]]')
@@ -48,12 +49,16 @@ def elements(source: Source) -> Iterator[Element | Spoiled]:
     tape = Tape(source.text())
     try:
         yield from _object(tape)
-    except _End:
+    except _End as end:
+        if end.begun:
+            yield end.begun
         raise TruncatedFile(line=tape.line(), position=source.position) from None
 
 
 class _End(Exception):
-    """The text ended where more had to come."""
+    """The text ended where more had to come, perhaps within an element that had begun."""
+
+    begun: Spoiled | None = None
 
 
 def _object(tape: Tape) -> Iterator[Element | Spoiled]:
@@ -93,15 +98,19 @@ def _expect(tape: Tape, char: str) -> None:
 def _value(tape: Tape, key: str, *, listed: bool) -> Element | Spoiled:
     line = tape.line()
     tape.keep(MAX_ELEMENT)
-    depth = _pass_value(tape)
+    try:
+        depth = _pass_value(tape)
+    except _End as end:
+        end.begun = Spoiled(key, Reason.CUT_OFF, line, tape.kept()[0][:HEAD])
+        raise
     text, whole = tape.kept()
     if not whole or depth > MAX_DEPTH:
         reason = Reason.TOO_DEEP if whole else Reason.TOO_LARGE
-        return Spoiled(key, reason, line, text[:4_000])
+        return Spoiled(key, reason, line, text[:HEAD])
     try:
         return Element(key, json.loads(text, strict=False), line, listed)
     except ValueError:  # also a number of more digits than Python converts
-        return Spoiled(key, Reason.MALFORMED, line, text[:4_000])
+        return Spoiled(key, Reason.MALFORMED, line, text[:HEAD])
 
 
 def _pass_value(tape: Tape) -> int:
@@ -113,12 +122,12 @@ def _pass_value(tape: Tape) -> int:
         _found(tape, _PLAIN_END)
         return 0
     while True:
-        token = _found(tape, _TOKEN)
+        sign = _found(tape, _TOKEN)
         tape.mark += 1
-        if token == '"':
+        if sign == '"':
             _pass_string(tape)
         else:
-            depth += 1 if token in "{[" else -1
+            depth += 1 if sign in "{[" else -1
             deepest = max(deepest, depth)
         if depth <= 0:
             return deepest
@@ -126,7 +135,7 @@ def _pass_value(tape: Tape) -> int:
 
 def _pass_string(tape: Tape) -> None:
     while True:
-        token = _found(tape, _STRING_END)
-        tape.mark += len(token)
-        if token == '"':
+        sign = _found(tape, _STRING_END)
+        tape.mark += len(sign)
+        if sign == '"':
             return
