@@ -64,6 +64,8 @@ def _comment(element: xml.Element) -> CommentRecord | Skip:
     body = element.markup("message").strip()
     source_id = one_line(element.attribute("", "id") or element.text("id"))
     thread = one_line(element.attribute("thread", "id"))
+    if not element.fields.keys() - {""}:
+        return Skip(source_id or None, Reason.EMPTY, element.line)
     if len(body) > MAX_BODY:
         return Skip(source_id or None, Reason.TOO_LARGE, element.line)
     if not thread:

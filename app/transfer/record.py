@@ -20,6 +20,7 @@ class Reason(StrEnum):
     CUT_OFF = "The file ends inside this record."
     NO_THREAD = "The comment does not say to which page it belongs."
     NOT_A_COMMENT = "The record is a private note of another program, not a comment."
+    EMPTY = "The record is empty."
     UNKNOWN_RECORD = "The record has no shape that this format knows."
 
 

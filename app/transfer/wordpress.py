@@ -172,6 +172,8 @@ def _comment(element: xml.Element) -> CommentRecord | Skip:
     kind_word = one_line(element.text("comment_type")).lower()
     body = element.markup("comment_content").strip()
     source_id = one_line(element.text("comment_id"))
+    if not element.fields.keys() - {""}:
+        return Skip(None, Reason.EMPTY, element.line)
     if kind_word in PRIVATE_TYPES:
         return Skip(source_id or None, Reason.NOT_A_COMMENT, element.line)
     if len(body) > MAX_BODY:

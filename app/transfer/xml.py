@@ -232,41 +232,32 @@ def _whole(text: str, shape: Shape, name: str, line: int) -> Iterator[Piece]:
 def _salvaged(text: str, shape: Shape, line: int) -> Iterator[Piece]:
     """Cut a broken stretch at every tag of the shape, sections or not, and read each record on its own."""
     begun: re.Match[str] | None = None
+    begun_line = at = 0
     for match in shape.tags.finditer(text):
+        line, at = line + text.count("\n", at, match.start()), match.start()
         name = _local(match["name"])
         if begun and match["name"] == begun["name"] and match["shut"]:
-            end = text.find(">", match.end()) + 1
-            yield _salvaged_one(text[begun.start() : end or None], shape, begun, line)
+            end = text.find(">", match.end(), match.end() + HEAD) + 1
+            candidate = _close_sections(text[begun.start() : end or match.end()])
+            yield _mended(candidate, shape, name, begun_line, Reason.MALFORMED)
             begun = None
-        elif begun and not _stops(shape, begun, match):
-            continue
-        else:
+        elif not begun or _stops(shape, begun, name):
             if begun:
-                yield _lost(text, begun, line)
-            begun = match if name in shape.records and not match["shut"] else None
+                yield _lost(begun, begun_line)
+            begun, begun_line = (match if name in shape.records and not match["shut"] else None), line
             if name in shape.brackets:
-                yield Closing(name) if match["shut"] else Opening(name, _line_at(text, match, line))
+                yield Closing(name) if match["shut"] else Opening(name, line)
     if begun:
-        yield _lost(text, begun, line)
+        yield _lost(begun, begun_line)
 
 
-def _stops(shape: Shape, begun: re.Match[str], match: re.Match[str]) -> bool:
-    name = _local(match["name"])
+def _stops(shape: Shape, begun: re.Match[str], name: str) -> bool:
     return name in shape.brackets or name in shape.stops[_local(begun["name"])]
 
 
-def _salvaged_one(candidate: str, shape: Shape, begun: re.Match[str], line: int) -> Piece:
-    at = _line_at(begun.string, begun, line)
-    return _mended(_close_sections(candidate), shape, _local(begun["name"]), at, Reason.MALFORMED)
-
-
-def _lost(text: str, begun: re.Match[str], line: int) -> Spoiled:
-    head = text[begun.start() : begun.start() + HEAD]
-    return Spoiled(_local(begun["name"]), Reason.NOT_CLOSED, _line_at(text, begun, line), head)
-
-
-def _line_at(text: str, match: re.Match[str], line: int) -> int:
-    return line + text.count("\n", 0, match.start())
+def _lost(begun: re.Match[str], line: int) -> Spoiled:
+    head = begun.string[begun.start() : begun.start() + HEAD]
+    return Spoiled(_local(begun["name"]), Reason.NOT_CLOSED, line, head)
 
 
 def _mended(text: str, shape: Shape, name: str, line: int, reason: Reason) -> Element | Spoiled:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.transfer.conftest import ROOT
 from tests.transfer.exports import HEAD, TAIL, comment, page, wxr
 
 MAX_GROWTH = 150  # MiB above an idle process; the promise for any import is 300 in all
-MAX_SECONDS = 20  # of CPU; alone each takes a few at most
+MAX_SECONDS = 10  # of CPU; alone each takes a few at most
 
 READER = """
 import json, resource, sys, time
@@ -90,7 +90,7 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_comment_of_100_megabytes_is_skipped_and_the_next_is_read(tmp_path: Path) -> None:
-    before, after = wxr(page(comment(1), comment(2, "<![CDATA[@]]>"), comment(3))).split("@")
+    before, after = wxr(page(comment(1), comment(2, "<![CDATA[HERE]]>"), comment(3))).split("HERE")
     path = write(tmp_path / "export", [before, *("面白い " * 1000 for _ in range(25_000)), after])
     assert path.stat().st_size > 200_000_000
     outcome = read_apart("wordpress", path)
@@ -131,10 +131,9 @@ def test_10_000_elements_inside_each_other_are_skipped(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("end", ["", "]]></wp:comment>"])
-def test_no_tag_repeated_for_megabytes_takes_long(tmp_path: Path, repeated: str, end: str) -> None:
-    many = repeated * (3_000_000 // len(repeated))
-    shape: Callable[[str], str] = page if repeated not in ("<item>", "</item>") else str
-    path = write(tmp_path / "export", [HEAD, shape(comment(1)), "<item>", many, end, TAIL])
+def test_no_tag_repeated_for_a_megabyte_takes_long(tmp_path: Path, repeated: str, end: str) -> None:
+    many = repeated * (1_000_000 // len(repeated))
+    path = write(tmp_path / "export", [HEAD, page(comment(1)), "<item>", many, end, TAIL])
     assert read_apart("wordpress", path).comments >= 1
 
 
