@@ -144,9 +144,8 @@ def test_text_that_is_no_xml_is_read_as_it_was_meant(save: Save, written: str, m
 
 def test_a_section_that_is_never_closed_costs_neither_its_comment_nor_the_next(save: Save) -> None:
     broken = comment(1, "<![CDATA[Hello")
-    records = list(
-        wordpress.read(save(wxr(page(broken, comment(2), comment(3)), page(comment(4), number=2))))
-    )
+    text = wxr(page(broken, comment(2), comment(3)), page(comment(4), number=2))
+    records = list(wordpress.read(save(text)))
     assert [(found.source_id, found.thread_source_id) for found in comments(records)] == [
         ("1", "1"),
         ("2", "1"),
@@ -154,6 +153,8 @@ def test_a_section_that_is_never_closed_costs_neither_its_comment_nor_the_next(s
         ("4", "2"),
     ]
     assert comments(records)[0].body == "<p>Hello</p>"
+    lines = [number for number, line in enumerate(text.split("\n"), 1) if "<wp:comment>" in line]
+    assert [found.line for found in comments(records)] == lines
 
 
 def test_what_a_commenter_writes_never_becomes_a_comment_of_its_own(save: Save) -> None:
