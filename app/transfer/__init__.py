@@ -1,0 +1,1 @@
+"""Other systems' comments come in here, and ours can leave again."""

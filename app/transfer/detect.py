@@ -1,0 +1,66 @@
+"""Tell from what a file holds, never from its name, which program wrote it."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app.transfer import commento, disqus, isso, remark42, wordpress
+from app.transfer.record import Record, Trouble, UnreadableFile
+from app.transfer.source import CHUNK, Source
+
+READERS: dict[str, Callable[[Path | str], Iterator[Record]]] = {
+    "wordpress": wordpress.read,
+    "disqus": disqus.read,
+    "isso": isso.read,
+    "commento": commento.read,
+    "remark42": remark42.read,
+}
+
+_REMARK = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_ROOT = re.compile(r"<(?:(?P<disqus>disqus)|(?P<wordpress>rss|channel|item|(?:\w+:)?comment))(?=[\s>])")
+_REMARK42 = re.compile(r'"(?:users|posts|locator)"\s{0,9}:')
+_COMMENTO = re.compile(r'"(?:comments|commenters|commentHex|commenterHex)"\s{0,9}:')
+
+
+def detect(path: Path | str) -> str:
+    """The key in READERS of the program that wrote the file.
+
+    Raises UnreadableFile when the file cannot be opened or no reader would know it.
+    """
+    if _begins_with(path, isso.SQLITE_MAGIC):
+        name = "isso" if isso.is_isso(path) else None
+    else:
+        name = _of_text(_head(path))
+    if name is None:
+        raise UnreadableFile(Trouble.UNKNOWN_FORMAT)
+    return name
+
+
+def _begins_with(path: Path | str, magic: bytes) -> bool:
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError as error:
+        raise UnreadableFile(Trouble.NOT_READABLE) from error
+
+
+def _head(path: Path | str) -> str:
+    head = ""
+    for piece in Source(path).text():
+        head += piece
+        if len(head) >= CHUNK:
+            break
+    return head
+
+
+def _of_text(head: str) -> str | None:
+    if head.lstrip("\ufeff \t\r\n").startswith("{"):
+        return _of_json(head.lstrip("\ufeff \t\r\n"))
+    root = _ROOT.search(_REMARK.sub("", head))
+    return root.lastgroup if root else None
+
+
+def _of_json(head: str) -> str | None:
+    if _REMARK42.search(head.split("\n", 1)[0]):
+        return "remark42"
+    return "commento" if _COMMENTO.search(head) else None

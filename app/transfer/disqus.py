@@ -1,0 +1,114 @@
+"""Read a Disqus export: first all pages, then all posts, tied together by `dsq:id`."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.transfer import xml
+from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line
+from app.transfer.record import CommentRecord, Note, Reason, Record, Skip, Status, ThreadRecord, TruncatedFile
+
+SHAPE = xml.Shape(
+    root="disqus",
+    brackets=(),
+    records=("thread", "post"),
+    prefixed=frozenset(),
+    # A post holds a thread of its own: the reference to its page.
+    stops={"thread": ("disqus", "thread", "post"), "post": ("disqus", "post")},
+    known=(
+        "thread|post|id|forum|category|link|title|message|createdAt|author|email|name|username|isAnonymous"
+        "|ipAddress|isClosed|isDeleted|isSpam|isApproved|isFlagged|isEdited|isHighlighted|parent|slug"
+    ),
+    bodies=frozenset({"message"}),
+)
+
+_ID = re.compile(r"<post\s[^<>]{0,200}?id\s*=\s*[\"']?([\w-]{1,64})")
+
+
+def read(path: Path | str) -> Iterator[Record]:
+    """The pages and posts of the export, in its order.
+
+    Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
+    export at all.
+    """
+    for piece in xml.pieces(path, SHAPE):
+        match piece:
+            case xml.Element(name="thread"):
+                yield _thread(piece)
+            case xml.Element():
+                yield _comment(piece)
+            case xml.Spoiled():
+                found = _ID.search(piece.head)
+                yield Skip(found[1] if found else None, piece.reason, piece.line)
+            case xml.Cut():
+                raise TruncatedFile(line=piece.line, position=piece.position)
+
+
+def _thread(element: xml.Element) -> ThreadRecord:
+    link, title = element.text("link"), element.text("title")
+    notes = [Note.SHORTENED] if is_shortened(link, title) else []
+    source_id = element.attribute("", "id") or one_line(element.text("id")) or one_line(link)
+    if not source_id:
+        notes.append(Note.NO_ID)
+        source_id = made_up_id(title, element.text("createdAt"))
+    return ThreadRecord(
+        source_id=one_line(source_id),
+        url=one_line(link),
+        title=one_line(title),
+        open=not (_flag(element, "isClosed") or _flag(element, "isDeleted")),
+        notes=tuple(notes),
+    )
+
+
+def _comment(element: xml.Element) -> CommentRecord | Skip:
+    body = element.markup("message").strip()
+    source_id = one_line(element.attribute("", "id") or element.text("id"))
+    thread = one_line(element.attribute("thread", "id"))
+    if not element.fields.keys() - {""}:
+        return Skip(source_id or None, Reason.EMPTY, element.line)
+    if len(body) > MAX_BODY:
+        return Skip(source_id or None, Reason.TOO_LARGE, element.line)
+    if not thread:
+        return Skip(source_id or None, Reason.NO_THREAD, element.line)
+    notes = [Note.MENDED] if element.mended else []
+    name, email = element.text("author/name"), element.text("author/email")
+    if is_shortened(name, email):
+        notes.append(Note.SHORTENED)
+    if not source_id:
+        notes.append(Note.NO_ID)
+        source_id = made_up_id(thread, name, email, element.text("createdAt"), body)
+    when = moment(element.text("createdAt"))
+    if when is None:
+        notes.append(Note.NO_DATE)
+    return CommentRecord(
+        source_id=source_id,
+        thread_source_id=thread,
+        parent_source_id=one_line(element.attribute("parent", "id")) or None,
+        name=one_line(name),
+        email=one_line(email),
+        website="",
+        ip=address(element.text("ipAddress")),
+        body=body,
+        format="html",
+        created_at=when or EPOCH,
+        status=_status(element, notes),
+        notes=tuple(notes),
+        line=element.line,
+    )
+
+
+def _status(element: xml.Element, notes: list[Note]) -> Status:
+    flags = {name: _flag(element, name) for name in ("isDeleted", "isSpam", "isApproved")}
+    if flags["isDeleted"]:
+        return "deleted"
+    if flags["isSpam"]:
+        return "spam"
+    if any(flags[name] is None and one_line(element.text(name)) for name in flags):
+        notes.append(Note.UNKNOWN_STATUS)
+        return "pending"
+    return "pending" if flags["isApproved"] is False else "approved"
+
+
+def _flag(element: xml.Element, name: str) -> bool | None:
+    """True or False as the export says it; None for anything else."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(element.text(name).strip().lower())

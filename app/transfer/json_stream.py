@@ -1,0 +1,141 @@
+"""Take a long JSON document apart without holding it: the elements of its top-level lists, one by one."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.transfer.record import Reason, Trouble, TruncatedFile, UnreadableFile
+from app.transfer.source import Source
+from app.transfer.tape import Tape
+
+MAX_ELEMENT = 1 << 22  # characters
+HEAD = 4_000  # characters of a lost element that are kept to find its id
+MAX_DEPTH = 32  # lists and objects inside each other; real exports have 3
+
+_TOKEN = re.compile(r'["{}\[\]]')
+_STRING_END = re.compile(r'\\.|"', re.DOTALL)
+_START = re.compile(r"\S")
+_KEY_OR_END = re.compile(r'["}]')
+_ELEMENT_OR_END = re.compile(r"[^\s,]")
+_PLAIN_END = re.compile(r"[,\]}\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of the list `key`; or a plain value under `key`, which is not `listed`."""
+
+    key: str
+    value: object
+    line: int
+    listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """An element that could not be read; `head` is how it begins."""
+
+    key: str
+    reason: Reason
+    line: int
+    head: str
+
+
+def elements(source: Source) -> Iterator[Element | Spoiled]:
+    """What the object at the top holds, in order.
+
+    Raises UnreadableFile when the text is no JSON object, TruncatedFile when it ends too early.
+    """
+    tape = Tape(source.text())
+    try:
+        yield from _object(tape)
+    except _End as end:
+        if end.begun:
+            yield end.begun
+        raise TruncatedFile(line=tape.line(), position=source.position) from None
+
+
+class _End(Exception):
+    """The text ended where more had to come, perhaps within an element that had begun."""
+
+    begun: Spoiled | None = None
+
+
+def _object(tape: Tape) -> Iterator[Element | Spoiled]:
+    _expect(tape, "{")
+    while _found(tape, _KEY_OR_END) == '"':
+        key = _value(tape, "", listed=False)
+        _expect(tape, ":")
+        if not isinstance(key, Element) or not isinstance(key.value, str):
+            raise UnreadableFile(Trouble.DAMAGED, line=tape.line())
+        if _found(tape, _START) == "[":
+            tape.mark += 1
+            yield from _list(tape, key.value)
+        else:
+            yield _value(tape, key.value, listed=False)
+
+
+def _list(tape: Tape, key: str) -> Iterator[Element | Spoiled]:
+    while _found(tape, _ELEMENT_OR_END) != "]":
+        yield _value(tape, key, listed=True)
+    tape.mark += 1
+
+
+def _found(tape: Tape, pattern: re.Pattern[str]) -> str:
+    match = tape.find(pattern)
+    if match is None:
+        tape.mark = len(tape.window)
+        raise _End
+    return match[0]
+
+
+def _expect(tape: Tape, char: str) -> None:
+    if _found(tape, _START) != char:
+        raise UnreadableFile(Trouble.DAMAGED, line=tape.line())
+    tape.mark += 1
+
+
+def _value(tape: Tape, key: str, *, listed: bool) -> Element | Spoiled:
+    line = tape.line()
+    tape.keep(MAX_ELEMENT)
+    try:
+        depth = _pass_value(tape)
+    except _End as end:
+        end.begun = Spoiled(key, Reason.CUT_OFF, line, tape.kept()[0][:HEAD])
+        raise
+    text, whole = tape.kept()
+    if not whole or depth > MAX_DEPTH:
+        reason = Reason.TOO_DEEP if whole else Reason.TOO_LARGE
+        return Spoiled(key, reason, line, text[:HEAD])
+    try:
+        return Element(key, json.loads(text, strict=False), line, listed)
+    except ValueError:  # also a number of more digits than Python converts
+        return Spoiled(key, Reason.MALFORMED, line, text[:HEAD])
+
+
+def _pass_value(tape: Tape) -> int:
+    """Move behind one value by its brackets and quotes alone; returns how deep it goes."""
+    depth = deepest = 0
+    first = _found(tape, _START)
+    if first not in '"{[':
+        tape.mark += 1
+        _found(tape, _PLAIN_END)
+        return 0
+    while True:
+        sign = _found(tape, _TOKEN)
+        tape.mark += 1
+        if sign == '"':
+            _pass_string(tape)
+        else:
+            depth += 1 if sign in "{[" else -1
+            deepest = max(deepest, depth)
+        if depth <= 0:
+            return deepest
+
+
+def _pass_string(tape: Tape) -> None:
+    while True:
+        sign = _found(tape, _STRING_END)
+        tape.mark += len(sign)
+        if sign == '"':
+            return

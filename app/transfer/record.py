@@ -1,0 +1,113 @@
+"""What every foreign format is turned into, so that one loader can take them all."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+Status = Literal["pending", "approved", "rejected", "spam", "deleted"]
+Kind = Literal["comment", "pingback", "trackback"]
+Format = Literal["html", "markdown"]
+
+
+class Reason(StrEnum):
+    """Why a record could not be taken. The values are sentences that the report may translate."""
+
+    TOO_LARGE = "The record is larger than the limit."
+    TOO_DEEP = "The record is nested deeper than the limit."
+    NOT_CLOSED = "The record is not closed before the next one begins."
+    MALFORMED = "The record is not well-formed and could not be mended."
+    CUT_OFF = "The file ends inside this record."
+    NO_THREAD = "The comment does not say to which page it belongs."
+    NOT_A_COMMENT = "The record is a private note of another program, not a comment."
+    EMPTY = "The record is empty."
+    UNKNOWN_RECORD = "The record has no shape that this format knows."
+
+
+class Note(StrEnum):
+    """What was changed or guessed in a record that was taken all the same."""
+
+    UNKNOWN_STATUS = "The status is not known; the comment waits for a decision."
+    UNKNOWN_TYPE = "The type of comment is not known; taken as an ordinary comment."
+    NO_DATE = "The date is missing or unreadable; the first of January 1970 stands in for it."
+    LOCAL_DATE = "Only a local date is given; taken as UTC."
+    NO_ID = "The record has no id; one was made from its content."
+    SHORTENED = "A field was longer than the limit and was shortened."
+    MENDED = "The record was not well-formed and was mended."
+    FIELD_LOST = "A field of the page was not readable."
+    NO_AUTHOR = "The file does not hold the author to whom the comment refers."
+
+
+class Trouble(StrEnum):
+    """Why a whole file is refused."""
+
+    NOT_READABLE = "The file cannot be opened or read."
+    UNKNOWN_FORMAT = "The file is in no format that can be imported."
+    WRONG_FORMAT = "The file is not in the format that was named."
+    DOCUMENT_TYPE = "The file holds a document type declaration, which no export needs; it is refused."
+    BOMB = "The file unpacks to far more than an export would; it is refused."
+    DAMAGED = "The file is damaged."
+    TRUNCATED = "The file ends too early."
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRecord:
+    """A page under which people spoke. `url` may be relative or empty, as the source has it."""
+
+    source_id: str
+    url: str
+    title: str
+    open: bool
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommentRecord:
+    """One comment as the source has it: nothing is sanitised yet, nothing is checked against others.
+
+    `parent_source_id` is None for a comment that answers nobody; the parent may come later, or never.
+    `body` is foreign HTML or Markdown, by `format`. `created_at` is aware and in UTC.
+    Only ids are shown by `repr`, so that a traceback tells nothing about a person.
+    """
+
+    source_id: str
+    thread_source_id: str
+    parent_source_id: str | None
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+    website: str = field(repr=False)
+    ip: str = field(repr=False)
+    body: str = field(repr=False)
+    format: Format
+    created_at: datetime
+    status: Status
+    kind: Kind = "comment"
+    notes: tuple[Note, ...] = ()
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A record that was met and not taken: its id where one could be found, the reason, its line."""
+
+    id: str | None
+    reason: Reason
+    line: int | None = None
+
+
+Record = ThreadRecord | CommentRecord | Skip
+
+
+class UnreadableFile(ValueError):
+    """The file as a whole is refused. `line` and `position` (bytes, unpacked) tell where, if known."""
+
+    def __init__(self, trouble: Trouble, *, line: int | None = None, position: int | None = None) -> None:
+        super().__init__(str(trouble) + (f" (line {line})" if line is not None else ""))
+        self.trouble, self.line, self.position = trouble, line, position
+
+
+class TruncatedFile(UnreadableFile):
+    """The file ends too early; all that stood before the cut has been handed out already."""
+
+    def __init__(self, *, line: int | None = None, position: int | None = None) -> None:
+        super().__init__(Trouble.TRUNCATED, line=line, position=position)

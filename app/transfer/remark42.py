@@ -1,0 +1,148 @@
+"""Read a backup of Remark42: one JSON object to a line, the first line about the site, often packed."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, legible, made_up_id, moment, one_line
+from app.transfer.record import (
+    CommentRecord,
+    Note,
+    Reason,
+    Record,
+    Skip,
+    ThreadRecord,
+    Trouble,
+    TruncatedFile,
+    UnreadableFile,
+)
+from app.transfer.source import Source
+from app.transfer.tape import Tape
+
+MAX_LINE = 1 << 22  # characters of one comment
+MAX_META = 1 << 25  # characters of the first line, which names every closed page and blocked person
+
+_NEWLINE = re.compile(r"\n")
+_ID = re.compile(r'"id"\s{0,9}:\s{0,9}"([^"\\]{1,128})"')
+
+
+def read(path: Path | str) -> Iterator[Record]:
+    """Each page when its first comment comes, and the comments in the file's order.
+
+    Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
+    backup of Remark42 at all.
+    """
+    source = Source(path)
+    tape = Tape(source.text())
+    closed = _closed_pages(tape)
+    seen: set[str] = set()
+    while line := _line(tape, MAX_LINE):
+        text, whole, number, ended = line
+        if not ended and (source.damaged or not _is_json(text)):
+            yield Skip(_id_in(text), Reason.CUT_OFF, number)
+            raise TruncatedFile(line=number, position=source.position)
+        found = _taken(text, number) if whole else Skip(_id_in(text), Reason.TOO_LARGE, number)
+        if isinstance(found, tuple):
+            comment, title = found
+            if comment.thread_source_id not in seen:
+                seen.add(comment.thread_source_id)
+                yield _thread(comment.thread_source_id, title, closed)
+            yield comment
+        elif found:
+            yield found
+    if source.damaged:
+        raise TruncatedFile(line=tape.line(), position=source.position)
+
+
+def _line(tape: Tape, limit: int) -> tuple[str, bool, int, bool] | None:
+    """The next line: its text, whether that is all of it, its number, whether a newline ends it."""
+    number = tape.line()
+    tape.keep(limit)
+    ended = tape.pass_over(_NEWLINE)
+    text, whole = tape.kept()
+    return (text, whole, number, ended) if text or ended else None
+
+
+def _closed_pages(tape: Tape) -> frozenset[str]:
+    """The pages that the first line calls read-only; the line must be there and be Remark42's."""
+    line = _line(tape, MAX_META)
+    meta = _loaded(line[0]) if line and line[1] else None
+    if not isinstance(meta, dict) or not {"users", "posts"} <= meta.keys():
+        raise UnreadableFile(Trouble.WRONG_FORMAT)
+    posts = meta["posts"] if isinstance(meta["posts"], list) else []
+    rows = (post for post in posts if isinstance(post, dict) and post.get("read_only") is True)
+    return frozenset(one_line(row.get("url")) for row in rows)
+
+
+def _loaded(text: str) -> Any:
+    """The value, or None for what is no JSON or is nested beyond reason."""
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):  # the caller reports the line
+        return None
+
+
+def _is_json(text: str) -> bool:
+    return not text.strip() or _loaded(text) is not None
+
+
+def _id_in(text: str) -> str | None:
+    found = _ID.search(text, 0, 4_000)
+    return found[1] if found else None
+
+
+def _taken(text: str, line: int) -> tuple[CommentRecord, str] | Skip | None:
+    """The comment with its page's title; None for an empty line."""
+    if not text.strip():
+        return None
+    row = _loaded(text)
+    if row is None:
+        return Skip(_id_in(text), Reason.MALFORMED, line)
+    if not isinstance(row, dict) or not {"locator", "text"} & row.keys():
+        return Skip(_id_in(text), Reason.UNKNOWN_RECORD, line)
+    comment = _comment(row, line)
+    return comment if isinstance(comment, Skip) else (comment, one_line(row.get("title")))
+
+
+def _comment(row: dict[str, Any], line: int) -> CommentRecord | Skip:
+    source_id = one_line(row.get("id"))
+    user, locator = _object(row, "user"), _object(row, "locator")
+    thread = one_line(locator.get("url"))
+    text = row.get("text")
+    body = legible(text).strip() if isinstance(text, str) else ""
+    if len(body) > MAX_BODY:
+        return Skip(source_id or None, Reason.TOO_LARGE, line)
+    if not thread:
+        return Skip(source_id or None, Reason.NO_THREAD, line)
+    when = moment(one_line(row.get("time")))
+    found = (
+        (Note.NO_DATE, when is None),
+        (Note.NO_ID, not source_id),
+        (Note.SHORTENED, is_shortened(user.get("name"), locator.get("url"))),
+    )
+    return CommentRecord(
+        source_id=source_id or made_up_id(thread, one_line(user.get("name")), str(row.get("time")), body),
+        thread_source_id=thread,
+        parent_source_id=one_line(row.get("pid")) or None,
+        name=one_line(user.get("name")),
+        email="",  # backups hold none
+        website="",
+        ip=address(user.get("ip")),  # usually a hash, which is no address and becomes ''
+        body=body,
+        format="html",
+        created_at=when or EPOCH,
+        status="deleted" if row.get("delete") is True else "approved",  # it publishes at once
+        notes=tuple(note for note, applies in found if applies),
+        line=line,
+    )
+
+
+def _object(row: dict[str, Any], key: str) -> dict[str, Any]:
+    value = row.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _thread(url: str, title: str, closed: frozenset[str]) -> ThreadRecord:
+    return ThreadRecord(source_id=url, url=url, title=title, open=url not in closed)

@@ -1,0 +1,161 @@
+"""Read an export as text: unpacked, decoded, cleaned, a piece at a time, never trusting its labels."""
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.transfer.fields import legible
+from app.transfer.record import Trouble, UnreadableFile
+
+CHUNK = 1 << 18  # bytes
+MAX_RATIO = 200  # unpacked to packed; text of real blogs packs 3 to 20 times, zlib's limit is 1,032
+RATIO_GRACE = 1 << 26  # bytes unpacked before the ratio counts: a small file may repeat itself
+GZIP_MAGIC = b"\x1f\x8b"
+
+_DECLARED = re.compile(rb"^[^<]{0,16}<\?xml[^>]{0,200}encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
+# The WHATWG names a superset for these labels (encoding.spec.whatwg.org, section 4.2).
+_SUPERSET = {
+    "shift_jis": "cp932",
+    "iso8859-1": "cp1252",
+    "ascii": "utf-8",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}
+_KNOWN = re.compile(
+    r"utf-8|iso8859-\d+|cp125\d|cp932|euc_jp|iso2022_jp|gb18030|big5|big5hkscs|euc_kr|koi8-[ru]"
+)
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# Kanji prove nothing: "é" and its neighbour read as one in Shift_JIS. No Japanese text lacks kana.
+_KANA = re.compile("[\u3041-\u30fe]")
+MIN_KANA_SHARE = 0.1  # of the characters outside ASCII
+
+
+class Source:
+    """The text of one export. Iterate `text()` once; then `damaged` tells whether packing broke off."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.position = 0  # bytes handed to the decoder so far, unpacked
+        self.damaged = False
+
+    def text(self) -> Iterator[str]:
+        """Pieces of legible text.
+
+        Raises UnreadableFile when the file cannot be opened or is a gzip bomb.
+        """
+        decoder: codecs.IncrementalDecoder | None = None
+        declared = ""
+        for chunk in self._chunks():
+            if self.position == 0:
+                declared = _declared(chunk)
+            self.position += len(chunk)
+            if decoder is None and chunk.isascii() and not declared.startswith(("utf-16", "iso2022")):
+                yield legible(chunk.decode("ascii"))
+                continue
+            decoder = decoder or codecs.getincrementaldecoder(encoding_of(chunk, declared))("replace")
+            yield legible(decoder.decode(chunk))
+        if decoder is not None:
+            yield legible(decoder.decode(b"", final=True))
+
+    def _chunks(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                packed = file.read(2) == GZIP_MAGIC
+                file.seek(0)
+                plain = iter(lambda: file.read(CHUNK), b"")
+                yield from self._unpacked(plain) if packed else plain
+        except OSError as error:
+            raise UnreadableFile(Trouble.NOT_READABLE) from error
+
+    def _unpacked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        packed = unpacked = 0
+        members = _Members()
+        for chunk in chunks:
+            packed += len(chunk)
+            for piece in members.unpack(chunk):
+                unpacked += len(piece)
+                if unpacked > RATIO_GRACE and unpacked > MAX_RATIO * packed:
+                    raise UnreadableFile(Trouble.BOMB, position=unpacked)
+                yield piece
+            if members.damaged:
+                break
+        self.damaged = members.damaged or members.open
+
+
+class _Members:
+    """Unpacks gzip, which may be several files in a row."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self.open = True
+        self.damaged = False
+
+    def unpack(self, chunk: bytes) -> Iterator[bytes]:
+        while chunk:
+            if not self.open:
+                if not chunk.startswith(GZIP_MAGIC):
+                    return  # padding behind the last member, as tapes and some servers leave it
+                self._member, self.open = zlib.decompressobj(wbits=31), True
+            try:
+                piece = self._member.decompress(chunk, CHUNK)
+            except zlib.error:
+                self.damaged = True
+                return
+            if piece:
+                yield piece
+            self.open = not self._member.eof
+            chunk = self._member.unconsumed_tail if self.open else self._member.unused_data
+
+
+def _declared(head: bytes) -> str:
+    """The encoding that a byte order mark or the XML declaration names, in Python's spelling, or ''."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head[:4] in (b"<\0?\0", b"\0<\0?"):
+        return "utf-16-le" if head[0] else "utf-16-be"
+    match = _DECLARED.match(head)
+    return _python_name(match[1].decode("ascii")) if match else ""
+
+
+def _python_name(label: str) -> str:
+    try:
+        name = codecs.lookup({"x-sjis": "cp932", "windows-31j": "cp932"}.get(label.lower(), label)).name
+    except LookupError:
+        return ""
+    name = _SUPERSET.get(name, name)
+    return name if _KNOWN.fullmatch(name) else ""  # a label is a stranger's word: no codec but these
+
+
+def encoding_of(chunk: bytes, declared: str) -> str:
+    """The encoding of `chunk`, the first one that is not plain ASCII.
+
+    Bytes that are valid UTF-8 are UTF-8, whatever the label says: no other encoding looks like it by chance.
+    Else the label counts; where that is UTF-8 too or missing, the one that reads best.
+    """
+    if declared.startswith(("utf-16", "iso2022")):
+        return declared
+    if _reads(chunk, "utf-8") is not None:
+        return "utf-8-sig"
+    if declared not in ("", "utf-8"):
+        return declared
+    rest, good = _MULTIBYTE.subn(b"", chunk)
+    if good > len(rest.translate(None, bytes(range(128)))):
+        return "utf-8-sig"  # UTF-8 with some broken places, which are marked by U+FFFD
+    likely = max(("cp932", "euc_jp"), key=lambda name: _kana_share(chunk, name))
+    return likely if _kana_share(chunk, likely) >= MIN_KANA_SHARE else "cp1252"
+
+
+def _reads(chunk: bytes, name: str) -> str | None:
+    try:
+        return codecs.getincrementaldecoder(name)("strict").decode(chunk)
+    except UnicodeDecodeError:
+        return None
+
+
+def _kana_share(chunk: bytes, name: str) -> float:
+    """The share of kana when `chunk` is read as `name`; 0 where it cannot be read so."""
+    text = _reads(chunk, name) or ""
+    foreign = sum(not char.isascii() for char in text)
+    return len(_KANA.findall(text)) / max(foreign, 1)

@@ -1,0 +1,221 @@
+"""Read a WordPress export (WXR 1.0 to 1.2), and what other tools write under that name."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from app.transfer import xml
+from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line
+from app.transfer.paragraphs import paragraphs
+from app.transfer.record import (
+    CommentRecord,
+    Kind,
+    Note,
+    Reason,
+    Record,
+    Skip,
+    Status,
+    ThreadRecord,
+    TruncatedFile,
+)
+
+# Comments that come before their page is known wait for it, but not without end.
+MAX_WAITING = 1_000
+MAX_WAITING_SIZE = 1 << 23  # characters
+
+_FIELDS = ("title", "link", "post_id", "comment_status")
+_STOPS = ("rss", "item", "comment", *_FIELDS)
+SHAPE = xml.Shape(
+    root="rss",
+    brackets=("item",),
+    records=("comment", *_FIELDS),
+    prefixed=frozenset({"comment", "post_id", "comment_status"}),
+    stops=dict.fromkeys(("comment", *_FIELDS), _STOPS),
+    known=r"comment\w*|meta_key|meta_value|title|link|post_id",
+    bodies=frozenset({"comment_content"}),
+)
+
+# wp_comments.comment_approved and the words of wp_set_comment_status and of other tools.
+STATUSES: dict[str, Status] = {
+    "1": "approved",
+    "approved": "approved",
+    "approve": "approved",
+    "publish": "approved",
+    "0": "pending",
+    "hold": "pending",
+    "pending": "pending",
+    "unapproved": "pending",
+    "moderated": "pending",
+    "spam": "spam",
+    "trash": "rejected",
+    "post-trashed": "rejected",
+    "rejected": "rejected",
+    "deleted": "deleted",
+}
+KINDS: dict[str, Kind] = {
+    "": "comment",
+    "comment": "comment",
+    "review": "comment",
+    "pingback": "pingback",
+    "trackback": "trackback",
+}
+# Shops and schedulers keep private notes in the table of comments; none may ever come out on a page.
+PRIVATE_TYPES = frozenset({"order_note", "action_log", "edd_payment_note", "note", "wc_admin_note"})
+
+_ID = re.compile(r"comment_id>\s{0,64}(?:<!\[CDATA\[)?\s{0,64}([0-9]{1,20})")
+
+
+def read(path: Path | str) -> Iterator[Record]:
+    """The pages of the export, each followed by its comments.
+
+    Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
+    export at all.
+    """
+    page: _Page | None = None
+    for piece in xml.pieces(path, SHAPE):
+        match piece:
+            case xml.Element(name="comment"):
+                yield from _comment_of(page, piece)
+            case xml.Element() if page:
+                page.learn(piece)
+            case xml.Spoiled(name="comment"):
+                yield Skip(_id_in(piece.head), piece.reason, piece.line)
+            case xml.Spoiled() if page:
+                page.lost_a_field()
+            case xml.Opening() | xml.Closing() | xml.Cut():
+                if page:
+                    yield from page.close()
+                page = _Page() if isinstance(piece, xml.Opening) else None
+                if isinstance(piece, xml.Cut):
+                    raise TruncatedFile(line=piece.line, position=piece.position)
+    if page:
+        yield from page.close()
+
+
+def _comment_of(page: "_Page | None", element: xml.Element) -> Iterator[Record]:
+    found = _comment(element)
+    if isinstance(found, Skip):
+        yield found
+    elif page is None:
+        yield Skip(found.source_id, Reason.NO_THREAD, found.line)
+    else:
+        yield from page.take(found)
+
+
+def _id_in(head: str) -> str | None:
+    match = _ID.search(head)
+    return match[1] if match else None
+
+
+class _Page:
+    """One item: what is known of it so far, and the comments that wait until it is enough."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, str] = {}
+        self._notes: list[Note] = []
+        self._waiting: list[CommentRecord] = []
+        self._waiting_size = 0
+        self._id: str | None = None
+
+    def learn(self, element: xml.Element) -> None:
+        text = element.text("")
+        if is_shortened(text):
+            self._notes.append(Note.SHORTENED)
+        self._fields.setdefault(element.name, one_line(text))
+
+    def lost_a_field(self) -> None:
+        self._notes.append(Note.FIELD_LOST)
+
+    def take(self, comment: CommentRecord) -> Iterator[Record]:
+        if self._id is not None:
+            yield replace(comment, thread_source_id=self._id)
+            return
+        self._waiting.append(comment)
+        self._waiting_size += len(comment.body)
+        crowded = len(self._waiting) > MAX_WAITING or self._waiting_size > MAX_WAITING_SIZE
+        if crowded or {"post_id", "link"} <= self._fields.keys():
+            yield from self.close()
+
+    def close(self) -> Iterator[Record]:
+        """Hand out the page with all that waited for it, unless that has happened."""
+        if self._id is not None:
+            return
+        self._id = self._named()
+        yield self._thread(self._id)
+        for comment in self._waiting:
+            yield replace(comment, thread_source_id=self._id)
+        self._waiting = []
+
+    def _named(self) -> str:
+        known = self._fields.get("post_id") or self._fields.get("link")
+        if known:
+            return known
+        self._notes.append(Note.NO_ID)
+        return made_up_id(
+            self._fields.get("title", ""), *(comment.source_id for comment in self._waiting[:9])
+        )
+
+    def _thread(self, source_id: str) -> ThreadRecord:
+        return ThreadRecord(
+            source_id=source_id,
+            url=self._fields.get("link", ""),
+            title=self._fields.get("title", ""),
+            open=self._fields.get("comment_status", "") != "closed",
+            notes=tuple(dict.fromkeys(self._notes)),
+        )
+
+
+def _comment(element: xml.Element) -> CommentRecord | Skip:
+    """The comment, not yet with its thread."""
+    kind_word = one_line(element.text("comment_type")).lower()
+    body = element.markup("comment_content").strip()
+    source_id = one_line(element.text("comment_id"))
+    if not element.fields.keys() - {""}:
+        return Skip(None, Reason.EMPTY, element.line)
+    if kind_word in PRIVATE_TYPES:
+        return Skip(source_id or None, Reason.NOT_A_COMMENT, element.line)
+    if len(body) > MAX_BODY:
+        return Skip(source_id or None, Reason.TOO_LARGE, element.line)
+    notes = [Note.MENDED] if element.mended else []
+    status_word = one_line(element.text("comment_approved")).lower()
+    if status_word not in STATUSES:
+        notes.append(Note.UNKNOWN_STATUS)
+    if kind_word not in KINDS:
+        notes.append(Note.UNKNOWN_TYPE)
+    person = [element.text(f"comment_author{part}") for part in ("", "_email", "_url")]
+    if is_shortened(*person):
+        notes.append(Note.SHORTENED)
+    if not source_id:
+        notes.append(Note.NO_ID)
+        source_id = made_up_id(*person, element.text("comment_date"), element.text("comment_date_gmt"), body)
+    return CommentRecord(
+        source_id=source_id,
+        thread_source_id="",
+        parent_source_id=_parent(element),
+        name=one_line(person[0]),
+        email=one_line(person[1]),
+        website=one_line(person[2]),
+        ip=address(element.text("comment_author_IP")),
+        body=paragraphs(body),
+        format="html",
+        created_at=_when(element, notes),
+        status=STATUSES.get(status_word, "pending"),
+        kind=KINDS.get(kind_word, "comment"),
+        notes=tuple(notes),
+        line=element.line,
+    )
+
+
+def _parent(element: xml.Element) -> str | None:
+    parent = one_line(element.text("comment_parent"))
+    return None if parent in ("", "0") else parent
+
+
+def _when(element: xml.Element, notes: list[Note]) -> datetime:
+    if when := moment(element.text("comment_date_gmt")):
+        return when
+    local = moment(element.text("comment_date"))
+    notes.append(Note.LOCAL_DATE if local else Note.NO_DATE)
+    return local or EPOCH
