@@ -1,0 +1,70 @@
+"""Draw the README's pictures from the running demo: `make screenshots`."""
+
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.services import ROOT, Live, running_kaiwa
+
+PICTURES = ROOT / "docs" / "pictures"
+CHROMIUM = "/usr/bin/chromium"
+WIDTH, HEIGHT = 1280, 900
+MOST_BYTES = 250_000
+EN, JA = "/en/seven-minutes", "/ja/mancho-no-kane"
+
+
+def main() -> None:
+    """Write all pictures to docs/pictures; SystemExit when one is larger than a README should carry."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="kaiwa-pictures-") as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        with running_kaiwa(Path(folder), {}, demo=True) as live:
+            draw_all(browser, live)
+        browser.close()
+
+
+def draw_all(browser: Browser, live: Live) -> None:
+    draw_thread(new_page(browser, "en"), live, EN, "widget.png")
+    draw_thread(new_page(browser, "ja"), live, JA, "widget-ja.png")
+    draw_thread(new_page(browser, "ja", width=375, dark=True), live, JA, "widget-phone-dark.png")
+    draw_queue(new_page(browser, "en"), live, "en", "queue.png")
+
+
+def new_page(browser: Browser, lang: str, width: int = WIDTH, dark: bool = False) -> Page:
+    scheme = "dark" if dark else "light"
+    viewport = {"width": width, "height": HEIGHT if width == WIDTH else 760}
+    return browser.new_page(locale=lang, color_scheme=scheme, viewport=viewport)  # type: ignore[arg-type]
+
+
+def draw_thread(page: Page, live: Live, path: str, name: str) -> None:
+    """The end of the article and the beginning of its thread."""
+    page.goto(live.demo_url + path)
+    thread = page.locator("#kaiwa .comment").first
+    thread.wait_for()
+    page.locator("#kaiwa").evaluate("element => scrollTo(0, element.getBoundingClientRect().top + scrollY - 160)")
+    save(page, name)
+
+
+def draw_queue(page: Page, live: Live, lang: str, name: str) -> None:
+    email, password = live.flask("demo", "seed").split(" as ")[1].strip().split(" with ")
+    page.goto(f"{live.url}/login?lang={lang}")
+    page.fill("[name=email]", email)
+    page.fill("[name=password]", password)
+    page.click("form.login button")
+    page.locator("article[data-comment-id]").first.wait_for()
+    page.keyboard.press("j")
+    save(page, name)
+
+
+def save(page: Page, name: str) -> None:
+    file = PICTURES / name
+    page.screenshot(path=file, animations="disabled", caret="hide")
+    size = file.stat().st_size
+    print(f"{file.relative_to(ROOT)}  {size:,} bytes")
+    if size > MOST_BYTES:
+        raise SystemExit(f"{name} has {size:,} bytes, more than {MOST_BYTES:,}")
+
+
+if __name__ == "__main__":
+    main()

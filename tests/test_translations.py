@@ -1,0 +1,99 @@
+"""Both languages say everything: what the program can say is translated, and what is compiled is what was written."""
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from babel.messages import Catalog, Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.mofile import read_mo, write_mo
+from babel.messages.pofile import read_po
+
+ROOT = Path(__file__).parent.parent
+LANGUAGES = ("ja", "en")
+KEYWORDS = {
+    "_": None,
+    "_l": None,
+    "gettext": None,
+    "lazy_gettext": None,
+    "_n": (1, 2),
+    "ngettext": (1, 2),
+    "lazy_ngettext": (1, 2),
+}
+PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]")
+
+
+def said() -> Iterator[tuple[str, int, str | tuple[str, ...]]]:
+    """Where, in which line, and what: every message of the sources and templates."""
+    with (ROOT / "babel.cfg").open() as file:
+        methods, options = parse_mapping_cfg(file, "babel.cfg")
+    found = extract_from_dir(str(ROOT), methods, options, keywords=KEYWORDS, directory_filter=_is_ours)
+    for name, line, message, _comments, _context in found:
+        yield name, line, message
+
+
+def _is_ours(folder: str) -> bool:
+    return not Path(folder).name.startswith(".") and Path(folder).name not in ("instance", "tests", "docs")
+
+
+def folder(lang: str) -> Path:
+    return ROOT / "app" / "translations" / lang / "LC_MESSAGES"
+
+
+def catalogue(lang: str) -> Catalog:
+    with (folder(lang) / "messages.po").open("rb") as file:
+        return read_po(file, locale=lang)
+
+
+def forms(texts: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def entries(lang: str) -> list[Message]:
+    return [message for message in catalogue(lang) if message.id]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_everything_that_is_said_is_translated(lang: str) -> None:
+    known, missing = catalogue(lang), []
+    for name, line, message in said():
+        entry = known.get(forms(message)[0])
+        if entry is None or not all(forms(entry.string)):
+            missing.append(f"{name}:{line} {message!r}")
+    assert not missing
+
+
+def test_the_extraction_finds_python_and_templates() -> None:
+    files = {name.split("/")[0] for name, _line, _message in said()}
+    assert files == {"app", "templates"}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_no_translation_is_a_guess(lang: str) -> None:
+    assert [entry.id for entry in entries(lang) if entry.fuzzy] == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_placeholders_are_those_of_the_sentence(lang: str) -> None:
+    for entry in entries(lang):
+        wanted = {name for form in forms(entry.id) for name in PLACEHOLDER.findall(form)}
+        for form in forms(entry.string):
+            given = set(PLACEHOLDER.findall(form))
+            # "one comment" may leave the number out.
+            assert given == wanted or given == wanted - {"num"}, (entry.id, form)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_is_compiled_is_what_was_written(lang: str) -> None:
+    again = BytesIO()
+    write_mo(again, catalogue(lang))
+    again.seek(0)
+    with (folder(lang) / "messages.mo").open("rb") as file:
+        assert _sentences(read_mo(file)) == _sentences(read_mo(again))
+
+
+def _sentences(read: Catalog) -> dict[tuple[str, ...], tuple[str, ...]]:
+    return {forms(message.id): forms(message.string) for message in read if message.id}
