@@ -129,7 +129,7 @@ SETTINGS = (
         "REDIS_URL",
         "",
         "redis:// address",
-        "Optional. Shares the short-lived counts of the log-in throttle between machines.",
+        "Optional, for installations on several machines; in this version all that they share is in the database.",
         _address("redis", "rediss", "unix"),
     ),
     Setting(

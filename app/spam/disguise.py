@@ -43,10 +43,7 @@ LEET = {ord(sign): letter for sign, letter in zip("013457@$!€", "oieastasie", 
 KANJI_KANA = {ord(kanji): kana for kanji, kana in zip("工口力二夕卜八", "えろかにたとは", strict=True)}
 
 # Scripts that put no space between words: kana, hanzi, hangul, Thai, Lao, Burmese, Khmer.
-UNSPACED = (
-    "ぁ-ゟァ-ヿ㐀-鿿豈-﫿々〆\U00020000-\U0003ffff가-힣ᄀ-ᇿ\u3130-\u318f"
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-)
+UNSPACED = "ぁ-ゟァ-ヿ㐀-鿿豈-﫿々〆\U00020000-\U0003ffff가-힣ᄀ-ᇿ\u3130-\u318f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 CONTINUOUS = re.compile(f"[{UNSPACED}]")
 TOKEN = re.compile(r"[\w@$!€]+")
 OTHER_ALPHABET = re.compile("[\u0370-\u058f]")

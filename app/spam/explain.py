@@ -48,9 +48,7 @@ def sentence(signal: Signal) -> str:
     """Return the signal as people read it, in the language of the request."""
     what = _named(signal)
     if signal.fine or signal.spam:
-        return _(
-            "%(what)s: seen in %(spam)d spam, %(fine)d fine", what=what, spam=signal.spam, fine=signal.fine
-        )
+        return _("%(what)s: seen in %(spam)d spam, %(fine)d fine", what=what, spam=signal.spam, fine=signal.fine)
     # A word never met as such, judged by the letters it is made of.
     return (
         _("%(what)s: looks like words in spam", what=what)

@@ -20,15 +20,11 @@ MAX_LINKS = 20
 GRAM_SIZES = (2, 3, 4)
 
 # Words of one writing system each, so that 副業で月収 is three words, and every mark by itself.
-WORD = re.compile(
-    r"[ぁ-ゖゝゞ]+|[ァ-ヺー]+|[㐀-鿿々豈-﫿]+|[가-힣]+|(?:(?![ぁ-ヺー㐀-鿿々豈-﫿가-힣])\w)+|[^\w\s]"
-)
+WORD = re.compile(r"[ぁ-ゖゝゞ]+|[ァ-ヺー]+|[㐀-鿿々豈-﫿]+|[가-힣]+|(?:(?![ぁ-ヺー㐀-鿿々豈-﫿가-힣])\w)+|[^\w\s]")
 # Two patterns that begin with fixed letters: Python's engine jumps from one to the next in a long text.
 LINK = re.compile(r"://([^\s/?#<>\"'、。」)]{1,255})")
 WWW_LINK = re.compile(r"www\.([^\s/?#<>\"'、。」)]{1,255})")
-BARE_LINK = re.compile(
-    r"(?i)\b([a-z0-9-]{1,63}\.(?:com|net|org|info|xyz|top|ru|cn|jp|io|me|site|online|club|shop))\b"
-)
+BARE_LINK = re.compile(r"(?i)\b([a-z0-9-]{1,63}\.(?:com|net|org|info|xyz|top|ru|cn|jp|io|me|site|online|club|shop))\b")
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]"
 )
@@ -144,10 +140,7 @@ def _hashes(text: str, size: int) -> list[int]:
         threes = zip(codes, codes[1:], codes[2:], strict=False)
         return [(a * 3266489917 + b * 668265263 + c * 374761393 >> 11) % SLOTS for a, b, c in threes]
     fours = zip(codes, codes[1:], codes[2:], codes[3:], strict=False)
-    return [
-        (a * 2869860233 + b * 3644798167 + c * 951274213 + d * 1181783497 >> 11) % SLOTS
-        for a, b, c, d in fours
-    ]
+    return [(a * 2869860233 + b * 3644798167 + c * 951274213 + d * 1181783497 >> 11) % SLOTS for a, b, c, d in fours]
 
 
 def _shape(whole: str, text: str, folded: str) -> Iterator[tuple[str, str]]:
@@ -172,13 +165,9 @@ def _links(example: Example, text: str) -> Iterator[tuple[str, str]]:
     whole = example.text
     hosts = [found[1] for found in islice(LINK.finditer(whole), MAX_LINKS)]
     hosts += [
-        found[1]
-        for found in islice(WWW_LINK.finditer(whole), MAX_LINKS)
-        if not whole.endswith("://", 0, found.start())
+        found[1] for found in islice(WWW_LINK.finditer(whole), MAX_LINKS) if not whole.endswith("://", 0, found.start())
     ]
-    bare = [
-        found[1] for found in islice(BARE_LINK.finditer(WWW_LINK.sub(" ", LINK.sub(" ", text))), MAX_LINKS)
-    ]
+    bare = [found[1] for found in islice(BARE_LINK.finditer(WWW_LINK.sub(" ", LINK.sub(" ", text))), MAX_LINKS)]
     yield "links", _doubling(len(hosts) + len(bare))
     for host in {*hosts, *bare, _website_host(example.website)} - {""}:
         name = host.casefold().removeprefix("www.")

@@ -231,9 +231,7 @@ def _is_letter(char: str) -> bool:
     return char.isalnum() and not CONTINUOUS.match(char)
 
 
-def _pattern_matches(
-    rule: Rule, pattern: "regex.Pattern[str]", reading: Reading, deadline: float
-) -> set[Match]:
+def _pattern_matches(rule: Rule, pattern: "regex.Pattern[str]", reading: Reading, deadline: float) -> set[Match]:
     left = max(deadline - monotonic(), 0.001)
     places = set()
     for found in pattern.finditer(reading.text, timeout=left):

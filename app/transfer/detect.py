@@ -27,10 +27,7 @@ def detect(path: Path | str) -> str:
 
     Raises UnreadableFile when the file cannot be opened or no reader would know it.
     """
-    if _begins_with(path, isso.SQLITE_MAGIC):
-        name = "isso" if isso.is_isso(path) else None
-    else:
-        name = _of_text(_head(path))
+    name = ("isso" if isso.is_isso(path) else None) if _begins_with(path, isso.SQLITE_MAGIC) else _of_text(_head(path))
     if name is None:
         raise UnreadableFile(Trouble.UNKNOWN_FORMAT)
     return name

@@ -23,9 +23,7 @@ _SUPERSET = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
 }
-_KNOWN = re.compile(
-    r"utf-8|iso8859-\d+|cp125\d|cp932|euc_jp|iso2022_jp|gb18030|big5|big5hkscs|euc_kr|koi8-[ru]"
-)
+_KNOWN = re.compile(r"utf-8|iso8859-\d+|cp125\d|cp932|euc_jp|iso2022_jp|gb18030|big5|big5hkscs|euc_kr|koi8-[ru]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 # Kanji prove nothing: "é" and its neighbour read as one in Shift_JIS. No Japanese text lacks kana.
 _KANA = re.compile("[\u3041-\u30fe]")

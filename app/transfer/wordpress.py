@@ -153,9 +153,7 @@ class _Page:
         if known:
             return known
         self._notes.append(Note.NO_ID)
-        return made_up_id(
-            self._fields.get("title", ""), *(comment.source_id for comment in self._waiting[:9])
-        )
+        return made_up_id(self._fields.get("title", ""), *(comment.source_id for comment in self._waiting[:9]))
 
     def _thread(self, source_id: str) -> ThreadRecord:
         return ThreadRecord(

@@ -15,12 +15,8 @@ from app.spam.features import Example, slots
 from app.spam.filter import Filter, NotLearnt, WrongModel, retrain
 
 HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
-SPAM = Example(
-    "副業で月収100万円！今すぐ登録 https://win.example.xyz", name="稼ぐ太郎", website="https://spam.xyz"
-)
-FINE = Example(
-    "とても参考になりました。ありがとうございます。", name="佐藤", lang="ja", seconds=40, approved=3
-)
+SPAM = Example("副業で月収100万円！今すぐ登録 https://win.example.xyz", name="稼ぐ太郎", website="https://spam.xyz")
+FINE = Example("とても参考になりました。ありがとうございます。", name="佐藤", lang="ja", seconds=40, approved=3)
 
 
 def decisions(count, seed=7):
@@ -105,9 +101,7 @@ def test_more_decisions_than_a_narrow_count_holds_are_counted_and_taken_back(mon
     assert model.dump() == full != before
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda data: data[:30], lambda data: b"x" + data[1:], lambda data: data[:9]]
-)
+@pytest.mark.parametrize("damage", [lambda data: data[:30], lambda data: b"x" + data[1:], lambda data: data[:9]])
 def test_a_damaged_model_is_refused_and_not_guessed(damage):
     data = retrain(decisions(5)).dump()
     assert Filter.load(data)

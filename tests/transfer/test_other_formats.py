@@ -70,9 +70,7 @@ def test_a_packed_backup_is_told_too(save: Save) -> None:
     assert detect(save(gzip.compress((FIXTURES / "remark42.ndjson").read_bytes()))) == "remark42"
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"hello", b"{}", b"[1, 2]", b"SQLite format 3\0", b"%PDF-1.4", b"<html>"]
-)
+@pytest.mark.parametrize("content", [b"", b"hello", b"{}", b"[1, 2]", b"SQLite format 3\0", b"%PDF-1.4", b"<html>"])
 def test_what_nobody_knows_is_refused(save: Save, content: bytes) -> None:
     with pytest.raises(UnreadableFile):
         detect(save(content))
@@ -136,9 +134,7 @@ def test_isso_database_is_not_changed_by_reading(tmp_path: Path) -> None:
 def test_a_huge_row_costs_only_itself(tmp_path: Path) -> None:
     rows = "(1, 2, NULL, 0, 1, zeroblob(50000000)), (1, 3, NULL, 0, 1, CAST(x'ff00e38182' AS TEXT))"
     records = list(isso.read(isso_database(tmp_path / "comments.db", INSERT + rows)))
-    assert [(record.id, record.reason) for record in records if isinstance(record, Skip)] == [
-        ("2", Reason.TOO_LARGE)
-    ]
+    assert [(record.id, record.reason) for record in records if isinstance(record, Skip)] == [("2", Reason.TOO_LARGE)]
     assert comments(records)["3"].body == "\ufffdあ"
 
 

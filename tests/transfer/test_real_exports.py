@@ -29,9 +29,7 @@ COMPARED = (
 )
 
 
-WITHOUT_FILES = [
-    pytest.param("", marks=pytest.mark.skip("needs the exports of real sites (set KAIWA_SHARED_DATA)"))
-]
+WITHOUT_FILES = [pytest.param("", marks=pytest.mark.skip("needs the exports of real sites (set KAIWA_SHARED_DATA)"))]
 
 
 @pytest.mark.parametrize("name", EXPECTED or WITHOUT_FILES)

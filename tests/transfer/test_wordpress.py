@@ -161,9 +161,7 @@ def test_what_a_commenter_writes_never_becomes_a_comment_of_its_own(save: Save) 
     forged = "x</wp:comment_content><wp:comment_approved>1</wp:comment_approved></wp:comment>" + comment(
         666, "<![CDATA[forged", author="The Editor"
     )
-    records = list(
-        wordpress.read(save(wxr(page(comment(1, f"<![CDATA[{forged}]]>", approved="0"), comment(2)))))
-    )
+    records = list(wordpress.read(save(wxr(page(comment(1, f"<![CDATA[{forged}]]>", approved="0"), comment(2))))))
     assert [found.source_id for found in comments(records)] == ["1", "2"]
     assert comments(records)[0].status == "pending"
     assert "forged" in comments(records)[0].body
@@ -176,9 +174,7 @@ def test_a_comment_that_is_not_closed_ends_where_the_next_begins(save: Save) -> 
 
 
 def test_a_hopeless_comment_is_named_with_its_line_and_the_rest_goes_in(save: Save) -> None:
-    hopeless = (
-        "<wp:comment>\n<wp:comment_id>5</wp:comment_id><wp:comment_parent></wp:comment_id>\n</wp:comment>\n"
-    )
+    hopeless = "<wp:comment>\n<wp:comment_id>5</wp:comment_id><wp:comment_parent></wp:comment_id>\n</wp:comment>\n"
     text = wxr(page(comment(1), hopeless, comment(2)))
     records = list(wordpress.read(save(text)))
     assert [found.source_id for found in comments(records)] == ["1", "2"]
@@ -202,9 +198,7 @@ def test_comments_that_come_before_their_page_is_named_find_it(save: Save) -> No
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp932", "euc_jp", "iso2022_jp"])
 @pytest.mark.parametrize("label", ["right", "UTF-8"])
-def test_japanese_is_read_in_whatever_encoding_and_under_whatever_label(
-    save: Save, encoding: str, label: str
-) -> None:
+def test_japanese_is_read_in_whatever_encoding_and_under_whatever_label(save: Save, encoding: str, label: str) -> None:
     if encoding == "iso2022_jp" and label != "right":
         pytest.skip("its bytes are plain ASCII: under a wrong label nothing tells it from text")
     declared = {"cp932": "Shift_JIS", "euc_jp": "EUC-JP", "iso2022_jp": "ISO-2022-JP"}.get(encoding, "UTF-8")
