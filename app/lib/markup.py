@@ -25,7 +25,7 @@ TAGS = frozenset(["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", 
 
 # A text of 20,000 characters with more than these is code, a drawing, or an attack on the parsers, which take
 # up to 80 microseconds for each. It is shown as it was typed.
-MARK = re.compile(r"[*_~`\[\]\\<>&\n]|(?<=\])\(|h(?=ttps?://)|://", re.I)
+MARK = re.compile(r"[*_~`\[\]\\<>&\n]|(?<=\])\(|(?<=\]\().|h(?=ttps?://)|://", re.I)
 MOST_MARKS = 1000
 TAG_OR_ENTITY = re.compile("[<&]")
 
