@@ -17,7 +17,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 LOOK_EVERY_S = 0.2
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 # A child that has run for so long was not broken from the start.
 SETTLED_S = 60.0
 # What a worker or a request may take to finish what it is doing.

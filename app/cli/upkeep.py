@@ -1,4 +1,4 @@
-"""`flask check` finds what is set up wrong; `flask upkeep` clears away what is done with."""
+"""`flask check` finds what is set up wrong; `flask upkeep` clears away what is done with and measures the filter."""
 
 import json
 import smtplib
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -18,6 +19,7 @@ from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import smtp
 from app.models import Delivery, Heartbeat, Site, figures, schema
+from app.spam import evaluate as evaluation
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FEWEST_CHARACTERS = 10  # different ones in a key; 64 random hexadecimal digits have 16 but for bad luck
@@ -151,7 +153,7 @@ def _about_worker() -> Iterator[Finding]:
 
 _WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (_about_mail, _about_sites, _about_worker)
 
-upkeep = AppGroup("upkeep", help="Clear away what is done with.")
+upkeep = AppGroup("upkeep", help="Clear away what is done with; measure the spam filter.")
 
 
 @upkeep.command("prune")
@@ -166,3 +168,19 @@ def prune(as_json: bool) -> None:
     }
     db.session.commit()
     click.echo(json.dumps(gone) if as_json else ", ".join(f"{name} {count}" for name, count in gone.items()))
+
+
+@upkeep.command("evaluate")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+def evaluate(file: TextIO, as_json: bool) -> None:
+    """Judge each row of FILE before learning it, and say how well that went.
+
+    FILE is JSON Lines of {"text", "label"}; the label "spam" stands against all others. Nothing is stored.
+    """
+    try:
+        figures_of_run = evaluation.evaluate(json.loads(line) for line in file if line.strip())
+    except (ValueError, KeyError, TypeError) as trouble:
+        raise click.ClickException('Each line of the file must be a JSON object of {"text", "label"}.') from trouble
+    lines = (f"{name:22} {value}" for name, value in figures_of_run.items())
+    click.echo(json.dumps(figures_of_run) if as_json else "\n".join(lines))
