@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from tests.cast import ORIGIN, a_site
+from tests.cast import ORIGIN, Reader, a_site
 
 TRICKS = [
     "null",
@@ -59,3 +59,24 @@ def test_public_answers_set_no_cookie(client: FlaskClient, db_session: Session) 
 def test_the_widget_is_at_most_six_kilobytes(client: FlaskClient) -> None:
     # brotli takes about an eighth less than gzip's best: 6.9 KB here are 6 KB there.
     assert len(gzip.compress(client.get("/embed.js").data, 9)) <= 6_950
+
+
+def test_made_up_proxies_do_not_get_past_the_limit(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session, flood_per_address=3)
+    kept = [
+        Reader(client, f"Reader {number}", f"r{number}@readers.example").says(
+            f"flood {number}", headers={"X-Forwarded-For": f"203.0.{number}.1", "X-Real-IP": f"198.51.{number}.1"}
+        )
+        for number in range(8)
+    ]
+    assert [answer.status_code for answer in kept] == [201] * 3 + [429] * 5
+
+
+def test_our_pages_stand_in_frames_of_the_site_alone(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    page = client.get("/thread", query_string={"site": "paper", "url": f"{ORIGIN}/story"})
+    assert f"frame-ancestors 'self' {ORIGIN}" in page.headers["Content-Security-Policy"]
+    for path in ("/login", "/moderate/", "/act/nothing"):
+        answer = client.get(path)
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Frame-Options"] == "DENY"
