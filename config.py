@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask.cli import NoAppException
+
 INSTANCE = Path(__file__).parent / "instance"
 
 
-class BadSetting(ValueError):
-    """A setting that cannot work; the message names it and the mend."""
+class BadSetting(NoAppException):
+    """A setting that cannot work; the message names it and the mend, and `flask` shows it without a traceback."""
 
 
 @dataclass(frozen=True)
