@@ -34,4 +34,5 @@ def draw(author: Author) -> Markup:
 
 
 def _is_filled(seed: bytes, column: int, row: int) -> bool:
-    return bool(seed[1 + column * SIDE // 4 + row // 4 + column] >> ((row + column * 3) % 8) & 1)
+    """One bit for each of the 15 squares of the left half and the middle."""
+    return bool(int.from_bytes(seed[1:3]) >> (column * SIDE + row) & 1)
