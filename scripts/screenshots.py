@@ -2,13 +2,14 @@
 
 import tempfile
 from pathlib import Path
+from shutil import which
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.services import ROOT, Live, running_kaiwa
 
 PICTURES = ROOT / "docs" / "pictures"
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 1280, 900
 MOST_BYTES = 250_000
 EN, JA = "/en/seven-minutes", "/ja/mancho-no-kane"
@@ -18,7 +19,7 @@ def main() -> None:
     """Write all pictures to docs/pictures; SystemExit when one is larger than a README should carry."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kaiwa-pictures-") as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=next(filter(None, map(which, CHROMIUM)), None))
         with running_kaiwa(Path(folder), {}, demo=True) as live:
             draw_all(browser, live)
         browser.close()
