@@ -7,11 +7,13 @@ from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator, Role
+from app.models.report import Report
 from app.models.revision import Revision
+from app.models.rule import Effect, Rule, Subject
 from app.models.site import Site
 from app.models.thread import Thread
 
 __all__ = [
-    "Actor", "Author", "Comment", "Decision", "Delivery", "Heartbeat", "Login", "LoginAttempt", "Membership",
-    "Moderator", "Revision", "Role", "Site", "Status", "Thread",
+    "Actor", "Author", "Comment", "Decision", "Delivery", "Effect", "Heartbeat", "Login", "LoginAttempt",
+    "Membership", "Moderator", "Report", "Revision", "Role", "Rule", "Site", "Status", "Subject", "Thread",
 ]  # fmt: skip

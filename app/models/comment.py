@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    SmallInteger,
     String,
     Text,
     and_,
@@ -57,6 +58,7 @@ class Comment(db.Model):
         Index("ix_comment_fingerprint", "fingerprint", "created_at"),
         Index("uq_comment_request", "site_id", "request_key", unique=True),
         Index("uq_comment_text", "text_key", unique=True),
+        Index("uq_comment_source", "site_id", "source", "source_id", unique=True),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -91,6 +93,16 @@ class Comment(db.Model):
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     typed_by: Mapped[str | None] = mapped_column(String(64))
     text_key: Mapped[str | None] = mapped_column(String(64))
+    # Where an imported comment comes from: the program's name, and its id there.
+    source: Mapped[str | None] = mapped_column(String(16))
+    source_id: Mapped[str | None] = mapped_column(String(200))
+
+    # How likely it is spam, 0 to 1, and what of the request the filter looked at; None: not scored.
+    score: Mapped[float | None]
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    # In which lane of the desk it waits, 1 to 4; 0: it does not wait. Near-duplicates share a cluster.
+    lane: Mapped[int] = mapped_column(SmallInteger, default=0)
+    cluster: Mapped[str] = mapped_column(String(32), default="")
 
     site: Mapped[Site] = relationship(foreign_keys=[site_id], overlaps="thread")
     thread: Mapped[Thread] = relationship(
