@@ -6,7 +6,7 @@ FLASK := $(VENV)/bin/flask
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test bench torture screenshots lock clean
+.PHONY: help run serve test bench torture screenshots catalogues lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
@@ -38,6 +38,9 @@ torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
 screenshots: $(VENV)/.test ## draw the README's pictures from the running demo
 	@sh scripts/chromium.sh
 	$(PYTHON) -m scripts.screenshots
+
+catalogues: $(VENV)/.test ## bring the translations up to date, and say what is missing
+	$(PYTHON) -m scripts.catalogues
 
 # ARGS=--upgrade takes newer versions; without it only what changed in the .in files moves.
 lock: $(VENV)/bin/uv ## resolve requirements*.in again, with hashes
