@@ -5,6 +5,9 @@ PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
+# Files of tests run side by side, each of them in order: their servers are their own.
+TOGETHER := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help run serve test bench torture screenshots catalogues lock clean
 
@@ -26,7 +29,7 @@ test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest -m "not torture" $(ARGS)
+	$(PYTHON) -m pytest -m "not torture" $(TOGETHER) $(ARGS)
 
 bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
 	$(PYTHON) -m bench.servers $(ARGS)
