@@ -1,4 +1,4 @@
-"""A polite "no": what is refused, in a sentence for the person who asked, and the field it belongs to."""
+"""Two kinds of trouble that are no bugs: a polite "no" to a person, and another service that takes nothing."""
 
 
 class Refused(Exception):
@@ -14,3 +14,11 @@ class Refused(Exception):
         self.sentence = str(sentence)
         self.field = field
         self.status = status
+
+
+class NotSent(Exception):
+    """Another service did not take what must go out; `for_good` when it says that it never will."""
+
+    def __init__(self, trouble: str, *, for_good: bool = False):
+        super().__init__(trouble)
+        self.for_good = for_good

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from uuid import uuid4
 from flask import current_app
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 
 # What knows the words of each kind of letter. None means that there is nothing left to say.
 COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {"digest": digest.compose}
+
+# Brings a delivery where it must go, and returns how that ended; '' when it has put itself off. Raises NotSent.
+# It commits before it speaks to anybody: no transaction is open while others take their time.
+Carrier = Callable[[Delivery], str]
 
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=6)
@@ -61,14 +66,18 @@ def add(
     )
 
 
-def run_once() -> bool:
-    """Send the letter that waits longest; False when nothing is due, or when there is no mail server.
+def letters() -> dict[str, Carrier]:
+    """Who carries letters, by their kind; nobody where there is no mail server."""
+    return dict.fromkeys(COMPOSE, _send_letter) if current_app.config["MAIL_URL"] else {}
 
-    Commits. No transaction is open while the mail server is spoken to.
+
+def run_once(carriers: Mapping[str, Carrier] | None = None) -> bool:
+    """Let the delivery that waits longest go out, of the kinds that have a carrier; False when none is due.
+
+    Without `carriers`: letters. Commits.
     """
-    if not current_app.config["MAIL_URL"]:
-        return False
-    due = Delivery.due(limit=1)
+    carriers = letters() if carriers is None else carriers
+    due = Delivery.due(carriers, limit=1)
     claimed = bool(due) and Delivery.claim(due[0])
     if not claimed:
         db.session.rollback()
@@ -76,27 +85,33 @@ def run_once() -> bool:
     ready = digest.begin(db.session.get_one(Delivery, due[0]))
     db.session.commit()
     if ready:
-        _deliver(due[0])
+        _deliver(due[0], carriers)
     return True
 
 
-def _deliver(id: int) -> None:
+def _deliver(id: int, carriers: Mapping[str, Carrier]) -> None:
     delivery = db.session.get_one(Delivery, id)
     try:
-        letter = COMPOSE[delivery.kind](delivery)
-        db.session.commit()
-        if letter:
-            smtp.send(letter)
-    except smtp.NotSent as trouble:
+        outcome = carriers[delivery.kind](delivery)
+    except NotSent as trouble:
         _try_again(delivery, str(trouble), TRIES_WHEN_REFUSED_FOR_GOOD if trouble.for_good else TRIES)
     except Exception as trouble:
-        # A letter that cannot be written must not keep the others from going out.
+        # What is broken in itself must not keep the others from going out.
         db.session.rollback()
-        log.exception("letter cannot be written", extra={"delivery": id})
+        log.exception("delivery is broken", extra={"delivery": id})
         _try_again(delivery, type(trouble).__name__, TRIES)
     else:
-        delivery.finish("sent" if letter else "nothing to say")
+        if outcome:
+            delivery.finish(outcome)
     db.session.commit()
+
+
+def _send_letter(delivery: Delivery) -> str:
+    letter = COMPOSE[delivery.kind](delivery)
+    db.session.commit()
+    if letter:
+        smtp.send(letter)
+    return "sent" if letter else "nothing to say"
 
 
 def _try_again(delivery: Delivery, trouble: str, tries: int) -> None:
@@ -104,14 +119,14 @@ def _try_again(delivery: Delivery, trouble: str, tries: int) -> None:
     trouble = scrubbed(trouble)
     if delivery.attempts >= tries:
         delivery.finish("gave up", trouble)
-        log.error("letter given up", extra=about | {"trouble": trouble})
+        log.error("delivery given up", extra=about | {"trouble": trouble})
         return
     delivery.retry(pause_after(delivery.attempts), trouble)
-    log.warning("letter not sent yet", extra=about | {"trouble": trouble})
+    log.warning("delivery not sent yet", extra=about | {"trouble": trouble})
 
 
 def pause_after(attempts: int) -> timedelta:
-    """Twice as long each time, a quarter more or less, so that letters do not come back all at once."""
+    """Twice as long each time, a quarter more or less, so that they do not come back all at once."""
     pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 (spreads load, guards nothing)
 

@@ -11,19 +11,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import current_app
 
+from app.errors import NotSent
 from app.lib.text import clean_line, excerpt
 
 TIMEOUT = 20  # seconds, for each answer of the server
 NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
 SUBJECT_LENGTH = 150  # characters
-
-
-class NotSent(Exception):
-    """The mail server did not take the letter; `for_good` when it says that it never will."""
-
-    def __init__(self, trouble: str, *, for_good: bool = False):
-        super().__init__(trouble)
-        self.for_good = for_good
 
 
 def letter(*, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime) -> EmailMessage:

@@ -1,5 +1,6 @@
 """A delivery: something that must go out, written in the transaction that caused it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, text, update
@@ -44,11 +45,11 @@ class Delivery(db.Model):
     error: Mapped[str] = mapped_column(Text, default="")
 
     @classmethod
-    def due(cls, limit: int = 20) -> list[int]:
+    def due(cls, kinds: Iterable[str], limit: int = 20) -> list[int]:
         """Ids of what waits to go out now and nobody is working on, the longest waiting first."""
         return list(
             db.session.scalars(
-                select(cls.id).where(cls.done_at.is_(None), cls.due_at <= now(), cls._free())
+                select(cls.id).where(cls.done_at.is_(None), cls.due_at <= now(), cls._free(), cls.kind.in_(kinds))
                 .order_by(cls.due_at, cls.id).limit(limit)
             )
         )  # fmt: skip

@@ -244,7 +244,7 @@ def test_a_letter_that_nobody_takes_is_given_up_loudly_and_without_addresses(
     given_up = only_delivery(db_session)
     assert (given_up.outcome, given_up.attempts) == ("gave up", outbox.TRIES)
     log = capsys.readouterr().err
-    assert "letter given up" in log
+    assert "delivery given up" in log
     assert "alice@" not in log + given_up.error
     assert CANARY not in log
 
@@ -258,7 +258,7 @@ def test_pauses_grow_and_stay_under_a_quarter_more_than_six_hours() -> None:
 
 def test_only_one_worker_takes_a_letter(hanako: Reader, db_session: Session) -> None:
     hanako.says("Hello")
-    (id,) = Delivery.due()
+    (id,) = Delivery.due(["digest"])
     assert Delivery.claim(id)
     assert not Delivery.claim(id)
     db_session.rollback()
