@@ -4,11 +4,9 @@ import ipaddress
 
 from flask import current_app, request
 
+from app.lib import networks
 from app.lib.secrets import blind_index
 from app.models import Site
-
-# A household or an office, roughly: what one provider gives to one customer.
-IPV4_PREFIX, IPV6_PREFIX = 24, 56
 
 
 def client() -> str:
@@ -29,10 +27,7 @@ def client() -> str:
 def network(address: str) -> str:
     """The /24 or /56 that an address lies in, as text."""
     parsed = _parsed(address) or ipaddress.IPv4Address(0)
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    prefix = IPV4_PREFIX if parsed.version == 4 else IPV6_PREFIX
-    return str(ipaddress.ip_network(f"{parsed}/{prefix}", strict=False))
+    return str(networks.kept_of(ipaddress.ip_network(parsed)))
 
 
 def index(site: Site, address: str) -> str:

@@ -2,11 +2,20 @@
 
 from flask import Flask
 
-from app.cli import demo, people, serve, sites, upkeep, worker
+from app.cli import demo, people, rules, serve, sites, upkeep, worker
 
 
 def install(app: Flask) -> None:
     """Teach `flask` these commands."""
-    doors = (serve.serve, worker.worker, demo.demo, sites.site, people.moderator, upkeep.check, upkeep.upkeep)
+    doors = (
+        serve.serve,
+        worker.worker,
+        demo.demo,
+        sites.site,
+        people.moderator,
+        rules.rule,
+        upkeep.check,
+        upkeep.upkeep,
+    )
     for command in doors:
         app.cli.add_command(command)

@@ -142,7 +142,7 @@ def list_(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 def show(key: str, as_json: bool) -> None:
     """Show all settings of the site KEY."""
-    settings = _settings_of(_site(key))
+    settings = _settings_of(site_of(key))
     if as_json:
         click.echo(json.dumps(settings, ensure_ascii=False))
         return
@@ -155,7 +155,7 @@ def show(key: str, as_json: bool) -> None:
 @click.argument("changes", metavar="NAME=VALUE...", nargs=-1, required=True)
 def set_(key: str, changes: tuple[str, ...]) -> None:
     """Change settings of the site KEY: all of them, or none when one is wrong."""
-    found = _site(key)
+    found = site_of(key)
     for name, value in [_change(text) for text in changes]:
         setattr(found, name, value)
     if db.session.is_modified(found):
@@ -164,7 +164,7 @@ def set_(key: str, changes: tuple[str, ...]) -> None:
     click.echo(f"Site {key}: {', '.join(changes)}")
 
 
-def _site(key: str) -> Site:
+def site_of(key: str) -> Site:
     found = Site.with_key(key)
     if not found:
         known = ", ".join(each.key for each in Site.all()) or "none yet"

@@ -95,6 +95,14 @@ def origin_of(url: str) -> str | None:
         return None
 
 
+def host_of(url: str) -> str:
+    """Return the host that an address leads to, as browsers serialise it, without a final dot; '' for none."""
+    try:
+        return _split(url if "://" in url else f"https://{url}").host.removesuffix(".")
+    except ValueError:
+        return ""
+
+
 def is_allowed(url_or_origin: str, origins: Iterable[str]) -> bool:
     """Is this address, or this origin, of exactly one of `origins`? Suffixes and other ports are others."""
     origin = origin_of(url_or_origin)

@@ -73,6 +73,12 @@ class Rule(db.Model):
         return list(db.session.scalars(query.order_by(cls.id)))
 
     @classmethod
+    def about(cls, site: Site, subject: Subject, value_index: str) -> list["Rule"]:
+        """What stands already about the same value."""
+        same = (cls.site_id == site.id, cls.subject == subject, cls.value_index == value_index)
+        return list(db.session.scalars(select(cls).where(*same, cls.ended_at.is_(None))))
+
+    @classmethod
     def of_site(cls, site_ids: list[int], id: int) -> "Rule | None":
         return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
 

@@ -22,6 +22,8 @@ class Site(db.Model):
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # Part of every cache key: settings change what a page shows.
     version: Mapped[int] = mapped_column(default=1)
+    # Grows whenever a rule is made or ended: a process sees that what it has compiled is out of date.
+    rules_version: Mapped[int] = mapped_column(default=1)
     # Avatars are drawn from this and the author's id, so that they mean nothing on another site.
     avatar_key: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(32))
 

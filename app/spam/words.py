@@ -26,22 +26,16 @@ class Kind(StrEnum):
     PATTERN = "pattern"
 
 
-class Action(StrEnum):
-    """What a rule does; `ALLOW` takes back what other words found inside of it."""
-
-    HOLD = "hold"
-    REJECT = "reject"
-    ALLOW = "allow"
-
-
 @dataclass(frozen=True)
 class Rule:
-    """A word or pattern of a site's lists. A word may begin or end with * to match parts of longer words."""
+    """A word or pattern of a site's lists. A word may begin or end with * to match parts of longer words.
+
+    One that `allows` takes back what others found inside of it.
+    """
 
     text: str
-    action: Action = Action.HOLD
     kind: Kind = Kind.WORD
-    id: int = 0
+    allows: bool = False
 
 
 @dataclass(frozen=True)
@@ -243,12 +237,11 @@ def _pattern_matches(rule: Rule, pattern: "regex.Pattern[str]", reading: Reading
 
 
 def _without_allowed(matches: set[Match]) -> list[Match]:
-    allowed = _merged(match for match in matches if match.rule.action is Action.ALLOW)
+    allowed = _merged(match for match in matches if match.rule.allows)
     return [
         match
         for match in matches
-        if match.rule.action is not Action.ALLOW
-        and not any(start <= match.start and match.end <= end for start, end in allowed)
+        if not match.rule.allows and not any(start <= match.start and match.end <= end for start, end in allowed)
     ]
 
 

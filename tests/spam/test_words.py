@@ -7,7 +7,7 @@ from time import thread_time
 
 import pytest
 
-from app.spam.words import Action, BadRule, Kind, Match, Rule, WordList, check, marked
+from app.spam.words import BadRule, Kind, Match, Rule, WordList, check, marked
 
 HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -73,7 +73,7 @@ def test_an_innocent_text_is_left_alone(word, text):
 
 
 def test_an_exception_takes_back_only_what_lies_inside_it():
-    words = WordList([Rule("バカ"), Rule("そればかり", Action.ALLOW), Rule("り", Action.REJECT)])
+    words = WordList([Rule("バカ"), Rule("そればかり", allows=True), Rule("り")])
     text = "そればかり、ばか"
     assert [(m.rule.text, m.start) for m in words.find(text).matches] == [("バカ", 6)]
 

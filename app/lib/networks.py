@@ -1,0 +1,16 @@
+"""How much of a network address is kept: what one provider gives to one customer, roughly."""
+
+import ipaddress
+
+IPV4_PREFIX, IPV6_PREFIX = 24, 56
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def kept_of(network: Network) -> Network:
+    """The network as it may be kept: the /24 or /56 around it, or itself where it is wider."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped and network.prefixlen >= 96:
+        network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}", strict=False)
+    narrowest = IPV4_PREFIX if network.version == 4 else IPV6_PREFIX
+    return network.supernet(new_prefix=narrowest) if network.prefixlen > narrowest else network
