@@ -1,4 +1,19 @@
-"""Two kinds of trouble that are no bugs: a polite "no" to a person, and another service that takes nothing."""
+"""Trouble that is no bug: a polite "no" to a person, another service that takes nothing, a database that is away."""
+
+from sqlalchemy.exc import OperationalError
+
+RETRY_AFTER_S = "5"
+BUSY_WORDS = (
+    "locked",
+    "disk is full",
+    "disk I/O",
+    "readonly",
+    "unable to open",
+    "server closed",
+    "connection",
+    # When the disk is full, SQLite gives up the whole transaction, and with it the savepoints we return to.
+    "no such savepoint",
+)
 
 
 class Refused(Exception):
@@ -22,3 +37,8 @@ class NotSent(Exception):
     def __init__(self, trouble: str, *, for_good: bool = False):
         super().__init__(trouble)
         self.for_good = for_good
+
+
+def will_pass(trouble: OperationalError) -> bool:
+    """Whether the database is busy, full or away, and may be asked again later; anything else is a bug."""
+    return any(word in str(trouble.orig) for word in BUSY_WORDS)

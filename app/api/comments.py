@@ -16,13 +16,15 @@ from app.models import Status
 
 bp = Blueprint("comments", __name__)
 
+# Those of the contract (openapi.json); what else a program sends along is its own affair.
+FIELDS = ("site", "url", "thread", "title", "lang", "body", "name", "email", "website", "parent", "author")
+
 
 @bp.post("/comments")
 def post() -> Response:
-    given = request.get_json(silent=True)
-    if not isinstance(given, dict) or not all(isinstance(value, str | int) for value in given.values()):
+    fields = _fields()
+    if fields is None:
         return problem(400, _("The request cannot be understood."), "bad_json")
-    fields = MultiDict({name: str(value) for name, value in given.items()})
     here = where(fields)
     check_origin(here.site)
     form = CommentForm(here.site, fields)
@@ -38,3 +40,16 @@ def post() -> Response:
         answer["token"] = tokens.for_comment(submitted.comment)
         answer["author"] = tokens.for_author(submitted.comment.author)
     return jsonify(answer), 201 if approved else 202  # type: ignore[return-value]
+
+
+def _fields() -> MultiDict[str, str] | None:
+    """What was sent, as a form would have it; None when it is no JSON object of texts and numbers."""
+    try:
+        given = request.get_json(silent=True)
+    except RecursionError:  # nested deeper than Python's parser goes
+        return None
+    if not isinstance(given, dict):
+        return None
+    known = {name: given[name] for name in FIELDS if name in given}
+    plain = all(isinstance(value, str | int) for value in known.values())
+    return MultiDict({name: str(value) for name, value in known.items()}) if plain else None

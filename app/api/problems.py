@@ -1,12 +1,17 @@
 """Errors for programs: application/problem+json (RFC 9457)."""
 
+import logging
 from typing import Any
 
 from flask import Response, jsonify
+from flask_babel import gettext as _
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import Refused
+from app.errors import RETRY_AFTER_S, Refused, will_pass
 from app.extensions import db
+
+log = logging.getLogger(__name__)
 
 
 def problem(status: int, title: str, code: str = "", **more: Any) -> Response:
@@ -27,3 +32,13 @@ def refused(no: Refused) -> Response:
 
 def http(trouble: HTTPException) -> Response:
     return problem(trouble.code or 500, trouble.name, trouble.name.lower().replace(" ", "_"))
+
+
+def database(trouble: OperationalError) -> Response:
+    if not will_pass(trouble):
+        raise trouble
+    log.warning("the database cannot be used just now: %s", type(trouble.orig).__name__)
+    db.session.rollback()
+    answer = problem(503, _("Your comment could not be stored just now. Please try again in a moment."), "busy")
+    answer.headers["Retry-After"] = RETRY_AFTER_S
+    return answer

@@ -2,6 +2,9 @@
 
 import logging
 
+from sqlalchemy.exc import OperationalError
+
+from app.errors import will_pass
 from app.extensions import db
 from app.models import Actor, Decision, Status
 from app.moderation.checks import CHECKS, Case, Check, Finding, Verdict
@@ -34,6 +37,15 @@ def _run(check: Check, case: Case) -> Finding | None:
     try:
         with db.session.begin_nested():
             return check(case)
+    except OperationalError as trouble:
+        # With the database away there is nothing to hold; the reader is asked to send it again.
+        if will_pass(trouble):
+            raise
+        return _failed(check, case)
     except Exception:
-        log.exception("check %s failed on comment %s", check.__name__, case.comment.id)
-        return Finding("failed", Verdict.HOLD, {"name": check.__name__})
+        return _failed(check, case)
+
+
+def _failed(check: Check, case: Case) -> Finding:
+    log.exception("check %s failed on comment %s", check.__name__, case.comment.id)
+    return Finding("failed", Verdict.HOLD, {"name": check.__name__})

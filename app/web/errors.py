@@ -8,22 +8,11 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import Refused
+from app.errors import RETRY_AFTER_S, Refused, will_pass
 from app.extensions import db
 from app.forms.where import is_navigation
 
 log = logging.getLogger(__name__)
-
-RETRY_AFTER_S = "5"
-BUSY_WORDS = (
-    "locked",
-    "disk is full",
-    "disk I/O",
-    "readonly",
-    "unable to open",
-    "server closed",
-    "connection",
-)
 
 
 def install(app: Flask) -> None:
@@ -61,8 +50,7 @@ def _http(trouble: HTTPException) -> Response:
 
 
 def _database(trouble: OperationalError) -> Response:
-    """A database that is busy, full or away is asked again later; anything else is a bug."""
-    if not any(word in str(trouble.orig) for word in BUSY_WORDS):
+    if not will_pass(trouble):
         raise trouble
     log.warning("the database cannot be used just now: %s", type(trouble.orig).__name__)
     db.session.rollback()

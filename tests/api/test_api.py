@@ -3,6 +3,7 @@
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from app.api.comments import FIELDS
 from app.forms import comment as limits
 from app.models import Comment
 from tests.cast import ORIGIN, PAGE, a_site
@@ -33,7 +34,7 @@ def test_the_limits_are_those_of_the_form(client: FlaskClient, db_session: Sessi
 
 def test_nonsense_is_refused_and_nothing_is_stored(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
-    for given in (b"{", b"[]", b'{"body": {"deep": 1}}', b"null", b"1" * 10):
+    for given in (b"{", b"[]", b'{"body": {"deep": 1}}', b"null", b"1" * 10, b"[" * 100_000, b'{"body":' * 50_000):
         answer = client.post("/api/v1/comments", data=given, content_type="application/json")
         assert answer.status_code == 400
     assert client.post("/api/v1/comments", json=WHO | {"site": "nosuch", "body": "x"}).status_code == 404
@@ -41,6 +42,14 @@ def test_nonsense_is_refused_and_nothing_is_stored(client: FlaskClient, db_sessi
     foreign = client.post("/api/v1/comments", json=WHO | {"body": "x"}, headers={"Origin": ORIGIN + ".evil.example"})
     assert foreign.status_code == 403 and foreign.json["code"] == "wrong_origin"
     assert db_session.query(Comment).count() == 0
+
+
+def test_what_the_contract_does_not_name_is_left_alone(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    answer = client.post("/api/v1/comments", json=WHO | {"body": "x", "status": "approved", "mine": {"deep": []}})
+    assert answer.status_code == 201
+    named = client.get("/api/v1/openapi.json").json["components"]["schemas"]["NewComment"]["properties"]
+    assert set(named) == set(FIELDS)
 
 
 def test_the_same_request_again_stores_nothing(client: FlaskClient, db_session: Session) -> None:

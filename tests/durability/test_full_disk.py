@@ -1,0 +1,63 @@
+"""A full disk: nothing half-written is kept, whoever writes is asked to come again, readers notice nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.extensions import db
+from app.models import Comment, Decision
+from tests.cast import PAGE, Reader, a_site
+
+# Large enough that a few fill the last free page, and that the disk is found full at different statements.
+SIZES = (20, 900, 4_000, 9_000)
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def by_form(client: FlaskClient, body: str) -> TestResponse:
+    return Reader(client).says(body)
+
+
+def by_program(client: FlaskClient, body: str) -> TestResponse:
+    who = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example"}
+    return client.post("/api/v1/comments", json=who | {"body": body})
+
+
+@pytest.fixture
+def full(app: Flask, db_session: Session) -> None:
+    """A site whose database may not grow by another page."""
+    a_site(db_session)
+    pages = db_session.execute(text("PRAGMA page_count")).scalar_one()
+    db_session.commit()
+
+    def keep_it_full(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    db.engine.dispose()
+    event.listen(db.engine, "connect", keep_it_full)
+
+
+@pytest.mark.parametrize("says", [by_form, by_program])
+@pytest.mark.parametrize("size", SIZES)
+def test_who_writes_is_asked_to_come_again_and_nothing_is_half_kept(
+    full: None, client: FlaskClient, db_session: Session, says: Callable[..., TestResponse], size: int
+) -> None:
+    answers = [says(client, f"{number} {'x' * size}") for number in range(60)]
+    kept = [answer for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code != 201]
+    assert refused and {answer.status_code for answer in refused} == {503}
+    assert all(answer.headers["Retry-After"] for answer in refused)
+    assert db_session.query(Comment).count() == len(kept) == db_session.query(Decision).count()
+    assert db_session.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+    assert Reader(client).sees().status_code == 200
+
+
+def test_a_program_is_told_in_its_own_form(full: None, client: FlaskClient) -> None:
+    answers = [by_program(client, f"{number} {'x' * 9_000}") for number in range(20)]
+    assert answers[-1].content_type == "application/problem+json" and answers[-1].json["code"] == "busy"
