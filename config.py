@@ -112,6 +112,13 @@ SETTINGS = (
         _whole(1, 256),
     ),
     Setting(
+        "EDGE_MB",
+        "64",
+        "megabytes",
+        "What each of these processes keeps of public pages, ready to be sent; 0 keeps nothing.",
+        _whole(0, 65_536),
+    ),
+    Setting(
         "PUBLIC_URL",
         "",
         "address",

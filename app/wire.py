@@ -13,15 +13,18 @@ import io
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from app import create_app
+from app.edge import Edge, asked_of
 
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
-# Posts wait for the disk, and on SQLite for each other; reads must not wait with them.
-POSTS_AT_ONCE = 4
+# Posts wait for the disk, and on SQLite for each other; reads must not wait with them, nor what the edge has at hand
+# with either.
+POSTS_AT_ONCE, READS_AT_ONCE = 4, 2
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -54,15 +57,26 @@ class NotWhole(Exception):
 
 
 class Wire:
-    """An RSGI application around a WSGI one. `largest` is the limit of a body in bytes."""
+    """An RSGI application around a WSGI one. `largest` is the limit of a body, `room` the edge's, both in bytes."""
 
-    def __init__(self, application: WSGIApplication, *, largest: int) -> None:
+    def __init__(self, application: WSGIApplication, *, largest: int, room: int = 0) -> None:
         self.application = application
         self.largest = largest
         self.posts = ThreadPoolExecutor(POSTS_AT_ONCE, "post")
+        self.reads = ThreadPoolExecutor(READS_AT_ONCE, "read")
+        self.edge = Edge(partial(called, application), room=room, threads=self.reads)
+        self.has_edge = room > 0
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
-        """Read the body, let the application answer, and send it."""
+        """Answer from the edge, or else read the body, let the application answer, and send that."""
+        if scope.method == "GET" and self.has_edge and (asked := asked_of(scope.path, scope.query_string)):
+            ready = self.edge.at_hand(asked) or await self.edge.bring(asked)
+            if ready:
+                self.edge.send(asked, ready, scope.headers, protocol)
+                return
+        await self._ask(scope, protocol)
+
+    async def _ask(self, scope: Scope, protocol: Any) -> None:
         try:
             length = announced(scope.headers)
             body = await whole(protocol, length) if 0 < length <= self.largest else b""
@@ -72,11 +86,8 @@ class Wire:
             return
         # Of a body that is too large only the length goes on: Flask refuses it in the words of the page or the API.
         environ = environ_of(scope, body, length)
-        if scope.method in READING:
-            # In the event loop itself, one at a time: handing it to a thread and back costs half as much again.
-            answer = called(self.application, environ)
-        else:
-            answer = await asyncio.get_running_loop().run_in_executor(self.posts, called, self.application, environ)
+        threads = self.reads if scope.method in READING else self.posts
+        answer = await asyncio.get_running_loop().run_in_executor(threads, called, self.application, environ)
         protocol.response_bytes(*answer)
 
 
@@ -172,4 +183,4 @@ def _headers(headers: Headers) -> WSGIEnvironment:
 def service() -> Wire:
     """Return what the web server loads: Kaiwa as the environment configures it."""
     app = create_app()
-    return Wire(app, largest=app.config["MAX_CONTENT_LENGTH"])
+    return Wire(app, largest=app.config["MAX_CONTENT_LENGTH"], room=app.config["EDGE_MB"] * 2**20)

@@ -23,6 +23,7 @@ LEVELS = (
     ("demo",),
     ("app.web", "app.api", "app.cli"),
     ("app.roof",),
+    ("app.edge",),
     ("app.wire",),
 )
 ROOFS = {"app.__init__": "app.roof"}

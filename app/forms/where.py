@@ -19,9 +19,10 @@ OWN_ID_LENGTH = 500
 
 @dataclass(frozen=True)
 class Where:
-    """A page of a site: what the hidden fields of the form carry, and the key of its thread."""
+    """A page of a site: what the hidden fields of the form carry, its thread if it has one, and that one's key."""
 
     site: Site
+    thread: Thread | None
     key: str
     url: str
     own_id: str
@@ -30,16 +31,13 @@ class Where:
     sort: str
 
     @property
-    def thread(self) -> Thread | None:
-        return Thread.for_page(self.site, self.key)
-
-    @property
     def fields(self) -> dict[str, str]:
+        """A page with a thread is as its first comment found it: nobody else's way to write its address is shown."""
         return {
             "site": self.site.key,
-            "url": self.url,
+            "url": self.thread.url if self.thread else self.url,
             "thread": self.own_id,
-            "title": self.title,
+            "title": self.thread.title if self.thread else self.title,
             "lang": self.lang,
             "sort": self.sort,
         }
@@ -51,21 +49,38 @@ def site_or_404(key: str) -> Site:
 
 def where(given: MultiDict[str, str]) -> Where:
     """Read `site url thread title lang sort` from a query or a form. Raises 404 or Refused."""
-    site = site_or_404(given.get("site", ""))
+    url, own_id = given.get("url", "").strip(), own_id_of(given.get("thread", ""))
+    key = thread_key(url, own_id)
+    thread = Thread.of_page(given.get("site", ""), key)
+    site = thread.site if thread else site_or_404(given.get("site", ""))
     lang = speak(given.get("lang", ""), site.lang, site.timezone)
-    url, own_id = given.get("url", "").strip(), clean_line(given.get("thread", ""))[:OWN_ID_LENGTH]
-    key = key_of(site, url)
-    if not key:
+    if not key_of(site, url):
         raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
     return Where(
         site=site,
-        key=f"id:{own_id}" if own_id else key,
+        thread=thread,
+        key=key,
         url=url,
         own_id=own_id,
         title=clean_line(given.get("title", ""))[:TITLE_LENGTH],
         lang=lang,
         sort=given["sort"] if given.get("sort") in SORTS else SORTS[0],
     )
+
+
+def own_id_of(text: str) -> str:
+    """The id that a page gives itself, cleaned."""
+    return clean_line(text)[:OWN_ID_LENGTH]
+
+
+def thread_key(url: str, own_id: str) -> str:
+    """The key of a page's thread; '' when it can have none."""
+    if own_id:
+        return f"id:{own_id}"
+    try:
+        return page_key(url)
+    except ValueError:
+        return ""
 
 
 def key_of(site: Site, url: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, contains_eager, mapped_column, relationship
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
@@ -31,6 +31,12 @@ class Thread(db.Model):
     @classmethod
     def for_page(cls, site: Site, key: str) -> "Thread | None":
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.key == key))
+
+    @classmethod
+    def of_page(cls, site_key: str, key: str) -> "Thread | None":
+        """The same with the site's key, so that site and thread are one question."""
+        query = select(cls).join(cls.site).options(contains_eager(cls.site))
+        return db.session.scalar(query.where(Site.key == site_key, cls.key == key))
 
     @classmethod
     def counts(cls, site: Site, keys: list[str]) -> dict[str, int]:

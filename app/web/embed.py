@@ -44,7 +44,7 @@ def counts() -> Response:
     keys = {url: key for url in urls if (key := key_of(site, url))}
     found = Thread.counts(site, list(set(keys.values())))
     answer = jsonify(counts={url: found.get(keys.get(url, ""), 0) for url in urls})
-    return for_everybody(answer)
+    return unless_unchanged(for_everybody(answer))
 
 
 def for_everybody(answer: Response) -> Response:
@@ -53,6 +53,20 @@ def for_everybody(answer: Response) -> Response:
     answer.headers["Access-Control-Expose-Headers"] = EXPOSED
     answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
     return answer
+
+
+def unless_unchanged(answer: Response) -> Response:
+    """304 when whoever asks has these very bytes; for answers that no version stands for."""
+    answer.add_etag(weak=True)
+    return answer.make_conditional(request)  # type: ignore[return-value]
+
+
+def note_known(thread: Thread | None) -> None:
+    """Tell the edge, when it is who asks, whether the page has a thread.
+
+    That has one address and one title, however they are written, so the edge keeps one answer for all of them.
+    """
+    request.environ.get("kaiwa.edge", {})["known"] = thread is not None
 
 
 def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:
@@ -92,7 +106,7 @@ def frame_policy(site: Site) -> str:
 
 def _asset(text: str, kind: str) -> BaseResponse:
     answer = Response(text, content_type=kind)
-    answer.set_etag(hashlib.sha256(text.encode()).hexdigest()[:20])
+    answer.set_etag(hashlib.sha256(text.encode()).hexdigest()[:20], weak=True)
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     answer.headers["Cache-Control"] = "public, max-age=300, stale-while-revalidate=86400"

@@ -1,13 +1,13 @@
 """What was published lately, for feed readers."""
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template, request, url_for
 
 from app.comments import reading
 from app.forms.where import site_or_404, where
 from app.lib import markup
 from app.lib.language import speak
 from app.models import Comment, Site, Thread
-from app.web.embed import for_everybody
+from app.web.embed import for_everybody, note_known, unless_unchanged
 
 bp = Blueprint("feeds", __name__)
 
@@ -17,18 +17,22 @@ NEWEST = 50
 @bp.get("/feeds/site/<key>.atom")
 def site(key: str) -> Response:
     found = site_or_404(key)
-    speak(request.args.get("lang", ""), found.lang, found.timezone)
-    return _feed(found, None, Comment.newest_approved(found, NEWEST))
+    lang = speak(request.args.get("lang", ""), found.lang, found.timezone)
+    here = url_for("feeds.site", key=found.key, lang=lang, _external=True)
+    return _feed(here, found, None, Comment.newest_approved(found, NEWEST))
 
 
 @bp.get("/feeds/thread")
 def thread() -> Response:
-    here = where(request.args)
-    rows = Comment.newest_approved(here.site, NEWEST, here.thread) if here.thread else []
-    return _feed(here.site, here.thread, rows)
+    page = where(request.args)
+    note_known(page.thread)
+    rows = Comment.newest_approved(page.site, NEWEST, page.thread) if page.thread else []
+    named = {name: page.fields[name] or None for name in ("site", "url", "thread", "lang")}
+    return _feed(url_for("feeds.thread", **named, _external=True), page.site, page.thread, rows)
 
 
-def _feed(site: Site, thread: Thread | None, rows: list[Comment]) -> Response:
+def _feed(here: str, site: Site, thread: Thread | None, rows: list[Comment]) -> Response:
+    """`here` is the feed's address, however it was written in the request."""
     entries = [(row.thread, reading.show(row), markup.plain(row.html)) for row in rows]
-    xml = render_template("feeds/comments.atom", site=site, thread=thread, entries=entries)
-    return for_everybody(Response(xml, content_type="application/atom+xml; charset=utf-8"))
+    xml = render_template("feeds/comments.atom", here=here, site=site, thread=thread, entries=entries)
+    return unless_unchanged(for_everybody(Response(xml, content_type="application/atom+xml; charset=utf-8")))

@@ -11,7 +11,7 @@ from app.forms.where import Where, where
 from app.lib import markup
 from app.models import Comment, Status
 from app.web import cookie
-from app.web.embed import for_everybody, frame_policy
+from app.web.embed import for_everybody, frame_policy, note_known
 
 bp = Blueprint("thread", __name__)
 
@@ -59,6 +59,7 @@ def read(here: Where) -> reading.ThreadPage:
 
 def _for_all(template: str) -> Response:
     here = where(request.args)
+    note_known(here.thread)
     answer = Response()
     answer.set_etag(_etag(here), weak=True)
     for_everybody(answer)
@@ -80,16 +81,12 @@ def _private(here: Where) -> Response:
 
 
 def _etag(here: Where) -> str:
+    """From all that the page is made of; the thread's version stands for its comments."""
     thread = here.thread
-    parts = (
-        request.full_path,
-        here.site.version,
-        thread.version if thread else 0,
-        here.lang,
-        markup.RENDERER,
-    )
-    closed = thread.accepts_comments() if thread else here.site.open
-    return hashlib.sha256(repr((*parts, closed, VERSION)).encode()).hexdigest()[:20]
+    shown = (request.path, *(request.args.get(name, "") for name in ("after", "comment", "parent")))
+    thread_now = (thread.id, thread.version, thread.accepts_comments()) if thread else (here.site.open,)
+    parts = (shown, sorted(here.fields.items()), here.site.version, thread_now, markup.RENDERER, VERSION)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
 def _reply_to(here: Where, form: CommentForm) -> Comment | None:
