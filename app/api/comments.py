@@ -4,6 +4,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
+from app.abuse.junk import refuse_what_is_no_json
 from app.abuse.origin import check_origin
 from app.api import shapes
 from app.api.problems import problem
@@ -15,6 +16,7 @@ from app.forms.where import where
 from app.models import Status
 
 bp = Blueprint("comments", __name__)
+bp.before_request(refuse_what_is_no_json)
 
 # Those of the contract (openapi.json); what else a program sends along is its own affair.
 FIELDS = ("site", "url", "thread", "title", "lang", "body", "name", "email", "website", "parent", "author")

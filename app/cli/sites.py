@@ -15,8 +15,8 @@ from app.lib.language import LANGUAGES
 from app.lib.text import clean_line
 from app.lib.urls import origin_of
 from app.models import Site, figures
+from app.models.site import KEY
 
-KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 WORDS = {
     "yes": True,
     "true": True,

@@ -1,5 +1,6 @@
 """A site: one publisher's web site, its allowed origins and what it asks of comments."""
 
+import re
 import secrets
 from datetime import datetime, timedelta
 
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
+
+KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
 class Site(db.Model):
@@ -47,6 +50,9 @@ class Site(db.Model):
 
     @classmethod
     def with_key(cls, key: str) -> "Site | None":
+        """The site of this key; what cannot be one costs no question."""
+        if not KEY.fullmatch(key):
+            return None
         return db.session.scalar(select(cls).where(cls.key == key))
 
     @classmethod

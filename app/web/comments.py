@@ -3,6 +3,7 @@
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from app.abuse.junk import refuse_what_is_no_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
 from app.comments.submit import Submitted, submit, thread_for
@@ -18,6 +19,7 @@ from app.web.thread import address_of, context, read
 bp = Blueprint("comments", __name__)
 # Nothing here acts with the rights of a log-in: who may do what is shown by tokens and by the Origin header.
 csrf.exempt(bp)
+bp.before_request(refuse_what_is_no_form)
 
 
 @bp.post("/embed/comments")

@@ -39,6 +39,7 @@ def _http(trouble: HTTPException) -> Response:
         404: _("There is nothing here."),
         405: _("This address does not take that kind of request."),
         413: _("This is too long. Please shorten it."),
+        415: _("This is not what one of our forms sends."),
         429: _("Too many requests. Please wait a little."),
         500: _("Something went wrong on our side. Please try again."),
     }

@@ -38,7 +38,7 @@ def test_nonsense_is_refused_and_nothing_is_stored(client: FlaskClient, db_sessi
         answer = client.post("/api/v1/comments", data=given, content_type="application/json")
         assert answer.status_code == 400
     assert client.post("/api/v1/comments", json=WHO | {"site": "nosuch", "body": "x"}).status_code == 404
-    assert client.post("/api/v1/comments", data=WHO | {"body": "x"}).status_code == 400
+    assert client.post("/api/v1/comments", data=WHO | {"body": "x"}).status_code == 415
     foreign = client.post("/api/v1/comments", json=WHO | {"body": "x"}, headers={"Origin": ORIGIN + ".evil.example"})
     assert foreign.status_code == 403 and foreign.json["code"] == "wrong_origin"
     assert db_session.query(Comment).count() == 0

@@ -1,0 +1,100 @@
+"""Junk is turned away before it costs anything."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from app.extensions import db
+from app.models import Comment
+from tests.cast import ORIGIN, PAGE, Reader, a_site
+
+FORM = "application/x-www-form-urlencoded"
+DOORS = ["/embed/comments", "/embed/preview", "/embed/own", "/embed/comments/1/edit", "/embed/comments/1/withdraw"]
+
+
+@pytest.fixture
+def asked(app: Flask) -> Iterator[list[str]]:
+    """Every statement that the database is asked while a test runs."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"data": "x" * (1024 * 1024 + 1), "content_type": FORM}, 413),
+        ({"data": "a=1&" * 201, "content_type": FORM}, 413),
+        ({"data": "{}", "content_type": "application/json"}, 415),
+        ({"data": "site=paper", "content_type": "text/plain"}, 415),
+        ({"data": "site=paper"}, 415),
+        ({"data": "site=paper", "content_type": FORM, "headers": {"Origin": "null"}}, 403),
+        ({"data": "site=paper", "content_type": FORM, "headers": {"Origin": "chrome-extension://abc"}}, 403),
+        ({"data": "site=No such site!", "content_type": FORM}, 404),
+        ({"data": "site=%00", "content_type": FORM}, 404),
+        ({"data": "", "content_type": FORM}, 404),
+    ],
+    ids=lambda value: value if isinstance(value, int) else repr(value)[:40],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_junk_is_refused_before_the_database_is_asked(
+    client: FlaskClient, asked: list[str], door: str, sent: dict[str, Any], status: int
+) -> None:
+    assert client.post(door, **sent).status_code == status
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"data": "x" * (1024 * 1024 + 1), "content_type": "application/json"}, 413),
+        ({"data": "site=paper", "content_type": FORM}, 415),
+        ({"json": {"site": "paper"}, "headers": {"Origin": "null"}}, 403),
+        ({"json": {"site": "\0"}}, 404),
+        ({"data": b"[" * 100_000, "content_type": "application/json"}, 400),
+        ({"data": b'{"a":' * 100_000, "content_type": "application/json"}, 400),
+    ],
+    ids=lambda value: value if isinstance(value, int) else repr(value)[:40],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_programs_are_refused_in_their_own_words(
+    client: FlaskClient, asked: list[str], sent: dict[str, Any], status: int
+) -> None:
+    answer = client.post("/api/v1/comments", **sent)
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert asked == []
+
+
+def test_an_unknown_site_and_a_foreign_page_cost_one_question(
+    client: FlaskClient, db_session: Session, asked: list[str]
+) -> None:
+    a_site(db_session)
+    asked.clear()
+    assert Reader(client, site="nosuch").says("x").status_code == 404
+    assert len(asked) == 1, asked
+    asked.clear()
+    assert Reader(client).says("x", headers={"Origin": ORIGIN + ".evil.example"}).status_code == 403
+    assert len(asked) == 1, asked
+    assert db_session.query(Comment).count() == 0
+
+
+def test_forms_of_either_kind_are_taken(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    fields = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example"}
+    for number, kind in enumerate((FORM, "multipart/form-data")):
+        answer = client.post("/embed/comments", data=fields | {"body": f"number {number}"}, content_type=kind)
+        assert answer.status_code == 201
