@@ -171,6 +171,13 @@ SETTINGS = (
         _whole(1, 86400),
     ),
     Setting(
+        "FLOOD_HOLD",
+        "600",
+        "seconds",
+        "How long a site holds every comment after a burst of them.",
+        _whole(1, 86400),
+    ),
+    Setting(
         "SESSION_HOURS",
         "12",
         "hours",

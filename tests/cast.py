@@ -50,9 +50,15 @@ class Reader:
     url: str = PAGE
     author: str = ""
     token: str = ""
+    peer: str = "127.0.0.1"
 
     def says(self, body: str, *, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
-        answer = self.client.post("/embed/comments", data=self.fields(body=body, **more), headers=headers or {})
+        answer = self.client.post(
+            "/embed/comments",
+            data=self.fields(body=body, **more),
+            headers=headers or {},
+            environ_base={"REMOTE_ADDR": self.peer},
+        )
         self.author = answer.headers.get("Kaiwa-Author", self.author)
         self.token = answer.headers.get("Kaiwa-Token", self.token)
         return answer

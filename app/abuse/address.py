@@ -30,6 +30,12 @@ def network(address: str) -> str:
     return str(networks.kept_of(ipaddress.ip_network(parsed)))
 
 
+def wide_index(site: Site, address: str) -> str | None:
+    """The blind index of the /48 around an IPv6 address on this site; None for others."""
+    wide = networks.wide_of(ipaddress.ip_network(network(address)))
+    return blind_index(f"wide network {site.id}", str(wide)) if wide else None
+
+
 def index(site: Site, address: str) -> str:
     """The blind index of a network on this site."""
     return blind_index(f"network {site.id}", network(address))

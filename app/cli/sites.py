@@ -91,6 +91,7 @@ FIELDS = {
     "max_links": _whole(0, 100),
     "flood_per_author": _whole(0, 10_000),
     "flood_per_address": _whole(0, 100_000),
+    "flood_per_site": _whole(0, 100_000),
     "close_after_days": _whole(0, 36_500),
 }
 
@@ -187,10 +188,12 @@ def _read(name: str, text: str) -> Any:
 
 
 def _settings_of(found: Site) -> dict[str, Any]:
-    return {"key": found.key, **{name: getattr(found, name) for name in FIELDS}, "version": found.version}
+    told = {"key": found.key, **{name: getattr(found, name) for name in FIELDS}, "version": found.version}
+    pressed = found.pressed_until.isoformat() if found.pressed_until and found.is_pressed else None
+    return told | {"burst": found.burst, "pressed_until": pressed}
 
 
 def _typed(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ",".join(value) if isinstance(value, list) else str(value)
+    return ",".join(value) if isinstance(value, list) else "" if value is None else str(value)

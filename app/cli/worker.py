@@ -17,6 +17,7 @@ from app.extensions import db
 from app.mail import outbox
 from app.models import Heartbeat
 from app.models.heartbeat import EVERY
+from app.moderation import flood
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ def _turn(beat: Callable[[], None]) -> float:
     """Do one thing; return how many seconds to wait before the next."""
     try:
         beat()
+        flood.learn()
+        db.session.commit()
         return 0 if outbox.run_once() else PAUSE
     except SQLAlchemyError:
         log.exception("database does not answer")

@@ -15,10 +15,13 @@ from app.lib.clock import now
 from app.lib.secrets import blind_index
 from app.lib.text import fold
 from app.models import Author, Comment, Site, Status, Thread
-from app.moderation.checks import FLOOD_WINDOW, Case
+from app.moderation.checks import Case
+from app.moderation.flood import WINDOW
 from app.moderation.screening import screen
 
 DUPLICATE_WINDOW = timedelta(days=1)
+# What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
+WIDE_TIMES = 4
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Draft:
     address: str = ""
     network: str = ""
     network_index: str = ""
+    wide_index: str | None = None
     trapped: bool = False
     lang: str = ""
 
@@ -132,9 +136,12 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 
 def _refuse_flood(site: Site, draft: Draft, known: Author | None) -> None:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
-    since = now() - FLOOD_WINDOW
+    since = now() - WINDOW
     same_network = (Comment.site_id == site.id, Comment.address_index == draft.network_index)
     limits: list[tuple[int, tuple[ColumnElement[bool], ...]]] = [(site.flood_per_address, same_network)]
+    if draft.wide_index:
+        wide = (Comment.site_id == site.id, Comment.wide_index == draft.wide_index)
+        limits.append((site.flood_per_address * WIDE_TIMES, wide))
     if known:
         limits.append((site.flood_per_author, (Comment.author_id == known.id,)))
     elif draft.email:
@@ -163,6 +170,7 @@ def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, 
         lang=draft.lang,
         address=draft.network,
         address_index=draft.network_index or None,
+        wide_index=draft.wide_index,
         request_key=_request_key(draft) if draft.request_key else None,
         fingerprint=marks.words,
         typed_by=marks.person,

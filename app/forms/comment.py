@@ -124,6 +124,7 @@ class CommentForm(Form):
             address=client,
             network=address.network(client),
             network_index=address.index(self.site, client),
+            wide_index=address.wide_index(self.site, client),
             trapped=bool(self.trap.data),
             lang=lang,
         )

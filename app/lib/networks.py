@@ -3,6 +3,8 @@
 import ipaddress
 
 IPV4_PREFIX, IPV6_PREFIX = 24, 56
+# What some providers give to one customer whole (RFC 6177, 2): 256 of our networks.
+WIDE_IPV6_PREFIX = 48
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -14,3 +16,11 @@ def kept_of(network: Network) -> Network:
         network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}", strict=False)
     narrowest = IPV4_PREFIX if network.version == 4 else IPV6_PREFIX
     return network.supernet(new_prefix=narrowest) if network.prefixlen > narrowest else network
+
+
+def wide_of(network: Network) -> Network | None:
+    """The /48 around an IPv6 network; None where such a step up would lump strangers together."""
+    kept = kept_of(network)
+    return (
+        kept.supernet(new_prefix=WIDE_IPV6_PREFIX) if kept.version == 6 and kept.prefixlen > WIDE_IPV6_PREFIX else None
+    )

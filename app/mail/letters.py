@@ -6,7 +6,7 @@ from flask import current_app
 
 from app.lib.clock import now
 from app.mail import outbox
-from app.models import Decision, Moderator, Status
+from app.models import Decision, Moderator, Site, Status
 
 
 def after(decision: Decision) -> None:
@@ -21,3 +21,9 @@ def _promise_digest(moderator: Moderator) -> None:
     distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
     due = max(now(), moderator.digest_at + distance) if moderator.digest_at else now()
     outbox.add("digest", moderator=moderator, once=f"digest {moderator.id}", due_at=due)
+
+
+def flooded(site: Site) -> None:
+    """Tell the site's moderators that a burst makes it hold everything."""
+    for moderator in Moderator.of_site(site):
+        outbox.add("flood", moderator=moderator, once=f"flood {site.id} {moderator.id}", payload=str(site.id))

@@ -15,13 +15,16 @@ from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
-from app.mail import digest, smtp
+from app.mail import alarm, digest, smtp
 from app.models import Delivery, Moderator
 
 log = logging.getLogger(__name__)
 
 # What knows the words of each kind of letter. None means that there is nothing left to say.
-COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {"digest": digest.compose}
+COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
+    "digest": digest.compose,
+    "flood": alarm.compose,
+}
 
 # Brings a delivery where it must go, and returns how that ended; '' when it has put itself off. Raises NotSent.
 # It commits before it speaks to anybody: no transaction is open while others take their time.

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     and_,
+    cast,
     func,
     or_,
     select,
@@ -55,6 +56,11 @@ class Comment(db.Model):
         Index("ix_comment_queue", "site_id", "status", "id"),
         Index("ix_comment_author", "author_id", "status"),
         Index("ix_comment_address", "site_id", "address_index", "created_at"),
+        Index(
+            "ix_comment_wide", "site_id", "wide_index", "created_at",
+            sqlite_where=text("wide_index IS NOT NULL"), postgresql_where=text("wide_index IS NOT NULL"),
+        ),
+        Index("ix_comment_arrived", "site_id", "created_at"),
         Index("ix_comment_fingerprint", "fingerprint", "created_at"),
         Index("uq_comment_request", "site_id", "request_key", unique=True),
         Index("uq_comment_text", "text_key", unique=True),
@@ -88,6 +94,8 @@ class Comment(db.Model):
     # The network that it came from (/24 or /56), for moderators; the index finds others from there.
     address: Mapped[str] = mapped_column(Encrypted, default="")
     address_index: Mapped[str | None] = mapped_column(String(64))
+    # The /48 around an IPv6 network, which one customer may have whole.
+    wide_index: Mapped[str | None] = mapped_column(String(64))
     # Two ways to notice the same post again: the client says so, or the same person says the same.
     request_key: Mapped[str | None] = mapped_column(String(64))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
@@ -205,6 +213,23 @@ class Comment(db.Model):
         return db.session.scalar(
             select(func.count()).select_from(cls).where(cls.created_at > since, *conditions)
         ) or 0  # fmt: skip
+
+    @classmethod
+    def more_than(cls, most: int, site: Site, since: datetime) -> bool:
+        """Whether more than `most` have arrived on the site; counts no further than that."""
+        arrived = select(cls.id).where(cls.site_id == site.id, cls.created_at > since)
+        return db.session.scalar(arrived.limit(1).offset(most)) is not None
+
+    @classmethod
+    def busiest_minute(cls, site: Site, since: datetime) -> int:
+        """How many of those that are public today arrived in one minute, at most."""
+        minute = func.substr(cast(cls.created_at, String), 1, len("2026-11-25 12:00"))
+        counted = (
+            select(func.count().label("number"))
+            .where(cls.site_id == site.id, cls.created_at > since, cls.status == Status.APPROVED)
+            .group_by(minute).subquery()
+        )  # fmt: skip
+        return db.session.scalar(select(func.max(counted.c.number))) or 0
 
     @classmethod
     def records(cls, author_ids: list[int]) -> dict[int, dict[str, int]]:

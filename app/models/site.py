@@ -4,13 +4,18 @@ import re
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, String, select
+from sqlalchemy import JSON, String, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db
+from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+
+# A person can look at as many as these in a minute without anybody's help.
+FEWEST_IN_A_BURST = 30
+TIMES_THE_BUSIEST = 3
 
 
 class Site(db.Model):
@@ -42,11 +47,46 @@ class Site(db.Model):
     max_links: Mapped[int] = mapped_column(default=2)
     flood_per_author: Mapped[int] = mapped_column(default=6)
     flood_per_address: Mapped[int] = mapped_column(default=30)
+    # How many within a minute are a burst; 0: what is learnt below.
+    flood_per_site: Mapped[int] = mapped_column(default=0)
+    busiest_minute: Mapped[int] = mapped_column(default=0)
+    learnt_at: Mapped[datetime | None] = mapped_column(Moment)
+    # Everything is held until then, because of a burst.
+    pressed_until: Mapped[datetime | None] = mapped_column(Moment)
     close_after_days: Mapped[int] = mapped_column(default=0)
 
     @property
     def edit_window(self) -> timedelta:
         return timedelta(minutes=self.edit_minutes)
+
+    @property
+    def is_pressed(self) -> bool:
+        return self.pressed_until is not None and self.pressed_until > now()
+
+    @property
+    def burst(self) -> int:
+        """How many comments within a minute are too many to be normal; 0: any number is taken."""
+        if self.flood_per_site or not self.flood_per_address:
+            return self.flood_per_site
+        return max(FEWEST_IN_A_BURST, TIMES_THE_BUSIEST * self.busiest_minute)
+
+    def press(self, until: datetime, *, renewed_before: datetime) -> bool:
+        """Hold everything until then; True when it was not held before.
+
+        A burst renews it with every comment; only what ends before `renewed_before` is worth another write.
+        """
+        quiet = or_(Site.pressed_until.is_(None), Site.pressed_until <= now())
+        fresh = rows_changed(update(Site).where(Site.id == self.id, quiet).values(pressed_until=until))
+        if not fresh:
+            renewed = update(Site).where(Site.id == self.id, Site.pressed_until < renewed_before)
+            rows_changed(renewed.values(pressed_until=until))
+        db.session.refresh(self, ["pressed_until"])
+        return fresh == 1
+
+    @classmethod
+    def learnt_before(cls, moment: datetime) -> "Site | None":
+        """A site of which it is not known, or not since then, what is normal there."""
+        return db.session.scalar(select(cls).where(or_(cls.learnt_at.is_(None), cls.learnt_at < moment)).limit(1))
 
     @classmethod
     def with_key(cls, key: str) -> "Site | None":

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from enum import IntEnum
 from typing import Any
 
@@ -11,6 +10,7 @@ from flask_babel import ngettext
 
 from app.lib.text import links_in
 from app.models import Comment, Site, Status
+from app.moderation.flood import holds
 
 
 class Verdict(IntEnum):
@@ -51,6 +51,11 @@ def trap(case: Case) -> Finding | None:
     return Finding("trap", Verdict.SPAM) if case.trapped else None
 
 
+def flood(case: Case) -> Finding | None:
+    """More comments at once than is normal for the site."""
+    return Finding("flood", Verdict.HOLD) if holds(case.site) else None
+
+
 def links(case: Case) -> Finding | None:
     """More links than the site takes without looking (its `max_links` or more hold; 0 turns it off)."""
     count = len(links_in(case.comment.body))
@@ -75,7 +80,7 @@ def hold_all(case: Case) -> Finding | None:
 
 
 # In the order of the design; a new check is a function above and a name here, with its sentence below.
-CHECKS: tuple[Check, ...] = (trap, links, first_comment, hold_all)
+CHECKS: tuple[Check, ...] = (trap, flood, links, first_comment, hold_all)
 
 
 def sentence_of(reason: dict[str, Any]) -> str:
@@ -86,12 +91,10 @@ def sentence_of(reason: dict[str, Any]) -> str:
 
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
+    "flood": lambda reason: _("came in a burst of comments"),
     "links": lambda reason: ngettext("%(num)d link", "%(num)d links", reason["count"]),
     "first_comment": lambda reason: _("first comment"),
     "hold_all": lambda reason: _("everything is held"),
     "edited": lambda reason: _("edited by its author"),
     "failed": lambda reason: _("check “%(name)s” failed", name=reason["name"]),
 }
-
-# How long back the flood limits look.
-FLOOD_WINDOW = timedelta(minutes=1)

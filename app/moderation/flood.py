@@ -1,0 +1,33 @@
+"""A burst over what is normal for a site: everything is held for a while, moderators are told once, calm ends it."""
+
+from datetime import timedelta
+
+from flask import current_app
+
+from app.lib.clock import now
+from app.mail import letters
+from app.models import Comment, Site
+
+# How far back limits and bursts look.
+WINDOW = timedelta(minutes=1)
+LEARNS_FROM = timedelta(days=7)
+LEARNS_EVERY = timedelta(days=1)
+
+
+def holds(site: Site) -> bool:
+    """Whether the site holds everything just now; a burst makes it do so, in the caller's transaction.
+
+    Counted in the table, so that it holds with many processes.
+    """
+    if site.burst and Comment.more_than(site.burst, site, now() - WINDOW):
+        lasts = timedelta(seconds=current_app.config["FLOOD_HOLD"])
+        if site.press(now() + lasts, renewed_before=now() + lasts / 2):
+            letters.flooded(site)
+    return site.is_pressed
+
+
+def learn() -> None:
+    """Learn what is normal for one of the sites where that is not known, or was learnt long ago."""
+    site = Site.learnt_before(now() - LEARNS_EVERY)
+    if site:
+        site.busiest_minute, site.learnt_at = Comment.busiest_minute(site, now() - LEARNS_FROM), now()
