@@ -2,98 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from zoneinfo import available_timezones
 
 import click
 from flask.cli import AppGroup
+from flask_babel import force_locale
 
 from app.extensions import db
+from app.forms.site import FIELDS
 from app.lib.language import LANGUAGES
-from app.lib.text import clean_line
-from app.lib.urls import origin_of
 from app.models import Site, figures
 from app.models.site import KEY
 
-WORDS = {
-    "yes": True,
-    "true": True,
-    "on": True,
-    "1": True,
-    "no": False,
-    "false": False,
-    "off": False,
-    "0": False,
-}
-
-
-@dataclass(frozen=True)
-class Field:
-    """A setting of a site: what may be typed, and how it is read."""
-
-    allowed: str
-    parse: Callable[[str], Any]
-
-
-def _whole(low: int, high: int) -> Field:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise ValueError
-        return int(text)
-
-    return Field(f"a whole number from {low} to {high}", parse)
-
-
-def _one_of(*words: str) -> Field:
-    return Field(" or ".join(words), {word: word for word in words}.__getitem__)
-
-
-def _name(text: str) -> str:
-    name = clean_line(text)
-    if not 1 <= len(name) <= 200:
-        raise ValueError
-    return name
-
-
-def _timezone(text: str) -> str:
-    if text not in available_timezones():
-        raise ValueError
-    return text
-
-
-def _origins(text: str) -> list[str]:
-    """Origins as browsers write them, each once, in the order given."""
-    typed = [part for part in re.split(r"[,\s]+", text) if part]
-    found = [origin_of(part) for part in typed]
-    if not found or None in found or any(re.search(r"[^:/]/.", part) for part in typed):
-        raise ValueError
-    return list(dict.fromkeys(origin for origin in found if origin))
-
-
-YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
-ORIGINS = Field("comma-separated origins such as https://www.example.org, without a path", _origins)
-FIELDS = {
-    "name": Field("a name of 1 to 200 characters", _name),
-    "lang": _one_of(*LANGUAGES),
-    "timezone": Field("a time zone such as Asia/Tokyo or Europe/Berlin", _timezone),
-    "origins": ORIGINS,
-    "open": YES_NO,
-    "name_required": YES_NO,
-    "email_required": YES_NO,
-    "website_required": YES_NO,
-    "max_depth": _whole(0, 10),
-    "page_size": _whole(10, 200),
-    "edit_minutes": _whole(0, 1440),
-    "hold_all": YES_NO,
-    "approvals_needed": _whole(0, 100),
-    "max_links": _whole(0, 100),
-    "flood_per_author": _whole(0, 10_000),
-    "flood_per_address": _whole(0, 100_000),
-    "flood_per_site": _whole(0, 100_000),
-    "close_after_days": _whole(0, 36_500),
-}
+KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 site = AppGroup("site", help="The sites that are served.")
 
@@ -184,7 +105,9 @@ def _read(name: str, text: str) -> Any:
     try:
         return FIELDS[name].parse(text.strip())
     except (ValueError, KeyError):
-        raise click.ClickException(f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}.") from None
+        with force_locale("en"):
+            sentence = f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}."
+        raise click.ClickException(sentence) from None
 
 
 def _settings_of(found: Site) -> dict[str, Any]:

@@ -1,0 +1,183 @@
+"""The settings of a site: what may be typed, how it is read; one truth for the page and for `flask site set`."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.validators import ValidationError
+
+from app.lib.language import LANGUAGES
+from app.lib.text import clean_line
+from app.lib.urls import origin_of
+from app.models import Site
+
+WORDS = {
+    "yes": True,
+    "true": True,
+    "on": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "off": False,
+    "0": False,
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A setting of a site. `parse` raises ValueError or KeyError for what is not `allowed`."""
+
+    allowed: Any
+    parse: Callable[[str], Any]
+    words: tuple[str, ...] = ()
+
+
+def _whole(low: int, high: int) -> Field:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError
+        return int(text)
+
+    return Field(_l("a whole number from %(low)d to %(high)d", low=low, high=high), parse)
+
+
+def _one_of(*words: str) -> Field:
+    return Field(" or ".join(words), {word: word for word in words}.__getitem__, words)
+
+
+def _name(text: str) -> str:
+    name = clean_line(text)
+    if not 1 <= len(name) <= 200:
+        raise ValueError
+    return name
+
+
+def _timezone(text: str) -> str:
+    if text not in available_timezones():
+        raise ValueError
+    return text
+
+
+def _origins(text: str) -> list[str]:
+    """Origins as browsers write them, each once, in the order given."""
+    typed = [part for part in re.split(r"[,\s]+", text) if part]
+    found = [origin_of(part) for part in typed]
+    if not found or None in found or any(re.search(r"[^:/]/.", part) for part in typed):
+        raise ValueError
+    return list(dict.fromkeys(origin for origin in found if origin))
+
+
+YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
+ORIGINS = Field(_l("comma-separated origins such as https://www.example.org, without a path"), _origins)
+FIELDS = {
+    "name": Field(_l("a name of 1 to 200 characters"), _name),
+    "lang": _one_of(*LANGUAGES),
+    "timezone": Field(_l("a time zone such as Asia/Tokyo or Europe/Berlin"), _timezone),
+    "origins": ORIGINS,
+    "open": YES_NO,
+    "name_required": YES_NO,
+    "email_required": YES_NO,
+    "website_required": YES_NO,
+    "max_depth": _whole(0, 10),
+    "page_size": _whole(10, 200),
+    "edit_minutes": _whole(0, 1440),
+    "hold_all": YES_NO,
+    "approvals_needed": _whole(0, 100),
+    "max_links": _whole(0, 100),
+    "flood_per_author": _whole(0, 10_000),
+    "flood_per_address": _whole(0, 100_000),
+    "flood_per_site": _whole(0, 100_000),
+    "close_after_days": _whole(0, 36_500),
+}
+
+# As the page shows them; each setting stands here once, with what it does.
+GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
+    (
+        _l("The site"),
+        {
+            "name": _l("What readers and moderators know it by"),
+            "lang": _l("Language"),
+            "timezone": _l("Time zone"),
+            "origins": _l("Where its pages are, such as https://www.example.org; one on each line"),
+        },
+    ),
+    (
+        _l("The form"),
+        {
+            "open": _l("New comments are taken"),
+            "name_required": _l("A name is required"),
+            "email_required": _l("An email address is required"),
+            "website_required": _l("A website is required"),
+            "edit_minutes": _l("Minutes for which an author may edit"),
+            "close_after_days": _l("Days after which a page takes no more comments; 0: never"),
+        },
+    ),
+    (
+        _l("The thread"),
+        {
+            "max_depth": _l("How deep replies are shown"),
+            "page_size": _l("Comments on a page"),
+        },
+    ),
+    (
+        _l("What is held"),
+        {
+            "hold_all": _l("Every comment waits for a moderator"),
+            "approvals_needed": _l("Approved comments before an author’s next ones do not wait"),
+            "max_links": _l("Links from which a comment waits; 0: no limit"),
+            "flood_per_author": _l("Comments that an author may post in a minute; 0: no limit"),
+            "flood_per_address": _l("Comments that a network may post in a minute; 0: no limit"),
+            "flood_per_site": _l("Comments in a minute from which all are held for a while; 0: what is learnt"),
+        },
+    ),
+)
+
+
+class SettingsForm(FlaskForm):
+    """All settings of a site, each as the text that one would type; its fields are made from FIELDS."""
+
+    @classmethod
+    def of(cls, site: Site) -> "SettingsForm":
+        return cls(data={name: typed(getattr(site, name)) for name in FIELDS})
+
+    def values(self) -> dict[str, Any]:
+        """What was typed, read; only after `validate`."""
+        return {name: _read(self[name], setting) for name, setting in FIELDS.items()}
+
+
+def typed(value: Any) -> Any:
+    return "\n".join(value) if isinstance(value, list) else value if isinstance(value, bool) else str(value)
+
+
+def _read(control: Any, setting: Field) -> Any:
+    return control.data if setting is YES_NO else setting.parse((control.data or "").strip())
+
+
+def _may_be_read(setting: Field) -> Callable[[Any, Any], None]:
+    def check(form: Any, control: Any) -> None:
+        try:
+            _read(control, setting)
+        except (ValueError, KeyError):
+            raise ValidationError(_("This must be %(allowed)s.", allowed=setting.allowed)) from None
+
+    return check
+
+
+def _control(setting: Field, label: Any) -> Any:
+    if setting is YES_NO:
+        return BooleanField(label)
+    if setting.words:
+        return SelectField(label, choices=[(word, word) for word in setting.words])
+    kind = TextAreaField if setting is ORIGINS else StringField
+    return kind(label, [_may_be_read(setting)])
+
+
+for _heading, labels in GROUPS:
+    for each, label in labels.items():
+        setattr(SettingsForm, each, _control(FIELDS[each], label))

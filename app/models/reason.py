@@ -1,0 +1,36 @@
+"""Why a comment is reported or rejected: one coded list for readers, moderators, letters and figures."""
+
+from enum import StrEnum
+
+from flask_babel import lazy_gettext as _l
+
+
+class Reason(StrEnum):
+    """The code is kept and exported; `label` is for people."""
+
+    SPAM = "spam"
+    OFF_TOPIC = "off_topic"
+    ATTACK = "attack"
+    HATE = "hate"
+    ILLEGAL = "illegal"
+    PERSONAL_DATA = "personal_data"
+    ADVERTISING = "advertising"
+    DUPLICATE = "duplicate"
+    OTHER = "other"
+
+    @property
+    def label(self) -> str:
+        return str(_LABELS[self])
+
+
+_LABELS = {
+    Reason.SPAM: _l("Spam"),
+    Reason.OFF_TOPIC: _l("Off topic"),
+    Reason.ATTACK: _l("Personal attack"),
+    Reason.HATE: _l("Hate"),
+    Reason.ILLEGAL: _l("Illegal"),
+    Reason.PERSONAL_DATA: _l("Personal data"),
+    Reason.ADVERTISING: _l("Advertising"),
+    Reason.DUPLICATE: _l("Duplicate"),
+    Reason.OTHER: _l("Other"),
+}
