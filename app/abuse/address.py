@@ -41,6 +41,16 @@ def index(site: Site, address: str) -> str:
     return blind_index(f"network {site.id}", network(address))
 
 
+def reader(site: Site, address: str) -> str:
+    """The blind index of one reader on this site, as well as strangers can be told apart: an address, or an IPv6 /64.
+
+    What she could change at will, such as the name of her browser, would make many readers of one.
+    """
+    parsed = _parsed(address) or ipaddress.IPv4Address(0)
+    narrowest = ipaddress.ip_network(f"{parsed}/{32 if parsed.version == 4 else 64}", strict=False)
+    return blind_index(f"reader {site.id}", str(narrowest))
+
+
 def _is_trusted(address: str) -> bool:
     parsed = _parsed(address)
     return bool(parsed) and any(parsed in trusted for trusted in current_app.config["TRUSTED_PROXIES"])

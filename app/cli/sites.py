@@ -1,7 +1,6 @@
 """`flask site`: the sites that are served, and what each asks of comments."""
 
 import json
-import re
 from typing import Any
 
 import click
@@ -13,8 +12,6 @@ from app.forms.site import FIELDS
 from app.lib.language import LANGUAGES
 from app.models import Site, figures
 from app.models.site import KEY
-
-KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 site = AppGroup("site", help="The sites that are served.")
 

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
 from app.lib.language import LANGUAGES
@@ -94,6 +95,9 @@ FIELDS = {
     "flood_per_address": _whole(0, 100_000),
     "flood_per_site": _whole(0, 100_000),
     "close_after_days": _whole(0, 36_500),
+    "reports_needed": _whole(0, 1000),
+    "reports_to_hide": _whole(0, 1000),
+    "public_summary": YES_NO,
 }
 
 # As the page shows them; each setting stands here once, with what it does.
@@ -136,6 +140,14 @@ GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
             "flood_per_site": _l("Comments in a minute from which all are held for a while; 0: what is learnt"),
         },
     ),
+    (
+        _l("What others see and say"),
+        {
+            "reports_needed": _l("Readers’ reports that bring a comment to the urgent lane; 0: none do"),
+            "reports_to_hide": _l("Readers’ reports that hide a comment until a moderator has looked; 0: none do"),
+            "public_summary": _l("Everybody may read how many comments were decided, why and how fast"),
+        },
+    ),
 )
 
 
@@ -173,7 +185,7 @@ def _control(setting: Field, label: Any) -> Any:
     if setting is YES_NO:
         return BooleanField(label)
     if setting.words:
-        return SelectField(label, choices=[(word, word) for word in setting.words])
+        return SelectField(label, choices=[SelectChoice(word, word) for word in setting.words])
     kind = TextAreaField if setting is ORIGINS else StringField
     return kind(label, [_may_be_read(setting)])
 

@@ -159,6 +159,12 @@ class Comment(db.Model):
         return self.status == Status.APPROVED and self.thread.visible
 
     @classmethod
+    def public(cls, id: int) -> "Comment | None":
+        """A comment that everybody may see."""
+        found = db.session.get(cls, id)
+        return found if found and found.is_public else None
+
+    @classmethod
     def tree_page(cls, thread: Thread, *, newest_first: bool, after: tuple[int, str] | None, limit: int):
         """Up to `limit` comments with a place in the public tree, in reading order, after a position.
 

@@ -1,6 +1,7 @@
 """Why a comment is reported or rejected: one coded list for readers, moderators, letters and figures."""
 
 from enum import StrEnum
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
@@ -19,8 +20,9 @@ class Reason(StrEnum):
     OTHER = "other"
 
     @property
-    def label(self) -> str:
-        return str(_LABELS[self])
+    def label(self) -> Any:
+        """Its name in the language of whoever reads it, as a lazy string."""
+        return _LABELS[self]
 
 
 _LABELS = {

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted
-from app.models.comment import Comment
-from app.models.decision import Decision
+from app.models.comment import Comment, Status
+from app.models.decision import Actor, Decision
 
 
 class Report(db.Model):
@@ -49,6 +49,37 @@ class Report(db.Model):
         for comment_id, reason, count in rows:
             found[comment_id][reason] = count
         return found
+
+    @classmethod
+    def by_reader(cls, comment: Comment, reporter_index: str) -> "Report | None":
+        return db.session.scalar(
+            select(cls).where(cls.comment_id == comment.id, cls.reporter_index == reporter_index)
+        )  # fmt: skip
+
+    @classmethod
+    def count_by(cls, reporter_index: str, since: datetime) -> int:
+        """How many comments this reader has reported since then."""
+        query = select(func.count()).select_from(cls)
+        return db.session.scalar(query.where(cls.reporter_index == reporter_index, cls.made_at > since)) or 0
+
+    @classmethod
+    def answer_to(cls, comment: Comment, reason: str) -> Decision | None:
+        """The decision that let this text stand in spite of reports for this reason, if there is one."""
+        query = select(Decision).join(cls).where(
+            cls.comment_id == comment.id, cls.reason == reason, Decision.to_status == Status.APPROVED
+        )  # fmt: skip
+        if comment.edited_at:
+            query = query.where(Decision.made_at > comment.edited_at)
+        return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))
+
+    @classmethod
+    def settle(cls, decision: Decision, undoes: Decision | None) -> None:
+        """Answer what is open when a moderator has decided; open it again when she takes that back."""
+        if undoes is not None and undoes.actor == Actor.MODERATOR:
+            rows_changed(update(cls).where(cls.decision_id == undoes.id).values(decision_id=None))
+        elif decision.moderator_id is not None and decision.to_status != Status.PENDING:
+            unanswered = cls.comment_id == decision.comment_id, cls.decision_id.is_(None)
+            rows_changed(update(cls).where(*unanswered).values(decision_id=decision.id))
 
     def __repr__(self) -> str:
         return f"<Report {self.id}>"

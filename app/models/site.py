@@ -54,6 +54,10 @@ class Site(db.Model):
     # Everything is held until then, because of a burst.
     pressed_until: Mapped[datetime | None] = mapped_column(Moment)
     close_after_days: Mapped[int] = mapped_column(default=0)
+    # Readers' open reports from which a comment comes to the desk, and from which nobody else sees it; 0: never.
+    reports_needed: Mapped[int] = mapped_column(default=1)
+    reports_to_hide: Mapped[int] = mapped_column(default=0)
+    public_summary: Mapped[bool] = mapped_column(default=False)
 
     @property
     def edit_window(self) -> timedelta:

@@ -96,5 +96,6 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "first_comment": lambda reason: _("first comment"),
     "hold_all": lambda reason: _("everything is held"),
     "edited": lambda reason: _("edited by its author"),
+    "reports": lambda reason: _("reported by readers"),
     "failed": lambda reason: _("check “%(name)s” failed", name=reason["name"]),
 }

@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from app.errors import Refused
 from app.extensions import db
 from app.mail import letters
-from app.models import Actor, Comment, Decision, Moderator, Status
+from app.models import Actor, Comment, Decision, Moderator, Report, Status
 
 
 class AlreadyDecided(Refused):
@@ -55,6 +55,7 @@ def decide(
     )
     db.session.add(decision)
     db.session.flush()
+    Report.settle(decision, undoes)
     letters.after(decision)
     return decision
 

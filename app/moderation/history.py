@@ -47,6 +47,7 @@ def colleagues(moderator: Moderator) -> list[Moderator]:
 
 
 def can_be_undone(decision: Decision) -> bool:
-    """Whether it is a moderator's, and still the newest on its comment."""
+    """Whether it is a moderator's or what readers' reports did, and still the newest on its comment."""
     standing = decision.comment.version == decision.version
-    return standing and decision.actor == Actor.MODERATOR and decision.from_status not in (None, Status.DELETED)
+    ours = decision.actor in (Actor.MODERATOR, Actor.SYSTEM)
+    return standing and ours and decision.from_status not in (None, Status.DELETED)

@@ -208,7 +208,7 @@
     click(event) {
       const link = event.target.closest('a[href]')
       if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return
-      const act = words('reply cancel more sort').find(name => link.matches('.' + name))
+      const act = words('reply cancel more sort report').find(name => link.matches('.' + name))
       const goal = link.getAttribute('href').match(/^#(.+)/)?.[1]
       if (!act && !goal) return
       event.preventDefault()
@@ -223,6 +223,13 @@
       this.find('.comments').append(...comments)
       place.replaceChildren(html.querySelector('.more') ?? '')
       comments[0]?.focus()
+    }
+
+    // Puts the form in the place of its link.
+    async report(link) {
+      const {html} = await this.ask(link.href), form = html.firstElementChild ?? link
+      link.replaceWith(form)
+      form.querySelector('[type=radio]')?.focus()
     }
 
     async sort(link) {
@@ -381,9 +388,9 @@
     }
 
     amended(form, {html}) {
-      const comment = html.querySelector('article')
-      this.place(comment)
-      comment.focus()
+      const comment = html.querySelector('article'), told = html.firstElementChild
+      comment ? this.place(comment) : form.closest('.mend').replaceWith(told)
+      ;(comment ?? told).focus()
     }
 
     // ---- the reader's own comments

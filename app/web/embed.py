@@ -19,7 +19,7 @@ from app.web.sentences import SENTENCES
 
 bp = Blueprint("embed", __name__)
 
-PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "feeds"})
+PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "feeds"})
 EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
 MOST_COUNTS = 100
 # In the style: what follows is for the page of its own, not for the widget.

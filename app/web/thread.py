@@ -36,6 +36,8 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
         "reply_to": _reply_to(here, form),
         "action": url_for("comments.post", _external=True),
         "preview_action": url_for("comments.preview", _external=True),
+        # The templates put the id of each comment behind it: one address to build, not one for each.
+        "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
         **more,
     }
 

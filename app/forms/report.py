@@ -1,0 +1,32 @@
+"""What a reader says of a comment that she reports."""
+
+from flask_babel import lazy_gettext as _l
+from wtforms import Form, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
+
+from app.forms.comment import Length
+from app.lib.text import clean_body
+from app.models import Reason
+
+NOTE_LENGTH = 500  # graphemes
+# Whether it is there twice is nothing that a reader needs to tell us.
+REPORTABLE = tuple(reason for reason in Reason if reason != Reason.DUPLICATE)
+
+
+class ReportForm(Form):
+    reason = RadioField(
+        _l("Reason"),
+        choices=[SelectChoice(reason.value, reason.label) for reason in REPORTABLE],
+        validators=[InputRequired(_l("Please choose a reason."))],
+    )
+    note = TextAreaField(
+        _l("What is wrong with it?"), filters=[lambda text: clean_body(text or "").strip()],
+        validators=[Length(NOTE_LENGTH)],
+    )  # fmt: skip
+    # Nobody sees it; who fills it in is a program.
+    trap = StringField(name="subject")
+
+    @property
+    def chosen(self) -> Reason:
+        return Reason(self.reason.data)

@@ -1,0 +1,59 @@
+"""A reader reports a comment that everybody sees: without an account, and nothing of her is kept."""
+
+from flask import Blueprint, abort, make_response, render_template, request
+from werkzeug.wrappers import Response
+
+from app.abuse import address
+from app.abuse.origin import check_origin
+from app.errors import Refused
+from app.extensions import csrf, db
+from app.forms.report import ReportForm
+from app.forms.where import is_navigation
+from app.lib.language import speak
+from app.models import Comment
+from app.moderation.reports import report
+from app.web.embed import for_origin, frame_policy
+
+bp = Blueprint("reports", __name__, url_prefix="/embed/report")
+# As for comments: nobody's rights are used, and the Origin header must be one of the site's.
+csrf.exempt(bp)
+
+
+@bp.get("/<int:id>")
+def ask(id: int) -> Response:
+    comment, origin = _reported(id)
+    return _answer(comment, origin, "ask", form=ReportForm())
+
+
+@bp.post("/<int:id>")
+def take(id: int) -> Response:
+    comment, origin = _reported(id)
+    form = ReportForm(request.form)
+    if not form.validate():
+        return _answer(comment, origin, "ask", 422, form=form)
+    try:
+        if not form.trap.data:
+            reader = address.reader(comment.site, address.client())
+            report(comment, reader=reader, reason=form.chosen, note=form.note.data)
+    except Refused as no:
+        db.session.rollback()
+        return _answer(*_reported(id), "ask", no.status, form=form, notice=no.sentence)
+    db.session.commit()
+    return _answer(comment, origin, "thanks")
+
+
+def _reported(id: int) -> tuple[Comment, str]:
+    """What everybody sees; all else does not exist, so that nobody learns what waits."""
+    comment = Comment.public(id) or abort(404)
+    speak(request.values.get("lang", ""), comment.site.lang, comment.site.timezone)
+    return comment, check_origin(comment.site)
+
+
+def _answer(comment: Comment, origin: str, what: str, status: int = 200, **more) -> Response:
+    if not is_navigation():
+        html = render_template(f"report/_{what}.html", comment=comment, **more)
+        return for_origin(make_response(html, status), origin)
+    html = render_template("report/page.html", comment=comment, inside=f"report/_{what}.html", **more)
+    answer = make_response(html, status)
+    answer.headers["Content-Security-Policy"] = frame_policy(comment.site)
+    return answer

@@ -1,0 +1,47 @@
+"""A reader reports a comment in a real browser, with and without JavaScript; Alice answers."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.flows.people import EN, JA, finds_nothing, reads
+from tests.services import Live
+
+pytestmark = pytest.mark.flow
+
+NewPage = Callable[..., Page]
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_a_reader_reports_a_comment_where_it_stands(live: Live, new_page: NewPage, width: int) -> None:
+    page = new_page(locale="ja", viewport={"width": width, "height": 800})
+    comment = reads(page, live, JA).locator("article.comment").nth(1)
+    comment.locator("a.report").click()
+    form = comment.locator("form.flag")
+    expect(form.locator("[name=reason]").first).to_be_focused()
+    finds_nothing(page)
+    form.locator("button.submit").click()
+    expect(comment.get_by_text("理由を選んでください。")).to_be_visible()
+    form.get_by_label("個人攻撃").check()
+    form.locator("[name=note]").fill("弟のことです")
+    form.locator("button.submit").click()
+    thanks = comment.get_by_text("通報ありがとうございました。")
+    expect(thanks).to_be_focused()
+    finds_nothing(page)
+
+
+def test_the_same_without_javascript(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="en", java_script_enabled=False)
+    page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{EN}&lang=en")
+    page.locator("article.comment a.report").first.click()
+    page.get_by_label("Advertising").check()
+    page.get_by_role("button", name="Report").click()
+    expect(page.get_by_text("Thank you for your report.")).to_be_visible()
+
+
+def test_the_page_of_a_report_is_accessible(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="en", viewport={"width": 375, "height": 700})
+    page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{EN}&lang=en")
+    page.locator("article.comment a.report").first.click()
+    finds_nothing(page)

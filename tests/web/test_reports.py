@@ -1,0 +1,209 @@
+"""Readers report what everybody sees: once each, without an account; enough of them bring it to the desk."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.models import Actor, Comment, Decision, Moderator, Report, Site, Status
+from app.moderation import reports
+from app.moderation.decide import decide, undo
+from tests.cast import ORIGIN, Reader, a_moderator, a_site, move, the_comment
+from tests.web.test_queue import _readable, at_the_desk, hidden
+
+__all__ = ["_readable"]
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, reports_needed=2, reports_to_hide=3)
+
+
+@pytest.fixture
+def comment(app: Flask, db_session: Session, paper: Site) -> Comment:
+    assert Reader(app.test_client()).says("You are a liar").status_code == 201
+    return the_comment(db_session, "You are a liar")
+
+
+@pytest.fixture
+def alice(db_session: Session, paper: Site) -> Moderator:
+    return a_moderator(db_session, paper)
+
+
+@pytest.fixture
+def flag(app: Flask, comment: Comment) -> Callable[..., TestResponse]:
+    """`flag("203.0.113.1", reason="hate")`: a reader at this address reports the comment."""
+
+    def send(address: str, reason: str = "attack", **more: str) -> TestResponse:
+        browser = app.test_client()
+        at = {"REMOTE_ADDR": address}
+        fields = {"reason": reason} | more
+        return browser.post(f"/embed/report/{comment.id}", data=fields, environ_base=at)
+
+    return send
+
+
+def newest(db_session: Session, comment: Comment) -> Decision:
+    db_session.expire_all()
+    found = Decision.newest_of(comment)
+    assert found
+    db_session.commit()
+    return found
+
+
+def open_reports(db_session: Session, comment: Comment) -> dict[str, int]:
+    db_session.expire_all()
+    found = Report.open_of([comment.id])[comment.id]
+    db_session.commit()
+    return found
+
+
+def test_enough_readers_bring_a_comment_to_the_desk_and_more_of_them_hide_it(
+    flag: Callable[..., TestResponse], comment: Comment, db_session: Session
+) -> None:
+    assert flag("203.0.113.1").status_code == 200
+    assert newest(db_session, comment).reason == ""
+    flag("203.0.113.2")
+    told = newest(db_session, comment)
+    assert (told.actor, told.reason, told.to_status) == (Actor.SYSTEM, "reports", Status.APPROVED)
+    assert comment.lane == 1
+    flag("203.0.113.3", "hate")
+    hidden_by = newest(db_session, comment)
+    assert (hidden_by.actor, hidden_by.to_status, comment.lane) == (Actor.SYSTEM, Status.PENDING, 1)
+    assert open_reports(db_session, comment) == {"attack": 2, "hate": 1}
+
+
+def test_one_reader_counts_once_and_is_answered_alike(
+    flag: Callable[..., TestResponse], comment: Comment, db_session: Session
+) -> None:
+    answers = [flag("203.0.113.1", reason) for reason in ("attack", "spam", "hate")]
+    answers += [flag(f"2001:db8:1:1::{at}") for at in range(1, 3)]
+    assert len({answer.text for answer in answers}) == 1
+    assert open_reports(db_session, comment) == {"attack": 2}
+    assert comment.status == Status.APPROVED
+
+
+def test_a_look_answers_them_and_the_same_reports_do_not_come_back_until_the_text_changes(
+    flag: Callable[..., TestResponse], comment: Comment, alice: Moderator, db_session: Session
+) -> None:
+    flag("203.0.113.1")
+    flag("203.0.113.2")
+    db_session.refresh(comment)
+    move(db_session, comment, Status.APPROVED, by=alice)
+    assert open_reports(db_session, comment) == {}
+    flag("203.0.113.3")
+    flag("203.0.113.4")
+    assert open_reports(db_session, comment) == {}
+    flag("203.0.113.5", "hate")
+    flag("203.0.113.1")  # she has had her say on this text
+    assert open_reports(db_session, comment) == {"hate": 1}
+    comment.edited_at = newest(db_session, comment).made_at.replace(year=2999)
+    db_session.commit()
+    flag("203.0.113.6")
+    flag("203.0.113.1")
+    assert open_reports(db_session, comment) == {"hate": 1, "attack": 2}
+
+
+def test_taking_back_what_a_moderator_decided_opens_them_again(
+    flag: Callable[..., TestResponse], comment: Comment, alice: Moderator, db_session: Session
+) -> None:
+    flag("203.0.113.1")
+    flag("203.0.113.2")
+    db_session.refresh(comment)
+    rejected = decide(comment, Status.REJECTED, seen=comment.version, by=alice)
+    db_session.commit()
+    assert open_reports(db_session, comment) == {}
+    undo(rejected, by=alice)
+    db_session.commit()
+    assert open_reports(db_session, comment) == {"attack": 2}
+
+
+def test_what_readers_hid_is_shown_again_from_the_log(
+    app: Flask, flag: Callable[..., TestResponse], comment: Comment, alice: Moderator, db_session: Session
+) -> None:
+    for at in range(1, 4):
+        flag(f"203.0.113.{at}")
+    assert newest(db_session, comment).to_status == Status.PENDING
+    desk = at_the_desk(app)
+    form = BeautifulSoup(desk.get("/moderate/log").text, "html.parser").select_one("ol form")
+    answer = desk.post(form["action"], data={each["name"]: each["value"] for each in form.select("input")})
+    assert answer.status_code == 303
+    assert newest(db_session, comment).to_status == Status.APPROVED
+    assert open_reports(db_session, comment) == {}
+
+
+def test_only_what_everybody_sees_can_be_reported(
+    app: Flask, flag: Callable[..., TestResponse], comment: Comment, db_session: Session
+) -> None:
+    path = f"/embed/report/{comment.id}"
+    assert app.test_client().get(path).status_code == 200
+    move(db_session, comment, Status.PENDING)
+    assert app.test_client().get(path).status_code == 404
+    assert flag("203.0.113.1").status_code == 404
+    assert app.test_client().get("/embed/report/999999").status_code == 404
+    assert db_session.query(Report).count() == 0
+
+
+def test_a_report_needs_a_reason_and_keeps_what_was_typed(
+    flag: Callable[..., TestResponse], comment: Comment, db_session: Session
+) -> None:
+    for reason in ("", "duplicate", "nonsense"):
+        answer = flag("203.0.113.1", reason, note="He means <my> brother")
+        assert answer.status_code == 422
+        assert "He means &lt;my&gt; brother" in answer.text
+    assert flag("203.0.113.1", note="x" * 501).status_code == 422
+    assert open_reports(db_session, comment) == {}
+
+
+def test_who_reports_everything_is_asked_to_wait(
+    flag: Callable[..., TestResponse], comment: Comment, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "PER_READER", 1)
+    assert flag("203.0.113.1").status_code == 200
+    answer = flag("203.0.113.1", "spam", note="and again")
+    assert (answer.status_code, "and again" in answer.text) == (429, True)
+    assert flag("203.0.113.2").status_code == 200
+
+
+def test_programs_and_foreign_pages_report_nothing(
+    app: Flask, flag: Callable[..., TestResponse], comment: Comment, db_session: Session
+) -> None:
+    assert flag("203.0.113.1", subject="buy").status_code == 200
+    path, fields = f"/embed/report/{comment.id}", {"reason": "spam"}
+    assert app.test_client().post(path, data=fields, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert open_reports(db_session, comment) == {}
+    assert app.test_client().post(path, data=fields, headers={"Origin": ORIGIN}).status_code == 200
+    assert open_reports(db_session, comment) == {"spam": 1}
+
+
+def test_nothing_of_the_reader_is_kept(flag: Callable[..., TestResponse], db_session: Session) -> None:
+    flag("203.0.113.77", note="I am Hanako Yamada")
+    rows = str(db_session.execute(text("SELECT * FROM report")).all())
+    assert "attack" in rows
+    assert "203.0" not in rows and "Hanako" not in rows
+
+
+def test_without_a_script_it_is_a_page(app: Flask, comment: Comment) -> None:
+    browser, page = app.test_client(), {"Sec-Fetch-Mode": "navigate", "Accept-Language": "en"}
+    link = BeautifulSoup(Reader(browser).sees(lang="en").text, "html.parser").select_one("a.report")
+    path = link["href"].removeprefix("http://localhost")
+    asked = browser.get(path, headers=page)
+    assert "You are a liar" in asked.text and hidden(asked, "lang") == "en"
+    assert ORIGIN in asked.headers["Content-Security-Policy"]
+    answer = browser.post(path, data={"reason": "attack"}, headers=page)
+    assert answer.status_code == 200 and "Thank you" in answer.text
+
+
+def test_two_readers_at_the_same_moment_are_both_counted(
+    app: Flask, comment: Comment, flag: Callable[..., TestResponse], db_session: Session
+) -> None:
+    with ThreadPoolExecutor(8) as readers:
+        answers = list(readers.map(lambda at: flag(f"198.51.100.{at}"), range(8)))
+    assert {answer.status_code for answer in answers} <= {200, 404}
+    told = newest(db_session, comment)
+    assert (told.to_status, sum(open_reports(db_session, comment).values())) == (Status.PENDING, 3)
