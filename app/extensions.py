@@ -8,7 +8,7 @@ from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import BigInteger, CursorResult, Engine, Executable, Integer, MetaData, event
+from sqlalchemy import BigInteger, CursorResult, Engine, Executable, Integer, MetaData, event, func, select
 from sqlalchemy.orm import DeclarativeBase
 
 # SQLite gives row ids only to a column of type INTEGER.
@@ -42,6 +42,18 @@ def rows_changed(statement: Executable) -> int:
     result = db.session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101
     return result.rowcount
+
+
+def new_ids(record: Any, count: int) -> list[int]:
+    """Ids for `count` new rows of a record, rising, that nobody else gets.
+
+    SQLite has no numbers to give away: there the caller's transaction must hold the lock for writing.
+    """
+    if db.engine.dialect.name == "sqlite":
+        highest = db.session.scalar(select(func.max(record.id))) or 0
+        return list(range(highest + 1, highest + 1 + count))
+    numbers = func.nextval(func.pg_get_serial_sequence(record.__tablename__, "id"))
+    return sorted(db.session.scalars(select(numbers).select_from(func.generate_series(1, count).alias())))
 
 
 @event.listens_for(Engine, "connect")

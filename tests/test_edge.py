@@ -20,10 +20,10 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app import edge
-from app.comments.submit import Draft, submit, thread_for
+from app.comments.submit import Draft, submit
 from app.extensions import db
 from app.lib.urls import page_key
-from app.models import Comment, Status
+from app.models import Comment, Status, Thread
 from app.wire import Wire
 from tests.cast import ORIGIN, PAGE, a_site, move
 from tests.services import Live
@@ -121,7 +121,7 @@ def comment(db_session: Session) -> Comment:
 
 def a_comment(db_session: Session, body: str = "Published.", **settings: Any) -> Comment:
     site = a_site(db_session, **settings)
-    thread = thread_for(site, key=page_key(PAGE), url=PAGE, title="The story")
+    thread = Thread.obtain(site, key=page_key(PAGE), url=PAGE, title="The story")
     said = submit(thread, Draft(body=body, name="Hanako", email="", website="", parent_id=None)).comment
     db_session.commit()
     return said
@@ -217,7 +217,7 @@ def test_a_page_without_comments_is_shown_as_each_asks(readers: Readers, db_sess
 def test_a_first_comment_takes_the_place_of_an_empty_page(readers: Readers, db_session: Session, clock: Clock) -> None:
     site = a_site(db_session)
     assert "Published." not in readers.reads().text
-    thread = thread_for(site, key=page_key(PAGE), url=PAGE, title="")
+    thread = Thread.obtain(site, key=page_key(PAGE), url=PAGE, title="")
     submit(thread, Draft(body="Published.", name="Hanako", email="", website="", parent_id=None))
     db_session.commit()
     clock.now += edge.FRESH_S + edge.RENEWING_S

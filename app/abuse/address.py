@@ -6,7 +6,7 @@ from flask import current_app, request
 
 from app.lib import networks
 from app.lib.secrets import blind_index
-from app.models import Site
+from app.models import Comment, Site
 
 
 def client() -> str:
@@ -38,7 +38,7 @@ def wide_index(site: Site, address: str) -> str | None:
 
 def index(site: Site, address: str) -> str:
     """The blind index of a network on this site."""
-    return blind_index(f"network {site.id}", network(address))
+    return Comment.network_index(site, network(address))
 
 
 def reader(site: Site, address: str) -> str:

@@ -9,11 +9,11 @@ from app.abuse.origin import check_origin
 from app.api import shapes
 from app.api.problems import problem
 from app.comments import reading, tokens
-from app.comments.submit import submit, thread_for
+from app.comments.submit import submit
 from app.extensions import db
 from app.forms.comment import CommentForm
 from app.forms.where import where
-from app.models import Status
+from app.models import Status, Thread
 
 bp = Blueprint("comments", __name__)
 bp.before_request(refuse_what_is_no_json)
@@ -32,7 +32,7 @@ def post() -> Response:
     form = CommentForm(here.site, fields)
     if not form.validate():
         return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
-    thread = thread_for(here.site, key=here.key, url=here.url, title=here.title)
+    thread = Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
     submitted = submit(thread, form.draft(here.lang, author=fields.get("author", "")))
     db.session.commit()
     approved = submitted.comment.status == Status.APPROVED

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.cli import demo, people, rules, serve, sites, upkeep, worker
+from app.cli import demo, imports, people, rules, serve, sites, upkeep, worker
 
 
 def install(app: Flask) -> None:
@@ -13,6 +13,7 @@ def install(app: Flask) -> None:
         demo.demo,
         sites.site,
         people.moderator,
+        imports.import_,
         rules.rule,
         upkeep.check,
         upkeep.upkeep,

@@ -9,7 +9,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from app.comments import tokens
-from app.comments.submit import Draft, submit, thread_for
+from app.comments.submit import Draft, submit
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import hash_password
@@ -76,7 +76,7 @@ def _move(site: Site, origin: str) -> None:
 def _talk(site: Site, origin: str) -> None:
     for path, remarks in CONVERSATION.items():
         article = articles.by_path()[path]
-        thread = thread_for(site, key=page_key(origin + path), url=origin + path, title=article.title)
+        thread = Thread.obtain(site, key=page_key(origin + path), url=origin + path, title=article.title)
         known: dict[str, str] = {}
         for remark in remarks:
             _say(thread, remark, None, known, article.lang)

@@ -80,22 +80,6 @@ def submit(thread: Thread, draft: Draft) -> Submitted:
     return Submitted(comment, again=False, recognised=True)
 
 
-def thread_for(site: Site, *, key: str, url: str, title: str) -> Thread:
-    """The thread of a page; made when its first comment comes."""
-    if thread := Thread.for_page(site, key):
-        return thread
-    try:
-        with db.session.begin_nested():
-            thread = Thread(site=site, key=key, url=url, title=title)
-            db.session.add(thread)
-        return thread
-    except IntegrityError:
-        thread = Thread.for_page(site, key)
-        if thread is None:
-            raise
-        return thread
-
-
 def _earlier(site: Site, draft: Draft, known: Author | None, marks: "Marks") -> Submitted | None:
     if draft.request_key and (found := Comment.with_request_key(site, _request_key(draft))):
         return Submitted(found, again=True, recognised=True)

@@ -15,11 +15,13 @@ from bleach.html5lib_shim import Filter
 from bleach.sanitizer import Cleaner
 
 from app.lib.dialect import ReaderMarkdown
-from app.lib.foreign import REL, attribute, pieces, reduced
+from app.lib.foreign import AS, REL, attribute, pieces, reduced
 from app.lib.text import clean_body
 from app.lib.urls import linkable
 
 RENDERER = 1  # raised with every change of what render() gives, so that older HTML can be found and made anew
+
+ADOPTED = 0  # HTML of another system, for which there is no body of ours to make it anew from
 
 TAGS = frozenset(["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"])
 
@@ -51,6 +53,11 @@ def sanitise(html: str, *, newlines: bool = False) -> str:
     """
     html = reduced(html, newlines=newlines)
     return _as_typed(plain(html)) if _too_many(TAG_OR_ENTITY, html) else _cleaner().clean(html)
+
+
+def has_tags(text: str) -> bool:
+    """Is this HTML, rather than a text with a < in it?"""
+    return any(piece.name in AS for piece in pieces(text))
 
 
 def _too_many(mark: re.Pattern[str], text: str) -> bool:

@@ -1,8 +1,9 @@
 """A comment: what a reader wrote, its place in the tree, and the one line that gives it a status."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     and_,
+    bindparam,
     cast,
     func,
     or_,
@@ -24,7 +26,7 @@ from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, re
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted
+from app.lib.secrets import Encrypted, blind_index
 from app.models.author import Author
 from app.models.site import Site
 from app.models.thread import Thread
@@ -33,6 +35,7 @@ from app.models.thread import Thread
 STEP = 9
 # PostgreSQL would sort by the rules of a language otherwise.
 Path = String(200).with_variant(String(200, collation="C"), "postgresql")
+LONGEST_SOURCE_ID = 200
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 
 
@@ -42,6 +45,14 @@ class Status(StrEnum):
     REJECTED = "rejected"
     SPAM = "spam"
     DELETED = "deleted"
+
+
+class Known(NamedTuple):
+    """What one must know of a comment to put another below it."""
+
+    id: int
+    path: str
+    thread_id: int
 
 
 class Comment(db.Model):
@@ -103,7 +114,7 @@ class Comment(db.Model):
     text_key: Mapped[str | None] = mapped_column(String(64))
     # Where an imported comment comes from: the program's name, and its id there.
     source: Mapped[str | None] = mapped_column(String(16))
-    source_id: Mapped[str | None] = mapped_column(String(200))
+    source_id: Mapped[str | None] = mapped_column(String(LONGEST_SOURCE_ID))
 
     # How likely it is spam, 0 to 1, and what of the request the filter looked at; None: not scored.
     score: Mapped[float | None]
@@ -124,14 +135,22 @@ class Comment(db.Model):
 
         The parent stays the comment that was answered; only the place in the tree is capped.
         """
-        above = "" if parent is None else parent.path[: STEP * max_depth]
-        self.path = above + _step(self.id)
-        self.depth = len(above) // STEP
-        self.root_id = _id_of(self.path[:STEP])
+        for name, value in self.place(self.id, "" if parent is None else parent.path, max_depth).items():
+            setattr(self, name, value)
+
+    @staticmethod
+    def place(id: int, above: str, max_depth: int) -> dict[str, Any]:
+        """Path, depth and root of a comment that answers the one with the path `above` ("": nobody)."""
+        path = above[: STEP * max_depth] + _step(id)
+        return {"path": path, "depth": len(path) // STEP - 1, "root_id": _id_of(path[:STEP])}
 
     def ancestor_ids(self) -> list[int]:
         """Ids from the root to the comment itself."""
-        return [_id_of(self.path[at : at + STEP]) for at in range(0, len(self.path), STEP)]
+        return self.ids_in(self.path)
+
+    @staticmethod
+    def ids_in(path: str) -> list[int]:
+        return [_id_of(path[at : at + STEP]) for at in range(0, len(path), STEP)]
 
     def move_to(self, status: Status, seen: int) -> bool:
         """Give a status, if the comment is still as it was seen; False when somebody was faster."""
@@ -198,6 +217,50 @@ class Comment(db.Model):
         if thread:
             query = query.where(cls.thread_id == thread.id)
         return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
+
+    @staticmethod
+    def network_index(site: Site, network: str) -> str:
+        """The blind index of a network on this site."""
+        return blind_index(f"network {site.id}", network)
+
+    @classmethod
+    def imported(cls, site: Site, source: str, source_ids: Iterable[str]) -> dict[str, "Known"]:
+        """Those of these comments of another program that are here already, by their ids there."""
+        query = select(cls.source_id, cls.id, cls.path, cls.thread_id).where(
+            cls.site_id == site.id, cls.source == source, cls.source_id.in_(list(source_ids))
+        )
+        rows = db.session.execute(query)
+        return {source_id or "": Known(id, path, thread_id) for source_id, id, path, thread_id in rows}
+
+    @classmethod
+    def keys_of_imported(cls, site: Site, source: str, source_ids: Iterable[str]) -> dict[str, str]:
+        """The keys of the threads in which comments of another program are, by their ids there."""
+        known = cls.imported(site, source, source_ids)
+        keys = Thread.keys({each.thread_id for each in known.values()})
+        return {source_id: keys[each.thread_id] for source_id, each in known.items()}
+
+    @classmethod
+    def imported_authors(cls, site: Site, email_indexes: Iterable[str]) -> dict[str, int]:
+        """Ids of those who came with another program's comments, by the index of their address.
+
+        Whoever types the same address here is somebody else until she has shown that it is hers.
+        """
+        came = select(cls.id).where(cls.author_id == Author.id, cls.source.is_not(None)).exists()
+        query = (
+            select(Author.email_index, func.min(Author.id))
+            .where(Author.site_id == site.id, Author.email_index.in_(list(email_indexes)), came)
+            .group_by(Author.email_index)
+        )
+        return {index or "": id for index, id in db.session.execute(query)}
+
+    @classmethod
+    def gain_places(cls, gained: Mapping[int, int]) -> None:
+        """Approved comments came into these branches: how many, by the id of each comment above them."""
+        # In the order of ids, so that two who do this wait for each other instead of for ever.
+        rows = [{"comment": id, "more": more} for id, more in sorted(gained.items())]
+        branch = update(cls.__table__).where(cls.__table__.c.id == bindparam("comment"))
+        if rows:
+            db.session.connection().execute(branch.values(places=cls.__table__.c.places + bindparam("more")), rows)
 
     @classmethod
     def with_request_key(cls, site: Site, key: str) -> "Comment | None":

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from app.extensions import db, rows_changed
 from app.lib.clock import now
 from app.models.comment import Comment, Status
-from app.models.decision import Decision
+from app.models.decision import Actor, Decision
 from app.models.moderator import Membership, Moderator
 
 
@@ -65,11 +65,12 @@ def _waiting(moderator: Moderator, span: Span) -> list[Any]:
 
 
 def _was_held(since: datetime | None, until: datetime | None) -> Any:
-    """Held by us, not put back by a moderator: she who did that knows."""
+    """Held by us, not put back by a moderator, who knows, nor brought by an import, of which no letter tells."""
     held = select(Decision.id).where(
         Decision.comment_id == Comment.id,
         Decision.to_status == Status.PENDING,
         Decision.moderator_id.is_(None),
+        Decision.actor != Actor.IMPORT,
     )  # fmt: skip
     if since:
         held = held.where(Decision.made_at > since)

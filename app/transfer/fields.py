@@ -67,6 +67,8 @@ def address(value: object) -> str:
         ip = ip_address(one_line(value).split(",")[0].strip())
     except ValueError:
         return ""
+    if isinstance(ip, IPv6Address) and ip.scope_id:
+        return ""  # a zone has no meaning to others
     mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
     return str(mapped or ip)
 

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     NOT_A_COMMENT = "The record is a private note of another program, not a comment."
     EMPTY = "The record is empty."
     UNKNOWN_RECORD = "The record has no shape that this format knows."
+    DUPLICATE = "Another comment with this id stood earlier in the file."
+    PINGBACK = "A pingback or trackback; they are taken with --pingbacks only."
 
 
 class Note(StrEnum):
@@ -36,6 +38,13 @@ class Note(StrEnum):
     MENDED = "The record was not well-formed and was mended."
     FIELD_LOST = "A field of the page was not readable."
     NO_AUTHOR = "The file does not hold the author to whom the comment refers."
+    FUTURE_DATE = "The date lies in the future; the time of the import stands in for it."
+    LOST_PAGE = "The file does not hold the page of these comments."
+    NO_ADDRESS = "The page has no address that can be used; its thread waits for one (flask thread move)."
+    FOREIGN_HOST = "The page is on none of the site's origins: nobody sees its comments (--map, flask thread remap)."
+    MISSING_PARENT = "The comment that was answered is not there; the answer stands by itself."
+    PARENT_ELSEWHERE = "The comment that was answered is on another page; the answer stands by itself."
+    CIRCLE = "The comment answers itself by way of others; it stands by itself."
 
 
 class Trouble(StrEnum):

@@ -6,12 +6,12 @@ from werkzeug.wrappers import Response
 from app.abuse.junk import refuse_what_is_no_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
-from app.comments.submit import Submitted, submit, thread_for
+from app.comments.submit import Submitted, submit
 from app.errors import Refused
 from app.extensions import csrf, db
 from app.forms.comment import CommentForm, EditForm
 from app.forms.where import Where, is_navigation, site_or_404, where
-from app.models import Comment, Status
+from app.models import Comment, Status, Thread
 from app.web import cookie
 from app.web.embed import for_origin
 from app.web.thread import address_of, context, read
@@ -82,7 +82,7 @@ def own() -> Response:
 
 
 def _thread(here: Where):
-    return thread_for(here.site, key=here.key, url=here.url, title=here.title)
+    return Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
 
 
 def _author_token() -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.comments import reading
-from app.comments.submit import Draft, submit, thread_for
+from app.comments.submit import Draft, submit
 from app.extensions import db
 from app.lib.urls import page_key
 from app.models import Comment, Site, Status, Thread
@@ -20,7 +20,7 @@ from tests.cast import PAGE, Reader, a_site, move
 
 
 def a_thread(site: Site, url: str = PAGE) -> Thread:
-    return thread_for(site, key=page_key(url), url=url, title="Story")
+    return Thread.obtain(site, key=page_key(url), url=url, title="Story")
 
 
 def say(thread: Thread, body: str, parent: Comment | None = None) -> Comment:

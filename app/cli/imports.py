@@ -1,0 +1,184 @@
+"""`flask import`: another program's comments move in, and every one of them is accounted for."""
+
+import json
+import re
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy.exc import IntegrityError
+
+from app.cli.sites import site_of
+from app.extensions import db
+from app.transfer.addresses import Addresses
+from app.transfer.detect import READERS, detect
+from app.transfer.load import load
+from app.transfer.record import UnreadableFile
+from app.transfer.spool import Spool
+
+LISTED = 20  # lines of a kind on a terminal; --json has all
+REDRAWN = 0.2  # seconds
+MOVE = re.compile(r"(.+?)=((?:https?:/)?/.*)")
+BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
+
+
+@click.command("import")
+@click.argument("words", nargs=-1, required=True, metavar="[FORMAT] FILE")
+@click.option("--site", "key", required=True, metavar="KEY", help="Where the comments belong.")
+@click.option("--dry-run", is_flag=True, help="Report the same, and write nothing.")
+@click.option(
+    "--map", "moves", multiple=True, metavar="OLD=NEW", help="Pages that moved: addresses, or how they begin."
+)
+@click.option("--close-threads", is_flag=True, help="Take no new comments on these pages.")
+@click.option("--pingbacks", is_flag=True, help="Take pingbacks and trackbacks too.")
+@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+@with_appcontext
+def import_(
+    words: tuple[str, ...],
+    key: str,
+    dry_run: bool,
+    moves: tuple[str, ...],
+    close_threads: bool,
+    pingbacks: bool,
+    as_json: bool,
+) -> None:
+    """Bring in the comments of FILE, as FORMAT or whatever it turns out to be.
+
+    A second run changes nothing, and goes on where the first was stopped. Nothing that is here is touched,
+    and no letters go out. Ends with 0 when the file was read to its end, 1 when it was refused or cut short.
+    """
+    form, file = _form_and_file(words)
+    site = site_of(key)
+    pairs = [_move(text) for text in moves]
+    trouble = ""
+    try:
+        form = form or detect(file)
+    except UnreadableFile as error:
+        trouble = str(error)
+    with Spool(Addresses(site, form, pairs), pingbacks=pingbacks) as spool:
+        if form:
+            trouble = _read(spool, form, file, quiet=as_json)
+            steps = load(site, spool, source=form, dry_run=dry_run, close_threads=close_threads)
+            trouble = _written(spool, steps, "Checking" if dry_run else "Writing", quiet=as_json) or trouble
+        counts = {"format": form or None, **spool.counts(), "dry_run": dry_run, "trouble": trouble or None}
+        for piece in _as_json(counts, spool) if as_json else _as_text(counts, spool):
+            click.echo(piece, nl=False)
+    raise SystemExit(1 if trouble else 0)
+
+
+def _form_and_file(words: tuple[str, ...]) -> tuple[str, str]:
+    if len(words) > 2:
+        raise click.UsageError("Give one FILE, and before it perhaps its FORMAT.")
+    form = words[0] if len(words) == 2 else ""
+    if form and form not in READERS:
+        raise click.UsageError(f"FORMAT {form!r} is not one of {', '.join(READERS)}.")
+    return form, words[-1]
+
+
+def _move(text: str) -> tuple[str, str]:
+    """An old address may have = in it; a new one begins with https:// or /, or has none."""
+    found = MOVE.fullmatch(text) or BARE_MOVE.fullmatch(text)
+    if not found:
+        raise click.BadParameter(f"{text!r} is not OLD=NEW.", param_hint="--map")
+    return found[1].strip(), found[2].strip()
+
+
+def _read(spool: Spool, form: str, file: str, *, quiet: bool) -> str:
+    """Take in the file; what is wrong with it, or ''. What came before the trouble is kept."""
+    try:
+        for _count in _shown(spool.take(READERS[form](file)), "Reading", quiet=quiet):
+            pass
+    except UnreadableFile as error:
+        return str(error)
+    except sqlite3.OperationalError as error:
+        raise click.ClickException(f"No room to sort the file ({error}); TMPDIR may name a larger folder.") from error
+    return ""
+
+
+def _written(spool: Spool, steps: Iterator[int], label: str, *, quiet: bool) -> str:
+    """Commit step by step; why it was cut short, or ''."""
+    try:
+        for _count in _shown(steps, label, total=lambda: spool.total, quiet=quiet):
+            db.session.commit()
+    except KeyboardInterrupt:
+        db.session.rollback()
+        return "Stopped. What was written stays; the same command goes on from here."
+    except IntegrityError:
+        db.session.rollback()
+        return "Another import is writing the same comments. When it has ended, the same command finishes this one."
+    return ""
+
+
+def _shown(steps: Iterator[int], label: str, *, quiet: bool, total: Callable[[], int] = int) -> Iterator[int]:
+    """Pass on how far it is, and draw that on a terminal: the share, the rate, the time left."""
+    draws = not quiet and sys.stderr.isatty()
+    begun = drawn = time.monotonic()
+    whole = 0
+    for count in steps:
+        yield count
+        now = time.monotonic()
+        if draws and now - drawn > REDRAWN:
+            whole, drawn = whole or total(), now
+            click.echo(f"\r{label} {_progress(count, whole, now - begun)}\033[K", nl=False, err=True)
+    if draws:
+        click.echo("\r\033[K", nl=False, err=True)
+
+
+def _progress(count: int, whole: int, seconds: float) -> str:
+    rate = count / seconds
+    shown = f"{count:,} comments, {rate:,.0f} a second"
+    if not whole or not count:
+        return shown
+    left = timedelta(seconds=round((whole - count) / rate))
+    return f"{count / whole:.0%}: {shown}, {left} left"
+
+
+def _as_json(counts: dict[str, Any], spool: Spool) -> Iterator[str]:
+    """One object, piece by piece: there may be millions of skips."""
+    yield json.dumps(counts, ensure_ascii=False)[:-1]
+    for name, rows in (("skips", spool.skips()), ("notes", spool.notes()), ("by_thread", spool.by_thread())):
+        yield f', "{name}": ['
+        for number, row in enumerate(rows):
+            yield (", " if number else "") + json.dumps(row, ensure_ascii=False)
+        yield "]"
+    yield "}\n"
+
+
+def _as_text(counts: dict[str, Any], spool: Spool) -> Iterator[str]:
+    done = "would be imported" if counts["dry_run"] else "imported"
+    statuses = ", ".join(f"{number:,} {status}" for status, number in counts["by_status"].items() if number)
+    yield (
+        f"{counts['read']:,} comments read on {counts['threads']:,} pages ({counts['format'] or 'unknown format'}).\n"
+        f"{counts['imported']:,} {done}, {counts['unchanged']:,} were here already, {counts['skipped']:,} skipped.\n"
+        f"{counts['roots']:,} begin a talk and {counts['replies']:,} answer, {counts['max_depth']} deep. {statuses}\n"
+    )
+    yield from _listed("Skipped:", map(_skip_line, spool.skips()))
+    notes = (f"{each['count']:,} x {each['note']} ({', '.join(each['ids'])})" for each in spool.notes())
+    yield from _listed("Changed or guessed:", notes)
+    threads = (
+        f"{each['imported'] + each['unchanged']:,} of {each['comments']:,}: {each['url']}" for each in spool.by_thread()
+    )
+    yield from _listed("By page:", threads)
+    if counts["trouble"]:
+        yield f"{counts['trouble']}\n"
+
+
+def _skip_line(skip: dict[str, Any]) -> str:
+    line = f" (line {skip['line']})" if "line" in skip else ""
+    return f"{skip['id'] or 'without an id'}{line}: {skip['reason']}"
+
+
+def _listed(heading: str, lines: Iterable[str]) -> Iterator[str]:
+    number = -1
+    for number, line in enumerate(lines):
+        if number == 0:
+            yield f"{heading}\n"
+        if number < LISTED:
+            yield f"  {line}\n"
+    if number >= LISTED:
+        yield f"  and {number + 1 - LISTED:,} more, which --json has\n"

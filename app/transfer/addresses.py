@@ -1,0 +1,72 @@
+"""Which page of ours a page of another system is: its address completed, moved, and made the key of a thread."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from app.lib.urls import linkable, page_key
+from app.models import Site
+from app.models.thread import LONGEST_KEY
+from app.transfer.record import Note
+
+_SCHEME = re.compile(r"(?:https?:)?//", re.I)
+_ENDS = ("", "/", "?", "#")  # what may follow a prefix: /a is no part of /ab
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the comments of a page go."""
+
+    key: str
+    url: str
+    note: Note | None = None
+
+
+class Addresses:
+    """The pages of `site`, seen from `source`. `moves` are pairs of addresses, old and new, or of their beginnings."""
+
+    def __init__(self, site: Site, source: str, moves: Iterable[tuple[str, str]] = ()) -> None:
+        self._source = source
+        self._home = site.origins[0] if site.origins else ""
+        # The key knows no http or https, so neither do these.
+        self._origins = {page_key(origin).rstrip("/"): origin for origin in site.origins}
+        moves = [(_bare(self._whole(old)).rstrip("/"), self._whole(new).rstrip("/")) for old, new in moves]
+        self._moves = sorted(moves, key=lambda move: len(move[0]), reverse=True)
+
+    def place(self, source_id: str, url: str) -> Place:
+        """The thread for a page with this id and address; the address may be relative, empty or nonsense.
+
+        A page without an address that can be used gets a key of its own, so that its comments are not lost.
+        """
+        try:
+            moved = self._moved(urljoin(f"{self._home}/", url)) if url else ""
+            key = page_key(moved)
+        except ValueError:
+            key = ""
+        if not key or len(key) > LONGEST_KEY:
+            return Place(f"id:{self._source}-{source_id}", self._home, Note.NO_ADDRESS)
+        origin = self._origins.get(key[: key.index("/", len("https://"))])
+        shown = linkable(moved) or key
+        if origin is None:
+            return Place(key, shown, Note.FOREIGN_HOST)
+        return Place(key, origin + "/" + _bare(shown).partition("/")[2])
+
+    def _whole(self, address: str) -> str:
+        """What a person typed as an address: a path of the site, or a host with or without https."""
+        if address.startswith("/") and not address.startswith("//"):
+            return self._home + address
+        return address if _SCHEME.match(address) else f"https://{address}"
+
+    def _moved(self, address: str) -> str:
+        bare = _bare(address)
+        for old, new in self._moves:
+            if bare.startswith(old) and bare[len(old) : len(old) + 1] in _ENDS:
+                return new + bare[len(old) :]
+        return address
+
+
+def _bare(address: str) -> str:
+    """The address without http or https, its host in lower case."""
+    host, slash, rest = _SCHEME.sub("", address, count=1).partition("/")
+    return host.lower() + slash + rest

@@ -1,0 +1,414 @@
+"""A publisher brings her comments along: all of them, once, and she is told what became of each."""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.cli import imports
+from app.comments.submit import Draft, submit
+from app.models import Actor, Author, Comment, Decision, Delivery, Site, Status, Thread
+from app.transfer import load
+from tests.cast import Reader, a_moderator, a_site, move
+from tests.transfer.exports import HEAD, comment, page, wxr
+
+ORIGIN = "https://example.com"
+Save = Callable[[str | bytes], Path]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "export"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, origins=[ORIGIN])
+
+
+def bring(app: Flask, file: Path, *options: str, code: int = 0) -> dict[str, Any]:
+    """The report of `flask import`."""
+    words = ["import", str(file), "--site", "paper", "--json", *options]
+    done = app.test_cli_runner().invoke(args=words)
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def comments(db_session: Session) -> dict[str, Comment]:
+    db_session.expire_all()
+    found = {each.source_id or "": each for each in db_session.query(Comment)}
+    db_session.commit()
+    return found
+
+
+def test_every_comment_comes_along_and_is_accounted_for(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    file = save(
+        wxr(
+            page(comment(1), comment(2, parent="1"), comment(3, approved="spam"), comment(4, approved="0")),
+            page(comment(5, approved="trash"), comment(6, type="pingback"), number=2),
+        )
+    )
+    report = bring(app, file)
+    assert {name: report[name] for name in ("format", "threads", "read", "imported", "unchanged", "skipped")} == {
+        "format": "wordpress",
+        "threads": 2,
+        "read": 6,
+        "imported": 5,
+        "unchanged": 0,
+        "skipped": 1,
+    }
+    assert (report["roots"], report["replies"], report["max_depth"]) == (4, 1, 1)
+    assert report["by_status"] == {"pending": 1, "approved": 2, "rejected": 1, "spam": 1, "deleted": 0}
+    assert [skip["id"] for skip in report["skips"]] == ["6"]
+    assert [each["imported"] for each in report["by_thread"]] == [4, 1]
+    found = comments(db_session)
+    assert {key: each.status for key, each in found.items()} == {
+        "1": "approved",
+        "2": "approved",
+        "3": "spam",
+        "4": "pending",
+        "5": "rejected",
+    }
+    assert found["2"].parent_id == found["1"].id
+
+
+def test_a_second_run_changes_nothing_even_what_a_moderator_has_decided_since(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    file = save(wxr(page(comment(1), comment(2, parent="1"))))
+    bring(app, file)
+    alice = a_moderator(db_session, paper)
+    move(db_session, comments(db_session)["2"], Status.SPAM, by=alice)
+    before = _everything(db_session)
+    report = bring(app, file)
+    assert (report["imported"], report["unchanged"], report["roots"], report["replies"]) == (0, 2, 1, 1)
+    assert _everything(db_session) == before
+
+
+def test_a_dry_run_reports_the_same_and_writes_nothing(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    file = save(wxr(page(comment(1), comment(2, parent="9"), comment(2))))
+    before = _everything(db_session)
+    dry = bring(app, file, "--dry-run")
+    assert _everything(db_session) == before
+    wet = bring(app, file)
+    assert dry.pop("dry_run") and not wet.pop("dry_run")
+    assert dry == wet
+    assert wet["imported"] == 2
+
+
+def _everything(db_session: Session) -> dict[str, list[Any]]:
+    db_session.expire_all()
+    tables = (Site, Thread, Author, Comment, Decision, Delivery)
+    found = {each.__tablename__: db_session.execute(select(each.__table__)).fetchall() for each in tables}
+    db_session.commit()
+    return found
+
+
+def test_an_import_writes_to_nobody_and_says_who_brought_each_comment(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    a_moderator(db_session, paper)
+    bring(app, save(wxr(page(comment(1, approved="0"), comment(2)))))
+    decisions = db_session.query(Decision).all()
+    assert [(each.actor, each.reason, each.from_status) for each in decisions] == [(Actor.IMPORT, "import", None)] * 2
+    assert db_session.query(Delivery).count() == 0
+
+
+def test_a_moderator_takes_back_what_was_imported(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
+) -> None:
+    bring(app, save(wxr(page(comment(1), comment(2, parent="1")))))
+    alice = a_moderator(db_session, paper)
+    move(db_session, comments(db_session)["2"], Status.REJECTED, by=alice)
+    thread = db_session.query(Thread).one()
+    assert thread.approved_count == 1
+    assert [each.places for each in comments(db_session).values()] == [1, 0]
+
+
+def test_an_answer_before_its_parent_finds_it(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
+    first, later = "2019-03-04 01:00:00", "2019-03-05 01:00:00"
+    bring(app, save(wxr(page(comment(7, parent="9", date_gmt=later), comment(9, date_gmt=first)))))
+    found = comments(db_session)
+    assert found["7"].parent_id == found["9"].id
+    assert found["7"].path.startswith(found["9"].path)
+
+
+def test_comments_stand_in_the_order_in_which_they_were_spoken(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
+) -> None:
+    days = {1: "2021-01-03", 2: "2021-01-01", 3: "2021-01-02"}
+    text = (comment(n, f"<![CDATA[on {day}]]>", date_gmt=f"{day} 00:00:00") for n, day in days.items())
+    bring(app, save(wxr(page(*text))))
+    shown = Reader(client, url=f"{ORIGIN}/1/").sees().text
+    assert shown.index("on 2021-01-01") < shown.index("on 2021-01-02") < shown.index("on 2021-01-03")
+    assert comments(db_session)["2"].created_at == datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def test_an_answer_to_nobody_stands_by_itself_with_a_note(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    text = wxr(page(comment(1, parent="99"), comment(2)), page(comment(3, parent="2"), number=2))
+    report = bring(app, save(text))
+    assert (report["imported"], report["roots"], report["replies"]) == (3, 3, 0)
+    assert [(each["count"], each["ids"]) for each in report["notes"]] == [(1, ["3"]), (1, ["1"])]
+    assert {each.parent_id for each in comments(db_session).values()} == {None}
+
+
+def test_an_answer_whose_parent_came_with_an_older_file_finds_it(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    bring(app, save(wxr(page(comment(1)))))
+    report = bring(app, save(wxr(page(comment(2, parent="1")))))
+    found = comments(db_session)
+    assert (report["replies"], found["2"].parent_id, found["1"].places) == (1, found["1"].id, 2)
+
+
+@pytest.mark.parametrize("parents", [{1: 1}, {1: 2, 2: 1}, {1: 2, 2: 3, 3: 4, 4: 2, 5: 1}])
+def test_those_who_answer_each_other_in_a_circle_all_come_in(
+    app: Flask, db_session: Session, paper: Site, save: Save, parents: dict[int, int]
+) -> None:
+    report = bring(app, save(wxr(page(*(comment(n, parent=str(up)) for n, up in parents.items())))))
+    assert (report["imported"], report["roots"]) == (len(parents), 1)
+    assert len(comments(db_session)) == len(parents)
+
+
+def test_a_chain_of_answers_is_as_deep_as_the_site_allows_and_the_report_tells_the_truth(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    report = bring(app, save(wxr(page(*(comment(n, parent=str(n - 1)) for n in range(1, 41))))))
+    found = comments(db_session)
+    assert report["max_depth"] == 39
+    assert max(each.depth for each in found.values()) == paper.max_depth
+    assert found["40"].parent_id == found["39"].id
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_chain_of_10_000_answers_comes_in(app: Flask, paper: Site, save: Save) -> None:
+    report = bring(app, save(wxr(page(*(comment(n, parent=str(n - 1)) for n in range(1, 10_001))))))
+    assert (report["imported"], report["max_depth"]) == (10_000, 9_999)
+
+
+def test_one_person_is_one_author_by_her_address_and_nobody_else_is(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
+) -> None:
+    hers = {"author_email": "Hanako@example.com", "author": "Hanako"}
+    bring(app, save(wxr(page(comment(1, **hers), comment(2, author_email="", author="Hanako")))))
+    bring(app, save(wxr(page(comment(3, **(hers | {"author_email": "hanako@EXAMPLE.com"}))))))
+    found = comments(db_session)
+    assert found["1"].author_id == found["3"].author_id != found["2"].author_id
+    assert found["1"].author.email == "Hanako@example.com"
+    db_session.commit()
+    # Whoever types her address here has shown nothing.
+    Reader(client, "Hanako", "hanako@example.com", url=f"{ORIGIN}/1/").says("me again")
+    typed = db_session.query(Comment).filter_by(body="me again").one()
+    assert typed.author_id != found["1"].author_id
+
+
+def test_addresses_are_cut_and_nothing_private_is_readable_in_the_database(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    bring(app, save(wxr(page(comment(1, author_IP="203.0.113.77", author_email="hanako@secret.example")))))
+    found = comments(db_session)["1"]
+    assert (found.address, found.address_index) == ("203.0.113.0/24", Comment.network_index(paper, "203.0.113.0/24"))
+    raw = str(_raw(db_session))
+    assert "203.0.113" not in raw and "secret.example" not in raw and "Reader 1" in raw
+
+
+def _raw(db_session: Session) -> list[Any]:
+    connection = db_session.connection()
+    queries = ("SELECT * FROM author", "SELECT * FROM comment", "SELECT * FROM decision")
+    return [connection.exec_driver_sql(query).fetchall() for query in queries]
+
+
+def test_a_body_looks_as_it_looked_and_does_no_harm(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
+) -> None:
+    body = "<![CDATA[one\ntwo\n\n<blockquote>said</blockquote> <code>x &lt; y</code><script>alert(1)</script>]]>"
+    bring(app, save(wxr(page(comment(1, body, author_url="javascript:alert(1)")))))
+    shown = Reader(client, url=f"{ORIGIN}/1/").sees().text
+    for seen in ("<p>one<br>\ntwo</p>", "<blockquote>", "<code>x &lt; y</code>"):
+        assert seen in shown
+    assert "alert" not in shown
+    assert comments(db_session)["1"].body == "one\ntwo\n\n> said\n\nx < y"
+
+
+def test_what_the_future_sent_is_of_today(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
+    report = bring(app, save(wxr(page(comment(1, date_gmt="2199-01-01 00:00:00")))))
+    assert comments(db_session)["1"].created_at.year < 2199
+    assert report["notes"][0]["ids"] == ["1"]
+
+
+def test_a_page_that_moved_takes_its_comments_along(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
+) -> None:
+    text = wxr(page(comment(1)), page(comment(2), number=2)).replace(
+        "https://example.com/2/", "http://old.example/?p=2"
+    )
+    moves = ("--map", "old.example=/new", "--map", "http://old.example/?p=2=/two/")
+    report = bring(app, save(text), *moves)
+    assert report["notes"] == []
+    assert [each["url"] for each in report["by_thread"]] == [f"{ORIGIN}/1/", f"{ORIGIN}/two"]
+    assert "Reader 2" in Reader(client, url=f"{ORIGIN}/two/?utm_source=x").sees().text
+
+
+def test_a_page_of_another_host_or_none_is_kept_and_named(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    text = wxr(page(comment(1)), page(comment(2), number=2), page(comment(3), number=3))
+    text = text.replace("https://example.com/2/", "http://elsewhere.example/").replace(
+        "https://example.com/3/", "javascript:x"
+    )
+    report = bring(app, save(text))
+    assert (report["imported"], [each["ids"] for each in report["notes"]]) == (3, [["2"], ["3"]])
+    keys = {each.source_id: each.thread.key for each in comments(db_session).values()}
+    assert keys == {"1": "https://example.com/1", "2": "https://elsewhere.example/", "3": "id:wordpress-3"}
+
+
+def test_pages_that_are_closed_stay_closed_and_all_may_be(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    text = wxr(page(comment(1)), page(comment(2), number=2))
+    before, after = text.split("<wp:post_id>2")
+    bring(app, save(f"{before}<wp:post_id>2" + after.replace("open</wp:comment_status>", "closed</wp:comment_status>")))
+    assert {each.key[-1]: each.open for each in db_session.query(Thread)} == {"1": True, "2": False}
+    db_session.commit()
+    bring(app, save(text), "--close-threads")
+    db_session.expire_all()
+    assert not any(each.open for each in db_session.query(Thread))
+
+
+def test_pingbacks_come_when_they_are_asked_for(app: Flask, paper: Site, save: Save) -> None:
+    file = save(wxr(page(comment(1, type="pingback"), comment(2, type="trackback"))))
+    assert bring(app, file)["skipped"] == 2
+    assert bring(app, file, "--pingbacks")["imported"] == 2
+
+
+def test_a_file_that_is_cut_gives_what_it_has_and_ends_with_1(app: Flask, paper: Site, save: Save) -> None:
+    text = wxr(page(comment(1), comment(2)))
+    report = bring(app, save(text[: text.index("<wp:comment_id>2") + 30]), code=1)
+    assert (report["imported"], report["skipped"]) == (1, 1)
+    assert "too early" in report["trouble"]
+
+
+@pytest.mark.parametrize("content", ["", "no export", "<!DOCTYPE rss [<!ENTITY a 'b'>]>" + HEAD])
+def test_a_file_that_is_none_is_refused_in_a_sentence(app: Flask, paper: Site, save: Save, content: str) -> None:
+    report = bring(app, save(content), code=1)
+    assert (report["read"], report["imported"], report["skips"]) == (0, 0, [])
+    assert report["trouble"]
+
+
+def test_who_types_it_wrong_is_told_how(app: Flask, paper: Site, save: Save) -> None:
+    file = str(save(wxr(page(comment(1)))))
+    run = app.test_cli_runner().invoke
+    assert run(args=["import", "blogger", file, "--site", "paper"]).exit_code == 2
+    assert run(args=["import", file, "--site", "paper", "--map", "x"]).exit_code == 2
+    assert "no site" in run(args=["import", file, "--site", "other"]).output
+    assert run(args=["import", file + "x", "--site", "paper"]).exit_code == 1
+
+
+def test_a_person_reads_the_report_too(app: Flask, paper: Site, save: Save) -> None:
+    file = save(wxr(page(comment(1, parent="9"), comment(1))))
+    said = app.test_cli_runner().invoke(args=["import", "wordpress", str(file), "--site", "paper"]).output
+    assert "1 imported, 0 were here already, 1 skipped." in said
+    assert "1 (line" in said and "stands by itself. (1)" in said
+    assert "https://example.com/1/" in said
+
+
+def test_who_stops_it_keeps_what_was_written_and_goes_on_later(
+    app: Flask, db_session: Session, paper: Site, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "BATCH", 3)
+    file = save(wxr(page(*(comment(n, parent=str(n - 1)) for n in range(1, 11)))))
+    steps = iter(range(100))
+
+    def impatient(steps_: Any, *rest: Any, **more: Any) -> Any:
+        for count in steps_:
+            yield count
+            if count >= 3 and next(steps) == 1:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "_shown", impatient)
+        report = bring(app, file, code=1)
+    stored = db_session.scalar(select(func.count()).select_from(Comment))
+    assert 0 < report["imported"] <= stored < 10
+    db_session.commit()
+    again = bring(app, file)
+    assert (again["imported"], again["unchanged"]) == (10 - stored, stored)
+    found = comments(db_session)
+    assert found["10"].parent_id == found["9"].id and db_session.query(Thread).one().approved_count == 10
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_imported_tree_is_what_posting_would_have_made(
+    app: Flask, db_session: Session, paper: Site, save: Save, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "BATCH", 7)
+    dice = random.Random(seed)
+    parents: dict[int, int | None] = {n: dice.choice([None, *range(1, n)]) for n in range(1, 31)}
+    hidden = {n for n in parents if dice.random() < 0.3}
+    posted = _posted(db_session, a_site(db_session, "posted", origins=[ORIGIN]), parents, hidden)
+    order = list(parents)
+    dice.shuffle(order)
+    text = (
+        comment(
+            n,
+            parent=str(parents[n] or 0),
+            approved="spam" if n in hidden else "1",
+            date_gmt=f"2020-01-01 00:{n:02}:00",
+        )
+        for n in order
+    )
+    bring(app, save(wxr(page(*text))))
+    imported = {int(key): each for key, each in comments(db_session).items() if key}
+    assert _shape(imported) == _shape(posted)
+    threads = {each.site_id: each for each in db_session.query(Thread)}
+    counts = {each.approved_count for each in threads.values()}
+    assert counts == {len(parents) - len(hidden)}
+    assert threads[paper.id].version == 1 + len(parents) - len(hidden)
+
+
+def _posted(db_session: Session, site: Site, parents: dict[int, int | None], hidden: set[int]) -> dict[int, Comment]:
+    made: dict[int, Comment] = {}
+    thread = Thread.obtain(site, key="https://example.com/1", url=f"{ORIGIN}/1/", title="")
+    for n, parent in parents.items():
+        above = made[parent].id if parent else None
+        made[n] = submit(thread, Draft(body=f"said {n}", name="R", email="", website="", parent_id=above)).comment
+    for n in hidden:
+        move(db_session, made[n], Status.SPAM)
+    db_session.commit()
+    return made
+
+
+def _shape(found: dict[int, Comment]) -> dict[int, tuple[Any, ...]]:
+    numbers = {each.id: n for n, each in found.items()}
+    order = sorted(found, key=lambda n: (found[n].root_id, found[n].path))
+    return {
+        n: (
+            order.index(n),
+            [numbers[id] for id in each.ancestor_ids()],
+            numbers[each.root_id],
+            each.depth,
+            each.places,
+            numbers.get(each.parent_id),
+            each.status,
+        )
+        for n, each in found.items()
+    }
