@@ -24,14 +24,15 @@ def editable_until(comment: Comment):
 def edit(comment: Comment, body: str) -> Decision:
     """Take a new text, keep the earlier one for moderators, and screen again. Raises Refused (403)."""
     _refuse_late(comment)
+    was_public = comment.status == Status.APPROVED
+    published = comment.body if was_public else None
     db.session.add(Revision(comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
     comment.edited_at = now()
     # A new text is a new text: the old fingerprint must not answer for it.
     comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()
-    was_public = comment.status == Status.APPROVED
-    decision = screen(Case(comment.site, comment, proven=True))
+    decision = screen(Case(comment.site, comment, proven=True, published=published))
     if was_public and comment.status == Status.APPROVED:
         comment.thread.changed()
     return decision

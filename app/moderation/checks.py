@@ -1,16 +1,25 @@
 """The checks of screening, one function each: what it looks at, what it found, and what that means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from app.lib.text import links_in
-from app.models import Comment, Site, Status
+from app.lib.urls import host_of
+from app.models import Comment, Effect, Site, Status, Subject
+from app.moderation import hosts
 from app.moderation.flood import holds
+from app.moderation.rulebook import Hit, rulebook
+
+# What of a text is kept to be marked; a moderator sees with the first of them why it was held.
+MOST_FOUND = 10
+WORDED = (Subject.WORD, Subject.PATTERN)
 
 
 class Verdict(IntEnum):
@@ -18,7 +27,11 @@ class Verdict(IntEnum):
 
     PASS = 0
     HOLD = 1
-    SPAM = 2
+    REJECT = 2
+    SPAM = 3
+
+
+VERDICTS = {Effect.HOLD: Verdict.HOLD, Effect.REJECT: Verdict.REJECT, Effect.SPAM: Verdict.SPAM}
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,31 @@ class Case:
     # The author showed a token of hers; a name and an address that were merely typed prove nothing.
     proven: bool
     trapped: bool = False
+    # From opening the form to sending it; None when unknown.
+    seconds: float | None = None
+    # What the comment said while everybody saw it, when it is an edit of such a one.
+    published: str | None = None
+
+    @cached_property
+    def hits(self) -> list[Hit]:
+        """What the site's rules say."""
+        return rulebook(self.site).look(self.comment)
+
+    @cached_property
+    def hosts(self) -> list[hosts.Named]:
+        """The hosts that it names, without those that the site allows."""
+        allowed = {hit.found for hit in self.hits if hit.line.subject == Subject.LINK_DOMAIN and _allows(hit)}
+        return [named for named in hosts.named_in(self.comment) if named.typed not in allowed]
+
+    @cached_property
+    def approved(self) -> int:
+        """How many comments of its author the site has approved, as far as she has shown who she is."""
+        record = Comment.records([self.comment.author_id])[self.comment.author_id] if self.proven else {}
+        return record.get(Status.APPROVED, 0)
+
+    @property
+    def trusted(self) -> bool:
+        return self.proven and any(hit.line.subject == Subject.AUTHOR and _allows(hit) for hit in self.hits)
 
 
 @dataclass(frozen=True)
@@ -56,31 +94,106 @@ def flood(case: Case) -> Finding | None:
     return Finding("flood", Verdict.HOLD) if holds(case.site) else None
 
 
+def blocked(case: Case) -> Finding | None:
+    """Its author, her address or network, or a domain that it links to is blocked: spam, or held where the site says so."""
+    verdict = Verdict.HOLD if case.site.hold_blocked else Verdict.SPAM
+    hits = [hit for hit in case.hits if hit.line.subject not in WORDED and hit.line.effect == Effect.SPAM]
+    return Finding("blocked", verdict, _who(hits)) if hits else None
+
+
+def watched(case: Case) -> Finding | None:
+    """The site wants to see, or refuses, what comes from this author or network, or links there."""
+    effects = (Effect.HOLD, Effect.REJECT)
+    hits = [hit for hit in case.hits if hit.line.subject not in WORDED and hit.line.effect in effects]
+    return Finding("watched", _strictest(hits), _who(hits)) if hits else None
+
+
+def threat(case: Case) -> Finding | None:
+    """Somebody may be hurt while it waits."""
+    return _worded(case, "threat")
+
+
+def legal(case: Case) -> Finding | None:
+    """Words with a lawyer behind them."""
+    return _worded(case, "legal")
+
+
+def words(case: Case) -> Finding | None:
+    """Words of the site's lists, in its text or its author's name."""
+    return _worded(case, "words")
+
+
+def unfinished(case: Case) -> Finding | None:
+    """A pattern of the site took too long on this text: nobody knows what it would have found."""
+    slow = [hit.line.value for hit in case.hits if hit.unfinished]
+    return Finding("unfinished", Verdict.HOLD, {"patterns": slow[:MOST_FOUND]}) if slow else None
+
+
 def links(case: Case) -> Finding | None:
     """More links than the site takes without looking (its `max_links` or more hold; 0 turns it off)."""
-    count = len(links_in(case.comment.body))
-    if case.site.max_links and count >= case.site.max_links:
-        return Finding("links", Verdict.HOLD, {"count": count})
-    return None
+    most = case.site.max_links
+    if not most or len(typed := links_in(case.comment.body)) < most:
+        return None
+    counted = {named.host for named in case.hosts}
+    count = sum(host_of(link) in counted for link in typed)
+    return Finding("links", Verdict.HOLD, {"count": count}) if count >= most else None
+
+
+def shorteners(case: Case) -> Finding | None:
+    """A link that does not say where it leads."""
+    found = [named.typed for named in case.hosts if named.lies_in(hosts.SHORTENERS)]
+    return Finding("shorteners", Verdict.HOLD, {"found": found[:MOST_FOUND]}) if found else None
+
+
+def look_alikes(case: Case) -> Finding | None:
+    """A link to a host that passes for another one, or for the site's own."""
+    ours = {urlsplit(origin).hostname or "" for origin in case.site.origins}
+    found = [named for named in case.hosts if hosts.looks_like_another(named.host, ours)]
+    if not found:
+        return None
+    shown = [hosts.readable(named.host) for named in found[:MOST_FOUND]]
+    facts = {"found": [named.typed for named in found[:MOST_FOUND]], "hosts": shown}
+    return Finding("look_alikes", Verdict.HOLD, facts)
+
+
+def gained_links(case: Case) -> Finding | None:
+    """Everybody has seen it without these links: an edit that brings some in is looked at, whoever writes."""
+    if case.published is None:
+        return None
+    known = set(links_in(case.published))
+    gained = [link for link in links_in(case.comment.body) if link not in known]
+    return Finding("gained_links", Verdict.HOLD, {"found": gained[:MOST_FOUND]}) if gained else None
 
 
 def first_comment(case: Case) -> Finding | None:
     """The author does not yet have as many approved comments as the site asks for."""
-    needed = case.site.approvals_needed
-    if not needed:
+    if case.trusted or case.approved >= case.site.approvals_needed:
         return None
-    record = Comment.records([case.comment.author_id])[case.comment.author_id] if case.proven else {}
-    approved = record.get(Status.APPROVED, 0)
-    return Finding("first_comment", Verdict.HOLD, {"approved": approved}) if approved < needed else None
+    return Finding("first_comment", Verdict.HOLD, {"approved": case.approved})
 
 
 def hold_all(case: Case) -> Finding | None:
-    """The site looks at everything before it is published."""
-    return Finding("hold_all", Verdict.HOLD) if case.site.hold_all else None
+    """The site looks at everything, but for whom it trusts."""
+    return Finding("hold_all", Verdict.HOLD) if case.site.hold_all and not case.trusted else None
 
 
 # In the order of the design; a new check is a function above and a name here, with its sentence below.
-CHECKS: tuple[Check, ...] = (trap, flood, links, first_comment, hold_all)
+CHECKS: tuple[Check, ...] = (
+    trap,
+    flood,
+    blocked,
+    watched,
+    threat,
+    legal,
+    words,
+    unfinished,
+    links,
+    shorteners,
+    look_alikes,
+    gained_links,
+    first_comment,
+    hold_all,
+)
 
 
 def sentence_of(reason: dict[str, Any]) -> str:
@@ -89,13 +202,68 @@ def sentence_of(reason: dict[str, Any]) -> str:
     return said(reason) if said else reason["check"]
 
 
+def found_in(reasons: Iterable[dict[str, Any]]) -> list[str]:
+    """What the reasons found in the text, as it was typed, for the desk to mark."""
+    return list(dict.fromkeys(text for reason in reasons for text in reason.get("found", ()) if text))
+
+
+def _worded(case: Case, check: str) -> Finding | None:
+    ours = [hit for hit in case.hits if hit.line.subject in WORDED and hit.line.check == check]
+    hits = [hit for hit in ours if not hit.unfinished and not _allows(hit)]
+    return Finding(check, _strictest(hits), {"found": _found(hits)}) if hits else None
+
+
+def _allows(hit: Hit) -> bool:
+    return hit.line.effect == Effect.ALLOW
+
+
+def _strictest(hits: Iterable[Hit]) -> Verdict:
+    return max(VERDICTS[Effect(hit.line.effect)] for hit in hits)
+
+
+def _found(hits: Iterable[Hit]) -> list[str]:
+    return list(dict.fromkeys(hit.found for hit in hits if hit.found))[:MOST_FOUND]
+
+
+def _who(hits: list[Hit]) -> dict[str, Any]:
+    """Whom the rules are about, without anybody's address: reasons are not encrypted."""
+    return {"by": list(dict.fromkeys(hit.line.subject for hit in hits)), "found": _found(hits)}
+
+
+_BY: dict[str, Callable[[], str]] = {
+    Subject.AUTHOR: lambda: _("author"),
+    Subject.EMAIL: lambda: _("email address"),
+    Subject.EMAIL_DOMAIN: lambda: _("email domain"),
+    Subject.ADDRESS: lambda: _("network"),
+    Subject.LINK_DOMAIN: lambda: _("link"),
+}
+
+
+def _by(reason: dict[str, Any]) -> str:
+    return ", ".join([*(_BY[subject]() for subject in reason["by"]), *reason["found"]])
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return ", ".join(texts)
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
     "flood": lambda reason: _("came in a burst of comments"),
+    "blocked": lambda reason: _("blocked: %(what)s", what=_by(reason)),
+    "watched": lambda reason: _("watched: %(what)s", what=_by(reason)),
+    "threat": lambda reason: _("threat: %(found)s", found=_quoted(reason["found"])),
+    "legal": lambda reason: _("legal words: %(found)s", found=_quoted(reason["found"])),
+    "words": lambda reason: _("word: %(found)s", found=_quoted(reason["found"])),
+    "unfinished": lambda reason: _("a pattern took too long: %(what)s", what=_quoted(reason["patterns"])),
     "links": lambda reason: ngettext("%(num)d link", "%(num)d links", reason["count"]),
+    "shorteners": lambda reason: _("shortened link: %(found)s", found=_quoted(reason["found"])),
+    "look_alikes": lambda reason: _("look-alike link: %(found)s", found=_quoted(reason["hosts"])),
+    "gained_links": lambda reason: _("link added after approval: %(found)s", found=_quoted(reason["found"])),
     "first_comment": lambda reason: _("first comment"),
     "hold_all": lambda reason: _("everything is held"),
     "edited": lambda reason: _("edited by its author"),
     "reports": lambda reason: _("reported by readers"),
     "failed": lambda reason: _("check “%(name)s” failed", name=reason["name"]),
+    "slow": lambda reason: _("check “%(name)s” took too long", name=reason["name"]),
 }

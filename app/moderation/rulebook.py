@@ -1,39 +1,37 @@
 """All that a site's rules say about a comment; compiled once for each process, until the rules change."""
 
 import ipaddress
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from flask import current_app
 
 from app.lib.clock import now
 from app.lib.networks import Network
-from app.lib.text import link_spans
 from app.lib.urls import host_of
 from app.models import Author, Comment, Effect, Rule, Site, Subject
+from app.moderation import hosts
+from app.moderation.alarms import ALARMS, HARMLESS
 from app.spam import words
-from app.spam.disguise import narrowed
 
-# What reads like a host without being a link; links are found before.
-BARE_HOST = re.compile(r"(?<![a-zA-Z0-9.-])[a-zA-Z0-9-]++(?:\.[a-zA-Z0-9-]++)++")
-# Hosts that are looked at in one comment; one with more is held for its links anyway.
-MOST_HOSTS = 500
 WORDED = (Subject.WORD, Subject.PATTERN)
 
 
 @dataclass(frozen=True)
 class Line:
-    """A rule as the book holds it, apart from the session that read it. `key`: by what it is found."""
+    """A rule as the book holds it, apart from the session that read it. `key`: by what it is found.
 
-    id: int
+    `check` is the name of the check that tells of it; Kaiwa's own words have no id.
+    """
+
+    id: int | None
     subject: str
     effect: str
     value: str
     key: str
     expires_at: datetime | None = None
+    check: str = "words"
 
     @classmethod
     def of(cls, rule: Rule) -> "Line":
@@ -61,7 +59,7 @@ def rulebook(site: Site) -> "Rulebook":
     if kept is None or kept.version != site.rules_version or kept.has_expired():
         # The version first: rules that change in between are then read again by the next.
         version = site.rules_version
-        shelf[site.id] = kept = Rulebook(map(Line.of, Rule.standing(site)), version)
+        shelf[site.id] = kept = Rulebook([*map(Line.of, Rule.standing(site)), *_own()], version)
     return kept
 
 
@@ -96,8 +94,9 @@ class Rulebook:
 
     def _in_links(self, comment: Comment) -> Iterator[Hit]:
         if self._found[Subject.LINK_DOMAIN]:
-            for field, host, typed in hosts_in(comment):
-                yield from (Hit(line, field, typed) for line in self._of_domain(Subject.LINK_DOMAIN, host))
+            for named in hosts.named_in(comment):
+                lines = self._of_domain(Subject.LINK_DOMAIN, named.host)
+                yield from (Hit(line, named.field, named.typed) for line in lines)
 
     def _in_author(self, comment: Comment) -> Iterator[Hit]:
         by_id, by_email = self._found[Subject.AUTHOR], self._found[Subject.EMAIL]
@@ -126,28 +125,14 @@ class Rulebook:
         return (line for line in self._all() if line.subject in WORDED)
 
     def _line_of(self, rule: words.Rule) -> Line:
+        # What the site says about a word goes before what Kaiwa says.
         return self._found[rule.kind][rule.text][0]
 
 
-def hosts_in(comment: Comment) -> Iterator[tuple[str, str, str]]:
-    """Yield (field, host, as typed) once for each host that a comment names, also those that are no links."""
-    seen = set()
-    for typed in islice(_addresses(comment.body), MOST_HOSTS):
-        host = host_of(typed)
-        if host and host not in seen:
-            seen.add(host)
-            yield "body", host, typed
-    if comment.website and (host := host_of(comment.website)):
-        yield "website", host, comment.website
-
-
-def _addresses(text: str) -> Iterator[str]:
-    rest, last = [], 0
-    for start, end in link_spans(text, bare=True):
-        yield text[start:end]
-        rest.append(text[last:start])
-        last = end
-    yield from BARE_HOST.findall(narrowed(" ".join([*rest, text[last:]])).text)
+def _own() -> Iterator[Line]:
+    for check, listed in ALARMS.items():
+        yield from (Line(None, Subject.WORD, Effect.HOLD, word, word, check=check) for word in listed)
+    yield from (Line(None, Subject.WORD, Effect.ALLOW, word, word) for word in HARMLESS)
 
 
 def _listed(line: Line) -> words.Rule:

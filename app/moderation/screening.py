@@ -1,6 +1,7 @@
 """Screening: all checks look at a comment before anybody else does; the strictest verdict wins."""
 
 import logging
+from time import monotonic
 
 from sqlalchemy.exc import OperationalError
 
@@ -12,7 +13,14 @@ from app.moderation.decide import decide
 
 log = logging.getLogger(__name__)
 
-STATUS_OF = {Verdict.PASS: Status.APPROVED, Verdict.HOLD: Status.PENDING, Verdict.SPAM: Status.SPAM}
+STATUS_OF = {
+    Verdict.PASS: Status.APPROVED,
+    Verdict.HOLD: Status.PENDING,
+    Verdict.REJECT: Status.REJECTED,
+    Verdict.SPAM: Status.SPAM,
+}
+# Patterns and the database have time bounds of their own; a check that stalls for longer is not believed.
+CHECK_SECONDS = 2.0
 
 
 def screen(case: Case) -> Decision:
@@ -20,7 +28,7 @@ def screen(case: Case) -> Decision:
 
     The comment must be flushed. A check that fails holds the comment; it never publishes and never loses it.
     """
-    findings = [finding for check in CHECKS if (finding := _run(check, case))]
+    findings = [finding for check in CHECKS for finding in _run(check, case)]
     case.comment.reasons = [finding.as_reason() for finding in findings]
     db.session.flush()
     strictest = max(findings, key=lambda finding: finding.verdict, default=None)
@@ -33,17 +41,22 @@ def screen(case: Case) -> Decision:
     )
 
 
-def _run(check: Check, case: Case) -> Finding | None:
+def _run(check: Check, case: Case) -> list[Finding]:
+    """What the check found; that it failed, or took too long to be believed, is a finding too."""
+    started = monotonic()
     try:
         with db.session.begin_nested():
-            return check(case)
+            found = check(case)
     except OperationalError as trouble:
         # With the database away there is nothing to hold; the reader is asked to send it again.
         if will_pass(trouble):
             raise
-        return _failed(check, case)
+        found = _failed(check, case)
     except Exception:
-        return _failed(check, case)
+        found = _failed(check, case)
+    late = monotonic() - started > CHECK_SECONDS
+    slow = Finding("slow", Verdict.HOLD, {"name": check.__name__}) if late else None
+    return [finding for finding in (found, slow) if finding]
 
 
 def _failed(check: Check, case: Case) -> Finding:

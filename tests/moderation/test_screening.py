@@ -1,6 +1,7 @@
 """Nothing is visible before every check has run, and a check that fails holds."""
 
 from itertools import product
+from time import sleep
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,24 +11,24 @@ from sqlalchemy.orm import Session
 from app.extensions import db
 from app.models import Status
 from app.moderation import screening
-from app.moderation.checks import Finding, Verdict, sentence_of
+from app.moderation.checks import CHECKS, Finding, Verdict, sentence_of
 from tests.cast import Reader, a_site, the_comment
 
 
-@pytest.mark.parametrize("verdicts", list(product(Verdict, repeat=3)))
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_strictest_verdict_wins_and_every_reason_is_kept(
-    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, verdicts: tuple[Verdict, ...]
+    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_site(db_session)
-    checks = tuple(
-        (lambda case, name=f"check{at}", verdict=verdict: Finding(name, verdict)) for at, verdict in enumerate(verdicts)
-    )
-    monkeypatch.setattr(screening, "CHECKS", checks)
-    Reader(client).says("hello")
-    comment = the_comment(db_session, "hello")
-    assert comment.status == screening.STATUS_OF[max(verdicts)]
-    assert [reason["check"] for reason in comment.reasons] == ["check0", "check1", "check2"]
+    for verdicts in product(Verdict, repeat=3):
+        checks = tuple(
+            (lambda case, at=at, verdict=verdict: Finding(f"check{at}", verdict)) for at, verdict in enumerate(verdicts)
+        )
+        monkeypatch.setattr(screening, "CHECKS", checks)
+        Reader(client).says(f"hello {verdicts}")
+        comment = the_comment(db_session, f"hello {verdicts}")
+        assert comment.status == screening.STATUS_OF[max(verdicts)]
+        assert [reason["check"] for reason in comment.reasons] == ["check0", "check1", "check2"]
 
 
 def _raises(case: object) -> None:
@@ -48,6 +49,39 @@ def test_a_check_that_fails_holds_and_loses_nothing(
     comment = the_comment(db_session, "kept")
     assert comment.status == Status.PENDING
     assert comment.reasons == [{"check": "failed", "verdict": "hold", "name": broken.__name__}]
+
+
+def test_a_check_that_stalls_is_not_believed(
+    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_site(db_session)
+    monkeypatch.setattr(screening, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(screening, "CHECKS", (_stalls,))
+    assert Reader(client).says("kept").status_code == 202
+    assert the_comment(db_session, "kept").reasons == [{"check": "slow", "verdict": "hold", "name": "_stalls"}]
+
+
+def _stalls(case: object) -> None:
+    sleep(0.1)
+
+
+@pytest.mark.parametrize("broken", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("how", [_raises, _breaks_the_database, _stalls])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_whichever_check_breaks_nothing_is_published_and_nothing_lost(
+    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, broken, how
+) -> None:
+    """The others still run, and what they found is kept beside it."""
+    a_site(db_session)
+    monkeypatch.setattr(screening, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(screening, "CHECKS", tuple(how if check is broken else check for check in CHECKS))
+    assert Reader(client).says("https://bit.ly/a https://b.example").status_code == 202
+    comment = the_comment(db_session, "https://bit.ly/a https://b.example")
+    told = {reason["check"] for reason in comment.reasons}
+    assert comment.status == Status.PENDING
+    assert told - {broken.__name__} >= {"links", "shorteners"} - {broken.__name__}
+    assert told & {"failed", "slow"}
+    assert "bit.ly" not in Reader(client).sees().text
 
 
 def test_the_number_of_links_that_holds_is_the_sites(client: FlaskClient, db_session: Session) -> None:
