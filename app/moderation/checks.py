@@ -95,7 +95,7 @@ def flood(case: Case) -> Finding | None:
 
 
 def blocked(case: Case) -> Finding | None:
-    """Its author, her address or network, or a domain that it links to is blocked: spam, or held where the site says so."""
+    """Its author, her network, or a domain that it links to is blocked: spam, or held where the site says so."""
     verdict = Verdict.HOLD if case.site.hold_blocked else Verdict.SPAM
     hits = [hit for hit in case.hits if hit.line.subject not in WORDED and hit.line.effect == Effect.SPAM]
     return Finding("blocked", verdict, _who(hits)) if hits else None
