@@ -17,11 +17,12 @@ def comment(shown: Shown) -> dict[str, Any]:
         "created_at": shown.created_at.isoformat(),
         "edited_at": shown.edited_at.isoformat() if shown.edited_at else None,
         "url": shown.permalink,
+        "more": shown.more,
     }
 
 
 def thread(page: ThreadPage) -> dict[str, Any]:
-    """A page of a thread; `next` goes into `after` for the page behind it."""
+    """A page of a thread; `next` goes into `after` for the page behind it, a comment's `more` for further replies."""
     return {
         "total": page.total,
         "open": page.open,

@@ -9,10 +9,13 @@ from markupsafe import Markup
 
 from app.comments import amend, avatar, tokens
 from app.lib import markup
-from app.models import Comment, Site, Status, Thread
+from app.models import Comment, Site, Status, Thread, tree
 
 SORTS = ("oldest", "newest")
-CURSOR = re.compile(r"([0-9]{1,18})\.([0-9A-V]{9,180})", re.ASCII)
+# Behind a root, or behind a place in its branch.
+CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
+# Of a thread that does not fit onto a page, each branch shows a few replies first, so that a busy one hides no other.
+REPLIES, SHARE_OF_REPLIES = 5, 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Shown:
     permalink: str
     badge: str | None = None
     own: Own | None = None
+    # Where its branch goes on behind it, when that is not on the page.
+    more: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,25 +56,52 @@ class ThreadPage:
     next: str | None
     open: bool
     sort: str
+    # Not the thread's beginning.
+    within: bool = False
 
 
 def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", comment: int | None = None) -> ThreadPage:
-    """A page of the public tree. `after` is a page's `next`; `comment` asks for the page that begins with it."""
+    """A page of the public tree. `after` is a page's `next` or a comment's `more`; `comment` must be on the page.
+
+    It has at most `page_size` comments, and the branches of a thread that is larger show their first replies only.
+    """
     if thread is None:
         return ThreadPage([], 0, None, site.open, sort)
     if not thread.visible:
         return ThreadPage([], 0, None, False, sort)
-    position = _position(after) or _just_before(thread, comment)
-    rows = Comment.tree_page(thread, newest_first=sort == "newest", after=position, limit=site.page_size + 1)
-    shown = rows[: site.page_size]
-    last = shown[-1] if len(rows) > site.page_size else None
+    branches, following = _fitting(_branches(thread, sort, after, comment, site.page_size), site.page_size)
+    more = {branch.places[-1].id: branch.end for branch in branches if branch.goes_on}
+    rows = Comment.shown([place.id for branch in branches for place in branch.places])
     return ThreadPage(
-        comments=[show(row) for row in shown],
+        comments=[replace(show(row), more=more.get(row.id)) for row in rows],
         total=thread.approved_count,
-        next=f"{last.root_id}.{last.path}" if last else None,
+        next=following,
         open=thread.accepts_comments(),
         sort=sort,
+        within=bool(comment or CURSOR.fullmatch(after)),
     )
+
+
+def _branches(thread: Thread, sort: str, after: str, comment: int | None, room: int) -> list[tree.Branch]:
+    """What a page could show, one branch more than it has room for."""
+    root, path = _position(after)
+    if root and path:
+        return [tree.rest_of_branch(thread, root, path, room)]
+    replies = room if thread.approved_count <= room else max(REPLIES, room // SHARE_OF_REPLIES)
+    found = [tree.branch_around(wanted, replies)] if (wanted := _placed(thread, comment)) else []
+    root = found[0].places[0].root_id if found else root
+    return found + tree.branches(thread, newest_first=sort == "newest", after=root, limit=room + 1, replies=replies)
+
+
+def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch], str | None]:
+    """The branches that there is room for, the last one cut short, and behind which root others follow."""
+    fitting: list[tree.Branch] = []
+    for branch in branches:
+        if not room:
+            return fitting, str(fitting[-1].places[0].root_id)
+        fitting.append(branch.cut(room))
+        room -= len(fitting[-1].places)
+    return fitting, None
 
 
 def show(comment: Comment) -> Shown:
@@ -103,7 +135,7 @@ def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Sh
 def with_own(page: ThreadPage, mine: list[Shown]) -> tuple[ThreadPage, list[Shown]]:
     """The page with the author's view of what is hers, and what of hers is not on it."""
     own = {shown.id: shown for shown in mine}
-    comments = [own.pop(shown.id, shown) for shown in page.comments]
+    comments = [replace(own.pop(shown.id, shown), more=shown.more) for shown in page.comments]
     return replace(page, comments=comments), list(own.values())
 
 
@@ -135,14 +167,12 @@ def _shown(comment: Comment) -> Shown:
     )
 
 
-def _position(after: str) -> tuple[int, str] | None:
+def _position(after: str) -> tuple[int | None, str]:
     found = CURSOR.fullmatch(after)
-    return (int(found[1]), found[2]) if found else None
+    return (int(found[1]), found[2] or "") if found else (None, "")
 
 
-def _just_before(thread: Thread, id: int | None) -> tuple[int, str] | None:
+def _placed(thread: Thread, id: int | None) -> Comment | None:
+    """The comment, when it has a place in this thread's public tree."""
     found = Comment.of_site([thread.site_id], id) if id else None
-    if found is None or found.thread_id != thread.id or found.places < 1:
-        return None
-    # Every path of this root that sorts before the comment's own is left out; "!" is below every digit.
-    return (found.root_id or 0, found.path[:-1] + chr(ord(found.path[-1]) - 1) + "~") if found.path else None
+    return found if found and found.thread_id == thread.id and found.places > 0 else None

@@ -13,7 +13,6 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
-    and_,
     bindparam,
     cast,
     func,
@@ -63,6 +62,11 @@ class Comment(db.Model):
         Index(
             "ix_comment_tree", "thread_id", "root_id", "path",
             sqlite_where=text("places > 0"), postgresql_where=text("places > 0"),
+        ),
+        # Whose branches a page shows, without their replies.
+        Index(
+            "ix_comment_roots", "thread_id", "id",
+            sqlite_where=text("places > 0 AND depth = 0"), postgresql_where=text("places > 0 AND depth = 0"),
         ),
         Index("ix_comment_queue", "site_id", "status", "id"),
         Index("ix_comment_author", "author_id", "status"),
@@ -184,23 +188,11 @@ class Comment(db.Model):
         return found if found and found.is_public else None
 
     @classmethod
-    def tree_page(cls, thread: Thread, *, newest_first: bool, after: tuple[int, str] | None, limit: int):
-        """Up to `limit` comments with a place in the public tree, in reading order, after a position.
-
-        A position is (root id, path); roots run oldest or newest first, replies always oldest first.
-        """
-        query = select(cls).where(cls.thread_id == thread.id, text("comment.places > 0"))
-        if after:
-            root, path = after
-            further = cls.root_id < root if newest_first else cls.root_id > root
-            query = query.where(or_(further, and_(cls.root_id == root, cls.path > path)))
-        roots = cls.root_id.desc() if newest_first else cls.root_id.asc()
-        return list(
-            db.session.scalars(
-                query.options(joinedload(cls.author), joinedload(cls.parent).load_only(cls.name, cls.status))
-                .order_by(roots, cls.path).limit(limit)
-            )
-        )  # fmt: skip
+    def shown(cls, ids: list[int]) -> list["Comment"]:
+        """Comments in the order of `ids`, with all that a reader sees of them."""
+        loaded = joinedload(cls.author), joinedload(cls.parent).load_only(cls.name, cls.status)
+        found = {row.id: row for row in db.session.scalars(select(cls).where(cls.id.in_(ids)).options(*loaded))}
+        return [found[id] for id in ids if id in found]
 
     @classmethod
     def of_site(cls, site_ids: list[int], id: int) -> "Comment | None":

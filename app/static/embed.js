@@ -208,7 +208,7 @@
     click(event) {
       const link = event.target.closest('a[href]')
       if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return
-      const act = words('reply cancel more sort report').find(name => link.matches('.' + name))
+      const act = words('reply cancel more sort all report').find(name => link.matches('.' + name))
       const goal = link.getAttribute('href').match(/^#(.+)/)?.[1]
       if (!act && !goal) return
       event.preventDefault()
@@ -219,10 +219,9 @@
       const {ok, html} = await this.ask('embed/thread' + new URL(link.href).search), place = link.parentNode
       if (this.gone) return
       if (!ok) return this.excuse(place, html, this.say.unread, () => place.replaceChildren(link))
-      const comments = [...html.querySelectorAll('article')].filter(({dataset}) => !this.comment(dataset.id))
-      this.find('.comments').append(...comments)
-      place.replaceChildren(html.querySelector('.more') ?? '')
-      comments[0]?.focus()
+      const found = [...html.querySelector('.comments').children].filter(({dataset}) => !this.comment(dataset.id))
+      place.replaceWith(...found)
+      found[0]?.focus()
     }
 
     // Puts the form in the place of its link.
@@ -235,6 +234,10 @@
     async sort(link) {
       this.where.sort = new URL(link.href).searchParams.get('sort')
       if (await this.load()) this.find('.sort').focus()
+    }
+
+    async all() {
+      if (await this.load()) this.find('article')?.focus()
     }
 
     // ---- the form
@@ -346,6 +349,8 @@
     sign(body, headers) {
       const {author} = recall(this.me)
       if (author) body.set('author', author)
+      // The thread that everybody gets says nothing of how this page is addressed and called; the comment does.
+      for (const name of ['url', 'title']) body.set(name, this.where[name])
       this.save()
       const draft = recall(this.draft)
       headers['Idempotency-Key'] = draft.key ||= random()

@@ -1,0 +1,95 @@
+"""The public tree of a thread, branch by branch: read from indexes, so that no thread is too large for it."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy.orm import aliased
+
+from app.extensions import db
+from app.models.comment import STEP, Comment
+from app.models.thread import Thread
+
+# Behind every path: "V" is the last of its digits.
+END = "W"
+
+
+class Place(NamedTuple):
+    """Where a comment stands: in whose branch, and where in that."""
+
+    id: int
+    root_id: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Places of one branch in reading order; `goes_on` when there are more behind them."""
+
+    places: list[Place]
+    goes_on: bool
+
+    @property
+    def end(self) -> str:
+        """The position behind its last place."""
+        last = self.places[-1]
+        return f"{last.root_id}.{last.path}"
+
+    def cut(self, room: int) -> "Branch":
+        return Branch(self.places[:room], self.goes_on or len(self.places) > room)
+
+
+def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
+    """Up to `limit` branches behind that of the root `after`, each with its root and up to `replies` replies."""
+    root, reply, cut = aliased(Comment, name="root"), aliased(Comment, name="reply"), aliased(Comment, name="cut")
+    # One further than is shown, to know whether there is more.
+    last = (
+        select(cut.path)
+        .where(cut.thread_id == thread.id, cut.root_id == root.id, text("cut.places > 0"))
+        .order_by(cut.path).limit(1).offset(replies + 1)
+        .scalar_subquery()
+    )  # fmt: skip
+    roots = select(root.id, func.coalesce(last, END).label("last")).where(
+        root.thread_id == thread.id, text("root.places > 0 AND root.depth = 0")
+    )
+    if after is not None:
+        roots = roots.where(root.id < after if newest_first else root.id > after)
+    found = roots.order_by(root.id.desc() if newest_first else root.id).limit(limit).subquery("found")
+    query = (
+        select(reply.id, reply.root_id, reply.path)
+        .join_from(found, reply, (reply.root_id == found.c.id) & (reply.path <= found.c.last))
+        .where(reply.thread_id == thread.id, text("reply.places > 0"))
+        .order_by(found.c.id.desc() if newest_first else found.c.id, reply.path)
+    )
+    places = [Place(id, root or id, path) for id, root, path in db.session.execute(query)]
+    return [_branch(list(each), replies + 1) for _, each in groupby(places, key=lambda place: place.root_id)]
+
+
+def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Branch:
+    """What follows behind a path in its branch."""
+    return _branch(_in_branch(thread.id, root_id, limit, Comment.path > after), limit)
+
+
+def branch_around(comment: Comment, replies: int) -> Branch:
+    """The comments that this one answers, from the root, itself, and up to `replies` that follow in its branch."""
+    root_id = comment.ancestor_ids()[0]
+    above = [
+        Place(id, root_id, comment.path[: STEP * (depth + 1)]) for depth, id in enumerate(comment.ancestor_ids()[:-1])
+    ]
+    here = _branch(_in_branch(comment.thread_id, root_id, replies + 1, Comment.path >= comment.path), replies + 1)
+    return Branch(above + here.places, here.goes_on)
+
+
+def _in_branch(thread_id: int, root_id: int, limit: int, where: ColumnElement[bool]) -> list[Place]:
+    query = (
+        select(Comment.id, Comment.root_id, Comment.path)
+        .where(Comment.thread_id == thread_id, Comment.root_id == root_id, text("places > 0"), where)
+        .order_by(Comment.path)
+        .limit(limit + 1)
+    )
+    return [Place(id, root or id, path) for id, root, path in db.session.execute(query)]
+
+
+def _branch(found: list[Place], most: int) -> Branch:
+    return Branch(found[:most], len(found) > most)
