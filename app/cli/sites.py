@@ -75,10 +75,7 @@ def show(key: str, as_json: bool) -> None:
 def set_(key: str, changes: tuple[str, ...]) -> None:
     """Change settings of the site KEY: all of them, or none when one is wrong."""
     found = site_of(key)
-    for name, value in [_change(text) for text in changes]:
-        setattr(found, name, value)
-    if db.session.is_modified(found):
-        found.version += 1
+    found.change(dict(_change(text) for text in changes))
     db.session.commit()
     click.echo(f"Site {key}: {', '.join(changes)}")
 

@@ -1,6 +1,6 @@
 """Which language a page speaks, and how it writes a date and on whose clock."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from flask import Flask, g, has_request_context, request
 from flask_babel import format_date, format_time, get_locale
@@ -32,6 +32,11 @@ def when(moment: datetime) -> str:
     return f"{format_date(moment, 'medium')} {format_time(moment, 'short')}"
 
 
+def day(moment: date) -> str:
+    return format_date(moment, "short")
+
+
 def install(app: Flask) -> None:
     app.add_template_filter(when)
+    app.add_template_filter(day)
     app.add_template_global(get_locale)

@@ -7,7 +7,7 @@ from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator, Role
-from app.models.reason import Reason
+from app.models.reason import Reason, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
@@ -17,4 +17,5 @@ from app.models.thread import Thread
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Delivery", "Effect", "Heartbeat", "Login", "LoginAttempt",
     "Membership", "Moderator", "Reason", "Report", "Revision", "Role", "Rule", "Site", "Status", "Subject", "Thread",
+    "reason_name",
 ]  # fmt: skip

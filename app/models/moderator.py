@@ -17,6 +17,11 @@ class Role(StrEnum):
     ADMIN = "admin"
     MODERATOR = "moderator"
 
+    def reaches(self, least: "Role") -> bool:
+        """Whether this role may do what `least` may: moderators decide, admins also set up, owners also appoint."""
+        order = (Role.MODERATOR, Role.ADMIN, Role.OWNER)
+        return order.index(self) >= order.index(least)
+
 
 class Moderator(db.Model):
     __tablename__ = "moderator"

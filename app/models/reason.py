@@ -25,7 +25,7 @@ class Reason(StrEnum):
         return _LABELS[self]
 
 
-_LABELS = {
+_LABELS: dict[str, Any] = {
     Reason.SPAM: _l("Spam"),
     Reason.OFF_TOPIC: _l("Off topic"),
     Reason.ATTACK: _l("Personal attack"),
@@ -36,3 +36,22 @@ _LABELS = {
     Reason.DUPLICATE: _l("Duplicate"),
     Reason.OTHER: _l("Other"),
 }
+
+# What stands in the log when nobody chose a reason: what was done, or the check of screening that decided.
+_CAUSES = {
+    "undo": _l("Undone"),
+    "mail": _l("By a link in a letter"),
+    "reports": _l("Reported by readers"),
+    "appeal": _l("The author objects"),
+    "withdrawn": _l("Withdrawn"),
+    "import": _l("Import"),
+    "hold_all": _l("Everything is held"),
+    "first_comment": _l("First comment"),
+    "links": _l("Links"),
+    "trap": _l("Filled in the hidden field"),
+}
+
+
+def reason_name(code: str) -> Any:
+    """What a decision's reason is called; '' for none, the code itself where it has no name."""
+    return _LABELS.get(code) or _CAUSES.get(code, code)

@@ -73,6 +73,13 @@ class Rule(db.Model):
         return list(db.session.scalars(query.order_by(cls.id)))
 
     @classmethod
+    def ended(cls, site: Site, limit: int) -> list["Rule"]:
+        """The rules of the site that do not hold any more, the newest first."""
+        over = or_(cls.ended_at.is_not(None), cls.expires_at <= now())
+        query = select(cls).where(cls.site_id == site.id, over).order_by(cls.id.desc()).limit(limit)
+        return list(db.session.scalars(query))
+
+    @classmethod
     def about(cls, site: Site, subject: Subject, value_index: str) -> list["Rule"]:
         """What stands already about the same value."""
         same = (cls.site_id == site.id, cls.subject == subject, cls.value_index == value_index)

@@ -3,6 +3,7 @@
 import re
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import JSON, String, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -88,6 +89,13 @@ class Site(db.Model):
             rows_changed(renewed.values(pressed_until=until))
         db.session.refresh(self, ["pressed_until"])
         return fresh == 1
+
+    def change(self, settings: dict[str, Any]) -> None:
+        """Take over settings that were read already; every cached page knows when one of them is new."""
+        changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
+        for name, value in changed.items():
+            setattr(self, name, value)
+        self.version += bool(changed)
 
     @classmethod
     def learnt_before(cls, moment: datetime) -> "Site | None":

@@ -72,6 +72,10 @@ class Thread(db.Model):
         return {row.id: row.key for row in rows}
 
     @classmethod
+    def with_ids(cls, ids: list[int]) -> list["Thread"]:
+        return list(db.session.scalars(select(cls).where(cls.id.in_(ids))))
+
+    @classmethod
     def counts(cls, site: Site, keys: list[str]) -> dict[str, int]:
         """Approved comments by key; a key without a thread is left out."""
         rows = db.session.execute(

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app.models import reason_name
 from app.web import (
     account,
     comments,
@@ -15,14 +16,37 @@ from app.web import (
     links,
     queue,
     reports,
+    rules,
+    service,
+    sites,
+    summary,
     thread,
 )
+
+READERS = (embed, thread, comments, reports, feeds, summary, links, health)
+MODERATORS = (account, queue, history, sites, rules, service)
 
 
 def install(app: Flask) -> None:
     """Open these doors on `app`."""
-    for door in (embed, thread, comments, reports, feeds, account, queue, history, links, health):
+    for door in (
+        embed,
+        thread,
+        comments,
+        reports,
+        feeds,
+        account,
+        queue,
+        history,
+        sites,
+        rules,
+        service,
+        summary,
+        links,
+        health,
+    ):
         app.register_blueprint(door.bp)
+    app.add_template_filter(reason_name)
     errors.install(app)
     headers.install(app)
     host.install(app)

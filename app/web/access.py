@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from flask import abort, current_app, g, redirect, request, session, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.errors import Refused
 from app.extensions import SAFE_METHODS
 from app.lib import language
 from app.lib.clock import now
-from app.models import Comment, Login, Moderator, Site
+from app.models import Comment, Login, Moderator, Role, Site
 
 SESSION_KEY = "login"
 
@@ -49,10 +50,21 @@ def comment_or_404(id: int) -> Comment:
     return Comment.of_site(current_moderator().site_ids, id) or abort(404)
 
 
-def site_or_404(key: str) -> Site:
-    """One of her sites."""
+def site_or_404(key: str, least: Role = Role.MODERATOR) -> Site:
+    """One of her sites; Refused (403) where her role is below `least`."""
     site = Site.with_key(key)
-    return site if site and site.id in current_moderator().site_ids else abort(404)
+    role = current_moderator().role_on(site.id) if site else None
+    if site is None or role is None:
+        abort(404)
+    if not role.reaches(least):
+        raise Refused("role_too_small", _ROLES_NEEDED[least], status=403)
+    return site
+
+
+_ROLES_NEEDED = {
+    Role.ADMIN: _l("Only administrators and owners of this site may do this. Ask one of its owners."),
+    Role.OWNER: _l("Only owners of this site may do this."),
+}
 
 
 def wants_fragment() -> bool:

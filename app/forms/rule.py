@@ -1,0 +1,44 @@
+"""What an administrator asks of screening: about what, with which effect, why and until when."""
+
+from datetime import datetime, timedelta
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from app.lib.clock import now
+from app.models import Effect, Subject
+
+MOST_DAYS = 3650
+VALUE_LENGTH, REASON_LENGTH = 1000, 500  # characters
+SUBJECTS = {
+    Subject.WORD: _l("Word or phrase"),
+    Subject.PATTERN: _l("Pattern (regular expression)"),
+    Subject.LINK_DOMAIN: _l("Domain of a link"),
+    Subject.EMAIL: _l("Email address"),
+    Subject.EMAIL_DOMAIN: _l("Domain of email addresses"),
+    Subject.ADDRESS: _l("Network (IP addresses)"),
+    Subject.AUTHOR: _l("Author (by number)"),
+}
+EFFECTS = {
+    Effect.HOLD: _l("Hold for a moderator"),
+    Effect.SPAM: _l("Treat as spam"),
+    Effect.REJECT: _l("Reject"),
+    Effect.ALLOW: _l("Allow (an exception, or trust)"),
+}
+
+
+class RuleForm(FlaskForm):
+    subject = SelectField(_l("About"), choices=[SelectChoice(each.value, said) for each, said in SUBJECTS.items()])
+    value = StringField(
+        _l("What is looked for"), [InputRequired(_l("Please fill in this field.")), Length(max=VALUE_LENGTH)]
+    )
+    effect = SelectField(_l("What happens"), choices=[SelectChoice(each.value, said) for each, said in EFFECTS.items()])
+    reason = StringField(_l("Why, for other moderators"), [Length(max=REASON_LENGTH)])
+    days = IntegerField(_l("Ends after so many days; empty: never"), [Optional(), NumberRange(1, MOST_DAYS)])
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return now() + timedelta(days=self.days.data) if self.days.data else None

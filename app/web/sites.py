@@ -1,0 +1,46 @@
+"""The pages of a site for those who run it: which there are, what each asks of comments, and how it is embedded."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+
+from app.extensions import db
+from app.forms.site import GROUPS, SettingsForm
+from app.models import Role, figures
+from app.web.access import current_moderator, moderator_required, site_or_404
+
+bp = Blueprint("sites", __name__, url_prefix="/sites")
+
+
+@bp.get("/")
+@moderator_required
+def list_all() -> str:
+    waiting = figures.pending_by_site()
+    return render_template("sites/list.html", memberships=current_moderator().memberships, waiting=waiting)
+
+
+@bp.get("/<key>/settings")
+@moderator_required
+def settings(key: str) -> str:
+    site = site_or_404(key, Role.ADMIN)
+    return render_template("sites/settings.html", site=site, form=SettingsForm.of(site), groups=GROUPS)
+
+
+@bp.post("/<key>/settings")
+@moderator_required
+def change_settings(key: str) -> Any:
+    site, form = site_or_404(key, Role.ADMIN), SettingsForm()
+    if not form.validate():
+        return render_template("sites/settings.html", site=site, form=form, groups=GROUPS), 422
+    site.change(form.values())
+    db.session.commit()
+    flash(_("The settings are kept."))
+    return redirect(url_for("sites.settings", key=key), 303)
+
+
+@bp.get("/<key>/embed")
+@moderator_required
+def embed(key: str) -> str:
+    site = site_or_404(key)
+    return render_template("sites/embed.html", site=site, service=current_app.config["PUBLIC_URL"])

@@ -1,0 +1,22 @@
+"""What everybody may know of a site's moderation, where the site says so: how many, why, how fast; nobody's name."""
+
+from flask import Blueprint, Response, abort, make_response, render_template, request
+
+from app.lib.language import speak
+from app.models import Site
+from app.moderation.service import figures_of
+
+bp = Blueprint("summary", __name__)
+
+DAYS = 30
+
+
+@bp.get("/summary/<key>")
+def show(key: str) -> Response:
+    site = Site.with_key(key)
+    if site is None or not site.public_summary:
+        abort(404)
+    speak(request.args.get("lang", ""), site.lang, site.timezone)
+    answer = make_response(render_template("service/summary.html", site=site, figures=figures_of(site, DAYS)))
+    answer.headers["Cache-Control"] = "public, max-age=300"
+    return answer

@@ -1,0 +1,180 @@
+"""The pages of a site: settings, embedding, rules; each for whom her role allows, none for strangers."""
+
+import re
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.models import Moderator, Role, Rule, Site, Status
+from tests.cast import Reader, a_moderator, a_site, move, the_comment
+from tests.web.test_queue import ENGLISH, _readable, at_the_desk
+
+__all__ = ["_readable"]
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session)
+
+
+@pytest.fixture
+def alice(db_session: Session, paper: Site) -> Moderator:
+    return a_moderator(db_session, paper, "alice", Role.ADMIN)
+
+
+@pytest.fixture
+def desk(app: Flask, alice: Moderator) -> FlaskClient:
+    return at_the_desk(app)
+
+
+def fields_of(page: TestResponse, action: str) -> dict[str, Any]:
+    """What a browser would send, untouched, from the form that leads to `action`."""
+    form = BeautifulSoup(page.text, "html.parser").find("form", action=action)
+    found: dict[str, Any] = {}
+    for control in form.select("input[name], textarea[name]"):
+        if control.get("type") not in ("checkbox", "radio") or control.has_attr("checked"):
+            found[control["name"]] = control.get("value", "y") if control.name == "input" else control.text.strip()
+    for select in form.select("select"):
+        found[select["name"]] = (select.select_one("[selected]") or select.select_one("option"))["value"]
+    return found
+
+
+def test_the_settings_page_changes_what_was_changed_and_nothing_else(
+    desk: FlaskClient, paper: Site, db_session: Session
+) -> None:
+    path, before = "/sites/paper/settings", {c.key: getattr(paper, c.key) for c in Site.__table__.columns}
+    fields = fields_of(desk.get(path), path)
+    assert desk.post(path, data=fields).status_code == 303
+    db_session.refresh(paper)
+    assert {c.key: getattr(paper, c.key) for c in Site.__table__.columns} == before
+    fields |= {"name": "Evening Paper", "origins": "https://a.example\nhttps://b.example", "max_links": "7"}
+    fields.pop("open")
+    db_session.commit()
+    assert desk.post(path, data=fields).status_code == 303
+    db_session.refresh(paper)
+    assert (paper.name, paper.max_links, paper.open) == ("Evening Paper", 7, False)
+    assert (paper.origins, paper.version) == (["https://a.example", "https://b.example"], before["version"] + 1)
+
+
+def test_a_setting_that_cannot_work_changes_nothing_and_loses_nothing(
+    desk: FlaskClient, paper: Site, db_session: Session
+) -> None:
+    path = "/sites/paper/settings"
+    fields = fields_of(desk.get(path), path)
+    wrong = {"max_links": "many", "origins": "https://a.example/path", "timezone": "Moon", "name": "New name"}
+    answer = desk.post(path, data=fields | wrong, headers=ENGLISH)
+    page = BeautifulSoup(answer.text, "html.parser")
+    assert answer.status_code == 422
+    for name in ("max_links", "origins", "timezone"):
+        assert page.select_one(f"#set-{name}")["aria-invalid"] == "true"
+        assert page.select_one(f"#set-{name}-error")
+    assert fields_of(answer, path) | {"csrf_token": ""} == fields | wrong | {"csrf_token": ""}
+    db_session.refresh(paper)
+    assert (paper.name, paper.max_links) == ("Paper", 2)
+
+
+def test_what_a_role_does_not_allow_is_refused_and_what_is_foreign_is_not_there(
+    app: Flask, paper: Site, db_session: Session
+) -> None:
+    a_moderator(db_session, paper, "bob")
+    a_moderator(db_session, a_site(db_session, "other"), "charlie", Role.OWNER)
+    bob, charlie = at_the_desk(app, "bob"), at_the_desk(app, "charlie")
+    for path in ("settings", "rules"):
+        refused = bob.get(f"/sites/paper/{path}", headers=ENGLISH)
+        assert refused.status_code == 403 and "owners of this site" in refused.text
+        assert charlie.get(f"/sites/paper/{path}").status_code == 404
+    for path in ("embed", "figures"):
+        assert bob.get(f"/sites/paper/{path}").status_code == 200
+        assert charlie.get(f"/sites/paper/{path}").status_code == 404
+    assert "Paper" in bob.get("/sites/").text
+    assert "Paper" not in charlie.get("/sites/").text
+
+
+def test_the_embed_page_has_the_tag_of_this_site(desk: FlaskClient) -> None:
+    page = BeautifulSoup(desk.get("/sites/paper/embed").text, "html.parser")
+    assert '<script async src="http://localhost/embed.js" data-site="paper"></script>' in page.select_one("#tag").text
+
+
+def ask(desk: FlaskClient, **fields: str) -> TestResponse:
+    path = "/sites/paper/rules"
+    return desk.post(path, data=fields_of(desk.get(path), path) | fields, headers=ENGLISH)
+
+
+def test_a_rule_is_tried_on_past_comments_before_it_holds(
+    app: Flask, desk: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    hanako = Reader(app.test_client())
+    for body in ("Buy my cheap pills", "ﾊﾞｶという人がばか", "A calm word"):
+        hanako.says(body)
+    move(db_session, the_comment(db_session, "Buy my cheap pills"), Status.SPAM)
+    trial = ask(desk, subject="word", value="バカ", effect="hold", **{"try": "1"})
+    page = BeautifulSoup(trial.text, "html.parser")
+    assert "1 of the last 3 comments" in page.text
+    assert [re.sub(r"\s+", " ", each.text) for each in page.select(".log .text")] == ["ﾊﾞｶという人がばか"]
+    assert page.select_one("[name=value]")["value"] == "バカ"
+    assert db_session.query(Rule).count() == 0
+    db_session.commit()
+    assert ask(desk, subject="word", value="バカ", effect="hold", reason="rude").status_code == 303
+    (rule,) = Rule.standing(paper)
+    assert (rule.reason, rule.made_by.name) == ("rude", "Alice")
+    listed = desk.get("/sites/paper/rules", headers=ENGLISH)
+    end = BeautifulSoup(listed.text, "html.parser").select_one("[data-rule-id] form[action$=end]")
+    db_session.commit()
+    token = end.select_one("[name=csrf_token]")["value"]
+    assert desk.post(end["action"], data={"csrf_token": token}).status_code == 303
+    assert Rule.standing(paper) == []
+    assert "Rules that have ended" in desk.get("/sites/paper/rules", headers=ENGLISH).text
+
+
+def test_a_block_says_how_many_past_and_pending_comments_it_touches(
+    app: Flask, desk: FlaskClient, db_session: Session
+) -> None:
+    for at in range(3):
+        Reader(app.test_client(), email="troll@bad.example").says(f"words {at}")
+    Reader(app.test_client()).says("from somebody else")
+    move(db_session, the_comment(db_session, "words 2"), Status.PENDING)
+    for subject, value in (("email", "Troll@bad.example"), ("email_domain", "bad.example"), ("address", "127.0.0.1")):
+        page = ask(desk, subject=subject, value=value, effect="spam", **{"try": "1"}).text
+        text = " ".join(BeautifulSoup(page, "html.parser").select_one("[aria-labelledby=trial]").text.split())
+        assert "Pending 1" in text
+        assert f"Approved {3 if subject == 'address' else 2}" in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"subject": "word", "value": " "}, "value"),
+        ({"subject": "pattern", "value": "(["}, "value"),
+        ({"subject": "address", "value": "0.0.0.0/0"}, "value"),
+        ({"subject": "email", "value": "a@b.example", "effect": "allow"}, "effect"),
+        ({"subject": "word", "value": "x", "days": "0"}, "days"),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_rule_that_cannot_work_is_shown_beside_its_field(
+    desk: FlaskClient, db_session: Session, wrong: dict[str, str], field: str
+) -> None:
+    answer = ask(desk, **wrong)
+    page = BeautifulSoup(answer.text, "html.parser")
+    assert answer.status_code == 422
+    assert page.select_one(f"#rule-{field}-error"), page.text
+    assert page.select_one("[name=value]")["value"] == wrong["value"]
+    assert db_session.query(Rule).count() == 0
+
+
+def test_a_rule_of_another_site_cannot_be_ended(app: Flask, desk: FlaskClient, db_session: Session) -> None:
+    a_moderator(db_session, a_site(db_session, "other"), "charlie", Role.OWNER)
+    ask(desk, subject="word", value="x", effect="hold")
+    (rule,) = db_session.query(Rule).all()
+    db_session.commit()
+    charlie = at_the_desk(app, "charlie")
+    token = fields_of(charlie.get("/sites/other/rules"), "/sites/other/rules")["csrf_token"]
+    for key in ("paper", "other"):
+        assert charlie.post(f"/sites/{key}/rules/{rule.id}/end", data={"csrf_token": token}).status_code == 404
+    db_session.refresh(rule)
+    assert rule.ended_at is None
