@@ -1,6 +1,8 @@
 """The libraries that the whole house shares, and how SQLite is asked to behave."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import has_request_context, request
@@ -56,6 +58,20 @@ def new_ids(record: Any, count: int) -> list[int]:
     return sorted(db.session.scalars(select(numbers).select_from(func.generate_series(1, count).alias())))
 
 
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Read from one moment, however long that takes, and hold no writer up; what was read is stale afterwards."""
+    db.session.rollback()
+    options = {"sqlite": {"reads_only": True}}.get(
+        db.engine.dialect.name, {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    )
+    db.session.connection(execution_options=options)
+    try:
+        yield
+    finally:
+        db.session.rollback()
+
+
 @event.listens_for(Engine, "connect")
 def _open_sqlite(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
@@ -77,5 +93,7 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     """Writers queue for the lock before they read; one that upgraded later could only fail."""
     if connection.dialect.name == "sqlite":
-        reading = has_request_context() and request.method in SAFE_METHODS
+        reading = connection.get_execution_options().get("reads_only") or (
+            has_request_context() and request.method in SAFE_METHODS
+        )
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

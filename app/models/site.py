@@ -36,6 +36,9 @@ class Site(db.Model):
     # Avatars are drawn from this and the author's id, so that they mean nothing on another site.
     avatar_key: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(32))
 
+    # By how much ids had to grow when an archive came in, by table; empty where they could stay.
+    archive_shift: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+
     open: Mapped[bool] = mapped_column(default=True)
     name_required: Mapped[bool] = mapped_column(default=True)
     email_required: Mapped[bool] = mapped_column(default=True)
@@ -61,6 +64,10 @@ class Site(db.Model):
     reports_needed: Mapped[int] = mapped_column(default=1)
     reports_to_hide: Mapped[int] = mapped_column(default=0)
     public_summary: Mapped[bool] = mapped_column(default=False)
+    # After so many days they are forgotten; 0: never.
+    keep_address_days: Mapped[int] = mapped_column(default=90)
+    keep_spam_days: Mapped[int] = mapped_column(default=30)
+    keep_revision_days: Mapped[int] = mapped_column(default=365)
 
     @property
     def edit_window(self) -> timedelta:

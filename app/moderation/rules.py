@@ -51,10 +51,15 @@ def draft(
     if expires_at and expires_at <= now():
         raise Refused("bad_expiry", _("This moment is over."), field="expires_at")
     value = _READ[subject](site, value.strip())
-    index = blind_index(f"rule {site.id} {subject}", _compared(subject, value))
+    index = index_of(site, subject, value)
     return Rule(
         site=site, subject=subject, effect=effect, value=value, value_index=index, reason=reason, expires_at=expires_at
     )
+
+
+def index_of(site: Site, subject: Subject, value: str) -> str:
+    """The blind index by which rules about the same value are found."""
+    return blind_index(f"rule {site.id} {subject}", _compared(subject, value))
 
 
 def make(drafts: Iterable[Rule], *, by: Moderator | None = None) -> list[Rule]:

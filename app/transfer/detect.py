@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from app.transfer import commento, disqus, isso, remark42, wordpress
+from app.transfer import archive, commento, disqus, isso, remark42, wordpress
 from app.transfer.record import Record, Trouble, UnreadableFile
 from app.transfer.source import CHUNK, Source
 
@@ -19,11 +19,12 @@ READERS: dict[str, Callable[[Path | str], Iterator[Record]]] = {
 _REMARK = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _ROOT = re.compile(r"<(?:(?P<disqus>disqus)|(?P<wordpress>rss|channel|item|(?:\w+:)?comment))(?=[\s>])")
 _REMARK42 = re.compile(r'"(?:users|posts|locator)"\s{0,9}:')
+_ARCHIVE = re.compile(r'\{\s{0,9}"format"\s{0,9}:\s{0,9}"kaiwa"')
 _COMMENTO = re.compile(r'"(?:comments|commenters|commentHex|commenterHex)"\s{0,9}:')
 
 
 def detect(path: Path | str) -> str:
-    """The key in READERS of the program that wrote the file.
+    """The key in READERS of the program that wrote the file; `archive.FORMAT` for an archive of ours.
 
     Raises UnreadableFile when the file cannot be opened or no reader would know it.
     """
@@ -58,6 +59,8 @@ def _of_text(head: str) -> str | None:
 
 
 def _of_json(head: str) -> str | None:
+    if _ARCHIVE.match(head):
+        return archive.FORMAT
     if _REMARK42.search(head.split("\n", 1)[0]):
         return "remark42"
     return "commento" if _COMMENTO.search(head) else None

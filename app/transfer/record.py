@@ -24,6 +24,8 @@ class Reason(StrEnum):
     UNKNOWN_RECORD = "The record has no shape that this format knows."
     DUPLICATE = "Another comment with this id stood earlier in the file."
     PINGBACK = "A pingback or trackback; they are taken with --pingbacks only."
+    ID_TAKEN = "Its id belongs to something that was written here since."
+    DOUBLE = "Something that must be there only once is there already."
 
 
 class Note(StrEnum):
@@ -56,6 +58,8 @@ class Trouble(StrEnum):
     DOCUMENT_TYPE = "The file holds a document type declaration, which no export needs; it is refused."
     BOMB = "The file unpacks to far more than an export would; it is refused."
     DAMAGED = "The file is damaged."
+    NEWER = "The archive was written by a newer version of Kaiwa."
+    SITE_IN_USE = "The site has comments of its own; an archive comes back into a site that is new."
     TRUNCATED = "The file ends too early."
 
 

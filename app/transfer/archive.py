@@ -1,0 +1,181 @@
+"""What the archive of a site holds: one declaration for each table, and its lines, read from one moment."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, func, select, union
+
+from app.extensions import db
+from app.models import Author, Comment, Decision, Moderator, Report, Revision, Rule, Site, Subject, Thread
+
+FORMAT, VERSION = "kaiwa", 1
+BATCH = 500  # rows that are in memory at once
+
+Row = dict[str, Any]
+Shift = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table of the archive. Every column is in it, but those that are left out, each for its reason.
+
+    `birth` is when a row was made: an id whose row is as old as the archive says is the same row.
+    `numbers` are values that name an id without being a foreign key: which of a row, and of what table.
+    """
+
+    record: type[Any]
+    birth: str
+    left_out: Mapping[str, str]
+    numbers: Callable[[Row], Mapping[str, str]] = field(default=lambda _row: {})
+
+    @property
+    def table(self) -> Table:
+        table: Table = self.record.__table__
+        return table
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @property
+    def columns(self) -> list[Column[Any]]:
+        return [column for column in self.table.columns if column.name not in self.left_out]
+
+    def of_site(self, site: Site) -> Select[Any]:
+        """All rows of the site in the order of their ids; a row without a site is where its comment is."""
+        query = select(*self.columns).order_by(self.table.c.id)
+        if "site_id" in self.table.c:
+            return query.where(self.table.c.site_id == site.id)
+        return query.join(Comment, self.table.c.comment_id == Comment.id).where(Comment.site_id == site.id)
+
+
+OWNER = {"site_id": "the archive is of one site"}
+KEYED = "made with this installation's key, and only for noticing a double of the last days"
+MADE_ANEW = "a keyed hash, made anew with the key of the installation that reads it"
+PLACE = "the place in the tree follows from the parents and the site's max_depth"
+
+# In the order in which they refer to each other.
+KEPT = (
+    Kept(
+        Thread,
+        birth="created_at",
+        left_out={**OWNER, "approved_count": "counted again"},
+    ),
+    Kept(Author, birth="created_at", left_out={**OWNER, "email_index": MADE_ANEW}),
+    Kept(
+        Comment,
+        birth="created_at",
+        left_out={
+            **OWNER,
+            **dict.fromkeys(("root_id", "path", "depth"), PLACE),
+            "places": "counted again",
+            "address_index": MADE_ANEW,
+            "wide_index": "counts the floods of the last minutes",
+            **dict.fromkeys(("request_key", "fingerprint", "typed_by", "text_key"), KEYED),
+        },
+    ),
+    Kept(Revision, birth="replaced_at", left_out={}),
+    Kept(Decision, birth="made_at", left_out=OWNER),
+    Kept(
+        Rule,
+        birth="made_at",
+        left_out={**OWNER, "value_index": MADE_ANEW},
+        numbers=lambda row: {"value": "author"} if row["subject"] == Subject.AUTHOR else {},
+    ),
+    Kept(Report, birth="made_at", left_out=OWNER),
+)
+# Keyed hashes that nobody can make anew, and that are as good as any other mark that differs.
+OPAQUE = {"report": ("reporter_index",)}
+# The first line after the head; not numbered, because there is one.
+SITE_LEFT_OUT = {
+    "id": "the number of another installation",
+    "key": "whoever reads the archive names the site",
+    "archive_shift": "about an earlier archive, not about the site",
+    "pressed_until": "a burst of comments here and now",
+}
+SITE_COLUMNS = [column for column in Site.__table__.columns if column.name not in SITE_LEFT_OUT]
+# Only who is named by a decision or a rule, and only by name and address: the archive opens no doors.
+MODERATOR_COLUMNS = [Moderator.__table__.c.email, Moderator.__table__.c.name]
+LEFT_OUT = {
+    "moderator": "by name and e-mail only; passwords, log-ins and roles are given by `flask moderator`",
+    "membership": "who may moderate is for the installation to say",
+    "login": "opens doors",
+    "login_attempt": "about this installation, for two days",
+    "delivery": "letters are never sent again",
+    "heartbeat": "about this installation's processes",
+}
+
+
+def lines(site: Site) -> Iterator[str]:
+    """The archive's lines, each with its newline; the session should see one moment, see `extensions.snapshot`."""
+    yield _line({"format": FORMAT, "version": VERSION, "tables": {kept.name: _extent(kept, site) for kept in KEPT}})
+    yield _line({"type": "site", **_written(_row_of(SITE_COLUMNS, Site.id == site.id))})
+    people = moderators_of(site)
+    for row in sorted(people.values(), key=lambda row: str(row["email"])):
+        yield _line({"type": "moderator", **row})
+    emails = {id: row["email"] for id, row in people.items()}
+    for kept in KEPT:
+        for row in _rows(kept.of_site(site)):
+            yield _line({"type": kept.name, **numbered(kept, _written(row), _minus(site.archive_shift), emails)})
+
+
+def reference(column: Column[Any]) -> str | None:
+    """The table that a foreign key leads to."""
+    return next((key.column.table.name for key in column.foreign_keys), None)
+
+
+def numbered(kept: Kept, row: Row, shift: Shift, moderators: Mapping[Any, Any]) -> Row:
+    """The row with every id moved by its table's shift, and every moderator as `moderators` names her."""
+    moved = dict(row)
+    for column in kept.columns:
+        table = kept.name if column.primary_key else reference(column)
+        if table is None or row.get(column.name) is None:
+            continue
+        moved[column.name] = (
+            moderators.get(row[column.name]) if table == "moderator" else row[column.name] + shift.get(table, 0)
+        )
+    for name, table in kept.numbers(row).items():
+        moved[name] = str(int(row[name]) + shift.get(table, 0))
+    return moved
+
+
+def moderators_of(site: Site) -> dict[int, Row]:
+    """By id, who is named in the site's tables."""
+    named = [
+        kept.of_site(site).with_only_columns(column).order_by(None)
+        for kept in KEPT
+        for column in kept.columns
+        if reference(column) == "moderator"
+    ]
+    found = db.session.execute(select(Moderator.id, *MODERATOR_COLUMNS).where(Moderator.id.in_(union(*named))))
+    return {row.id: {"email": row.email, "name": row.name} for row in found}
+
+
+def _minus(shift: Shift) -> Shift:
+    return {table: -by for table, by in shift.items()}
+
+
+def _extent(kept: Kept, site: Site) -> dict[str, int]:
+    ids = kept.of_site(site).with_only_columns(kept.table.c.id).order_by(None).subquery()
+    count, highest = db.session.execute(select(func.count(), func.max(ids.c.id))).one()
+    return {"rows": count, "highest": (highest or 0) - site.archive_shift.get(kept.name, 0) if count else 0}
+
+
+def _row_of(columns: list[Column[Any]], condition: Any) -> Row:
+    return dict(db.session.execute(select(*columns).where(condition)).mappings().one())
+
+
+def _rows(query: Select[Any]) -> Iterator[Row]:
+    for row in db.session.execute(query, execution_options={"yield_per": BATCH}).mappings():
+        yield dict(row)
+
+
+def _written(row: Row) -> Row:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _line(value: Row) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"

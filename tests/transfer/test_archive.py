@@ -1,0 +1,358 @@
+"""A site leaves with all that it has, and comes back as it was, on the other database too."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.extensions import db, snapshot
+from app.lib.clock import now
+from app.models import (
+    Author,
+    Comment,
+    Decision,
+    Effect,
+    Membership,
+    Moderator,
+    Report,
+    Revision,
+    Role,
+    Rule,
+    Site,
+    Status,
+    Subject,
+    Thread,
+)  # fmt: skip
+from app.moderation import rules
+from app.moderation.decide import undo
+from app.transfer import archive
+from app.transfer.record import TruncatedFile, UnreadableFile
+from app.transfer.restore import Restoring
+from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+
+
+def a_lively_site(app: Flask, db_session: Session) -> Site:
+    """With everything in it that an archive can hold."""
+    site = a_site(db_session, close_after_days=7, email_required=False)
+    site.name = "会話 & Co."
+    alice = a_moderator(db_session, site, role=Role.OWNER)
+    hanako = Reader(app.test_client())
+    carol = Reader(app.test_client(), "Carol 𝒞", "carol@readers.example")
+    hanako.says("first, with **words**\nand 「かな」", website="https://hanako.example/")
+    first = the_comment(db_session, "first, with **words**\nand 「かな」")
+    carol.says("a reply", parent=str(first.id))
+    carol.says("deeper", parent=str(the_comment(db_session, "a reply").id))
+    carol.says("elsewhere <b>&amp;", url=f"{PAGE}/2", email="")
+    for body, status in (("bad", Status.REJECTED), ("cheap pills", Status.SPAM), ("later", Status.PENDING)):
+        hanako.says(body)
+        move(db_session, the_comment(db_session, body), status, by=alice)
+    carol.says("taken back")
+    move(db_session, the_comment(db_session, "taken back"), Status.DELETED)
+    undone = db_session.scalars(select(Decision).where(Decision.to_status == Status.SPAM)).one()
+    undo(undone, by=alice)
+    db_session.add(Revision(comment_id=first.id, body="frist", html="<p>frist</p>"))
+    author = Rule(site=site, subject=Subject.AUTHOR, effect=Effect.HOLD, value=str(first.author_id), value_index="")
+    author.value_index, author.made_by_id = rules.index_of(site, Subject.AUTHOR, author.value), alice.id
+    drafts = [rules.draft(site, Subject.WORD, Effect.SPAM, "pills", reason="noise", expires_at=now() + timedelta(9))]
+    db_session.add(author)
+    rules.make(drafts, by=alice)
+    report = {"reason": "hate", "note": "really", "reporter_index": "r" * 43, "comment_version": 2}
+    db_session.add(Report(site_id=site.id, comment_id=first.id, decision_id=undone.id, **report))
+    db_session.commit()
+    return site
+
+
+def exported(key: str = "paper") -> str:
+    with snapshot():
+        site = Site.with_key(key)
+        assert site
+        return "".join(archive.lines(site))
+
+
+def restored(file: Path, key: str = "paper") -> Restoring:
+    restoring = Restoring(key, file)
+    for _ in restoring.steps():
+        db.session.commit()
+    return restoring
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "site.jsonl"
+
+
+@pytest.fixture
+def elsewhere(app: Flask, request: pytest.FixtureRequest, smtp: Any, tmp_path: Path) -> Iterator[Flask]:
+    """Another installation: the other database, another key."""
+    other = {"sqlite": "postgres_url", "postgresql": "sqlite_url"}[db_name(app)]
+    url = request.getfixturevalue(other)
+    another = create_app({"DATABASE_URL": url, "SECRET_KEY": "another key" * 6, "MAIL_URL": smtp.url})
+    yield another
+    with another.app_context():
+        db.engine.dispose()
+
+
+def db_name(app: Flask) -> str:
+    with app.app_context():
+        return db.engine.dialect.name
+
+
+def test_an_archive_comes_back_byte_for_byte_on_the_other_database(
+    app: Flask, db_session: Session, elsewhere: Flask, file: Path
+) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(first := exported())
+    db_session.rollback()
+    with elsewhere.app_context():
+        report = restored(file).tally.as_json()
+        assert exported() == first
+        assert report["skips"] == []
+        assert report["by_status"] == {"approved": 5, "pending": 1, "rejected": 1, "spam": 0, "deleted": 1}
+        assert (report["threads"], report["read"], report["roots"], report["max_depth"]) == (2, 8, 6, 2)
+        ids = db.session.scalars(select(Comment.id).order_by(Comment.id)).all()
+        alice = db.session.scalars(select(Moderator)).one()
+        assert alice.memberships == [] and alice.password_hash == "!"
+        counted = {thread.url: thread.approved_count for thread in db.session.scalars(select(Thread))}
+        places = db.session.scalars(select(Comment.places).order_by(Comment.id)).all()
+    assert ids == [row.id for row in db_session.query(Comment).order_by(Comment.id)], "old links still land"
+    assert counted == {thread.url: thread.approved_count for thread in db_session.query(Thread)}
+    assert places == [row.places for row in db_session.query(Comment).order_by(Comment.id)]
+    assert max(places) > 1, "there is a tree"
+
+
+def test_it_reads_the_same_to_readers_there(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(exported())
+    page = Reader(app.test_client()).sees().text
+    with elsewhere.app_context():
+        restored(file)
+    again = elsewhere.test_client().get("/embed/thread", query_string={"site": "paper", "url": PAGE}).text
+    assert again.count("<article") == page.count("<article") >= 3
+    assert [part.split("</svg>")[0] for part in again.split("<svg")[1:]] == [
+        part.split("</svg>")[0] for part in page.split("<svg")[1:]
+    ], "the same faces"
+
+
+def test_what_is_hidden_is_found_again_under_the_new_key(
+    app: Flask, db_session: Session, elsewhere: Flask, file: Path
+) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(exported())
+    db_session.rollback()
+    with elsewhere.app_context():
+        restored(file)
+        site = Site.with_key("paper")
+        assert site and site.open
+        author = db.session.scalars(select(Author).where(Author.name == "Hanako")).first()
+        assert author and author.email == "hanako@readers.example"
+        assert author.email_index == Author.index_of(site, "Hanako@readers.example")
+        for rule in db.session.scalars(select(Rule)):
+            assert rules.index_of(site, Subject(rule.subject), rule.value) == rule.value_index
+
+
+def test_a_second_run_changes_nothing(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(first := exported())
+    with elsewhere.app_context():
+        once = restored(file).tally.as_json()
+        twice = restored(file).tally.as_json()
+        assert exported() == first
+    assert (once["imported"], once["unchanged"]) == (8, 0)
+    assert (twice["imported"], twice["unchanged"], twice["skips"]) == (0, 8, [])
+    assert {**once, "imported": 0, "unchanged": 8, "tables": 0} == {**twice, "tables": 0}
+
+
+def test_beside_another_site_ids_move_up_and_leave_as_they_were(app: Flask, db_session: Session, file: Path) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(first := exported())
+    restored(file, "copy")
+    again = exported("copy")
+    assert again == first
+    assert exported() == first, "and the other site is untouched"
+    copy = Site.with_key("copy")
+    assert copy
+    rule = db.session.scalars(select(Rule).where(Rule.site_id == copy.id, Rule.subject == Subject.AUTHOR)).one()
+    assert Author.of_site(copy, int(rule.value)), "a rule about an author follows her"
+    db.session.rollback()
+    Reader(app.test_client(), site="copy").says("after all that")
+    assert the_comment(db_session, "after all that").site_id == copy.id
+    assert restored(file, "copy").tally.as_json()["unchanged"] == 8
+
+
+def test_a_run_that_was_cut_off_goes_on(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
+    a_lively_site(app, db_session)
+    whole = exported()
+    with elsewhere.app_context():
+        lines = whole.splitlines(keepends=True)
+        for cut in (len(lines) // 2, len(lines) - 1):
+            file.write_text("".join(lines[:cut]))
+            with pytest.raises(TruncatedFile):
+                restored(file)
+            db.session.rollback()
+            site = Site.with_key("paper")
+            assert site and not site.open, "nobody may write in between"
+        file.write_text(whole[:-20])
+        with pytest.raises(TruncatedFile):
+            restored(file)
+        db.session.rollback()
+        file.write_text(whole)
+        restored(file)
+        assert exported() == whole
+
+
+def test_readers_write_on_after_it_has_come_in(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(exported())
+    with elsewhere.app_context():
+        restored(file)
+        last = db.session.scalar(select(Comment.id).order_by(Comment.id.desc()))
+        db.session.rollback()
+    answer = Reader(elsewhere.test_client()).says("new here")
+    assert answer.status_code == 201
+    with elsewhere.app_context():
+        assert the_comment(db.session(), "new here").id > (last or 0)
+
+
+def test_it_stays_out_of_a_site_that_others_use(app: Flask, db_session: Session, file: Path) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(exported())
+    a_site(db_session, "other")
+    Reader(app.test_client(), site="other").says("ours")
+    before = exported("other")
+    with pytest.raises(UnreadableFile, match="comments of its own"):
+        restored(file, "other")
+    db.session.rollback()
+    assert exported("other") == before
+
+
+# What a stranger may have written into it
+
+
+def spoiled(text: str, kind: str, **changes: Any) -> str:
+    """The archive with other values in the first line of a kind."""
+    lines = text.splitlines()
+    at = next(number for number, line in enumerate(lines) if json.loads(line).get("type") == kind)
+    lines[at] = json.dumps(json.loads(lines[at]) | changes)
+    return "\n".join(lines) + "\n"
+
+
+MISFITS: list[tuple[str, dict[str, Any]]] = [
+    ("comment", {"status": "published"}),
+    ("comment", {"created_at": "yesterday"}),
+    ("comment", {"id": 2**43}),
+    ("comment", {"id": -1}),
+    ("comment", {"id": True}),
+    ("comment", {"thread_id": 999}),
+    ("comment", {"author_id": None}),
+    ("comment", {"name": "x" * 401}),
+    ("comment", {"body": None}),
+    ("comment", {"reasons": {}}),
+    ("comment", {"score": "high"}),
+    ("comment", {"lane": 9}),
+    ("thread", {"url": "javascript:alert(1)"}),
+    ("thread", {"key": "x" * 2101}),
+    ("author", {"email": ["a"]}),
+    ("decision", {"to_status": "open"}),
+    ("decision", {"version": 2**31}),
+    ("rule", {"subject": "moon"}),
+    ("rule", {"value": "nobody", "subject": "author"}),
+    ("revision", {"comment_id": 12345}),
+]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_line_that_cannot_be_is_named_and_left_out(app: Flask, db_session: Session, file: Path) -> None:
+    a_lively_site(app, db_session)
+    text = exported()
+    for number, (kind, changes) in enumerate(MISFITS):
+        file.write_text(spoiled(text, kind, **changes))
+        tally = restored(file, f"copy-{number}").tally
+        first = tally.skips[0]
+        assert first.reason and first.line, (kind, changes)
+        assert tally.read[kind] > tally.imported[kind], (kind, changes)
+        assert sum(tally.read.values()) == sum(tally.imported.values()) + len(tally.skips)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_it_brings_is_shown_safely(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
+    a_lively_site(app, db_session)
+    evil = {"html": "<img src=x onerror=alert(1)>hello<script>alert(2)</script>", "website": "javascript:alert(3)"}
+    evil |= {"name": "\u202eevil\x00", "reasons": [{"check": "links"}, "x", {"check": "hold_all"}]}
+    file.write_text(spoiled(exported(), "comment", **evil))
+    with elsewhere.app_context():
+        restored(file)
+        comment = db.session.get_one(Comment, 1)
+        assert comment.html == "<p>hello</p>"
+        assert (comment.website, comment.name) == ("", "evil")
+        assert comment.reasons == [{"check": "hold_all"}]
+
+
+HEAD = '{"format": "kaiwa", "version": 1, "tables": {}}\n'
+NO_ARCHIVES = (
+    "",
+    "{}\n",
+    "[]\n",
+    "not json\n",
+    '{"format": "kaiwa", "version": 2, "tables": {}}\n',
+    '{"format": "kaiwa", "version": 1, "tables": {"comment": {"rows": 1, "highest": 1e99}}}\n',
+    HEAD + '{"type": "site", "name": 5}\n',
+    HEAD + '{"type": "comment"}\n',
+    "[" * 100_000 + "\n",
+    '{"format": "kaiwa", "version": 1, "tables": ' + "[" * 1_000_000,
+)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_no_archive_or_no_site_is_refused(app: Flask, db_session: Session, file: Path) -> None:
+    a_lively_site(app, db_session)
+    text = exported()
+    settings = ({"timezone": "Mars"}, {"page_size": 0}, {"max_depth": 999}, {"origins": ["x"]}, {"lang": "xx"})
+    for bad in (*NO_ARCHIVES, *(spoiled(text, "site", **changes) for changes in settings)):
+        file.write_text(bad)
+        with pytest.raises(UnreadableFile):
+            restored(file, "copy")
+        db.session.rollback()
+        assert Site.with_key("copy") is None, bad[:80]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nobody_becomes_a_moderator_by_an_archive(
+    app: Flask, db_session: Session, elsewhere: Flask, file: Path
+) -> None:
+    a_lively_site(app, db_session)
+    file.write_text(spoiled(exported(), "moderator", email="mallory@evil.example", role="owner", password_hash="x"))
+    with elsewhere.app_context():
+        restored(file)
+        assert db.session.query(Membership).count() == 0
+        assert db.session.query(Moderator).one().password_hash == "!"
+
+
+# The declaration
+
+
+def test_every_column_of_every_table_is_archived_or_left_out_for_a_reason(app: Flask) -> None:
+    kept = {each.name: each for each in archive.KEPT}
+    for table in db.metadata.sorted_tables:
+        if table.name == "site":
+            assert archive.SITE_LEFT_OUT.keys() <= set(table.columns.keys())
+            continue
+        if table.name in archive.LEFT_OUT:
+            assert archive.LEFT_OUT[table.name] and table.name not in kept
+            continue
+        assert table.name in kept, f"{table.name} is neither in KEPT nor in LEFT_OUT of app/transfer/archive.py"
+        each = kept[table.name]
+        assert each.left_out.keys() <= set(table.columns.keys()), f"{table.name} leaves out what it does not have"
+        assert all(each.left_out.values())
+        for column in each.columns:
+            told = f"say what the archive does with {table.name}.{column.name}: app/transfer/archive.py"
+            keyed = column.name.endswith(("_index", "_key", "_hash", "_token", "_secret"))
+            assert not keyed or column.name in archive.OPAQUE.get(table.name, ()), told
+            leads_to = archive.reference(column)
+            assert leads_to is None or leads_to in kept or leads_to == "moderator", told
