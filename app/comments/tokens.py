@@ -28,11 +28,12 @@ def comments_of(site: Site, tokens: list[str]) -> list[Comment]:
     """The comments that the tokens open, in the order in which they were written."""
     ids = {id for token in tokens if (id := _claimed("comment", token, site.id, COMMENT_LIFE))}
     found = [Comment.of_site([site.id], id) for id in sorted(ids)]
-    return [comment for comment in found if comment]
+    return [comment for comment in found if comment and not comment.author.erased_at]
 
 
 def opens(token: str, comment: Comment) -> bool:
-    return _claimed("comment", token, comment.site_id, COMMENT_LIFE) == comment.id
+    claimed = _claimed("comment", token, comment.site_id, COMMENT_LIFE)
+    return claimed == comment.id and not comment.author.erased_at
 
 
 def _claimed(purpose: str, token: str, site_id: int, life: timedelta) -> int | None:

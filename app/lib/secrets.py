@@ -34,7 +34,17 @@ def blind_index(purpose: str, value: str) -> str:
 
     `purpose` keeps the same value under different purposes (a site, a column) from being linked.
     """
-    key = _derived(current_app.config["SECRET_KEY"], "blind index")
+    return _index(current_app.config["SECRET_KEY"], purpose, value)
+
+
+def blind_indexes(purpose: str, value: str) -> list[str]:
+    """The blind index under every key that there is: what was written under an earlier one is found too."""
+    keys = (current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"])
+    return [_index(key, purpose, value) for key in keys]
+
+
+def _index(secret: str, purpose: str, value: str) -> str:
+    key = _derived(secret, "blind index")
     return _text(hmac.digest(key, f"{purpose}\0{value}".encode(), hashlib.sha256))
 
 

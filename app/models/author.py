@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, Text, select
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted, blind_index
+from app.lib.secrets import Encrypted, blind_index, blind_indexes
 from app.models.site import Site
 
 
@@ -30,12 +31,22 @@ class Author(db.Model):
     email_index: Mapped[str | None] = mapped_column(String(64))
     website: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    # Her data was erased; the row stays, so that nobody else ever gets its id, which her tokens name.
+    erased_at: Mapped[datetime | None] = mapped_column(Moment)
 
     site: Mapped[Site] = relationship()
 
     @classmethod
     def of_site(cls, site: Site, id: int) -> "Author | None":
-        return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id))
+        """One of the site who is still somebody: whose data was erased, no token opens anything."""
+        return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id, cls.erased_at.is_(None)))
+
+    @classmethod
+    def with_email(cls, sites: Iterable[Site], email: str) -> list["Author"]:
+        """All who gave this address on these sites, however many tokens they have; what they typed is not proven."""
+        folded = email.strip().casefold()
+        indexes = [index for site in sites for index in blind_indexes(f"author {site.id}", folded)]
+        return list(db.session.scalars(select(cls).where(cls.email_index.in_(indexes)).order_by(cls.id)))
 
     @staticmethod
     def index_of(site: Site, email: str) -> str | None:
@@ -47,9 +58,16 @@ class Author(db.Model):
         self.name, self.email, self.website = name, email, website
         self.email_index = Author.index_of(self.site, email)
 
+    def erase(self) -> None:
+        """Forget who she was; from now on she is nobody."""
+        self.name = self.email = self.website = ""
+        self.email_index, self.erased_at = None, now()
+
     @property
     def avatar_seed(self) -> bytes:
-        """16 bytes to draw from: a keyed hash of the id, never of anything that she typed."""
+        """16 bytes to draw from: a keyed hash of the id, never of anything that she typed; all erased look alike."""
+        if self.erased_at:
+            return bytes(16)
         key = bytes.fromhex(self.site.avatar_key)
         return hmac.digest(key, str(self.id).encode(), hashlib.sha256)[:16]
 

@@ -120,6 +120,9 @@ class Comment(db.Model):
     source: Mapped[str | None] = mapped_column(String(16))
     source_id: Mapped[str | None] = mapped_column(String(LONGEST_SOURCE_ID))
 
+    # Its text is not kept any more; the row stays for the log, and for those who answered.
+    emptied_at: Mapped[datetime | None] = mapped_column(Moment)
+
     # How likely it is spam, 0 to 1, and what of the request the filter looked at; None: not scored.
     score: Mapped[float | None]
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
@@ -147,6 +150,17 @@ class Comment(db.Model):
         """Path, depth and root of a comment that answers the one with the path `above` ("": nobody)."""
         path = above[: STEP * max_depth] + _step(id)
         return {"path": path, "depth": len(path) // STEP - 1, "root_id": _id_of(path[:STEP])}
+
+    def empty(self) -> None:
+        """Forget what it said, and all by which its author could be found."""
+        self.body = self.html = self.name = self.website = self.cluster = ""
+        self.reasons, self.facts, self.emptied_at = [], None, now()
+        self.forget_where_from()
+
+    def forget_where_from(self) -> None:
+        self.address = ""
+        self.address_index = self.wide_index = None
+        self.request_key = self.fingerprint = self.typed_by = self.text_key = None
 
     def ancestor_ids(self) -> list[int]:
         """Ids from the root to the comment itself."""

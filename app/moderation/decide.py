@@ -35,8 +35,10 @@ def decide(
 
     `seen` is the version of the comment that whoever decides looked at. `by` is a moderator; without one
     the decision is that of `actor` (screening unless said otherwise). Raises AlreadyDecided, a 409, when
-    the comment has changed since.
+    the comment has changed since, and Refused when there is nothing left to publish.
     """
+    if status == Status.APPROVED and comment.emptied_at:
+        raise Refused("emptied", _("The text of this comment is not kept any more."), status=409)
     before = comment.status
     if not comment.move_to(status, seen):
         db.session.refresh(comment)

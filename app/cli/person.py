@@ -1,0 +1,112 @@
+"""`flask person`: what is known of a reader, given out or forgotten, by her e-mail address."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from app.cli.sites import site_of
+from app.comments import person as people
+from app.comments.person import Person, Receipt
+from app.extensions import db, snapshot
+from app.models import database
+
+person = AppGroup("person", help="What is known of a reader: give it out, or forget it.")
+
+TOUCHED = ["author", "comment", "decision", "delivery", "report", "revision", "rule"]
+
+
+def about_whom(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option("--json", "as_json", is_flag=True, help="As one JSON object.")(command)
+    command = click.option("--site", "key", metavar="KEY", help="Only on this site.")(command)
+    return click.argument("email")(command)
+
+
+@person.command("export")
+@about_whom
+def export(email: str, key: str | None, as_json: bool) -> None:
+    """Print everything that is kept of whoever gave EMAIL, in every status, as JSON.
+
+    All who gave the address count as one person, whatever their browsers' tokens: nobody else can be asked.
+    """
+    with snapshot():
+        her = _person(email, key)
+        if not her.authors:
+            raise click.ClickException("Nobody gave this address.")
+        found = people.all_about(her)
+    click.echo(json.dumps(found, ensure_ascii=False, indent=None if as_json else 2))
+
+
+@person.command("erase")
+@about_whom
+@click.option("--remove-text", is_flag=True, help="Take what she wrote away too; the places of answered ones stay.")
+@click.option("--dry-run", is_flag=True, help="Say what would be forgotten, and forget nothing.")
+def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run: bool) -> None:
+    """Forget whoever gave EMAIL: names, addresses, networks, earlier texts, rules about her, letters to her.
+
+    What she wrote stays as that of a deleted author, unless --remove-text takes it away. All who gave the address
+    count as one person. Then the database is written anew without what was erased, and searched: ends with 1 when
+    her address is still found.
+    """
+    her = _person(email, key)
+    names = her.names
+    if dry_run:
+        return _say({"dry_run": True, "authors": len(her.authors), "by_status": dict(her.count())}, as_json)
+    receipt = Receipt()
+    for _step in people.forget(her, receipt, remove_text=remove_text):
+        db.session.commit()
+    found = _look_again(her, names)
+    _say({"dry_run": False, **asdict(receipt), **found}, as_json)
+    if found["in_file"] or not found["swept"] or any(each["what"] == "email" for each in found["left"]):
+        raise SystemExit(1)
+    return None
+
+
+def _person(email: str, key: str | None) -> Person:
+    site = site_of(key) if key else None
+    if "@" not in email:
+        raise click.ClickException(f"{email!r} is not an e-mail address.")
+    return people.find(email, site)
+
+
+def _look_again(her: Person, names: list[str]) -> dict[str, Any]:
+    """What is still there: in which rows, and, of an SQLite file that holds no such row, in its bytes."""
+    swept = database.sweep(TOUCHED)
+    with snapshot():
+        left = people.remnants(her, names)
+    explained = {each["what"] for each in left}
+    needles = [
+        needle
+        for what, needle in (("email", her.email), *(("name", name) for name in names))
+        if what not in explained and her.site_ids is None
+    ]
+    in_file = database.file_holds(needles)
+    return {
+        "swept": swept,
+        "left": left,
+        "file_searched": in_file is not None and her.site_ids is None,
+        "in_file": len(in_file or []),
+    }
+
+
+def _say(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    left = answer.pop("left", None)
+    for name, value in answer.items():
+        click.echo(f"{name.replace('_', ' '):15} {value}")
+    for each in left or ():
+        where = f"{each['table']}.{each['column']}, {each['rows']} rows ({', '.join(each['ids'])})"
+        click.echo(f"still there: {each['what']} in {where}{_mend(each)}")
+    if left == []:
+        click.echo("Neither her address nor a name of hers is in the database.")
+
+
+def _mend(remnant: dict[str, Any]) -> str:
+    if remnant["table"] == "moderator":
+        return ": she is a moderator; flask moderator remove EMAIL"
+    return ": in words that are kept; --remove-text takes away her own, other people's are theirs"

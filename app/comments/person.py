@@ -1,0 +1,308 @@
+"""What is known of one person, given to her or forgotten: found by her e-mail address, in every status and table."""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import joinedload
+
+from app.extensions import db, snapshot
+from app.models import (
+    Actor,
+    Author,
+    Comment,
+    Decision,
+    Moderator,
+    Revision,
+    Rule,
+    Site,
+    Status,
+    Subject,
+    database,
+)  # fmt: skip
+from app.moderation import rules
+from app.moderation.decide import decide
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # comments in one transaction: whoever writes meanwhile hardly notices
+GONE = "…"
+SHOWN = 5  # ids of rows in which she still stands
+# A letter to her is worth nothing without her address; other rows only lose it.
+DROPPED_ROWS = ("delivery",)
+# An account is not what a reader left behind, and its owner may use it: `flask moderator remove`.
+ACCOUNTS = ("moderator",)
+
+# What happens to each table; a test asks for an answer for each new one.
+WHAT_HAPPENS = {
+    "author": "emptied; the row stays, so that its id never becomes somebody else's",
+    "comment": "name, site, network and marks go; the text stays or goes as asked",
+    "revision": "earlier texts go",
+    "decision": "stays; a note loses her address, and her names where it is about her comment",
+    "rule": "rules about her address or about her as an author end, and lose the address",
+    "report": "a note loses her address; who reported is only known as a keyed hash",
+    "delivery": "letters that hold her address go",
+    "thread": "its version grows, so that no cache shows the old one",
+    "site": "holds nobody",
+    "moderator": "an account of hers stays, and is told of",
+    "membership": "holds nobody",
+    "login": "holds nobody",
+    "login_attempt": "keyed hashes, for two days",
+    "heartbeat": "holds nobody",
+}
+
+
+@dataclass
+class Person:
+    """Everybody who gave one e-mail address on these sites.
+
+    The address is all that can be asked for. Whoever typed the same one, with whatever token, counts as the
+    same person: when in doubt, more is forgotten rather than less.
+    """
+
+    email: str
+    authors: list[Author]
+    # None: wherever she wrote.
+    site_ids: list[int] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """All names under which she wrote, longest first."""
+        rows = db.session.scalars(select(Comment.name).where(self._hers).distinct())
+        found = {*rows, *(author.name for author in self.authors)} - {"", *_nobodies(self.authors)}
+        return sorted(found, key=lambda name: (-len(name), name))
+
+    @property
+    def _hers(self) -> Any:
+        return Comment.author_id.in_([author.id for author in self.authors])
+
+    def comments(self, after: int = 0, limit: int | None = None) -> list[Comment]:
+        query = select(Comment).where(self._hers, Comment.id > after).options(joinedload(Comment.thread))
+        return list(db.session.scalars(query.order_by(Comment.id).limit(limit)))
+
+    def count(self) -> Counter[str]:
+        """Her comments by status."""
+        return sum(
+            (Counter(each) for each in Comment.records([author.id for author in self.authors]).values()), Counter()
+        )
+
+    def rules(self) -> list[Rule]:
+        sites = {author.site_id for author in self.authors}
+        ids = {str(author.id) for author in self.authors}
+        found = db.session.scalars(select(Rule).where(Rule.subject.in_((Subject.AUTHOR, Subject.EMAIL))))
+        return [
+            rule
+            for rule in found
+            if (rule.subject == Subject.AUTHOR and rule.value in ids and rule.site_id in sites)
+            or (rule.subject == Subject.EMAIL and rule.value.casefold() == self.email.casefold())
+        ]
+
+
+def find(email: str, site: Site | None = None) -> Person:
+    """Whoever gave this address on one site, or on any."""
+    sites = [site] if site else Site.all()
+    return Person(email.strip(), Author.with_email(sites, email), [site.id] if site else None)
+
+
+def all_about(person: Person) -> dict[str, Any]:
+    """Everything that is kept of her, as JSON data; other people are not named in it."""
+    comments = person.comments()
+    ids = [comment.id for comment in comments]
+    revisions, decisions = Revision.of(ids), _decisions(ids)
+    return {
+        "email": person.email,
+        "authors": [
+            {
+                "site": author.site.key,
+                "name": author.name,
+                "email": author.email,
+                "website": author.website,
+                "since": author.created_at.isoformat(),
+            }
+            for author in person.authors
+        ],
+        "comments": [
+            _shown(comment)
+            | {
+                "earlier_texts": [
+                    {"text": each.body, "until": each.replaced_at.isoformat()} for each in revisions[comment.id]
+                ],
+                "decisions": decisions.get(comment.id, []),
+            }
+            for comment in comments
+        ],
+        "rules": [
+            {"about": rule.subject, "effect": rule.effect, "reason": rule.reason, "since": rule.made_at.isoformat()}
+            for rule in person.rules()
+        ],
+        "is_moderator": Moderator.with_email(person.email) is not None,
+    }
+
+
+def _shown(comment: Comment) -> dict[str, Any]:
+    return {
+        "id": comment.id,
+        "site": comment.site.key,
+        "page": comment.thread.url,
+        "status": comment.status,
+        "name": comment.name,
+        "website": comment.website,
+        "text": comment.body,
+        "written": comment.created_at.isoformat(),
+        "edited": comment.edited_at.isoformat() if comment.edited_at else None,
+        "network": comment.address,
+        "in_answer_to": comment.parent_id,
+        "noticed": comment.reasons,
+        "score": comment.score,
+    }
+
+
+def _decisions(ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in db.session.scalars(select(Decision).where(Decision.comment_id.in_(ids)).order_by(Decision.id)):
+        shown = {"status": row.to_status, "by": row.actor, "reason": row.reason, "when": row.made_at.isoformat()}
+        found.setdefault(row.comment_id, []).append(shown)
+    return found
+
+
+# Forgetting
+
+
+@dataclass
+class Receipt:
+    """What was forgotten, in numbers: it goes into the log, so it holds nothing of her."""
+
+    authors: int = 0
+    comments: int = 0
+    texts: int = 0
+    revisions: int = 0
+    rules: int = 0
+    letters: int = 0
+    mentions: int = 0
+    sites: list[str] = field(default_factory=list)
+
+
+def forget(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator | None = None) -> Iterator[None]:
+    """Forget her, and count it on `receipt`. Yields after each step, which the caller commits.
+
+    Her authors are emptied last: a run that is cut short finds her again. Decisions that take a text away are
+    by the moderator `by`, or by the system.
+    """
+    receipt.sites = sorted({author.site.key for author in person.authors})
+    names, ids = person.names, [author.id for author in person.authors]
+    last = 0
+    while batch := person.comments(after=last, limit=BATCH):
+        for comment in batch:
+            _forget_comment(comment, names, receipt, remove_text=remove_text, by=by)
+        _change_threads(batch)
+        last = batch[-1].id
+        yield
+    for rule in person.rules():
+        rules.end(rule)
+        if rule.subject == Subject.EMAIL:
+            rule.value = rule.value_index = ""
+        receipt.rules += 1
+    for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
+        author.erase()
+        receipt.authors += 1
+    yield
+    _forget_mentions(person, receipt)
+    log.info("person erased", extra={**vars(receipt), "sites": " ".join(receipt.sites)})
+    yield
+
+
+def _forget_comment(
+    comment: Comment, names: list[str], receipt: Receipt, *, remove_text: bool, by: Moderator | None
+) -> None:
+    receipt.comments += 1
+    receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))
+    _forget_notes(comment, names)
+    if remove_text and not comment.emptied_at:
+        receipt.texts += 1
+        if comment.status != Status.DELETED:
+            actor = None if by else Actor.SYSTEM
+            decide(comment, Status.DELETED, seen=comment.version, by=by, actor=actor, reason="erased")
+        comment.empty()
+    comment.name, comment.website = _nobody(comment.site), ""
+    comment.facts = None
+    comment.forget_where_from()
+
+
+def _forget_notes(comment: Comment, names: list[str]) -> None:
+    for decision in db.session.scalars(select(Decision).where(Decision.comment_id == comment.id, Decision.note != "")):
+        for name in filter(_tells, names):
+            decision.note = decision.note.replace(name, GONE)
+
+
+def _tells(name: str) -> bool:
+    """A name of a letter or two is in half of all words."""
+    return len(name) > (2 if name.isascii() else 1)
+
+
+def _change_threads(comments: list[Comment]) -> None:
+    for thread in {comment.thread for comment in comments}:
+        thread.changed()
+
+
+def _forget_mentions(person: Person, receipt: Receipt) -> None:
+    """Her address, wherever else somebody wrote it. Nobody waits while we look."""
+    anywhere = re.compile(re.escape(person.email), re.IGNORECASE)
+    with snapshot():
+        places = [each for each in database.holding(person.email, person.site_ids) if each.table.name not in ACCOUNTS]
+    for place in places:
+        row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
+        if place.table.name in DROPPED_ROWS:
+            receipt.letters += _count(delete(place.table).where(*row))
+            continue
+        without = _without(place.value, anywhere)
+        receipt.mentions += _count(update(place.table).where(*row).values({place.column.name: without}))
+        if place.table.name == "comment":
+            db.session.get_one(Comment, place.id[0]).thread.changed()
+
+
+def _without(value: Any, pattern: re.Pattern[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(each, pattern) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without(each, pattern) for each in value]
+    return pattern.sub(GONE, value) if isinstance(value, str) else value
+
+
+def _count(statement: Any) -> int:
+    return int(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def _nobody(site: Site) -> str:
+    """What stands where her name stood, in the language of the site's readers."""
+    with force_locale(site.lang):
+        return str(_("Deleted author"))
+
+
+def _nobodies(authors: list[Author]) -> set[str]:
+    return {_nobody(author.site) for author in authors}
+
+
+# What is left
+
+
+def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
+    """Where her address or a name of hers still stands, with some ids: other people's words, or her own account.
+
+    {"what": "email" or "name", "table", "column", "rows", "ids"} for each column.
+    """
+    needles = [("email", person.email), *(("name", name) for name in filter(_tells, names))]
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for what, needle in needles:
+        for place in database.holding(needle, person.site_ids):
+            where = found.setdefault((what, place.table.name, place.column.name), [])
+            where.append("/".join(map(str, place.id)))
+    return [
+        {"what": what, "table": table, "column": column, "rows": len(ids), "ids": ids[:SHOWN]}
+        for (what, table, column), ids in found.items()
+    ]

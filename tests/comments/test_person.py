@@ -1,0 +1,210 @@
+"""A reader asks what is known of her, and to be forgotten; afterwards nobody finds her, nor do the bytes hold her."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.comments import person as people
+from app.comments import tokens
+from app.extensions import db
+from app.models import (
+    Comment,
+    Decision,
+    Delivery,
+    Effect,
+    Report,
+    Revision,
+    Status,
+    Subject,
+    Thread,
+)  # fmt: skip
+from app.moderation import rules
+from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+from tests.services import Postgres
+
+EMAIL, NAMES, WEBSITE = (
+    "Canary.Q7@hidden-q7.example",
+    ("Kanariya Q7 カナリヤ", "Zweitname Q7"),
+    "https://site-q7.example/",
+)
+NETWORK = "203.0.113.0/24"
+STATUSES = (Status.APPROVED, Status.PENDING, Status.REJECTED, Status.SPAM, Status.DELETED)
+
+
+@pytest.fixture
+def her(app: Flask, db_session: Session) -> Reader:
+    """Somebody who wrote in every status, under two names and tokens, and whom others speak of."""
+    app.config["TRUSTED_PROXIES"] = []
+    site = a_site(db_session)
+    alice = a_moderator(db_session, site)
+    reader = Reader(app.test_client(), NAMES[0], EMAIL, peer="203.0.113.9")
+    other = Reader(app.test_client(), "Bob", "bob@readers.example")
+    for number, status in enumerate(STATUSES):
+        reader.name = NAMES[number % 2]
+        reader.says(f"words {number}", website=WEBSITE, url=f"{PAGE}/{number % 2}")
+        comment = the_comment(db_session, f"words {number}")
+        comment.facts = {"browser": "q7"}
+        db_session.commit()
+        if status != Status.APPROVED:
+            move(db_session, comment, status, by=alice)
+    Reader(app.test_client(), NAMES[0], EMAIL.upper()).says("words again")
+    first = the_comment(db_session, "words 0")
+    other.says("an answer", parent=str(first.id), url=f"{PAGE}/0")
+    other.says(f"write to {EMAIL.lower()} if you like")
+    db_session.add(Revision(comment_id=first.id, body=f"I am {NAMES[0]}", html="<p>x</p>"))
+    note = f"{NAMES[0]}, {EMAIL}, asked"
+    db_session.add(
+        Decision(
+            site_id=site.id,
+            comment_id=first.id,
+            to_status="approved",
+            version=9,
+            actor="moderator",
+            moderator_id=alice.id,
+            note=note,
+        )
+    )
+    rules.make([rules.draft(site, Subject.EMAIL, Effect.SPAM, EMAIL)], by=alice)
+    rules.make([rules.draft(site, Subject.AUTHOR, Effect.HOLD, str(first.author_id))], by=alice)
+    db_session.add(Delivery(kind="letter", payload=json.dumps({"to": EMAIL}), message_id="<m>"))
+    db_session.add(Delivery(kind="letter", payload=json.dumps({"to": "bob@readers.example"}), message_id="<n>"))
+    report = {"reason": "hate", "reporter_index": "r", "comment_version": 1, "note": f"{EMAIL} lies"}
+    db_session.add(Report(site_id=site.id, comment_id=first.id, **report))
+    db_session.commit()
+    return reader
+
+
+def run(app: Flask, *words: str, code: int = 0) -> dict[str, Any]:
+    done = app.test_cli_runner().invoke(args=["person", *words, "--json"])
+    assert done.exit_code == code, done.output
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def in_the_files(app: Flask, postgres: Postgres) -> Iterator[bytes]:
+    """Every byte of the database, whichever it is."""
+    if app.config["DATABASE_URL"].startswith("sqlite"):
+        file = Path(app.config["DATABASE_URL"].removeprefix("sqlite:///"))
+        yield from (each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+        return
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+        number = connection.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+    yield from (each.read_bytes() for each in (postgres.sockets / "data" / "base" / str(number)).iterdir())
+
+
+def canaries() -> list[bytes]:
+    secrets = (EMAIL, EMAIL.lower(), *NAMES, WEBSITE, "203.0.113")
+    return [form for each in secrets for form in (each.encode(), each.encode("ascii", "backslashreplace"))]
+
+
+def test_all_that_is_known_of_her_is_told(app: Flask, her: Reader, db_session: Session) -> None:
+    found = run(app, "export", EMAIL.upper())
+    assert {comment["status"] for comment in found["comments"]} == {str(status) for status in STATUSES}
+    assert len(found["comments"]) == 6 and len(found["authors"]) == 2
+    assert found["comments"][0]["earlier_texts"] and found["comments"][0]["network"] == NETWORK
+    assert {rule["about"] for rule in found["rules"]} == {"email", "author"}
+    assert "bob@" not in json.dumps(found) and "alice" not in json.dumps(found).casefold(), "other people are not hers"
+
+
+def test_a_dry_run_forgets_nothing(app: Flask, her: Reader, db_session: Session) -> None:
+    before = run(app, "export", EMAIL)
+    assert run(app, "erase", EMAIL, "--dry-run")["by_status"]["approved"] == 2
+    assert run(app, "export", EMAIL) == before
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_nobody_finds_her_afterwards(
+    app: Flask, her: Reader, db_session: Session, postgres: Postgres, remove: bool
+) -> None:
+    hidden = "".join(f"{row}" for row in db_session.query(Comment.name).all())
+    assert NAMES[0] in hidden, "there is something to find"
+    db_session.rollback()
+    kept = her.sees(url=f"{PAGE}/0")
+    words = ["person", "erase", EMAIL, "--json", *(["--remove-text"] if remove else [])]
+    done = app.test_cli_runner().invoke(args=words)
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert (answer["authors"], answer["comments"], answer["rules"], answer["letters"]) == (2, 6, 2, 1)
+    assert answer["swept"] and answer["left"] == [] and answer["in_file"] == 0
+    everything = b"".join(in_the_files(app, postgres))
+    assert b"an answer" in everything, "the others' words are there"
+    assert [canary for canary in canaries() if canary in everything] == []
+    receipt = [line for line in done.stderr.splitlines() if "person erased" in line]
+    assert len(receipt) == 1 and not any(canary.decode() in receipt[0] for canary in canaries())
+    db_session.expire_all()
+    mine = [comment for comment in db_session.query(Comment) if comment.author.erased_at]
+    assert len(mine) == 6
+    assert {comment.body == "" for comment in mine} == {remove}
+    assert {comment.name for comment in mine} == {"削除された投稿者"}
+    assert not any(comment.address or comment.address_index or comment.typed_by or comment.facts for comment in mine)
+    if remove:
+        assert {comment.status for comment in mine} == {"deleted"}
+    else:
+        assert {comment.status for comment in mine} == {str(status) for status in STATUSES}
+    db_session.rollback()
+    page = her.sees(url=f"{PAGE}/0")
+    assert "an answer" in page.text and page.headers["ETag"] != kept.headers["ETag"]
+    assert ("words 0" in page.text) is not remove
+    assert len(db_session.query(Delivery).filter_by(kind="letter").all()) == 1, "other people's letters stay"
+    assert db_session.query(Report).one().note == "… lies"
+    assert db_session.query(Thread).filter(Thread.approved_count > 0).count() >= 1
+
+
+def test_no_token_of_hers_opens_anything(app: Flask, her: Reader, db_session: Session) -> None:
+    site = the_comment(db_session, "words 0").site
+    assert tokens.author_of(site, her.author) and tokens.comments_of(site, [her.token])
+    db_session.rollback()
+    run(app, "erase", EMAIL)
+    db_session.expire_all()
+    assert tokens.author_of(site, her.author) is None
+    assert tokens.comments_of(site, [her.token]) == []
+    db_session.rollback()
+    her.says("I am new here", name="New")
+    author = the_comment(db_session, "I am new here").author
+    assert author.erased_at is None and author.email == EMAIL, "she begins anew"
+
+
+def test_a_run_that_was_stopped_goes_on(app: Flask, her: Reader, db_session: Session) -> None:
+    steps = people.forget(people.find(EMAIL), people.Receipt(), remove_text=False)
+    next(steps)
+    db_session.commit()
+    steps.close()
+    db_session.expire_all()
+    assert run(app, "erase", EMAIL)["authors"] == 2
+
+
+def test_words_of_others_are_told_of_and_kept(app: Flask, her: Reader, db_session: Session) -> None:
+    Reader(app.test_client(), "Bob").says(f"as {NAMES[0]} said")
+    answer = run(app, "erase", EMAIL)
+    assert [(each["what"], each["table"]) for each in answer["left"]] == [("name", "comment")] * len(answer["left"])
+    assert answer["left"] and the_comment(db_session, f"as {NAMES[0]} said")
+
+
+def test_of_another_site_nothing_is_touched(app: Flask, her: Reader, db_session: Session) -> None:
+    a_site(db_session, "other")
+    Reader(app.test_client(), NAMES[0], EMAIL, site="other").says(f"{EMAIL} here too")
+    assert run(app, "erase", EMAIL, "--site", "paper")["authors"] == 2
+    found = run(app, "export", EMAIL)
+    assert [author["site"] for author in found["authors"]] == ["other"]
+    assert found["comments"][0]["text"] == f"{EMAIL} here too"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_moderator_is_told_of_and_keeps_her_account(app: Flask, db_session: Session) -> None:
+    site = a_site(db_session)
+    alice = a_moderator(db_session, site)
+    Reader(app.test_client(), "Alice", alice.email).says("I write too")
+    answer = run(app, "erase", alice.email, code=1)
+    assert {each["table"] for each in answer["left"] if each["what"] == "email"} == {"moderator"}
+    db_session.refresh(alice)
+    assert alice.email == "alice@moderators.example"
+
+
+def test_for_each_table_it_is_known_what_happens(app: Flask) -> None:
+    assert set(people.WHAT_HAPPENS) == set(db.metadata.tables)
