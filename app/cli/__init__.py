@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.cli import demo, imports, people, rules, serve, sites, upkeep, worker
+from app.cli import demo, export, imports, people, person, rules, serve, sites, upkeep, worker
 
 
 def install(app: Flask) -> None:
@@ -14,7 +14,9 @@ def install(app: Flask) -> None:
         sites.site,
         people.moderator,
         imports.import_,
+        person.person,
         rules.rule,
+        export.export,
         upkeep.check,
         upkeep.upkeep,
     )

@@ -15,10 +15,12 @@ from sqlalchemy.exc import IntegrityError
 
 from app.cli.sites import site_of
 from app.extensions import db
+from app.transfer import archive
 from app.transfer.addresses import Addresses
 from app.transfer.detect import READERS, detect
 from app.transfer.load import load
-from app.transfer.record import UnreadableFile
+from app.transfer.record import TruncatedFile, UnreadableFile
+from app.transfer.restore import Restoring
 from app.transfer.spool import Spool
 
 LISTED = 20  # lines of a kind on a terminal; --json has all
@@ -53,6 +55,12 @@ def import_(
     and no letters go out. Ends with 0 when the file was read to its end, 1 when it was refused or cut short.
     """
     form, file = _form_and_file(words)
+    if (form or _detected(file)) == archive.FORMAT:
+        if moves or close_threads or pingbacks:
+            raise click.UsageError(
+                "An archive comes back as it was: --map, --close-threads and --pingbacks are not for it."
+            )
+        raise SystemExit(_come_back(Restoring(key, file), dry_run=dry_run, as_json=as_json))
     site = site_of(key)
     pairs = [_move(text) for text in moves]
     trouble = ""
@@ -75,9 +83,52 @@ def _form_and_file(words: tuple[str, ...]) -> tuple[str, str]:
     if len(words) > 2:
         raise click.UsageError("Give one FILE, and before it perhaps its FORMAT.")
     form = words[0] if len(words) == 2 else ""
-    if form and form not in READERS:
-        raise click.UsageError(f"FORMAT {form!r} is not one of {', '.join(READERS)}.")
+    known = (*READERS, archive.FORMAT)
+    if form and form not in known:
+        raise click.UsageError(f"FORMAT {form!r} is not one of {', '.join(known)}.")
     return form, words[-1]
+
+
+def _detected(file: str) -> str:
+    """'' for what no reader would know; the report says why."""
+    try:
+        return detect(file)
+    except UnreadableFile:
+        return ""
+
+
+def _come_back(restoring: Restoring, *, dry_run: bool, as_json: bool) -> int:
+    """Bring an archive of ours back, step by step or as a whole; the exit code."""
+    trouble = ""
+    tally = restoring.tally
+    try:
+        for _count in _shown(restoring.steps(), "Restoring", total=lambda: tally.expected, quiet=as_json):
+            if not dry_run and not restoring.whole:
+                db.session.commit()
+    except TruncatedFile as error:
+        trouble = str(error)
+    except UnreadableFile as error:
+        db.session.rollback()
+        trouble = str(error)
+    except KeyboardInterrupt:
+        db.session.rollback()
+        trouble = "Stopped. What was written stays; the same command goes on from here."
+    if dry_run:
+        db.session.rollback()
+    db.session.commit()
+    answer = tally.as_json() | {"dry_run": dry_run, "trouble": trouble or None}
+    for line in [json.dumps(answer, ensure_ascii=False)] if as_json else _as_lines(answer):
+        click.echo(line)
+    return 1 if trouble else 0
+
+
+def _as_lines(answer: dict[str, Any]) -> Iterator[str]:
+    for name, counts in answer["tables"].items():
+        yield f"{name:10} {counts['read']:>10,} read {counts['imported']:>10,} new {counts['unchanged']:>10,} unchanged"
+    for piece in _listed("Skipped:", map(_skip_line, answer["skips"])):
+        yield piece.rstrip("\n")
+    if answer["trouble"]:
+        yield answer["trouble"]
 
 
 def _move(text: str) -> tuple[str, str]:

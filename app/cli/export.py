@@ -1,0 +1,59 @@
+"""`flask export`: everything that a site has, in a file that others can read."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+
+from app.cli.sites import site_of
+from app.extensions import snapshot
+from app.models import Site
+from app.transfer import archive, sheet, wxr
+
+FORMATS: dict[str, Callable[[Site], Iterator[str]]] = {"kaiwa": archive.lines, "wxr": wxr.lines, "csv": sheet.lines}
+
+
+@click.command("export")
+@click.option("--site", "key", required=True, metavar="KEY", help="The site that leaves.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="kaiwa",
+    show_default=True,
+    help="kaiwa: all there is, for another Kaiwa. wxr: for WordPress and what reads its files. csv: a table.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="The file; standard output when not given.")
+@with_appcontext
+def export(key: str, form: str, output: Path | None) -> None:
+    """Write a site's comments, and in our own format all else that it has, as it is at this moment.
+
+    The file holds the e-mail addresses of readers in the clear: it is made readable for its owner only.
+    """
+    with snapshot():
+        lines = FORMATS[form](site_of(key))
+        if output is None:
+            for line in lines:
+                sys.stdout.buffer.write(line.encode())
+        else:
+            write_privately(output, lines)
+    click.echo("It holds readers' e-mail addresses in the clear: keep it where nobody else reads it.", err=True)
+
+
+def write_privately(path: Path, lines: Iterator[str]) -> None:
+    """Write the file for its owner only; under its name it is whole, or it is not there."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as trouble:
+        raise click.ClickException(f"{path} cannot be written: {trouble.strerror}.") from trouble
+    finally:
+        part.unlink(missing_ok=True)
