@@ -16,7 +16,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import alarm, digest, smtp
-from app.models import Delivery, Moderator
+from app.models import Decision, Delivery, Moderator
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,11 @@ def add(
     once: str | None = None,
     payload: str = "",
     due_at: datetime | None = None,
+    decision: Decision | None = None,
 ) -> None:
     """Write a delivery in the caller's transaction; one that waits under the same `once` already is enough.
+
+    What a `decision` causes is due after the undo window, and is recalled by the next decision on its comment.
 
     The row that waits is touched, so that nobody can claim it before this transaction has ended: a letter
     never starts out without the cause that joined it.
@@ -56,9 +59,10 @@ def add(
         kind=kind,
         once=once,
         moderator_id=moderator.id if moderator else None,
+        decision_id=decision.id if decision else None,
         payload=payload,
         message_id=_message_id(),
-        due_at=due_at or now(),
+        due_at=due_at or now() + (undo_window() if decision else timedelta()),
     )
     db.session.execute(
         new.on_conflict_do_update(
@@ -67,6 +71,10 @@ def add(
             set_={"due_at": Delivery.due_at},
         )
     )
+
+
+def undo_window() -> timedelta:
+    return timedelta(seconds=current_app.config["UNDO_WINDOW"])
 
 
 def letters() -> dict[str, Carrier]:

@@ -3,10 +3,13 @@
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
+from app.models.deferral import Deferral
 from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
+from app.models.lease import Lease
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator, Role
+from app.models.note import Note
 from app.models.reason import Reason, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
@@ -15,7 +18,7 @@ from app.models.site import Site
 from app.models.thread import Thread
 
 __all__ = [
-    "Actor", "Author", "Comment", "Decision", "Delivery", "Effect", "Heartbeat", "Login", "LoginAttempt",
-    "Membership", "Moderator", "Reason", "Report", "Revision", "Role", "Rule", "Site", "Status", "Subject", "Thread",
-    "reason_name",
+    "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Lease", "Login",
+    "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report", "Revision", "Role", "Rule", "Site",
+    "Status", "Subject", "Thread", "reason_name",
 ]  # fmt: skip

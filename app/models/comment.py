@@ -69,6 +69,15 @@ class Comment(db.Model):
             sqlite_where=text("places > 0 AND depth = 0"), postgresql_where=text("places > 0 AND depth = 0"),
         ),
         Index("ix_comment_queue", "site_id", "status", "id"),
+        # The desk: only what waits, in the order in which it is handed out; counts are read from it too.
+        Index(
+            "ix_comment_lane", "site_id", "lane", "thread_id", "cluster", "id",
+            sqlite_where=text("lane <> 0"), postgresql_where=text("lane <> 0"),
+        ),
+        Index(
+            "ix_comment_cluster", "site_id", "cluster", "lane",
+            sqlite_where=text("cluster <> ''"), postgresql_where=text("cluster <> ''"),
+        ),
         Index("ix_comment_author", "author_id", "status"),
         Index("ix_comment_address", "site_id", "address_index", "created_at"),
         Index(
@@ -126,7 +135,7 @@ class Comment(db.Model):
     # How likely it is spam, 0 to 1, and what of the request the filter looked at; None: not scored.
     score: Mapped[float | None]
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    # In which lane of the desk it waits, 1 to 4; 0: it does not wait. Near-duplicates share a cluster.
+    # In which lane of the desk it waits (moderation/lanes.py); 0: in none. Near-duplicates share a cluster.
     lane: Mapped[int] = mapped_column(SmallInteger, default=0)
     cluster: Mapped[str] = mapped_column(String(32), default="")
 
@@ -170,12 +179,12 @@ class Comment(db.Model):
     def ids_in(path: str) -> list[int]:
         return [_id_of(path[at : at + STEP]) for at in range(0, len(path), STEP)]
 
-    def move_to(self, status: Status, seen: int) -> bool:
-        """Give a status, if the comment is still as it was seen; False when somebody was faster."""
+    def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
+        """Give a status and a lane, if the comment is still as it was seen; False when somebody was faster."""
         moved = rows_changed(
             update(Comment)
             .where(Comment.id == self.id, Comment.version == seen)
-            .values(status=status, version=Comment.version + 1)
+            .values(status=status, lane=lane, version=Comment.version + 1)
         )
         if moved != 1:
             return False

@@ -39,6 +39,8 @@ class Decision(db.Model):
     reason: Mapped[str] = mapped_column(String(64), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id", ondelete="SET NULL"))
+    # She was told of a colleague's decision, the one before this, and replaced it.
+    overrides: Mapped[bool] = mapped_column(default=False)
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     comment: Mapped[Comment] = relationship()
@@ -47,6 +49,11 @@ class Decision(db.Model):
     @classmethod
     def newest_of(cls, comment: Comment) -> "Decision | None":
         return db.session.scalar(select(cls).where(cls.comment_id == comment.id).order_by(cls.id.desc()).limit(1))
+
+    @classmethod
+    def that_made(cls, comment: Comment, version: int) -> "Decision | None":
+        """The decision that gave the comment this version; there is at most one."""
+        return db.session.scalar(select(cls).where(cls.comment_id == comment.id, cls.version == version))
 
     def __repr__(self) -> str:
         return f"<Decision {self.id}: comment {self.comment_id} {self.from_status} -> {self.to_status}>"

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted
+from app.models.decision import Decision
 
 # A worker that has not finished by then is taken for dead, and its claim for free.
 CLAIM_LEASE = timedelta(minutes=5)
@@ -19,6 +20,10 @@ class Delivery(db.Model):
     __table_args__ = (
         Index(
             "ix_delivery_due", "due_at",
+            sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
+        ),
+        Index(
+            "ix_delivery_decision", "decision_id",
             sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
         ),
         # One unsent letter of a kind about one thing for one person; the next cause joins it.
@@ -32,6 +37,8 @@ class Delivery(db.Model):
     kind: Mapped[str] = mapped_column(String(32))
     once: Mapped[str | None] = mapped_column(String(100))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"))
+    # The decision that caused it: whoever decides anew in time recalls this.
+    decision_id: Mapped[int | None] = mapped_column(Id)
     payload: Mapped[str] = mapped_column(Encrypted, default="")
     # Stays the same through every retry, so that a receiver can tell a double from a second letter.
     message_id: Mapped[str] = mapped_column(String(200))
@@ -40,7 +47,7 @@ class Delivery(db.Model):
     claimed_at: Mapped[datetime | None] = mapped_column(Moment)
     attempts: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None] = mapped_column(Moment)
-    # How it ended: sent, nothing to say, gave up.
+    # How it ended: sent, nothing to say, gave up, recalled.
     outcome: Mapped[str] = mapped_column(String(16), default="")
     error: Mapped[str] = mapped_column(Text, default="")
 
@@ -63,6 +70,16 @@ class Delivery(db.Model):
             .values(claimed_at=now(), attempts=cls.attempts + 1)
         )
         return changed == 1
+
+    @classmethod
+    def recall(cls, comment_id: int) -> int:
+        """Take back what earlier decisions on this comment caused and nobody has begun to send; returns how many."""
+        caused = select(Decision.id).where(Decision.comment_id == comment_id)
+        return rows_changed(
+            update(cls)
+            .where(cls.decision_id.in_(caused), cls.done_at.is_(None), cls._free())
+            .values(done_at=now(), outcome="recalled")
+        )
 
     @classmethod
     def last_begun(cls, kind: str, moderator_id: int) -> str:

@@ -81,5 +81,11 @@ class Report(db.Model):
             unanswered = cls.comment_id == decision.comment_id, cls.decision_id.is_(None)
             rows_changed(update(cls).where(*unanswered).values(decision_id=decision.id))
 
+    @classmethod
+    def are_enough(cls, comment: Comment) -> bool:
+        """Whether so many are open that a moderator should look (the site's `reports_needed`)."""
+        needed = comment.site.reports_needed or comment.site.reports_to_hide
+        return needed > 0 and sum(cls.open_of([comment.id])[comment.id].values()) >= needed
+
     def __repr__(self) -> str:
         return f"<Report {self.id}>"

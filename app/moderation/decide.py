@@ -5,7 +5,8 @@ from flask_babel import gettext as _
 from app.errors import Refused
 from app.extensions import db
 from app.mail import letters
-from app.models import Actor, Comment, Decision, Moderator, Report, Status
+from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status
+from app.moderation.lanes import lane_of
 
 
 class AlreadyDecided(Refused):
@@ -30,19 +31,23 @@ def decide(
     reason: str = "",
     note: str = "",
     undoes: Decision | None = None,
+    overrides: bool = False,
 ) -> Decision:
     """Give `comment` a status and write who did it and why, in the caller's transaction.
 
     `seen` is the version of the comment that whoever decides looked at. `by` is a moderator; without one
-    the decision is that of `actor` (screening unless said otherwise). Raises AlreadyDecided, a 409, when
-    the comment has changed since, and Refused when there is nothing left to publish.
+    the decision is that of `actor` (screening unless said otherwise). `overrides`: she knows that a colleague
+    decided before, and replaces that. What earlier decisions caused and has not gone out is recalled. Raises
+    AlreadyDecided, a 409, when the comment has changed since, and Refused when there is nothing left to publish.
     """
     if status == Status.APPROVED and comment.emptied_at:
         raise Refused("emptied", _("The text of this comment is not kept any more."), status=409)
     before = comment.status
-    if not comment.move_to(status, seen):
+    if not comment.move_to(status, seen, lane=lane_of(comment, status)):
         db.session.refresh(comment)
         raise AlreadyDecided(comment)
+    if seen > 1:  # a new comment has caused nothing, and nobody has reported it
+        Delivery.recall(comment.id)
     decision = Decision(
         site_id=comment.site_id,
         comment=comment,
@@ -54,10 +59,13 @@ def decide(
         reason=reason,
         note=note,
         undoes_id=undoes.id if undoes else None,
+        overrides=overrides,
     )
     db.session.add(decision)
     db.session.flush()
     Report.settle(decision, undoes)
+    if seen > 1 and Report.are_enough(comment):
+        comment.lane = lane_of(comment, reported=True)
     letters.after(decision)
     return decision
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.errors import will_pass
 from app.extensions import db
+from app.lib import alike
 from app.models import Actor, Decision, Status
 from app.moderation.checks import CHECKS, Case, Check, Finding, Verdict
 from app.moderation.decide import decide
@@ -29,6 +30,7 @@ def screen(case: Case) -> Decision:
     The comment must be flushed. A check that fails holds the comment; it never publishes and never loses it.
     """
     findings = [finding for check in CHECKS for finding in _run(check, case)]
+    case.comment.cluster = alike.key_of(case.comment.body)
     case.comment.reasons = [finding.as_reason() for finding in findings]
     db.session.flush()
     strictest = max(findings, key=lambda finding: finding.verdict, default=None)

@@ -1,0 +1,38 @@
+"""A deferral: a moderator puts a comment off; it leaves her sight for a while, not her colleagues'."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, delete, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db, rows_changed
+from app.lib.clock import Moment, now
+from app.models.comment import Comment
+from app.models.moderator import Moderator
+
+LASTS = timedelta(hours=1)
+
+
+class Deferral(db.Model):
+    __tablename__ = "deferral"
+
+    moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), primary_key=True)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"), primary_key=True, index=True)
+    until: Mapped[datetime] = mapped_column(Moment)
+
+    @classmethod
+    def put_off(cls, comment: Comment, moderator: Moderator) -> None:
+        db.session.merge(cls(moderator_id=moderator.id, comment_id=comment.id, until=now() + LASTS))
+
+    @classmethod
+    def take_up(cls, comment: Comment, moderator: Moderator) -> None:
+        """She wants it back before its time."""
+        rows_changed(delete(cls).where(cls.moderator_id == moderator.id, cls.comment_id == comment.id))
+
+    @classmethod
+    def count(cls, moderator: Moderator) -> int:
+        """How many waiting comments she has put off."""
+        return db.session.scalar(
+            select(func.count()).select_from(cls).join(Comment, Comment.id == cls.comment_id)
+            .where(cls.moderator_id == moderator.id, cls.until > now(), Comment.lane > 0)
+        ) or 0  # fmt: skip

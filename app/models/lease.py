@@ -1,0 +1,69 @@
+"""A lease: for three minutes a card lies before one moderator, and others are handed other cards."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db, rows_changed
+from app.lib.clock import Moment, now
+from app.models.comment import Comment
+from app.models.moderator import Moderator
+
+LASTS = timedelta(minutes=3)
+
+
+class Lease(db.Model):
+    """Beside the comment, not on it: to look at a card must not write to the row that readers read."""
+
+    __tablename__ = "lease"
+
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"), primary_key=True)
+    moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), index=True)
+    until: Mapped[datetime] = mapped_column(Moment, index=True)
+
+    @classmethod
+    def take(cls, comment_ids: Collection[int], moderator: Moderator) -> set[int]:
+        """Lease these comments to her, or lease them longer; returns those that nobody else had."""
+        rows_changed(delete(cls).where(cls.until <= now()))
+        if not comment_ids:
+            return set()
+        dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
+        # In one order, so that two who take the same cards wait for each other instead of blocking each other.
+        new = dialect.insert(cls).values(
+            [{"comment_id": id, "moderator_id": moderator.id, "until": now() + LASTS} for id in sorted(comment_ids)]
+        )
+        taken = new.on_conflict_do_update(
+            index_elements=["comment_id"], set_={"until": new.excluded.until}, where=cls.moderator_id == moderator.id
+        ).returning(cls.comment_id)
+        return set(db.session.scalars(taken))
+
+    @classmethod
+    def give_back(cls, comment_ids: Collection[int], moderator: Moderator) -> None:
+        rows_changed(delete(cls).where(cls.comment_id.in_(comment_ids), cls.moderator_id == moderator.id))
+
+    @classmethod
+    def of_others(cls, moderator: Moderator, comment_ids: Collection[int]) -> dict[int, str]:
+        """The name of whoever else has each of these comments before her now."""
+        rows = db.session.execute(
+            select(cls.comment_id, Moderator.name)
+            .join(Moderator, Moderator.id == cls.moderator_id)
+            .where(cls.comment_id.in_(comment_ids), cls.moderator_id != moderator.id, cls.until > now())
+        )
+        return {row.comment_id: row.name for row in rows}
+
+    @classmethod
+    def counts_of_others(cls, moderator: Moderator, site_ids: list[int]) -> dict[str, int]:
+        """How many comments of these sites each of the others has before her now, by name."""
+        rows = db.session.execute(
+            select(Moderator.name, func.count())
+            .select_from(cls)
+            .join(Moderator, Moderator.id == cls.moderator_id)
+            .join(Comment, Comment.id == cls.comment_id)
+            .where(cls.moderator_id != moderator.id, cls.until > now(), Comment.site_id.in_(site_ids), Comment.lane > 0)
+            .group_by(Moderator.id, Moderator.name)
+            .order_by(Moderator.name)
+        )
+        return {row[0]: row[1] for row in rows}

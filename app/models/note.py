@@ -1,0 +1,42 @@
+"""A note: what one moderator tells the others about a comment; readers never see it."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+
+from app.extensions import Id, db
+from app.lib.clock import Moment, now
+from app.lib.secrets import Encrypted
+from app.models.comment import Comment
+from app.models.moderator import Moderator
+
+LONGEST = 2000  # characters
+
+
+class Note(db.Model):
+    __tablename__ = "note"
+    __table_args__ = (Index("ix_note_comment", "comment_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
+    moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
+    # May tell more of the author than she did herself.
+    text: Mapped[str] = mapped_column(Encrypted)
+    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
+
+    comment: Mapped[Comment] = relationship()
+    moderator: Mapped[Moderator | None] = relationship()
+
+    @classmethod
+    def of(cls, comment_ids: list[int]) -> dict[int, list["Note"]]:
+        """The notes on each of these comments, oldest first."""
+        found: dict[int, list[Note]] = defaultdict(list)
+        query = select(cls).where(cls.comment_id.in_(comment_ids)).options(joinedload(cls.moderator))
+        for note in db.session.scalars(query.order_by(cls.id)):
+            found[note.comment_id].append(note)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<Note {self.id}>"

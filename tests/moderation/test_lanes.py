@@ -1,0 +1,111 @@
+"""What waits lies in the lane of its risk, and in none when it does not wait."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.mail import outbox
+from app.models import Comment, Delivery, Moderator, Report, Status
+from app.moderation.decide import decide, undo
+from app.moderation.lanes import Lane, lane_of
+from tests.cast import a_moderator, a_site
+from tests.comments.test_reading import a_thread, say
+
+
+@pytest.fixture
+def held(db_session: Session) -> Comment:
+    comment = say(a_thread(a_site(db_session, hold_all=True)), "held")
+    db_session.commit()
+    return comment
+
+
+@pytest.fixture
+def alice(db_session: Session, held: Comment) -> Moderator:
+    return a_moderator(db_session, held.site)
+
+
+def reason(check: str, verdict: str = "hold") -> dict[str, Any]:
+    return {"check": check, "verdict": verdict}
+
+
+@pytest.mark.parametrize(
+    ("reasons", "score", "lane"),
+    [
+        ([reason("hold_all")], None, Lane.REVIEW),
+        ([reason("hold_all")], 0.1, Lane.FINE),
+        ([reason("first_comment")], 0.1, Lane.FINE),
+        ([reason("first_comment")], 0.5, Lane.REVIEW),
+        ([reason("links")], 0.1, Lane.REVIEW),
+        ([reason("links")], 0.95, Lane.SPAM),
+        ([reason("word", "spam")], None, Lane.SPAM),
+        ([reason("appeal"), reason("word", "spam")], 0.99, Lane.URGENT),
+    ],
+)
+def test_the_reasons_and_the_score_choose_the_lane(
+    held: Comment, reasons: list[dict[str, Any]], score: float | None, lane: Lane
+) -> None:
+    held.reasons, held.score = reasons, score
+    assert lane_of(held) == lane
+
+
+def test_who_was_published_before_is_probably_fine(db_session: Session, held: Comment, alice: Moderator) -> None:
+    held.reasons = [reason("hold_all")]
+    earlier = say(held.thread, "earlier")
+    earlier.author = held.author
+    decide(earlier, Status.APPROVED, seen=earlier.version, by=alice)
+    assert lane_of(held) == Lane.FINE
+
+
+def test_a_decision_takes_it_out_of_its_lane_and_undo_brings_it_back(
+    db_session: Session, held: Comment, alice: Moderator
+) -> None:
+    for status in (Status.APPROVED, Status.REJECTED, Status.SPAM):
+        decision = decide(held, status, seen=held.version, by=alice)
+        assert held.lane == Lane.NONE
+        undo(decision, by=alice)
+        assert held.lane == Lane.REVIEW
+
+
+def test_a_reported_comment_is_urgent_until_a_moderator_has_looked(
+    db_session: Session, held: Comment, alice: Moderator
+) -> None:
+    decide(held, Status.APPROVED, seen=held.version)
+    report = Report(site_id=held.site_id, comment=held, reporter_index="r", reason="hate", comment_version=held.version)
+    held.lane = lane_of(held, reported=True)
+    db_session.add(report)
+    db_session.commit()
+    assert held.lane == Lane.URGENT
+    looked = decide(held, Status.APPROVED, seen=held.version, by=alice)
+    db_session.refresh(report)
+    assert (held.lane, report.decision_id) == (Lane.NONE, looked.id)
+    undo(looked, by=alice)
+    db_session.refresh(report)
+    assert (held.lane, report.decision_id) == (Lane.URGENT, None)
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_undo_recalls_what_has_not_gone_out(db_session: Session, held: Comment, alice: Moderator, sent: bool) -> None:
+    rejected = decide(held, Status.REJECTED, seen=held.version, by=alice)
+    outbox.add("letter", decision=rejected)
+    outbox.add("digest", once="of others")
+    delivery = db_session.query(Delivery).filter_by(kind="letter").one()
+    assert (delivery.due_at - delivery.created_at).total_seconds() == pytest.approx(15, abs=2)
+    if sent:
+        delivery.finish("sent")
+    db_session.commit()
+    undo(rejected, by=alice)
+    db_session.commit()
+    db_session.refresh(delivery)
+    assert delivery.outcome == ("sent" if sent else "recalled")
+    assert db_session.query(Delivery).filter_by(kind="digest").one().done_at is None
+
+
+def test_a_letter_that_is_on_its_way_is_not_called_back(db_session: Session, held: Comment, alice: Moderator) -> None:
+    rejected = decide(held, Status.REJECTED, seen=held.version, by=alice)
+    outbox.add("letter", decision=rejected)
+    delivery = db_session.query(Delivery).one()
+    assert Delivery.claim(delivery.id)
+    undo(rejected, by=alice)
+    db_session.refresh(delivery)
+    assert delivery.done_at is None
