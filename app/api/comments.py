@@ -19,7 +19,7 @@ bp = Blueprint("comments", __name__)
 bp.before_request(refuse_what_is_no_json)
 
 # Those of the contract (openapi.json); what else a program sends along is its own affair.
-FIELDS = ("site", "url", "thread", "title", "lang", "body", "name", "email", "website", "parent", "author")
+FIELDS = ("site", "url", "thread", "title", "lang", "body", "name", "email", "website", "parent", "author", "stamp")
 
 
 @bp.post("/comments")

@@ -41,6 +41,8 @@ class Draft:
     network_index: str = ""
     wide_index: str | None = None
     trapped: bool = False
+    seconds: float | None = None
+    stamp: str = ""
     lang: str = ""
 
 
@@ -76,7 +78,16 @@ def submit(thread: Thread, draft: Draft) -> Submitted:
         if earlier := _earlier(thread.site, draft, known, marks):
             return earlier
         raise
-    screen(Case(thread.site, comment, proven=known is not None, trapped=draft.trapped))
+    screen(
+        Case(
+            thread.site,
+            comment,
+            proven=known is not None,
+            trapped=draft.trapped,
+            seconds=draft.seconds,
+            stamp=draft.stamp,
+        )
+    )
     return Submitted(comment, again=False, recognised=True)
 
 

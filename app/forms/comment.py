@@ -9,7 +9,7 @@ from flask_babel import ngettext
 from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
 from wtforms.validators import StopValidation, ValidationError
 
-from app.abuse import address
+from app.abuse import address, timing
 from app.comments.submit import Draft
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
@@ -96,6 +96,8 @@ class CommentForm(Form):
     remember = BooleanField(_l("Save my name, email and website in this browser for the next time I comment."))
     # Nobody sees it; who fills it in is a program.
     trap = StringField(name="subject")
+    # Signed by us: when the form was drawn, or when she began to type.
+    stamp = HiddenField(filters=[_stripped])
 
     def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
         super().__init__(formdata, **kwargs)
@@ -112,7 +114,7 @@ class CommentForm(Form):
 
     def draft(self, lang: str, author: str = "") -> Draft:
         """What was sent, with what we know of the request; `author` is the token that came with it."""
-        client = address.client()
+        client, took = address.client(), timing.read(self.site.key, self.stamp.data)
         return Draft(
             body=self.body.data,
             name=self.name.data,
@@ -126,6 +128,8 @@ class CommentForm(Form):
             network_index=address.index(self.site, client),
             wide_index=address.wide_index(self.site, client),
             trapped=bool(self.trap.data),
+            seconds=took.seconds,
+            stamp=took.stamp,
             lang=lang,
         )
 

@@ -51,6 +51,7 @@ class Site(db.Model):
     max_links: Mapped[int] = mapped_column(default=2)
     # What is blocked waits for a moderator, instead of becoming spam. Its author sees no difference.
     hold_blocked: Mapped[bool] = mapped_column(default=False)
+    min_seconds: Mapped[int] = mapped_column(default=2)
     flood_per_author: Mapped[int] = mapped_column(default=6)
     flood_per_address: Mapped[int] = mapped_column(default=30)
     # How many within a minute are a burst; 0: what is learnt below.

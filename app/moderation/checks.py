@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
 from app.lib.text import links_in
@@ -43,8 +44,9 @@ class Case:
     # The author showed a token of hers; a name and an address that were merely typed prove nothing.
     proven: bool
     trapped: bool = False
-    # From opening the form to sending it; None when unknown.
+    # From the first key to sending it; None when unknown. `stamp`: what is wrong with what tells it, or ''.
     seconds: float | None = None
+    stamp: str = ""
     # What the comment said while everybody saw it, when it is an edit of such a one.
     published: str | None = None
 
@@ -89,9 +91,18 @@ def trap(case: Case) -> Finding | None:
     return Finding("trap", Verdict.SPAM) if case.trapped else None
 
 
+def timing(case: Case) -> Finding | None:
+    """Sent faster than people type, or not by a form of ours (the site's `min_seconds`; 0 turns it off)."""
+    least = case.site.min_seconds
+    # Who has shown who she is may be quick.
+    fast = case.seconds is not None and case.seconds < least and not case.proven
+    trouble = case.stamp or ("fast" if fast else "")
+    return Finding("timing", Verdict.HOLD, {"trouble": trouble}) if least and trouble else None
+
+
 def flood(case: Case) -> Finding | None:
     """More comments at once than is normal for the site."""
-    return Finding("flood", Verdict.HOLD) if holds(case.site) else None
+    return Finding("flood", Verdict.HOLD) if holds(case.site) and not case.trusted else None
 
 
 def blocked(case: Case) -> Finding | None:
@@ -180,6 +191,7 @@ def hold_all(case: Case) -> Finding | None:
 # In the order of the design; a new check is a function above and a name here, with its sentence below.
 CHECKS: tuple[Check, ...] = (
     trap,
+    timing,
     flood,
     blocked,
     watched,
@@ -247,8 +259,14 @@ def _quoted(texts: Iterable[str]) -> str:
     return ", ".join(texts)
 
 
+_TIMING = {
+    "fast": _l("sent faster than people type"),
+    "missing": _l("sent by a page without our form"),
+    "odd": _l("sent by a form that is old or not ours"),
+}
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
+    "timing": lambda reason: _TIMING[reason["trouble"]],
     "flood": lambda reason: _("came in a burst of comments"),
     "blocked": lambda reason: _("blocked: %(what)s", what=_by(reason)),
     "watched": lambda reason: _("watched: %(what)s", what=_by(reason)),

@@ -275,7 +275,17 @@
     input({target}) {
       this.measure(target)
       if (target.name == 'remember' && !target.checked) this.forgetMe()
-      if (this.form?.contains(target)) this.save(target.name == 'body')
+      if (!this.form?.contains(target)) return
+      this.save(target.name == 'body')
+      this.stamp(this.form.elements.stamp)
+    }
+
+    // When she began to type, signed by the service; what a page that is the same for all cannot tell.
+    async stamp(field) {
+      if (!field || field.begun || field.value[0] == 't') return
+      field.begun = true
+      const {html} = await this.ask('embed/stamp?site=' + this.where.site)
+      field.replaceWith(html.querySelector('input') ?? field)
     }
 
     // Says how many characters are left when few are; true when the field holds too many.

@@ -7,10 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
 from flask_babel import force_locale
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.abuse.timing import stamp_of_now
 from app.forms.where import key_of, site_or_404
 from app.lib.language import LANGUAGES
 from app.lib.urls import is_allowed, origin_of
@@ -45,6 +46,15 @@ def counts() -> Response:
     found = Thread.counts(site, list(set(keys.values())))
     answer = jsonify(counts={url: found.get(keys.get(url, ""), 0) for url in urls})
     return unless_unchanged(for_everybody(answer))
+
+
+@bp.get("/embed/stamp")
+def stamp() -> Response:
+    """A field for the form of a reader who begins to type; asks no database."""
+    key = request.args.get("site", "")
+    answer = for_everybody(make_response(render_template("thread/_stamp.html", stamp=stamp_of_now(key))))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def for_everybody(answer: Response) -> Response:

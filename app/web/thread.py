@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
 from app.forms.comment import CommentForm
 from app.forms.where import Where, where
@@ -33,6 +34,7 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
         "site": here.site,
         "where": here.fields,
         "form": form,
+        "stamp": stamp_again(here.site.key, form.stamp.data or ""),
         "reply_to": _reply_to(here, form),
         "action": url_for("comments.post", _external=True),
         "preview_action": url_for("comments.preview", _external=True),
@@ -87,7 +89,8 @@ def _etag(here: Where) -> str:
     thread = here.thread
     shown = (request.path, *(request.args.get(name, "") for name in ("after", "comment", "parent")))
     thread_now = (thread.id, thread.version, thread.accepts_comments()) if thread else (here.site.open,)
-    parts = (shown, sorted(here.fields.items()), here.site.version, thread_now, markup.RENDERER, VERSION)
+    stamp = stamp_of_the_hour(here.site.key)
+    parts = (shown, sorted(here.fields.items()), here.site.version, thread_now, stamp, markup.RENDERER, VERSION)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 

@@ -1,0 +1,68 @@
+"""How long a reader took, by stamps that we sign and her form brings back: no cookie, and nothing is kept.
+
+A thread is the same bytes for everybody, so the stamp in its form only tells the hour in which it was drawn. When a
+reader begins to type, the widget asks for one that tells the moment. All of it is a hint that can hold a comment,
+never a wall: whoever has no script has the stamp of the hour (docs/decisions/0008-timing-without-cookies.md).
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flask import request
+
+from app.lib.clock import now
+from app.lib.secrets import blind_index
+
+LASTS = timedelta(days=2)
+# Two machines of one installation may disagree by so much.
+LEEWAY = timedelta(minutes=1)
+DRAWN, TYPING = "drawn", "typing"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """`seconds` since she began to type, where that is known. `stamp`: '' when it is ours, else `missing` or `odd`."""
+
+    seconds: float | None = None
+    stamp: str = ""
+
+
+def stamp_of_the_hour(site_key: str) -> str:
+    return _stamp(DRAWN, site_key, now().replace(minute=0, second=0, microsecond=0))
+
+
+def stamp_of_now(site_key: str) -> str:
+    return _stamp(TYPING, site_key, now())
+
+
+def stamp_again(site_key: str, stamp: str) -> str:
+    """The same stamp for the form that comes back with an error, or a new one where it was not ours."""
+    return stamp if stamp and not read(site_key, stamp).stamp else stamp_of_the_hour(site_key)
+
+
+def read(site_key: str, stamp: str) -> Timing:
+    """What the stamp of this request says, for this site.
+
+    A form of ours always has one, and a page always tells its origin; a program has neither form nor page.
+    """
+    if not stamp:
+        return Timing(stamp="missing" if "Origin" in request.headers else "")
+    kind, _, rest = stamp.partition(".")
+    moment = _moment(rest.partition(".")[0])
+    if moment is None or not hmac.compare_digest(stamp.encode(), _stamp(kind, site_key, moment).encode()):
+        return Timing(stamp="odd")
+    if not now() - LASTS < moment < now() + LEEWAY:
+        return Timing(stamp="odd")
+    return Timing(seconds=(now() - moment).total_seconds() if kind == TYPING else None)
+
+
+def _stamp(kind: str, site_key: str, moment: datetime) -> str:
+    milliseconds = round(moment.timestamp() * 1000)
+    return f"{kind}.{milliseconds}.{blind_index('stamp', f'{kind} {site_key} {milliseconds}')}"
+
+
+def _moment(milliseconds: str) -> datetime | None:
+    if not (milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) < 15):
+        return None
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

@@ -1,0 +1,97 @@
+"""How fast a comment was sent is a hint that holds it; without cookies, and never a wall."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.abuse import timing
+from app.lib import clock
+from app.models import Site
+from tests.cast import ORIGIN, Reader, a_site, the_comment
+
+PAGE_SAYS = {"Origin": ORIGIN}
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session)
+
+
+def stamp_in(html: str) -> str:
+    found = re.search(r'name="stamp" value="([^"]+)"', html)
+    assert found, html
+    return found[1]
+
+
+def made(app: Flask, monkeypatch: pytest.MonkeyPatch, site: str = "paper", **ago: float) -> str:
+    """A stamp of somebody who began to type so long ago."""
+    with app.app_context(), monkeypatch.context() as past:
+        past.setattr(timing, "now", lambda: clock.now() - timedelta(**ago))
+        return timing.stamp_of_now(site)
+
+
+def test_the_form_of_a_page_is_enough(client: FlaskClient, paper: Site) -> None:
+    hanako = Reader(client)
+    for page in (hanako.sees().text, client.get("/thread", query_string={"site": "paper", "url": hanako.url}).text):
+        answer = hanako.says(f"by hand {len(page)}", stamp=stamp_in(page), headers=PAGE_SAYS)
+        assert answer.status_code == 201
+
+
+def test_all_readers_of_an_hour_get_the_same_page(client: FlaskClient, app: Flask, paper: Site) -> None:
+    first, second = Reader(client).sees(), Reader(app.test_client()).sees()
+    assert first.data == second.data and "Set-Cookie" not in first.headers
+
+
+def test_who_types_faster_than_people_is_held(
+    app: Flask, client: FlaskClient, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanako = Reader(client)
+    at_once = client.get("/embed/stamp", query_string={"site": "paper"})
+    assert at_once.headers["Cache-Control"] == "no-store" and "Set-Cookie" not in at_once.headers
+    assert hanako.says("too fast", stamp=stamp_in(at_once.text)).status_code == 202
+    assert the_comment(db_session, "too fast").reasons == [{"check": "timing", "verdict": "hold", "trouble": "fast"}]
+    assert hanako.says("quick, but known", stamp=stamp_in(at_once.text)).status_code == 201
+    hanako.author = ""
+    assert hanako.says("in her time", stamp=made(app, monkeypatch, seconds=3)).status_code == 201
+    paper.min_seconds, hanako.author = 0, ""
+    db_session.commit()
+    assert hanako.says("fast again", stamp=stamp_in(at_once.text)).status_code == 201
+
+
+def test_odd_stamps_hold_and_refuse_nothing(
+    app: Flask, client: FlaskClient, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = made(app, monkeypatch, seconds=30)
+    odd = [
+        made(app, monkeypatch, days=3),
+        made(app, monkeypatch, seconds=-300),
+        made(app, monkeypatch, seconds=30, site="other"),
+        good.replace("typing", "drawn"),
+        good[:-1] + ("A" if good[-1] != "A" else "B"),
+        "typing.99999999999999999999.x", "typing.-1.x", "typing.١٢٣.x", "..", "\0", "あ", "x" * 5000,
+    ]  # fmt: skip
+    for number, stamp in enumerate(odd):
+        assert Reader(client).says(f"odd {number}", stamp=stamp).status_code == 202, stamp
+        assert the_comment(db_session, f"odd {number}").reasons[0]["trouble"] == "odd"
+    assert Reader(client).says("good", stamp=good).status_code == 201
+
+
+def test_a_page_without_our_form_is_held_and_a_program_is_not(
+    client: FlaskClient, paper: Site, db_session: Session
+) -> None:
+    assert Reader(client).says("from a page", headers=PAGE_SAYS).status_code == 202
+    assert the_comment(db_session, "from a page").reasons[0]["trouble"] == "missing"
+    assert Reader(client).says("from a program").status_code == 201
+
+
+def test_a_mistake_does_not_start_the_clock_again(
+    app: Flask, client: FlaskClient, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = made(app, monkeypatch, seconds=30)
+    again = Reader(client).says("", stamp=stamp)
+    assert again.status_code == 422 and stamp_in(again.text) == stamp
+    assert stamp_in(Reader(client).says("", stamp="odd").text).startswith("drawn.")
