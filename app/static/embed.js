@@ -51,8 +51,8 @@
     }
   }
 
-  // Lengths are counted as a reader counts: one family emoji is one character.
-  const graphemes = text => [...new Intl.Segmenter().segment(text)].length
+  // What only a reader who writes needs; without it, the service still says what is wrong.
+  const writing = () => import(new URL('writing.js', src)).catch(console.warn)
   const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
 
   const address = () => (document.querySelector('link[rel=canonical]')?.href || location.href).split('#')[0]
@@ -273,32 +273,9 @@
     }
 
     input({target}) {
-      this.measure(target)
       if (target.name == 'remember' && !target.checked) this.forgetMe()
-      if (!this.form?.contains(target)) return
-      this.save(target.name == 'body')
-      this.stamp(this.form.elements.stamp)
-    }
-
-    // When she began to type, signed by the service; what a page that is the same for all cannot tell.
-    async stamp(field) {
-      if (!field || field.begun || field.value[0] == 't') return
-      field.begun = true
-      const {html} = await this.ask('embed/stamp?site=' + this.where.site)
-      field.replaceWith(html.querySelector('input') ?? field)
-    }
-
-    // Says how many characters are left when few are; true when the field holds too many.
-    measure(field) {
-      const max = field.dataset.max, note = max && this.root.getElementById(field.id + '-left')
-      if (!note) return
-      // No text has more characters than UTF-16 units, so most keystrokes need no counting.
-      const left = field.value.length < max * .9 ? max : max - graphemes(field.value), over = left < 0
-      note.textContent = left > max * .1 ? '' : this.say[over ? 'over' : 'left'].replace('{n}', Math.abs(left))
-      note.className = over ? 'left error' : 'left'
-      note.role = over ? 'alert' : null
-      if (over || !field.matches('.wrong *')) field.ariaInvalid = over || null
-      return over
+      if (this.form?.contains(target)) this.save(target.name == 'body')
+      writing().then(it => it?.input(this, target))
     }
 
     // ---- what is remembered: a draft for this tab; names and tokens longer only with the tick
@@ -335,11 +312,11 @@
 
     // ---- sending
 
-    submit(event) {
-      const form = event.target
+    async submit(event) {
+      const {target: form, submitter} = event
       event.preventDefault()
-      const long = [...form.elements].find(field => this.measure(field))
-      long ? long.focus() : this.send(form, event.submitter)
+      const long = (await writing())?.tooLong(this, form)
+      long ? long.focus() : this.send(form, submitter)
     }
 
     async send(form, button) {

@@ -33,6 +33,12 @@ def script() -> BaseResponse:
     return _asset(_script(), "text/javascript; charset=utf-8")
 
 
+@bp.get("/writing.js")
+def writing() -> BaseResponse:
+    """What the widget needs once a reader writes; a page that is only read does not load it."""
+    return _asset(_program("writing.js"), "text/javascript; charset=utf-8")
+
+
 @bp.get("/thread.css")
 def stylesheet() -> BaseResponse:
     return _asset(_plain(_style()), "text/css; charset=utf-8")
@@ -125,13 +131,18 @@ def _asset(text: str, kind: str) -> BaseResponse:
 
 @lru_cache(maxsize=1)
 def _script() -> str:
-    """The widget without comments and indentation: what a reader's phone loads is the program alone."""
     style = re.sub(r"\n\s*", "", _style().split(PAGE_ONLY)[0])
-    lines = (line.strip() for line in _static("embed.js").splitlines())
-    source = "\n".join(line for line in lines if line and not line.startswith("//"))
-    return source.replace("__KAIWA_CSS__", _for_script(_plain(style))).replace(
-        "__KAIWA_SENTENCES__", _for_script({lang: _sentences(lang) for lang in LANGUAGES})
+    return (
+        _program("embed.js")
+        .replace("__KAIWA_CSS__", _for_script(_plain(style)))
+        .replace("__KAIWA_SENTENCES__", _for_script({lang: _sentences(lang) for lang in LANGUAGES}))
     )
+
+
+def _program(name: str) -> str:
+    """A script without comments and indentation: what a reader's phone loads is the program alone."""
+    lines = (line.strip() for line in _static(name).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _style() -> str:

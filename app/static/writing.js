@@ -1,0 +1,35 @@
+// What only a reader who writes needs: the widget loads it with her first key.
+const begun = new WeakSet()
+
+export const input = (thread, field) => {
+  measure(thread, field)
+  begin(thread)
+}
+
+// The first field of a form that holds too much, if any.
+export const tooLong = (thread, form) => [...form.elements].find(field => measure(thread, field))
+
+// Lengths are counted as a reader counts: one family emoji is one character.
+const graphemes = text => [...new Intl.Segmenter().segment(text)].length
+
+// Says how many characters are left when few are; true when the field holds too many.
+const measure = (thread, field) => {
+  const max = field.dataset.max, note = max && thread.root.getElementById(field.id + '-left')
+  if (!note) return
+  // No text has more characters than UTF-16 units, so most keystrokes need no counting.
+  const left = field.value.length < max * .9 ? max : max - graphemes(field.value), over = left < 0
+  note.textContent = left > max * .1 ? '' : thread.say[over ? 'over' : 'left'].replace('{n}', Math.abs(left))
+  note.className = over ? 'left error' : 'left'
+  note.role = over ? 'alert' : null
+  if (over || !field.matches('.wrong *')) field.ariaInvalid = over || null
+  return over
+}
+
+// Puts into her form when she began to type, signed by the service: a page that is the same for all cannot tell.
+const begin = async thread => {
+  const stamp = thread.form?.elements.stamp
+  if (!stamp || begun.has(stamp) || stamp.value.startsWith('typing.')) return
+  begun.add(stamp)
+  const {html} = await thread.ask('embed/stamp?' + new URLSearchParams({site: thread.where.site}))
+  stamp.replaceWith(html.querySelector('input') ?? stamp)
+}
