@@ -14,7 +14,8 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.extensions import db
+from app.comments import retention
+from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import smtp
@@ -157,16 +158,28 @@ upkeep = AppGroup("upkeep", help="Clear away what is done with; measure the spam
 
 
 @upkeep.command("prune")
+@click.option("--dry-run", is_flag=True, help="Say what would be forgotten, and forget nothing.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object of counts.")
-def prune(as_json: bool) -> None:
-    """Forget failed log-ins (2 days), expired log-ins, finished letters (30 days), dead workers (1 day)."""
+def prune(dry_run: bool, as_json: bool) -> None:
+    """Forget what is done with: failed log-ins (2 days), expired log-ins, finished letters (30 days), dead workers
+    (1 day); and what sites keep for a time only: networks, who reported, the text of spam, earlier texts."""
     gone = {
         "login_attempts": figures.forget_attempts_before(now() - ATTEMPTS_KEPT),
         "logins": figures.forget_expired_logins(),
         "deliveries": figures.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
     }
-    db.session.commit()
+    kept = dict.fromkeys(retention.KINDS, 0)
+    if dry_run:
+        db.session.rollback()
+        with snapshot():
+            kept |= retention.count_all()
+    else:
+        db.session.commit()
+        for counted in retention.forget_all():
+            db.session.commit()
+            kept |= {name: kept[name] + count for name, count in counted.items()}
+    gone |= kept
     click.echo(json.dumps(gone) if as_json else ", ".join(f"{name} {count}" for name, count in gone.items()))
 
 

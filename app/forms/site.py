@@ -97,6 +97,9 @@ FIELDS = {
     "flood_per_address": _whole(0, 100_000),
     "flood_per_site": _whole(0, 100_000),
     "close_after_days": _whole(0, 36_500),
+    "keep_address_days": _whole(0, 36_500),
+    "keep_spam_days": _whole(0, 36_500),
+    "keep_revision_days": _whole(0, 36_500),
     "reports_needed": _whole(0, 1000),
     "reports_to_hide": _whole(0, 1000),
     "public_summary": YES_NO,
@@ -142,6 +145,14 @@ GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
             "flood_per_author": _l("Comments that an author may post in a minute; 0: no limit"),
             "flood_per_address": _l("Comments that a network may post in a minute; 0: no limit"),
             "flood_per_site": _l("Comments in a minute from which all are held for a while; 0: what is learnt"),
+        },
+    ),
+    (
+        _l("What is kept"),
+        {
+            "keep_address_days": _l("Days for which networks are kept; 0: for ever"),
+            "keep_spam_days": _l("Days for which the text of spam is kept; 0: for ever"),
+            "keep_revision_days": _l("Days for which earlier texts are kept; 0: for ever"),
         },
     ),
     (

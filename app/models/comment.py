@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import (
     JSON,
@@ -160,6 +160,17 @@ class Comment(db.Model):
         path = above[: STEP * max_depth] + _step(id)
         return {"path": path, "depth": len(path) // STEP - 1, "root_id": _id_of(path[:STEP])}
 
+    # What a comment has whose network, and all that was made from it, is forgotten.
+    FROM_NOWHERE: ClassVar[dict[str, str | None]] = {
+        "address": "",
+        "address_index": None,
+        "wide_index": None,
+        "request_key": None,
+        "fingerprint": None,
+        "typed_by": None,
+        "text_key": None,
+    }
+
     def empty(self) -> None:
         """Forget what it said, and all by which its author could be found."""
         self.body = self.html = self.name = self.website = self.cluster = ""
@@ -167,9 +178,8 @@ class Comment(db.Model):
         self.forget_where_from()
 
     def forget_where_from(self) -> None:
-        self.address = ""
-        self.address_index = self.wide_index = None
-        self.request_key = self.fingerprint = self.typed_by = self.text_key = None
+        for name, value in self.FROM_NOWHERE.items():
+            setattr(self, name, value)
 
     def ancestor_ids(self) -> list[int]:
         """Ids from the root to the comment itself."""

@@ -1,0 +1,118 @@
+"""How long a site keeps what: networks, spam and earlier texts are forgotten when their days are over."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, cast, delete, func, literal, or_, select, update
+
+from app.extensions import db, rows_changed, snapshot
+from app.lib.clock import now
+from app.models import Author, Comment, Decision, Report, Revision, Site, Status
+
+BATCH = 200  # rows in one transaction: whoever writes meanwhile waits for some milliseconds
+# No keyed hash begins so; followed by the report's own number, one comment still has one of each.
+FORGOTTEN = "-"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Something that is kept for a time: the site's setting, what is over, and how it is forgotten."""
+
+    days: str
+    record: Any
+    over: Callable[[Site, datetime], ColumnElement[bool]]
+    forget: Callable[[Sequence[int]], object]
+
+    def due(self, site: Site) -> ColumnElement[bool] | None:
+        days = getattr(site, self.days)
+        return self.over(site, now() - timedelta(days=days)) if days else None
+
+
+def forget_all() -> Iterator[Counter[str]]:
+    """Forget what is over on every site. Yields after each batch, which the caller commits, what was forgotten."""
+    for site in Site.all():
+        for name, kind in KINDS.items():
+            last = 0
+            while ids := _next(site, kind, last):
+                kind.forget(ids)
+                last = ids[-1]
+                yield Counter({name: len(ids)})
+
+
+def count_all() -> Counter[str]:
+    """What `forget_all` would forget now."""
+    counts: Counter[str] = Counter()
+    for site in Site.all():
+        for name, kind in KINDS.items():
+            due = kind.due(site)
+            if due is not None:
+                counts[name] += db.session.scalar(select(func.count()).select_from(kind.record).where(due)) or 0
+    return counts
+
+
+def _next(site: Site, kind: Kind, after: int) -> Sequence[int]:
+    """The next ids, looked for while others write."""
+    with snapshot():
+        due = kind.due(site)
+        if due is None:
+            return []
+        query = select(kind.record.id).where(due, kind.record.id > after).order_by(kind.record.id).limit(BATCH)
+        return db.session.scalars(query).all()
+
+
+def _old_networks(site: Site, before: datetime) -> ColumnElement[bool]:
+    known = or_(Comment.address != "", Comment.typed_by.is_not(None))
+    return (Comment.site_id == site.id) & (Comment.created_at < before) & known
+
+
+def _old_spam(site: Site, before: datetime) -> ColumnElement[bool]:
+    """Spam about which nobody has decided anything since."""
+    decided = select(Decision.id).where(Decision.comment_id == Comment.id, Decision.made_at >= before).exists()
+    spam = (Comment.site_id == site.id) & (Comment.status == Status.SPAM) & Comment.emptied_at.is_(None)
+    return spam & (Comment.created_at < before) & ~decided
+
+
+def _old_texts(site: Site, before: datetime) -> ColumnElement[bool]:
+    hers = select(Comment.id).where(Comment.id == Revision.comment_id, Comment.site_id == site.id).exists()
+    return (Revision.replaced_at < before) & hers
+
+
+def _old_reports(site: Site, before: datetime) -> ColumnElement[bool]:
+    known = Report.reporter_index.not_like(f"{FORGOTTEN}%")
+    return (Report.site_id == site.id) & (Report.made_at < before) & known
+
+
+def _forget_networks(ids: Sequence[int]) -> None:
+    rows_changed(update(Comment).where(Comment.id.in_(ids)).values(Comment.FROM_NOWHERE))
+
+
+def _forget_spam(ids: Sequence[int]) -> None:
+    """The row stays for the log of decisions, and says nothing; so does its author's, if nothing else is hers."""
+    rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
+    for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
+        comment.empty()
+    db.session.flush()
+    hers = select(Comment.author_id).where(Comment.id.in_(ids))
+    speaks = select(Comment.id).where(Comment.author_id == Author.id, Comment.emptied_at.is_(None)).exists()
+    silent = update(Author).where(Author.id.in_(hers), ~speaks)
+    rows_changed(silent.values(name="", email="", website="", email_index=None))
+
+
+def _forget_texts(ids: Sequence[int]) -> None:
+    rows_changed(delete(Revision).where(Revision.id.in_(ids)))
+
+
+def _forget_reporters(ids: Sequence[int]) -> None:
+    nobody = literal(FORGOTTEN) + cast(Report.id, String)
+    rows_changed(update(Report).where(Report.id.in_(ids)).values(reporter_index=nobody))
+
+
+KINDS = {
+    "networks": Kind("keep_address_days", Comment, _old_networks, _forget_networks),
+    "reporters": Kind("keep_address_days", Report, _old_reports, _forget_reporters),
+    "spam": Kind("keep_spam_days", Comment, _old_spam, _forget_spam),
+    "earlier_texts": Kind("keep_revision_days", Revision, _old_texts, _forget_texts),
+}

@@ -1,0 +1,128 @@
+"""What a site keeps for a time only is forgotten when the time is over; the log stays whole."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.comments import retention
+from app.errors import Refused
+from app.lib.clock import now
+from app.models import Author, Comment, Decision, Report, Revision, Site, Status
+from app.moderation.decide import decide
+from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+
+
+def prune(app: Flask, *words: str) -> dict[str, Any]:
+    done = app.test_cli_runner().invoke(args=["upkeep", "prune", "--json", *words])
+    assert done.exit_code == 0, done.output
+    return dict(json.loads(done.stdout))
+
+
+def days_pass(db_session: Session, days: int) -> None:
+    """Everything that is there becomes so much older."""
+    for record, name in (
+        (Comment, "created_at"), (Decision, "made_at"), (Revision, "replaced_at"), (Report, "made_at"),
+    ):  # fmt: skip
+        for row in db_session.query(record):
+            setattr(row, name, getattr(row, name) - timedelta(days=days))
+    db_session.commit()
+
+
+@pytest.fixture
+def paper(app: Flask, db_session: Session) -> Site:
+    """A site with a spammer, somebody who is read, and a reader who reported her."""
+    site = a_site(db_session)
+    alice = a_moderator(db_session, site)
+    Reader(app.test_client(), "Hanako").says("I am read")
+    spammer = Reader(app.test_client(), "Pills", "pills@spam.example")
+    spammer.says("cheap pills")
+    spammer.says("more pills")
+    for body in ("cheap pills", "more pills"):
+        move(db_session, the_comment(db_session, body), Status.SPAM, by=alice)
+    read = the_comment(db_session, "I am read")
+    db_session.add(Revision(comment_id=read.id, body="I was read", html="<p>I was read</p>"))
+    for number in range(2):
+        report = {"reason": "hate", "reporter_index": f"r{number}", "comment_version": 1}
+        db_session.add(Report(site_id=site.id, comment_id=read.id, **report))
+    db_session.commit()
+    return site
+
+
+def test_nothing_is_forgotten_before_its_time(app: Flask, db_session: Session, paper: Site) -> None:
+    days_pass(db_session, 29)
+    gone = prune(app)
+    assert not any(gone[name] for name in retention.KINDS)
+    assert the_comment(db_session, "cheap pills").address
+
+
+def test_spam_leaves_an_empty_row_and_a_whole_log(app: Flask, db_session: Session, paper: Site) -> None:
+    log = db_session.query(Decision).count()
+    days_pass(db_session, 31)
+    assert prune(app, "--dry-run")["spam"] == 2
+    assert the_comment(db_session, "cheap pills"), "a dry run forgets nothing"
+    assert prune(app)["spam"] == 2
+    db_session.expire_all()
+    assert db_session.query(Decision).count() == log
+    spam = db_session.query(Comment).filter_by(status=Status.SPAM).all()
+    assert [(each.body, each.html, each.name, each.address) for each in spam] == [("", "", "", "")] * 2
+    author = db_session.get_one(Author, spam[0].author_id)
+    assert (author.name, author.email, author.email_index) == ("", "", None)
+    assert db_session.query(Author).filter_by(name="Hanako").one().email, "who is read stays"
+    with pytest.raises(Refused, match="emptied"):
+        decide(spam[0], Status.APPROVED, seen=spam[0].version)
+    db_session.rollback()
+    assert prune(app)["spam"] == 0
+
+
+def test_spam_that_was_just_decided_on_is_kept(app: Flask, db_session: Session, paper: Site) -> None:
+    days_pass(db_session, 31)
+    comment = the_comment(db_session, "cheap pills")
+    move(db_session, comment, Status.PENDING)
+    move(db_session, the_comment(db_session, "cheap pills"), Status.SPAM)
+    assert prune(app)["spam"] == 1
+    kept = the_comment(db_session, "cheap pills")
+    assert db_session.get_one(Author, kept.author_id).email == "pills@spam.example", "her other comment is there"
+
+
+def test_networks_and_reporters_are_forgotten(app: Flask, db_session: Session, paper: Site) -> None:
+    days_pass(db_session, 91)
+    gone = prune(app)
+    assert (gone["networks"], gone["reporters"]) == (3, 2)
+    db_session.expire_all()
+    for comment in db_session.query(Comment):
+        assert not any((comment.address, comment.address_index, comment.typed_by, comment.fingerprint))
+    assert the_comment(db_session, "I am read").name == "Hanako"
+    assert {report.reporter_index for report in db_session.query(Report)} == {"-1", "-2"}
+    assert prune(app)["networks"] == 0
+
+
+def test_earlier_texts_are_forgotten_after_a_year(app: Flask, db_session: Session, paper: Site) -> None:
+    days_pass(db_session, 366)
+    assert prune(app)["earlier_texts"] == 1
+    assert db_session.query(Revision).count() == 0
+
+
+def test_a_site_may_keep_all_of_it(app: Flask, db_session: Session, paper: Site) -> None:
+    for name in ("keep_address_days", "keep_spam_days", "keep_revision_days"):
+        done = app.test_cli_runner().invoke(args=["site", "set", "paper", f"{name}=0"])
+        assert done.exit_code == 0, done.output
+    days_pass(db_session, 9999)
+    assert prune(app) == prune(app, "--dry-run") and the_comment(db_session, "cheap pills").address
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_many_are_forgotten_step_by_step(app: Flask, db_session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    a_site(db_session)
+    reader = Reader(app.test_client())
+    for number in range(5):
+        reader.says(f"words {number}", url=f"{PAGE}/{number}")
+    days_pass(db_session, 91)
+    steps = [sum(counted.values()) for counted in retention.forget_all()]
+    db_session.commit()
+    assert steps == [2, 2, 1]
+    assert now() > the_comment(db_session, "words 4").created_at
