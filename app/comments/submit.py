@@ -14,6 +14,7 @@ from app.lib import markup
 from app.lib.clock import now
 from app.lib.secrets import blind_index
 from app.lib.text import fold
+from app.mail import authors
 from app.models import Author, Comment, Site, Status, Thread
 from app.moderation.checks import Case
 from app.moderation.flood import WINDOW
@@ -43,6 +44,7 @@ class Draft:
     trapped: bool = False
     seconds: float | None = None
     stamp: str = ""
+    notify: bool = False
     lang: str = ""
 
 
@@ -88,6 +90,7 @@ def submit(thread: Thread, draft: Draft) -> Submitted:
             stamp=draft.stamp,
         )
     )
+    authors.ask_to_confirm(comment)
     return Submitted(comment, again=False, recognised=True)
 
 
@@ -163,6 +166,7 @@ def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, 
         html=markup.render(draft.body),
         renderer=markup.RENDERER,
         lang=draft.lang,
+        notify=draft.notify,
         address=draft.network,
         address_index=draft.network_index or None,
         wide_index=draft.wide_index,

@@ -94,6 +94,7 @@ class CommentForm(Form):
     website = URLField(_l("Website"), filters=[_stripped], validators=[Length(WEBSITE_LENGTH), _website])
     parent = HiddenField(filters=[_stripped], validators=[_parent])
     remember = BooleanField(_l("Save my name, email and website in this browser for the next time I comment."))
+    notify = BooleanField(_l("Write to me when a moderator has decided on my comment."))
     # Nobody sees it; who fills it in is a program.
     trap = StringField(name="subject")
     # Signed by us: when the form was drawn, or when she began to type.
@@ -130,6 +131,7 @@ class CommentForm(Form):
             trapped=bool(self.trap.data),
             seconds=took.seconds,
             stamp=took.stamp,
+            notify=bool(self.notify.data),
             lang=lang,
         )
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import current_app
 
 from app.lib.clock import now
-from app.mail import outbox
+from app.mail import authors, outbox
 from app.models import Decision, Moderator, Site, Status
 
 
@@ -14,6 +14,7 @@ def after(decision: Decision) -> None:
     if decision.to_status == Status.PENDING and decision.moderator_id is None:
         for moderator in Moderator.of_site(decision.comment.site):
             _promise_digest(moderator)
+    authors.tell(decision)
 
 
 def _promise_digest(moderator: Moderator) -> None:

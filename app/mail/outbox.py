@@ -15,7 +15,7 @@ from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
-from app.mail import alarm, digest, smtp
+from app.mail import alarm, answers, digest, smtp
 from app.models import Decision, Delivery, Moderator
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "digest": digest.compose,
     "flood": alarm.compose,
+    "confirm": answers.compose_confirmation,
+    "answer": answers.compose_answer,
 }
 
 # Brings a delivery where it must go, and returns how that ended; '' when it has put itself off. Raises NotSent.
@@ -44,6 +46,7 @@ def add(
     moderator: Moderator | None = None,
     once: str | None = None,
     payload: str = "",
+    recipient: str | None = None,
     due_at: datetime | None = None,
     decision: Decision | None = None,
 ) -> None:
@@ -61,6 +64,7 @@ def add(
         moderator_id=moderator.id if moderator else None,
         decision_id=decision.id if decision else None,
         payload=payload,
+        recipient=recipient,
         message_id=_message_id(),
         due_at=due_at or now() + (undo_window() if decision else timedelta()),
     )

@@ -19,8 +19,13 @@ NAME_LENGTH = 70  # characters; longer names in headers have only been seen in a
 SUBJECT_LENGTH = 150  # characters
 
 
-def letter(*, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime) -> EmailMessage:
-    """Return a letter in plain text and HTML; names and subject may be anybody's typing."""
+def letter(
+    *, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime, stop: str = ""
+) -> EmailMessage:
+    """Return a letter in plain text and HTML; names and subject may be anybody's typing.
+
+    `stop` is an address to which one POST ends such letters (RFC 8058).
+    """
     message = EmailMessage(policy=policy.SMTP)
     message["Message-ID"] = message_id
     message["Date"] = date
@@ -29,6 +34,9 @@ def letter(*, to: str, name: str, subject: str, text: str, html: str, message_id
     message["Subject"] = excerpt(clean_line(subject), SUBJECT_LENGTH)
     # RFC 3834: nobody's absence is to be answered to us.
     message["Auto-Submitted"] = "auto-generated"
+    if stop:
+        message["List-Unsubscribe"] = f"<{stop}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message

@@ -14,11 +14,12 @@ from app.models.reason import Reason, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
+from app.models.silence import Silence
 from app.models.site import Site
 from app.models.thread import Thread
 
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Lease", "Login",
-    "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report", "Revision", "Role", "Rule", "Site",
-    "Status", "Subject", "Thread", "reason_name",
+    "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report", "Revision", "Role", "Rule",
+    "Silence", "Site", "Status", "Subject", "Thread", "reason_name",
 ]  # fmt: skip

@@ -30,6 +30,8 @@ class Author(db.Model):
     email: Mapped[str] = mapped_column(Encrypted, default="")
     email_index: Mapped[str | None] = mapped_column(String(64))
     website: Mapped[str] = mapped_column(Text, default="")
+    # The address whose mailbox has answered our letter; another address is not confirmed by it.
+    confirmed_index: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # Her data was erased; the row stays, so that nobody else ever gets its id, which her tokens name.
     erased_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -62,6 +64,10 @@ class Author(db.Model):
         """Forget who she was; from now on she is nobody."""
         self.name = self.email = self.website = ""
         self.email_index, self.erased_at = None, now()
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.email_index is not None and self.email_index == self.confirmed_index
 
     @property
     def avatar_seed(self) -> bytes:

@@ -112,6 +112,8 @@ class Comment(db.Model):
     html: Mapped[str] = mapped_column(Text)
     renderer: Mapped[int]
     lang: Mapped[str] = mapped_column(String(8), default="")
+    # Its author asked for a letter when it is decided.
+    notify: Mapped[bool] = mapped_column(default=False)
 
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     edited_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -213,6 +215,12 @@ class Comment(db.Model):
     @property
     def is_public(self) -> bool:
         return self.status == Status.APPROVED and self.thread.visible
+
+    @classmethod
+    def asked_for(cls, author: Author, since: datetime) -> list["Comment"]:
+        """Her comments since then about which she wanted letters."""
+        query = select(cls).where(cls.author_id == author.id, cls.notify, cls.created_at > since)
+        return list(db.session.scalars(query.order_by(cls.id)))
 
     @classmethod
     def public(cls, id: int) -> "Comment | None":

@@ -55,5 +55,11 @@ class Decision(db.Model):
         """The decision that gave the comment this version; there is at most one."""
         return db.session.scalar(select(cls).where(cls.comment_id == comment.id, cls.version == version))
 
+    @classmethod
+    def has_reason(cls, comment: Comment, reason: str) -> bool:
+        """Whether one of the decisions on this comment was made for `reason`."""
+        query = select(cls.id).where(cls.comment_id == comment.id, cls.reason == reason)
+        return db.session.scalar(query.limit(1)) is not None
+
     def __repr__(self) -> str:
         return f"<Decision {self.id}: comment {self.comment_id} {self.from_status} -> {self.to_status}>"

@@ -18,6 +18,7 @@ CLAIM_LEASE = timedelta(minutes=5)
 class Delivery(db.Model):
     __tablename__ = "delivery"
     __table_args__ = (
+        Index("ix_delivery_recipient", "recipient", "created_at"),
         Index(
             "ix_delivery_due", "due_at",
             sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
@@ -40,6 +41,8 @@ class Delivery(db.Model):
     # The decision that caused it: whoever decides anew in time recalls this.
     decision_id: Mapped[int | None] = mapped_column(Id)
     payload: Mapped[str] = mapped_column(Encrypted, default="")
+    # A keyed hash of the address, where letters to it are counted.
+    recipient: Mapped[str | None] = mapped_column(String(64))
     # Stays the same through every retry, so that a receiver can tell a double from a second letter.
     message_id: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
@@ -60,6 +63,12 @@ class Delivery(db.Model):
                 .order_by(cls.due_at, cls.id).limit(limit)
             )
         )  # fmt: skip
+
+    @classmethod
+    def count_to(cls, recipient: str, since: datetime, *kinds: str) -> int:
+        """How many letters were written to an address since then; of these kinds, or of all."""
+        query = select(func.count()).select_from(cls).where(cls.recipient == recipient, cls.created_at > since)
+        return db.session.scalar(query.where(cls.kind.in_(kinds)) if kinds else query) or 0
 
     @classmethod
     def claim(cls, id: int) -> bool:

@@ -83,9 +83,13 @@ class Report(db.Model):
 
     @classmethod
     def are_enough(cls, comment: Comment) -> bool:
-        """Whether so many are open that a moderator should look (the site's `reports_needed`)."""
-        needed = comment.site.reports_needed or comment.site.reports_to_hide
-        return needed > 0 and sum(cls.open_of([comment.id])[comment.id].values()) >= needed
+        """Whether so many are open that a moderator should look: what the site needs, or what hides it."""
+        needed = min(filter(None, (comment.site.reports_needed, comment.site.reports_to_hide)), default=0)
+        return needed > 0 and cls.count_open(comment) >= needed
+
+    @classmethod
+    def count_open(cls, comment: Comment) -> int:
+        return sum(cls.open_of([comment.id])[comment.id].values())
 
     def __repr__(self) -> str:
         return f"<Report {self.id}>"

@@ -280,6 +280,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "gained_links": lambda reason: _("link added after approval: %(found)s", found=_quoted(reason["found"])),
     "first_comment": lambda reason: _("first comment"),
     "hold_all": lambda reason: _("everything is held"),
+    "appeal": lambda reason: _("its author objects: “%(text)s”", text=reason["text"]),
     "edited": lambda reason: _("edited by its author"),
     "reports": lambda reason: _("reported by readers"),
     "failed": lambda reason: _("check “%(name)s” failed", name=reason["name"]),

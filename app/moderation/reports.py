@@ -11,7 +11,6 @@ from app.models import Actor, Comment, Reason, Report, Status
 from app.moderation.decide import decide
 
 REASON = "reports"
-URGENT = 1
 # A reader who finds more than this in an hour should write to the publisher; a program always does.
 PER_READER, WINDOW = 20, timedelta(hours=1)
 
@@ -45,7 +44,7 @@ def _is_about_an_earlier_text(report: Report, comment: Comment) -> bool:
 
 
 def _bring_to_the_desk(comment: Comment) -> None:
-    site, count = comment.site, sum(Report.open_of([comment.id])[comment.id].values())
+    site, count = comment.site, Report.count_open(comment)
     if site.reports_to_hide and count >= site.reports_to_hide:
         _decide(comment, Status.PENDING)
     elif site.reports_needed and count >= site.reports_needed and not comment.lane:
@@ -55,4 +54,3 @@ def _bring_to_the_desk(comment: Comment) -> None:
 def _decide(comment: Comment, status: Status) -> None:
     """Also where it stays public, so that the log tells how it came to the desk."""
     decide(comment, status, seen=comment.version, actor=Actor.SYSTEM, reason=REASON)
-    comment.lane = URGENT

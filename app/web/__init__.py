@@ -13,6 +13,7 @@ from app.web import (
     health,
     history,
     host,
+    letters,
     links,
     queue,
     reports,
@@ -23,28 +24,13 @@ from app.web import (
     thread,
 )
 
-READERS = (embed, thread, comments, reports, feeds, summary, links, health)
+READERS = (embed, thread, comments, reports, feeds, summary, links, letters, health)
 MODERATORS = (account, queue, history, sites, rules, service)
 
 
 def install(app: Flask) -> None:
     """Open these doors on `app`."""
-    for door in (
-        embed,
-        thread,
-        comments,
-        reports,
-        feeds,
-        account,
-        queue,
-        history,
-        sites,
-        rules,
-        service,
-        summary,
-        links,
-        health,
-    ):
+    for door in READERS + MODERATORS:
         app.register_blueprint(door.bp)
     app.add_template_filter(reason_name)
     errors.install(app)

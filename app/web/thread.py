@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 
 from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
@@ -38,6 +38,7 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
         "reply_to": _reply_to(here, form),
         "action": url_for("comments.post", _external=True),
         "preview_action": url_for("comments.preview", _external=True),
+        "letters": bool(current_app.config["MAIL_URL"]),
         # The templates put the id of each comment behind it: one address to build, not one for each.
         "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
         **more,

@@ -1,0 +1,19 @@
+"""What an author says against a rejection."""
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import TextAreaField
+from wtforms.validators import DataRequired
+
+from app.forms.comment import Length
+from app.lib.text import clean_body
+
+APPEAL_LENGTH = 2000  # graphemes
+
+
+class AppealForm(FlaskForm):
+    text = TextAreaField(
+        _l("Why should it be published?"),
+        filters=[lambda text: clean_body(text or "").strip()],
+        validators=[DataRequired(_l("Please fill in this field.")), Length(APPEAL_LENGTH)],
+    )

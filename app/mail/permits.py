@@ -1,0 +1,79 @@
+"""What a link in an author's letter permits, without a log-in: confirm her address, stop letters, object once."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib.signing import BadToken, sign, unsign
+from app.models import Author, Decision, Site, Status
+
+CONFIRM_LASTS = timedelta(days=7)
+# Six months to complain are what the EU's Digital Services Act asks for (article 20).
+APPEAL_LASTS = timedelta(days=183)
+# Letters are kept for years, and whoever opens an old one may still want no more of them.
+STOP_LASTS = timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of a site, by its keyed hash alone."""
+
+    site: Site
+    email_index: str
+
+
+def confirm_link(author: Author) -> str:
+    return _link("mail/confirm", "confirm", [author.site_id, author.id, author.email_index])
+
+
+def stop_link(author: Author) -> str:
+    return _link("mail/stop", "stop", [author.site_id, author.email_index])
+
+
+def appeal_link(decision: Decision) -> str:
+    return _link("appeal", "appeal", [decision.site_id, decision.id])
+
+
+def author_to_confirm(token: str) -> Author:
+    """Raises Refused (410), also when she has another address by now."""
+    site_id, author_id, email_index = _claim("confirm", token, CONFIRM_LASTS)
+    author = db.session.get(Author, author_id)
+    if author is None or (author.site_id, author.email_index) != (site_id, email_index):
+        raise _gone()
+    return author
+
+
+def address_to_stop(token: str) -> Address:
+    site_id, email_index = _claim("stop", token, STOP_LASTS)
+    site = db.session.get(Site, site_id)
+    if site is None:
+        raise _gone()
+    return Address(site, email_index)
+
+
+def decision_to_appeal(token: str) -> Decision:
+    site_id, decision_id = _claim("appeal", token, APPEAL_LASTS)
+    decision = db.session.get(Decision, decision_id)
+    if decision is None or decision.site_id != site_id or decision.to_status != Status.REJECTED:
+        raise _gone()
+    return decision
+
+
+def _link(path: str, purpose: str, claim: list[Any]) -> str:
+    return f"{current_app.config['PUBLIC_URL']}/{path}/{sign(purpose, claim)}"
+
+
+def _claim(purpose: str, token: str, lasting: timedelta) -> Any:
+    try:
+        return unsign(purpose, token, lasting)
+    except BadToken as trouble:
+        raise _gone() from trouble
+
+
+def _gone() -> Refused:
+    return Refused("bad_link", _("This link is not valid any more."), status=410)
