@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app.cli import demo, export, imports, people, person, rules, serve, sites, upkeep, worker
+from app.cli import demo, export, imports, people, person, rules, serve, sites, threads, upkeep, worker
 
 
 def install(app: Flask) -> None:
@@ -14,6 +14,7 @@ def install(app: Flask) -> None:
         sites.site,
         people.moderator,
         imports.import_,
+        threads.thread,
         person.person,
         rules.rule,
         export.export,

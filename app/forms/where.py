@@ -12,6 +12,7 @@ from app.lib.language import speak
 from app.lib.text import clean_line
 from app.lib.urls import is_allowed, page_key
 from app.models import Site, Thread
+from app.models.alias import LONGEST_KEY
 
 TITLE_LENGTH = 500
 OWN_ID_LENGTH = 500
@@ -54,7 +55,7 @@ def where(given: MultiDict[str, str]) -> Where:
     thread = Thread.of_page(given.get("site", ""), key)
     site = thread.site if thread else site_or_404(given.get("site", ""))
     lang = speak(given.get("lang", ""), site.lang, site.timezone)
-    if not key_of(site, url):
+    if not key or not key_of(site, url):
         raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
     return Where(
         site=site,
@@ -78,17 +79,15 @@ def thread_key(url: str, own_id: str) -> str:
     if own_id:
         return f"id:{own_id}"
     try:
-        return page_key(url)
+        key = page_key(url)
     except ValueError:
         return ""
+    return key if len(key) <= LONGEST_KEY else ""
 
 
 def key_of(site: Site, url: str) -> str:
     """The key of a page of this site, or '' when it is none."""
-    try:
-        return page_key(url) if is_allowed(url, site.origins) else ""
-    except ValueError:
-        return ""
+    return thread_key(url, "") if is_allowed(url, site.origins) else ""
 
 
 def is_navigation() -> bool:

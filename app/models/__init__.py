@@ -1,5 +1,6 @@
 """Records: one file each, with its columns, its own arithmetic and its named queries."""
 
+from app.models.alias import ThreadAlias
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
@@ -21,5 +22,5 @@ from app.models.thread import Thread
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Lease", "Login",
     "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report", "Revision", "Role", "Rule",
-    "Silence", "Site", "Status", "Subject", "Thread", "reason_name",
+    "Silence", "Site", "Status", "Subject", "Thread", "ThreadAlias", "reason_name",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """A comment: what a reader wrote, its place in the tree, and the one line that gives it a status."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
@@ -26,6 +26,7 @@ from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, re
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
+from app.models.alias import ThreadAlias
 from app.models.author import Author
 from app.models.site import Site
 from app.models.thread import Thread
@@ -266,11 +267,12 @@ class Comment(db.Model):
         return {source_id or "": Known(id, path, thread_id) for source_id, id, path, thread_id in rows}
 
     @classmethod
-    def keys_of_imported(cls, site: Site, source: str, source_ids: Iterable[str]) -> dict[str, str]:
-        """The keys of the threads in which comments of another program are, by their ids there."""
+    def keys_of_imported(cls, site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[str]]:
+        """The keys, also earlier ones, of the threads in which comments of another program are, by ids there."""
         known = cls.imported(site, source, source_ids)
-        keys = Thread.keys({each.thread_id for each in known.values()})
-        return {source_id: keys[each.thread_id] for source_id, each in known.items()}
+        ids = {each.thread_id for each in known.values()}
+        keys, earlier = Thread.keys(ids), ThreadAlias.of(list(ids))
+        return {source_id: {keys[each.thread_id], *earlier[each.thread_id]} for source_id, each in known.items()}
 
     @classmethod
     def imported_authors(cls, site: Site, email_indexes: Iterable[str]) -> dict[str, int]:
@@ -285,6 +287,17 @@ class Comment(db.Model):
             .group_by(Author.email_index)
         )
         return {index or "": id for index, id in db.session.execute(query)}
+
+    @classmethod
+    def go_over(cls, thread: Thread, into: Thread) -> int:
+        """Bring all comments of a thread into another one, and say how many; ids keep the order of the tree."""
+        return rows_changed(update(cls).where(cls.thread_id == thread.id).values(thread_id=into.id))
+
+    @classmethod
+    def numbers_in(cls, thread_ids: Collection[int]) -> dict[int, int]:
+        """How many comments of any status each thread has."""
+        query = select(cls.thread_id, func.count()).where(cls.thread_id.in_(thread_ids)).group_by(cls.thread_id)
+        return {row[0]: row[1] for row in db.session.execute(query)}
 
     @classmethod
     def gain_places(cls, gained: Mapping[int, int]) -> None:

@@ -1,18 +1,17 @@
 """A thread: the comments of one article page, found by its key."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select, update
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, contains_eager, mapped_column, relationship
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
+from app.models.alias import LONGEST_KEY, ThreadAlias
 from app.models.site import Site
-
-LONGEST_KEY = 2100
 
 
 class Thread(db.Model):
@@ -35,13 +34,28 @@ class Thread(db.Model):
 
     @classmethod
     def for_page(cls, site: Site, key: str) -> "Thread | None":
-        return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.key == key))
+        """The thread of a page, under its key or one that it had earlier."""
+        return cls.for_pages(site, [key]).get(key)
+
+    @classmethod
+    def for_pages(cls, site: Site, keys: Collection[str]) -> dict[str, "Thread"]:
+        """The threads of many pages, by key; a key without a thread is left out."""
+        threads = db.session.scalars(select(cls).where(cls.site_id == site.id, cls.key.in_(keys)))
+        found = {thread.key: thread for thread in threads}
+        if rest := [key for key in keys if key not in found]:
+            earlier = select(ThreadAlias.key, cls).join(ThreadAlias, ThreadAlias.thread_id == cls.id)
+            rows = db.session.execute(earlier.where(cls.site_id == site.id, ThreadAlias.key.in_(rest)))
+            found |= {row[0]: row[1] for row in rows}
+        return found
 
     @classmethod
     def of_page(cls, site_key: str, key: str) -> "Thread | None":
         """The same with the site's key, so that site and thread are one question."""
-        query = select(cls).join(cls.site).options(contains_eager(cls.site))
-        return db.session.scalar(query.where(Site.key == site_key, cls.key == key))
+        query = select(cls).join(cls.site).options(contains_eager(cls.site)).where(Site.key == site_key)
+        earlier = query.join(ThreadAlias, ThreadAlias.thread_id == cls.id)
+        return db.session.scalar(query.where(cls.key == key)) or db.session.scalar(
+            earlier.where(ThreadAlias.key == key)
+        )
 
     @classmethod
     def obtain(cls, site: Site, *, key: str, url: str, title: str, **more: Any) -> "Thread":
@@ -58,6 +72,20 @@ class Thread(db.Model):
             if thread is None:
                 raise
             return thread
+
+    @classmethod
+    def gain(cls, approved: Mapping[int, int]) -> None:
+        """Approved comments came into these threads: how many, by id; as if `changed` were called for each."""
+        # In the order of ids, so that two who do this wait for each other instead of for ever.
+        rows = [{"thread": id, "more": more} for id, more in sorted(approved.items())]
+        columns = cls.__table__.c
+        grown = {
+            "version": columns.version + bindparam("more"),
+            "approved_count": columns.approved_count + bindparam("more"),
+        }
+        if rows:
+            statement = update(cls.__table__).where(columns.id == bindparam("thread")).values(grown)
+            db.session.connection().execute(statement, rows)
 
     @classmethod
     def close(cls, site: Site, keys: Collection[str]) -> None:
@@ -78,10 +106,36 @@ class Thread(db.Model):
     @classmethod
     def counts(cls, site: Site, keys: list[str]) -> dict[str, int]:
         """Approved comments by key; a key without a thread is left out."""
-        rows = db.session.execute(
-            select(cls.key, cls.approved_count).where(cls.site_id == site.id, cls.key.in_(keys), cls.visible)
-        )
-        return {row.key: row.approved_count for row in rows}
+        visible = select(cls.key, cls.approved_count).where(cls.site_id == site.id, cls.visible)
+        found = {row.key: row.approved_count for row in db.session.execute(visible.where(cls.key.in_(keys)))}
+        if rest := [key for key in keys if key not in found]:
+            earlier = visible.join(ThreadAlias, ThreadAlias.thread_id == cls.id).where(ThreadAlias.key.in_(rest))
+            rows = db.session.execute(earlier.with_only_columns(ThreadAlias.key, cls.approved_count))
+            found |= {row[0]: row[1] for row in rows}
+        return found
+
+    @classmethod
+    def of_site(cls, site: Site, *, after: int = 0, limit: int, search: str = "") -> list["Thread"]:
+        """The site's threads, the newest first, after a position; those whose address or title has `search` in it."""
+        query = select(cls).where(cls.site_id == site.id)
+        if after:
+            query = query.where(cls.id < after)
+        if search:
+            query = query.where(
+                or_(cls.url.icontains(search, autoescape=True), cls.title.icontains(search, autoescape=True))
+            )
+        return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
+
+    @classmethod
+    def hold(cls, ids: Collection[int]) -> None:
+        """Let nobody write into these threads until the transaction ends; SQLite's writers wait anyway."""
+        db.session.execute(select(cls.id).where(cls.id.in_(ids)).order_by(cls.id).with_for_update())
+
+    def rename(self, key: str, url: str | None = None) -> None:
+        """Be the thread of another page, or with only a key of none for a while."""
+        values = {"key": key, "version": Thread.version + 1} | ({"url": url} if url else {})
+        rows_changed(update(Thread).where(Thread.id == self.id).values(values))
+        db.session.refresh(self)
 
     def accepts_comments(self) -> bool:
         return self.visible and self.open and self.site.open and not self._is_too_old()
@@ -90,12 +144,12 @@ class Thread(db.Model):
         days = self.site.close_after_days
         return bool(days) and now() - self.created_at > timedelta(days=days)
 
-    def changed(self, approved: int = 0, times: int = 1) -> None:
+    def changed(self, approved: int = 0) -> None:
         """Tell every cache that the public sees something else; `approved` is added to the count."""
         rows_changed(
             update(Thread)
             .where(Thread.id == self.id)
-            .values(version=Thread.version + times, approved_count=Thread.approved_count + approved)
+            .values(version=Thread.version + 1, approved_count=Thread.approved_count + approved)
         )
 
     def __repr__(self) -> str:

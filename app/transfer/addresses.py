@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 from app.lib.urls import linkable, page_key
 from app.models import Site
-from app.models.thread import LONGEST_KEY
+from app.models.alias import LONGEST_KEY
 from app.transfer.record import Note
 
 _SCHEME = re.compile(r"(?:https?:)?//", re.I)

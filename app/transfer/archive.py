@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Select, Table, func, select, union
 
 from app.extensions import db
-from app.models import Author, Comment, Decision, Moderator, Report, Revision, Rule, Site, Subject, Thread
+from app.models import Author, Comment, Decision, Moderator, Report, Revision, Rule, Site, Subject, Thread, ThreadAlias
 
 FORMAT, VERSION = "kaiwa", 1
 BATCH = 500  # rows that are in memory at once
@@ -64,6 +64,7 @@ KEPT = (
         birth="created_at",
         left_out={**OWNER, "approved_count": "counted again"},
     ),
+    Kept(ThreadAlias, birth="made_at", left_out=OWNER),
     Kept(Author, birth="created_at", left_out={**OWNER, "email_index": MADE_ANEW}),
     Kept(
         Comment,

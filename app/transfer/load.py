@@ -18,6 +18,7 @@ from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import clean_website
 from app.models import Actor, Author, Comment, Decision, Site, Status, Thread
 from app.models.comment import Known
+from app.moderation.lanes import Lane
 from app.transfer.spool import Arrival, Spool
 
 BATCH = 500  # comments in one transaction; readers and moderators wait a tenth of a second for it
@@ -112,10 +113,7 @@ def _write(site: Site, source: str, fresh: Fresh) -> None:
     db.session.execute(insert(Comment), rows)
     db.session.execute(insert(Decision), [_decision(row) for row in rows])
     Comment.gain_places(gained)
-    approved = Counter(row["thread_id"] for row in rows if row["status"] == Status.APPROVED)
-    for thread in sorted(threads.values(), key=lambda thread: thread.id):
-        if more := approved[thread.id]:
-            thread.changed(approved=more, times=more)
+    Thread.gain(Counter(row["thread_id"] for row in rows if row["status"] == Status.APPROVED))
 
 
 def _row(site: Site, arrival: Arrival, look: Look, thread: Thread, parent: Known | None) -> dict[str, Any]:
@@ -127,6 +125,8 @@ def _row(site: Site, arrival: Arrival, look: Look, thread: Thread, parent: Known
         "parent_id": related.id if related else None,
         "source_id": arrival.source_id,
         "status": arrival.status,
+        # Nothing was found out about it that could tell the lanes apart.
+        "lane": Lane.REVIEW if arrival.status == Status.PENDING else Lane.NONE,
         "version": 1,
         "name": look.name,
         "website": look.website,
@@ -162,17 +162,13 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
     first: dict[str, Arrival] = {}
     for arrival, _ in fresh:
         first.setdefault(arrival.key, arrival)
-    return {
-        key: Thread.obtain(
-            site,
-            key=key,
-            url=arrival.url,
-            title=clean_line(arrival.title)[:LONGEST_TITLE],
-            open=arrival.open,
-            created_at=arrival.created_at,
-        )
-        for key, arrival in first.items()
-    }
+    threads = Thread.for_pages(site, first.keys())
+    for key, arrival in first.items():
+        if key not in threads:
+            title = clean_line(arrival.title)[:LONGEST_TITLE]
+            more = {"open": arrival.open, "created_at": arrival.created_at}
+            threads[key] = Thread.obtain(site, key=key, url=arrival.url, title=title, **more)
+    return threads
 
 
 def _authors(site: Site, fresh: Fresh) -> list[int]:

@@ -133,9 +133,9 @@ class Spool:
 
     # Putting in order
 
-    def arrange(self, keys_of: Callable[[list[str]], Mapping[str, str]]) -> None:
-        """Find each comment's parent and turn. `keys_of` tells of source ids that are in the site already, in
-        which thread each is, as an older file may have brought the parent."""
+    def arrange(self, keys_of: Callable[[list[str]], Mapping[str, set[str]]]) -> None:
+        """Find each comment's parent and turn. `keys_of` tells of source ids that are in the site already, by
+        which keys the thread of each is known: an older file may have brought the parent."""
         self._stand_in_for_lost_pages()
         self._run("UPDATE comment SET place=(SELECT place FROM page WHERE source_id=page)")
         self._run("UPDATE comment SET up=(SELECT seq FROM comment p WHERE p.source_id=comment.parent)")
@@ -157,7 +157,7 @@ class Spool:
             (page,) = found
             self._page(ThreadRecord(page, "", "", True, (Note.LOST_PAGE,)))
 
-    def _look_for_parents_in_the_site(self, keys_of: Callable[[list[str]], Mapping[str, str]]) -> None:
+    def _look_for_parents_in_the_site(self, keys_of: Callable[[list[str]], Mapping[str, set[str]]]) -> None:
         orphans = (
             "SELECT c.seq, c.parent, place.key FROM comment c JOIN place ON place.id=c.place"
             " WHERE c.up IS NULL AND c.parent IS NOT NULL AND c.seq > ? ORDER BY c.seq LIMIT ?"
@@ -165,7 +165,7 @@ class Spool:
         after = 0
         while rows := self._run(orphans, after, ASKED).fetchall():
             keys = keys_of([parent for _seq, parent, _key in rows])
-            known = [(seq,) for seq, parent, key in rows if keys.get(parent) == key]
+            known = [(seq,) for seq, parent, key in rows if key in keys.get(parent, ())]
             self._db.executemany("UPDATE comment SET known=1 WHERE seq=?", known)
             after = rows[-1][0]
 

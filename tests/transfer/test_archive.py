@@ -29,6 +29,7 @@ from app.models import (
     Status,
     Subject,
     Thread,
+    ThreadAlias,
 )  # fmt: skip
 from app.moderation import rules
 from app.moderation.decide import undo
@@ -57,6 +58,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     move(db_session, the_comment(db_session, "taken back"), Status.DELETED)
     undone = db_session.scalars(select(Decision).where(Decision.to_status == Status.SPAM)).one()
     undo(undone, by=alice)
+    ThreadAlias.lead(site.id, f"{PAGE}/earlier", first.thread_id)
     db_session.add(Revision(comment_id=first.id, body="frist", html="<p>frist</p>"))
     author = Rule(site=site, subject=Subject.AUTHOR, effect=Effect.HOLD, value=str(first.author_id), value_index="")
     author.value_index, author.made_by_id = rules.index_of(site, Subject.AUTHOR, author.value), alice.id

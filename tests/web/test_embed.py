@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.lib.compression import compress
-from tests.cast import ORIGIN, a_site
+from tests.cast import ORIGIN, Reader, a_site
 
 TRICKS = [
     "null",
@@ -67,3 +67,10 @@ def test_our_pages_stand_in_frames_of_the_site_alone(client: FlaskClient, db_ses
         answer = client.get(path)
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_an_address_that_no_database_would_keep_is_no_page(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    reader = Reader(client, url=f"{ORIGIN}/{'あ' * 1000}")
+    assert reader.says("hello").status_code == 422
+    assert reader.sees().status_code == 422

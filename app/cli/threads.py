@@ -1,0 +1,135 @@
+"""`flask thread`: the pages of a site, and their comments when a page gets another address."""
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import click
+from flask.cli import AppGroup
+
+from app.cli.sites import site_of
+from app.extensions import db
+from app.models import Comment, Site, Thread, ThreadAlias
+from app.transfer import moves
+from app.transfer.moves import REFUSED, Move, Outcome
+
+BATCH = 500
+
+thread = AppGroup("thread", help="The pages of a site, and their comments when a page moves.")
+site_option = click.option("--site", "key", required=True, metavar="KEY", help="Whose pages they are.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would become of each, and change nothing.")
+json_option = click.option("--json", "as_json", is_flag=True, help="As one JSON value.")
+
+
+@thread.command("list")
+@site_option
+@click.option("--search", default="", metavar="TEXT", help="Only those with TEXT in address or title.")
+@json_option
+def list_(key: str, search: str, as_json: bool) -> None:
+    """List the pages that have comments, the newest first, with the addresses that they had earlier."""
+    rows = list(_rows(site_of(key), search))
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for row in rows:
+        closed = "" if row["open"] else "\tclosed"
+        click.echo(f"{row['key']}\t{row['comments']} comments, {row['approved']} approved{closed}\t{row['title']}")
+        for earlier in row["earlier"]:
+            click.echo(f"  earlier {earlier}")
+
+
+@thread.command("move")
+@click.argument("old")
+@click.argument("new")
+@site_option
+@dry_run_option
+@json_option
+def move(old: str, new: str, key: str, dry_run: bool, as_json: bool) -> None:
+    """Take the comments of the page OLD along to NEW, which must have none yet. OLD keeps leading to them."""
+    _remap(key, [(old, new)], dry_run, as_json, merge=False)
+
+
+@thread.command("merge")
+@click.argument("old")
+@click.argument("into")
+@site_option
+@dry_run_option
+@json_option
+def merge(old: str, into: str, key: str, dry_run: bool, as_json: bool) -> None:
+    """Bring the comments of the page OLD to those of the page INTO. This cannot be undone."""
+    _remap(key, [(old, into)], dry_run, as_json, merge=True)
+
+
+@thread.command("remap")
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@site_option
+@dry_run_option
+@json_option
+def remap(file: TextIO, key: str, dry_run: bool, as_json: bool) -> None:
+    """Move all pages of FILE at once: CSV with an old and a new address in each line.
+
+    Pages may change places. Where both have comments, they are merged. All lines are done, or with one that
+    cannot be, none; an old address without comments is no trouble.
+    """
+    _remap(key, _pairs(file), dry_run, as_json, merge=True)
+
+
+def _rows(site: Site, search: str) -> Iterable[dict[str, Any]]:
+    after = 0
+    while threads := Thread.of_site(site, after=after, limit=BATCH, search=search):
+        ids = [each.id for each in threads]
+        numbers, earlier = Comment.numbers_in(ids), ThreadAlias.of(ids)
+        for each in threads:
+            yield {
+                "key": each.key,
+                "url": each.url,
+                "title": each.title,
+                "open": each.open,
+                "comments": numbers.get(each.id, 0),
+                "approved": each.approved_count,
+                "earlier": earlier[each.id],
+            }
+        after = threads[-1].id
+
+
+def _pairs(file: TextIO) -> list[tuple[str, str]]:
+    try:
+        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise click.ClickException(f"FILE is no CSV in UTF-8: {error}.") from error
+    if rows and [cell.strip().lower() for cell in rows[0][:2]] == ["old", "new"]:
+        del rows[0]
+    for number, row in enumerate(rows, 1):
+        if len(row) < 2:
+            raise click.ClickException(f"Row {number} of FILE has no new address: {','.join(row)[:200]}")
+    return [(row[0], row[1]) for row in rows]
+
+
+def _remap(key: str, pairs: list[tuple[str, str]], dry_run: bool, as_json: bool, *, merge: bool) -> None:
+    done = moves.remap(site_of(key), pairs, merge=merge)
+    refused = any(each.outcome in REFUSED for each in done)
+    if dry_run or refused:
+        db.session.rollback()
+    else:
+        db.session.commit()
+    if as_json:
+        shown = [asdict(each) for each in done]
+        click.echo(
+            json.dumps({"dry_run": dry_run, "done": not (dry_run or refused), "moves": shown}, ensure_ascii=False)
+        )
+    else:
+        for each in done:
+            click.echo(f"{each.outcome}\t{each.old} -> {each.new}\t{each.comments} comments")
+        _say(done, dry_run, refused)
+    raise SystemExit(1 if refused else 0)
+
+
+def _say(done: list[Move], dry_run: bool, refused: bool) -> None:
+    if any(each.outcome == Outcome.TAKEN for each in done):
+        click.echo("The new page has comments already: flask thread merge brings them together.", err=True)
+    if refused:
+        click.echo("Nothing was changed.", err=True)
+    elif dry_run:
+        click.echo("Nothing was changed: this was a dry run.")

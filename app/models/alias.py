@@ -1,0 +1,52 @@
+"""An alias: an address that a page once had, and the thread to which it leads now."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import Id, db, rows_changed
+from app.lib.clock import Moment, now
+
+LONGEST_KEY = 2100
+
+
+class ThreadAlias(db.Model):
+    """A thread of its own under the same key comes first; then nobody asks for the alias."""
+
+    __tablename__ = "thread_alias"
+    __table_args__ = (UniqueConstraint("site_id", "key"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(LONGEST_KEY))
+    thread_id: Mapped[int] = mapped_column(ForeignKey("thread.id", ondelete="CASCADE"), index=True)
+    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
+
+    @classmethod
+    def lead(cls, site_id: int, key: str, thread_id: int) -> None:
+        """From now on `key` leads to this thread, wherever it led before."""
+        cls.forget(site_id, key)
+        db.session.add(cls(site_id=site_id, key=key, thread_id=thread_id))
+        db.session.flush()
+
+    @classmethod
+    def forget(cls, site_id: int, key: str) -> None:
+        rows_changed(delete(cls).where(cls.site_id == site_id, cls.key == key))
+
+    @classmethod
+    def lead_on(cls, thread_id: int, further: int) -> None:
+        """What led to a thread leads to another one now."""
+        rows_changed(update(cls).where(cls.thread_id == thread_id).values(thread_id=further))
+
+    @classmethod
+    def of(cls, thread_ids: list[int]) -> dict[int, list[str]]:
+        """The earlier keys of each thread, oldest first."""
+        found: dict[int, list[str]] = {id: [] for id in thread_ids}
+        query = select(cls.thread_id, cls.key).where(cls.thread_id.in_(thread_ids)).order_by(cls.id)
+        for thread_id, key in db.session.execute(query):
+            found[thread_id].append(key)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<ThreadAlias {self.id}>"

@@ -1,0 +1,136 @@
+"""Pages get other addresses, and their comments go with them: none lost, none doubled, and old links still land."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.extensions import db
+from app.lib.urls import is_allowed, linkable, page_key
+from app.models import Comment, Site, Thread, ThreadAlias
+from app.models.alias import LONGEST_KEY
+
+OWN_ID = "id:"  # how the key of a page begins that gives itself an id (data-thread)
+
+
+class Outcome(StrEnum):
+    MOVED = "moved"
+    MERGED = "merged"  # the new page had comments already
+    SAME = "same"  # both are the same page
+    MISSING = "missing"  # no comments at the old address
+    TAKEN = "taken"  # the new page has comments, and merging was not asked for
+    TWICE = "twice"  # the same old page once more
+    WRONG_OLD = "wrong old address"
+    WRONG_NEW = "no page of this site"
+
+
+REFUSED = frozenset({Outcome.TAKEN, Outcome.TWICE, Outcome.WRONG_OLD, Outcome.WRONG_NEW})
+
+
+@dataclass
+class Move:
+    """One page's way, and what became of it; `comments` are those that went along, of every status."""
+
+    old: str
+    new: str
+    outcome: Outcome = Outcome.MISSING
+    comments: int = 0
+    key: str = ""
+
+
+def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -> list[Move]:
+    """Give pages of `site` new addresses, all at once, in the caller's transaction: they may change places.
+
+    Addresses are as people have them: whole ones, paths of the site, or id:… for pages with an id of their own.
+    The old address keeps leading to the comments, unless another page moves there.
+    """
+    moves = [Move(old.strip(), new.strip()) for old, new in pairs]
+    setting_out = _setting_out(site, moves)
+    Thread.hold([thread.id for thread, _move in setting_out])
+    left = {thread.id: thread.key for thread, _move in setting_out}
+    for thread, _move in setting_out:
+        # On the way it is nowhere, so that the page after it can have its place.
+        thread.rename(f"moving:{thread.id}")
+    arrived = [
+        (_arrive(site, thread, move, left[thread.id], merge=merge), left[thread.id]) for thread, move in setting_out
+    ]
+    for thread, key in arrived:
+        _leave_a_trace(site, thread, key)
+    return moves
+
+
+def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
+    """The moves that can begin; what stands against the others is written down in them."""
+    begun: dict[int, tuple[Thread, Move]] = {}
+    for move in moves:
+        old, move.key = _key(site, move.old), _new_key(site, move.new)
+        thread = Thread.for_page(site, old) if old else None
+        if not old or not move.key:
+            move.outcome = Outcome.WRONG_NEW if old else Outcome.WRONG_OLD
+        elif thread and thread.id in begun:
+            move.outcome = Outcome.SAME if begun[thread.id][1].key == move.key else Outcome.TWICE
+        elif thread and thread.key == move.key:
+            move.outcome = Outcome.SAME
+        elif thread:
+            begun[thread.id] = thread, move
+    return list(begun.values())
+
+
+def _arrive(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -> Thread:
+    """Where the comments are now."""
+    there = Thread.for_page(site, move.key)
+    move.comments = Comment.numbers_in([thread.id]).get(thread.id, 0)
+    if there is None or there.id == thread.id:
+        ThreadAlias.forget(site.id, move.key)
+        thread.rename(move.key, _address(site, move.new))
+        move.outcome = Outcome.MOVED
+    elif not merge:
+        thread.rename(left)
+        move.outcome = Outcome.TAKEN
+    else:
+        _merge(thread, there)
+        move.outcome = Outcome.MERGED
+        return there
+    return thread
+
+
+def _merge(thread: Thread, into: Thread) -> None:
+    Thread.hold([into.id])
+    approved = thread.approved_count
+    Comment.go_over(thread, into)
+    ThreadAlias.lead_on(thread.id, into.id)
+    db.session.delete(thread)
+    db.session.flush()
+    into.changed(approved=approved)
+    db.session.refresh(into)
+
+
+def _leave_a_trace(site: Site, thread: Thread, left: str) -> None:
+    """The old address leads to where the comments are, unless a page is there now."""
+    there = Thread.for_page(site, left)
+    if there is None or there.key != left:
+        ThreadAlias.lead(site.id, left, thread.id)
+
+
+def _new_key(site: Site, address: str) -> str:
+    """The key of a page of the site, or '' when it is none."""
+    whole = _whole(site, address)
+    return _key(site, address) if address.startswith(OWN_ID) or is_allowed(whole, site.origins) else ""
+
+
+def _key(site: Site, address: str) -> str:
+    if address.startswith(OWN_ID):
+        return address[:LONGEST_KEY]
+    try:
+        key = page_key(_whole(site, address))
+    except ValueError:
+        return ""
+    return key if len(key) <= LONGEST_KEY else ""
+
+
+def _address(site: Site, new: str) -> str | None:
+    """The address to show; a page that is known by its own id keeps the one it has."""
+    return None if new.startswith(OWN_ID) else linkable(_whole(site, new)) or None
+
+
+def _whole(site: Site, address: str) -> str:
+    return site.origins[0] + address if address.startswith("/") and site.origins else address
