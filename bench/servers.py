@@ -112,7 +112,7 @@ def running(name: str) -> Iterator[tuple[int, str]]:
     port = free_port()
     command = [sys.executable, "-m", *SERVERS[name].format(port=port).split()]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
             wait_for(port, process)
             yield process.pid, f"http://127.0.0.1:{port}"
@@ -125,7 +125,7 @@ def load(url: str, seconds: int) -> Load:
     """Press on `url` with 32 connections that stay open; what is called /write is posted to."""
     posting = ["-s", str(Path(__file__).with_name("post.lua"))] if url.endswith("/write") else []
     command = ["wrk", "-t2", "-c32", f"-d{seconds}s", "--latency", *posting, url]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Load(
         rate=float(found(r"Requests/sec:\s+([\d.]+)", said)),
         p99=in_ms(found(r"99%\s+([\d.]+\w+)", said)),

@@ -12,7 +12,7 @@ from html5lib.treewalkers import getTreeWalker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.lib import markup
+from app.lib import foreign, markup
 from app.lib.markup import plain, render, sanitise
 from app.lib.urls import outgoing
 
@@ -369,3 +369,20 @@ def test_every_link_that_is_shown_may_go_out() -> None:
         'href="([^"]*)"', render("https://a.example/ [b](https://日本語.jp/あ?い=う#え) <https://c.example>")
     )
     assert len(hrefs) == 3 and [outgoing(each) for each in hrefs] == hrefs
+
+
+PARAGRAPH_PIECES = st.sampled_from(
+    ["a", "é", "あ", "𠮷", '"', "'", "&", "<", ">", "\n", " ", "<p>", "</p>", "<br>", "&lt;", "\u00a0"]
+)
+
+
+@given(st.lists(PARAGRAPH_PIECES, max_size=24).map("".join), st.booleans())
+def test_paragraphs_that_bleach_does_not_see_are_what_it_would_give_back(html: str, newlines: bool) -> None:
+    written = foreign.reduced(html, newlines=newlines)
+    if markup.PARAGRAPHS.fullmatch(written):
+        assert markup._cleaner().clean(written) == written
+
+
+@pytest.mark.parametrize("html", ["</p>", "<p>", "<p>a<b>c</b></p>", "<p>&nbsp;</p>", "<p x>a</p>", "<br>", "a"])
+def test_what_is_more_than_paragraphs_is_seen_by_bleach(html: str) -> None:
+    assert not markup.PARAGRAPHS.fullmatch(html)
