@@ -68,6 +68,14 @@ def _database(text: str) -> str:
     return text
 
 
+def _service(text: str) -> str:
+    parts = urlsplit(text)
+    near = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.hostname or not (parts.scheme == "https" or near):
+        raise ValueError("must start with https://, or with http:// and an address of this machine")
+    return text.rstrip("/")
+
+
 def _lines(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -169,6 +177,13 @@ SETTINGS = (
         "seconds",
         "At most one letter about waiting comments in this time, for each moderator.",
         _whole(1, 86400),
+    ),
+    Setting(
+        "AKISMET_URL",
+        "https://rest.akismet.com/1.1",
+        "https:// address",
+        "The service that sites with an Akismet key ask, or one that speaks its protocol; http only on this machine.",
+        _service,
     ),
     Setting(
         "FLOOD_HOLD",

@@ -2,7 +2,7 @@
 
 A thread is the same bytes for everybody, so the stamp in its form only tells the hour in which it was drawn. When a
 reader begins to type, the widget asks for one that tells the moment. All of it is a hint that can hold a comment,
-never a wall: whoever has no script has the stamp of the hour (docs/decisions/0008-timing-without-cookies.md).
+never a wall: whoever has no script has the stamp of the hour (docs/decisions/0009-timing-without-cookies.md).
 """
 
 import hmac

@@ -15,11 +15,13 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.comments import retention
+from app.errors import NotSent
 from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import smtp
 from app.models import Delivery, Heartbeat, Site, figures, schema
+from app.spam import akismet
 from app.spam import evaluate as evaluation
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -152,7 +154,29 @@ def _about_worker() -> Iterator[Finding]:
         )
 
 
-_WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (_about_mail, _about_sites, _about_worker)
+def _about_akismet() -> Iterator[Finding]:
+    for site in (site for site in Site.all() if site.akismet_key):
+        if site.akismet_is_mad:
+            yield "akismet-doubted", f"Akismet has called everything on {site.key} spam: it is not believed.", (
+                f"See the account of its key; flask site set {site.key} akismet_key=KEY"
+            )  # fmt: skip
+        if site.akismet_alert:
+            yield "akismet-alert", f"Akismet says of the key of {site.key}: {site.akismet_alert}", (
+                "See the account of the key."
+            )  # fmt: skip
+        yield from _about_key(site)
+
+
+def _about_key(site: Site) -> Iterator[Finding]:
+    mend = f"flask site set {site.key} akismet_key=KEY akismet_blog=https://www.example.org"
+    try:
+        if not akismet.is_valid(site.akismet_key, site.akismet_address):
+            yield "akismet-key", f"Akismet does not know the key of {site.key} for this site.", mend
+    except NotSent as trouble:
+        yield "akismet", f"Akismet does not answer: {scrubbed(str(trouble))}", "See AKISMET_URL, and the way out to it."
+
+
+_WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (_about_mail, _about_sites, _about_akismet, _about_worker)
 
 upkeep = AppGroup("upkeep", help="Clear away what is done with; measure the spam filter.")
 

@@ -16,6 +16,7 @@ from app.lib.secrets import blind_index
 from app.lib.text import fold
 from app.mail import authors
 from app.models import Author, Comment, Site, Status, Thread
+from app.moderation.akismet import Sender
 from app.moderation.checks import Case
 from app.moderation.flood import WINDOW
 from app.moderation.screening import screen
@@ -45,6 +46,8 @@ class Draft:
     seconds: float | None = None
     stamp: str = ""
     notify: bool = False
+    user_agent: str = ""
+    referrer: str = ""
     lang: str = ""
 
 
@@ -88,6 +91,7 @@ def submit(thread: Thread, draft: Draft) -> Submitted:
             trapped=draft.trapped,
             seconds=draft.seconds,
             stamp=draft.stamp,
+            sender=Sender(draft.address, draft.user_agent, draft.referrer),
         )
     )
     authors.ask_to_confirm(comment)

@@ -21,6 +21,7 @@ EMAIL_LENGTH = 254
 WEBSITE_LENGTH = 2_000
 BODY_LENGTH = 20_000
 REQUEST_KEY_LENGTH = 200
+HEADER_LENGTH = 500
 # A grapheme may be many code points long; nobody's text needs more than this on average.
 CODE_POINTS_PER_GRAPHEME = 4
 
@@ -132,6 +133,8 @@ class CommentForm(Form):
             seconds=took.seconds,
             stamp=took.stamp,
             notify=bool(self.notify.data),
+            user_agent=request.headers.get("User-Agent", "")[:HEADER_LENGTH],
+            referrer=request.headers.get("Referer", "")[:HEADER_LENGTH],
             lang=lang,
         )
 

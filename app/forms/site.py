@@ -15,7 +15,7 @@ from wtforms.validators import ValidationError
 
 from app.lib.language import LANGUAGES
 from app.lib.text import clean_line
-from app.lib.urls import origin_of
+from app.lib.urls import clean_website, origin_of
 from app.models import Site
 
 WORDS = {
@@ -74,6 +74,12 @@ def _origins(text: str) -> list[str]:
     return list(dict.fromkeys(origin for origin in found if origin))
 
 
+def _key(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z_-]{0,100}", text):
+        raise ValueError
+    return text
+
+
 YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
 ORIGINS = Field(_l("comma-separated origins such as https://www.example.org, without a path"), _origins)
 FIELDS = {
@@ -96,6 +102,8 @@ FIELDS = {
     "flood_per_author": _whole(0, 10_000),
     "flood_per_address": _whole(0, 100_000),
     "flood_per_site": _whole(0, 100_000),
+    "akismet_key": Field(_l("a key as Akismet gives it, or nothing"), _key),
+    "akismet_blog": Field(_l("an address such as https://www.example.org, or nothing"), clean_website),
     "close_after_days": _whole(0, 36_500),
     "keep_address_days": _whole(0, 36_500),
     "keep_spam_days": _whole(0, 36_500),
@@ -153,6 +161,13 @@ GROUPS: tuple[tuple[Any, dict[str, Any]], ...] = (
             "keep_address_days": _l("Days for which networks are kept; 0: for ever"),
             "keep_spam_days": _l("Days for which the text of spam is kept; 0: for ever"),
             "keep_revision_days": _l("Days for which earlier texts are kept; 0: for ever"),
+        },
+    ),
+    (
+        "Akismet",
+        {
+            "akismet_key": _l("Key; with one, each new comment waits until Akismet has answered"),
+            "akismet_blog": _l("Address of the site, as the key knows it; empty: its first address above"),
         },
     ),
     (

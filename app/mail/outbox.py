@@ -16,7 +16,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import alarm, answers, digest, smtp
-from app.models import Decision, Delivery, Moderator
+from app.models import Comment, Decision, Delivery, Moderator
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ def add(
     kind: str,
     *,
     moderator: Moderator | None = None,
+    comment: Comment | None = None,
     once: str | None = None,
     payload: str = "",
     recipient: str | None = None,
@@ -63,6 +64,7 @@ def add(
         once=once,
         moderator_id=moderator.id if moderator else None,
         decision_id=decision.id if decision else None,
+        comment_id=comment.id if comment else None,
         payload=payload,
         recipient=recipient,
         message_id=_message_id(),

@@ -213,6 +213,10 @@ class Comment(db.Model):
         rows_changed(branch.values(places=Comment.places + step))
         self.thread.changed(approved=step)
 
+    def lock(self) -> None:
+        """Read it anew; until the transaction ends nobody else changes it."""
+        db.session.refresh(self, with_for_update=True)
+
     @property
     def is_public(self) -> bool:
         return self.status == Status.APPROVED and self.thread.visible

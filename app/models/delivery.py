@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted
+from app.models.comment import Comment
 from app.models.decision import Decision
 
 # A worker that has not finished by then is taken for dead, and its claim for free.
@@ -27,6 +28,10 @@ class Delivery(db.Model):
             "ix_delivery_decision", "decision_id",
             sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
         ),
+        Index(
+            "ix_delivery_comment", "comment_id",
+            sqlite_where=text("comment_id IS NOT NULL"), postgresql_where=text("comment_id IS NOT NULL"),
+        ),
         # One unsent letter of a kind about one thing for one person; the next cause joins it.
         Index(
             "uq_delivery_waiting", "once", unique=True,
@@ -40,6 +45,7 @@ class Delivery(db.Model):
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"))
     # The decision that caused it: whoever decides anew in time recalls this.
     decision_id: Mapped[int | None] = mapped_column(Id)
+    comment_id: Mapped[int | None] = mapped_column(Id)
     payload: Mapped[str] = mapped_column(Encrypted, default="")
     # A keyed hash of the address, where letters to it are counted.
     recipient: Mapped[str | None] = mapped_column(String(64))
@@ -100,6 +106,11 @@ class Delivery(db.Model):
         ) or ""  # fmt: skip
 
     @classmethod
+    def newest_about(cls, comment: Comment, kind: str) -> "Delivery | None":
+        about = select(cls).where(cls.comment_id == comment.id, cls.kind == kind)
+        return db.session.scalar(about.order_by(cls.id.desc()).limit(1))
+
+    @classmethod
     def oldest_waiting(cls) -> datetime | None:
         """When the longest overdue delivery was due; None when nothing is overdue."""
         return db.session.scalar(select(func.min(cls.due_at)).where(cls.done_at.is_(None), cls.due_at <= now()))
@@ -114,6 +125,7 @@ class Delivery(db.Model):
     def retry(self, after: timedelta, error: str) -> None:
         self.claimed_at, self.due_at, self.error = None, now() + after, error
 
-    def put_off(self, until: datetime) -> None:
-        """Wait without having been tried."""
+    def put_off(self, until: datetime) -> str:
+        """Wait without having been tried; returns that it has not ended: ''."""
         self.claimed_at, self.due_at, self.attempts = None, until, self.attempts - 1
+        return ""

@@ -5,11 +5,12 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, String, or_, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, String, Text, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
+from app.lib.secrets import Encrypted
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -17,6 +18,7 @@ KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 # A person can look at as many as these in a minute without anybody's help.
 FEWEST_IN_A_BURST = 30
 TIMES_THE_BUSIEST = 3
+ANSWERS_NOTED = 50
 
 
 class Site(db.Model):
@@ -60,6 +62,11 @@ class Site(db.Model):
     learnt_at: Mapped[datetime | None] = mapped_column(Moment)
     # Everything is held until then, because of a burst.
     pressed_until: Mapped[datetime | None] = mapped_column(Moment)
+    akismet_key: Mapped[str] = mapped_column(Encrypted, default="")
+    akismet_blog: Mapped[str] = mapped_column(Text, default="")
+    # The newest answers, s for spam and h for not; and what it last said to be wrong with the key.
+    akismet_answers: Mapped[str] = mapped_column(String(50), default="")
+    akismet_alert: Mapped[str] = mapped_column(String(200), default="")
     close_after_days: Mapped[int] = mapped_column(default=0)
     # Readers' open reports from which a comment comes to the desk, and from which nobody else sees it; 0: never.
     reports_needed: Mapped[int] = mapped_column(default=1)
@@ -84,6 +91,30 @@ class Site(db.Model):
         if self.flood_per_site or not self.flood_per_address:
             return self.flood_per_site
         return max(FEWEST_IN_A_BURST, TIMES_THE_BUSIEST * self.busiest_minute)
+
+    def note_answer(self, *, spam: bool) -> bool:
+        """Note what Akismet said; True when it has said `spam` so often in a row that it is not to be believed.
+
+        A key that has gone bad was seen to answer so to everything.
+        """
+        self.akismet_answers = (self.akismet_answers + ("s" if spam else "h"))[-ANSWERS_NOTED:]
+        return self.akismet_is_mad
+
+    @property
+    def akismet_address(self) -> str:
+        """The site as Akismet knows it."""
+        return self.akismet_blog or f"{self.origins[0]}/" if self.origins else self.akismet_blog
+
+    @property
+    def akismet_is_mad(self) -> bool:
+        return self.akismet_answers == "s" * ANSWERS_NOTED
+
+    @validates("akismet_key")
+    def _forget_answers(self, _name: str, key: str) -> str:
+        """What was noted is about the key that gave it."""
+        if key != self.akismet_key:
+            self.akismet_answers = self.akismet_alert = ""
+        return key
 
     def press(self, until: datetime, *, renewed_before: datetime) -> bool:
         """Hold everything until then; True when it was not held before.

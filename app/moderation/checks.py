@@ -15,6 +15,7 @@ from app.lib.text import links_in
 from app.lib.urls import host_of
 from app.models import Comment, Effect, Site, Status, Subject
 from app.moderation import hosts
+from app.moderation.akismet import Sender, ask
 from app.moderation.flood import holds
 from app.moderation.rulebook import Hit, rulebook
 
@@ -49,6 +50,8 @@ class Case:
     stamp: str = ""
     # What the comment said while everybody saw it, when it is an edit of such a one.
     published: str | None = None
+    # None for an edit: who sent it is known from the first time.
+    sender: Sender | None = None
 
     @cached_property
     def hits(self) -> list[Hit]:
@@ -183,6 +186,14 @@ def first_comment(case: Case) -> Finding | None:
     return Finding("first_comment", Verdict.HOLD, {"approved": case.approved})
 
 
+def akismet(case: Case) -> Finding | None:
+    """Akismet is asked once the comment is safe, where the site has a key; it waits for the answer."""
+    if not case.site.akismet_key:
+        return None
+    ask(case.comment, case.sender)
+    return Finding("akismet", Verdict.HOLD, {"said": "", "state": "asked"})
+
+
 def hold_all(case: Case) -> Finding | None:
     """The site looks at everything, but for whom it trusts."""
     return Finding("hold_all", Verdict.HOLD) if case.site.hold_all and not case.trusted else None
@@ -205,6 +216,7 @@ CHECKS: tuple[Check, ...] = (
     gained_links,
     first_comment,
     hold_all,
+    akismet,
 )
 
 
@@ -264,6 +276,14 @@ _TIMING = {
     "missing": _l("sent by a page without our form"),
     "odd": _l("sent by a form that is old or not ours"),
 }
+_AKISMET = {
+    "asked": _l("Akismet has been asked"),
+    "trouble": _l("Akismet does not answer"),
+    "ham": _l("Akismet: not spam"),
+    "spam": _l("Akismet: spam"),
+    "discard": _l("Akismet: spam beyond doubt"),
+    "doubted": _l("Akismet calls everything spam, and is not believed"),
+}
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
     "timing": lambda reason: _TIMING[reason["trouble"]],
@@ -281,6 +301,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "first_comment": lambda reason: _("first comment"),
     "hold_all": lambda reason: _("everything is held"),
     "appeal": lambda reason: _("its author objects: “%(text)s”", text=reason["text"]),
+    "akismet": lambda reason: _AKISMET[reason["state"]],
     "edited": lambda reason: _("edited by its author"),
     "reports": lambda reason: _("reported by readers"),
     "failed": lambda reason: _("check “%(name)s” failed", name=reason["name"]),

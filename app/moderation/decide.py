@@ -6,6 +6,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.mail import letters
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status
+from app.moderation import akismet
 from app.moderation.lanes import lane_of
 
 
@@ -67,6 +68,7 @@ def decide(
     if seen > 1 and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
     letters.after(decision)
+    akismet.after(decision)
     return decision
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError
 from app.errors import will_pass
 from app.extensions import db
 from app.lib import alike
-from app.models import Actor, Decision, Status
+from app.models import Actor, Comment, Decision, Status
 from app.moderation.checks import CHECKS, Case, Check, Finding, Verdict
 from app.moderation.decide import decide
 
@@ -41,6 +41,21 @@ def screen(case: Case) -> Decision:
         actor=Actor.SCREENING,
         reason=strictest.check if strictest else "",
     )
+
+
+def settle(comment: Comment, finding: Finding) -> Decision | None:
+    """Go on from a finding that came later, in the place of the reason that its check has given so far.
+
+    None when nothing changes, or when a person has decided since: hers stands. Lock the comment before.
+    """
+    others = [reason for reason in comment.reasons if reason["check"] != finding.check]
+    comment.reasons = [*others, finding.as_reason()]
+    db.session.flush()
+    newest = Decision.newest_of(comment)
+    status = STATUS_OF[max(Verdict[reason["verdict"].upper()] for reason in comment.reasons)]
+    if newest is None or newest.actor != Actor.SCREENING or status == comment.status:
+        return None
+    return decide(comment, status, seen=comment.version, actor=Actor.SCREENING, reason=finding.check)
 
 
 def _run(check: Check, case: Case) -> list[Finding]:
