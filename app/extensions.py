@@ -72,6 +72,15 @@ def snapshot() -> Iterator[None]:
         db.session.rollback()
 
 
+@contextmanager
+def writing() -> Iterator[None]:
+    """A short transaction that may write, in a request that otherwise only reads; what it wrote is committed."""
+    db.session.commit()
+    db.session.connection(execution_options={"reads_only": False})
+    yield
+    db.session.commit()
+
+
 @event.listens_for(Engine, "connect")
 def _open_sqlite(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
@@ -93,7 +102,6 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     """Writers queue for the lock before they read; one that upgraded later could only fail."""
     if connection.dialect.name == "sqlite":
-        reading = connection.get_execution_options().get("reads_only") or (
-            has_request_context() and request.method in SAFE_METHODS
-        )
+        reads = has_request_context() and request.method in SAFE_METHODS
+        reading = connection.get_execution_options().get("reads_only", reads)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

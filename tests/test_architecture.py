@@ -33,7 +33,7 @@ DANGERS = {
     r"\bMarkup\(": {
         "app/comments/avatar.py": 1,
         "app/comments/reading.py": 3,
-        "app/web/queue.py": 1,
+        "app/web/decisions.py": 1,
         "demo/articles.py": 1,
     },
     r"innerHTML|insertAdjacentHTML|outerHTML|document\.write": {},

@@ -1,20 +1,70 @@
 """What a moderator decides, and which version of the comment she had before her eyes."""
 
-from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField, StringField
-from wtforms.validators import AnyOf, InputRequired
+import re
 
-from app.models import Status
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, IntegerField, StringField, ValidationError
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
+
+from app.models import Reason, Status
+from app.models.note import LONGEST
 
 # `deleted` is the author's or the eraser's act.
 MODERATED = (Status.PENDING, Status.APPROVED, Status.REJECTED, Status.SPAM)
+SEEN = re.compile(r"(\d{1,18})\.(\d{1,9})", re.ASCII)
+# What is said of a decision whose button names no reason.
+USUAL = {Status.REJECTED: Reason.OTHER, Status.SPAM: Reason.SPAM}
 
 
-class DecisionForm(FlaskForm):
-    status = StringField(validators=[AnyOf([str(status) for status in MODERATED])])
-    seen = IntegerField(validators=[InputRequired()])
+def _or_empty(given: str | None) -> str:
+    return given or ""
+
+
+class VerdictForm(FlaskForm):
+    """A status, or a coded reason alone, which rejects."""
+
+    status = StringField(filters=[_or_empty], validators=[AnyOf(["", *map(str, MODERATED)])])
+    reason = StringField(filters=[_or_empty], validators=[AnyOf(["", *map(str, Reason)])])
     next = HiddenField()
+
+    def validate_status(self, field: StringField) -> None:
+        if not field.data and not self.reason.data:
+            raise ValidationError
+
+    @property
+    def verdict(self) -> Status:
+        return Status(self.status.data or Status.REJECTED)
+
+    @property
+    def why(self) -> str:
+        return self.reason.data or USUAL.get(self.verdict, "")
+
+
+class DecisionForm(VerdictForm):
+    seen = IntegerField(validators=[InputRequired()])
+    override = BooleanField()
+
+
+class BatchForm(VerdictForm):
+    """Comments are named as `id.version`, in the field `comment`."""
+
+    def seen(self, given: list[str]) -> dict[int, int]:
+        """The versions by id. Raises ValueError when one is named otherwise."""
+        found = [SEEN.fullmatch(each) for each in given]
+        if not all(found):
+            raise ValueError("a comment is named as id.version")
+        return {int(each[1]): int(each[2]) for each in found if each}
 
 
 class UndoForm(FlaskForm):
     next = HiddenField()
+
+
+class NoteForm(FlaskForm):
+    text = StringField(filters=[lambda text: (text or "").strip()], validators=[DataRequired(), Length(max=LONGEST)])
+    next = HiddenField()
+
+
+def ids_of(given: list[str]) -> list[int]:
+    """Whole numbers of a repeated field; anything else is left out."""
+    return [int(each) for each in given if re.fullmatch(r"\d{1,18}", each, re.ASCII)]

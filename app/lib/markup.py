@@ -6,7 +6,7 @@ that as a browser would and lets through what is on its list. Either would do; n
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape, unescape
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from bleach.html5lib_shim import Filter
 from bleach.sanitizer import Cleaner
 
 from app.lib.dialect import ReaderMarkdown
-from app.lib.foreign import AS, REL, attribute, pieces, reduced
+from app.lib.foreign import AS, REL, Piece, attribute, pieces, reduced
 from app.lib.text import clean_body
 from app.lib.urls import linkable
 
@@ -88,6 +88,28 @@ def plain(html: str) -> str:
         else:
             text.begin(piece.name, piece.attributes)
     return text.finished()
+
+
+def marked(html: str, words: Iterable[str]) -> str:
+    """Return safe HTML with <mark> around these words where they stand in its text; never inside of a tag."""
+    found = "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True) if word)
+    if not found:
+        return html
+    return "".join(_tag(piece) if piece.name else _with_marks(piece.text, re.compile(found)) for piece in pieces(html))
+
+
+def _tag(piece: Piece) -> str:
+    """As it stood in HTML that was safe already."""
+    return f"</{piece.name}>" if piece.closes else f"<{piece.name}{piece.attributes}>"
+
+
+def _with_marks(text: str, found: re.Pattern[str]) -> str:
+    """`text` has entities; every part is escaped anew, and what is added around them is ours."""
+    typed, parts, last = unescape(text), [], 0
+    for match in found.finditer(typed):
+        parts += [escape(typed[last : match.start()], quote=False), f"<mark>{escape(match[0], quote=False)}</mark>"]
+        last = match.end()
+    return "".join([*parts, escape(typed[last:], quote=False)])
 
 
 class LinkFilter(Filter):

@@ -245,6 +245,11 @@ class Comment(db.Model):
         return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
 
     @classmethod
+    def on_sites(cls, site_ids: list[int], ids: list[int]) -> list[int]:
+        """Those of these ids that are comments on these sites."""
+        return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), cls.site_id.in_(site_ids))))
+
+    @classmethod
     def newest_approved(cls, site: Site, limit: int, thread: Thread | None = None) -> list["Comment"]:
         query = (
             select(cls)
@@ -362,13 +367,6 @@ class Comment(db.Model):
         for author_id, status, count in rows:
             found[author_id][status] = count
         return found
-
-    @classmethod
-    def counts_by_status(cls, site_ids: list[int]) -> dict[str, int]:
-        rows = db.session.execute(
-            select(cls.status, func.count().label("number")).where(cls.site_id.in_(site_ids)).group_by(cls.status)
-        )
-        return {row.status: row.number for row in rows}
 
     def __repr__(self) -> str:
         return f"<Comment {self.id} {self.status}>"

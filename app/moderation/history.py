@@ -40,6 +40,12 @@ def decision_of(moderator: Moderator, id: int) -> Decision | None:
     return db.session.scalar(select(Decision).where(Decision.id == id, Decision.site_id.in_(moderator.site_ids)))
 
 
+def decisions_of(moderator: Moderator, ids: list[int]) -> list[Decision]:
+    """Those of these decisions that are on her sites."""
+    query = select(Decision).where(Decision.id.in_(ids), Decision.site_id.in_(moderator.site_ids))
+    return list(db.session.scalars(query.options(joinedload(Decision.comment))))
+
+
 def colleagues(moderator: Moderator) -> list[Moderator]:
     """Who moderates a site that she moderates, herself included."""
     shared = select(Membership.moderator_id).where(Membership.site_id.in_(moderator.site_ids))

@@ -1,143 +1,127 @@
-"""The queue: what waits for a moderator, each comment with all that is needed to decide on it."""
+"""The queue: what waits for a moderator, lane by lane, and who else is at it."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Select, exists, func, select, text, tuple_, union_all
 
 from app.extensions import db
-from app.lib import markup
 from app.lib.clock import now
-from app.lib.text import excerpt
-from app.models import Comment, Decision, Moderator, Revision, Status
-from app.moderation.checks import sentence_of
+from app.models import Comment, Deferral, Lease, Moderator, Status
+from app.moderation.cards import Card, cards_of, load
+from app.moderation.lanes import Lane
 
 PAGE = 25
-PARENT_GRAPHEMES = 160
-# Texts have no index: the newest are compared, so that the price does not grow with the archive.
-SAME_TEXT_AMONG = 5000
-SAME_ADDRESS_SINCE = timedelta(days=30)
-
-
-@dataclass(frozen=True)
-class Card:
-    """One comment and what surrounds it; counts are of the same site."""
-
-    comment: Comment
-    parent_text: str
-    reasons: list[str]
-    record: dict[str, int]
-    same_text: int
-    same_address: int
-    revisions: list[Revision] = field(default_factory=list)
-    decision: Decision | None = None
+ALL = 5  # the lane of all lanes
+LANES = (*(lane for lane in Lane if lane), ALL)
+PLACE = re.compile(r"\d{1,18}\.\d\.\d{1,18}\.[0-9a-f]{0,32}\.\d{1,18}", re.ASCII)
+# Within a site by lane, then article by article, copies beside each other, the oldest first: ix_comment_lane.
+ORDER = (Comment.site_id, Comment.lane, Comment.thread_id, Comment.cluster, Comment.id)
 
 
 @dataclass(frozen=True)
 class Page:
-    status: Status
+    """The cards of a lane (or of a status), how many wait in each lane, and where the page after this begins."""
+
     cards: list[Card]
-    counts: dict[str, int]
-    after: int | None
+    counts: dict[int, int]
+    after: str = ""
+    # Of others who are reviewing, how many comments each has before her; and how many were put off by herself.
+    reviewing: dict[str, int] | None = None
+    deferred: int = 0
 
 
-def waiting_for(moderator: Moderator, status: Status = Status.PENDING, after: int | None = None) -> Page:
-    """The cards of one status on all her sites, from after the comment `after`, and how many there are of each.
+def ids_in(moderator: Moderator, lane: int, after: str = "", *, deferred: bool = False) -> list[int]:
+    """Ids of the next comments of a lane that nobody else has before her: a page and one more.
 
-    What is pending comes oldest first, what is decided newest first. Asks the same number of questions
-    whatever the size.
+    `after` is a page's `after`; `deferred` asks for those that she has put off.
     """
-    sites = moderator.site_ids
-    found = _comments(_of_status(sites, status, after).limit(PAGE + 1))
-    more = found[PAGE - 1].id if len(found) > PAGE else None
-    return Page(status, cards_of(found[:PAGE]), Comment.counts_by_status(sites), more)
+    put_off = _put_off_by(moderator)
+    return _next(moderator, lane, after, ~_with_others(moderator), put_off if deferred else ~put_off)
 
 
-def card_of(comment: Comment) -> Card:
-    return cards_of([comment])[0]
+def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
+    """Ids of what others have before them: shown last, so that nobody sees an empty page while something waits."""
+    return _next(moderator, lane, "", _with_others(moderator))[:PAGE]
 
 
-def cards_of(comments: list[Comment]) -> list[Card]:
-    """Cards in the order of `comments`."""
-    ids = [comment.id for comment in comments]
-    records = Comment.records([comment.author_id for comment in comments])
-    revisions, decisions = Revision.of(ids), _newest_decisions(ids)
-    texts, addresses = _same_text(comments), _same_address(comments)
-    return [
-        Card(
-            comment=comment,
-            parent_text=_parent_text(comment),
-            reasons=[sentence_of(reason) for reason in comment.reasons],
-            record=records[comment.author_id],
-            same_text=texts[comment.site_id, comment.body] - 1,
-            same_address=addresses[comment.site_id, comment.address_index] - 1,
-            revisions=revisions[comment.id],
-            decision=decisions.get(comment.id),
-        )
-        for comment in comments
-    ]
-
-
-def _of_status(sites: list[int], status: Status, after: int | None) -> Select[tuple[Comment]]:
-    query = select(Comment).where(Comment.site_id.in_(sites), Comment.status == status)
-    if status == Status.PENDING:
-        query = query.where(Comment.id > after) if after else query
-        return query.order_by(Comment.id)
-    query = query.where(Comment.id < after) if after else query
-    return query.order_by(Comment.id.desc())
-
-
-def _comments(query: Select[tuple[Comment]]) -> list[Comment]:
-    loaded = query.options(
-        joinedload(Comment.thread, innerjoin=True),
-        joinedload(Comment.author, innerjoin=True),
-        joinedload(Comment.site, innerjoin=True),
-        joinedload(Comment.parent),
-    )
-    return list(db.session.scalars(loaded))
-
-
-def _parent_text(comment: Comment) -> str:
-    parent = comment.parent
-    if parent is None or parent.status == Status.DELETED:
-        return ""
-    return excerpt(markup.plain(parent.html), PARENT_GRAPHEMES)
-
-
-def _newest_decisions(ids: list[int]) -> dict[int, Decision]:
-    newest = select(func.max(Decision.id)).where(Decision.comment_id.in_(ids)).group_by(Decision.comment_id)
-    rows = db.session.scalars(select(Decision).where(Decision.id.in_(newest)).options(joinedload(Decision.moderator)))
-    return {row.comment_id: row for row in rows}
-
-
-def _same_text(comments: list[Comment]) -> Counter[tuple[Any, ...]]:
-    """How many comments say the same on the same site, among the newest and those given."""
-    newest = select(func.max(Comment.id)).scalar_subquery()
-    return _count(
-        (Comment.site_id, Comment.body),
-        Comment.body.in_({comment.body for comment in comments}),
-        or_(Comment.id > newest - SAME_TEXT_AMONG, Comment.id.in_([comment.id for comment in comments])),
-        _on_sites_of(comments),
+def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: list[int] | None = None) -> Page:
+    """The page of these comments, of which `ids_in` gave one more than it takes."""
+    shown = ids[:PAGE]
+    comments = load([*shown, *(with_others or [])])
+    last = next((comment for comment in comments if comment.id == shown[-1]), None) if len(ids) > PAGE else None
+    return Page(
+        cards_of(comments, moderator),
+        counts(moderator),
+        place_of(last) if last else "",
+        Lease.counts_of_others(moderator, moderator.site_ids),
+        Deferral.count(moderator),
     )
 
 
-def _same_address(comments: list[Comment]) -> Counter[tuple[Any, ...]]:
-    """How many comments of late came to the same site from the same network, those given included."""
-    known = {comment.address_index for comment in comments if comment.address_index}
-    given = Counter((comment.site_id, comment.address_index) for comment in comments)
-    recent = and_(Comment.address_index.in_(known), Comment.created_at > now() - SAME_ADDRESS_SINCE)
-    counted = _count((Comment.site_id, Comment.address_index), recent, _on_sites_of(comments))
-    return Counter({key: max(counted[key], 1) if key[1] else 1 for key in given})
+def decided(moderator: Moderator, status: Status, after: int | None = None) -> Page:
+    """What has this status, the newest first, from before the comment `after`."""
+    query = select(Comment.id).where(Comment.site_id.in_(moderator.site_ids), Comment.status == status)
+    if after:
+        query = query.where(Comment.id < after)
+    ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(PAGE + 1)))
+    cards = cards_of(load(ids[:PAGE]), moderator)
+    return Page(cards, counts(moderator), str(ids[PAGE - 1]) if len(ids) > PAGE else "")
 
 
-def _on_sites_of(comments: Iterable[Comment]) -> ColumnElement[bool]:
-    return Comment.site_id.in_({comment.site_id for comment in comments})
+def counts(moderator: Moderator) -> dict[int, int]:
+    """How many comments wait in each lane and in all, counted in the index."""
+    rows = db.session.execute(
+        select(Comment.site_id, Comment.lane, func.count())
+        .where(Comment.site_id.in_(moderator.site_ids), text("comment.lane <> 0"))
+        .group_by(Comment.site_id, Comment.lane)
+    )
+    found = Counter[int]()
+    for _site, lane, count in rows:
+        found[lane] += count
+    return {lane: found[lane] for lane in LANES if lane != ALL} | {ALL: found.total()}
 
 
-def _count(keys: tuple[Any, ...], *conditions: ColumnElement[bool]) -> Counter[tuple[Any, ...]]:
-    rows = db.session.execute(select(*keys, func.count()).where(*conditions).group_by(*keys))
-    return Counter({tuple(row[:-1]): row[-1] for row in rows})
+def place_of(comment: Comment) -> str:
+    return ".".join(str(part) for part in _place(comment))
+
+
+def _place(comment: Comment) -> tuple[int, int, int, str, int]:
+    return comment.site_id, comment.lane, comment.thread_id, comment.cluster, comment.id
+
+
+def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool]) -> list[int]:
+    """One question: each part of it is a range of the index, read in order until there is enough."""
+    parts = [part.where(*conditions).order_by(*ORDER).limit(PAGE + 1) for part in _parts(moderator, lane, after)]
+    if len(parts) == 1:
+        return list(db.session.scalars(parts[0]))
+    whole = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    return list(db.session.scalars(select(whole.c.id).order_by(*(whole.c[each.key] for each in ORDER)).limit(PAGE + 1)))
+
+
+def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:
+    """The rest of the site where the last page ended, and the sites after it."""
+    waits = select(Comment.id, *ORDER[:-1]).where(text("comment.lane <> 0"))
+    prefix = 1 if lane == ALL else 2
+    if lane != ALL:
+        waits = waits.where(Comment.lane == lane)
+    if not PLACE.fullmatch(after):
+        return [waits.where(Comment.site_id.in_(moderator.site_ids))]
+    site, *rest = after.split(".")
+    values = (int(site), int(rest[0]), int(rest[1]), rest[2], int(rest[3]))
+    here = waits.where(Comment.site_id == values[0], tuple_(*ORDER[prefix:]) > tuple_(*values[prefix:]))
+    further = [each for each in moderator.site_ids if each > values[0]]
+    parts = [here] if values[0] in moderator.site_ids else []
+    return [*parts, waits.where(Comment.site_id.in_(further))] if further or not parts else parts
+
+
+def _with_others(moderator: Moderator) -> ColumnElement[bool]:
+    hers = Lease.moderator_id == moderator.id
+    return exists().where(Lease.comment_id == Comment.id, ~hers, Lease.until > now())
+
+
+def _put_off_by(moderator: Moderator) -> ColumnElement[bool]:
+    mine = (Deferral.comment_id == Comment.id, Deferral.moderator_id == moderator.id)
+    return exists().where(*mine, Deferral.until > now())

@@ -6,6 +6,7 @@ from app.models import reason_name
 from app.web import (
     account,
     comments,
+    decisions,
     embed,
     errors,
     feeds,
@@ -15,6 +16,7 @@ from app.web import (
     host,
     letters,
     links,
+    people,
     queue,
     reports,
     rules,
@@ -25,7 +27,7 @@ from app.web import (
 )
 
 READERS = (embed, thread, comments, reports, feeds, summary, links, letters, health)
-MODERATORS = (account, queue, history, sites, rules, service)
+MODERATORS = (account, queue, decisions, people, history, sites, rules, service)
 
 
 def install(app: Flask) -> None:

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import abort, current_app, g, redirect, request, session, url_for
+from flask import abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -70,6 +70,14 @@ _ROLES_NEEDED = {
 def wants_fragment() -> bool:
     """Whether our script asks, not a browser that navigates."""
     return request.headers.get("X-Requested-With") == "fetch"
+
+
+def done(said: str, **more: Any) -> Any:
+    """Say what was done: to our script as a fragment, to everybody else on the page that she came from."""
+    if wants_fragment():
+        return render_template("queue/_said.html", said=said, **more)
+    flash(said)
+    return redirect(own_path(request.form.get("next", "")), 303)
 
 
 def own_path(wanted: str) -> str:

@@ -1,80 +1,110 @@
-"""The queue page: comments that wait, and the buttons that decide on them."""
+"""The queue page: what waits, lane by lane, handed out so that two moderators do not read the same."""
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext as _
-from markupsafe import Markup
 
 from app.errors import Refused
-from app.extensions import db
-from app.forms.decision import MODERATED, DecisionForm, UndoForm
-from app.models import Decision, Status
-from app.moderation import history, queue
-from app.moderation.decide import AlreadyDecided, decide, undo
-from app.web.access import comment_or_404, current_moderator, moderator_required, own_path, wants_fragment
+from app.extensions import db, writing
+from app.forms.decision import MODERATED, ids_of
+from app.forms.search import SearchForm
+from app.models import Comment, Deferral, Lease, Moderator, Reason, Status
+from app.moderation import history, queue, search
+from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
 
 bp = Blueprint("queue", __name__, url_prefix="/moderate")
+
+# Cards name reasons, and stand in pages of several doors.
+bp.add_app_template_global(lambda: list(Reason), "all_reasons")
+bp.add_app_template_global(wants_fragment, "is_fragment")
+
+# Whoever asks at the same moment may be handed the same cards; then she is handed others.
+TRIES = 3
 
 
 @bp.get("/")
 @moderator_required
 def show() -> str:
-    status = request.args.get("status", Status.PENDING)
-    if status not in MODERATED:
+    status = request.args.get("status", "")
+    if status not in ("", *MODERATED):
         abort(404)
-    page = queue.waiting_for(current_moderator(), Status(status), request.args.get("after", type=int))
-    return render_template("queue/page.html", page=page, statuses=MODERATED)
+    if status and status != Status.PENDING:
+        page = queue.decided(current_moderator(), Status(status), request.args.get("after", type=int))
+        return _page(page, status=status)
+    lane = request.args.get("lane", queue.ALL, type=int)
+    if lane not in queue.LANES:
+        abort(404)
+    deferred = "deferred" in request.args
+    return _page(_handed_out(lane, request.args.get("after", ""), deferred), lane=lane, deferred=deferred)
 
 
-@bp.post("/comments/<int:id>/decisions")
+@bp.get("/search")
 @moderator_required
-def decide_one(id: int) -> Any:
-    comment, form = comment_or_404(id), DecisionForm()
-    if not form.validate():
-        abort(400)
-    if comment.status == Status.DELETED:
-        raise Refused("deleted", _("Its author has withdrawn this comment."), status=409)
-    try:
-        decision = decide(comment, Status(form.status.data), seen=form.seen.data, by=current_moderator())
-    except AlreadyDecided as conflict:
-        return _conflict(conflict, form)
-    db.session.commit()
-    return _decided(decision, form.next.data)
+def find() -> str:
+    me, form = current_moderator(), SearchForm(request.args)
+    people = history.colleagues(me)
+    if not form.validate() or form.moderator.data not in (None, *(person.id for person in people)):
+        raise Refused("bad_search", _("This cannot be searched for."), status=400)
+    wanted = form.wanted()
+    page = None if wanted.is_empty() else search.find(me, wanted, request.args.get("after", type=int))
+    return render_template(
+        "queue/search.html", page=page, form=form, people=people, statuses=MODERATED,
+        counts=page.counts if page else queue.counts(me),
+    )  # fmt: skip
 
 
-@bp.post("/decisions/<int:id>/undo")
+@bp.post("/leases")
 @moderator_required
-def undo_one(id: int) -> Any:
-    decision, form = history.decision_of(current_moderator(), id) or abort(404), UndoForm()
-    if not history.can_be_undone(decision):
-        raise AlreadyDecided(decision.comment)
-    undone = undo(decision, by=current_moderator())
+def lease() -> str:
+    """She is still reading these cards; or she leaves, and gives them back."""
+    me, ids = current_moderator(), _hers(ids_of(request.form.getlist("comment"))[: 4 * queue.PAGE])
+    if "leave" in request.form:
+        Lease.give_back(ids, me)
+    else:
+        Lease.take(ids, me)
     db.session.commit()
-    if wants_fragment():
-        return render_template("queue/_card.html", card=queue.card_of(undone.comment))
-    flash(_("Undone."))
-    return redirect(own_path(form.next.data or ""), 303)
+    reviewing = Lease.counts_of_others(me, me.site_ids)
+    return render_template("queue/_presence.html", reviewing=reviewing, counts=queue.counts(me))
 
 
-def _decided(decision: Decision, back: str | None) -> Any:
-    said = render_template("queue/_decided.html", decision=decision, back=back or "")
-    if wants_fragment():
-        return said
-    flash(Markup(said))  # noqa: S704 (our own template)
-    return redirect(own_path(back or ""), 303)
+@bp.post("/comments/<int:id>/defer")
+@moderator_required
+def defer(id: int) -> Any:
+    """Out of her sight for an hour, or with `back` into it again."""
+    comment, me = comment_or_404(id), current_moderator()
+    if "back" in request.form:
+        Deferral.take_up(comment, me)
+    else:
+        Deferral.put_off(comment, me)
+        Lease.give_back([comment.id], me)
+    db.session.commit()
+    said = _("It is back in your queue.") if "back" in request.form else _("Put off for an hour.")
+    return done(said)
 
 
-def _conflict(conflict: AlreadyDecided, form: DecisionForm) -> Any:
-    newest = conflict.decision
-    if newest and _is_hers(newest, form):
-        # The same press again, because its first answer was lost on the way.
-        return _decided(newest, form.next.data)
-    template = "queue/_card.html" if wants_fragment() else "queue/conflict.html"
-    card = queue.card_of(conflict.comment)
-    return render_template(template, card=card, notice=conflict.sentence, back=form.next.data or ""), 409
+def _handed_out(lane: int, after: str, deferred: bool) -> queue.Page:
+    me = current_moderator()
+    ids = queue.ids_in(me, lane, after, deferred=deferred)
+    for _try in range(TRIES):
+        if len(_leased(ids[: queue.PAGE], me)) == len(ids[: queue.PAGE]):
+            break
+        ids = queue.ids_in(me, lane, after, deferred=deferred)
+    whole = len(ids) <= queue.PAGE and not deferred
+    return queue.page_of(me, lane, ids, with_others=queue.ids_with_others(me, lane) if whole else None)
 
 
-def _is_hers(newest: Decision, form: DecisionForm) -> bool:
-    same = newest.moderator_id == current_moderator().id and newest.version == form.seen.data + 1
-    return same and newest.to_status == form.status.data
+def _leased(ids: list[int], me: Moderator) -> set[int]:
+    # Apart from the reading of the page, which must not keep SQLite's other writers waiting.
+    with writing():
+        return Lease.take(ids, me)
+
+
+def _hers(ids: list[int]) -> list[int]:
+    return Comment.on_sites(current_moderator().site_ids, ids)
+
+
+def _page(page: queue.Page, *, lane: int = 0, status: str = "", deferred: bool = False) -> str:
+    return render_template(
+        "queue/page.html", page=page, lane=lane, status=status, deferred=deferred, statuses=MODERATED[1:]
+    )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, object_session
 from werkzeug.test import TestResponse
 
 from app.lib.passwords import hash_password
-from app.models import Comment, Decision, Moderator, Site, Status
+from app.models import Comment, Decision, Moderator, Reason, Site, Status
 from app.moderation.decide import decide
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, move, the_comment
 
@@ -93,9 +93,10 @@ def test_alice_sees_what_waits_with_all_that_she_needs(app: Flask, alice: Modera
     assert "First!" in card.text and "Hanako" in card.text and "hanako@readers.example" in card.text
     assert [chip.text for chip in card.select(".reasons li")] == ["everything is held"]
     assert card.select_one("a.article")["href"] == "https://paper.example/story"
-    assert {button["data-key"]: button["value"] for button in card.select("form button[name=status]")} == {
-        "a": "approved", "r": "rejected", "s": "spam",
-    }  # fmt: skip
+    keys = {button["data-key"]: button["value"] for button in card.select("[data-decide] button[name=status]")}
+    assert keys == {"a": "approved", "r": "rejected", "s": "spam"}
+    assert {each["data-key"] for each in card.select("[data-key]")} == set("arsdnebhtwx")
+    assert [each["value"] for each in card.select("[data-digit]")] == list(Reason)
     assert answer.headers["Cache-Control"] == "no-store"
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
@@ -246,7 +247,7 @@ def test_charlie_who_is_nobody_gets_nowhere(app: Flask, comment: Comment, db_ses
     assert status_of(db_session, comment) == Status.PENDING
 
 
-@pytest.mark.parametrize("query", ["status=deleted", "status=x", "status="])
+@pytest.mark.parametrize("query", ["status=deleted", "status=x", "lane=0", "lane=6"])
 def test_there_is_no_other_tab(app: Flask, alice: Moderator, query: str) -> None:
     assert at_the_desk(app).get(f"/moderate/?{query}").status_code == 404
 

@@ -1,0 +1,51 @@
+"""What a moderator searches for; every field is optional, and what cannot be read is refused."""
+
+from datetime import date
+from typing import Any
+
+from wtforms import DateField, Form, IntegerField, StringField
+from wtforms.validators import AnyOf, Length, Optional
+
+from app.models import Reason, Status
+from app.moderation.search import Wanted
+
+LONGEST = 200  # characters
+
+
+def _stripped(text: Any) -> str:
+    # PostgreSQL takes no NUL.
+    return (text or "").replace("\0", "").strip()
+
+
+class SearchForm(Form):
+    """Read from the address of the page: a search can be kept as a link, and changes nothing."""
+
+    q = StringField(filters=[_stripped], validators=[Length(max=LONGEST)])
+    name = StringField(filters=[_stripped], validators=[Length(max=LONGEST)])
+    email = StringField(filters=[_stripped], validators=[Length(max=LONGEST)])
+    article = StringField(filters=[_stripped], validators=[Length(max=2000)])
+    status = StringField(filters=[_stripped], validators=[AnyOf(["", *map(str, Status)])])
+    since = DateField(validators=[Optional()])
+    until = DateField(validators=[Optional()])
+    moderator = IntegerField(validators=[Optional()])
+    reason = StringField(filters=[_stripped], validators=[AnyOf(["", *map(str, Reason)])])
+    alike = IntegerField(validators=[Optional()])
+
+    def wanted(self) -> Wanted:
+        return Wanted(
+            text=self.q.data or "",
+            name=self.name.data or "",
+            email=self.email.data or "",
+            article=self.article.data or "",
+            status=self.status.data or "",
+            since=_day(self.since.data),
+            until=_day(self.until.data),
+            moderator=self.moderator.data,
+            reason=self.reason.data or "",
+            alike=self.alike.data,
+        )
+
+
+def _day(given: date | None) -> date | None:
+    """Years that a clock can reckon with in every zone."""
+    return given if given is None or 1970 <= given.year <= 2200 else None

@@ -1,0 +1,56 @@
+"""What surrounds a comment: the whole conversation, and everything that its author said on the site."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import joinedload
+
+from app.extensions import db
+from app.models import Author, Comment
+
+THREAD = 200
+HISTORY = 50
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Comments in the order in which they are read; `cut`: there are more, before or after."""
+
+    comments: Sequence[Comment]
+    cut: bool
+
+
+def conversation_around(comment: Comment) -> Conversation:
+    """What readers see of the thread and what waits in it; of a long one, from the comment's branch on."""
+    public = _read_in_order(comment, text("comment.places > 0"))
+    waiting = _read_in_order(comment, Comment.site_id == comment.site_id, text("comment.lane <> 0"))
+    found = {each.id: each for each in (*public, *waiting, comment)}
+    shown = sorted(found.values(), key=lambda each: (each.root_id or 0, each.path))
+    return Conversation(shown[:THREAD], cut=len(shown) > THREAD or comment.thread.approved_count > len(public))
+
+
+def said_by(comment: Comment) -> Sequence[Comment]:
+    """The newest comments of its author, and of whoever typed the same e-mail address, which proves nothing."""
+    return db.session.scalars(
+        select(Comment)
+        .where(Comment.author_id.in_(_same_people(comment.author)))
+        .options(joinedload(Comment.thread, innerjoin=True), joinedload(Comment.author, innerjoin=True))
+        .order_by(Comment.id.desc())
+        .limit(HISTORY)
+    ).all()
+
+
+def _read_in_order(comment: Comment, *conditions) -> Sequence[Comment]:
+    query = select(Comment).where(Comment.thread_id == comment.thread_id, *conditions)
+    if comment.thread.approved_count > THREAD:
+        query = query.where(Comment.root_id >= comment.root_id)
+    ordered = query.order_by(Comment.root_id, Comment.path).limit(THREAD)
+    return db.session.scalars(ordered.options(joinedload(Comment.parent))).all()
+
+
+def _same_people(author: Author) -> list[int]:
+    if not author.email_index:
+        return [author.id]
+    alike = (Author.site_id == author.site_id, Author.email_index == author.email_index)
+    return list(db.session.scalars(select(Author.id).where(*alike).order_by(Author.id.desc()).limit(1000)))

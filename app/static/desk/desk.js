@@ -1,0 +1,51 @@
+// The desk: forms and links of the page, without the waiting. This file only says who listens to what.
+
+import { fetchAhead } from "./ahead.js";
+import { list, select, waiting, watch } from "./cards.js";
+import { pressed } from "./keys.js";
+import { decideMarked, marksChanged, markAlike, prepareMarks } from "./marking.js";
+import { look, note, act } from "./places.js";
+import { leave, stay } from "./presence.js";
+import { accept, decide, isUnsent } from "./sending.js";
+import { undo } from "./undoing.js";
+
+const SUBMITTED = {
+  "[data-decide]": (form, button) => decide(form.closest("article"), form, button),
+  "[data-batch]": (form, button) => decideMarked(form, button),
+  "[data-undo]": undo,
+  "[data-open]": look,
+  "[data-do]": act,
+  "[data-note]": note,
+};
+
+document.addEventListener("submit", (event) => {
+  const kind = Object.keys(SUBMITTED).find((each) => event.target.matches(each));
+  if (!kind) return;
+  event.preventDefault();
+  SUBMITTED[kind](event.target, event.submitter);
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-accept]")) {
+    event.preventDefault();
+    accept(event.target.closest("article"));
+  }
+  if (event.target.closest("[data-mark-alike]")) markAlike();
+});
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-mark]")) marksChanged();
+});
+document.addEventListener("keydown", pressed);
+document.addEventListener("focusin", (event) => {
+  const card = event.target.closest?.("article[data-comment-id]");
+  if (card && list.contains(card)) select(card);
+});
+window.addEventListener("beforeunload", (event) => {
+  if (isUnsent()) event.preventDefault();
+});
+window.addEventListener("pagehide", leave);
+
+select(waiting()[0]);
+watch();
+prepareMarks();
+stay();
+fetchAhead();

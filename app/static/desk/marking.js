@@ -1,0 +1,75 @@
+// Marks: one, a range, all that say nearly the same; and what is done with all of them at once.
+
+import { currentCard, focus, main, waiting, wasRead } from "./cards.js";
+import { decideAll, follow } from "./sending.js";
+import { fieldsOf } from "./server.js";
+
+const MOST = 500; // comments in one request
+const bar = document.querySelector("[data-batch]");
+const FINE = "3";
+
+let anchor = null;
+
+const boxOf = (card) => card.querySelector("[data-mark]");
+const marked = () => waiting().filter((card) => boxOf(card).checked);
+const alike = (card) => waiting().filter((each) => each.dataset.alike === card.dataset.alike);
+
+export function prepareMarks() {
+  // The script knows what was read; these fields stand in for it where there is none.
+  for (const field of document.querySelectorAll("[name=shown]")) field.remove();
+  marksChanged();
+}
+
+export function mark() {
+  const card = currentCard();
+  if (!card) return;
+  boxOf(card).click();
+  anchor = card;
+}
+
+export function markRange() {
+  const cards = waiting();
+  const ends = [cards.indexOf(anchor ?? currentCard()), cards.indexOf(currentCard())].sort((a, b) => a - b);
+  for (const card of cards.slice(Math.max(ends[0], 0), ends[1] + 1)) boxOf(card).checked = true;
+  marksChanged();
+}
+
+export function markAlike() {
+  const card = currentCard();
+  if (!card) return;
+  for (const each of alike(card)) boxOf(each).checked = true;
+  marksChanged();
+}
+
+export function marksChanged() {
+  if (!bar) return;
+  const number = marked().length;
+  bar.hidden = number === 0 && main.dataset.lane !== FINE;
+  bar.querySelector("[data-marked-count]").textContent = number || "";
+  bar.querySelector("[data-mark-alike]").hidden = false;
+}
+
+// Nothing that she has not had before her eyes, whatever is marked.
+export function decideMarked(form, button) {
+  const chosen = marked();
+  const rest = main.dataset.lane === FINE && button.value === "approved" && !chosen.length;
+  const cards = (rest ? waiting() : chosen).filter(wasRead).slice(0, MOST);
+  if (!cards.length) return;
+  const fields = fieldsOf(form, button);
+  fields.delete("comment");
+  for (const card of cards) fields.append("comment", boxOf(card).value);
+  follow(decideAll(cards, form.action, fields, again(cards, form, button)));
+  anchor = null;
+  marksChanged();
+}
+
+// What came back unsaved is tried again as it was.
+function again(cards, form, button) {
+  return {
+    click() {
+      for (const card of cards) boxOf(card).checked = true;
+      focus(cards[0]);
+      form.requestSubmit(button);
+    },
+  };
+}

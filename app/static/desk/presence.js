@@ -1,0 +1,43 @@
+// Who else is at work, how much waits, and which cards are hers for the next minutes.
+
+import { list, waiting } from "./cards.js";
+import { send } from "./server.js";
+
+const EVERY = 60_000; // milliseconds; a lease lasts three minutes
+const FIRST = 5_000;
+
+export function count(lane, step) {
+  if (!Number(lane)) return;
+  for (const each of [lane, "5"]) {
+    const place = document.querySelector(`[data-count="${each}"]`);
+    if (place) place.textContent = Math.max(0, Number(place.textContent) + step);
+  }
+}
+
+export function stay() {
+  setTimeout(renew, FIRST);
+  setInterval(renew, EVERY);
+}
+
+// Closed, or left for another page: her colleagues need not wait for the end of the lease.
+export function leave() {
+  if (waiting().length && list.dataset.lease) navigator.sendBeacon(list.dataset.lease, fields("leave"));
+}
+
+async function renew() {
+  if (document.visibilityState !== "visible" || !list.dataset.lease) return;
+  const answer = await send(list.dataset.lease, fields());
+  if (answer?.status !== 200) return;
+  document.querySelector("[data-presence]")?.replaceWith(answer.page.querySelector("[data-presence]"));
+  for (const each of answer.page.querySelectorAll("[data-counts] data")) {
+    const place = document.querySelector(`[data-count="${each.value}"]`);
+    if (place) place.textContent = each.textContent;
+  }
+}
+
+function fields(how = "stay") {
+  const sent = new URLSearchParams({ [how]: "1" });
+  sent.set("csrf_token", document.querySelector("[name=csrf_token]").value);
+  for (const card of waiting()) sent.append("comment", card.dataset.commentId);
+  return sent;
+}

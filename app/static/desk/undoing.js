@@ -1,0 +1,35 @@
+// Take back what was done last; the cards come back to where they were.
+
+import { focus, put } from "./cards.js";
+import { count } from "./presence.js";
+import { lastWayBack, saySentence } from "./saying.js";
+import { follow, settled } from "./sending.js";
+import { fieldsOf, send, sentence } from "./server.js";
+
+export function undo(form) {
+  follow(takeBack(form));
+}
+
+export async function undoLast() {
+  // What she wants to take back may still be on its way.
+  await settled();
+  lastWayBack()?.click();
+}
+
+async function takeBack(form) {
+  const box = form.closest(".decided");
+  const answer = await send(form.action, fieldsOf(form));
+  if (answer?.status !== 200) {
+    box.querySelector("p").textContent = sentence(answer);
+    return;
+  }
+  const fresh = [...answer.page.querySelectorAll("article")];
+  for (const card of fresh.toReversed()) {
+    put(card);
+    count(card.dataset.lane, 1);
+  }
+  box.remove();
+  const left = answer.page.querySelector("[role=alert]");
+  if (left) saySentence(left.textContent);
+  if (fresh.length) focus(fresh[0]);
+}

@@ -1,0 +1,108 @@
+"""What the buttons of the desk do: decide on one comment or on many, and take it back."""
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from app.errors import Refused
+from app.extensions import db
+from app.forms.decision import BatchForm, DecisionForm, UndoForm, ids_of
+from app.models import Decision, Status
+from app.moderation import batch, history
+from app.moderation.cards import card_of, cards_of
+from app.moderation.decide import AlreadyDecided, decide, undo
+from app.web.access import comment_or_404, current_moderator, moderator_required, own_path, wants_fragment
+
+bp = Blueprint("decisions", __name__, url_prefix="/moderate")
+
+
+@bp.post("/comments/<int:id>/decisions")
+@moderator_required
+def decide_one(id: int) -> Any:
+    comment, form, me = comment_or_404(id), DecisionForm(), current_moderator()
+    if not form.validate():
+        abort(400)
+    if comment.status == Status.DELETED:
+        raise Refused("deleted", _("Its author has withdrawn this comment."), status=409)
+    given = {"seen": form.seen.data, "by": me, "reason": form.why, "overrides": form.override.data}
+    try:
+        decision = decide(comment, form.verdict, **given)
+    except AlreadyDecided as conflict:
+        made = batch.made_already(conflict.comment, form.verdict, seen=form.seen.data, by=me)
+        return _decided([made], form) if made else _conflict(conflict, form)
+    db.session.commit()
+    return _decided([decision], form)
+
+
+@bp.post("/decisions")
+@moderator_required
+def decide_many() -> Any:
+    form = BatchForm()
+    # Without a mark, a lane's button means all that the page showed.
+    given = request.form.getlist("comment") or request.form.getlist("shown")
+    try:
+        seen = form.seen(given)
+    except ValueError:
+        abort(400)
+    if not form.validate():
+        abort(400)
+    if not seen:
+        raise Refused("nothing_marked", _("Mark comments first."), status=422)
+    if len(seen) > batch.MOST:
+        raise Refused("too_many", _("At most %(most)d comments at once.", most=batch.MOST), status=422)
+    outcome = batch.decide_all(seen, form.verdict, by=current_moderator(), reason=form.why)
+    db.session.commit()
+    return _decided(outcome.decided, form, outcome)
+
+
+@bp.post("/decisions/<int:id>/undo")
+@moderator_required
+def undo_one(id: int) -> Any:
+    decision = history.decision_of(current_moderator(), id) or abort(404)
+    if not history.can_be_undone(decision):
+        raise AlreadyDecided(decision.comment)
+    undone = undo(decision, by=current_moderator())
+    db.session.commit()
+    return _undone([undone])
+
+
+@bp.post("/decisions/undo")
+@moderator_required
+def undo_many() -> Any:
+    me = current_moderator()
+    decisions = history.decisions_of(me, ids_of(request.form.getlist("decision"))[: batch.MOST])
+    outcome = batch.undo_all(decisions, by=me)
+    db.session.commit()
+    return _undone(outcome.decided, left=len(outcome.changed))
+
+
+def _decided(decisions: list[Decision], form: Any, outcome: batch.Outcome | None = None) -> Any:
+    changed = cards_of(outcome.changed, current_moderator()) if outcome else []
+    back = form.next.data or ""
+    said = render_template(
+        "queue/_decided.html", decisions=decisions, back=back, verdict=form.verdict, changed=changed,
+        gone=outcome.gone if outcome else [],
+    )  # fmt: skip
+    if wants_fragment():
+        return said
+    flash(Markup(said))  # noqa: S704 (our own template)
+    return redirect(own_path(back), 303)
+
+
+def _undone(decisions: list[Decision], left: int = 0) -> Any:
+    form, me = UndoForm(), current_moderator()
+    if wants_fragment():
+        cards = cards_of([decision.comment for decision in decisions], me)
+        return render_template("queue/_undone.html", cards=cards, left=left)
+    flash(_("Undone.") if not left else _("%(count)d undone, %(left)d had changed meanwhile.",
+                                          count=len(decisions), left=left))  # fmt: skip
+    return redirect(own_path(form.next.data or ""), 303)
+
+
+def _conflict(conflict: AlreadyDecided, form: DecisionForm) -> Any:
+    template = "queue/_conflict.html" if wants_fragment() else "queue/conflict.html"
+    card = card_of(conflict.comment, current_moderator())
+    wanted = {"status": form.verdict, "reason": form.why}
+    return render_template(template, card=card, notice=conflict.sentence, wanted=wanted, back=form.next.data or ""), 409
