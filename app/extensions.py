@@ -46,16 +46,21 @@ def rows_changed(statement: Executable) -> int:
     return result.rowcount
 
 
-def new_ids(record: Any, count: int) -> list[int]:
-    """Ids for `count` new rows of a record, rising, that nobody else gets.
+def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
+    """Ids for `count` new rows of a record, rising, higher than `above`, that nobody else gets.
 
     SQLite has no numbers to give away: there the caller's transaction must hold the lock for writing.
     """
     if db.engine.dialect.name == "sqlite":
-        highest = db.session.scalar(select(func.max(record.id))) or 0
+        highest = max(db.session.scalar(select(func.max(record.id))) or 0, above)
         return list(range(highest + 1, highest + 1 + count))
-    numbers = func.nextval(func.pg_get_serial_sequence(record.__tablename__, "id"))
-    return sorted(db.session.scalars(select(numbers).select_from(func.generate_series(1, count).alias())))
+    sequence = func.pg_get_serial_sequence(record.__tablename__, "id")
+    query = select(func.nextval(sequence)).select_from(func.generate_series(1, count).alias())
+    ids = sorted(db.session.scalars(query))
+    if ids and ids[0] <= above:
+        db.session.execute(select(func.setval(sequence, above)))
+        ids = sorted(db.session.scalars(query))
+    return ids
 
 
 @contextmanager

@@ -47,6 +47,8 @@ class Shown:
     own: Own | None = None
     # Where its branch goes on behind it, when that is not on the page.
     more: str | None = None
+    # By which number links know it: its id, or the one that it had in another program when that was asked for.
+    anchor: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,12 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
         return ThreadPage([], 0, None, site.open, sort)
     if not thread.visible:
         return ThreadPage([], 0, None, False, sort)
-    branches, following = _fitting(_branches(thread, sort, after, comment, site.page_size), site.page_size)
+    wanted = _placed(thread, comment) if comment else None
+    branches, following = _fitting(_branches(thread, sort, after, wanted, site.page_size), site.page_size)
     more = {branch.places[-1].id: branch.end for branch in branches if branch.goes_on}
     rows = Comment.shown([place.id for branch in branches for place in branch.places])
     return ThreadPage(
-        comments=[replace(show(row), more=more.get(row.id)) for row in rows],
+        comments=[replace(show(row), more=more.get(row.id), anchor=comment if row is wanted else None) for row in rows],
         total=thread.approved_count,
         next=following,
         open=thread.accepts_comments(),
@@ -82,13 +85,13 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
     )
 
 
-def _branches(thread: Thread, sort: str, after: str, comment: int | None, room: int) -> list[tree.Branch]:
+def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:
     """What a page could show, one branch more than it has room for."""
     root, path = _position(after)
     if root and path:
         return [tree.rest_of_branch(thread, root, path, room)]
     replies = room if thread.approved_count <= room else max(REPLIES, room // SHARE_OF_REPLIES)
-    found = [tree.branch_around(wanted, replies)] if (wanted := _placed(thread, comment)) else []
+    found = [tree.branch_around(wanted, replies)] if wanted else []
     root = found[0].places[0].root_id if found else root
     return found + tree.branches(thread, newest_first=sort == "newest", after=root, limit=room + 1, replies=replies)
 
@@ -172,7 +175,8 @@ def _position(after: str) -> tuple[int | None, str]:
     return (int(found[1]), found[2] or "") if found else (None, "")
 
 
-def _placed(thread: Thread, id: int | None) -> Comment | None:
-    """The comment, when it has a place in this thread's public tree."""
-    found = Comment.of_site([thread.site_id], id) if id else None
-    return found if found and found.thread_id == thread.id and found.places > 0 else None
+def _placed(thread: Thread, number: int) -> Comment | None:
+    """The comment with this id, or that had this one elsewhere, when it has a place in this thread's public tree."""
+    ours, theirs = Comment.of_site([thread.site_id], number), Comment.numbered_elsewhere(thread, number)
+    placed = (found for found in (ours, *theirs) if found and found.thread_id == thread.id and found.places > 0)
+    return next(placed, None)

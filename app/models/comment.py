@@ -36,6 +36,8 @@ STEP = 9
 # PostgreSQL would sort by the rules of a language otherwise.
 Path = String(200).with_variant(String(200, collation="C"), "postgresql")
 LONGEST_SOURCE_ID = 200
+# Programs whose comments had a number, by which links on other pages still know them: #comment-123, #isso-123.
+NUMBERING = ("wordpress", "disqus", "isso")
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 
 
@@ -274,6 +276,12 @@ class Comment(db.Model):
         )
         rows = db.session.execute(query)
         return {source_id or "": Known(id, path, thread_id) for source_id, id, path, thread_id in rows}
+
+    @classmethod
+    def numbered_elsewhere(cls, thread: Thread, number: int) -> list["Comment"]:
+        """Those that came from other programs and had this number there."""
+        theirs = (cls.site_id == thread.site_id, cls.source.in_(NUMBERING), cls.source_id == str(number))
+        return list(db.session.scalars(select(cls).where(*theirs).order_by(cls.id)))
 
     @classmethod
     def keys_of_imported(cls, site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[str]]:

@@ -194,7 +194,7 @@
 
     // Goes to a field or a comment of this thread; fetches the comment's part of it where it is not here.
     async visit(id) {
-      const number = id.match(/^comment-(\d+)$/)?.[1]
+      const number = id.match(/^(?:comment|isso)-(\d+)$/)?.[1]
       if (!number) return this.root.getElementById(id)?.focus()
       if (this.comment(number) || await this.load({comment: number})) this.point(this.comment(number))
     }

@@ -17,11 +17,13 @@ from app.lib import markup, networks
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import clean_website
 from app.models import Actor, Author, Comment, Decision, Site, Status, Thread
-from app.models.comment import Known
+from app.models.comment import NUMBERING, Known
 from app.moderation.lanes import Lane
 from app.transfer.spool import Arrival, Spool
 
 BATCH = 500  # comments in one transaction; readers and moderators wait a tenth of a second for it
+# Ids of ours do not come that far by themselves, nor do they reach what is higher.
+REACHED = 100_000_000
 LONGEST_NAME = 80  # characters, as in the form
 LONGEST_TITLE = 500
 LONGEST_EMAIL = 254
@@ -36,6 +38,8 @@ def load(site: Site, spool: Spool, *, source: str, dry_run: bool = False, close_
     `source` and the ids of the file tell which comments are here already. A dry run writes nothing.
     """
     spool.arrange(lambda ids: Comment.keys_of_imported(site, source, ids))
+    # A link to #comment-123 must not find another comment that has this number here.
+    above = spool.highest_number(REACHED) if source in NUMBERING else 0
     done = 0
     yield done
     for arrivals in spool.arrivals(BATCH):
@@ -43,7 +47,7 @@ def load(site: Site, spool: Spool, *, source: str, dry_run: bool = False, close_
         yield done
         fresh = [(each, _look(each)) for each in arrivals if each.source_id not in here] if not dry_run else []
         if fresh:
-            _write(site, source, fresh)
+            _write(site, source, fresh, above)
         if close_threads and not dry_run:
             Thread.close(site, {each.key for each in arrivals})
         done += len(arrivals)
@@ -97,11 +101,12 @@ def _website(address: str) -> str:
 Fresh = list[tuple[Arrival, Look]]
 
 
-def _write(site: Site, source: str, fresh: Fresh) -> None:
+def _write(site: Site, source: str, fresh: Fresh, numbered_to: int) -> None:
     threads, authors = _threads(site, fresh), _authors(site, fresh)
     above = Comment.imported(site, source, [each.parent for each, _look in fresh if each.parent])
     rows: list[dict[str, Any]] = []
-    for id, author_id, (arrival, look) in zip(new_ids(Comment, len(fresh)), authors, fresh, strict=True):
+    ids = new_ids(Comment, len(fresh), above=numbered_to)
+    for id, author_id, (arrival, look) in zip(ids, authors, fresh, strict=True):
         parent = above.get(arrival.parent or "")
         row = _row(site, arrival, look, threads[arrival.key], parent)
         place = Comment.place(id, parent.path if parent and row["parent_id"] else "", site.max_depth)

@@ -228,6 +228,11 @@ class Spool:
 
     # Telling
 
+    def highest_number(self, below: int) -> int:
+        """The highest id of the file that is a number below this one; 0 where there is none."""
+        numbers = "SELECT max(CAST(source_id AS INT)) FROM comment WHERE source_id NOT GLOB '*[^0-9]*'"
+        return self._count(f"{numbers} AND length(source_id) < 19 AND CAST(source_id AS INT) < ?", below)
+
     @property
     def total(self) -> int:
         return self._count("SELECT count(*) FROM comment")
@@ -275,8 +280,8 @@ class Spool:
     def _note(self, id: str, note: Note) -> None:
         self._run("INSERT INTO note VALUES (?, ?)", id, note)
 
-    def _count(self, query: str) -> int:
-        return self._run(query).fetchone()[0] or 0
+    def _count(self, query: str, *values: object) -> int:
+        return self._run(query, *values).fetchone()[0] or 0
 
     def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
         return self._db.execute(statement, values)

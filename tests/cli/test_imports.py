@@ -412,3 +412,32 @@ def _shape(found: dict[int, Comment]) -> dict[int, tuple[Any, ...]]:
         )
         for n, each in found.items()
     }
+
+
+def test_a_link_with_the_old_number_lands_on_its_comment(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
+) -> None:
+    dates = {3: "2021-01-03", 5: "2021-01-01", 9: "2021-01-02"}
+    said = (comment(n, f"<![CDATA[said {n}]]>", date_gmt=f"{day} 00:00:00") for n, day in dates.items())
+    bring(app, save(wxr(page(*said, comment(7, approved="0")))))
+    found = comments(db_session)
+    assert min(each.id for each in found.values()) > 9
+    for number in dates:
+        shown = Reader(client, url=f"{ORIGIN}/1/").sees(comment=str(number)).text
+        target = shown[shown.index(f'id="comment-{number}"') :]
+        assert target.index(f'data-id="{found[str(number)].id}"') < target.index("</article>")
+        assert target.index(f"said {number}") < target.index("</article>")
+    # The own number works too, and what waits has no place under either.
+    own = found["5"].id
+    assert f'id="comment-{own}"' in Reader(client, url=f"{ORIGIN}/1/").sees(comment=str(own)).text
+    assert 'id="comment-7"' not in Reader(client, url=f"{ORIGIN}/1/").sees(comment="7").text
+    assert 'id="comment-5"' not in Reader(client, url=f"{ORIGIN}/1/").sees().text
+
+
+def test_new_comments_stand_above_the_old_numbers_too(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
+) -> None:
+    bring(app, save(wxr(page(comment(5000), comment("99999999999999999999"), comment("9223372036854775000")))))
+    Reader(client, url=f"{ORIGIN}/1/").says("new")
+    ids = [each.id for each in comments(db_session).values()]
+    assert min(ids) > 5000 and max(ids) < 5010
