@@ -3,13 +3,15 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
 from markupsafe import Markup
+from sqlalchemy import Row
 
 from app.comments import amend, avatar, tokens
 from app.lib import markup
-from app.models import Comment, Site, Status, Thread, tree
+from app.models import Author, Comment, Site, Status, Thread, tree
 
 SORTS = ("oldest", "newest")
 # Behind a root, or behind a place in its branch.
@@ -76,7 +78,14 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
     more = {branch.places[-1].id: branch.end for branch in branches if branch.goes_on}
     rows = Comment.shown([place.id for branch in branches for place in branch.places])
     return ThreadPage(
-        comments=[replace(show(row), more=more.get(row.id), anchor=comment if row is wanted else None) for row in rows],
+        comments=[
+            replace(
+                show(row, thread),
+                more=more.get(row.id),
+                anchor=comment if wanted and row.id == wanted.id else None,
+            )
+            for row in rows
+        ],
         total=thread.approved_count,
         next=following,
         open=thread.accepts_comments(),
@@ -107,10 +116,11 @@ def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch],
     return fitting, None
 
 
-def show(comment: Comment) -> Shown:
-    """The public view of a comment; without body and name when it is not approved."""
+def show(comment: Comment | Row[Any], thread: Thread | None = None) -> Shown:
+    """The public view of a comment (or of a row of `Comment.shown`, with its thread); bodiless when not approved."""
+    shown = _shown(comment, thread or comment.thread)
     public = comment.status == Status.APPROVED
-    return _shown(comment) if public else replace(_shown(comment), name="", website="", html=None, edited_at=None)
+    return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
 
 
 def show_own(comment: Comment, token: str) -> Shown:
@@ -118,7 +128,7 @@ def show_own(comment: Comment, token: str) -> Shown:
     until = amend.editable_until(comment)
     own = Own(_told(comment.status), until, token, comment.body)
     gone = comment.status == Status.DELETED
-    return replace(_shown(comment), own=own, html=None if gone else Markup(comment.html))  # noqa: S704
+    return replace(_shown(comment, comment.thread), own=own, html=None if gone else Markup(comment.html))  # noqa: S704
 
 
 def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Shown]:
@@ -152,8 +162,8 @@ def _told(status: str) -> str:
     return status if status in (Status.APPROVED, Status.DELETED) else Status.PENDING
 
 
-def _shown(comment: Comment) -> Shown:
-    parent = comment.parent
+def _shown(comment: Comment | Row[Any], thread: Thread) -> Shown:
+    answered = comment.answered
     return Shown(
         id=comment.id,
         name=comment.name or _("Anonymous"),
@@ -164,9 +174,9 @@ def _shown(comment: Comment) -> Shown:
         edited_at=comment.edited_at,
         depth=comment.depth,
         parent_id=comment.parent_id,
-        parent_name=(parent.name or _("Anonymous")) if parent and parent.status == Status.APPROVED else None,
-        avatar=avatar.draw(comment.author),
-        permalink=f"{comment.thread.url}#comment-{comment.id}",
+        parent_name=_("Anonymous") if answered == "" else answered,
+        avatar=avatar.draw(Author.seed_of(thread.site, comment.author_id, erased=comment.erased)),
+        permalink=f"{thread.url}#comment-{comment.id}",
     )
 
 

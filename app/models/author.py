@@ -69,13 +69,14 @@ class Author(db.Model):
     def is_confirmed(self) -> bool:
         return self.email_index is not None and self.email_index == self.confirmed_index
 
-    @property
-    def avatar_seed(self) -> bytes:
-        """16 bytes to draw from: a keyed hash of the id, never of anything that she typed; all erased look alike."""
-        if self.erased_at:
-            return bytes(16)
-        key = bytes.fromhex(self.site.avatar_key)
-        return hmac.digest(key, str(self.id).encode(), hashlib.sha256)[:16]
+    @staticmethod
+    def seed_of(site: Site, id: int, *, erased: bool) -> bytes:
+        """16 bytes to draw an author from: a keyed hash of the id, never of anything that she typed.
+
+        All who are erased look alike.
+        """
+        keyed = hmac.digest(bytes.fromhex(site.avatar_key), str(id).encode(), hashlib.sha256)
+        return bytes(16) if erased else keyed[:16]
 
     def __repr__(self) -> str:
         return f"<Author {self.id}>"

@@ -1,10 +1,11 @@
 """The public tree of a thread, branch by branch: read from indexes, so that no thread is too large for it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, select, text
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
@@ -42,28 +43,38 @@ class Branch:
 
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
     """Up to `limit` branches behind that of the root `after`, each with its root and up to `replies` replies."""
+    given = {"thread": thread.id, "after": after, "limit": limit, "replies": replies + 1}
+    rows = db.session.execute(_branches(newest_first, after is not None), given)
+    places = [Place(id, root or id, path) for id, root, path in rows]
+    return [_branch(list(each), replies + 1) for _, each in groupby(places, key=lambda place: place.root_id)]
+
+
+@lru_cache
+def _branches(newest_first: bool, behind: bool) -> Select[int, int | None, str]:
+    """The question of `branches`, put together once: it is asked for each page that is drawn."""
     root, reply, cut = aliased(Comment, name="root"), aliased(Comment, name="reply"), aliased(Comment, name="cut")
-    # One further than is shown, to know whether there is more.
+    thread: BindParameter[int] = bindparam("thread")
+    # The first reply that is not shown, which tells that there is more.
     last = (
         select(cut.path)
-        .where(cut.thread_id == thread.id, cut.root_id == root.id, text("cut.places > 0"))
-        .order_by(cut.path).limit(1).offset(replies + 1)
+        .where(cut.thread_id == thread, cut.root_id == root.id, text("cut.places > 0"))
+        .order_by(cut.path).limit(1).offset(bindparam("replies"))
         .scalar_subquery()
     )  # fmt: skip
     roots = select(root.id, func.coalesce(last, END).label("last")).where(
-        root.thread_id == thread.id, text("root.places > 0 AND root.depth = 0")
+        root.thread_id == thread, text("root.places > 0 AND root.depth = 0")
     )
-    if after is not None:
+    if behind:
+        after: BindParameter[int] = bindparam("after")
         roots = roots.where(root.id < after if newest_first else root.id > after)
-    found = roots.order_by(root.id.desc() if newest_first else root.id).limit(limit).subquery("found")
-    query = (
+    order = root.id.desc() if newest_first else root.id.asc()
+    found = roots.order_by(order).limit(bindparam("limit")).subquery("found")
+    return (
         select(reply.id, reply.root_id, reply.path)
         .join_from(found, reply, (reply.root_id == found.c.id) & (reply.path <= found.c.last))
-        .where(reply.thread_id == thread.id, text("reply.places > 0"))
+        .where(reply.thread_id == thread, text("reply.places > 0"))
         .order_by(found.c.id.desc() if newest_first else found.c.id, reply.path)
     )
-    places = [Place(id, root or id, path) for id, root, path in db.session.execute(query)]
-    return [_branch(list(each), replies + 1) for _, each in groupby(places, key=lambda place: place.root_id)]
 
 
 def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Branch:

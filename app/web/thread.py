@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask_babel import gettext as _
 
 from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
@@ -40,8 +41,20 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
         "preview_action": url_for("comments.preview", _external=True),
         "letters": bool(current_app.config["MAIL_URL"]),
         # The templates put the id of each comment behind it: one address to build, not one for each.
+        "say": _words(),
         "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
         **more,
+    }
+
+
+def _words() -> dict[str, str]:
+    """What is said about each comment, translated once for a page of fifty."""
+    return {
+        "reply": _("Reply"),
+        "reply_to": _("Reply to %(name)s", name="%(name)s"),
+        "in_reply": _("In reply to %(name)s", name="%(name)s"),
+        "report": _("Report"),
+        "report_by": _("Report the comment by %(name)s", name="%(name)s"),
     }
 
 
