@@ -1,0 +1,130 @@
+"""What every bench needs: a server as a process, wrk to press on it, and what the processes cost meanwhile."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS, ROUNDS, CONNECTIONS = 5, 3, 32
+
+
+@dataclass
+class Load:
+    """What wrk saw: requests a second, the slowest of a hundred in ms, and answers that failed."""
+
+    rate: float
+    p99: float
+    failed: int
+    said: str = ""
+
+
+def need_wrk() -> None:
+    if not shutil.which("wrk"):
+        sys.exit("wrk is missing: sudo apt install wrk")
+
+
+@contextmanager
+def serving(command: str, environment: dict[str, str] | None = None) -> Iterator[tuple[int, str]]:
+    """Run a server ({port} becomes a free one) in a session of its own; yield its process and its address."""
+    port = free_port()
+    with tempfile.TemporaryFile() as log:
+        words = command.format(port=port).split()
+        process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True, env=environment)
+        try:
+            wait_for(port, process)
+            yield process.pid, f"http://127.0.0.1:{port}"
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def median(loads: list[Load]) -> Load:
+    """The load whose rate is the middle one, with the failures of all."""
+    middle = sorted(loads, key=lambda each: each.rate)[len(loads) // 2]
+    return Load(middle.rate, statistics.median(each.p99 for each in loads), sum(each.failed for each in loads))
+
+
+def load(
+    url: str,
+    seconds: int = SECONDS,
+    *,
+    connections: int = CONNECTIONS,
+    script: str = "",
+    arguments: tuple[str, ...] = (),
+    headers: tuple[str, ...] = (),
+) -> Load:
+    """Press on `url` with connections that stay open; `script` is a Lua file of this folder, what it prints is kept."""
+    command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
+    command += ["-s", str(Path(__file__).with_name(script))] if script else []
+    command += [word for header in headers for word in ("-H", header)]
+    command += [url, *(["--", *arguments] if arguments else [])]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return Load(
+        rate=float(found(r"Requests/sec:\s+([\d.]+)", said)),
+        p99=in_ms(found(r"99%\s+([\d.]+\w+)", said)),
+        failed=sum(int(number) for number in re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", said)),
+        said=said,
+    )
+
+
+def found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if not match:
+        raise ValueError(f"wrk printed something new:\n{text}")
+    return match[1]
+
+
+def in_ms(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
+
+
+def cpu_ms(leader: int) -> float:
+    """Milliseconds of processor time that the processes of this session have used."""
+    ticks = sum(int(each[13]) + int(each[14]) for each in stats(leader))
+    return ticks * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(leader: int) -> float:
+    return sum(int(each[23]) for each in stats(leader)) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def stats(leader: int) -> list[list[str]]:
+    """Return /proc/PID/stat (proc(5)) of each process of a session; fields count from 0, the name holds no space."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            before, _, after = file.read_text().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
+            continue
+        fields = [*before.split(" (", 1), *after.split()]
+        if int(fields[5]) == leader:
+            lines.append(fields)
+    return lines
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise RuntimeError(f"the server did not start: {process.args!r}")
