@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import has_request_context, request
+from flask import g, has_request_context, request
 from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -37,6 +37,22 @@ babel = Babel()
 
 SQLITE_BUSY_MS = 15_000
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def only_look() -> None:
+    """Until `then_write`, what this request asks the database only reads: on SQLite nobody waits for it.
+
+    A POST takes SQLite's one lock with its first statement otherwise, and holds it while Python thinks.
+    """
+    g.only_looks = True
+
+
+def then_write() -> None:
+    """The next statement begins the transaction that writes. What was read stays as it was read, also after a commit:
+    to look at it again would take the lock again."""
+    g.only_looks = False
+    db.session().expire_on_commit = False
+    db.session.commit()
 
 
 def rows_changed(statement: Executable) -> int:
@@ -107,6 +123,6 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     """Writers queue for the lock before they read; one that upgraded later could only fail."""
     if connection.dialect.name == "sqlite":
-        reads = has_request_context() and request.method in SAFE_METHODS
-        reading = connection.get_execution_options().get("reads_only", reads)
+        looks = has_request_context() and (request.method in SAFE_METHODS or g.get("only_looks"))
+        reading = connection.get_execution_options().get("reads_only", looks)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

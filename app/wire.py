@@ -22,9 +22,9 @@ from app.edge import Edge, asked_of
 
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
-# Posts wait for the disk, and on SQLite for each other; reads must not wait with them, nor what the edge has at hand
-# with either.
-POSTS_AT_ONCE, READS_AT_ONCE = 4, 2
+# Posts wait for the disk; reads must not wait with them, nor what the edge has at hand with either. On SQLite posts
+# wait for each other as well, by asking again and again, so that more of them make each slower.
+POSTS_AT_ONCE, POSTS_AT_ONCE_ON_SQLITE, READS_AT_ONCE = 4, 2, 2
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -59,10 +59,12 @@ class NotWhole(Exception):
 class Wire:
     """An RSGI application around a WSGI one. `largest` is the limit of a body, `room` the edge's, both in bytes."""
 
-    def __init__(self, application: WSGIApplication, *, largest: int, room: int = 0) -> None:
+    def __init__(
+        self, application: WSGIApplication, *, largest: int, room: int = 0, posts_at_once: int = POSTS_AT_ONCE
+    ) -> None:
         self.application = application
         self.largest = largest
-        self.posts = ThreadPoolExecutor(POSTS_AT_ONCE, "post")
+        self.posts = ThreadPoolExecutor(posts_at_once, "post")
         self.reads = ThreadPoolExecutor(READS_AT_ONCE, "read")
         self.edge = Edge(partial(called, application), room=room, threads=self.reads)
         self.has_edge = room > 0
@@ -183,4 +185,10 @@ def _headers(headers: Headers) -> WSGIEnvironment:
 def service() -> Wire:
     """Return what the web server loads: Kaiwa as the environment configures it."""
     app = create_app()
-    return Wire(app, largest=app.config["MAX_CONTENT_LENGTH"], room=app.config["EDGE_MB"] * 2**20)
+    on_sqlite = app.config["DATABASE_URL"].startswith("sqlite")
+    return Wire(
+        app,
+        largest=app.config["MAX_CONTENT_LENGTH"],
+        room=app.config["EDGE_MB"] * 2**20,
+        posts_at_once=POSTS_AT_ONCE_ON_SQLITE if on_sqlite else POSTS_AT_ONCE,
+    )

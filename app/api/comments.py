@@ -10,7 +10,7 @@ from app.api import shapes
 from app.api.problems import problem
 from app.comments import reading, tokens
 from app.comments.submit import submit
-from app.extensions import db
+from app.extensions import db, only_look, then_write
 from app.forms.comment import CommentForm
 from app.forms.where import where
 from app.models import Status, Thread
@@ -27,13 +27,16 @@ def post() -> Response:
     fields = _fields()
     if fields is None:
         return problem(400, _("The request cannot be understood."), "bad_json")
+    only_look()
     here = where(fields)
     check_origin(here.site)
     form = CommentForm(here.site, fields)
     if not form.validate():
         return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
-    thread = Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
-    submitted = submit(thread, form.draft(here.lang, author=fields.get("author", "")))
+    draft = form.draft(here.lang, author=fields.get("author", ""))
+    then_write()
+    thread = here.thread or Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
+    submitted = submit(thread, draft)
     db.session.commit()
     approved = submitted.comment.status == Status.APPROVED
     shown = reading.show_own(submitted.comment, "")

@@ -48,6 +48,8 @@ class Draft:
     notify: bool = False
     user_agent: str = ""
     referrer: str = ""
+    # Rendered by the door, before it asks for the database's lock.
+    html: str = ""
     lang: str = ""
 
 
@@ -167,7 +169,7 @@ def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, 
         name=draft.name,
         website=draft.website,
         body=draft.body,
-        html=markup.render(draft.body),
+        html=draft.html or markup.render(draft.body),
         renderer=markup.RENDERER,
         lang=draft.lang,
         notify=draft.notify,

@@ -11,6 +11,7 @@ from wtforms.validators import StopValidation, ValidationError
 
 from app.abuse import address, timing
 from app.comments.submit import Draft
+from app.lib import markup
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
 from app.models import Site
@@ -119,6 +120,7 @@ class CommentForm(Form):
         client, took = address.client(), timing.read(self.site.key, self.stamp.data)
         return Draft(
             body=self.body.data,
+            html=markup.render(self.body.data),
             name=self.name.data,
             email=self.email.data,
             website=self.website.data,

@@ -151,6 +151,7 @@ class Thread(db.Model):
             .where(Thread.id == self.id)
             .values(version=Thread.version + 1, approved_count=Thread.approved_count + approved)
         )
+        db.session.expire(self, ("version", "approved_count"))
 
     def __repr__(self) -> str:
         return f"<Thread {self.id}>"

@@ -8,7 +8,7 @@ from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
 from app.comments.submit import Submitted, submit
 from app.errors import Refused
-from app.extensions import csrf, db
+from app.extensions import csrf, db, only_look, then_write
 from app.forms.comment import CommentForm, EditForm
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status, Thread
@@ -24,14 +24,18 @@ bp.before_request(refuse_what_is_no_form)
 
 @bp.post("/embed/comments")
 def post() -> Response:
+    only_look()
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
     if not form.validate():
         return _form_again(here, form, origin, 422)
+    draft = form.draft(here.lang, author=_author_token())
+    then_write()
     try:
-        submitted = submit(_thread(here), form.draft(here.lang, author=_author_token()))
+        submitted = submit(_thread(here), draft)
     except Refused as no:
         db.session.rollback()
+        only_look()
         return _refused(where(request.form), form, origin, no)
     db.session.commit()
     return _posted(here, form, submitted, origin)
@@ -40,6 +44,7 @@ def post() -> Response:
 @bp.post("/embed/preview")
 def preview() -> Response:
     """Exactly what would be stored."""
+    only_look()
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
     shown = reading.preview(form.body.data) if EditForm(request.form).validate() else None
@@ -74,6 +79,7 @@ def withdraw(id: int) -> Response:
 @bp.post("/embed/own")
 def own() -> Response:
     """The asking reader's own comments of a page that nobody else sees, or that she may still amend."""
+    only_look()
     here = where(request.form)
     origin = check_origin(here.site)
     mine = reading.show_own_all(here.site, here.thread, request.form.getlist("token")[: cookie.MOST_TOKENS])
@@ -82,7 +88,7 @@ def own() -> Response:
 
 
 def _thread(here: Where):
-    return Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
+    return here.thread or Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
 
 
 def _author_token() -> str:

@@ -3,8 +3,10 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
+from app.extensions import db
 from app.models import Comment, Decision, Status
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 
@@ -158,3 +160,22 @@ def test_without_a_script_the_answer_is_the_page_with_ones_own_comment(hanako: R
     assert "no script" in page.text and "あなたのコメントは承認待ちです。" in page.text
     assert page.headers["Cache-Control"] == "no-store"
     assert "no script" not in hanako.client.get("/thread", query_string={"site": "paper", "url": PAGE}).text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: Session, app: Flask) -> None:
+    """And it takes the lock once: what is read and drawn before and after is not under it."""
+    a_site(db_session)
+    taken: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *given: taken.append(given[2]))
+    assert hanako.says("stored").status_code == 201
+    assert taken.count("BEGIN IMMEDIATE") == 1
+    locked_from = taken.index("BEGIN IMMEDIATE")
+    assert any(each.startswith("INSERT INTO comment") for each in taken[locked_from:])
+    assert taken[-1].startswith("INSERT") and not [each for each in taken[:locked_from] if "INSERT" in each]
+    db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
+    assert hanako.says("").status_code == 422
+    assert hanako.client.post("/embed/own", data=hanako.fields(token=hanako.token)).status_code == 200
+    assert hanako.client.post("/embed/preview", data=hanako.fields(body="looks")).status_code == 200
+    db_session.rollback()
