@@ -11,7 +11,7 @@ from app.models.lease import Lease
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
-from app.models.reason import Reason, reason_name
+from app.models.reason import Reason, reason_codes, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
@@ -22,5 +22,6 @@ from app.models.thread import Thread
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Lease", "Login",
     "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report", "Revision", "Role", "Rule",
-    "Silence", "Site", "Status", "Subject", "Thread", "ThreadAlias", "reason_name",
+    "Silence", "Site", "Status", "Subject", "Thread", "ThreadAlias",
+    "reason_codes", "reason_name",
 ]  # fmt: skip

@@ -52,6 +52,11 @@ _CAUSES = {
 }
 
 
+def reason_codes() -> list[str]:
+    """All that a decision's reason may be and that has a name."""
+    return [*Reason, *_CAUSES]
+
+
 def reason_name(code: str) -> Any:
     """What a decision's reason is called; '' for none, the code itself where it has no name."""
     return _LABELS.get(code) or _CAUSES.get(code, code)

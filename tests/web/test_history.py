@@ -1,14 +1,19 @@
-"""The log: every decision with who, what and when, and the way back."""
+"""The log: every decision with who, what and when, the way back, and all of it as a file."""
+
+import csv
+import io
+import json
+from datetime import timedelta
 
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.models import Comment, Moderator, Status
+from app.models import Comment, Moderator, Reason, Role, Site, Status
 from app.moderation import history
 from app.moderation.decide import decide, undo
-from tests.cast import a_moderator, move
+from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, comment, paper, status_of
 
 __all__ = ["_readable", "alice", "comment", "paper"]
@@ -74,3 +79,75 @@ def test_the_log_goes_on_page_by_page(
         link = BeautifulSoup(page.text, "html.parser").select_one("a[rel=next]")
         path = link and link["href"]
     assert [row.split()[0] for row in seen] == ["Pending", "Rejected", "Approved", "Spam", "Pending"]
+
+
+def test_the_log_is_narrowed_by_reason_site_and_day(
+    app: Flask, alice: Moderator, paper: Site, comment: Comment, db_session: Session
+) -> None:
+    decide(comment, Status.REJECTED, seen=comment.version, by=alice, reason=Reason.HATE)
+    old = decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    old.made_at -= timedelta(days=10)
+    day, key = f"{old.made_at:%Y-%m-%d}", paper.id
+    foreign = a_site(db_session, "other").id
+    db_session.commit()
+    desk = at_the_desk(app)
+    for query, expected in (
+        ("reason=hate", ["Rejected"]),
+        (f"until={day}", ["Approved"]),
+        (f"since={day}&until={day}&site={key}", ["Approved"]),
+        (f"since={day}", ["Approved", "Rejected", "Pending"]),
+    ):
+        shown = rows(desk.get(f"/moderate/log?{query}", headers=ENGLISH))
+        assert [row.split()[0] for row in shown] == expected, query
+    for query in ("reason=none", "since=yesterday", f"site={foreign}"):
+        for path in ("/moderate/log", "/moderate/log.csv", "/moderate/log.jsonl"):
+            assert desk.get(f"{path}?{query}").status_code == 404, query
+
+
+def test_the_exports_have_everything_batch_by_batch_and_nobodys_address(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "BATCH", 2)
+    for status in (Status.SPAM, Status.APPROVED, Status.REJECTED, Status.PENDING):
+        move(db_session, comment, status, by=alice)
+    desk = at_the_desk(app)
+    sheet, lines = desk.get("/moderate/log.csv", buffered=True), desk.get("/moderate/log.jsonl", buffered=True)
+    found = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"))))
+    assert [row["to"] for row in found] == ["pending", "rejected", "approved", "spam", "pending"]
+    assert [json.loads(line)["to"] for line in lines.text.splitlines()] == [row["to"] for row in found]
+    assert (found[0]["moderator"], found[0]["text"], found[-1]["actor"]) == ("Alice", "First!", "screening")
+    for answer in (sheet, lines):
+        assert "readers.example" not in answer.text
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert len(desk.get("/moderate/log.jsonl?status=spam", buffered=True).text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_formula_in_the_log_is_text_in_a_spreadsheet(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session, start: str
+) -> None:
+    formula = start + "HYPERLINK(0)"
+    comment.name = comment.body = comment.thread.url = formula
+    decide(comment, Status.SPAM, seen=comment.version, by=alice, note=formula)
+    db_session.commit()
+    sheet = at_the_desk(app).get("/moderate/log.csv", buffered=True).text
+    (row, _first) = csv.DictReader(io.StringIO(sheet, newline=""))
+    for name in ("name", "text", "page", "note"):
+        assert row[name] == "'" + formula
+
+
+def test_what_bob_exports_is_of_his_sites_alone(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session
+) -> None:
+    other = a_site(db_session, "other", hold_all=True)
+    a_moderator(db_session, other, "bob", Role.OWNER)
+    Reader(app.test_client(), site="other").says("On the other site")
+    assert the_comment(db_session, "On the other site").site_id == other.id
+    db_session.commit()
+    desk = at_the_desk(app, "bob")
+    for path in ("/moderate/log.csv", "/moderate/log.jsonl"):
+        answer = desk.get(path, buffered=True)
+        assert "On the other site" in answer.text and "First!" not in answer.text

@@ -1,0 +1,67 @@
+"""What one may ask of the log."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import lazy_gettext as _l
+from wtforms import DateField, Form, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Optional
+
+from app.models import Moderator, Status, reason_codes, reason_name
+from app.moderation.history import Wanted
+
+STATUSES: dict[str, Any] = {
+    Status.PENDING: _l("Pending"),
+    Status.APPROVED: _l("Approved"),
+    Status.REJECTED: _l("Rejected"),
+    Status.SPAM: _l("Spam"),
+    Status.DELETED: _l("Deleted"),
+}
+
+
+class LogForm(Form):
+    """`LogForm.of(moderator, people, request.args)`; what is not hers to ask for is no choice."""
+
+    site = SelectField(_l("Site"))
+    status = SelectField(_l("Status"))
+    moderator = SelectField(_l("Moderator"))
+    reason = SelectField(_l("Reason"))
+    since = DateField(_l("From"), [Optional()])
+    until = DateField(_l("Until"), [Optional()])
+
+    @classmethod
+    def of(cls, her: Moderator, people: list[Moderator], given: Any) -> "LogForm":
+        form = cls(given)
+        form._choose(form.site, {str(m.site_id): m.site.name for m in her.memberships})
+        form._choose(form.status, STATUSES)
+        form._choose(form.moderator, {str(person.id): person.name for person in people})
+        form._choose(form.reason, {code: reason_name(code) for code in reason_codes()})
+        form.zone = ZoneInfo(next((m.site.timezone for m in her.memberships), "UTC"))
+        return form
+
+    @property
+    def wanted(self) -> Wanted:
+        """Whole days, on the clock of her first site."""
+        return Wanted(
+            site_id=int(self.site.data) if self.site.data else None,
+            status=self.status.data or None,
+            moderator_id=int(self.moderator.data) if self.moderator.data else None,
+            reason=self.reason.data or None,
+            since=self._midnight(self.since.data) if self.since.data else None,
+            until=self._midnight(self.until.data + timedelta(days=1)) if self.until.data else None,
+        )
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What is not empty, for links to further pages and to the exports."""
+        return {control.short_name: control.raw_data[0] for control in self if control.data and control.raw_data}
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone)
+
+    @staticmethod
+    def _choose(control: Any, choices: dict[str, Any]) -> None:
+        control.choices = [SelectChoice("", _l("All")), *(SelectChoice(value, said) for value, said in choices.items())]
+        control.data = control.data or ""
