@@ -3,13 +3,16 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy import ForeignKey, Index, String, Text, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
 from app.models.moderator import Moderator
+
+# More than a site decides within the minute that is asked about.
+COUNTED_AMONG = 5_000
 
 
 class Actor(StrEnum):
@@ -49,6 +52,14 @@ class Decision(db.Model):
     @classmethod
     def newest_of(cls, comment: Comment) -> "Decision | None":
         return db.session.scalar(select(cls).where(cls.comment_id == comment.id).order_by(cls.id.desc()).limit(1))
+
+    @classmethod
+    def count_of(cls, site_id: int, reason: str, since: datetime) -> int:
+        """How many had this reason since then, among the site's newest."""
+        of_site = select(cls.reason, cls.made_at).where(cls.site_id == site_id)
+        newest = of_site.order_by(cls.id.desc()).limit(COUNTED_AMONG).subquery()
+        counted = select(func.count()).select_from(newest).where(newest.c.reason == reason, newest.c.made_at > since)
+        return db.session.scalar(counted) or 0
 
     @classmethod
     def that_made(cls, comment: Comment, version: int) -> "Decision | None":

@@ -301,6 +301,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "first_comment": lambda reason: _("first comment"),
     "hold_all": lambda reason: _("everything is held"),
     "appeal": lambda reason: _("its author objects: “%(text)s”", text=reason["text"]),
+    "work": lambda reason: _("a proof of work was done for it"),
     "akismet": lambda reason: _AKISMET[reason["state"]],
     "edited": lambda reason: _("edited by its author"),
     "reports": lambda reason: _("reported by readers"),

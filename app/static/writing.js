@@ -6,8 +6,11 @@ export const input = (thread, field) => {
   begin(thread)
 }
 
-// The first field of a form that holds too much, if any.
-export const tooLong = (thread, form) => [...form.elements].find(field => measure(thread, field))
+// The first field of a form that holds too much, if any; called before each sending.
+export const tooLong = (thread, form) => {
+  watch(thread)
+  return [...form.elements].find(field => measure(thread, field))
+}
 
 // Lengths are counted as a reader counts: one family emoji is one character.
 const graphemes = text => [...new Intl.Segmenter().segment(text)].length
@@ -32,4 +35,23 @@ const begin = async thread => {
   begun.add(stamp)
   const {html} = await thread.ask('embed/stamp?' + new URLSearchParams({site: thread.where.site}))
   stamp.replaceWith(html.querySelector('input') ?? stamp)
+}
+
+// An AbortController has the `signal` that listeners ask for in their options.
+const watch = thread => {
+  if (begun.has(thread)) return
+  begun.add(thread)
+  thread.element.addEventListener('kaiwa:posted', () => prove(thread).catch(console.warn), thread.leaving)
+}
+
+// Where the service is in doubt whether a person writes, it has sent work for the browser along with its answer.
+const prove = async thread => {
+  const form = thread.find('.said form'), field = form?.elements.altcha
+  if (!field) return
+  const {solve} = await import(new URL('work.js', import.meta.url))
+  field.value = await solve(JSON.parse(field.dataset.challenge))
+  const {ok, html} = await thread.ask(form.getAttribute('action'), new URLSearchParams(new FormData(form)))
+  if (!ok || thread.gone || !form.isConnected) return
+  form.closest('.said').replaceWith(html.querySelector('.said'))
+  thread.place(html.querySelector('article'))
 }

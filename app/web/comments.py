@@ -3,6 +3,7 @@
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from app.abuse import work
 from app.abuse.junk import refuse_what_is_no_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
@@ -12,6 +13,7 @@ from app.extensions import csrf, db, only_look, then_write
 from app.forms.comment import CommentForm, EditForm
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status, Thread
+from app.moderation import proof
 from app.web import cookie
 from app.web.embed import for_origin
 from app.web.thread import address_of, context, read
@@ -76,6 +78,17 @@ def withdraw(id: int) -> Response:
     return _shown_again(here, comment, token, origin)
 
 
+@bp.post("/embed/comments/<int:id>/proof")
+def prove(id: int) -> Response:
+    """Her browser has computed: what nothing but doubts held is public now."""
+    here, (comment, token, origin) = where(request.form), _own(id)
+    if not work.is_done(comment, request.form.get("altcha", "")):
+        abort(400)
+    proof.accept(comment)
+    db.session.commit()
+    return _said(here, comment, token, origin)
+
+
 @bp.post("/embed/own")
 def own() -> Response:
     """The asking reader's own comments of a page that nobody else sees, or that she may still amend."""
@@ -104,13 +117,19 @@ def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -
         if token:
             cookie.keep(answer, author, token, lasting=bool(form.remember.data))
         return answer
-    status = "approved" if comment.status == Status.APPROVED else "pending"
-    shown = reading.show_own(comment, token) if token else reading.show(comment)
-    html = render_template("thread/_posted.html", **context(here), comment=shown, status=status)
-    answer = make_response(html, 201 if status == "approved" else 202)
+    answer = _said(here, comment, token, origin)
     if token:
         answer.headers["Kaiwa-Token"], answer.headers["Kaiwa-Author"] = token, author
-    return for_origin(answer, origin)
+    return answer
+
+
+def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
+    """What has become of a comment, and what its author's browser may do about it."""
+    status = "approved" if comment.status == Status.APPROVED else "pending"
+    shown = reading.show_own(comment, token) if token else reading.show(comment)
+    asked = work.challenge(comment) if token and proof.would_help(comment) else None
+    html = render_template("thread/_posted.html", **context(here), comment=shown, status=status, work=asked)
+    return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 
 
 def _own(id: int) -> tuple[Comment, str, str]:

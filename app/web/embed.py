@@ -39,6 +39,12 @@ def writing() -> BaseResponse:
     return _asset(_program("writing.js"), "text/javascript; charset=utf-8")
 
 
+@bp.get("/work.js")
+def solver() -> BaseResponse:
+    """What solves a challenge; only a browser that has one loads it."""
+    return _asset(_program("work.js"), "text/javascript; charset=utf-8")
+
+
 @bp.get("/thread.css")
 def stylesheet() -> BaseResponse:
     return _asset(_plain(_style()), "text/css; charset=utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import reads, writes
+from tests.flows.people import JA, finds_nothing, reads, sends, writes
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -27,3 +27,39 @@ def test_a_reader_who_only_reads_loads_nothing_more_and_one_who_writes_is_timed(
     expect(stamp).to_have_attribute("value", re.compile(r"^typing\."))
     writes(thread, "書き続けた")
     assert loaded.count("/embed/stamp") == 1
+
+
+def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
+    live: Live, new_page: Callable[..., Page]
+) -> None:
+    live.flask("site", "set", "demo", "hold_all=no", "approvals_needed=0", "min_seconds=60")
+    page = new_page(locale="ja")
+    thread = reads(page, live)
+    writes(thread, "急いで書いた一言")
+    expect(thread.locator("[name=stamp]")).to_have_attribute("value", re.compile(r"^typing\."))
+    page.evaluate(
+        """() => { window.longest = 0; let last = performance.now()
+        const look = now => { longest = Math.max(longest, now - last); last = now; requestAnimationFrame(look) }
+        requestAnimationFrame(now => { last = now; look(now) }) }"""
+    )
+    with page.expect_response("**/proof", timeout=60_000) as proven:
+        sends(thread)
+        expect(thread.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+    assert proven.value.status == 201
+    expect(thread.locator(".said")).to_have_text("あなたのコメントを公開しました。")
+    expect(thread.locator(".waiting")).to_have_count(0)
+    longest = page.evaluate("longest")
+    print(f"longest time without a frame while computing: {longest:.0f} ms")
+    assert longest < 500, "the page was held up"
+    finds_nothing(page)
+
+
+def test_without_a_script_a_doubtful_comment_waits(live: Live, new_page: Callable[..., Page]) -> None:
+    live.flask("site", "set", "demo", "hold_all=no", "approvals_needed=0", "min_seconds=2")
+    page = new_page(locale="ja", java_script_enabled=False)
+    page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{JA}")
+    page.evaluate("document.querySelector('[name=stamp]').value = 'odd'")
+    page.fill("[name=body]", "スクリプトなしで急いで"), page.fill("[name=name]", "花子")
+    page.fill("[name=email]", "hanako@readers.example")
+    page.click("button.submit")
+    expect(page.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()

@@ -1,0 +1,138 @@
+"""A browser that computes takes away the doubt whether a person writes; who does not compute waits."""
+
+import base64
+import json
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import altcha
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.abuse import work
+from app.lib import clock
+from app.models import Site, Status
+from tests.cast import Reader, a_moderator, a_site, move, the_comment
+
+ODD = {"stamp": "odd"}
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "COST", 1)
+    monkeypatch.setattr(work, "COST_UNDER_PRESSURE", 2)
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session)
+
+
+@pytest.fixture
+def hanako(client: FlaskClient, paper: Site) -> Reader:
+    return Reader(client)
+
+
+def challenge_in(answer: TestResponse) -> dict[str, Any] | None:
+    found = re.search(r"data-challenge='([^']+)'", answer.text)
+    return json.loads(unescape(found[1])) if found else None
+
+
+def solved(challenge: dict[str, Any] | None, **changed: Any) -> str:
+    assert challenge, "no challenge came"
+    known = altcha.Challenge.from_dict(challenge)
+    solution = altcha.solve_challenge(known)
+    assert solution
+    payload = altcha.Payload(known, solution).to_dict()
+    payload["challenge"]["parameters"] |= changed
+    return base64.b64encode(json.dumps(payload).encode()).decode()
+
+
+def proves(reader: Reader, id: int, payload: str, **more: str) -> TestResponse:
+    fields = reader.fields(token=reader.token, altcha=payload) | more
+    return reader.client.post(f"/embed/comments/{id}/proof", data=fields)
+
+
+def test_a_proof_publishes_what_only_doubts_held(hanako: Reader, db_session: Session) -> None:
+    answer = hanako.says("by hand", **ODD)
+    comment = the_comment(db_session, "by hand")
+    assert (answer.status_code, comment.status) == (202, Status.PENDING)
+    proven = proves(hanako, comment.id, solved(challenge_in(answer)))
+    assert proven.status_code == 201 and challenge_in(proven) is None
+    comment = the_comment(db_session, "by hand")
+    assert (comment.status, [reason["check"] for reason in comment.reasons]) == (Status.APPROVED, ["work"])
+    assert "by hand" in hanako.sees().text
+
+
+@pytest.mark.parametrize("asks", [{"hold_all": True}, {"approvals_needed": 1}, {"min_seconds": 0}])
+def test_nobody_computes_in_vain(hanako: Reader, paper: Site, db_session: Session, asks: dict[str, Any]) -> None:
+    """Where something else holds the comment too, or nothing does, no challenge comes."""
+    for name, value in asks.items():
+        setattr(paper, name, value)
+    db_session.commit()
+    assert challenge_in(hanako.says("by hand", **ODD)) is None
+
+
+def test_what_is_no_proof_changes_nothing(
+    app: Flask, hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = challenge_in(Reader(app.test_client(), "Taro", "t@readers.example").says("another", **ODD))
+    answer = hanako.says("by hand", **ODD)
+    id, challenge = the_comment(db_session, "by hand").id, challenge_in(answer)
+    good = solved(challenge)
+    data = json.loads(base64.b64decode(good))
+    expired = clock.now() - work.LASTS - timedelta(seconds=5)
+    with app.app_context(), monkeypatch.context() as past:
+        past.setattr(work, "now", lambda: expired)
+        old = work.challenge(the_comment(db_session, "by hand"))
+    db_session.commit()
+    wrong = [
+        "", "x", "あ", good[:-8], "e30=", base64.b64encode(b"[" * 3000).decode(), "A" * 5000,
+        solved(challenge, cost=0), solved(challenge, keyPrefix=""), solved(challenge, expiresAt=9999999999),
+        solved(other), solved(old),
+        base64.b64encode(json.dumps(data | {"solution": {"counter": 0, "derivedKey": "00" * 32}}).encode()).decode(),
+        base64.b64encode(json.dumps(data | {"solution": None}).encode()).decode(),
+    ]  # fmt: skip
+    for payload in wrong:
+        assert proves(hanako, id, payload).status_code == 400, payload
+    assert proves(hanako, id, good, token="forged").status_code == 403
+    assert the_comment(db_session, "by hand").status == Status.PENDING
+    assert proves(hanako, id, good).status_code == 201, "the real one still works"
+
+
+def test_a_proof_works_once(hanako: Reader, db_session: Session) -> None:
+    answer = hanako.says("by hand", **ODD)
+    id, good = the_comment(db_session, "by hand").id, solved(challenge_in(answer))
+    assert [proves(hanako, id, good).status_code for _ in range(2)] == [201, 400]
+    again = hanako.client.post(f"/embed/comments/{id}/edit", data=hanako.fields(token=hanako.token, body="edited"))
+    assert again.status_code == 200
+    assert proves(hanako, id, good).status_code == 400, "nor for other words"
+
+
+def test_a_flood_that_computes_publishes_no_more_than_is_normal(
+    client: FlaskClient, paper: Site, db_session: Session
+) -> None:
+    paper.flood_per_site = 3
+    db_session.commit()
+    published = []
+    for number in range(10):
+        reader = Reader(client, f"Reader {number}", f"{number}@readers.example")
+        answer = reader.says(f"flood {number}")
+        if challenge := challenge_in(answer):
+            assert challenge["parameters"]["cost"] == work.COST_UNDER_PRESSURE
+            answer = proves(reader, the_comment(db_session, f"flood {number}").id, solved(challenge))
+        published.append(answer.status_code)
+    assert published == [201] * 6 + [202] * 4, "three by themselves, three by proof, the rest waits"
+
+
+def test_a_moderator_who_was_faster_stands(hanako: Reader, paper: Site, db_session: Session) -> None:
+    answer = hanako.says("by hand", **ODD)
+    comment, good = the_comment(db_session, "by hand"), solved(challenge_in(answer))
+    move(db_session, comment, Status.REJECTED, by=a_moderator(db_session, paper))
+    assert proves(hanako, comment.id, good).status_code == 400
+    assert the_comment(db_session, "by hand").status == Status.REJECTED
