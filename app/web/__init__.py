@@ -17,6 +17,7 @@ from app.web import (
     letters,
     links,
     people,
+    privacy,
     queue,
     reports,
     rules,
@@ -27,7 +28,7 @@ from app.web import (
 )
 
 READERS = (embed, thread, comments, reports, feeds, summary, links, letters, health)
-MODERATORS = (account, queue, decisions, people, history, sites, rules, service)
+MODERATORS = (account, queue, decisions, people, history, sites, rules, privacy, service)
 
 
 def install(app: Flask) -> None:

@@ -1,0 +1,67 @@
+"""The people page: what a site keeps of one reader, given out or forgotten when she asks for it."""
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext as _n
+
+from app.comments import person as people
+from app.comments.person import Person, Receipt
+from app.extensions import db
+from app.forms.person import EraseForm, PersonForm
+from app.models import Role, Site
+from app.web.access import current_moderator, moderator_required, site_or_404
+
+bp = Blueprint("privacy", __name__, url_prefix="/sites/<key>/people")
+
+
+@bp.get("")
+@moderator_required
+def show(key: str) -> str:
+    return _page(site_or_404(key, Role.ADMIN), PersonForm(formdata=None))
+
+
+@bp.post("")
+@moderator_required
+def find(key: str) -> Any:
+    """Posted, because an address would stay in the browser's history and in logs of proxies."""
+    site, form = site_or_404(key, Role.ADMIN), PersonForm()
+    if not form.validate():
+        return _page(site, form), 422
+    person = people.find(form.email.data, site)
+    return _page(site, form, person=person, erase=EraseForm(formdata=None, email=person.email))
+
+
+@bp.post("/export")
+@moderator_required
+def export(key: str) -> Response:
+    site, form = site_or_404(key, Role.ADMIN), PersonForm()
+    if not form.validate():
+        abort(400)
+    found = json.dumps(people.all_about(people.find(form.email.data, site)), ensure_ascii=False, indent=2)
+    headers = {"Content-Disposition": "attachment; filename=person.json", "Cache-Control": "no-store"}
+    return Response(found, mimetype="application/json", headers=headers)
+
+
+@bp.post("/erase")
+@moderator_required
+def erase(key: str) -> Any:
+    site, form = site_or_404(key, Role.ADMIN), EraseForm()
+    person = people.find(form.email.data or "", site)
+    if not form.validate():
+        return _page(site, form, person=person, erase=form), 422
+    receipt = Receipt()
+    for _step in people.forget(person, receipt, remove_text=form.text.data == "remove", by=current_moderator()):
+        db.session.commit()
+    flash(
+        _n("Erased: the author of %(num)d comment.", "Erased: the author of %(num)d comments.", receipt.comments)
+        + " "
+        + _("The receipt is in the service’s log.")
+    )
+    return redirect(url_for("privacy.show", key=key), 303)
+
+
+def _page(site: Site, form: PersonForm, person: Person | None = None, erase: EraseForm | None = None) -> str:
+    return render_template("sites/people.html", site=site, form=form, person=person, erase=erase)
