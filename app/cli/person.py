@@ -16,7 +16,7 @@ from app.models import database
 
 person = AppGroup("person", help="What is known of a reader: give it out, or forget it.")
 
-TOUCHED = ["author", "comment", "decision", "delivery", "report", "revision", "rule"]
+TOUCHED = ["author", "comment", "decision", "delivery", "note", "report", "revision", "rule", "silence"]
 
 
 def about_whom(command: Callable[..., None]) -> Callable[..., None]:

@@ -19,13 +19,15 @@ from app.models import (
     Comment,
     Decision,
     Moderator,
+    Note,
     Revision,
     Rule,
+    Silence,
     Site,
     Status,
     Subject,
     database,
-)  # fmt: skip
+)
 from app.moderation import rules
 from app.moderation.decide import decide
 
@@ -46,6 +48,11 @@ WHAT_HAPPENS = {
     "revision": "earlier texts go",
     "decision": "stays; a note loses her address, and her names where it is about her comment",
     "rule": "rules about her address or about her as an author end, and lose the address",
+    "note": "what moderators noted about her comments goes; others lose her address",
+    "silence": "her wish for no more letters is forgotten with the address",
+    "thread_alias": "holds nobody",
+    "lease": "holds nobody",
+    "deferral": "holds nobody",
     "report": "a note loses her address; who reported is only known as a keyed hash",
     "delivery": "letters that hold her address go",
     "thread": "its version grows, so that no cache shows the old one",
@@ -114,7 +121,7 @@ def all_about(person: Person) -> dict[str, Any]:
     """Everything that is kept of her, as JSON data; other people are not named in it."""
     comments = person.comments()
     ids = [comment.id for comment in comments]
-    revisions, decisions = Revision.of(ids), _decisions(ids)
+    revisions, decisions, notes = Revision.of(ids), _decisions(ids), Note.of(ids)
     return {
         "email": person.email,
         "authors": [
@@ -134,6 +141,7 @@ def all_about(person: Person) -> dict[str, Any]:
                     {"text": each.body, "until": each.replaced_at.isoformat()} for each in revisions[comment.id]
                 ],
                 "decisions": decisions.get(comment.id, []),
+                "notes": [note.text for note in notes.get(comment.id, ())],
             }
             for comment in comments
         ],
@@ -182,6 +190,7 @@ class Receipt:
     comments: int = 0
     texts: int = 0
     revisions: int = 0
+    notes: int = 0
     rules: int = 0
     letters: int = 0
     mentions: int = 0
@@ -209,6 +218,8 @@ def forget(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator
             rule.value = rule.value_index = ""
         receipt.rules += 1
     for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
+        if author.email_index:
+            Silence.lift(author.site, author.email_index)
         author.erase()
         receipt.authors += 1
     yield
@@ -221,6 +232,8 @@ def _forget_comment(
     comment: Comment, names: list[str], receipt: Receipt, *, remove_text: bool, by: Moderator | None
 ) -> None:
     receipt.comments += 1
+    comment.notify = False
+    receipt.notes += _count(delete(Note).where(Note.comment_id == comment.id))
     receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))
     _forget_notes(comment, names)
     if remove_text and not comment.emptied_at:

@@ -98,7 +98,7 @@ def _forget_spam(ids: Sequence[int]) -> None:
     hers = select(Comment.author_id).where(Comment.id.in_(ids))
     speaks = select(Comment.id).where(Comment.author_id == Author.id, Comment.emptied_at.is_(None)).exists()
     silent = update(Author).where(Author.id.in_(hers), ~speaks)
-    rows_changed(silent.values(name="", email="", website="", email_index=None))
+    rows_changed(silent.values(name="", email="", website="", email_index=None, confirmed_index=None))
 
 
 def _forget_texts(ids: Sequence[int]) -> None:

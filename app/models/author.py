@@ -63,7 +63,8 @@ class Author(db.Model):
     def erase(self) -> None:
         """Forget who she was; from now on she is nobody."""
         self.name = self.email = self.website = ""
-        self.email_index, self.erased_at = None, now()
+        self.email_index = self.confirmed_index = None
+        self.erased_at = now()
 
     @property
     def is_confirmed(self) -> bool:

@@ -6,10 +6,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, func, select, union
+from sqlalchemy import Boolean, Column, ColumnElement, Select, Table, exists, false, func, select, union
 
 from app.extensions import db
-from app.models import Author, Comment, Decision, Moderator, Report, Revision, Rule, Site, Subject, Thread, ThreadAlias
+from app.models import (
+    Author,
+    Comment,
+    Decision,
+    Moderator,
+    Note,
+    Report,
+    Revision,
+    Rule,
+    Silence,
+    Site,
+    Subject,
+    Thread,
+    ThreadAlias,
+)
 
 FORMAT, VERSION = "kaiwa", 1
 BATCH = 500  # rows that are in memory at once
@@ -23,6 +37,7 @@ class Kept:
     """A table of the archive. Every column is in it, but those that are left out, each for its reason.
 
     `birth` is when a row was made: an id whose row is as old as the archive says is the same row.
+    `told` says of a keyed hash what can be said without the key.
     `numbers` are values that name an id without being a foreign key: which of a row, and of what table.
     """
 
@@ -30,6 +45,7 @@ class Kept:
     birth: str
     left_out: Mapping[str, str]
     numbers: Callable[[Row], Mapping[str, str]] = field(default=lambda _row: {})
+    told: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -46,12 +62,19 @@ class Kept:
 
     def of_site(self, site: Site) -> Select[Any]:
         """All rows of the site in the order of their ids; a row without a site is where its comment is."""
-        query = select(*self.columns).order_by(self.table.c.id)
+        told = [said.label(name) for name, said in self.told.items()]
+        query = select(*self.columns, *told).order_by(self.table.c.id)
         if "site_id" in self.table.c:
             return query.where(self.table.c.site_id == site.id)
         return query.join(Comment, self.table.c.comment_id == Comment.id).where(Comment.site_id == site.id)
 
 
+def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Yes or no, where SQL would also say that it does not know."""
+    return func.coalesce(condition, false(), type_=Boolean())
+
+
+_ASKED_FOR_SILENCE = exists().where(Silence.site_id == Author.site_id, Silence.email_index == Author.email_index)
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
 MADE_ANEW = "a keyed hash, made anew with the key of the installation that reads it"
@@ -65,7 +88,12 @@ KEPT = (
         left_out={**OWNER, "approved_count": "counted again"},
     ),
     Kept(ThreadAlias, birth="made_at", left_out=OWNER),
-    Kept(Author, birth="created_at", left_out={**OWNER, "email_index": MADE_ANEW}),
+    Kept(
+        Author,
+        birth="created_at",
+        left_out={**OWNER, **dict.fromkeys(("email_index", "confirmed_index"), MADE_ANEW)},
+        told={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": _is(_ASKED_FOR_SILENCE)},
+    ),
     Kept(
         Comment,
         birth="created_at",
@@ -80,6 +108,7 @@ KEPT = (
     ),
     Kept(Revision, birth="replaced_at", left_out={}),
     Kept(Decision, birth="made_at", left_out=OWNER),
+    Kept(Note, birth="made_at", left_out={}),
     Kept(
         Rule,
         birth="made_at",
@@ -107,6 +136,9 @@ LEFT_OUT = {
     "login_attempt": "about this installation, for two days",
     "delivery": "letters are never sent again",
     "heartbeat": "about this installation's processes",
+    "lease": "who looks at what this minute",
+    "deferral": "what a moderator put off for an hour",
+    "silence": "keyed hashes; said of the authors instead (`silent`)",
 }
 
 

@@ -24,7 +24,7 @@ from app.lib import markup
 from app.lib.language import LANGUAGES
 from app.lib.text import clean_line
 from app.lib.urls import origin_of
-from app.models import Author, Comment, Moderator, Rule, Site, Status, Subject, Thread
+from app.models import Author, Comment, Moderator, Rule, Silence, Site, Status, Subject, Thread
 from app.moderation import rules
 from app.transfer.archive import (
     BATCH,
@@ -245,6 +245,7 @@ class Restoring:
             return None
         try:
             row = {column.name: self._value(kept, column, line.row) for column in kept.columns}
+            row |= {name: line.row.get(name, False) is True for name in kept.told}
             for name, table in kept.numbers(row).items():
                 self._must_know(table, int(row[name]))
         except (Misfit, ValueError):
@@ -458,7 +459,10 @@ def _inserted_alone(kept: Kept, row: Row) -> bool:
 
 
 def _author_anew(site: Site, row: Row) -> None:
-    row["email_index"] = Author.index_of(site, row["email"])
+    row["email_index"] = index = Author.index_of(site, row["email"])
+    row["confirmed_index"] = index if row.pop("confirmed") else None
+    if row.pop("silent") and index:
+        Silence.ask(site, index)
 
 
 def _comment_anew(site: Site, row: Row) -> None:

@@ -21,16 +21,18 @@ from app.models import (
     Effect,
     Membership,
     Moderator,
+    Note,
     Report,
     Revision,
     Role,
     Rule,
+    Silence,
     Site,
     Status,
     Subject,
     Thread,
     ThreadAlias,
-)  # fmt: skip
+)
 from app.moderation import rules
 from app.moderation.decide import undo
 from app.transfer import archive
@@ -67,6 +69,11 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     rules.make(drafts, by=alice)
     report = {"reason": "hate", "note": "really", "reporter_index": "r" * 43, "comment_version": 2}
     db_session.add(Report(site_id=site.id, comment_id=first.id, decision_id=undone.id, **report))
+    writer = first.author
+    writer.confirmed_index = writer.email_index
+    Silence.ask(site, writer.email_index)
+    ThreadAlias.lead(site.id, "https://paper.example/old", first.thread_id)
+    db_session.add(Note(comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site
 
@@ -155,6 +162,7 @@ def test_what_is_hidden_is_found_again_under_the_new_key(
         author = db.session.scalars(select(Author).where(Author.name == "Hanako")).first()
         assert author and author.email == "hanako@readers.example"
         assert author.email_index == Author.index_of(site, "Hanako@readers.example")
+        assert author.is_confirmed and Silence.holds(site, author.email_index)
         for rule in db.session.scalars(select(Rule)):
             assert rules.index_of(site, Subject(rule.subject), rule.value) == rule.value_index
 
