@@ -1,6 +1,5 @@
 """`flask thread`: the pages of a site, and their comments when a page gets another address."""
 
-import csv
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -10,6 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.sites import site_of
+from app.errors import Refused
 from app.extensions import db
 from app.models import Comment, Site, Thread, ThreadAlias
 from app.transfer import moves
@@ -73,7 +73,11 @@ def remap(file: TextIO, key: str, dry_run: bool, as_json: bool) -> None:
     Pages may change places. Where both have comments, they are merged. All lines are done, or with one that
     cannot be, none; an old address without comments is no trouble.
     """
-    _remap(key, _pairs(file), dry_run, as_json, merge=True)
+    try:
+        pairs = moves.pairs_of(file)
+    except Refused as no:
+        raise click.ClickException(f"FILE cannot be used. {no.sentence}") from no
+    _remap(key, pairs, dry_run, as_json, merge=True)
 
 
 def _rows(site: Site, search: str) -> Iterable[dict[str, Any]]:
@@ -92,19 +96,6 @@ def _rows(site: Site, search: str) -> Iterable[dict[str, Any]]:
                 "earlier": earlier[each.id],
             }
         after = threads[-1].id
-
-
-def _pairs(file: TextIO) -> list[tuple[str, str]]:
-    try:
-        rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise click.ClickException(f"FILE is no CSV in UTF-8: {error}.") from error
-    if rows and [cell.strip().lower() for cell in rows[0][:2]] == ["old", "new"]:
-        del rows[0]
-    for number, row in enumerate(rows, 1):
-        if len(row) < 2:
-            raise click.ClickException(f"Row {number} of FILE has no new address: {','.join(row)[:200]}")
-    return [(row[0], row[1]) for row in rows]
 
 
 def _remap(key: str, pairs: list[tuple[str, str]], dry_run: bool, as_json: bool, *, merge: bool) -> None:

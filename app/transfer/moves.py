@@ -1,14 +1,20 @@
 """Pages get other addresses, and their comments go with them: none lost, none doubled, and old links still land."""
 
+import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flask_babel import gettext as _
+
+from app.errors import Refused
 from app.extensions import db
+from app.lib.text import excerpt
 from app.lib.urls import is_allowed, linkable, page_key
 from app.models import Comment, Site, Thread, ThreadAlias
 from app.models.alias import LONGEST_KEY
 
+SHOWN = 200  # characters of a line that is refused
 OWN_ID = "id:"  # how the key of a page begins that gives itself an id (data-thread)
 
 
@@ -35,6 +41,21 @@ class Move:
     outcome: Outcome = Outcome.MISSING
     comments: int = 0
     key: str = ""
+
+
+def pairs_of(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Old and new addresses from lines of CSV, with or without a first line `old,new`. Raises Refused."""
+    try:
+        rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise Refused("no_table", _("This is no CSV in UTF-8.")) from error
+    if rows and [cell.strip().lower() for cell in rows[0][:2]] == ["old", "new"]:
+        del rows[0]
+    for number, row in enumerate(rows, 1):
+        if len(row) < 2:
+            short = excerpt(row[0], SHOWN)
+            raise Refused("no_table", _("Line %(num)d has no new address: %(line)s", num=number, line=short))
+    return [(row[0], row[1]) for row in rows]
 
 
 def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -> list[Move]:

@@ -25,10 +25,11 @@ from app.web import (
     sites,
     summary,
     thread,
+    threads,
 )
 
 READERS = (embed, thread, comments, reports, feeds, summary, links, letters, health)
-MODERATORS = (account, queue, decisions, people, history, sites, rules, privacy, service)
+MODERATORS = (account, queue, decisions, people, history, sites, rules, threads, privacy, service)
 
 
 def install(app: Flask) -> None:

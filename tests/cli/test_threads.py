@@ -130,7 +130,7 @@ def test_pages_change_places(app: Flask, client: FlaskClient, tmp_path: Path, pa
 
 def test_two_pages_become_one(app: Flask, client: FlaskClient, tmp_path: Path, paper: Site) -> None:
     for name in "ab":
-        at(client, f"/{name}").says(f"said on {name}")
+        assert at(client, f"/{name}").says(f"said on {name}").status_code == 201
     assert outcomes(remap(app, tmp_path, ("/a", "/c"), ("/b", "/c"))) == [("moved", 1), ("merged", 1)]
     assert [count_at(client, f"/{name}") for name in "abc"] == [2, 2, 2]
 

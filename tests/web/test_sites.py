@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.models import Moderator, Role, Rule, Site, Status
-from tests.cast import Reader, a_moderator, a_site, move, the_comment
+from tests.cast import ORIGIN, Reader, a_moderator, a_site, move, the_comment
 from tests.web.test_queue import ENGLISH, _readable, at_the_desk
 
 __all__ = ["_readable"]
@@ -178,3 +178,42 @@ def test_a_rule_of_another_site_cannot_be_ended(app: Flask, desk: FlaskClient, d
         assert charlie.post(f"/sites/{key}/rules/{rule.id}/end", data={"csrf_token": token}).status_code == 404
     db_session.refresh(rule)
     assert rule.ended_at is None
+
+
+def test_an_administrator_moves_pages_after_a_try(
+    desk: FlaskClient, client: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    Reader(client, url=f"{ORIGIN}/old").says("here <b>I</b> am")
+    path = "/sites/paper/threads"
+    page = desk.get(path, query_string={"old": f"{ORIGIN}/old"})
+    fields = fields_of(page, path)
+    assert fields["moves"] == f"{ORIGIN}/old,"
+    fields["moves"] += "/new\n/nothing,/x"
+    tried = desk.post(path, data=fields | {"try": "1"})
+    assert tried.status_code == 200 and "移動します" in tried.text and "コメントがありません" in tried.text
+    assert "here" not in Reader(client, url=f"{ORIGIN}/new").sees().text
+    assert desk.post(path, data=fields).status_code == 303
+    for address in ("/old", "/new"):
+        assert "here" in Reader(client, url=ORIGIN + address).sees().text
+    listed = desk.get(path, query_string={"q": "/NEW"}).text
+    assert f"{ORIGIN}/old" in listed
+    assert f"{ORIGIN}/new" not in desk.get(path, query_string={"q": "/old"}).text
+
+
+@pytest.mark.parametrize("moves", ["/old", "/old,https://elsewhere.example/", "/old,/new\nnonsense,/x"])
+def test_moves_that_cannot_be_done_change_nothing_and_stay_in_the_form(
+    desk: FlaskClient, client: FlaskClient, paper: Site, moves: str
+) -> None:
+    Reader(client, url=f"{ORIGIN}/old").says("here I am")
+    path = "/sites/paper/threads"
+    answer = desk.post(path, data=fields_of(desk.get(path), path) | {"moves": moves})
+    assert answer.status_code == 422
+    assert BeautifulSoup(answer.text, "html.parser").find("textarea").text.strip() == moves
+    assert "here" in Reader(client, url=f"{ORIGIN}/old").sees().text
+
+
+def test_a_moderator_moves_no_pages(app: Flask, db_session: Session, paper: Site) -> None:
+    a_moderator(db_session, paper, "bob")
+    bob = at_the_desk(app, "bob")
+    assert bob.get("/sites/paper/threads").status_code == 403
+    assert "/sites/paper/threads" not in bob.get("/sites/paper/embed").text

@@ -1,0 +1,70 @@
+"""The pages that have comments, and the form by which they move, merge or change places."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib.text import clean_line
+from app.models import Comment, Role, Site, Thread, ThreadAlias
+from app.transfer import moves
+from app.transfer.moves import REFUSED, Outcome
+from app.web.access import moderator_required, site_or_404
+
+bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
+
+LISTED = 50
+OUTCOMES = {
+    Outcome.MOVED: _l("moves"),
+    Outcome.MERGED: _l("is merged with the comments there"),
+    Outcome.SAME: _l("is this page already"),
+    Outcome.MISSING: _l("has no comments"),
+    Outcome.TAKEN: _l("there are comments already"),
+    Outcome.TWICE: _l("would go two ways"),
+    Outcome.WRONG_OLD: _l("the old address is none"),
+    Outcome.WRONG_NEW: _l("the new address is no page of this site"),
+}
+
+
+@bp.get("")
+@moderator_required
+def show(key: str) -> str:
+    return _page(site_or_404(key, Role.ADMIN), typed=_first_line())
+
+
+@bp.post("")
+@moderator_required
+def move(key: str) -> Any:
+    """Move the pages of all lines; with `try`, or when one of them cannot, only say what would become of each."""
+    site, typed = site_or_404(key, Role.ADMIN), request.form.get("moves", "")
+    try:
+        done = moves.remap(site, moves.pairs_of(typed.splitlines()))
+    except Refused as no:
+        return _page(site, typed=typed, wrong=no.sentence), no.status
+    refused = any(each.outcome in REFUSED for each in done)
+    if refused or not done or "try" in request.form:
+        db.session.rollback()
+        return _page(site_or_404(key, Role.ADMIN), typed=typed, tried=done, refused=refused), 422 if refused else 200
+    db.session.commit()
+    flash(_("The comments are at their new addresses, and the old ones lead there."))
+    return redirect(url_for("threads.show", key=key), 303)
+
+
+def _first_line() -> str:
+    """What a page's own link puts into the form: its address, and room for the new one."""
+    old = clean_line(request.args.get("old", ""))
+    return f"{old}," if old else ""
+
+
+def _page(site: Site, **more: Any) -> str:
+    search, after = clean_line(request.args.get("q", "")), request.args.get("after", 0, type=int)
+    found = Thread.of_site(site, after=after, limit=LISTED + 1, search=search)
+    threads = found[:LISTED]
+    ids = [thread.id for thread in threads]
+    return render_template(
+        "sites/threads.html", site=site, threads=threads, numbers=Comment.numbers_in(ids), search=search,
+        earlier=ThreadAlias.of(ids), outcomes=OUTCOMES, next=ids[-1] if len(found) > LISTED else None, **more,
+    )  # fmt: skip
