@@ -26,6 +26,7 @@ serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT 
 
 test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 	@sh scripts/chromium.sh
+	@sh scripts/nginx.sh
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import lru_cache
-from time import monotonic
+from time import monotonic, time
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 from wsgiref.types import WSGIEnvironment
@@ -48,8 +48,11 @@ PARAMETERS = {
 # Pages for one reader: her own comments, her reply.
 NOT_FOR_ALL = ("own", "parent")
 
+# Until when nginx may keep an answer: a header of its own, always the first. It counts from when the answer was true,
+# not from when nginx got it (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_valid).
+EXPIRES = "x-accel-expires"
 # What a 304 repeats (RFC 9110, 15.4.5), and what lets a page of another origin read it.
-TOLD_AGAIN = ("etag", "cache-control", "vary", "access-control-allow-origin", "access-control-expose-headers")
+TOLD_AGAIN = (EXPIRES, "etag", "cache-control", "vary", "access-control-allow-origin", "access-control-expose-headers")
 # What an entry takes beside its body, roughly, in bytes.
 ENTRY = 1024
 FEWEST = 8
@@ -125,7 +128,7 @@ class Ready:
     """An answer as bytes, in each encoding that somebody has asked for."""
 
     def __init__(self, headers: Headers, body: bytes, true_at: float) -> None:
-        said = {name.lower(): value for name, value in headers} | {"vary": "Accept-Encoding"}
+        said = {EXPIRES: ""} | {name.lower(): value for name, value in headers} | {"vary": "Accept-Encoding"}
         # The server writes these anew for each answer.
         self.headers = [(name, value) for name, value in said.items() if name not in ("content-length", "date")]
         self.etag = said.get("etag", "")
@@ -138,7 +141,12 @@ class Ready:
         self.confirm(true_at)
 
     def confirm(self, true_at: float) -> None:
+        """It was true at this moment; nginx learns until when that may be believed."""
         self.true_at, self.until = true_at, true_at + FRESH_S
+        # nginx counts in whole seconds and serves through the one that it is given.
+        expires = int(time() - monotonic() + true_at) + 1
+        for headers in (self.unchanged, *(headers for headers, _ in self.bodies.values())):
+            headers[0] = (EXPIRES, f"@{expires}")
 
     def outlast(self, moment: float) -> bool:
         """Serve on although nobody can say whether it is still true; False when that has gone on for too long."""

@@ -28,6 +28,18 @@ class Load:
     said: str = ""
 
 
+def heading(what: str) -> None:
+    print(f"\n{what:44}{'requests/s':>12}{'p99 ms':>9}{'baseline':>12}{'ratio':>8}")
+
+
+def line(what: str, ours: Load, base: Load | None = None, *, aim: float = 0, note: str = "") -> None:
+    """One line of the table: our figure, the baseline measured in the same run, and how they compare."""
+    against = f"{base.rate:12,.0f}{ours.rate / base.rate:8.2f}" if base else " " * 20
+    wanted = f"  aim {aim}" if aim else ""
+    failed = f"  {ours.failed} FAILED" if ours.failed else ""
+    print(f"{what:44}{ours.rate:12,.0f}{ours.p99:9.1f}{against}{wanted}  {note}{failed}".rstrip(), flush=True)
+
+
 def need_wrk() -> None:
     if not shutil.which("wrk"):
         sys.exit("wrk is missing: sudo apt install wrk")

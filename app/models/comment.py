@@ -72,7 +72,7 @@ class Comment(db.Model):
         ),
         # Whose branches a page shows, without their replies.
         Index(
-            "ix_comment_roots", "thread_id", "id",
+            "ix_comment_roots", "thread_id", "root_id",
             sqlite_where=text("places > 0 AND depth = 0"), postgresql_where=text("places > 0 AND depth = 0"),
         ),
         Index("ix_comment_queue", "site_id", "status", "id"),

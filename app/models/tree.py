@@ -57,17 +57,18 @@ def _branches(newest_first: bool, behind: bool) -> Select[int, int | None, str]:
     # The first reply that is not shown, which tells that there is more.
     last = (
         select(cut.path)
-        .where(cut.thread_id == thread, cut.root_id == root.id, text("cut.places > 0"))
+        .where(cut.thread_id == thread, cut.root_id == root.root_id, text("cut.places > 0"))
         .order_by(cut.path).limit(1).offset(bindparam("replies"))
         .scalar_subquery()
     )  # fmt: skip
-    roots = select(root.id, func.coalesce(last, END).label("last")).where(
+    # By `root_id`, which is a root's own id: by `id` PostgreSQL would walk through the comments of all threads.
+    roots = select(root.root_id.label("id"), func.coalesce(last, END).label("last")).where(
         root.thread_id == thread, text("root.places > 0 AND root.depth = 0")
     )
     if behind:
         after: BindParameter[int] = bindparam("after")
-        roots = roots.where(root.id < after if newest_first else root.id > after)
-    order = root.id.desc() if newest_first else root.id.asc()
+        roots = roots.where(root.root_id < after if newest_first else root.root_id > after)
+    order = root.root_id.desc() if newest_first else root.root_id.asc()
     found = roots.order_by(order).limit(bindparam("limit")).subquery("found")
     return (
         select(reply.id, reply.root_id, reply.path)

@@ -1,0 +1,109 @@
+"""Reads: ready bytes beside the same bytes as a constant of the same server, and as a file of nginx; first renders."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from bench import service
+from bench.fill import Shape, page_of
+from bench.measure import Load, heading, line, load, median, need_wrk, serving
+from tests.services import free_port
+from tests.test_deploying import running_nginx
+
+# What we are measured against (the issue's figures for others, on this kind of machine).
+HIT, BEHIND_NGINX, MISS, COUNTS = 0.85, 0.9, 1_300, 9_100
+PAGES = 20
+SERVER = "{python} -m granian --interface rsgi --no-ws --http 1 --workers 2 --log-level error --port {{port}}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    need_wrk()
+    heading("reads, 32 connections")
+    with service.database("sqlite") as url, service.filled(url, Shape(PAGES, 50)) as app:
+        with service.running(app) as kaiwa:
+            for name, path, headers in asked():
+                answer = fetched(kaiwa.url + path, headers)
+                with constant(*answer) as same:
+                    ours, base = beside(kaiwa.url + path, same, given.seconds, given.rounds, headers)
+                line(f"{name}, {len(answer[1]) / 1024:.1f} KB", ours, base, aim=HIT)
+            behind_nginx(kaiwa.url, given.seconds, given.rounds)
+        with service.running(app, EDGE_MB="0") as bare:
+            for name, path, target in (("thread", thread(), MISS), (f"counts of {PAGES} pages", counts(), COUNTS)):
+                line(
+                    f"{name}, drawn each time",
+                    median([load(bare.url + path, given.seconds)]),
+                    note=f"others {target:,}/s",
+                )
+
+
+def thread() -> str:
+    return f"/embed/thread?site=bench&lang=en&url={quote(page_of(0), safe='')}"
+
+
+def counts() -> str:
+    return "/embed/counts?site=bench" + "".join(f"&url={quote(page_of(number), safe='')}" for number in range(PAGES))
+
+
+def asked() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    yield "thread of 50", thread(), ()
+    yield "thread of 50, brotli", thread(), ("Accept-Encoding: br",)
+    yield f"counts of {PAGES} pages", counts(), ()
+    yield "embed.js, brotli", "/embed.js", ("Accept-Encoding: br",)
+
+
+def beside(ours: str, base: str, seconds: int, rounds: int, headers: tuple[str, ...]) -> tuple[Load, Load]:
+    """Both in turns, so that a busy minute of the machine meets both."""
+    pairs = [(load(ours, seconds, headers=headers), load(base, seconds, headers=headers)) for _ in range(rounds)]
+    return median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])
+
+
+def fetched(url: str, headers: tuple[str, ...] = ()) -> tuple[list[tuple[str, str]], bytes]:
+    given = dict(header.split(": ") for header in headers)
+    request = urllib.request.Request(url, headers=given)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        ours = ("server", "date", "content-length", "connection")
+        return [pair for pair in answer.getheaders() if pair[0].lower() not in ours], answer.read()
+
+
+@contextmanager
+def constant(headers: list[tuple[str, str]], body: bytes) -> Iterator[str]:
+    """The address of the same server that gives these bytes to everybody."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"headers": headers, "body": body.decode("latin-1")}, file)
+        file.flush()
+        command = SERVER.format(python=sys.executable) + " bench.constant:app"
+        with serving(command, os.environ | {"KAIWA_CONSTANT": file.name}) as (_, url):
+            yield url
+
+
+def behind_nginx(service_url: str, seconds: int, rounds: int) -> None:
+    """The documented configuration, beside the same nginx with the same bytes as a file."""
+    if not (shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")):
+        print("nginx is not installed: sudo apt install nginx-light")
+        return
+    with tempfile.TemporaryDirectory(prefix="kaiwa-bench-") as folder:
+        Path(folder).chmod(0o755)
+        port = free_port()
+        body = fetched(service_url + thread())[1]
+        (Path(folder) / "thread.html").write_bytes(body)
+        # Named before the documented servers: another port, and nothing but the file.
+        also = f"server {{ listen 127.0.0.1:{port}; root {folder}; }}"
+        with running_nginx(Path(folder), service_url, also=also) as nginx:
+            ours, base = beside(nginx + thread(), f"http://127.0.0.1:{port}/thread.html", seconds, rounds, ())
+    line(f"thread behind nginx, {len(body) / 1024:.1f} KB", ours, base, aim=BEHIND_NGINX)
+
+
+if __name__ == "__main__":
+    main()

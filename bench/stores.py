@@ -1,0 +1,124 @@
+"""Large stores: what readers and moderators wait for with ten thousand comments, and with millions."""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from app.extensions import db
+from app.lib.passwords import hash_password
+from app.models import Membership, Moderator, Role, Site
+from bench import service
+from bench.fill import Shape, fill, page_of
+
+SMALL = Shape(threads=200, comments=50)
+LARGE = {"sqlite": Shape(threads=40_000, comments=50), "postgresql": Shape(threads=200_000, comments=50)}
+TIMES = 15
+EMAIL, PASSWORD = "alice@bench.example", "correct horse battery"
+
+Ask = Callable[[FlaskClient], object]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--share", type=float, default=1.0, help="of the large store, for a quick look")
+    parser.add_argument("--plans", action="store_true", help="print how the database answers each question")
+    parser.add_argument("databases", nargs="*", default=service.DATABASES)
+    given = parser.parse_args()
+    print(f"\n{'large stores':44}{'comments':>12}{'ms':>9}{'of small':>10}")
+    for kind in given.databases:
+        large = Shape(int(LARGE[kind].threads * given.share), LARGE[kind].comments)
+        with service.database(kind) as url, service.filled(url, SMALL) as app:
+            moderator(app)
+            small = measured(app)
+            fill(app, large, SMALL.threads)
+            for name, ms in measured(app).items():
+                total = (SMALL.threads + large.threads) * 50
+                print(f"{kind + ', ' + name:44}{total:12,}{ms:9.2f}{ms / small[name]:10.2f}", flush=True)
+            if given.plans:
+                plans(app)
+
+
+def moderator(app: Flask) -> None:
+    with app.app_context():
+        site = db.session.query(Site).one()
+        who = {"name": "Alice", "email": EMAIL, "email_index": Moderator.index_of(EMAIL)}
+        member = Membership(site=site, role=Role.MODERATOR)
+        db.session.add(Moderator(**who, password_hash=hash_password(PASSWORD), memberships=[member]))
+        db.session.commit()
+
+
+def questions() -> dict[str, Ask]:
+    here = {"site": "bench", "url": page_of(7)}
+    pages = {"site": "bench", "url": [page_of(number) for number in range(20)]}
+    return {
+        "thread": lambda client: client.get("/embed/thread", query_string=here),
+        "counts of 20 pages": lambda client: client.get("/embed/counts", query_string=pages),
+        "feed of the site": lambda client: client.get("/feeds/site/bench.atom"),
+        "post": lambda client: client.post("/embed/comments", data=here | _comment()),
+        "queue": lambda client: client.get("/moderate/"),
+        "log": lambda client: client.get("/moderate/log"),
+        "search": lambda client: client.get("/moderate/", query_string={"q": "ferry"}),
+    }
+
+
+def _comment() -> dict[str, str]:
+    return {"name": "Reader", "email": "reader@readers.example", "body": f"At {time.time_ns()} the bell rang."}
+
+
+def measured(app: Flask) -> dict[str, float]:
+    """The median of milliseconds for each question, in this process, by a moderator who is logged in."""
+    client = logged_in(app)
+    return {name: statistics.median(_ms(ask, client) for _ in range(TIMES)) for name, ask in questions().items()}
+
+
+def logged_in(app: Flask) -> FlaskClient:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    answer = client.post("/login", data={"email": EMAIL, "password": PASSWORD})
+    if answer.status_code != 303:
+        raise RuntimeError(f"no log-in: {answer.status}")
+    return client
+
+
+def _ms(ask: Ask, client: FlaskClient) -> float:
+    begin = time.perf_counter()
+    ask(client)
+    return (time.perf_counter() - begin) * 1000
+
+
+def plans(app: Flask) -> None:
+    client, explain = logged_in(app), "EXPLAIN QUERY PLAN " if "sqlite" in app.config["DATABASE_URL"] else "EXPLAIN "
+    for name, ask in questions().items():
+        print(f"\n{name}")
+        with noted(app) as asked:
+            ask(client)
+        for statement, given in asked:
+            print(f"  {' '.join(statement.split())[:150]}")
+            with app.app_context():
+                for row in db.session.connection().exec_driver_sql(explain + statement, given):
+                    print(f"      {row[-1]}")
+
+
+@contextmanager
+def noted(app: Flask) -> Iterator[list[tuple[str, tuple[object, ...]]]]:
+    """The SELECTs that the application sends meanwhile."""
+    found: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, given: tuple[object, ...], *_rest: object) -> None:
+        if statement.startswith("SELECT"):
+            found.append((statement, given))
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note)
+        yield found
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
+if __name__ == "__main__":
+    main()

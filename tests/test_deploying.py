@@ -1,0 +1,140 @@
+"""The nginx configuration of docs/deploying.md, as it is printed there, in front of the real service."""
+
+import gzip
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.models import Comment, Site, Status
+from tests.cast import PAGE, move
+from tests.services import ROOT, Live, free_port, wait_until
+from tests.test_edge import a_comment
+
+THREAD = "/embed/thread?" + urlencode({"site": "paper", "url": PAGE, "lang": "en"})
+
+
+@pytest.fixture
+def proxied(start_kaiwa: Callable[..., Live], database_url: str, db_session: Session, tmp_path: Path) -> Iterator[str]:
+    """The address of nginx in front of a service with one published comment."""
+    a_comment(db_session)
+    kaiwa = start_kaiwa(database_url, workers=2, TRUSTED_PROXIES="127.0.0.1/32")
+    with running_nginx(tmp_path, kaiwa.url) as url:
+        yield url
+
+
+@contextmanager
+def running_nginx(folder: Path, service: str, also: str = "") -> Iterator[str]:
+    """Debian's nginx with the documented configuration on a free port, and what a bench puts `also` into it."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    assert program, "nginx is missing: sudo apt install nginx-light (make test does it where it may)"
+    port = free_port()
+    (folder / "nginx.conf").write_text(configuration(folder, service, port, also))
+    log = folder / "nginx.log"
+    with log.open("wb") as out:
+        command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
+        process = subprocess.Popen(command, stdout=out, stderr=out)
+    try:
+        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/healthz"), "nginx", log, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def configuration(folder: Path, service: str, port: int, also: str) -> str:
+    """Ports and folders are the test's, all else is the paper's."""
+    printed = re.search(r"```nginx\n(.*?)```", (ROOT / "docs/deploying.md").read_text(), re.DOTALL)
+    assert printed
+    ours = printed[1]
+    for theirs, mine in (
+        ("server 127.0.0.1:8000", f"server {service.removeprefix('http://')}"),
+        ("listen 80;", f"listen 127.0.0.1:{port};"),
+        ("/var/cache/nginx/kaiwa", f"{folder}/cache"),
+    ):
+        assert ours.count(theirs) == 1
+        ours = ours.replace(theirs, mine)
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    user = "user root;\n" if Path("/proc/self").stat().st_uid == 0 else ""
+    return f"{user}pid {folder}/nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{ours}{also}}}\n"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(asked(url)[0] == 200)
+    except OSError:
+        return False
+
+
+def asked(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+    except urllib.error.HTTPError as no:
+        with no:
+            return no.code, {name.lower(): value for name, value in no.headers.items()}, no.read()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nginx_serves_what_the_service_says_and_no_longer(proxied: str, db_session: Session) -> None:
+    url = proxied + THREAD
+    status, headers, body = asked(url)
+    assert status == 200 and b"Published." in body
+    assert "x-accel-expires" not in headers and "set-cookie" not in headers
+    assert asked(url, if_none_match=headers["etag"])[0] == 304
+    assert gzip.decompress(asked(url, accept_encoding="gzip, x-nonsense")[2]) == body
+    assert asked(url, accept_encoding="gzip, br")[1]["content-encoding"] == "br"
+    move(db_session, db_session.get(Comment, 1), Status.REJECTED)
+    decided = time.monotonic()
+    # Somebody reads all the time, so that every cache is warm when it should forget.
+    while time.monotonic() < decided + 2:
+        asked(url)
+        time.sleep(0.05)
+    assert b"Published." not in asked(url)[2]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_is_one_readers_does_not_reach_another_through_nginx(proxied: str, db_session: Session) -> None:
+    """Hanako posts without JavaScript; Bob follows the address that she was sent to."""
+    site = db_session.query(Site).one()
+    site.hold_all, site.version = True, site.version + 1
+    db_session.commit()
+    fields = urlencode({"site": "paper", "url": PAGE, "name": "Hanako", "email": "h@readers.example", "body": "Waits."})
+    hers = kept_cookie(proxied, fields)
+    own = f"{proxied}/thread?{urlencode({'site': 'paper', 'url': PAGE, 'own': 1})}"
+    assert b"Waits." in asked(own, cookie=hers)[2]
+    assert b"Waits." not in asked(own)[2]
+    for path in (THREAD, THREAD.replace("/embed", ""), f"/thread?{urlencode({'site': 'paper', 'url': PAGE})}"):
+        assert b"Waits." not in asked(proxied + path, cookie=hers)[2]
+        assert b"Waits." not in asked(proxied + path)[2]
+    counts = asked(f"{proxied}/embed/counts?{urlencode({'site': 'paper', 'url': PAGE})}")
+    assert json.loads(counts[2]) == {"counts": {PAGE: 1}}
+    assert asked(f"{proxied}/moderate/")[2] != b"" and "no-store" in asked(f"{proxied}/login")[1]["cache-control"]
+
+
+def kept_cookie(url: str, fields: str) -> str:
+    """Post a comment as a browser without JavaScript does, and return the cookie that came with the redirect."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_given: object) -> None:
+            return None
+
+    request = urllib.request.Request(f"{url}/embed/comments", fields.encode(), {"Sec-Fetch-Mode": "navigate"})  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.build_opener(Stay).open(request, timeout=10)
+    answer.value.close()
+    assert answer.value.code == 303
+    return "; ".join(each.split(";")[0] for each in answer.value.headers.get_all("Set-Cookie"))
