@@ -1,6 +1,7 @@
 """`flask site`: the sites that are served, and what each asks of comments."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -9,9 +10,11 @@ from flask_babel import force_locale
 
 from app.extensions import db
 from app.forms.site import FIELDS
+from app.lib.clock import now
 from app.lib.language import LANGUAGES
 from app.models import Site, figures
 from app.models.site import KEY
+from app.moderation import bands
 
 site = AppGroup("site", help="The sites that are served.")
 
@@ -78,6 +81,24 @@ def set_(key: str, changes: tuple[str, ...]) -> None:
     found.change(dict(_change(text) for text in changes))
     db.session.commit()
     click.echo(f"Site {key}: {', '.join(changes)}")
+
+
+@site.command("screening")
+@click.argument("key")
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+def screening(key: str, days: int, as_json: bool) -> None:
+    """Compare what the learnt score would have done on the site KEY with what its moderators decided."""
+    seen = bands.shadow(site_of(key), now() - timedelta(days=days))
+    ids = {"false_alarms": [each.id for each in seen.false_alarms], "missed": [each.id for each in seen.missed]}
+    if as_json:
+        told = {band: {said or "undecided": count for said, count in row.items()} for band, row in seen.counts.items()}
+        click.echo(json.dumps({"days": days, "bands": told, **ids}))
+        return
+    for band, row in seen.counts.items():
+        click.echo(f"{band:5} {row['fine']} approved, {row['spam']} spam, {row['']} undecided")
+    for name, found in ids.items():
+        click.echo(f"{name}: {' '.join(map(str, found)) or 'none'}")
 
 
 def site_of(key: str) -> Site:

@@ -14,6 +14,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.sites import site_of
 from app.comments import retention
 from app.errors import NotSent
 from app.extensions import db, snapshot
@@ -21,8 +22,10 @@ from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import smtp
 from app.models import Delivery, Heartbeat, Site, figures, schema
+from app.moderation import learning
 from app.spam import akismet
 from app.spam import evaluate as evaluation
+from app.spam.filter import Filter
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FEWEST_CHARACTERS = 10  # different ones in a key; 64 random hexadecimal digits have 16 but for bad luck
@@ -31,6 +34,7 @@ STUCK_AFTER = timedelta(minutes=10)
 ATTEMPTS_KEPT = timedelta(days=2)
 DELIVERIES_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
+RETRAIN_TRIES = 10
 
 Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
 
@@ -205,6 +209,31 @@ def prune(dry_run: bool, as_json: bool) -> None:
             kept |= {name: kept[name] + count for name, count in counted.items()}
     gone |= kept
     click.echo(json.dumps(gone) if as_json else ", ".join(f"{name} {count}" for name, count in gone.items()))
+
+
+@upkeep.command("retrain")
+@click.option("--site", "key", metavar="KEY", help="Of this site only.")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+def retrain(key: str | None, as_json: bool) -> None:
+    """Learn again from the log of decisions what each site's filter knows."""
+    sites = [(each.id, each.key) for each in ([site_of(key)] if key else Site.all())]
+    done = [{"site": key, "fine": model.fine, "spam": model.spam} for key, model in _retrained(sites)]
+    for each in [] if as_json else done:
+        click.echo(f"{each['site']}: learnt from {each['fine']} fine and {each['spam']} spam.")
+    if as_json:
+        click.echo(json.dumps(done))
+
+
+def _retrained(sites: list[tuple[int, str]]) -> Iterator[tuple[str, Filter]]:
+    for id, key in sites:
+        for _attempt in range(RETRAIN_TRIES):
+            db.session.rollback()  # no transaction is open while the log is read
+            if model := learning.retrain(id):
+                db.session.commit()
+                yield key, model
+                break
+        else:
+            raise click.ClickException(f"Somebody decides on {key} all the time; please try again later.")
 
 
 @upkeep.command("evaluate")

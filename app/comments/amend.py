@@ -7,6 +7,7 @@ from app.extensions import db
 from app.lib import markup
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Revision, Status
+from app.moderation import learning
 from app.moderation.checks import Case
 from app.moderation.decide import decide
 from app.moderation.screening import screen
@@ -26,6 +27,7 @@ def edit(comment: Comment, body: str) -> Decision:
     _refuse_late(comment)
     was_public = comment.status == Status.APPROVED
     published = comment.body if was_public else None
+    learning.forget(comment)
     db.session.add(Revision(comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
     comment.edited_at = now()

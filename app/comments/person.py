@@ -28,7 +28,7 @@ from app.models import (
     Subject,
     database,
 )
-from app.moderation import rules
+from app.moderation import learning, rules
 from app.moderation.decide import decide
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ WHAT_HAPPENS = {
     "membership": "holds nobody",
     "login": "holds nobody",
     "login_attempt": "keyed hashes, for two days",
+    "knowledge": "counts of hashed words; those of a comment that is emptied are taken back",
+    "lesson": "hashed words of one decision, until they are counted",
     "heartbeat": "holds nobody",
 }
 
@@ -242,8 +244,8 @@ def _forget_comment(
             actor = None if by else Actor.SYSTEM
             decide(comment, Status.DELETED, seen=comment.version, by=by, actor=actor, reason="erased")
         comment.empty()
-    comment.name, comment.website = _nobody(comment.site), ""
-    comment.facts = None
+    with learning.relearning(comment):
+        comment.name, comment.website, comment.facts = _nobody(comment.site), "", None
     comment.forget_where_from()
 
 

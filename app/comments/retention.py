@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, String, cast, delete, func, literal, or_, 
 from app.extensions import db, rows_changed, snapshot
 from app.lib.clock import now
 from app.models import Author, Comment, Decision, Report, Revision, Site, Status
+from app.moderation import learning
 
 BATCH = 200  # rows in one transaction: whoever writes meanwhile waits for some milliseconds
 # No keyed hash begins so; followed by the report's own number, one comment still has one of each.
@@ -93,6 +94,7 @@ def _forget_spam(ids: Sequence[int]) -> None:
     """The row stays for the log of decisions, and says nothing; so does its author's, if nothing else is hers."""
     rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
     for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
+        learning.outlive(comment)
         comment.empty()
     db.session.flush()
     hers = select(Comment.author_id).where(Comment.id.in_(ids))

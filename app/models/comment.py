@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     Row,
     Select,
     SmallInteger,
@@ -144,6 +145,10 @@ class Comment(db.Model):
     # How likely it is spam, 0 to 1, and what of the request the filter looked at; None: not scored.
     score: Mapped[float | None]
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    # What was learnt from it and stands: "fine", "spam" or nothing (moderation/learning.py).
+    lesson: Mapped[str] = mapped_column(String(8), default="")
+    # Where its features are counted, once its text is forgotten and its lesson stands.
+    places_learnt: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # In which lane of the desk it waits (moderation/lanes.py); 0: in none. Near-duplicates share a cluster.
     lane: Mapped[int] = mapped_column(SmallInteger, default=0)
     cluster: Mapped[str] = mapped_column(String(32), default="")

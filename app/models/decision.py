@@ -72,5 +72,10 @@ class Decision(db.Model):
         query = select(cls.id).where(cls.comment_id == comment.id, cls.reason == reason)
         return db.session.scalar(query.limit(1)) is not None
 
+    @classmethod
+    def all_of(cls, comment: Comment) -> list["Decision"]:
+        """Every decision on a comment, oldest first."""
+        return list(db.session.scalars(select(cls).where(cls.comment_id == comment.id).order_by(cls.id)))
+
     def __repr__(self) -> str:
         return f"<Decision {self.id}: comment {self.comment_id} {self.from_status} -> {self.to_status}>"

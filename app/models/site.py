@@ -35,6 +35,12 @@ class Site(db.Model):
     version: Mapped[int] = mapped_column(default=1)
     # Grows whenever a rule is made or ended: a process sees that what it has compiled is out of date.
     rules_version: Mapped[int] = mapped_column(default=1)
+    # The learnt score, in hundredths: spam from one on, held from another; below, published, if the site says so.
+    # As long as it does not act, the desk only shows what it would have done.
+    score_acts: Mapped[bool] = mapped_column(default=False)
+    score_publishes: Mapped[bool] = mapped_column(default=False)
+    score_spam_from: Mapped[int] = mapped_column(default=95)
+    score_hold_from: Mapped[int] = mapped_column(default=60)
     # Avatars are drawn from this and the author's id, so that they mean nothing on another site.
     avatar_key: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(32))
 

@@ -14,8 +14,9 @@ from flask_babel import ngettext
 from app.lib.text import links_in
 from app.lib.urls import host_of
 from app.models import Comment, Effect, Site, Status, Subject
-from app.moderation import hosts
+from app.moderation import bands, hosts, scores
 from app.moderation.akismet import Sender, ask
+from app.moderation.bands import Band
 from app.moderation.flood import holds
 from app.moderation.rulebook import Hit, rulebook
 
@@ -65,10 +66,19 @@ class Case:
         return [named for named in hosts.named_in(self.comment) if named.typed not in allowed]
 
     @cached_property
+    def record(self) -> dict[str, int]:
+        """How many comments of each status its author has, as far as she has shown who she is."""
+        return Comment.records([self.comment.author_id])[self.comment.author_id] if self.proven else {}
+
+    @property
     def approved(self) -> int:
-        """How many comments of its author the site has approved, as far as she has shown who she is."""
-        record = Comment.records([self.comment.author_id])[self.comment.author_id] if self.proven else {}
-        return record.get(Status.APPROVED, 0)
+        return self.record.get(Status.APPROVED, 0)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the filter looks at beside the comment itself."""
+        refused = self.record.get(Status.REJECTED, 0) + self.record.get(Status.SPAM, 0)
+        return {"seconds": self.seconds, "approved": self.approved, "rejected": refused}
 
     @property
     def trusted(self) -> bool:
@@ -179,6 +189,20 @@ def gained_links(case: Case) -> Finding | None:
     return Finding("gained_links", Verdict.HOLD, {"found": gained[:MOST_FOUND]}) if gained else None
 
 
+def score(case: Case) -> Finding | None:
+    """What the site's moderators have taught the filter; a reason always, a verdict where the site says so.
+
+    Keeps score and facts with the comment: what is decided about it later is learnt from them.
+    """
+    judged = scores.judge(case.comment, case.facts)
+    band = bands.band_of(case.site, judged.score)
+    if band is None:
+        return None
+    verdict = {Band.SPAM: Verdict.SPAM, Band.HOLD: Verdict.HOLD}.get(band, Verdict.PASS)
+    facts = {"score": round(judged.score or 0, 3), "band": band, "signals": judged.signals}
+    return Finding("score", verdict if case.site.score_acts else Verdict.PASS, facts)
+
+
 def first_comment(case: Case) -> Finding | None:
     """The author does not yet have as many approved comments as the site asks for."""
     if case.trusted or case.approved >= case.site.approvals_needed:
@@ -195,8 +219,15 @@ def akismet(case: Case) -> Finding | None:
 
 
 def hold_all(case: Case) -> Finding | None:
-    """The site looks at everything, but for whom it trusts."""
-    return Finding("hold_all", Verdict.HOLD) if case.site.hold_all and not case.trusted else None
+    """The site looks at everything, but for whom it trusts and, if it says so, what the filter finds harmless.
+
+    The score alone publishes nothing: it must be an author whom somebody has approved before.
+    """
+    if not case.site.hold_all or case.trusted:
+        return None
+    if case.approved and bands.publishes(case.site, case.comment.score):
+        return None
+    return Finding("hold_all", Verdict.HOLD)
 
 
 # In the order of the design; a new check is a function above and a name here, with its sentence below.
@@ -214,6 +245,7 @@ CHECKS: tuple[Check, ...] = (
     shorteners,
     look_alikes,
     gained_links,
+    score,
     first_comment,
     hold_all,
     akismet,
@@ -223,7 +255,7 @@ CHECKS: tuple[Check, ...] = (
 def sentence_of(reason: dict[str, Any]) -> str:
     """A kept reason in the words of whoever reads it now."""
     said = _SENTENCES.get(reason["check"])
-    return said(reason) if said else reason["check"]
+    return str(said(reason)) if said else reason["check"]
 
 
 def found_in(reasons: Iterable[dict[str, Any]]) -> list[str]:
@@ -298,6 +330,9 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "shorteners": lambda reason: _("shortened link: %(found)s", found=_quoted(reason["found"])),
     "look_alikes": lambda reason: _("look-alike link: %(found)s", found=_quoted(reason["hosts"])),
     "gained_links": lambda reason: _("link added after approval: %(found)s", found=_quoted(reason["found"])),
+    "score": lambda reason: _(
+        "score %(score)s: %(signals)s", score=f"{reason['score']:.2f}", signals=scores.in_words(reason["signals"])
+    ),
     "first_comment": lambda reason: _("first comment"),
     "hold_all": lambda reason: _("everything is held"),
     "appeal": lambda reason: _("its author objects: “%(text)s”", text=reason["text"]),

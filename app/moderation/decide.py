@@ -6,7 +6,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.mail import letters
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status
-from app.moderation import akismet
+from app.moderation import akismet, learning
 from app.moderation.lanes import lane_of
 
 
@@ -69,6 +69,7 @@ def decide(
         comment.lane = lane_of(comment, reported=True)
     letters.after(decision)
     akismet.after(decision)
+    learning.follow(decision)
     return decision
 
 

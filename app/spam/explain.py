@@ -46,7 +46,7 @@ def strongest(model: Filter, example: Example, count: int = STRONGEST) -> list[S
 
 def sentence(signal: Signal) -> str:
     """Return the signal as people read it, in the language of the request."""
-    what = _named(signal)
+    what = named(signal)
     if signal.fine or signal.spam:
         return _("%(what)s: seen in %(spam)d spam, %(fine)d fine", what=what, spam=signal.spam, fine=signal.fine)
     # A word never met as such, judged by the letters it is made of.
@@ -93,7 +93,8 @@ def _unit(model: Filter, example: Example, family: str) -> float:
     return model.scale() * WEIGHTS[family] / sqrt(size + 1)
 
 
-def _named(signal: Signal) -> str:
+def named(signal: Signal) -> str:
+    """Return what the signal is, as people read it."""
     name, said = NAMES[signal.kind]
     return str(name) % {"text": said(signal.text)}
 

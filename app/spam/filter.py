@@ -49,14 +49,14 @@ class Filter:
 
     def learn(self, example: Example, *, spam: bool) -> None:
         """Count the example as spam or as fine."""
-        self._count(slots(example).all(), spam=spam, step=1)
+        self.count(slots(example).all(), spam=spam, step=1)
 
     def unlearn(self, example: Example, *, spam: bool) -> None:
         """Take back one `learn` of the same example and label; NotLearnt, and no change, if none was."""
         found = slots(example).all()
         if not self._total(spam) or any(not self._counts[2 * slot + spam] for slot in found):
             raise NotLearnt("this example was not learnt with this label")
-        self._count(found, spam=spam, step=-1)
+        self.count(found, spam=spam, step=-1)
 
     def score(self, example: Example) -> float:
         """Return how likely the example is spam, 0 to 1; 0.5 knows nothing."""
@@ -96,7 +96,8 @@ class Filter:
             model._counts = _read_counts(data, width)
         return model
 
-    def _count(self, found: Iterable[int], *, spam: bool, step: int) -> None:
+    def count(self, found: Iterable[int], *, spam: bool, step: int) -> None:
+        """Count an example by its slots: 1 learns it, -1 takes it back."""
         if step > 0 and self._total(spam) >= NARROW_MOST and self._counts.typecode == NARROW:
             self._counts = array(WIDE, self._counts)
         counts = self._counts

@@ -1,0 +1,47 @@
+"""What a site's filter knows: its counts, and which lessons are not in them yet."""
+
+from sqlalchemy import ForeignKey, LargeBinary, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db, rows_changed
+from app.models.lesson import Lesson
+from app.models.site import Site
+
+
+class Knowledge(db.Model):
+    """The counts of one site's filter. Whoever writes them says which revision she has read."""
+
+    __tablename__ = "knowledge"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    revision: Mapped[int] = mapped_column(default=1)
+    counts: Mapped[bytes] = mapped_column(LargeBinary)
+
+    @classmethod
+    def state_of(cls, site_id: int) -> tuple[int, set[int]]:
+        """The revision (0: nothing is known yet) and the ids of the lessons to be added to it, at one moment."""
+        rows = db.session.execute(
+            select(cls.revision, Lesson.id)
+            .select_from(Site)
+            .outerjoin(cls, cls.site_id == Site.id)
+            .outerjoin(Lesson, Lesson.site_id == Site.id)
+            .where(Site.id == site_id)
+        ).all()
+        return next((row.revision for row in rows if row.revision), 0), {row.id for row in rows if row.id is not None}
+
+    @classmethod
+    def read(cls, site_id: int) -> tuple[int, bytes]:
+        row = db.session.execute(select(cls.revision, cls.counts).where(cls.site_id == site_id)).first()
+        return (row.revision, row.counts) if row else (0, b"")
+
+    @classmethod
+    def replace(cls, site_id: int, counts: bytes, *, seen: int) -> bool:
+        """Write new counts; False when somebody has written since revision `seen`."""
+        known = update(cls).where(cls.site_id == site_id, cls.revision == seen)
+        if seen:
+            return rows_changed(known.values(counts=counts, revision=cls.revision + 1)) == 1
+        if cls.read(site_id)[0]:
+            return False
+        db.session.add(cls(site_id=site_id, counts=counts))
+        db.session.flush()
+        return True

@@ -1,0 +1,257 @@
+"""Learn from what people decide and forget it with them: exactly, from many processes, without a lock.
+
+A decision writes down what it teaches, in its own transaction: a lesson. Whoever needs the filter adds the
+lessons to the counts that she has read; from time to time somebody writes the sum, by compare and set. Counts
+commute, so the order does not matter, and what was learnt equals the log learnt again (`retrain`).
+
+Only decisions of people teach: approved is fine, spam is spam. The newest decision on a comment counts; undoing
+it puts back what stood before. An edit, or any decision that nobody made, forgets what was taught about the
+earlier text. A comment whose lesson stands does not change; whoever changes one calls `forget` first.
+"""
+
+import logging
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from threading import Lock
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select, update
+
+from app.extensions import db, rows_changed, snapshot
+from app.models import Actor, Comment, Decision, Knowledge, Lesson, Status
+from app.spam.features import Example, slots
+from app.spam.filter import Filter, WrongModel
+
+log = logging.getLogger(__name__)
+
+TEACHES = {Status.APPROVED: "fine", Status.SPAM: "spam"}
+# So many lessons are added to the counts by the one who writes the last; reading that many takes milliseconds.
+FOLD_AT = 256
+# Filters that one process keeps ready, a megabyte each.
+FILTERS_KEPT = 64
+
+
+def example_of(comment: Any) -> Example:
+    """What the filter sees of a comment; the same whenever it is asked, as long as nobody edits it."""
+    facts = comment.facts or {}
+    record = {name: facts.get(name) for name in ("seconds", "approved", "rejected")}
+    return Example(comment.body, comment.name, comment.website, comment.lang, **record)
+
+
+def follow(decision: Decision) -> None:
+    """Learn what a decision teaches in place of what was learnt from its comment before, in its transaction."""
+    comment, taught = decision.comment, _taught_by(decision)
+    if taught == comment.lesson:
+        return
+    forget(comment)
+    _learn(comment, taught)
+    db.session.flush()
+    if Lesson.count(comment.site_id) >= FOLD_AT:
+        fold(comment.site_id)
+
+
+def forget(comment: Comment) -> None:
+    """Take back what was learnt from a comment, before it changes; in the caller's transaction."""
+    if comment.lesson:
+        _note(comment, comment.lesson, step=-1)
+        comment.lesson, comment.places_learnt = "", None
+
+
+@contextmanager
+def relearning(comment: Comment) -> Iterator[None]:
+    """Change what the filter sees of a comment, not what it is: the same is learnt from what it has become."""
+    taught = comment.lesson
+    forget(comment)
+    yield
+    _learn(comment, taught)
+
+
+def outlive(comment: Comment) -> None:
+    """Keep where its features are counted, hashed as they are, before its text goes: its lesson stands."""
+    if comment.lesson:
+        comment.places_learnt = array("I", _places(comment)).tobytes()
+
+
+def lesson_of(decisions: Sequence[Any]) -> str:
+    """What the last of a comment's decisions, oldest first, teaches: "fine", "spam" or nothing ("")."""
+    if not decisions:
+        return ""
+    newest = decisions[-1]
+    if newest.undoes_id:
+        return lesson_of([each for each in decisions if each.id < newest.undoes_id])
+    return TEACHES.get(newest.to_status, "") if newest.actor == Actor.MODERATOR else ""
+
+
+def fold(site_id: int) -> None:
+    """Add the lessons that wait to the counts; where somebody else is doing it, leave it to her."""
+    revision, counts = Knowledge.read(site_id)
+    try:
+        model = Filter.load(counts)
+    except WrongModel:
+        log.error("the filter of site %s cannot be read: flask upkeep retrain", site_id)
+        return
+    lessons = Lesson.waiting(site_id)
+    _add(model, lessons)
+    if Knowledge.replace(site_id, model.dump(), seen=revision):
+        Lesson.remove(lesson.id for lesson in lessons)
+
+
+# What this process keeps
+
+
+@dataclass
+class _Kept:
+    revision: int
+    model: Filter
+    lessons: set[int] = field(default_factory=set)
+
+
+@dataclass
+class _Shelf:
+    """The filters used last. One thread at a time adds lessons, so that none is added twice."""
+
+    filters: "OrderedDict[int, _Kept]" = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+
+def model_of(site_id: int) -> Filter:
+    """The site's filter with every lesson so far; costs one question while nobody has decided anything.
+
+    Raises WrongModel when what is stored cannot be read.
+    """
+    shelf: _Shelf = current_app.extensions.setdefault("filters", _Shelf())
+    revision, lessons = Knowledge.state_of(site_id)
+    with shelf.lock:
+        kept = shelf.filters.get(site_id)
+        if kept is None or kept.revision != revision or not kept.lessons <= lessons:
+            kept = shelf.filters[site_id] = _loaded(site_id)
+        elif kept.lessons != lessons:
+            _bring_up_to_date(kept, site_id)
+        shelf.filters.move_to_end(site_id)
+        while len(shelf.filters) > FILTERS_KEPT:
+            shelf.filters.popitem(last=False)
+        return kept.model
+
+
+def _loaded(site_id: int) -> _Kept:
+    # The counts first: a lesson that is added to them in between is then missing here until the next look.
+    revision, counts = Knowledge.read(site_id)
+    kept = _Kept(revision, Filter.load(counts))
+    _bring_up_to_date(kept, site_id)
+    return kept
+
+
+def _bring_up_to_date(kept: _Kept, site_id: int) -> None:
+    missing = Lesson.waiting(site_id, without=kept.lessons)
+    _add(kept.model, missing)
+    kept.lessons |= {lesson.id for lesson in missing}
+
+
+def _add(model: Filter, lessons: Iterable[Lesson]) -> None:
+    for lesson in lessons:
+        model.count(lesson.slots, spam=lesson.spam, step=lesson.step)
+
+
+def _learn(comment: Comment, taught: str) -> None:
+    if taught:
+        _note(comment, taught, step=1)
+        comment.lesson = taught
+
+
+def _note(comment: Comment, taught: str, *, step: int) -> None:
+    db.session.add(Lesson.of(comment.site_id, _places(comment), spam=taught == "spam", step=step))
+
+
+def _places(comment: Any) -> Iterable[int]:
+    """Where a comment's features are counted; kept apart when its text is not."""
+    return array("I", comment.places_learnt) if comment.places_learnt else slots(example_of(comment)).all()
+
+
+def _taught_by(decision: Decision) -> str:
+    return lesson_of(Decision.all_of(decision.comment) if decision.undoes_id else [decision])
+
+
+# The log learnt again
+
+
+@dataclass(frozen=True)
+class _Log:
+    """What the decisions teach, at one moment: the model, and what stands in the tables beside it."""
+
+    model: Filter
+    revision: int
+    lessons: list[int]
+    # Comments that say something else about what was learnt from them: id, version, and what it should be.
+    mistaken: list[tuple[int, int, str]]
+
+
+def retrain(site_id: int) -> Filter | None:
+    """Learn a site's whole log again and put that in the place of what is known, in the caller's transaction.
+
+    The log is read from a snapshot before that transaction begins, so that nobody waits for it; what was loaded
+    before is forgotten. None when somebody decided or learnt meanwhile: nothing is changed, try again.
+    """
+    with snapshot():
+        read = _read_log(site_id)
+    if not Knowledge.replace(site_id, read.model.dump(), seen=read.revision):
+        return None
+    Lesson.remove(read.lessons)
+    for id, version, taught in read.mistaken:
+        same = update(Comment).where(Comment.id == id, Comment.version == version)
+        if not rows_changed(same.values(lesson=taught)):
+            return None
+    return read.model
+
+
+# What is read of a comment to learn it, and to see whether that was learnt.
+SEEN = (
+    Comment.id,
+    Comment.version,
+    Comment.lesson,
+    Comment.places_learnt,
+    Comment.body,
+    Comment.name,
+    Comment.website,
+    Comment.lang,
+    Comment.facts,
+)
+
+
+def _read_log(site_id: int) -> _Log:
+    revision = db.session.scalar(select(Knowledge.revision).where(Knowledge.site_id == site_id)) or 0
+    lessons = list(db.session.scalars(select(Lesson.id).where(Lesson.site_id == site_id)))
+    taught = dict(_taught(site_id))
+    known = db.session.execute(
+        select(Comment.id, Comment.version, Comment.lesson).where(Comment.site_id == site_id, Comment.lesson != "")
+    )
+    mistaken = [(row.id, row.version, "") for row in known if row.id not in taught]
+    model = Filter()
+    for ids in _chunks(list(taught)):
+        for row in db.session.execute(select(*SEEN).where(Comment.id.in_(ids))):
+            model.count(_places(row), spam=taught[row.id] == "spam", step=1)
+            if row.lesson != taught[row.id]:
+                mistaken.append((row.id, row.version, taught[row.id]))
+    return _Log(model, revision, lessons, mistaken)
+
+
+def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
+    return (ids[at : at + size] for at in range(0, len(ids), size))
+
+
+def _taught(site_id: int) -> Iterator[tuple[int, str]]:
+    """Yield (comment id, what its decisions teach) for every comment that teaches something."""
+    by_people = select(Decision.comment_id).where(Decision.site_id == site_id, Decision.actor == Actor.MODERATOR)
+    rows = db.session.execute(
+        select(Decision.comment_id, Decision.id, Decision.actor, Decision.to_status, Decision.undoes_id)
+        .where(Decision.site_id == site_id, Decision.comment_id.in_(by_people))
+        .order_by(Decision.comment_id, Decision.id)
+        .execution_options(yield_per=1000)
+    )
+    for comment_id, decisions in groupby(rows, key=lambda row: row.comment_id):
+        if taught := lesson_of(list(decisions)):
+            yield comment_id, taught
