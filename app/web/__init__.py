@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from app.lib import changes
 from app.models import reason_name
 from app.web import (
     account,
@@ -37,6 +38,7 @@ def install(app: Flask) -> None:
     for door in READERS + MODERATORS:
         app.register_blueprint(door.bp)
     app.add_template_filter(reason_name)
+    app.add_template_filter(changes.between, "changed_into")
     errors.install(app)
     headers.install(app)
     host.install(app)

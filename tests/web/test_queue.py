@@ -101,6 +101,20 @@ def test_alice_sees_what_waits_with_all_that_she_needs(app: Flask, alice: Modera
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
+def test_alice_sees_what_an_author_changed(app: Flask, db_session: Session, alice: Moderator) -> None:
+    hanako = Reader(app.test_client())
+    hanako.says("とても良い記事です")
+    written = the_comment(db_session, "とても良い記事です")
+    edit = f"/embed/comments/{written.id}/edit"
+    hanako.client.post(edit, data=hanako.fields(token=hanako.token, body="とても悪い<b>記事です"))
+    (card,) = cards(at_the_desk(app).get("/moderate/"))
+    changes = card.select_one(".changes")
+    assert changes and changes.text == "とても良い悪い<b>記事です"
+    assert [(each.name, each.text) for each in changes.find_all(["del", "ins"])] == [
+        ("del", "良い"), ("ins", "悪い<b>")
+    ]  # fmt: skip
+
+
 def test_without_a_script_a_press_decides_and_offers_the_way_back(
     app: Flask, alice: Moderator, comment: Comment, db_session: Session
 ) -> None:

@@ -1,0 +1,57 @@
+"""What changed between two texts, as people read it: by words, and by characters where no space parts words."""
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from enum import StrEnum
+from itertools import takewhile
+
+import regex
+
+# A word of an alphabet, a number, white space; everything else, so also kana, kanji and emoji, by itself.
+TOKEN = regex.compile(r"[\p{L}\p{N}--[\p{Han}\p{Hiragana}\p{Katakana}ー]]+|\s+|\X", flags=regex.V1)
+# difflib takes time by the cube where few words are repeated often; that is why it may skip popular ones, and
+# why what differs in more places than this is shown as a whole.
+MOST_TOKENS = 1000
+# What stays the same between two changes and is shorter is shown as changed: 「の」 alone holds nothing together.
+SHORTEST_SAME = 2
+
+
+class Change(StrEnum):
+    SAME = "same"
+    GONE = "del"
+    NEW = "ins"
+
+
+def between(before: str, after: str) -> list[tuple[Change, str]]:
+    """Return the parts of both texts in order; those that are not new make up `before`, not gone `after`."""
+    old, new = TOKEN.findall(before), TOKEN.findall(after)
+    head = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    room = min(len(old), len(new)) - head
+    back = zip(reversed(old), reversed(new), strict=False)
+    tail = sum(1 for _ in zip(range(room), takewhile(lambda pair: pair[0] == pair[1], back), strict=False))
+    parts = [
+        (Change.SAME, "".join(old[:head])),
+        *_compared(old[head : len(old) - tail], new[head : len(new) - tail]),
+        (Change.SAME, "".join(old[len(old) - tail :])),
+    ]
+    return [(change, text) for change, text in parts if text]
+
+
+def _compared(old: list[str], new: list[str]) -> Iterator[tuple[Change, str]]:
+    gone, fresh = "", ""
+    for same, start, end, new_start, new_end in _runs(old, new):
+        if same:
+            yield from ((Change.GONE, gone), (Change.NEW, fresh), (Change.SAME, "".join(old[start:end])))
+            gone, fresh = "", ""
+        else:
+            gone, fresh = gone + "".join(old[start:end]), fresh + "".join(new[new_start:new_end])
+    yield from ((Change.GONE, gone), (Change.NEW, fresh))
+
+
+def _runs(old: list[str], new: list[str]) -> Iterator[tuple[bool, int, int, int, int]]:
+    if max(len(old), len(new)) > MOST_TOKENS:
+        yield False, 0, len(old), 0, len(new)
+        return
+    for tag, start, end, new_start, new_end in SequenceMatcher(None, old, new).get_opcodes():
+        same = tag == "equal" and len("".join(old[start:end]).strip()) >= SHORTEST_SAME
+        yield same, start, end, new_start, new_end
