@@ -43,7 +43,9 @@ TRACKING = re.compile(
     | __twitter_impression | mc_cid | mc_eid | mkt_tok | vero_id | vero_conv | oly_anon_id | oly_enc_id
     | rb_clickid | _openstat | ml_subscriber | ml_subscriber_hash | at_medium | at_campaign | at_custom\d
     | cmpid | ncid | wt_mc | wt\.mc_id | guccounter | guce_referrer | guce_referrer_sig | soc_src
-    | soc_trk""",
+    | soc_trk | ga_(source|medium|term|content|campaign|place) | (itm|otm|hmb)_(source|medium|campaign)
+    | action_(object|type|ref)_map | gs_l | mc_tc | os_ehash | s_cid | wt_?z?mc | wtrid | ceneo_spo
+    | tracking_source | __s""",
     re.I | re.X,
 )
 AMP_PARAMETER = re.compile(r"outputtype=amp|amp(=|=1|=true)?", re.I)
