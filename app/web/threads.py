@@ -65,6 +65,7 @@ def _page(site: Site, **more: Any) -> str:
     threads = found[:LISTED]
     ids = [thread.id for thread in threads]
     return render_template(
-        "sites/threads.html", site=site, threads=threads, numbers=Comment.numbers_in(ids), search=search,
-        earlier=ThreadAlias.of(ids), outcomes=OUTCOMES, next=ids[-1] if len(found) > LISTED else None, **more,
+        "sites/threads.html", site=site, threads=threads, search=search, outcomes=OUTCOMES, stops=REFUSED,
+        numbers=Comment.numbers_in(ids), earlier=ThreadAlias.of(ids),
+        next=ids[-1] if len(found) > LISTED else None, **more,
     )  # fmt: skip
