@@ -9,10 +9,10 @@ PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 TOGETHER := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test bench torture screenshots catalogues lock clean
+.PHONY: help run serve test bench bench-peers torture screenshots catalogues lock clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
 	  printf '  %-18s %s\n' "$$name" "$$does"; done
 
 run: $(VENV)/.run ## run Kaiwa with a demo site on http://127.0.0.1:8000 (PORT=8010 for another port)
@@ -33,7 +33,11 @@ test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 	$(PYTHON) -m pytest -m "not torture" $(TOGETHER) $(ARGS)
 
 bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
-	$(PYTHON) -m bench.servers $(ARGS)
+	@sh scripts/chromium.sh
+	$(PYTHON) -m bench $(ARGS)
+
+bench-peers: $(VENV)/.test ## measure others with the same comments (asks PyPI for Isso)
+	$(PYTHON) -m bench peers
 
 torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
 	@sh scripts/chromium.sh

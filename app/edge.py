@@ -30,7 +30,7 @@ FRESH_S, RENEWING_S = 1.0, 0.5
 # While the database is away nobody decides anything: better what was true a minute ago than nothing.
 FAILING_S = 60.0
 # Counts of a hundred pages; what is longer goes to Flask.
-LONGEST_QUERY = 16_000
+LONGEST_QUERY = 8_000
 MOST_URLS = 100
 # A part of the room is for what strangers can vary without end: made-up pages, places in a thread, lists of counts.
 PASSING_SHARE = 8
@@ -39,6 +39,8 @@ ABOUT_A_THREAD = ("site", "url", "thread", "title", "lang", "sort", "after", "co
 SITE_FEED = re.compile(r"/feeds/site/[a-z0-9-]{1,64}\.atom")
 PARAMETERS = {
     "/embed.js": (),
+    "/writing.js": (),
+    "/work.js": (),
     "/thread.css": (),
     "/embed/counts": ("site", "url"),
     "/embed/thread": ABOUT_A_THREAD,
@@ -79,12 +81,16 @@ class Asked(NamedTuple):
         return self.own[1]
 
 
-@lru_cache(maxsize=2048)
 def asked_of(path: str, query: str) -> Asked | None:
     """Return what is asked for, in its only form; None for what the edge has no answer to."""
-    names = ("lang",) if SITE_FEED.fullmatch(path) else PARAMETERS.get(path)
-    if names is None or len(query) > LONGEST_QUERY:
-        return None
+    ours = path in PARAMETERS or SITE_FEED.fullmatch(path)
+    return _asked_of(path, query) if ours and len(query) <= LONGEST_QUERY else None
+
+
+# To read a query takes as long as to send an answer. What is remembered has bounds, so that junk does not fill it.
+@lru_cache(maxsize=1024)
+def _asked_of(path: str, query: str) -> Asked | None:
+    names = PARAMETERS.get(path, ("lang",))
     try:
         given = parse_qs(query, max_num_fields=2 * MOST_URLS, errors="strict")
     except ValueError:
@@ -216,15 +222,15 @@ class Edge:
 
     async def bring(self, asked: Asked) -> Ready | None:
         """Ask the doors, once for all who want the same; None for what is not for everybody, or not there."""
-        while True:
-            old, flight = self._found(asked), self.flights.get(asked.shared)
-            theirs = flight or self._set_out(asked, old)
-            if old and monotonic() < old.until + RENEWING_S:
-                return old
-            # A client that hangs up ends its waiting, not that of the others.
-            brought = await asyncio.shield(theirs.task)
-            if theirs.asked == asked or (brought := self.at_hand(asked)):
-                return brought
+        old, flight = self._found(asked), self.flights.get(asked.shared)
+        if flight and flight.asked != asked and not _will_do(old):
+            # Most likely the same page, written otherwise; a client that hangs up ends its waiting, not the others'.
+            await asyncio.shield(flight.task)
+            if found := self.at_hand(asked):
+                return found
+            flight = self.flights.get(asked.own) or self._set_out(asked.own, asked, old)
+        flight = flight or self._set_out(asked.shared, asked, old)
+        return old if _will_do(old) else await asyncio.shield(flight.task)
 
     def send(self, asked: Asked, ready: Ready, headers: Any, protocol: Any) -> None:
         """Answer a request (RSGI): with 304 when its client has the same already."""
@@ -241,10 +247,10 @@ class Edge:
     def _found(self, asked: Asked) -> Ready | None:
         return self.kept.get(asked.shared) or self.passing.get(asked.shared) or self.passing.get(asked.own)
 
-    def _set_out(self, asked: Asked, old: Ready | None) -> "Flight":
+    def _set_out(self, key: Key, asked: Asked, old: Ready | None) -> "Flight":
         flight = Flight(asked, asyncio.create_task(self._fly(asked, old)))
-        self.flights[asked.shared] = flight
-        flight.task.add_done_callback(lambda _task: self.flights.pop(asked.shared))
+        self.flights[key] = flight
+        flight.task.add_done_callback(lambda _task: self.flights.pop(key))
         return flight
 
     async def _fly(self, asked: Asked, old: Ready | None) -> Ready | None:
@@ -286,6 +292,11 @@ class Flight(NamedTuple):
 
     asked: Asked
     task: "asyncio.Task[Ready | None]"
+
+
+def _will_do(old: Ready | None) -> bool:
+    """Whether these bytes may still be sent while somebody asks whether they are true."""
+    return old is not None and monotonic() < old.until + RENEWING_S
 
 
 def question(asked: Asked, old: Ready | None, about: dict[str, Any]) -> WSGIEnvironment:

@@ -34,7 +34,8 @@ def heading(what: str) -> None:
 
 def line(what: str, ours: Load, base: Load | None = None, *, aim: float = 0, note: str = "") -> None:
     """One line of the table: our figure, the baseline measured in the same run, and how they compare."""
-    against = f"{base.rate:12,.0f}{ours.rate / base.rate:8.2f}" if base else " " * 20
+    ratio = ours.rate / base.rate if base and base.rate else float("inf")
+    against = f"{base.rate:12,.0f}{ratio:8.2f}" if base else " " * 20
     wanted = f"  aim {aim}" if aim else ""
     failed = f"  {ours.failed} FAILED" if ours.failed else ""
     print(f"{what:44}{ours.rate:12,.0f}{ours.p99:9.1f}{against}{wanted}  {note}{failed}".rstrip(), flush=True)
@@ -109,6 +110,12 @@ def cpu_ms(leader: int) -> float:
 
 def resident_mib(leader: int) -> float:
     return sum(int(each[23]) for each in stats(leader)) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def resident(pid: int) -> float:
+    """MiB that a process alone would need: what it shares is divided among those who share it."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1024
 
 
 def stats(leader: int) -> list[list[str]]:

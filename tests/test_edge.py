@@ -243,6 +243,21 @@ def test_what_is_made_up_does_not_push_out_what_is_read(
     assert all(shelf.used == sum(weight for _, weight in shelf.entries.values()) for shelf in shelves)
 
 
+def test_a_crowd_with_addresses_of_its_own_makes_a_known_page_once(readers: Readers, comment: Comment) -> None:
+    async def crowd() -> list[Told]:
+        return await asyncio.gather(*(readers.ask(url=f"{PAGE}?utm_source={number}") for number in range(30)))
+
+    assert len({told.body for told in asyncio.run(crowd())}) == 1
+    assert len(readers.made) == 1
+
+
+def test_long_and_foreign_addresses_are_not_remembered() -> None:
+    before = edge._asked_of.cache_info().currsize
+    assert edge.asked_of("/" + "x" * 100_000, "") is None
+    assert edge.asked_of("/thread", "x" * 100_000) is None
+    assert edge._asked_of.cache_info().currsize == before
+
+
 @pytest.mark.parametrize(
     ("path", "asked"),
     [("/thread", {"own": "1"}), ("/thread", {"parent": "1"}), ("/login", {}), ("/embed/thread", {"site": "none"})],
@@ -306,12 +321,13 @@ def test_counts_are_one_entry_however_the_list_is_written(readers: Readers, comm
 
 
 def test_feeds_and_the_widget_are_ready_too(readers: Readers, comment: Comment, clock: Clock) -> None:
-    for path in ("/feeds/site/paper.atom", "/feeds/thread", "/embed.js", "/thread.css"):
+    paths = ("/feeds/site/paper.atom", "/feeds/thread", "/embed.js", "/writing.js", "/work.js", "/thread.css")
+    for path in paths:
         first = readers.reads(path)
         assert first.status == 200 and readers.reads(path, x="y").body == first.body
         clock.now += 100
         assert readers.reads(path).body == first.body
-    assert len(readers.made) == 8
+    assert len(readers.made) == 2 * len(paths)
 
 
 def test_while_the_database_is_away_the_last_minute_is_served(
