@@ -1,0 +1,214 @@
+"""Every route there is, walked by moderators of another site, by small roles, by nobody: never data, never a change.
+
+The routes come from the application, so that a new one is walked from its first day on.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.models import Effect, Moderator, Reason, Role, Rule, Site, Status, Subject
+from app.moderation import rules
+from app.moderation.decide import decide
+from app.moderation.reports import report
+from app.web import MODERATORS
+from tests.cast import ORIGIN, Reader, a_moderator, a_site, the_comment
+from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
+
+__all__ = ["_readable"]
+
+# Of the site that is walked around: what must never be told to anybody else.
+SECRETS = ("Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice", "alice@")
+# A word that stands beside a secret: a page may repeat what was searched for.
+SOUGHT = "Zitrone"
+TABLES = ("site", "comment", "decision", "rule", "report", "membership", "moderator", "thread", "delivery", "author")
+# What these do is about the asking moderator alone.
+OWN_AFFAIRS = {"account"}
+EVERYBODYS_PAGES = {"sites.embed", "service.show"}
+OWNERS_PAGES = "appointing."
+
+
+@dataclass(frozen=True)
+class Door:
+    endpoint: str
+    method: str
+    path: str
+    arguments: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def doors(app: Flask) -> Iterator[Door]:
+    """Every door for moderators; in its path, what belongs to the walked site: the first of everything."""
+    houses = {door.bp.name for door in MODERATORS} - OWN_AFFAIRS
+    stands_for = {"key": "paper", "id": "1"}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.split(".")[0] not in houses:
+            continue
+        unknown = set(rule.arguments) - set(stands_for)
+        assert not unknown, f"{rule.rule}: tell this test what of the walked site {unknown} may name"
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: stands_for[found[1]], rule.rule)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield Door(rule.endpoint, method, path, frozenset(rule.arguments))
+
+
+@pytest.fixture
+def paper(app: Flask, db_session: Session) -> Site:
+    """A site with one of everything, made first, so that each of its records is number 1."""
+    site = a_site(db_session, hold_all=True)
+    site.name = "Vertraulich"
+    alice = a_moderator(db_session, site, "alice", Role.OWNER)
+    for number in range(3):
+        reader = Reader(app.test_client(), "Verborgen", f"r{number}@versteckt.example")
+        reader.says(f"{SOUGHT} Geheimnis {number}", title="Vertraulich")
+    first = the_comment(db_session, f"{SOUGHT} Geheimnis 0")
+    decide(first, Status.APPROVED, seen=first.version, by=alice)
+    db_session.commit()
+    report(first, reader="somebody", reason=Reason.HATE, note="Geheimnis")
+    rules.make([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
+    db_session.commit()
+    return site
+
+
+@pytest.fixture
+def other(app: Flask, db_session: Session, paper: Site) -> Site:
+    other = a_site(db_session, "other", hold_all=True, lang="en")
+    Reader(app.test_client(), "Owen", site="other").says("Of the other site")
+    db_session.commit()
+    return other
+
+
+def a_colleague(db_session: Session, site: Site, role: Role) -> Moderator:
+    return a_moderator(db_session, site, f"{role}-of-{site.key}", role)
+
+
+def everything(db_session: Session) -> str:
+    found = {table: db_session.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2")).all() for table in TABLES}  # noqa: S608
+    db_session.commit()
+    return str(found)
+
+
+def knock(desk: FlaskClient, door: Door, token: str = "", **more: str) -> TestResponse:
+    """With all that a door may ask for: foreign ids in the query, and a body that decides, makes and ends."""
+    asked = {"q": SOUGHT, "site": "1", "moderator": "1", "comment": "1", "author": "1", "ids": "1", "thread": "1"}
+    if door.method == "GET":
+        return desk.get(door.path, query_string=asked if more.get("asking") else {}, headers=ENGLISH, buffered=True)
+    body = asked | {
+        "csrf_token": token, "status": "approved", "seen": "2", "marked": "1:2", "comments": "1", "id": "1",
+        "subject": "word", "value": "x", "effect": "hold", "reason": "", "role": "owner", "name": "x", "text": "x",
+        "note": "x", "body": "x", "email": "somebody@new.example", "until": "",
+    }  # fmt: skip
+    return desk.post(door.path, data=body, headers=ENGLISH, buffered=True)
+
+
+def told(answer: TestResponse) -> list[str]:
+    everything = answer.text + str(answer.headers)
+    return [secret for secret in SECRETS if secret in everything]
+
+
+def test_there_is_something_to_see(app: Flask, paper: Site, db_session: Session) -> None:
+    desk = at_the_desk(app)
+    seen = set()
+    for door in doors(app):
+        if door.method == "GET":
+            answer = knock(desk, door)
+            assert answer.status_code == 200, door
+            seen |= set(told(answer))
+    assert seen >= {"Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice"}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_moderators_of_another_site_see_nothing_and_change_nothing_on_any_route(
+    app: Flask, paper: Site, other: Site, db_session: Session, role: Role
+) -> None:
+    a_colleague(db_session, other, role)
+    desk = at_the_desk(app, f"{role}-of-other")
+    token = hidden(desk.get("/moderate/log"), "csrf_token")
+    before = everything(db_session)
+    for door in doors(app):
+        for asking in ("", "1"):
+            answer = knock(desk, door, token, asking=asking)
+            assert not told(answer), f"{door} tells {told(answer)}"
+            if door.arguments:
+                assert answer.status_code == 404, f"{door}: {answer.status_code}"
+            assert answer.status_code < 500, door
+    assert everything(db_session) == before
+
+
+def test_what_happens_on_one_site_changes_no_byte_of_anothers_pages(
+    app: Flask, paper: Site, other: Site, db_session: Session
+) -> None:
+    """Counts and totals included."""
+    a_colleague(db_session, other, Role.OWNER)
+    desk = at_the_desk(app, "owner-of-other")
+    open_doors = [door for door in doors(app) if door.method == "GET" and not door.arguments]
+    open_doors += [
+        Door(door.endpoint, "GET", door.path.replace("paper", "other"), frozenset())
+        for door in doors(app) if door.method == "GET" and door.arguments == {"key"}
+    ]  # fmt: skip
+    before = {str(door): _plain(knock(desk, door)) for door in open_doors}
+    for number in range(3, 6):
+        Reader(app.test_client(), "Verborgen").says(f"{SOUGHT} Geheimnis {number}")
+    second = the_comment(db_session, f"{SOUGHT} Geheimnis 1")
+    decide(second, Status.REJECTED, seen=second.version, by=db_session.get(Moderator, 1))
+    db_session.commit()
+    assert any("Of the other site" in page for page in before.values())
+    for door in open_doors:
+        assert _plain(knock(desk, door)) == before[str(door)], door
+
+
+def _plain(answer: TestResponse) -> str:
+    """A page without what is fresh each time: tokens, and how long ago something was."""
+    assert answer.status_code == 200, answer.request.path
+    page = re.sub(r'name="csrf_token" value="[^"]*"', "", answer.text)
+    return re.sub(r"[\w.-]{40,}", "", page)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_small_roles_are_told_so_on_every_page_of_their_own_site(app: Flask, paper: Site, db_session: Session) -> None:
+    desks = {}
+    for role in (Role.MODERATOR, Role.ADMIN):
+        a_colleague(db_session, paper, role)
+        desks[role] = at_the_desk(app, f"{role}-of-paper")
+    tokens = {role: hidden(desk.get("/moderate/log"), "csrf_token") for role, desk in desks.items()}
+    before = everything(db_session)
+    walked = 0
+    for door in doors(app):
+        if "key" not in door.arguments or door.endpoint in EVERYBODYS_PAGES:
+            continue
+        role = Role.ADMIN if door.endpoint.startswith(OWNERS_PAGES) else Role.MODERATOR
+        answer = knock(desks[role], door, tokens[role])
+        assert (answer.status_code, told(answer)) == (403, []), door
+        walked += 1
+    assert walked > 4
+    assert everything(db_session) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nobody_gets_in_without_a_log_in(app: Flask, paper: Site, db_session: Session) -> None:
+    before, nobody = everything(db_session), app.test_client()
+    token = hidden(nobody.get("/login"), "csrf_token")
+    for door in doors(app):
+        answer = knock(nobody, door, token)
+        assert (answer.status_code, told(answer)) == (303, []), door
+        assert answer.location.startswith("/login"), door
+    assert everything(db_session) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_door_takes_a_form_without_its_token(app: Flask, paper: Site, db_session: Session) -> None:
+    desk, before = at_the_desk(app), everything(db_session)
+    for door in doors(app):
+        if door.method == "POST":
+            for token in ("", "x"):
+                assert knock(desk, door, token).status_code == 400, door
+    assert everything(db_session) == before
+    assert db_session.query(Rule).one().ended_at is None and ORIGIN in paper.origins
