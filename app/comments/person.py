@@ -59,6 +59,7 @@ WHAT_HAPPENS = {
     "site": "holds nobody",
     "moderator": "an account of hers stays, and is told of",
     "membership": "holds nobody",
+    "invitation": "an invited address stays for seven days at most, and only until it is answered",
     "login": "holds nobody",
     "login_attempt": "keyed hashes, for two days",
     "knowledge": "counts of hashed words; those of a comment that is emptied are taken back",

@@ -15,7 +15,7 @@ from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
-from app.mail import alarm, answers, digest, smtp
+from app.mail import alarm, answers, digest, invitation, smtp
 from app.models import Comment, Decision, Delivery, Moderator
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "flood": alarm.compose,
     "confirm": answers.compose_confirmation,
     "answer": answers.compose_answer,
+    "invitation": invitation.compose,
 }
 
 # Brings a delivery where it must go, and returns how that ended; '' when it has put itself off. Raises NotSent.

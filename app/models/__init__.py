@@ -7,6 +7,7 @@ from app.models.decision import Actor, Decision
 from app.models.deferral import Deferral
 from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
+from app.models.invitation import Invitation
 from app.models.knowledge import Knowledge
 from app.models.lease import Lease
 from app.models.lesson import Lesson
@@ -22,8 +23,8 @@ from app.models.site import Site
 from app.models.thread import Thread
 
 __all__ = [
-    "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Knowledge",
-    "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report",
+    "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
+    "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report",
     "Revision", "Role", "Rule", "Silence", "Site", "Status", "Subject", "Thread", "ThreadAlias", "reason_codes",
     "reason_name",
 ]  # fmt: skip

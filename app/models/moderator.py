@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
@@ -79,3 +79,14 @@ class Membership(db.Model):
 
     moderator: Mapped[Moderator] = relationship(back_populates="memberships")
     site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)
+
+    @classmethod
+    def of_site(cls, site: Site) -> list["Membership"]:
+        query = select(cls).where(cls.site_id == site.id).options(joinedload(cls.moderator))
+        return list(db.session.scalars(query.order_by(cls.moderator_id)))
+
+    @classmethod
+    def owners_of(cls, site: Site, *, for_update: bool = False) -> list["Membership"]:
+        """The site's owners; `for_update` lets two owners who leave at once see each other."""
+        query = select(cls).where(cls.site_id == site.id, cls.role == Role.OWNER).order_by(cls.moderator_id)
+        return list(db.session.scalars(query.with_for_update(of=cls) if for_update else query))

@@ -132,6 +132,7 @@ MODERATOR_COLUMNS = [Moderator.__table__.c.email, Moderator.__table__.c.name]
 LEFT_OUT = {
     "moderator": "by name and e-mail only; passwords, log-ins and roles are given by `flask moderator`",
     "membership": "who may moderate is for the installation to say",
+    "invitation": "opens doors",
     "login": "opens doors",
     "login_attempt": "about this installation, for two days",
     "delivery": "letters are never sent again",

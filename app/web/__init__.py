@@ -6,6 +6,7 @@ from app.lib import changes
 from app.models import reason_name
 from app.web import (
     account,
+    appointing,
     comments,
     decisions,
     embed,
@@ -30,13 +31,14 @@ from app.web import (
 )
 
 READERS = (embed, thread, comments, reports, feeds, summary, links, letters, health)
-MODERATORS = (account, queue, decisions, people, history, sites, rules, threads, privacy, service)
+MODERATORS = (account, queue, decisions, people, history, sites, appointing, rules, threads, privacy, service)
 
 
 def install(app: Flask) -> None:
     """Open these doors on `app`."""
     for door in READERS + MODERATORS:
         app.register_blueprint(door.bp)
+    app.register_blueprint(appointing.answers)
     app.add_template_filter(reason_name)
     app.add_template_filter(changes.between, "changed_into")
     errors.install(app)

@@ -21,7 +21,7 @@ def _always(answer: Response) -> Response:
         answer.headers.setdefault("X-Frame-Options", "DENY")
     # Without a referrer, browsers call our own forms strangers (Origin: null). Where the address is the permission,
     # nobody else may learn it.
-    secret = request.blueprint in ("links", "letters")
+    secret = request.blueprint in ("links", "letters", "invitation")
     answer.headers.setdefault("Referrer-Policy", "no-referrer" if secret else "same-origin")
     # Only what says so itself may be kept by a cache.
     answer.headers.setdefault("Cache-Control", "no-store")

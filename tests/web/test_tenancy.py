@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.models import Effect, Moderator, Reason, Role, Rule, Site, Status, Subject
-from app.moderation import rules
+from app.moderation import appointing, rules
 from app.moderation.decide import decide
 from app.moderation.reports import report
 from app.web import MODERATORS
@@ -28,7 +28,19 @@ __all__ = ["_readable"]
 SECRETS = ("Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice", "alice@")
 # A word that stands beside a secret: a page may repeat what was searched for.
 SOUGHT = "Zitrone"
-TABLES = ("site", "comment", "decision", "rule", "report", "membership", "moderator", "thread", "delivery", "author")
+TABLES = (
+    "site",
+    "comment",
+    "decision",
+    "rule",
+    "report",
+    "membership",
+    "moderator",
+    "thread",
+    "delivery",
+    "author",
+    "invitation",
+)
 # What these do is about the asking moderator alone.
 OWN_AFFAIRS = {"account"}
 EVERYBODYS_PAGES = {"sites.embed", "service.show"}
@@ -74,6 +86,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     db_session.commit()
     report(first, reader="somebody", reason=Reason.HATE, note="Geheimnis")
     rules.make([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
+    appointing.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
     db_session.commit()
     return site
 

@@ -1,0 +1,50 @@
+"""Who may moderate a site, and what one who is invited tells of herself."""
+
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, Length, ValidationError
+
+from app.lib.passwords import MAX_LENGTH, MIN_LENGTH
+from app.lib.text import clean_line
+from app.models import Role
+
+ROLES = [
+    SelectChoice(Role.MODERATOR.value, _l("Moderator")),
+    SelectChoice(Role.ADMIN.value, _l("Administrator")),
+    SelectChoice(Role.OWNER.value, _l("Owner")),
+]
+
+
+def _email(form: Any, field: Any) -> None:
+    try:
+        field.data = validate_email(field.data, check_deliverability=False).normalized
+    except EmailNotValidError as trouble:
+        raise ValidationError(_l("Please enter a valid email address.")) from trouble
+
+
+class InvitationForm(FlaskForm):
+    email = EmailField(_l("Email address"), [DataRequired(_l("Please fill in this field.")), Length(max=254), _email])
+    role = SelectField(_l("Role"), choices=ROLES)
+
+
+class RoleForm(FlaskForm):
+    role = SelectField(_l("Role"), choices=ROLES)
+
+
+class WelcomeForm(FlaskForm):
+    """For who has no log-in yet."""
+
+    name = StringField(
+        _l("What other moderators know you by"),
+        [DataRequired(_l("Please fill in this field.")), Length(max=80)],
+        filters=[lambda text: clean_line(text or "")],
+    )
+    password = PasswordField(
+        _l("A password of 12 characters or more"),
+        [Length(MIN_LENGTH, MAX_LENGTH, _l("The password must have 12 characters or more."))],
+    )
