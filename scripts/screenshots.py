@@ -12,6 +12,7 @@ PICTURES = ROOT / "docs" / "pictures"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 1280, 900
 MOST_BYTES = 250_000
+SETTLED_MS = 300
 EN, JA = "/en/seven-minutes", "/ja/mancho-no-kane"
 
 
@@ -30,6 +31,7 @@ def draw_all(browser: Browser, live: Live) -> None:
     draw_thread(new_page(browser, "ja"), live, JA, "widget-ja.png")
     draw_thread(new_page(browser, "ja", width=375, dark=True), live, JA, "widget-phone-dark.png")
     draw_queue(new_page(browser, "en"), live, "en", "queue.png")
+    draw_site(new_page(browser, "ja", width=1000), live)
 
 
 def new_page(browser: Browser, lang: str, width: int = WIDTH, dark: bool = False) -> Page:
@@ -48,14 +50,37 @@ def draw_thread(page: Page, live: Live, path: str, name: str) -> None:
 
 
 def draw_queue(page: Page, live: Live, lang: str, name: str) -> None:
+    log_in(page, live, lang)
+    page.locator("article[data-comment-id]").first.wait_for()
+    page.keyboard.press("j")
+    save(page, name)
+
+
+def draw_site(page: Page, live: Live) -> None:
+    """A rule on trial, and, when all that waits was decided, the log and the figures."""
+    log_in(page, live, "ja")
+    page.goto(f"{live.url}/sites/demo/rules")
+    page.fill("[name=value]", "帽子")
+    page.click("[name=try]")
+    save(page, "rules-ja.png")
+    page.goto(f"{live.url}/moderate/")
+    for number in range(page.locator("article[data-comment-id]").count()):
+        page.locator("article[data-comment-id]").first.focus()
+        page.keyboard.press("s" if number % 4 == 3 else "a")
+        page.wait_for_timeout(SETTLED_MS)
+    page.goto(f"{live.url}/moderate/log")
+    save(page, "log-ja.png")
+    page.goto(f"{live.url}/sites/demo/figures?days=7")
+    save(page, "figures-ja.png")
+
+
+def log_in(page: Page, live: Live, lang: str) -> None:
     email, password = live.flask("demo", "seed").split(" as ")[1].strip().split(" with ")
     page.goto(f"{live.url}/login?lang={lang}")
     page.fill("[name=email]", email)
     page.fill("[name=password]", password)
     page.click("form.login button")
-    page.locator("article[data-comment-id]").first.wait_for()
-    page.keyboard.press("j")
-    save(page, name)
+    page.wait_for_url("**/moderate/**")
 
 
 def save(page: Page, name: str) -> None:

@@ -1,0 +1,77 @@
+"""The pages of a site, and an author's letter, in a real browser: no mouse needed, nothing for axe to find."""
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.flows.people import JA, card_of, finds_nothing, logs_in, reads, sends, writes
+from tests.services import Live, Postbox
+
+pytestmark = pytest.mark.flow
+
+NewPage = Callable[..., Page]
+PHONE = {"width": 375, "height": 800}
+
+
+def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="ja", viewport=PHONE)
+    logs_in(page, live)
+    paths = ("", "demo/settings", "demo/embed", "demo/rules", "demo/moderators", "demo/figures")
+    for path in [*(f"/sites/{each}" for each in paths), "/moderate/log"]:
+        page.goto(live.url + path)
+        finds_nothing(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+
+
+def test_a_rule_is_tried_and_made(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="en")
+    logs_in(page, live)
+    page.goto(f"{live.url}/sites/demo/rules")
+    page.fill("[name=value]", "帽子")
+    page.click("[name=try]")
+    expect(page.get_by_role("status").filter(has_text="of the last")).to_be_visible()
+    finds_nothing(page)
+    page.click("form.sheet button.approved")
+    expect(page.locator("[data-rule-id]")).to_have_count(1)
+
+
+def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: Postbox) -> None:
+    address = "objecting@readers.example"
+    page = new_page(locale="ja", viewport=PHONE)
+    thread = reads(page, live, JA)
+    writes(thread, "却下されるはずの一言", email=address)
+    thread.locator("[name=notify]").check()
+    sends(thread)
+    expect(thread.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+    page.goto(link_to(_smtp, live, address, "mail/confirm"))
+    finds_nothing(page)
+    page.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_be_visible()
+
+    desk = new_page(locale="ja", java_script_enabled=False)
+    logs_in(desk, live)
+    card = card_of(desk, "却下されるはずの一言")
+    card.locator("[data-reasons] summary").click()
+    card.locator("button[name=reason][value=attack]").click()
+    expect(card).to_have_count(0)
+    page.goto(link_to(_smtp, live, address, "appeal"))
+    finds_nothing(page)
+    page.fill("textarea", "自分のことを書きました")
+    page.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    finds_nothing(page)
+    desk.goto(f"{live.url}/moderate/?lane=1")
+    expect(card_of(desk, "却下されるはずの一言")).to_contain_text("自分のことを書きました")
+
+
+def link_to(box: Postbox, live: Live, address: str, path: str) -> str:
+    """The newest link of this kind in a letter to the address, as soon as it comes."""
+    for _ in range(600):
+        for letter in reversed(box.to(address)):
+            if found := re.search(rf"{live.url}/{path}/\S+", letter.text):
+                return found[0]
+        time.sleep(0.1)
+    raise AssertionError(f"no letter to {address} with a link to {path}")
