@@ -251,7 +251,11 @@ def _forget_comment(
 
 
 def _forget_notes(comment: Comment, names: list[str]) -> None:
+    """What she wrote to the moderators goes; what they wrote loses her names."""
+    comment.reasons = [reason for reason in comment.reasons if reason["check"] != "appeal"]
     for decision in db.session.scalars(select(Decision).where(Decision.comment_id == comment.id, Decision.note != "")):
+        if decision.actor == Actor.AUTHOR:
+            decision.note = ""
         for name in filter(_tells, names):
             decision.note = decision.note.replace(name, GONE)
 

@@ -30,6 +30,7 @@ class LogForm(Form):
     reason = SelectField(_l("Reason"))
     since = DateField(_l("From"), [Optional()])
     until = DateField(_l("Until"), [Optional()])
+    zone: ZoneInfo
 
     @classmethod
     def of(cls, her: Moderator, people: list[Moderator], given: Any) -> "LogForm":

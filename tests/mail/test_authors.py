@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.comments import person
 from app.mail import authors, outbox
 from app.models import Author, Decision, Moderator, Reason, Site, Status
 from app.moderation.decide import decide, undo
@@ -149,6 +150,20 @@ def test_a_rejection_tells_why_and_is_objected_to_once(
     decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
     second = letters()[-1]
     assert "after your objection" in second.text and "/appeal/" not in second.text
+
+
+def test_what_she_objected_is_forgotten_with_her(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    decides(db_session, "First!", Status.REJECTED, alice)
+    presses(hanako.client, path_in(letters()[-1].message, "appeal"), text="I was in hospital")
+    for _step in person.forget(person.find(HANAKO), person.Receipt(), remove_text=False):
+        db_session.commit()
+    db_session.commit()
+    comment = the_comment(db_session, "First!")
+    assert "hospital" not in str(comment.reasons)
+    assert {each.note for each in db_session.query(Decision)} == {""}
 
 
 def test_an_approval_is_told_too_also_when_the_address_is_confirmed_afterwards(
