@@ -78,7 +78,7 @@ def _decisions(site: Site, since: datetime) -> list[Any]:
     query = (
         select(
             Decision.comment_id, Decision.from_status, Decision.to_status, Decision.actor, Decision.moderator_id,
-            Decision.reason, Decision.made_at, Comment.created_at, Comment.thread_id, Moderator.name,
+            Decision.reason, Decision.made_at, Comment.created_at, Comment.source, Comment.thread_id, Moderator.name,
         )
         .join(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
@@ -119,8 +119,13 @@ def _count(figures: Figures, rows: Iterable[Row[Any]], zone: ZoneInfo) -> None:
         for share in shares:
             share.decided += 1
             if row.from_status == Status.PENDING:
-                begun = held.get(row.comment_id, row.created_at)
-                share.waits.append((row.made_at - begun).total_seconds())
+                share.waits += _wait(row, held)
+
+
+def _wait(row: Row[Any], held: dict[int, datetime]) -> list[float]:
+    """Seconds since it was held or written; nothing for what waited elsewhere, perhaps for years, and was imported."""
+    begun = held.get(row.comment_id) or (None if row.source else row.created_at)
+    return [(row.made_at - begun).total_seconds()] if begun else []
 
 
 def _shares(figures: Figures, row: Row[Any], zone: ZoneInfo) -> list[Share]:

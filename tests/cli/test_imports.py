@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.cli import imports
 from app.comments.submit import Draft, submit
 from app.models import Actor, Author, Comment, Decision, Delivery, Site, Status, Thread
+from app.moderation.service import figures_of
 from app.transfer import load
 from tests.cast import Reader, a_moderator, a_site, move
 from tests.transfer.exports import HEAD, comment, page, wxr
@@ -441,3 +442,13 @@ def test_new_comments_stand_above_the_old_numbers_too(
     Reader(client, url=f"{ORIGIN}/1/").says("new")
     ids = [each.id for each in comments(db_session).values()]
     assert min(ids) > 5000 and max(ids) < 5010
+
+
+def test_what_waited_for_years_elsewhere_does_not_make_the_moderators_look_slow(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    bring(app, save(wxr(page(comment(1, approved="0")))))
+    alice = a_moderator(db_session, paper)
+    move(db_session, comments(db_session)["1"], Status.APPROVED, by=alice)
+    figures = figures_of(paper, 7)
+    assert (figures.all.decided, figures.all.waits) == (1, [])
