@@ -213,7 +213,7 @@ class Comment(db.Model):
         if moved != 1:
             return False
         self._count(was=self.status == Status.APPROVED, now_is=status == Status.APPROVED)
-        db.session.refresh(self, ("status", "version", "places"))
+        db.session.refresh(self, ("status", "version", "lane", "places"))
         return True
 
     def _count(self, was: bool, now_is: bool) -> None:
