@@ -1,7 +1,7 @@
 // The desk: forms and links of the page, without the waiting. This file only says who listens to what.
 
 import { fetchAhead } from "./ahead.js";
-import { list, select, waiting, watch } from "./cards.js";
+import { list, main, select, waiting, watch } from "./cards.js";
 import { pressed } from "./keys.js";
 import { decideMarked, marksChanged, markAlike, prepareMarks } from "./marking.js";
 import { look, note, act } from "./places.js";
@@ -49,3 +49,4 @@ watch();
 prepareMarks();
 stay();
 fetchAhead();
+main.dataset.ready = "";

@@ -1,7 +1,7 @@
 // Decide: the next card at once, the decision behind her back; what does not arrive comes back, nothing is lost.
 
 import { fetchAhead } from "./ahead.js";
-import { besides, cardOf, focus, list, put, showEmptiness, waiting } from "./cards.js";
+import { besides, cardOf, focus, list, main, put, showEmptiness, waiting } from "./cards.js";
 import { count } from "./presence.js";
 import { say, saySentence } from "./saying.js";
 import { fieldsOf, send, sentence } from "./server.js";
@@ -13,12 +13,18 @@ export const settled = () => Promise.allSettled(flying);
 
 export function follow(work) {
   flying.add(work);
-  work.finally(() => flying.delete(work));
+  main.dataset.sending = flying.size;
+  work.finally(() => {
+    flying.delete(work);
+    main.dataset.sending = flying.size;
+  });
   return work;
 }
 
 export function decide(card, form, button) {
-  if (!card.hidden) follow(decideAll([card], button.formAction || form.action, fieldsOf(form, button), button));
+  if (card.hidden) return;
+  const action = button.hasAttribute("formaction") ? button.formAction : form.action;
+  follow(decideAll([card], action, fieldsOf(form, button), button));
 }
 
 // Hide the cards, send the fields, and do as the answer says.

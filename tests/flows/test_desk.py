@@ -1,0 +1,356 @@
+"""The desk in a real browser: hands on the keys, two moderators, a broken network, a Japanese input method."""
+
+import re
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.comments.submit import Draft, submit
+from app.extensions import db
+from app.lib.clock import now
+from app.lib.passwords import hash_password
+from app.models import Comment, Decision, Lease, Membership, Moderator, Reason, Site, Thread
+from tests.cast import PASSWORD
+from tests.flows.people import finds_nothing
+from tests.services import Live
+
+pytestmark = pytest.mark.flow
+NewPage = Callable[..., Page]
+ROUTE = "**/moderate/**/decisions"
+
+# Counts frames and milliseconds from the key to the focus of another card.
+STOPWATCH = """() => {
+  window.seen = [];
+  let began = 0, frames = 0;
+  addEventListener("keydown", (event) => {
+    began = event.timeStamp; frames = 1;
+    const tick = () => { if (began) { frames += 1; requestAnimationFrame(tick); } };
+    requestAnimationFrame(tick);
+  }, true);
+  addEventListener("focusin", (event) => {
+    if (!began || !event.target.matches("article")) return;
+    window.seen.push([frames, performance.now() - began]);
+    began = 0;
+  });
+}"""
+
+
+@contextmanager
+def database_of(live: Live) -> Iterator[Session]:
+    names = ("DATABASE_URL", "SECRET_KEY", "PUBLIC_URL")
+    app = create_app({name: live.environment[name] for name in names})
+    with app.app_context():
+        yield db.session()
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def paper(live: Live, request: pytest.FixtureRequest) -> str:
+    """A site of this test's own, with Alice and Bob; returns its key."""
+    key = re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-50:].strip("-")
+    with database_of(live) as session:
+        site = Site(key=key, name="Paper", lang="en", origins=["https://paper.example"])
+        site.flood_per_author = site.flood_per_address = 0
+        hashed = hash_password(PASSWORD)
+        for name in ("Alice", "Bob"):
+            email = f"{name.lower()}@{key}.example"
+            member = Moderator(name=name, email=email, email_index=Moderator.index_of(email), password_hash=hashed)
+            member.memberships.append(Membership(site=site, role="owner"))
+            session.add(member)
+        session.commit()
+    return key
+
+
+def wait_there(live: Live, key: str, number: int) -> None:
+    """Let so many comments wait."""
+    with database_of(live) as session:
+        site = session.scalars(select(Site).where(Site.key == key)).one()
+        thread = Thread.obtain(site, key=key, url="https://paper.example/ferry", title="The ferry")
+        for at in range(number):
+            body = f"Remark {at}: {' '.join(chr(97 + (at * 7 + n) % 26) * 4 for n in range(6))}"
+            submit(thread, Draft(body=body, name=f"Reader {at}", email="", website="", parent_id=None))
+        session.commit()
+
+
+def at_the_desk(new_page: NewPage, live: Live, key: str, name: str = "alice", **options: object) -> Page:
+    page = new_page(**{"locale": "en"} | options)
+    page.goto(f"{live.url}/login")
+    page.fill("[name=email]", f"{name}@{key}.example")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main form button")
+    expect(page.locator("main[data-ready]")).to_be_attached()
+    return page
+
+
+def made_by(live: Live, key: str) -> list[tuple[int, str, str]]:
+    """Who decided what, in order: (comment, status, reason) of moderators' decisions."""
+    with database_of(live) as session:
+        rows = session.execute(
+            select(Decision.comment_id, Decision.to_status, Decision.reason)
+            .join(Site, Site.id == Decision.site_id)
+            .where(Site.key == key, Decision.moderator_id.is_not(None))
+            .order_by(Decision.id)
+        )
+        return [tuple(row) for row in rows]
+
+
+def sent(page: Page) -> None:
+    """Wait until nothing is on its way any more."""
+    expect(page.locator("main")).not_to_have_attribute("data-sending", re.compile("[1-9]"), timeout=30_000)
+
+
+def ids_on(page: Page) -> list[str]:
+    return page.evaluate("[...document.querySelectorAll('[data-queue] > article')].map((e) => e.dataset.commentId)")
+
+
+def hand_speed(live: Live, new_page: NewPage, key: str, decisions: int, latency: int) -> list[tuple[float, float]]:
+    page = at_the_desk(new_page, live, key)
+    if latency:
+        network = page.context.new_cdp_session(page)
+        network.send("Network.enable")
+        network.send(
+            "Network.emulateNetworkConditions",
+            {"offline": False, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1},
+        )
+    page.evaluate(STOPWATCH)
+    page.locator("article").first.focus()
+    page.evaluate("window.seen = []")
+    for number in range(decisions):
+        page.keyboard.press("as"[number % 2])
+    sent(page)
+    seen: list[tuple[float, float]] = page.evaluate("window.seen")
+    frames, times = [each[0] for each in seen], sorted(each[1] for each in seen)
+    print(
+        f"{len(seen)} decisions at {latency} ms: median {statistics.median(times):.1f} ms, "
+        f"p95 {times[int(len(times) * 0.95)]:.1f} ms, frames median {statistics.median(frames)}, most {max(frames)}"
+    )
+    return seen
+
+
+@pytest.mark.parametrize("latency", [0, 300])
+def test_the_next_card_is_there_in_the_next_frame(live: Live, new_page: NewPage, paper: str, latency: int) -> None:
+    wait_there(live, paper, 22)
+    seen = hand_speed(live, new_page, paper, 20, latency)
+    assert len(seen) == 20
+    assert statistics.median(each[0] for each in seen) == 1
+    assert statistics.median(each[1] for each in seen) <= 16
+    made = made_by(live, paper)
+    assert len(made) == len({id for id, _status, _reason in made}) == 20
+    assert [status for _id, status, _reason in made].count("approved") == 10
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("latency", [0, 300])
+def test_two_hundred_decisions_in_a_row(live: Live, new_page: NewPage, paper: str, latency: int) -> None:
+    wait_there(live, paper, 210)
+    seen = hand_speed(live, new_page, paper, 200, latency)
+    made = made_by(live, paper)
+    assert len(seen) == len(made) == len({id for id, _status, _reason in made}) == 200
+    assert statistics.median(each[1] for each in seen) <= 16
+
+
+def test_two_moderators_share_a_lane(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 60)
+    alice, bob = at_the_desk(new_page, live, paper), at_the_desk(new_page, live, paper, "bob")
+    expect(bob.locator("[data-presence]")).to_contain_text("Alice is reviewing")
+    assert not set(ids_on(alice)) & set(ids_on(bob))
+    for page in (alice, bob) * 8:
+        page.keyboard.press("a")
+    for page in (alice, bob):
+        sent(page)
+        expect(page.locator("[data-conflict], .unsaved")).to_have_count(0)
+    made = made_by(live, paper)
+    assert len(made) == len({id for id, _status, _reason in made}) == 16
+    with database_of(live) as session:
+        session.execute(update(Lease).values(until=now() - timedelta(seconds=1)))
+        session.commit()
+    first = ids_on(alice)[0]
+    bob.reload()
+    expect(bob.locator("main[data-ready]")).to_be_attached()
+    assert first in ids_on(bob)
+
+
+def test_who_was_slower_leaves_it_so_or_overrides(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 2)
+    alice, bob = at_the_desk(new_page, live, paper), at_the_desk(new_page, live, paper, "bob", locale="ja")
+    expect(bob.locator(".reviewer")).to_have_count(2)
+    ids = ids_on(bob)
+    for _ in ids:
+        alice.keyboard.press("a")
+    sent(alice)
+    bob.keyboard.press("s")
+    expect(bob.locator("[data-conflict]")).to_contain_text("Alice: 承認済み")
+    finds_nothing(bob)
+    bob.keyboard.press("o")
+    expect(bob.locator(f'article[data-comment-id="{ids[0]}"]')).to_have_count(0)
+    bob.keyboard.press("s")
+    expect(bob.locator("[data-conflict]")).to_be_visible()
+    bob.keyboard.press("Enter")
+    expect(bob.locator("article")).to_have_count(0)
+    assert [made[1:] for made in made_by(live, paper)] == [("approved", ""), ("approved", ""), ("spam", "spam")]
+
+
+def test_a_broken_network_loses_no_decision(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 3)
+    page = at_the_desk(new_page, live, paper)
+    page.route(ROUTE, lambda route: route.abort())
+    page.keyboard.press("a")
+    expect(page.locator("article.unsaved")).to_have_count(1)
+    expect(page.locator(".unsaved-note")).to_contain_text("Unsaved")
+    expect(page.locator("article:visible")).to_have_count(3)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.evaluate("location.reload()")
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    finds_nothing(page)
+    page.unroute(ROUTE)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("article")).to_have_count(2)
+    sent(page)
+    assert [made[1] for made in made_by(live, paper)] == ["approved"]
+
+
+def test_an_answer_that_is_lost_is_one_decision(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 1)
+    page = at_the_desk(new_page, live, paper)
+
+    def cut(route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route(ROUTE, cut)
+    page.keyboard.press("a")
+    expect(page.locator("article.unsaved")).to_have_count(1)
+    page.unroute(ROUTE)
+    page.keyboard.press("a")
+    expect(page.locator("article")).to_have_count(0)
+    expect(page.locator("[data-conflict]")).to_have_count(0)
+    sent(page)
+    assert len(made_by(live, paper)) == 1
+
+
+def presses(page: Page, **event: object) -> None:
+    """A key event as an input method makes it, which no keyboard of Playwright's can."""
+    page.evaluate(
+        "(event) => (document.activeElement ?? document.body).dispatchEvent("
+        "new KeyboardEvent('keydown', {bubbles: true, cancelable: true, ...event}))",
+        event,
+    )
+
+
+def test_keys_work_with_a_japanese_input_method_and_not_while_somebody_types(
+    live: Live, new_page: NewPage, paper: str
+) -> None:
+    wait_there(live, paper, 6)
+    page = at_the_desk(new_page, live, paper, locale="ja")
+    page.locator("article").first.focus()
+    presses(page, key="a", code="KeyA", repeat=True)
+    presses(page, key="あ", code="KeyA", isComposing=True)
+    expect(page.locator("article:visible")).to_have_count(6)
+    for left, event in enumerate(
+        ({"key": "Process", "code": "KeyA"}, {"key": "ａ", "code": "KeyA"}, {"key": "ち", "code": "KeyA"})
+    ):
+        presses(page, **event)
+        expect(page.locator("article:visible")).to_have_count(5 - left)
+    page.keyboard.press("n")
+    expect(page.locator("textarea:focus")).to_have_count(1)
+    page.keyboard.type("as")
+    expect(page.locator("article:visible")).to_have_count(3)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator(".help[open]")).to_be_visible()
+    sent(page)
+    assert [made[1] for made in made_by(live, paper)] == ["approved"] * 3
+
+
+def test_keys_can_be_switched_off(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 1)
+    page = at_the_desk(new_page, live, paper)
+    page.locator(".top .menu:not(.help) > summary").click()
+    page.get_by_role("button", name="Switch keys off").click()
+    page.locator("article").first.focus()
+    page.keyboard.press("a")
+    page.wait_for_timeout(200)
+    expect(page.locator("article:visible")).to_have_count(1)
+
+
+def test_reasons_marks_and_undo_by_key(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 6)
+    page = at_the_desk(new_page, live, paper)
+    cards = page.locator("article:visible")
+    page.keyboard.press("r")
+    expect(page.locator("[data-reasons][open]")).to_have_count(1)
+    finds_nothing(page)
+    page.keyboard.press("3")
+    expect(cards).to_have_count(5)
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    expect(cards).to_have_count(4)
+    sent(page)
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Shift+X")
+    expect(page.locator("[data-marked-count]")).to_have_text("3")
+    finds_nothing(page)
+    page.keyboard.press("Shift+S")
+    expect(cards).to_have_count(1)
+    expect(page.locator("[data-done]")).to_contain_text("3 comments")
+    page.keyboard.press("Control+z")
+    expect(cards).to_have_count(4)
+    page.keyboard.press("z")
+    expect(cards).to_have_count(5)
+    reasons = [made[2] for made in made_by(live, paper)]
+    assert reasons == [list(Reason)[2], "other", *["spam"] * 3, *["undo"] * 4]
+
+
+@pytest.mark.parametrize("width", [375, 1440])
+def test_what_opens_in_place_is_accessible_at_every_width(
+    live: Live, new_page: NewPage, paper: str, width: int
+) -> None:
+    wait_there(live, paper, 2)
+    page = at_the_desk(new_page, live, paper, viewport={"width": width, "height": 900}, locale="ja")
+    finds_nothing(page)
+    for key in "ehb":
+        page.keyboard.press(key)
+        expect(page.locator("section.around")).to_be_visible()
+        finds_nothing(page)
+        page.keyboard.press(key)
+        expect(page.locator("section.around")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.keyboard.press("/")
+    expect(page).to_have_url(f"{live.url}/moderate/search")
+    page.fill("[name=q]", "Remark")
+    page.keyboard.press("Enter")
+    expect(page.locator("article")).to_have_count(2)
+    finds_nothing(page)
+    for lane in range(1, 6):
+        page.goto(f"{live.url}/moderate/?lane={lane}")
+        finds_nothing(page, "main")
+
+
+def test_block_clears_what_it_touches(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 3)
+    page = at_the_desk(new_page, live, paper)
+    first = ids_on(page)[0]
+    page.keyboard.press("b")
+    expect(page.locator("section.block")).to_contain_text("touches 1 comment")
+    page.get_by_role("button", name="Block", exact=True).click()
+    expect(page.locator(f'article[data-comment-id="{first}"]')).to_have_count(0)
+    expect(page.locator("[data-done]")).to_contain_text("1 marked as spam")
+    with database_of(live) as session:
+        assert session.get_one(Comment, int(first)).status == "spam"
