@@ -320,3 +320,31 @@ def test_an_empty_search_shows_the_form(archive: FlaskClient) -> None:
     page = archive.get("/moderate/search", headers=ENGLISH)
     assert cards(page) == [] and "Nothing was found" not in page.text
     assert re.search(r'<input[^>]*name="q"', page.text)
+
+
+def test_bob_of_another_site_can_do_nothing_at_alices_desk(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session
+) -> None:
+    a_moderator(db_session, a_site(db_session, "other", **HELD), "bob")
+    id, version, before = comment.id, comment.version, newest(db_session).id
+    db_session.commit()
+    bob = at_the_desk(app, "bob")
+    for what in ("thread", "author", "block"):
+        assert bob.get(f"/moderate/comments/{id}/{what}").status_code == 404
+    for what, fields in (
+        ("decisions", {"status": "spam", "seen": version}),
+        ("defer", {}),
+        ("notes", {"text": "x"}),
+        ("author", {"effect": "allow"}),
+        ("block", {"what": "author 1", "clear": "1"}),
+    ):
+        assert sends(bob, f"/moderate/comments/{id}/{what}", **fields).status_code == 404
+    left_out = sends(bob, "/moderate/decisions", fetch=True, status="spam", comment=f"{id}.{version}")
+    assert f'data-gone="{id}"' in left_out.text and "First!" not in left_out.text
+    sends(bob, "/moderate/decisions/undo", decision=str(before))
+    sends(bob, "/moderate/leases", comment=str(id))
+    assert found(bob, q="First") == found(bob, alike=id) == set()
+    assert newest(db_session).id == before
+    assert db_session.scalars(select(Rule)).all() == db_session.scalars(select(Note)).all() == []
+    db_session.commit()
+    assert len(cards(at_the_desk(app).get("/moderate/"))) == 1
