@@ -1,13 +1,15 @@
 """Many at once: one decision each, in one transaction, and nothing that she has not seen as it is."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.errors import will_pass
 from app.extensions import db
 from app.models import Comment, Decision, Moderator, Site, Status
 from app.moderation import queue
@@ -96,18 +98,25 @@ def race(app: Flask, site_id: int, workers: int, comments: dict[int, int], names
 
     def work(number: int) -> None:
         with app.app_context():
-            mine = list(comments.items())
-            mine = mine[number * 7 % len(mine) :] + mine[: number * 7 % len(mine)]
-            me = db.session.get_one(Moderator, names[number % len(names)])
-            for id, seen in mine:
-                comment = db.session.get_one(Comment, id)
+            mine = deque(comments.items())
+            mine.rotate(number * 7)
+            while mine:
+                id, seen = mine[0]
                 try:
+                    comment = db.session.get_one(Comment, id)
+                    me = db.session.get_one(Moderator, names[number % len(names)])
                     decide(comment, (Status.APPROVED, Status.SPAM, Status.REJECTED)[number % 3], seen=seen, by=me)
                     db.session.commit()
                     outcome = "decided"
                 except AlreadyDecided:
                     db.session.rollback()
                     outcome = "was slower"
+                except OperationalError as trouble:
+                    # SQLite's lock is not fair to twenty: the door says 503, and the browser sends it again.
+                    assert will_pass(trouble)
+                    db.session.rollback()
+                    continue
+                mine.popleft()
                 with lock:
                     told[outcome] += 1
             db.session.remove()
