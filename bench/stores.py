@@ -62,6 +62,7 @@ def questions() -> dict[str, Ask]:
     return {
         "thread": lambda client: client.get("/embed/thread", query_string=here),
         "counts of 20 pages": lambda client: client.get("/embed/counts", query_string=pages),
+        "feed of a thread": lambda client: client.get("/feeds/thread", query_string=here),
         "feed of the site": lambda client: client.get("/feeds/site/bench.atom"),
         "post": lambda client: client.post("/embed/comments", data=here | _comment()),
         "queue": lambda client: client.get("/moderate/"),

@@ -276,11 +276,14 @@ class Comment(db.Model):
             select(cls)
             .join(cls.thread)
             .options(contains_eager(cls.thread), joinedload(cls.author), joinedload(cls.parent))
-            .where(cls.site_id == site.id, cls.status == Status.APPROVED, Thread.visible)
+            .where(cls.status == Status.APPROVED, Thread.visible)
         )
         if thread:
-            query = query.where(cls.thread_id == thread.id)
-        return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
+            # By the index of its tree, then sorted: in the order of `id` alone the way leads back through all threads.
+            query = query.where(cls.thread_id == thread.id, text("comment.places > 0")).order_by((cls.id + 0).desc())
+        else:
+            query = query.where(cls.site_id == site.id).order_by(cls.id.desc())
+        return list(db.session.scalars(query.limit(limit)))
 
     @staticmethod
     def network_index(site: Site, network: str) -> str:
