@@ -40,6 +40,7 @@ def post() -> Response:
         only_look()
         return _refused(where(request.form), form, origin, no)
     db.session.commit()
+    only_look()
     return _posted(here, form, submitted, origin)
 
 
