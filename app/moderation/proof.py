@@ -9,8 +9,9 @@ from app.moderation.flood import WINDOW
 from app.moderation.screening import settle
 
 WORK = "work"
-# What a proof answers. Everything else that holds a comment is about what it says, or what the site wants.
-DOUBTS = frozenset({"timing", "flood"})
+# What a proof answers: a score that holds is one that is not sure. All else that holds a comment is about what it
+# says, or what the site wants.
+DOUBTS = frozenset({"timing", "flood", "score"})
 
 
 def would_help(comment: Comment) -> bool:
@@ -24,8 +25,13 @@ def accept(comment: Comment) -> Decision | None:
     comment.lock()
     if not would_help(comment):
         return None
-    comment.reasons = [reason for reason in comment.reasons if reason["check"] not in DOUBTS]
+    comment.reasons = [_answered(reason) if reason["check"] in DOUBTS else reason for reason in comment.reasons]
     return settle(comment, Finding(WORK, Verdict.PASS))
+
+
+def _answered(reason: dict[str, Any]) -> dict[str, Any]:
+    """The doubt stays to be read, and holds nothing any more."""
+    return reason | {"verdict": Verdict.PASS.name.lower()}
 
 
 def _is_asked(reason: dict[str, Any]) -> bool:
