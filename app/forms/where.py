@@ -13,6 +13,7 @@ from app.lib.text import clean_line
 from app.lib.urls import is_allowed, page_key
 from app.models import Site, Thread
 from app.models.alias import LONGEST_KEY
+from app.models.site import KEY
 
 TITLE_LENGTH = 500
 OWN_ID_LENGTH = 500
@@ -51,9 +52,10 @@ def site_or_404(key: str) -> Site:
 def where(given: MultiDict[str, str]) -> Where:
     """Read `site url thread title lang sort` from a query or a form. Raises 404 or Refused."""
     url, own_id = given.get("url", "").strip(), own_id_of(given.get("thread", ""))
-    key = thread_key(url, own_id)
-    thread = Thread.of_page(given.get("site", ""), key)
-    site = thread.site if thread else site_or_404(given.get("site", ""))
+    key, site_key = thread_key(url, own_id), given.get("site", "")
+    # What cannot be a site's key costs no question, and no database chokes on it.
+    thread = Thread.of_page(site_key, key) if KEY.fullmatch(site_key) else None
+    site = thread.site if thread else site_or_404(site_key)
     lang = speak(given.get("lang", ""), site.lang, site.timezone)
     if not key or not key_of(site, url):
         raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
