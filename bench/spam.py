@@ -1,6 +1,6 @@
 """Measure the spam filter beside plain baselines of scikit-learn, on the same rows in the same order.
 
-    python -m bench.spam [--shuffled SEED] [FILE ...]
+    python -m bench.spam [--rows N] [--shuffled SEED] [FILE ...]
 
 Each row is judged before it is learnt. Without files: every spam_*.jsonl of shared/data/moderation.
 """
@@ -92,17 +92,19 @@ def measure(rows: Iterable[dict[str, str]], method: Callable[[], tuple[Score, Le
 def main() -> None:
     wanted = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     wanted.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    wanted.add_argument("--rows", type=int, metavar="N", help="The first N of each file; all, if not given.")
     wanted.add_argument("--shuffled", type=int, metavar="SEED", help="In an order of its own, the same for all.")
     asked = wanted.parse_args()
     files = asked.files or sorted(DATA.glob("spam_*.jsonl"))
     if not files:
         raise SystemExit(f"There is nothing to measure on at {DATA}: name files of {{text, label}} rows.")
     for file in files:
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        with file.open(encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines if line.strip()]
         if asked.shuffled is not None:
             random.Random(asked.shuffled).shuffle(rows)
         if len(rows) >= FEWEST:
-            _print(file.stem, rows)
+            _print(file.stem, rows[: asked.rows])
 
 
 def _print(name: str, rows: list[dict[str, str]]) -> None:

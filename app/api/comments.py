@@ -14,6 +14,7 @@ from app.extensions import db, only_look, then_write
 from app.forms.comment import CommentForm
 from app.forms.where import where
 from app.models import Status, Thread
+from app.moderation.screening import prepare
 
 bp = Blueprint("comments", __name__)
 bp.before_request(refuse_what_is_no_json)
@@ -34,6 +35,7 @@ def post() -> Response:
     if not form.validate():
         return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
     draft = form.draft(here.lang, author=fields.get("author", ""))
+    prepare(here.site)
     then_write()
     thread = here.thread or Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
     submitted = submit(thread, draft)

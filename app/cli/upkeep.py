@@ -237,16 +237,26 @@ def _retrained(sites: list[tuple[int, str]]) -> Iterator[tuple[str, Filter]]:
 
 
 @upkeep.command("evaluate")
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 def evaluate(file: TextIO, as_json: bool) -> None:
     """Judge each row of FILE before learning it, and say how well that went.
 
     FILE is JSON Lines of {"text", "label"}; the label "spam" stands against all others. Nothing is stored.
     """
-    try:
-        figures_of_run = evaluation.evaluate(json.loads(line) for line in file if line.strip())
-    except (ValueError, KeyError, TypeError) as trouble:
-        raise click.ClickException('Each line of the file must be a JSON object of {"text", "label"}.') from trouble
+    figures_of_run = evaluation.evaluate(_rows(file))
     lines = (f"{name:22} {value}" for name, value in figures_of_run.items())
     click.echo(json.dumps(figures_of_run) if as_json else "\n".join(lines))
+
+
+def _rows(file: TextIO) -> Iterator[dict[str, str]]:
+    number = 1
+    try:
+        for line in file:
+            if line.strip():
+                row = json.loads(line)
+                yield {"text": row["text"] + "", "label": row["label"] + ""}
+            number += 1
+    except (ValueError, KeyError, TypeError, RecursionError) as trouble:
+        said = f'Line {number} is not a JSON object of {{"text", "label"}}, both texts.'
+        raise click.ClickException(said) from trouble

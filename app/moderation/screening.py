@@ -8,9 +8,12 @@ from sqlalchemy.exc import OperationalError
 from app.errors import will_pass
 from app.extensions import db
 from app.lib import alike
-from app.models import Actor, Comment, Decision, Status
+from app.models import Actor, Comment, Decision, Site, Status
+from app.moderation import learning
 from app.moderation.checks import CHECKS, Case, Check, Finding, Verdict
 from app.moderation.decide import decide
+from app.moderation.rulebook import rulebook
+from app.spam.filter import WrongModel
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,18 @@ def settle(comment: Comment, finding: Finding) -> Decision | None:
     if newest is None or newest.actor != Actor.SCREENING or status == comment.status:
         return None
     return decide(comment, status, seen=comment.version, actor=Actor.SCREENING, reason=finding.check)
+
+
+def prepare(site: Site) -> None:
+    """Have the site's rules and filter at hand, so that nobody waits for them while the database is locked.
+
+    Trouble with them is told by the checks, which hold the comment.
+    """
+    try:
+        rulebook(site)
+        learning.model_of(site.id)
+    except WrongModel:
+        log.error("the filter of site %s cannot be read: flask upkeep retrain", site.key)
 
 
 def _run(check: Check, case: Case) -> list[Finding]:

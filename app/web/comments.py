@@ -14,6 +14,7 @@ from app.forms.comment import CommentForm, EditForm
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status, Thread
 from app.moderation import proof
+from app.moderation.screening import prepare
 from app.web import cookie
 from app.web.embed import for_origin
 from app.web.thread import address_of, context, read
@@ -32,6 +33,7 @@ def post() -> Response:
     if not form.validate():
         return _form_again(here, form, origin, 422)
     draft = form.draft(here.lang, author=_author_token())
+    prepare(here.site)
     then_write()
     try:
         submitted = submit(_thread(here), draft)

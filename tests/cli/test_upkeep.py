@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -93,3 +94,28 @@ def test_a_worker_stops_cleanly_and_is_seen_until_then(app: Flask, db_session: S
     assert worker.returncode == 0, log
     assert [json.loads(line)["event"] for line in log.splitlines()] == ["worker started", "worker stopped"]
     assert Heartbeat.last_seen() is None
+
+
+def test_a_file_that_cannot_be_evaluated_is_refused_with_its_line(app: Flask, tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+
+    def evaluate(content: bytes):
+        file.write_bytes(content)
+        return app.test_cli_runner().invoke(args=["upkeep", "evaluate", str(file), "--json"])
+
+    fine = b'{"text": "", "label": "ok"}\n\n{"text": "win \\ud800", "label": "spam"}\n'
+    told = json.loads(evaluate(b"\xef\xbb\xbf" + fine).output)
+    assert (told["rows"], told["spam"], told["auroc_after_500"]) == (2, 1, None)
+    assert json.loads(evaluate(b"").output)["rows"] == 0
+    for bad in (
+        b"[]",
+        b"7",
+        b'"text"',
+        b"{}",
+        b'{"text": null, "label": "spam"}',
+        b'{"text": "a", "label": 1}',
+        b"{",
+        b"\xff",
+    ):
+        answer = evaluate(fine + bad + b"\n")
+        assert answer.exit_code == 1 and "Line" in answer.output, bad
