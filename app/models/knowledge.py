@@ -1,6 +1,7 @@
 """What a site's filter knows: its counts, and which lessons are not in them yet."""
 
 from sqlalchemy import ForeignKey, LargeBinary, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db, rows_changed
@@ -42,6 +43,9 @@ class Knowledge(db.Model):
             return rows_changed(known.values(counts=counts, revision=cls.revision + 1)) == 1
         if cls.read(site_id)[0]:
             return False
-        db.session.add(cls(site_id=site_id, counts=counts))
-        db.session.flush()
+        try:
+            with db.session.begin_nested():
+                db.session.add(cls(site_id=site_id, counts=counts))
+        except IntegrityError:  # the first counts of a site, written by two at once
+            return False
         return True
