@@ -214,7 +214,6 @@ class Comment(db.Model):
             return False
         self._count(was=self.status == Status.APPROVED, now_is=status == Status.APPROVED)
         db.session.refresh(self, ("status", "version", "lane", "places"))
-        db.session.refresh(self, ("status", "lane", "version", "places"))
         return True
 
     def _count(self, was: bool, now_is: bool) -> None:
