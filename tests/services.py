@@ -83,6 +83,11 @@ class Postgres:
     """A running server; every database in it belongs to the tests."""
 
     sockets: Path
+    binaries: Path
+
+    def program(self, name: str) -> str:
+        """One of PostgreSQL's own programs, such as pg_dump."""
+        return str(self.binaries / name)
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.sockets}"
@@ -126,7 +131,7 @@ def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
         command += ["-c", "listen_addresses="]
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **who)
         stack.callback(_stop, process, signal.SIGINT)  # "fast": ends what runs, and leaves clean files
-        server = Postgres(folder)
+        server = Postgres(folder, binaries)
         wait_until(server.is_ready, "PostgreSQL", folder / "log", process)
         yield server
 

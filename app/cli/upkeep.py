@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -21,7 +21,7 @@ from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import smtp
-from app.models import Delivery, Heartbeat, Site, figures, schema
+from app.models import Delivery, Heartbeat, Site, backup, figures, schema
 from app.moderation import learning
 from app.spam import akismet
 from app.spam import evaluate as evaluation
@@ -182,7 +182,7 @@ def _about_key(site: Site) -> Iterator[Finding]:
 
 _WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (_about_mail, _about_sites, _about_akismet, _about_worker)
 
-upkeep = AppGroup("upkeep", help="Clear away what is done with; measure the spam filter.")
+upkeep = AppGroup("upkeep", help="Clear away what is done with; take backups; measure the spam filter.")
 
 
 @upkeep.command("prune")
@@ -234,6 +234,43 @@ def _retrained(sites: list[tuple[int, str]]) -> Iterator[tuple[str, Filter]]:
                 break
         else:
             raise click.ClickException(f"Somebody decides on {key} all the time; please try again later.")
+
+
+@upkeep.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+def take_backup(file: Path, as_json: bool) -> None:
+    """Copy SQLite's database to FILE while the service runs, check the copy, and print its sha256.
+
+    FILE is made for its owner only, and must not be there yet. PostgreSQL has pg_dump: docs/backup.md.
+    """
+    try:
+        _tell(backup.take(file), as_json)
+    except backup.NotTaken as no:
+        raise click.ClickException(str(no)) from no
+
+
+@upkeep.command("restore-check")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+def restore_check(file: Path, as_json: bool) -> None:
+    """Look whether FILE could be put in place: whole, of which version, and how much is in it."""
+    try:
+        found = backup.look_at(file)
+    except backup.NotTaken as no:
+        raise click.ClickException(str(no)) from no
+    _tell(found, as_json)
+    if not found["current"] and not as_json:
+        click.echo("Its tables are of another version: after it is in place, flask db upgrade.")
+
+
+def _tell(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    counts = found.pop("counts")
+    for name, value in (found | counts).items():
+        click.echo(f"{name:10} {value}")
 
 
 @upkeep.command("evaluate")

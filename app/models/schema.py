@@ -12,7 +12,12 @@ from app.extensions import db
 def is_current() -> bool:
     """Tell whether all migrations were made; one indexed query. Raises what the database raises."""
     found = MigrationContext.configure(db.session.connection()).get_current_heads()
-    return set(found) == _wanted(str(current_app.extensions["migrate"].directory))
+    return is_wanted(set(found))
+
+
+def is_wanted(revisions: set[str]) -> bool:
+    """Whether a database at these revisions has the tables of this program."""
+    return revisions == _wanted(str(current_app.extensions["migrate"].directory))
 
 
 @lru_cache(maxsize=4)

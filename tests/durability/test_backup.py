@@ -1,0 +1,146 @@
+"""A backup taken while people write holds what they were told is kept, and can be put back."""
+
+import os
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.durability.test_kill import WRITERS, Writer
+from tests.services import NotReady, Postgres, flask, flask_json
+
+BACKUPS = 50
+
+
+class Writing:
+    """Eight people who write for as long as this lasts."""
+
+    def __init__(self, live) -> None:
+        self.stop = threading.Event()
+        self.writers = [Writer(live, number, self.stop) for number in range(WRITERS)]
+
+    def __enter__(self) -> "Writing":
+        for writer in self.writers:
+            writer.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop.set()
+        for writer in self.writers:
+            writer.join()
+
+    def acknowledged(self) -> set[str]:
+        return {body for writer in self.writers for body in list(writer.acknowledged)}
+
+    def wait_for(self, count: int) -> None:
+        end = time.monotonic() + 60
+        while len(self.acknowledged()) < count:
+            assert time.monotonic() < end, "nobody writes"
+            time.sleep(0.02)
+
+
+def open_for_all(live) -> None:
+    live.flask("site", "add", "paper", "--name", "Paper", "--origin", "https://paper.example")
+    live.flask("site", "set", "paper", "flood_per_author=0", "flood_per_address=0", "hold_all=no", "approvals_needed=0")
+
+
+def bodies(url: str) -> list[str]:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        found = list(connection.scalars(text("SELECT body FROM comment")))
+    engine.dispose()
+    return found
+
+
+def backs_up_under_load(live, folder: Path, times: int) -> None:
+    with Writing(live) as people:
+        for number in range(times):
+            people.wait_for(number * 5 + 20)
+            before, file = people.acknowledged(), folder / f"{number}.sqlite3"
+            told = flask_json(live.environment, "upkeep", "backup", str(file))
+            found = flask_json(live.environment, "upkeep", "restore-check", str(file))
+            assert told["sha256"] == found["sha256"] and found["current"]
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            kept = bodies(f"sqlite:///{file}")
+            assert before <= set(kept), "all that was acknowledged before it began"
+            assert len(kept) == len(set(kept)) == found["counts"]["comment"]
+            if number > 1:
+                file.unlink()
+        written = len(people.acknowledged())
+        assert written > len(before), "people wrote on meanwhile"
+    print(f"{times} backups while {written} comments were written: all whole, 0 acknowledged lost")
+
+
+def test_a_backup_under_load_is_whole_and_comes_back(
+    start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path
+) -> None:
+    live = start_kaiwa(sqlite_url, workers=2)
+    open_for_all(live)
+    backs_up_under_load(live, tmp_path, 3)
+    live.stop()
+    restored = start_kaiwa(f"sqlite:///{tmp_path / '1.sqlite3'}")
+    before = bodies(f"sqlite:///{tmp_path / '1.sqlite3'}")
+    page = restored.flask("export", "--site", "paper", "--format", "csv")
+    assert before and all(body in page for body in before)
+
+
+@pytest.mark.torture
+def test_fifty_backups_under_load_are_whole(
+    start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path
+) -> None:
+    live = start_kaiwa(sqlite_url, workers=2)
+    open_for_all(live)
+    backs_up_under_load(live, tmp_path, BACKUPS)
+
+
+def test_what_is_no_backup_is_told(start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "DATABASE_URL": sqlite_url, "SECRET_KEY": "k" * 64}
+    file = tmp_path / "one.sqlite3"
+    flask(environment, "upkeep", "backup", str(file))
+    whole = file.read_bytes()
+    with pytest.raises(NotReady, match="never replaces another"):
+        flask(environment, "upkeep", "backup", str(file))
+    assert file.read_bytes() == whole
+    with pytest.raises(NotReady, match="cannot be written"):
+        flask(environment, "upkeep", "backup", str(tmp_path / "no" / "file"))
+    middle = len(whole) // 2 // 4096 * 4096
+    for spoiled in (whole[:middle], whole[:middle] + os.urandom(4096) + whole[middle + 4096 :], b"", b"hello"):
+        file.write_bytes(spoiled)
+        with pytest.raises(NotReady, match=r"damaged|no backup"):
+            flask(environment, "upkeep", "restore-check", str(file))
+    with pytest.raises(NotReady, match="is not there"):
+        flask(environment, "upkeep", "restore-check", str(tmp_path / "nothing"))
+
+
+def test_postgresql_goes_into_a_dump_and_comes_back(
+    start_kaiwa: Callable[..., object], postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    """The commands of docs/backup.md, with PostgreSQL's own programs."""
+    live = start_kaiwa(postgres_url, workers=2)
+    open_for_all(live)
+    with pytest.raises(NotReady, match="pg_dump"):
+        live.flask("upkeep", "backup", str(tmp_path / "x"))
+    dump, plain = tmp_path / "kaiwa.dump", postgres_url.replace("postgresql+psycopg://", "postgresql://")
+    with Writing(live) as people:
+        people.wait_for(20)
+        before = people.acknowledged()
+        run(postgres, "pg_dump", "--format=custom", "--no-owner", f"--file={dump}", plain)
+    empty = postgres.create("kaiwa_restored")
+    run(postgres, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={empty.replace('+psycopg', '')}", str(dump))
+    kept = bodies(empty)
+    assert before <= set(kept) and len(kept) == len(set(kept))
+    flask(live.environment | {"DATABASE_URL": empty}, "db", "upgrade")
+    assert flask(live.environment | {"DATABASE_URL": empty}, "export", "--site", "paper").count('"comment"') >= len(
+        kept
+    )
+    postgres.drop("kaiwa_restored")
+
+
+def run(postgres: Postgres, program: str, *words: str) -> None:
+    done = subprocess.run([postgres.program(program), *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
