@@ -103,15 +103,16 @@ class Person:
         )
 
     def rules(self) -> list[Rule]:
-        sites = {author.site_id for author in self.authors}
-        ids = {str(author.id) for author in self.authors}
-        found = db.session.scalars(select(Rule).where(Rule.subject.in_((Subject.AUTHOR, Subject.EMAIL))))
-        return [
-            rule
-            for rule in found
-            if (rule.subject == Subject.AUTHOR and rule.value in ids and rule.site_id in sites)
-            or (rule.subject == Subject.EMAIL and rule.value.casefold() == self.email.casefold())
-        ]
+        """Those about her address, and those about her as an author."""
+        query = select(Rule).where(Rule.subject.in_((Subject.AUTHOR, Subject.EMAIL)))
+        if self.site_ids is not None:
+            query = query.where(Rule.site_id.in_(self.site_ids))
+        return [rule for rule in db.session.scalars(query) if self._is_about_her(rule)]
+
+    def _is_about_her(self, rule: Rule) -> bool:
+        if rule.subject == Subject.EMAIL:
+            return rule.value.casefold() == self.email.casefold()
+        return (rule.site_id, rule.value) in {(author.site_id, str(author.id)) for author in self.authors}
 
 
 def find(email: str, site: Site | None = None) -> Person:

@@ -20,6 +20,7 @@ from app.models import (
     Effect,
     Report,
     Revision,
+    Rule,
     Status,
     Subject,
     Thread,
@@ -187,12 +188,16 @@ def test_words_of_others_are_told_of_and_kept(app: Flask, her: Reader, db_sessio
 
 
 def test_of_another_site_nothing_is_touched(app: Flask, her: Reader, db_session: Session) -> None:
-    a_site(db_session, "other")
+    other = a_site(db_session, "other")
+    rules.make([rules.draft(other, Subject.EMAIL, Effect.HOLD, EMAIL)])
+    db_session.commit()
     Reader(app.test_client(), NAMES[0], EMAIL, site="other").says(f"{EMAIL} here too")
     assert run(app, "erase", EMAIL, "--site", "paper")["authors"] == 2
     found = run(app, "export", EMAIL)
     assert [author["site"] for author in found["authors"]] == ["other"]
     assert found["comments"][0]["text"] == f"{EMAIL} here too"
+    assert [rule["effect"] for rule in found["rules"]] == ["hold"]
+    assert Rule.standing(other)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

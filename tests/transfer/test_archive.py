@@ -366,3 +366,17 @@ def test_every_column_of_every_table_is_archived_or_left_out_for_a_reason(app: F
             assert not keyed or column.name in archive.OPAQUE.get(table.name, ()), told
             leads_to = archive.reference(column)
             assert leads_to is None or leads_to in kept or leads_to == "moderator", told
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["wxr/wp-theme-test-data-ja.xml", "isso/isso-wp-theme-test-data-ja.db"])
+def test_what_came_from_elsewhere_goes_on_unchanged(
+    app: Flask, db_session: Session, file: Path, real_exports: Path, name: str
+) -> None:
+    a_site(db_session)
+    done = app.test_cli_runner().invoke(args=["import", str(real_exports / name), "--site", "paper", "--json"])
+    assert done.exit_code == 0, done.output
+    file.write_text(first := exported())
+    report = restored(file, "copy").tally.as_json()
+    assert report["imported"] == json.loads(done.stdout)["imported"] > 0
+    assert (exported("copy"), report["skips"]) == (first, [])
