@@ -13,7 +13,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import IntegrityError
 
-from app.cli.sites import site_of
+from app.cli.sites import KEY, site_of
 from app.extensions import db
 from app.transfer import archive
 from app.transfer.addresses import Addresses
@@ -60,6 +60,8 @@ def import_(
             raise click.UsageError(
                 "An archive comes back as it was: --map, --close-threads and --pingbacks are not for it."
             )
+        if not KEY.fullmatch(key):
+            raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
         raise SystemExit(_come_back(Restoring(key, file), dry_run=dry_run, as_json=as_json))
     site = site_of(key)
     pairs = [_move(text) for text in moves]

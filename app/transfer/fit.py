@@ -16,7 +16,7 @@ from app.models import Actor, Effect, Status, Subject
 from app.moderation.checks import sentence_of
 from app.transfer.fields import MAX_BODY, legible
 
-MAX_TEXT = 1 << 20  # characters of a value that no column limits
+MAX_TEXT = 1 << 23  # characters of a value that no column limits: escaped, a text of MAX_BODY has five times as many
 MAX_DEPTH = 12  # lists and objects in each other; ours have 3
 
 # Column types from the special to the general: the first that a column is of counts.

@@ -43,7 +43,9 @@ from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, Unreadable
 from app.transfer.source import Source
 from app.transfer.tape import Tape
 
-MAX_LINE = 1 << 23  # characters
+MAX_LINE = 1 << 25  # characters
+MOST = 1_000_000  # of anything that a site sets: days, minutes, comments
+GROWING = ("version", "rules_version")
 HIGHEST = 1 << 44  # of an id: nine steps of base 32 hold a little more
 MAX_MODERATORS = 10_000
 NO_PASSWORD = "!"  # noqa: S105 - no hash looks like it, so no password fits
@@ -60,7 +62,8 @@ class Tally:
     """What became of the comments of an archive, in the words of `flask import --json`, and of its other rows."""
 
     expected: int = 0
-    threads: int = 0
+    # Lines of which nobody can say what they are.
+    strays: int = 0
     roots: int = 0
     max_depth: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
@@ -68,6 +71,10 @@ class Tally:
     imported: Counter[str] = field(default_factory=Counter)
     unchanged: Counter[str] = field(default_factory=Counter)
     skips: list[Skip] = field(default_factory=list)
+
+    def stray(self, id: str | None, reason: Reason, line: int) -> None:
+        self.strays += 1
+        self.skips.append(Skip(id, reason, line))
 
     def as_json(self) -> dict[str, Any]:
         comments = self.imported["comment"] + self.unchanged["comment"]
@@ -142,25 +149,24 @@ class Restoring:
         """Raises UnreadableFile for what is no archive or may not come in here; TruncatedFile after the last line
         of one that is cut off."""
         lines = _lines(Source(self.path), self.tally)
-        promised = self._begin(next(lines, None), next(lines, None))
+        self._begin(next(lines, None), next(lines, None))
         yield 0
         for kind, group in groupby(lines, lambda line: line.kind):
             for batch in _batches(group):
                 self._take(kind, batch)
                 yield self.tally.read.total()
-        if any(self.tally.read[name] < rows for name, rows in promised.items()):
+        if self.tally.read.total() + self.tally.strays < self.tally.expected:
             raise TruncatedFile
         self._finish()
         yield self.tally.read.total()
 
-    def _begin(self, head: Line | None, about: Line | None) -> dict[str, int]:
+    def _begin(self, head: Line | None, about: Line | None) -> None:
         tables = _promised(head)
         self.highest = {name: extent["highest"] for name, extent in tables.items()}
         self.tally.expected = sum(extent["rows"] for extent in tables.values())
         self.site = self._site(_settings(about))
         self.shift = {name: by for name, by in self.site.archive_shift.items() if name in BY_NAME}
         db.session.flush()
-        return {name: extent["rows"] for name, extent in tables.items()}
 
     def _site(self, settings: Row) -> Site:
         self.opens = settings["open"]
@@ -200,6 +206,10 @@ class Restoring:
         if kind == "moderator":
             for line in batch:
                 self._moderator(line)
+            return
+        if kind not in BY_NAME:
+            for line in batch:
+                self.tally.stray(_shown_id(line), Reason.UNKNOWN_RECORD, line.number)
             return
         kept = BY_NAME[kind]
         there = self._there(kept, batch)
@@ -258,7 +268,7 @@ class Restoring:
             return standing_in(column)
         value, table = row[column.name], reference(column)
         if table == "moderator":
-            return value if value in self.moderators else None
+            return value if isinstance(value, str) and value in self.moderators else None
         value = fit(column, value)
         if table in BY_NAME and value is not None:
             # What is gone may be missing where the column allows it: a reply becomes a root.
@@ -333,11 +343,11 @@ def _lines(source: Source, tally: Tally) -> Iterator[Line]:
         if number == 1 and isinstance(row, dict):
             yield Line("", row, number)
         elif not isinstance(row, dict):
-            tally.skips.append(Skip(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number))
+            tally.stray(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number)
         elif row.get("type") in (*BY_NAME, "moderator", "site"):
             yield Line(row["type"], row, number)
         else:
-            tally.skips.append(Skip(_id_in(text), Reason.UNKNOWN_RECORD, number))
+            tally.stray(_id_in(text), Reason.UNKNOWN_RECORD, number)
     if source.damaged:
         raise TruncatedFile(line=tape.line(), position=source.position)
 
@@ -416,7 +426,8 @@ def _can_work(settings: Row) -> bool:
         and settings["timezone"] in available_timezones()
         and settings["max_depth"] <= 10
         and 1 <= settings["page_size"] <= 200
-        and re.fullmatch("[0-9a-f]{2,64}", settings["avatar_key"]) is not None
+        and re.fullmatch("(?:[0-9a-f]{2}){1,32}", settings["avatar_key"]) is not None
+        and all(value <= MOST for name, value in settings.items() if type(value) is int and name not in GROWING)
     )
 
 
