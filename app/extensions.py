@@ -86,7 +86,10 @@ def snapshot() -> Iterator[None]:
     options = {"sqlite": {"reads_only": True}}.get(
         db.engine.dialect.name, {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     )
-    db.session.connection(execution_options=options)
+    connection = db.session.connection(execution_options=options)
+    if db.engine.dialect.name == "sqlite":
+        # What must be sorted may be a whole site: in a file, not in memory.
+        connection.exec_driver_sql("PRAGMA temp_store=FILE")
     try:
         yield
     finally:

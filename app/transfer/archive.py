@@ -65,8 +65,13 @@ class Kept:
         told = [said.label(name) for name, said in self.told.items()]
         query = select(*self.columns, *told).order_by(self.table.c.id)
         if "site_id" in self.table.c:
-            return query.where(self.table.c.site_id == site.id)
-        return query.join(Comment, self.table.c.comment_id == Comment.id).where(Comment.site_id == site.id)
+            return query.where(of(self.table.c.site_id, site))
+        return query.join(Comment, self.table.c.comment_id == Comment.id).where(of(Comment.site_id, site))
+
+
+def of(column: Any, site: Site) -> ColumnElement[bool]:
+    """Rows of the site, so that they are read by id: by an index of sites they would have to be sorted, all at once."""
+    return (column + 0) == site.id
 
 
 def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:

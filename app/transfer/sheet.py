@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.lib import spreadsheet
 from app.models import Author, Comment, Site, Thread
-from app.transfer.archive import BATCH
+from app.transfer.archive import BATCH, of
 
 COLUMNS = {
     "id": Comment.id,
@@ -30,7 +30,7 @@ def lines(site: Site) -> Iterator[str]:
     """One line for each comment, by id; times are on the site's clock."""
     yield spreadsheet.header(list(COLUMNS))
     clock = ZoneInfo(site.timezone)
-    query = select(*COLUMNS.values()).join(Comment.thread).join(Comment.author).where(Comment.site_id == site.id)
+    query = select(*COLUMNS.values()).join(Comment.thread).join(Comment.author).where(of(Comment.site_id, site))
     for row in db.session.execute(query.order_by(Comment.id), execution_options={"yield_per": BATCH}):
         yield spreadsheet.line(_on(clock, value) for value in row)
 
