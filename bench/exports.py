@@ -7,6 +7,7 @@ loads the program, is measured beside it (`flask site list`), for at the small s
 """
 
 import argparse
+import filecmp
 import os
 import secrets
 import subprocess
@@ -71,7 +72,7 @@ def measure(size: int, folder: Path, source: str, target: str) -> None:
     archive = folder / "kaiwa"
     show(size, "import kaiwa", flask(target, "import", "kaiwa", str(archive), "--site", "bench", "--json"), archive)
     flask(target, "export", "--site", "bench", "--output", str(folder / "again"))
-    if archive.read_bytes() != (folder / "again").read_bytes():
+    if not filecmp.cmp(archive, folder / "again", shallow=False):
         sys.exit("What came back is not what left.")
     if source.startswith("sqlite"):
         show(size, "upkeep backup", flask(source, "upkeep", "backup", str(folder / "backup")), folder / "backup")
