@@ -80,7 +80,7 @@ def _look_again(her: Person, names: list[str]) -> dict[str, Any]:
     explained = {each["what"] for each in left}
     needles = [
         needle
-        for what, needle in (("email", her.email), *(("name", name) for name in names))
+        for what, needle in (("email", her.email), *(("name", name) for name in filter(people.tells, names)))
         if what not in explained and her.site_ids is None
     ]
     in_file = database.file_holds(needles)
@@ -109,4 +109,6 @@ def _say(answer: dict[str, Any], as_json: bool) -> None:
 def _mend(remnant: dict[str, Any]) -> str:
     if remnant["table"] == "moderator":
         return ": she is a moderator; flask moderator remove EMAIL"
+    if remnant["table"] in people.UNTOUCHED:
+        return ": in the address of a page or the name of a site; flask thread move, flask site set"
     return ": in words that are kept; --remove-text takes away her own, other people's are theirs"

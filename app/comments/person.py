@@ -38,8 +38,9 @@ GONE = "…"
 SHOWN = 5  # ids of rows in which she still stands
 # A letter to her is worth nothing without her address; other rows only lose it.
 DROPPED_ROWS = ("delivery",)
-# An account is not what a reader left behind, and its owner may use it: `flask moderator remove`.
-ACCOUNTS = ("moderator",)
+# An account is not what a reader left behind, and its owner may use it: `flask moderator remove`. The address of a
+# page, or what a site is called, cannot lose a part.
+UNTOUCHED = ("moderator", "site", "thread", "thread_alias")
 
 # What happens to each table; a test asks for an answer for each new one.
 WHAT_HAPPENS = {
@@ -257,11 +258,11 @@ def _forget_notes(comment: Comment, names: list[str]) -> None:
     for decision in db.session.scalars(select(Decision).where(Decision.comment_id == comment.id, Decision.note != "")):
         if decision.actor == Actor.AUTHOR:
             decision.note = ""
-        for name in filter(_tells, names):
+        for name in filter(tells, names):
             decision.note = decision.note.replace(name, GONE)
 
 
-def _tells(name: str) -> bool:
+def tells(name: str) -> bool:
     """A name of a letter or two is in half of all words."""
     return len(name) > (2 if name.isascii() else 1)
 
@@ -275,7 +276,7 @@ def _forget_mentions(person: Person, receipt: Receipt) -> None:
     """Her address, wherever else somebody wrote it. Nobody waits while we look."""
     anywhere = re.compile(re.escape(person.email), re.IGNORECASE)
     with snapshot():
-        places = [each for each in database.holding(person.email, person.site_ids) if each.table.name not in ACCOUNTS]
+        places = [each for each in database.holding(person.email, person.site_ids) if each.table.name not in UNTOUCHED]
     for place in places:
         row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
         if place.table.name in DROPPED_ROWS:
@@ -317,7 +318,7 @@ def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
 
     {"what": "email" or "name", "table", "column", "rows", "ids"} for each column.
     """
-    needles = [("email", person.email), *(("name", name) for name in filter(_tells, names))]
+    needles = [("email", person.email), *(("name", name) for name in filter(tells, names))]
     found: dict[tuple[str, str, str], list[str]] = {}
     for what, needle in needles:
         for place in database.holding(needle, person.site_ids):
