@@ -129,8 +129,7 @@ def _as_lines(answer: dict[str, Any]) -> Iterator[str]:
         yield f"{name:10} {counts['read']:>10,} read {counts['imported']:>10,} new {counts['unchanged']:>10,} unchanged"
     for piece in _listed("Skipped:", map(_skip_line, answer["skips"])):
         yield piece.rstrip("\n")
-    if answer["trouble"]:
-        yield answer["trouble"]
+    yield answer["trouble"] or "Next: flask upkeep retrain, so that the spam filter learns from the decisions again."
 
 
 def _move(text: str) -> tuple[str, str]:

@@ -83,6 +83,7 @@ _ASKED_FOR_SILENCE = exists().where(Silence.site_id == Author.site_id, Silence.e
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
 MADE_ANEW = "a keyed hash, made anew with the key of the installation that reads it"
+LEARNT = "learnt again from the decisions: flask upkeep retrain"
 PLACE = "the place in the tree follows from the parents and the site's max_depth"
 
 # In the order in which they refer to each other.
@@ -108,6 +109,7 @@ KEPT = (
             "places": "counted again",
             "address_index": MADE_ANEW,
             "wide_index": "counts the floods of the last minutes",
+            **dict.fromkeys(("lesson", "places_learnt"), LEARNT),
             **dict.fromkeys(("request_key", "fingerprint", "typed_by", "text_key"), KEYED),
         },
     ),
@@ -144,6 +146,8 @@ LEFT_OUT = {
     "heartbeat": "about this installation's processes",
     "lease": "who looks at what this minute",
     "deferral": "what a moderator put off for an hour",
+    "knowledge": LEARNT,
+    "lesson": LEARNT,
     "silence": "keyed hashes; said of the authors instead (`silent`)",
 }
 
