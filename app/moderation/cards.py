@@ -14,7 +14,7 @@ from app.lib import markup
 from app.lib.clock import now
 from app.lib.text import excerpt
 from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status
-from app.moderation.checks import sentence_of
+from app.moderation.checks import found_in, sentence_of
 
 PARENT_GRAPHEMES = 160
 SAME_ADDRESS_SINCE = timedelta(days=30)
@@ -54,7 +54,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
     return [
         Card(
             comment=comment,
-            html=markup.marked(comment.html, words_found(comment)),
+            html=markup.marked(comment.html, found_in(comment.reasons)),
             parent_text=_parent_text(comment),
             reasons=[sentence_of(reason) for reason in comment.reasons],
             record=records[comment.author_id],
@@ -81,12 +81,6 @@ def load(ids: Collection[int]) -> list[Comment]:
     )  # fmt: skip
     found = {comment.id: comment for comment in db.session.scalars(query)}
     return [found[id] for id in ids if id in found]
-
-
-def words_found(comment: Comment) -> list[str]:
-    """What the checks found in the text, as it stands there."""
-    found = (reason.get("found", []) for reason in comment.reasons)
-    return [word for words in found for word in ([words] if isinstance(words, str) else words)]
 
 
 def _parent_text(comment: Comment) -> str:

@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from app.models import Comment, Status
+from app.moderation.bands import Band, band_of
 
 
 class Lane(IntEnum):
@@ -19,7 +20,7 @@ class Lane(IntEnum):
 URGENT_CHECKS = frozenset({"threat", "legal", "appeal", "reports"})
 # Found in what most people write: they say nothing against it.
 GENTLE_CHECKS = frozenset({"first_comment", "hold_all"})
-LIKELY_SPAM = 0.9
+# So low a score speaks for a comment by itself; below the band that waits, a known author is needed beside it.
 LIKELY_FINE = 0.2
 
 
@@ -35,19 +36,17 @@ def lane_of(comment: Comment, status: str | None = None, *, reported: bool = Fal
 
 
 def _lane_of_waiting(comment: Comment) -> Lane:
-    reasons = comment.reasons
+    reasons, band = comment.reasons, band_of(comment.site, comment.score)
     if any(reason["check"] in URGENT_CHECKS for reason in reasons):
         return Lane.URGENT
-    if _over(comment.score, LIKELY_SPAM) or any(reason["verdict"] == "spam" for reason in reasons):
+    if band == Band.SPAM or any(reason["verdict"] == "spam" for reason in reasons):
         return Lane.SPAM
     if any(reason["check"] not in GENTLE_CHECKS and reason["verdict"] != "pass" for reason in reasons):
         return Lane.REVIEW
-    fine = comment.score <= LIKELY_FINE if comment.score is not None else _is_known(comment)
-    return Lane.FINE if fine else Lane.REVIEW
-
-
-def _over(score: float | None, limit: float) -> bool:
-    return score is not None and score > limit
+    if band == Band.HOLD:
+        return Lane.REVIEW
+    likely = comment.score is not None and comment.score <= LIKELY_FINE
+    return Lane.FINE if likely or _is_known(comment) else Lane.REVIEW
 
 
 def _is_known(comment: Comment) -> bool:

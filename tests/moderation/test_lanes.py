@@ -57,6 +57,17 @@ def test_who_was_published_before_is_probably_fine(db_session: Session, held: Co
     assert lane_of(held) == Lane.FINE
 
 
+def test_the_bands_of_the_site_choose_the_lane(db_session: Session, held: Comment, alice: Moderator) -> None:
+    held.reasons = [reason("hold_all")]
+    earlier = say(held.thread, "earlier")
+    earlier.author = held.author
+    decide(earlier, Status.APPROVED, seen=earlier.version, by=alice)
+    held.score = 0.7
+    for spam_from, hold_from, lane in ((95, 60, Lane.REVIEW), (65, 60, Lane.SPAM), (95, 80, Lane.FINE)):
+        held.site.score_spam_from, held.site.score_hold_from = spam_from, hold_from
+        assert lane_of(held) == lane
+
+
 def test_a_decision_takes_it_out_of_its_lane_and_undo_brings_it_back(
     db_session: Session, held: Comment, alice: Moderator
 ) -> None:
