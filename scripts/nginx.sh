@@ -3,21 +3,21 @@
 set -eu
 
 as_root() {
- A policy that says no keeps Debian from starting it as a service.if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
 PATH=$PATH:/usr/sbin
 command -v nginx >/dev/null && exit 0
 if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
- A policy that says no keeps Debian from starting it as a service.echo "Installing nginx ..."
- A policy that says no keeps Debian from starting it as a service.log=$(mktemp)
- A policy that says no keeps Debian from starting it as a service.trap 'rm -f "$log"' EXIT
- A policy that says no keeps Debian from starting it as a service.# A policy that says no keeps Debian from starting it as a service.
- A policy that says no keeps Debian from starting it as a service.if { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
- A policy that says no keeps Debian from starting it as a service.        apt-get install -y --no-install-recommends nginx-light; } </dev/null >"$log" 2>&1; then
- A policy that says no keeps Debian from starting it as a service.    exit 0
- A policy that says no keeps Debian from starting it as a service.fi
- A policy that says no keeps Debian from starting it as a service.tail -n 20 "$log" >&2
+    echo "Installing nginx ..."
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    # A policy that says no keeps Debian from starting it as a service.
+    if { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+            apt-get install -y --no-install-recommends nginx-light; } </dev/null >"$log" 2>&1; then
+        exit 0
+    fi
+    tail -n 20 "$log" >&2
 fi
 echo "The tests need nginx. Run: sudo apt install nginx-light" >&2
 exit 1
