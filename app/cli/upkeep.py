@@ -25,7 +25,7 @@ from app.models import Delivery, Heartbeat, Site, backup, figures, schema
 from app.moderation import learning
 from app.spam import akismet
 from app.spam import evaluate as evaluation
-from app.spam.filter import Filter
+from app.spam.filter import Filter, WrongModel
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FEWEST_CHARACTERS = 10  # different ones in a key; 64 random hexadecimal digits have 16 but for bad luck
@@ -180,7 +180,23 @@ def _about_key(site: Site) -> Iterator[Finding]:
         yield "akismet", f"Akismet does not answer: {scrubbed(str(trouble))}", "See AKISMET_URL, and the way out to it."
 
 
-_WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (_about_mail, _about_sites, _about_akismet, _about_worker)
+def _about_filters() -> Iterator[Finding]:
+    for site in Site.all():
+        try:
+            learning.model_of(site.id)
+        except WrongModel as trouble:
+            yield "filter", f"The filter of {site.key} cannot be read, so every comment waits: {trouble}.", (
+                f"flask upkeep retrain --site {site.key}"
+            )  # fmt: skip
+
+
+_WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _about_mail,
+    _about_sites,
+    _about_filters,
+    _about_akismet,
+    _about_worker,
+)
 
 upkeep = AppGroup("upkeep", help="Clear away what is done with; take backups; measure the spam filter.")
 

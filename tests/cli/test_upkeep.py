@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.lib.clock import now
-from app.models import Heartbeat, LoginAttempt, Site
+from app.models import Heartbeat, Knowledge, LoginAttempt, Site
 from tests.cast import a_moderator, a_site
 from tests.services import ROOT, _clean_environment, free_port
 
@@ -61,6 +61,17 @@ def test_each_mistake_is_found(app: Flask, healthy: Site, db_session: Session) -
     db_session.execute(text("DELETE FROM heartbeat"))
     db_session.commit()
     assert codes(app) == {"site-origins", "site-moderators", "worker"}
+
+
+def test_a_filter_that_cannot_be_read_is_found_and_its_mend_mends_it(
+    app: Flask, healthy: Site, db_session: Session
+) -> None:
+    Knowledge.replace(healthy.id, b"damaged", seen=0)
+    db_session.commit()
+    (found,) = json.loads(app.test_cli_runner().invoke(args=["check", "--json"]).output)["findings"]
+    assert (found["code"], found["mend"]) == ("filter", "flask upkeep retrain --site paper")
+    assert app.test_cli_runner().invoke(args=found["mend"].split()[1:]).exit_code == 0
+    assert codes(app) == set()
 
 
 def test_a_database_without_its_tables_is_found(app: Flask, healthy: Site, db_session: Session) -> None:
