@@ -1,0 +1,111 @@
+"""The outbox cannot be written: nothing that would have caused a letter has happened, nobody is told that it did."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
+from app.extensions import db
+from app.mail import letters, outbox
+from app.models import Decision, Delivery, Status
+from tests.cast import Reader, a_moderator, a_site, the_comment
+from tests.web.test_queue import _readable, at_the_desk, press
+
+__all__ = ["_readable"]
+
+# More than is free within the pages that a database has.
+TOO_LARGE = "x" * 4_000_000
+
+
+@contextmanager
+def no_letters(patch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Nothing can be said about who is told."""
+    with patch.context() as now:
+        now.setattr(letters, "after", _breaks)
+        yield 500
+
+
+@contextmanager
+def no_outbox(patch: pytest.MonkeyPatch) -> Iterator[int]:
+    with patch.context() as now:
+        now.setattr(outbox, "add", _breaks)
+        yield 500
+
+
+@contextmanager
+def no_space(patch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The disk is full from the moment in which the outbox is written."""
+
+    def fills(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO delivery"):
+            cursor.execute("PRAGMA max_page_count=1")  # as many as there are
+
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("SQLite alone can be told how large it may become")
+    event.listen(db.engine, "before_cursor_execute", fills)
+    with patch.context() as now:
+        now.setattr(outbox, "_message_id", lambda: TOO_LARGE)
+        yield 503
+    event.remove(db.engine, "before_cursor_execute", fills)
+    db.engine.dispose()  # it is said to a connection, for as long as that lives
+
+
+def _breaks(*_: Any, **__: Any) -> None:
+    raise RuntimeError("the outbox is broken")
+
+
+WAYS = pytest.mark.parametrize("breaks", [no_letters, no_outbox, no_space])
+Way = type[AbstractContextManager[int]]
+
+
+def everything(db_session: Session) -> dict[str, list[Any]]:
+    """All that is stored."""
+    db_session.expire_all()
+    tables = db.metadata.sorted_tables
+    found = {table.name: [tuple(row) for row in db_session.execute(select(table))] for table in tables}
+    db_session.commit()
+    return found
+
+
+@WAYS
+def test_a_comment_that_cannot_cause_its_letter_is_not_taken(
+    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, breaks: Way
+) -> None:
+    a_moderator(db_session, a_site(db_session, hold_all=True))
+    hanako, before = Reader(client), everything(db_session)
+    with breaks(monkeypatch) as status:
+        refused = hanako.says("Kept in her form")
+        assert refused.status_code == status
+        assert bool(refused.headers.get("Retry-After")) == (status == 503)
+    assert everything(db_session) == before
+    assert "Kept in her form" not in hanako.sees().text
+    assert hanako.says("Kept in her form").status_code == 202
+    assert the_comment(db_session, "Kept in her form").status == Status.PENDING
+    assert (db_session.query(Decision).count(), db_session.query(Delivery).count()) == (1, 1)
+
+
+@WAYS
+def test_a_decision_that_cannot_cause_its_letter_is_not_made(
+    app: Flask, client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, breaks: Way
+) -> None:
+    """What waits goes on waiting, and teaches nothing; pressed again, it is decided once."""
+    a_moderator(db_session, a_site(db_session, hold_all=True))
+    hanako, desk = Reader(client), at_the_desk(app)
+    hanako.says("It waits", notify="y")
+    comment = the_comment(db_session, "It waits")
+    comment.author.confirmed_index = comment.author.email_index
+    db_session.commit()
+    before = everything(db_session)
+    with breaks(monkeypatch) as status:
+        assert press(desk, comment, "approved").status_code == status
+    assert everything(db_session) == before
+    assert "It waits" not in hanako.sees().text
+    assert press(desk, the_comment(db_session, "It waits"), "approved").status_code == 303
+    assert the_comment(db_session, "It waits").status == Status.APPROVED
+    assert {each.kind for each in db_session.query(Delivery).filter(Delivery.done_at.is_(None))} >= {"answer"}
+    assert "It waits" in hanako.sees().text
