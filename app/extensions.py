@@ -48,9 +48,14 @@ def only_look() -> None:
 
 
 def then_write() -> None:
-    """The next statement begins the transaction that writes. What was read stays as it was read, also after a commit:
-    to look at it again would take the lock again."""
+    """The next statement begins the transaction that writes."""
     g.only_looks = False
+    commit_and_keep()
+
+
+def commit_and_keep() -> None:
+    """Commit, now and later in this request without reading anew what was read: that would ask for each record
+    alone, and take SQLite's lock again."""
     db.session().expire_on_commit = False
     db.session.commit()
 

@@ -73,13 +73,18 @@ class Report(db.Model):
         return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))
 
     @classmethod
-    def settle(cls, decision: Decision, undoes: Decision | None) -> None:
-        """Answer what is open when a moderator has decided; open it again when she takes that back."""
+    def settle(cls, decision: Decision, undoes: Decision | None) -> bool:
+        """Answer what is open when a moderator has decided; open it again when she takes that back.
+
+        Returns whether any can be open now.
+        """
         if undoes is not None and undoes.actor == Actor.MODERATOR:
             rows_changed(update(cls).where(cls.decision_id == undoes.id).values(decision_id=None))
         elif decision.moderator_id is not None and decision.to_status != Status.PENDING:
             unanswered = cls.comment_id == decision.comment_id, cls.decision_id.is_(None)
             rows_changed(update(cls).where(*unanswered).values(decision_id=decision.id))
+            return False
+        return True
 
     @classmethod
     def are_enough(cls, comment: Comment) -> bool:

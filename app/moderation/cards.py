@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, select, text
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, undefer
 
 from app.extensions import db
 from app.lib import markup
@@ -72,12 +72,13 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
 
 
 def load(ids: Collection[int]) -> list[Comment]:
-    """These comments with what a card shows of their surroundings, in the order of `ids`."""
+    """These comments with what a card shows of their surroundings and a decision asks, in the order of `ids`."""
     query = select(Comment).where(Comment.id.in_(ids)).options(
         joinedload(Comment.thread, innerjoin=True),
         joinedload(Comment.author, innerjoin=True),
         joinedload(Comment.site, innerjoin=True),
         joinedload(Comment.parent),
+        undefer(Comment.places_learnt),
     )  # fmt: skip
     found = {comment.id: comment for comment in db.session.scalars(query)}
     return [found[id] for id in ids if id in found]

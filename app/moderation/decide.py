@@ -63,13 +63,12 @@ def decide(
         overrides=overrides,
     )
     db.session.add(decision)
+    learning.follow(decision)  # before the flush, so that one writes both
     db.session.flush()
-    Report.settle(decision, undoes)
-    if seen > 1 and Report.are_enough(comment):
+    if Report.settle(decision, undoes) and seen > 1 and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
     letters.after(decision)
     akismet.after(decision)
-    learning.follow(decision)
     return decision
 
 

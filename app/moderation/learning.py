@@ -48,8 +48,11 @@ def follow(decision: Decision) -> None:
     comment, taught = decision.comment, _taught_by(decision)
     if taught == comment.lesson:
         return
-    forget(comment)
-    _learn(comment, taught)
+    if taught and comment.lesson:
+        _think_otherwise(comment, taught)
+    else:
+        forget(comment)
+        _learn(comment, taught)
     db.session.flush()
     if Lesson.count(comment.site_id) >= FOLD_AT:
         fold(comment.site_id)
@@ -58,7 +61,7 @@ def follow(decision: Decision) -> None:
 def forget(comment: Comment) -> None:
     """Take back what was learnt from a comment, before it changes; in the caller's transaction."""
     if comment.lesson:
-        _note(comment, comment.lesson, step=-1)
+        _note(comment, comment.lesson, _places(comment), step=-1)
         comment.lesson, comment.places_learnt = "", None
 
 
@@ -159,12 +162,20 @@ def _add(model: Filter, lessons: Iterable[Lesson]) -> None:
 
 def _learn(comment: Comment, taught: str) -> None:
     if taught:
-        _note(comment, taught, step=1)
+        _note(comment, taught, _places(comment), step=1)
         comment.lesson = taught
 
 
-def _note(comment: Comment, taught: str, *, step: int) -> None:
-    db.session.add(Lesson.of(comment.site_id, _places(comment), spam=taught == "spam", step=step))
+def _think_otherwise(comment: Comment, taught: str) -> None:
+    """The same text, so the same places: found once, for that takes time."""
+    places = list(_places(comment))
+    _note(comment, comment.lesson, places, step=-1)
+    _note(comment, taught, places, step=1)
+    comment.lesson = taught
+
+
+def _note(comment: Comment, taught: str, places: Iterable[int], *, step: int) -> None:
+    db.session.add(Lesson.of(comment.site_id, places, spam=taught == "spam", step=step))
 
 
 def _places(comment: Any) -> Iterable[int]:

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.models import Comment, Decision, Moderator, Note, Rule, Site, Status
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
+from tests.moderation.test_queue import counted
 from tests.web.test_queue import (
     ENGLISH,
     HELD,
@@ -129,6 +130,17 @@ def test_a_batch_tells_what_was_left_out_and_why(
     assert (box["data-decided"], box["data-gone"]) == (str(one.id), "99999")
     assert "had changed meanwhile" in box.text and "not there any more" in box.text
     assert [card["data-comment-id"] for card in cards(answer)] == [str(two.id)]
+
+
+def test_the_answer_to_a_batch_asks_nothing_about_each_of_its_decisions(
+    app: Flask, alice: Moderator, db_session: Session
+) -> None:
+    desk, comments = at_the_desk(app), said(app, db_session, *(f"Remark {number}" for number in range(8)))
+    given = [f"{each.id}.{each.version}" for each in comments]
+    db_session.commit()
+    with counted() as asked:
+        assert sends(desk, "/moderate/decisions", fetch=True, status="spam", comment=given).status_code == 200
+    assert sum(each.startswith("SELECT decision.") for each in asked) < len(given)
 
 
 @pytest.mark.parametrize(
