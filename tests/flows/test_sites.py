@@ -19,8 +19,8 @@ PHONE = {"width": 375, "height": 800}
 def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: NewPage) -> None:
     page = new_page(locale="ja", viewport=PHONE)
     logs_in(page, live)
-    paths = ("", "demo/settings", "demo/embed", "demo/rules", "demo/moderators", "demo/figures")
-    for path in [*(f"/sites/{each}" for each in paths), "/moderate/log"]:
+    subjects = ("settings", "embed", "rules", "people", "threads", "moderators", "figures")
+    for path in ["/sites/", *(f"/sites/demo/{each}" for each in subjects), "/moderate/log"]:
         page.goto(live.url + path)
         finds_nothing(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
