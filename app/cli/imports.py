@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from flask.cli import with_appcontext
@@ -21,6 +22,7 @@ from app.transfer.detect import READERS, detect
 from app.transfer.load import load
 from app.transfer.record import TruncatedFile, UnreadableFile
 from app.transfer.restore import Restoring
+from app.transfer.source import Source
 from app.transfer.spool import Spool
 
 LISTED = 20  # lines of a kind on a terminal; --json has all
@@ -72,7 +74,7 @@ def import_(
         trouble = str(error)
     with Spool(Addresses(site, form, pairs), pingbacks=pingbacks) as spool:
         if form:
-            trouble = _read(spool, form, file, quiet=as_json)
+            trouble = _read(spool, form, Source(file, zone=ZoneInfo(site.timezone)), quiet=as_json)
             steps = load(site, spool, source=form, dry_run=dry_run, close_threads=close_threads)
             trouble = _written(spool, steps, "Checking" if dry_run else "Writing", quiet=as_json) or trouble
         counts = {"format": form or None, **spool.counts(), "dry_run": dry_run, "trouble": trouble or None}
@@ -140,7 +142,7 @@ def _move(text: str) -> tuple[str, str]:
     return found[1].strip(), found[2].strip()
 
 
-def _read(spool: Spool, form: str, file: str, *, quiet: bool) -> str:
+def _read(spool: Spool, form: str, file: Source, *, quiet: bool) -> str:
     """Take in the file; what is wrong with it, or ''. What came before the trouble is kept."""
     try:
         for _count in _shown(spool.take(READERS[form](file)), "Reading", quiet=quiet):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from app.transfer import json_stream
@@ -19,7 +18,7 @@ from app.transfer.record import (
     Trouble,
     UnreadableFile,
 )
-from app.transfer.source import Source
+from app.transfer.source import File, Source
 
 VERSION = 1
 STATUSES: dict[str, Status] = {"approved": "approved", "unapproved": "pending", "flagged": "pending"}
@@ -30,16 +29,17 @@ _ID = re.compile(r'"commentHex"\s{0,9}:\s{0,9}"([\w-]{1,128})"')
 People = dict[str, tuple[str, str, str]]  # commenterHex -> name, e-mail, website
 
 
-def read(path: Path | str) -> Iterator[Record]:
+def read(file: File) -> Iterator[Record]:
     """Each page when its first comment comes, and the comments in the file's order.
 
     The people stand behind the comments, so the file is read twice; only people and page names are held.
     Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
     export of Commento at all.
     """
-    people = _people(path)
+    source = Source.of(file)
+    people = _people(source)
     seen: set[str] = set()
-    for element in json_stream.elements(Source(path)):
+    for element in json_stream.elements(source):
         if element.key != "comments":
             continue
         found = _taken(element, people)
@@ -49,11 +49,11 @@ def read(path: Path | str) -> Iterator[Record]:
         yield found
 
 
-def _people(path: Path | str) -> People:
+def _people(source: Source) -> People:
     people: People = {}
     is_export = False
     try:
-        for element in json_stream.elements(Source(path)):
+        for element in json_stream.elements(source):
             is_export = is_export or element.key in ("comments", "commenters")
             if isinstance(element, json_stream.Spoiled):
                 continue  # the comments of such a person carry Note.NO_AUTHOR

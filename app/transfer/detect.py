@@ -6,9 +6,9 @@ from pathlib import Path
 
 from app.transfer import archive, commento, disqus, isso, remark42, wordpress
 from app.transfer.record import Record, Trouble, UnreadableFile
-from app.transfer.source import CHUNK, Source
+from app.transfer.source import CHUNK, File, Source
 
-READERS: dict[str, Callable[[Path | str], Iterator[Record]]] = {
+READERS: dict[str, Callable[[File], Iterator[Record]]] = {
     "wordpress": wordpress.read,
     "disqus": disqus.read,
     "isso": isso.read,

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from app.transfer import xml
 from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line
 from app.transfer.record import CommentRecord, Note, Reason, Record, Skip, Status, ThreadRecord, TruncatedFile
+from app.transfer.source import File
 
 SHAPE = xml.Shape(
     root="disqus",
@@ -25,13 +25,13 @@ SHAPE = xml.Shape(
 _ID = re.compile(r"<post\s[^<>]{0,200}?id\s*=\s*[\"']?([\w-]{1,64})")
 
 
-def read(path: Path | str) -> Iterator[Record]:
+def read(file: File) -> Iterator[Record]:
     """The pages and posts of the export, in its order.
 
     Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
     export at all.
     """
-    for piece in xml.pieces(path, SHAPE):
+    for piece in xml.pieces(file, SHAPE):
         match piece:
             case xml.Element(name="thread"):
                 yield _thread(piece)

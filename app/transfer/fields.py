@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv6Address, ip_address
 
@@ -34,15 +34,16 @@ def is_shortened(*values: object) -> bool:
     return any(isinstance(value, str) and len(value.strip()) > MAX_LINE for value in values)
 
 
-def moment(value: str) -> datetime | None:
-    """An aware UTC time from ISO 8601, MySQL or RFC 5322 notation; without a zone it is UTC.
+def moment(value: str, zone: tzinfo = UTC) -> datetime | None:
+    """An aware UTC time from ISO 8601, MySQL or RFC 5322 notation; one without a zone is of `zone`.
 
+    An hour that the clocks showed twice is the first of the two; one that they left out, what it would have been.
     None for what cannot be read, and for MySQL's 0000-00-00.
     """
     text = value.strip()[:64]
     try:
         when = _written(text)
-        return when.replace(tzinfo=when.tzinfo or UTC).astimezone(UTC)
+        return when.replace(tzinfo=when.tzinfo or zone).astimezone(UTC)
     except (ValueError, OverflowError, IndexError, TypeError):  # parsedate lets all of them through
         return None
 

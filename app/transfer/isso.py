@@ -26,6 +26,7 @@ from app.transfer.record import (
     TruncatedFile,
     UnreadableFile,
 )
+from app.transfer.source import File, Source
 
 MAX_VALUE = 1 << 22  # bytes of one value; SQLite refuses to read a longer one
 MAX_STEPS = 1_000_000  # of SQLite's virtual machine for one row; an ordinary row takes some dozens
@@ -51,13 +52,13 @@ _WANTED = {
 }
 
 
-def read(path: Path | str) -> Iterator[Record]:
+def read(file: File) -> Iterator[Record]:
     """All threads, then all comments by id.
 
     Raises UnreadableFile for what is no Isso database, TruncatedFile where the file's end is missing.
     """
     try:
-        database = _opened(Path(path))
+        database = _opened(Source.of(file).path)
     except sqlite3.Error as error:
         raise UnreadableFile(Trouble.DAMAGED) from error
     try:

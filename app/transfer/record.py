@@ -34,7 +34,7 @@ class Note(StrEnum):
     UNKNOWN_STATUS = "The status is not known; the comment waits for a decision."
     UNKNOWN_TYPE = "The type of comment is not known; taken as an ordinary comment."
     NO_DATE = "The date is missing or unreadable; the first of January 1970 stands in for it."
-    LOCAL_DATE = "Only a local date is given; taken as UTC."
+    LOCAL_DATE = "Only a local date is given; taken in the site's time zone."
     NO_ID = "The record has no id; one was made from its content."
     SHORTENED = "A field was longer than the limit and was shortened."
     MENDED = "The record was not well-formed and was mended."

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, legible, made_up_id, moment, one_line
@@ -18,7 +17,7 @@ from app.transfer.record import (
     TruncatedFile,
     UnreadableFile,
 )
-from app.transfer.source import Source
+from app.transfer.source import File, Source
 from app.transfer.tape import Tape
 
 MAX_LINE = 1 << 22  # characters of one comment
@@ -28,13 +27,13 @@ _NEWLINE = re.compile(r"\n")
 _ID = re.compile(r'"id"\s{0,9}:\s{0,9}"([^"\\]{1,128})"')
 
 
-def read(path: Path | str) -> Iterator[Record]:
+def read(file: File) -> Iterator[Record]:
     """Each page when its first comment comes, and the comments in the file's order.
 
     Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
     backup of Remark42 at all.
     """
-    source = Source(path)
+    source = Source.of(file)
     tape = Tape(source.text())
     closed = _closed_pages(tape)
     seen: set[str] = set()

@@ -4,6 +4,7 @@ import codecs
 import re
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from app.transfer.fields import legible
@@ -31,18 +32,26 @@ MIN_KANA_SHARE = 0.1  # of the characters outside ASCII
 
 
 class Source:
-    """The text of one export. Iterate `text()` once; then `damaged` tells whether packing broke off."""
+    """One export, and its text. Iterate `text()`; then `damaged` tells whether packing broke off.
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+    `zone` is that of dates which the file gives as the clocks of its place showed them.
+    """
+
+    def __init__(self, path: Path | str, *, zone: tzinfo = UTC) -> None:
+        self.path, self.zone = Path(path), zone
         self.position = 0  # bytes handed to the decoder so far, unpacked
         self.damaged = False
+
+    @classmethod
+    def of(cls, file: "Source | Path | str") -> "Source":
+        return file if isinstance(file, Source) else cls(file)
 
     def text(self) -> Iterator[str]:
         """Pieces of legible text.
 
         Raises UnreadableFile when the file cannot be opened or is a gzip bomb.
         """
+        self.position, self.damaged = 0, False
         decoder: codecs.IncrementalDecoder | None = None
         declared = ""
         for chunk in self._chunks():
@@ -80,6 +89,9 @@ class Source:
             if members.damaged:
                 break
         self.damaged = members.damaged or members.open
+
+
+File = Source | Path | str  # what a reader takes
 
 
 class _Members:

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
+from datetime import datetime, tzinfo
 
 from app.transfer import xml
 from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line
@@ -20,6 +19,7 @@ from app.transfer.record import (
     ThreadRecord,
     TruncatedFile,
 )
+from app.transfer.source import File, Source
 
 # Comments that come before their page is known wait for it, but not without end.
 MAX_WAITING = 1_000
@@ -67,17 +67,18 @@ PRIVATE_TYPES = frozenset({"order_note", "action_log", "edd_payment_note", "note
 _ID = re.compile(r"comment_id>\s{0,64}(?:<!\[CDATA\[)?\s{0,64}([0-9]{1,20})")
 
 
-def read(path: Path | str) -> Iterator[Record]:
+def read(file: File) -> Iterator[Record]:
     """The pages of the export, each followed by its comments.
 
     Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
     export at all.
     """
+    source = Source.of(file)
     page: _Page | None = None
-    for piece in xml.pieces(path, SHAPE):
+    for piece in xml.pieces(source, SHAPE):
         match piece:
             case xml.Element(name="comment"):
-                yield from _comment_of(page, piece)
+                yield from _comment_of(page, piece, source.zone)
             case xml.Element() if page:
                 page.learn(piece)
             case xml.Spoiled(name="comment"):
@@ -94,8 +95,8 @@ def read(path: Path | str) -> Iterator[Record]:
         yield from page.close()
 
 
-def _comment_of(page: "_Page | None", element: xml.Element) -> Iterator[Record]:
-    found = _comment(element)
+def _comment_of(page: "_Page | None", element: xml.Element, zone: tzinfo) -> Iterator[Record]:
+    found = _comment(element, zone)
     if isinstance(found, Skip):
         yield found
     elif page is None:
@@ -165,7 +166,7 @@ class _Page:
         )
 
 
-def _comment(element: xml.Element) -> CommentRecord | Skip:
+def _comment(element: xml.Element, zone: tzinfo) -> CommentRecord | Skip:
     """The comment, not yet with its thread."""
     kind_word = one_line(element.text("comment_type")).lower()
     body = element.markup("comment_content").strip()
@@ -198,7 +199,7 @@ def _comment(element: xml.Element) -> CommentRecord | Skip:
         ip=address(element.text("comment_author_IP")),
         body=paragraphs(body),
         format="html",
-        created_at=_when(element, notes),
+        created_at=_when(element, notes, zone),
         status=STATUSES.get(status_word, "pending"),
         kind=KINDS.get(kind_word, "comment"),
         notes=tuple(notes),
@@ -211,9 +212,9 @@ def _parent(element: xml.Element) -> str | None:
     return None if parent in ("", "0") else parent
 
 
-def _when(element: xml.Element, notes: list[Note]) -> datetime:
+def _when(element: xml.Element, notes: list[Note], zone: tzinfo) -> datetime:
     if when := moment(element.text("comment_date_gmt")):
         return when
-    local = moment(element.text("comment_date"))
+    local = moment(element.text("comment_date"), zone)
     notes.append(Note.LOCAL_DATE if local else Note.NO_DATE)
     return local or EPOCH

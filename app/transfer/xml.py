@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html import unescape
 from html.entities import html5
-from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from app.transfer.record import Reason, Trouble, UnreadableFile
-from app.transfer.source import Source
+from app.transfer.source import File, Source
 from app.transfer.tape import Tape
 
 MAX_RECORD = 1 << 22  # characters of one record with its tags
@@ -137,13 +136,13 @@ class Cut:
 Piece = Opening | Closing | Element | Spoiled | Cut
 
 
-def pieces(path: Path | str, shape: Shape) -> Iterator[Piece]:
+def pieces(file: File, shape: Shape) -> Iterator[Piece]:
     """The records of `shape` in the file, in order, with everything that could not be read among them.
 
     Raises UnreadableFile when the file cannot be opened, holds a document type, is a gzip bomb, or has
     not one element of the shape.
     """
-    source = Source(path)
+    source = Source.of(file)
     tape = Tape(source.text())
     open_root = seen = False
     while match := tape.find(shape.between):

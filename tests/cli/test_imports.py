@@ -250,6 +250,13 @@ def test_a_body_looks_as_it_looked_and_does_no_harm(
     assert comments(db_session)["1"].body == "one\ntwo\n\n> said\n\nx < y"
 
 
+def test_a_date_without_a_zone_is_of_the_site_s_place(app: Flask, db_session: Session, save: Save) -> None:
+    a_site(db_session, origins=[ORIGIN], timezone="America/New_York")
+    report = bring(app, save(wxr(page(comment(1, date_gmt="0000-00-00 00:00:00", date="2019-11-03 01:30:00")))))
+    assert comments(db_session)["1"].created_at == datetime(2019, 11, 3, 5, 30, tzinfo=UTC)
+    assert [each["ids"] for each in report["notes"]] == [["1"]]
+
+
 def test_what_the_future_sent_is_of_today(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
     report = bring(app, save(wxr(page(comment(1, date_gmt="2199-01-01 00:00:00")))))
     assert comments(db_session)["1"].created_at.year < 2199

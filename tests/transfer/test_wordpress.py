@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +19,7 @@ from app.transfer.record import (
     TruncatedFile,
     UnreadableFile,
 )
+from app.transfer.source import Source
 from tests.transfer.exports import HEAD, comment, page, wxr
 
 Save = Callable[[str | bytes], Path]
@@ -93,6 +95,29 @@ def test_a_date_in_local_time_only_is_taken_and_noted(save: Save) -> None:
     found = read_one(save(wxr(page(text))))
     assert found.created_at == datetime(2019, 3, 4, 10, 49, 28, tzinfo=UTC)
     assert found.notes == (Note.LOCAL_DATE,)
+
+
+@pytest.mark.parametrize(
+    ("zone", "clock", "hour"),
+    [
+        ("Asia/Tokyo", "2019-03-04 10:49:28", "2019-03-04 01:49:28"),
+        ("Europe/Berlin", "2019-07-04 10:49:28", "2019-07-04 08:49:28"),
+        ("Europe/Berlin", "2019-10-27 02:30:00", "2019-10-27 00:30:00"),  # came twice
+        ("Europe/Berlin", "2019-03-31 02:30:00", "2019-03-31 01:30:00"),  # never came
+    ],
+)
+def test_a_local_date_is_that_of_the_clocks_where_it_was_written(save: Save, zone: str, clock: str, hour: str) -> None:
+    local = comment(1, date_gmt="0000-00-00 00:00:00", date=clock)
+    known = comment(2, date_gmt=hour, date="2001-01-01 00:00:00")
+    first, second = comments(list(wordpress.read(Source(save(wxr(page(local, known))), zone=ZoneInfo(zone)))))
+    assert first.created_at == second.created_at == datetime.fromisoformat(f"{hour}+00:00")
+    assert (first.notes, second.notes) == ((Note.LOCAL_DATE,), ())
+
+
+def test_a_local_date_at_the_edge_of_time_is_none(save: Save) -> None:
+    text = wxr(page(comment(1, date_gmt="", date="0001-01-01 00:00:00")))
+    (found,) = comments(list(wordpress.read(Source(save(text), zone=ZoneInfo("Asia/Tokyo")))))
+    assert found.notes == (Note.NO_DATE,)
 
 
 def test_a_comment_without_date_or_id_is_not_lost_and_is_the_same_comment_next_time(save: Save) -> None:
