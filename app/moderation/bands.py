@@ -42,6 +42,11 @@ class Shadow:
     false_alarms: list[Comment]
     missed: list[Comment]
 
+    @property
+    def scored(self) -> int:
+        """How many comments there are to compare."""
+        return sum(sum(said.values()) for said in self.counts.values())
+
 
 def shadow(site: Site, since: datetime) -> Shadow:
     """Compare the site's present bands with what its people decided on the comments scored since then."""

@@ -1,5 +1,6 @@
-"""The pages of a site for those who run it: which there are, what each asks of comments, and how it is embedded."""
+"""The pages of a site for those who run it: which there are, what each asks, what it has learnt, how it is embedded."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
@@ -7,10 +8,14 @@ from flask_babel import gettext as _
 
 from app.extensions import db
 from app.forms.site import GROUPS, SettingsForm
+from app.lib.clock import now
 from app.models import Role, figures
+from app.moderation import bands
 from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
+
+DAYS = 7  # of comments on the screening page
 
 
 @bp.get("/")
@@ -37,6 +42,14 @@ def change_settings(key: str) -> Any:
     db.session.commit()
     flash(_("The settings are kept."))
     return redirect(url_for("sites.settings", key=key), 303)
+
+
+@bp.get("/<key>/screening")
+@moderator_required
+def screening(key: str) -> str:
+    site = site_or_404(key, Role.ADMIN)
+    seen = bands.shadow(site, now() - timedelta(days=DAYS))
+    return render_template("sites/screening.html", site=site, seen=seen, days=DAYS)
 
 
 @bp.get("/<key>/embed")

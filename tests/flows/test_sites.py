@@ -19,11 +19,32 @@ PHONE = {"width": 375, "height": 800}
 def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: NewPage) -> None:
     page = new_page(locale="ja", viewport=PHONE)
     logs_in(page, live)
-    subjects = ("settings", "embed", "rules", "people", "threads", "moderators", "figures")
+    subjects = ("settings", "embed", "rules", "screening", "people", "threads", "moderators", "figures")
     for path in ["/sites/", *(f"/sites/demo/{each}" for each in subjects), "/moderate/log"]:
         page.goto(live.url + path)
         finds_nothing(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+
+
+def test_what_the_score_would_have_done_is_read_on_a_phone(live: Live, new_page: NewPage) -> None:
+    desk = new_page(locale="ja", viewport=PHONE)
+    logs_in(desk, live)
+    for body, button in (
+        ("いい記事でした", "approved"),
+        ("副業で月収100万円", "spam"),
+        ("今すぐ登録で月収100万円", "approved"),
+    ):
+        thread = reads(new_page(locale="ja"), live, JA)
+        writes(thread, body, email=f"{button}@scores.example")
+        sends(thread)
+        expect(thread.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+        desk.goto(f"{live.url}/moderate/?lane=5")
+        card_of(desk, body).locator(f"button[name=status][value={button}]").click()
+        expect(card_of(desk, body)).to_have_count(0)
+    desk.goto(f"{live.url}/sites/demo/screening")
+    expect(desk.get_by_role("table")).to_be_visible()
+    finds_nothing(desk)
+    assert desk.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_rule_is_tried_and_made(live: Live, new_page: NewPage) -> None:

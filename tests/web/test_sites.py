@@ -1,6 +1,7 @@
 """The pages of a site: settings, embedding, rules; each for whom her role allows, none for strangers."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_what_a_role_does_not_allow_is_refused_and_what_is_foreign_is_not_there(
     a_moderator(db_session, paper, "bob")
     a_moderator(db_session, a_site(db_session, "other"), "charlie", Role.OWNER)
     bob, charlie = at_the_desk(app, "bob"), at_the_desk(app, "charlie")
-    for path in ("settings", "rules"):
+    for path in ("settings", "rules", "screening"):
         refused = bob.get(f"/sites/paper/{path}", headers=ENGLISH)
         assert refused.status_code == 403 and "owners of this site" in refused.text
         assert charlie.get(f"/sites/paper/{path}").status_code == 404
@@ -98,6 +99,43 @@ def test_what_a_role_does_not_allow_is_refused_and_what_is_foreign_is_not_there(
 def test_the_embed_page_has_the_tag_of_this_site(desk: FlaskClient) -> None:
     page = BeautifulSoup(desk.get("/sites/paper/embed").text, "html.parser")
     assert '<script async src="http://localhost/embed.js" data-site="paper"></script>' in page.select_one("#tag").text
+
+
+def test_the_screening_page_compares_the_score_with_what_people_decided(
+    app: Flask, desk: FlaskClient, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    empty = desk.get("/sites/paper/screening", headers=ENGLISH)
+    assert "No comment has a score yet." in empty.text and "<table" not in empty.text
+    for body, score, status in (
+        ("Called spam, <b>but</b> fine", 0.97, Status.APPROVED),
+        ("Spam indeed", 0.98, Status.SPAM),
+        ("Called fine, but spam", 0.02, Status.SPAM),
+        ("Fine, and nobody has said so", 0.01, None),
+        ("Nobody is sure", 0.7, Status.REJECTED),
+        ("Spam of last month", 0.03, Status.SPAM),
+    ):
+        Reader(app.test_client()).says(body)
+        comment = the_comment(db_session, body)
+        if status == Status.APPROVED:
+            move(db_session, comment, Status.PENDING, by=alice)
+        if status:
+            move(db_session, comment, status, by=alice)
+        comment.score = score
+        if body.endswith("month"):
+            comment.created_at -= timedelta(days=8)
+        db_session.commit()
+    page = BeautifulSoup(desk.get("/sites/paper/screening", headers=ENGLISH).text, "html.parser")
+    rows = [[cell.text for cell in row.select("th, td")] for row in page.select("tbody tr")]
+    assert rows == [["Would be spam", "1", "1", "0"], ["Would wait", "0", "0", "1"], ["Would pass", "0", "1", "1"]]
+    for id, said in (("false-alarms", "Called spam, <b>but</b> fine"), ("missed", "Called fine, but spam")):
+        (listed,) = page.select(f"section[aria-labelledby={id}] li")
+        assert listed.select_one(".text").text == said
+        assert said in BeautifulSoup(desk.get(listed.select_one("a[href*=search]")["href"]).text, "html.parser").text
+    assert page.select_one("main a[href*=settings]:not(.tabs a)")["href"] == "/sites/paper/settings#set-score_acts"
+    assert 'id="set-score_acts"' in desk.get("/sites/paper/settings").text
+    paper.score_acts = True
+    db_session.commit()
+    assert "The learnt score decides." in desk.get("/sites/paper/screening", headers=ENGLISH).text
 
 
 def ask(desk: FlaskClient, **fields: str) -> TestResponse:
