@@ -294,6 +294,46 @@ def test_keys_can_be_switched_off(live: Live, new_page: NewPage, paper: str) -> 
     expect(page.locator("article:visible")).to_have_count(1)
 
 
+def focused(page: Page) -> str | None:
+    return page.evaluate("document.activeElement.dataset.commentId")
+
+
+def test_the_links_between_cards_are_what_j_and_k_press(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 3)
+    page = at_the_desk(new_page, live, paper)
+    ids, began = ids_on(page), page.url
+    page.locator("article").first.focus()
+    for key, at in (("k", 0), ("j", 1), ("j", 2), ("j", 2), ("k", 1)):
+        page.keyboard.press(key)
+        assert focused(page) == ids[at]
+    page.locator("article.current").get_by_role("link", name="Previous comment").click()
+    assert focused(page) == ids[0]
+    page.keyboard.press("a")
+    page.keyboard.press("j")
+    assert focused(page) == ids[2]
+    page.evaluate("document.querySelector('article.current [data-step=\"-1\"]').remove()")
+    page.keyboard.press("k")
+    assert focused(page) == ids[2]
+    assert page.url == began
+    sent(page)
+
+
+def test_without_a_script_the_same_links_lead_from_card_to_card(live: Live, new_page: NewPage, paper: str) -> None:
+    wait_there(live, paper, 3)
+    page = new_page(locale="ja", java_script_enabled=False, viewport={"width": 375, "height": 700})
+    page.goto(f"{live.url}/login")
+    page.fill("[name=email]", f"alice@{paper}.example")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main form button")
+    cards = page.locator("article")
+    for at, name, target in ((0, "次のコメント", 1), (1, "次のコメント", 2), (2, "前のコメント", 1)):
+        cards.nth(at).get_by_role("link", name=name).click()
+        expect(page).to_have_url(re.compile(f"#card-{cards.nth(target).get_attribute('data-comment-id')}$"))
+        expect(cards.nth(target)).to_be_in_viewport()
+    cards.nth(0).get_by_role("link", name="前のコメント").click()
+    expect(page).to_have_url(re.compile("#main$"))
+
+
 def test_reasons_marks_and_undo_by_key(live: Live, new_page: NewPage, paper: str) -> None:
     wait_there(live, paper, 6)
     page = at_the_desk(new_page, live, paper)

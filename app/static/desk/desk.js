@@ -1,7 +1,7 @@
 // The desk: forms and links of the page, without the waiting. This file only says who listens to what.
 
 import { fetchAhead } from "./ahead.js";
-import { list, main, select, waiting, watch } from "./cards.js";
+import { list, main, move, select, waiting, watch } from "./cards.js";
 import { pressed } from "./keys.js";
 import { decideMarked, marksChanged, markAlike, prepareMarks } from "./marking.js";
 import { look, note, act } from "./places.js";
@@ -25,6 +25,11 @@ document.addEventListener("submit", (event) => {
   SUBMITTED[kind](event.target, event.submitter);
 });
 document.addEventListener("click", (event) => {
+  const step = event.target.closest("[data-step]");
+  if (step) {
+    event.preventDefault();
+    move(Number(step.dataset.step));
+  }
   if (event.target.closest("[data-accept]")) {
     event.preventDefault();
     accept(event.target.closest("article"));

@@ -1,12 +1,12 @@
 // Keys press buttons that are on the page: those of the card that is being read, then those of the page.
 
-import { currentCard, focus, main, move } from "./cards.js";
+import { currentCard, focus, main } from "./cards.js";
 import { mark, markRange } from "./marking.js";
 import { settled } from "./sending.js";
 import { undoLast } from "./undoing.js";
 
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
-const MOVES = { j: () => move(1), k: () => move(-1), z: undoLast, x: mark, X: markRange, n: writeNote, "/": search };
+const MOVES = { z: undoLast, x: mark, X: markRange, n: writeNote, "/": search };
 
 export function pressed(event) {
   if (main.dataset.keys !== "on" || event.repeat || event.isComposing || event.defaultPrevented) return;
@@ -62,7 +62,7 @@ function buttonOf(name) {
   const card = currentCard();
   const button = (!card?.hidden && card?.querySelector(key)) || document.querySelector(`:not(article *)${key}`);
   if (!button || button.closest("[hidden]")) return undefined;
-  return button.matches("a") ? () => go(button) : () => button.click();
+  return button.matches("a:not([data-step])") ? () => go(button) : () => button.click();
 }
 
 // What is on its way arrives before the page is left.
