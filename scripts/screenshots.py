@@ -31,6 +31,7 @@ def draw_all(browser: Browser, live: Live) -> None:
     draw_thread(new_page(browser, "ja"), live, JA, "widget-ja.png")
     draw_thread(new_page(browser, "ja", width=375, dark=True), live, JA, "widget-phone-dark.png")
     draw_queue(new_page(browser, "en"), live, "en", "queue.png")
+    draw_queue(new_page(browser, "ja"), live, "ja", "queue-ja.png")
     draw_site(new_page(browser, "ja", width=1000), live)
 
 
