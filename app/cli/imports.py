@@ -106,7 +106,8 @@ def _come_back(restoring: Restoring, *, dry_run: bool, as_json: bool) -> int:
     trouble = ""
     tally = restoring.tally
     try:
-        for _count in _shown(restoring.steps(), "Restoring", total=lambda: tally.expected, quiet=as_json):
+        steps = restoring.steps()
+        for _count in _shown(steps, "Restoring", share=lambda count: count / max(count, tally.expected), quiet=as_json):
             if not dry_run and not restoring.whole:
                 db.session.commit()
     except TruncatedFile as error:
@@ -142,10 +143,11 @@ def _move(text: str) -> tuple[str, str]:
     return found[1].strip(), found[2].strip()
 
 
-def _read(spool: Spool, form: str, file: Source, *, quiet: bool) -> str:
+def _read(spool: Spool, form: str, source: Source, *, quiet: bool) -> str:
     """Take in the file; what is wrong with it, or ''. What came before the trouble is kept."""
+    steps = spool.take(READERS[form](source))
     try:
-        for _count in _shown(spool.take(READERS[form](file)), "Reading", quiet=quiet):
+        for _count in _shown(steps, "Reading", share=lambda _count: source.share, quiet=quiet):
             pass
     except UnreadableFile as error:
         return str(error)
@@ -157,7 +159,7 @@ def _read(spool: Spool, form: str, file: Source, *, quiet: bool) -> str:
 def _written(spool: Spool, steps: Iterator[int], label: str, *, quiet: bool) -> str:
     """Commit step by step; why it was cut short, or ''."""
     try:
-        for _count in _shown(steps, label, total=lambda: spool.total, quiet=quiet):
+        for _count in _shown(steps, label, share=lambda count: count / spool.total, quiet=quiet):
             db.session.commit()
     except KeyboardInterrupt:
         db.session.rollback()
@@ -168,28 +170,29 @@ def _written(spool: Spool, steps: Iterator[int], label: str, *, quiet: bool) -> 
     return ""
 
 
-def _shown(steps: Iterator[int], label: str, *, quiet: bool, total: Callable[[], int] = int) -> Iterator[int]:
-    """Pass on how far it is, and draw that on a terminal: the share, the rate, the time left."""
-    draws = not quiet and sys.stderr.isatty()
+def _shown(steps: Iterator[int], label: str, *, share: Callable[[int], float], quiet: bool) -> Iterator[int]:
+    """Pass on how many it is, and draw on a terminal: the share, the rate, the time left."""
+    if quiet or not sys.stderr.isatty():
+        yield from steps
+        return
     begun = drawn = time.monotonic()
-    whole = 0
+    click.echo(f"{label} ...", nl=False, err=True)
     for count in steps:
         yield count
         now = time.monotonic()
-        if draws and now - drawn > REDRAWN:
-            whole, drawn = whole or total(), now
-            click.echo(f"\r{label} {_progress(count, whole, now - begun)}\033[K", nl=False, err=True)
-    if draws:
-        click.echo("\r\033[K", nl=False, err=True)
+        if not count:
+            begun = now  # what came before the first, such as putting in order, is no part of the rate
+        elif now - drawn > REDRAWN:
+            drawn = now
+            click.echo(f"\r{label} {_progress(count, share(count), now - begun)}\033[K", nl=False, err=True)
+    click.echo("\r\033[K", nl=False, err=True)
 
 
-def _progress(count: int, whole: int, seconds: float) -> str:
-    rate = count / seconds
-    shown = f"{count:,} comments, {rate:,.0f} a second"
-    if not whole or not count:
+def _progress(count: int, share: float, seconds: float) -> str:
+    shown = f"{count:,} comments, {count / seconds:,.0f} a second"
+    if not share:
         return shown
-    left = timedelta(seconds=round((whole - count) / rate))
-    return f"{count / whole:.0%}: {shown}, {left} left"
+    return f"{share:.0%}: {shown}, {timedelta(seconds=round(seconds / share - seconds))} left"
 
 
 def _as_json(counts: dict[str, Any], spool: Spool) -> Iterator[str]:

@@ -37,6 +37,7 @@ def read(file: File) -> Iterator[Record]:
     export of Commento at all.
     """
     source = Source.of(file)
+    source.passes = 2
     people = _people(source)
     seen: set[str] = set()
     for element in json_stream.elements(source):

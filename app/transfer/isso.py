@@ -57,14 +57,16 @@ def read(file: File) -> Iterator[Record]:
 
     Raises UnreadableFile for what is no Isso database, TruncatedFile where the file's end is missing.
     """
+    source = Source.of(file)
     try:
-        database = _opened(Source.of(file).path)
+        database = _opened(source.path)
     except sqlite3.Error as error:
         raise UnreadableFile(Trouble.DAMAGED) from error
     try:
-        for row in _rows(database, "threads"):
+        for _id, row in _rows(database, "threads"):
             yield row if isinstance(row, Skip) else _thread(row)
-        for row in _rows(database, "comments"):
+        source.whole = _highest(database)
+        for source.done, row in _rows(database, "comments"):
             yield row if isinstance(row, Skip) else _comment(row)
     except sqlite3.Error as error:
         raise TruncatedFile from error
@@ -134,8 +136,8 @@ def _must_have(database: sqlite3.Connection, table: str, columns: tuple[str, ...
         raise UnreadableFile(Trouble.WRONG_FORMAT)
 
 
-def _rows(database: sqlite3.Connection, table: str) -> Iterator[dict[str, object] | Skip]:
-    """Each row by itself, so that one that is too large or stands on a broken page costs only itself."""
+def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[int, dict[str, object] | Skip]]:
+    """Each row by itself, with its rowid: one that is too large or stands on a broken page costs only itself."""
     columns = _WANTED[table]
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE rowid=?"  # noqa: S608 - names from _WANTED
     after: int | None = None
@@ -143,11 +145,23 @@ def _rows(database: sqlite3.Connection, table: str) -> Iterator[dict[str, object
         try:
             values = database.execute(query, (after,)).fetchone()
         except sqlite3.DataError:
-            yield Skip(str(after), Reason.TOO_LARGE)
+            yield after, Skip(str(after), Reason.TOO_LARGE)
         except sqlite3.DatabaseError:
-            yield Skip(str(after), Reason.MALFORMED)
+            yield after, Skip(str(after), Reason.MALFORMED)
         else:
-            yield dict(zip(columns, values, strict=True)) if values else Skip(str(after), Reason.MALFORMED)
+            row = dict(zip(columns, values, strict=True)) if values else Skip(str(after), Reason.MALFORMED)
+            yield after, row
+
+
+def _highest(database: sqlite3.Connection) -> int:
+    """The last rowid of the comments: one seek, where to count them would walk a table that may be forged.
+
+    0 where the end of the table is damaged: the comments before it can be read all the same.
+    """
+    try:
+        return database.execute("SELECT max(rowid) FROM comments").fetchone()[0] or 0
+    except sqlite3.DatabaseError:
+        return 0
 
 
 def _next(database: sqlite3.Connection, table: str, after: int | None) -> int | None:

@@ -1,11 +1,13 @@
 """Read an export as text: unpacked, decoded, cleaned, a piece at a time, never trusting its labels."""
 
 import codecs
+import os
 import re
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from pathlib import Path
+from typing import BinaryIO
 
 from app.transfer.fields import legible
 from app.transfer.record import Trouble, UnreadableFile
@@ -41,10 +43,18 @@ class Source:
         self.path, self.zone = Path(path), zone
         self.position = 0  # bytes handed to the decoder so far, unpacked
         self.damaged = False
+        self.passes = 1  # how often the file will be read
+        # How far that has come: bytes as they lie on the disk, or the ids of a database.
+        self.done = self.whole = 0
 
     @classmethod
     def of(cls, file: "Source | Path | str") -> "Source":
         return file if isinstance(file, Source) else cls(file)
+
+    @property
+    def share(self) -> float:
+        """Of the file, how much has been read; 0 where nobody knows."""
+        return min(self.done / self.whole, 1) if self.whole > 0 else 0
 
     def text(self) -> Iterator[str]:
         """Pieces of legible text.
@@ -69,12 +79,18 @@ class Source:
     def _chunks(self) -> Iterator[bytes]:
         try:
             with self.path.open("rb") as file:
+                self.whole = os.fstat(file.fileno()).st_size * self.passes
                 packed = file.read(2) == GZIP_MAGIC
                 file.seek(0)
-                plain = iter(lambda: file.read(CHUNK), b"")
+                plain = self._read(file)
                 yield from self._unpacked(plain) if packed else plain
         except OSError as error:
             raise UnreadableFile(Trouble.NOT_READABLE) from error
+
+    def _read(self, file: BinaryIO) -> Iterator[bytes]:
+        while chunk := file.read(CHUNK):
+            self.done += len(chunk)
+            yield chunk
 
     def _unpacked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         packed = unpacked = 0

@@ -78,25 +78,28 @@ class Spool:
     # Taking in
 
     def take(self, records: Iterable[Record]) -> Iterator[int]:
-        """Keep all records, and tell now and then how many comments there were.
+        """Keep all records, and tell now and then how many of them were comments.
 
         Passes on UnreadableFile; what came before it is kept.
         """
         latest = now()
-        for record in records:
-            if isinstance(record, ThreadRecord):
-                self.pages += 1
-                self._page(record)
-                continue
-            self.read += 1
-            if isinstance(record, Skip):
-                self._skip(record.id, record.reason, record.line)
-            elif record.kind != "comment" and not self._pingbacks:
-                self._skip(record.source_id, Reason.PINGBACK, record.line)
-            else:
-                self._comment(record, latest)
-            if self.read % TOLD == 0:
+        for number, record in enumerate(records, 1):
+            self._take(record, latest)
+            if number % TOLD == 0:
                 yield self.read
+
+    def _take(self, record: Record, latest: datetime) -> None:
+        if isinstance(record, ThreadRecord):
+            self.pages += 1
+            self._page(record)
+            return
+        self.read += 1
+        if isinstance(record, Skip):
+            self._skip(record.id, record.reason, record.line)
+        elif record.kind != "comment" and not self._pingbacks:
+            self._skip(record.source_id, Reason.PINGBACK, record.line)
+        else:
+            self._comment(record, latest)
 
     def _page(self, record: ThreadRecord) -> None:
         place = self._addresses.place(record.source_id, record.url)
@@ -235,7 +238,8 @@ class Spool:
 
     @property
     def total(self) -> int:
-        return self._count("SELECT count(*) FROM comment")
+        """How many comments are in order."""
+        return self._count("SELECT max(position) FROM queue")
 
     def counts(self) -> dict[str, Any]:
         """What the file holds, without what was skipped, and what became of it."""

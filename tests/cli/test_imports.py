@@ -1,13 +1,16 @@
 """A publisher brings her comments along: all of them, once, and she is told what became of each."""
 
+import gzip
 import json
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import _NamedTextIOWrapper
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -17,9 +20,10 @@ from app.cli import imports
 from app.comments.submit import Draft, submit
 from app.models import Actor, Author, Comment, Decision, Delivery, Site, Status, Thread
 from app.moderation.service import figures_of
-from app.transfer import load
+from app.transfer import load, source, spool
 from tests.cast import Reader, a_moderator, a_site, move
 from tests.transfer.exports import HEAD, comment, page, wxr
+from tests.transfer.test_other_formats import INSERT, commento_export, isso_database
 
 ORIGIN = "https://example.com"
 Save = Callable[[str | bytes], Path]
@@ -337,6 +341,58 @@ def test_a_person_reads_the_report_too(app: Flask, paper: Site, save: Save) -> N
     assert "1 imported, 0 were here already, 1 skipped." in said
     assert "1 (line" in said and "stands by itself. (1)" in said
     assert "https://example.com/1/" in said
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sits at a terminal and sees each step."""
+    monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _stream: True)
+    monkeypatch.setattr(imports, "REDRAWN", -1)
+    monkeypatch.setattr(spool, "TOLD", 10)
+    monkeypatch.setattr(load, "BATCH", 10)
+    monkeypatch.setattr(source, "CHUNK", 2_000)
+
+
+def on_terminal(app: Flask, file: Path, *options: str) -> str:
+    done = app.test_cli_runner().invoke(args=["import", str(file), "--site", "paper", *options])
+    assert done.exit_code == 0, done.output
+    return done.stderr
+
+
+def forty(kind: str) -> bytes:
+    if kind == "commento":
+        said = [{"commentHex": f"{n:x}", "html": f"<p>{n}"} for n in range(40)]
+        return commento_export(*said).encode()
+    text = wxr(page(*(comment(n, random.Random(n).randbytes(200).hex()) for n in range(1, 41)))).encode()
+    return gzip.compress(text) if kind == "gzip" else text
+
+
+@pytest.mark.parametrize("kind", ["plain", "gzip", "commento", "isso"])
+@pytest.mark.usefixtures("watched")
+def test_who_waits_sees_the_rate_and_the_time_left(
+    app: Flask, paper: Site, save: Save, tmp_path: Path, kind: str
+) -> None:
+    rows = ",".join(f"(1, {n}, NULL, 1, 1, 'said')" for n in range(2, 41))
+    file = isso_database(tmp_path / "isso", INSERT + rows) if kind == "isso" else save(forty(kind))
+    shown = on_terminal(app, file)
+    for phase in ("Reading", "Writing"):
+        drawn = re.findall(rf"\r{phase} (\d+)%: ([\d,]+) comments, [\d,]+ a second, \d:\d\d:\d\d left", shown)
+        shares, counts = ([int(each[at]) for each in drawn] for at in (0, 1))
+        assert len(drawn) > 2 and shares == sorted(shares) and counts == sorted(counts), shown
+        assert shares[0] < 80 and shares[-1] <= 100 and counts[-1] <= 40, shown
+    assert shown.endswith("\r")
+
+
+@pytest.mark.usefixtures("watched")
+def test_a_program_that_reads_the_report_sees_no_progress(app: Flask, paper: Site, save: Save) -> None:
+    assert on_terminal(app, save(forty("plain")), "--json") == ""
+
+
+def test_where_nobody_watches_nothing_is_drawn(
+    app: Flask, paper: Site, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "REDRAWN", -1)
+    assert on_terminal(app, save(forty("plain"))) == ""
 
 
 def test_who_stops_it_keeps_what_was_written_and_goes_on_later(
