@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from app.transfer.source import Source
 from app.transfer.spool import Spool
 
 LISTED = 20  # lines of a kind on a terminal; --json has all
+PAGES = 1_000  # in JSON, unless all are asked for
 REDRAWN = 0.2  # seconds
 MOVE = re.compile(r"(.+?)=((?:https?:/)?/.*)")
 BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
@@ -40,6 +42,7 @@ BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
 )
 @click.option("--close-threads", is_flag=True, help="Take no new comments on these pages.")
 @click.option("--pingbacks", is_flag=True, help="Take pingbacks and trackbacks too.")
+@click.option("--per-thread", is_flag=True, help="Report on every page, not only on the fullest.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 @with_appcontext
 def import_(
@@ -49,6 +52,7 @@ def import_(
     moves: tuple[str, ...],
     close_threads: bool,
     pingbacks: bool,
+    per_thread: bool,
     as_json: bool,
 ) -> None:
     """Bring in the comments of FILE, as FORMAT or whatever it turns out to be.
@@ -78,7 +82,8 @@ def import_(
             steps = load(site, spool, source=form, dry_run=dry_run, close_threads=close_threads)
             trouble = _written(spool, steps, "Checking" if dry_run else "Writing", quiet=as_json) or trouble
         counts = {"format": form or None, **spool.counts(), "dry_run": dry_run, "trouble": trouble or None}
-        for piece in _as_json(counts, spool) if as_json else _as_text(counts, spool):
+        report = _as_json if as_json else _as_text
+        for piece in report(counts, spool, per_thread=per_thread):
             click.echo(piece, nl=False)
     raise SystemExit(1 if trouble else 0)
 
@@ -195,10 +200,11 @@ def _progress(count: int, share: float, seconds: float) -> str:
     return f"{share:.0%}: {shown}, {timedelta(seconds=round(seconds / share - seconds))} left"
 
 
-def _as_json(counts: dict[str, Any], spool: Spool) -> Iterator[str]:
+def _as_json(counts: dict[str, Any], spool: Spool, *, per_thread: bool) -> Iterator[str]:
     """One object, piece by piece: there may be millions of skips."""
     yield json.dumps(counts, ensure_ascii=False)[:-1]
-    for name, rows in (("skips", spool.skips()), ("notes", spool.notes()), ("by_thread", spool.by_thread())):
+    pages = islice(spool.by_thread(), None if per_thread else PAGES)
+    for name, rows in (("skips", spool.skips()), ("notes", spool.notes()), ("by_thread", pages)):
         yield f', "{name}": ['
         for number, row in enumerate(rows):
             yield (", " if number else "") + json.dumps(row, ensure_ascii=False)
@@ -206,7 +212,7 @@ def _as_json(counts: dict[str, Any], spool: Spool) -> Iterator[str]:
     yield "}\n"
 
 
-def _as_text(counts: dict[str, Any], spool: Spool) -> Iterator[str]:
+def _as_text(counts: dict[str, Any], spool: Spool, *, per_thread: bool) -> Iterator[str]:
     done = "would be imported" if counts["dry_run"] else "imported"
     statuses = ", ".join(f"{number:,} {status}" for status, number in counts["by_status"].items() if number)
     yield (
@@ -217,12 +223,15 @@ def _as_text(counts: dict[str, Any], spool: Spool) -> Iterator[str]:
     yield from _listed("Skipped:", map(_skip_line, spool.skips()))
     notes = (f"{each['count']:,} x {each['note']} ({', '.join(each['ids'])})" for each in spool.notes())
     yield from _listed("Changed or guessed:", notes)
-    threads = (
-        f"{each['imported'] + each['unchanged']:,} of {each['comments']:,}: {each['url']}" for each in spool.by_thread()
-    )
-    yield from _listed("By page:", threads)
+    threads = map(_thread_line, spool.by_thread())
+    yield from _listed("By page:", threads, most=sys.maxsize if per_thread else LISTED, rest="--per-thread")
     if counts["trouble"]:
         yield f"{counts['trouble']}\n"
+
+
+def _thread_line(each: dict[str, Any]) -> str:
+    url = each["url"] or each["key"] or "of pages that nobody can tell"
+    return f"{each['imported']:,} new, {each['unchanged']:,} unchanged, {each['skipped']:,} skipped: {url}"
 
 
 def _skip_line(skip: dict[str, Any]) -> str:
@@ -230,12 +239,12 @@ def _skip_line(skip: dict[str, Any]) -> str:
     return f"{skip['id'] or 'without an id'}{line}: {skip['reason']}"
 
 
-def _listed(heading: str, lines: Iterable[str]) -> Iterator[str]:
+def _listed(heading: str, lines: Iterable[str], *, most: int = LISTED, rest: str = "--json") -> Iterator[str]:
     number = -1
     for number, line in enumerate(lines):
         if number == 0:
             yield f"{heading}\n"
-        if number < LISTED:
+        if number < most:
             yield f"  {line}\n"
-    if number >= LISTED:
-        yield f"  and {number + 1 - LISTED:,} more, which --json has\n"
+    if number >= most:
+        yield f"  and {number + 1 - most:,} more, which {rest} has\n"

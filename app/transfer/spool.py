@@ -29,7 +29,7 @@ CREATE TABLE comment (
     seq INTEGER PRIMARY KEY, source_id TEXT UNIQUE, page TEXT, parent TEXT, created INT, status TEXT, line INT,
     name TEXT, email TEXT, website TEXT, ip TEXT, body TEXT, format TEXT,
     place INT, up INT, known INT DEFAULT 0, walk INT, done TEXT);
-CREATE TABLE skip (id TEXT, reason TEXT, line INT);
+CREATE TABLE skip (id TEXT, reason TEXT, line INT, page TEXT);
 CREATE TABLE note (id TEXT, note TEXT);
 CREATE TABLE placed (seq INTEGER PRIMARY KEY, level INT, spoken INT, wave INT);
 CREATE TABLE queue (position INTEGER PRIMARY KEY, seq INT);
@@ -97,7 +97,7 @@ class Spool:
         if isinstance(record, Skip):
             self._skip(record.id, record.reason, record.line)
         elif record.kind != "comment" and not self._pingbacks:
-            self._skip(record.source_id, Reason.PINGBACK, record.line)
+            self._skip(record.source_id, Reason.PINGBACK, record.line, record.thread_source_id)
         else:
             self._comment(record, latest)
 
@@ -127,7 +127,7 @@ class Spool:
             record.format,
         ).rowcount  # fmt: skip
         if not taken:
-            self._skip(record.source_id, Reason.DUPLICATE, record.line)
+            self._skip(record.source_id, Reason.DUPLICATE, record.line, record.thread_source_id)
             return
         for note in record.notes:
             self._note(record.source_id, note)
@@ -269,17 +269,23 @@ class Spool:
             yield {"note": note, "count": count, "ids": [id for (id,) in ids]}
 
     def by_thread(self) -> Iterator[dict[str, Any]]:
-        """Each page with comments, and what became of them; the fullest first."""
-        query = (
-            "SELECT place.key, place.url, count(*), count(CASE done WHEN 'imported' THEN 1 END),"
-            " count(CASE done WHEN 'unchanged' THEN 1 END)"
-            " FROM comment JOIN place ON place.id=comment.place GROUP BY place.id ORDER BY 3 DESC, place.id"
-        )
-        for key, url, *numbers in self._run(query):
-            yield {"key": key, "url": url} | dict(zip(("comments", "imported", "unchanged"), numbers, strict=True))
+        """Each page with comments, and what became of them; the fullest first.
 
-    def _skip(self, id: str | None, reason: Reason, line: int | None) -> None:
-        self._run("INSERT INTO skip VALUES (?, ?, ?)", id, reason, line)
+        Without key and address: what was skipped before one could tell its page.
+        """
+        query = (
+            "SELECT place.key, place.url, count(became), sum(became='imported'), sum(became='unchanged'),"
+            " sum(became IS NULL) FROM"
+            " (SELECT place, coalesce(done, '') AS became FROM comment UNION ALL"
+            " SELECT page.place, NULL FROM skip LEFT JOIN page ON page.source_id=skip.page) found"
+            " LEFT JOIN place ON place.id=found.place GROUP BY place.id ORDER BY 3 DESC, place.id"
+        )
+        names = ("comments", "imported", "unchanged", "skipped")
+        for key, url, *numbers in self._run(query):
+            yield {"key": key, "url": url} | {name: each or 0 for name, each in zip(names, numbers, strict=True)}
+
+    def _skip(self, id: str | None, reason: Reason, line: int | None, page: str | None = None) -> None:
+        self._run("INSERT INTO skip VALUES (?, ?, ?, ?)", id, reason, line, page)
 
     def _note(self, id: str, note: Note) -> None:
         self._run("INSERT INTO note VALUES (?, ?)", id, note)

@@ -80,7 +80,7 @@ def test_every_comment_comes_along_and_is_accounted_for(
     assert (report["roots"], report["replies"], report["max_depth"]) == (4, 1, 1)
     assert report["by_status"] == {"pending": 1, "approved": 2, "rejected": 1, "spam": 1, "deleted": 0}
     assert [skip["id"] for skip in report["skips"]] == ["6"]
-    assert [each["imported"] for each in report["by_thread"]] == [4, 1]
+    assert [(each["imported"], each["skipped"]) for each in report["by_thread"]] == [(4, 0), (1, 1)]
     found = comments(db_session)
     assert {key: each.status for key, each in found.items()} == {
         "1": "approved",
@@ -393,6 +393,27 @@ def test_where_nobody_watches_nothing_is_drawn(
 ) -> None:
     monkeypatch.setattr(imports, "REDRAWN", -1)
     assert on_terminal(app, save(forty("plain"))) == ""
+
+
+def test_the_report_by_page_is_of_the_fullest_until_all_are_asked_for(
+    app: Flask, paper: Site, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "PAGES", 2)
+    pages = [page(*(comment(number * 100 + n) for n in range(number)), number=number) for number in range(1, 24)]
+    file = save(wxr(*pages, page(comment(1, type="order_note"), comment(2, type="pingback"), number=23)))
+    report, whole = bring(app, file), bring(app, file, "--per-thread")
+    assert [each["comments"] for each in report["by_thread"]] == [23, 22]
+    assert len(whole["by_thread"]) == 24 and whole["by_thread"][0]["skipped"] == 1
+    assert whole["by_thread"][-1] == {
+        "key": None, "url": None, "comments": 0, "imported": 0, "unchanged": 0, "skipped": 1
+    }  # fmt: skip
+    for name in ("imported", "unchanged", "skipped"):
+        assert sum(each[name] for each in whole["by_thread"]) == whole[name]
+    words = ["import", str(file), "--site", "paper"]
+    said, all_said = (app.test_cli_runner().invoke(args=[*words, *more]).output for more in ([], ["--per-thread"]))
+    assert "0 new, 23 unchanged, 1 skipped: https://example.com/23/" in said
+    assert "and 4 more, which --per-thread has" in said and "https://example.com/1/" not in said
+    assert "0 new, 1 unchanged, 0 skipped: https://example.com/1/" in all_said
 
 
 def test_who_stops_it_keeps_what_was_written_and_goes_on_later(
