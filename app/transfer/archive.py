@@ -124,6 +124,7 @@ KEPT = (
     ),
     Kept(Report, birth="made_at", left_out=OWNER),
 )
+BY_NAME = {kept.name: kept for kept in KEPT}
 # Keyed hashes that nobody can make anew, and that are as good as any other mark that differs.
 OPAQUE = {"report": ("reporter_index",)}
 # The first line after the head; not numbered, because there is one.

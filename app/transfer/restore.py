@@ -4,97 +4,42 @@ The file is a stranger's: each value must fit its column, each id lie in the ran
 text goes through the sanitiser again, and whoever is named as a moderator gets no door by it.
 """
 
-import json
-import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.lib import markup
-from app.lib.language import LANGUAGES
 from app.lib.text import clean_line
-from app.lib.urls import origin_of
 from app.models import Author, Comment, Moderator, Rule, Silence, Site, Status, Subject, Thread
 from app.moderation import rules
 from app.transfer.archive import (
     BATCH,
-    FORMAT,
+    BY_NAME,
     KEPT,
     MODERATOR_COLUMNS,
-    SITE_COLUMNS,
-    VERSION,
     Kept,
     Row,
     numbered,
     reference,
 )
 from app.transfer.fit import Misfit, fit, standing_in
+from app.transfer.lines import HIGHEST, Line, lines_of, promised_by, settings_of, shown_id
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import Source
-from app.transfer.tape import Tape
+from app.transfer.tally import Tally
 
-MAX_LINE = 1 << 25  # characters
-MOST = 1_000_000  # of anything that a site sets: days, minutes, comments
-GROWING = ("version", "rules_version")
-HIGHEST = 1 << 44  # of an id: nine steps of base 32 hold a little more
 MAX_MODERATORS = 10_000
 NO_PASSWORD = "!"  # noqa: S105 - no hash looks like it, so no password fits
 # In `archive_shift` until the last line is in; the site takes no comments so long.
 UNFINISHED = "unfinished"
-
-_NEWLINE = re.compile("\n")
-_ID = re.compile(r'"id"\s{0,9}:\s{0,9}([0-9]{1,18})')
-BY_NAME = {kept.name: kept for kept in KEPT}
-
-
-@dataclass
-class Tally:
-    """What became of the comments of an archive, in the words of `flask import --json`, and of its other rows."""
-
-    expected: int = 0
-    # Lines of which nobody can say what they are.
-    strays: int = 0
-    roots: int = 0
-    max_depth: int = 0
-    by_status: Counter[str] = field(default_factory=Counter)
-    read: Counter[str] = field(default_factory=Counter)
-    imported: Counter[str] = field(default_factory=Counter)
-    unchanged: Counter[str] = field(default_factory=Counter)
-    skips: list[Skip] = field(default_factory=list)
-
-    def stray(self, id: str | None, reason: Reason, line: int) -> None:
-        self.strays += 1
-        self.skips.append(Skip(id, reason, line))
-
-    def as_json(self) -> dict[str, Any]:
-        comments = self.imported["comment"] + self.unchanged["comment"]
-        return {
-            "format": FORMAT,
-            "threads": self.imported["thread"] + self.unchanged["thread"],
-            "read": self.read["comment"],
-            "imported": self.imported["comment"],
-            "unchanged": self.unchanged["comment"],
-            "skipped": len(self.skips),
-            "roots": self.roots,
-            "replies": comments - self.roots,
-            "max_depth": self.max_depth,
-            "by_status": {status.value: self.by_status[status] for status in Status},
-            "skips": [{"id": skip.id, "reason": str(skip.reason), "line": skip.line} for skip in self.skips],
-            "tables": {
-                name: {"read": self.read[name], "imported": self.imported[name], "unchanged": self.unchanged[name]}
-                for name in BY_NAME
-            },
-        }
 
 
 class Numbers:
@@ -115,15 +60,6 @@ class Numbers:
     @property
     def last(self) -> int:
         return self._ids[-1] if self._ids else 0
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the file: what it holds, and where it stands."""
-
-    kind: str
-    row: Row
-    number: int
 
 
 class Restoring:
@@ -148,7 +84,7 @@ class Restoring:
     def steps(self) -> Iterator[int]:
         """Raises UnreadableFile for what is no archive or may not come in here; TruncatedFile after the last line
         of one that is cut off."""
-        lines = _lines(Source(self.path), self.tally)
+        lines = lines_of(Source(self.path), self.tally)
         self._begin(next(lines, None), next(lines, None))
         yield 0
         for kind, group in groupby(lines, lambda line: line.kind):
@@ -161,10 +97,10 @@ class Restoring:
         yield self.tally.read.total()
 
     def _begin(self, head: Line | None, about: Line | None) -> None:
-        tables = _promised(head)
+        tables = promised_by(head)
         self.highest = {name: extent["highest"] for name, extent in tables.items()}
         self.tally.expected = sum(extent["rows"] for extent in tables.values())
-        self.site = self._site(_settings(about))
+        self.site = self._site(settings_of(about))
         self.shift = {name: by for name, by in self.site.archive_shift.items() if name in BY_NAME}
         db.session.flush()
 
@@ -209,7 +145,7 @@ class Restoring:
             return
         if kind not in BY_NAME:
             for line in batch:
-                self.tally.stray(_shown_id(line), Reason.UNKNOWN_RECORD, line.number)
+                self.tally.stray(shown_id(line), Reason.UNKNOWN_RECORD, line.number)
             return
         kept = BY_NAME[kind]
         there = self._there(kept, batch)
@@ -321,57 +257,7 @@ class Restoring:
             _count([row for row in rows if row["id"] in taken])
 
     def _skip(self, line: Line, reason: Reason) -> None:
-        self.tally.skips.append(Skip(_shown_id(line), reason, line.number))
-
-
-# The file
-
-
-def _lines(source: Source, tally: Tally) -> Iterator[Line]:
-    tape = Tape(source.text())
-    while True:
-        number = tape.line()
-        tape.keep(MAX_LINE)
-        ended = tape.pass_over(_NEWLINE)
-        text, whole = tape.kept()
-        if not text and not ended:
-            break
-        row = _loaded(text) if whole else None
-        if not ended and row is None:
-            tally.skips.append(Skip(_id_in(text), Reason.CUT_OFF, number))
-            raise TruncatedFile(line=number, position=source.position)
-        if number == 1 and isinstance(row, dict):
-            yield Line("", row, number)
-        elif not isinstance(row, dict):
-            tally.stray(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number)
-        elif row.get("type") in (*BY_NAME, "moderator", "site"):
-            yield Line(row["type"], row, number)
-        else:
-            tally.stray(_id_in(text), Reason.UNKNOWN_RECORD, number)
-    if source.damaged:
-        raise TruncatedFile(line=tape.line(), position=source.position)
-
-
-def _loaded(text: str) -> Any:
-    """The value, or None for what is no JSON or is nested beyond reason; the caller reports the line."""
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
-
-
-def _id_in(text: str) -> str | None:
-    found = _ID.search(text, 0, 4_000)
-    return found[1] if found else None
-
-
-def _shown_id(line: Line) -> str | None:
-    id = line.row.get("id")
-    return f"{line.kind} {id}" if isinstance(id, int) else None
+        self.tally.skips.append(Skip(shown_id(line), reason, line.number))
 
 
 def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
@@ -383,55 +269,6 @@ def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
             batch = []
     if batch:
         yield batch
-
-
-def _promised(head: Line | None) -> dict[str, dict[str, int]]:
-    """How many rows of each table the archive says that it has, and their highest id."""
-    row = head.row if head else {}
-    if row.get("format") != FORMAT or not isinstance(row.get("tables"), dict):
-        raise UnreadableFile(Trouble.WRONG_FORMAT)
-    if row.get("version") != VERSION:
-        raise UnreadableFile(Trouble.NEWER)
-    found = {name: row["tables"][name] for name in BY_NAME if name in row["tables"]}
-    for extent in found.values():
-        numbers = [extent.get("rows"), extent.get("highest")] if isinstance(extent, dict) else [None]
-        if not all(type(number) is int and 0 <= number < HIGHEST for number in numbers):
-            raise UnreadableFile(Trouble.DAMAGED, line=1)
-    return found
-
-
-def _settings(line: Line | None) -> Row:
-    """The site's settings. Raises UnreadableFile when one of them cannot work: a site must not be half set."""
-    row = line.row if line and line.kind == "site" else None
-    if row is None:
-        raise UnreadableFile(Trouble.DAMAGED, line=2)
-    try:
-        settings = {
-            column.name: fit(column, row[column.name]) if column.name in row else standing_in(column)
-            for column in SITE_COLUMNS
-        }
-        if not _can_work(settings):
-            raise Misfit
-    except Misfit as trouble:
-        raise UnreadableFile(Trouble.DAMAGED, line=2) from trouble
-    return settings
-
-
-def _can_work(settings: Row) -> bool:
-    origins = settings["origins"]
-    return (
-        isinstance(origins, list)
-        and all(isinstance(origin, str) and origin_of(origin) == origin for origin in origins)
-        and settings["lang"] in LANGUAGES
-        and settings["timezone"] in available_timezones()
-        and settings["max_depth"] <= 10
-        and 1 <= settings["page_size"] <= 200
-        and re.fullmatch("(?:[0-9a-f]{2}){1,32}", settings["avatar_key"]) is not None
-        and all(value <= MOST for name, value in settings.items() if type(value) is int and name not in GROWING)
-    )
-
-
-# The database
 
 
 def _is_in_use(site: Site) -> bool:

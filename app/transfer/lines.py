@@ -1,0 +1,127 @@
+"""Read the archive of a site line by line, and believe none of it: what it promises, what it sets."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import available_timezones
+
+from app.lib.language import LANGUAGES
+from app.lib.urls import origin_of
+from app.transfer.archive import BY_NAME, FORMAT, SITE_COLUMNS, VERSION, Row
+from app.transfer.fit import Misfit, fit, standing_in
+from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
+from app.transfer.source import Source
+from app.transfer.tally import Tally
+from app.transfer.tape import Tape
+
+MAX_LINE = 1 << 25  # characters
+MOST = 1_000_000  # of anything that a site sets: days, minutes, comments
+GROWING = ("version", "rules_version")
+HIGHEST = 1 << 44  # of an id: nine steps of base 32 hold a little more
+
+_NEWLINE = re.compile("\n")
+_ID = re.compile(r'"id"\s{0,9}:\s{0,9}([0-9]{1,18})')
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the file: what it holds, and where it stands."""
+
+    kind: str
+    row: Row
+    number: int
+
+
+def lines_of(source: Source, tally: Tally) -> Iterator[Line]:
+    tape = Tape(source.text())
+    while True:
+        number = tape.line()
+        tape.keep(MAX_LINE)
+        ended = tape.pass_over(_NEWLINE)
+        text, whole = tape.kept()
+        if not text and not ended:
+            break
+        row = _loaded(text) if whole else None
+        if not ended and row is None:
+            tally.skips.append(Skip(_id_in(text), Reason.CUT_OFF, number))
+            raise TruncatedFile(line=number, position=source.position)
+        if number == 1 and isinstance(row, dict):
+            yield Line("", row, number)
+        elif not isinstance(row, dict):
+            tally.stray(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number)
+        elif row.get("type") in (*BY_NAME, "moderator", "site"):
+            yield Line(row["type"], row, number)
+        else:
+            tally.stray(_id_in(text), Reason.UNKNOWN_RECORD, number)
+    if source.damaged:
+        raise TruncatedFile(line=tape.line(), position=source.position)
+
+
+def _loaded(text: str) -> Any:
+    """The value, or None for what is no JSON or is nested beyond reason; the caller reports the line."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _id_in(text: str) -> str | None:
+    found = _ID.search(text, 0, 4_000)
+    return found[1] if found else None
+
+
+def shown_id(line: Line) -> str | None:
+    id = line.row.get("id")
+    return f"{line.kind} {id}" if isinstance(id, int) else None
+
+
+def promised_by(head: Line | None) -> dict[str, dict[str, int]]:
+    """How many rows of each table the archive says that it has, and their highest id."""
+    row = head.row if head else {}
+    if row.get("format") != FORMAT or not isinstance(row.get("tables"), dict):
+        raise UnreadableFile(Trouble.WRONG_FORMAT)
+    if row.get("version") != VERSION:
+        raise UnreadableFile(Trouble.NEWER)
+    found = {name: row["tables"][name] for name in BY_NAME if name in row["tables"]}
+    for extent in found.values():
+        numbers = [extent.get("rows"), extent.get("highest")] if isinstance(extent, dict) else [None]
+        if not all(type(number) is int and 0 <= number < HIGHEST for number in numbers):
+            raise UnreadableFile(Trouble.DAMAGED, line=1)
+    return found
+
+
+def settings_of(line: Line | None) -> Row:
+    """The site's settings. Raises UnreadableFile when one of them cannot work: a site must not be half set."""
+    row = line.row if line and line.kind == "site" else None
+    if row is None:
+        raise UnreadableFile(Trouble.DAMAGED, line=2)
+    try:
+        settings = {
+            column.name: fit(column, row[column.name]) if column.name in row else standing_in(column)
+            for column in SITE_COLUMNS
+        }
+        if not _can_work(settings):
+            raise Misfit
+    except Misfit as trouble:
+        raise UnreadableFile(Trouble.DAMAGED, line=2) from trouble
+    return settings
+
+
+def _can_work(settings: Row) -> bool:
+    origins = settings["origins"]
+    return (
+        isinstance(origins, list)
+        and all(isinstance(origin, str) and origin_of(origin) == origin for origin in origins)
+        and settings["lang"] in LANGUAGES
+        and settings["timezone"] in available_timezones()
+        and settings["max_depth"] <= 10
+        and 1 <= settings["page_size"] <= 200
+        and re.fullmatch("(?:[0-9a-f]{2}){1,32}", settings["avatar_key"]) is not None
+        and all(value <= MOST for name, value in settings.items() if type(value) is int and name not in GROWING)
+    )
