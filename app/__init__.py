@@ -9,7 +9,7 @@ from flask import Flask
 import config
 from app import api, cli, web
 from app.extensions import babel, csrf, db, migrate
-from app.lib import language
+from app.lib import ids, language
 from app.web import logs
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +19,7 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     """Return the application. `given` replaces the environment's settings (tests); BadSetting when one cannot work."""
     app = Flask(__name__, template_folder=str(ROOT / "templates"), instance_path=str(instance.resolve()))
     app.config.update(config.load(given, instance))
+    app.url_map.converters["int"] = ids.IdConverter
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)

@@ -11,7 +11,7 @@ from wtforms.validators import StopValidation, ValidationError
 
 from app.abuse import address, timing
 from app.comments.submit import Draft
-from app.lib import markup
+from app.lib import ids, markup
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
 from app.models import Site
@@ -71,8 +71,12 @@ def _website(form: Form, field: Any) -> None:
 
 
 def _parent(form: Form, field: Any) -> None:
-    if field.data and not (field.data.isascii() and field.data.isdigit() and len(field.data) < 19):
-        raise ValidationError(_l("The comment that you reply to does not exist any more."))
+    if not field.data:
+        return
+    try:
+        ids.read(field.data)
+    except ValueError as trouble:
+        raise ValidationError(_l("The comment that you reply to does not exist any more.")) from trouble
 
 
 def _body(text: str | None) -> str:
@@ -142,7 +146,10 @@ class CommentForm(Form):
 
     @property
     def parent_id(self) -> int | None:
-        return int(self.parent.data) if self.parent.data else None
+        try:
+            return ids.read(self.parent.data)
+        except ValueError:
+            return None  # the form says so beside the field
 
 
 class EditForm(Form):

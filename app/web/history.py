@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, render_template, request, stream_with_context
 
 from app.forms.log import LogForm
-from app.lib import spreadsheet
+from app.lib import ids, spreadsheet
 from app.moderation import history
 from app.web.access import current_moderator, moderator_required
 
@@ -18,7 +18,7 @@ bp = Blueprint("history", __name__, url_prefix="/moderate")
 @moderator_required
 def show() -> str:
     form = _form()
-    page = history.decisions_for(current_moderator(), form.wanted, before=request.args.get("before", type=int))
+    page = history.decisions_for(current_moderator(), form.wanted, before=request.args.get("before", type=ids.read))
     return render_template("history/page.html", page=page, form=form, can_be_undone=history.can_be_undone)
 
 

@@ -9,6 +9,7 @@ from app.errors import Refused
 from app.extensions import db, writing
 from app.forms.decision import MODERATED, ids_of
 from app.forms.search import SearchForm
+from app.lib import ids
 from app.models import Comment, Deferral, Lease, Moderator, Reason, Status
 from app.moderation import history, queue, search
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
@@ -30,7 +31,7 @@ def show() -> str:
     if status not in ("", *MODERATED):
         abort(404)
     if status and status != Status.PENDING:
-        page = queue.decided(current_moderator(), Status(status), request.args.get("after", type=int))
+        page = queue.decided(current_moderator(), Status(status), request.args.get("after", type=ids.read))
         return _page(page, status=status)
     lane = request.args.get("lane", queue.ALL, type=int)
     if lane not in queue.LANES:
@@ -47,7 +48,7 @@ def find() -> str:
     if not form.validate() or form.moderator.data not in (None, *(person.id for person in people)):
         raise Refused("bad_search", _("This cannot be searched for."), status=400)
     wanted = form.wanted()
-    page = None if wanted.is_empty() else search.find(me, wanted, request.args.get("after", type=int))
+    page = None if wanted.is_empty() else search.find(me, wanted, request.args.get("after", type=ids.read))
     return render_template(
         "queue/search.html", page=page, form=form, people=people, statuses=MODERATED,
         counts=page.counts if page else queue.counts(me),

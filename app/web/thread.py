@@ -10,7 +10,7 @@ from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
 from app.forms.comment import CommentForm
 from app.forms.where import Where, where
-from app.lib import markup
+from app.lib import ids, markup
 from app.models import Comment, Status
 from app.web import cookie
 from app.web.embed import for_everybody, frame_policy, note_known
@@ -65,13 +65,12 @@ def address_of(here: Where, anchor: str, **more: Any) -> str:
 
 
 def read(here: Where) -> reading.ThreadPage:
-    wanted = request.args.get("comment", "")
     return reading.page_of(
         here.site,
         here.thread,
         sort=here.sort,
         after=request.args.get("after", ""),
-        comment=int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else None,
+        comment=request.args.get("comment", type=ids.read),
     )
 
 
@@ -109,7 +108,7 @@ def _etag(here: Where) -> str:
 
 
 def _reply_to(here: Where, form: CommentForm) -> Comment | None:
-    thread = here.thread if form.parent.data and form.parent.data.isdigit() else None
+    thread = here.thread if form.parent_id else None
     parent = Comment.of_site([here.site.id], form.parent_id or 0) if thread else None
     public = parent and thread and parent.thread_id == thread.id and parent.status == Status.APPROVED
     return parent if public else None

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.errors import Refused
 from app.extensions import db
+from app.lib import ids
 from app.lib.text import clean_line
 from app.models import Comment, Role, Site, Thread, ThreadAlias
 from app.transfer import moves
@@ -60,12 +61,12 @@ def _first_line() -> str:
 
 
 def _page(site: Site, **more: Any) -> str:
-    search, after = clean_line(request.args.get("q", "")), request.args.get("after", 0, type=int)
+    search, after = clean_line(request.args.get("q", "")), request.args.get("after", 0, type=ids.read)
     found = Thread.of_site(site, after=after, limit=LISTED + 1, search=search)
     threads = found[:LISTED]
-    ids = [thread.id for thread in threads]
+    listed = [thread.id for thread in threads]
     return render_template(
         "sites/threads.html", site=site, threads=threads, search=search, outcomes=OUTCOMES, stops=REFUSED,
-        numbers=Comment.numbers_in(ids), earlier=ThreadAlias.of(ids),
-        next=ids[-1] if len(found) > LISTED else None, **more,
+        numbers=Comment.numbers_in(listed), earlier=ThreadAlias.of(listed),
+        next=listed[-1] if len(found) > LISTED else None, **more,
     )  # fmt: skip

@@ -1,0 +1,23 @@
+"""Ids as they come in from outside: digits, and no more of them than a column takes."""
+
+import re
+from typing import Any
+
+from werkzeug.routing import IntegerConverter, Map
+
+MOST = 10**18 - 1
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def read(text: str | None) -> int:
+    """Return the id that a text stands for. Raises ValueError."""
+    if not text or not _ID.fullmatch(text):
+        raise ValueError("not an id")
+    return int(text)
+
+
+class IdConverter(IntegerConverter):
+    """`<int:id>` in a route: what no column takes is no such page, not a failing query."""
+
+    def __init__(self, map: Map, **options: Any) -> None:
+        super().__init__(map, **({"max": MOST} | options))
