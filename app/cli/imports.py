@@ -29,6 +29,7 @@ from app.transfer.spool import Spool
 LISTED = 20  # lines of a kind on a terminal; --json has all
 PAGES = 1_000  # in JSON, unless all are asked for
 REDRAWN = 0.2  # seconds
+FORESEEN = 0.001  # of the whole, before the time left is told; a forged database may have any highest id
 MOVE = re.compile(r"(.+?)=((?:https?:/)?/.*)")
 BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
 
@@ -195,7 +196,7 @@ def _shown(steps: Iterator[int], label: str, *, share: Callable[[int], float], q
 
 def _progress(count: int, share: float, seconds: float) -> str:
     shown = f"{count:,} comments, {count / seconds:,.0f} a second"
-    if not share:
+    if share < FORESEEN:
         return shown
     return f"{share:.0%}: {shown}, {timedelta(seconds=round(seconds / share - seconds))} left"
 

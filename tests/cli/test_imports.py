@@ -388,6 +388,13 @@ def test_a_program_that_reads_the_report_sees_no_progress(app: Flask, paper: Sit
     assert on_terminal(app, save(forty("plain")), "--json") == ""
 
 
+@pytest.mark.usefixtures("watched")
+def test_a_forged_last_id_does_not_make_the_time_left_endless(app: Flask, paper: Site, tmp_path: Path) -> None:
+    rows = ",".join(f"(1, {n}, NULL, 1, 1, 'said')" for n in (*range(-20, 0), *range(2, 20), (1 << 63) - 1))
+    shown = on_terminal(app, isso_database(tmp_path / "isso", INSERT + rows))
+    assert "\rReading 9 comments" in shown and "Reading -" not in shown
+
+
 def test_where_nobody_watches_nothing_is_drawn(
     app: Flask, paper: Site, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
