@@ -31,6 +31,8 @@ class Page:
     # Of others who are reviewing, how many comments each has before her; and how many were put off by herself.
     reviewing: dict[str, int] | None = None
     deferred: int = 0
+    # Where a search goes on that has not looked through everything yet.
+    further: str = ""
 
 
 def ids_in(moderator: Moderator, lane: int, after: str = "", *, deferred: bool = False) -> list[int]:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from app.extensions import db
 from app.models import Author, Comment, Decision, Moderator, Site, Status, Thread
 from app.moderation.cards import cards_of, load
 from app.moderation.queue import PAGE, Page, counts
+
+# So many comments, by their ids, are looked through for one answer where no index leads to what is wanted.
+STEP = 200_000
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,25 @@ class Wanted:
     def is_empty(self) -> bool:
         return self == Wanted()
 
+    @property
+    def is_indexed(self) -> bool:
+        return bool(self.email or self.alike)
+
 
 def find(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Page:
-    """A page of what was found, the newest first, from before the comment `after`."""
-    query = select(Comment.id).where(Comment.site_id.in_(viewer.site_ids), *_conditions(viewer, wanted))
-    if after:
-        query = query.where(Comment.id < after)
+    """A page of what was found, the newest first, from before the comment `after`; it ends after a bounded look."""
+    start = after or (db.session.scalar(select(func.max(Comment.id))) or 0) + 1
+    end = 1 if wanted.is_indexed else max(start - STEP, 1)
+    looked_at = (Comment.site_id.in_(viewer.site_ids), Comment.id < start, Comment.id >= end)
+    query = select(Comment.id).where(*looked_at, *_conditions(viewer, wanted))
     ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(PAGE + 1)))
-    return Page(cards_of(load(ids[:PAGE]), viewer), counts(viewer), str(ids[PAGE - 1]) if len(ids) > PAGE else "")
+    more = len(ids) > PAGE
+    return Page(
+        cards_of(load(ids[:PAGE]), viewer),
+        counts(viewer),
+        after=str(ids[PAGE - 1]) if more else "",
+        further=str(end) if end > 1 and not more else "",
+    )
 
 
 def _conditions(viewer: Moderator, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.models import Comment, Decision, Moderator, Note, Rule, Site, Status
+from app.moderation import search
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.moderation.test_queue import counted
 from tests.web.test_queue import (
@@ -321,6 +322,21 @@ def test_search_finds_by_everything_she_knows(archive: FlaskClient) -> None:
 )
 def test_what_people_type_is_text_and_nothing_else(archive: FlaskClient, typed: str, shown: set[str]) -> None:
     assert found(archive, q=typed) == shown
+
+
+def test_a_search_looks_only_so_far_back_and_offers_to_go_on(
+    archive: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "STEP", 2)
+    seen, path = [], "/moderate/search?q=大阪"
+    while path:
+        page = archive.get(path, headers=ENGLISH)
+        soup = BeautifulSoup(page.text, "html.parser")
+        further = soup.select_one("[data-further]")
+        seen.append((len(cards(page)), bool(further), "Only newer comments" in page.text))
+        path = further["href"] if further else ""
+    assert seen == [(0, True, True), (0, True, True), (1, False, False)]
+    assert found(archive, email="jiro@readers.example") == {"Ferry"}
 
 
 @pytest.mark.parametrize("query", [{"status": "x"}, {"since": "x"}, {"moderator": "99"}, {"q": "x" * 201}])

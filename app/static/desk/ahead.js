@@ -25,7 +25,7 @@ function append(page, link) {
   }
   const further = page.querySelector("a[data-more]");
   if (further) link.href = new URL(further.getAttribute("href"), link.href).href;
-  else link.remove();
+  else link.replaceWith(...page.querySelectorAll("a[data-further]"));
   watch();
   showEmptiness();
   if (!currentCard()) focus(waiting()[0]);
