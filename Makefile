@@ -35,7 +35,6 @@ test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
 	@sh scripts/chromium.sh
 	$(PYTHON) -m bench $(ARGS)
-	$(PYTHON) -m bench.spam --rows 2000
 
 bench-peers: $(VENV)/.test ## measure others with the same comments (asks PyPI for Isso)
 	$(PYTHON) -m bench peers
