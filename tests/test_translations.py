@@ -12,17 +12,9 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 
+from scripts.catalogues import KEYWORDS, LANGUAGES
+
 ROOT = Path(__file__).parent.parent
-LANGUAGES = ("ja", "en")
-KEYWORDS = {
-    "_": None,
-    "_l": None,
-    "gettext": None,
-    "lazy_gettext": None,
-    "_n": (1, 2),
-    "ngettext": (1, 2),
-    "lazy_ngettext": (1, 2),
-}
 PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]")
 
 
