@@ -5,8 +5,9 @@ PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
-# Files of tests run side by side, each of them in order: their servers are their own.
-TOGETHER := --numprocesses auto --maxprocesses 4 --dist loadfile
+# Files of tests run side by side, each of them in order: their servers are their own. Three on two cores, for many
+# wait for a browser or a restart; the longest first (tests/conftest.py), or one would be waited for at the end.
+TOGETHER := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve test bench bench-peers torture screenshots catalogues lock clean

@@ -39,6 +39,12 @@ from tests.services import (
 
 SECRET_KEY = "k" * 64
 _names = count(1)
+# Folders whose files take longest: they begin first.
+LONGEST = ("durability", "transfer", "flows")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 # Databases: migrated once, copied for each test
