@@ -10,7 +10,6 @@ import asyncio
 import io
 import re
 import sys
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import lru_cache
@@ -23,6 +22,7 @@ from app.comments.reading import CURSOR, SORTS
 from app.forms.where import own_id_of, thread_key
 from app.lib.compression import PLAIN, SMALLEST, best_of, compress
 from app.lib.language import LANGUAGES
+from app.lib.shelf import Shelf
 
 # A decision is seen by everybody within two seconds: an answer is taken for true for one, and for half of another
 # while somebody asks whether it still is.
@@ -57,7 +57,6 @@ EXPIRES = "x-accel-expires"
 TOLD_AGAIN = (EXPIRES, "etag", "cache-control", "vary", "access-control-allow-origin", "access-control-expose-headers")
 # What an entry takes beside its body, roughly, in bytes.
 ENTRY = 1024
-FEWEST = 8
 
 Key = tuple[str, str]
 Headers = list[tuple[str, str]]
@@ -178,41 +177,13 @@ class Ready:
         return sum(ENTRY + len(body) for _, body in self.bodies.values())
 
 
-class Shelf:
-    """Entries by key, at most `room` bytes of them; what nobody has asked for longest goes first."""
-
-    def __init__(self, room: int) -> None:
-        self.room, self.used = room, 0
-        self.entries: OrderedDict[Key, tuple[Ready, int]] = OrderedDict()
-
-    def get(self, key: Key) -> Ready | None:
-        if found := self.entries.get(key):
-            self.entries.move_to_end(key)
-            return found[0]
-        return None
-
-    def put(self, key: Key, ready: Ready) -> None:
-        """Keep it, or weigh it again; what would take the place of many others is not kept."""
-        self.drop(key)
-        weight = ready.size + len(key[1])
-        if weight > self.room // FEWEST:
-            return
-        self.entries[key] = (ready, weight)
-        self.used += weight
-        while self.used > self.room:
-            self.drop(next(iter(self.entries)))
-
-    def drop(self, key: Key) -> None:
-        if found := self.entries.pop(key, None):
-            self.used -= found[1]
-
-
 class Edge:
     """Public answers of `application` within `room` bytes. Everything but asking happens in one event loop."""
 
     def __init__(self, ask: Callable[[WSGIEnvironment], Answer], *, room: int, threads: Executor) -> None:
         self.ask, self.threads = ask, threads
-        self.kept, self.passing = Shelf(room - room // PASSING_SHARE), Shelf(room // PASSING_SHARE)
+        self.kept: Shelf[Key, Ready] = Shelf(room - room // PASSING_SHARE)
+        self.passing: Shelf[Key, Ready] = Shelf(room // PASSING_SHARE)
         self.flights: dict[Key, Flight] = {}
 
     def at_hand(self, asked: Asked) -> Ready | None:
@@ -273,7 +244,7 @@ class Edge:
     def _keep(self, asked: Asked, ready: Ready, *, known: bool) -> None:
         shared = known or asked.own == asked.shared
         shelf = self.kept if shared and not asked.passing else self.passing
-        shelf.put(asked.shared if shared else asked.own, ready)
+        _put(shelf, asked.shared if shared else asked.own, ready)
 
     def _forget(self, asked: Asked) -> None:
         for shelf in (self.kept, self.passing):
@@ -284,7 +255,7 @@ class Edge:
         for shelf in (self.kept, self.passing):
             for key in (asked.shared, asked.own):
                 if shelf.get(key) is ready:
-                    shelf.put(key, ready)
+                    _put(shelf, key, ready)
 
 
 class Flight(NamedTuple):
@@ -292,6 +263,10 @@ class Flight(NamedTuple):
 
     asked: Asked
     task: "asyncio.Task[Ready | None]"
+
+
+def _put(shelf: Shelf[Key, Ready], key: Key, ready: Ready) -> None:
+    shelf.put(key, ready, ready.size + len(key[1]))
 
 
 def _will_do(old: Ready | None) -> bool:

@@ -1,17 +1,18 @@
 """A thread as the public reads it: a fixed number of queries, whatever its size."""
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
 from flask_babel import gettext as _
 from markupsafe import Markup
-from sqlalchemy import Row
 
 from app.comments import amend, avatar, tokens
 from app.lib import markup
 from app.models import Author, Comment, Site, Status, Thread, tree
+from app.models.comment import Seen
 
 SORTS = ("oldest", "newest")
 # Behind a root, or behind a place in its branch.
@@ -53,15 +54,37 @@ class Shown:
     anchor: int | None = None
 
 
+class Listed(NamedTuple):
+    """A comment's place on a page; with the page it is all that `Shown` is made of."""
+
+    row: Seen
+    more: str | None
+    anchor: int | None
+
+
 @dataclass(frozen=True)
 class ThreadPage:
-    comments: list[Shown]
+    listed: list[Listed]
+    thread: Thread | None
     total: int
     next: str | None
     open: bool
     sort: str
     # Not the thread's beginning.
     within: bool = False
+    # As their author sees them, by id.
+    own: Mapping[int, Shown] = field(default_factory=dict)
+
+    @property
+    def comments(self) -> list[Shown]:
+        return [self.show(each) for each in self.listed]
+
+    def show(self, listed: Listed) -> Shown:
+        row, more, anchor = listed
+        if own := self.own.get(row.id):
+            return replace(own, more=more)
+        assert self.thread  # noqa: S101 - or nothing would be listed
+        return _bodiless_unless_public(row, _shown(row, self.thread, more, anchor))
 
 
 def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", comment: int | None = None) -> ThreadPage:
@@ -70,22 +93,16 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
     It has at most `page_size` comments, and the branches of a thread that is larger show their first replies only.
     """
     if thread is None:
-        return ThreadPage([], 0, None, site.open, sort)
+        return ThreadPage([], None, 0, None, site.open, sort)
     if not thread.visible:
-        return ThreadPage([], 0, None, False, sort)
+        return ThreadPage([], None, 0, None, False, sort)
     wanted = _placed(thread, comment) if comment else None
     branches, following = _fitting(_branches(thread, sort, after, wanted, site.page_size), site.page_size)
     more = {branch.places[-1].id: branch.end for branch in branches if branch.goes_on}
     rows = Comment.shown([place.id for branch in branches for place in branch.places])
     return ThreadPage(
-        comments=[
-            replace(
-                show(row, thread),
-                more=more.get(row.id),
-                anchor=comment if wanted and row.id == wanted.id else None,
-            )
-            for row in rows
-        ],
+        listed=[Listed(row, more.get(row.id), comment if wanted and row.id == wanted.id else None) for row in rows],
+        thread=thread,
         total=thread.approved_count,
         next=following,
         open=thread.accepts_comments(),
@@ -116,11 +133,9 @@ def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch],
     return fitting, None
 
 
-def show(comment: Comment | Row[Any], thread: Thread | None = None) -> Shown:
-    """The public view of a comment (or of a row of `Comment.shown`, with its thread); bodiless when not approved."""
-    shown = _shown(comment, thread or comment.thread)
-    public = comment.status == Status.APPROVED
-    return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
+def show(comment: Comment) -> Shown:
+    """The public view of a comment; bodiless when not approved."""
+    return _bodiless_unless_public(comment, _shown(comment, comment.thread))
 
 
 def show_own(comment: Comment, token: str) -> Shown:
@@ -147,9 +162,9 @@ def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Sh
 
 def with_own(page: ThreadPage, mine: list[Shown]) -> tuple[ThreadPage, list[Shown]]:
     """The page with the author's view of what is hers, and what of hers is not on it."""
-    own = {shown.id: shown for shown in mine}
-    comments = [replace(own.pop(shown.id, shown), more=shown.more) for shown in page.comments]
-    return replace(page, comments=comments), list(own.values())
+    there = {each.row.id for each in page.listed}
+    own = {shown.id: shown for shown in mine if shown.id in there}
+    return replace(page, own=own), [shown for shown in mine if shown.id not in there]
 
 
 def preview(body: str) -> Markup:
@@ -162,7 +177,12 @@ def _told(status: str) -> str:
     return status if status in (Status.APPROVED, Status.DELETED) else Status.PENDING
 
 
-def _shown(comment: Comment | Row[Any], thread: Thread) -> Shown:
+def _bodiless_unless_public(comment: Comment | Seen, shown: Shown) -> Shown:
+    public = comment.status == Status.APPROVED
+    return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
+
+
+def _shown(comment: Comment | Seen, thread: Thread, more: str | None = None, anchor: int | None = None) -> Shown:
     answered = comment.answered
     return Shown(
         id=comment.id,
@@ -177,6 +197,8 @@ def _shown(comment: Comment | Row[Any], thread: Thread) -> Shown:
         parent_name=_("Anonymous") if answered == "" else answered,
         avatar=avatar.draw(Author.seed_of(thread.site, comment.author_id, erased=comment.erased)),
         permalink=f"{thread.url}#comment-{comment.id}",
+        more=more,
+        anchor=anchor,
     )
 
 

@@ -12,7 +12,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     LargeBinary,
-    Row,
     Select,
     SmallInteger,
     String,
@@ -256,9 +255,9 @@ class Comment(db.Model):
         return found if found and found.is_public else None
 
     @classmethod
-    def shown(cls, ids: list[int]) -> list[Row[Any]]:
+    def shown(cls, ids: list[int]) -> "list[Seen]":
         """What a reader sees of comments, in the order of `ids`; as rows, for records would cost more than the page."""
-        found = {row.id: row for row in db.session.execute(_shown(), {"ids": ids})}
+        found = {row[0]: Seen._make(row) for row in db.session.execute(_shown(), {"ids": ids})}
         return [found[id] for id in ids if id in found]
 
     @classmethod
@@ -402,9 +401,28 @@ class Comment(db.Model):
         return f"<Comment {self.id} {self.status}>"
 
 
+class Seen(NamedTuple):
+    """All that a reader's view of a comment is made of, beside its thread; equal as long as nothing of it changes."""
+
+    id: int
+    author_id: int
+    parent_id: int | None
+    depth: int
+    status: str
+    name: str
+    website: str
+    html: str
+    created_at: datetime
+    edited_at: datetime | None
+    # The name of whoever it answers, while that comment is public.
+    answered: str | None
+    # Whether its author is.
+    erased: bool
+
+
 @lru_cache
 def _shown() -> Select[Any]:
-    """Only what is shown: other columns would be decrypted and unpacked for nothing."""
+    """The columns of `Seen`: others would be decrypted and unpacked for nothing."""
     parent = aliased(Comment)
     answered = case((parent.status == Status.APPROVED, parent.name)).label("answered")
     columns = (

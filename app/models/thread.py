@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, bindparam, or_, select, update
+from sqlalchemy import ForeignKey, Select, String, Text, UniqueConstraint, bindparam, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, contains_eager, mapped_column, relationship
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, contains_eager, mapped_column, relationship
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
@@ -51,11 +52,8 @@ class Thread(db.Model):
     @classmethod
     def of_page(cls, site_key: str, key: str) -> "Thread | None":
         """The same with the site's key, so that site and thread are one question."""
-        query = select(cls).join(cls.site).options(contains_eager(cls.site)).where(Site.key == site_key)
-        earlier = query.join(ThreadAlias, ThreadAlias.thread_id == cls.id)
-        return db.session.scalar(query.where(cls.key == key)) or db.session.scalar(
-            earlier.where(ThreadAlias.key == key)
-        )
+        given = {"site": site_key, "key": key}
+        return db.session.scalar(_of_page(Thread.key), given) or db.session.scalar(_of_page(ThreadAlias.key), given)
 
     @classmethod
     def obtain(cls, site: Site, *, key: str, url: str, title: str, **more: Any) -> "Thread":
@@ -155,3 +153,12 @@ class Thread(db.Model):
 
     def __repr__(self) -> str:
         return f"<Thread {self.id}>"
+
+
+@lru_cache
+def _of_page(key: InstrumentedAttribute[str]) -> Select[Thread]:
+    """The question of `of_page`, put together once: it is asked for every page that is read."""
+    query = select(Thread).join(Thread.site).options(contains_eager(Thread.site))
+    if key is not Thread.key:
+        query = query.join(ThreadAlias, ThreadAlias.thread_id == Thread.id)
+    return query.where(Site.key == bindparam("site"), key == bindparam("key"))

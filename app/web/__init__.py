@@ -9,6 +9,7 @@ from app.web import (
     appointing,
     comments,
     decisions,
+    drawn,
     embed,
     errors,
     feeds,
@@ -41,6 +42,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(appointing.answers)
     app.add_template_filter(reason_name)
     app.add_template_filter(changes.between, "changed_into")
+    drawn.install(app)
     errors.install(app)
     headers.install(app)
     host.install(app)

@@ -172,6 +172,7 @@ def _page_again(here: Where, form: CommentForm, status: int, **more) -> Response
 
 def _answer(here: Where, template: str, status: int, origin: str, **more) -> Response:
     if is_navigation():
-        more = {"mine": [more["comment"]], "errors": more["errors"]}
-        return make_response(render_template("thread/page.html", **context(here, **more), page=read(here)), status)
+        page, waiting = reading.with_own(read(here), [more["comment"]])
+        more = {"mine": waiting, "errors": more["errors"]}
+        return make_response(render_template("thread/page.html", **context(here, **more), page=page), status)
     return for_origin(make_response(render_template(template, **context(here), **more), status), origin)

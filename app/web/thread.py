@@ -30,8 +30,10 @@ def page() -> Response:
 
 def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[str, Any]:
     """All that the thread's templates ask for."""
+    blank = form is None and "parent" not in request.args and "notice" not in more
     form = form or CommentForm(here.site, parent=request.args.get("parent", "")[:20])
     return {
+        "blank": blank,
         "site": here.site,
         "where": here.fields,
         "form": form,
