@@ -88,13 +88,10 @@ def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
 def snapshot() -> Iterator[None]:
     """Read from one moment, however long that takes, and hold no writer up; what was read is stale afterwards."""
     db.session.rollback()
-    options = {"sqlite": {"reads_only": True}}.get(
+    options = {"sqlite": {"reads_only": True, "sorts_in_a_file": True}}.get(
         db.engine.dialect.name, {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     )
-    connection = db.session.connection(execution_options=options)
-    if db.engine.dialect.name == "sqlite":
-        # What must be sorted may be a whole site: in a file, not in memory.
-        connection.exec_driver_sql("PRAGMA temp_store=FILE")
+    db.session.connection(execution_options=options)
     try:
         yield
     finally:
@@ -131,6 +128,9 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Any) -> None:
     """Writers queue for the lock before they read; one that upgraded later could only fail."""
     if connection.dialect.name == "sqlite":
+        if connection.get_execution_options().get("sorts_in_a_file"):
+            # What must be sorted may be a whole site. Within a transaction SQLite may refuse to change it.
+            connection.exec_driver_sql("PRAGMA temp_store=FILE")
         looks = has_request_context() and (request.method in SAFE_METHODS or g.get("only_looks"))
         reading = connection.get_execution_options().get("reads_only", looks)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
