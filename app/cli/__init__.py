@@ -2,11 +2,12 @@
 
 from flask import Flask
 
-from app.cli import demo, export, imports, people, person, rules, serve, sites, threads, upkeep, worker
+from app.cli import demo, export, imports, people, person, rules, serve, shelve, sites, threads, upkeep, worker
 
 
 def install(app: Flask) -> None:
     """Teach `flask` these commands."""
+    upkeep.upkeep.add_command(shelve.shelve)
     doors = (
         serve.serve,
         worker.worker,

@@ -13,10 +13,11 @@ from app.comments import person as people
 from app.comments.person import Person, Receipt
 from app.extensions import db, snapshot
 from app.models import database
+from app.moderation import shelves
 
 person = AppGroup("person", help="What is known of a reader: give it out, or forget it.")
 
-TOUCHED = ["author", "comment", "decision", "delivery", "note", "report", "revision", "rule", "silence"]
+TOUCHED = ["author", "comment", "decision", "delivery", "note", "report", "revision", "rule", "shelf_page", "silence"]
 
 
 def about_whom(command: Callable[..., None]) -> Callable[..., None]:
@@ -48,8 +49,8 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     """Forget whoever gave EMAIL: names, addresses, networks, earlier texts, rules about her, letters to her.
 
     What she wrote stays as that of a deleted author, unless --remove-text takes it away. All who gave the address
-    count as one person. Then the database is written anew without what was erased, and searched: ends with 1 when
-    her address is still found.
+    count as one person. What search reads is made anew without her; then the database is written anew without what
+    was erased, and searched: ends with 1 when her address is still found.
     """
     her = _person(email, key)
     names = her.names
@@ -57,6 +58,9 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
         return _say({"dry_run": True, "authors": len(her.authors), "by_status": dict(her.count())}, as_json)
     receipt = Receipt()
     for _step in people.forget(her, receipt, remove_text=remove_text):
+        db.session.commit()
+    for number in shelves.stale():
+        shelves.make(number)
         db.session.commit()
     found = _look_again(her, names)
     _say({"dry_run": False, **asdict(receipt), **found}, as_json)

@@ -17,20 +17,23 @@ from app.extensions import db
 from app.mail import outbox
 from app.models import Heartbeat
 from app.models.heartbeat import EVERY
-from app.moderation import flood
+from app.moderation import flood, shelves
 from app.moderation.opinions import CARRIERS
 
 log = logging.getLogger(__name__)
 
 PAUSE = 1.0  # seconds between two looks into an empty outbox
 PAUSE_WITHOUT_DATABASE = 5.0  # seconds
+SHELVES_EVERY = 20.0  # seconds between two looks for shelves that have much to learn
+ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to forget
 
 
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Send what is due now, then end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Send what waits in the outbox, until SIGTERM or SIGINT. Any number of workers may run.
+    """Send what waits in the outbox, until SIGTERM or SIGINT, and keep what search reads up to date. Any number of
+    workers may run.
 
     Ends with 0 when it was asked to stop, after the letter that it was sending. Logs are JSON lines on
     standard error.
@@ -47,21 +50,21 @@ def worker(once: bool) -> None:
 
 def _run(stop: threading.Event) -> None:
     name = f"{socket.gethostname()[:50]}-{os.getpid()}-{uuid4().hex[:6]}"
-    beat = _heart(name)
+    beat, shelve = _heart(name), _shelver()
     log.info("worker started")
     while not stop.is_set():
-        stop.wait(_turn(beat))
+        stop.wait(_turn(beat, shelve))
     _say_goodbye(name)
     log.info("worker stopped")
 
 
-def _turn(beat: Callable[[], None]) -> float:
+def _turn(beat: Callable[[], None], shelve: Callable[[], bool]) -> float:
     """Do one thing; return how many seconds to wait before the next."""
     try:
         beat()
         flood.learn()
         db.session.commit()
-        return 0 if _carry() else PAUSE
+        return 0 if any([_carry(), shelve()]) else PAUSE
     except SQLAlchemyError:
         log.exception("database does not answer")
         db.session.rollback()
@@ -86,6 +89,26 @@ def _heart(name: str) -> Callable[[], None]:
             last = time.monotonic()
 
     return beat
+
+
+def _shelver() -> Callable[[], bool]:
+    todo: list[int] = []
+    next_look = next_whole = 0.0
+
+    def shelve() -> bool:
+        """Make one shelf anew; False when none is due."""
+        nonlocal next_look, next_whole
+        clock = time.monotonic()
+        if not todo and clock >= next_look:
+            whole = clock >= next_whole
+            todo.extend(shelves.due(1 if whole else shelves.ENOUGH))
+            next_look, next_whole = clock + SHELVES_EVERY, clock + ALL_SHELVES_EVERY if whole else next_whole
+        if todo:
+            shelves.make(todo.pop(0))
+            db.session.commit()
+        return bool(todo)
+
+    return shelve
 
 
 def _say_goodbye(name: str) -> None:

@@ -66,6 +66,9 @@ WHAT_HAPPENS = {
     "knowledge": "counts of hashed words; those of a comment that is emptied are taken back",
     "lesson": "hashed words of one decision, until they are counted",
     "heartbeat": "holds nobody",
+    "shelf": "holds nobody",
+    "shelf_page": "numbers of comments by hashed pieces of text; made anew of what is left",
+    "unshelved": "holds nobody",
 }
 
 

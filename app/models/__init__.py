@@ -18,6 +18,7 @@ from app.models.reason import Reason, reason_codes, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
+from app.models.shelf import Shelf, ShelfPage, Unshelved
 from app.models.silence import Silence
 from app.models.site import Site
 from app.models.thread import Thread
@@ -25,6 +26,6 @@ from app.models.thread import Thread
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
     "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report",
-    "Revision", "Role", "Rule", "Silence", "Site", "Status", "Subject", "Thread", "ThreadAlias", "reason_codes",
-    "reason_name",
+    "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status", "Subject", "Thread", "ThreadAlias",
+    "Unshelved", "reason_codes", "reason_name",
 ]  # fmt: skip

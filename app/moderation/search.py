@@ -1,19 +1,33 @@
 """Search: comments of a moderator's sites by what was said, by whom, where, when, and how it was decided."""
 
-import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 
 from app.extensions import db
-from app.models import Author, Comment, Decision, Moderator, Site, Status, Thread
+from app.lib.grams import needed, says, words_of
+from app.models import Author, Comment, Decision, Moderator, Shelf, Site, Status, Thread, Unshelved
+from app.models.shelf import SIZE
+from app.moderation import shelves
 from app.moderation.cards import cards_of, load
 from app.moderation.queue import PAGE, Page, counts
 
-# So many comments, by their ids, are looked through for one answer where no index leads to what is wanted.
+# So many comments, by their ids, are looked through for one answer where no index leads to what is wanted,
 STEP = 200_000
+# and so many are read that may be what is wanted.
+LOOK = 5000
+AT_ONCE = 500  # of these in one question
+# Shelves in one question: what is often said is on the first.
+SHELVES = (1, 4, 16, 64)
+# The rarest pieces leave so little that more of them would cost more than they spare.
+PIECES = 6
+ARTICLES = 50  # more of them with one name are no help
+
+
+Matching = Select[int, str, str]  # id, body, name
 
 
 @dataclass(frozen=True)
@@ -39,28 +53,125 @@ class Wanted:
         return bool(self.email or self.alike)
 
 
+@dataclass(frozen=True)
+class Words:
+    """Every word that she typed must be there, in the text and in the name."""
+
+    text: list[str]
+    name: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.name)
+
+    def are_in(self, row: Row[int, str, str]) -> bool:
+        return says(row.body, self.text) and says(row.name, self.name)
+
+    def pieces(self) -> set[str]:
+        said = {piece for word in self.text for piece in needed(word)}
+        return said.union(shelves.of_name(piece) for word in self.name for piece in needed(word))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of ids, the newest first; before which comment the next page begins, or where the look ended (0: not)."""
+
+    ids: list[int]
+    after: int = 0
+    further: int = 0
+
+
 def find(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Page:
     """A page of what was found, the newest first, from before the comment `after`; it ends after a bounded look."""
+    found = look(viewer, wanted, after)
+    cards = cards_of(load(found.ids), viewer)
+    return Page(cards, counts(viewer), after=str(found.after or ""), further=str(found.further or ""))
+
+
+def look(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Found:
     start = after or (db.session.scalar(select(func.max(Comment.id))) or 0) + 1
-    end = 1 if wanted.is_indexed else max(start - STEP, 1)
-    looked_at = (Comment.site_id.in_(viewer.site_ids), Comment.id < start, Comment.id >= end)
-    query = select(Comment.id).where(*looked_at, *_conditions(viewer, wanted))
-    ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(PAGE + 1)))
-    more = len(ids) > PAGE
-    return Page(
-        cards_of(load(ids[:PAGE]), viewer),
-        counts(viewer),
-        after=str(ids[PAGE - 1]) if more else "",
-        further=str(end) if end > 1 and not more else "",
-    )
+    words, articles = Words(words_of(wanted.text), words_of(wanted.name)), _articles(viewer, wanted.article)
+    matching: Matching = select(Comment.id, Comment.body, Comment.name).order_by(Comment.id.desc())
+    matching = matching.where(Comment.site_id.in_(viewer.site_ids), *_conditions(viewer, wanted, articles))
+    if wanted.is_indexed or not (words or articles):
+        ids, end = _by_columns(matching, words, start, 0 if wanted.is_indexed else start - STEP)
+    else:
+        ids, end = _by_shelves(matching, words, _candidates(viewer, words, articles, start))
+    if len(ids) > PAGE:
+        return Found(ids[:PAGE], after=ids[PAGE - 1])
+    return Found(ids, further=end if end > 1 else 0)
 
 
-def _conditions(viewer: Moderator, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _by_columns(matching: Matching, words: Words, start: int, end: int) -> tuple[list[int], int]:
+    """A page of ids and one more, and before which comment to go on (0: everything was looked through)."""
+    query = matching.where(Comment.id < start, Comment.id >= end).limit(LOOK if words else PAGE + 1)
+    ids, last, looked = [], start, 0
+    for row in db.session.execute(query, execution_options={"yield_per": AT_ONCE}):
+        looked, last = looked + 1, row.id
+        if words.are_in(row):
+            ids.append(row.id)
+        if len(ids) > PAGE:
+            break
+    return ids, last if looked == LOOK else max(end, 0)
+
+
+def _by_shelves(matching: Matching, words: Words, candidates: Iterator[list[int]]) -> tuple[list[int], int]:
+    """The same from what the shelves hold: that may be a little more than what was asked for."""
+    found: list[int] = []
+    looked = 0
+    for ids in candidates:
+        rows = db.session.execute(matching.where(Comment.id.in_(ids)))
+        found += [row.id for row in rows if words.are_in(row)]
+        looked += len(ids)
+        if len(found) > PAGE or looked >= LOOK:
+            return found[: PAGE + 1], ids[-1]
+    return found, 0
+
+
+def _candidates(viewer: Moderator, words: Words, articles: Collection[int] | None, start: int) -> Iterator[list[int]]:
+    """Ids of what may be it, the newest first, some at a time: what is not shelved yet, and what the shelves hold."""
+    # Before the shelves, so that nothing can be shelved in between and be missed in both.
+    fresh = Unshelved.newest(start, LOOK)
+    end = fresh[-1] if len(fresh) == LOOK else 0
+    numbers = sorted((each for each in Shelf.numbers() if end // SIZE <= each <= start // SIZE), reverse=True)
+    pieces = _pieces(viewer, words, articles, numbers)
+    for some in _stretches(numbers, {id // SIZE for id in fresh}):
+        held = shelves.holding([each for each in some if each in numbers], pieces)
+        ids = {id for id in fresh if id // SIZE in some}.union(*held.values())
+        yield from _slices(sorted((id for id in ids if end <= id < start), reverse=True))
+
+
+def _pieces(
+    viewer: Moderator, words: Words, articles: Collection[int] | None, numbers: list[int]
+) -> list[Collection[str]]:
+    """Of each of these collections, one piece must be there."""
+    pieces = words.pieces()
+    kept = shelves.rarest(numbers[0], pieces, PIECES) if numbers else pieces
+    wheres = [{shelves.of_thread(id) for id in articles}] if articles else []
+    return [*({piece} for piece in kept), *wheres, {shelves.of_site(id) for id in viewer.site_ids}]
+
+
+def _stretches(made: list[int], fresh: Collection[int]) -> Iterator[list[int]]:
+    """Numbers of shelves, the newest first: a few, then more at once."""
+    numbers = sorted({*made, *fresh}, reverse=True)
+    sizes = iter(SHELVES)
+    while numbers:
+        size = next(sizes, SHELVES[-1])
+        yield numbers[:size]
+        numbers = numbers[size:]
+
+
+def _slices(ids: list[int]) -> Iterator[list[int]]:
+    """A few first: mostly they are enough for a page."""
+    if ids:
+        yield ids[: 2 * PAGE]
+    for at in range(2 * PAGE, len(ids), AT_ONCE):
+        yield ids[at : at + AT_ONCE]
+
+
+def _conditions(viewer: Moderator, wanted: Wanted, articles: Collection[int] | None) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool] | None] = [
-        _says(wanted.text),
-        Comment.name.icontains(wanted.name, autoescape=True) if wanted.name else None,
         _wrote_as(viewer, wanted.email),
-        _below(viewer, wanted.article),
+        _below(viewer, wanted.article) if articles is None else Comment.thread_id.in_(articles),
         Comment.status == wanted.status if wanted.status else Comment.status != Status.DELETED,
         Comment.created_at >= _midnight(viewer, wanted.since) if wanted.since else None,
         Comment.created_at < _midnight(viewer, wanted.until + timedelta(days=1)) if wanted.until else None,
@@ -68,18 +179,6 @@ def _conditions(viewer: Moderator, wanted: Wanted) -> list[ColumnElement[bool]]:
         _alike(viewer, wanted.alike),
     ]
     return [condition for condition in found if condition is not None]
-
-
-def _says(text: str) -> ColumnElement[bool] | None:
-    """Everything that she typed, between spaces, somewhere in the text; full-width letters as half-width too."""
-    words = text.split()
-    if not words:
-        return None
-    return and_(*(or_(*(Comment.body.icontains(form, autoescape=True) for form in _forms(word))) for word in words))
-
-
-def _forms(word: str) -> list[str]:
-    return list(dict.fromkeys((word, unicodedata.normalize("NFKC", word))))
 
 
 def _wrote_as(viewer: Moderator, email: str) -> ColumnElement[bool] | None:
@@ -91,12 +190,22 @@ def _wrote_as(viewer: Moderator, email: str) -> ColumnElement[bool] | None:
     return Comment.author_id.in_(authors)
 
 
-def _below(viewer: Moderator, article: str) -> ColumnElement[bool] | None:
-    """On an article whose title has these words, or whose address begins so."""
+def _articles(viewer: Moderator, article: str) -> Sequence[int] | None:
+    """Ids of the threads that are meant; None when none is asked for, or when they are too many to name."""
     if not article:
         return None
-    named = or_(Thread.title.icontains(article, autoescape=True), Thread.url.startswith(article, autoescape=True))
-    return Comment.thread_id.in_(select(Thread.id).where(Thread.site_id.in_(viewer.site_ids), named))
+    ids = db.session.scalars(select(Thread.id).where(_named(viewer, article)).limit(ARTICLES + 1)).all()
+    return ids if len(ids) <= ARTICLES else None
+
+
+def _below(viewer: Moderator, article: str) -> ColumnElement[bool] | None:
+    return Comment.thread_id.in_(select(Thread.id).where(_named(viewer, article))) if article else None
+
+
+def _named(viewer: Moderator, article: str) -> ColumnElement[bool]:
+    """The title has these words, or the address begins so."""
+    titled, begins = Thread.title.icontains(article, autoescape=True), Thread.url.startswith(article, autoescape=True)
+    return and_(Thread.site_id.in_(viewer.site_ids), or_(titled, begins))
 
 
 def _decided(wanted: Wanted) -> ColumnElement[bool] | None:

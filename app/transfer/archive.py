@@ -149,6 +149,7 @@ LEFT_OUT = {
     "deferral": "what a moderator put off for an hour",
     "knowledge": LEARNT,
     "lesson": LEARNT,
+    **dict.fromkeys(("shelf", "shelf_page", "unshelved"), "made anew of the comments, for search"),
     "silence": "keyed hashes; said of the authors instead (`silent`)",
 }
 

@@ -328,14 +328,14 @@ def test_a_search_looks_only_so_far_back_and_offers_to_go_on(
     archive: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "STEP", 2)
-    seen, path = [], "/moderate/search?q=大阪"
+    seen, path = [], "/moderate/search?status=pending&until=2199-01-01"
     while path:
         page = archive.get(path, headers=ENGLISH)
         soup = BeautifulSoup(page.text, "html.parser")
         further = soup.select_one("[data-further]")
         seen.append((len(cards(page)), bool(further), "Only newer comments" in page.text))
         path = further["href"] if further else ""
-    assert seen == [(0, True, True), (0, True, True), (1, False, False)]
+    assert seen == [(0, True, True), (2, True, True), (1, False, False)]
     assert found(archive, email="jiro@readers.example") == {"Ferry"}
 
 

@@ -1,0 +1,118 @@
+"""Shelves: in which of 32,768 comments each piece of text stands; read by search, made anew where comments change."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from sqlalchemy import LargeBinary, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import Id, db, rows_changed
+
+SIZE = 32_768  # comments by their ids; a place on a shelf fits into 16 bits
+PAGES = 4096
+AT_ONCE = 1000  # values in one statement
+
+
+class Shelf(db.Model):
+    """A range of ids. Whoever writes its pages says which revision she has read."""
+
+    __tablename__ = "shelf"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int] = mapped_column(default=1)
+
+    @staticmethod
+    def ids_of(number: int) -> range:
+        return range(number * SIZE, (number + 1) * SIZE)
+
+    @classmethod
+    def numbers(cls) -> Sequence[int]:
+        return db.session.scalars(select(cls.number)).all()
+
+    @classmethod
+    def revision_of(cls, number: int) -> int:
+        """0: it was never made."""
+        return db.session.scalar(select(cls.revision).where(cls.number == number)) or 0
+
+    @classmethod
+    def replace(cls, number: int, pages: Mapping[int, bytes], *, seen: int) -> bool:
+        """Write its pages, by their numbers; False when somebody has written since revision `seen`."""
+        if not cls._claim(number, seen):
+            return False
+        first = number * PAGES
+        rows_changed(delete(ShelfPage).where(ShelfPage.id.between(first, first + PAGES - 1)))
+        if rows := [{"id": first + page, "lists": lists} for page, lists in sorted(pages.items())]:
+            db.session.execute(insert(ShelfPage), rows)
+        return True
+
+    @classmethod
+    def _claim(cls, number: int, seen: int) -> bool:
+        if seen:
+            known = update(cls).where(cls.number == number, cls.revision == seen)
+            return rows_changed(known.values(revision=seen + 1)) == 1
+        try:
+            with db.session.begin_nested():
+                db.session.add(cls(number=number))
+        except IntegrityError:  # made for the first time, by two at once
+            return False
+        return True
+
+
+class ShelfPage(db.Model):
+    """A part of a shelf's lists, as moderation/shelves.py packs them; its id is shelf number * PAGES + page number."""
+
+    __tablename__ = "shelf_page"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    lists: Mapped[bytes] = mapped_column(LargeBinary)
+
+    @classmethod
+    def of(cls, shelves: Collection[int], pages: Collection[int]) -> dict[tuple[int, int], bytes]:
+        """Lists by the numbers of shelf and page; empty pages are left out."""
+        found: dict[tuple[int, int], bytes] = {}
+        for ids in _parts([shelf * PAGES + page for shelf in shelves for page in pages]):
+            for row in db.session.execute(select(cls.id, cls.lists).where(cls.id.in_(ids))):
+                found[row.id // PAGES, row.id % PAGES] = row.lists
+        return found
+
+
+class Unshelved(db.Model):
+    """A comment of which its shelf does not know yet what it says now: new, edited, moved, emptied, gone.
+
+    Triggers of the database write this table, so that no way to change a text can forget it.
+    """
+
+    __tablename__ = "unshelved"
+
+    comment_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    # How often it has changed since: more than was read means that it was changed meanwhile.
+    times: Mapped[int] = mapped_column(server_default="1")
+
+    @classmethod
+    def newest(cls, below: int, limit: int) -> Sequence[int]:
+        """Ids of comments, the newest first."""
+        query = select(cls.comment_id).where(cls.comment_id < below).order_by(cls.comment_id.desc())
+        return db.session.scalars(query.limit(limit)).all()
+
+    @classmethod
+    def by_shelf(cls) -> dict[int, int]:
+        """How many there are of each shelf."""
+        shelf = cls.comment_id.op("/")(SIZE)
+        return {row[0]: row[1] for row in db.session.execute(select(shelf, func.count()).group_by(shelf))}
+
+    @classmethod
+    def within(cls, ids: range) -> dict[int, int]:
+        """How often each of these comments has changed; only those that have."""
+        rows = db.session.execute(select(cls.comment_id, cls.times).where(cls.comment_id.between(ids[0], ids[-1])))
+        return {row.comment_id: row.times for row in rows}
+
+    @classmethod
+    def settle(cls, read: Mapping[int, int]) -> None:
+        """Their shelf knows these now, as they were when `within` told so."""
+        for times in set(read.values()):
+            for ids in _parts([id for id in read if read[id] == times]):
+                rows_changed(delete(cls).where(cls.comment_id.in_(ids), cls.times == times))
+
+
+def _parts(ids: list[int]) -> Iterator[list[int]]:
+    return (ids[at : at + AT_ONCE] for at in range(0, len(ids), AT_ONCE))
