@@ -9,12 +9,11 @@ from app.abuse.origin import check_origin
 from app.api import shapes
 from app.api.problems import problem
 from app.comments import reading, tokens
-from app.comments.submit import submit
+from app.comments.submit import consider, submit
 from app.extensions import db, only_look, then_write
 from app.forms.comment import CommentForm
 from app.forms.where import where
 from app.models import Status, Thread
-from app.moderation.screening import prepare
 
 bp = Blueprint("comments", __name__)
 bp.before_request(refuse_what_is_no_json)
@@ -35,10 +34,10 @@ def post() -> Response:
     if not form.validate():
         return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
     draft = form.draft(here.lang, author=fields.get("author", ""))
-    prepare(here.site)
+    considered = consider(here.site, draft)
     then_write()
     thread = here.thread or Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
-    submitted = submit(thread, draft)
+    submitted = submit(thread, draft, considered)
     db.session.commit()
     approved = submitted.comment.status == Status.APPROVED
     shown = reading.show_own(submitted.comment, "")

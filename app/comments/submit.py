@@ -1,4 +1,4 @@
-"""A reader says something: admitted, kept as pending, screened, decided; once, however often it arrives."""
+"""A reader says something: screened, admitted, kept, decided; once, however often it arrives."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,9 +17,9 @@ from app.lib.text import fold
 from app.mail import authors
 from app.models import Author, Comment, Site, Status, Thread
 from app.moderation.akismet import Sender
-from app.moderation.checks import Case
+from app.moderation.checks import Case, Finding
 from app.moderation.flood import WINDOW
-from app.moderation.screening import screen
+from app.moderation.screening import conclude, look
 
 DUPLICATE_WINDOW = timedelta(days=1)
 # What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
@@ -62,53 +62,6 @@ class Submitted:
     recognised: bool
 
 
-def submit(thread: Thread, draft: Draft) -> Submitted:
-    """Keep and screen a comment in the caller's transaction.
-
-    The same post again (by its request key, or the same person saying the same thing on the same page
-    within a day) stores nothing and gives the first one. Raises Refused: thread_closed (403),
-    parent_missing (422), flood (429).
-    """
-    known = tokens.author_of(thread.site, draft.author_token)
-    marks = _marks(thread, draft)
-    if earlier := _earlier(thread.site, draft, known, marks):
-        return earlier
-    if not thread.accepts_comments():
-        raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
-    parent = _parent(thread, draft)
-    _refuse_flood(thread.site, draft, known)
-    try:
-        with db.session.begin_nested():
-            comment = _keep(thread, draft, parent, known or Author(site=thread.site), marks)
-    except IntegrityError:
-        # The same post arrived twice at once; the other one is stored.
-        if earlier := _earlier(thread.site, draft, known, marks):
-            return earlier
-        raise
-    screen(
-        Case(
-            thread.site,
-            comment,
-            proven=known is not None,
-            trapped=draft.trapped,
-            seconds=draft.seconds,
-            stamp=draft.stamp,
-            sender=Sender(draft.address, draft.user_agent, draft.referrer),
-        )
-    )
-    authors.ask_to_confirm(comment)
-    return Submitted(comment, again=False, recognised=True)
-
-
-def _earlier(site: Site, draft: Draft, known: Author | None, marks: "Marks") -> Submitted | None:
-    if draft.request_key and (found := Comment.with_request_key(site, _request_key(draft))):
-        return Submitted(found, again=True, recognised=True)
-    if found := Comment.said_before(marks.words, marks.person, known, now() - DUPLICATE_WINDOW):
-        # Somebody may have guessed all of it: no token for what was not proven.
-        return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
-    return None
-
-
 @dataclass(frozen=True)
 class Marks:
     """By what the same post is noticed again: what was said where, by whom, and both on one day."""
@@ -116,6 +69,68 @@ class Marks:
     words: str
     person: str
     today: str
+
+
+@dataclass(frozen=True)
+class Considered:
+    """A comment that is not kept yet, and all that is known of it; `flooded`: its author sends too many."""
+
+    case: Case
+    findings: list[Finding]
+    known: Author | None
+    flooded: bool
+
+
+def consider(site: Site, draft: Draft) -> Considered:
+    """Look at a comment from all sides. Nothing is written, and so nobody waits for it: SQLite has one lock."""
+    known = tokens.author_of(site, draft.author_token)
+    case = Case(
+        site,
+        _comment(site, draft, known),
+        proven=known is not None,
+        trapped=draft.trapped,
+        seconds=draft.seconds,
+        stamp=draft.stamp,
+        sender=Sender(draft.address, draft.user_agent, draft.referrer),
+    )
+    return Considered(case, look(case), known, _is_flood(site, draft, known))
+
+
+def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -> Submitted:
+    """Keep a comment and decide about it, in the caller's transaction.
+
+    The same post again (by its request key, or the same person saying the same thing on the same page
+    within a day) stores nothing and gives the first one. Raises Refused: thread_closed (403),
+    parent_missing (422), flood (429).
+    """
+    considered = considered or consider(thread.site, draft)
+    marks, known = _marks(thread, draft), considered.known
+    if earlier := _earlier(thread.site, draft, known, marks):
+        return earlier
+    if not thread.accepts_comments():
+        raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
+    parent = _parent(thread, draft)
+    if considered.flooded:
+        raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
+    try:
+        with db.session.begin_nested():
+            comment = _keep(thread, parent, considered, marks)
+    except IntegrityError:
+        # The same post arrived twice at once; the other one is stored.
+        if earlier := _earlier(thread.site, draft, known, marks):
+            return earlier
+        raise
+    authors.ask_to_confirm(comment)
+    return Submitted(comment, again=False, recognised=True)
+
+
+def _earlier(site: Site, draft: Draft, known: Author | None, marks: Marks) -> Submitted | None:
+    if draft.request_key and (found := Comment.with_request_key(site, _request_key(draft))):
+        return Submitted(found, again=True, recognised=True)
+    if found := Comment.said_before(marks.words, marks.person, known, now() - DUPLICATE_WINDOW):
+        # Somebody may have guessed all of it: no token for what was not proven.
+        return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
+    return None
 
 
 def _marks(thread: Thread, draft: Draft) -> Marks:
@@ -138,7 +153,7 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
     return parent
 
 
-def _refuse_flood(site: Site, draft: Draft, known: Author | None) -> None:
+def _is_flood(site: Site, draft: Draft, known: Author | None) -> bool:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
     since = now() - WINDOW
     same_network = (Comment.site_id == site.id, Comment.address_index == draft.network_index)
@@ -150,22 +165,22 @@ def _refuse_flood(site: Site, draft: Draft, known: Author | None) -> None:
         limits.append((site.flood_per_author, (Comment.author_id == known.id,)))
     elif draft.email:
         limits.append((site.flood_per_author, (*same_network, _by_email(site, draft.email))))
-    for most, conditions in limits:
-        if most and Comment.count_since(since, *conditions) >= most:
-            raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
+    return any(most and Comment.count_since(since, *conditions) >= most for most, conditions in limits)
 
 
 def _by_email(site: Site, email: str) -> ColumnElement[bool]:
     return Comment.author.has(Author.email_index == Author.index_of(site, email))
 
 
-def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, marks: Marks) -> Comment:
+def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
+    """The comment, in nobody's session; its author as she describes herself this time."""
+    author = Author(site=site)
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
-    comment = Comment(
-        site=thread.site,
-        thread=thread,
+    return Comment.new(
+        site_id=site.id,
+        site=site,
+        author_id=known.id if known else None,
         author=author,
-        parent=parent,
         name=draft.name,
         website=draft.website,
         body=draft.body,
@@ -177,12 +192,15 @@ def _keep(thread: Thread, draft: Draft, parent: Comment | None, author: Author, 
         address_index=draft.network_index or None,
         wide_index=draft.wide_index,
         request_key=_request_key(draft) if draft.request_key else None,
-        fingerprint=marks.words,
-        typed_by=marks.person,
-        text_key=marks.today,
     )
-    db.session.add(comment)
-    db.session.flush()
-    comment.attach(parent, thread.site.max_depth)
-    db.session.flush()
+
+
+def _keep(thread: Thread, parent: Comment | None, considered: Considered, marks: Marks) -> Comment:
+    comment, known = considered.case.comment, considered.known
+    if known:
+        known.introduce(name=comment.author.name, email=comment.author.email, website=comment.author.website)
+        comment.author = known
+    comment.fingerprint, comment.typed_by, comment.text_key = marks.words, marks.person, marks.today
+    comment.attach(thread, parent, thread.site.max_depth)
+    conclude(considered.case, considered.findings)
     return comment

@@ -20,6 +20,7 @@ from sqlalchemy import (
     case,
     cast,
     func,
+    inspect,
     or_,
     select,
     text,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, aliased, contains_eager, joinedload, mapped_column, relationship
 
-from app.extensions import Id, db, rows_changed
+from app.extensions import Id, db, new_ids, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
 from app.models.alias import ThreadAlias
@@ -159,11 +160,19 @@ class Comment(db.Model):
     author: Mapped[Author] = relationship()
     parent: Mapped["Comment | None"] = relationship(remote_side=[id])
 
-    def attach(self, parent: "Comment | None", max_depth: int) -> None:
-        """Take a place in the tree; needs the id. Below the deepest level it joins that level.
+    @classmethod
+    def new(cls, **columns: Any) -> "Comment":
+        """A comment that nobody but the caller knows of yet; it waits."""
+        return cls(status=Status.PENDING, version=1, places=0, lane=0, lesson="", **columns)
+
+    def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
+        """Take an id and a place in the thread's tree, in the session. Below the deepest level it joins that level.
 
         The parent stays the comment that was answered; only the place in the tree is capped.
         """
+        (self.id,) = new_ids(Comment, 1)
+        self.thread_id, self.thread, self.parent = thread.id, thread, parent
+        db.session.add(self)
         for name, value in self.place(self.id, "" if parent is None else parent.path, max_depth).items():
             setattr(self, name, value)
 
@@ -204,24 +213,31 @@ class Comment(db.Model):
 
     def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
         """Give a status and a lane, if the comment is still as it was seen; False when somebody was faster."""
-        moved = rows_changed(
-            update(Comment)
-            .where(Comment.id == self.id, Comment.version == seen)
-            .values(status=status, lane=lane, version=Comment.version + 1)
-        )
-        if moved != 1:
-            return False
-        self._count(was=self.status == Status.APPROVED, now_is=status == Status.APPROVED)
-        db.session.refresh(self, ("status", "version", "lane", "places"))
+        step = (status == Status.APPROVED) - (self.status == Status.APPROVED)
+        if inspect(self).persistent:
+            moved = rows_changed(
+                update(Comment)
+                .where(Comment.id == self.id, Comment.version == seen)
+                .values(status=status, lane=lane, version=Comment.version + 1, places=Comment.places + step)
+            )
+            if moved != 1:
+                return False
+            db.session.refresh(self, ("status", "version", "lane", "places"))
+        else:
+            # Nobody else knows of it yet.
+            self.status, self.lane, self.version, self.places = status, lane, seen + 1, step
+        self._count_above(step)
         return True
 
-    def _count(self, was: bool, now_is: bool) -> None:
-        if was == now_is:
+    def _count_above(self, step: int) -> None:
+        """So many more of those below are public: for the branch and for the thread."""
+        if not step:
             return
-        step = 1 if now_is else -1
-        branch = update(Comment).where(Comment.id.in_(self.ancestor_ids()))
-        rows_changed(branch.values(places=Comment.places + step))
-        self.thread.changed(approved=step)
+        above = self.ancestor_ids()[:-1]
+        with db.session.no_autoflush:
+            if above:
+                rows_changed(update(Comment).where(Comment.id.in_(above)).values(places=Comment.places + step))
+            self.thread.changed(approved=step)
 
     def lock(self) -> None:
         """Read it anew; until the transaction ends nobody else changes it."""

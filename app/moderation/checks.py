@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,8 +17,9 @@ from app.models import Comment, Effect, Site, Status, Subject
 from app.moderation import bands, hosts, scores
 from app.moderation.akismet import Sender, ask
 from app.moderation.bands import Band
-from app.moderation.flood import holds
+from app.moderation.flood import is_bursting, press
 from app.moderation.rulebook import Hit, rulebook
+from app.moderation.scores import NOTHING, Judged
 
 # What of a text is kept to be marked; a moderator sees with the first of them why it was held.
 MOST_FOUND = 10
@@ -39,7 +40,7 @@ VERDICTS = {Effect.HOLD: Verdict.HOLD, Effect.REJECT: Verdict.REJECT, Effect.SPA
 
 @dataclass(frozen=True)
 class Case:
-    """What a check may look at."""
+    """What a check may look at. The comment may not be kept yet; its author is who she says she is."""
 
     site: Site
     comment: Comment
@@ -68,7 +69,18 @@ class Case:
     @cached_property
     def record(self) -> dict[str, int]:
         """How many comments of each status its author has, as far as she has shown who she is."""
-        return Comment.records([self.comment.author_id])[self.comment.author_id] if self.proven else {}
+        id = self.comment.author_id
+        return Comment.records([id])[id] if self.proven else {}
+
+    @cached_property
+    def judged(self) -> Judged:
+        """What the filter says."""
+        return scores.judge(self.comment, self.site.id, self.facts)
+
+    @property
+    def judged_so_far(self) -> Judged:
+        """The same, and nothing when nobody has asked it, or it has failed."""
+        return vars(self).get("judged", NOTHING)
 
     @property
     def approved(self) -> int:
@@ -87,9 +99,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Finding:
+    """`then` is what it causes: done once the comment is kept, for a check writes nothing."""
+
     check: str
     verdict: Verdict
     facts: dict[str, Any] = field(default_factory=dict)
+    then: Callable[[], None] | None = field(default=None, compare=False)
 
     def as_reason(self) -> dict[str, Any]:
         """JSON data, as kept with the comment; `sentence_of` puts it into words."""
@@ -115,7 +130,11 @@ def timing(case: Case) -> Finding | None:
 
 def flood(case: Case) -> Finding | None:
     """More comments at once than is normal for the site."""
-    return Finding("flood", Verdict.HOLD) if holds(case.site) and not case.trusted else None
+    if case.trusted:
+        return None
+    if is_bursting(case.site):
+        return Finding("flood", Verdict.HOLD, then=lambda: press(case.site))
+    return Finding("flood", Verdict.HOLD) if case.site.is_pressed else None
 
 
 def blocked(case: Case) -> Finding | None:
@@ -190,11 +209,8 @@ def gained_links(case: Case) -> Finding | None:
 
 
 def score(case: Case) -> Finding | None:
-    """What the site's moderators have taught the filter; a reason always, a verdict where the site says so.
-
-    Keeps score and facts with the comment: what is decided about it later is learnt from them.
-    """
-    judged = scores.judge(case.comment, case.facts)
+    """What the site's moderators have taught the filter; a reason always, a verdict where the site says so."""
+    judged = case.judged
     band = bands.band_of(case.site, judged.score)
     if band is None:
         return None
@@ -214,8 +230,8 @@ def akismet(case: Case) -> Finding | None:
     """Akismet is asked once the comment is safe, where the site has a key; it waits for the answer."""
     if not case.site.akismet_key:
         return None
-    ask(case.comment, case.sender)
-    return Finding("akismet", Verdict.HOLD, {"said": "", "state": "asked"})
+    then = partial(ask, case.comment, case.sender)
+    return Finding("akismet", Verdict.HOLD, {"said": "", "state": "asked"}, then)
 
 
 def hold_all(case: Case) -> Finding | None:
@@ -225,7 +241,7 @@ def hold_all(case: Case) -> Finding | None:
     """
     if not case.site.hold_all or case.trusted:
         return None
-    if case.approved and bands.publishes(case.site, case.comment.score):
+    if case.approved and bands.publishes(case.site, case.judged_so_far.score):
         return None
     return Finding("hold_all", Verdict.HOLD)
 

@@ -14,16 +14,16 @@ LEARNS_FROM = timedelta(days=7)
 LEARNS_EVERY = timedelta(days=1)
 
 
-def holds(site: Site) -> bool:
-    """Whether the site holds everything just now; a burst makes it do so, in the caller's transaction.
+def is_bursting(site: Site) -> bool:
+    """Whether more arrive just now than is normal; counted in the table, so that it holds with many processes."""
+    return bool(site.burst) and Comment.more_than(site.burst - 1, site, now() - WINDOW)
 
-    Counted in the table, so that it holds with many processes.
-    """
-    if site.burst and Comment.more_than(site.burst, site, now() - WINDOW):
-        lasts = timedelta(seconds=current_app.config["FLOOD_HOLD"])
-        if site.press(now() + lasts, renewed_before=now() + lasts / 2):
-            letters.flooded(site)
-    return site.is_pressed
+
+def press(site: Site) -> None:
+    """Have the site hold everything for a while, in the caller's transaction; tell its moderators when that is new."""
+    lasts = timedelta(seconds=current_app.config["FLOOD_HOLD"])
+    if site.press(now() + lasts, renewed_before=now() + lasts / 2):
+        letters.flooded(site)
 
 
 def learn() -> None:

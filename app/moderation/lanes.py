@@ -51,5 +51,7 @@ def _lane_of_waiting(comment: Comment) -> Lane:
 
 def _is_known(comment: Comment) -> bool:
     """Something else of its author is published; she is known by her token, not by what she typed."""
+    if comment.author_id is None:
+        return False  # nobody knows her yet
     published = Comment.records([comment.author_id])[comment.author_id].get(Status.APPROVED, 0)
     return published > (comment.status == Status.APPROVED)

@@ -36,9 +36,12 @@ FOLD_AT = 256
 FILTERS_KEPT = 64
 
 
-def example_of(comment: Any) -> Example:
-    """What the filter sees of a comment; the same whenever it is asked, as long as nobody edits it."""
-    facts = comment.facts or {}
+def example_of(comment: Any, facts: dict[str, Any] | None = None) -> Example:
+    """What the filter sees of a comment; the same whenever it is asked, as long as nobody edits it.
+
+    `facts` are those kept with it, unless they are given.
+    """
+    facts = facts or comment.facts or {}
     record = {name: facts.get(name) for name in ("seconds", "approved", "rejected")}
     return Example(comment.body, comment.name, comment.website, comment.lang, **record)
 

@@ -3,17 +3,14 @@
 import logging
 from time import monotonic
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from app.errors import will_pass
 from app.extensions import db
 from app.lib import alike
-from app.models import Actor, Comment, Decision, Site, Status
-from app.moderation import learning
-from app.moderation.checks import CHECKS, Case, Check, Finding, Verdict
+from app.models import Actor, Comment, Decision, Status
+from app.moderation.checks import CHECKS, Case, Finding, Verdict
 from app.moderation.decide import decide
-from app.moderation.rulebook import rulebook
-from app.spam.filter import WrongModel
 
 log = logging.getLogger(__name__)
 
@@ -30,22 +27,52 @@ CHECK_SECONDS = 5.0
 
 
 def screen(case: Case) -> Decision:
-    """Run every check, keep every reason with the comment, and decide.
+    """Run every check on a comment that is kept, and decide."""
+    return conclude(case, look(case))
 
-    The comment must be flushed. A check that fails holds the comment; it never publishes and never loses it.
+
+def look(case: Case) -> list[Finding]:
+    """Run every check; nothing is written, so that nobody waits for it.
+
+    A check that fails is a finding that holds; it never publishes and never loses the comment.
     """
-    findings = [finding for check in CHECKS for finding in _run(check, case)]
-    case.comment.cluster = alike.key_of(case.comment.body)
-    case.comment.reasons = [finding.as_reason() for finding in findings]
-    db.session.flush()
+    findings: list[Finding] = []
+    savepoint = db.session.begin_nested()
+    for check in CHECKS:
+        started = monotonic()
+        try:
+            found = check(case)
+        except Exception as trouble:
+            found = _failed(check.__name__, case, trouble)
+            if isinstance(trouble, SQLAlchemyError):
+                # PostgreSQL answers nothing more in a transaction that has failed.
+                savepoint.rollback()
+                savepoint = db.session.begin_nested()
+        late = monotonic() - started > CHECK_SECONDS
+        slow = Finding("slow", Verdict.HOLD, {"name": check.__name__}) if late else None
+        findings += [finding for finding in (found, slow) if finding]
+    savepoint.commit()
+    return findings
+
+
+def conclude(case: Case, findings: list[Finding]) -> Decision:
+    """Keep every reason with the comment and decide: the strictest wins. Then do what the findings cause."""
+    comment, judged = case.comment, case.judged_so_far
+    comment.score, comment.facts = judged.score, judged.facts
+    comment.cluster = alike.key_of(comment.body)
+    comment.reasons = [finding.as_reason() for finding in findings]
     strictest = max(findings, key=lambda finding: finding.verdict, default=None)
-    return decide(
-        case.comment,
+    decision = decide(
+        comment,
         STATUS_OF[strictest.verdict if strictest else Verdict.PASS],
-        seen=case.comment.version,
+        seen=comment.version,
         actor=Actor.SCREENING,
         reason=strictest.check if strictest else "",
     )
+    done = [_done(finding, case) for finding in findings]
+    if done != findings:
+        comment.reasons = [finding.as_reason() for finding in done]
+    return decision
 
 
 def settle(comment: Comment, finding: Finding) -> Decision | None:
@@ -63,36 +90,21 @@ def settle(comment: Comment, finding: Finding) -> Decision | None:
     return decide(comment, status, seen=comment.version, actor=Actor.SCREENING, reason=finding.check)
 
 
-def prepare(site: Site) -> None:
-    """Have the site's rules and filter at hand, so that nobody waits for them while the database is locked.
-
-    Trouble with them is told by the checks, which hold the comment.
-    """
-    try:
-        rulebook(site)
-        learning.model_of(site.id)
-    except WrongModel:
-        log.error("the filter of site %s cannot be read: flask upkeep retrain", site.key)
-
-
-def _run(check: Check, case: Case) -> list[Finding]:
-    """What the check found; that it failed, or took too long to be believed, is a finding too."""
-    started = monotonic()
+def _done(finding: Finding, case: Case) -> Finding:
+    """The finding, once what it causes is done; where that fails, its check has failed. Either holds."""
+    if finding.then is None:
+        return finding
     try:
         with db.session.begin_nested():
-            found = check(case)
-    except OperationalError as trouble:
+            finding.then()
+    except Exception as trouble:
+        return _failed(finding.check, case, trouble)
+    return finding
+
+
+def _failed(name: str, case: Case, trouble: Exception) -> Finding:
+    if isinstance(trouble, OperationalError) and will_pass(trouble):
         # With the database away there is nothing to hold; the reader is asked to send it again.
-        if will_pass(trouble):
-            raise
-        found = _failed(check, case)
-    except Exception:
-        found = _failed(check, case)
-    late = monotonic() - started > CHECK_SECONDS
-    slow = Finding("slow", Verdict.HOLD, {"name": check.__name__}) if late else None
-    return [finding for finding in (found, slow) if finding]
-
-
-def _failed(check: Check, case: Case) -> Finding:
-    log.exception("check %s failed on comment %s", check.__name__, case.comment.id)
-    return Finding("failed", Verdict.HOLD, {"name": check.__name__})
+        raise trouble
+    log.exception("check %s failed on a comment of site %s", name, case.site.key)
+    return Finding("failed", Verdict.HOLD, {"name": name})

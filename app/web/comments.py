@@ -7,14 +7,13 @@ from app.abuse import work
 from app.abuse.junk import refuse_what_is_no_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
-from app.comments.submit import Submitted, submit
+from app.comments.submit import Submitted, consider, submit
 from app.errors import Refused
 from app.extensions import csrf, db, only_look, then_write
 from app.forms.comment import CommentForm, EditForm
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status, Thread
 from app.moderation import proof
-from app.moderation.screening import prepare
 from app.web import cookie
 from app.web.embed import for_origin
 from app.web.thread import address_of, context, read
@@ -33,10 +32,10 @@ def post() -> Response:
     if not form.validate():
         return _form_again(here, form, origin, 422)
     draft = form.draft(here.lang, author=_author_token())
-    prepare(here.site)
+    considered = consider(here.site, draft)
     then_write()
     try:
-        submitted = submit(_thread(here), draft)
+        submitted = submit(_thread(here), draft, considered)
     except Refused as no:
         db.session.rollback()
         only_look()

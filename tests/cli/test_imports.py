@@ -144,7 +144,7 @@ def test_a_moderator_takes_back_what_was_imported(
     move(db_session, comments(db_session)["2"], Status.REJECTED, by=alice)
     thread = db_session.query(Thread).one()
     assert thread.approved_count == 1
-    assert [each.places for each in comments(db_session).values()] == [1, 0]
+    assert {id: each.places for id, each in comments(db_session).items()} == {"1": 1, "2": 0}
 
 
 def test_an_answer_before_its_parent_finds_it(app: Flask, db_session: Session, paper: Site, save: Save) -> None:

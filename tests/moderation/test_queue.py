@@ -42,9 +42,8 @@ def written(db_session: Session, thread: Thread, body: str, **more) -> Comment:
         site=thread.site, thread=thread, author=author, name="Hanako",
         body=body, html=f"<p>{body}</p>", renderer=1, **given,
     )  # fmt: skip
-    db_session.add(comment)
     db_session.flush()
-    comment.attach(more.get("parent"), thread.site.max_depth)
+    comment.attach(thread, more.get("parent"), thread.site.max_depth)
     db_session.commit()
     return comment
 
