@@ -2,12 +2,13 @@
 
 from datetime import date, datetime, time
 from functools import lru_cache
+from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
 from flask import Flask, g, has_request_context, request
-from flask_babel import get_locale
+from flask_babel import get_locale, get_translations
 
 LANGUAGES = ("ja", "en")
 
@@ -57,7 +58,23 @@ def day(moment: date) -> str:
     return format_date(moment, "short", get_locale())
 
 
+# A page of the desk has six hundred sentences, and Flask-Babel would find out for each of them which application,
+# directory and language this is. An application has one catalogue for a language.
+@lru_cache
+def _catalogue(_locale: Locale) -> NullTranslations:
+    return get_translations()
+
+
+def _said(sentence: str) -> str:
+    return _catalogue(get_locale()).gettext(sentence)
+
+
+def _said_of_many(one: str, many: str, count: int) -> str:
+    return _catalogue(get_locale()).ngettext(one, many, count)
+
+
 def install(app: Flask) -> None:
+    app.jinja_env.install_gettext_callables(_said, _said_of_many, newstyle=True)  # type: ignore[attr-defined]
     app.add_template_filter(when)
     app.add_template_filter(day)
     app.add_template_global(get_locale)
