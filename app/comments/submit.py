@@ -1,5 +1,6 @@
 """A reader says something: screened, admitted, kept, decided; once, however often it arrives."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -156,20 +157,21 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 def _is_flood(site: Site, draft: Draft, known: Author | None) -> bool:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
     since = now() - WINDOW
-    same_network = (Comment.site_id == site.id, Comment.address_index == draft.network_index)
-    limits: list[tuple[int, tuple[ColumnElement[bool], ...]]] = [(site.flood_per_address, same_network)]
+    return any(Comment.count_since(since, *of_whom) >= most for most, of_whom in _limits(site, draft, known) if most)
+
+
+def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[tuple[int, list[ColumnElement[bool]]]]:
+    """So many a minute (0: any number), of comments that are alike in this."""
+    same_network = [Comment.site_id == site.id, Comment.address_index == draft.network_index]
+    yield site.flood_per_address, same_network
     if draft.wide_index:
-        wide = (Comment.site_id == site.id, Comment.wide_index == draft.wide_index)
-        limits.append((site.flood_per_address * WIDE_TIMES, wide))
+        wide = [Comment.site_id == site.id, Comment.wide_index == draft.wide_index]
+        yield site.flood_per_address * WIDE_TIMES, wide
     if known:
-        limits.append((site.flood_per_author, (Comment.author_id == known.id,)))
-    elif draft.email:
-        limits.append((site.flood_per_author, (*same_network, _by_email(site, draft.email))))
-    return any(most and Comment.count_since(since, *conditions) >= most for most, conditions in limits)
-
-
-def _by_email(site: Site, email: str) -> ColumnElement[bool]:
-    return Comment.author.has(Author.email_index == Author.index_of(site, email))
+        yield site.flood_per_author, [Comment.author_id == known.id]
+    elif draft.email and site.flood_per_author:
+        same_email = Comment.author.has(Author.email_index == Author.index_of(site, draft.email))
+        yield site.flood_per_author, [*same_network, same_email]
 
 
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:

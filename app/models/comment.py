@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -369,13 +370,8 @@ class Comment(db.Model):
     @classmethod
     def said_before(cls, fingerprint: str, typed_by: str, author: Author | None, since: datetime) -> "Comment | None":
         """The same words at the same place by the same person, known or as she described herself."""
-        same_person = cls.typed_by == typed_by
-        if author:
-            same_person = or_(same_person, cls.author_id == author.id)
-        query = select(cls).where(
-            cls.fingerprint == fingerprint, same_person, cls.created_at > since, cls.status != Status.DELETED
-        )
-        return db.session.scalar(query.order_by(cls.id).limit(1))
+        given = {"words": fingerprint, "person": typed_by, "author": author.id if author else None, "since": since}
+        return db.session.scalar(_said_before(), given)
 
     @classmethod
     def count_since(cls, since: datetime, *conditions: Any) -> int:
@@ -448,6 +444,19 @@ def _shown() -> Select[Any]:
     )  # fmt: skip
     query = select(*columns).join(Comment.author).outerjoin(parent, Comment.parent_id == parent.id)
     return query.where(Comment.id.in_(bindparam("ids", expanding=True)))
+
+
+@lru_cache
+def _said_before() -> Select[Any]:
+    """The question of `said_before`, put together once: it is asked for every comment, under SQLite's lock."""
+    person: BindParameter[str] = bindparam("person")
+    query = select(Comment).where(
+        Comment.fingerprint == bindparam("words"),
+        or_(Comment.typed_by == person, Comment.author_id == bindparam("author", type_=Id)),
+        Comment.created_at > bindparam("since"),
+        Comment.status != Status.DELETED,
+    )
+    return query.order_by(Comment.id).limit(1)
 
 
 def _step(id: int) -> str:

@@ -1,6 +1,8 @@
 """What a site's filter knows: its counts, and which lessons are not in them yet."""
 
-from sqlalchemy import ForeignKey, LargeBinary, select, update
+from functools import lru_cache
+
+from sqlalchemy import ForeignKey, LargeBinary, Select, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,13 +23,7 @@ class Knowledge(db.Model):
     @classmethod
     def state_of(cls, site_id: int) -> tuple[int, set[int]]:
         """The revision (0: nothing is known yet) and the ids of the lessons to be added to it, at one moment."""
-        rows = db.session.execute(
-            select(cls.revision, Lesson.id)
-            .select_from(Site)
-            .outerjoin(cls, cls.site_id == Site.id)
-            .outerjoin(Lesson, Lesson.site_id == Site.id)
-            .where(Site.id == site_id)
-        ).all()
+        rows = db.session.execute(_state(), {"site": site_id}).all()
         return next((row.revision for row in rows if row.revision), 0), {row.id for row in rows if row.id is not None}
 
     @classmethod
@@ -49,3 +45,15 @@ class Knowledge(db.Model):
         except IntegrityError:  # the first counts of a site, written by two at once
             return False
         return True
+
+
+@lru_cache
+def _state() -> Select[int, int]:
+    """The question of `state_of`, put together once: it is asked for every comment."""
+    return (
+        select(Knowledge.revision, Lesson.id)
+        .select_from(Site)
+        .outerjoin(Knowledge, Knowledge.site_id == Site.id)
+        .outerjoin(Lesson, Lesson.site_id == Site.id)
+        .where(Site.id == bindparam("site"))
+    )

@@ -16,7 +16,7 @@ from app.models import Comment, Status, Thread
 from app.moderation import proof
 from app.web import cookie
 from app.web.embed import for_origin
-from app.web.thread import address_of, context, read
+from app.web.thread import address_of, around, context, read
 
 bp = Blueprint("comments", __name__)
 # Nothing here acts with the rights of a log-in: who may do what is shown by tokens and by the Origin header.
@@ -98,7 +98,7 @@ def own() -> Response:
     here = where(request.form)
     origin = check_origin(here.site)
     mine = reading.show_own_all(here.site, here.thread, request.form.getlist("token")[: cookie.MOST_TOKENS])
-    html = render_template("thread/_mine.html", **context(here), comments=mine)
+    html = render_template("thread/_mine.html", **around(here), comments=mine)
     return for_origin(make_response(html), origin)
 
 
@@ -130,7 +130,7 @@ def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
     status = "approved" if comment.status == Status.APPROVED else "pending"
     shown = reading.show_own(comment, token) if token else reading.show(comment)
     asked = work.challenge(comment) if token and proof.would_help(comment) else None
-    html = render_template("thread/_posted.html", **context(here), comment=shown, status=status, work=asked)
+    html = render_template("thread/_posted.html", **around(here), comment=shown, status=status, work=asked)
     return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 
 
@@ -146,7 +146,7 @@ def _own(id: int) -> tuple[Comment, str, str]:
 def _shown_again(here: Where, comment: Comment, token: str, origin: str) -> Response:
     if is_navigation():
         return redirect(address_of(here, f"comment-{comment.id}", own=1), 303)
-    html = render_template("thread/_comment.html", **context(here), comment=reading.show_own(comment, token))
+    html = render_template("thread/_comment.html", **around(here), comment=reading.show_own(comment, token))
     return for_origin(make_response(html), origin)
 
 

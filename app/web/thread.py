@@ -34,18 +34,25 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
     form = form or CommentForm(here.site, parent=request.args.get("parent", "")[:20])
     return {
         "blank": blank,
-        "site": here.site,
-        "where": here.fields,
         "form": form,
         "stamp": stamp_again(here.site.key, form.stamp.data or ""),
         "reply_to": _reply_to(here, form),
         "action": url_for("comments.post", _external=True),
         "preview_action": url_for("comments.preview", _external=True),
         "letters": bool(current_app.config["MAIL_URL"]),
+        **around(here),
+        **more,
+    }
+
+
+def around(here: Where) -> dict[str, Any]:
+    """What the template of one comment asks for."""
+    return {
+        "site": here.site,
+        "where": here.fields,
         # The templates put the id of each comment behind it: one address to build, not one for each.
         "say": _words(),
         "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
-        **more,
     }
 
 
