@@ -1,6 +1,6 @@
 """Who is told what: each cause of a letter becomes a row of the outbox in the transaction of its cause."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 
@@ -12,19 +12,19 @@ from app.models import Decision, Moderator, Site, Status
 def after(decision: Decision) -> None:
     """Write what `decision` causes to be sent."""
     if decision.to_status == Status.PENDING and decision.moderator_id is None:
-        for moderator in Moderator.of_site(decision.comment.site):
-            _promise_digest(moderator)
+        for id, digest_at in Moderator.of_site(decision.comment.site):
+            _promise_digest(id, digest_at)
     authors.tell(decision)
 
 
-def _promise_digest(moderator: Moderator) -> None:
+def _promise_digest(moderator_id: int, last: datetime | None) -> None:
     """One letter about what waits; causes that come before it is sent join it."""
     distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
-    due = max(now(), moderator.digest_at + distance) if moderator.digest_at else now()
-    outbox.add("digest", moderator=moderator, once=f"digest {moderator.id}", due_at=due)
+    due = max(now(), last + distance) if last else now()
+    outbox.add("digest", moderator_id=moderator_id, once=f"digest {moderator_id}", due_at=due)
 
 
 def flooded(site: Site) -> None:
     """Tell the site's moderators that a burst makes it hold everything."""
-    for moderator in Moderator.of_site(site):
-        outbox.add("flood", moderator=moderator, once=f"flood {site.id} {moderator.id}", payload=str(site.id))
+    for id, _ in Moderator.of_site(site):
+        outbox.add("flood", moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))

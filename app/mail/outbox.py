@@ -16,7 +16,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import alarm, answers, digest, invitation, smtp
-from app.models import Comment, Decision, Delivery, Moderator
+from app.models import Comment, Decision, Delivery
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ TRIES_WHEN_REFUSED_FOR_GOOD = 4
 def add(
     kind: str,
     *,
-    moderator: Moderator | None = None,
+    moderator_id: int | None = None,
     comment: Comment | None = None,
     once: str | None = None,
     payload: str = "",
@@ -63,7 +63,7 @@ def add(
     new = dialect.insert(Delivery).values(
         kind=kind,
         once=once,
-        moderator_id=moderator.id if moderator else None,
+        moderator_id=moderator_id,
         decision_id=decision.id if decision else None,
         comment_id=comment.id if comment else None,
         payload=payload,
