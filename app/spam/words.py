@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 from operator import add
 from time import monotonic
 
@@ -13,8 +14,13 @@ from app.spam.disguise import CONTINUOUS, UNSPACED, Reading, clear_form, fold, n
 
 MAX_WORD = 200
 MAX_PATTERN = 300
-# All patterns of a site together, for one comment; what could not be finished is reported, and holds.
+# Nested counts such as (?:a{5000}){5000} are written out while a pattern is compiled, which nothing interrupts.
+MOST_REPEATS = 10_000
+COUNT = re.compile(r"\{(\d+)")
+# All patterns of a site together, for one text; what could not be finished is reported, and holds. Each may take half
+# of what is left, so that one that runs away does not silence the others.
 PATTERN_SECONDS = 0.05
+SHORTEST_TRY = 1e-6  # seconds
 SHORTEST_JOINED = 3  # "b u y" is a word, the "i d" of initials is none
 MOST_MATCHES = 200
 
@@ -118,6 +124,8 @@ def check(rule: Rule) -> None:
 
 def compiled(pattern: str) -> "regex.Pattern[str]":
     """Return the pattern, which minds neither case nor width; BadRule if it is none or matches emptiness."""
+    if prod(int(count) or 1 for count in COUNT.findall(pattern)) > MOST_REPEATS:
+        raise BadRule("pattern")
     try:
         found = regex.compile(pattern, regex.IGNORECASE | regex.VERSION1)
         empty = found.search("", timeout=PATTERN_SECONDS)
@@ -226,7 +234,7 @@ def _is_letter(char: str) -> bool:
 
 
 def _pattern_matches(rule: Rule, pattern: "regex.Pattern[str]", reading: Reading, deadline: float) -> set[Match]:
-    left = max(deadline - monotonic(), 0.001)
+    left = max((deadline - monotonic()) / 2, SHORTEST_TRY)
     places = set()
     for found in pattern.finditer(reading.text, timeout=left):
         if found.end() > found.start():

@@ -7,7 +7,7 @@ from time import thread_time
 
 import pytest
 
-from app.spam.words import BadRule, Kind, Match, Rule, WordList, check, marked
+from app.spam.words import PATTERN_SECONDS, BadRule, Kind, Match, Rule, WordList, check, marked
 
 HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -95,6 +95,28 @@ def test_a_runaway_pattern_is_stopped_and_reported_and_the_words_still_count():
     assert [match.rule.text for match in findings.matches] == ["troll"]
 
 
+# Known to take for ever in engines that go back: nested and overlapping repeats, what refers back, looks around,
+# calls itself, forgives mistakes.
+RUNAWAYS = [
+    r"(a+)+$", r"(a|a)*b", r"(?:(?:a|aa)+b?)+c", r"(.*)*=x", r"(.*a){20}b", r"(?:a?){30}a{30}b", r"(\w+\s?)*!$",
+    r".*.*.*.*.*.*.*x", r"(?:.*,){11}P", r"(a*)*\1b", r"(?=(a+)+b)a", r"(?<!(.*)*x)zq", r"(?:aaaaaaaaab){e<=9}",
+    r"(?:\w+foo){i<=30,d<=30,s<=30}bar", r"(a(?R)?a)b", r"((?1)|a)+b", r"(?:\X+)+z", r"(?r)(a+)+b",
+    r"(?:(?:(?:.{1,5000}){1,5000}){1,5000})b", r"\p{L}*\p{L}*\p{L}*\p{L}*9", r"(?:(a)|b|c|.)*?(?(1)q|zz)",
+]  # fmt: skip
+
+
+def test_no_pattern_and_no_text_take_longer_than_all_patterns_may():
+    """Each alone, and all together, which only takes as long."""
+    rules, stopped = [Rule(pattern, kind=Kind.PATTERN) for pattern in RUNAWAYS], set()
+    for some in [[rule] for rule in rules] + [rules]:
+        words = WordList(some)
+        for text in ("a" * 20_000, "a, " * 6_666, "e\u0301" * 10_000, "あい" * 10_000):
+            started = thread_time()
+            stopped |= set(words.find(text).unfinished)
+            assert thread_time() - started < 3 * PATTERN_SECONDS, some
+    assert len(stopped) > len(RUNAWAYS) / 2, "they were harmless"
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -105,6 +127,7 @@ def test_a_runaway_pattern_is_stopped_and_reported_and_the_words_still_count():
         Rule("(", kind=Kind.PATTERN),
         Rule("a*", kind=Kind.PATTERN),
         Rule("a" * 301, kind=Kind.PATTERN),
+        Rule("(?:(?:a{99}){99}){99}", kind=Kind.PATTERN),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused_when_it_is_written(rule):
