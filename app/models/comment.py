@@ -148,6 +148,8 @@ class Comment(db.Model):
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     # What was learnt from it and stands: "fine", "spam" or nothing (moderation/learning.py).
     lesson: Mapped[str] = mapped_column(String(8), default="")
+    # How far the filter was from that when it was decided; None: it is only counted.
+    correction: Mapped[int | None]
     # Where its features are counted, once its text is forgotten and its lesson stands.
     places_learnt: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # In which lane of the desk it waits (moderation/lanes.py); 0: in none. Near-duplicates share a cluster.

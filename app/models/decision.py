@@ -44,6 +44,8 @@ class Decision(db.Model):
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id", ondelete="SET NULL"))
     # She was told of a colleague's decision, the one before this, and replaced it.
     overrides: Mapped[bool] = mapped_column(default=False)
+    # How far the filter was from it, where it taught something (moderation/learning.py); undo brings that back.
+    correction: Mapped[int | None]
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     comment: Mapped[Comment] = relationship()

@@ -22,6 +22,8 @@ class Lesson(db.Model):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
     spam: Mapped[bool]
     step: Mapped[int] = mapped_column(SmallInteger)
+    # What each of its places adds to the corrections (app/spam/filter.py).
+    correction: Mapped[int] = mapped_column(default=0)
     # Where its features are counted (app/spam/features.py), as unsigned 32-bit numbers.
     places: Mapped[bytes] = mapped_column(LargeBinary)
 
@@ -30,8 +32,9 @@ class Lesson(db.Model):
         return array("I", self.places)
 
     @classmethod
-    def of(cls, site_id: int, slots: Iterable[int], *, spam: bool, step: int) -> "Lesson":
-        return cls(site_id=site_id, spam=spam, step=step, places=array("I", sorted(slots)).tobytes())
+    def of(cls, site_id: int, slots: Iterable[int], *, spam: bool, correction: int, step: int) -> "Lesson":
+        places = array("I", sorted(slots)).tobytes()
+        return cls(site_id=site_id, spam=spam, correction=correction, step=step, places=places)
 
     @classmethod
     def waiting(cls, site_id: int, without: Iterable[int] = ()) -> list["Lesson"]:

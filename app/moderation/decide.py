@@ -62,8 +62,8 @@ def decide(
         undoes_id=undoes.id if undoes else None,
         overrides=overrides,
     )
+    learning.follow(decision)
     db.session.add(decision)
-    learning.follow(decision)  # before the flush, so that one writes both
     db.session.flush()
     if Report.settle(decision, undoes) and seen > 1 and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)

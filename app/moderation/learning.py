@@ -1,8 +1,9 @@
 """Learn from what people decide and forget it with them: exactly, from many processes, without a lock.
 
 A decision writes down what it teaches, in its own transaction: a lesson. Whoever needs the filter adds the
-lessons to the counts that she has read; from time to time somebody writes the sum, by compare and set. Counts
-commute, so the order does not matter, and what was learnt equals the log learnt again (`retrain`).
+lessons to the sums that she has read; from time to time somebody writes them down, by compare and set. Sums commute,
+so the order does not matter. How far the filter was from a decision when that was made, its correction, is kept with
+it: what was learnt equals the log learnt again (`retrain`), and taking it out leaves what was there without it.
 
 Only decisions of people teach: approved is fine, spam is spam. The newest decision on a comment counts; undoing
 it puts back what stood before. An edit, or any decision that nobody made, forgets what was taught about the
@@ -24,7 +25,7 @@ from sqlalchemy import select, update
 
 from app.extensions import db, rows_changed, snapshot
 from app.models import Actor, Comment, Decision, Knowledge, Lesson, Status
-from app.spam.features import Example, slots
+from app.spam.features import Example, Slots, slots
 from app.spam.filter import Filter, WrongModel
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 TEACHES = {Status.APPROVED: "fine", Status.SPAM: "spam"}
 # So many lessons are added to the counts by the one who writes the last; reading that many takes milliseconds.
 FOLD_AT = 256
-# Filters that one process keeps ready, a megabyte each.
+# Filters that one process keeps ready, two megabytes each.
 FILTERS_KEPT = 64
 
 
@@ -47,34 +48,37 @@ def example_of(comment: Any, facts: dict[str, Any] | None = None) -> Example:
 
 
 def follow(decision: Decision) -> None:
-    """Learn what a decision teaches in place of what was learnt from its comment before, in its transaction."""
-    comment, taught = decision.comment, _taught_by(decision)
-    if taught == comment.lesson:
-        return
-    if taught and comment.lesson:
-        _think_otherwise(comment, taught)
-    else:
+    """Learn what a decision teaches in place of what was learnt from its comment before, in its transaction.
+
+    The decision is not in the session yet, so that what it taught is written with it.
+    """
+    comment, teacher = decision.comment, _teacher(decision)
+    taught = TEACHES[Status(teacher.to_status)] if teacher else ""
+    if taught != comment.lesson:
         forget(comment)
-        _learn(comment, taught)
-    db.session.flush()
-    if Lesson.count(comment.site_id) >= FOLD_AT:
-        fold(comment.site_id)
+        if teacher:
+            _learn(comment, taught, teacher.correction)
+        db.session.flush()
+        if Lesson.count(comment.site_id) >= FOLD_AT:
+            fold(comment.site_id)
+    decision.correction = comment.correction
 
 
 def forget(comment: Comment) -> None:
     """Take back what was learnt from a comment, before it changes; in the caller's transaction."""
     if comment.lesson:
-        _note(comment, comment.lesson, _places(comment), step=-1)
-        comment.lesson, comment.places_learnt = "", None
+        _note(comment, _places(comment), step=-1)
+        comment.lesson, comment.correction, comment.places_learnt = "", None, None
 
 
 @contextmanager
 def relearning(comment: Comment) -> Iterator[None]:
     """Change what the filter sees of a comment, not what it is: the same is learnt from what it has become."""
-    taught = comment.lesson
+    taught, correction = comment.lesson, comment.correction
     forget(comment)
     yield
-    _learn(comment, taught)
+    if taught:
+        _learn(comment, taught, correction)
 
 
 def outlive(comment: Comment) -> None:
@@ -83,14 +87,13 @@ def outlive(comment: Comment) -> None:
         comment.places_learnt = array("I", _places(comment)).tobytes()
 
 
-def lesson_of(decisions: Sequence[Any]) -> str:
-    """What the last of a comment's decisions, oldest first, teaches: "fine", "spam" or nothing ("")."""
-    if not decisions:
-        return ""
-    newest = decisions[-1]
-    if newest.undoes_id:
-        return lesson_of([each for each in decisions if each.id < newest.undoes_id])
-    return TEACHES.get(newest.to_status, "") if newest.actor == Actor.MODERATOR else ""
+def teacher_of(decisions: Sequence[Any]) -> Any | None:
+    """Which of a comment's decisions, oldest first, teaches; None where the last says nothing."""
+    newest = decisions[-1] if decisions else None
+    if newest is not None and newest.undoes_id:
+        return teacher_of([each for each in decisions if each.id < newest.undoes_id])
+    teaches = newest is not None and newest.actor == Actor.MODERATOR and newest.to_status in TEACHES
+    return newest if teaches else None
 
 
 def fold(site_id: int) -> None:
@@ -160,25 +163,29 @@ def _bring_up_to_date(kept: _Kept, site_id: int) -> None:
 
 def _add(model: Filter, lessons: Iterable[Lesson]) -> None:
     for lesson in lessons:
-        model.count(lesson.slots, spam=lesson.spam, step=lesson.step)
+        model.add(lesson.slots, spam=lesson.spam, correction=lesson.correction, step=lesson.step)
 
 
-def _learn(comment: Comment, taught: str) -> None:
-    if taught:
-        _note(comment, taught, _places(comment), step=1)
-        comment.lesson = taught
+def _learn(comment: Comment, taught: str, correction: int | None) -> None:
+    """Where the filter was corrected by the same before, it takes back what it was given then."""
+    found = slots(example_of(comment))
+    if correction is None:
+        correction = _correction(comment.site_id, found, taught)
+    comment.lesson, comment.correction = taught, correction
+    _note(comment, found.all(), step=1)
 
 
-def _think_otherwise(comment: Comment, taught: str) -> None:
-    """The same text, so the same places: found once, for that takes time."""
-    places = list(_places(comment))
-    _note(comment, comment.lesson, places, step=-1)
-    _note(comment, taught, places, step=1)
-    comment.lesson = taught
+def _correction(site_id: int, found: Slots, taught: str) -> int | None:
+    """None where what is known cannot be read: then it is only counted, until the log is learnt again."""
+    try:
+        return model_of(site_id).correction(found, spam=taught == "spam")
+    except WrongModel:
+        return None
 
 
-def _note(comment: Comment, taught: str, places: Iterable[int], *, step: int) -> None:
-    db.session.add(Lesson.of(comment.site_id, places, spam=taught == "spam", step=step))
+def _note(comment: Comment, places: Iterable[int], *, step: int) -> None:
+    spam, correction = comment.lesson == "spam", comment.correction or 0
+    db.session.add(Lesson.of(comment.site_id, places, spam=spam, correction=correction, step=step))
 
 
 def _places(comment: Any) -> Iterable[int]:
@@ -186,8 +193,10 @@ def _places(comment: Any) -> Iterable[int]:
     return array("I", comment.places_learnt) if comment.places_learnt else slots(example_of(comment)).all()
 
 
-def _taught_by(decision: Decision) -> str:
-    return lesson_of(Decision.all_of(decision.comment) if decision.undoes_id else [decision])
+def _teacher(decision: Decision) -> Decision | None:
+    if not decision.undoes_id:
+        return teacher_of([decision])
+    return teacher_of([each for each in Decision.all_of(decision.comment) if each.id < decision.undoes_id])
 
 
 # The log learnt again
@@ -201,7 +210,7 @@ class _Log:
     revision: int
     lessons: list[int]
     # Comments that say something else about what was learnt from them: id, version, and what it should be.
-    mistaken: list[tuple[int, int, str]]
+    mistaken: list[tuple[int, int, dict[str, Any]]]
 
 
 def retrain(site_id: int) -> Filter | None:
@@ -217,7 +226,7 @@ def retrain(site_id: int) -> Filter | None:
     Lesson.remove(read.lessons)
     for id, version, taught in read.mistaken:
         same = update(Comment).where(Comment.id == id, Comment.version == version)
-        if not rows_changed(same.values(lesson=taught)):
+        if not rows_changed(same.values(taught)):
             return None
     return read.model
 
@@ -227,6 +236,7 @@ SEEN = (
     Comment.id,
     Comment.version,
     Comment.lesson,
+    Comment.correction,
     Comment.places_learnt,
     Comment.body,
     Comment.name,
@@ -243,14 +253,27 @@ def _read_log(site_id: int) -> _Log:
     known = db.session.execute(
         select(Comment.id, Comment.version, Comment.lesson).where(Comment.site_id == site_id, Comment.lesson != "")
     )
-    mistaken = [(row.id, row.version, "") for row in known if row.id not in taught]
+    mistaken = [(row.id, row.version, _said("", None)) for row in known if row.id not in taught]
     model = Filter()
     for ids in _chunks(list(taught)):
-        for row in db.session.execute(select(*SEEN).where(Comment.id.in_(ids))):
-            model.count(_places(row), spam=taught[row.id] == "spam", step=1)
-            if row.lesson != taught[row.id]:
-                mistaken.append((row.id, row.version, taught[row.id]))
+        for row in db.session.execute(select(*SEEN).where(Comment.id.in_(ids)).order_by(Comment.id)):
+            right = _said(taught[row.id], _learnt_again(model, row, taught[row.id]))
+            if right != _said(row.lesson, row.correction):
+                mistaken.append((row.id, row.version, right))
     return _Log(model, revision, lessons, mistaken)
+
+
+def _learnt_again(model: Filter, row: Any, taught: str) -> int:
+    """Add a comment to the model; returns the correction that it had when it was learnt, or else a new one."""
+    spam, correction = taught == "spam", row.correction if row.lesson == taught else None
+    if correction is None:
+        correction = 0 if row.places_learnt else model.correction(slots(example_of(row)), spam=spam)
+    model.add(_places(row), spam=spam, correction=correction)
+    return correction
+
+
+def _said(lesson: str, correction: int | None) -> dict[str, Any]:
+    return {"lesson": lesson, "correction": correction}
 
 
 def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
@@ -267,5 +290,5 @@ def _taught(site_id: int) -> Iterator[tuple[int, str]]:
         .execution_options(yield_per=1000)
     )
     for comment_id, decisions in groupby(rows, key=lambda row: row.comment_id):
-        if taught := lesson_of(list(decisions)):
-            yield comment_id, taught
+        if teacher := teacher_of(list(decisions)):
+            yield comment_id, TEACHES[teacher.to_status]

@@ -1,10 +1,8 @@
 """Tell a moderator in words why the filter thinks what it thinks."""
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import sqrt
 
 from flask_babel import LazyString
 from flask_babel import gettext as _
@@ -14,15 +12,16 @@ from app.spam.features import (
     MAX_WORDS,
     WORD,
     Example,
+    Slots,
     fact_features,
     fold,
     grams,
-    sample,
     slot,
     slots,
     word_features,
+    wording,
 )
-from app.spam.filter import WEIGHTS, Filter
+from app.spam.filter import Filter
 
 STRONGEST = 5
 
@@ -40,7 +39,8 @@ class Signal:
 
 def strongest(model: Filter, example: Example, count: int = STRONGEST) -> list[Signal]:
     """Return what moved the score most, strongest first; nothing while the filter knows nothing."""
-    signals = [signal for signal in (*_wording(model, example), *_facts(model, example)) if signal.weight]
+    found = slots(example)
+    signals = [signal for signal in (*_wording(model, example, found), *_facts(model, example, found)) if signal.weight]
     return sorted(signals, key=lambda signal: (-abs(signal.weight), signal.kind, signal.text))[:count]
 
 
@@ -57,40 +57,34 @@ def sentence(signal: Signal) -> str:
     )
 
 
-def _wording(model: Filter, example: Example) -> Iterator[Signal]:
+def _wording(model: Filter, example: Example, found: Slots) -> Iterator[Signal]:
     """The words and phrases; each word answers for the pieces of letters that begin in it."""
-    folded = fold(sample(example.text))
-    unit = _unit(model, example, "words")
-    weights = Counter(_by_piece(model, example, folded))
+    folded = fold(wording(example.text))
+    pieces = _by_piece(model, folded, found)
     for kind, text in dict.fromkeys(word_features(folded)):
         place = slot(kind, text)
-        weight = unit * model.leaning(place) + (weights[text] if kind == "word" else 0.0)
+        weight = model.weight(place, "words", found) + (pieces.get(text, 0.0) if kind == "word" else 0.0)
         yield Signal(kind, text, weight, *model.seen(place))
 
 
-def _by_piece(model: Filter, example: Example, folded: str) -> dict[str, float]:
+def _by_piece(model: Filter, folded: str, found: Slots) -> dict[str, float]:
     words = list(WORD.finditer(folded))[:MAX_WORDS]
     if not words:
         return {}
-    starts, unit = [word.start() for word in words], _unit(model, example, "grams")
+    starts = [word.start() for word in words]
     weights: dict[str, float] = {}
     places = {place: start for start, _end, place in grams(folded)}
     for place, start in places.items():
         word = words[max(bisect_right(starts, max(start, 0)) - 1, 0)][0]
-        weights[word] = weights.get(word, 0.0) + unit * model.leaning(place)
+        weights[word] = weights.get(word, 0.0) + model.weight(place, "grams", found)
     return weights
 
 
-def _facts(model: Filter, example: Example) -> Iterator[Signal]:
-    text, unit = sample(example.text), _unit(model, example, "facts")
+def _facts(model: Filter, example: Example, found: Slots) -> Iterator[Signal]:
+    text = wording(example.text)
     for kind, value in dict.fromkeys(fact_features(example, text, fold(text))):
         place = slot(kind, value)
-        yield Signal(kind, value, unit * model.leaning(place), *model.seen(place))
-
-
-def _unit(model: Filter, example: Example, family: str) -> float:
-    size = len(getattr(slots(example), family))
-    return model.scale() * WEIGHTS[family] / sqrt(size + 1)
+        yield Signal(kind, value, model.weight(place, "facts", found), *model.seen(place))
 
 
 def named(signal: Signal) -> str:
@@ -125,6 +119,7 @@ NAMES: dict[str, tuple[LazyString, Callable[[str], str]]] = {
     "word": (_l("word “%(text)s”"), _same),
     "phrase": (_l("words “%(text)s”"), _same),
     "host": (_l("link to %(text)s"), _same),
+    "address": (_l("link to %(text)s"), _same),
     "ending": (_l("link to a .%(text)s address"), _same),
     "website": (_l("gives a website: %(text)s"), _yes_no),
     "name": (_l("name “%(text)s”"), _same),

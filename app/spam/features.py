@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from zlib import crc32
 
 # Raised whenever the same example would fall into other slots; a model of another version is relearnt.
-VERSION = 1
+VERSION = 2
 SLOTS = 1 << 18
 
 # Reading cost grows with the sample, not with the 20,000 characters that a comment may have. Spam shows
@@ -22,8 +22,9 @@ GRAM_SIZES = (2, 3, 4)
 # Words of one writing system each, so that 副業で月収 is three words, and every mark by itself.
 WORD = re.compile(r"[ぁ-ゖゝゞ]+|[ァ-ヺー]+|[㐀-鿿々豈-﫿]+|[가-힣]+|(?:(?![ぁ-ヺー㐀-鿿々豈-﫿가-힣])\w)+|[^\w\s]")
 # Two patterns that begin with fixed letters: Python's engine jumps from one to the next in a long text.
-LINK = re.compile(r"://([^\s/?#<>\"'、。」)]{1,255})")
-WWW_LINK = re.compile(r"www\.([^\s/?#<>\"'、。」)]{1,255})")
+HOST, PATH = r"([^\s/?#<>\"'、。」)]{1,255})", r"([/?#][!#-&(-;=?-~]*)?"
+LINK = re.compile(f"://{HOST}{PATH}")
+WWW_LINK = re.compile(rf"www\.{HOST}{PATH}")
 BARE_LINK = re.compile(r"(?i)\b([a-z0-9-]{1,63}\.(?:com|net|org|info|xyz|top|ru|cn|jp|io|me|site|online|club|shop))\b")
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]"
@@ -71,6 +72,11 @@ class Slots:
     grams: tuple[int, ...]
     facts: tuple[int, ...]
 
+    @property
+    def count(self) -> int:
+        """How many they are, over all families."""
+        return len(self.words) + len(self.grams) + len(self.facts)
+
     def all(self) -> set[int]:
         """Every slot once, however many of the example's features share it."""
         return {*self.words, *self.grams, *self.facts}
@@ -78,7 +84,7 @@ class Slots:
 
 def slots(example: Example) -> Slots:
     """Return where the example's features are counted; pure, bounded, the same in every process."""
-    text = sample(example.text)
+    text = wording(example.text)
     folded = fold(text)
     words = (slot(kind, value) for kind, value in word_features(folded))
     facts = (slot(kind, value) for kind, value in fact_features(example, text, folded))
@@ -90,9 +96,13 @@ def slot(kind: str, value: str) -> int:
     return crc32(f"{kind}:{value}".encode("utf-8", "surrogatepass")) % SLOTS
 
 
-def sample(text: str) -> str:
-    """Return the part of a long text that is read."""
-    return text if len(text) <= HEAD + TAIL else f"{text[:HEAD]} {text[-TAIL:]}"
+def wording(text: str) -> str:
+    """Return the part of a long text that is read, its links without their paths.
+
+    A path is one thing, however many pieces it has: by the piece, a single link would outweigh all that is said.
+    """
+    said = WWW_LINK.sub(r"www.\1", LINK.sub(r"://\1", text))
+    return said if len(said) <= HEAD + TAIL else f"{said[:HEAD]} {said[-TAIL:]}"
 
 
 def fold(text: str) -> str:
@@ -163,7 +173,9 @@ def _shape(whole: str, text: str, folded: str) -> Iterator[tuple[str, str]]:
 
 def _links(example: Example, text: str) -> Iterator[tuple[str, str]]:
     whole = example.text
-    hosts = [found[1] for found in islice(LINK.finditer(whole), MAX_LINKS)]
+    links = list(islice(LINK.finditer(whole), MAX_LINKS))
+    yield from (("address", found[0][3:].casefold()) for found in links)
+    hosts = [found[1] for found in links]
     hosts += [
         found[1] for found in islice(WWW_LINK.finditer(whole), MAX_LINKS) if not whole.endswith("://", 0, found.start())
     ]

@@ -47,7 +47,7 @@ def known(db_session: Session, site: Site) -> bytes:
     db_session.commit()
     model = Filter.load(Knowledge.read(site.id)[1])
     for lesson in Lesson.waiting(site.id):
-        model.count(lesson.slots, spam=lesson.spam, step=lesson.step)
+        model.add(lesson.slots, spam=lesson.spam, correction=lesson.correction, step=lesson.step)
     db_session.commit()
     return model.dump()
 
@@ -89,6 +89,38 @@ def test_undo_puts_back_what_an_earlier_decision_taught(db_session: Session, pap
     assert first and known(db_session, paper) == nothing == learnt_again(db_session, paper)
 
 
+def test_undo_is_exact_whatever_was_learnt_since(db_session: Session, taught: Site, alice: Moderator) -> None:
+    """The correction of the decision that stands again is the one it had; colleagues' later ones stay as they are."""
+    one, two = pending(db_session, taught, f"{FINE} !", f"{SPAM} !")
+    wrong = decide(one, Status.SPAM, seen=one.version, by=alice)
+    decide(two, Status.SPAM, seen=two.version, by=alice)
+    assert one.correction and one.correction > 0
+    before = known(db_session, taught)
+    right = decide(one, Status.APPROVED, seen=one.version, by=alice)
+    undo(right, by=alice)
+    assert (one.lesson, one.correction) == ("spam", wrong.correction)
+    assert known(db_session, taught) == before == learnt_again(db_session, taught)
+
+
+def test_a_flood_decided_at_once_corrects_the_filter_once(db_session: Session, taught: Site, alice: Moderator) -> None:
+    many = pending(db_session, taught, *(f"Cheap watches, number {number}" for number in range(30)))
+    for comment in many:
+        decide(comment, Status.SPAM, seen=comment.version, by=alice)
+    assert (many[0].correction or 0) > 50 * (many[-1].correction or 0) >= 0
+
+
+def test_decisions_that_never_corrected_anything_do_so_when_the_log_is_learnt_again(
+    db_session: Session, taught: Site
+) -> None:
+    """As after an import, an archive, or a time when the filter could not be read."""
+    learnt = known(db_session, taught)
+    db_session.execute(update(Comment).values(correction=None))
+    db_session.execute(update(Lesson).values(correction=0))
+    assert learnt != known(db_session, taught)
+    learning.retrain(taught.id)
+    assert learnt == known(db_session, taught) == learnt_again(db_session, taught)
+
+
 def test_undoing_over_a_decision_of_screening_teaches_nothing(
     db_session: Session, paper: Site, alice: Moderator
 ) -> None:
@@ -120,6 +152,7 @@ def test_whatever_people_do_learning_again_gives_the_same_bytes(
                 decide(comment, status, seen=comment.version, by=alice)
         db_session.commit()
     assert known(db_session, paper) == learnt_again(db_session, paper)
+    assert db_session.query(Decision).filter(Decision.correction != 0).count(), "the filter was never corrected"
     revision, step_by_step = Knowledge.read(paper.id)[0], known(db_session, paper)
     assert revision > 1, "nothing was folded"
     db_session.commit()

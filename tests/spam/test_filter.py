@@ -12,7 +12,7 @@ from app.spam import filter as filter_module
 from app.spam.evaluate import auroc, caught, evaluate
 from app.spam.explain import sentence, strongest
 from app.spam.features import Example, slots
-from app.spam.filter import Filter, NotLearnt, WrongModel, retrain
+from app.spam.filter import Filter, NotLearnt, WrongModel
 
 HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SPAM = Example("副業で月収100万円！今すぐ登録 https://win.example.xyz", name="稼ぐ太郎", website="https://spam.xyz")
@@ -31,54 +31,73 @@ def decisions(count, seed=7):
         yield Example(" ".join(words), name=cast.choice(["Alice", "Bob", ""])), spam
 
 
+def learnt(log):
+    """The filter that was taught this log of (example, spam), and the correction of each."""
+    model = Filter()
+    return model, [model.learn(example, spam=spam) for example, spam in log]
+
+
+def taught(log):
+    return learnt(log)[0]
+
+
 def test_a_filter_that_saw_no_decision_takes_no_side():
     assert Filter().score(SPAM) == Filter().score(FINE) == 0.5
     assert strongest(Filter(), SPAM) == []
 
 
 def test_a_site_with_only_spam_decisions_does_not_call_everything_spam():
-    model = retrain([(SPAM, True)] * 20)
+    model = taught([(SPAM, True)] * 20)
     assert model.score(FINE) == 0.5
 
 
 def test_the_score_follows_what_tanaka_decided():
-    model = retrain([(SPAM, True), (FINE, False)] * 8)
+    model = taught([(SPAM, True), (FINE, False)] * 8)
     assert model.score(SPAM) > 0.9
     assert model.score(FINE) < 0.1
 
 
-def test_taking_back_a_decision_from_the_middle_leaves_no_trace():
-    log = list(decisions(60))
-    model = retrain(log)
-    undone, label = log[17]
+def test_what_is_taken_back_at_once_leaves_no_trace():
+    model = taught(decisions(60))
     before = model.dump()
-    model.unlearn(undone, spam=label)
-    assert model.dump() != before
-    assert model.dump() == retrain([*log[:17], *log[18:]]).dump()
-    model.learn(undone, spam=label)
+    correction = model.learn(FINE, spam=True)
+    assert correction > 0 and model.dump() != before
+    model.unlearn(FINE, spam=True, correction=correction)
     assert model.dump() == before
 
 
-def test_learning_the_log_in_any_order_gives_the_same_bytes():
+def test_the_filter_is_the_sum_of_what_stands_in_whatever_order_it_came_and_went():
     log = list(decisions(80))
-    step_by_step = Filter()
-    for example, spam in log:
-        step_by_step = Filter.load(step_by_step.dump())
-        step_by_step.learn(example, spam=spam)
-    assert retrain(log).dump() == retrain(reversed(log)).dump() == step_by_step.dump()
+    model, corrections = learnt(log)
+    lessons = list(zip(log, corrections, strict=True))
+    for (example, spam), correction in lessons[10:30]:
+        model = Filter.load(model.dump())
+        model.unlearn(example, spam=spam, correction=correction)
+    again = Filter()
+    for (example, spam), correction in reversed([*lessons[:10], *lessons[30:]]):
+        again.add(slots(example).all(), spam=spam, correction=correction)
+    assert model.dump() == again.dump() != learnt(log)[0].dump()
+
+
+def test_what_the_filter_knew_already_corrects_little():
+    model, corrections = learnt([(SPAM, True), (FINE, False)] * 20)
+    assert corrections[0] == corrections[1] == 0, "nothing is known that could be mistaken"
+    assert corrections[2] > 0 > corrections[3]
+    assert corrections[-2:] == [0, 0]
+    assert model.learn(FINE, spam=True) > corrections[2], "today she thinks otherwise"
 
 
 def test_what_was_never_learnt_cannot_be_taken_back():
-    model = retrain(decisions(10))
+    model = taught(decisions(10))
     before = model.dump()
     for label in (True, False):
         with pytest.raises(NotLearnt):
-            model.unlearn(SPAM, spam=label)
+            model.unlearn(SPAM, spam=label, correction=0)
     assert model.dump() == before
 
 
 def test_a_stored_model_scores_as_before():
-    model = retrain(decisions(100))
+    model = taught(decisions(100))
     again = Filter.load(model.dump())
     assert [again.score(example) for example, _ in decisions(9, seed=1)] == [
         model.score(example) for example, _ in decisions(9, seed=1)
@@ -94,16 +113,16 @@ def test_more_decisions_than_a_narrow_count_holds_are_counted_and_taken_back(mon
     model.spam = filter_module.NARROW_MOST
     model._counts[2 * place + 1] = filter_module.NARROW_MOST
     full = model.dump()
-    model.learn(SPAM, spam=True)
+    correction = model.learn(SPAM, spam=True)
     assert model.seen(place) == (0, 65_536)
     assert Filter.load(model.dump()).seen(place) == (0, 65_536)
-    model.unlearn(SPAM, spam=True)
+    model.unlearn(SPAM, spam=True, correction=correction)
     assert model.dump() == full != before
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:30], lambda data: b"x" + data[1:], lambda data: data[:9]])
 def test_a_damaged_model_is_refused_and_not_guessed(damage):
-    data = retrain(decisions(5)).dump()
+    data = taught(decisions(5)).dump()
     assert Filter.load(data)
     with pytest.raises(WrongModel):
         Filter.load(damage(data))
@@ -117,7 +136,7 @@ def test_a_packed_bomb_is_refused():
 
 
 def test_a_model_is_small_and_loads_fast():
-    data = retrain(decisions(300)).dump()
+    data = taught(decisions(300)).dump()
     started = thread_time()
     Filter.load(data)
     assert thread_time() - started < 0.1
@@ -129,7 +148,7 @@ def test_a_model_is_small_and_loads_fast():
     ["", "\ud800", "ﷺ" * 20_000, "a\u0301" * 10_000, "".join(map(chr, range(0x4E00, 0x4E00 + 20_000)))],
 )
 def test_whatever_a_stranger_writes_is_scored_in_bounded_time(text):
-    model = retrain(decisions(50))
+    model = taught(decisions(50))
     example = Example(text, website="http://[", name=text[:80])
     model.learn(example, spam=True)
     started = thread_time()
@@ -138,7 +157,7 @@ def test_whatever_a_stranger_writes_is_scored_in_bounded_time(text):
 
 
 def test_the_reasons_are_words_that_people_know():
-    model = retrain([(SPAM, True), (FINE, False)] * 6)
+    model = taught([(SPAM, True), (FINE, False)] * 6)
     signals = strongest(model, SPAM)
     assert len(signals) == 5
     assert all(signal.weight > 0 for signal in signals)
@@ -151,13 +170,13 @@ def test_the_reasons_are_words_that_people_know():
 
 def test_every_fact_has_a_sentence():
     everything = Example("𝐁𝐔𝐘 12 now\u200b\nwww.x.com!", "Bob", "https://b.example", "ja", 3.0, 1, 2)
-    model = retrain([(everything, True), (everything, True), (FINE, False)])
+    model = taught([(everything, True), (everything, True), (FINE, False)])
     for signal in strongest(model, everything, count=200):
         assert sentence(signal)
 
 
 def test_the_reasons_add_up_to_the_score():
-    model = retrain(decisions(60))
+    model = taught(decisions(60))
     example = Example("slot gacor win")
     total = sum(signal.weight for signal in strongest(model, example, count=10_000))
     assert total == pytest.approx(model.evidence(slots(example)), rel=1e-6)
@@ -196,19 +215,24 @@ def test_an_evaluation_has_the_promised_keys_and_judges_before_it_learns():
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"),
+    ("name", "wanted", "shuffled"),
     [
-        ("spam_youtube_en", 0.987),
-        ("spam_gambling_yt_id", 0.998),
-        ("spam_sms_en", 0.997),
-        ("spam_shopee_vi", 0.928),
+        # The best plain methods known to us: 0.987, 0.998, 0.997, 0.928, in the order of the file.
+        ("spam_youtube_en", 0.994, False),
+        ("spam_youtube_en", 0.990, True),
+        ("spam_gambling_yt_id", 0.999, False),
+        ("spam_sms_en", 0.9975, False),
+        ("spam_shopee_vi", 0.95, False),
     ],
 )
-def test_real_comments_are_told_apart_as_well_as_by_the_best_known_methods(name, wanted):
+def test_real_comments_are_told_apart_better_than_by_the_best_known_methods(name, wanted, shuffled):
     file = HERE / "moderation" / f"{name}.jsonl"
     if not file.exists():
         pytest.skip(f"{file} is not here: set KAIWA_SHARED_DATA")
     with file.open(encoding="utf-8") as lines:
-        figures = evaluate(map(json.loads, lines))
+        rows = list(map(json.loads, lines))
+    if shuffled:
+        random.Random(1).shuffle(rows)
+    figures = evaluate(rows)
     assert figures["auroc_after_500"] >= wanted
     assert figures["ms_per_comment"] < 2
