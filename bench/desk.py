@@ -114,7 +114,7 @@ def deep_place() -> str:
 
 
 def times(client: FlaskClient, place: str | None) -> dict[str, float]:
-    pages = {"lane 5": "/moderate/", "lane 2": "/moderate/?lane=2", "search, common word": "/moderate/search?q=大阪"}
+    pages = {"lane 5": "/moderate/", "lane 2": "/moderate/?lane=2", "search, common word": "/moderate/search?q=鐘の音"}
     if place:
         pages |= {
             "lane 2, further down": f"/moderate/?lane=2&after={place}",

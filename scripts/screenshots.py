@@ -32,7 +32,7 @@ def draw_all(browser: Browser, live: Live) -> None:
     draw_thread(new_page(browser, "ja", width=375, dark=True), live, JA, "widget-phone-dark.png")
     draw_queue(new_page(browser, "en"), live, "en", "queue.png")
     draw_queue(new_page(browser, "ja"), live, "ja", "queue-ja.png")
-    draw_site(new_page(browser, "ja", width=1000), live)
+    draw_site({"": new_page(browser, "en", width=1000), "-ja": new_page(browser, "ja", width=1000)}, live)
 
 
 def new_page(browser: Browser, lang: str, width: int = WIDTH, dark: bool = False) -> Page:
@@ -57,22 +57,28 @@ def draw_queue(page: Page, live: Live, lang: str, name: str) -> None:
     save(page, name)
 
 
-def draw_site(page: Page, live: Live) -> None:
-    """A rule on trial, and, when all that waits was decided, the log and the figures."""
-    log_in(page, live, "ja")
-    page.goto(f"{live.url}/sites/demo/rules")
-    page.fill("[name=value]", "帽子")
-    page.click("[name=try]")
-    save(page, "rules-ja.png")
+def draw_site(pages: dict[str, Page], live: Live) -> None:
+    """A rule on trial, and, when all that waits was decided, the log and the figures; by the end of their names."""
+    for name, page in pages.items():
+        log_in(page, live, "ja" if name else "en")
+        page.goto(f"{live.url}/sites/demo/rules")
+        page.fill("[name=value]", "帽子" if name else "minutes")
+        page.click("[name=try]")
+        save(page, f"rules{name}.png")
+    decide_all(pages[""], live)
+    for name, page in pages.items():
+        page.goto(f"{live.url}/moderate/log")
+        save(page, f"log{name}.png")
+        page.goto(f"{live.url}/sites/demo/figures?days=7")
+        save(page, f"figures{name}.png")
+
+
+def decide_all(page: Page, live: Live) -> None:
     page.goto(f"{live.url}/moderate/")
     for number in range(page.locator("article[data-comment-id]").count()):
         page.locator("article[data-comment-id]").first.focus()
         page.keyboard.press("s" if number % 4 == 3 else "a")
         page.wait_for_timeout(SETTLED_MS)
-    page.goto(f"{live.url}/moderate/log")
-    save(page, "log-ja.png")
-    page.goto(f"{live.url}/sites/demo/figures?days=7")
-    save(page, "figures-ja.png")
 
 
 def log_in(page: Page, live: Live, lang: str) -> None:

@@ -13,7 +13,7 @@ from tests.services import Live, Postbox
 pytestmark = pytest.mark.flow
 
 NewPage = Callable[..., Page]
-PHONE = {"width": 375, "height": 800}
+PHONE, DESK = {"width": 375, "height": 800}, {"width": 1440, "height": 900}
 
 
 def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: NewPage) -> None:
@@ -22,8 +22,7 @@ def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: New
     subjects = ("settings", "embed", "rules", "screening", "people", "threads", "moderators", "figures")
     for path in ["/sites/", *(f"/sites/demo/{each}" for each in subjects), "/moderate/log"]:
         page.goto(live.url + path)
-        finds_nothing(page)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} is wider than the screen"
+        is_accessible(page)
 
 
 def test_what_the_score_would_have_done_is_read_on_a_phone(live: Live, new_page: NewPage) -> None:
@@ -43,8 +42,7 @@ def test_what_the_score_would_have_done_is_read_on_a_phone(live: Live, new_page:
         expect(card_of(desk, body)).to_have_count(0)
     desk.goto(f"{live.url}/sites/demo/screening")
     expect(desk.get_by_role("table")).to_be_visible()
-    finds_nothing(desk)
-    assert desk.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    is_accessible(desk)
 
 
 def test_a_rule_is_tried_and_made(live: Live, new_page: NewPage) -> None:
@@ -86,6 +84,43 @@ def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: Pos
     finds_nothing(page)
     desk.goto(f"{live.url}/moderate/?lane=1")
     expect(card_of(desk, "却下されるはずの一言")).to_contain_text("自分のことを書きました")
+    for lang, size, button in (("ja", PHONE, "メールを停止する"), ("en", DESK, "Allow letters again")):
+        page = new_page(locale=lang, viewport=size)
+        page.goto(link_to(_smtp, live, address, "mail/stop"))
+        is_accessible(page)
+        page.get_by_role("button", name=button).click()
+    expect(page.get_by_role("button", name="Stop the letters")).to_be_visible()
+
+
+def test_what_everybody_may_read_is_accessible(live: Live, new_page: NewPage) -> None:
+    live.flask("site", "set", "demo", "public_summary=yes")
+    for lang, size in (("ja", PHONE), ("en", DESK)):
+        page = new_page(locale=lang, viewport=size)
+        page.goto(f"{live.url}/summary/demo?lang={lang}")
+        expect(page.get_by_role("table").first).to_be_visible()
+        is_accessible(page)
+
+
+def test_whoever_is_invited_finds_an_accessible_page(live: Live, new_page: NewPage, _smtp: Postbox) -> None:
+    owner = new_page(locale="ja")
+    logs_in(owner, live)
+    for lang, size in (("ja", PHONE), ("en", DESK)):
+        live.flask("site", "set", "demo", f"lang={lang}")
+        owner.goto(f"{live.url}/sites/demo/moderators")
+        owner.fill("[name=email]", f"{lang}@invited.example")
+        owner.locator("form:has([name=email]) button").click()
+        page = new_page(locale=lang, viewport=size)
+        page.goto(link_to(_smtp, live, f"{lang}@invited.example", "invitation"))
+        is_accessible(page)
+        page.get_by_role("button").click()
+        expect(page.locator(".error").first).to_be_visible()
+        is_accessible(page)
+
+
+def is_accessible(page: Page) -> None:
+    """For axe, in light and dark, and no wider than the screen."""
+    finds_nothing(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is too wide"
 
 
 def link_to(box: Postbox, live: Live, address: str, path: str) -> str:
