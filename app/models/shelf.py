@@ -108,10 +108,14 @@ class Unshelved(db.Model):
 
     @classmethod
     def settle(cls, read: Mapping[int, int]) -> None:
-        """Their shelf knows these now, as they were when `within` told so."""
+        """Their shelf knows these now, as they were when `within` told so; what somebody is changing is left alone.
+
+        To wait for it could mean to wait for each other.
+        """
         for times in set(read.values()):
             for ids in _parts([id for id in read if read[id] == times]):
-                rows_changed(delete(cls).where(cls.comment_id.in_(ids), cls.times == times))
+                same = select(cls.comment_id).where(cls.comment_id.in_(ids), cls.times == times)
+                rows_changed(delete(cls).where(cls.comment_id.in_(same.with_for_update(skip_locked=True))))
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:
