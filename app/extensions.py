@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from flask import g, has_request_context, request
@@ -10,7 +11,7 @@ from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import BigInteger, CursorResult, Engine, Executable, Integer, MetaData, event, func, select
+from sqlalchemy import BigInteger, CursorResult, Engine, Executable, Integer, MetaData, Select, event, func, select
 from sqlalchemy.orm import DeclarativeBase
 
 # SQLite gives row ids only to a column of type INTEGER.
@@ -73,7 +74,7 @@ def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
     SQLite has no numbers to give away: there the caller's transaction must hold the lock for writing.
     """
     if db.engine.dialect.name == "sqlite":
-        highest = max(db.session.scalar(select(func.max(record.id))) or 0, above)
+        highest = max(db.session.connection().scalar(_highest(record)) or 0, above)
         return list(range(highest + 1, highest + 1 + count))
     sequence = func.pg_get_serial_sequence(record.__tablename__, "id")
     query = select(func.nextval(sequence)).select_from(func.generate_series(1, count).alias())
@@ -82,6 +83,11 @@ def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
         db.session.execute(select(func.setval(sequence, above)))
         ids = sorted(db.session.scalars(query))
     return ids
+
+
+@lru_cache
+def _highest(record: Any) -> Select[int]:
+    return select(func.max(record.__table__.c.id))
 
 
 @contextmanager

@@ -5,7 +5,19 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ForeignKey, Select, String, Text, UniqueConstraint, bindparam, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ForeignKey,
+    Select,
+    String,
+    Text,
+    UniqueConstraint,
+    Update,
+    bindparam,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, contains_eager, mapped_column, relationship
 
@@ -144,15 +156,20 @@ class Thread(db.Model):
 
     def changed(self, approved: int = 0) -> None:
         """Tell every cache that the public sees something else; `approved` is added to the count."""
-        rows_changed(
-            update(Thread)
-            .where(Thread.id == self.id)
-            .values(version=Thread.version + 1, approved_count=Thread.approved_count + approved)
-        )
+        db.session.connection().execute(_changed(), {"thread": self.id, "more": approved})
         db.session.expire(self, ("version", "approved_count"))
 
     def __repr__(self) -> str:
         return f"<Thread {self.id}>"
+
+
+@lru_cache
+def _changed() -> Update:
+    """The statement of `changed`, put together once: it is run for every comment, under SQLite's lock."""
+    columns = Thread.__table__.c
+    more: BindParameter[int] = bindparam("more")
+    changed = {"version": columns.version + 1, "approved_count": columns.approved_count + more}
+    return update(Thread.__table__).where(columns.id == bindparam("thread")).values(changed)
 
 
 @lru_cache
