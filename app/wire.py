@@ -24,7 +24,7 @@ from app.edge import Edge, asked_of
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
 # Posts wait for the disk; reads must not wait with them, nor what the edge has at hand with either. On SQLite posts
-# wait for each other as well, by asking again and again, so that more of them make each slower.
+# wait for each other as well, so that more of them at once make each slower.
 POSTS_AT_ONCE, POSTS_AT_ONCE_ON_SQLITE, READS_AT_ONCE = 4, 2, 2
 # Between two looks for garbage that reference counts do not free; a drawn page makes some thousand objects.
 NEW_OBJECTS = 20_000

@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
+from app import extensions
 from app.extensions import db
 from app.models import Comment, Decision, Status
 from tests.cast import PAGE, Reader, a_site, move, the_comment
@@ -168,15 +169,29 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
     a_site(db_session)
     taken: list[str] = []
     with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda *given: taken.append(given[2]))
+        event.listen(db.engine, "checkout", lambda raw, *_: raw.set_trace_callback(taken.append))
     assert hanako.says("stored").status_code == 201
     assert taken.count("BEGIN IMMEDIATE") == 1
     locked_from = taken.index("BEGIN IMMEDIATE")
-    assert any(each.startswith("INSERT INTO comment") for each in taken[locked_from:])
-    assert taken[-1].startswith("RELEASE") and not [each for each in taken[:locked_from] if "INSERT" in each]
-    assert not [each for each in taken[locked_from:] if "knowledge" in each], "nobody waits for the checks"
+    before, locked = taken[:locked_from], taken[locked_from : taken.index("COMMIT", locked_from)]
+    assert [each for each in locked if each.startswith("INSERT INTO comment")]
+    assert locked[-1].startswith("RELEASE") and not [each for each in before if "INSERT" in each]
+    assert not [each for each in locked if "knowledge" in each], "nobody waits for the checks"
     db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
     assert hanako.says("").status_code == 422
     assert hanako.client.post("/embed/own", data=hanako.fields(token=hanako.token)).status_code == 200
     assert hanako.client.post("/embed/preview", data=hanako.fields(body="looks")).status_code == 200
     db_session.rollback()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_waits_for_sqlites_lock_in_vain_is_asked_to_come_again(
+    hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_site(db_session)
+    monkeypatch.setattr(extensions, "SQLITE_BUSY_MS", 50)
+    db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
+    answer = hanako.says("too early")
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    db_session.rollback()
+    assert hanako.says("too early").status_code == 201
