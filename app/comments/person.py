@@ -18,6 +18,7 @@ from app.models import (
     Author,
     Comment,
     Decision,
+    Delivery,
     Moderator,
     Note,
     Revision,
@@ -28,7 +29,7 @@ from app.models import (
     Subject,
     database,
 )
-from app.moderation import learning, rules
+from app.moderation import akismet, learning, rules
 from app.moderation.decide import decide
 
 log = logging.getLogger(__name__)
@@ -243,6 +244,8 @@ def _forget_comment(
     comment.notify = False
     receipt.notes += _count(delete(Note).where(Note.comment_id == comment.id))
     receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))
+    # What Akismet was told of her request: her whole address stands there.
+    _count(delete(Delivery).where(Delivery.comment_id == comment.id, Delivery.kind.in_((akismet.ASKED, akismet.TOLD))))
     _forget_notes(comment, names)
     if remove_text and not comment.emptied_at:
         receipt.texts += 1

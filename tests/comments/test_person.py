@@ -75,6 +75,8 @@ def her(app: Flask, db_session: Session) -> Reader:
     rules.make([rules.draft(site, Subject.AUTHOR, Effect.HOLD, str(first.author_id))], by=alice)
     db_session.add(Delivery(kind="letter", payload=json.dumps({"to": EMAIL}), message_id="<m>"))
     db_session.add(Delivery(kind="letter", payload=json.dumps({"to": "bob@readers.example"}), message_id="<n>"))
+    asked = {"user_ip": "203.0.113.7", "user_agent": NAMES[0]}
+    db_session.add(Delivery(kind="akismet", comment_id=first.id, payload=json.dumps(asked), message_id="<a>"))
     report = {"reason": "hate", "reporter_index": "r", "comment_version": 1, "note": f"{EMAIL} lies"}
     db_session.add(Report(site_id=site.id, comment_id=first.id, **report))
     db_session.commit()
@@ -133,6 +135,7 @@ def test_nobody_finds_her_afterwards(
     answer = json.loads(done.stdout.splitlines()[-1])
     assert (answer["authors"], answer["comments"], answer["rules"], answer["letters"]) == (2, 6, 2, 1)
     assert answer["swept"] and answer["left"] == [] and answer["in_file"] == 0
+    assert not db_session.query(Delivery).filter_by(kind="akismet").count(), "what Akismet was told of her request"
     everything = b"".join(in_the_files(app, postgres))
     assert b"an answer" in everything, "the others' words are there"
     assert [canary for canary in canaries() if canary in everything] == []
