@@ -5,7 +5,7 @@ import gzip
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +29,12 @@ from tests.cast import ORIGIN, PAGE, a_site, move
 from tests.services import Live
 
 MB = 2**20
+
+
+def alone(asked: Coroutine[Any, Any, Any]) -> Any:
+    """Run it in a thread of its own: the browser of other tests keeps an event loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asked).result()
 
 
 @dataclass
@@ -95,7 +101,7 @@ class Readers:
         return told
 
     def reads(self, path: str = "/embed/thread", **asked: Any) -> Told:
-        return asyncio.run(self.ask(path, **asked))
+        return alone(self.ask(path, **asked))
 
     def kept(self) -> int:
         return len(self.wire.edge.kept.entries) + len(self.wire.edge.passing.entries)
@@ -131,7 +137,7 @@ def test_a_hot_thread_is_made_once_for_all_who_come_at_once(readers: Readers, co
     async def crowd() -> list[Told]:
         return await asyncio.gather(*(readers.ask() for _ in range(50)))
 
-    answers = asyncio.run(crowd())
+    answers = alone(crowd())
     assert len(readers.made) == 1
     assert all(told.status == 200 and "Published." in told.text for told in answers)
 
@@ -153,7 +159,7 @@ def test_old_bytes_are_served_while_one_request_asks_again(
         readers.open.set()
         return meanwhile, await late
 
-    meanwhile, late = asyncio.run(crowd())
+    meanwhile, late = alone(crowd())
     assert all("Published." in told.text for told in meanwhile)
     assert "Published." not in late.text
     assert len(readers.made) == 2
@@ -205,7 +211,7 @@ def test_nobody_colours_what_others_get(readers: Readers, comment: Comment) -> N
     assert coloured.status == 200 and "allory" not in coloured.text
     assert "allory" not in readers.reads("/thread").text
     headers = {"cookie": "kaiwa_own=1", "accept-language": "ja", "host": "evil.example", "origin": ORIGIN}
-    assert asyncio.run(readers.ask(headers=headers)).body == readers.reads().body
+    assert alone(readers.ask(headers=headers)).body == readers.reads().body
 
 
 def test_a_page_without_comments_is_shown_as_each_asks(readers: Readers, db_session: Session) -> None:
@@ -247,7 +253,7 @@ def test_a_crowd_with_addresses_of_its_own_makes_a_known_page_once(readers: Read
     async def crowd() -> list[Told]:
         return await asyncio.gather(*(readers.ask(url=f"{PAGE}?utm_source={number}") for number in range(30)))
 
-    assert len({told.body for told in asyncio.run(crowd())}) == 1
+    assert len({told.body for told in alone(crowd())}) == 1
     assert len(readers.made) == 1
 
 
@@ -295,7 +301,7 @@ def test_each_client_gets_the_encoding_that_it_takes(
     readers: Readers, comment: Comment, accepted: str, encoding: str | None, unpacked: Callable[[bytes], bytes]
 ) -> None:
     plain = readers.reads()
-    told = asyncio.run(readers.ask(headers={"accept-encoding": accepted}))
+    told = alone(readers.ask(headers={"accept-encoding": accepted}))
     assert told.headers.get("content-encoding") == encoding
     assert told.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert unpacked(told.body) == plain.body and (encoding is None or len(told.body) < len(plain.body) / 2)
@@ -307,9 +313,9 @@ def test_each_client_gets_the_encoding_that_it_takes(
 def test_who_has_the_same_bytes_is_told_so(readers: Readers, comment: Comment) -> None:
     etag = readers.reads().headers["etag"]
     for given in (etag, f'"another", {etag}', etag.removeprefix("W/")):
-        told = asyncio.run(readers.ask(headers={"if-none-match": given}))
+        told = alone(readers.ask(headers={"if-none-match": given}))
         assert (told.status, told.body, told.headers["etag"]) == (304, b"", etag)
-    assert asyncio.run(readers.ask(headers={"if-none-match": '"another"'})).status == 200
+    assert alone(readers.ask(headers={"if-none-match": '"another"'})).status == 200
     assert len(readers.made) == 1
 
 
