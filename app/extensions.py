@@ -155,7 +155,7 @@ def _begin_to_write(connection: Any) -> None:
     raw, until = connection.connection.dbapi_connection, monotonic() + SQLITE_BUSY_MS / 1000
     raw.execute("PRAGMA busy_timeout=0")
     try:
-        while not _has_begun(raw) and monotonic() < until:
+        while _is_taken(raw) and monotonic() < until:
             sleep(SQLITE_TURN_S)
     finally:
         raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
@@ -164,10 +164,10 @@ def _begin_to_write(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _has_begun(raw: sqlite3.Connection) -> bool:
+def _is_taken(raw: sqlite3.Connection) -> bool:
+    """Begin, and say whether others kept us from it: any other trouble is no reason to wait."""
     try:
         raw.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as trouble:
-        # Anything but a lock that others hold is no reason to wait.
-        return trouble.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY
-    return True
+        return trouble.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return False
