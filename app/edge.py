@@ -22,7 +22,7 @@ from app.comments.reading import CURSOR, SORTS
 from app.forms.where import own_id_of, thread_key
 from app.lib.compression import PLAIN, SMALLEST, best_of, compress
 from app.lib.language import LANGUAGES
-from app.lib.shelf import Shelf
+from app.lib.cache import Cache
 
 # A decision is seen by everybody within two seconds: an answer is taken for true for one, and for half of another
 # while somebody asks whether it still is.
@@ -182,8 +182,8 @@ class Edge:
 
     def __init__(self, ask: Callable[[WSGIEnvironment], Answer], *, room: int, threads: Executor) -> None:
         self.ask, self.threads = ask, threads
-        self.kept: Shelf[Key, Ready] = Shelf(room - room // PASSING_SHARE)
-        self.passing: Shelf[Key, Ready] = Shelf(room // PASSING_SHARE)
+        self.kept: Cache[Key, Ready] = Cache(room - room // PASSING_SHARE)
+        self.passing: Cache[Key, Ready] = Cache(room // PASSING_SHARE)
         self.flights: dict[Key, Flight] = {}
 
     def at_hand(self, asked: Asked) -> Ready | None:
@@ -243,19 +243,19 @@ class Edge:
 
     def _keep(self, asked: Asked, ready: Ready, *, known: bool) -> None:
         shared = known or asked.own == asked.shared
-        shelf = self.kept if shared and not asked.passing else self.passing
-        _put(shelf, asked.shared if shared else asked.own, ready)
+        cache = self.kept if shared and not asked.passing else self.passing
+        _put(cache, asked.shared if shared else asked.own, ready)
 
     def _forget(self, asked: Asked) -> None:
-        for shelf in (self.kept, self.passing):
-            shelf.drop(asked.shared)
-            shelf.drop(asked.own)
+        for cache in (self.kept, self.passing):
+            cache.drop(asked.shared)
+            cache.drop(asked.own)
 
     def _weigh(self, asked: Asked, ready: Ready) -> None:
-        for shelf in (self.kept, self.passing):
+        for cache in (self.kept, self.passing):
             for key in (asked.shared, asked.own):
-                if shelf.get(key) is ready:
-                    _put(shelf, key, ready)
+                if cache.get(key) is ready:
+                    _put(cache, key, ready)
 
 
 class Flight(NamedTuple):
@@ -265,8 +265,8 @@ class Flight(NamedTuple):
     task: "asyncio.Task[Ready | None]"
 
 
-def _put(shelf: Shelf[Key, Ready], key: Key, ready: Ready) -> None:
-    shelf.put(key, ready, ready.size + len(key[1]))
+def _put(cache: Cache[Key, Ready], key: Key, ready: Ready) -> None:
+    cache.put(key, ready, ready.size + len(key[1]))
 
 
 def _will_do(old: Ready | None) -> bool:

@@ -244,9 +244,9 @@ def test_what_is_made_up_does_not_push_out_what_is_read(
     made = len(readers.made)
     assert readers.reads().body == hot.body
     assert len(readers.made) == made
-    shelves = (readers.wire.edge.kept, readers.wire.edge.passing)
-    assert sum(shelf.used for shelf in shelves) <= 256 * 1024
-    assert all(shelf.used == sum(weight for _, weight in shelf.entries.values()) for shelf in shelves)
+    caches = (readers.wire.edge.kept, readers.wire.edge.passing)
+    assert sum(cache.used for cache in caches) <= 256 * 1024
+    assert all(cache.used == sum(weight for _, weight in cache.entries.values()) for cache in caches)
 
 
 def test_a_crowd_with_addresses_of_its_own_makes_a_known_page_once(readers: Readers, comment: Comment) -> None:
@@ -306,8 +306,8 @@ def test_each_client_gets_the_encoding_that_it_takes(
     assert told.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert unpacked(told.body) == plain.body and (encoding is None or len(told.body) < len(plain.body) / 2)
     assert len(readers.made) == 1
-    shelf = readers.wire.edge.kept
-    assert shelf.used == sum(ready.size + len(key[1]) for key, (ready, _) in shelf.entries.items())
+    cache = readers.wire.edge.kept
+    assert cache.used == sum(ready.size + len(key[1]) for key, (ready, _) in cache.entries.items())
 
 
 def test_who_has_the_same_bytes_is_told_so(readers: Readers, comment: Comment) -> None:

@@ -9,7 +9,7 @@ from flask import Flask, current_app
 from markupsafe import Markup
 
 from app.comments.reading import Shown, ThreadPage
-from app.lib.shelf import Shelf
+from app.lib.cache import Cache
 
 # In each process, enough for some six thousand comments of three hundred characters.
 ROOM = 16 * 2**20
@@ -21,27 +21,27 @@ Key = tuple[Hashable, ...]
 
 def drawn(*made_of: Hashable, caller: Callable[[], Markup]) -> Markup:
     """What the caller draws from nothing but `made_of`; drawn once."""
-    shelf: Shelf[Key, Markup] = current_app.extensions["drawn"]
-    return shelf.get(made_of) or _kept(shelf, made_of, caller())
+    cache: Cache[Key, Markup] = current_app.extensions["drawn"]
+    return cache.get(made_of) or _kept(cache, made_of, caller())
 
 
 def comments(page: ThreadPage, draw: Callable[[Shown], Markup], *made_of: Hashable) -> Iterator[Markup]:
     """The comments of a page, each drawn once from itself and `made_of`; one that only its author sees, each time."""
-    shelf: Shelf[Key, Markup] = current_app.extensions["drawn"]
+    cache: Cache[Key, Markup] = current_app.extensions["drawn"]
     for listed in page.listed:
         if listed.row.id in page.own:
             yield draw(page.show(listed))
         else:
             key = (listed, *made_of)
-            yield shelf.get(key) or _kept(shelf, key, draw(page.show(listed)))
+            yield cache.get(key) or _kept(cache, key, draw(page.show(listed)))
 
 
-def _kept(shelf: Shelf[Key, Markup], key: Key, text: Markup) -> Markup:
-    shelf.put(key, text, ENTRY + 2 * len(text))
+def _kept(cache: Cache[Key, Markup], key: Key, text: Markup) -> Markup:
+    cache.put(key, text, ENTRY + 2 * len(text))
     return text
 
 
 def install(app: Flask) -> None:
-    app.extensions["drawn"] = Shelf(ROOM)
+    app.extensions["drawn"] = Cache(ROOM)
     app.add_template_global(drawn)
     app.add_template_global(comments, "drawn_comments")

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.comments import person
-from app.lib.shelf import Shelf
+from app.lib.cache import Cache
 from app.models import Comment, Site, Status
 from app.web import drawn
 from tests.cast import PAGE, Reader, a_site, move, the_comment
@@ -73,14 +73,14 @@ def test_a_page_drawn_from_what_is_kept_is_the_page_drawn_anew(
 def test_a_comment_is_drawn_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     _talk(client, db_session)
-    shelf: Shelf[drawn.Key, str] = app.extensions["drawn"]
+    cache: Cache[drawn.Key, str] = app.extensions["drawn"]
     Reader(client).sees()
-    before = len(shelf.entries)
+    before = len(cache.entries)
     Reader(client).sees()
-    assert len(shelf.entries) == before
+    assert len(cache.entries) == before
     Reader(client).says("One more")
     Reader(client).sees()
-    assert len(shelf.entries) == before + 1
+    assert len(cache.entries) == before + 1
 
 
 def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, db_session: Session) -> None:
@@ -90,8 +90,8 @@ def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, 
     own = client.get("/thread", query_string={**_query(0), "own": "1"}).text
     assert 'class="edit"' in own
     assert 'class="edit"' not in client.get("/thread", query_string=_query(0)).text
-    shelf: Shelf[drawn.Key, str] = app.extensions["drawn"]
-    assert not [text for text, _ in shelf.entries.values() if 'class="edit"' in text]
+    cache: Cache[drawn.Key, str] = app.extensions["drawn"]
+    assert not [text for text, _ in cache.entries.values() if 'class="edit"' in text]
 
 
 def _talk(client: FlaskClient, db_session: Session) -> tuple[Comment, Comment]:
@@ -106,7 +106,7 @@ def _query(page: int) -> dict[str, str]:
 
 
 def _anew(app: Flask, client: FlaskClient, page: int) -> str:
-    kept, app.extensions["drawn"] = app.extensions["drawn"], Shelf(drawn.ROOM)
+    kept, app.extensions["drawn"] = app.extensions["drawn"], Cache(drawn.ROOM)
     text = client.get("/thread", query_string=_query(page)).text
     app.extensions["drawn"] = kept
     return text

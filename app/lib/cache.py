@@ -1,4 +1,4 @@
-"""A shelf within bounds: what nobody has asked for longest makes room for what is new."""
+"""A cache within bounds: what nobody has asked for longest makes room for what is new."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -12,7 +12,7 @@ V = TypeVar("V")
 FEWEST = 8
 
 
-class Shelf(Generic[K, V]):
+class Cache(Generic[K, V]):
     """Things by key, at most `room` of their weights together; many threads may use it."""
 
     def __init__(self, room: int) -> None:
