@@ -20,9 +20,9 @@ from wsgiref.types import WSGIEnvironment
 
 from app.comments.reading import CURSOR, SORTS
 from app.forms.where import own_id_of, thread_key
+from app.lib.cache import Cache
 from app.lib.compression import PLAIN, SMALLEST, best_of, compress
 from app.lib.language import LANGUAGES
-from app.lib.cache import Cache
 
 # A decision is seen by everybody within two seconds: an answer is taken for true for one, and for half of another
 # while somebody asks whether it still is.

@@ -12,7 +12,7 @@ from app.models import Decision, Moderator, Site, Status
 def after(decision: Decision) -> None:
     """Write what `decision` causes to be sent."""
     if decision.to_status == Status.PENDING and decision.moderator_id is None:
-        for id, digest_at in Moderator.of_site(decision.comment.site):
+        for id, digest_at in Moderator.digests_of(decision.comment.site):
             _promise_digest(id, digest_at)
     authors.tell(decision)
 
@@ -26,5 +26,5 @@ def _promise_digest(moderator_id: int, last: datetime | None) -> None:
 
 def flooded(site: Site) -> None:
     """Tell the site's moderators that a burst makes it hold everything."""
-    for id, _ in Moderator.of_site(site):
+    for id, _ in Moderator.digests_of(site):
         outbox.add("flood", moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))

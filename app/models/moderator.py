@@ -56,9 +56,9 @@ class Moderator(db.Model):
         return list(db.session.scalars(select(cls).order_by(cls.id)))
 
     @classmethod
-    def of_site(cls, site: Site) -> Sequence[Row[int, datetime | None]]:
-        """Id, and the last digest of each who looks after the site; records would cost more than a held comment."""
-        return db.session.execute(_of_site(), {"site": site.id}).all()
+    def digests_of(cls, site: Site) -> Sequence[Row[int, datetime | None]]:
+        """Ids of who looks after the site, and when each got her last digest; records would cost too much here."""
+        return db.session.execute(_digests_of(), {"site": site.id}).all()
 
     @property
     def site_ids(self) -> list[int]:
@@ -94,6 +94,6 @@ class Membership(db.Model):
 
 
 @lru_cache
-def _of_site() -> Select[int, datetime | None]:
+def _digests_of() -> Select[int, datetime | None]:
     query = select(Moderator.id, Moderator.digest_at).join(Membership)
     return query.where(Membership.site_id == bindparam("site")).order_by(Moderator.id)
