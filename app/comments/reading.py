@@ -12,7 +12,6 @@ from markupsafe import Markup
 from app.comments import amend, avatar, tokens
 from app.lib import markup
 from app.models import Author, Comment, Site, Status, Thread, tree
-from app.models.comment import Seen
 
 SORTS = ("oldest", "newest")
 # Behind a root, or behind a place in its branch.
@@ -57,7 +56,7 @@ class Shown:
 class Listed(NamedTuple):
     """A comment's place on a page; with the page it is all that `Shown` is made of."""
 
-    row: Seen
+    row: tree.Seen
     more: str | None
     anchor: int | None
 
@@ -99,7 +98,7 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
     wanted = _placed(thread, comment) if comment else None
     branches, following = _fitting(_branches(thread, sort, after, wanted, site.page_size), site.page_size)
     more = {branch.places[-1].id: branch.end for branch in branches if branch.goes_on}
-    rows = Comment.shown([place.id for branch in branches for place in branch.places])
+    rows = tree.shown([place.id for branch in branches for place in branch.places])
     return ThreadPage(
         listed=[Listed(row, more.get(row.id), comment if wanted and row.id == wanted.id else None) for row in rows],
         thread=thread,
@@ -177,12 +176,12 @@ def _told(status: str) -> str:
     return status if status in (Status.APPROVED, Status.DELETED) else Status.PENDING
 
 
-def _bodiless_unless_public(comment: Comment | Seen, shown: Shown) -> Shown:
+def _bodiless_unless_public(comment: Comment | tree.Seen, shown: Shown) -> Shown:
     public = comment.status == Status.APPROVED
     return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
 
 
-def _shown(comment: Comment | Seen, thread: Thread, more: str | None = None, anchor: int | None = None) -> Shown:
+def _shown(comment: Comment | tree.Seen, thread: Thread, more: str | None = None, anchor: int | None = None) -> Shown:
     answered = comment.answered
     return Shown(
         id=comment.id,

@@ -18,7 +18,6 @@ from sqlalchemy import (
     String,
     Text,
     bindparam,
-    case,
     cast,
     func,
     inspect,
@@ -27,7 +26,7 @@ from sqlalchemy import (
     text,
     update,
 )  # fmt: skip
-from sqlalchemy.orm import Mapped, aliased, contains_eager, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
 from app.extensions import Id, db, new_ids, rows_changed
 from app.lib.clock import Moment, now
@@ -274,12 +273,6 @@ class Comment(db.Model):
         return found if found and found.is_public else None
 
     @classmethod
-    def shown(cls, ids: list[int]) -> "list[Seen]":
-        """What a reader sees of comments, in the order of `ids`; as rows, for records would cost more than the page."""
-        found = {row[0]: Seen._make(row) for row in db.session.execute(_shown(), {"ids": ids})}
-        return [found[id] for id in ids if id in found]
-
-    @classmethod
     def of_site(cls, site_ids: list[int], id: int) -> "Comment | None":
         return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
 
@@ -413,39 +406,6 @@ class Comment(db.Model):
 
     def __repr__(self) -> str:
         return f"<Comment {self.id} {self.status}>"
-
-
-class Seen(NamedTuple):
-    """All that a reader's view of a comment is made of, beside its thread; equal as long as nothing of it changes."""
-
-    id: int
-    author_id: int
-    parent_id: int | None
-    depth: int
-    status: str
-    name: str
-    website: str
-    html: str
-    created_at: datetime
-    edited_at: datetime | None
-    # The name of whoever it answers, while that comment is public.
-    answered: str | None
-    # Whether its author is.
-    erased: bool
-
-
-@lru_cache
-def _shown() -> Select[Any]:
-    """The columns of `Seen`: others would be decrypted and unpacked for nothing."""
-    parent = aliased(Comment)
-    answered = case((parent.status == Status.APPROVED, parent.name)).label("answered")
-    columns = (
-        Comment.id, Comment.author_id, Comment.parent_id, Comment.depth, Comment.status, Comment.name,
-        Comment.website, Comment.html, Comment.created_at, Comment.edited_at, answered,
-        Author.erased_at.is_not(None).label("erased"),
-    )  # fmt: skip
-    query = select(*columns).join(Comment.author).outerjoin(parent, Comment.parent_id == parent.id)
-    return query.where(Comment.id.in_(bindparam("ids", expanding=True)))
 
 
 @lru_cache

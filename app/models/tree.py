@@ -1,15 +1,17 @@
 """The public tree of a thread, branch by branch: read from indexes, so that no thread is too large for it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, func, select, text
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, func, select, text
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
-from app.models.comment import STEP, Comment
+from app.models.author import Author
+from app.models.comment import STEP, Comment, Status
 from app.models.thread import Thread
 
 # Behind every path: "V" is the last of its digits.
@@ -22,6 +24,25 @@ class Place(NamedTuple):
     id: int
     root_id: int
     path: str
+
+
+class Seen(NamedTuple):
+    """All that a reader's view of a comment is made of, beside its thread; equal as long as nothing of it changes."""
+
+    id: int
+    author_id: int
+    parent_id: int | None
+    depth: int
+    status: str
+    name: str
+    website: str
+    html: str
+    created_at: datetime
+    edited_at: datetime | None
+    # The name of whoever it answers, while that comment is public.
+    answered: str | None
+    # Whether its author is.
+    erased: bool
 
 
 @dataclass(frozen=True)
@@ -105,3 +126,23 @@ def _in_branch(thread_id: int, root_id: int, limit: int, where: ColumnElement[bo
 
 def _branch(found: list[Place], most: int) -> Branch:
     return Branch(found[:most], len(found) > most)
+
+
+def shown(ids: list[int]) -> list[Seen]:
+    """What a reader sees of comments, in the order of `ids`; as rows, for records would cost more than the page."""
+    found = {row[0]: Seen._make(row) for row in db.session.execute(_shown(), {"ids": ids})}
+    return [found[id] for id in ids if id in found]
+
+
+@lru_cache
+def _shown() -> Select[Any]:
+    """The columns of `Seen`: others would be decrypted and unpacked for nothing."""
+    parent = aliased(Comment)
+    answered = case((parent.status == Status.APPROVED, parent.name)).label("answered")
+    columns = (
+        Comment.id, Comment.author_id, Comment.parent_id, Comment.depth, Comment.status, Comment.name,
+        Comment.website, Comment.html, Comment.created_at, Comment.edited_at, answered,
+        Author.erased_at.is_not(None).label("erased"),
+    )  # fmt: skip
+    query = select(*columns).join(Comment.author).outerjoin(parent, Comment.parent_id == parent.id)
+    return query.where(Comment.id.in_(bindparam("ids", expanding=True)))
