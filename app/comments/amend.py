@@ -8,7 +8,7 @@ from app.lib import markup
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Revision, Status
 from app.moderation import learning
-from app.moderation.checks import Case
+from app.moderation.case import Case
 from app.moderation.decide import decide
 from app.moderation.screening import screen
 

@@ -18,7 +18,7 @@ from app.lib.text import fold
 from app.mail import authors
 from app.models import Author, Comment, Site, Status, Thread
 from app.moderation.akismet import Sender
-from app.moderation.checks import Case, Finding
+from app.moderation.case import Case, Finding
 from app.moderation.flood import WINDOW
 from app.moderation.screening import conclude, look
 

@@ -1,9 +1,7 @@
 """The checks of screening, one function each: what it looks at, what it found, and what that means."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import IntEnum
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,102 +11,20 @@ from flask_babel import ngettext
 
 from app.lib.text import links_in
 from app.lib.urls import host_of
-from app.models import Comment, Effect, Site, Status, Subject
+from app.models import Effect, Subject
 from app.moderation import bands, hosts, scores
-from app.moderation.akismet import Sender, ask
+from app.moderation.akismet import ask
 from app.moderation.bands import Band
+from app.moderation.case import Case, Finding, Verdict
 from app.moderation.flood import is_bursting, press
-from app.moderation.rulebook import Hit, rulebook
-from app.moderation.scores import NOTHING, Judged
+from app.moderation.rulebook import Hit
 
 # What of a text is kept to be marked; a moderator sees with the first of them why it was held.
 MOST_FOUND = 10
 WORDED = (Subject.WORD, Subject.PATTERN)
 
 
-class Verdict(IntEnum):
-    """What a finding asks for; the strictest of all wins."""
-
-    PASS = 0
-    HOLD = 1
-    REJECT = 2
-    SPAM = 3
-
-
 VERDICTS = {Effect.HOLD: Verdict.HOLD, Effect.REJECT: Verdict.REJECT, Effect.SPAM: Verdict.SPAM}
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a check may look at. The comment may not be kept yet; its author is who she says she is."""
-
-    site: Site
-    comment: Comment
-    # The author showed a token of hers; a name and an address that were merely typed prove nothing.
-    proven: bool
-    trapped: bool = False
-    # From the first key to sending it; None when unknown. `stamp`: what is wrong with what tells it, or ''.
-    seconds: float | None = None
-    stamp: str = ""
-    # What the comment said while everybody saw it, when it is an edit of such a one.
-    published: str | None = None
-    # None for an edit: who sent it is known from the first time.
-    sender: Sender | None = None
-
-    @cached_property
-    def hits(self) -> list[Hit]:
-        """What the site's rules say."""
-        return rulebook(self.site).look(self.comment)
-
-    @cached_property
-    def hosts(self) -> list[hosts.Named]:
-        """The hosts that it names, without those that the site allows."""
-        allowed = {hit.found for hit in self.hits if hit.line.subject == Subject.LINK_DOMAIN and _allows(hit)}
-        return [named for named in hosts.named_in(self.comment) if named.typed not in allowed]
-
-    @cached_property
-    def record(self) -> dict[str, int]:
-        """How many comments of each status its author has, as far as she has shown who she is."""
-        id = self.comment.author_id
-        return Comment.records([id])[id] if self.proven else {}
-
-    @cached_property
-    def judged(self) -> Judged:
-        """What the filter says."""
-        return scores.judge(self.comment, self.site.id, self.facts)
-
-    @property
-    def judged_so_far(self) -> Judged:
-        """The same, and nothing when nobody has asked it, or it has failed."""
-        return vars(self).get("judged", NOTHING)
-
-    @property
-    def approved(self) -> int:
-        return self.record.get(Status.APPROVED, 0)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the filter looks at beside the comment itself."""
-        refused = self.record.get(Status.REJECTED, 0) + self.record.get(Status.SPAM, 0)
-        return {"seconds": self.seconds, "approved": self.approved, "rejected": refused}
-
-    @property
-    def trusted(self) -> bool:
-        return self.proven and any(hit.line.subject == Subject.AUTHOR and _allows(hit) for hit in self.hits)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """`then` is what it causes: done once the comment is kept, for a check writes nothing."""
-
-    check: str
-    verdict: Verdict
-    facts: dict[str, Any] = field(default_factory=dict)
-    then: Callable[[], None] | None = field(default=None, compare=False)
-
-    def as_reason(self) -> dict[str, Any]:
-        """JSON data, as kept with the comment; `sentence_of` puts it into words."""
-        return {"check": self.check, "verdict": self.verdict.name.lower(), **self.facts}
 
 
 Check = Callable[[Case], Finding | None]
@@ -281,12 +197,8 @@ def found_in(reasons: Iterable[dict[str, Any]]) -> list[str]:
 
 def _worded(case: Case, check: str) -> Finding | None:
     ours = [hit for hit in case.hits if hit.line.subject in WORDED and hit.line.check == check]
-    hits = [hit for hit in ours if not hit.unfinished and not _allows(hit)]
+    hits = [hit for hit in ours if not hit.unfinished and not hit.allows]
     return Finding(check, _strictest(hits), {"found": _found(hits)}) if hits else None
-
-
-def _allows(hit: Hit) -> bool:
-    return hit.line.effect == Effect.ALLOW
 
 
 def _strictest(hits: Iterable[Hit]) -> Verdict:

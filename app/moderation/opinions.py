@@ -12,7 +12,7 @@ from app.lib.private import scrubbed
 from app.mail.outbox import Carrier
 from app.models import Comment, Delivery, Site, Status
 from app.moderation.akismet import ASKED, TOLD, Sender, sender_of
-from app.moderation.checks import Finding, Verdict
+from app.moderation.case import Finding, Verdict
 from app.moderation.screening import settle
 from app.spam import akismet
 from app.spam.akismet import Opinion

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.lib.clock import now
 from app.models import Comment, Decision, Status
-from app.moderation.checks import Finding, Verdict
+from app.moderation.case import Finding, Verdict
 from app.moderation.flood import WINDOW
 from app.moderation.screening import settle
 

@@ -51,6 +51,10 @@ class Hit:
     found: str = ""
     unfinished: bool = False
 
+    @property
+    def allows(self) -> bool:
+        return self.line.effect == Effect.ALLOW
+
 
 def rulebook(site: Site) -> "Rulebook":
     """The site's standing rules, compiled; kept by this process as long as they stay the same."""

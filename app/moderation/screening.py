@@ -9,7 +9,8 @@ from app.errors import will_pass
 from app.extensions import db
 from app.lib import alike
 from app.models import Actor, Comment, Decision, Status
-from app.moderation.checks import CHECKS, Case, Finding, Verdict
+from app.moderation.case import Case, Finding, Verdict
+from app.moderation.checks import CHECKS
 from app.moderation.decide import decide
 
 log = logging.getLogger(__name__)

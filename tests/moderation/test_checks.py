@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.models import Author, Comment, Effect, Site, Status, Subject
-from app.moderation.checks import CHECKS, Case, Finding, Verdict, found_in, sentence_of
+from app.moderation.case import Case, Finding, Verdict
+from app.moderation.checks import CHECKS, found_in, sentence_of
 from tests.cast import Reader, a_site, the_comment
 from tests.moderation.test_rules import by, stands
 

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.extensions import db
 from app.models import Status
 from app.moderation import screening
-from app.moderation.checks import CHECKS, Finding, Verdict, sentence_of
+from app.moderation.case import Finding, Verdict
+from app.moderation.checks import CHECKS, sentence_of
 from tests.cast import Reader, a_site, the_comment
 
 
