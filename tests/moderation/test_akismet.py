@@ -16,7 +16,7 @@ from app.models.site import ANSWERS_NOTED
 from app.moderation.decide import undo
 from app.moderation.opinions import CARRIERS
 from tests.akismet_server import GOOD_KEY, SPAMMER, Akismet, running_akismet
-from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+from tests.cast import PAGE, Reader, a_site, move, the_comment
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,6 @@ def akismet(_akismet: Akismet, app: Flask) -> Akismet:
 @pytest.fixture
 def paper(db_session: Session, akismet: Akismet) -> Site:
     return a_site(db_session, akismet_key=GOOD_KEY)
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
 
 
 @pytest.fixture

@@ -12,15 +12,10 @@ from sqlalchemy.orm import Session
 from app.models import Author, Comment, Effect, Site, Status, Subject
 from app.moderation.case import Case, Finding, Verdict
 from app.moderation.checks import CHECKS, found_in, sentence_of
-from tests.cast import Reader, a_site, the_comment
+from tests.cast import Reader, the_comment
 from tests.moderation.test_rules import by, stands
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session)
 
 
 def findings(site: Site, comment: Comment, *, proven: bool = False, **more) -> dict[str, Finding]:

@@ -19,21 +19,11 @@ from app.moderation.bands import Band
 from app.moderation.checks import sentence_of
 from app.moderation.decide import decide, undo
 from app.spam.filter import Filter, WrongModel
-from tests.cast import Reader, a_moderator, a_site, move, the_comment
+from tests.cast import Reader, a_site, move, the_comment
 from tests.moderation.test_queue import counted, thread_of, written
 
 SPAM = "副業で月収100万円！今すぐ登録 https://win.example"
 FINE = "とても参考になりました。ありがとうございます。"
-
-
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session)
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
 
 
 def pending(db_session: Session, site: Site, *bodies: str) -> list[Comment]:

@@ -17,16 +17,6 @@ from app.moderation.lanes import Lane
 from tests.cast import a_moderator, a_site
 
 
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session)
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
-
-
 def thread_of(db_session: Session, site: Site, name: str = "") -> Thread:
     thread = Thread(
         site=site, key=f"{site.key}.example/{name}", url=f"https://{site.key}.example/{name}", title="Ferry"

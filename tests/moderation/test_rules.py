@@ -20,11 +20,6 @@ from tests.cast import a_moderator, a_site
 from tests.moderation.test_queue import counted, thread_of, written
 
 
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session)
-
-
 def stands(site: Site, subject: Subject, value: str, effect: Effect = Effect.HOLD, **more) -> Rule:
     (made,) = rules.make([rules.draft(site, subject, effect, value, **more)])
     return made

@@ -30,16 +30,6 @@ ALPHABETS = (
 SPREAD = 1777  # ids are so far apart: a hundred comments stand on several shelves
 
 
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session)
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
-
-
 def texts(count: int, seed: int = 7) -> list[str]:
     chance = random.Random(seed)
     return [
