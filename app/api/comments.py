@@ -13,7 +13,7 @@ from app.comments.submit import consider, submit
 from app.extensions import db, only_look, then_write
 from app.forms.comment import CommentForm
 from app.forms.where import where
-from app.models import Status, Thread
+from app.models import Status
 
 bp = Blueprint("comments", __name__)
 bp.before_request(refuse_what_is_no_json)
@@ -36,8 +36,7 @@ def post() -> Response:
     draft = form.draft(here.lang, author=fields.get("author", ""))
     considered = consider(here.site, draft)
     then_write()
-    thread = here.thread or Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
-    submitted = submit(thread, draft, considered)
+    submitted = submit(here.obtain_thread(), draft, considered)
     db.session.commit()
     approved = submitted.comment.status == Status.APPROVED
     shown = reading.show_own(submitted.comment, "")

@@ -44,6 +44,10 @@ class Where:
             "sort": self.sort,
         }
 
+    def obtain_thread(self) -> Thread:
+        """Its thread; made in the caller's transaction when this is its first comment."""
+        return self.thread or Thread.obtain(self.site, key=self.key, url=self.url, title=self.title)
+
 
 def site_or_404(key: str) -> Site:
     return Site.with_key(key) or abort(404)

@@ -12,7 +12,7 @@ from app.errors import Refused
 from app.extensions import csrf, db, only_look, then_write
 from app.forms.comment import CommentForm, EditForm
 from app.forms.where import Where, is_navigation, site_or_404, where
-from app.models import Comment, Status, Thread
+from app.models import Comment, Status
 from app.moderation import proof
 from app.web import cookie
 from app.web.embed import for_origin
@@ -35,7 +35,7 @@ def post() -> Response:
     considered = consider(here.site, draft)
     then_write()
     try:
-        submitted = submit(_thread(here), draft, considered)
+        submitted = submit(here.obtain_thread(), draft, considered)
     except Refused as no:
         db.session.rollback()
         only_look()
@@ -100,10 +100,6 @@ def own() -> Response:
     mine = reading.show_own_all(here.site, here.thread, request.form.getlist("token")[: cookie.MOST_TOKENS])
     html = render_template("thread/_mine.html", **around(here), comments=mine)
     return for_origin(make_response(html), origin)
-
-
-def _thread(here: Where):
-    return here.thread or Thread.obtain(here.site, key=here.key, url=here.url, title=here.title)
 
 
 def _author_token() -> str:
