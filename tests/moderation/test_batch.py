@@ -17,9 +17,7 @@ from app.moderation import queue
 from app.moderation.batch import decide_all, made_already, undo_all
 from app.moderation.decide import AlreadyDecided, decide
 from tests.cast import a_moderator, a_site, move
-from tests.moderation.test_queue import alice, counted, paper, thread_of, written
-
-__all__ = ["alice", "paper"]
+from tests.moderation.test_queue import counted, thread_of, written
 
 
 def seen_of(comments: list[Comment]) -> dict[int, int]:

@@ -8,9 +8,7 @@ from app.models import Author, Moderator, Note, Revision, Site, Status
 from app.moderation.cards import card_of
 from app.moderation.decide import decide
 from tests.cast import a_site
-from tests.moderation.test_queue import alice, paper, thread_of, written
-
-__all__ = ["alice", "paper"]
+from tests.moderation.test_queue import thread_of, written
 
 
 def test_a_card_tells_the_authors_record_and_what_else_is_like_it(
