@@ -6,11 +6,12 @@ from time import sleep
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.extensions import db
-from app.models import Status
-from app.moderation import screening
+from app.models import Comment, Status
+from app.moderation import checks, screening
 from app.moderation.case import Finding, Verdict
 from app.moderation.checks import CHECKS, sentence_of
 from tests.cast import Reader, a_site, the_comment
@@ -22,10 +23,10 @@ def test_the_strictest_verdict_wins_and_every_reason_is_kept(
 ) -> None:
     a_site(db_session)
     for verdicts in product(Verdict, repeat=3):
-        checks = tuple(
+        given = tuple(
             (lambda case, at=at, verdict=verdict: Finding(f"check{at}", verdict)) for at, verdict in enumerate(verdicts)
         )
-        monkeypatch.setattr(screening, "CHECKS", checks)
+        monkeypatch.setattr(screening, "CHECKS", given)
         Reader(client).says(f"hello {verdicts}")
         comment = the_comment(db_session, f"hello {verdicts}")
         assert comment.status == screening.STATUS_OF[max(verdicts)]
@@ -83,6 +84,42 @@ def test_whichever_check_breaks_nothing_is_published_and_nothing_lost(
     assert told - {broken.__name__} >= {"links", "shorteners"} - {broken.__name__}
     assert told & {"failed", "slow"}
     assert "bit.ly" not in Reader(client).sees().text
+
+
+def _raises_for(*_asked: object) -> None:
+    raise ValueError("broken")
+
+
+def _breaks_the_database_for(*_asked: object) -> None:
+    db.session.execute(text("INSERT INTO nowhere VALUES (1)"))
+
+
+@pytest.mark.parametrize("how", [_raises_for, _breaks_the_database_for])
+@pytest.mark.parametrize(("cause", "check"), [("ask", "akismet"), ("press", "flood")])
+def test_what_a_finding_causes_and_cannot_be_written_holds_and_loses_nothing(
+    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, how, cause: str, check: str
+) -> None:
+    a_site(db_session, akismet_key="k", flood_per_site=1)
+    Reader(client).says("the first of a burst")
+    monkeypatch.setattr(checks, cause, how)
+    assert Reader(client).says("kept").status_code == 202
+    comment = the_comment(db_session, "kept")
+    assert comment.status == Status.PENDING
+    assert {"check": "failed", "verdict": "hold", "name": check} in comment.reasons
+    assert check not in {reason["check"] for reason in comment.reasons}
+
+
+def test_where_the_outbox_has_no_room_she_is_asked_to_come_again_and_nothing_is_half_kept(
+    client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finds_the_disk_full(*_asked: object) -> None:
+        raise OperationalError("INSERT INTO delivery", {}, Exception("database or disk is full"))
+
+    a_site(db_session, akismet_key="k")
+    monkeypatch.setattr(checks, "ask", finds_the_disk_full)
+    answer = Reader(client).says("kept nowhere")
+    assert answer.status_code == 503 and answer.headers["Retry-After"]
+    assert not db_session.query(Comment).count()
 
 
 def test_the_number_of_links_that_holds_is_the_sites(client: FlaskClient, db_session: Session) -> None:
