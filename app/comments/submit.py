@@ -3,24 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement
-from sqlalchemy.exc import IntegrityError
 
 from app.comments import tokens
 from app.errors import Refused
-from app.extensions import db
 from app.lib import markup
 from app.lib.clock import now
 from app.lib.secrets import blind_index
 from app.lib.text import fold
 from app.mail import authors
-from app.models import Author, Comment, Site, Status, Thread
+from app.models import Author, Comment, KeptAlready, Site, Status, Thread
 from app.moderation.akismet import Sender
 from app.moderation.case import Case, Finding
 from app.moderation.flood import WINDOW
-from app.moderation.screening import conclude, look
+from app.moderation.screening import conclude, look, reading
 
 DUPLICATE_WINDOW = timedelta(days=1)
 # What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
@@ -94,7 +92,7 @@ def consider(site: Site, draft: Draft) -> Considered:
         stamp=draft.stamp,
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
-    return Considered(case, look(case), known, _is_flood(site, draft, known))
+    return Considered(case, look(case, apart=reading), known, _is_flood(site, draft, known))
 
 
 def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -> Submitted:
@@ -114,10 +112,8 @@ def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -
     if considered.flooded:
         raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
     try:
-        with db.session.begin_nested():
-            comment = _keep(thread, parent, considered, marks)
-    except IntegrityError:
-        # The same post arrived twice at once; the other one is stored.
+        comment = _keep(thread, parent, considered, marks)
+    except KeptAlready:
         if earlier := _earlier(thread.site, draft, known, marks):
             return earlier
         raise
@@ -157,26 +153,25 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 def _is_flood(site: Site, draft: Draft, known: Author | None) -> bool:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
     since = now() - WINDOW
-    return any(Comment.count_since(since, *of_whom) >= most for most, of_whom in _limits(site, draft, known) if most)
+    limits = [(most, alike) for most, alike in _limits(site, draft, known) if most]
+    return any(Comment.count_since(since, **alike) >= most for most, alike in limits)
 
 
-def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[tuple[int, list[ColumnElement[bool]]]]:
+def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[tuple[int, dict[str, Any]]]:
     """So many a minute (0: any number), of comments that are alike in this."""
-    same_network = [Comment.site_id == site.id, Comment.address_index == draft.network_index]
+    same_network = {"site_id": site.id, "address_index": draft.network_index}
     yield site.flood_per_address, same_network
     if draft.wide_index:
-        wide = [Comment.site_id == site.id, Comment.wide_index == draft.wide_index]
-        yield site.flood_per_address * WIDE_TIMES, wide
+        yield site.flood_per_address * WIDE_TIMES, {"site_id": site.id, "wide_index": draft.wide_index}
     if known:
-        yield site.flood_per_author, [Comment.author_id == known.id]
+        yield site.flood_per_author, {"author_id": known.id}
     elif draft.email and site.flood_per_author:
-        same_email = Comment.author.has(Author.email_index == Author.index_of(site, draft.email))
-        yield site.flood_per_author, [*same_network, same_email]
+        yield site.flood_per_author, {**same_network, "email_index": Author.index_of(site, draft.email)}
 
 
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
     """The comment, in nobody's session; its author as she describes herself this time."""
-    author = Author(site=site)
+    author = Author(site=site, site_id=site.id)
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
     return Comment.new(
         site_id=site.id,

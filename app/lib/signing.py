@@ -1,6 +1,7 @@
 """Tokens that say one thing, for one purpose, for a limited time."""
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app
@@ -26,5 +27,11 @@ def unsign(purpose: str, token: str, max_age: timedelta) -> Any:
 
 def _serializer(purpose: str) -> URLSafeTimedSerializer:
     # itsdangerous signs with the last key of the list and accepts all of them.
-    keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]]
-    return URLSafeTimedSerializer(keys, salt=f"kaiwa {purpose}")
+    return _serializer_of(
+        purpose, *reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]
+    )
+
+
+@lru_cache
+def _serializer_of(purpose: str, *keys: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(list(keys), salt=f"kaiwa {purpose}")

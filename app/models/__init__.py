@@ -2,7 +2,7 @@
 
 from app.models.alias import ThreadAlias
 from app.models.author import Author
-from app.models.comment import Comment, Status
+from app.models.comment import Comment, KeptAlready, Status
 from app.models.decision import Actor, Decision
 from app.models.deferral import Deferral
 from app.models.delivery import Delivery
@@ -25,7 +25,7 @@ from app.models.thread import Thread
 
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
-    "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note", "Reason", "Report",
-    "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status", "Subject", "Thread", "ThreadAlias",
-    "Unshelved", "reason_codes", "reason_name",
+    "KeptAlready", "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note",
+    "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status", "Subject",
+    "Thread", "ThreadAlias", "Unshelved", "reason_codes", "reason_name",
 ]  # fmt: skip

@@ -33,6 +33,7 @@ from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
 from app.models.alias import ThreadAlias
 from app.models.author import Author
+from app.models.insert import insert, insert_once
 from app.models.site import Site
 from app.models.thread import Thread
 
@@ -52,6 +53,10 @@ class Status(StrEnum):
     REJECTED = "rejected"
     SPAM = "spam"
     DELETED = "deleted"
+
+
+class KeptAlready(Exception):
+    """The same comment came twice at once, and the other one was faster."""
 
 
 class Known(NamedTuple):
@@ -144,7 +149,7 @@ class Comment(db.Model):
 
     # How likely it is spam, 0 to 1, and what of the request the filter looked at; None: not scored.
     score: Mapped[float | None]
-    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # What was learnt from it and stands: "fine", "spam" or nothing (moderation/learning.py).
     lesson: Mapped[str] = mapped_column(String(8), default="")
     # How far the filter was from that when it was decided; None: it is only counted.
@@ -168,13 +173,13 @@ class Comment(db.Model):
         return cls(status=Status.PENDING, version=1, places=0, lane=0, lesson="", **columns)
 
     def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
-        """Take an id and a place in the thread's tree, in the session. Below the deepest level it joins that level.
+        """Take an id and a place in the thread's tree. Below the deepest level it joins that level.
 
         The parent stays the comment that was answered; only the place in the tree is capped.
         """
         (self.id,) = new_ids(Comment, 1)
         self.thread_id, self.thread, self.parent = thread.id, thread, parent
-        db.session.add(self)
+        self.parent_id = parent.id if parent else None
         for name, value in self.place(self.id, "" if parent is None else parent.path, max_depth).items():
             setattr(self, name, value)
 
@@ -226,10 +231,21 @@ class Comment(db.Model):
                 return False
             db.session.refresh(self, ("status", "version", "lane", "places"))
         else:
-            # Nobody else knows of it yet.
             self.status, self.lane, self.version, self.places = status, lane, seen + 1, step
+            self._begin()
         self._count_above(step)
         return True
+
+    def _begin(self) -> None:
+        """Be kept, and the author too where she is new. Raises KeptAlready."""
+        new: bool = inspect(self.author).transient
+        if new:
+            insert(self.author)
+        self.author_id = self.author.id
+        if not insert_once(self):
+            if new:
+                db.session.delete(self.author)
+            raise KeptAlready
 
     def _count_above(self, step: int) -> None:
         """So many more of those below are public: for the branch and for the thread."""
@@ -366,13 +382,14 @@ class Comment(db.Model):
     def said_before(cls, fingerprint: str, typed_by: str, author: Author | None, since: datetime) -> "Comment | None":
         """The same words at the same place by the same person, known or as she described herself."""
         given = {"words": fingerprint, "person": typed_by, "author": author.id if author else None, "since": since}
-        return db.session.scalar(_said_before(), given)
+        id = db.session.connection().scalar(_said_before(), given)
+        return db.session.get(cls, id) if id else None
 
     @classmethod
-    def count_since(cls, since: datetime, *conditions: Any) -> int:
-        return db.session.scalar(
-            select(func.count()).select_from(cls).where(cls.created_at > since, *conditions)
-        ) or 0  # fmt: skip
+    def count_since(cls, since: datetime, **alike: Any) -> int:
+        """How many have arrived that have these values; `email_index` is that of their author."""
+        given = {"since": since, **alike}
+        return db.session.connection().scalar(_count_since(*alike), given) or 0
 
     @classmethod
     def more_than(cls, most: int, site: Site, since: datetime) -> bool:
@@ -412,13 +429,25 @@ class Comment(db.Model):
 def _said_before() -> Select[Any]:
     """The question of `said_before`, put together once: it is asked for every comment, under SQLite's lock."""
     person: BindParameter[str] = bindparam("person")
-    query = select(Comment).where(
-        Comment.fingerprint == bindparam("words"),
-        or_(Comment.typed_by == person, Comment.author_id == bindparam("author", type_=Id)),
-        Comment.created_at > bindparam("since"),
-        Comment.status != Status.DELETED,
+    columns = Comment.__table__.c
+    query = select(columns.id).where(
+        columns.fingerprint == bindparam("words"),
+        or_(columns.typed_by == person, columns.author_id == bindparam("author", type_=Id)),
+        columns.created_at > bindparam("since"),
+        columns.status != Status.DELETED,
     )
-    return query.order_by(Comment.id).limit(1)
+    return query.order_by(columns.id).limit(1)
+
+
+@lru_cache
+def _count_since(*names: str) -> Select[int]:
+    """The question of `count_since` for these columns, put together once: it is asked for every comment."""
+    comments, authors = Comment.__table__, Author.__table__
+    query = select(func.count()).select_from(comments).where(comments.c.created_at > bindparam("since"))
+    if "email_index" in names:
+        query = query.join_from(comments, authors, comments.c.author_id == authors.c.id)
+    columns = {**comments.c, "email_index": authors.c.email_index}
+    return query.where(*(columns[name] == bindparam(name) for name in names))
 
 
 def _step(id: int) -> str:

@@ -23,7 +23,7 @@ class Knowledge(db.Model):
     @classmethod
     def state_of(cls, site_id: int) -> tuple[int, set[int]]:
         """The revision (0: nothing is known yet) and the ids of the lessons to be added to it, at one moment."""
-        rows = db.session.execute(_state(), {"site": site_id}).all()
+        rows = db.session.connection().execute(_state(), {"site": site_id}).all()
         return next((row.revision for row in rows if row.revision), 0), {row.id for row in rows if row.id is not None}
 
     @classmethod
@@ -50,10 +50,11 @@ class Knowledge(db.Model):
 @lru_cache
 def _state() -> Select[int, int]:
     """The question of `state_of`, put together once: it is asked for every comment."""
+    knowledge, lesson, site = Knowledge.__table__.c, Lesson.__table__.c, Site.__table__.c
     return (
-        select(Knowledge.revision, Lesson.id)
-        .select_from(Site)
-        .outerjoin(Knowledge, Knowledge.site_id == Site.id)
-        .outerjoin(Lesson, Lesson.site_id == Site.id)
-        .where(Site.id == bindparam("site"))
+        select(knowledge.revision, lesson.id)
+        .select_from(Site.__table__)
+        .outerjoin(Knowledge.__table__, knowledge.site_id == site.id)
+        .outerjoin(Lesson.__table__, lesson.site_id == site.id)
+        .where(site.id == bindparam("site"))
     )

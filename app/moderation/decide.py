@@ -6,6 +6,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.mail import letters
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status
+from app.models.insert import insert
 from app.moderation import akismet, learning
 from app.moderation.lanes import lane_of
 
@@ -52,19 +53,20 @@ def decide(
     decision = Decision(
         site_id=comment.site_id,
         comment=comment,
+        comment_id=comment.id,
         from_status=before,
         to_status=status,
         version=comment.version,
         actor=actor or (Actor.MODERATOR if by else Actor.SCREENING),
         moderator=by,
+        moderator_id=by.id if by else None,
         reason=reason,
         note=note,
         undoes_id=undoes.id if undoes else None,
         overrides=overrides,
     )
     learning.follow(decision)
-    db.session.add(decision)
-    db.session.flush()
+    insert(decision)
     if Report.settle(decision, undoes) and seen > 1 and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
     letters.after(decision)

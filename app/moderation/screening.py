@@ -1,7 +1,10 @@
 """Screening: all checks look at a comment before anybody else does; the strictest verdict wins."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
+from typing import Any
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -29,31 +32,37 @@ CHECK_SECONDS = 5.0
 
 def screen(case: Case) -> Decision:
     """Run every check on a comment that is kept, and decide."""
-    return conclude(case, look(case))
+    return conclude(case, look(case, apart=db.session.begin_nested))
 
 
-def look(case: Case) -> list[Finding]:
+def look(case: Case, *, apart: Callable[[], AbstractContextManager[Any]]) -> list[Finding]:
     """Run every check; nothing is written, so that nobody waits for it.
 
-    A check that fails is a finding that holds; it never publishes and never loses the comment.
+    A check that fails is a finding that holds; it never publishes and never loses the comment. Each runs `apart`, in
+    what sees to it that the next one can still ask: PostgreSQL answers nothing more in a transaction that has failed.
     """
     findings: list[Finding] = []
-    savepoint = db.session.begin_nested()
     for check in CHECKS:
         started = monotonic()
         try:
-            found = check(case)
+            with apart():
+                found = check(case)
         except Exception as trouble:
             found = _failed(check.__name__, case, trouble)
-            if isinstance(trouble, SQLAlchemyError):
-                # PostgreSQL answers nothing more in a transaction that has failed.
-                savepoint.rollback()
-                savepoint = db.session.begin_nested()
         late = monotonic() - started > CHECK_SECONDS
         slow = Finding("slow", Verdict.HOLD, {"name": check.__name__}) if late else None
         findings += [finding for finding in (found, slow) if finding]
-    savepoint.commit()
     return findings
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Where nothing is written yet, the transaction is simply begun anew after the database has failed."""
+    try:
+        yield
+    except SQLAlchemyError:
+        db.session.rollback()
+        raise
 
 
 def conclude(case: Case, findings: list[Finding]) -> Decision:

@@ -7,8 +7,9 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
 from app import extensions
+from app.comments import submit
 from app.extensions import db
-from app.models import Comment, Decision, Status
+from app.models import Author, Comment, Decision, Status
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 
 
@@ -44,6 +45,24 @@ def test_a_double_click_stores_one_comment(hanako: Reader, db_session: Session, 
     first, second = (hanako.says("twice", headers=headers) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201)
     assert db_session.query(Comment).count() == 1
+
+
+@pytest.mark.parametrize("key", ["", "one-click"])
+def test_the_same_post_twice_at_once_stores_one_comment(
+    hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    a_site(db_session)
+    headers, look, looks = {"Idempotency-Key": key} if key else {}, submit._earlier, []
+
+    def before_the_other_was_stored(*given):
+        looks.append(given)
+        return None if len(looks) == 1 else look(*given)
+
+    hanako.says("twice", headers=headers)
+    monkeypatch.setattr(submit, "_earlier", before_the_other_was_stored)
+    assert (hanako.says("twice", headers=headers).status_code, len(looks)) == (201, 2)
+    assert [db_session.query(kind).count() for kind in (Comment, Author, Decision)] == [1, 1, 1]
+    assert the_comment(db_session, "twice").thread.approved_count == 1
 
 
 def test_the_same_words_from_two_people_are_two_comments(client: FlaskClient, db_session: Session) -> None:
@@ -175,7 +194,7 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
     locked_from = taken.index("BEGIN IMMEDIATE")
     before, locked = taken[:locked_from], taken[locked_from : taken.index("COMMIT", locked_from)]
     assert [each for each in locked if each.startswith("INSERT INTO comment")]
-    assert locked[-1].startswith("RELEASE") and not [each for each in before if "INSERT" in each]
+    assert locked[-1].startswith("INSERT INTO decision") and not [each for each in before if "INSERT" in each]
     assert not [each for each in locked if "knowledge" in each], "nobody waits for the checks"
     db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
     assert hanako.says("").status_code == 422

@@ -34,6 +34,7 @@ def written(db_session: Session, thread: Thread, body: str, **more) -> Comment:
     )  # fmt: skip
     db_session.flush()
     comment.attach(thread, more.get("parent"), thread.site.max_depth)
+    db_session.add(comment)
     db_session.commit()
     return comment
 

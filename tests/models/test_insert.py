@@ -1,0 +1,69 @@
+"""A record written at once is the one that the unit of work would have written, and the session has it."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.models import Actor, Author, Comment, Decision, Status, Thread
+from app.models.insert import insert, insert_once
+from tests.cast import PAGE, a_site
+
+OWN = {"id", "author_id", "comment_id", "created_at", "made_at"}
+
+
+@pytest.fixture
+def thread(db_session: Session) -> Thread:
+    thread = Thread(site=a_site(db_session), key=PAGE, url=PAGE)
+    db_session.add(thread)
+    db_session.commit()
+    return thread
+
+
+def records(thread: Thread) -> tuple[Author, Comment, Decision]:
+    """One of each, with no more than they must have."""
+    ours: dict[str, Any] = {"site_id": thread.site_id}
+    author = Author(**ours, site=thread.site, name="花子", email="hanako@readers.example")
+    comment = Comment(**ours, thread_id=thread.id, author=author, body="Said", html="<p>Said</p>", renderer=1)
+    decision = Decision(**ours, comment=comment, to_status=Status.PENDING, version=2, actor=Actor.SCREENING)
+    return author, comment, decision
+
+
+def written(db_session: Session, record: Any) -> dict[str, Any]:
+    """What stands in the row, as the database has it but for what is encrypted differently each time."""
+    table = type(record).__table__
+    row = db_session.execute(select(table).where(table.c.id == record.id)).one()
+    return {name: value for name, value in row._mapping.items() if name not in OWN}
+
+
+def test_the_row_is_the_one_that_the_unit_of_work_writes(db_session: Session, thread: Thread) -> None:
+    usual = records(thread)
+    db_session.add_all(usual)
+    db_session.flush()
+    author, comment, decision = at_once = records(thread)
+    insert(author)
+    comment.author_id = author.id
+    insert(comment)
+    decision.comment_id = comment.id
+    insert(decision)
+    assert [written(db_session, each) for each in at_once] == [written(db_session, each) for each in usual]
+
+
+def test_the_session_has_it_and_writes_what_becomes_of_it(db_session: Session, thread: Thread) -> None:
+    author = records(thread)[0]
+    insert(author)
+    assert db_session.get(Author, author.id) is author and not db_session.dirty and not db_session.new
+    author.name = "太郎"
+    db_session.commit()
+    assert db_session.scalar(select(Author.__table__.c.name)) == "太郎"
+
+
+def test_what_may_be_there_once_is_written_once(db_session: Session, thread: Thread) -> None:
+    author = records(thread)[0]
+    insert(author)
+    made = [Comment(id=id, author_id=author.id, thread_id=thread.id, site_id=thread.site_id, text_key="same",
+                    body="Said", html="<p>Said</p>", renderer=1) for id in (1, 2)]  # fmt: skip
+    assert [insert_once(each) for each in made] == [True, False]
+    db_session.commit()
+    assert db_session.scalars(select(Comment.id)).all() == [1]
