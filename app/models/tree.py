@@ -7,7 +7,6 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, func, select, text
-from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models.author import Author
@@ -65,7 +64,7 @@ class Branch:
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
     """Up to `limit` branches behind that of the root `after`, each with its root and up to `replies` replies."""
     given = {"thread": thread.id, "after": after, "limit": limit, "replies": replies + 1}
-    rows = db.session.execute(_branches(newest_first, after is not None), given)
+    rows = db.session.connection().execute(_branches(newest_first, after is not None), given).all()
     places = [Place(id, root or id, path) for id, root, path in rows]
     return [_branch(list(each), replies + 1) for _, each in groupby(places, key=lambda place: place.root_id)]
 
@@ -73,29 +72,29 @@ def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: in
 @lru_cache
 def _branches(newest_first: bool, behind: bool) -> Select[int, int | None, str]:
     """The question of `branches`, put together once: it is asked for each page that is drawn."""
-    root, reply, cut = aliased(Comment, name="root"), aliased(Comment, name="reply"), aliased(Comment, name="cut")
+    root, reply, cut = (Comment.__table__.alias(name) for name in ("root", "reply", "cut"))
     thread: BindParameter[int] = bindparam("thread")
     # The first reply that is not shown, which tells that there is more.
     last = (
-        select(cut.path)
-        .where(cut.thread_id == thread, cut.root_id == root.root_id, text("cut.places > 0"))
-        .order_by(cut.path).limit(1).offset(bindparam("replies"))
+        select(cut.c.path)
+        .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.places > 0"))
+        .order_by(cut.c.path).limit(1).offset(bindparam("replies"))
         .scalar_subquery()
     )  # fmt: skip
     # By `root_id`, which is a root's own id: by `id` PostgreSQL would walk through the comments of all threads.
-    roots = select(root.root_id.label("id"), func.coalesce(last, END).label("last")).where(
-        root.thread_id == thread, text("root.places > 0 AND root.depth = 0")
+    roots = select(root.c.root_id.label("id"), func.coalesce(last, END).label("last")).where(
+        root.c.thread_id == thread, text("root.places > 0 AND root.depth = 0")
     )
     if behind:
         after: BindParameter[int] = bindparam("after")
-        roots = roots.where(root.root_id < after if newest_first else root.root_id > after)
-    order = root.root_id.desc() if newest_first else root.root_id.asc()
+        roots = roots.where(root.c.root_id < after if newest_first else root.c.root_id > after)
+    order = root.c.root_id.desc() if newest_first else root.c.root_id.asc()
     found = roots.order_by(order).limit(bindparam("limit")).subquery("found")
     return (
-        select(reply.id, reply.root_id, reply.path)
-        .join_from(found, reply, (reply.root_id == found.c.id) & (reply.path <= found.c.last))
-        .where(reply.thread_id == thread, text("reply.places > 0"))
-        .order_by(found.c.id.desc() if newest_first else found.c.id, reply.path)
+        select(reply.c.id, reply.c.root_id, reply.c.path)
+        .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
+        .where(reply.c.thread_id == thread, text("reply.places > 0"))
+        .order_by(found.c.id.desc() if newest_first else found.c.id, reply.c.path)
     )
 
 
@@ -130,19 +129,22 @@ def _branch(found: list[Place], most: int) -> Branch:
 
 def shown(ids: list[int]) -> list[Seen]:
     """What a reader sees of comments, in the order of `ids`; as rows, for records would cost more than the page."""
-    found = {row[0]: Seen._make(row) for row in db.session.execute(_shown(), {"ids": ids})}
+    rows = db.session.connection().execute(_shown(), {"ids": ids}).all()
+    found = {row[0]: Seen._make(row) for row in rows}
     return [found[id] for id in ids if id in found]
 
 
 @lru_cache
 def _shown() -> Select[Any]:
     """The columns of `Seen`: others would be decrypted and unpacked for nothing."""
-    parent = aliased(Comment)
-    answered = case((parent.status == Status.APPROVED, parent.name)).label("answered")
+    comment, author, parent = Comment.__table__, Author.__table__, Comment.__table__.alias()
     columns = (
-        Comment.id, Comment.author_id, Comment.parent_id, Comment.depth, Comment.status, Comment.name,
-        Comment.website, Comment.html, Comment.created_at, Comment.edited_at, answered,
-        Author.erased_at.is_not(None).label("erased"),
+        comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,
+        comment.c.website, comment.c.html, comment.c.created_at, comment.c.edited_at,
+        case((parent.c.status == Status.APPROVED, parent.c.name)).label("answered"),
+        author.c.erased_at.is_not(None).label("erased"),
     )  # fmt: skip
-    query = select(*columns).join(Comment.author).outerjoin(parent, Comment.parent_id == parent.id)
-    return query.where(Comment.id.in_(bindparam("ids", expanding=True)))
+    with_parents = comment.join(author, author.c.id == comment.c.author_id).outerjoin(
+        parent, parent.c.id == comment.c.parent_id
+    )
+    return select(*columns).select_from(with_parents).where(comment.c.id.in_(bindparam("ids", expanding=True)))
