@@ -68,7 +68,9 @@ def configuration(folder: Path, service: str, port: int, also: str) -> str:
         f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     user = "user root;\n" if Path("/proc/self").stat().st_uid == 0 else ""
-    return f"{user}pid {folder}/nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}{ours}{also}}}\n"
+    # As in Debian's nginx.conf.
+    around = "access_log off;\nsendfile on;\ntcp_nopush on;\n"
+    return f"{user}pid {folder}/nginx.pid;\nevents {{}}\nhttp {{\n{around}{temporary}{ours}{also}}}\n"
 
 
 def _answers(url: str) -> bool:
