@@ -4,7 +4,7 @@ from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
-from app.lib import markup
+from app.lib import alike, markup
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Revision, Status
 from app.moderation import learning
@@ -30,7 +30,7 @@ def edit(comment: Comment, body: str) -> Decision:
     learning.forget(comment)
     db.session.add(Revision(comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
-    comment.edited_at = now()
+    comment.edited_at, comment.cluster = now(), alike.key_of(body)
     # A new text is a new text: the old fingerprint must not answer for it.
     comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.comments import tokens
 from app.errors import Refused
-from app.lib import markup
+from app.lib import alike, markup
 from app.lib.clock import now
 from app.lib.secrets import blind_index
 from app.lib.text import fold
@@ -184,6 +184,7 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
         html=draft.html or markup.render(draft.body),
         renderer=markup.RENDERER,
         lang=draft.lang,
+        cluster=alike.key_of(draft.body),
         notify=draft.notify,
         address=draft.network,
         address_index=draft.network_index or None,

@@ -56,12 +56,13 @@ def site_or_404(key: str) -> Site:
 def where(given: MultiDict[str, str]) -> Where:
     """Read `site url thread title lang sort` from a query or a form. Raises 404 or Refused."""
     url, own_id = given.get("url", "").strip(), own_id_of(given.get("thread", ""))
-    key, site_key = thread_key(url, own_id), given.get("site", "")
+    page, site_key = thread_key(url, ""), given.get("site", "")
+    key = thread_key(url, own_id) if own_id else page
     # What cannot be a site's key costs no question, and no database chokes on it.
     thread = Thread.of_page(site_key, key) if KEY.fullmatch(site_key) else None
     site = thread.site if thread else site_or_404(site_key)
     lang = speak(given.get("lang", ""), site.lang, site.timezone)
-    if not key or not key_of(site, url):
+    if not page or not is_allowed(url, site.origins):
         raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
     return Where(
         site=site,

@@ -1,6 +1,5 @@
 """The public tree of a thread, branch by branch: read from indexes, so that no thread is too large for it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
@@ -44,8 +43,7 @@ class Seen(NamedTuple):
     erased: bool
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(NamedTuple):
     """Places of one branch in reading order; `goes_on` when there are more behind them."""
 
     places: list[Place]
@@ -58,7 +56,7 @@ class Branch:
         return f"{last.root_id}.{last.path}"
 
     def cut(self, room: int) -> "Branch":
-        return Branch(self.places[:room], self.goes_on or len(self.places) > room)
+        return self if len(self.places) <= room else Branch(self.places[:room], goes_on=True)
 
 
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:

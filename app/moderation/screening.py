@@ -10,7 +10,6 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from app.errors import will_pass
 from app.extensions import db
-from app.lib import alike
 from app.models import Actor, Comment, Decision, Status
 from app.moderation.case import Case, Finding, Verdict
 from app.moderation.checks import CHECKS
@@ -69,7 +68,6 @@ def conclude(case: Case, findings: list[Finding]) -> Decision:
     """Keep every reason with the comment and decide: the strictest wins. Then do what the findings cause."""
     comment, judged = case.comment, case.judged_so_far
     comment.score, comment.facts = judged.score, judged.facts
-    comment.cluster = alike.key_of(comment.body)
     comment.reasons = [finding.as_reason() for finding in findings]
     strictest = max(findings, key=lambda finding: finding.verdict, default=None)
     decision = decide(

@@ -1,9 +1,11 @@
 """A thread: as a fragment for the widget, as a page for everybody without scripts."""
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.abuse.timing import stamp_again, stamp_of_the_hour
@@ -51,20 +53,22 @@ def around(here: Where) -> dict[str, Any]:
         "site": here.site,
         "where": here.fields,
         # The templates put the id of each comment behind it: one address to build, not one for each.
-        "say": _words(),
+        "say": _words(here.lang),
         "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
     }
 
 
-def _words() -> dict[str, str]:
-    """What is said about each comment, translated once for a page of fifty."""
-    return {
-        "reply": _("Reply"),
-        "reply_to": _("Reply to %(name)s", name="%(name)s"),
-        "in_reply": _("In reply to %(name)s", name="%(name)s"),
-        "report": _("Report"),
-        "report_by": _("Report the comment by %(name)s", name="%(name)s"),
-    }
+@lru_cache
+def _words(lang: str) -> dict[str, str]:
+    """What is said about each comment, translated once."""
+    with force_locale(lang):
+        return {
+            "reply": _("Reply"),
+            "reply_to": _("Reply to %(name)s", name="%(name)s"),
+            "in_reply": _("In reply to %(name)s", name="%(name)s"),
+            "report": _("Report"),
+            "report_by": _("Report the comment by %(name)s", name="%(name)s"),
+        }
 
 
 def address_of(here: Where, anchor: str, **more: Any) -> str:
