@@ -1,5 +1,5 @@
 -- Comments for wrk, each another one; `share` of the requests are posts (1: all), the rest are what the address says.
--- At the end it prints how many were acknowledged.
+-- At the end it prints how many were acknowledged: stored, by the status, and with the new comment in the answer.
 local share, number, thread = 1, 0, 0
 local threads = {}
 answered, posted = 0, 0
@@ -23,8 +23,9 @@ function request()
   return wrk.format("POST", "/embed/comments", headers, body .. words)
 end
 
-function response(status)
-  if status == 201 or status == 202 then posted = posted + 1 end
+function response(status, headers, answer)
+  local stored = status == 201 or status == 202
+  if stored and answer:find("<p>I was there that night", 1, true) then posted = posted + 1 end
   answered = answered + 1
 end
 

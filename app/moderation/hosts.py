@@ -11,7 +11,7 @@ from app.models import Comment
 from app.spam.disguise import LATIN, narrowed
 
 # What reads like a host without being a link; links are found before.
-BARE_HOST = re.compile(r"(?<![a-zA-Z0-9.-])[a-zA-Z0-9-]++(?:\.[a-zA-Z0-9-]++)++")
+BARE_HOST = re.compile(r"(?<![a-zA-Z0-9.-])[a-zA-Z0-9-]++(?:\.[a-zA-Z0-9-]++)+")
 # Hosts that are looked at in one comment; one with more is held for its links anyway.
 MOST_HOSTS = 500
 

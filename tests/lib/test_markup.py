@@ -181,7 +181,9 @@ def test_no_shape_of_html_keeps_the_importer_busy(cpu, shape: str) -> None:  # t
     assert cpu(lambda: sanitise(html, newlines=True)) < SECONDS * FACTOR
 
 
-@pytest.mark.parametrize("shape", ["<b>a<p>", "<a x='", "<ul><li>", "<b x=1><b x=2><p>"])
+@pytest.mark.parametrize(
+    "shape", ["<b>a<p>", "<a x='", "<ul><li>", "<b x=1><b x=2><p>", "<p>a&amp;<br>", "<p>a</p>", "<p>a<br>a"]
+)
 def test_twice_the_html_takes_about_twice_the_time(cpu, shape: str) -> None:  # type: ignore[no-untyped-def]
     few, many = (cpu(sanitise, (shape * length)[:length]) for length in (LONGEST_BODY, 4 * LONGEST_BODY))
     assert many < 0.02 + 4 * 2**0.6 * few
