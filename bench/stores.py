@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.lib.passwords import hash_password
 from app.models import Membership, Moderator, Role, Site
+from app.moderation.history import PAGE
 from bench import service
 from bench.fill import Shape, fill, page_of
 
@@ -38,6 +39,7 @@ def main() -> None:
         large = Shape(int(LARGE[kind].threads * given.share), LARGE[kind].comments)
         with service.database(kind) as url, service.filled(url, SMALL) as app:
             moderator(app)
+            full_log(app)
             small = measured(app)
             fill(app, large, SMALL.threads)
             for name, ms in measured(app).items():
@@ -54,6 +56,13 @@ def moderator(app: Flask) -> None:
         member = Membership(site=site, role=Role.MODERATOR)
         db.session.add(Moderator(**who, password_hash=hash_password(PASSWORD), memberships=[member]))
         db.session.commit()
+
+
+def full_log(app: Flask) -> None:
+    """So many decisions that the log's page is full: what is measured later has as many lines."""
+    client, post = app.test_client(), questions()["post"]
+    for _ in range(PAGE):
+        _ms(post, client)
 
 
 def questions() -> dict[str, Ask]:
