@@ -98,7 +98,9 @@ class Person:
         return Comment.author_id.in_([author.id for author in self.authors])
 
     def comments(self, after: int = 0, limit: int | None = None) -> list[Comment]:
-        query = select(Comment).where(self._hers, Comment.id > after).options(joinedload(Comment.thread))
+        query = (
+            select(Comment).where(self._hers, Comment.id > after).options(joinedload(Comment.thread, innerjoin=True))
+        )
         return list(db.session.scalars(query.order_by(Comment.id).limit(limit)))
 
     def count(self) -> Counter[str]:

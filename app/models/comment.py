@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
     update,
 )  # fmt: skip
-from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from app.extensions import Id, db, new_ids, rows_changed
 from app.lib.clock import Moment, now
@@ -299,11 +299,11 @@ class Comment(db.Model):
 
     @classmethod
     def newest_approved(cls, site: Site, limit: int, thread: Thread | None = None) -> list["Comment"]:
+        # What belongs to them is asked for afterwards, by ids: joined to all, SQLite looks all threads through before.
         query = (
             select(cls)
-            .join(cls.thread)
-            .options(contains_eager(cls.thread), joinedload(cls.author), joinedload(cls.parent))
-            .where(cls.status == Status.APPROVED, Thread.visible)
+            .options(selectinload(cls.thread), selectinload(cls.author), selectinload(cls.parent))
+            .where(cls.status == Status.APPROVED, cls.thread.has(Thread.visible))
         )
         if thread:
             # By the index of its tree, then sorted: in the order of `id` alone the way leads back through all threads.

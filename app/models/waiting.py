@@ -33,7 +33,7 @@ def oldest(moderator: Moderator, span: Span, limit: int) -> Sequence[Comment]:
     """The comments that `count` counts, with their sites and pages, the longest waiting first."""
     return db.session.scalars(
         select(Comment).where(*_waiting(moderator, span))
-        .options(joinedload(Comment.site), joinedload(Comment.thread))
+        .options(joinedload(Comment.site, innerjoin=True), joinedload(Comment.thread, innerjoin=True))
         .order_by(Comment.id).limit(limit)
     ).all()  # fmt: skip
 

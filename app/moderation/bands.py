@@ -66,5 +66,5 @@ def shadow(site: Site, since: datetime) -> Shadow:
 
 
 def _newest(*conditions: ColumnElement[bool]) -> list[Comment]:
-    query = select(Comment).where(*conditions).options(joinedload(Comment.thread))
+    query = select(Comment).where(*conditions).options(joinedload(Comment.thread, innerjoin=True))
     return list(db.session.scalars(query.order_by(Comment.id.desc()).limit(SHOWN)))

@@ -89,7 +89,7 @@ def decision_of(moderator: Moderator, id: int) -> Decision | None:
 def decisions_of(moderator: Moderator, ids: list[int]) -> list[Decision]:
     """Those of these decisions that are on her sites."""
     query = select(Decision).where(Decision.id.in_(ids), Decision.site_id.in_(moderator.site_ids))
-    return list(db.session.scalars(query.options(joinedload(Decision.comment))))
+    return list(db.session.scalars(query.options(joinedload(Decision.comment, innerjoin=True))))
 
 
 def colleagues(moderator: Moderator) -> list[Moderator]:
@@ -124,7 +124,8 @@ def _read(query: Select[tuple[Decision]], before: int | None, limit: int) -> lis
         query = query.where(Decision.id < before)
     loaded = query.options(
         joinedload(Decision.moderator),
-        joinedload(Decision.comment).joinedload(Comment.thread),
-        joinedload(Decision.comment).joinedload(Comment.site),
+        # Inner: behind an outer join SQLite would first put all threads together with their sites.
+        joinedload(Decision.comment, innerjoin=True).joinedload(Comment.thread, innerjoin=True),
+        joinedload(Decision.comment, innerjoin=True).joinedload(Comment.site, innerjoin=True),
     )
     return list(db.session.scalars(loaded.order_by(Decision.id.desc()).limit(limit)))

@@ -99,7 +99,7 @@ def dry_run(rule: Rule, among: int = AMONG) -> DryRun:
     comments = db.session.scalars(
         select(Comment).join(Comment.author)
         .where(Comment.site_id == rule.site.id, Comment.status != Status.DELETED, *_narrowed(rule))
-        .options(joinedload(Comment.author), joinedload(Comment.thread))
+        .options(joinedload(Comment.author, innerjoin=True), joinedload(Comment.thread, innerjoin=True))
         .order_by(Comment.id.desc()).limit(among)
     ).all()  # fmt: skip
     touched = [(comment, hits) for comment in comments if (hits := book.look(comment))]
