@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, delete, func, select
+from sqlalchemy import ForeignKey, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -57,12 +57,13 @@ class Lease(db.Model):
     @classmethod
     def counts_of_others(cls, moderator: Moderator, site_ids: list[int]) -> dict[str, int]:
         """How many comments of these sites each of the others has before her now, by name."""
+        # By each lease's comment: as a join SQLite may begin with all comments, for it thinks that leases are many.
+        waits = exists().where(Comment.id == cls.comment_id, Comment.site_id.in_(site_ids), Comment.lane > 0)
         rows = db.session.execute(
             select(Moderator.name, func.count())
             .select_from(cls)
             .join(Moderator, Moderator.id == cls.moderator_id)
-            .join(Comment, Comment.id == cls.comment_id)
-            .where(cls.moderator_id != moderator.id, cls.until > now(), Comment.site_id.in_(site_ids), Comment.lane > 0)
+            .where(cls.moderator_id != moderator.id, cls.until > now(), waits)
             .group_by(Moderator.id, Moderator.name)
             .order_by(Moderator.name)
         )
