@@ -18,7 +18,7 @@ from app.models import Author, Comment, KeptAlready, Site, Status, Thread
 from app.moderation.akismet import Sender
 from app.moderation.case import Case, Finding
 from app.moderation.flood import WINDOW
-from app.moderation.screening import conclude, look, reading
+from app.moderation.screening import conclude, look, nothing_written
 
 DUPLICATE_WINDOW = timedelta(days=1)
 # What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
@@ -92,7 +92,7 @@ def consider(site: Site, draft: Draft) -> Considered:
         stamp=draft.stamp,
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
-    return Considered(case, look(case, apart=reading), known, _is_flood(site, draft, known))
+    return Considered(case, look(case, apart=nothing_written), known, _is_flood(site, draft, known))
 
 
 def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -> Submitted:
@@ -153,8 +153,8 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 def _is_flood(site: Site, draft: Draft, known: Author | None) -> bool:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
     since = now() - WINDOW
-    limits = [(most, alike) for most, alike in _limits(site, draft, known) if most]
-    return any(Comment.count_since(since, **alike) >= most for most, alike in limits)
+    limits = [(most, same) for most, same in _limits(site, draft, known) if most]
+    return any(Comment.count_since(since, **same) >= most for most, same in limits)
 
 
 def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -219,7 +219,10 @@ class Comment(db.Model):
         return [_id_of(path[at : at + STEP]) for at in range(0, len(path), STEP)]
 
     def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
-        """Give a status and a lane, if the comment is still as it was seen; False when somebody was faster."""
+        """Give a status and a lane, if the comment is still as it was seen; False when somebody was faster.
+
+        A new one, which nobody has seen, is kept with them. Raises KeptAlready.
+        """
         step = (status == Status.APPROVED) - (self.status == Status.APPROVED)
         if inspect(self).persistent:
             moved = rows_changed(

@@ -55,7 +55,7 @@ def look(case: Case, *, apart: Callable[[], AbstractContextManager[Any]]) -> lis
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def nothing_written() -> Iterator[None]:
     """Where nothing is written yet, the transaction is simply begun anew after the database has failed."""
     try:
         yield
