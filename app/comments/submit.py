@@ -14,7 +14,7 @@ from app.lib.clock import now
 from app.lib.secrets import blind_index
 from app.lib.text import fold
 from app.mail import authors
-from app.models import Author, Comment, KeptAlready, Site, Status, Thread
+from app.models import Author, Comment, KeptAlready, Site, Status, Thread, arrivals
 from app.moderation.akismet import Sender
 from app.moderation.case import Case, Finding
 from app.moderation.flood import WINDOW
@@ -122,9 +122,9 @@ def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -
 
 
 def _earlier(site: Site, draft: Draft, known: Author | None, marks: Marks) -> Submitted | None:
-    if draft.request_key and (found := Comment.with_request_key(site, _request_key(draft))):
+    if draft.request_key and (found := arrivals.with_request_key(site, _request_key(draft))):
         return Submitted(found, again=True, recognised=True)
-    if found := Comment.said_before(marks.words, marks.person, known, now() - DUPLICATE_WINDOW):
+    if found := arrivals.said_before(marks.words, marks.person, known, now() - DUPLICATE_WINDOW):
         # Somebody may have guessed all of it: no token for what was not proven.
         return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
     return None
@@ -154,7 +154,7 @@ def _is_flood(site: Site, draft: Draft, known: Author | None) -> bool:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
     since = now() - WINDOW
     limits = [(most, same) for most, same in _limits(site, draft, known) if most]
-    return any(Comment.count_since(since, **same) >= most for most, same in limits)
+    return any(arrivals.count_since(since, **same) >= most for most, same in limits)
 
 
 def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -6,7 +6,7 @@ from flask import current_app
 
 from app.lib.clock import now
 from app.mail import letters
-from app.models import Comment, Site
+from app.models import Site, arrivals
 
 # How far back limits and bursts look.
 WINDOW = timedelta(minutes=1)
@@ -16,7 +16,7 @@ LEARNS_EVERY = timedelta(days=1)
 
 def is_bursting(site: Site) -> bool:
     """Whether more arrive just now than is normal; counted in the table, so that it holds with many processes."""
-    return bool(site.burst) and Comment.more_than(site.burst - 1, site, now() - WINDOW)
+    return bool(site.burst) and arrivals.more_than(site.burst - 1, site, now() - WINDOW)
 
 
 def press(site: Site) -> None:
@@ -30,4 +30,4 @@ def learn() -> None:
     """Learn what is normal for one of the sites where that is not known, or was learnt long ago."""
     site = Site.learnt_before(now() - LEARNS_EVERY)
     if site:
-        site.busiest_minute, site.learnt_at = Comment.busiest_minute(site, now() - LEARNS_FROM), now()
+        site.busiest_minute, site.learnt_at = arrivals.busiest_minute(site, now() - LEARNS_FROM), now()
