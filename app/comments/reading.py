@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from app.comments import amend, avatar, tokens
 from app.lib import markup
-from app.models import Author, Comment, Site, Status, Thread, tree
+from app.models import Author, Comment, Site, Status, Thread, imported, tree
 
 SORTS = ("oldest", "newest")
 # Behind a root, or behind a place in its branch.
@@ -208,6 +208,6 @@ def _position(after: str) -> tuple[int | None, str]:
 
 def _placed(thread: Thread, number: int) -> Comment | None:
     """The comment with this id, or that had this one elsewhere, when it has a place in this thread's public tree."""
-    ours, theirs = Comment.of_site([thread.site_id], number), Comment.numbered_elsewhere(thread, number)
+    ours, theirs = Comment.of_site([thread.site_id], number), imported.numbered_elsewhere(thread, number)
     placed = (found for found in (ours, *theirs) if found and found.thread_id == thread.id and found.places > 0)
     return next(placed, None)

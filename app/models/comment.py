@@ -1,9 +1,9 @@
 """A comment: what a reader wrote, its place in the tree, and the one line that gives it a status."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -26,7 +26,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 from app.extensions import Id, db, new_ids, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
-from app.models.alias import ThreadAlias
 from app.models.author import Author
 from app.models.insert import insert, insert_once
 from app.models.site import Site
@@ -37,8 +36,6 @@ STEP = 9
 # PostgreSQL would sort by the rules of a language otherwise.
 Path = String(200).with_variant(String(200, collation="C"), "postgresql")
 LONGEST_SOURCE_ID = 200
-# Programs whose comments had a number, by which links on other pages still know them: #comment-123, #isso-123.
-NUMBERING = ("wordpress", "disqus", "isso")
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 
 
@@ -52,14 +49,6 @@ class Status(StrEnum):
 
 class KeptAlready(Exception):
     """The same comment came twice at once, and the other one was faster."""
-
-
-class Known(NamedTuple):
-    """What one must know of a comment to put another below it."""
-
-    id: int
-    path: str
-    thread_id: int
 
 
 class Comment(db.Model):
@@ -314,43 +303,6 @@ class Comment(db.Model):
     def network_index(site: Site, network: str) -> str:
         """The blind index of a network on this site."""
         return blind_index(f"network {site.id}", network)
-
-    @classmethod
-    def imported(cls, site: Site, source: str, source_ids: Iterable[str]) -> dict[str, "Known"]:
-        """Those of these comments of another program that are here already, by their ids there."""
-        query = select(cls.source_id, cls.id, cls.path, cls.thread_id).where(
-            cls.site_id == site.id, cls.source == source, cls.source_id.in_(list(source_ids))
-        )
-        rows = db.session.execute(query)
-        return {source_id or "": Known(id, path, thread_id) for source_id, id, path, thread_id in rows}
-
-    @classmethod
-    def numbered_elsewhere(cls, thread: Thread, number: int) -> list["Comment"]:
-        """Those that came from other programs and had this number there."""
-        theirs = (cls.site_id == thread.site_id, cls.source.in_(NUMBERING), cls.source_id == str(number))
-        return list(db.session.scalars(select(cls).where(*theirs).order_by(cls.id)))
-
-    @classmethod
-    def keys_of_imported(cls, site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[str]]:
-        """The keys, also earlier ones, of the threads in which comments of another program are, by ids there."""
-        known = cls.imported(site, source, source_ids)
-        ids = {each.thread_id for each in known.values()}
-        keys, earlier = Thread.keys(ids), ThreadAlias.of(list(ids))
-        return {source_id: {keys[each.thread_id], *earlier[each.thread_id]} for source_id, each in known.items()}
-
-    @classmethod
-    def imported_authors(cls, site: Site, email_indexes: Iterable[str]) -> dict[str, int]:
-        """Ids of those who came with another program's comments, by the index of their address.
-
-        Whoever types the same address here is somebody else until she has shown that it is hers.
-        """
-        came = select(cls.id).where(cls.author_id == Author.id, cls.source.is_not(None)).exists()
-        query = (
-            select(Author.email_index, func.min(Author.id))
-            .where(Author.site_id == site.id, Author.email_index.in_(list(email_indexes)), came)
-            .group_by(Author.email_index)
-        )
-        return {index or "": id for index, id in db.session.execute(query)}
 
     @classmethod
     def go_over(cls, thread: Thread, into: Thread) -> int:

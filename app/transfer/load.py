@@ -16,8 +16,8 @@ from app.extensions import db, new_ids
 from app.lib import markup, networks
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import clean_website
-from app.models import Actor, Author, Comment, Decision, Site, Status, Thread
-from app.models.comment import NUMBERING, Known
+from app.models import Actor, Author, Comment, Decision, Site, Status, Thread, imported
+from app.models.imported import NUMBERING, Known
 from app.moderation.lanes import Lane
 from app.transfer.spool import Arrival, Spool
 
@@ -37,13 +37,13 @@ def load(site: Site, spool: Spool, *, source: str, dry_run: bool = False, close_
     The caller commits after each step, so that what was told is safe, and nobody waits while we render.
     `source` and the ids of the file tell which comments are here already. A dry run writes nothing.
     """
-    spool.arrange(lambda ids: Comment.keys_of_imported(site, source, ids))
+    spool.arrange(lambda ids: imported.keys(site, source, ids))
     # A link to #comment-123 must not find another comment that has this number here.
     above = spool.highest_number(REACHED) if source in NUMBERING else 0
     done = 0
     yield done
     for arrivals in spool.arrivals(BATCH):
-        here = Comment.imported(site, source, [each.source_id for each in arrivals])
+        here = imported.known(site, source, [each.source_id for each in arrivals])
         yield done
         fresh = [(each, _look(each)) for each in arrivals if each.source_id not in here] if not dry_run else []
         if fresh:
@@ -103,7 +103,7 @@ Fresh = list[tuple[Arrival, Look]]
 
 def _write(site: Site, source: str, fresh: Fresh, numbered_to: int) -> None:
     threads, authors = _threads(site, fresh), _authors(site, fresh)
-    above = Comment.imported(site, source, [each.parent for each, _look in fresh if each.parent])
+    above = imported.known(site, source, [each.parent for each, _look in fresh if each.parent])
     rows: list[dict[str, Any]] = []
     ids = new_ids(Comment, len(fresh), above=numbered_to)
     for id, author_id, (arrival, look) in zip(ids, authors, fresh, strict=True):
@@ -179,7 +179,7 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
 def _authors(site: Site, fresh: Fresh) -> list[int]:
     """An author's id for each comment: the same for the same e-mail address, as the other program had seen it."""
     people = [Author.index_of(site, look.email) or str(arrival.seq) for arrival, look in fresh]
-    ids = Comment.imported_authors(site, people)
+    ids = imported.authors(site, people)
     new = {person: each for person, each in reversed(list(zip(people, fresh, strict=True))) if person not in ids}
     rows: list[dict[str, Any]] = [
         {

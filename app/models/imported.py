@@ -1,0 +1,61 @@
+"""Comments that came from other programs: which are here, and how they are known there."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.models.alias import ThreadAlias
+from app.models.author import Author
+from app.models.comment import Comment
+from app.models.site import Site
+from app.models.thread import Thread
+
+# Programs whose comments had a number, by which links on other pages still know them: #comment-123, #isso-123.
+NUMBERING = ("wordpress", "disqus", "isso")
+
+
+class Known(NamedTuple):
+    """What one must know of a comment to put another below it."""
+
+    id: int
+    path: str
+    thread_id: int
+
+
+def known(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, Known]:
+    """Those of these comments of another program that are here already, by their ids there."""
+    query = select(Comment.source_id, Comment.id, Comment.path, Comment.thread_id).where(
+        Comment.site_id == site.id, Comment.source == source, Comment.source_id.in_(list(source_ids))
+    )
+    rows = db.session.execute(query)
+    return {source_id or "": Known(id, path, thread_id) for source_id, id, path, thread_id in rows}
+
+
+def numbered_elsewhere(thread: Thread, number: int) -> list[Comment]:
+    """Those that came from other programs and had this number there."""
+    theirs = (Comment.site_id == thread.site_id, Comment.source.in_(NUMBERING), Comment.source_id == str(number))
+    return list(db.session.scalars(select(Comment).where(*theirs).order_by(Comment.id)))
+
+
+def keys(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[str]]:
+    """The keys, also earlier ones, of the threads in which comments of another program are, by ids there."""
+    here = known(site, source, source_ids)
+    ids = {each.thread_id for each in here.values()}
+    today, earlier = Thread.keys(ids), ThreadAlias.of(list(ids))
+    return {source_id: {today[each.thread_id], *earlier[each.thread_id]} for source_id, each in here.items()}
+
+
+def authors(site: Site, email_indexes: Iterable[str]) -> dict[str, int]:
+    """Ids of those who came with another program's comments, by the index of their address.
+
+    Whoever types the same address here is somebody else until she has shown that it is hers.
+    """
+    came = select(Comment.id).where(Comment.author_id == Author.id, Comment.source.is_not(None)).exists()
+    query = (
+        select(Author.email_index, func.min(Author.id))
+        .where(Author.site_id == site.id, Author.email_index.in_(list(email_indexes)), came)
+        .group_by(Author.email_index)
+    )
+    return {index or "": id for index, id in db.session.execute(query)}
