@@ -133,17 +133,31 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 
 
 @event.listens_for(Engine, "begin")
-def _begin_sqlite(connection: Any) -> None:
-    """Writers queue for the lock before they read; one that upgraded later could only fail."""
+def _begin(connection: Any) -> None:
+    given = connection.get_execution_options()
+    looks = given.get("reads_only", has_request_context() and (request.method in SAFE_METHODS or g.get("only_looks")))
     if connection.dialect.name == "sqlite":
-        if connection.get_execution_options().get("sorts_in_a_file"):
-            # What must be sorted may be a whole site. Within a transaction SQLite may refuse to change it.
-            connection.exec_driver_sql("PRAGMA temp_store=FILE")
-        looks = has_request_context() and (request.method in SAFE_METHODS or g.get("only_looks"))
-        if connection.get_execution_options().get("reads_only", looks):
-            connection.exec_driver_sql("BEGIN")
-        else:
-            _begin_to_write(connection)
+        _begin_sqlite(connection, looks)
+    elif "isolation_level" not in given:
+        _begin_postgresql(connection.connection.dbapi_connection, looks)
+
+
+def _begin_postgresql(raw: Any, looks: bool) -> None:
+    """Who only looks needs no transaction: each statement sees what is committed anyway (READ COMMITTED), and to begin
+    and to end one are two ways to the server and back."""
+    if raw.autocommit != looks:
+        raw.autocommit = looks
+
+
+def _begin_sqlite(connection: Any, looks: bool) -> None:
+    """Writers queue for the lock before they read; one that upgraded later could only fail."""
+    if connection.get_execution_options().get("sorts_in_a_file"):
+        # What must be sorted may be a whole site. Within a transaction SQLite may refuse to change it.
+        connection.exec_driver_sql("PRAGMA temp_store=FILE")
+    if looks:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _begin_to_write(connection)
 
 
 def _begin_to_write(connection: Any) -> None:

@@ -103,15 +103,16 @@ def look(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Found:
 
 def _by_columns(matching: Matching, words: Words, start: int, end: int) -> tuple[list[int], int]:
     """A page of ids and one more, and before which comment to go on (0: everything was looked through)."""
-    query = matching.where(Comment.id < start, Comment.id >= end).limit(LOOK if words else PAGE + 1)
-    ids, last, looked = [], start, 0
-    for row in db.session.execute(query, execution_options={"yield_per": AT_ONCE}):
-        looked, last = looked + 1, row.id
-        if words.are_in(row):
-            ids.append(row.id)
-        if len(ids) > PAGE:
-            break
-    return ids, last if looked == LOOK else max(end, 0)
+    ids: list[int] = []
+    last, looked = start, 0
+    while len(ids) <= PAGE and looked < LOOK:
+        most = min(AT_ONCE, LOOK - looked) if words else PAGE + 1
+        rows = db.session.execute(matching.where(Comment.id < last, Comment.id >= end).limit(most)).all()
+        ids += [row.id for row in rows if words.are_in(row)]
+        if len(rows) < most:
+            return ids, max(end, 0)
+        looked, last = looked + most, rows[-1].id
+    return ids, last
 
 
 def _by_shelves(matching: Matching, words: Words, candidates: Iterator[list[int]]) -> tuple[list[int], int]:
