@@ -24,8 +24,11 @@ from app.edge import Edge, asked_of
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
 # Posts wait for the disk; reads must not wait with them, nor what the edge has at hand with either. On SQLite posts
-# wait for each other as well, so that more of them at once make each slower.
-POSTS_AT_ONCE, POSTS_AT_ONCE_ON_SQLITE, READS_AT_ONCE = 4, 2, 2
+# wait for each other as well, and each question hands Python's one lock to another thread: two at once in a process
+# take turns within every comment, and each takes a third more of the processor.
+POSTS_AT_ONCE, POSTS_AT_ONCE_ON_SQLITE, READS_AT_ONCE = 4, 1, 2
+# Nobody who posts as a reader waits for a log-in, which takes long by design, nor a moderator for those who post.
+OF_READERS = "/embed/"
 # Between two looks for garbage that reference counts do not free; a drawn page makes some thousand objects.
 NEW_OBJECTS = 20_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -68,6 +71,7 @@ class Wire:
         self.application = application
         self.largest = largest
         self.posts = ThreadPoolExecutor(posts_at_once, "post")
+        self.desk = ThreadPoolExecutor(posts_at_once, "desk")
         self.reads = ThreadPoolExecutor(READS_AT_ONCE, "read")
         self.edge = Edge(partial(called, application), room=room, threads=self.reads)
         self.has_edge = room > 0
@@ -91,9 +95,14 @@ class Wire:
             return
         # Of a body that is too large only the length goes on: Flask refuses it in the words of the page or the API.
         environ = environ_of(scope, body, length)
-        threads = self.reads if scope.method in READING else self.posts
+        threads = self._threads_for(scope)
         answer = await asyncio.get_running_loop().run_in_executor(threads, called, self.application, environ)
         protocol.response_bytes(*answer)
+
+    def _threads_for(self, scope: Scope) -> ThreadPoolExecutor:
+        if scope.method in READING:
+            return self.reads
+        return self.posts if scope.path.startswith(OF_READERS) else self.desk
 
 
 def announced(headers: Headers) -> int:
