@@ -9,7 +9,7 @@ from flask import Flask
 import config
 from app import api, cli, web
 from app.extensions import babel, csrf, db, migrate
-from app.lib import ids, language
+from app.lib import ids, language, signing
 from app.web import logs
 
 ROOT = Path(__file__).parent.parent
@@ -20,6 +20,7 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     app = Flask(__name__, template_folder=str(ROOT / "templates"), instance_path=str(instance.resolve()))
     app.config.update(config.load(given, instance))
     app.url_map.converters["int"] = ids.IdConverter
+    app.session_interface = signing.Sessions()
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)

@@ -4,7 +4,8 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from flask import current_app
+from flask import Flask, Request, current_app
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 
@@ -35,3 +36,11 @@ def _serializer(purpose: str) -> URLSafeTimedSerializer:
 @lru_cache
 def _serializer_of(purpose: str, *keys: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(list(keys), salt=f"kaiwa {purpose}")
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's sessions. A reader has none, and nothing is made to look into a cookie that is not there."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        has_one = self.get_cookie_name(app) in request.cookies
+        return super().open_session(app, request) if has_one else SecureCookieSession()
