@@ -6,7 +6,7 @@ from flask import current_app, request
 
 from app.lib import networks
 from app.lib.secrets import blind_index
-from app.models import Comment, Site
+from app.models import Site
 
 
 def client() -> str:
@@ -30,15 +30,10 @@ def network(address: str) -> str:
     return str(networks.kept_of(ipaddress.ip_network(parsed)))
 
 
-def wide_index(site: Site, address: str) -> str | None:
-    """The blind index of the /48 around an IPv6 address on this site; None for others."""
-    wide = networks.wide_of(ipaddress.ip_network(network(address)))
+def wide_index(site: Site, network: str) -> str | None:
+    """The blind index of the /48 around an IPv6 network on this site; None for others."""
+    wide = networks.wide_of(ipaddress.ip_network(network))
     return blind_index(f"wide network {site.id}", str(wide)) if wide else None
-
-
-def index(site: Site, address: str) -> str:
-    """The blind index of a network on this site."""
-    return Comment.network_index(site, network(address))
 
 
 def reader(site: Site, address: str) -> str:

@@ -14,7 +14,7 @@ from app.comments.submit import Draft
 from app.lib import ids, markup
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
-from app.models import Site
+from app.models import Comment, Site
 
 # In graphemes: what a reader counts as one character.
 NAME_LENGTH = 80
@@ -122,6 +122,7 @@ class CommentForm(Form):
     def draft(self, lang: str, author: str = "") -> Draft:
         """What was sent, with what we know of the request; `author` is the token that came with it."""
         client, took = address.client(), timing.read(self.site.key, self.stamp.data)
+        network = address.network(client)
         return Draft(
             body=self.body.data,
             html=markup.render(self.body.data),
@@ -132,9 +133,9 @@ class CommentForm(Form):
             author_token=author,
             request_key=request.headers.get("Idempotency-Key", "")[:REQUEST_KEY_LENGTH],
             address=client,
-            network=address.network(client),
-            network_index=address.index(self.site, client),
-            wide_index=address.wide_index(self.site, client),
+            network=network,
+            network_index=Comment.network_index(self.site, network),
+            wide_index=address.wide_index(self.site, network),
             trapped=bool(self.trap.data),
             seconds=took.seconds,
             stamp=took.stamp,
