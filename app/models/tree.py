@@ -1,11 +1,25 @@
 """The public tree of a thread, branch by branch: read from indexes, so that no thread is too large for it."""
 
+import json
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    func,
+    select,
+    text,
+)
 
 from app.extensions import db
 from app.models.author import Author
@@ -14,6 +28,8 @@ from app.models.thread import Thread
 
 # Behind every path: "V" is the last of its digits.
 END = "W"
+# Of a row that has the columns of `Place`.
+ROOT = itemgetter(1)
 
 
 class Place(NamedTuple):
@@ -63,8 +79,7 @@ def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: in
     """Up to `limit` branches behind that of the root `after`, each with its root and up to `replies` replies."""
     given = {"thread": thread.id, "after": after, "limit": limit, "replies": replies + 1}
     rows = db.session.connection().execute(_branches(newest_first, after is not None), given).all()
-    places = [Place(id, root or id, path) for id, root, path in rows]
-    return [_branch(list(each), replies + 1) for _, each in groupby(places, key=lambda place: place.root_id)]
+    return [_branch([Place._make(row) for row in each], replies + 1) for _, each in groupby(rows, ROOT)]
 
 
 @lru_cache
@@ -127,13 +142,25 @@ def _branch(found: list[Place], most: int) -> Branch:
 
 def shown(ids: list[int]) -> list[Seen]:
     """What a reader sees of comments, in the order of `ids`; as rows, for records would cost more than the page."""
-    rows = db.session.connection().execute(_shown(), {"ids": ids}).all()
+    if db.engine.dialect.name == "sqlite":
+        rows = db.session.connection().execute(_shown(_in_json), {"ids": json.dumps(ids)}).all()
+    else:
+        rows = db.session.connection().execute(_shown(_in_array), {"ids": ids}).all()
     found = {row[0]: Seen._make(row) for row in rows}
     return [found[id] for id in ids if id in found]
 
 
+# The ids as one value, for a statement is put together anew for as many parameters as there are in a list.
+def _in_json(id: ColumnElement[int]) -> ColumnElement[bool]:
+    return id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value))
+
+
+def _in_array(id: ColumnElement[int]) -> ColumnElement[bool]:
+    return id == func.any(bindparam("ids", type_=ARRAY(BigInteger)))
+
+
 @lru_cache
-def _shown() -> Select[Any]:
+def _shown(among: Callable[[ColumnElement[int]], ColumnElement[bool]]) -> Select[Any]:
     """The columns of `Seen`: others would be decrypted and unpacked for nothing."""
     comment, author, parent = Comment.__table__, Author.__table__, Comment.__table__.alias()
     columns = (
@@ -145,4 +172,4 @@ def _shown() -> Select[Any]:
     with_parents = comment.join(author, author.c.id == comment.c.author_id).outerjoin(
         parent, parent.c.id == comment.c.parent_id
     )
-    return select(*columns).select_from(with_parents).where(comment.c.id.in_(bindparam("ids", expanding=True)))
+    return select(*columns).select_from(with_parents).where(among(comment.c.id))
