@@ -34,6 +34,7 @@ DANGERS = {
         "app/comments/avatar.py": 1,
         "app/comments/reading.py": 3,
         "app/web/decisions.py": 1,
+        "app/web/drawn.py": 1,
         "demo/articles.py": 1,
     },
     r"innerHTML|insertAdjacentHTML|outerHTML|document\.write": {},

@@ -25,8 +25,13 @@ def drawn(*made_of: Hashable, caller: Callable[[], Markup]) -> Markup:
     return cache.get(made_of) or _kept(cache, made_of, caller())
 
 
-def comments(page: ThreadPage, draw: Callable[[Shown], Markup], *made_of: Hashable) -> Iterator[Markup]:
+def comments(page: ThreadPage, draw: Callable[[Shown], Markup], *made_of: Hashable) -> Markup:
     """The comments of a page, each drawn once from itself and `made_of`; one that only its author sees, each time."""
+    # Each of them is Markup; its own `join` would ask each for that again, which took a twenty-fifth of the page.
+    return Markup("".join(_each(page, draw, made_of)))  # noqa: S704
+
+
+def _each(page: ThreadPage, draw: Callable[[Shown], Markup], made_of: Key) -> Iterator[Markup]:
     cache: Cache[Key, Markup] = current_app.extensions["drawn"]
     for listed in page.listed:
         if listed.row.id in page.own:

@@ -1,7 +1,7 @@
 """A thread: as a fragment for the widget, as a page for everybody without scripts."""
 
 import hashlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
@@ -31,16 +31,14 @@ def page() -> Response:
 
 
 def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[str, Any]:
-    """All that the thread's templates ask for."""
-    blank = form is None and "parent" not in request.args and "notice" not in more
-    form = form or CommentForm(here.site, parent=request.args.get("parent", "")[:20])
+    """All that the thread's templates ask for. A blank form, the same for everybody, is made where it is drawn."""
+    if form is None and ("parent" in request.args or "notice" in more):
+        form = CommentForm(here.site, parent=request.args.get("parent", "")[:20])
     return {
-        "blank": blank,
         "form": form,
-        "stamp": stamp_again(here.site.key, form.stamp.data or ""),
-        "reply_to": _reply_to(here, form),
-        "action": url_for("comments.post", _external=True),
-        "preview_action": url_for("comments.preview", _external=True),
+        "blank_form": partial(CommentForm, here.site),
+        "stamp": stamp_again(here.site.key, (form and form.stamp.data) or ""),
+        "reply_to": _reply_to(here, form) if form else None,
         "letters": bool(current_app.config["MAIL_URL"]),
         **around(here),
         **more,
@@ -52,8 +50,19 @@ def around(here: Where) -> dict[str, Any]:
     return {
         "site": here.site,
         "where": here.fields,
-        # The templates put the id of each comment behind it: one address to build, not one for each.
+        "here": _address(here),
         "say": _words(here.lang),
+        **_addresses(current_app.config["PUBLIC_URL"]),
+    }
+
+
+@lru_cache
+def _addresses(_public_url: str) -> dict[str, str]:
+    """Addresses that are the same on every page of an installation, built once."""
+    return {
+        "action": url_for("comments.post", _external=True),
+        "preview_action": url_for("comments.preview", _external=True),
+        # The templates put the id of a comment behind it.
         "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
     }
 
@@ -72,9 +81,13 @@ def _words(lang: str) -> dict[str, str]:
 
 
 def address_of(here: Where, anchor: str, **more: Any) -> str:
-    """The address of a thread as a page of its own."""
+    """The address of a place in a thread as a page of its own."""
+    return f"{_address(here, **more)}#{anchor}"
+
+
+def _address(here: Where, **more: Any) -> str:
     given = {name: value for name, value in here.fields.items() if value}
-    return url_for("thread.page", _external=True, **given, **more) + f"#{anchor}"
+    return url_for("thread.page", _external=True, **given, **more)
 
 
 def read(here: Where) -> reading.ThreadPage:
