@@ -142,15 +142,13 @@ def _branch(found: list[Place], most: int) -> Branch:
 
 def shown(ids: list[int]) -> list[Seen]:
     """What a reader sees of comments, in the order of `ids`; as rows, for records would cost more than the page."""
-    if db.engine.dialect.name == "sqlite":
-        rows = db.session.connection().execute(_shown(_in_json), {"ids": json.dumps(ids)}).all()
-    else:
-        rows = db.session.connection().execute(_shown(_in_array), {"ids": ids}).all()
-    found = {row[0]: Seen._make(row) for row in rows}
+    on_sqlite = db.engine.dialect.name == "sqlite"
+    query, given = _shown(_in_json if on_sqlite else _in_array), json.dumps(ids) if on_sqlite else ids
+    found = {row[0]: Seen._make(row) for row in db.session.connection().execute(query, {"ids": given}).all()}
     return [found[id] for id in ids if id in found]
 
 
-# The ids as one value, for a statement is put together anew for as many parameters as there are in a list.
+# The ids are one value: a question with a list in it is put together anew, with a parameter for each of them.
 def _in_json(id: ColumnElement[int]) -> ColumnElement[bool]:
     return id.in_(select(func.json_each(bindparam("ids")).table_valued("value").c.value))
 
