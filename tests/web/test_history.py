@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from bs4 import BeautifulSoup
@@ -87,7 +88,8 @@ def test_the_log_is_narrowed_by_reason_site_and_day(
     decide(comment, Status.REJECTED, seen=comment.version, by=alice, reason=Reason.HATE)
     old = decide(comment, Status.APPROVED, seen=comment.version, by=alice)
     old.made_at -= timedelta(days=10)
-    day, key = f"{old.made_at:%Y-%m-%d}", paper.id
+    # Days are those of the site's clock: in the evening of UTC it is tomorrow there.
+    day, key = f"{old.made_at.astimezone(ZoneInfo(paper.timezone)):%Y-%m-%d}", paper.id
     foreign = a_site(db_session, "other").id
     db_session.commit()
     desk = at_the_desk(app)
