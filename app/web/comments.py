@@ -14,7 +14,7 @@ from app.forms.comment import CommentForm, EditForm
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status
 from app.moderation import proof
-from app.web import cookie
+from app.web import cookie, drawn
 from app.web.embed import for_origin
 from app.web.thread import address_of, around, context, read
 
@@ -162,12 +162,12 @@ def _form_again(here: Where, form: CommentForm, origin: str, status: int, notice
 
 
 def _page_again(here: Where, form: CommentForm, status: int, **more) -> Response:
-    return make_response(render_template("thread/page.html", **context(here, form, **more), page=read(here)), status)
+    return make_response(drawn.page("thread/page.html", **context(here, form, **more), page=read(here)), status)
 
 
 def _answer(here: Where, template: str, status: int, origin: str, **more) -> Response:
     if is_navigation():
         page, waiting = reading.with_own(read(here), [more["comment"]])
         more = {"mine": waiting, "errors": more["errors"]}
-        return make_response(render_template("thread/page.html", **context(here, **more), page=page), status)
+        return make_response(drawn.page("thread/page.html", **context(here, **more), page=page), status)
     return for_origin(make_response(render_template(template, **context(here), **more), status), origin)

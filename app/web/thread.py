@@ -4,7 +4,7 @@ import hashlib
 from functools import lru_cache, partial
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
+from flask import Blueprint, Response, current_app, make_response, request, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
@@ -14,7 +14,7 @@ from app.forms.comment import CommentForm
 from app.forms.where import Where, where
 from app.lib import ids, markup
 from app.models import Comment, Status
-from app.web import cookie
+from app.web import cookie, drawn
 from app.web.embed import for_everybody, frame_policy, note_known
 
 bp = Blueprint("thread", __name__)
@@ -109,7 +109,7 @@ def _for_all(template: str) -> Response:
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     if answer.make_conditional(request).status_code == 304:
         return answer
-    answer.set_data(render_template(template, **context(here), page=read(here)))
+    answer.set_data(drawn.page(template, **context(here), page=read(here)))
     answer.content_type = "text/html; charset=utf-8"
     return answer
 
@@ -118,7 +118,7 @@ def _private(here: Where) -> Response:
     """The page as its author sees it: with what waits, and what she may still amend."""
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
     page, waiting = reading.with_own(read(here), mine)
-    answer = make_response(render_template("thread/page.html", **context(here, mine=waiting), page=page))
+    answer = make_response(drawn.page("thread/page.html", **context(here, mine=waiting), page=page))
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     return answer
 

@@ -1,6 +1,7 @@
 """What was drawn before is what would be drawn now, whatever has changed meanwhile."""
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -90,8 +91,16 @@ def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, 
     own = client.get("/thread", query_string={**_query(0), "own": "1"}).text
     assert 'class="edit"' in own
     assert 'class="edit"' not in client.get("/thread", query_string=_query(0)).text
-    cache: Cache[drawn.Key, str] = app.extensions["drawn"]
-    assert not [text for text, _ in cache.entries.values() if 'class="edit"' in text]
+    cache: Cache[drawn.Key, Any] = app.extensions["drawn"]
+    kept = [part if isinstance(part, bytes) else part.encode() for part, _ in cache.entries.values()]
+    assert kept and not [part for part in kept if b'class="edit"' in part]
+
+
+def test_nobody_can_write_where_the_comments_stand(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    Reader(client, name=drawn.PLACE).says(f"Once {drawn.PLACE} more", title=drawn.PLACE)
+    page = client.get("/thread", query_string=_query(0)).text
+    assert page.count("<article") == 1 and page.index("<main") < page.index("<article") and "<!--" not in page
 
 
 def _talk(client: FlaskClient, db_session: Session) -> tuple[Comment, Comment]:
