@@ -43,7 +43,7 @@ def main() -> None:
             for name, path, target in (("thread", thread(), MISS), (f"counts of {PAGES} pages", counts(), COUNTS)):
                 line(
                     f"{name}, drawn each time",
-                    median([load(bare.url + path, given.seconds)]),
+                    median([load(bare.url + path, given.seconds) for _ in range(given.rounds)]),
                     note=f"others {target:,}/s",
                 )
 
