@@ -246,7 +246,7 @@ def test_what_is_made_up_does_not_push_out_what_is_read(
     assert len(readers.made) == made
     caches = (readers.wire.edge.kept, readers.wire.edge.passing)
     assert sum(cache.used for cache in caches) <= 256 * 1024
-    assert all(cache.used == sum(weight for _, weight in cache.entries.values()) for cache in caches)
+    assert all(cache.used == sum(entry.weight for entry in cache.entries.values()) for cache in caches)
 
 
 def test_a_crowd_with_addresses_of_its_own_makes_a_known_page_once(readers: Readers, comment: Comment) -> None:
@@ -307,7 +307,7 @@ def test_each_client_gets_the_encoding_that_it_takes(
     assert unpacked(told.body) == plain.body and (encoding is None or len(told.body) < len(plain.body) / 2)
     assert len(readers.made) == 1
     cache = readers.wire.edge.kept
-    assert cache.used == sum(ready.size + len(key[1]) for key, (ready, _) in cache.entries.items())
+    assert cache.used == sum(each.thing.size + len(key[1]) for key, each in cache.entries.items())
 
 
 def test_who_has_the_same_bytes_is_told_so(readers: Readers, comment: Comment) -> None:

@@ -92,7 +92,8 @@ def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, 
     assert 'class="edit"' in own
     assert 'class="edit"' not in client.get("/thread", query_string=_query(0)).text
     cache: Cache[drawn.Key, Any] = app.extensions["drawn"]
-    kept = [part if isinstance(part, bytes) else part.encode() for part, _ in cache.entries.values()]
+    parts = [entry.thing for entry in cache.entries.values()]
+    kept = [part if isinstance(part, bytes) else part.encode() for part in parts]
     assert kept and not [part for part in kept if b'class="edit"' in part]
 
 
