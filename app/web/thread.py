@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
+from app.comments.reading import SORTS
 from app.forms.comment import CommentForm
 from app.forms.where import Where, where
 from app.lib import ids, markup
@@ -51,6 +52,7 @@ def around(here: Where) -> dict[str, Any]:
         "site": here.site,
         "where": here.fields,
         "here": _address(here),
+        "here_otherwise": _address(here, sort=SORTS[here.sort == SORTS[0]]),
         "say": _words(here.lang),
         **_addresses(current_app.config["PUBLIC_URL"]),
     }
@@ -86,8 +88,14 @@ def address_of(here: Where, anchor: str, **more: Any) -> str:
 
 
 def _address(here: Where, **more: Any) -> str:
-    given = {name: value for name, value in here.fields.items() if value}
-    return url_for("thread.page", _external=True, **given, **more)
+    given = tuple((name, value) for name, value in (here.fields | more).items() if value)
+    return _address_with(current_app.config["PUBLIC_URL"], given)
+
+
+@lru_cache(maxsize=1024)
+def _address_with(_public_url: str, given: tuple[tuple[str, Any], ...]) -> str:
+    """Built once: the address of a page does not change when its comments do."""
+    return url_for("thread.page", _external=True, **dict(given))
 
 
 def read(here: Where) -> reading.ThreadPage:
