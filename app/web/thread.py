@@ -38,6 +38,7 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
     return {
         "form": form,
         "blank_form": partial(CommentForm, here.site),
+        "here_otherwise": _address(here, sort=SORTS[here.sort == SORTS[0]]),
         "stamp": stamp_again(here.site.key, (form and form.stamp.data) or ""),
         "reply_to": _reply_to(here, form) if form else None,
         "letters": bool(current_app.config["MAIL_URL"]),
@@ -52,7 +53,6 @@ def around(here: Where) -> dict[str, Any]:
         "site": here.site,
         "where": here.fields,
         "here": _address(here),
-        "here_otherwise": _address(here, sort=SORTS[here.sort == SORTS[0]]),
         "say": _words(here.lang),
         **_addresses(current_app.config["PUBLIC_URL"]),
     }
@@ -88,14 +88,8 @@ def address_of(here: Where, anchor: str, **more: Any) -> str:
 
 
 def _address(here: Where, **more: Any) -> str:
-    given = tuple((name, value) for name, value in (here.fields | more).items() if value)
-    return _address_with(current_app.config["PUBLIC_URL"], given)
-
-
-@lru_cache(maxsize=1024)
-def _address_with(_public_url: str, given: tuple[tuple[str, Any], ...]) -> str:
-    """Built once: the address of a page does not change when its comments do."""
-    return url_for("thread.page", _external=True, **dict(given))
+    given = {name: value for name, value in (here.fields | more).items() if value}
+    return url_for("thread.page", _external=True, **given)
 
 
 def read(here: Where) -> reading.ThreadPage:
