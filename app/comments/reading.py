@@ -97,8 +97,8 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
         return ThreadPage([], None, 0, None, False, sort)
     wanted = _placed(thread, comment) if comment else None
     branches, following = _fitting(_branches(thread, sort, after, wanted, site.page_size), site.page_size)
-    more = {branch.places[-1].id: branch.end for branch in branches if branch.goes_on}
-    rows = tree.shown([place.id for branch in branches for place in branch.places])
+    more = {branch.places[-1].row.id: branch.end for branch in branches if branch.goes_on}
+    rows = [place.row for branch in branches for place in branch.places]
     return ThreadPage(
         listed=[Listed(row, more.get(row.id), comment if wanted and row.id == wanted.id else None) for row in rows],
         thread=thread,
@@ -111,14 +111,14 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
 
 
 def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:
-    """What a page could show, one branch more than it has room for."""
+    """What a page could show, and more than it has room for, if there is more."""
     root, path = _position(after)
     if root and path:
         return [tree.rest_of_branch(thread, root, path, room)]
     replies = room if thread.approved_count <= room else max(REPLIES, room // SHARE_OF_REPLIES)
     found = [tree.branch_around(wanted, replies)] if wanted else []
     root = found[0].places[0].root_id if found else root
-    return found + tree.branches(thread, newest_first=sort == "newest", after=root, limit=room + 1, replies=replies)
+    return found + tree.branches(thread, newest_first=sort == "newest", after=root, limit=room, replies=replies)
 
 
 def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch], str | None]:
