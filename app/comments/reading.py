@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.comments import amend, avatar, tokens
-from app.lib import markup
+from app.lib import language, markup
 from app.models import Author, Comment, Site, Status, Thread, imported, tree
 
 SORTS = ("oldest", "newest")
@@ -18,6 +18,8 @@ SORTS = ("oldest", "newest")
 CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
 # Of a thread that does not fit onto a page, each branch shows a few replies first, so that a busy one hides no other.
 REPLIES, SHARE_OF_REPLIES = 5, 5
+# Characters of HTML.
+LONG = 6000
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,19 @@ class Shown:
     more: str | None = None
     # By which number links know it: its id, or the one that it had in another program when that was asked for.
     anchor: int | None = None
+
+    @property
+    def iso(self) -> str:
+        return self.created_at.isoformat()
+
+    @property
+    def when(self) -> str:
+        return language.when(self.created_at)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it scrolls in a box of its own."""
+        return self.html is not None and len(self.html) > LONG
 
 
 class Listed(NamedTuple):

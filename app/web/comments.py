@@ -162,12 +162,12 @@ def _form_again(here: Where, form: CommentForm, origin: str, status: int, notice
 
 
 def _page_again(here: Where, form: CommentForm, status: int, **more) -> Response:
-    return make_response(drawn.page("thread/page.html", **context(here, form, **more), page=read(here)), status)
+    return make_response(drawn.one_page("thread/page.html", read(here), context(here, form, **more)), status)
 
 
 def _answer(here: Where, template: str, status: int, origin: str, **more) -> Response:
     if is_navigation():
         page, waiting = reading.with_own(read(here), [more["comment"]])
         more = {"mine": waiting, "errors": more["errors"]}
-        return make_response(drawn.page("thread/page.html", **context(here, **more), page=page), status)
+        return make_response(drawn.one_page("thread/page.html", page, context(here, **more)), status)
     return for_origin(make_response(render_template(template, **context(here), **more), status), origin)

@@ -4,14 +4,16 @@ What can change stands in the key, so nothing here can be out of date, and nobod
 """
 
 import secrets
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, render_template
-from markupsafe import Markup
+from flask import Flask, current_app, render_template
+from markupsafe import Markup, escape
 
 from app.comments.reading import Shown, ThreadPage
 from app.lib.cache import Cache
+from app.web.stencil import cut, fill, hole
 
 # In each process, enough for some six thousand comments of three hundred characters.
 ROOM = 16 * 2**20
@@ -21,35 +23,100 @@ ENTRY = 1024
 PLACE = Markup("<!--{}-->").format(secrets.token_hex(16))
 
 Key = tuple[Hashable, ...]
-D = TypeVar("D", Markup, bytes)
+D = TypeVar("D", str, bytes)
+
+# What differs from comment to comment, and what of it may be missing, so that a comment has another shape without it.
+FILLED = (
+    "id", "anchor", "parent_id", "parent_name", "name", "website", "html", "avatar", "permalink", "iso", "when",
+    "edited_at", "badge", "more",
+)  # fmt: skip
+HOLES = {name: hole(name) for name in FILLED}
+OPTIONAL = ("parent_id", "parent_name", "website", "html", "edited_at", "badge", "more")
 
 
-def drawn(*made_of: Hashable, caller: Callable[[], Markup]) -> Markup:
-    """What the caller draws from nothing but `made_of`; drawn once."""
-    cache: Cache[Key, Markup] = current_app.extensions["drawn"]
-    return cache.get(made_of) or _kept(cache, made_of, caller())
+def one_page(template: str, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
+    """A page with comments, as one reader sees it."""
+    return _joined(render_template(template, **given, page=page, comments=PLACE), page, given)
 
 
-def page(template: str, **given: Any) -> bytes:
-    """A page with comments. They are bytes already: to join them as text and to encode that took a tenth of it."""
-    before, _, behind = render_template(template, **given).partition(PLACE)
-    return b"".join((before.encode(), *g.comments, behind.encode()))
+def page_for_all(template: str, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
+    """A page with comments and, unless a form is given, a blank one: by a stencil that pages alike share."""
+    if given["form"]:
+        return one_page(template, page, given)
+    site, where = given["site"], given["where"]
+    addresses = {"here": given["here"], "here_otherwise": given["here_otherwise"], "next": page.next}
+    filling = {name: value for name, value in (addresses | where).items() if value}
+    made_of = (site.key, site.version, where["lang"], given["stamp"], given["letters"], *filling)
+    shape = (page.total, page.sort, page.open, page.within)
+    stencil = _once((template, *made_of, *shape), lambda: _hollow_page(template, page, given))
+    return _joined(fill(stencil, {name: escape(value) for name, value in filling.items()}), page, given)
 
 
-def comments(page: ThreadPage, draw: Callable[[Shown], Markup], *made_of: Hashable) -> Markup:
-    """The comments of a page, each drawn once from itself and `made_of`; one that only its author sees, each time."""
-    g.comments = list(_each(page, draw, made_of))
-    return PLACE
+def _joined(rendered: str, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
+    """The comments are bytes already: to join them as text and to encode that took a tenth of a page."""
+    before, _, behind = rendered.partition(PLACE)
+    return b"".join((before.encode(), *_comments(page, given), behind.encode()))
 
 
-def _each(page: ThreadPage, draw: Callable[[Shown], Markup], made_of: Key) -> Iterator[bytes]:
+def _hollow_page(template: str, page: ThreadPage, given: Mapping[str, Any]) -> str:
+    holes = {
+        "here": hole("here"),
+        "here_otherwise": hole("here_otherwise"),
+        "where": {name: value and hole(name) for name, value in given["where"].items()},
+        "page": replace(page, listed=[], next=page.next and hole("next")),
+        "comments": PLACE,
+    }
+    return render_template(template, **{**given, **holes})
+
+
+def _comments(page: ThreadPage, given: Mapping[str, Any]) -> Iterator[bytes]:
+    """The comments of a page, each drawn once; one that only its author sees, each time."""
     cache: Cache[Key, bytes] = current_app.extensions["drawn"]
+    made_of = (given["here"], given["site"].version, page.open)
     for listed in page.listed:
         if listed.row.id in page.own:
-            yield draw(page.show(listed)).encode()
+            yield render_template("thread/_comment.html", **given, page=page, comment=page.show(listed)).encode()
         else:
             key = (listed, *made_of)
-            yield cache.get(key) or _kept(cache, key, draw(page.show(listed)).encode())
+            yield cache.get(key) or _kept(cache, key, filled_in(page.show(listed), page, given))
+
+
+def filled_in(comment: Shown, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
+    """A comment by the stencil of its shape, which is the same in all threads."""
+    missing = {name: value for name in OPTIONAL if not (value := getattr(comment, name))}
+    shape = {"depth": comment.depth, "is_long": comment.is_long, **missing}
+    stencil = _once(
+        (*shape.items(), given["where"]["lang"], page.open),
+        lambda: render_template(
+            "thread/_comment.html", **{**given, "here": hole("here")}, page=page, comment={**HOLES, **shape}
+        ),
+    )
+    return fill(stencil, _filling(comment, given["here"])).encode()
+
+
+def _filling(comment: Shown, here: str) -> dict[str, object]:
+    return {
+        "here": escape(here),
+        "id": comment.id,
+        "anchor": comment.anchor or comment.id,
+        "parent_id": comment.parent_id,
+        "parent_name": escape(comment.parent_name),
+        "name": escape(comment.name),
+        "website": escape(comment.website),
+        "html": comment.html,
+        "avatar": comment.avatar,
+        "permalink": escape(comment.permalink),
+        "iso": comment.iso,
+        "when": escape(comment.when),
+        "badge": escape(comment.badge),
+        "more": escape(comment.more),
+    }
+
+
+def _once(made_of: Key, draw: Callable[[], str]) -> str:
+    """The stencil of what is drawn; drawn once."""
+    cache: Cache[Key, str] = current_app.extensions["drawn"]
+    return cache.get(made_of) or _kept(cache, made_of, cut(draw()))
 
 
 def _kept(cache: Cache[Key, D], key: Key, part: D) -> D:
@@ -59,5 +126,3 @@ def _kept(cache: Cache[Key, D], key: Key, part: D) -> D:
 
 def install(app: Flask) -> None:
     app.extensions["drawn"] = Cache(ROOM)
-    app.add_template_global(drawn)
-    app.add_template_global(comments, "drawn_comments")

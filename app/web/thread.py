@@ -3,6 +3,7 @@
 import hashlib
 from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, make_response, request, url_for
 from flask_babel import force_locale
@@ -20,6 +21,9 @@ from app.web.embed import for_everybody, frame_policy, note_known
 
 bp = Blueprint("thread", __name__)
 
+# What a query need not hide: Werkzeug's choice, so that our links look alike whoever builds them.
+AS_THEY_ARE = "!$'()*,/:;?@"
+
 
 @bp.get("/embed/thread")
 def fragment() -> Response:
@@ -31,7 +35,7 @@ def page() -> Response:
     return _private(where(request.args)) if "own" in request.args else _for_all("thread/page.html")
 
 
-def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[str, Any]:
+def context(here: Where, form: CommentForm | None = None, stamp: str = "", **more: Any) -> dict[str, Any]:
     """All that the thread's templates ask for. A blank form, the same for everybody, is made where it is drawn."""
     if form is None and ("parent" in request.args or "notice" in more):
         form = CommentForm(here.site, parent=request.args.get("parent", "")[:20])
@@ -39,7 +43,7 @@ def context(here: Where, form: CommentForm | None = None, **more: Any) -> dict[s
         "form": form,
         "blank_form": partial(CommentForm, here.site),
         "here_otherwise": _address(here, sort=SORTS[here.sort == SORTS[0]]),
-        "stamp": stamp_again(here.site.key, (form and form.stamp.data) or ""),
+        "stamp": stamp or stamp_again(here.site.key, (form and form.stamp.data) or ""),
         "reply_to": _reply_to(here, form) if form else None,
         "letters": bool(current_app.config["MAIL_URL"]),
         **around(here),
@@ -62,6 +66,7 @@ def around(here: Where) -> dict[str, Any]:
 def _addresses(_public_url: str) -> dict[str, str]:
     """Addresses that are the same on every page of an installation, built once."""
     return {
+        "page_address": url_for("thread.page", _external=True),
         "action": url_for("comments.post", _external=True),
         "preview_action": url_for("comments.preview", _external=True),
         # The templates put the id of a comment behind it.
@@ -89,7 +94,8 @@ def address_of(here: Where, anchor: str, **more: Any) -> str:
 
 def _address(here: Where, **more: Any) -> str:
     given = {name: value for name, value in (here.fields | more).items() if value}
-    return url_for("thread.page", _external=True, **given)
+    page = _addresses(current_app.config["PUBLIC_URL"])["page_address"]
+    return f"{page}?{urlencode(given, safe=AS_THEY_ARE)}"
 
 
 def read(here: Where) -> reading.ThreadPage:
@@ -105,13 +111,14 @@ def read(here: Where) -> reading.ThreadPage:
 def _for_all(template: str) -> Response:
     here = where(request.args)
     note_known(here.thread)
+    stamp = stamp_of_the_hour(here.site.key)
     answer = Response()
-    answer.set_etag(_etag(here), weak=True)
+    answer.set_etag(_etag(here, stamp), weak=True)
     for_everybody(answer)
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     if answer.make_conditional(request).status_code == 304:
         return answer
-    answer.set_data(drawn.page(template, **context(here), page=read(here)))
+    answer.set_data(drawn.page_for_all(template, read(here), context(here, stamp=stamp)))
     answer.content_type = "text/html; charset=utf-8"
     return answer
 
@@ -120,17 +127,16 @@ def _private(here: Where) -> Response:
     """The page as its author sees it: with what waits, and what she may still amend."""
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
     page, waiting = reading.with_own(read(here), mine)
-    answer = make_response(drawn.page("thread/page.html", **context(here, mine=waiting), page=page))
+    answer = make_response(drawn.one_page("thread/page.html", page, context(here, mine=waiting)))
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     return answer
 
 
-def _etag(here: Where) -> str:
+def _etag(here: Where, stamp: str) -> str:
     """From all that the page is made of; the thread's version stands for its comments."""
     thread = here.thread
     shown = (request.path, *(request.args.get(name, "") for name in ("after", "comment", "parent")))
     thread_now = (thread.id, thread.version, thread.accepts_comments()) if thread else (here.site.open,)
-    stamp = stamp_of_the_hour(here.site.key)
     parts = (shown, sorted(here.fields.items()), here.site.version, thread_now, stamp, markup.RENDERER, VERSION)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 

@@ -1,16 +1,24 @@
 """What was drawn before is what would be drawn now, whatever has changed meanwhile."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import Flask
+import pytest
+from flask import Flask, render_template, request, template_rendered
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
-from app.comments import person
+from app.comments import person, reading
+from app.forms.where import where
 from app.lib.cache import Cache
+from app.lib.language import LANGUAGES, speak
 from app.models import Comment, Site, Status
-from app.web import drawn
+from app.web import drawn, thread
+from app.web.stencil import hole
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 
 Change = Callable[[Session, Site, Comment, Comment], object]
@@ -74,14 +82,91 @@ def test_a_page_drawn_from_what_is_kept_is_the_page_drawn_anew(
 def test_a_comment_is_drawn_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     _talk(client, db_session)
-    cache: Cache[drawn.Key, str] = app.extensions["drawn"]
     Reader(client).sees()
-    before = len(cache.entries)
+    before = _comments_kept(app)
     Reader(client).sees()
-    assert len(cache.entries) == before
+    assert _comments_kept(app) == before == 2
     Reader(client).says("One more")
     Reader(client).sees()
-    assert len(cache.entries) == before + 1
+    assert _comments_kept(app) == before + 1
+
+
+def test_pages_alike_are_rendered_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    for page in range(2):
+        Reader(client).says(f"On page {page}", url=f"{PAGE}/{page}")
+    rendered: list[str] = []
+    with template_rendered.connected_to(lambda _app, template, **_: rendered.append(template.name), app):
+        for page in range(2):
+            text = client.get("/thread", query_string=_query(0) | {"url": f"{PAGE}/{page}"}).text
+            assert f"On page {page}" in text and f"{PAGE}/{page}" in text and f"{PAGE}/{1 - page}" not in text
+    assert rendered == ["thread/page.html", "thread/_comment.html"]
+
+
+WORDS = st.text(min_size=1, max_size=8) | st.sampled_from(
+    [
+        "<b>&\"'</b>",
+        "%(name)s",
+        "100 %",
+        "{{ name }}",
+        "%%",
+        hole("name"),
+        str(drawn.PLACE),
+        "\N{RIGHT-TO-LEFT OVERRIDE}x",
+    ]
+)
+NUMBERS = st.integers(1, 2**62)
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - has one
+SHOWN = st.builds(
+    reading.Shown,
+    id=NUMBERS,
+    name=WORDS,
+    website=st.just("") | WORDS,
+    html=st.none() | WORDS.map(escape) | st.sampled_from([Markup("<p>5 %</p>"), Markup("<p>long</p>") * 700]),
+    created_at=MOMENTS,
+    edited_at=st.none() | MOMENTS,
+    depth=st.integers(0, 20),
+    parent_id=st.none() | NUMBERS,
+    parent_name=st.none() | WORDS,
+    avatar=st.just(Markup("<svg></svg>")),
+    permalink=WORDS,
+    badge=st.none() | WORDS,
+    more=st.none() | WORDS,
+    anchor=st.none() | NUMBERS,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(comment=SHOWN, here=WORDS, lang=st.sampled_from(LANGUAGES), is_open=st.booleans())
+def test_what_is_filled_in_is_what_would_be_rendered(
+    app: Flask, comment: reading.Shown, here: str, lang: str, is_open: bool
+) -> None:
+    page = reading.ThreadPage([], None, 1, None, is_open, "oldest")
+    with app.test_request_context():
+        speak(lang, lang)
+        say = {name: f"{name} & %(name)s" for name in ("reply", "reply_to", "in_reply", "report", "report_by")}
+        around = {"here": here, "say": say, "reports": "/reports/", "where": {"lang": lang}}
+        rendered = render_template("thread/_comment.html", **around, page=page, comment=comment)
+        for _ in range(2):
+            assert drawn.filled_in(comment, page, around).decode() == rendered
+
+
+@pytest.mark.parametrize("title", ["Plain", "100 % <b>\"&'", "%(title)s", drawn.PLACE + hole("url")])
+@pytest.mark.parametrize("more", [{}, {"after": "1"}, {"sort": "newest"}, {"lang": "ja"}, {"thread": "own & <id>"}])
+def test_a_page_for_all_is_the_page_of_one(
+    app: Flask, client: FlaskClient, db_session: Session, title: str, more: dict[str, str]
+) -> None:
+    a_site(db_session, page_size=1)
+    talk = {"url": f"{PAGE}?a=<b>&c='%d'", "title": title} | more
+    for body in ("First", "Second", "Third"):
+        Reader(client).says(body, **talk)
+    with app.test_request_context("/thread", query_string={"site": "paper"} | talk):
+        here = where(request.args)
+        page, given = thread.read(here), thread.context(here)
+        one = drawn.one_page("thread/page.html", page, given)
+        for _ in range(2):
+            assert drawn.page_for_all("thread/page.html", page, given) == one
+    assert b"<article" in one
 
 
 def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, db_session: Session) -> None:
@@ -109,6 +194,11 @@ def _talk(client: FlaskClient, db_session: Session) -> tuple[Comment, Comment]:
     asked = the_comment(db_session, "Who was there?")
     Reader(client, name="Taro", email="taro@readers.example").says("I was.", parent=asked.id)
     return asked, the_comment(db_session, "I was.")
+
+
+def _comments_kept(app: Flask) -> int:
+    cache: Cache[drawn.Key, Any] = app.extensions["drawn"]
+    return sum(isinstance(entry.thing, bytes) for entry in cache.entries.values())
 
 
 def _query(page: int) -> dict[str, str]:
