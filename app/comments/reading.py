@@ -31,6 +31,10 @@ class Own:
     token: str
     body: str
 
+    @property
+    def until(self) -> str:
+        return language.when(self.editable_until) if self.editable_until else ""
+
 
 @dataclass(frozen=True)
 class Shown:

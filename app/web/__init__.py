@@ -9,7 +9,6 @@ from app.web import (
     appointing,
     comments,
     decisions,
-    drawn,
     embed,
     errors,
     feeds,
@@ -26,6 +25,7 @@ from app.web import (
     rules,
     service,
     sites,
+    stencil,
     summary,
     thread,
     threads,
@@ -42,7 +42,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(appointing.answers)
     app.add_template_filter(reason_name)
     app.add_template_filter(changes.between, "changed_into")
-    drawn.install(app)
+    stencil.install(app)
     errors.install(app)
     headers.install(app)
     host.install(app)

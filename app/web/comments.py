@@ -126,7 +126,7 @@ def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
     status = "approved" if comment.status == Status.APPROVED else "pending"
     shown = reading.show_own(comment, token) if token else reading.show(comment)
     asked = work.challenge(comment) if token and proof.would_help(comment) else None
-    html = render_template("thread/_posted.html", **around(here), comment=shown, status=status, work=asked)
+    html = drawn.said(shown, around(here), status=status, work=asked)
     return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 
 

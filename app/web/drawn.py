@@ -1,64 +1,63 @@
-"""Parts of pages that were drawn before: a comment is the same bytes until something that it is made of changes.
+"""Pages with comments: a comment is the same bytes until something that it is made of changes.
 
 What can change stands in the key, so nothing here can be out of date, and nobody has to tell it of a change.
 """
 
 import secrets
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Flask, current_app, render_template
+from flask import current_app, render_template
 from markupsafe import Markup, escape
 
 from app.comments.reading import Shown, ThreadPage
 from app.lib.cache import Cache
-from app.web.stencil import cut, fill, hole
+from app.web import filled
+from app.web.stencil import Key, fill, hole, keep, stencil
 
-# In each process, enough for some six thousand comments of three hundred characters.
-ROOM = 16 * 2**20
-# What an entry takes beside its text, which stands in its key as well, roughly, in bytes.
-ENTRY = 1024
 # Where a page's comments stand in it until it is put together. Nobody can know it, and so nobody can write it.
 PLACE = Markup("<!--{}-->").format(secrets.token_hex(16))
 
-Key = tuple[Hashable, ...]
-D = TypeVar("D", str, bytes)
-
-# What differs from comment to comment, and what of it may be missing, so that a comment has another shape without it.
-FILLED = (
-    "id", "anchor", "parent_id", "parent_name", "name", "website", "html", "avatar", "permalink", "iso", "when",
-    "edited_at", "badge", "more",
-)  # fmt: skip
-HOLES = {name: hole(name) for name in FILLED}
-OPTIONAL = ("parent_id", "parent_name", "website", "html", "edited_at", "badge", "more")
-
 
 def one_page(template: str, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
-    """A page with comments, as one reader sees it."""
-    return _joined(render_template(template, **given, page=page, comments=PLACE), page, given)
+    """A page as one reader sees it."""
+    return _joined(render_template(template, **given, page=page, comments=PLACE), _comments(page, given))
 
 
 def page_for_all(template: str, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
-    """A page with comments and, unless a form is given, a blank one: by a stencil that pages alike share."""
+    """A page with a blank form, unless one is given; rendered once for all that are alike."""
     if given["form"]:
         return one_page(template, page, given)
     site, where = given["site"], given["where"]
     addresses = {"here": given["here"], "here_otherwise": given["here_otherwise"], "next": page.next}
     filling = {name: value for name, value in (addresses | where).items() if value}
-    made_of = (site.key, site.version, where["lang"], given["stamp"], given["letters"], *filling)
+    made_of = (template, site.key, site.version, where["lang"], given["stamp"], given["letters"], *filling)
     shape = (page.total, page.sort, page.open, page.within)
-    stencil = _once((template, *made_of, *shape), lambda: _hollow_page(template, page, given))
-    return _joined(fill(stencil, {name: escape(value) for name, value in filling.items()}), page, given)
+    hollow = stencil((*made_of, *shape), lambda: _hollow(template, page, given))
+    whole = fill(hollow, {name: escape(value) for name, value in filling.items()})
+    return _joined(whole, _comments(page, given))
 
 
-def _joined(rendered: str, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
-    """The comments are bytes already: to join them as text and to encode that took a tenth of a page."""
+def said(comment: Shown, given: Mapping[str, Any], *, status: str, work: object) -> bytes:
+    """The answer to a comment: what has become of it, and for its author the comment itself."""
+
+    def render() -> str:
+        more = {"comment": comment, "status": status, "work": work, "comments": PLACE}
+        return render_template("thread/_posted.html", **given, **more)
+
+    answer = render() if work else fill(stencil(("said", status, given["where"]["lang"]), render), {})
+    # The same text sent by someone we do not recognise: she is told the same, and shown nothing.
+    return _joined(answer, [filled.comment(comment, given)] if comment.own or comment.html is not None else [])
+
+
+def _joined(rendered: str, comments: Iterable[bytes]) -> bytes:
+    """Comments are bytes already: to join them as text and to encode that took a tenth of a page."""
     before, _, behind = rendered.partition(PLACE)
-    return b"".join((before.encode(), *_comments(page, given), behind.encode()))
+    return b"".join((before.encode(), *comments, behind.encode()))
 
 
-def _hollow_page(template: str, page: ThreadPage, given: Mapping[str, Any]) -> str:
+def _hollow(template: str, page: ThreadPage, given: Mapping[str, Any]) -> str:
     holes = {
         "here": hole("here"),
         "here_otherwise": hole("here_otherwise"),
@@ -78,51 +77,4 @@ def _comments(page: ThreadPage, given: Mapping[str, Any]) -> Iterator[bytes]:
             yield render_template("thread/_comment.html", **given, page=page, comment=page.show(listed)).encode()
         else:
             key = (listed, *made_of)
-            yield cache.get(key) or _kept(cache, key, filled_in(page.show(listed), page, given))
-
-
-def filled_in(comment: Shown, page: ThreadPage, given: Mapping[str, Any]) -> bytes:
-    """A comment by the stencil of its shape, which is the same in all threads."""
-    missing = {name: value for name in OPTIONAL if not (value := getattr(comment, name))}
-    shape = {"depth": comment.depth, "is_long": comment.is_long, **missing}
-    stencil = _once(
-        (*shape.items(), given["where"]["lang"], page.open),
-        lambda: render_template(
-            "thread/_comment.html", **{**given, "here": hole("here")}, page=page, comment={**HOLES, **shape}
-        ),
-    )
-    return fill(stencil, _filling(comment, given["here"])).encode()
-
-
-def _filling(comment: Shown, here: str) -> dict[str, object]:
-    return {
-        "here": escape(here),
-        "id": comment.id,
-        "anchor": comment.anchor or comment.id,
-        "parent_id": comment.parent_id,
-        "parent_name": escape(comment.parent_name),
-        "name": escape(comment.name),
-        "website": escape(comment.website),
-        "html": comment.html,
-        "avatar": comment.avatar,
-        "permalink": escape(comment.permalink),
-        "iso": comment.iso,
-        "when": escape(comment.when),
-        "badge": escape(comment.badge),
-        "more": escape(comment.more),
-    }
-
-
-def _once(made_of: Key, draw: Callable[[], str]) -> str:
-    """The stencil of what is drawn; drawn once."""
-    cache: Cache[Key, str] = current_app.extensions["drawn"]
-    return cache.get(made_of) or _kept(cache, made_of, cut(draw()))
-
-
-def _kept(cache: Cache[Key, D], key: Key, part: D) -> D:
-    cache.put(key, part, ENTRY + 2 * len(part))
-    return part
-
-
-def install(app: Flask) -> None:
-    app.extensions["drawn"] = Cache(ROOM)
+            yield cache.get(key) or keep(cache, key, filled.comment(page.show(listed), given, is_open=page.open))

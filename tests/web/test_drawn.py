@@ -17,8 +17,8 @@ from app.forms.where import where
 from app.lib.cache import Cache
 from app.lib.language import LANGUAGES, speak
 from app.models import Comment, Site, Status
-from app.web import drawn, thread
-from app.web.stencil import hole
+from app.web import drawn, filled, thread
+from app.web.stencil import ROOM, Key, hole
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 
 Change = Callable[[Session, Site, Comment, Comment], object]
@@ -117,6 +117,13 @@ WORDS = st.text(min_size=1, max_size=8) | st.sampled_from(
 )
 NUMBERS = st.integers(1, 2**62)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - has one
+OWN = st.builds(
+    reading.Own,
+    status=st.sampled_from([Status.APPROVED.value, Status.PENDING.value, Status.DELETED.value]),
+    editable_until=st.none() | MOMENTS,
+    token=WORDS,
+    body=WORDS,
+)
 SHOWN = st.builds(
     reading.Shown,
     id=NUMBERS,
@@ -131,6 +138,7 @@ SHOWN = st.builds(
     avatar=st.just(Markup("<svg></svg>")),
     permalink=WORDS,
     badge=st.none() | WORDS,
+    own=st.none() | OWN,
     more=st.none() | WORDS,
     anchor=st.none() | NUMBERS,
 )
@@ -145,10 +153,11 @@ def test_what_is_filled_in_is_what_would_be_rendered(
     with app.test_request_context():
         speak(lang, lang)
         say = {name: f"{name} & %(name)s" for name in ("reply", "reply_to", "in_reply", "report", "report_by")}
-        around = {"here": here, "say": say, "reports": "/reports/", "where": {"lang": lang}}
+        asked = {"site": "paper", "url": here, "title": "", "lang": lang}
+        around = {"here": here, "say": say, "reports": "/reports/", "action": "/comments", "where": asked}
         rendered = render_template("thread/_comment.html", **around, page=page, comment=comment)
         for _ in range(2):
-            assert drawn.filled_in(comment, page, around).decode() == rendered
+            assert filled.comment(comment, around, is_open=is_open).decode() == rendered
 
 
 @pytest.mark.parametrize("title", ["Plain", "100 % <b>\"&'", "%(title)s", drawn.PLACE + hole("url")])
@@ -176,7 +185,7 @@ def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, 
     own = client.get("/thread", query_string={**_query(0), "own": "1"}).text
     assert 'class="edit"' in own
     assert 'class="edit"' not in client.get("/thread", query_string=_query(0)).text
-    cache: Cache[drawn.Key, Any] = app.extensions["drawn"]
+    cache: Cache[Key, Any] = app.extensions["drawn"]
     parts = [entry.thing for entry in cache.entries.values()]
     kept = [part if isinstance(part, bytes) else part.encode() for part in parts]
     assert kept and not [part for part in kept if b'class="edit"' in part]
@@ -197,7 +206,7 @@ def _talk(client: FlaskClient, db_session: Session) -> tuple[Comment, Comment]:
 
 
 def _comments_kept(app: Flask) -> int:
-    cache: Cache[drawn.Key, Any] = app.extensions["drawn"]
+    cache: Cache[Key, Any] = app.extensions["drawn"]
     return sum(isinstance(entry.thing, bytes) for entry in cache.entries.values())
 
 
@@ -206,7 +215,7 @@ def _query(page: int) -> dict[str, str]:
 
 
 def _anew(app: Flask, client: FlaskClient, page: int) -> str:
-    kept, app.extensions["drawn"] = app.extensions["drawn"], Cache(drawn.ROOM)
+    kept, app.extensions["drawn"] = app.extensions["drawn"], Cache(ROOM)
     text = client.get("/thread", query_string=_query(page)).text
     app.extensions["drawn"] = kept
     return text
