@@ -73,11 +73,11 @@ class Branch(NamedTuple):
 
 
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
-    """Up to `limit` comments of the branches behind that of the root `after`.
+    """Enough branches behind that of the root `after` for `limit` comments, and to tell whether others follow.
 
-    Each begins with its root and has up to `replies` replies; the last may be cut short, and then goes on.
+    Each begins with its root and has up to `replies` replies.
     """
-    # Of each branch one comment more, which tells that it goes on, and of all of them one.
+    # Of each branch that is shown one comment more, which tells that it goes on, and one of the branch behind them.
     given = {"thread": thread.id, "after": after, "replies": replies + 1, "roots": limit + 1, "limit": 2 * limit + 1}
     rows = db.session.connection().execute(_branches(newest_first, after is not None), given).all()
     return [_branch([_place(row) for row in each], replies + 1) for _, each in groupby(rows, ROOT)]
@@ -150,9 +150,7 @@ def _place(row: Sequence[Any]) -> Place:
 
 
 def _seen() -> Select[Any]:
-    """The columns of `Place`, as rows: others would be decrypted and unpacked for nothing, and records cost more than
-    the page.
-    """
+    """The columns of `Place`: others would be decrypted for nothing, and records cost more than all of a page."""
     comment, author, parent = Comment.__table__, Author.__table__, Comment.__table__.alias()
     columns = (
         comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,
