@@ -53,6 +53,8 @@ AMP_FILE = re.compile(r"(\.amp)+(?=\.html?$)", re.I)
 INDEX = re.compile(r"(index\.([xs]?html?|php[3-8]?|aspx?|jsp|cgi)|default\.(aspx?|html?))", re.I)
 REPEATED_SLASH = re.compile("(?<!:)/{2,}")  # of careless templates; /https://… within a path is an address
 SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.I)
+# Characters (RFC 1035, 2.3.4, without the length of the first label and the root).
+LONGEST_HOST = 253
 
 
 class Address(NamedTuple):
@@ -98,11 +100,15 @@ def origin_of(url: str) -> str | None:
 
 
 def host_of(url: str) -> str:
-    """Return the host that an address leads to, as browsers serialise it, without a final dot; '' for none."""
+    """Return the host that an address leads to, as browsers serialise it, without a final dot; '' for none.
+
+    What is longer than a name can be leads nowhere.
+    """
     try:
-        return _split(url if "://" in url else f"https://{url}").host.removesuffix(".")
+        host = _split(url if "://" in url else f"https://{url}").host.removesuffix(".")
     except ValueError:
         return ""
+    return host if len(host) <= LONGEST_HOST else ""
 
 
 def is_allowed(url_or_origin: str, origins: Iterable[str]) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib.urls import LONGEST, clean_website, is_allowed, linkable, origin_of, outgoing, page_key
+from app.lib.urls import LONGEST, clean_website, host_of, is_allowed, linkable, origin_of, outgoing, page_key
 
 ARTICLE = "https://news.example/2024/kaiwa?p=12&page=2"
 
@@ -206,3 +206,9 @@ def test_whatever_goes_out_is_plain_http_in_ascii(text: str) -> None:
             assert address.isascii() and len(address) <= LONGEST
             assert address.startswith(("https://", "http://")) and not set(address) & set("\"'`<>\\ \n\t@") - {"@"}
             assert outgoing(address) == address
+
+
+def test_what_is_longer_than_a_name_can_be_is_no_host() -> None:
+    longest = "a." * 126 + "b"
+    assert host_of(f"https://{longest}./x") == longest
+    assert host_of(f"https://a{longest}/x") == ""

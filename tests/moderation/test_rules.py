@@ -192,14 +192,25 @@ def test_ten_thousand_words_are_compiled_and_tried_quickly(db_session: Session, 
     assert thread_time() - started < 0.2
 
 
+def _took(book: rulebook_module.Rulebook, comment: Comment) -> float:
+    """Processor time to look at a comment, the least of three."""
+
+    def once() -> float:
+        started = thread_time()
+        book.look(comment)
+        return thread_time() - started
+
+    return min(once() for _ in range(3))
+
+
 @pytest.mark.parametrize("text", ["a" * 20_000, "a." * 10_000, "www." * 5_000, "http://a.b " * 1_800, "-" * 20_000])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_text_makes_the_search_for_hosts_slow(db_session: Session, paper: Site, text: str) -> None:
+    """Eight times the text takes eight times as long, on any machine; by pairs of its letters it would take 64."""
     stands(paper, Subject.LINK_DOMAIN, "spam.example")
-    book, comment = rulebook(paper), by(paper, body=text)
-    started = thread_time()
-    book.look(comment)
-    assert thread_time() - started < 0.5
+    book = rulebook(paper)
+    whole, eighth = (by(paper, body=part) for part in (text, text[: len(text) // 8]))
+    assert _took(book, whole) < 24 * _took(book, eighth)
 
 
 def test_the_operator_makes_lists_tries_and_ends_rules(
