@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from flask import current_app, render_template
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from app.comments.reading import Shown, ThreadPage
 from app.lib.cache import Cache
@@ -35,8 +35,7 @@ def page_for_all(template: str, page: ThreadPage, given: Mapping[str, Any]) -> b
     made_of = (template, site.key, site.version, where["lang"], given["stamp"], given["letters"], *filling)
     shape = (page.total, page.sort, page.open, page.within)
     hollow = stencil((*made_of, *shape), lambda: _hollow(template, page, given))
-    whole = fill(hollow, {name: escape(value) for name, value in filling.items()})
-    return _joined(whole, _comments(page, given))
+    return _joined(fill(hollow, filling), _comments(page, given))
 
 
 def said(comment: Shown, given: Mapping[str, Any], *, status: str, work: object) -> bytes:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template
-from markupsafe import escape
 
 from app.comments.reading import Own, Shown
 from app.web.stencil import fill, hole, stencil
@@ -50,23 +49,22 @@ def _hollow(
 
 def _filling(shown: Shown, here: str) -> dict[str, object]:
     return {
-        "here": escape(here),
+        "here": here,
         "id": shown.id,
         "anchor": shown.anchor or shown.id,
         "parent_id": shown.parent_id,
-        "parent_name": escape(shown.parent_name),
-        "name": escape(shown.name),
-        "website": escape(shown.website),
+        "parent_name": shown.parent_name,
+        "name": shown.name,
+        "website": shown.website,
         "html": shown.html,
         "avatar": shown.avatar,
-        "permalink": escape(shown.permalink),
+        "permalink": shown.permalink,
         "iso": shown.iso,
-        "when": escape(shown.when),
-        "badge": escape(shown.badge),
-        "more": escape(shown.more),
+        "when": shown.when,
+        "badge": shown.badge,
+        "more": shown.more,
     }
 
 
 def _filling_of_own(own: Own, where: Mapping[str, str]) -> dict[str, object]:
-    filling = {"token": own.token, "body": own.body, "until": own.until, **where}
-    return {name: escape(value) for name, value in filling.items()}
+    return {"token": own.token, "body": own.body, "until": own.until, **where}
