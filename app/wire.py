@@ -12,7 +12,7 @@ import asyncio
 import gc
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol
@@ -23,12 +23,13 @@ from app.edge import Edge, asked_of
 
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
-# Posts wait for the disk; reads must not wait with them, nor what the edge has at hand with either. On SQLite posts
-# wait for each other as well, and each question hands Python's one lock to another thread: two at once in a process
-# take turns within every comment, and each takes a third more of the processor.
-POSTS_AT_ONCE, POSTS_AT_ONCE_ON_SQLITE, READS_AT_ONCE = 4, 1, 2
-# Nobody who posts as a reader waits for a log-in, which takes long by design, nor a moderator for those who post.
-OF_READERS = "/embed/"
+# How many requests of each kind a process answers at once. Posts wait for the disk; reads must not wait with them, nor
+# what the edge has at hand with either; and no reader waits for the desk, where log-ins and searches take their time.
+AT_ONCE = {"post": 4, "read": 2, "desk": 4}
+# On SQLite posts wait for each other, and each question hands Python's one lock to another thread: two at once in a
+# process take turns within every page and every comment, and each takes a third more of the processor.
+AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2}
+OF_READERS = ("/embed", "/thread", "/feeds/")
 # Between two looks for garbage that reference counts do not free; a drawn page makes some thousand objects.
 NEW_OBJECTS = 20_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -66,14 +67,12 @@ class Wire:
     """An RSGI application around a WSGI one. `largest` is the limit of a body, `room` the edge's, both in bytes."""
 
     def __init__(
-        self, application: WSGIApplication, *, largest: int, room: int = 0, posts_at_once: int = POSTS_AT_ONCE
+        self, application: WSGIApplication, *, largest: int, room: int = 0, at_once: Mapping[str, int] = AT_ONCE
     ) -> None:
         self.application = application
         self.largest = largest
-        self.posts = ThreadPoolExecutor(posts_at_once, "post")
-        self.desk = ThreadPoolExecutor(posts_at_once, "desk")
-        self.reads = ThreadPoolExecutor(READS_AT_ONCE, "read")
-        self.edge = Edge(partial(called, application), room=room, threads=self.reads)
+        self.threads = {kind: ThreadPoolExecutor(number, kind) for kind, number in at_once.items()}
+        self.edge = Edge(partial(called, application), room=room, threads=self.threads["read"])
         self.has_edge = room > 0
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
@@ -95,14 +94,16 @@ class Wire:
             return
         # Of a body that is too large only the length goes on: Flask refuses it in the words of the page or the API.
         environ = environ_of(scope, body, length)
-        threads = self._threads_for(scope)
+        threads = self.threads[kind_of(scope)]
         answer = await asyncio.get_running_loop().run_in_executor(threads, called, self.application, environ)
         protocol.response_bytes(*answer)
 
-    def _threads_for(self, scope: Scope) -> ThreadPoolExecutor:
-        if scope.method in READING:
-            return self.reads
-        return self.posts if scope.path.startswith(OF_READERS) else self.desk
+
+def kind_of(scope: Scope) -> str:
+    """Return in whose threads a request is answered."""
+    if not scope.path.startswith(OF_READERS):
+        return "desk"
+    return "read" if scope.method in READING else "post"
 
 
 def announced(headers: Headers) -> int:
@@ -203,7 +204,7 @@ def service() -> Wire:
         app,
         largest=app.config["MAX_CONTENT_LENGTH"],
         room=app.config["EDGE_MB"] * 2**20,
-        posts_at_once=POSTS_AT_ONCE_ON_SQLITE if on_sqlite else POSTS_AT_ONCE,
+        at_once=AT_ONCE_ON_SQLITE if on_sqlite else AT_ONCE,
     )
 
 

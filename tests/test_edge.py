@@ -5,10 +5,10 @@ import gzip
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,15 +26,10 @@ from app.lib.urls import page_key
 from app.models import Comment, Status, Thread
 from app.wire import Wire
 from tests.cast import ORIGIN, PAGE, a_site, move
+from tests.rsgi import Asking, Told, alone
 from tests.services import Live
 
 MB = 2**20
-
-
-def alone(asked: Coroutine[Any, Any, Any]) -> Any:
-    """Run it in a thread of its own: the browser of other tests keeps an event loop running in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, asked).result()
 
 
 @dataclass
@@ -45,39 +40,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@dataclass
-class Told:
-    """What the server is told to answer (RSGI)."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.status, self.headers, self.body = status, {name.lower(): value for name, value in headers}, body
-
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self.response_bytes(status, headers, b"")
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-
-@dataclass
-class Asking:
-    """A request as the server hands it over (RSGI)."""
-
-    path: str
-    query_string: str
-    headers: dict[str, str]
-    method: str = "GET"
-    scheme: str = "http"
-    http_version: str = "1.1"
-    client: str = "192.0.2.1:4000"
-    server: str = "127.0.0.1:8000"
 
 
 class Readers:
