@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    Integer,
     Select,
     bindparam,
     case,
@@ -75,12 +76,15 @@ class Branch(NamedTuple):
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
     """Enough branches behind that of the root `after` for `limit` comments, and to tell whether others follow.
 
-    Each begins with its root and has up to `replies` replies.
+    Each begins with its root and has up to `replies` replies, or more where so few branches leave room for them.
     """
     # Of each branch that is shown one comment more, which tells that it goes on, and one of the branch behind them.
-    given = {"thread": thread.id, "after": after, "replies": replies + 1, "roots": limit + 1, "limit": 2 * limit + 1}
+    given = {"thread": thread.id, "after": after, "replies": replies, "room": limit}
     rows = db.session.connection().execute(_branches(newest_first, after is not None), given).all()
-    return [_branch([_place(row) for row in each], replies + 1) for _, each in groupby(rows, ROOT)]
+    found = [[_place(row) for row in each] for _, each in groupby(rows, ROOT)]
+    # The same number as in the question, which has cut nothing off where so few are found that their share is larger.
+    most = max(replies, limit // max(1, len(found)))
+    return [_branch(each, 1 + most) for each in found]
 
 
 @lru_cache
@@ -88,29 +92,32 @@ def _branches(newest_first: bool, behind: bool) -> Select[Any]:
     """The question of `branches`, put together once: it is asked for each page that is drawn."""
     root, reply, cut = (Comment.__table__.alias(name) for name in ("root", "reply", "cut"))
     thread: BindParameter[int] = bindparam("thread")
-    # The first reply that is not shown, which tells that there is more.
-    last = (
-        select(cut.c.path)
-        .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.places > 0"))
-        .order_by(cut.c.path).limit(1).offset(bindparam("replies"))
-        .scalar_subquery()
-    )  # fmt: skip
+    room, replies = bindparam("room", type_=Integer), bindparam("replies", type_=Integer)
     # By `root_id`, which is a root's own id: by `id` PostgreSQL would walk through the comments of all threads.
-    roots = select(root.c.root_id.label("id"), func.coalesce(last, END).label("last")).where(
+    roots = select(root.c.root_id.label("id")).where(
         root.c.thread_id == thread, text("root.places > 0 AND root.depth = 0")
     )
     if behind:
         after: BindParameter[int] = bindparam("after")
         roots = roots.where(root.c.root_id < after if newest_first else root.c.root_id > after)
-    order = root.c.root_id.desc() if newest_first else root.c.root_id.asc()
-    found = roots.order_by(order).limit(bindparam("roots")).subquery("found")
+    roots = roots.order_by(root.c.root_id.desc() if newest_first else root.c.root_id.asc()).limit(room + 1)
+    share = room // func.count()
+    most = select(case((share > replies, share), else_=replies)).select_from(roots.subquery()).scalar_subquery()
+    # The first reply that is not shown, which tells that there is more.
+    last = (
+        select(cut.c.path)
+        .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.places > 0"))
+        .order_by(cut.c.path).limit(1).offset(1 + most)
+        .scalar_subquery()
+    )  # fmt: skip
+    found = roots.add_columns(func.coalesce(last, END).label("last")).subquery("found")
     # Places first, from their index alone: what is sorted and left out should not be read.
     place = (
         select(reply.c.id, found.c.id.label("root_id"), reply.c.path)
         .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
         .where(reply.c.thread_id == thread, text("reply.places > 0"))
         .order_by(found.c.id.desc() if newest_first else found.c.id, reply.c.path)
-        .limit(bindparam("limit"))
+        .limit(2 * room + 1)
         .subquery("place")
     )
     order = place.c.root_id.desc() if newest_first else place.c.root_id.asc()

@@ -1,7 +1,7 @@
 """A thread is shown completely, in order, in a fixed number of queries."""
 
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 from flask import Flask
@@ -86,14 +86,14 @@ def test_replies_below_the_deepest_level_join_it(db_session: Session) -> None:
 def test_a_page_costs_the_same_queries_whatever_its_size(db_session: Session, client: FlaskClient, app: Flask) -> None:
     site = a_site(db_session)
     counts = []
-    for size in (1, 60):
-        thread = a_thread(site, f"{PAGE}/{size}")
+    for size, answering in ((1, 2), (60, 2), (60, 1)):
+        thread = a_thread(site, f"{PAGE}/{size}/{answering}")
         root = say(thread, "root")
         for at in range(size):
-            say(thread, f"{at}", root if at % 2 else None)
+            say(thread, f"{at}", root if at % answering == 0 else None)
         db_session.commit()
         counts.append(queries_of(app, lambda url=thread.url: Reader(client, url=url).sees()))
-    assert counts == [2, 2]
+    assert counts == [2, 2, 2]
 
 
 def queries_of(app: Flask, action) -> int:
@@ -141,6 +141,28 @@ def test_a_busy_comment_hides_no_other(db_session: Session, client: FlaskClient)
     rest = further(site, thread, page.comments[5].more)
     assert [each.id for each in rest] == [each.id for each in replies[5:]]
     assert Reader(client).sees(lang="en").text.count("More replies") == 1
+
+
+@pytest.mark.parametrize("sort", ["oldest", "newest"])
+@pytest.mark.parametrize(("busy", "shown"), [(1, [20]), (2, [11, 9]), (3, [7, 7, 6]), (4, [6, 6, 6, 2])])
+def test_where_few_are_busy_their_replies_fill_the_page(
+    db_session: Session, sort: str, busy: int, shown: list[int]
+) -> None:
+    site = a_site(db_session, page_size=20)
+    thread = a_thread(site)
+    roots = [say(thread, f"busy {at}") for at in range(busy)]
+    replies = {root.id: [say(thread, f"reply {at}", root).id for at in range(30)] for root in roots}
+    db_session.commit()
+    db_session.refresh(thread)
+    page = reading.page_of(site, thread, sort=sort)
+    branches = [[root.id, *replies[root.id]][:size] for root, size in zip(_sorted(roots, sort), shown, strict=True)]
+    assert [each.id for each in page.comments] == [id for branch in branches for id in branch]
+    rest = [each.id for comment in page.comments for each in further(site, thread, comment.more)]
+    assert sorted([each.id for each in page.comments] + rest) == sorted([*replies, *chain(*replies.values())])
+
+
+def _sorted(comments: list[Comment], sort: str) -> list[Comment]:
+    return comments[::-1] if sort == "newest" else comments
 
 
 def test_a_thread_that_fits_onto_a_page_is_shown_whole(db_session: Session) -> None:
