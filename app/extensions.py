@@ -12,7 +12,20 @@ from flask_babel import Babel
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
-from sqlalchemy import BigInteger, CursorResult, Engine, Executable, Integer, MetaData, Select, event, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Engine,
+    Executable,
+    Integer,
+    MetaData,
+    Select,
+    event,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import DeclarativeBase
 
 # SQLite gives row ids only to a column of type INTEGER.
@@ -78,13 +91,33 @@ def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
     if db.engine.dialect.name == "sqlite":
         highest = max(db.session.connection().scalar(_highest(record)) or 0, above)
         return list(range(highest + 1, highest + 1 + count))
-    sequence = func.pg_get_serial_sequence(record.__tablename__, "id")
-    query = select(func.nextval(sequence)).select_from(func.generate_series(1, count).alias())
-    ids = sorted(db.session.scalars(query))
+    ids = _taken(record, count)
     if ids and ids[0] <= above:
-        db.session.execute(select(func.setval(sequence, above)))
-        ids = sorted(db.session.scalars(query))
+        db.session.execute(select(func.setval(_sequence(record), above)))
+        ids = _taken(record, count)
     return ids
+
+
+def _taken(record: Any, count: int) -> list[int]:
+    return sorted(db.session.connection().scalars(_next(record, count)))
+
+
+@lru_cache
+def _next(record: Any, count: int) -> Select[int]:
+    series = func.generate_series(constant(1), constant(count)).alias()
+    return select(func.nextval(_sequence(record))).select_from(series)
+
+
+def _sequence(record: Any) -> ColumnElement[str]:
+    return func.pg_get_serial_sequence(record.__tablename__, "id")
+
+
+def constant(number: int) -> ColumnElement[int]:
+    """A number that is part of a statement.
+
+    PostgreSQL must see the numbers on which a good plan hangs, or it plans anew each time that it is asked.
+    """
+    return literal_column(f"{number:d}", Integer)
 
 
 @lru_cache

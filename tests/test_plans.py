@@ -1,13 +1,25 @@
-"""How SQLite answers what readers and moderators ask: never by looking a large table through."""
+"""How the databases answer what readers and moderators ask.
+
+SQLite never looks a large table through, and PostgreSQL plans once what is asked for each page and each comment: to
+plan takes it as long as to answer.
+"""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app.extensions import db
 from bench import service, stores
 from bench.fill import Shape
+from tests.cast import PAGE, Reader, a_site
 
+# A statement is planned for its own values five times, whatever comes after.
+TIMES = 20
 LARGE = ("SCAN comment", "SCAN thread", "SCAN author")
 
 
@@ -28,3 +40,32 @@ def test_no_question_reads_a_whole_table(name: str) -> None:
         assert asked
         with app.app_context():
             assert not [step for query, given in asked for step in whole_tables(query, given)]
+
+
+def planned() -> dict[str, tuple[int, int]]:
+    """How often each prepared statement ran by its one plan, and by one of its own."""
+    found: dict[str, tuple[int, int]] = {}
+    question = text("SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements")
+    with ExitStack() as stack:
+        for connection in [stack.enter_context(db.engine.connect()) for _ in range(db.engine.pool.checkedin())]:
+            for statement, once, anew in connection.execute(question):
+                before = found.get(statement, (0, 0))
+                found[statement] = (before[0] + once, before[1] + anew)
+    return found
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_pages_and_comments_are_planned_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session, page_size=10, flood_per_author=0, flood_per_address=0)
+    db_session.commit()
+    reader = Reader(client)
+    for number in range(TIMES):
+        assert reader.says(f"comment {number}").status_code == 201
+    for sort in ("oldest", "newest"):
+        for _ in range(TIMES):
+            assert reader.sees(sort=sort).status_code == 200
+            assert reader.sees(sort=sort, after="3").status_code == 200
+    assert client.get("/embed/counts", query_string={"site": "paper", "url": PAGE}).json["counts"] == {PAGE: TIMES}
+    found = planned()
+    assert any("comment.html" in each for each in found) and any("nextval" in each for each in found)
+    assert not [each for each, (once, anew) in found.items() if once == 0 and anew >= TIMES // 2]

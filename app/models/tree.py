@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    Integer,
     Select,
     bindparam,
     case,
@@ -19,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from app.extensions import db
+from app.extensions import constant, db
 from app.models.author import Author
 from app.models.comment import STEP, Comment, Status
 from app.models.thread import Thread
@@ -79,8 +78,8 @@ def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: in
     Each begins with its root and has up to `replies` replies, or more where so few branches leave room for them.
     """
     # Of each branch that is shown one comment more, which tells that it goes on, and one of the branch behind them.
-    given = {"thread": thread.id, "after": after, "replies": replies, "room": limit}
-    rows = db.session.connection().execute(_branches(newest_first, after is not None), given).all()
+    question = _branches(newest_first, after is not None, limit, replies)
+    rows = db.session.connection().execute(question, {"thread": thread.id, "after": after}).all()
     found = [[_place(row) for row in each] for _, each in groupby(rows, ROOT)]
     # The same number as in the question, which has cut nothing off where so few are found that their share is larger.
     most = max(replies, limit // max(1, len(found)))
@@ -88,11 +87,13 @@ def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: in
 
 
 @lru_cache
-def _branches(newest_first: bool, behind: bool) -> Select[Any]:
-    """The question of `branches`, put together once: it is asked for each page that is drawn."""
+def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Select[Any]:
+    """The question of `branches`, put together once: it is asked for each page that is drawn.
+
+    Its limits are constants, so that PostgreSQL plans once: to plan took it longer than to answer.
+    """
     root, reply, cut = (Comment.__table__.alias(name) for name in ("root", "reply", "cut"))
     thread: BindParameter[int] = bindparam("thread")
-    room, replies = bindparam("room", type_=Integer), bindparam("replies", type_=Integer)
     # By `root_id`, which is a root's own id: by `id` PostgreSQL would walk through the comments of all threads.
     roots = select(root.c.root_id.label("id")).where(
         root.c.thread_id == thread, text("root.places > 0 AND root.depth = 0")
@@ -100,14 +101,15 @@ def _branches(newest_first: bool, behind: bool) -> Select[Any]:
     if behind:
         after: BindParameter[int] = bindparam("after")
         roots = roots.where(root.c.root_id < after if newest_first else root.c.root_id > after)
-    roots = roots.order_by(root.c.root_id.desc() if newest_first else root.c.root_id.asc()).limit(room + 1)
-    share = room // func.count()
-    most = select(case((share > replies, share), else_=replies)).select_from(roots.subquery()).scalar_subquery()
+    roots = roots.order_by(root.c.root_id.desc() if newest_first else root.c.root_id.asc()).limit(constant(room + 1))
+    share = constant(room) // func.count()
+    larger = case((share > constant(replies), share), else_=constant(replies))
+    most = select(larger).select_from(roots.subquery()).scalar_subquery()
     # The first reply that is not shown, which tells that there is more.
     last = (
         select(cut.c.path)
         .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.places > 0"))
-        .order_by(cut.c.path).limit(1).offset(1 + most)
+        .order_by(cut.c.path).limit(constant(1)).offset(1 + most)
         .scalar_subquery()
     )  # fmt: skip
     found = roots.add_columns(func.coalesce(last, END).label("last")).subquery("found")
@@ -117,7 +119,7 @@ def _branches(newest_first: bool, behind: bool) -> Select[Any]:
         .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
         .where(reply.c.thread_id == thread, text("reply.places > 0"))
         .order_by(found.c.id.desc() if newest_first else found.c.id, reply.c.path)
-        .limit(2 * room + 1)
+        .limit(constant(2 * room + 1))
         .subquery("place")
     )
     order = place.c.root_id.desc() if newest_first else place.c.root_id.asc()
@@ -143,7 +145,7 @@ def _in_branch(thread_id: int, root_id: int, limit: int, where: ColumnElement[bo
         _seen()
         .where(Comment.thread_id == thread_id, Comment.root_id == root_id, text("comment.places > 0"), where)
         .order_by(Comment.path)
-        .limit(limit + 1)
+        .limit(constant(limit + 1))
     )
     return [_place(row) for row in db.session.execute(query)]
 
