@@ -29,7 +29,8 @@ AT_ONCE = {"post": 4, "read": 2, "desk": 4}
 # On SQLite posts wait for each other, and each question hands Python's one lock to another thread: two at once in a
 # process take turns within every page and every comment, and each takes a third more of the processor.
 AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2}
-OF_READERS = ("/embed", "/thread", "/feeds/")
+# Those who watch over the service ask whether readers are answered.
+OF_READERS = ("/embed", "/thread", "/feeds/", "/healthz", "/readyz")
 # Between two looks for garbage that reference counts do not free; a drawn page makes some thousand objects.
 NEW_OBJECTS = 20_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -17,11 +17,12 @@ BUSY = {
 }
 ASKED = [
     ("desk", "GET", "/embed/thread"),
+    ("desk", "GET", "/healthz"),
     ("desk", "POST", "/embed/comments"),
     ("post", "GET", "/embed/report/1"),
     ("post", "POST", "/login"),
     ("read", "POST", "/embed/comments"),
-    ("read", "GET", "/healthz"),
+    ("read", "GET", "/moderate/"),
 ]
 
 
