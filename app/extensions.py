@@ -183,13 +183,15 @@ def _begin_postgresql(raw: Any, looks: bool) -> None:
 
 
 def _begin_sqlite(connection: Any, looks: bool) -> None:
-    """Writers queue for the lock before they read; one that upgraded later could only fail."""
+    """The same here, but for a snapshot, which is one moment.
+
+    Writers queue for the lock before they read; one that upgraded later could only fail.
+    """
     if connection.get_execution_options().get("sorts_in_a_file"):
         # What must be sorted may be a whole site. Within a transaction SQLite may refuse to change it.
         connection.exec_driver_sql("PRAGMA temp_store=FILE")
-    if looks:
         connection.exec_driver_sql("BEGIN")
-    else:
+    elif not looks:
         _begin_to_write(connection)
 
 
