@@ -1,4 +1,4 @@
-"""The libraries that the whole house shares, and how SQLite is asked to behave."""
+"""The libraries that the whole house shares, and how the databases are asked to behave."""
 
 import sqlite3
 from collections.abc import Iterator
