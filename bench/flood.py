@@ -34,6 +34,8 @@ POSTS_A_SECOND, READS_A_SECOND = 2, 15
 BURST = 300
 HOLD = 5  # seconds
 AT_ONCE = 96
+# A connection that was idle for longer is not used again: the service closes it after ten seconds.
+IDLE_S = 5.0
 SITES = ("attacked", "other")
 PAGE = "https://{site}.example/story"
 TEXT = "Cheap watches number {number}, the best price of the year, look at our shop before they are all gone"
@@ -172,7 +174,9 @@ class Crowd:
             return 0
 
     def line(self) -> http.client.HTTPConnection:
-        if not hasattr(self.mine, "line"):
+        """As a browser or a proxy does it: a new one rather than one that the service may be about to close."""
+        idle, self.mine.used = time.monotonic() - getattr(self.mine, "used", 0.0), time.monotonic()
+        if idle > IDLE_S or not hasattr(self.mine, "line"):
             self.mine.line = http.client.HTTPConnection(self.address.hostname or "", self.address.port, timeout=30)
             self.lines.append(self.mine.line)
         return self.mine.line

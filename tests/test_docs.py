@@ -9,6 +9,7 @@ import pytest
 
 import config
 from app import create_app
+from app.cli.serve import HEAD_MS
 
 ROOT = Path(__file__).parent.parent
 PAPERS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -116,3 +117,9 @@ def test_custom_properties_and_parts_are_told() -> None:
     parts = {word for found in re.findall(r'\bpart="([^"{]+)"', pages) for word in found.split()}
     for name in {*re.findall(r"--kaiwa-[a-z-]+", style), *parts}:
         assert f"`{name}`" in text, f"docs/embedding.md does not tell of {name}"
+
+
+def test_nginx_closes_idle_connections_before_the_service_does() -> None:
+    """What is sent into one that is just being closed gets no answer, and nginx sends no post twice."""
+    printed = re.search(r"keepalive_timeout (\d+)s;", paper("docs/deploying.md"))
+    assert printed and int(printed[1]) * 1000 < HEAD_MS

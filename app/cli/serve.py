@@ -23,6 +23,9 @@ SETTLED_S = 60.0
 # What a worker or a request may take to finish what it is doing.
 PATIENCE_S = 20.0
 
+# For the head of a request, and so for the next one on a connection that stays open.
+HEAD_MS = 10_000
+
 PR_SET_PDEATHSIG = 1
 # Loaded here, for between fork and exec nothing may be loaded.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -96,7 +99,7 @@ def _web(config: Mapping[str, object]) -> Child:
         "port": config["PORT"],
         "workers": config["WORKERS"],
         "backlog": 1024,
-        "http1-header-read-timeout": 10_000,
+        "http1-header-read-timeout": HEAD_MS,
         "respawn-interval": FIRST_PAUSE_S,
         "workers-kill-timeout": int(PATIENCE_S / 2),
         "log-level": "warning",
