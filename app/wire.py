@@ -27,7 +27,8 @@ BODY_SECONDS = 30
 # what the edge has at hand with either; and no reader waits for the desk, where log-ins and searches take their time.
 AT_ONCE = {"post": 4, "read": 2, "desk": 4}
 # On SQLite posts wait for each other, and each question hands Python's one lock to another thread: two at once in a
-# process take turns within every page and every comment, and each takes a third more of the processor.
+# process take turns within every comment, and each takes a third more of the processor. So do two pages at once on a
+# busy machine.
 AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2}
 # Those who watch over the service ask whether readers are answered.
 OF_READERS = ("/embed", "/thread", "/feeds/", "/healthz", "/readyz")

@@ -102,7 +102,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
         after: BindParameter[int] = bindparam("after")
         roots = roots.where(root.c.root_id < after if newest_first else root.c.root_id > after)
     roots = roots.order_by(root.c.root_id.desc() if newest_first else root.c.root_id.asc()).limit(constant(room + 1))
-    share = constant(room) // func.count()
+    share = constant(room) // func.nullif(func.count(), 0)
     larger = case((share > constant(replies), share), else_=constant(replies))
     most = select(larger).select_from(roots.subquery()).scalar_subquery()
     # The first reply that is not shown, which tells that there is more.
