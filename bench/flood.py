@@ -175,8 +175,8 @@ class Crowd:
 
     def line(self) -> http.client.HTTPConnection:
         """As a browser or a proxy does it: a new one rather than one that the service may be about to close."""
-        idle, self.mine.used = time.monotonic() - getattr(self.mine, "used", 0.0), time.monotonic()
-        if idle > IDLE_S or not hasattr(self.mine, "line"):
+        used, self.mine.used = getattr(self.mine, "used", 0.0), time.monotonic()
+        if self.mine.used > used + IDLE_S or not hasattr(self.mine, "line"):
             self.mine.line = http.client.HTTPConnection(self.address.hostname or "", self.address.port, timeout=30)
             self.lines.append(self.mine.line)
         return self.mine.line
