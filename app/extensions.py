@@ -93,9 +93,16 @@ def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
         return list(range(highest + 1, highest + 1 + count))
     ids = _taken(record, count)
     if ids and ids[0] <= above:
-        db.session.execute(select(func.setval(_sequence(record), above)))
+        db.session.execute(select(func.setval(sequence(record), above)))
         ids = _taken(record, count)
     return ids
+
+
+def next_id(record: Any, dialect: str) -> ColumnElement[int]:
+    """One of them, as a part of a question to such a database."""
+    if dialect == "sqlite":
+        return func.coalesce(_highest(record).scalar_subquery(), 0) + 1
+    return func.nextval(sequence(record))
 
 
 def _taken(record: Any, count: int) -> list[int]:
@@ -105,10 +112,11 @@ def _taken(record: Any, count: int) -> list[int]:
 @lru_cache
 def _next(record: Any, count: int) -> Select[int]:
     series = func.generate_series(constant(1), constant(count)).alias()
-    return select(func.nextval(_sequence(record))).select_from(series)
+    return select(func.nextval(sequence(record))).select_from(series)
 
 
-def _sequence(record: Any) -> ColumnElement[str]:
+def sequence(record: Any) -> ColumnElement[str]:
+    """From where PostgreSQL takes a record's ids."""
     return func.pg_get_serial_sequence(record.__tablename__, "id")
 
 

@@ -140,7 +140,7 @@ def test_a_comment_gets_its_status_in_one_place() -> None:
     tree = ast.parse((ROOT / "app/models/comment.py").read_text())
     functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
     stores = {each.name for each in functions for node in ast.walk(each) if _is_stored(node, "status")}
-    assert stores == {"move_to"}
+    assert stores == {"begin"}
 
 
 def _is_stored(node: ast.AST, name: str) -> bool:

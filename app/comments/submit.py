@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from flask_babel import gettext as _
 
 from app.comments import tokens
 from app.errors import Refused
+from app.extensions import db
 from app.lib import alike, markup
 from app.lib.clock import now
 from app.lib.secrets import blind_index
@@ -104,27 +104,34 @@ def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -
     """
     considered = considered or consider(thread.site, draft)
     marks, known = _marks(thread, draft), considered.known
-    if earlier := _earlier(thread.site, draft, known, marks):
-        return earlier
+    earlier = _earlier(thread.site, draft, known, marks)
+    if there := _there(earlier, known):
+        return there
     if not thread.accepts_comments():
         raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
     parent = _parent(thread, draft)
     if considered.flooded:
         raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
     try:
-        comment = _keep(thread, parent, considered, marks)
+        comment = _keep(earlier.next, thread, parent, considered, marks)
     except KeptAlready:
-        if earlier := _earlier(thread.site, draft, known, marks):
-            return earlier
+        if there := _there(_earlier(thread.site, draft, known, marks), known):
+            return there
         raise
     authors.ask_to_confirm(comment)
     return Submitted(comment, again=False, recognised=True)
 
 
-def _earlier(site: Site, draft: Draft, known: Author | None, marks: Marks) -> Submitted | None:
-    if draft.request_key and (found := arrivals.with_request_key(site, _request_key(draft))):
-        return Submitted(found, again=True, recognised=True)
-    if found := arrivals.said_before(marks.words, marks.person, known, now() - DUPLICATE_WINDOW):
+def _earlier(site: Site, draft: Draft, known: Author | None, marks: Marks) -> arrivals.Earlier:
+    since = now() - DUPLICATE_WINDOW
+    return arrivals.earlier(site, _request_key(draft), marks.words, marks.person, known, since)
+
+
+def _there(earlier: arrivals.Earlier, known: Author | None) -> Submitted | None:
+    if earlier.sent:
+        return Submitted(db.session.get_one(Comment, earlier.sent), again=True, recognised=True)
+    if earlier.said:
+        found = db.session.get_one(Comment, earlier.said)
         # Somebody may have guessed all of it: no token for what was not proven.
         return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
     return None
@@ -137,8 +144,8 @@ def _marks(thread: Thread, draft: Draft) -> Marks:
     return Marks(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
 
 
-def _request_key(draft: Draft) -> str:
-    return blind_index("request", draft.request_key)
+def _request_key(draft: Draft) -> str | None:
+    return blind_index("request", draft.request_key) if draft.request_key else None
 
 
 def _parent(thread: Thread, draft: Draft) -> Comment | None:
@@ -152,21 +159,22 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 
 def _is_flood(site: Site, draft: Draft, known: Author | None) -> bool:
     """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
-    since = now() - WINDOW
-    limits = [(most, same) for most, same in _limits(site, draft, known) if most]
-    return any(arrivals.count_since(since, **same) >= most for most, same in limits)
+    limits = [limit for limit in _limits(site, draft, known) if limit.most]
+    return bool(limits) and arrivals.reach(limits, now() - WINDOW)
 
 
-def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """So many a minute (0: any number), of comments that are alike in this."""
+def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[arrivals.Limit]:
+    """So many a minute; 0: any number."""
     same_network = {"site_id": site.id, "address_index": draft.network_index}
-    yield site.flood_per_address, same_network
+    yield arrivals.Limit(site.flood_per_address, same_network)
     if draft.wide_index:
-        yield site.flood_per_address * WIDE_TIMES, {"site_id": site.id, "wide_index": draft.wide_index}
+        same_customer = {"site_id": site.id, "wide_index": draft.wide_index}
+        yield arrivals.Limit(site.flood_per_address * WIDE_TIMES, same_customer)
     if known:
-        yield site.flood_per_author, {"author_id": known.id}
+        yield arrivals.Limit(site.flood_per_author, {"author_id": known.id})
     elif draft.email and site.flood_per_author:
-        yield site.flood_per_author, {**same_network, "email_index": Author.index_of(site, draft.email)}
+        same_person = {**same_network, "email_index": Author.index_of(site, draft.email)}
+        yield arrivals.Limit(site.flood_per_author, same_person)
 
 
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
@@ -189,16 +197,16 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
         address=draft.network,
         address_index=draft.network_index or None,
         wide_index=draft.wide_index,
-        request_key=_request_key(draft) if draft.request_key else None,
+        request_key=_request_key(draft),
     )
 
 
-def _keep(thread: Thread, parent: Comment | None, considered: Considered, marks: Marks) -> Comment:
+def _keep(id: int, thread: Thread, parent: Comment | None, considered: Considered, marks: Marks) -> Comment:
     comment, known = considered.case.comment, considered.known
     if known:
         known.introduce(name=comment.author.name, email=comment.author.email, website=comment.author.website)
         comment.author = known
     comment.fingerprint, comment.typed_by, comment.text_key = marks.words, marks.person, marks.today
-    comment.attach(thread, parent, thread.site.max_depth)
+    comment.attach(id, thread, parent, thread.site.max_depth)
     conclude(considered.case, considered.findings)
     return comment

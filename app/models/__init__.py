@@ -2,12 +2,13 @@
 
 from app.models.alias import ThreadAlias
 from app.models.author import Author
-from app.models.comment import Comment, KeptAlready, Status
+from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 from app.models.deferral import Deferral
 from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
 from app.models.invitation import Invitation
+from app.models.keep import KeptAlready, keep
 from app.models.knowledge import Knowledge
 from app.models.lease import Lease
 from app.models.lesson import Lesson
@@ -27,5 +28,5 @@ __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
     "KeptAlready", "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note",
     "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status", "Subject",
-    "Thread", "ThreadAlias", "Unshelved", "reason_codes", "reason_name",
+    "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes", "reason_name",
 ]  # fmt: skip

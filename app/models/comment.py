@@ -16,18 +16,16 @@ from sqlalchemy import (
     Text,
     bindparam,
     func,
-    inspect,
     select,
     text,
     update,
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from app.extensions import Id, db, new_ids, rows_changed
+from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
 from app.models.author import Author
-from app.models.insert import insert, insert_once
 from app.models.site import Site
 from app.models.thread import Thread
 
@@ -45,10 +43,6 @@ class Status(StrEnum):
     REJECTED = "rejected"
     SPAM = "spam"
     DELETED = "deleted"
-
-
-class KeptAlready(Exception):
-    """The same comment came twice at once, and the other one was faster."""
 
 
 class Comment(db.Model):
@@ -156,13 +150,12 @@ class Comment(db.Model):
         """A comment that nobody but the caller knows of yet; it waits."""
         return cls(status=Status.PENDING, version=1, places=0, lane=0, lesson="", **columns)
 
-    def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
+    def attach(self, id: int, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
         """Take an id and a place in the thread's tree. Below the deepest level it joins that level.
 
         The parent stays the comment that was answered; only the place in the tree is capped.
         """
-        (self.id,) = new_ids(Comment, 1)
-        self.thread_id, self.thread, self.parent = thread.id, thread, parent
+        self.id, self.thread_id, self.thread, self.parent = id, thread.id, thread, parent
         self.parent_id = parent.id if parent else None
         for name, value in self.place(self.id, "" if parent is None else parent.path, max_depth).items():
             setattr(self, name, value)
@@ -202,47 +195,32 @@ class Comment(db.Model):
     def ids_in(path: str) -> list[int]:
         return [_id_of(path[at : at + STEP]) for at in range(0, len(path), STEP)]
 
-    def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
-        """Give a status and a lane, if the comment is still as it was seen; False when somebody was faster.
+    def begin(self, status: Status, lane: int) -> None:
+        """Have a first status and a lane; nobody has seen it yet, and it is not kept."""
+        self.status, self.lane, self.version = status, lane, self.version + 1
+        self.places = int(status == Status.APPROVED)
 
-        A new one, which nobody has seen, is kept with them. Raises KeptAlready.
-        """
+    def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
+        """Give a status and a lane, if the comment is still as it was seen; False when somebody was faster."""
         step = (status == Status.APPROVED) - (self.status == Status.APPROVED)
-        if inspect(self).persistent:
-            moved = rows_changed(
-                update(Comment)
-                .where(Comment.id == self.id, Comment.version == seen)
-                .values(status=status, lane=lane, version=Comment.version + 1, places=Comment.places + step)
-            )
-            if moved != 1:
-                return False
-            db.session.refresh(self, ("status", "version", "lane", "places"))
-        else:
-            self.status, self.lane, self.version, self.places = status, lane, seen + 1, step
-            self._begin()
-        self._count_above(step)
+        moved = rows_changed(
+            update(Comment)
+            .where(Comment.id == self.id, Comment.version == seen)
+            .values(status=status, lane=lane, version=Comment.version + 1, places=Comment.places + step)
+        )
+        if moved != 1:
+            return False
+        db.session.refresh(self, ("status", "version", "lane", "places"))
+        if step:
+            with db.session.no_autoflush:
+                self.count_above(step)
+                self.thread.changed(approved=step)
         return True
 
-    def _begin(self) -> None:
-        """Be kept, and the author too where she is new. Raises KeptAlready."""
-        new: bool = inspect(self.author).transient
-        if new:
-            insert(self.author)
-        self.author_id = self.author.id
-        if not insert_once(self):
-            if new:
-                db.session.delete(self.author)
-            raise KeptAlready
-
-    def _count_above(self, step: int) -> None:
-        """So many more of those below are public: for the branch and for the thread."""
-        if not step:
-            return
-        above = self.ancestor_ids()[:-1]
-        with db.session.no_autoflush:
-            if above:
-                rows_changed(update(Comment).where(Comment.id.in_(above)).values(places=Comment.places + step))
-            self.thread.changed(approved=step)
+    def count_above(self, step: int) -> None:
+        """So many more of those below are public, for everyone in the branch above it."""
+        if above := self.ancestor_ids()[:-1]:
+            rows_changed(update(Comment).where(Comment.id.in_(above)).values(places=Comment.places + step))
 
     def lock(self) -> None:
         """Read it anew; until the transaction ends nobody else changes it."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     ForeignKey,
     Select,
     String,
@@ -157,19 +158,28 @@ class Thread(db.Model):
     def changed(self, approved: int = 0) -> None:
         """Tell every cache that the public sees something else; `approved` is added to the count."""
         db.session.connection().execute(_changed(), {"thread": self.id, "more": approved})
+        self.has_changed()
+
+    def has_changed(self) -> None:
+        """Its row says something else than this record."""
         db.session.expire(self, ("version", "approved_count"))
 
     def __repr__(self) -> str:
         return f"<Thread {self.id}>"
 
 
+def changing(approved: ColumnElement[int]) -> Update:
+    """The public sees something else, and so many approved comments more: of whichever threads the caller says."""
+    columns = Thread.__table__.c
+    changed = {"version": columns.version + 1, "approved_count": columns.approved_count + approved}
+    return update(Thread.__table__).values(changed)
+
+
 @lru_cache
 def _changed() -> Update:
     """The statement of `changed`, put together once: it is run for every comment, under SQLite's lock."""
-    columns = Thread.__table__.c
     more: BindParameter[int] = bindparam("more")
-    changed = {"version": columns.version + 1, "approved_count": columns.approved_count + more}
-    return update(Thread.__table__).where(columns.id == bindparam("thread")).values(changed)
+    return changing(more).where(Thread.__table__.c.id == bindparam("thread"))
 
 
 @lru_cache

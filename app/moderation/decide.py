@@ -5,8 +5,8 @@ from flask_babel import gettext as _
 from app.errors import Refused
 from app.extensions import db
 from app.mail import letters
-from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status
-from app.models.insert import insert
+from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, keep
+from app.models.write import write
 from app.moderation import akismet, learning
 from app.moderation.lanes import lane_of
 
@@ -48,8 +48,7 @@ def decide(
     if not comment.move_to(status, seen, lane=lane_of(comment, status)):
         db.session.refresh(comment)
         raise AlreadyDecided(comment)
-    if seen > 1:  # a new comment has caused nothing, and nobody has reported it
-        Delivery.recall(comment.id)
+    Delivery.recall(comment.id)
     decision = Decision(
         site_id=comment.site_id,
         comment=comment,
@@ -66,11 +65,32 @@ def decide(
         overrides=overrides,
     )
     learning.follow(decision)
-    insert(decision)
-    if Report.settle(decision, undoes) and seen > 1 and Report.are_enough(comment):
+    write(decision)
+    if Report.settle(decision, undoes) and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
     letters.after(decision)
     akismet.after(decision)
+    return decision
+
+
+def admit(comment: Comment, status: Status, *, reason: str = "") -> Decision:
+    """Keep a new comment with what screening decides about it, in the caller's transaction.
+
+    It has caused nothing yet, and nobody has reported it. Raises KeptAlready.
+    """
+    before = comment.status
+    comment.begin(status, lane_of(comment, status))
+    decision = Decision(
+        site_id=comment.site_id,
+        comment=comment,
+        from_status=before,
+        to_status=status,
+        version=comment.version,
+        actor=Actor.SCREENING,
+        reason=reason,
+    )
+    keep(comment, decision)
+    letters.after(decision)
     return decision
 
 

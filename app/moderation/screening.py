@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -13,7 +14,7 @@ from app.extensions import db
 from app.models import Actor, Comment, Decision, Status
 from app.moderation.case import Case, Finding, Verdict
 from app.moderation.checks import CHECKS
-from app.moderation.decide import decide
+from app.moderation.decide import admit, decide
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,9 @@ CHECK_SECONDS = 5.0
 
 
 def screen(case: Case) -> Decision:
-    """Run every check on a comment that is kept, and decide."""
-    return conclude(case, look(case, apart=db.session.begin_nested))
+    """Run every check on a comment that is kept, and decide anew."""
+    anew = partial(decide, seen=case.comment.version, actor=Actor.SCREENING)
+    return conclude(case, look(case, apart=db.session.begin_nested), anew)
 
 
 def look(case: Case, *, apart: Callable[[], AbstractContextManager[Any]]) -> list[Finding]:
@@ -64,19 +66,14 @@ def nothing_written() -> Iterator[None]:
         raise
 
 
-def conclude(case: Case, findings: list[Finding]) -> Decision:
+def conclude(case: Case, findings: list[Finding], decided: Callable[..., Decision] = admit) -> Decision:
     """Keep every reason with the comment and decide: the strictest wins. Then do what the findings cause."""
     comment, judged = case.comment, case.judged_so_far
     comment.score, comment.facts = judged.score, judged.facts
     comment.reasons = [finding.as_reason() for finding in findings]
     strictest = max(findings, key=lambda finding: finding.verdict, default=None)
-    decision = decide(
-        comment,
-        STATUS_OF[strictest.verdict if strictest else Verdict.PASS],
-        seen=comment.version,
-        actor=Actor.SCREENING,
-        reason=strictest.check if strictest else "",
-    )
+    status = STATUS_OF[strictest.verdict if strictest else Verdict.PASS]
+    decision = decided(comment, status, reason=strictest.check if strictest else "")
     done = [_done(finding, case) for finding in findings]
     if done != findings:
         comment.reasons = [finding.as_reason() for finding in done]

@@ -11,6 +11,7 @@ from app.comments import submit
 from app.extensions import db
 from app.models import Author, Comment, Decision, Status
 from tests.cast import PAGE, Reader, a_site, move, the_comment
+from tests.moderation.test_queue import counted
 
 
 @pytest.fixture
@@ -52,14 +53,14 @@ def test_the_same_post_twice_at_once_stores_one_comment(
     hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     a_site(db_session)
-    headers, look, looks = {"Idempotency-Key": key} if key else {}, submit._earlier, []
+    headers, look, looks = {"Idempotency-Key": key} if key else {}, submit._there, []
 
     def before_the_other_was_stored(*given):
         looks.append(given)
         return None if len(looks) == 1 else look(*given)
 
     hanako.says("twice", headers=headers)
-    monkeypatch.setattr(submit, "_earlier", before_the_other_was_stored)
+    monkeypatch.setattr(submit, "_there", before_the_other_was_stored)
     assert (hanako.says("twice", headers=headers).status_code, len(looks)) == (201, 2)
     assert [db_session.query(kind).count() for kind in (Comment, Author, Decision)] == [1, 1, 1]
     assert the_comment(db_session, "twice").thread.approved_count == 1
@@ -194,13 +195,28 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
     locked_from = taken.index("BEGIN IMMEDIATE")
     before, locked = taken[:locked_from], taken[locked_from : taken.index("COMMIT", locked_from)]
     assert [each for each in locked if each.startswith("INSERT INTO comment")]
-    assert locked[-1].startswith("INSERT INTO decision") and not [each for each in before if "INSERT" in each]
+    assert locked[-1].startswith("UPDATE thread") and not [each for each in before if "INSERT" in each]
     assert not [each for each in locked if "knowledge" in each], "nobody waits for the checks"
     db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
     assert hanako.says("").status_code == 422
     assert hanako.client.post("/embed/own", data=hanako.fields(token=hanako.token)).status_code == 200
     assert hanako.client.post("/embed/preview", data=hanako.fields(body="looks")).status_code == 200
     db_session.rollback()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_statement(
+    hanako: Reader, db_session: Session, app: Flask, known: bool
+) -> None:
+    """Where it stands, bursts, what the filter has learnt, limits, whether it is there; who she is and what she did."""
+    a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
+    hanako.says("the first makes the thread")
+    author = hanako if known else Reader(app.test_client())
+    with app.app_context(), counted() as asked:
+        assert author.says("the second").status_code == 201
+    one_by_one = ["INSERT", "INSERT", "UPDATE"] if known else ["INSERT", "INSERT", "INSERT", "UPDATE"]
+    writes = ["WITH"] if db_session.get_bind().dialect.name == "postgresql" else one_by_one
+    assert [each.split()[0] for each in asked] == ["SELECT"] * (7 if known else 5) + writes
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
-from app.extensions import db
+from app.extensions import db, new_ids
 from app.lib.clock import now
 from app.models import Author, Comment, Deferral, Lease, Moderator, Site, Status, Thread
 from app.moderation import queue
@@ -33,7 +33,7 @@ def written(db_session: Session, thread: Thread, body: str, **more) -> Comment:
         body=body, html=f"<p>{body}</p>", renderer=1, **given,
     )  # fmt: skip
     db_session.flush()
-    comment.attach(thread, more.get("parent"), thread.site.max_depth)
+    comment.attach(*new_ids(Comment, 1), thread, more.get("parent"), thread.site.max_depth)
     db_session.add(comment)
     db_session.commit()
     return comment

@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Actor, Author, Comment, Decision, Status, Thread
-from app.models.insert import insert, insert_once
+from app.models.write import write
 from tests.cast import PAGE, a_site
 
-OWN = {"id", "author_id", "comment_id", "created_at", "made_at"}
+OWN = {"id", "author_id", "comment_id", "root_id", "path", "created_at", "made_at"}
 
 
 @pytest.fixture
@@ -42,28 +42,18 @@ def test_the_row_is_the_one_that_the_unit_of_work_writes(db_session: Session, th
     db_session.add_all(usual)
     db_session.flush()
     author, comment, decision = at_once = records(thread)
-    insert(author)
+    write(author)
     comment.author_id = author.id
-    insert(comment)
+    write(comment)
     decision.comment_id = comment.id
-    insert(decision)
+    write(decision)
     assert [written(db_session, each) for each in at_once] == [written(db_session, each) for each in usual]
 
 
 def test_the_session_has_it_and_writes_what_becomes_of_it(db_session: Session, thread: Thread) -> None:
     author = records(thread)[0]
-    insert(author)
+    write(author)
     assert db_session.get(Author, author.id) is author and not db_session.dirty and not db_session.new
     author.name = "太郎"
     db_session.commit()
     assert db_session.scalar(select(Author.__table__.c.name)) == "太郎"
-
-
-def test_what_may_be_there_once_is_written_once(db_session: Session, thread: Thread) -> None:
-    author = records(thread)[0]
-    insert(author)
-    made = [Comment(id=id, author_id=author.id, thread_id=thread.id, site_id=thread.site_id, text_key="same",
-                    body="Said", html="<p>Said</p>", renderer=1) for id in (1, 2)]  # fmt: skip
-    assert [insert_once(each) for each in made] == [True, False]
-    db_session.commit()
-    assert db_session.scalars(select(Comment.id)).all() == [1]

@@ -1,0 +1,118 @@
+"""Keep a new comment with its author, where she is new, and its first decision: all of it or nothing."""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import CTE, Insert, Select, Table, bindparam, func, insert, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.extensions import constant, db, sequence
+from app.models.author import Author
+from app.models.comment import Comment, Status
+from app.models.decision import Decision
+from app.models.thread import Thread, changing
+from app.models.write import hold, values, write
+
+
+class KeptAlready(Exception):
+    """The same comment came twice at once, and the other one was faster."""
+
+
+def keep(comment: Comment, decision: Decision) -> None:
+    """Write them in the session's transaction, and count the comment where it is public. Raises KeptAlready.
+
+    It has an id, a place and a status, and so far nobody knows of it.
+    """
+    public = comment.status == Status.APPROVED
+    decision.comment_id = comment.id
+    kept = _at_once if db.engine.dialect.name == "postgresql" else _one_after_another
+    if not kept(comment, decision, new=inspect(comment.author).transient, public=public):
+        raise KeptAlready
+    if public:
+        comment.count_above(1)
+
+
+def _one_after_another(comment: Comment, decision: Decision, *, new: bool, public: bool) -> bool:
+    """SQLite has no statement that writes into several tables, and no way to a server that it would save."""
+    if new:
+        write(comment.author)
+    comment.author_id = comment.author.id
+    if db.session.connection().execute(_once(), values(comment)).rowcount != 1:
+        if new:
+            db.session.delete(comment.author)
+        return False
+    hold(comment)
+    write(decision)
+    if public:
+        comment.thread.changed(approved=1)
+    return True
+
+
+@lru_cache
+def _once() -> Insert:
+    once = sqlite.insert(Comment.__table__).on_conflict_do_nothing()
+    return once.execution_options(preserve_rowcount=True)
+
+
+def _at_once(comment: Comment, decision: Decision, *, new: bool, public: bool) -> bool:
+    """In one statement, which is one way to the server and back instead of four."""
+    records = (comment.author, comment, decision) if new else (comment, decision)
+    if not new:
+        comment.author_id = comment.author.id
+    given = {_name(each.__tablename__, column): value for each in records for column, value in values(each).items()}
+    ids = db.session.connection().execute(_statement(new, public), given).one_or_none()
+    if ids is None:
+        return False
+    decision.id, comment.author_id = ids
+    comment.author.id = comment.author_id
+    for each in records:
+        hold(each)
+    if public:
+        comment.thread.has_changed()
+    return True
+
+
+@lru_cache
+def _statement(new: bool, public: bool) -> Insert:
+    """The comment first, for it may be there already; whatever else is written hangs on its row."""
+    kept = _kept(new)
+    parts = [_introduced(kept)] if new else []
+    parts += [_counted(kept)] if public else []
+    decisions = Decision.__table__
+    decided = insert(decisions).from_select(*_given(decisions, kept))
+    author = select(kept.c.author_id).scalar_subquery()
+    return decided.add_cte(kept, *parts).returning(decisions.c.id, author)
+
+
+def _kept(new: bool) -> CTE:
+    comments = Comment.__table__
+    given = _parameters(comments)
+    if new:
+        given["author_id"] = func.nextval(sequence(Author))
+    once = postgresql.insert(comments).values(given).on_conflict_do_nothing()
+    return once.returning(comments.c.author_id, comments.c.thread_id).cte("kept")
+
+
+def _introduced(kept: CTE) -> CTE:
+    authors = Author.__table__
+    names, given = _given(authors, kept)
+    return insert(authors).from_select([*names, "id"], given.add_columns(kept.c.author_id)).cte("introduced")
+
+
+def _counted(kept: CTE) -> CTE:
+    return changing(approved=constant(1)).where(Thread.__table__.c.id == kept.c.thread_id).cte("counted")
+
+
+def _given(table: Table, kept: CTE) -> tuple[list[str], Select[Any]]:
+    """What a row gets whose id the database gives: the names of its columns, and a row where the comment is kept."""
+    given = _parameters(table)
+    del given["id"]
+    return list(given), select(*given.values()).select_from(kept)
+
+
+def _parameters(table: Table) -> dict[str, Any]:
+    return {column.name: bindparam(_name(table.name, column.name), type_=column.type) for column in table.c}
+
+
+def _name(table: str, column: str) -> str:
+    return f"{table}__{column}"

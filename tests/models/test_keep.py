@@ -1,0 +1,105 @@
+"""A new comment is kept with its author and its first decision, or nothing of it is; at once with others too."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.extensions import db, new_ids
+from app.models import Actor, Author, Comment, Decision, KeptAlready, Status, Thread, keep
+from tests.cast import PAGE, a_site
+from tests.models.test_write import written
+
+AT_ONCE = 8
+
+
+@pytest.fixture
+def thread(db_session: Session) -> Thread:
+    thread = Thread(site=a_site(db_session), key=PAGE, url=PAGE)
+    db_session.add(thread)
+    db_session.commit()
+    return thread
+
+
+def records(thread: Thread, status: Status = Status.APPROVED, **more: Any) -> tuple[Comment, Decision]:
+    """A comment with its place, and what is decided about it."""
+    ours: dict[str, Any] = {"site_id": thread.site_id}
+    author = more.pop("author", None) or Author(**ours, name="花子", email="hanako@readers.example", website="")
+    said = {"body": "Said", "html": "<p>Said</p>", "renderer": 1, "reasons": [{"check": "words"}], "score": 0.25}
+    comment = Comment.new(**ours, **said, author=author, name="花子", **more)
+    comment.attach(*new_ids(Comment, 1), thread, None, 3)
+    comment.begin(status, lane=0)
+    decision = Decision(**ours, comment=comment, to_status=status, version=2, actor=Actor.SCREENING, reason="words")
+    return comment, decision
+
+
+def counts(db_session: Session) -> tuple[int, int, int, int]:
+    """Authors, comments, decisions, and what the thread says that the public sees."""
+    kinds = (Author, Comment, Decision)
+    rows = [db_session.scalar(select(func.count()).select_from(kind)) for kind in kinds]
+    return *rows, db_session.scalar(select(Thread.__table__.c.approved_count))
+
+
+@pytest.mark.parametrize("status", [Status.APPROVED, Status.PENDING])
+def test_the_rows_are_those_that_the_unit_of_work_writes(db_session: Session, thread: Thread, status: Status) -> None:
+    usual = records(thread, status)
+    db_session.add_all(usual)
+    db_session.flush()
+    comment, decision = records(thread, status)
+    keep(comment, decision)
+    db_session.commit()
+    for kept, other in ((comment.author, usual[0].author), (comment, usual[0]), (decision, usual[1])):
+        assert kept.id > other.id and written(db_session, kept) == written(db_session, other)
+    assert (comment.author_id, decision.comment_id) == (comment.author.id, comment.id)
+    db_session.refresh(thread)
+    assert (thread.approved_count, thread.version) == ((1, 2) if status == Status.APPROVED else (0, 1))
+
+
+def test_an_author_who_is_known_stays_the_same(db_session: Session, thread: Thread) -> None:
+    first, _ = kept = records(thread)
+    keep(*kept)
+    db_session.commit()
+    again, _ = more = records(thread, author=first.author)
+    keep(*more)
+    db_session.commit()
+    assert again.author_id == first.author_id and counts(db_session) == (1, 2, 2, 2)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_what_is_there_already_leaves_nothing_behind(db_session: Session, thread: Thread, known: bool) -> None:
+    first, _ = kept = records(thread, text_key="same")
+    keep(*kept)
+    db_session.commit()
+    before = counts(db_session)
+    with pytest.raises(KeptAlready):
+        keep(*records(thread, text_key="same", author=first.author if known else None))
+    db_session.commit()
+    assert counts(db_session) == before == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_those_who_come_at_once_are_all_counted_and_the_same_one_once(
+    app: Flask, db_session: Session, thread: Thread, same: bool
+) -> None:
+    id = thread.id
+    db_session.rollback()
+
+    def say(number: int) -> bool:
+        with app.app_context():
+            comment, decision = records(db.session.get_one(Thread, id), text_key="same" if same else str(number))
+            try:
+                keep(comment, decision)
+            except KeptAlready:
+                return False
+            finally:
+                db.session.commit()
+                db.session.remove()
+            return True
+
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        told = list(people.map(say, range(5 * AT_ONCE)))
+    most = 1 if same else len(told)
+    assert told.count(True) == most and counts(db_session) == (most,) * 4
