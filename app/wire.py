@@ -18,6 +18,8 @@ from functools import partial
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
+from flask import Flask
+
 from app import create_app
 from app.edge import Edge, asked_of
 
@@ -199,7 +201,11 @@ def _headers(headers: Headers) -> WSGIEnvironment:
 
 def service() -> Wire:
     """Return what the web server loads: Kaiwa as the environment configures it."""
-    app = create_app()
+    return served(create_app())
+
+
+def served(app: Flask) -> Wire:
+    """Return an application in the threads that its database lets it use."""
     _look_for_garbage_less_often()
     on_sqlite = app.config["DATABASE_URL"].startswith("sqlite")
     return Wire(

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 # Asked for by name: what takes long, asks the network, or only chooses the server.
 ON_DEMAND = {"servers", "peers"}
 # They hold what the benches share.
-SHARED = {"__init__", "__main__", "constant", "fill", "measure", "service"}
+SHARED = {"__init__", "__main__", "constant", "fill", "measure", "plain", "service"}
 NAMES = sorted(file.stem for file in HERE.glob("*.py") if file.stem not in SHARED)
 
 

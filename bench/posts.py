@@ -1,4 +1,7 @@
-"""How many comments a second are acknowledged and durable, by 1, 8 and 32 clients, and what readers feel meanwhile."""
+"""How many comments a second are acknowledged and durable, by 1, 8 and 32 clients, and what readers feel meanwhile.
+
+Beside them, in turns, a service by the same libraries on the same server that only keeps and shows comments.
+"""
 
 import argparse
 import http.client
@@ -6,14 +9,14 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from urllib.parse import quote, urlsplit
 
 from flask import Flask
 from sqlalchemy import text
 
 from app.extensions import db
-from bench import service
+from bench import plain, service
 from bench.fill import Shape, page_of
 from bench.measure import Load, found, load, need_wrk
 
@@ -31,24 +34,33 @@ def main() -> None:
     parser.add_argument("databases", nargs="*", default=service.DATABASES)
     given = parser.parse_args()
     need_wrk()
-    print(f"{'database':12}{'load':24}{'requests/s':>11}{'p99 ms':>9}{'reader p99':>13}  acknowledged and stored")
+    columns = f"{'requests/s':>11}{'p99 ms':>9}{'reader p99':>12}{'baseline':>10}{'ratio':>7}"
+    print(f"{'database':12}{'load':24}{columns}  acknowledged and stored")
     for kind in given.databases:
-        with service.database(kind) as url, service.filled(url, Shape(1, 50)) as app, service.running(app) as kaiwa:
-            for clients in CLIENTS:
-                tell(kind, f"posts, {clients} clients", app, kaiwa.url, 1, clients, given.seconds)
-            tell(kind, "reads alone, 32 clients", app, kaiwa.url, 0, 32, given.seconds)
-            tell(kind, "5 % posts, 32 clients", app, kaiwa.url, SHARE, 32, given.seconds)
+        measure(kind, given.seconds)
 
 
-def tell(kind: str, name: str, app: Flask, url: str, share: float, clients: int, seconds: int) -> None:
+def measure(kind: str, seconds: int) -> None:
+    with ExitStack() as stack:
+        app = stack.enter_context(service.filled(stack.enter_context(service.database(kind)), Shape(1, 50)))
+        kaiwa = stack.enter_context(service.running(app))
+        base = stack.enter_context(plain.running(stack.enter_context(service.database(kind)), page_of(0)))
+        loads = [(f"posts, {clients} clients", 1, clients) for clients in CLIENTS]
+        for name, share, clients in [*loads, ("reads alone, 32 clients", 0, 32), ("5 % posts, 32 clients", SHARE, 32)]:
+            tell(f"{kind:12}{name:24}", app, kaiwa.url, base, share, clients, seconds)
+
+
+def tell(name: str, app: Flask, url: str, base: str, share: float, clients: int, seconds: int) -> None:
     before = stored(app)
     with reader(url) as waited:
         pressed = press(url, share, clients, seconds)
     kept, different = (after - begin for after, begin in zip(stored(app), before, strict=True))
     acknowledged = int(found(r"acknowledged (\d+) of", pressed.said))
+    plainly = press(base, share, clients, seconds).rate
     print(
-        f"{kind:12}{name:24}{pressed.rate:11,.0f}{pressed.p99:9.1f}{p99(waited):13.1f}"
-        f"  {verdict(acknowledged, kept, different, clients)}"
+        f"{name}{pressed.rate:11,.0f}{pressed.p99:9.1f}{p99(waited):12.1f}{plainly:10,.0f}{pressed.rate / plainly:7.2f}"
+        f"  {verdict(acknowledged, kept, different, clients)}",
+        flush=True,
     )
     if pressed.failed:
         print(f"{'':12}{pressed.failed} answers failed: {re.findall(r'Non-2xx.*|Socket errors.*', pressed.said)}")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from bench import service
+from bench import plain, service
 from bench.fill import Shape, page_of
 from bench.measure import Load, heading, line, load, median, need_wrk, serving
 from tests.services import free_port
@@ -40,12 +40,16 @@ def main() -> None:
                 line(f"{name}, {len(answer[1]) / 1024:.1f} KB", ours, base, aim=HIT)
             behind_nginx(kaiwa.url, given.seconds, given.rounds)
         with service.running(app, EDGE_MB="0") as bare:
-            for name, path, target in (("thread", thread(), MISS), (f"counts of {PAGES} pages", counts(), COUNTS)):
-                line(
-                    f"{name}, drawn each time",
-                    median([load(bare.url + path, given.seconds) for _ in range(given.rounds)]),
-                    note=f"others {target:,}/s",
-                )
+            drawn(bare.url, given.seconds, given.rounds)
+
+
+def drawn(service_url: str, seconds: int, rounds: int) -> None:
+    """What is not ready; a thread beside one of the same libraries, and nothing else, on the same server."""
+    with service.database("sqlite") as url, plain.running(url, page_of(0)) as base:
+        ours, theirs = beside(service_url + thread(), base + thread(), seconds, rounds, ())
+    line("thread, drawn each time", ours, theirs, note=f"others {MISS:,}/s")
+    counted = median([load(service_url + counts(), seconds) for _ in range(rounds)])
+    line(f"counts of {PAGES} pages, drawn each time", counted, note=f"others {COUNTS:,}/s")
 
 
 def thread() -> str:

@@ -1,0 +1,123 @@
+"""The baseline of what cannot be ready: comments by the same libraries on the same server, and nothing else.
+
+A post is validated, its Markdown rendered and sanitised, and both the comment and its thread's count are written in
+one durable transaction; its answer is the comment. A page is the comments of a thread. Nothing is screened, counted
+against floods, told from a double, decided, logged or signed.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import bleach
+from flask import Flask, render_template_string, request
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import FlaskForm
+from markdown_it import MarkdownIt
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from wtforms import StringField, TextAreaField, validators
+
+import app.extensions  # noqa: F401 - says how a connection behaves, and when SQLite's lock is taken
+from app.wire import Wire, served
+from bench.measure import serving
+
+COMMENTS = """{% for each in comments %}<article id="comment-{{ each.id }}"><h3>{{ each.name }}</h3>
+<time>{{ each.created_at.isoformat() }}</time>{{ each.html|safe }}</article>{% endfor %}"""
+ALLOWED = frozenset({"p", "em", "strong", "a", "blockquote", "code", "pre", "ul", "ol", "li", "br"})
+
+db = SQLAlchemy()
+markdown = MarkdownIt("commonmark", {"html": False})
+
+
+class Thread(db.Model):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    url: Mapped[str] = mapped_column(unique=True)
+    count: Mapped[int] = mapped_column(default=0)
+
+
+class Comment(db.Model):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    thread_id: Mapped[int] = mapped_column(ForeignKey(Thread.id), index=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    body: Mapped[str]
+    html: Mapped[str]
+    created_at: Mapped[datetime]
+    thread: Mapped[Thread] = relationship()
+
+
+class CommentForm(FlaskForm):
+    class Meta:
+        csrf = False
+
+    name = StringField(validators=[validators.InputRequired(), validators.Length(max=100)])
+    email = StringField(validators=[validators.InputRequired(), validators.Email()])
+    body = TextAreaField(validators=[validators.InputRequired(), validators.Length(max=10_000)])
+
+
+def plain(url: str) -> Flask:
+    """An application on that database, which is empty or was filled by `fill`."""
+    service = Flask(__name__)
+    service.config |= {"SQLALCHEMY_DATABASE_URI": url, "DATABASE_URL": url, "MAX_CONTENT_LENGTH": 2**20, "EDGE_MB": 0}
+    db.init_app(service)
+    service.add_url_rule("/embed/thread", view_func=page)
+    service.add_url_rule("/embed/comments", view_func=post, methods=["POST"])
+    return service
+
+
+def page() -> str:
+    thread = thread_of(request.args["url"])
+    comments = db.session.scalars(select(Comment).where(Comment.thread_id == thread.id).order_by(Comment.id).limit(50))
+    return render_template_string(COMMENTS, comments=comments.all())
+
+
+def post() -> tuple[str, int]:
+    form = CommentForm(request.form)
+    if not form.validate():
+        return str(form.errors), 422
+    comment = written(thread_of(request.form["url"]), form.name.data, form.email.data, form.body.data)
+    db.session.commit()
+    return render_template_string(COMMENTS, comments=[comment]), 201
+
+
+def thread_of(url: str) -> Thread:
+    return db.first_or_404(select(Thread).where(Thread.url == url))
+
+
+def written(thread: Thread, name: str, email: str, body: str) -> Comment:
+    html = bleach.clean(markdown.render(body), tags=ALLOWED)
+    comment = Comment(thread=thread, name=name, email=email, body=body, html=html, created_at=datetime.now(UTC))
+    db.session.add(comment)
+    thread.count = Thread.count + 1
+    return comment
+
+
+def fill(service: Flask, url: str, comments: int) -> None:
+    """A thread with so many comments of a few lines."""
+    with service.app_context():
+        db.create_all()
+        thread = Thread(url=url, count=0)
+        db.session.add(thread)
+        db.session.flush()
+        for number in range(comments):
+            written(
+                thread, f"Reader {number}", f"reader{number}@readers.example", f"Comment {number}, " + "words " * 40
+            )
+        db.session.commit()
+
+
+@contextmanager
+def running(url: str, thread: str) -> Iterator[str]:
+    """The address of that service on an empty database, with a thread of 50 comments, in two processes as ours."""
+    fill(plain(url), thread, 50)
+    command = f"{sys.executable} -m granian --interface rsgi --no-ws --http 1 --workers 2 --log-level error"
+    with serving(command + " --port {port} --factory bench.plain:wired", os.environ | {"DATABASE_URL": url}) as started:
+        yield started[1]
+
+
+def wired() -> Wire:
+    """What the web server loads."""
+    return served(plain(os.environ["DATABASE_URL"]))
