@@ -23,16 +23,20 @@ def keep(comment: Comment, decision: Decision) -> None:
 
     It has an id, a place and a status, and so far nobody knows of it.
     """
-    public = comment.status == Status.APPROVED
     decision.comment_id = comment.id
-    kept = _at_once if db.engine.dialect.name == "postgresql" else _one_after_another
-    if not kept(comment, decision, new=inspect(comment.author).transient, public=public):
+    new: bool = inspect(comment.author).transient
+    public, at_once = comment.status == Status.APPROVED, db.engine.dialect.name == "postgresql"
+    # Whoever decides locks comments first, and then the thread; so does a reply, or both could wait for ever.
+    counted = at_once and public and comment.parent_id is None
+    kept = _at_once(comment, decision, new, counted) if at_once else _one_after_another(comment, decision, new)
+    if not kept:
         raise KeptAlready
-    if public:
+    if public and not counted:
         comment.count_above(1)
+        comment.thread.changed(approved=1)
 
 
-def _one_after_another(comment: Comment, decision: Decision, *, new: bool, public: bool) -> bool:
+def _one_after_another(comment: Comment, decision: Decision, new: bool) -> bool:
     """SQLite has no statement that writes into several tables, and no way to a server that it would save."""
     if new:
         write(comment.author)
@@ -43,8 +47,6 @@ def _one_after_another(comment: Comment, decision: Decision, *, new: bool, publi
         return False
     hold(comment)
     write(decision)
-    if public:
-        comment.thread.changed(approved=1)
     return True
 
 
@@ -54,30 +56,30 @@ def _once() -> Insert:
     return once.execution_options(preserve_rowcount=True)
 
 
-def _at_once(comment: Comment, decision: Decision, *, new: bool, public: bool) -> bool:
+def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> bool:
     """In one statement, which is one way to the server and back instead of four."""
     records = (comment.author, comment, decision) if new else (comment, decision)
     if not new:
         comment.author_id = comment.author.id
     given = {_name(each.__tablename__, column): value for each in records for column, value in values(each).items()}
-    ids = db.session.connection().execute(_statement(new, public), given).one_or_none()
+    ids = db.session.connection().execute(_statement(new, counted), given).one_or_none()
     if ids is None:
         return False
     decision.id, comment.author_id = ids
     comment.author.id = comment.author_id
     for each in records:
         hold(each)
-    if public:
+    if counted:
         comment.thread.has_changed()
     return True
 
 
 @lru_cache
-def _statement(new: bool, public: bool) -> Insert:
+def _statement(new: bool, counted: bool) -> Insert:
     """The comment first, for it may be there already; whatever else is written hangs on its row."""
     kept = _kept(new)
     parts = [_introduced(kept)] if new else []
-    parts += [_counted(kept)] if public else []
+    parts += [_counted(kept)] if counted else []
     decisions = Decision.__table__
     decided = insert(decisions).from_select(*_given(decisions, kept))
     author = select(kept.c.author_id).scalar_subquery()

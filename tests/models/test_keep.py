@@ -1,11 +1,12 @@
 """A new comment is kept with its author and its first decision, or nothing of it is; at once with others too."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.extensions import db, new_ids
@@ -24,13 +25,15 @@ def thread(db_session: Session) -> Thread:
     return thread
 
 
-def records(thread: Thread, status: Status = Status.APPROVED, **more: Any) -> tuple[Comment, Decision]:
+def records(
+    thread: Thread, status: Status = Status.APPROVED, parent: Comment | None = None, **more: Any
+) -> tuple[Comment, Decision]:
     """A comment with its place, and what is decided about it."""
     ours: dict[str, Any] = {"site_id": thread.site_id}
     author = more.pop("author", None) or Author(**ours, name="花子", email="hanako@readers.example", website="")
     said = {"body": "Said", "html": "<p>Said</p>", "renderer": 1, "reasons": [{"check": "words"}], "score": 0.25}
     comment = Comment.new(**ours, **said, author=author, name="花子", **more)
-    comment.attach(*new_ids(Comment, 1), thread, None, 3)
+    comment.attach(*new_ids(Comment, 1), thread, parent, 3)
     comment.begin(status, lane=0)
     decision = Decision(**ours, comment=comment, to_status=status, version=2, actor=Actor.SCREENING, reason="words")
     return comment, decision
@@ -41,6 +44,15 @@ def counts(db_session: Session) -> tuple[int, int, int, int]:
     kinds = (Author, Comment, Decision)
     rows = [db_session.scalar(select(func.count()).select_from(kind)) for kind in kinds]
     return *rows, db_session.scalar(select(Thread.__table__.c.approved_count))
+
+
+def until_somebody_waits(db_session: Session) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    for _ in range(600):
+        if db_session.scalar(waiting):
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits for a lock")
 
 
 @pytest.mark.parametrize("status", [Status.APPROVED, Status.PENDING])
@@ -78,6 +90,47 @@ def test_what_is_there_already_leaves_nothing_behind(db_session: Session, thread
         keep(*records(thread, text_key="same", author=first.author if known else None))
     db_session.commit()
     assert counts(db_session) == before == (1, 1, 1, 1)
+
+
+def test_a_reply_that_is_there_already_is_not_counted_again(db_session: Session, thread: Thread) -> None:
+    above, _ = kept = records(thread)
+    keep(*kept)
+    keep(*records(thread, parent=above, text_key="same"))
+    db_session.commit()
+    with pytest.raises(KeptAlready):
+        keep(*records(thread, parent=above, text_key="same"))
+    db_session.commit()
+    db_session.refresh(above)
+    assert above.places == 2 and counts(db_session) == (2, 2, 2, 2)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_reply_and_a_decision_about_what_it_answers_do_not_wait_for_each_other(
+    app: Flask, db_session: Session, thread: Thread
+) -> None:
+    """A decision has its comment, then those above it, and then the thread; so must who comes with a reply."""
+    above, _ = kept = records(thread)
+    keep(*kept)
+    db_session.commit()
+    id = above.id
+    db_session.rollback()
+
+    def reply() -> None:
+        with app.app_context():
+            answered = db.session.get_one(Comment, id)
+            keep(*records(answered.thread, parent=answered))
+            db.session.commit()
+            db.session.remove()
+
+    with ThreadPoolExecutor(1) as people:
+        above.lock()
+        replying = people.submit(reply)
+        until_somebody_waits(db_session)
+        above.thread.changed()
+        db_session.commit()
+        replying.result()
+    db_session.refresh(above)
+    assert above.places == 2 and counts(db_session) == (2, 2, 2, 2)
 
 
 @pytest.mark.parametrize("same", [False, True])
