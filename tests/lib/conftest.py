@@ -1,8 +1,7 @@
-"""Where the ground's tests find real input, and how much processor time a call took."""
+"""Where the ground's tests find real input."""
 
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,19 +22,3 @@ def real() -> Callable[[str], list[dict[str, Any]]]:
             return [json.loads(line) for line in lines]
 
     return rows
-
-
-@pytest.fixture(scope="session")
-def cpu() -> Callable[..., float]:
-    """Gives the least processor seconds that a call took in three tries: machines are busy with others."""
-
-    def least(call: Callable[..., object], *values: object) -> float:
-        return min(_once(call, *values) for _ in range(3))
-
-    return least
-
-
-def _once(call: Callable[..., object], *values: object) -> float:
-    started = time.process_time()
-    call(*values)
-    return time.process_time() - started

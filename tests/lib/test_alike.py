@@ -1,12 +1,12 @@
 """Copies that a spammer varies have one key; what people write has keys of its own."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from app.lib.alike import key_of
+from tests.growth import grows_straight
 
 LONG = "Earn money from home with our new trading system, my sister Anna made a fortune in her first week of work"
 
@@ -39,10 +39,8 @@ def test_what_has_no_letter_has_no_key() -> None:
     assert {key_of(text) for text in ("", "123", "🔥🔥", "https://a.example")} == {""}
 
 
-def test_the_longest_text_is_read_in_a_moment() -> None:
-    began = time.process_time()
-    key_of("あいうえおかきくけこ" * 2000)
-    assert time.process_time() - began < 0.1
+def test_a_long_text_takes_no_longer_than_it_is() -> None:
+    assert grows_straight(key_of, "あいうえおかきくけこ" * 2000)
 
 
 def texts_of(shared_data: Path, name: str) -> list[str]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.lib import foreign, markup
 from app.lib.markup import plain, render, sanitise
 from app.lib.urls import outgoing
+from tests.growth import seconds
 
 ALLOWED = {"p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"}
 REL = "nofollow ugc noopener noreferrer"
@@ -169,23 +170,23 @@ def filled(shape: str, filler: str) -> str:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_shape_of_text_keeps_the_server_busy(cpu, shape: str) -> None:  # type: ignore[no-untyped-def]
+def test_no_shape_of_text_keeps_the_server_busy(shape: str) -> None:
     for body in ((shape * LONGEST_BODY)[:LONGEST_BODY], filled(shape, "あ"), filled(shape, " ")):
-        assert cpu(render, body) < SECONDS * FACTOR
+        assert seconds(render, body) < SECONDS * FACTOR
 
 
 @pytest.mark.parametrize("shape", FOREIGN_SHAPES)
-def test_no_shape_of_html_keeps_the_importer_busy(cpu, shape: str) -> None:  # type: ignore[no-untyped-def]
+def test_no_shape_of_html_keeps_the_importer_busy(shape: str) -> None:
     html = (shape * LONGEST_BODY)[:LONGEST_BODY]
-    assert cpu(sanitise, html) < SECONDS * FACTOR
-    assert cpu(lambda: sanitise(html, newlines=True)) < SECONDS * FACTOR
+    assert seconds(sanitise, html) < SECONDS * FACTOR
+    assert seconds(lambda: sanitise(html, newlines=True)) < SECONDS * FACTOR
 
 
 @pytest.mark.parametrize(
     "shape", ["<b>a<p>", "<a x='", "<ul><li>", "<b x=1><b x=2><p>", "<p>a&amp;<br>", "<p>a</p>", "<p>a<br>a"]
 )
-def test_twice_the_html_takes_about_twice_the_time(cpu, shape: str) -> None:  # type: ignore[no-untyped-def]
-    few, many = (cpu(sanitise, (shape * length)[:length]) for length in (LONGEST_BODY, 4 * LONGEST_BODY))
+def test_twice_the_html_takes_about_twice_the_time(shape: str) -> None:
+    few, many = (seconds(sanitise, (shape * length)[:length]) for length in (LONGEST_BODY, 4 * LONGEST_BODY))
     assert many < 0.02 + 4 * 2**0.6 * few
 
 

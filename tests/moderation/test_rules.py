@@ -4,7 +4,6 @@ import json
 import random
 from datetime import timedelta
 from pathlib import Path
-from time import thread_time
 
 import pytest
 from flask import Flask
@@ -17,6 +16,7 @@ from app.moderation import rulebook as rulebook_module
 from app.moderation import rules
 from app.moderation.rulebook import rulebook
 from tests.cast import a_moderator, a_site
+from tests.growth import grows_straight, seconds
 from tests.moderation.test_queue import counted, thread_of, written
 
 
@@ -187,7 +187,7 @@ def test_a_hundred_times_the_words_take_hardly_longer(db_session: Session, paper
     comment = by(paper, body="".join(cast.choices([*kanji, "。"], k=20_000)))
     few, many = _book(listed[:100]), _book(listed)
     assert many.look(comment)
-    assert _took(many, comment) < 5 * _took(few, comment)
+    assert seconds(many.look, comment) < 5 * seconds(few.look, comment)
 
 
 def _book(words: list[str]) -> rulebook_module.Rulebook:
@@ -196,25 +196,12 @@ def _book(words: list[str]) -> rulebook_module.Rulebook:
     )
 
 
-def _took(book: rulebook_module.Rulebook, comment: Comment) -> float:
-    """Processor time to look at a comment, the least of three."""
-
-    def once() -> float:
-        started = thread_time()
-        book.look(comment)
-        return thread_time() - started
-
-    return min(once() for _ in range(3))
-
-
 @pytest.mark.parametrize("text", ["a" * 20_000, "a." * 10_000, "www." * 5_000, "http://a.b " * 1_800, "-" * 20_000])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_text_makes_the_search_for_hosts_slow(db_session: Session, paper: Site, text: str) -> None:
-    """Eight times the text takes eight times as long, on any machine; by pairs of its letters it would take 64."""
     stands(paper, Subject.LINK_DOMAIN, "spam.example")
     book = rulebook(paper)
-    whole, eighth = (by(paper, body=part) for part in (text, text[: len(text) // 8]))
-    assert _took(book, whole) < 24 * _took(book, eighth)
+    assert grows_straight(lambda part: book.look(by(paper, body=part)), text)
 
 
 def test_the_operator_makes_lists_tries_and_ends_rules(

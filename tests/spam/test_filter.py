@@ -4,7 +4,6 @@ import json
 import os
 import random
 from pathlib import Path
-from time import thread_time
 
 import pytest
 
@@ -13,6 +12,7 @@ from app.spam.evaluate import auroc, caught, evaluate
 from app.spam.explain import sentence, strongest
 from app.spam.features import Example, slots
 from app.spam.filter import Filter, NotLearnt, WrongModel
+from tests.growth import grows_straight
 
 HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SPAM = Example("副業で月収100万円！今すぐ登録 https://win.example.xyz", name="稼ぐ太郎", website="https://spam.xyz")
@@ -135,25 +135,23 @@ def test_a_packed_bomb_is_refused():
         Filter.load(bomb)
 
 
-def test_a_model_is_small_and_loads_fast():
-    data = taught(decisions(300)).dump()
-    started = thread_time()
-    Filter.load(data)
-    assert thread_time() - started < 0.1
-    assert len(data) < 100_000
+def test_a_model_is_small():
+    assert len(taught(decisions(300)).dump()) < 100_000
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "\ud800", "ﷺ" * 20_000, "a\u0301" * 10_000, "".join(map(chr, range(0x4E00, 0x4E00 + 20_000)))],
 )
-def test_whatever_a_stranger_writes_is_scored_in_bounded_time(text):
+def test_whatever_a_stranger_writes_is_scored_in_no_more_time_than_it_is_long(text):
     model = taught(decisions(50))
-    example = Example(text, website="http://[", name=text[:80])
-    model.learn(example, spam=True)
-    started = thread_time()
-    assert 0 <= model.score(example) <= 1
-    assert thread_time() - started < 0.05
+
+    def score(text):
+        example = Example(text, website="http://[", name=text[:80])
+        model.learn(example, spam=True)
+        assert 0 <= model.score(example) <= 1
+
+    assert grows_straight(score, text)
 
 
 def test_the_reasons_are_words_that_people_know():

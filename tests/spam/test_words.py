@@ -8,6 +8,7 @@ from time import thread_time
 import pytest
 
 from app.spam.words import PATTERN_SECONDS, BadRule, Kind, Match, Rule, WordList, check, marked
+from tests.growth import grows_straight, seconds
 
 HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -142,17 +143,15 @@ def test_the_queue_gets_the_text_in_parts_with_the_matches_marked():
     assert marked("", []) == []
 
 
-def test_ten_thousand_words_are_tried_on_a_long_comment_within_milliseconds():
+def test_ten_thousand_words_are_tried_on_a_long_comment_about_as_fast_as_a_hundred():
     cast = random.Random(2)
     letters, kanji = "etaoinshrdlu", [chr(cast.randint(0x4E00, 0x9FA0)) for _ in range(800)]
     words = ["".join(cast.choices(kanji, k=cast.randint(2, 6))) for _ in range(5000)]
     words += ["".join(cast.choices(letters, k=cast.randint(3, 9))) for _ in range(5000)]
-    rules = WordList(map(Rule, words))
+    many, few = WordList(map(Rule, words)), WordList(map(Rule, words[::100]))
     text = "".join(cast.choices([*kanji, *letters * 20, " "], k=20_000))
-    rules.find(text)
-    started = thread_time()
-    assert rules.find(text).matches
-    assert thread_time() - started < 0.2
+    assert many.find(text).matches
+    assert seconds(many.find, text) < 5 * seconds(few.find, text)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +171,7 @@ def test_ten_thousand_words_are_tried_on_a_long_comment_within_milliseconds():
 )
 def test_no_text_makes_the_matching_slow(text):
     words = WordList([Rule("死ね"), Rule("viagra"), Rule("a")])
-    started = thread_time()
-    words.find(text)
-    assert thread_time() - started < 1
+    assert grows_straight(words.find, text)
 
 
 def test_real_lists_leave_hotel_guests_alone():
