@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect
@@ -30,5 +31,7 @@ class Moment(TypeDecorator[datetime]):
         return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
+# The same page is read again and again, and with it the same moments.
+@lru_cache(maxsize=8192)
 def _from_text(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
