@@ -11,18 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.extensions import db, new_ids
 from app.models import Actor, Author, Comment, Decision, KeptAlready, Status, Thread, keep
-from tests.cast import PAGE, a_site
 from tests.models.test_write import written
 
 AT_ONCE = 8
-
-
-@pytest.fixture
-def thread(db_session: Session) -> Thread:
-    thread = Thread(site=a_site(db_session), key=PAGE, url=PAGE)
-    db_session.add(thread)
-    db_session.commit()
-    return thread
 
 
 def records(

@@ -2,23 +2,13 @@
 
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Actor, Author, Comment, Decision, Status, Thread
 from app.models.write import write
-from tests.cast import PAGE, a_site
 
 OWN = {"id", "author_id", "comment_id", "root_id", "path", "created_at", "made_at"}
-
-
-@pytest.fixture
-def thread(db_session: Session) -> Thread:
-    thread = Thread(site=a_site(db_session), key=PAGE, url=PAGE)
-    db_session.add(thread)
-    db_session.commit()
-    return thread
 
 
 def records(thread: Thread) -> tuple[Author, Comment, Decision]:
