@@ -266,10 +266,10 @@ class Page:
         self.tags[element.tag] += 1
 
     def _write(self, text: str) -> None:
-        if not text or (is_blank(text) and self._is_idle(text)):
-            return
         if self.written and self.written[-1] == "<pre>":
             text = text.lstrip("\n")  # the parser drops one there
+        if not text or (is_blank(text) and self._is_idle(text)):
+            return
         self._start_paragraph()
         self._write_starts()
         self.written.append(escape(text, quote=False))

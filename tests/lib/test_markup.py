@@ -323,6 +323,7 @@ def test_another_sanitiser_finds_nothing_to_take_away(real) -> None:  # type: ig
         ("<ul><li>a<li>b</ul>", "<ul><li>a</li><li>b</li></ul>"),
         ("<blockquote class=x>a</blockquote>", "<blockquote>a</blockquote>"),
         ("<pre>\n\n\na</pre>", "<pre>a</pre>"),
+        ("<pre><h1>\n", "<pre></pre>"),
         ("<pre lang=x>a\n  b</pre>", "<pre>a\n  b</pre>"),
         ("<table><tr><td>1<td>2<tr><td>3</table>", "<p>1 2</p><p>3</p>"),
         ('いいね<img src="x.gif" alt=":-)" class="wp-smiley">', "<p>いいね:-)</p>"),
