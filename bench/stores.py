@@ -74,6 +74,7 @@ def questions() -> dict[str, Ask]:
     pages = {"site": "bench", "url": [page_of(number) for number in range(20)]}
     return {
         "thread": lambda client: client.get("/embed/thread", query_string=here),
+        "thread, behind a comment": lambda client: client.get("/embed/thread", query_string=here | {"after": "1"}),
         "counts of 20 pages": lambda client: client.get("/embed/counts", query_string=pages),
         "feed of a thread": lambda client: client.get("/feeds/thread", query_string=here),
         "feed of the site": lambda client: client.get("/feeds/site/bench.atom"),

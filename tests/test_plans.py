@@ -61,6 +61,7 @@ def test_pages_and_comments_are_planned_once(app: Flask, client: FlaskClient, db
     reader = Reader(client)
     for number in range(TIMES):
         assert reader.says(f"comment {number}").status_code == 201
+        assert reader.sees().status_code == 200
     for sort in ("oldest", "newest"):
         for _ in range(TIMES):
             assert reader.sees(sort=sort).status_code == 200

@@ -114,19 +114,35 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
         return ThreadPage([], None, 0, None, site.open, sort)
     if not thread.visible:
         return ThreadPage([], None, 0, None, False, sort)
-    wanted = _placed(thread, comment) if comment else None
-    branches, following = _fitting(_branches(thread, sort, after, wanted, site.page_size), site.page_size)
-    more = {branch.places[-1].row.id: branch.end for branch in branches if branch.goes_on}
-    rows = [place.row for branch in branches for place in branch.places]
+    within = bool(comment or CURSOR.fullmatch(after))
+    listed, following = (not within and _whole(thread, sort)) or _part(thread, sort, after, comment)
     return ThreadPage(
-        listed=[Listed(row, more.get(row.id), comment if wanted and row.id == wanted.id else None) for row in rows],
+        listed=listed,
         thread=thread,
         total=thread.approved_count,
         next=following,
         open=thread.accepts_comments(),
         sort=sort,
-        within=bool(comment or CURSOR.fullmatch(after)),
+        within=within,
     )
+
+
+def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
+    """The only page of most threads, unless what was removed from between answers makes it longer."""
+    room = thread.site.page_size
+    rows = tree.whole(thread, newest_first=sort == "newest", limit=room) if thread.approved_count <= room else None
+    return None if rows is None else ([Listed(row, None, None) for row in rows], None)
+
+
+def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[list[Listed], str | None]:
+    """A page of a longer thread, or behind a position, or around a comment; and behind which root others follow."""
+    room = thread.site.page_size
+    wanted = _placed(thread, comment) if comment else None
+    branches, following = _fitting(_branches(thread, sort, after, wanted, room), room)
+    more = {branch.places[-1].row.id: branch.end for branch in branches if branch.goes_on}
+    rows = [place.row for branch in branches for place in branch.places]
+    anchors = {wanted.id: comment} if wanted else {}
+    return [Listed(row, more.get(row.id), anchors.get(row.id)) for row in rows], following
 
 
 def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:

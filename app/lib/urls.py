@@ -3,6 +3,7 @@
 import re
 import string
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -53,6 +54,8 @@ AMP_FILE = re.compile(r"(\.amp)+(?=\.html?$)", re.I)
 INDEX = re.compile(r"(index\.([xs]?html?|php[3-8]?|aspx?|jsp|cgi)|default\.(aspx?|html?))", re.I)
 REPEATED_SLASH = re.compile("(?<!:)/{2,}")  # of careless templates; /https://… within a path is an address
 SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.I)
+# How many addresses of pages are not taken apart again: a page is asked for many times while it is read.
+REMEMBERED = 256
 # Characters (RFC 1035, 2.3.4, without the length of the first label and the root).
 LONGEST_HOST = 253
 
@@ -73,6 +76,7 @@ class Address(NamedTuple):
         return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
 
 
+@lru_cache(maxsize=REMEMBERED)
 def page_key(url: str) -> str:
     """Return the key under which the page at `url` is known: one for all the ways to write its address.
 
@@ -164,6 +168,7 @@ def linkable(url: str) -> str:
         return ""
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _split(url: str) -> Address:
     """Raises ValueError where a browser would refuse, or would read something else than we do."""
     url = url.strip()

@@ -72,6 +72,21 @@ class Branch(NamedTuple):
         return self if len(self.places) <= room else Branch(self.places[:room], goes_on=True)
 
 
+def whole(thread: Thread, *, newest_first: bool, limit: int) -> list[Seen] | None:
+    """All of a thread that has at most `limit` places, in reading order; None when it has more."""
+    rows = db.session.connection().execute(_whole(limit + 1), {"thread": thread.id}).all()
+    # The index has them by rising roots; each branch stays in its own order.
+    return None if len(rows) > limit else [_row(each) for each in sorted(rows, key=ROOT, reverse=newest_first)]
+
+
+@lru_cache
+def _whole(limit: int) -> Select[Any]:
+    """The question of `whole`: one walk along the index, where branches of their own would have to be found first."""
+    thread: BindParameter[int] = bindparam("thread")
+    places = _seen().where(Comment.thread_id == thread, text("comment.places > 0"))
+    return places.order_by(Comment.root_id, Comment.path).limit(constant(limit))
+
+
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
     """Enough branches behind that of the root `after` for `limit` comments, and to tell whether others follow.
 
@@ -155,7 +170,11 @@ def _branch(found: list[Place], most: int) -> Branch:
 
 
 def _place(row: Sequence[Any]) -> Place:
-    return Place(Seen._make(row[:-2]), row[-2], row[-1])
+    return Place(_row(row), row[-2], row[-1])
+
+
+def _row(row: Sequence[Any]) -> Seen:
+    return Seen._make(row[:-2])
 
 
 def _seen() -> Select[Any]:

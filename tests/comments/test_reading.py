@@ -177,6 +177,22 @@ def test_a_thread_that_fits_onto_a_page_is_shown_whole(db_session: Session) -> N
     assert not any(each.more for each in page.comments)
 
 
+@pytest.mark.parametrize("sort", ["oldest", "newest"])
+def test_what_was_removed_from_between_answers_takes_room_too(db_session: Session, sort: str) -> None:
+    """Six are to be seen, but twelve have a place."""
+    site = a_site(db_session, page_size=10)
+    thread = a_thread(site)
+    roots = [say(thread, f"root {at}") for at in range(6)]
+    answers = {root.id: say(thread, "answer", root).id for root in roots}
+    for root in roots:
+        move(db_session, root, Status.REJECTED)
+    db_session.refresh(thread)
+    page = reading.page_of(site, thread, sort=sort)
+    assert page.total == 6 and len(page.comments) == 10 and page.next
+    in_order = [id for root in _sorted(roots, sort) for id in (root.id, answers[root.id])]
+    assert [each.id for each in all_pages(site, thread, sort)] == in_order
+
+
 @pytest.mark.parametrize(
     "after", ["", "nonsense", "1.", "1", "0", "9999999999999999999.AAAAAAAAA", "1.'--", "0.000000000"]
 )
