@@ -70,10 +70,11 @@ def full_log(app: Flask) -> None:
 
 
 def questions() -> dict[str, Ask]:
-    here = {"site": "bench", "url": page_of(7)}
+    # One gets all the posts; another's comments go on fitting onto their page.
+    here, quiet = ({"site": "bench", "url": page_of(number)} for number in (7, 8))
     pages = {"site": "bench", "url": [page_of(number) for number in range(20)]}
     return {
-        "thread": lambda client: client.get("/embed/thread", query_string=here),
+        "thread": lambda client: client.get("/embed/thread", query_string=quiet),
         "thread, behind a comment": lambda client: client.get("/embed/thread", query_string=here | {"after": "1"}),
         "counts of 20 pages": lambda client: client.get("/embed/counts", query_string=pages),
         "feed of a thread": lambda client: client.get("/feeds/thread", query_string=here),
