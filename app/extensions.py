@@ -117,7 +117,7 @@ def _next(record: Any, count: int) -> Select[int]:
 
 def sequence(record: Any) -> ColumnElement[str]:
     """From where PostgreSQL takes a record's ids."""
-    return func.pg_get_serial_sequence(record.__tablename__, "id")
+    return func.pg_get_serial_sequence(literal_column(f"'{record.__tablename__}'"), literal_column("'id'"))
 
 
 def constant(number: int) -> ColumnElement[int]:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Insert, Select, Table, bindparam, func, insert, inspect, select
+from sqlalchemy import CTE, Insert, Select, bindparam, func, insert, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.extensions import constant, db, sequence
@@ -62,7 +62,7 @@ def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> 
     if not new:
         comment.author_id = comment.author.id
     given = {_name(each.__tablename__, column): value for each in records for column, value in values(each).items()}
-    ids = db.session.connection().execute(_statement(new, counted), given).one_or_none()
+    ids = db.session.connection().execute(_statement(tuple(given), new, counted), given).one_or_none()
     if ids is None:
         return False
     decision.id, comment.author_id = ids
@@ -75,45 +75,44 @@ def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> 
 
 
 @lru_cache
-def _statement(new: bool, counted: bool) -> Insert:
-    """The comment first, for it may be there already; whatever else is written hangs on its row."""
-    kept = _kept(new)
-    parts = [_introduced(kept)] if new else []
+def _statement(given: tuple[str, ...], new: bool, counted: bool) -> Insert:
+    """The comment first, for it may be there already; whatever else is written hangs on its row.
+
+    Only what is `given` is named: psycopg reads a statement of more than fifty values anew each time.
+    """
+    comment, author, decision = (_parameters(each, given) for each in (Comment, Author, Decision))
+    kept = _kept(comment | {"author_id": func.nextval(sequence(Author))} if new else comment)
+    parts = [_introduced(author, kept)] if new else []
     parts += [_counted(kept)] if counted else []
-    decisions = Decision.__table__
-    decided = insert(decisions).from_select(*_given(decisions, kept))
-    author = select(kept.c.author_id).scalar_subquery()
-    return decided.add_cte(kept, *parts).returning(decisions.c.id, author)
+    decided = insert(Decision.__table__).from_select(list(decision), _where_kept(decision, kept))
+    return decided.add_cte(kept, *parts).returning(Decision.__table__.c.id, select(kept.c.author_id).scalar_subquery())
 
 
-def _kept(new: bool) -> CTE:
+def _kept(comment: dict[str, Any]) -> CTE:
     comments = Comment.__table__
-    given = _parameters(comments)
-    if new:
-        given["author_id"] = func.nextval(sequence(Author))
-    once = postgresql.insert(comments).values(given).on_conflict_do_nothing()
+    once = postgresql.insert(comments).values(comment).on_conflict_do_nothing()
     return once.returning(comments.c.author_id, comments.c.thread_id).cte("kept")
 
 
-def _introduced(kept: CTE) -> CTE:
-    authors = Author.__table__
-    names, given = _given(authors, kept)
-    return insert(authors).from_select([*names, "id"], given.add_columns(kept.c.author_id)).cte("introduced")
+def _introduced(author: dict[str, Any], kept: CTE) -> CTE:
+    row = _where_kept(author, kept).add_columns(kept.c.author_id)
+    return insert(Author.__table__).from_select([*author, "id"], row).cte("introduced")
 
 
 def _counted(kept: CTE) -> CTE:
     return changing(approved=constant(1)).where(Thread.__table__.c.id == kept.c.thread_id).cte("counted")
 
 
-def _given(table: Table, kept: CTE) -> tuple[list[str], Select[Any]]:
-    """What a row gets whose id the database gives: the names of its columns, and a row where the comment is kept."""
-    given = _parameters(table)
-    del given["id"]
-    return list(given), select(*given.values()).select_from(kept)
+def _where_kept(row: dict[str, Any], kept: CTE) -> Select[Any]:
+    """This row, if the comment is kept."""
+    return select(*row.values()).select_from(kept)
 
 
-def _parameters(table: Table) -> dict[str, Any]:
-    return {column.name: bindparam(_name(table.name, column.name), type_=column.type) for column in table.c}
+def _parameters(record: Any, given: tuple[str, ...]) -> dict[str, Any]:
+    """What a record's columns get that are given."""
+    table = record.__table__
+    names = {column: _name(table.name, column.name) for column in table.c}
+    return {column.name: bindparam(name, type_=column.type) for column, name in names.items() if name in given}
 
 
 def _name(table: str, column: str) -> str:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, contains_eager, mapped_column, relationship
 
-from app.extensions import Id, db, rows_changed
+from app.extensions import Id, constant, db, rows_changed
 from app.lib.clock import Moment, now
 from app.models.alias import LONGEST_KEY, ThreadAlias
 from app.models.site import Site
@@ -171,7 +171,7 @@ class Thread(db.Model):
 def changing(approved: ColumnElement[int]) -> Update:
     """The public sees something else, and so many approved comments more: of whichever threads the caller says."""
     columns = Thread.__table__.c
-    changed = {"version": columns.version + 1, "approved_count": columns.approved_count + approved}
+    changed = {"version": columns.version + constant(1), "approved_count": columns.approved_count + approved}
     return update(Thread.__table__).values(changed)
 
 

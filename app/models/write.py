@@ -29,12 +29,12 @@ def hold(record: Any) -> None:
 
 
 def values(record: Any) -> dict[str, Any]:
-    """What each column gets; the record has it too. Without an id, the database gives one."""
+    """What each column gets, if it gets anything; the record has its defaults too. The database gives ids."""
     columns, given = _columns(inspect(type(record))), vars(record)
     for name, default in columns.items():
         if name not in given:
             set_committed_value(record, name, default())
-    return {name: given[name] for name in columns if name != "id" or given[name] is not None}
+    return {name: given[name] for name in columns if given[name] is not None}
 
 
 @lru_cache
