@@ -59,7 +59,7 @@ def planned() -> dict[str, tuple[int, int]]:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_pages_and_comments_are_planned_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
-    a_site(db_session, page_size=10, flood_per_author=0, flood_per_address=0)
+    a_site(db_session, page_size=10, flood_per_author=0, flood_per_address=0, flood_per_site=10_000)
     db_session.commit()
     reader = Reader(client, peer="2001:db8::1")
     for number in range(TIMES):
