@@ -127,6 +127,8 @@ class Site(db.Model):
 
         A burst renews it with every comment; only what ends before `renewed_before` is worth another write.
         """
+        if self.pressed_until and self.pressed_until >= renewed_before:
+            return False
         quiet = or_(Site.pressed_until.is_(None), Site.pressed_until <= now())
         fresh = rows_changed(update(Site).where(Site.id == self.id, quiet).values(pressed_until=until))
         if not fresh:

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
+from app.extensions import db
 from app.lib import clock
 from app.mail import outbox
 from app.models import Comment, Delivery, Site, Status
@@ -80,6 +81,22 @@ def test_nothing_of_a_burst_is_lost_and_reading_goes_on(client: FlaskClient, pap
     assert db_session.query(Comment).filter_by(status=Status.PENDING).count() == BURST * 2
     page = Reader(client).sees()
     assert page.status_code == 200 and page.text.count("speaks") == BURST
+
+
+def test_a_comment_in_a_burst_writes_no_more_than_another(
+    app: Flask, client: FlaskClient, paper: Site, db_session: Session
+) -> None:
+    written: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("UPDATE site"):
+            written.append(statement)
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note)
+        assert many(client, BURST * 3)[-1] == 202
+        event.remove(db.engine, "before_cursor_execute", note)
+    assert len(written) == 1
 
 
 def test_moderators_and_operators_see_it(
