@@ -8,8 +8,9 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from flask import Flask
@@ -18,52 +19,61 @@ from sqlalchemy import text
 from app.extensions import db
 from bench import plain, service
 from bench.fill import Shape, page_of
-from bench.measure import Load, found, load, need_wrk
+from bench.measure import Load, found, load, median, need_wrk
 
 CLIENTS = (1, 8, 32)
 # Of the mixed load on one thread, one request in twenty is a comment.
 SHARE = 0.05
 # A reader beside it, whose answers alone are timed: wrk's p99 is of posts, too.
-READS_EVERY_S = 0.01
+READS_EVERY_S = 0.05
 THREAD = f"/embed/thread?site=bench&url={quote(page_of(0), safe='')}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("databases", nargs="*", default=service.DATABASES)
     given = parser.parse_args()
     need_wrk()
     columns = f"{'requests/s':>11}{'p99 ms':>9}{'reader p99':>12}{'baseline':>10}{'ratio':>7}"
     print(f"{'database':12}{'load':24}{columns}  acknowledged and stored")
     for kind in given.databases:
-        measure(kind, given.seconds)
+        measure(kind, given.seconds, given.rounds)
 
 
-def measure(kind: str, seconds: int) -> None:
+def measure(kind: str, seconds: int, rounds: int) -> None:
     with ExitStack() as stack:
         app = stack.enter_context(service.filled(stack.enter_context(service.database(kind)), Shape(1, 50)))
         kaiwa = stack.enter_context(service.running(app))
         base = stack.enter_context(plain.running(stack.enter_context(service.database(kind)), page_of(0)))
         loads = [(f"posts, {clients} clients", 1, clients) for clients in CLIENTS]
         for name, share, clients in [*loads, ("reads alone, 32 clients", 0, 32), ("5 % posts, 32 clients", SHARE, 32)]:
-            tell(f"{kind:12}{name:24}", app, kaiwa.url, base, share, clients, seconds)
+            pressing = partial(press, share=share, clients=clients, seconds=seconds)
+            tell(f"{kind:12}{name:24}", app, kaiwa.url, base, pressing, clients, rounds)
 
 
-def tell(name: str, app: Flask, url: str, base: str, share: float, clients: int, seconds: int) -> None:
-    before = stored(app)
-    with reader(url) as waited:
-        pressed = press(url, share, clients, seconds)
+def tell(
+    name: str, app: Flask, url: str, base: str, pressing: Callable[[str], Load], clients: int, rounds: int
+) -> None:
+    before, ours, theirs, waited = stored(app), [], [], []
+    for _ in range(rounds):
+        with reader(url) as answers:
+            ours.append(pressing(url))
+        with reader(base):
+            theirs.append(pressing(base))
+        waited += answers
     kept, different = (after - begin for after, begin in zip(stored(app), before, strict=True))
-    acknowledged = int(found(r"acknowledged (\d+) of", pressed.said))
-    plainly = press(base, share, clients, seconds).rate
+    acknowledged = sum(int(found(r"acknowledged (\d+) of", each.said)) for each in ours)
+    middle, plainly = median(ours), median(theirs).rate
     print(
-        f"{name}{pressed.rate:11,.0f}{pressed.p99:9.1f}{p99(waited):12.1f}{plainly:10,.0f}{pressed.rate / plainly:7.2f}"
-        f"  {verdict(acknowledged, kept, different, clients)}",
+        f"{name}{middle.rate:11,.0f}{middle.p99:9.1f}{p99(waited):12.1f}{plainly:10,.0f}{middle.rate / plainly:7.2f}"
+        f"  {verdict(acknowledged, kept, different, clients * rounds)}",
         flush=True,
     )
-    if pressed.failed:
-        print(f"{'':12}{pressed.failed} answers failed: {re.findall(r'Non-2xx.*|Socket errors.*', pressed.said)}")
+    for each in ours:
+        if each.failed:
+            print(f"{'':12}{each.failed} answers failed: {re.findall(r'Non-2xx.*|Socket errors.*', each.said)}")
 
 
 @contextmanager
