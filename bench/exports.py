@@ -102,7 +102,7 @@ def flask(url: str, *words: str) -> Run:
 def fill(url: str, size: int) -> None:
     """A site with so many comments, each with a decision; one author for ten of them, every second a reply."""
     flask(url, "db", "upgrade")
-    app = create_app({"DATABASE_URL": url, "SECRET_KEY": "k" * 64})
+    app = create_app({"DATABASE_URL": url, "SECRET_KEY": "k" * 64, "LOG_LEVEL": "ERROR"})
     with app.app_context():
         site = Site(key="bench", name="Bench", origins=["https://bench.example"])
         db.session.add(site)
