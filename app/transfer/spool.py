@@ -169,7 +169,7 @@ class Spool:
         while rows := self._run(orphans, after, ASKED).fetchall():
             keys = keys_of([parent for _seq, parent, _key in rows])
             known = [(seq,) for seq, parent, key in rows if key in keys.get(parent, ())]
-            self._db.executemany("UPDATE comment SET known=1 WHERE seq=?", known)
+            self._run_all("UPDATE comment SET known=1 WHERE seq=?", known)
             after = rows[-1][0]
 
     def _cut(self, which: str, note: Note, *values: object) -> None:
@@ -227,7 +227,7 @@ class Spool:
 
     def done(self, arrivals: Iterable[Arrival], word: str) -> None:
         """Remember what became of comments: `imported` or `unchanged`."""
-        self._db.executemany("UPDATE comment SET done=? WHERE seq=?", [(word, each.seq) for each in arrivals])
+        self._run_all("UPDATE comment SET done=? WHERE seq=?", [(word, each.seq) for each in arrivals])
 
     # Telling
 
@@ -295,6 +295,12 @@ class Spool:
 
     def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
         return self._db.execute(statement, values)
+
+    def _run_all(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """In one transaction: to end one for each row took as long as all else of an import of 100,000 comments."""
+        self._run("BEGIN")
+        self._db.executemany(statement, rows)
+        self._run("COMMIT")
 
 
 def _fitting(id: str | None) -> str | None:
