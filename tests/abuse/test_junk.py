@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.models import Comment
 from tests.cast import ORIGIN, PAGE, Reader, a_site
+from tests.statements import noted
 
 FORM = "application/x-www-form-urlencoded"
 DOORS = ["/embed/comments", "/embed/preview", "/embed/own", "/embed/comments/1/edit", "/embed/comments/1/withdraw"]
@@ -20,17 +20,10 @@ DOORS = ["/embed/comments", "/embed/preview", "/embed/own", "/embed/comments/1/e
 @pytest.fixture
 def asked(app: Flask) -> Iterator[list[str]]:
     """Every statement that the database is asked while a test runs."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            statements.append(statement)
-
     with app.app_context():
         engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(engine, "before_cursor_execute", note)
+    with noted(engine) as statements:
+        yield statements
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -8,7 +8,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.comments import reading
@@ -17,6 +16,7 @@ from app.extensions import db
 from app.lib.urls import page_key
 from app.models import Comment, Site, Status, Thread
 from tests.cast import PAGE, Reader, a_site, move
+from tests.statements import noted
 
 
 def a_thread(site: Site, url: str = PAGE) -> Thread:
@@ -97,15 +97,10 @@ def test_a_page_costs_the_same_queries_whatever_its_size(db_session: Session, cl
 
 
 def queries_of(app: Flask, action) -> int:
-    statements: list[str] = []
-
-    def note(conn, cursor, statement, *rest) -> None:
-        statements.append(statement)
-
     with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", note)
+        engine = db.engine
+    with noted(engine) as statements:
         assert action().status_code == 200
-        event.remove(db.engine, "before_cursor_execute", note)
     return len([each for each in statements if each.startswith("SELECT")])
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.extensions import db
@@ -18,6 +18,7 @@ from app.models.site import FEWEST_IN_A_BURST
 from app.moderation import flood
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, the_comment
 from tests.services import Postbox
+from tests.statements import noted
 
 BURST = 4
 
@@ -86,17 +87,11 @@ def test_nothing_of_a_burst_is_lost_and_reading_goes_on(client: FlaskClient, pap
 def test_a_comment_in_a_burst_writes_no_more_than_another(
     app: Flask, client: FlaskClient, paper: Site, db_session: Session
 ) -> None:
-    written: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if statement.startswith("UPDATE site"):
-            written.append(statement)
-
     with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", note)
+        engine = db.engine
+    with noted(engine) as statements:
         assert many(client, BURST * 3)[-1] == 202
-        event.remove(db.engine, "before_cursor_execute", note)
-    assert len(written) == 1
+    assert len([each for each in statements if each.startswith("UPDATE site")]) == 1
 
 
 def test_moderators_and_operators_see_it(

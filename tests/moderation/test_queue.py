@@ -1,11 +1,9 @@
 """What waits is handed out lane by lane, in order, once, to one moderator at a time; counts cannot drift."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.extensions import db, new_ids
@@ -15,6 +13,7 @@ from app.moderation import queue
 from app.moderation.decide import decide
 from app.moderation.lanes import Lane
 from tests.cast import a_moderator, a_site
+from tests.statements import noted
 
 
 def thread_of(db_session: Session, site: Site, name: str = "") -> Thread:
@@ -37,18 +36,6 @@ def written(db_session: Session, thread: Thread, body: str, **more) -> Comment:
     db_session.add(comment)
     db_session.commit()
     return comment
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    asked: list[str] = []
-
-    def note(_connection, _cursor, statement, *_) -> None:
-        asked.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield asked
-    event.remove(db.engine, "before_cursor_execute", note)
 
 
 def bodies(page: queue.Page) -> list[str]:
@@ -179,7 +166,7 @@ def test_a_full_page_costs_as_many_questions_as_a_page_of_one(
             number += 1
         db_session.expire_all()
         assert alice.site_ids
-        with counted() as asked:
+        with noted(db.engine) as asked:
             page = looks(alice)
             shown = [(card.comment.thread.site.name, card.comment.author.name) for card in page.cards]
         prices.append(len(asked))
@@ -192,7 +179,7 @@ def test_a_lane_is_read_from_its_index_in_order(db_session: Session, paper: Site
     """Nothing is sorted, however much waits. PostgreSQL's plans are told by bench/desk.py: they depend on size."""
     if db.engine.dialect.name != "sqlite":
         pytest.skip("a plan of an empty table says nothing on PostgreSQL")
-    with counted() as asked:
+    with noted(db.engine) as asked:
         queue.ids_in(alice, lane, "1.2.3.abc.5")
     plan = db_session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[-1]}", (1,) * asked[-1].count("?"))
     told = [row[3] for row in plan]
