@@ -11,7 +11,7 @@ from app.comments import submit
 from app.extensions import db
 from app.models import Author, Comment, Decision, Status
 from tests.cast import PAGE, Reader, a_site, move, the_comment
-from tests.moderation.test_queue import counted
+from tests.statements import noted
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_state
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.says("the first makes the thread")
     author = hanako if known else Reader(app.test_client())
-    with app.app_context(), counted() as asked:
+    with app.app_context(), noted(db.engine) as asked:
         assert author.says("the second").status_code == 201
     one_by_one = ["INSERT", "INSERT", "UPDATE"] if known else ["INSERT", "INSERT", "INSERT", "UPDATE"]
     writes = ["WITH"] if db_session.get_bind().dialect.name == "postgresql" else one_by_one

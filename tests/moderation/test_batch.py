@@ -17,7 +17,8 @@ from app.moderation import queue
 from app.moderation.batch import decide_all, made_already, undo_all
 from app.moderation.decide import AlreadyDecided, decide
 from tests.cast import a_moderator, a_site, move
-from tests.moderation.test_queue import counted, thread_of, written
+from tests.moderation.test_queue import thread_of, written
+from tests.statements import noted
 
 
 def seen_of(comments: list[Comment]) -> dict[int, int]:
@@ -84,7 +85,7 @@ def test_five_hundred_cost_a_fixed_number_of_questions_each(db_session: Session,
         comments = [written(db_session, thread, f"{size} {number}") for number in range(size)]
         seen = seen_of(comments)
         db_session.commit()
-        with counted() as asked:
+        with noted(db.engine) as asked:
             decide_all(seen, Status.SPAM, by=alice)
         prices.append(len(asked) / size)
     assert prices[1] <= prices[0] <= 11

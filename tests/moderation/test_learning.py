@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.extensions import snapshot
+from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Knowledge, Lesson, Moderator, Site, Status
 from app.moderation import bands, learning
@@ -20,7 +20,8 @@ from app.moderation.checks import sentence_of
 from app.moderation.decide import decide, undo
 from app.spam.filter import Filter, WrongModel
 from tests.cast import Reader, a_site, move, the_comment
-from tests.moderation.test_queue import counted, thread_of, written
+from tests.moderation.test_queue import thread_of, written
+from tests.statements import noted
 
 SPAM = "副業で月収100万円！今すぐ登録 https://win.example"
 FINE = "とても参考になりました。ありがとうございます。"
@@ -221,7 +222,7 @@ def test_every_process_sees_each_lesson_at_once(app: Flask, db_session: Session,
     learning.model_of(paper.id)
     db_session.rollback()
     assert learning.model_of(paper.id).dump() == known(db_session, paper)
-    with counted() as asked:
+    with noted(db.engine) as asked:
         learning.model_of(paper.id)
     assert len([each for each in asked if each.startswith("SELECT")]) == 1
 

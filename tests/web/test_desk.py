@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.extensions import db
 from app.models import Comment, Decision, Moderator, Note, Rule, Site, Status
 from app.moderation import search
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
-from tests.moderation.test_queue import counted
+from tests.statements import noted
 from tests.web.test_queue import (
     ENGLISH,
     HELD,
@@ -139,7 +140,7 @@ def test_the_answer_to_a_batch_asks_nothing_about_each_of_its_decisions(
     desk, comments = at_the_desk(app), said(app, db_session, *(f"Remark {number}" for number in range(8)))
     given = [f"{each.id}.{each.version}" for each in comments]
     db_session.commit()
-    with counted() as asked:
+    with noted(db.engine) as asked:
         assert sends(desk, "/moderate/decisions", fetch=True, status="spam", comment=given).status_code == 200
     assert sum(each.startswith("SELECT decision.") for each in asked) < len(given)
 
