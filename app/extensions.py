@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase
 
+from app.lib.cursor import remembering
+
 # SQLite gives row ids only to a column of type INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -157,9 +159,14 @@ def writing() -> Iterator[None]:
 
 
 @event.listens_for(Engine, "connect")
-def _open_sqlite(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
+def _open(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        _open_sqlite(connection)
+    else:
+        connection.cursor_factory = remembering(connection.cursor_factory)
+
+
+def _open_sqlite(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, below
     for pragma in (
         f"busy_timeout={SQLITE_BUSY_MS}",
