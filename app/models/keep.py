@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Insert, Select, bindparam, func, insert, inspect, select
+from sqlalchemy import CTE, Insert, Select, bindparam, delete, func, insert, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.extensions import constant, db, sequence
@@ -11,7 +11,7 @@ from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
 from app.models.thread import Thread, changing
-from app.models.write import hold, values, write
+from app.models.write import hold, put, values
 
 
 class KeptAlready(Exception):
@@ -38,16 +38,21 @@ def keep(comment: Comment, decision: Decision) -> None:
 
 def _one_after_another(comment: Comment, decision: Decision, new: bool) -> bool:
     """SQLite has no statement that writes into several tables, and no way to a server that it would save."""
+    connection = db.session.connection()
     if new:
-        write(comment.author)
+        put(comment.author, connection)
     comment.author_id = comment.author.id
-    if db.session.connection().execute(_once(), values(comment)).rowcount != 1:
+    if connection.execute(_once(), values(comment)).rowcount != 1:
         if new:
-            db.session.delete(comment.author)
+            connection.execute(delete(Author.__table__).where(Author.__table__.c.id == comment.author_id))
         return False
-    hold(comment)
-    write(decision)
+    put(decision, connection)
+    _hold(comment, decision, new)
     return True
+
+
+def _hold(comment: Comment, decision: Decision, new: bool) -> None:
+    hold(decision, comment, *([comment.author] if new else []))
 
 
 @lru_cache
@@ -67,8 +72,7 @@ def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> 
         return False
     decision.id, comment.author_id = ids
     comment.author.id = comment.author_id
-    for each in records:
-        hold(each)
+    _hold(comment, decision, new)
     if counted:
         comment.thread.has_changed()
     return True

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Insert, Table, insert, inspect
+from sqlalchemy import Connection, Insert, Table, insert, inspect
 from sqlalchemy.orm import Mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -16,15 +16,21 @@ def write(record: Any) -> None:
 
     Columns are written as they are: whoever refers to another record gives its id. What is not given takes its default.
     """
-    written = db.session.connection().execute(_statement(type(record).__table__), values(record))
-    if record.id is None and written.inserted_primary_key:
-        record.id = written.inserted_primary_key[0]
+    put(record, db.session.connection())
     hold(record)
 
 
-def hold(record: Any) -> None:
-    """The session has a record whose row is written."""
-    make_transient_to_detached(record)
+def put(record: Any, connection: Connection) -> None:
+    """INSERT a record that the session does not have yet; it has its id."""
+    written = connection.execute(_statement(type(record).__table__), values(record))
+    if record.id is None and written.inserted_primary_key:
+        record.id = written.inserted_primary_key[0]
+
+
+def hold(record: Any, *referred: Any) -> None:
+    """The session has a record whose row is written, and those that it refers to and whose rows are written too."""
+    for each in (record, *referred):
+        make_transient_to_detached(each)
     db.session.add(record)
 
 
