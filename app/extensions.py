@@ -150,6 +150,17 @@ def snapshot() -> Iterator[None]:
 
 
 @contextmanager
+def looking() -> Iterator[None]:
+    """Read outside of a request, each question from its own moment, so that nothing old is kept for us meanwhile."""
+    db.session.rollback()
+    db.session.connection(execution_options={"reads_only": True})
+    try:
+        yield
+    finally:
+        db.session.rollback()
+
+
+@contextmanager
 def writing() -> Iterator[None]:
     """A short transaction that may write, in a request that otherwise only reads; what it wrote is committed."""
     db.session.commit()

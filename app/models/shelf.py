@@ -110,12 +110,13 @@ class Unshelved(db.Model):
     def settle(cls, read: Mapping[int, int]) -> None:
         """Their shelf knows these now, as they were when `within` told so; what somebody is changing is left alone.
 
-        To wait for it could mean to wait for each other.
+        To wait for it could mean to wait for each other. Asked and deleted in one, PostgreSQL asked anew for each row.
         """
         for times in set(read.values()):
             for ids in _parts([id for id in read if read[id] == times]):
                 same = select(cls.comment_id).where(cls.comment_id.in_(ids), cls.times == times)
-                rows_changed(delete(cls).where(cls.comment_id.in_(same.with_for_update(skip_locked=True))))
+                ours = db.session.scalars(same.with_for_update(skip_locked=True)).all()
+                rows_changed(delete(cls).where(cls.comment_id.in_(ours)))
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:

@@ -7,12 +7,12 @@ or, where there are many, as one bit for each place. Pieces that share a list co
 import zlib
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from struct import pack, unpack_from
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
-from app.extensions import db, snapshot
+from app.extensions import db, looking
 from app.lib.grams import grams
 from app.models import Comment, Shelf, ShelfPage, Unshelved
 from app.models.shelf import PAGES, SIZE
@@ -65,10 +65,14 @@ def stale() -> list[int]:
 def make(number: int) -> bool:
     """Make a shelf of what its comments say now, for the caller to commit; False when somebody else just did.
 
-    Reads from a snapshot, in a second or two and some tens of megabytes; only the writing holds others up.
+    Reads in a second or two and some tens of megabytes; only the writing holds others up. What changes while it reads
+    stays to be shelved. A snapshot would not be better for it, and worse for everybody else: as long as one is open,
+    PostgreSQL keeps each version of a row that is written, and who looks for the newest passes all of them.
     """
-    with snapshot():
-        seen, changed = Shelf.revision_of(number), Unshelved.within(Shelf.ids_of(number))
+    with looking():
+        # In this order, or the work of somebody who has just made the shelf would be taken for not done.
+        seen = Shelf.revision_of(number)
+        changed = Unshelved.within(Shelf.ids_of(number))
         places = _places(number)
     if not Shelf.replace(number, _packed(places), seen=seen):
         return False
@@ -79,18 +83,23 @@ def make(number: int) -> bool:
 def _places(number: int) -> dict[str, "array[int]"]:
     """Where each piece stands, in rising order."""
     ids = Shelf.ids_of(number)
-    query = select(Comment.id, Comment.site_id, Comment.thread_id, Comment.name, Comment.body)
     found: dict[str, array[int]] = defaultdict(lambda: array("H"))
-    rows = db.session.execute(
-        query.where(Comment.id.between(ids[0], ids[-1])).order_by(Comment.id), execution_options={"yield_per": READ}
-    )
-    for id, site, thread, name, body in rows:
+    for id, site, thread, name, body in _said(ids):
         place = id - ids[0]
         for piece in grams(body):
             found[piece].append(place)
         for piece in (of_site(site), of_thread(thread), *map(of_name, grams(name))):
             found[piece].append(place)
     return found
+
+
+def _said(ids: range) -> Iterator[Row[int, int, int, str, str]]:
+    """What these comments say, in their order, some at a time."""
+    query = select(Comment.id, Comment.site_id, Comment.thread_id, Comment.name, Comment.body).order_by(Comment.id)
+    while ids:
+        rows = db.session.execute(query.where(Comment.id.between(ids[0], ids[-1])).limit(READ)).all()
+        yield from rows
+        ids = range(rows[-1].id + 1, ids.stop) if len(rows) == READ else range(0)
 
 
 def _packed(places: dict[str, "array[int]"]) -> dict[int, bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from app.cli import worker
@@ -102,11 +102,11 @@ def queries(bodies: list[str]) -> Iterator[str]:
 
 
 def test_a_text_has_every_piece_that_a_word_of_it_asks_for() -> None:
-    for text in texts(200):
-        for run in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split():
+    for each in texts(200):
+        for run in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", each).casefold()).split():
             for at in range(len(run)):
                 for length in (1, 2, 3, 9):
-                    assert needed(run[at : at + length]) <= grams(text)
+                    assert needed(run[at : at + length]) <= grams(each)
 
 
 @pytest.mark.parametrize("shelved", ["nothing", "a part", "all", "all, then changed"])
@@ -267,6 +267,73 @@ def test_what_changes_while_a_shelf_is_made_stays_to_be_shelved(
     db_session.commit()
     assert Unshelved.by_shelf() == {0: 1}
     assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
+
+
+def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was read already, one that comes, one that is new, and one that goes; nobody waits meanwhile."""
+    bodies = {"read": "鯨", "comes": "鮫", "goes": "鰯", "same": "鮪"}
+    first, second, third, fourth = kept(db_session, paper, list(bodies.values()))
+    monkeypatch.setattr(shelves, "READ", 1)
+    real, read = shelves.grams, []
+
+    def meanwhile(text: str) -> list[str]:
+        if not read:
+            with Session(db.engine) as other:
+                known = other.get_one(Comment, first)
+                same = {"site_id": known.site_id, "thread_id": known.thread_id, "author_id": known.author_id}
+                other.execute(insert(Comment), {"id": second + 1, "body": "鰹", "html": "", "renderer": 1} | same)
+                known.body = other.get_one(Comment, second).body = "鮃"
+                other.delete(other.get_one(Comment, third))
+                other.commit()
+            read.append(second + 1)
+        return real(text)
+
+    monkeypatch.setattr(shelves, "grams", meanwhile)
+    assert shelves.make(0)
+    db_commit()
+    assert sorted(Unshelved.within(Shelf.ids_of(0))) == [first, second, *read, third]
+    assert found(alice, text="鮃") == [second, first]
+    assert [found(alice, text=text) for text in ("鰹", "鮪", "鯨", "鮫", "鰯")] == [read, [fourth], [], [], []]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_while_a_shelf_is_read_no_old_row_is_kept_for_it(
+    db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(db_session, paper, ["鯨"] * 4)
+    monkeypatch.setattr(shelves, "READ", 1)
+    held: list[int] = []
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND (backend_xmin IS NOT NULL OR xact_start IS NOT NULL)"
+    )
+
+    def noted(body: str) -> list[str]:
+        with Session(db.engine) as other:
+            held.append(other.scalars(others).one())
+        return []
+
+    monkeypatch.setattr(shelves, "grams", noted)
+    assert shelves.make(0)
+    assert set(held) == {0}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_is_shelved_is_looked_up_once(db_session: Session) -> None:
+    """Even where PostgreSQL takes the table for empty, as it was when it looked last."""
+    db_session.execute(insert(Unshelved), {"comment_id": 1, "times": 1})
+    db_session.execute(delete(Unshelved))
+    db_session.execute(text("ANALYZE unshelved"))
+    db_session.commit()
+    many = dict.fromkeys(range(1, 3001), 1)
+    db_session.execute(insert(Unshelved), [{"comment_id": id, "times": times} for id, times in many.items()])
+    db_session.commit()
+    Unshelved.settle(many)
+    rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'unshelved'"
+    assert db.session.scalar(text(rows)) <= 10 * len(many)
+    assert Unshelved.by_shelf() == {}
 
 
 @pytest.mark.parametrize("count", [1, shelves.MANY - 1, shelves.MANY, SIZE])
