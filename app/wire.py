@@ -22,6 +22,7 @@ from flask import Flask
 
 from app import create_app
 from app.edge import Edge, asked_of
+from app.lib import cores
 
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
@@ -205,8 +206,9 @@ def service() -> Wire:
 
 
 def served(app: Flask) -> Wire:
-    """Return an application in the threads that its database lets it use."""
+    """Return an application on the core and in the threads that it is to use."""
     _look_for_garbage_less_often()
+    app.extensions["core"] = cores.take_one(app.config["WORKERS"])
     on_sqlite = app.config["DATABASE_URL"].startswith("sqlite")
     return Wire(
         app,

@@ -31,6 +31,8 @@ COMMENTS = Environment(autoescape=True).from_string("""
 <time>{{ each.created_at.isoformat() }}</time>{{ each.html|safe }}</article>{% endfor %}""")
 ALLOWED = frozenset({"p", "em", "strong", "a", "blockquote", "code", "pre", "ul", "ol", "li", "br"})
 
+WORKERS = 2
+
 db = SQLAlchemy()
 markdown = MarkdownIt("commonmark", {"html": False})
 
@@ -64,7 +66,8 @@ class CommentForm(FlaskForm):
 def plain(url: str) -> Flask:
     """An application on that database, which is empty or was filled by `fill`."""
     service = Flask(__name__)
-    service.config |= {"SQLALCHEMY_DATABASE_URI": url, "DATABASE_URL": url, "MAX_CONTENT_LENGTH": 2**20, "EDGE_MB": 0}
+    service.config |= {"SQLALCHEMY_DATABASE_URI": url, "DATABASE_URL": url, "MAX_CONTENT_LENGTH": 2**20}
+    service.config |= {"EDGE_MB": 0, "WORKERS": WORKERS}
     db.init_app(service)
     service.add_url_rule("/embed/thread", view_func=page)
     service.add_url_rule("/embed/comments", view_func=post, methods=["POST"])
@@ -116,7 +119,7 @@ def fill(service: Flask, url: str, comments: int) -> None:
 def running(url: str, thread: str) -> Iterator[str]:
     """The address of that service on an empty database, with a thread of 50 comments, in two processes as ours."""
     fill(plain(url), thread, 50)
-    command = f"{sys.executable} -m granian --interface rsgi --no-ws --http 1 --workers 2 --log-level error"
+    command = f"{sys.executable} -m granian --interface rsgi --no-ws --http 1 --workers {WORKERS} --log-level error"
     with serving(command + " --port {port} --factory bench.plain:wired", os.environ | {"DATABASE_URL": url}) as started:
         yield started[1]
 
