@@ -6,13 +6,15 @@ against floods, told from a double, decided, logged or signed.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import bleach
-from flask import Flask, request
+from flask import Flask, abort, current_app, request
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import FlaskForm
 from jinja2 import Environment
@@ -32,6 +34,12 @@ COMMENTS = Environment(autoescape=True).from_string("""
 ALLOWED = frozenset({"p", "em", "strong", "a", "blockquote", "code", "pre", "ul", "ol", "li", "br"})
 
 WORKERS = 2
+
+# What is stored by hand; a value is written as SQLite's driver wants it, and as PostgreSQL's does.
+INSERT = """INSERT INTO comment (thread_id, name, email, body, html, created_at)
+SELECT id, :name, :email, :body, :html, :now FROM thread WHERE url = :url RETURNING id"""
+COUNT = "UPDATE thread SET count = count + 1 WHERE url = :url"
+POSTGRESQL = {each: re.sub(r":(\w+)", r"%(\1)s", each) for each in (INSERT, COUNT)}
 
 db = SQLAlchemy()
 markdown = MarkdownIt("commonmark", {"html": False})
@@ -67,7 +75,7 @@ def plain(url: str) -> Flask:
     """An application on that database, which is empty or was filled by `fill`."""
     service = Flask(__name__)
     service.config |= {"SQLALCHEMY_DATABASE_URI": url, "DATABASE_URL": url, "MAX_CONTENT_LENGTH": 2**20}
-    service.config |= {"EDGE_MB": 0, "WORKERS": WORKERS}
+    service.config |= {"EDGE_MB": 0, "WORKERS": WORKERS, "BY_HAND": "BY_HAND" in os.environ}
     db.init_app(service)
     service.add_url_rule("/embed/thread", view_func=page)
     service.add_url_rule("/embed/comments", view_func=post, methods=["POST"])
@@ -84,9 +92,34 @@ def post() -> tuple[str, int]:
     form = CommentForm(request.form)
     if not form.validate():
         return str(form.errors), 422
-    comment = written(thread_of(request.form["url"]), form.name.data, form.email.data, form.body.data)
-    db.session.commit()
+    keep = kept_by_hand if current_app.config["BY_HAND"] else kept
+    comment = keep(request.form["url"], form.name.data, form.email.data, form.body.data)
     return COMMENTS.render(comments=[comment]), 201
+
+
+def kept(url: str, name: str, email: str, body: str) -> Comment:
+    comment = written(thread_of(url), name, email, body)
+    db.session.commit()
+    return comment
+
+
+def kept_by_hand(url: str, name: str, email: str, body: str) -> dict[str, Any]:
+    """The same for the driver, in two statements; of SQLAlchemy only its pool is left."""
+    row = {"url": url, "name": name, "email": email, "body": body, "html": rendered(body), "now": datetime.now(UTC)}
+    sqlite = db.engine.dialect.name == "sqlite"
+    with closing(db.engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        if sqlite:
+            cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute(*_for_driver(INSERT, row, sqlite))
+        [id] = cursor.fetchone() or abort(404)
+        cursor.execute(*_for_driver(COUNT, row, sqlite))
+        connection.commit()
+    return row | {"id": id, "created_at": row["now"]}
+
+
+def _for_driver(statement: str, row: dict[str, Any], sqlite: bool) -> tuple[str, dict[str, Any]]:
+    return (statement if sqlite else POSTGRESQL[statement]), row
 
 
 def thread_of(url: str) -> Thread:
@@ -94,11 +127,16 @@ def thread_of(url: str) -> Thread:
 
 
 def written(thread: Thread, name: str, email: str, body: str) -> Comment:
-    html = bleach.clean(markdown.render(body), tags=ALLOWED)
-    comment = Comment(thread=thread, name=name, email=email, body=body, html=html, created_at=datetime.now(UTC))
+    comment = Comment(
+        thread=thread, name=name, email=email, body=body, html=rendered(body), created_at=datetime.now(UTC)
+    )
     db.session.add(comment)
     thread.count = Thread.count + 1
     return comment
+
+
+def rendered(body: str) -> str:
+    return bleach.clean(markdown.render(body), tags=ALLOWED)
 
 
 def fill(service: Flask, url: str, comments: int) -> None:
@@ -116,11 +154,12 @@ def fill(service: Flask, url: str, comments: int) -> None:
 
 
 @contextmanager
-def running(url: str, thread: str) -> Iterator[str]:
+def running(url: str, thread: str, by_hand: bool = False) -> Iterator[str]:
     """The address of that service on an empty database, with a thread of 50 comments, in two processes as ours."""
     fill(plain(url), thread, 50)
     command = f"{sys.executable} -m granian --interface rsgi --no-ws --http 1 --workers {WORKERS} --log-level error"
-    with serving(command + " --port {port} --factory bench.plain:wired", os.environ | {"DATABASE_URL": url}) as started:
+    environment = os.environ | {"DATABASE_URL": url} | ({"BY_HAND": "1"} if by_hand else {})
+    with serving(command + " --port {port} --factory bench.plain:wired", environment) as started:
         yield started[1]
 
 

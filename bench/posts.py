@@ -35,20 +35,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--by-hand", action="store_true", help="what is beside it writes past SQLAlchemy")
     parser.add_argument("databases", nargs="*", default=service.DATABASES)
     given = parser.parse_args()
     need_wrk()
     columns = f"{'requests/s':>11}{'p99 ms':>9}{'reader p99':>12}{'baseline':>10}{'ratio':>7}"
     print(f"{'database':12}{'load':24}{columns}  acknowledged and stored")
     for kind in given.databases:
-        measure(kind, given.seconds, given.rounds)
+        measure(kind, given.seconds, given.rounds, given.by_hand)
 
 
-def measure(kind: str, seconds: int, rounds: int) -> None:
+def measure(kind: str, seconds: int, rounds: int, by_hand: bool) -> None:
     with ExitStack() as stack:
         app = stack.enter_context(service.filled(stack.enter_context(service.database(kind)), STORED))
         kaiwa = stack.enter_context(service.running(app))
-        base = stack.enter_context(plain.running(stack.enter_context(service.database(kind)), page_of(0)))
+        base = stack.enter_context(plain.running(stack.enter_context(service.database(kind)), page_of(0), by_hand))
         loads = [(f"posts, {clients} clients", 1, clients) for clients in CLIENTS]
         for name, share, clients in [*loads, ("reads alone, 32 clients", 0, 32), ("5 % posts, 32 clients", SHARE, 32)]:
             pressing = partial(press, share=share, clients=clients, seconds=seconds)
