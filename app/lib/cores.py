@@ -20,9 +20,9 @@ def take_one(processes: int) -> socket.socket | None:
         try:
             # A name of Linux's without a file: whoever holds it loses it when she ends, however that comes.
             seat.bind(f"\0kaiwa {os.getppid()} {core}")
-        except OSError:
+            os.sched_setaffinity(0, {core})
+        except OSError:  # a sibling's, or none that this machine lets us choose
             seat.close()
-            continue
-        os.sched_setaffinity(0, {core})
-        return seat
+        else:
+            return seat
     return None
