@@ -22,7 +22,7 @@ from flask import Flask
 
 from app import create_app
 from app.edge import Edge, asked_of
-from app.lib import cores
+from app.lib.cores import Core
 
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
@@ -72,16 +72,29 @@ class Wire:
     """An RSGI application around a WSGI one. `largest` is the limit of a body, `room` the edge's, both in bytes."""
 
     def __init__(
-        self, application: WSGIApplication, *, largest: int, room: int = 0, at_once: Mapping[str, int] = AT_ONCE
+        self,
+        application: WSGIApplication,
+        *,
+        largest: int,
+        room: int = 0,
+        at_once: Mapping[str, int] = AT_ONCE,
+        processes: int = 1,
     ) -> None:
         self.application = application
         self.largest = largest
-        self.threads = {kind: ThreadPoolExecutor(number, kind) for kind, number in at_once.items()}
+        self.core, self.stays = Core(processes), False
+        self.threads = {
+            kind: ThreadPoolExecutor(number, kind, initializer=self.core.stay) for kind, number in at_once.items()
+        }
         self.edge = Edge(partial(called, application), room=room, threads=self.threads["read"])
         self.has_edge = room > 0
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer from the edge, or else read the body, let the application answer, and send that."""
+        if not self.stays:
+            # Not before: the server's own threads, which run no Python, would have begun on the same core.
+            self.stays = True
+            self.core.stay()
         if scope.method == "GET" and self.has_edge and (asked := asked_of(scope.path, scope.query_string)):
             ready = self.edge.at_hand(asked) or await self.edge.bring(asked)
             if ready:
@@ -206,15 +219,15 @@ def service() -> Wire:
 
 
 def served(app: Flask) -> Wire:
-    """Return an application on the core and in the threads that it is to use."""
+    """Return an application in the threads that its database lets it use."""
     _look_for_garbage_less_often()
-    app.extensions["core"] = cores.take_one(app.config["WORKERS"])
     on_sqlite = app.config["DATABASE_URL"].startswith("sqlite")
     return Wire(
         app,
         largest=app.config["MAX_CONTENT_LENGTH"],
         room=app.config["EDGE_MB"] * 2**20,
         at_once=AT_ONCE_ON_SQLITE if on_sqlite else AT_ONCE,
+        processes=app.config["WORKERS"],
     )
 
 
