@@ -31,6 +31,7 @@ def _seat_at(core: int) -> tuple[socket.socket, int] | None:
     try:
         # A name of Linux's without a file: whoever holds it loses it when she ends, however that comes.
         seat.bind(f"\0kaiwa {os.getppid()} {core}")
+        # Changes nothing, but fails here, and not in a thread that begins later, where to choose is forbidden.
         os.sched_setaffinity(0, os.sched_getaffinity(0))
     except OSError:
         seat.close()

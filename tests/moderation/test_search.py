@@ -273,8 +273,7 @@ def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that was read already, one that comes, one that is new, and one that goes; nobody waits meanwhile."""
-    bodies = {"read": "鯨", "comes": "鮫", "goes": "鰯", "same": "鮪"}
-    first, second, third, fourth = kept(db_session, paper, list(bodies.values()))
+    first, second, third, fourth = kept(db_session, paper, ["鯨", "鮫", "鰯", "鮪"])
     monkeypatch.setattr(shelves, "READ", 1)
     real, read = shelves.grams, []
 
@@ -310,12 +309,12 @@ def test_while_a_shelf_is_read_no_old_row_is_kept_for_it(
         " AND (backend_xmin IS NOT NULL OR xact_start IS NOT NULL)"
     )
 
-    def noted(body: str) -> list[str]:
+    def nothing(_text: str) -> list[str]:
         with Session(db.engine) as other:
             held.append(other.scalars(others).one())
         return []
 
-    monkeypatch.setattr(shelves, "grams", noted)
+    monkeypatch.setattr(shelves, "grams", nothing)
     assert shelves.make(0)
     assert set(held) == {0}
 
