@@ -10,8 +10,9 @@ from app.extensions import constant, db, sequence
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
+from app.models.held import hold
 from app.models.thread import Thread, changing
-from app.models.write import hold, put, values
+from app.models.write import put, values
 
 
 class KeptAlready(Exception):

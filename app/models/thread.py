@@ -20,11 +20,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, contains_eager, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, constant, db, rows_changed
 from app.lib.clock import Moment, now
 from app.models.alias import LONGEST_KEY, ThreadAlias
+from app.models.held import record_of
 from app.models.site import Site
 
 
@@ -65,8 +66,12 @@ class Thread(db.Model):
     @classmethod
     def of_page(cls, site_key: str, key: str) -> "Thread | None":
         """The same with the site's key, so that site and thread are one question."""
-        given = {"site": site_key, "key": key}
-        return db.session.scalar(_of_page(Thread.key), given) or db.session.scalar(_of_page(ThreadAlias.key), given)
+        connection, given = db.session.connection(), {"site": site_key, "key": key}
+        row = connection.execute(_of_page(), given).first() or connection.execute(_of_page_once(), given).first()
+        if row is None:
+            return None
+        width = len(cls.__table__.c)
+        return record_of(cls, row[:width], site=record_of(Site, row[width:]))
 
     @classmethod
     def obtain(cls, site: Site, *, key: str, url: str, title: str, **more: Any) -> "Thread":
@@ -183,9 +188,18 @@ def _changed() -> Update:
 
 
 @lru_cache
-def _of_page(key: InstrumentedAttribute[str]) -> Select[Thread]:
+def _of_page() -> Select[Any]:
     """The question of `of_page`, put together once: it is asked for every page that is read."""
-    query = select(Thread).join(Thread.site).options(contains_eager(Thread.site))
-    if key is not Thread.key:
-        query = query.join(ThreadAlias, ThreadAlias.thread_id == Thread.id)
-    return query.where(Site.key == bindparam("site"), key == bindparam("key"))
+    return _with_site().where(Thread.__table__.c.key == bindparam("key"))
+
+
+@lru_cache
+def _of_page_once() -> Select[Any]:
+    """The same by a key that the thread had earlier."""
+    aliases = ThreadAlias.__table__.c
+    return _with_site().where(aliases.thread_id == Thread.__table__.c.id, aliases.key == bindparam("key"))
+
+
+def _with_site() -> Select[Any]:
+    threads, sites = Thread.__table__.c, Site.__table__.c
+    return select(*threads, *sites).where(threads.site_id == sites.id, sites.key == bindparam("site"))

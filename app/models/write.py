@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, insert, inspect
-from sqlalchemy.orm import Mapper, make_transient_to_detached
+from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.extensions import db
+from app.models.held import hold
 
 
 def write(record: Any) -> None:
@@ -25,13 +26,6 @@ def put(record: Any, connection: Connection) -> None:
     written = connection.execute(_statement(type(record).__table__), values(record))
     if record.id is None and written.inserted_primary_key:
         record.id = written.inserted_primary_key[0]
-
-
-def hold(record: Any, *referred: Any) -> None:
-    """The session has a record whose row is written, and those that it refers to and whose rows are written too."""
-    for each in (record, *referred):
-        make_transient_to_detached(each)
-    db.session.add(record)
 
 
 def values(record: Any) -> dict[str, Any]:
