@@ -18,11 +18,12 @@ from app.extensions import db
 from bench import service, stores
 from bench.fill import Shape
 from tests.cast import PAGE, Reader, a_site, the_comment
+from tests.statements import noted
 
 # A statement is planned for its own values five times, whatever comes after.
 TIMES = 20
-# psycopg reads a statement that has more of them anew each time (3.3, psycopg/_queries.py).
-MOST_VALUES = 50
+# psycopg reads a statement that has more of them, or is longer, anew each time (3.3, psycopg/_queries.py).
+MOST_VALUES, LONGEST = 50, 4096
 LARGE = ("SCAN comment", "SCAN thread", "SCAN author")
 
 
@@ -76,7 +77,9 @@ def test_pages_and_comments_are_planned_once(app: Flask, client: FlaskClient, db
         taro = Reader(client, name="Taro", email=f"taro{number}@readers.example", peer="2001:db8::2")
         more = {"notify": "1", "parent": parent.id, "website": "https://taro.example"}
         key = {"Idempotency-Key": f"key {number}"}
-        assert taro.says(f"answer {number}", **more, headers=key).status_code == 201
+        with app.app_context(), noted(db.engine) as asked:
+            assert taro.says(f"answer {number}", **more, headers=key).status_code == 201
+        assert max(map(len, asked)) <= LONGEST
     found = planned()
     assert max(int(value) for each in found for value in re.findall(r"\$(\d+)", each)) <= MOST_VALUES
     assert any("comment.html" in each for each in found) and any("nextval" in each for each in found)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flask_babel import gettext as _
 
@@ -20,7 +19,6 @@ from app.moderation.case import Case, Finding
 from app.moderation.flood import WINDOW
 from app.moderation.screening import conclude, look, nothing_written
 
-DUPLICATE_WINDOW = timedelta(days=1)
 # What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
 WIDE_TIMES = 4
 
@@ -103,31 +101,31 @@ def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -
     parent_missing (422), flood (429).
     """
     considered = considered or consider(thread.site, draft)
-    marks, known = _marks(thread, draft), considered.known
-    earlier = _earlier(thread.site, draft, known, marks)
-    if there := _there(earlier, known):
-        return there
-    if not thread.accepts_comments():
-        raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
-    parent = _parent(thread, draft)
-    if considered.flooded:
-        raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
+    marks = _marks(thread, draft)
     try:
-        comment = _keep(earlier.next, thread, parent, considered, marks)
-    except KeptAlready:
-        if there := _there(_earlier(thread.site, draft, known, marks), known):
+        parent = _answered(thread, draft, considered)
+        comment = _keep(thread, parent, considered, marks)
+    except (KeptAlready, Refused):
+        # Whoever was heard is told so, whatever has become of the page since.
+        if there := _there(thread.site, draft, considered.known, marks):
             return there
         raise
     authors.ask_to_confirm(comment)
     return Submitted(comment, again=False, recognised=True)
 
 
-def _earlier(site: Site, draft: Draft, known: Author | None, marks: Marks) -> arrivals.Earlier:
-    since = now() - DUPLICATE_WINDOW
-    return arrivals.earlier(site, _request_key(draft), marks.words, marks.person, known, since)
+def _answered(thread: Thread, draft: Draft, considered: Considered) -> Comment | None:
+    """The comment that this one answers, if any, where there may be a new one."""
+    if not thread.accepts_comments():
+        raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
+    parent = _parent(thread, draft)
+    if considered.flooded:
+        raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
+    return parent
 
 
-def _there(earlier: arrivals.Earlier, known: Author | None) -> Submitted | None:
+def _there(site: Site, draft: Draft, known: Author | None, marks: Marks) -> Submitted | None:
+    earlier = arrivals.earlier(site, _request_key(draft), marks.words, marks.person, known)
     if earlier.sent:
         return Submitted(db.session.get_one(Comment, earlier.sent), again=True, recognised=True)
     if earlier.said:
@@ -201,12 +199,12 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
     )
 
 
-def _keep(id: int, thread: Thread, parent: Comment | None, considered: Considered, marks: Marks) -> Comment:
+def _keep(thread: Thread, parent: Comment | None, considered: Considered, marks: Marks) -> Comment:
     comment, known = considered.case.comment, considered.known
     if known:
         known.introduce(name=comment.author.name, email=comment.author.email, website=comment.author.website)
         comment.author = known
     comment.fingerprint, comment.typed_by, comment.text_key = marks.words, marks.person, marks.today
-    comment.attach(id, thread, parent, thread.site.max_depth)
+    comment.attach(thread, parent, thread.site.max_depth)
     conclude(considered.case, considered.findings)
     return comment

@@ -1,35 +1,50 @@
 """What has arrived before: the same comment again, and how many lately."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ScalarSelect, Select, String, bindparam, cast, func, or_, select
 
-from app.extensions import Id, constant, db, next_id
+from app.extensions import Id, constant, db
+from app.lib.clock import now
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.site import Site
 
+# So long the same words of the same person at the same place are the same post.
+SAME_FOR = timedelta(days=1)
+
 
 class Earlier(NamedTuple):
-    """Ids: of the comment that came with the same request key, of one that says the same, and of the next one."""
+    """Ids: of the comment that came with the same request key, and of one that says the same."""
 
     sent: int | None
     said: int | None
-    next: int
 
 
-def earlier(site: Site, key: str | None, words: str, person: str, author: Author | None, since: datetime) -> Earlier:
-    """What is there of a comment before it is kept.
+def earlier(site: Site, key: str | None, words: str, person: str, author: Author | None) -> Earlier:
+    """What is there of a comment that came again.
 
     `words`: what was said, at which place. They are said by the same `person`, as she described herself, or by the
     same author, whom we know.
     """
     known = author.id if author else None
-    given = {"site": site.id, "key": key, "words": words, "person": person, "author": known, "since": since}
-    return Earlier(*db.session.connection().execute(_earlier(db.engine.dialect.name), given).one())
+    given = {"site": site.id, "key": key, "words": words, "person": person, "author": known, "since": now() - SAME_FOR}
+    return Earlier(*db.session.connection().execute(_earlier(), given).one())
+
+
+def says_the_same(words: Any, person: Any, author: Any, since: Any) -> Select[int]:
+    """The ids of the comments that say it too; `author` may be nobody."""
+    columns = Comment.__table__.c
+    same_person = columns.typed_by == person
+    return select(columns.id).where(
+        columns.fingerprint == words,
+        same_person if author is None else or_(same_person, columns.author_id == author),
+        columns.created_at > since,
+        columns.status != Status.DELETED,
+    )
 
 
 class Limit(NamedTuple):
@@ -64,18 +79,13 @@ def busiest_minute(site: Site, since: datetime) -> int:
 
 
 @lru_cache
-def _earlier(dialect: str) -> Select[Any]:
-    """The question of `earlier`, put together once: it is asked for every comment, under SQLite's lock."""
+def _earlier() -> Select[Any]:
+    """The question of `earlier`, put together once."""
     columns = Comment.__table__.c
     sent = select(columns.id).where(columns.site_id == bindparam("site"), columns.request_key == bindparam("key"))
-    same_person = or_(columns.typed_by == bindparam("person"), columns.author_id == bindparam("author", type_=Id))
-    said = select(func.min(columns.id)).where(
-        columns.fingerprint == bindparam("words"),
-        same_person,
-        columns.created_at > bindparam("since"),
-        columns.status != Status.DELETED,
-    )
-    return select(sent.scalar_subquery(), said.scalar_subquery(), next_id(Comment, dialect))
+    said = says_the_same(bindparam("words"), bindparam("person"), bindparam("author", type_=Id), bindparam("since"))
+    first = said.with_only_columns(func.min(columns.id))
+    return select(sent.scalar_subquery(), first.scalar_subquery())
 
 
 @lru_cache

@@ -3,18 +3,23 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
+from operator import add
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     SmallInteger,
     String,
     Text,
     bindparam,
+    cast,
     func,
     select,
     text,
@@ -22,7 +27,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from app.extensions import Id, db, rows_changed
+from app.extensions import Id, constant, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
 from app.models.author import Author
@@ -150,14 +155,22 @@ class Comment(db.Model):
         """A comment that nobody but the caller knows of yet; it waits."""
         return cls(status=Status.PENDING, version=1, places=0, lane=0, lesson="", **columns)
 
-    def attach(self, id: int, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
-        """Take an id and a place in the thread's tree. Below the deepest level it joins that level.
+    def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
+        """Take a place in the thread's tree. Below the deepest level it joins that level.
 
-        The parent stays the comment that was answered; only the place in the tree is capped.
+        The parent stays the comment that was answered; only the place in the tree is capped. Its own step of the path
+        is its id: `number` completes it.
         """
-        self.id, self.thread_id, self.thread, self.parent = id, thread.id, thread, parent
+        self.thread_id, self.thread, self.parent = thread.id, thread, parent
         self.parent_id = parent.id if parent else None
-        for name, value in self.place(self.id, "" if parent is None else parent.path, max_depth).items():
+        self.path = parent.path[: STEP * max_depth] if parent else ""
+        self.depth = len(self.path) // STEP
+        self.root_id = _id_of(self.path[:STEP]) if self.path else None
+
+    def number(self, id: int) -> None:
+        """Have an id, and with it the whole path."""
+        self.id = id
+        for name, value in self.place(id, self.path, self.depth).items():
             setattr(self, name, value)
 
     @staticmethod
@@ -317,6 +330,13 @@ class Comment(db.Model):
 
     def __repr__(self) -> str:
         return f"<Comment {self.id} {self.status}>"
+
+
+def step_of(id: ColumnElement[int], digits: ColumnElement[str]) -> ColumnElement[str]:
+    """The step of a path that an id is, where the database gives that id; `digits` are ours."""
+    steps = (id.bitwise_rshift(constant(5 * at)).bitwise_and(constant(31)) for at in reversed(range(STEP)))
+    ends = (cast(each, Integer) + constant(1) for each in steps)
+    return reduce(add, (func.substr(digits, each, constant(1), type_=String) for each in ends))
 
 
 def _step(id: int) -> str:

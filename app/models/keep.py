@@ -1,30 +1,48 @@
 """Keep a new comment with its author, where she is new, and its first decision: all of it or nothing."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Insert, Select, bindparam, delete, func, insert, inspect, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Insert,
+    Select,
+    String,
+    bindparam,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.extensions import constant, db, sequence
+from app.extensions import constant, db, next_id, sequence
+from app.lib.clock import now
+from app.models.arrivals import SAME_FOR, says_the_same
 from app.models.author import Author
-from app.models.comment import Comment, Status
+from app.models.comment import DIGITS, Comment, Status, step_of
 from app.models.decision import Decision
 from app.models.held import hold
 from app.models.thread import Thread, changing
 from app.models.write import put, values
 
+INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
 
 class KeptAlready(Exception):
-    """The same comment came twice at once, and the other one was faster."""
+    """It is there: by its request key, or because the same person has said the same at the same place lately."""
 
 
 def keep(comment: Comment, decision: Decision) -> None:
     """Write them in the session's transaction, and count the comment where it is public. Raises KeptAlready.
 
-    It has an id, a place and a status, and so far nobody knows of it.
+    It has a place and a status, and so far nobody knows of it; here it gets its id.
     """
-    decision.comment_id = comment.id
     new: bool = inspect(comment.author).transient
     public, at_once = comment.status == Status.APPROVED, db.engine.dialect.name == "postgresql"
     # Whoever decides locks comments first, and then the thread; so does a reply, or both could wait for ever.
@@ -43,35 +61,28 @@ def _one_after_another(comment: Comment, decision: Decision, new: bool) -> bool:
     if new:
         put(comment.author, connection)
     comment.author_id = comment.author.id
-    if connection.execute(_once(), values(comment)).rowcount != 1:
+    given = _given(comment) | {"since": now() - SAME_FOR}
+    id = connection.scalar(_once(tuple(given), new), given)
+    if id is None:
         if new:
             connection.execute(delete(Author.__table__).where(Author.__table__.c.id == comment.author_id))
         return False
+    _numbered(comment, decision, id)
     put(decision, connection)
     _hold(comment, decision, new)
     return True
 
 
-def _hold(comment: Comment, decision: Decision, new: bool) -> None:
-    hold(decision, comment, *([comment.author] if new else []))
-
-
-@lru_cache
-def _once() -> Insert:
-    once = sqlite.insert(Comment.__table__).on_conflict_do_nothing()
-    return once.execution_options(preserve_rowcount=True)
-
-
 def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> bool:
     """In one statement, which is one way to the server and back instead of four."""
-    records = (comment.author, comment, decision) if new else (comment, decision)
     if not new:
         comment.author_id = comment.author.id
-    given = {_name(each.__tablename__, column): value for each in records for column, value in values(each).items()}
-    ids = db.session.connection().execute(_statement(tuple(given), new, counted), given).one_or_none()
+    given = _given(comment) | _given(decision) | (_given(comment.author) if new else {}) | {"since": now() - SAME_FOR}
+    ids = db.session.connection().execute(_all(tuple(given), new, counted), given).one_or_none()
     if ids is None:
         return False
-    decision.id, comment.author_id = ids
+    _numbered(comment, decision, ids.comment_id)
+    decision.id, comment.author_id = ids.id, ids.author_id
     comment.author.id = comment.author_id
     _hold(comment, decision, new)
     if counted:
@@ -79,24 +90,57 @@ def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> 
     return True
 
 
+def _numbered(comment: Comment, decision: Decision, id: int) -> None:
+    comment.number(id)
+    decision.comment_id = id
+
+
+def _hold(comment: Comment, decision: Decision, new: bool) -> None:
+    hold(decision, comment, *([comment.author] if new else []))
+
+
 @lru_cache
-def _statement(given: tuple[str, ...], new: bool, counted: bool) -> Insert:
+def _once(given: tuple[str, ...], new: bool) -> Insert:
+    comment = _parameters(Comment, given)
+    return _unless_there("sqlite", comment, new).returning(Comment.__table__.c.id)
+
+
+@lru_cache
+def _all(given: tuple[str, ...], new: bool, counted: bool) -> Insert:
     """The comment first, for it may be there already; whatever else is written hangs on its row.
 
     Only what is `given` is named: psycopg reads a statement of more than fifty values anew each time.
     """
     comment, author, decision = (_parameters(each, given) for each in (Comment, Author, Decision))
-    kept = _kept(comment | {"author_id": func.nextval(sequence(Author))} if new else comment)
+    kept = _kept(comment | {"author_id": func.nextval(sequence(Author))} if new else comment, new)
     parts = [_introduced(author, kept)] if new else []
     parts += [_counted(kept)] if counted else []
-    decided = insert(Decision.__table__).from_select(list(decision), _where_kept(decision, kept))
-    return decided.add_cte(kept, *parts).returning(Decision.__table__.c.id, select(kept.c.author_id).scalar_subquery())
+    row = _where_kept(decision, kept).add_columns(kept.c.id)
+    decided = insert(Decision.__table__).from_select([*decision, "comment_id"], row)
+    decisions, by = Decision.__table__.c, select(kept.c.author_id).scalar_subquery()
+    return decided.add_cte(kept, *parts).returning(decisions.id, decisions.comment_id, by.label("author_id"))
 
 
-def _kept(comment: dict[str, Any]) -> CTE:
-    comments = Comment.__table__
-    once = postgresql.insert(comments).values(comment).on_conflict_do_nothing()
-    return once.returning(comments.c.author_id, comments.c.thread_id).cte("kept")
+def _kept(comment: dict[str, Any], new: bool) -> CTE:
+    columns = Comment.__table__.c
+    once = _unless_there("postgresql", comment, new)
+    return once.returning(columns.id, columns.author_id, columns.thread_id).cte("kept")
+
+
+def _unless_there(dialect: str, comment: dict[str, Any], new: bool) -> Any:
+    """It gets the next id, and with that its place; unless it is there, of which the first word has the index."""
+    given = select(next_id(Comment, dialect).label("id"), literal_column(f"'{DIGITS}'", String).label("digits"))
+    id, digits = given.subquery("next").c
+    row = {"root_id": id} | comment | {"id": id, "path": comment["path"] + step_of(id, digits)}
+    query = select(*row.values()).where(_is_new(comment, new))
+    return INSERT[dialect](Comment.__table__).from_select(list(row), query).on_conflict_do_nothing()
+
+
+def _is_new(comment: dict[str, Any], new: bool) -> ColumnElement[bool]:
+    if "fingerprint" not in comment:
+        return true()
+    author = None if new else comment["author_id"]
+    return ~says_the_same(comment["fingerprint"], comment["typed_by"], author, bindparam("since")).exists()
 
 
 def _introduced(author: dict[str, Any], kept: CTE) -> CTE:
@@ -113,6 +157,11 @@ def _where_kept(row: dict[str, Any], kept: CTE) -> Select[Any]:
     return select(*row.values()).select_from(kept)
 
 
+def _given(record: Any) -> dict[str, Any]:
+    """What a record has, by the names of its parameters."""
+    return {_name(record.__tablename__, column): value for column, value in values(record).items()}
+
+
 def _parameters(record: Any, given: tuple[str, ...]) -> dict[str, Any]:
     """What a record's columns get that are given."""
     table = record.__table__
@@ -121,4 +170,4 @@ def _parameters(record: Any, given: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _name(table: str, column: str) -> str:
-    return f"{table}__{column}"
+    return f"{table[0]}_{column}"

@@ -1,15 +1,19 @@
 """A reader speaks: kept once, screened, and only then seen."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 from sqlalchemy.orm import Session
 
 from app import extensions
-from app.comments import submit
 from app.extensions import db
-from app.models import Author, Comment, Decision, Status
+from app.lib.clock import now
+from app.models import Author, Comment, Decision, Status, Thread
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 from tests.statements import noted
 
@@ -49,21 +53,46 @@ def test_a_double_click_stores_one_comment(hanako: Reader, db_session: Session, 
 
 
 @pytest.mark.parametrize("key", ["", "one-click"])
-def test_the_same_post_twice_at_once_stores_one_comment(
-    hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch, key: str
-) -> None:
+def test_the_same_post_many_times_at_once_stores_one_comment(app: Flask, db_session: Session, key: str) -> None:
     a_site(db_session)
-    headers, look, looks = {"Idempotency-Key": key} if key else {}, submit._there, []
-
-    def before_the_other_was_stored(*given):
-        looks.append(given)
-        return None if len(looks) == 1 else look(*given)
-
-    hanako.says("twice", headers=headers)
-    monkeypatch.setattr(submit, "_there", before_the_other_was_stored)
-    assert (hanako.says("twice", headers=headers).status_code, len(looks)) == (201, 2)
+    headers = {"Idempotency-Key": key} if key else {}
+    readers = [Reader(app.test_client()) for _ in range(8)]
+    with ThreadPoolExecutor(len(readers)) as people:
+        answers = list(people.map(lambda reader: reader.says("twice", headers=headers), readers))
+    assert [answer.status_code for answer in answers] == [201] * len(readers)
     assert [db_session.query(kind).count() for kind in (Comment, Author, Decision)] == [1, 1, 1]
     assert the_comment(db_session, "twice").thread.approved_count == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_same_words_are_the_same_comment_for_a_day_whatever_the_date(
+    hanako: Reader, db_session: Session, known: bool
+) -> None:
+    """The author is known by her token, wherever she is and however she calls herself; else by all that she typed."""
+    a_site(db_session)
+    assert hanako.says("at midnight").status_code == 201
+    again = replace(hanako, name="花子", peer="192.0.2.7") if known else replace(hanako, author="")
+    for hours, number in ((23, 1), (25, 2)):
+        arrived = {"created_at": now() - timedelta(hours=hours), "text_key": "another day"}
+        db_session.execute(update(Comment).values(arrived))
+        db_session.commit()
+        assert again.says("at midnight").status_code == 201
+        assert db_session.query(Comment).count() == number
+
+
+@pytest.mark.parametrize("closed", ["page", "flood"])
+def test_who_was_heard_is_told_so_where_nobody_may_speak_any_more(
+    hanako: Reader, db_session: Session, closed: str
+) -> None:
+    site = a_site(db_session, flood_per_address=1)
+    assert hanako.says("in time").status_code == 201
+    if closed == "page":
+        db_session.execute(update(Thread).values(open=False))
+        site.flood_per_address = 0
+    db_session.commit()
+    assert hanako.says("in time").status_code == 201
+    assert hanako.says("too late").status_code == (403 if closed == "page" else 429)
+    assert db_session.query(Comment).count() == 1
 
 
 def test_the_same_words_from_two_people_are_two_comments(client: FlaskClient, db_session: Session) -> None:
@@ -208,7 +237,7 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
 def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_statement(
     hanako: Reader, db_session: Session, app: Flask, known: bool
 ) -> None:
-    """Where it stands, bursts, what the filter has learnt, limits, whether it is there; who she is and what she did."""
+    """Where it stands, bursts, what the filter has learnt, limits; who she is and what she did."""
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.says("the first makes the thread")
     author = hanako if known else Reader(app.test_client())
@@ -216,7 +245,7 @@ def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_state
         assert author.says("the second").status_code == 201
     one_by_one = ["INSERT", "INSERT", "UPDATE"] if known else ["INSERT", "INSERT", "INSERT", "UPDATE"]
     writes = ["WITH"] if db_session.get_bind().dialect.name == "postgresql" else one_by_one
-    assert [each.split()[0] for each in asked] == ["SELECT"] * (7 if known else 5) + writes
+    assert [each.split()[0] for each in asked] == ["SELECT"] * (6 if known else 4) + writes
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

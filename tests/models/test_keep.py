@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.orm import Session
 
-from app.extensions import db, new_ids
+from app.extensions import Id, db, new_ids
 from app.models import Actor, Author, Comment, Decision, KeptAlready, Status, Thread, keep
+from app.models.comment import DIGITS, step_of
 from tests.models.test_write import written
 
 AT_ONCE = 8
@@ -24,7 +25,7 @@ def records(
     author = more.pop("author", None) or Author(**ours, name="花子", email="hanako@readers.example", website="")
     said = {"body": "Said", "html": "<p>Said</p>", "renderer": 1, "reasons": [{"check": "words"}], "score": 0.25}
     comment = Comment.new(**ours, **said, author=author, name="花子", **more)
-    comment.attach(*new_ids(Comment, 1), thread, parent, 3)
+    comment.attach(thread, parent, 3)
     comment.begin(status, lane=0)
     decision = Decision(**ours, comment=comment, to_status=status, version=2, actor=Actor.SCREENING, reason="words")
     return comment, decision
@@ -49,6 +50,7 @@ def until_somebody_waits(db_session: Session) -> None:
 @pytest.mark.parametrize("status", [Status.APPROVED, Status.PENDING])
 def test_the_rows_are_those_that_the_unit_of_work_writes(db_session: Session, thread: Thread, status: Status) -> None:
     usual = records(thread, status)
+    usual[0].number(*new_ids(Comment, 1))
     db_session.add_all(usual)
     db_session.flush()
     comment, decision = records(thread, status)
@@ -59,6 +61,23 @@ def test_the_rows_are_those_that_the_unit_of_work_writes(db_session: Session, th
     assert (comment.author_id, decision.comment_id) == (comment.author.id, comment.id)
     db_session.refresh(thread)
     assert (thread.approved_count, thread.version) == ((1, 2) if status == Status.APPROVED else (0, 1))
+
+
+@pytest.mark.parametrize("id", [1, 31, 32, 123_456_789, 2**31, 32**9 - 1])
+def test_a_path_is_the_same_from_the_database(db_session: Session, id: int) -> None:
+    step = step_of(literal(id, Id), literal(DIGITS))
+    assert db_session.scalar(select(step)) == Comment.place(id, "", 0)["path"]
+
+
+def test_a_reply_has_its_place_below_what_it_answers(db_session: Session, thread: Thread) -> None:
+    above, _ = kept = records(thread)
+    keep(*kept)
+    reply, _ = answered = records(thread, parent=above)
+    keep(*answered)
+    db_session.commit()
+    for comment, path in ((above, ""), (reply, above.path)):
+        place = Comment.place(comment.id, path, 3)
+        assert {name: getattr(comment, name) for name in place} == place
 
 
 def test_an_author_who_is_known_stays_the_same(db_session: Session, thread: Thread) -> None:

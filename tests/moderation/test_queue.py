@@ -32,7 +32,8 @@ def written(db_session: Session, thread: Thread, body: str, **more) -> Comment:
         body=body, html=f"<p>{body}</p>", renderer=1, **given,
     )  # fmt: skip
     db_session.flush()
-    comment.attach(*new_ids(Comment, 1), thread, more.get("parent"), thread.site.max_depth)
+    comment.attach(thread, more.get("parent"), thread.site.max_depth)
+    comment.number(*new_ids(Comment, 1))
     db_session.add(comment)
     db_session.commit()
     return comment
