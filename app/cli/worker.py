@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 PAUSE = 1.0  # seconds between two looks into an empty outbox
 PAUSE_WITHOUT_DATABASE = 5.0  # seconds
 SHELVES_EVERY = 20.0  # seconds between two looks for shelves that have much to learn
+SHELVES_REST = 20  # or so many times as long as the last one took: where many write, the newest is never finished
 ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to forget
 
 
@@ -106,6 +107,8 @@ def _shelver() -> Callable[[], bool]:
         if todo:
             shelves.make(todo.pop(0))
             db.session.commit()
+            done = time.monotonic()
+            next_look = max(next_look, done + SHELVES_REST * (done - clock))
         return bool(todo)
 
     return shelve

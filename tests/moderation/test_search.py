@@ -368,3 +368,23 @@ def test_the_worker_shelves_what_came_and_later_only_much(
         turn()
         assert Unshelved.by_shelf() == left
         db.session.commit()
+
+
+def test_the_worker_rests_the_longer_the_longer_a_shelf_took(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would make the newest one anew all the time, and take a core from those whose comments it shelves."""
+    clock, made = [1.0], []
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(shelves, "due", lambda _least: [3])
+
+    def takes_four_seconds(shelf: int) -> None:
+        made.append(shelf)
+        clock[0] += 4.0
+
+    monkeypatch.setattr(shelves, "make", takes_four_seconds)
+    turn = worker._shelver()
+    for pause, number in ((0.0, 1), (worker.SHELVES_EVERY, 1), (4.0 * worker.SHELVES_REST, 2)):
+        clock[0] += pause
+        turn()
+        assert len(made) == number
