@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from flask import current_app
@@ -35,6 +36,8 @@ TEACHES = {Status.APPROVED: "fine", Status.SPAM: "spam"}
 FOLD_AT = 256
 # Filters that one process keeps ready, two megabytes each.
 FILTERS_KEPT = 64
+# So many seconds a process takes what it knows for what is known; decisions are seen everywhere within two.
+LATELY = 1.0
 
 
 def example_of(comment: Any, facts: dict[str, Any] | None = None) -> Example:
@@ -118,6 +121,8 @@ class _Kept:
     revision: int
     model: Filter
     lessons: set[int] = field(default_factory=set)
+    # On the monotonic clock, when they were all that there were.
+    asked: float = -LATELY
 
 
 @dataclass
@@ -128,12 +133,21 @@ class _Shelf:
     lock: Lock = field(default_factory=Lock)
 
 
+def model_lately(site_id: int) -> Filter:
+    """The site's filter as it was a second ago, or now: where comments pour in, that is not asked for each of them.
+
+    What this process has taught it is in it. Raises WrongModel when what is stored cannot be read.
+    """
+    kept = _shelf().filters.get(site_id)
+    return kept.model if kept and monotonic() - kept.asked < LATELY else model_of(site_id)
+
+
 def model_of(site_id: int) -> Filter:
     """The site's filter with every lesson so far; costs one question while nobody has decided anything.
 
     Raises WrongModel when what is stored cannot be read.
     """
-    shelf: _Shelf = current_app.extensions.setdefault("filters", _Shelf())
+    shelf, asked = _shelf(), monotonic()
     revision, lessons = Knowledge.state_of(site_id)
     with shelf.lock:
         kept = shelf.filters.get(site_id)
@@ -141,10 +155,16 @@ def model_of(site_id: int) -> Filter:
             kept = shelf.filters[site_id] = _loaded(site_id)
         elif kept.lessons != lessons:
             _bring_up_to_date(kept, site_id)
+        kept.asked = asked
         shelf.filters.move_to_end(site_id)
         while len(shelf.filters) > FILTERS_KEPT:
             shelf.filters.popitem(last=False)
         return kept.model
+
+
+def _shelf() -> _Shelf:
+    shelf: _Shelf = current_app.extensions.setdefault("filters", _Shelf())
+    return shelf
 
 
 def _loaded(site_id: int) -> _Kept:
@@ -186,6 +206,8 @@ def _correction(site_id: int, found: Slots, taught: str) -> int | None:
 def _note(comment: Comment, places: Iterable[int], *, step: int) -> None:
     spam, correction = comment.lesson == "spam", comment.correction or 0
     db.session.add(Lesson.of(comment.site_id, places, spam=spam, correction=correction, step=step))
+    if kept := _shelf().filters.get(comment.site_id):
+        kept.asked = -LATELY
 
 
 def _places(comment: Any) -> Iterable[int]:

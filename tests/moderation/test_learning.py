@@ -227,6 +227,26 @@ def test_every_process_sees_each_lesson_at_once(app: Flask, db_session: Session,
     assert len([each for each in asked if each.startswith("SELECT")]) == 1
 
 
+def test_what_is_scored_takes_what_was_known_a_second_ago(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(learning, "monotonic", lambda: clock[0])
+    (comment,) = pending(db_session, paper, SPAM)
+    assert learning.model_lately(paper.id).spam == 0
+    # What this process teaches it knows at once, what another one teaches a second later.
+    decide(comment, Status.SPAM, seen=comment.version, by=alice)
+    db_session.commit()
+    assert learning.model_lately(paper.id).spam == 1
+    db_session.add(Lesson.of(paper.id, [7], spam=True, correction=0, step=1))
+    db_session.commit()
+    for passed, questions, spam in ((0.0, 0, 1), (learning.LATELY, 2, 2)):
+        clock[0] += passed
+        with noted(db.engine) as asked:
+            assert learning.model_lately(paper.id).spam == spam
+        assert len([each for each in asked if each.startswith("SELECT")]) == questions
+
+
 def test_sites_do_not_learn_from_each_other(db_session: Session, paper: Site, alice: Moderator) -> None:
     (comment,) = pending(db_session, paper, SPAM)
     decide(comment, Status.SPAM, seen=comment.version, by=alice)
