@@ -81,9 +81,9 @@ def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> 
     ids = db.session.connection().execute(_all(tuple(given), new, counted), given).one_or_none()
     if ids is None:
         return False
-    _numbered(comment, decision, ids.comment_id)
-    decision.id, comment.author_id = ids.id, ids.author_id
+    id, comment.author_id, decision.id = ids
     comment.author.id = comment.author_id
+    _numbered(comment, decision, id)
     _hold(comment, decision, new)
     if counted:
         comment.thread.has_changed()
@@ -106,7 +106,7 @@ def _once(given: tuple[str, ...], new: bool) -> Insert:
 
 
 @lru_cache
-def _all(given: tuple[str, ...], new: bool, counted: bool) -> Insert:
+def _all(given: tuple[str, ...], new: bool, counted: bool) -> Select[int, int, int]:
     """The comment first, for it may be there already; whatever else is written hangs on its row.
 
     Only what is `given` is named: psycopg reads a statement of more than fifty values anew each time.
@@ -115,10 +115,8 @@ def _all(given: tuple[str, ...], new: bool, counted: bool) -> Insert:
     kept = _kept(comment | {"author_id": func.nextval(sequence(Author))} if new else comment, new)
     parts = [_introduced(author, kept)] if new else []
     parts += [_counted(kept)] if counted else []
-    row = _where_kept(decision, kept).add_columns(kept.c.id)
-    decided = insert(Decision.__table__).from_select([*decision, "comment_id"], row)
-    decisions, by = Decision.__table__.c, select(kept.c.author_id).scalar_subquery()
-    return decided.add_cte(kept, *parts).returning(decisions.id, decisions.comment_id, by.label("author_id"))
+    decided = _decided(decision, kept)
+    return select(kept.c.id, kept.c.author_id, decided.c.id).join_from(kept, decided, true()).add_cte(*parts)
 
 
 def _kept(comment: dict[str, Any], new: bool) -> CTE:
@@ -141,6 +139,12 @@ def _is_new(comment: dict[str, Any], new: bool) -> ColumnElement[bool]:
         return true()
     author = None if new else comment["author_id"]
     return ~says_the_same(comment["fingerprint"], comment["typed_by"], author, bindparam("since")).exists()
+
+
+def _decided(decision: dict[str, Any], kept: CTE) -> CTE:
+    row = _where_kept(decision, kept).add_columns(kept.c.id)
+    decided = insert(Decision.__table__).from_select([*decision, "comment_id"], row)
+    return decided.returning(Decision.__table__.c.id).cte("decided")
 
 
 def _introduced(author: dict[str, Any], kept: CTE) -> CTE:
