@@ -66,16 +66,17 @@ def only_look() -> None:
 
 
 def then_write() -> None:
-    """The next statement begins the transaction that writes."""
+    """From here on this request writes, in one transaction; whoever has only looked has begun none that would end."""
     g.only_looks = False
-    commit_and_keep()
+    keep_what_was_read()
+    if db.session().in_transaction():
+        _begin(db.session.connection())
 
 
-def commit_and_keep() -> None:
-    """Commit, now and later in this request without reading anew what was read: that would ask for each record
-    alone, and take SQLite's lock again."""
+def keep_what_was_read() -> None:
+    """What this request commits is not read anew afterwards: that would ask for each record alone, and take SQLite's
+    lock again."""
     db.session().expire_on_commit = False
-    db.session.commit()
 
 
 def rows_changed(statement: Executable) -> int:

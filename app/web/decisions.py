@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.errors import Refused
-from app.extensions import commit_and_keep, db
+from app.extensions import db, keep_what_was_read
 from app.forms.decision import BatchForm, DecisionForm, UndoForm, ids_of
 from app.models import Decision, Status
 from app.moderation import batch, history
@@ -53,7 +53,8 @@ def decide_many() -> Any:
     if len(seen) > batch.MOST:
         raise Refused("too_many", _("At most %(most)d comments at once.", most=batch.MOST), status=422)
     outcome = batch.decide_all(seen, form.verdict, by=current_moderator(), reason=form.why)
-    commit_and_keep()
+    keep_what_was_read()
+    db.session.commit()
     return _decided(outcome.decided, form, outcome)
 
 
