@@ -14,6 +14,7 @@ from app.lib.secrets import blind_index
 from app.lib.text import fold
 from app.mail import authors
 from app.models import Author, Comment, KeptAlready, Site, Status, Thread, arrivals
+from app.models.held import made
 from app.moderation.akismet import Sender
 from app.moderation.case import Case, Finding
 from app.moderation.flood import WINDOW
@@ -177,7 +178,7 @@ def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[arrivals
 
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
     """The comment, in nobody's session; its author as she describes herself this time."""
-    author = Author(site=site, site_id=site.id)
+    author = made(Author, site=site, site_id=site.id)
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
     return Comment.new(
         site_id=site.id,

@@ -31,6 +31,7 @@ from app.extensions import Id, constant, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
 from app.models.author import Author
+from app.models.held import made
 from app.models.site import Site
 from app.models.thread import Thread
 
@@ -153,7 +154,7 @@ class Comment(db.Model):
     @classmethod
     def new(cls, **columns: Any) -> "Comment":
         """A comment that nobody but the caller knows of yet; it waits."""
-        return cls(status=Status.PENDING, version=1, places=0, lane=0, lesson="", **columns)
+        return made(cls, status=Status.PENDING, version=1, places=0, lane=0, lesson="", **columns)
 
     def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
         """Take a place in the thread's tree. Below the deepest level it joins that level.

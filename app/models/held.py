@@ -12,6 +12,16 @@ from app.extensions import db
 R = TypeVar("R", bound=Any)
 
 
+def made(kind: type[R], **columns: Any) -> R:
+    """A new record with these columns, and records that it refers to, for `hold` once its row is written.
+
+    The ORM would note each of them as a change.
+    """
+    record = kind()
+    vars(record).update(columns)
+    return record
+
+
 def hold(record: Any, *referred: Any) -> None:
     """The session has a record whose row is written or read, and such that it refers to."""
     for each in (record, *referred):
@@ -28,8 +38,7 @@ def record_of(kind: type[R], row: Sequence[Any], **referred: Any) -> R:
     there = db.session().identity_map.get(db.Session.identity_key(kind, values["id"]))
     if there is not None:
         return there
-    record = kind()
-    vars(record).update(values | referred)
+    record = made(kind, **values, **referred)
     hold(record)
     return record
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, insert, inspect
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.attributes import set_committed_value
 
 from app.extensions import db
 from app.models.held import hold
@@ -33,7 +32,7 @@ def values(record: Any) -> dict[str, Any]:
     columns, given = _columns(inspect(type(record))), vars(record)
     for name, default in columns.items():
         if name not in given:
-            set_committed_value(record, name, default())
+            given[name] = default()
     return {name: given[name] for name in columns if given[name] is not None}
 
 

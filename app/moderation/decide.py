@@ -6,6 +6,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.mail import letters
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, keep
+from app.models.held import made
 from app.models.write import write
 from app.moderation import akismet, learning
 from app.moderation.lanes import lane_of
@@ -80,7 +81,8 @@ def admit(comment: Comment, status: Status, *, reason: str = "") -> Decision:
     """
     before = comment.status
     comment.begin(status, lane_of(comment, status))
-    decision = Decision(
+    decision = made(
+        Decision,
         site_id=comment.site_id,
         comment=comment,
         from_status=before,

@@ -50,6 +50,9 @@ def until_somebody_waits(db_session: Session) -> None:
 @pytest.mark.parametrize("status", [Status.APPROVED, Status.PENDING])
 def test_the_rows_are_those_that_the_unit_of_work_writes(db_session: Session, thread: Thread, status: Status) -> None:
     usual = records(thread, status)
+    db_session.add(usual[0].author)
+    db_session.flush()
+    usual[0].author_id = usual[0].author.id
     usual[0].number(*new_ids(Comment, 1))
     db_session.add_all(usual)
     db_session.flush()
