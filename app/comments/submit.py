@@ -207,5 +207,11 @@ def _keep(thread: Thread, parent: Comment | None, considered: Considered, marks:
         comment.author = known
     comment.fingerprint, comment.typed_by, comment.text_key = marks.words, marks.person, marks.today
     comment.attach(thread, parent, thread.site.max_depth)
-    conclude(considered.case, considered.findings)
+    try:
+        conclude(considered.case, considered.findings)
+    except KeptAlready:
+        if known:
+            # What she calls herself this time is not kept either.
+            db.session.expire(known)
+        raise
     return comment

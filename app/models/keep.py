@@ -61,7 +61,7 @@ def _one_after_another(comment: Comment, decision: Decision, new: bool) -> bool:
     if new:
         put(comment.author, connection)
     comment.author_id = comment.author.id
-    given = _given(comment) | {"since": now() - SAME_FOR}
+    given = _given(comment)
     id = connection.scalar(_once(tuple(given), new), given)
     if id is None:
         if new:
@@ -77,7 +77,7 @@ def _at_once(comment: Comment, decision: Decision, new: bool, counted: bool) -> 
     """In one statement, which is one way to the server and back instead of four."""
     if not new:
         comment.author_id = comment.author.id
-    given = _given(comment) | _given(decision) | (_given(comment.author) if new else {}) | {"since": now() - SAME_FOR}
+    given = _given(comment, decision, *([comment.author] if new else []))
     ids = db.session.connection().execute(_all(tuple(given), new, counted), given).one_or_none()
     if ids is None:
         return False
@@ -161,9 +161,10 @@ def _where_kept(row: dict[str, Any], kept: CTE) -> Select[Any]:
     return select(*row.values()).select_from(kept)
 
 
-def _given(record: Any) -> dict[str, Any]:
-    """What a record has, by the names of its parameters."""
-    return {_name(record.__tablename__, column): value for column, value in values(record).items()}
+def _given(*records: Any) -> dict[str, Any]:
+    """What they have, by the names of its parameters, and since when somebody may have said the same."""
+    given = {_name(each.__tablename__, column): value for each in records for column, value in values(each).items()}
+    return given | {"since": now() - SAME_FOR}
 
 
 def _parameters(record: Any, given: tuple[str, ...]) -> dict[str, Any]:

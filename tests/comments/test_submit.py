@@ -78,6 +78,8 @@ def test_the_same_words_are_the_same_comment_for_a_day_whatever_the_date(
         db_session.execute(update(Comment).values(arrived))
         db_session.commit()
         assert again.says("at midnight").status_code == 201
+        names = [hanako.name] if number == 1 else [again.name] if known else [hanako.name, again.name]
+        assert [author.name for author in db_session.query(Author).order_by(Author.id)] == names
         assert db_session.query(Comment).count() == number
 
 
