@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from time import monotonic, sleep
 from typing import Any
@@ -136,25 +136,22 @@ def _highest(record: Any) -> Select[int]:
     return select(func.max(record.__table__.c.id))
 
 
-@contextmanager
-def snapshot() -> Iterator[None]:
+def snapshot() -> AbstractContextManager[None]:
     """Read from one moment, however long that takes, and hold no writer up; what was read is stale afterwards."""
-    db.session.rollback()
-    options = {"sqlite": {"reads_only": True, "sorts_in_a_file": True}}.get(
-        db.engine.dialect.name, {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    )
-    db.session.connection(execution_options=options)
-    try:
-        yield
-    finally:
-        db.session.rollback()
+    if db.engine.dialect.name == "sqlite":
+        return _reading({"reads_only": True, "sorts_in_a_file": True})
+    return _reading({"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+
+
+def looking() -> AbstractContextManager[None]:
+    """Read outside of a request, each question from its own moment, so that nothing old is kept for us meanwhile."""
+    return _reading({"reads_only": True})
 
 
 @contextmanager
-def looking() -> Iterator[None]:
-    """Read outside of a request, each question from its own moment, so that nothing old is kept for us meanwhile."""
+def _reading(options: dict[str, Any]) -> Iterator[None]:
     db.session.rollback()
-    db.session.connection(execution_options={"reads_only": True})
+    db.session.connection(execution_options=options)
     try:
         yield
     finally:
