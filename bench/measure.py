@@ -74,12 +74,12 @@ def load(
     connections: int = CONNECTIONS,
     script: str = "",
     arguments: tuple[str, ...] = (),
-    headers: tuple[str, ...] = (),
+    encoding: str = "",
 ) -> Load:
     """Press on `url` with connections that stay open; `script` is a Lua file of this folder, what it prints is kept."""
     command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
     command += ["-s", str(Path(__file__).with_name(script))] if script else []
-    command += [word for header in headers for word in ("-H", header)]
+    command += ["-H", f"Accept-Encoding: {encoding}"] if encoding else []
     command += [url, *(["--", *arguments] if arguments else [])]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Load(

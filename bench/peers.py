@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from bench import plain, service
 from bench.fill import SENTENCES, Shape, page_of
 from bench.measure import Load, heading, line, load, median, need_wrk, serving
-from bench.posts import press
+from bench.posts import Clients, press
 from bench.reads import thread
 
 COMMENTS = 50
@@ -87,7 +87,7 @@ def on(kind: str, seconds: int) -> Iterator[list[tuple[str, Peer]]]:
 
 
 def like_ours(url: str, seconds: int) -> Peer:
-    return Peer(url + thread(), lambda clients: press(url, 1, clients, seconds))
+    return Peer(url + thread(), lambda clients: press(url, Clients(clients), seconds))
 
 
 @contextmanager

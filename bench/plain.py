@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from wtforms import StringField, TextAreaField, validators
 
 import app.extensions  # noqa: F401 - says how a connection behaves, and when SQLite's lock is taken
 from app.wire import Wire, served
+from bench import constant
 from bench.measure import serving
 
 # Read once: Flask's own `render_template_string` would compile it for each answer.
@@ -154,15 +155,30 @@ def fill(service: Flask, url: str, comments: int) -> None:
 
 
 @contextmanager
-def running(url: str, thread: str, by_hand: bool = False) -> Iterator[str]:
-    """The address of that service on an empty database, with a thread of 50 comments, in two processes as ours."""
+def running(url: str, thread: str, by_hand: bool = False, ready: constant.Answer | None = None) -> Iterator[str]:
+    """The address of that service on an empty database, with a thread of 50 comments, in two processes as ours.
+
+    Where `ready` is given, that is the answer to all who read.
+    """
     fill(plain(url), thread, 50)
     command = f"{sys.executable} -m granian --interface rsgi --no-ws --http 1 --workers {WORKERS} --log-level error"
-    environment = os.environ | {"DATABASE_URL": url} | ({"BY_HAND": "1"} if by_hand else {})
-    with serving(command + " --port {port} --factory bench.plain:wired", environment) as started:
-        yield started[1]
+    given = {"DATABASE_URL": url} | ({"BY_HAND": "1"} if by_hand else {})
+    with constant.told(ready) if ready else nullcontext(dict(os.environ)) as environment:
+        factory = "wired_behind_ready" if ready else "wired"
+        with serving(f"{command} --port {{port}} --factory bench.plain:{factory}", environment | given) as started:
+            yield started[1]
 
 
 def wired() -> Wire:
     """What the web server loads."""
     return served(plain(os.environ["DATABASE_URL"]))
+
+
+def wired_behind_ready() -> Any:
+    """The same behind a constant for all who read."""
+    posts, reads = wired(), constant.application()
+
+    async def application(scope: Any, protocol: Any) -> None:
+        await (reads if scope.method == "GET" else posts.__rsgi__)(scope, protocol)
+
+    return application

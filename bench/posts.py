@@ -1,6 +1,7 @@
 """How many comments a second are acknowledged and durable, by 1, 8 and 32 clients, and what readers feel meanwhile.
 
-Beside them, in turns, a service by the same libraries on the same server that only keeps and shows comments.
+Beside them, in turns, a service by the same libraries on the same server that only keeps comments; what it gives to
+those who read is a constant, the same bytes as ours.
 """
 
 import argparse
@@ -8,9 +9,9 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from flask import Flask
@@ -18,17 +19,31 @@ from sqlalchemy import text
 
 from app.extensions import db
 from bench import plain, service
+from bench.constant import fetched
 from bench.fill import Shape, page_of
 from bench.measure import Load, found, load, median, need_wrk
 
-CLIENTS = (1, 8, 32)
-# Of the mixed load on one thread, one request in twenty is a comment.
-SHARE = 0.05
 # PostgreSQL checks a reference into a table of a few rows by reading all of it, and goes on so while it grows.
 STORED = Shape(200, 50)
-# A reader beside it, whose answers alone are timed: wrk's p99 is of posts, too.
+# A reader beside the mixed load, whose answers alone are timed: wrk's p99 is of posts, too.
 READS_EVERY_S = 0.05
 THREAD = f"/embed/thread?site=bench&url={quote(page_of(0), safe='')}"
+
+
+@dataclass(frozen=True)
+class Clients:
+    """So many at once; of what they send this share is comments, the rest reads the thread in this encoding."""
+
+    number: int
+    share: float = 1
+    encoding: str = ""
+
+    def __str__(self) -> str:
+        what = {1: "posts", 0: "reads alone"}.get(self.share, f"{self.share * 100:.0f} % posts")
+        return f"{what}{self.encoding and ', brotli'}, {self.number} client{'s' * (self.number > 1)}"
+
+
+LOADS = (Clients(1), Clients(8), Clients(32), Clients(32, 0), Clients(32, 0.05), Clients(32, 0.05, "br"))
 
 
 def main() -> None:
@@ -40,38 +55,33 @@ def main() -> None:
     given = parser.parse_args()
     need_wrk()
     columns = f"{'requests/s':>11}{'p99 ms':>9}{'reader p99':>12}{'baseline':>10}{'ratio':>7}"
-    print(f"{'database':12}{'load':24}{columns}  acknowledged and stored")
+    print(f"{'database':12}{'load':28}{columns}  acknowledged and stored")
     for kind in given.databases:
         measure(kind, given.seconds, given.rounds, given.by_hand)
 
 
 def measure(kind: str, seconds: int, rounds: int, by_hand: bool) -> None:
-    with ExitStack() as stack:
-        app = stack.enter_context(service.filled(stack.enter_context(service.database(kind)), STORED))
-        kaiwa = stack.enter_context(service.running(app))
-        base = stack.enter_context(plain.running(stack.enter_context(service.database(kind)), page_of(0), by_hand))
-        loads = [(f"posts, {clients} clients", 1, clients) for clients in CLIENTS]
-        for name, share, clients in [*loads, ("reads alone, 32 clients", 0, 32), ("5 % posts, 32 clients", SHARE, 32)]:
-            pressing = partial(press, share=share, clients=clients, seconds=seconds)
-            tell(f"{kind:12}{name:24}", app, kaiwa.url, base, pressing, clients, rounds)
+    with service.database(kind) as url, service.filled(url, STORED) as app, service.running(app) as kaiwa:
+        for clients in LOADS:
+            ready = fetched(kaiwa.url + THREAD, clients.encoding)
+            with service.database(kind) as other, plain.running(other, page_of(0), by_hand, ready) as base:
+                print(f"{kind:12}{clients!s:28}", end="", flush=True)
+                tell(app, kaiwa.url, base, clients, seconds, rounds)
 
 
-def tell(
-    name: str, app: Flask, url: str, base: str, pressing: Callable[[str], Load], clients: int, rounds: int
-) -> None:
+def tell(app: Flask, url: str, base: str, clients: Clients, seconds: int, rounds: int) -> None:
     before, ours, theirs, waited = stored(app), [], [], []
     for _ in range(rounds):
-        with reader(url) as answers:
-            ours.append(pressing(url))
-        with reader(base):
-            theirs.append(pressing(base))
+        with reader(url) if clients.share < 1 else nullcontext([]) as answers:
+            ours.append(press(url, clients, seconds))
+        theirs.append(press(base, clients, seconds))
         waited += answers
     kept, different = (after - begin for after, begin in zip(stored(app), before, strict=True))
     acknowledged = sum(int(found(r"acknowledged (\d+) of", each.said)) for each in ours)
     middle, plainly = median(ours), median(theirs).rate
     print(
-        f"{name}{middle.rate:11,.0f}{middle.p99:9.1f}{p99(waited):12.1f}{plainly:10,.0f}{middle.rate / plainly:7.2f}"
-        f"  {verdict(acknowledged, kept, different, clients * rounds)}",
+        f"{middle.rate:11,.0f}{middle.p99:9.1f}{p99(waited):>12}{plainly:10,.0f}{middle.rate / plainly:7.2f}"
+        f"  {verdict(acknowledged, kept, different, clients.number * rounds)}",
         flush=True,
     )
     for each in ours:
@@ -102,18 +112,18 @@ def reader(url: str) -> Iterator[list[float]]:
         reading.join()
 
 
-def p99(waited: list[float]) -> float:
-    return sorted(waited)[int(len(waited) * 0.99)]
+def p99(waited: list[float]) -> str:
+    return f"{sorted(waited)[int(len(waited) * 0.99)]:.1f}" if waited else ""
 
 
-def press(url: str, share: float, clients: int, seconds: int) -> Load:
-    address = quote(page_of(0), safe="")
+def press(url: str, clients: Clients, seconds: int) -> Load:
     return load(
         f"{url}{THREAD}",
         seconds,
-        connections=clients,
+        connections=clients.number,
         script="comments.lua",
-        arguments=(str(share), address),
+        arguments=(str(clients.share), quote(page_of(0), safe="")),
+        encoding=clients.encoding,
     )
 
 

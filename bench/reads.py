@@ -1,18 +1,16 @@
 """Reads: ready bytes beside the same bytes as a constant of the same server, and as a file of nginx; first renders."""
 
 import argparse
-import json
-import os
 import shutil
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 from bench import plain, service
+from bench.constant import Answer, fetched, told
 from bench.fill import Shape, page_of
 from bench.measure import Load, heading, line, load, median, need_wrk, serving
 from tests.services import free_port
@@ -33,10 +31,10 @@ def main() -> None:
     heading("reads, 32 connections")
     with service.database("sqlite") as url, service.filled(url, Shape(PAGES, 50)) as app:
         with service.running(app) as kaiwa:
-            for name, path, headers in asked():
-                answer = fetched(kaiwa.url + path, headers)
-                with constant(*answer) as same:
-                    ours, base = beside(kaiwa.url + path, same, given.seconds, given.rounds, headers)
+            for name, path, encoding in asked():
+                answer = fetched(kaiwa.url + path, encoding)
+                with constant(answer) as same:
+                    ours, base = beside(kaiwa.url + path, same, given.seconds, given.rounds, encoding)
                 line(f"{name}, {len(answer[1]) / 1024:.1f} KB", ours, base, aim=HIT)
             behind_nginx(kaiwa.url, given.seconds, given.rounds)
         with service.running(app, EDGE_MB="0") as bare:
@@ -46,7 +44,7 @@ def main() -> None:
 def drawn(service_url: str, seconds: int, rounds: int) -> None:
     """What is not ready; a thread beside one of the same libraries, and nothing else, on the same server."""
     with service.database("sqlite") as url, plain.running(url, page_of(0)) as base:
-        ours, theirs = beside(service_url + thread(), base + thread(), seconds, rounds, ())
+        ours, theirs = beside(service_url + thread(), base + thread(), seconds, rounds)
     line("thread, drawn each time", ours, theirs, note=f"others {MISS:,}/s")
     counted = median([load(service_url + counts(), seconds) for _ in range(rounds)])
     line(f"counts of {PAGES} pages, drawn each time", counted, note=f"others {COUNTS:,}/s")
@@ -60,36 +58,25 @@ def counts() -> str:
     return "/embed/counts?site=bench" + "".join(f"&url={quote(page_of(number), safe='')}" for number in range(PAGES))
 
 
-def asked() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    yield "thread of 50", thread(), ()
-    yield "thread of 50, brotli", thread(), ("Accept-Encoding: br",)
-    yield f"counts of {PAGES} pages", counts(), ()
-    yield "embed.js, brotli", "/embed.js", ("Accept-Encoding: br",)
+def asked() -> Iterator[tuple[str, str, str]]:
+    yield "thread of 50", thread(), ""
+    yield "thread of 50, brotli", thread(), "br"
+    yield f"counts of {PAGES} pages", counts(), ""
+    yield "embed.js, brotli", "/embed.js", "br"
 
 
-def beside(ours: str, base: str, seconds: int, rounds: int, headers: tuple[str, ...]) -> tuple[Load, Load]:
+def beside(ours: str, base: str, seconds: int, rounds: int, encoding: str = "") -> tuple[Load, Load]:
     """Both in turns, so that a busy minute of the machine meets both."""
-    pairs = [(load(ours, seconds, headers=headers), load(base, seconds, headers=headers)) for _ in range(rounds)]
+    pairs = [(load(ours, seconds, encoding=encoding), load(base, seconds, encoding=encoding)) for _ in range(rounds)]
     return median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])
 
 
-def fetched(url: str, headers: tuple[str, ...] = ()) -> tuple[list[tuple[str, str]], bytes]:
-    given = dict(header.split(": ") for header in headers)
-    request = urllib.request.Request(url, headers=given)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        ours = ("server", "date", "content-length", "connection")
-        return [pair for pair in answer.getheaders() if pair[0].lower() not in ours], answer.read()
-
-
 @contextmanager
-def constant(headers: list[tuple[str, str]], body: bytes) -> Iterator[str]:
+def constant(answer: Answer) -> Iterator[str]:
     """The address of the same server that gives these bytes to everybody."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump({"headers": headers, "body": body.decode("latin-1")}, file)
-        file.flush()
-        command = SERVER.format(python=sys.executable) + " bench.constant:app"
-        with serving(command, os.environ | {"KAIWA_CONSTANT": file.name}) as (_, url):
-            yield url
+    command = SERVER.format(python=sys.executable) + " --factory bench.constant:application"
+    with told(answer) as environment, serving(command, environment) as (_, url):
+        yield url
 
 
 def behind_nginx(service_url: str, seconds: int, rounds: int) -> None:
@@ -105,7 +92,7 @@ def behind_nginx(service_url: str, seconds: int, rounds: int) -> None:
         # Named before the documented servers: another port, and nothing but the file.
         also = f"server {{ listen 127.0.0.1:{port}; root {folder}; }}"
         with running_nginx(Path(folder), service_url, also=also) as nginx:
-            ours, base = beside(nginx + thread(), f"http://127.0.0.1:{port}/thread.html", seconds, rounds, ())
+            ours, base = beside(nginx + thread(), f"http://127.0.0.1:{port}/thread.html", seconds, rounds)
     line(f"thread behind nginx, {len(body) / 1024:.1f} KB", ours, base, aim=BEHIND_NGINX)
 
 

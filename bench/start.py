@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import service
 from bench.fill import Shape
 from bench.measure import load, need_wrk, resident
-from bench.posts import press
+from bench.posts import Clients, press
 from bench.reads import thread
 from tests.services import Live
 
@@ -25,7 +25,7 @@ def main() -> None:
             told("resident MiB of each web process, idle", weights(kaiwa))
             load(kaiwa.url + thread(), seconds)
             told("  after reads", weights(kaiwa))
-            press(kaiwa.url, 1, 8, seconds)
+            press(kaiwa.url, Clients(8), seconds)
             told("  after posts", weights(kaiwa))
 
 
