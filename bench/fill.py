@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.models import Site
-from app.models.comment import DIGITS
+from app.models.path import DIGITS
 from app.moderation import shelves
 
 ORIGIN = "https://bench.example"
@@ -81,7 +81,7 @@ def shelve() -> None:
 
 
 def _step(id: str) -> str:
-    """A step of a path (app/models/comment.py) in SQL: nine digits of base 32."""
+    """A step of a path (app/models/path.py) in SQL: nine digits of base 32."""
     return " || ".join(f"substr('{DIGITS}', (({id} >> {5 * at}) & 31) + 1, 1)" for at in range(8, -1, -1))
 
 

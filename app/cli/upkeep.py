@@ -22,7 +22,7 @@ from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import smtp
 from app.models import Delivery, Heartbeat, Site, backup, figures, schema
-from app.moderation import learning
+from app.moderation import filters, learning
 from app.spam import akismet
 from app.spam import evaluate as evaluation
 from app.spam.filter import Filter, WrongModel
@@ -183,7 +183,7 @@ def _about_key(site: Site) -> Iterator[Finding]:
 def _about_filters() -> Iterator[Finding]:
     for site in Site.all():
         try:
-            learning.model_of(site.id)
+            filters.model_of(site.id)
         except WrongModel as trouble:
             yield "filter", f"The filter of {site.key} cannot be read, so every comment waits: {trouble}.", (
                 f"flask upkeep retrain --site {site.key}"

@@ -3,23 +3,18 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from functools import reduce
-from operator import add
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
-    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     SmallInteger,
     String,
     Text,
     bindparam,
-    cast,
     func,
     select,
     text,
@@ -27,20 +22,16 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from app.extensions import Id, constant, db, rows_changed
+from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
 from app.models.author import Author
 from app.models.held import made
+from app.models.path import Path, above_at, depth_of, ids_in, place_of
 from app.models.site import Site
 from app.models.thread import Thread
 
-# Each step of a path is an id in base 32 with a fixed width, so that text order is tree order.
-STEP = 9
-# PostgreSQL would sort by the rules of a language otherwise.
-Path = String(200).with_variant(String(200, collation="C"), "postgresql")
 LONGEST_SOURCE_ID = 200
-DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 
 
 class Status(StrEnum):
@@ -164,21 +155,15 @@ class Comment(db.Model):
         """
         self.thread_id, self.thread, self.parent = thread.id, thread, parent
         self.parent_id = parent.id if parent else None
-        self.path = parent.path[: STEP * max_depth] if parent else ""
-        self.depth = len(self.path) // STEP
-        self.root_id = _id_of(self.path[:STEP]) if self.path else None
+        self.path = above_at(parent.path, max_depth) if parent else ""
+        self.depth = depth_of(self.path)
+        self.root_id = ids_in(self.path)[0] if self.path else None
 
     def number(self, id: int) -> None:
         """Have an id, and with it the whole path."""
         self.id = id
-        for name, value in self.place(id, self.path, self.depth).items():
+        for name, value in place_of(id, self.path, self.depth).items():
             setattr(self, name, value)
-
-    @staticmethod
-    def place(id: int, above: str, max_depth: int) -> dict[str, Any]:
-        """Path, depth and root of a comment that answers the one with the path `above` ("": nobody)."""
-        path = above[: STEP * max_depth] + _step(id)
-        return {"path": path, "depth": len(path) // STEP - 1, "root_id": _id_of(path[:STEP])}
 
     # What a comment has whose network, and all that was made from it, is forgotten.
     FROM_NOWHERE: ClassVar[dict[str, str | None]] = {
@@ -200,14 +185,6 @@ class Comment(db.Model):
     def forget_where_from(self) -> None:
         for name, value in self.FROM_NOWHERE.items():
             setattr(self, name, value)
-
-    def ancestor_ids(self) -> list[int]:
-        """Ids from the root to the comment itself."""
-        return self.ids_in(self.path)
-
-    @staticmethod
-    def ids_in(path: str) -> list[int]:
-        return [_id_of(path[at : at + STEP]) for at in range(0, len(path), STEP)]
 
     def begin(self, status: Status, lane: int) -> None:
         """Have a first status and a lane; nobody has seen it yet, and it is not kept."""
@@ -233,7 +210,7 @@ class Comment(db.Model):
 
     def count_above(self, step: int) -> None:
         """So many more of those below are public, for everyone in the branch above it."""
-        if above := self.ancestor_ids()[:-1]:
+        if above := ids_in(self.path)[:-1]:
             rows_changed(update(Comment).where(Comment.id.in_(above)).values(places=Comment.places + step))
 
     def lock(self) -> None:
@@ -331,22 +308,3 @@ class Comment(db.Model):
 
     def __repr__(self) -> str:
         return f"<Comment {self.id} {self.status}>"
-
-
-def step_of(id: ColumnElement[int], digits: ColumnElement[str]) -> ColumnElement[str]:
-    """The step of a path that an id is, where the database gives that id; `digits` are ours."""
-    steps = (id.bitwise_rshift(constant(5 * at)).bitwise_and(constant(31)) for at in reversed(range(STEP)))
-    ends = (cast(each, Integer) + constant(1) for each in steps)
-    return reduce(add, (func.substr(digits, each, constant(1), type_=String) for each in ends))
-
-
-def _step(id: int) -> str:
-    digits = ""
-    for _ in range(STEP):
-        id, digit = divmod(id, 32)
-        digits = DIGITS[digit] + digits
-    return digits
-
-
-def _id_of(step: str) -> int:
-    return int(step, 32)

@@ -25,9 +25,10 @@ from app.extensions import constant, db, next_id, sequence
 from app.lib.clock import now
 from app.models.arrivals import SAME_FOR, says_the_same
 from app.models.author import Author
-from app.models.comment import DIGITS, Comment, Status, step_of
+from app.models.comment import Comment, Status
 from app.models.decision import Decision
 from app.models.held import hold
+from app.models.path import DIGITS, step_of
 from app.models.thread import Thread, changing
 from app.models.write import put, values
 

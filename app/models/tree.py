@@ -20,7 +20,8 @@ from sqlalchemy import (
 
 from app.extensions import constant, db
 from app.models.author import Author
-from app.models.comment import STEP, Comment, Status
+from app.models.comment import Comment, Status
+from app.models.path import above_at, ids_in
 from app.models.thread import Thread
 
 # Behind every path: "V" is the last of its digits.
@@ -148,8 +149,8 @@ def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Bran
 
 def branch_around(comment: Comment, replies: int) -> Branch:
     """The comments that this one answers, from the root, itself, and up to `replies` that follow in its branch."""
-    root_id, depths = comment.ancestor_ids()[0], range(comment.depth)
-    above = Comment.path.in_([comment.path[: STEP * (depth + 1)] for depth in depths])
+    root_id, depths = ids_in(comment.path)[0], range(comment.depth)
+    above = Comment.path.in_([above_at(comment.path, depth + 1) for depth in depths])
     here = _branch(_in_branch(comment.thread_id, root_id, replies + 1, Comment.path >= comment.path), replies + 1)
     answered = _in_branch(comment.thread_id, root_id, len(depths), above) if depths else []
     return Branch(answered + here.places, here.goes_on)

@@ -1,9 +1,9 @@
 """Learn from what people decide and forget it with them: exactly, from many processes, without a lock.
 
-A decision writes down what it teaches, in its own transaction: a lesson. Whoever needs the filter adds the
-lessons to the sums that she has read; from time to time somebody writes them down, by compare and set. Sums commute,
-so the order does not matter. How far the filter was from a decision when that was made, its correction, is kept with
-it: what was learnt equals the log learnt again (`retrain`), and taking it out leaves what was there without it.
+A decision writes down what it teaches, in its own transaction: a lesson. Whoever needs the filter adds the lessons to
+what she has read (filters.py); from time to time somebody writes the sums down, by compare and set. How far the filter
+was from a decision when that was made, its correction, is kept with it: what was learnt equals the log learnt again
+(`retrain`), and taking it out leaves what was there without it.
 
 Only decisions of people teach: approved is fine, spam is spam. The newest decision on a comment counts; undoing
 it puts back what stood before. An edit, or any decision that nobody made, forgets what was taught about the
@@ -12,20 +12,17 @@ earlier text. A comment whose lesson stands does not change; whoever changes one
 
 import logging
 from array import array
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-from threading import Lock
-from time import monotonic
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import select, update
 
 from app.extensions import db, rows_changed, snapshot
 from app.models import Actor, Comment, Decision, Knowledge, Lesson, Status
+from app.moderation import filters
 from app.spam.features import Example, Slots, slots
 from app.spam.filter import Filter, WrongModel
 
@@ -34,10 +31,6 @@ log = logging.getLogger(__name__)
 TEACHES = {Status.APPROVED: "fine", Status.SPAM: "spam"}
 # So many lessons are added to the counts by the one who writes the last; reading that many takes milliseconds.
 FOLD_AT = 256
-# Filters that one process keeps ready, two megabytes each.
-FILTERS_KEPT = 64
-# So many seconds a process takes what it knows for what is known; decisions are seen everywhere within two.
-LATELY = 1.0
 
 
 def example_of(comment: Any, facts: dict[str, Any] | None = None) -> Example:
@@ -108,82 +101,9 @@ def fold(site_id: int) -> None:
         log.error("the filter of site %s cannot be read: flask upkeep retrain", site_id)
         return
     lessons = Lesson.waiting(site_id)
-    _add(model, lessons)
+    filters.add_all(model, lessons)
     if Knowledge.replace(site_id, model.dump(), seen=revision):
         Lesson.remove(lesson.id for lesson in lessons)
-
-
-# What this process keeps
-
-
-@dataclass
-class _Kept:
-    revision: int
-    model: Filter
-    lessons: set[int] = field(default_factory=set)
-    # On the monotonic clock, when they were all that there were.
-    asked: float = -LATELY
-
-
-@dataclass
-class _Shelf:
-    """The filters used last. One thread at a time adds lessons, so that none is added twice."""
-
-    filters: "OrderedDict[int, _Kept]" = field(default_factory=OrderedDict)
-    lock: Lock = field(default_factory=Lock)
-
-
-def model_lately(site_id: int) -> Filter:
-    """The site's filter as it was a second ago, or now: where comments pour in, that is not asked for each of them.
-
-    What this process has taught it is in it. Raises WrongModel when what is stored cannot be read.
-    """
-    kept = _shelf().filters.get(site_id)
-    return kept.model if kept and monotonic() - kept.asked < LATELY else model_of(site_id)
-
-
-def model_of(site_id: int) -> Filter:
-    """The site's filter with every lesson so far; costs one question while nobody has decided anything.
-
-    Raises WrongModel when what is stored cannot be read.
-    """
-    shelf, asked = _shelf(), monotonic()
-    revision, lessons = Knowledge.state_of(site_id)
-    with shelf.lock:
-        kept = shelf.filters.get(site_id)
-        if kept is None or kept.revision != revision or not kept.lessons <= lessons:
-            kept = shelf.filters[site_id] = _loaded(site_id)
-        elif kept.lessons != lessons:
-            _bring_up_to_date(kept, site_id)
-        kept.asked = asked
-        shelf.filters.move_to_end(site_id)
-        while len(shelf.filters) > FILTERS_KEPT:
-            shelf.filters.popitem(last=False)
-        return kept.model
-
-
-def _shelf() -> _Shelf:
-    shelf: _Shelf = current_app.extensions.setdefault("filters", _Shelf())
-    return shelf
-
-
-def _loaded(site_id: int) -> _Kept:
-    # The counts first: a lesson that is added to them in between is then missing here until the next look.
-    revision, counts = Knowledge.read(site_id)
-    kept = _Kept(revision, Filter.load(counts))
-    _bring_up_to_date(kept, site_id)
-    return kept
-
-
-def _bring_up_to_date(kept: _Kept, site_id: int) -> None:
-    missing = Lesson.waiting(site_id, without=kept.lessons)
-    _add(kept.model, missing)
-    kept.lessons |= {lesson.id for lesson in missing}
-
-
-def _add(model: Filter, lessons: Iterable[Lesson]) -> None:
-    for lesson in lessons:
-        model.add(lesson.slots, spam=lesson.spam, correction=lesson.correction, step=lesson.step)
 
 
 def _learn(comment: Comment, taught: str, correction: int | None) -> None:
@@ -198,7 +118,7 @@ def _learn(comment: Comment, taught: str, correction: int | None) -> None:
 def _correction(site_id: int, found: Slots, taught: str) -> int | None:
     """None where what is known cannot be read: then it is only counted, until the log is learnt again."""
     try:
-        return model_of(site_id).correction(found, spam=taught == "spam")
+        return filters.model_of(site_id).correction(found, spam=taught == "spam")
     except WrongModel:
         return None
 
@@ -206,8 +126,7 @@ def _correction(site_id: int, found: Slots, taught: str) -> int | None:
 def _note(comment: Comment, places: Iterable[int], *, step: int) -> None:
     spam, correction = comment.lesson == "spam", comment.correction or 0
     db.session.add(Lesson.of(comment.site_id, places, spam=spam, correction=correction, step=step))
-    if kept := _shelf().filters.get(comment.site_id):
-        kept.asked = -LATELY
+    filters.ask_again(comment.site_id)
 
 
 def _places(comment: Any) -> Iterable[int]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.models import Comment
-from app.moderation import learning
+from app.moderation import filters, learning
 from app.spam import explain
 from app.spam.explain import Signal
 
@@ -27,7 +27,7 @@ NOTHING = Judged(None, [], None)
 
 def judge(comment: Comment, site_id: int, facts: dict[str, Any]) -> Judged:
     """Score a comment by what its site's moderators have decided."""
-    model, example = learning.model_lately(site_id), learning.example_of(comment, facts)
+    model, example = filters.model_lately(site_id), learning.example_of(comment, facts)
     score = model.score(example) if model.scale() else None
     signals = explain.strongest(model, example) if score is not None else []
     return Judged(score, [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in signals], facts)

@@ -18,6 +18,7 @@ from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import clean_website
 from app.models import Actor, Author, Comment, Decision, Site, Status, Thread, imported
 from app.models.imported import NUMBERING, Known
+from app.models.path import ids_in, place_of
 from app.moderation.lanes import Lane
 from app.transfer.spool import Arrival, Spool
 
@@ -109,7 +110,7 @@ def _write(site: Site, source: str, fresh: Fresh, numbered_to: int) -> None:
     for id, author_id, (arrival, look) in zip(ids, authors, fresh, strict=True):
         parent = above.get(arrival.parent or "")
         row = _row(site, arrival, look, threads[arrival.key], parent)
-        place = Comment.place(id, parent.path if parent and row["parent_id"] else "", site.max_depth)
+        place = place_of(id, parent.path if parent and row["parent_id"] else "", site.max_depth)
         rows.append({"id": id, "author_id": author_id, "source": source} | row | place)
         above[arrival.source_id] = Known(id, place["path"], row["thread_id"])
     gained = _gained(rows)
@@ -147,7 +148,7 @@ def _row(site: Site, arrival: Arrival, look: Look, thread: Thread, parent: Known
 def _gained(rows: list[dict[str, Any]]) -> Counter[int]:
     """How many approved comments came into the branch of each comment, itself included."""
     approved = (row for row in rows if row["status"] == Status.APPROVED)
-    return Counter(id for row in approved for id in Comment.ids_in(row["path"]))
+    return Counter(id for row in approved for id in ids_in(row["path"]))
 
 
 def _decision(row: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from app.extensions import db
 from app.lib import markup
 from app.lib.text import clean_line
 from app.models import Author, Comment, Moderator, Rule, Silence, Site, Status, Subject, Thread
+from app.models.path import ids_in, place_of
 from app.moderation import rules
 from app.transfer.archive import (
     BATCH,
@@ -338,14 +339,14 @@ def _place(site: Site, rows: list[Row]) -> None:
         thread, path = places.get(row["parent_id"], (None, ""))
         if thread != row["thread_id"]:
             row["parent_id"], path = None, ""
-        row |= Comment.place(row["id"], path, site.max_depth) | {"places": 0}
+        row |= place_of(row["id"], path, site.max_depth) | {"places": 0}
         places[row["id"]] = (row["thread_id"], row["path"])
 
 
 def _count(rows: Sequence[Row]) -> None:
     """Approved comments have a place in the tree, with all that they answer; their threads count them."""
     approved = [row for row in rows if row["status"] == Status.APPROVED]
-    Comment.gain_places(Counter(id for row in approved for id in Comment.ids_in(row["path"])))
+    Comment.gain_places(Counter(id for row in approved for id in ids_in(row["path"])))
     counts = Counter(row["thread_id"] for row in approved)
     threads = Thread.__table__
     more = update(threads).where(threads.c.id == bindparam("thread"))

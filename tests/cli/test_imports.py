@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.cli import imports
 from app.comments.submit import Draft, submit
 from app.models import Actor, Author, Comment, Decision, Delivery, Site, Status, Thread
+from app.models.path import ids_in
 from app.moderation.service import figures_of
 from app.transfer import load, source, spool
 from tests.cast import Reader, a_moderator, a_site, move
@@ -495,7 +496,7 @@ def _shape(found: dict[int, Comment]) -> dict[int, tuple[Any, ...]]:
     return {
         n: (
             order.index(n),
-            [numbers[id] for id in each.ancestor_ids()],
+            [numbers[id] for id in ids_in(each.path)],
             numbers[each.root_id],
             each.depth,
             each.places,

@@ -14,7 +14,7 @@ from app import extensions
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Author, Comment, Decision, Status, Thread
-from app.moderation import learning
+from app.moderation import filters
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 from tests.statements import noted
 
@@ -241,7 +241,7 @@ def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_state
     hanako: Reader, db_session: Session, app: Flask, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     """Where it stands, bursts, limits; who she is and what she did. What the filter has learnt is known lately."""
-    monkeypatch.setattr(learning, "LATELY", 60.0)
+    monkeypatch.setattr(filters, "LATELY", 60.0)
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.says("the first makes the thread")
     author = hanako if known else Reader(app.test_client())

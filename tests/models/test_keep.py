@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.extensions import Id, db, new_ids
 from app.models import Actor, Author, Comment, Decision, KeptAlready, Status, Thread, keep
-from app.models.comment import DIGITS, step_of
+from app.models.path import DIGITS, place_of, step_of
 from tests.models.test_write import written
 
 AT_ONCE = 8
@@ -69,7 +69,7 @@ def test_the_rows_are_those_that_the_unit_of_work_writes(db_session: Session, th
 @pytest.mark.parametrize("id", [1, 31, 32, 123_456_789, 2**31, 32**9 - 1])
 def test_a_path_is_the_same_from_the_database(db_session: Session, id: int) -> None:
     step = step_of(literal(id, Id), literal(DIGITS))
-    assert db_session.scalar(select(step)) == Comment.place(id, "", 0)["path"]
+    assert db_session.scalar(select(step)) == place_of(id, "", 0)["path"]
 
 
 def test_a_reply_has_its_place_below_what_it_answers(db_session: Session, thread: Thread) -> None:
@@ -79,7 +79,7 @@ def test_a_reply_has_its_place_below_what_it_answers(db_session: Session, thread
     keep(*answered)
     db_session.commit()
     for comment, path in ((above, ""), (reply, above.path)):
-        place = Comment.place(comment.id, path, 3)
+        place = place_of(comment.id, path, 3)
         assert {name: getattr(comment, name) for name in place} == place
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Knowledge, Lesson, Moderator, Site, Status
-from app.moderation import bands, learning
+from app.moderation import bands, filters, learning
 from app.moderation.bands import Band
 from app.moderation.checks import sentence_of
 from app.moderation.decide import decide, undo
@@ -207,23 +207,23 @@ def test_two_who_fold_at_once_count_nothing_twice(db_session: Session, paper: Si
 
 def test_every_process_sees_each_lesson_at_once(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
     one, two, three = pending(db_session, paper, FINE, SPAM, "another")
-    ours = learning.model_of(paper.id)
+    ours = filters.model_of(paper.id)
     assert (ours.fine, ours.spam) == (0, 0)
     approved = decide(one, Status.APPROVED, seen=one.version, by=alice)
     decide(two, Status.SPAM, seen=two.version, by=alice)
-    assert learning.model_of(paper.id).dump() == known(db_session, paper)
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
     learning.fold(paper.id)
     decide(three, Status.SPAM, seen=three.version, by=alice)
-    assert learning.model_of(paper.id).dump() == known(db_session, paper)
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
     undo(approved, by=alice)
-    assert learning.model_of(paper.id).dump() == known(db_session, paper)
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
     db_session.rollback()
     decide(three, Status.PENDING, seen=three.version, by=alice)
-    learning.model_of(paper.id)
+    filters.model_of(paper.id)
     db_session.rollback()
-    assert learning.model_of(paper.id).dump() == known(db_session, paper)
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
     with noted(db.engine) as asked:
-        learning.model_of(paper.id)
+        filters.model_of(paper.id)
     assert len([each for each in asked if each.startswith("SELECT")]) == 1
 
 
@@ -231,19 +231,19 @@ def test_what_is_scored_takes_what_was_known_a_second_ago(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr(learning, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(filters, "monotonic", lambda: clock[0])
     (comment,) = pending(db_session, paper, SPAM)
-    assert learning.model_lately(paper.id).spam == 0
+    assert filters.model_lately(paper.id).spam == 0
     # What this process teaches it knows at once, what another one teaches a second later.
     decide(comment, Status.SPAM, seen=comment.version, by=alice)
     db_session.commit()
-    assert learning.model_lately(paper.id).spam == 1
+    assert filters.model_lately(paper.id).spam == 1
     db_session.add(Lesson.of(paper.id, [7], spam=True, correction=0, step=1))
     db_session.commit()
-    for passed, questions, spam in ((0.0, 0, 1), (learning.LATELY, 2, 2)):
+    for passed, questions, spam in ((0.0, 0, 1), (filters.LATELY, 2, 2)):
         clock[0] += passed
         with noted(db.engine) as asked:
-            assert learning.model_lately(paper.id).spam == spam
+            assert filters.model_lately(paper.id).spam == spam
         assert len([each for each in asked if each.startswith("SELECT")]) == questions
 
 
@@ -374,7 +374,7 @@ def test_a_filter_that_cannot_be_read_holds_and_is_learnt_again(
     assert Knowledge.replace(taught.id, b"damaged", seen=whole[0])
     db_session.commit()
     with pytest.raises(WrongModel):
-        learning.model_of(taught.id)
+        filters.model_of(taught.id)
     db_session.commit()
     assert Reader(client).says("kept").status_code == 202
     comment = the_comment(db_session, "kept")
