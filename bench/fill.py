@@ -97,7 +97,7 @@ USUAL, BUSY = "CASE WHEN k % 3 = 2 THEN 1 ELSE 0 END", "k"
 THREADS = """
 INSERT INTO thread (id, site_id, key, url, title, open, visible, version, approved_count, created_at)
 {series} SELECT :threads + i + 1, :site, :page || (:first + i), :page || (:first + i), 'Story', true, true, 1,
-    :each - :each / 100, CURRENT_TIMESTAMP FROM n
+    :each - ((i + 1) * :each / 100 - i * :each / 100), CURRENT_TIMESTAMP FROM n
 """
 AUTHORS = """
 INSERT INTO author (id, site_id, name, email, website, created_at)
@@ -109,7 +109,7 @@ INSERT INTO comment (id, site_id, thread_id, author_id, parent_id, root_id, path
     reasons, name, website, body, html, renderer, lang, created_at, address, address_index, fingerprint, text_key,
     lane, cluster)
 {series}, numbered AS (SELECT i, i / :each AS t, i % :each AS k, :comments + i + 1 AS id FROM n),
-placed AS (SELECT *, id - ({parent}) AS root_id, k % 100 <> 99 AS public FROM numbered)
+placed AS (SELECT *, id - ({parent}) AS root_id, i % 100 <> 99 AS public FROM numbered)
 SELECT id, :site, :threads + t + 1, :authors + i / 5 + 1, CASE WHEN root_id < id THEN root_id END, root_id,
     {root} || CASE WHEN root_id < id THEN {own} ELSE '' END, CASE WHEN root_id < id THEN 1 ELSE 0 END,
     CASE WHEN public THEN 'approved' ELSE 'pending' END, 1, CASE WHEN public THEN 1 ELSE 0 END,
