@@ -11,6 +11,8 @@ from app.extensions import constant
 # Each step is an id in base 32 with a fixed width.
 STEP = 9
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+# Behind every path.
+END = "W"
 # PostgreSQL would sort by the rules of a language otherwise.
 Path = String(200).with_variant(String(200, collation="C"), "postgresql")
 

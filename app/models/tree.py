@@ -21,11 +21,9 @@ from sqlalchemy import (
 from app.extensions import constant, db
 from app.models.author import Author
 from app.models.comment import Comment, Status
-from app.models.path import above_at, ids_in
+from app.models.path import END, above_at, ids_in
 from app.models.thread import Thread
 
-# Behind every path: "V" is the last of its digits.
-END = "W"
 # Of a row of `_seen`.
 ROOT = itemgetter(-2)
 
