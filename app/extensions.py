@@ -131,6 +131,15 @@ def constant(number: int) -> ColumnElement[int]:
     return literal_column(f"{number:d}", Integer)
 
 
+def unindexed(column: Any) -> ColumnElement[int]:
+    """The same number, for which no index is looked up.
+
+    SQLite knows nothing of how its tables have grown, and reads all comments of a site by an index of sites rather than
+    two dozen that are named.
+    """
+    return column + 0
+
+
 @lru_cache
 def _highest(record: Any) -> Select[int]:
     return select(func.max(record.__table__.c.id))

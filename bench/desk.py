@@ -93,8 +93,9 @@ def wait_in(app: Flask, shape: fill.Shape, first: int) -> None:
     held = update(Comment).where(Comment.id % PENDING == 0, Comment.status == Status.APPROVED)
     db.session.execute(held.values(status=Status.PENDING, lane=1 + number % 4, cluster=cluster, places=0))
     db.session.commit()
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE" if db.engine.dialect.name == "sqlite" else "VACUUM ANALYZE")
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def waiting() -> int:

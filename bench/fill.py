@@ -40,7 +40,7 @@ def site(app: Flask, **settings: object) -> None:
 
 
 def fill(app: Flask, shape: Shape, first: int) -> None:
-    """Write threads number `first` and on, and let the database look at what it has."""
+    """Write threads number `first` and on, and let PostgreSQL look at what it has."""
     with app.app_context():
         run = db.session.execute
         highest = {table: run(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one() for table in TABLES}  # noqa: S608
@@ -69,8 +69,10 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
             run(text(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))"))  # noqa: S608
         db.session.commit()
         shelve()
-        run(text("ANALYZE"))
-        db.session.commit()
+        if postgres:
+            # As its autovacuum does. SQLite's tables are never looked at, for nothing in the service does that.
+            run(text("ANALYZE"))
+            db.session.commit()
 
 
 def shelve() -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from app.extensions import Id, db, rows_changed
+from app.extensions import Id, db, rows_changed, unindexed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index
 from app.models.author import Author
@@ -251,7 +251,7 @@ class Comment(db.Model):
     @classmethod
     def on_sites(cls, site_ids: list[int], ids: list[int]) -> list[int]:
         """Those of these ids that are comments on these sites."""
-        return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), cls.site_id.in_(site_ids))))
+        return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), unindexed(cls.site_id).in_(site_ids))))
 
     @classmethod
     def newest_approved(cls, site: Site, limit: int, thread: Thread | None = None) -> list["Comment"]:
@@ -263,7 +263,8 @@ class Comment(db.Model):
         )
         if thread:
             # By the index of its tree, then sorted: in the order of `id` alone the way leads back through all threads.
-            query = query.where(cls.thread_id == thread.id, text("comment.places > 0")).order_by((cls.id + 0).desc())
+            query = query.where(cls.thread_id == thread.id, text("comment.places > 0"))
+            query = query.order_by(unindexed(cls.id).desc())
         else:
             query = query.where(cls.site_id == site.id).order_by(cls.id.desc())
         return list(db.session.scalars(query.limit(limit)))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 
-from app.extensions import db
+from app.extensions import db, unindexed
 from app.lib.grams import needed, says, words_of
 from app.models import Author, Comment, Decision, Moderator, Shelf, Site, Status, Thread, Unshelved
 from app.models.shelf import SIZE
@@ -90,9 +90,13 @@ def find(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Page:
 def look(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Found:
     start = after or (db.session.scalar(select(func.max(Comment.id))) or 0) + 1
     words, articles = Words(words_of(wanted.text), words_of(wanted.name)), _articles(viewer, wanted.article)
+    by_columns = wanted.is_indexed or not (words or articles)
+    # A site's comments of one status stand in the order of their ids; by any other of its indexes all would be read.
+    walks = by_columns and wanted.status and not wanted.email
+    site = Comment.site_id if walks else unindexed(Comment.site_id)
     matching: Matching = select(Comment.id, Comment.body, Comment.name).order_by(Comment.id.desc())
-    matching = matching.where(Comment.site_id.in_(viewer.site_ids), *_conditions(viewer, wanted, articles))
-    if wanted.is_indexed or not (words or articles):
+    matching = matching.where(site.in_(viewer.site_ids), *_conditions(viewer, wanted, articles))
+    if by_columns:
         ids, end = _by_columns(matching, words, start, 0 if wanted.is_indexed else start - STEP)
     else:
         ids, end = _by_shelves(matching, words, _candidates(viewer, words, articles, start))

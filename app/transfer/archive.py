@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ColumnElement, Select, Table, exists, false, func, select, union
 
-from app.extensions import db
+from app.extensions import db, unindexed
 from app.models import (
     Author,
     Comment,
@@ -71,7 +71,7 @@ class Kept:
 
 def of(column: Any, site: Site) -> ColumnElement[bool]:
     """Rows of the site, so that they are read by id: by an index of sites they would have to be sorted, all at once."""
-    return (column + 0) == site.id
+    return unindexed(column) == site.id
 
 
 def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
