@@ -9,8 +9,14 @@ PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 # wait for a browser or a restart; the longest first (tests/conftest.py), or one would be waited for at the end.
 TOGETHER := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+define STYLE_AND_TYPES
+$(PYTHON) -m ruff check .
+$(PYTHON) -m ruff format --check .
+$(PYTHON) -m mypy
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help run serve test bench bench-peers torture screenshots catalogues lock clean
+.PHONY: help run serve check test test-one bench bench-peers torture screenshots catalogues lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
@@ -28,10 +34,15 @@ serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT 
 test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 	@sh scripts/chromium.sh
 	@sh scripts/nginx.sh
-	$(PYTHON) -m ruff check .
-	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy
+	$(STYLE_AND_TYPES)
 	$(PYTHON) -m pytest -m "not torture" $(TOGETHER) $(ARGS)
+
+check: $(VENV)/.test ## check style and types only
+	$(STYLE_AND_TYPES)
+
+test-one: $(VENV)/.test ## run some tests only: make test-one T="tests/web -k queue"
+	@sh scripts/chromium.sh
+	$(PYTHON) -m pytest $(T)
 
 bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
 	@sh scripts/chromium.sh
