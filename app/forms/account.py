@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, PasswordField, StringField
+from wtforms import BooleanField, EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import AnyOf, InputRequired, Length
 
 from app.lib.language import LANGUAGES
@@ -12,7 +12,7 @@ MOST_PASSWORD = 1000
 
 
 class LoginForm(FlaskForm):
-    email = StringField(_l("E-mail"), [InputRequired(_l("Please enter your e-mail address.")), Length(max=254)])
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Please enter your e-mail address.")), Length(max=254)])
     password = PasswordField(
         _l("Password"), [InputRequired(_l("Please enter your password.")), Length(max=MOST_PASSWORD)]
     )

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -44,6 +45,12 @@ def test_alice_logs_in_with_her_password_and_is_led_to_the_queue(client: FlaskCl
     answer = log_in(client)
     assert (answer.status_code, answer.location) == (303, "/moderate/")
     assert client.get("/moderate/").status_code == 200
+
+
+def test_the_password_is_hidden_while_it_is_typed(client: FlaskClient) -> None:
+    form = BeautifulSoup(client.get("/login").text, "html5lib").form
+    assert form.find("input", {"name": "password"})["type"] == "password"
+    assert form.find("input", {"name": "email"})["type"] == "email"
 
 
 @pytest.mark.parametrize("path", ["/moderate/", "/moderate/log", "/moderate/?status=spam"])

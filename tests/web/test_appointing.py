@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -54,6 +55,13 @@ def roles(db_session: Session, site: Site) -> dict[str, str]:
     found = {each.moderator.name: each.role for each in Membership.of_site(site)}
     db_session.commit()
     return found
+
+
+def test_an_invitations_password_is_hidden_while_it_is_typed(app: Flask, desk: FlaskClient, smtp: Postbox) -> None:
+    press(desk, PAGE, email=BOB, role="moderator")
+    form = BeautifulSoup(app.test_client().get(invited(smtp)).text, "html5lib").form
+    assert form.find("input", {"name": "password"})["type"] == "password"
+    assert form.find("input", {"name": "name"})["type"] == "text"
 
 
 def test_who_is_invited_chooses_her_password_and_is_in(
