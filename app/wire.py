@@ -11,8 +11,9 @@ of size and time, and Flask is then called as PEP 3333 wants it.
 import asyncio
 import gc
 import io
+import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol
@@ -23,6 +24,9 @@ from flask import Flask
 from app import create_app
 from app.edge import Edge, asked_of
 from app.lib.cores import Core
+from app.lib.reply import Reply, stream
+
+log = logging.getLogger(__name__)
 
 # A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
 BODY_SECONDS = 30
@@ -112,9 +116,27 @@ class Wire:
             return
         # Of a body that is too large only the length goes on: Flask refuses it in the words of the page or the API.
         environ = environ_of(scope, body, length)
-        threads = self.threads[kind_of(scope)]
-        answer = await asyncio.get_running_loop().run_in_executor(threads, called, self.application, environ)
-        protocol.response_bytes(*answer)
+        await self._reply(Reply(self.application, environ), self.threads[kind_of(scope)], protocol)
+
+    async def _reply(self, reply: Reply, threads: ThreadPoolExecutor, protocol: Any) -> None:
+        """Send an answer whole, or its parts as they are made: between two of them it occupies no thread."""
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, threads)
+        await in_thread(reply.begin)
+        if reply.ended:
+            protocol.response_bytes(reply.status, reply.headers, reply.first)
+            return
+
+        async def parts() -> AsyncIterator[bytes]:
+            yield reply.first
+            while not reply.ended:
+                yield await in_thread(reply.more)
+
+        try:
+            await stream(protocol, reply.status, reply.headers, parts())
+        except (BrokenPipeError, TimeoutError):
+            log.info("client gone")
+        finally:
+            await asyncio.shield(in_thread(reply.close))
 
 
 def kind_of(scope: Scope) -> str:
@@ -155,21 +177,7 @@ async def whole(parts: Any, length: int) -> bytes:
 
 def called(application: WSGIApplication, environ: WSGIEnvironment) -> Answer:
     """Call a WSGI application, and return its whole answer."""
-    said: list[tuple[str, list[tuple[str, str]]]] = []
-    written: list[bytes] = []
-
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        said.append((status, headers))
-        return written.append
-
-    parts: Iterable[bytes] = application(environ, start_response)
-    try:
-        written.extend(parts)
-    finally:
-        if hasattr(parts, "close"):
-            parts.close()
-    status, headers = said[-1]
-    return int(status[:3]), headers, b"".join(written)
+    return Reply(application, environ).whole()
 
 
 def environ_of(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask import Flask, Response, g, request
@@ -34,18 +34,45 @@ class _Logged:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started, about = time.perf_counter(), environ.setdefault("kaiwa.log", {})
         about |= {"id": secrets.token_hex(6), "method": _method(environ), "route": "", "status": 500}
+        length = ""
 
-        def start(status: str, *rest: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            nonlocal length
             about["status"] = int(status.split(" ", 1)[0])
-            return start_response(status, *rest)
+            length = next((value for name, value in headers if name.lower() == "content-length"), "")
+            return start_response(status, headers, *rest)
 
+        parts: Iterable[bytes] = ()
         try:
-            return self.inner(environ, start)
+            parts = self.inner(environ, start)
         except Exception as trouble:
             about["trouble"] = trouble
             raise
         finally:
-            _write(about, time.perf_counter() - started)
+            # An answer without a length is made while it is sent.
+            if length or not parts:
+                _write(about, time.perf_counter() - started)
+        return parts if length else _Parts(parts, about, started)
+
+
+class _Parts:
+    """The parts of an answer that is made while it is sent; logged when it has ended."""
+
+    def __init__(self, parts: Iterable[bytes], about: dict[str, Any], started: float):
+        self.parts, self.about, self.started = parts, about, started
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self.parts
+        except Exception as trouble:
+            self.about["trouble"] = trouble
+            raise
+
+    def close(self) -> None:
+        try:
+            getattr(self.parts, "close", lambda: None)()
+        finally:
+            _write(self.about, time.perf_counter() - self.started)
 
 
 def _write(about: dict[str, Any], seconds: float) -> None:
