@@ -34,12 +34,14 @@ def proxied(start_kaiwa: Callable[..., Live], database_url: str, db_session: Ses
 
 
 @contextmanager
-def running_nginx(folder: Path, service: str, also: str = "") -> Iterator[str]:
+def running_nginx(
+    folder: Path, service: str, also: str = "", replace: tuple[tuple[str, str], ...] = ()
+) -> Iterator[str]:
     """Debian's nginx with the documented configuration on a free port, and what a bench puts `also` into it."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     assert program, "nginx is missing: sudo apt install nginx-light (make test does it where it may)"
     port = free_port()
-    (folder / "nginx.conf").write_text(configuration(folder, service, port, also))
+    (folder / "nginx.conf").write_text(configuration(folder, service, port, also, replace))
     log = folder / "nginx.log"
     with log.open("wb") as out:
         command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"]
@@ -52,7 +54,7 @@ def running_nginx(folder: Path, service: str, also: str = "") -> Iterator[str]:
         process.wait(20)
 
 
-def configuration(folder: Path, service: str, port: int, also: str) -> str:
+def configuration(folder: Path, service: str, port: int, also: str, replace: tuple[tuple[str, str], ...]) -> str:
     """Ports and folders are the test's, all else is the paper's."""
     printed = re.search(r"```nginx\n(.*?)```", (ROOT / "docs/deploying.md").read_text(), re.DOTALL)
     assert printed
@@ -61,6 +63,7 @@ def configuration(folder: Path, service: str, port: int, also: str) -> str:
         ("server 127.0.0.1:8000", f"server {service.removeprefix('http://')}"),
         ("listen 80;", f"listen 127.0.0.1:{port};"),
         ("/var/cache/nginx/kaiwa", f"{folder}/cache"),
+        *replace,
     ):
         assert ours.count(theirs) == 1
         ours = ours.replace(theirs, mine)
@@ -146,3 +149,19 @@ def kept_cookie(url: str, fields: str) -> str:
     answer.value.close()
     assert answer.value.code == 303
     return "; ".join(each.split(";")[0] for each in answer.value.headers.get_all("Set-Cookie"))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nobody_reads_the_figures_through_nginx(
+    start_kaiwa: Callable[..., Live], database_url: str, tmp_path: Path
+) -> None:
+    """Neither by the printed configuration, nor where its own rule about them is missing."""
+    kaiwa = start_kaiwa(database_url)
+    assert asked(f"{kaiwa.url}/metrics")[0] == 200
+    spellings = ("/metrics", "//metrics", "/./metrics", "/%6detrics", "/metrics?x=/embed.js")
+    with running_nginx(tmp_path, kaiwa.url) as url:
+        assert {asked(url + path, x_forwarded_for="127.0.0.1")[0] for path in spellings} == {404}
+    # Trusted or not, the address of nginx is not the client's.
+    with running_nginx(tmp_path, kaiwa.url, replace=(("location = /metrics", "location = /elsewhere"),)) as url:
+        assert asked(f"{url}/elsewhere")[0] == 404
+        assert {asked(url + path, x_forwarded_for="127.0.0.1")[0] for path in spellings} == {404}

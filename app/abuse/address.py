@@ -8,20 +8,47 @@ from app.lib import networks
 from app.lib.secrets import blind_index
 from app.models import Site
 
+# What proxies add. Only X-Forwarded-For is read; each of them shows that the peer is not the client.
+FORWARDING = (
+    "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "X-Client-IP", "True-Client-IP",
+    "CF-Connecting-IP", "CDN-Loop", "Forwarded", "Via",
+)  # fmt: skip
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 
 def client() -> str:
     """The peer's address; what a proxy says is believed only when the proxy is a trusted one.
 
     X-Forwarded-For is read from the right: the first address that is not a trusted proxy is the client.
     """
+    address, _ = _resolved()
+    return address
+
+
+def observer() -> Address | None:
+    """The client's address where an address is a permission; None when it is not certain.
+
+    A request that was forwarded is only believed if each proxy on its way is trusted: the address of a proxy that
+    nobody named would otherwise let everybody in.
+    """
+    address, is_certain = _resolved()
+    was_forwarded = any(name in request.headers for name in FORWARDING)
+    return _parsed(address) if is_certain or not was_forwarded else None
+
+
+def _resolved() -> tuple[str, bool]:
+    """The client's address, and whether X-Forwarded-For led to it without a gap."""
     address = request.remote_addr or "0.0.0.0"  # noqa: S104
-    chain = [part.strip() for part in ",".join(request.headers.getlist("X-Forwarded-For")).split(",")]
+    said = ",".join(request.headers.getlist("X-Forwarded-For"))
+    chain = [part.strip() for part in said.split(",")] if said else []
+    is_certain = bool(chain) and _is_trusted(address)
     while _is_trusted(address) and chain:
         said = chain.pop()
         if not _parsed(said):
-            break
+            return address, False
         address = said
-    return address
+    return address, is_certain
 
 
 def network(address: str) -> str:
@@ -51,8 +78,10 @@ def _is_trusted(address: str) -> bool:
     return bool(parsed) and any(parsed in trusted for trusted in current_app.config["TRUSTED_PROXIES"])
 
 
-def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parsed(text: str) -> Address | None:
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    # A socket for both versions of IP reports IPv4 peers as ::ffff:192.0.2.1.
+    return getattr(address, "ipv4_mapped", None) or address

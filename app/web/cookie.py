@@ -8,6 +8,11 @@ MOST_TOKENS = 10
 LIFE_S = 30 * 24 * 3600
 
 
+def name() -> str:
+    """`__Host-`: under https no other service below the same domain can plant the cookie (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{NAME}" if _is_secure() else NAME
+
+
 def comment_tokens() -> list[str]:
     return _kept()[1:]
 
@@ -19,9 +24,9 @@ def author_token() -> str:
 def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
     """Keep both tokens: for this browser session, or longer when the reader ticked the box."""
     tokens = [comment, *(each for each in comment_tokens() if each != comment)][:MOST_TOKENS]
-    secure = current_app.config["PUBLIC_URL"].startswith("https://")
+    secure = _is_secure()
     answer.set_cookie(
-        NAME,
+        name(),
         "|".join([author, *tokens]),
         max_age=LIFE_S if lasting else None,
         httponly=True,
@@ -33,5 +38,9 @@ def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
 
 
 def _kept() -> list[str]:
-    value = request.cookies.get(NAME, "")
+    value = request.cookies.get(name(), "")
     return value.split("|") if value else []
+
+
+def _is_secure() -> bool:
+    return bool(current_app.config["SESSION_COOKIE_SECURE"])

@@ -122,7 +122,7 @@ def frame_policy(site: Site) -> str:
     ancestors = " ".join(["'self'", *site.origins])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        f"form-action 'self'; base-uri 'self'; frame-ancestors {ancestors}"
+        f"form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     )
 
 

@@ -1,6 +1,6 @@
 """What browsers and caches are told about each answer."""
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 
 from app.web import embed
 
@@ -8,6 +8,8 @@ PRIVATE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# A year, as the preload lists ask at least. Other names below ours are not ours to decide about.
+HSTS = "max-age=31536000"
 
 
 def install(app: Flask) -> None:
@@ -17,6 +19,8 @@ def install(app: Flask) -> None:
 def _always(answer: Response) -> Response:
     answer.headers.setdefault("X-Content-Type-Options", "nosniff")
     answer.headers.setdefault("Content-Security-Policy", PRIVATE_CSP)
+    if current_app.config["PUBLIC_URL"].startswith("https://"):
+        answer.headers.setdefault("Strict-Transport-Security", HSTS)
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
     # Without a referrer, browsers call our own forms strangers (Origin: null). Where the address is the permission,

@@ -1,7 +1,6 @@
 """For machines that watch: is it alive, is it ready, and how much there is of everything."""
 
 import hmac
-import ipaddress
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.abuse import address
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat, figures, schema
@@ -61,11 +61,8 @@ def _may_watch() -> bool:
     token = current_app.config["METRICS_TOKEN"]
     if token and hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
         return True
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "")
-    except ValueError:
-        return False  # a Unix socket has no address
-    return any(address in network for network in current_app.config["METRICS_ALLOWED"])
+    observer = address.observer()
+    return observer is not None and any(observer in network for network in current_app.config["METRICS_ALLOWED"])
 
 
 def _families() -> Iterable[str]:

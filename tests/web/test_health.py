@@ -1,6 +1,7 @@
 """Machines that watch learn how it goes, and the log tells it without anybody's data."""
 
 import json
+from ipaddress import ip_network
 
 import pytest
 from flask import Flask
@@ -58,6 +59,40 @@ def test_strangers_see_no_figures(app: Flask, client: FlaskClient, bearer: str) 
 def test_an_unset_token_opens_nothing(client: FlaskClient) -> None:
     answer = client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"}, headers={"Authorization": "Bearer "})
     assert answer.status_code == 404
+
+
+LOOPBACK, STRANGER = "127.0.0.1", "203.0.113.9"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("trusted", "peer", "headers", "status"),
+    [
+        ("127.0.0.1/32", LOOPBACK, {}, 200),
+        ("127.0.0.1/32", "::ffff:127.0.0.1", {}, 200),
+        ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-For": LOOPBACK}, 200),
+        ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-For": STRANGER}, 404),
+        ("127.0.0.1/32", "::ffff:127.0.0.1", {"X-Forwarded-For": STRANGER}, 404),
+        ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-For": f"{LOOPBACK}, {STRANGER}"}, 404),
+        ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-For": "unknown"}, 404),
+        ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-For": f"{STRANGER}, "}, 404),
+        ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-Proto": "https"}, 404),
+        ("127.0.0.1/32", LOOPBACK, {"Forwarded": f"for={LOOPBACK}"}, 404),
+        # Nobody named this proxy: its address says nothing about the client's.
+        ("", LOOPBACK, {}, 200),
+        ("", LOOPBACK, {"X-Forwarded-For": STRANGER}, 404),
+        ("", LOOPBACK, {"X-Forwarded-For": LOOPBACK}, 404),
+        ("", LOOPBACK, {"X-Real-IP": LOOPBACK}, 404),
+        ("", LOOPBACK, {"Via": "1.1 proxy"}, 404),
+        ("", STRANGER, {"X-Forwarded-For": LOOPBACK}, 404),
+        ("", "", {}, 404),
+    ],
+)
+def test_figures_are_for_the_client_not_for_its_proxy(
+    app: Flask, client: FlaskClient, trusted: str, peer: str, headers: dict[str, str], status: int
+) -> None:
+    app.config["TRUSTED_PROXIES"] = [ip_network(trusted)] if trusted else []
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": peer}, headers=headers).status_code == status
 
 
 def _lines(err: str) -> list[dict[str, object]]:
