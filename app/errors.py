@@ -1,18 +1,45 @@
 """Trouble that is no bug: a polite "no" to a person, another service that takes nothing, a database that is away."""
 
-from sqlalchemy.exc import OperationalError
+import errno
+import sqlite3
+from typing import Any
+
+from sqlalchemy.exc import InvalidRequestError, StatementError, TimeoutError
 
 RETRY_AFTER_S = "5"
-BUSY_WORDS = (
-    "locked",
-    "disk is full",
-    "disk I/O",
-    "readonly",
-    "unable to open",
-    "server closed",
-    "connection",
-    # When the disk is full, SQLite gives up the whole transaction, and with it the savepoints we return to.
-    "no such savepoint",
+# Error classes and codes of PostgreSQL (appendix A of its manual) that say that the same statement may work later.
+PASSING_STATES = (
+    "08",  # connection exceptions
+    "25006",  # read-only server
+    "25P03",  # idle in transaction for too long
+    "25P04",  # transaction timeout
+    "40",  # serialization failure, deadlock
+    "53",  # disk full, out of memory, too many connections
+    "55P03",  # lock timeout
+    "57",  # cancelled, statement timeout, shutdown, starting up
+    "58",  # input/output errors
+    "XX001",  # damaged table
+    "XX002",  # damaged index
+)
+# Primary result codes of SQLite (https://www.sqlite.org/rescode.html) that say the same.
+PASSING_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+PASSING_ERRNO = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOMEM, errno.EAGAIN}
 )
 
 
@@ -39,6 +66,37 @@ class NotSent(Exception):
         self.for_good = for_good
 
 
-def will_pass(trouble: OperationalError) -> bool:
-    """Whether the database is busy, full or away, and may be asked again later; anything else is a bug."""
-    return any(word in str(trouble.orig) for word in BUSY_WORDS)
+def outage(trouble: BaseException) -> str:
+    """Return the name of the fault if the database or the machine is busy, full or away, such as
+    `57014 QueryCanceled`, `SQLITE_BUSY` or `EMFILE`; '' if the error is a bug.
+    """
+    if isinstance(trouble, TimeoutError):
+        return "pool timeout"
+    if isinstance(trouble, InvalidRequestError) and trouble.__context__:
+        # The session refuses to go on after a transaction that the outage ended.
+        return outage(trouble.__context__)
+    cause = trouble.orig if isinstance(trouble, StatementError) and trouble.orig else trouble
+    if isinstance(cause, sqlite3.Error):
+        return _sqlite_outage(cause)
+    if hasattr(cause, "sqlstate"):
+        return _postgresql_outage(cause)
+    if isinstance(cause, OSError) and cause.errno in PASSING_ERRNO:
+        return errno.errorcode[cause.errno]
+    return ""
+
+
+def _sqlite_outage(trouble: sqlite3.Error) -> str:
+    code = getattr(trouble, "sqlite_errorcode", 0)
+    # When the disk is full, SQLite rolls back the whole transaction and with it the savepoints we return to.
+    if code & 0xFF in PASSING_SQLITE or "no such savepoint" in str(trouble):
+        return str(trouble.sqlite_errorname)
+    return ""
+
+
+def _postgresql_outage(trouble: Any) -> str:
+    kind = type(trouble).__name__
+    if not trouble.sqlstate:
+        # No answer from the server: the connection could not be made, or it was lost.
+        lost = any(each.__name__ == "OperationalError" for each in type(trouble).__mro__)
+        return f"connection {kind}" if lost else ""
+    return f"{trouble.sqlstate} {kind}" if trouble.sqlstate.startswith(PASSING_STATES) else ""

@@ -26,6 +26,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
 from app.lib.cursor import remembering
@@ -77,6 +78,14 @@ def keep_what_was_read() -> None:
     """What this request commits is not read anew afterwards: that would ask for each record alone, and take SQLite's
     lock again."""
     db.session().expire_on_commit = False
+
+
+def end_transaction() -> None:
+    """Roll back, or drop the connection where even that fails."""
+    try:
+        db.session.rollback()
+    except SQLAlchemyError:
+        db.session().invalidate()
 
 
 def rows_changed(statement: Executable) -> int:

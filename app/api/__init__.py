@@ -1,7 +1,6 @@
 """JSON for programs."""
 
 from flask import Blueprint, Flask
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.api import comments, contract, problems, threads
@@ -16,7 +15,7 @@ def install(app: Flask) -> None:
         api.register_blueprint(door.bp)
     api.register_error_handler(Refused, problems.refused)
     api.register_error_handler(HTTPException, problems.http)
-    api.register_error_handler(OperationalError, problems.database)
+    api.register_error_handler(Exception, problems.unavailable)
     # Nothing here acts with the rights of a log-in.
     csrf.exempt(comments.bp)
     app.register_blueprint(api)

@@ -3,13 +3,12 @@
 import logging
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from flask_babel import gettext as _
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import RETRY_AFTER_S, Refused, will_pass
-from app.extensions import db
+from app.errors import RETRY_AFTER_S, Refused, outage
+from app.extensions import db, end_transaction
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +33,14 @@ def http(trouble: HTTPException) -> Response:
     return problem(trouble.code or 500, trouble.name, trouble.name.lower().replace(" ", "_"))
 
 
-def database(trouble: OperationalError) -> Response:
-    if not will_pass(trouble):
+def unavailable(trouble: Exception) -> Response:
+    """503 while the database or the machine is busy, full or away; any other error is a bug."""
+    name = outage(trouble)
+    if not name:
         raise trouble
-    log.warning("the database cannot be used just now: %s", type(trouble.orig).__name__)
-    db.session.rollback()
-    answer = problem(503, _("Your comment could not be stored just now. Please try again in a moment."), "busy")
+    log.warning("service unavailable: %s", name)
+    request.environ.setdefault("kaiwa.log", {})["fault"] = name
+    end_transaction()
+    answer = problem(503, _("The service is unavailable just now. Please try again in a moment."), "busy")
     answer.headers["Retry-After"] = RETRY_AFTER_S
     return answer

@@ -7,9 +7,9 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import will_pass
+from app.errors import outage
 from app.extensions import db
 from app.models import Actor, Comment, Decision, Status
 from app.moderation.case import Case, Finding, Verdict
@@ -108,7 +108,7 @@ def _done(finding: Finding, case: Case) -> Finding:
 
 
 def _failed(name: str, case: Case, trouble: Exception) -> Finding:
-    if isinstance(trouble, OperationalError) and will_pass(trouble):
+    if outage(trouble):
         # With the database away there is nothing to hold; the reader is asked to send it again.
         raise trouble
     log.exception("check %s failed on a comment of site %s", name, case.site.key)

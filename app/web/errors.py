@@ -3,23 +3,28 @@
 import logging
 
 from flask import Flask, Response, make_response, render_template, request
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.errors import RETRY_AFTER_S, Refused, will_pass
-from app.extensions import db
+from app.errors import RETRY_AFTER_S, Refused, outage
+from app.extensions import SAFE_METHODS, db, end_transaction
 from app.forms.where import is_navigation
+from app.lib.language import LANGUAGES
 
 log = logging.getLogger(__name__)
+# For the widget, and for people who navigate.
+TEMPLATES = ("thread/_notice.html", "error.html")
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def install(app: Flask) -> None:
     app.register_error_handler(Refused, refused)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(OperationalError, _database)
+    app.register_error_handler(Exception, _unavailable)
+    _load_what_errors_need(app)
 
 
 def refused(no: Refused) -> Response:
@@ -50,20 +55,45 @@ def _http(trouble: HTTPException) -> Response:
     return answer
 
 
-def _database(trouble: OperationalError) -> Response:
-    if not will_pass(trouble):
+def _unavailable(trouble: Exception) -> Response:
+    """503 while the database or the machine is busy, full or away; any other error is a bug."""
+    name = outage(trouble)
+    if not name:
         raise trouble
-    log.warning("the database cannot be used just now: %s", type(trouble.orig).__name__)
-    db.session.rollback()
-    answer = _say(_("Your comment could not be stored just now. Please try again in a moment."), 503)
+    log.warning("service unavailable: %s", name)
+    request.environ.setdefault("kaiwa.log", {})["fault"] = name
+    end_transaction()
+    answer = _say(_unavailable_sentence(), 503, typed=_typed())
     answer.headers["Retry-After"] = RETRY_AFTER_S
     return answer
 
 
-def _say(sentence: str, status: int) -> Response:
+def _unavailable_sentence() -> str:
+    if request.method in SAFE_METHODS:
+        return _("The service cannot show this just now. Nothing is lost. Please try again in a moment.")
+    return _("This could not be saved just now. Please try again in a moment.")
+
+
+def _typed() -> str:
+    """The text of a form that could not be saved, so that the page can give it back."""
+    if request.method in SAFE_METHODS or request.mimetype not in FORMS:
+        return ""
+    return next((text for name in ("body", "text", "note") if (text := request.form.get(name, ""))), "")
+
+
+def _load_what_errors_need(app: Flask) -> None:
+    """A process that has no file descriptor left cannot load a template to say so."""
+    for name in TEMPLATES:
+        app.jinja_env.get_template(name)
+    for lang in LANGUAGES:
+        with app.test_request_context(), force_locale(lang):
+            _("This could not be saved just now. Please try again in a moment.")
+
+
+def _say(sentence: str, status: int, typed: str = "") -> Response:
     fragment = request.path.startswith("/embed/") and not is_navigation()
-    name = "thread/_notice.html" if fragment else "error.html"
-    answer = make_response(render_template(name, notice=sentence, status=status), status)
+    name = TEMPLATES[0] if fragment else TEMPLATES[1]
+    answer = make_response(render_template(name, notice=sentence, status=status, typed=typed), status)
     if status == 429:
         answer.headers.setdefault("Retry-After", "60")
     return answer

@@ -1,5 +1,6 @@
 """Nothing is visible before every check has run, and a check that fails holds."""
 
+import errno
 from itertools import product
 from time import sleep
 
@@ -113,7 +114,7 @@ def test_where_the_outbox_has_no_room_she_is_asked_to_come_again_and_nothing_is_
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def finds_the_disk_full(*_asked: object) -> None:
-        raise OperationalError("INSERT INTO delivery", {}, Exception("database or disk is full"))
+        raise OperationalError("INSERT INTO delivery", {}, OSError(errno.ENOSPC, "disk is full"))
 
     a_site(db_session, akismet_key="k")
     monkeypatch.setattr(checks, "ask", finds_the_disk_full)
