@@ -216,7 +216,7 @@ def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> d
     """
     source = os.environ if given is None else given
     config = {setting.name: _read(setting, source) for setting in SETTINGS}
-    instance.mkdir(parents=True, exist_ok=True)
+    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not config["DATABASE_URL"]:
         config["DATABASE_URL"] = f"sqlite:///{instance / 'kaiwa.sqlite3'}"
     if not config["PUBLIC_URL"]:

@@ -1,8 +1,9 @@
 """The libraries that the whole house shares, and how the databases are asked to behave."""
 
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from time import monotonic, sleep
 from typing import Any
@@ -183,6 +184,17 @@ def writing() -> Iterator[None]:
     db.session.connection(execution_options={"reads_only": False})
     yield
     db.session.commit()
+
+
+@event.listens_for(Engine, "do_connect")
+def _make_private(dialect: Any, _record: Any, given: Sequence[Any], _named: dict[str, Any]) -> None:
+    """Create SQLite's file for its owner only. SQLite gives its WAL and shared memory the same mode."""
+    path = str(given[0]) if dialect.name == "sqlite" and given else ""
+    if not path or path.startswith((":memory:", "file:")):
+        return
+    # A missing folder is reported by SQLite itself.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @event.listens_for(Engine, "connect")

@@ -52,8 +52,8 @@ def _password() -> str:
     """Made once for each installation and kept beside its database: a known one would be an open door."""
     file = Path(current_app.instance_path) / PASSWORD_FILE
     if not file.exists():
+        file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(12))
-        file.chmod(0o600)
     return file.read_text()
 
 

@@ -1,9 +1,9 @@
 """`flask check` finds what is set up wrong; `flask upkeep` clears away what is done with and measures the filter."""
 
 import json
+import shlex
 import smtplib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,7 +21,7 @@ from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import smtp
-from app.models import Delivery, Heartbeat, Site, backup, figures, schema
+from app.models import Delivery, Heartbeat, Site, backup, figures, files, schema
 from app.moderation import filters, learning
 from app.spam import akismet
 from app.spam import evaluate as evaluation
@@ -57,6 +57,7 @@ def check(as_json: bool) -> None:
 
 def _findings() -> Iterator[Finding]:
     yield from _about_keys()
+    yield from _about_files()
     yield from _about_addresses()
     try:
         current = schema.is_current()
@@ -75,14 +76,17 @@ def _findings() -> Iterator[Finding]:
 
 
 def _about_keys() -> Iterator[Finding]:
-    key, file = current_app.config["SECRET_KEY"], Path(current_app.instance_path) / "secret_key"
-    if len(set(key)) < FEWEST_CHARACTERS:
+    if len(set(current_app.config["SECRET_KEY"])) < FEWEST_CHARACTERS:
         yield "secret-key", "SECRET_KEY is easy to guess.", (
             "openssl rand -hex 32 makes a good one; put the present one first into SECRET_KEY_FALLBACKS."
         )  # fmt: skip
-    with suppress(FileNotFoundError):
-        if file.stat().st_mode & 0o077:
-            yield "secret-key-file", f"Others on this machine may read {file}.", f"chmod 600 {file}"
+
+
+def _about_files() -> Iterator[Finding]:
+    """The key, the database and what lies beside them hold what only their owner may read."""
+    for path in files.open_to_others(Path(current_app.instance_path), files.database_file()):
+        mode = "700" if path.is_dir() else "600"
+        yield "file-mode", f"Others on this machine may read {path}.", f"chmod {mode} {shlex.quote(str(path))}"
 
 
 def _about_addresses() -> Iterator[Finding]:

@@ -1,12 +1,19 @@
-"""Tokens that say one thing, for one purpose, for a limited time."""
+"""Tokens that say one thing, for one purpose, for a limited time; sessions and CSRF tokens. Signed with SHA-256."""
 
+import hashlib
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Request, current_app
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, Signer, URLSafeTimedSerializer
+
+# The library's default is SHA-1. Flask-WTF signs CSRF tokens with the default and has no setting of its own.
+Signer.default_digest_method = staticmethod(hashlib.sha256)
+# Until 2026-11 tokens were signed with HMAC-SHA1, for which no forgery is known. Links in sent emails and tokens in
+# browsers still open until they expire. Sessions and CSRF tokens do not: logging in again is enough for them.
+EARLIER_SIGNERS: list[Any] = [{"digest_method": hashlib.sha1}]
 
 
 class BadToken(ValueError):
@@ -35,11 +42,13 @@ def _serializer(purpose: str) -> URLSafeTimedSerializer:
 
 @lru_cache
 def _serializer_of(purpose: str, *keys: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(list(keys), salt=f"kaiwa {purpose}")
+    return URLSafeTimedSerializer(list(keys), salt=f"kaiwa {purpose}", fallback_signers=EARLIER_SIGNERS)
 
 
 class Sessions(SecureCookieSessionInterface):
     """Flask's sessions. A reader has none, and nothing is made to look into a cookie that is not there."""
+
+    digest_method = staticmethod(hashlib.sha256)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         has_one = self.get_cookie_name(app) in request.cookies

@@ -30,7 +30,9 @@ def codes(app: Flask) -> set[str]:
 
 
 @pytest.fixture
-def healthy(app: Flask, db_session: Session) -> Site:
+def healthy(app: Flask, db_session: Session, tmp_path: Path) -> Site:
+    # The checkout's own instance folder is as its developer left it.
+    app.instance_path = str(tmp_path / "instance")
     app.config["SECRET_KEY"] = "0123456789abcdef" * 4
     site = a_site(db_session)
     a_moderator(db_session, site)
