@@ -2,17 +2,21 @@
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import idna
 from flask.cli import NoAppException
 
 INSTANCE = Path(__file__).parent / "instance"
+MOST_PUBLIC_URL = 500  # characters; a line of an email has room for it and a token (RFC 5322, 2.1.1)
 
 
 class BadSetting(NoAppException):
@@ -48,10 +52,44 @@ def _address(*schemes: str) -> Callable[[str], str]:
 
 
 def _public_url(text: str) -> str:
+    """The address as browsers write it: every link, redirect and header starts with it."""
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an address such as https://comments.example.org")
-    return text.rstrip("/")
+    fine = (
+        parts.scheme in ("http", "https")
+        and parts.hostname
+        and "@" not in parts.netloc
+        and not (parts.query or parts.fragment or set("?#") & set(text))
+        and re.fullmatch(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/*", parts.path)
+        and len(text) <= MOST_PUBLIC_URL
+    )
+    if not fine:
+        raise ValueError("must be an address such as https://comments.example.org or https://example.org/comments")
+    host = _host(parts.hostname or "")
+    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}[parts.scheme]) else ""
+    return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/")
+
+
+def _host(name: str) -> str:
+    if ":" in name:
+        return f"[{ipaddress.IPv6Address(name).compressed}]"
+    host = name if name.isascii() else idna.encode(name, uts46=True).decode()
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", host):
+        raise ValueError("must have a host name such as comments.example.org")
+    return host
+
+
+def _sender(text: str) -> str:
+    """`address` or `Name <address>`; the address in ASCII, as every mail server can carry it."""
+    name, address = parseaddr(text)
+    local, _, domain = address.rpartition("@")
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}", local) or not domain or text.count("@") != 1:
+        raise ValueError("must be an email address such as kaiwa@example.org, with only ASCII before the @")
+    sender = f"{local}@{_host(domain.lower())}"
+    return f"{quoted} <{sender}>" if (quoted := _quoted(name)) else sender
+
+
+def _quoted(name: str) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", name) + '"' if name else ""
 
 
 def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -130,7 +168,8 @@ SETTINGS = (
         "PUBLIC_URL",
         "",
         "address",
-        "How browsers reach this service; every link that is sent out starts with it. Empty: http://127.0.0.1:PORT.",
+        "How browsers reach this service; every link that is sent out starts with it. It may have a path, such as "
+        "https://example.org/comments, below which the proxy serves it. Empty: http://127.0.0.1:PORT.",
         lambda text: _public_url(text) if text else "",
     ),
     Setting(
@@ -141,7 +180,14 @@ SETTINGS = (
         "Empty: letters wait in the outbox.",
         _address("smtp", "smtps"),
     ),
-    Setting("MAIL_FROM", "kaiwa@localhost", "e-mail address", "The sender of every letter."),
+    Setting(
+        "MAIL_FROM",
+        "kaiwa@localhost",
+        "email address",
+        "The sender of every email, as kaiwa@example.org or Kaiwa <kaiwa@example.org>. Only ASCII before the @; "
+        "other letters in the domain are sent as xn--.",
+        _sender,
+    ),
     Setting(
         "REDIS_URL",
         "",

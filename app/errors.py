@@ -59,11 +59,15 @@ class Refused(Exception):
 
 
 class NotSent(Exception):
-    """Another service did not take what must go out; `for_good` when it says that it never will."""
+    """Another service did not take what must go out.
 
-    def __init__(self, trouble: str, *, for_good: bool = False):
+    `for_good` when it says that it never will; `hopeless` when no service could take it, so that it is not tried again.
+    """
+
+    def __init__(self, trouble: str, *, for_good: bool = False, hopeless: bool = False):
         super().__init__(trouble)
         self.for_good = for_good
+        self.hopeless = hopeless
 
 
 def outage(trouble: BaseException) -> str:

@@ -19,7 +19,7 @@ PASSWORD = "correct horse battery"
 def a_site(db_session: Session, key: str = "paper", **settings: Any) -> Site:
     """A site that publishes at once and counts no floods, unless `settings` say otherwise."""
     quiet = {"hold_all": False, "approvals_needed": 0, "flood_per_author": 0, "flood_per_address": 0}
-    site = Site(key=key, name=key.title(), **({"origins": [ORIGIN]} | quiet | settings))
+    site = Site(key=key, **({"name": key.title(), "origins": [ORIGIN]} | quiet | settings))
     db_session.add(site)
     db_session.commit()
     return site

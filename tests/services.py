@@ -213,6 +213,7 @@ class Letter:
     sender: str
     to: list[str]
     message: EmailMessage
+    raw: bytes = b""
 
     @property
     def subject(self) -> str:
@@ -257,7 +258,7 @@ class Postbox:
         content = envelope.content
         assert isinstance(content, bytes)
         message = message_from_bytes(content, policy=policy.default)
-        self.letters.append(Letter(envelope.mail_from or "", list(envelope.rcpt_tos), message))
+        self.letters.append(Letter(envelope.mail_from or "", list(envelope.rcpt_tos), message, content))
         return "250 OK"
 
 

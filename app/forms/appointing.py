@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length
 
+from app.forms.email import check_email
 from app.lib.passwords import MAX_LENGTH, MIN_LENGTH
 from app.lib.text import clean_line
 from app.models import Role
@@ -21,10 +21,7 @@ ROLES = [
 
 
 def _email(form: Any, field: Any) -> None:
-    try:
-        field.data = validate_email(field.data, check_deliverability=False).normalized
-    except EmailNotValidError as trouble:
-        raise ValidationError(_l("Please enter a valid email address.")) from trouble
+    field.data = check_email(field.data)
 
 
 class InvitationForm(FlaskForm):

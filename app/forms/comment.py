@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from flask import request
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
@@ -11,6 +10,7 @@ from wtforms.validators import StopValidation, ValidationError
 
 from app.abuse import address, timing
 from app.comments.submit import Draft
+from app.forms.email import check_email
 from app.lib import ids, markup
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
@@ -55,12 +55,8 @@ def _required(form: Form, field: Any) -> None:
 
 
 def _email(form: Form, field: Any) -> None:
-    if not field.data:
-        return
-    try:
-        validate_email(field.data, check_deliverability=False, allow_smtputf8=True)
-    except EmailNotValidError as trouble:
-        raise ValidationError(_l("Please enter a valid email address.")) from trouble
+    if field.data:
+        check_email(field.data)
 
 
 def _website(form: Form, field: Any) -> None:

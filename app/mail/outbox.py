@@ -16,6 +16,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.mail import alarm, answers, digest, invitation, smtp
+from app.mail.headers import domain_of
 from app.models import Comment, Decision, Delivery
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,9 @@ def _deliver(id: int, carriers: Mapping[str, Carrier]) -> None:
     try:
         outcome = carriers[delivery.kind](delivery)
     except NotSent as trouble:
-        _try_again(delivery, str(trouble), TRIES_WHEN_REFUSED_FOR_GOOD if trouble.for_good else TRIES)
+        _try_again(
+            delivery, str(trouble), _tries(trouble), level=logging.WARNING if trouble.hopeless else logging.ERROR
+        )
     except Exception as trouble:
         # What is broken in itself must not keep the others from going out.
         db.session.rollback()
@@ -124,6 +127,12 @@ def _deliver(id: int, carriers: Mapping[str, Carrier]) -> None:
     db.session.commit()
 
 
+def _tries(trouble: NotSent) -> int:
+    if trouble.hopeless:
+        return 1
+    return TRIES_WHEN_REFUSED_FOR_GOOD if trouble.for_good else TRIES
+
+
 def _send_letter(delivery: Delivery) -> str:
     letter = COMPOSE[delivery.kind](delivery)
     db.session.commit()
@@ -132,12 +141,12 @@ def _send_letter(delivery: Delivery) -> str:
     return "sent" if letter else "nothing to say"
 
 
-def _try_again(delivery: Delivery, trouble: str, tries: int) -> None:
+def _try_again(delivery: Delivery, trouble: str, tries: int, level: int = logging.ERROR) -> None:
     about = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
     trouble = scrubbed(trouble)
     if delivery.attempts >= tries:
         delivery.finish("gave up", trouble)
-        log.error("delivery given up", extra=about | {"trouble": trouble})
+        log.log(level, "delivery given up", extra=about | {"trouble": trouble})
         return
     delivery.retry(pause_after(delivery.attempts), trouble)
     log.warning("delivery not sent yet", extra=about | {"trouble": trouble})
@@ -150,4 +159,4 @@ def pause_after(attempts: int) -> timedelta:
 
 
 def _message_id() -> str:
-    return f"<{uuid4().hex}@{urlsplit(current_app.config['PUBLIC_URL']).hostname}>"
+    return f"<{uuid4().hex}@{domain_of(urlsplit(current_app.config['PUBLIC_URL']))}>"

@@ -3,16 +3,15 @@
 import smtplib
 import ssl
 from datetime import datetime
-from email import policy
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import parseaddr
+from email.utils import format_datetime, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from flask import current_app
 
 from app.errors import NotSent
 from app.lib.text import clean_line, excerpt
+from app.mail import headers
 
 TIMEOUT = 20  # seconds, for each answer of the server
 NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
@@ -24,19 +23,21 @@ def letter(
 ) -> EmailMessage:
     """Return a letter in plain text and HTML; names and subject may be anybody's typing.
 
-    `stop` is an address to which one POST ends such letters (RFC 8058).
+    `stop` is an address to which one POST ends such letters (RFC 8058). Raises NotSent for an address that no
+    email can carry.
     """
-    message = EmailMessage(policy=policy.SMTP)
-    message["Message-ID"] = message_id
-    message["Date"] = date
-    message["From"] = _sender()
-    message["To"] = _address(name, to)
-    message["Subject"] = excerpt(clean_line(subject), SUBJECT_LENGTH)
-    # RFC 3834: nobody's absence is to be answered to us.
-    message["Auto-Submitted"] = "auto-generated"
-    if stop:
-        message["List-Unsubscribe"] = f"<{stop}>"
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    message = EmailMessage(policy=headers.POLICY)
+    for header, value in {
+        "Message-ID": message_id,
+        "Date": format_datetime(date),
+        "From": _mailbox("From", *_sender()),
+        "To": _mailbox("To", name, to),
+        "Subject": headers.text("Subject", excerpt(clean_line(subject), SUBJECT_LENGTH)),
+        # RFC 3834: nobody's absence is to be answered to us.
+        "Auto-Submitted": "auto-generated",
+        **(_unsubscribe(stop) if stop else {}),
+    }.items():
+        headers.put(message, header, value)
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     return message
@@ -44,11 +45,10 @@ def letter(
 
 def send(message: EmailMessage) -> None:
     """Hand a letter to the mail server of MAIL_URL. Raises NotSent."""
+    sender, receiver = (message[name].addresses[0].addr_spec for name in ("From", "To"))
     try:
         with connect() as server:
-            server.send_message(message)
-    except smtplib.SMTPNotSupportedError as trouble:
-        raise NotSent(f"{trouble}", for_good=True) from trouble
+            server.sendmail(sender, [receiver], message.as_bytes())
     except smtplib.SMTPRecipientsRefused as trouble:
         code, answer = next(iter(trouble.recipients.values()))
         raise NotSent(_said(code, answer), for_good=code >= 500) from trouble
@@ -84,15 +84,22 @@ def _open(url: SplitResult) -> smtplib.SMTP:
     return smtplib.SMTP(host, url.port or 587, timeout=TIMEOUT)
 
 
-def _sender() -> Address:
+def _sender() -> tuple[str, str]:
     name, address = parseaddr(current_app.config["MAIL_FROM"])
-    return _address(name or "Kaiwa", address)
+    return name or "Kaiwa", address
 
 
-def _address(name: str, address: str) -> Address:
+def _mailbox(header: str, name: str, address: str) -> str:
     # A name with an @ would read as somebody's address where programs show only the name.
     shown = excerpt(clean_line(name).replace("@", "＠"), NAME_LENGTH)
-    return Address(display_name=shown, addr_spec=clean_line(address))
+    try:
+        return headers.mailbox(header, shown, address)
+    except ValueError as trouble:
+        raise NotSent(str(trouble), hopeless=True) from trouble
+
+
+def _unsubscribe(stop: str) -> dict[str, str]:
+    return {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def _is_about_this(trouble: smtplib.SMTPResponseException) -> bool:

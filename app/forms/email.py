@@ -1,0 +1,16 @@
+"""The check of every form that takes an email address."""
+
+from flask_babel import lazy_gettext as _l
+from wtforms.validators import ValidationError
+
+from app.lib import mailbox
+
+
+def check_email(typed: str) -> str:
+    """Return the address in its usual spelling. Raises ValidationError with what is wrong with it."""
+    try:
+        return mailbox.check(typed)
+    except ValueError as trouble:
+        if not mailbox.is_ascii_before_at(typed):
+            raise ValidationError(_l("Please use only letters A to Z, digits and signs before the @.")) from trouble
+        raise ValidationError(_l("Please enter a valid email address.")) from trouble

@@ -1,0 +1,65 @@
+"""Email addresses: which ones are taken, and how they are written in an email."""
+
+import re
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+
+LONGEST = 254  # characters (RFC 5321, 4.5.3.1.3, without the angle brackets)
+ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+DOT_ATOM = re.compile(rf"{ATOM}(?:\.{ATOM})*")
+QUOTABLE = re.compile(r"[\x21-\x7e]+")
+# Until 2009 these carriers gave out addresses with dots in a row and before the @; many are still in use.
+OLD_CARRIER = re.compile(r"[a-z0-9._-]{1,64}@(?:docomo\.ne\.jp|(?:[a-z0-9]+\.)?ezweb\.ne\.jp)", re.I)
+
+
+def check(address: str, *, private_names: bool = False) -> str:
+    """Return an address that emails can be sent to, in its usual spelling. Raises ValueError.
+
+    The part before the @ must be ASCII: most mail servers still cannot carry anything else (RFC 6531), and a
+    look-alike of another address can then only be written in its domain. `private_names` allows names that
+    only the operator's own network knows.
+    """
+    if len(address) > LONGEST:
+        raise ValueError("address is too long")
+    if OLD_CARRIER.fullmatch(address):
+        return address
+    try:
+        found = validate_email(
+            address, check_deliverability=False, allow_smtputf8=False, test_environment=private_names
+        )
+    except EmailNotValidError as trouble:
+        raise ValueError(str(trouble)) from trouble
+    return found.normalized
+
+
+def is_ascii_before_at(address: str) -> bool:
+    return address.rpartition("@")[0].isascii()
+
+
+def on_the_wire(address: str) -> str:
+    """Return an address as an email carries it: ASCII, the domain as A-labels. Raises ValueError where it cannot be."""
+    local, at, domain = address.strip().rpartition("@")
+    if not at or not domain or not QUOTABLE.fullmatch(local):
+        raise ValueError("the part before the @ is not ASCII" if local and at else "not an email address")
+    return f"{_local(local)}@{_domain(domain)}"
+
+
+def _local(local: str) -> str:
+    if DOT_ATOM.fullmatch(local) or (local[0] == local[-1] == '"' and len(local) > 1):
+        return local
+    return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+
+
+def _domain(domain: str) -> str:
+    name = domain if domain.isascii() else _a_labels(domain)
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|\[[A-Za-z0-9.:]{1,60}\]", name):
+        raise ValueError("the part after the @ is not a domain")
+    return name
+
+
+def _a_labels(domain: str) -> str:
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError as trouble:
+        raise ValueError("the part after the @ is not a domain") from trouble
