@@ -20,6 +20,7 @@ from app.errors import NotSent
 from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.lib.private import scrubbed
+from app.lib.urls import is_origin
 from app.mail import smtp
 from app.models import Delivery, Heartbeat, Site, backup, figures, files, schema
 from app.moderation import filters, learning
@@ -129,6 +130,10 @@ def _about_sites() -> Iterator[Finding]:
     for site in Site.all():
         if not site.origins:
             yield "site-origins", f"Site {site.key} has no origins: no page can show its comments.", (
+                f"flask site set {site.key} origins=https://www.example.org"
+            )  # fmt: skip
+        if not all(map(is_origin, site.origins)):
+            yield "site-origin", f"Site {site.key} has an origin that is none; no header names it.", (
                 f"flask site set {site.key} origins=https://www.example.org"
             )  # fmt: skip
         if not moderators[site.key]:

@@ -23,6 +23,8 @@ PARTS = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.I | re.S)
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.I)
 UNREADABLE = regex.compile(r"[\p{Cc}\p{Cs}]")  # browsers drop some of these and encode others
 FORBIDDEN_IN_HOST = regex.compile(r"[\x00-\x20\x7f#/:<>?@\[\]\\^|%]")  # WHATWG URL 3.5, domain code points
+HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+ORIGIN = re.compile(r"https?://[^/?#@\\]+/?", re.I)
 NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.I)
 
 # What means the same written plainly and percent-encoded: RFC 3986's unreserved characters, and those that it
@@ -101,6 +103,28 @@ def origin_of(url: str) -> str | None:
         return _split(url).origin
     except ValueError:
         return None
+
+
+def origin(typed: str) -> str:
+    """Return an origin that a person typed as browsers write it. Raises ValueError.
+
+    Only scheme, host and port: origins become part of the Content-Security-Policy header, where `;`, spaces and
+    `*` have a meaning. A slash after the host is what people paste, and says nothing.
+    """
+    address = _split(typed)
+    name = address.host
+    fine = HOST_NAME.fullmatch(name) or (name.startswith("[") and name.endswith("]"))
+    if not fine or len(name) > LONGEST_HOST or address.port == "0" or not ORIGIN.fullmatch(typed.strip()):
+        raise ValueError(f"not an origin: {typed[:80]!r}")
+    return address.origin
+
+
+def is_origin(stored: object) -> bool:
+    """True for what `origin` returns, and so for what may stand in a header."""
+    try:
+        return isinstance(stored, str) and origin(stored) == stored
+    except ValueError:
+        return False
 
 
 def host_of(url: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from app.lib.language import LANGUAGES
-from app.lib.urls import origin_of
+from app.lib.urls import is_origin
 from app.transfer.archive import BY_NAME, FORMAT, SITE_COLUMNS, VERSION, Row
 from app.transfer.fit import Misfit, fit, standing_in
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
@@ -117,7 +117,7 @@ def _can_work(settings: Row) -> bool:
     origins = settings["origins"]
     return (
         isinstance(origins, list)
-        and all(isinstance(origin, str) and origin_of(origin) == origin for origin in origins)
+        and all(map(is_origin, origins))
         and settings["lang"] in LANGUAGES
         and settings["timezone"] in available_timezones()
         and settings["max_depth"] <= 10

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.abuse.timing import stamp_of_now
 from app.forms.where import key_of, site_or_404
 from app.lib.language import LANGUAGES
-from app.lib.urls import is_allowed, origin_of
+from app.lib.urls import is_allowed, is_origin, origin_of
 from app.models import Site, Thread
 from app.web.sentences import SENTENCES
 
@@ -119,7 +119,7 @@ def preflight() -> Response | None:
 
 def frame_policy(site: Site) -> str:
     """Our thread page may stand in an iframe on the site's own pages only."""
-    ancestors = " ".join(["'self'", *site.origins])
+    ancestors = " ".join(["'self'", *filter(is_origin, site.origins)])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         f"form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
