@@ -33,7 +33,7 @@ def post() -> Response:
     form = CommentForm(here.site, fields)
     if not form.validate():
         return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
-    draft = form.draft(here.lang, author=fields.get("author", ""))
+    draft = form.draft(here.lang, page=here.key, author=fields.get("author", ""))
     considered = consider(here.site, draft)
     then_write()
     submitted = submit(here.obtain_thread(), draft, considered)

@@ -1,5 +1,6 @@
 """A reader says something: screened, admitted, kept, decided; once, however often it arrives."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -34,6 +35,8 @@ class Draft:
     website: str
     parent_id: int | None
     author_token: str = ""
+    # The key of the page, as the request names it, and the client's name for the request (Idempotency-Key).
+    page: str = ""
     request_key: str = ""
     # The whole address finds doubles and is not kept; the network is kept, encrypted, for moderators.
     address: str = ""
@@ -99,7 +102,7 @@ def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -
 
     The same post again (by its request key, or the same person saying the same thing on the same page
     within a day) stores nothing and gives the first one. Raises Refused: thread_closed (403),
-    parent_missing (422), flood (429).
+    parent_missing (422), flood (429), key_reused (422) for a request key with other content.
     """
     considered = considered or consider(thread.site, draft)
     marks = _marks(thread, draft)
@@ -107,7 +110,7 @@ def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -
         parent = _answered(thread, draft, considered)
         comment = _keep(thread, parent, considered, marks)
     except (KeptAlready, Refused):
-        # Whoever was heard is told so, whatever has become of the page since.
+        # A retry gets the first answer, even if the page has closed since.
         if there := _there(thread.site, draft, considered.known, marks):
             return there
         raise
@@ -128,12 +131,30 @@ def _answered(thread: Thread, draft: Draft, considered: Considered) -> Comment |
 def _there(site: Site, draft: Draft, known: Author | None, marks: Marks) -> Submitted | None:
     earlier = arrivals.earlier(site, _request_key(draft), marks.words, marks.person, known)
     if earlier.sent:
-        return Submitted(db.session.get_one(Comment, earlier.sent), again=True, recognised=True)
+        return _sent_before(db.session.get_one(Comment, earlier.sent), draft, known, marks)
     if earlier.said:
         found = db.session.get_one(Comment, earlier.said)
         # Somebody may have guessed all of it: no token for what was not proven.
         return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
     return None
+
+
+def _sent_before(found: Comment, draft: Draft, known: Author | None, marks: Marks) -> Submitted:
+    """The answer to a request key that was used: it shows who sends it as little as a guess would."""
+    # Without a digest it was stored by an earlier version.
+    same = found.request_digest == _digest(draft) if found.request_digest else found.fingerprint == marks.words
+    if not same:
+        raise Refused("key_reused", _("This request was sent before with other content. Please send it again."))
+    same_person = found.author_id == known.id if known else found.typed_by == marks.person
+    return Submitted(found, again=True, recognised=same_person)
+
+
+def _digest(draft: Draft) -> str | None:
+    """The blind index of all that a client chooses about a comment; None without a request key."""
+    if not draft.request_key:
+        return None
+    chosen = (draft.page, draft.parent_id, draft.body, draft.name, draft.email, draft.website, draft.notify)
+    return blind_index("request content", json.dumps(chosen))
 
 
 def _marks(thread: Thread, draft: Draft) -> Marks:
@@ -150,7 +171,7 @@ def _request_key(draft: Draft) -> str | None:
 def _parent(thread: Thread, draft: Draft) -> Comment | None:
     if draft.parent_id is None:
         return None
-    parent = Comment.of_site([thread.site_id], draft.parent_id)
+    parent = Comment.of_site([thread.site_id], draft.parent_id, again=True)
     if parent is None or parent.thread_id != thread.id or parent.status != Status.APPROVED:
         raise Refused("parent_missing", _("The comment that you reply to does not exist any more."), field="parent")
     return parent
@@ -197,6 +218,7 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
         address_index=draft.network_index or None,
         wide_index=draft.wide_index,
         request_key=_request_key(draft),
+        request_digest=_digest(draft),
     )
 
 

@@ -1,8 +1,10 @@
 """What a reader may send: the one truth of fields and limits, for the page, the API and the browser's `maxlength`."""
 
+import re
 from typing import Any
 
 from flask import request
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
@@ -11,6 +13,7 @@ from wtforms.validators import StopValidation, ValidationError
 from app.abuse import address, timing
 from app.comments.submit import Draft
 from app.forms.email import check_email
+from app.errors import Refused
 from app.lib import ids, markup
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
@@ -22,6 +25,7 @@ EMAIL_LENGTH = 254
 WEBSITE_LENGTH = 2_000
 BODY_LENGTH = 20_000
 REQUEST_KEY_LENGTH = 200
+REQUEST_KEY = re.compile(rf"[ -~]{{1,{REQUEST_KEY_LENGTH}}}")
 HEADER_LENGTH = 500
 # A grapheme may be many code points long; nobody's text needs more than this on average.
 CODE_POINTS_PER_GRAPHEME = 4
@@ -87,6 +91,15 @@ def _stripped(text: str | None) -> str:
     return (text or "").strip()
 
 
+def _request_key() -> str:
+    """The client's name for this request. A longer one is refused, since two keys may differ only in their ends."""
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not REQUEST_KEY.fullmatch(key):
+        said = _("An Idempotency-Key has 1 to %(most)d printable ASCII characters.", most=REQUEST_KEY_LENGTH)
+        raise Refused("bad_request_key", said, status=400)
+    return key
+
+
 class CommentForm(Form):
     """A comment. `CommentForm(site, request.form)`: the site says which of name, e-mail and site it requires."""
 
@@ -115,8 +128,12 @@ class CommentForm(Form):
         extra = {name: [_required] for name, wanted in self._wanted.items() if wanted}
         return super().validate(extra_validators={**extra, **(extra_validators or {})})
 
-    def draft(self, lang: str, author: str = "") -> Draft:
-        """What was sent, with what we know of the request; `author` is the token that came with it."""
+    def draft(self, lang: str, page: str, author: str = "") -> Draft:
+        """What was sent, with what we know of the request.
+
+        `page` is the key of the page that the request names, `author` the token that came with it. Raises Refused (400)
+        for a malformed Idempotency-Key.
+        """
         client, took = address.client(), timing.read(self.site.key, self.stamp.data)
         network = address.network(client)
         return Draft(
@@ -127,7 +144,8 @@ class CommentForm(Form):
             website=self.website.data,
             parent_id=self.parent_id,
             author_token=author,
-            request_key=request.headers.get("Idempotency-Key", "")[:REQUEST_KEY_LENGTH],
+            page=page,
+            request_key=_request_key(),
             address=client,
             network=network,
             network_index=Comment.network_index(self.site, network),

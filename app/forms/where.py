@@ -45,8 +45,15 @@ class Where:
         }
 
     def obtain_thread(self) -> Thread:
-        """Its thread; made in the caller's transaction when this is its first comment."""
-        return self.thread or Thread.obtain(self.site, key=self.key, url=self.url, title=self.title)
+        """Its thread, read again in the caller's write transaction; inserted there for its first comment.
+
+        The one in `thread` was read before the lock: it may be merged, moved, closed or removed by now. Raises 404
+        when the site is.
+        """
+        if thread := Thread.locked(self.site, self.key):
+            return thread
+        self.site.lock() or abort(404)
+        return Thread.obtain(self.site, key=self.key, url=self.url, title=self.title)
 
 
 def site_or_404(key: str) -> Site:

@@ -112,6 +112,7 @@ class Comment(db.Model):
     wide_index: Mapped[str | None] = mapped_column(String(64))
     # Two ways to notice the same post again: the client says so, or the same person says the same.
     request_key: Mapped[str | None] = mapped_column(String(64))
+    request_digest: Mapped[str | None] = mapped_column(String(64))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     typed_by: Mapped[str | None] = mapped_column(String(64))
     text_key: Mapped[str | None] = mapped_column(String(64))
@@ -171,6 +172,7 @@ class Comment(db.Model):
         "address_index": None,
         "wide_index": None,
         "request_key": None,
+        "request_digest": None,
         "fingerprint": None,
         "typed_by": None,
         "text_key": None,
@@ -201,12 +203,19 @@ class Comment(db.Model):
         )
         if moved != 1:
             return False
-        db.session.refresh(self, ("status", "version", "lane", "places"))
+        self._read_place()
         if step:
             with db.session.no_autoflush:
                 self.count_above(step)
                 self.thread.changed(approved=step)
         return True
+
+    def _read_place(self) -> None:
+        """Read what an update of its row may have waited for: its thread may be merged into another one."""
+        before = self.thread_id
+        db.session.refresh(self, ("status", "version", "lane", "places", "thread_id"))
+        if self.thread_id != before:
+            db.session.expire(self, ("thread",))
 
     def count_above(self, step: int) -> None:
         """So many more of those below are public, for everyone in the branch above it."""
@@ -245,8 +254,10 @@ class Comment(db.Model):
         return found if found and found.is_public else None
 
     @classmethod
-    def of_site(cls, site_ids: list[int], id: int) -> "Comment | None":
-        return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
+    def of_site(cls, site_ids: list[int], id: int, *, again: bool = False) -> "Comment | None":
+        """One comment of these sites; `again` reads it anew where the session has it already."""
+        query = select(cls).where(cls.id == id, cls.site_id.in_(site_ids))
+        return db.session.scalar(query.execution_options(populate_existing=again))
 
     @classmethod
     def on_sites(cls, site_ids: list[int], ids: list[int]) -> list[int]:

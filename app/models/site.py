@@ -144,6 +144,11 @@ class Site(db.Model):
             setattr(self, name, value)
         self.version += bool(changed)
 
+    def lock(self) -> bool:
+        """Read it again and keep it from being removed until the transaction ends; False when it is gone."""
+        same = select(Site).where(Site.id == self.id).with_for_update(read=True, key_share=True)
+        return db.session.scalar(same.execution_options(populate_existing=True)) is not None
+
     @classmethod
     def learnt_before(cls, moment: datetime) -> "Site | None":
         """A site of which it is not known, or not since then, what is normal there."""

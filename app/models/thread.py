@@ -74,6 +74,16 @@ class Thread(db.Model):
         return record_of(cls, row[:width], site=record_of(Site, row[width:]))
 
     @classmethod
+    def locked(cls, site: Site, key: str) -> "Thread | None":
+        """The thread of a page and its site, read again; until the transaction ends neither is moved or removed."""
+        # One after the other: when a thread moves, its alias is committed with it, and only a new statement sees it.
+        found = db.session.scalar(_locked().where(cls.site_id == site.id, cls.key == key))
+        if found is None:
+            led_here = select(ThreadAlias.thread_id).where(ThreadAlias.site_id == site.id, ThreadAlias.key == key)
+            found = db.session.scalar(_locked().where(cls.id.in_(led_here)))
+        return found
+
+    @classmethod
     def obtain(cls, site: Site, *, key: str, url: str, title: str, **more: Any) -> "Thread":
         """The thread of a page; made, with `more` of its columns, when its first comment comes."""
         if thread := cls.for_page(site, key):
@@ -171,6 +181,12 @@ class Thread(db.Model):
 
     def __repr__(self) -> str:
         return f"<Thread {self.id}>"
+
+
+def _locked() -> Select[Thread]:
+    # As strong as what a foreign key takes: it waits for a move or removal, and for no other comment.
+    query = select(Thread).with_for_update(read=True, key_share=True, of=Thread)
+    return query.execution_options(populate_existing=True)
 
 
 def changing(approved: ColumnElement[int]) -> Update:

@@ -45,17 +45,18 @@ def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
     return outcome
 
 
-def made_already(comment: Comment, status: Status, *, seen: int, by: Moderator) -> Decision | None:
-    """Her decision that followed on the version `seen`: the same press again, its first answer lost on the way."""
+def made_already(comment: Comment, status: Status, *, seen: int, by: Moderator, reason: str) -> Decision | None:
+    """Their decision that followed on the version `seen`: the same press again, its first answer lost on the way."""
     made = Decision.that_made(comment, seen + 1)
-    return made if made and made.moderator_id == by.id and made.to_status == status else None
+    same = made and (made.moderator_id, made.to_status, made.reason) == (by.id, status, reason)
+    return made if same else None
 
 
 def _decide(comment: Comment, status: Status, seen: int, by: Moderator, reason: str, outcome: Outcome) -> None:
     try:
         outcome.decided.append(decide(comment, status, seen=seen, by=by, reason=reason))
     except AlreadyDecided:
-        if made := made_already(comment, status, seen=seen, by=by):
+        if made := made_already(comment, status, seen=seen, by=by, reason=reason):
             outcome.decided.append(made)
         else:
             outcome.changed.append(comment)

@@ -257,7 +257,7 @@
       form.elements.parent.value = link.closest('article').dataset.id
       form.querySelector('h3').textContent = link.ariaLabel
       form.querySelector('.back').hidden = false
-      this.save()
+      this.save(quietly)
       if (!quietly) form.elements.body.focus()
     }
 
@@ -274,15 +274,15 @@
 
     input({target}) {
       if (target.name == 'remember' && !target.checked) this.forgetMe()
-      if (this.form?.contains(target)) this.save(target.name == 'body')
+      if (this.form?.contains(target)) this.save()
       writing().then(it => it?.input(this, target))
     }
 
     // ---- what is remembered: a draft for this tab; names and tokens longer only with the tick
 
-    // Keeps what is typed. Other words are another comment: a retry must not be answered with the old one.
-    save(rewritten) {
-      const draft = {key: rewritten ? undefined : recall(this.draft).key}
+    // Stores what is typed. After a change the next request needs another key, since the service takes a key once.
+    save(unchanged) {
+      const draft = {key: unchanged && recall(this.draft).key}
       for (const name of ['parent', 'body', ...WHO]) draft[name] = this.form.elements[name].value
       draft.ticked = this.form.elements.remember.checked
       keep(this.draft, draft)
@@ -338,7 +338,7 @@
       if (author) body.set('author', author)
       // The thread that everybody gets says nothing of how this page is addressed and called; the comment does.
       for (const name of ['url', 'title']) body.set(name, this.where[name])
-      this.save()
+      this.save(true)
       const draft = recall(this.draft)
       headers['Idempotency-Key'] = draft.key ||= random()
       keep(this.draft, draft)
@@ -354,6 +354,7 @@
       const ours = form == this.form, again = html.querySelector(ours ? '.respond' : '.mend')
       if (!again) return this.excuse(form, html, this.say.unsent, (!status || status >= 500) && retry)
       const parent = form.elements.parent?.value
+      if (ours) keep(this.draft, {...recall(this.draft), key: ''})
       ;(ours ? form : form.closest('.mend')).replaceWith(again)
       if (ours) {
         this.prepare()

@@ -110,7 +110,7 @@ KEPT = (
             "address_index": MADE_ANEW,
             "wide_index": "counts the floods of the last minutes",
             **dict.fromkeys(("lesson", "correction", "places_learnt"), LEARNT),
-            **dict.fromkeys(("request_key", "fingerprint", "typed_by", "text_key"), KEYED),
+            **dict.fromkeys(("request_key", "request_digest", "fingerprint", "typed_by", "text_key"), KEYED),
         },
     ),
     Kept(Revision, birth="replaced_at", left_out={}),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flask_babel import gettext as _
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from app.errors import Refused
 from app.extensions import db
@@ -14,6 +16,9 @@ from app.lib.urls import is_allowed, linkable, page_key
 from app.models import Comment, Site, Thread, ThreadAlias
 from app.models.alias import LONGEST_KEY
 
+# How long a move waits for a lock on PostgreSQL, and how often it tries.
+LOCK_TIMEOUT_MS, ATTEMPTS = 500, 20
+LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 SHOWN = 200  # characters of a line that is refused
 OWN_ID = "id:"  # how the key of a page begins that gives itself an id (data-thread)
 
@@ -64,7 +69,21 @@ def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -
     Addresses are as people have them: whole ones, paths of the site, or id:… for pages with an id of their own.
     The old address keeps leading to the comments, unless another page moves there.
     """
-    moves = [Move(old.strip(), new.strip()) for old, new in pairs]
+    given = [(old.strip(), new.strip()) for old, new in pairs]
+    for _attempt in range(ATTEMPTS - 1):
+        try:
+            with db.session.begin_nested():
+                return _remapped(site, given, merge=merge)
+        except OperationalError as trouble:
+            # Rolling back to the savepoint releases our locks, so that the others can finish.
+            if getattr(trouble.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
+                raise
+    return _remapped(site, given, merge=merge)
+
+
+def _remapped(site: Site, given: list[tuple[str, str]], *, merge: bool) -> list[Move]:
+    moves = [Move(old, new) for old, new in given]
+    _limit_waiting()
     setting_out = _setting_out(site, moves)
     Thread.hold([thread.id for thread, _move in setting_out])
     left = {thread.id: thread.key for thread, _move in setting_out}
@@ -77,6 +96,15 @@ def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -
     for thread, key in arrived:
         _leave_a_trace(site, thread, key)
     return moves
+
+
+def _limit_waiting() -> None:
+    """A decision locks its comment and then the thread, a move the other way round.
+
+    PostgreSQL would end one of two such transactions after `deadlock_timeout`, a second; a move stops waiting earlier.
+    """
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
 
 
 def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:

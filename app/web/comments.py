@@ -1,5 +1,7 @@
 """A reader writes: posts, previews, edits, withdraws, and sees what of hers still waits."""
 
+from dataclasses import replace
+
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
@@ -31,10 +33,10 @@ def post() -> Response:
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
     if not form.validate():
         return _form_again(here, form, origin, 422)
-    draft = form.draft(here.lang, author=_author_token())
-    considered = consider(here.site, draft)
-    then_write()
     try:
+        draft = form.draft(here.lang, page=here.key, author=_author_token())
+        considered = consider(here.site, draft)
+        then_write()
         submitted = submit(here.obtain_thread(), draft, considered)
     except Refused as no:
         db.session.rollback()
@@ -42,7 +44,7 @@ def post() -> Response:
         return _refused(where(request.form), form, origin, no)
     db.session.commit()
     only_look()
-    return _posted(here, form, submitted, origin)
+    return _posted(replace(here, thread=submitted.comment.thread), form, submitted, origin)
 
 
 @bp.post("/embed/preview")

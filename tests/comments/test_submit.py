@@ -240,7 +240,7 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
 def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_statement(
     hanako: Reader, db_session: Session, app: Flask, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    """Where it stands, bursts, limits; who she is and what she did. What the filter has learnt is known lately."""
+    """Where it stands, bursts, limits, where it stands under the lock; who writes, and what they wrote before."""
     monkeypatch.setattr(filters, "LATELY", 60.0)
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.says("the first makes the thread")
@@ -249,7 +249,7 @@ def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_state
         assert author.says("the second").status_code == 201
     one_by_one = ["INSERT", "INSERT", "UPDATE"] if known else ["INSERT", "INSERT", "INSERT", "UPDATE"]
     writes = ["WITH"] if db_session.get_bind().dialect.name == "postgresql" else one_by_one
-    assert [each.split()[0] for each in asked] == ["SELECT"] * (5 if known else 3) + writes
+    assert [each.split()[0] for each in asked] == ["SELECT"] * (6 if known else 4) + writes
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

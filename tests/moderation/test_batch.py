@@ -64,8 +64,8 @@ def test_the_same_request_again_changes_nothing_and_says_the_same(
     again = decide_all(seen, Status.SPAM, by=alice)
     assert again.decided == first and again.changed == []
     bob = a_moderator(db_session, paper, "bob")
-    assert made_already(comment, Status.SPAM, seen=seen[comment.id], by=bob) is None
-    assert made_already(comment, Status.APPROVED, seen=seen[comment.id], by=alice) is None
+    assert made_already(comment, Status.SPAM, seen=seen[comment.id], by=bob, reason="") is None
+    assert made_already(comment, Status.APPROVED, seen=seen[comment.id], by=alice, reason="") is None
 
 
 def test_undo_of_many_leaves_what_has_moved_on(db_session: Session, paper: Site, alice: Moderator) -> None:

@@ -1,0 +1,213 @@
+"""A page is moved, merged, closed or removed between the moment a request reads its thread and the moment it writes."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.orm import Session
+
+from app.extensions import db, then_write
+from app.models import Comment, Site, Status, Thread
+from app.moderation import decide as deciding
+from app.transfer import moves
+from tests.cast import ORIGIN, PAGE, Reader, a_site, move, the_comment
+
+API = "/api/v1/comments"
+WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+
+@pytest.fixture
+def hanako(client: FlaskClient, db_session: Session) -> Reader:
+    a_site(db_session)
+    return Reader(client)
+
+
+@pytest.fixture
+def meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Run something in a transaction of its own between a request's first read and its write lock."""
+
+    def install(act: Callable[[], Any]) -> None:
+        left = [act]
+
+        def interrupted() -> None:
+            if left:
+                with ThreadPoolExecutor(1) as other:
+                    other.submit(_in_a_transaction, app, left.pop()).result()
+            then_write()
+
+        for view in ("app.web.comments", "app.api.comments"):
+            monkeypatch.setattr(f"{view}.then_write", interrupted)
+
+    return install
+
+
+def _in_a_transaction(app: Flask, act: Callable[[], Any]) -> None:
+    with app.app_context():
+        act()
+        db.session.commit()
+        db.session.remove()
+
+
+def site() -> Site:
+    found = Site.with_key("paper")
+    assert found
+    return found
+
+
+def remap(old: str, new: str) -> None:
+    moves.remap(site(), [(old, new)])
+
+
+def the_thread() -> Thread:
+    return db.session.scalars(select(Thread)).one()
+
+
+def close() -> None:
+    the_thread().open = False
+
+
+def hide() -> None:
+    the_thread().visible = False
+
+
+def close_site() -> None:
+    site().open = False
+
+
+def withdraw_parent() -> None:
+    parent = db.session.scalars(select(Comment)).one()
+    deciding.decide(parent, Status.DELETED, seen=parent.version)
+
+
+def remove_site() -> None:
+    db.session.execute(delete(Comment))
+    db.session.execute(delete(Site))
+
+
+def assert_counted(db_session: Session) -> None:
+    """Each thread's counter is the number of its approved comments."""
+    db_session.expire_all()
+    approved = select(func.count()).where(Comment.thread_id == Thread.id, Comment.status == Status.APPROVED)
+    counts = db_session.execute(select(Thread.approved_count, approved.scalar_subquery())).all()
+    assert all(kept == counted for kept, counted in counts), counts
+    db_session.commit()
+
+
+@pytest.mark.parametrize("there_already", [False, True], ids=["move", "merge"])
+@pytest.mark.parametrize("program", [False, True], ids=["form", "api"])
+def test_a_comment_goes_where_its_page_went(
+    hanako: Reader, db_session: Session, meanwhile: Callable[..., None], there_already: bool, program: bool
+) -> None:
+    hanako.says("first")
+    if there_already:
+        Reader(hanako.client, url=f"{ORIGIN}/new").says("there already")
+    meanwhile(lambda: remap("/story", "/new"))
+    given = {"site": "paper", "url": PAGE, "body": "late", "name": "Hanako", "email": "hanako@readers.example"}
+    answer = hanako.client.post(API, json=given) if program else hanako.says("late")
+    assert answer.status_code == 201
+    assert the_comment(db_session, "late").thread.key == f"{ORIGIN}/new"
+    assert "late" in hanako.sees(url=f"{ORIGIN}/new").text and "late" in hanako.sees().text
+    assert_counted(db_session)
+
+
+def test_a_first_comment_finds_the_page_that_moved_there(
+    hanako: Reader, db_session: Session, meanwhile: Callable[..., None]
+) -> None:
+    Reader(hanako.client, url=f"{ORIGIN}/old").says("first")
+    meanwhile(lambda: remap("/old", "/story"))
+    assert hanako.says("late").status_code == 201
+    assert db_session.query(Thread).count() == 1
+    assert_counted(db_session)
+
+
+@pytest.mark.parametrize("act", [close, hide, close_site])
+def test_a_page_that_was_closed_takes_nothing_more(
+    hanako: Reader, db_session: Session, meanwhile: Callable[..., None], act: Callable[[], None]
+) -> None:
+    hanako.says("first")
+    meanwhile(act)
+    answer = hanako.says("late")
+    assert answer.status_code == 403 and "受け付けていません" in answer.text
+    assert db_session.query(Comment).count() == 1
+
+
+def test_a_reply_to_what_was_withdrawn_is_refused(
+    hanako: Reader, db_session: Session, meanwhile: Callable[..., None]
+) -> None:
+    hanako.says("first")
+    parent = the_comment(db_session, "first").id
+    meanwhile(withdraw_parent)
+    assert hanako.says("late", parent=parent).status_code == 422
+    assert db_session.query(Comment).count() == 1
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["page with comments", "page without"])
+def test_a_site_that_was_removed_is_not_found(
+    hanako: Reader, db_session: Session, meanwhile: Callable[..., None], first: bool
+) -> None:
+    if first:
+        hanako.says("first")
+    meanwhile(remove_site)
+    assert hanako.says("late").status_code == 404
+    assert db_session.query(Comment).count() == 0
+
+
+@pytest.mark.parametrize("act", ["edit", "withdraw", "decide", "report"])
+def test_what_is_done_to_a_comment_reaches_its_new_page(
+    hanako: Reader, db_session: Session, app: Flask, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """The comment was read with its thread; the merge is committed before the comment is changed."""
+    Reader(hanako.client, url=f"{ORIGIN}/new").says("there already")
+    hanako.says("first")
+    comment = the_comment(db_session, "first")
+    move_to, left = Comment.move_to, [lambda: remap("/story", "/new")]
+    postgres = db_session.get_bind().dialect.name == "postgresql"
+
+    def interrupted(self: Comment, *given: Any, **more: Any) -> bool:
+        assert self.thread.id
+        # SQLite's writers come one after the other: there the merge cannot get in between.
+        if left and postgres and act != "edit":
+            with ThreadPoolExecutor(1) as other:
+                other.submit(_in_a_transaction, app, left.pop()).result()
+        return move_to(self, *given, **more)
+
+    if act == "edit" or not postgres:
+        with app.app_context():
+            remap("/story", "/new")
+            db.session.commit()
+    monkeypatch.setattr(Comment, "move_to", interrupted)
+    path = f"/embed/comments/{comment.id}"
+    if act == "edit":
+        answer = hanako.client.post(f"{path}/edit", data=hanako.fields(token=hanako.token, body="changed"))
+    elif act == "withdraw":
+        answer = hanako.client.post(f"{path}/withdraw", data=hanako.fields(token=hanako.token))
+    elif act == "report":
+        given = {"reason": "spam"}
+        answer = hanako.client.post(f"/embed/report/{comment.id}", data=given)
+    else:
+        with app.app_context():
+            move(db.session(), db.session.get_one(Comment, comment.id), Status.SPAM)
+        answer = None
+    assert answer is None or answer.status_code == 200
+    assert_counted(db_session)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_move_lets_a_decision_go_first(hanako: Reader, db_session: Session, app: Flask) -> None:
+    """Each holds what the other wants; PostgreSQL would end one of them."""
+    Reader(hanako.client, url=f"{ORIGIN}/new").says("there already")
+    hanako.says("first")
+    comment = db_session.query(Comment).filter_by(body="first").one()
+    db_session.refresh(comment, with_for_update=True)
+    with ThreadPoolExecutor(1) as other:
+        moving = other.submit(_in_a_transaction, app, lambda: remap("/story", "/new"))
+        while not db_session.scalar(WAITING):
+            assert not moving.done()
+        move(db_session, comment, Status.SPAM)
+        moving.result()
+    assert_counted(db_session)
+    assert db_session.query(Thread).count() == 1
