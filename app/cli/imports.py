@@ -43,6 +43,7 @@ BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
 )
 @click.option("--close-threads", is_flag=True, help="Take no new comments on these pages.")
 @click.option("--pingbacks", is_flag=True, help="Take pingbacks and trackbacks too.")
+@click.option("--only-public", is_flag=True, help="Leave out comments of pages that were not public.")
 @click.option("--per-thread", is_flag=True, help="Report on every page, not only on the fullest.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 @with_appcontext
@@ -53,6 +54,7 @@ def import_(
     moves: tuple[str, ...],
     close_threads: bool,
     pingbacks: bool,
+    only_public: bool,
     per_thread: bool,
     as_json: bool,
 ) -> None:
@@ -63,9 +65,9 @@ def import_(
     """
     form, file = _form_and_file(words)
     if (form or _detected(file)) == archive.FORMAT:
-        if moves or close_threads or pingbacks:
+        if moves or close_threads or pingbacks or only_public:
             raise click.UsageError(
-                "An archive comes back as it was: --map, --close-threads and --pingbacks are not for it."
+                "An archive is restored as it was: --map, --close-threads, --pingbacks and --only-public do not apply."
             )
         if not KEY.fullmatch(key):
             raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
@@ -77,7 +79,7 @@ def import_(
         form = form or detect(file)
     except UnreadableFile as error:
         trouble = str(error)
-    with Spool(Addresses(site, form, pairs), pingbacks=pingbacks) as spool:
+    with Spool(Addresses(site, form, pairs), pingbacks=pingbacks, only_public=only_public) as spool:
         if form:
             trouble = _read(spool, form, Source(file, zone=ZoneInfo(site.timezone)), quiet=as_json)
             steps = load(site, spool, source=form, dry_run=dry_run, close_threads=close_threads)

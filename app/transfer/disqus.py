@@ -5,7 +5,17 @@ from collections.abc import Iterator
 
 from app.transfer import xml
 from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line
-from app.transfer.record import CommentRecord, Note, Reason, Record, Skip, Status, ThreadRecord, TruncatedFile
+from app.transfer.record import (
+    CommentRecord,
+    HiddenPage,
+    Note,
+    Reason,
+    Record,
+    Skip,
+    Status,
+    ThreadRecord,
+    TruncatedFile,
+)
 from app.transfer.source import File
 
 SHAPE = xml.Shape(
@@ -34,7 +44,10 @@ def read(file: File) -> Iterator[Record]:
     for piece in xml.pieces(file, SHAPE):
         match piece:
             case xml.Element(name="thread"):
-                yield _thread(piece)
+                yield (thread := _thread(piece))
+                # A deleted discussion is shown nowhere, though its posts are exported as approved.
+                if _flag(piece, "isDeleted"):
+                    yield HiddenPage(thread.source_id)
             case xml.Element():
                 yield _comment(piece)
             case xml.Spoiled():

@@ -172,7 +172,7 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
     for key, arrival in first.items():
         if key not in threads:
             title = clean_line(arrival.title)[:LONGEST_TITLE]
-            more = {"open": arrival.open, "created_at": arrival.created_at}
+            more = {"open": arrival.open, "visible": arrival.visible, "created_at": arrival.created_at}
             threads[key] = Thread.obtain(site, key=key, url=arrival.url, title=title, **more)
     return threads
 

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     EMPTY = "The record is empty."
     UNKNOWN_RECORD = "The record has no shape that this format knows."
     DUPLICATE = "Another comment with this id stood earlier in the file."
+    NOT_PUBLIC = "Its page was not public; --only-public leaves it out."
     PINGBACK = "A pingback or trackback; they are taken with --pingbacks only."
     ID_TAKEN = "Its id belongs to something that was written here since."
     DOUBLE = "Something that must be there only once is there already."
@@ -43,6 +44,7 @@ class Note(StrEnum):
     FUTURE_DATE = "The date lies in the future; the time of the import stands in for it."
     LOST_PAGE = "The file does not hold the page of these comments."
     NO_ADDRESS = "The page has no address that can be used; its thread waits for one (flask thread move)."
+    NOT_PUBLIC = "The page was not public: its thread is hidden, its approved comments are held for a moderator."
     FOREIGN_HOST = "The page is on none of the site's origins: nobody sees its comments (--map, flask thread remap)."
     MISSING_PARENT = "The comment that was answered is not there; the answer stands by itself."
     PARENT_ELSEWHERE = "The comment that was answered is on another page; the answer stands by itself."
@@ -72,6 +74,13 @@ class ThreadRecord:
     title: str
     open: bool
     notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenPage:
+    """A page that the source did not show to the public. May come before or after its comments."""
+
+    source_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class Skip:
     line: int | None = None
 
 
-Record = ThreadRecord | CommentRecord | Skip
+Record = ThreadRecord | HiddenPage | CommentRecord | Skip
 
 
 class UnreadableFile(ValueError):

@@ -15,7 +15,7 @@ from app.models import Status
 from app.models.comment import LONGEST_SOURCE_ID
 from app.transfer.addresses import Addresses
 from app.transfer.fields import EPOCH, made_up_id
-from app.transfer.record import CommentRecord, Note, Reason, Record, Skip, ThreadRecord
+from app.transfer.record import CommentRecord, HiddenPage, Note, Reason, Record, Skip, ThreadRecord
 
 CACHE = 48 << 10  # KiB
 TOLD = 1_000  # records between two signs of life
@@ -23,12 +23,12 @@ ASKED = 500  # ids in one question to the site
 NAMED = 10  # records that the report names for each note
 
 _TABLES = """
-CREATE TABLE place (id INTEGER PRIMARY KEY, key TEXT UNIQUE, url TEXT, title TEXT, open INT);
-CREATE TABLE page (source_id TEXT PRIMARY KEY, place INT) WITHOUT ROWID;
+CREATE TABLE place (id INTEGER PRIMARY KEY, key TEXT UNIQUE, url TEXT, title TEXT, open INT, public INT DEFAULT 1);
+CREATE TABLE page (source_id TEXT PRIMARY KEY, place INT, public INT DEFAULT 1) WITHOUT ROWID;
 CREATE TABLE comment (
     seq INTEGER PRIMARY KEY, source_id TEXT UNIQUE, page TEXT, parent TEXT, created INT, status TEXT, line INT,
     name TEXT, email TEXT, website TEXT, ip TEXT, body TEXT, format TEXT,
-    place INT, up INT, known INT DEFAULT 0, walk INT, done TEXT);
+    place INT, up INT, known INT DEFAULT 0, held INT DEFAULT 0, walk INT, done TEXT);
 CREATE TABLE skip (id TEXT, reason TEXT, line INT, page TEXT);
 CREATE TABLE note (id TEXT, note TEXT);
 CREATE TABLE placed (seq INTEGER PRIMARY KEY, level INT, spoken INT, wave INT);
@@ -55,13 +55,17 @@ class Arrival:
     url: str
     title: str
     open: bool
+    visible: bool
 
 
 class Spool:
-    """The records of one file. `addresses` tell where its pages are; `pingbacks` are left out unless asked for."""
+    """The records of one file. `addresses` tell where its pages are; `pingbacks` are left out unless asked for.
 
-    def __init__(self, addresses: Addresses, *, pingbacks: bool = False) -> None:
-        self._addresses, self._pingbacks = addresses, pingbacks
+    Approved comments of hidden pages become pending in a hidden thread, or are left out with `only_public`.
+    """
+
+    def __init__(self, addresses: Addresses, *, pingbacks: bool = False, only_public: bool = False) -> None:
+        self._addresses, self._pingbacks, self._only_public = addresses, pingbacks, only_public
         self._db = sqlite3.connect("", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute(f"PRAGMA cache_size=-{CACHE}")
@@ -93,6 +97,9 @@ class Spool:
             self.pages += 1
             self._page(record)
             return
+        if isinstance(record, HiddenPage):
+            self._hide(record.source_id)
+            return
         self.read += 1
         if isinstance(record, Skip):
             self._skip(record.id, record.reason, record.line)
@@ -108,11 +115,15 @@ class Spool:
             place.key, place.url, record.title, record.open,
         )  # fmt: skip
         self._run(
-            "INSERT INTO page SELECT ?, id FROM place WHERE key=? ON CONFLICT DO NOTHING",
+            "INSERT INTO page (source_id, place) SELECT ?, id FROM place WHERE key=? ON CONFLICT DO NOTHING",
             record.source_id, place.key,
         )  # fmt: skip
         for note in (*record.notes, *([place.note] if place.note else [])):
             self._note(record.source_id, note)
+
+    def _hide(self, source_id: str) -> None:
+        if self._run("UPDATE page SET public=0 WHERE source_id=? AND public", source_id).rowcount:
+            self._note(source_id, Note.NOT_PUBLIC)
 
     def _comment(self, record: CommentRecord, latest: datetime) -> None:
         # A date to come would stand at the top of every list for years.
@@ -140,6 +151,7 @@ class Spool:
         """Find each comment's parent and turn. `keys_of` tells of source ids that are in the site already, by
         which keys the thread of each is known: an older file may have brought the parent."""
         self._stand_in_for_lost_pages()
+        self._hold_what_was_not_public()
         self._run("UPDATE comment SET place=(SELECT place FROM page WHERE source_id=page)")
         self._run("UPDATE comment SET up=(SELECT seq FROM comment p WHERE p.source_id=comment.parent)")
         self._run("CREATE INDEX up ON comment (up) WHERE up IS NOT NULL")
@@ -159,6 +171,19 @@ class Spool:
         while found := self._run(lost, page).fetchone():
             (page,) = found
             self._page(ThreadRecord(page, "", "", True, (Note.LOST_PAGE,)))
+
+    def _hold_what_was_not_public(self) -> None:
+        hidden = "page IN (SELECT source_id FROM page WHERE NOT public)"
+        if self._only_public:
+            self._run(
+                f"INSERT INTO skip SELECT source_id, ?, line, page FROM comment WHERE {hidden}",  # noqa: S608
+                Reason.NOT_PUBLIC,
+            )
+            self._run(f"DELETE FROM comment WHERE {hidden}")  # noqa: S608
+        # A thread that a public page shares stays visible; the comments of the hidden one are held all the same.
+        only_hidden = "SELECT place FROM page GROUP BY place HAVING NOT max(public)"
+        self._run(f"UPDATE place SET public=0 WHERE id IN ({only_hidden})")  # noqa: S608
+        self._run(f"UPDATE comment SET held=1 WHERE status='approved' AND {hidden}")  # noqa: S608
 
     def _look_for_parents_in_the_site(self, keys_of: Callable[[list[str]], Mapping[str, set[str]]]) -> None:
         orphans = (
@@ -215,8 +240,9 @@ class Spool:
     def arrivals(self, size: int) -> Iterator[list[Arrival]]:
         """All comments, parents first, else in the order in which they were spoken; `size` at a time."""
         query = (
-            "SELECT q.position, c.seq, c.source_id, c.parent, c.status, c.name, c.email, c.website, c.ip, c.body,"
-            " c.format, c.created, place.key, place.url, place.title, place.open"
+            "SELECT q.position, c.seq, c.source_id, c.parent, CASE WHEN c.held THEN 'pending' ELSE c.status END,"
+            " c.name, c.email, c.website, c.ip, c.body, c.format, c.created,"
+            " place.key, place.url, place.title, place.open, place.public"
             " FROM queue q CROSS JOIN comment c ON c.seq=q.seq CROSS JOIN place ON place.id=c.place"
             " WHERE q.position > ? ORDER BY q.position LIMIT ?"
         )
@@ -250,6 +276,7 @@ class Spool:
             "read": self.read,
             "imported": done.get("imported", 0),
             "unchanged": done.get("unchanged", 0),
+            "held": self._count("SELECT count(*) FROM comment WHERE held"),
             "skipped": self._count("SELECT count(*) FROM skip"),
             "roots": self._count("SELECT count(*) FROM comment WHERE parent IS NULL"),
             "replies": self._count("SELECT count(*) FROM comment WHERE parent IS NOT NULL"),
@@ -313,8 +340,8 @@ def _microseconds(moment: datetime) -> int:
 
 
 def _arrival(row: tuple[Any, ...]) -> Arrival:
-    seq, source_id, parent, status, name, email, website, ip, body, format, created, key, url, title, open = row
+    seq, source_id, parent, status, name, email, website, ip, body, format, created, key, url, title, open, public = row
     return Arrival(
         seq, source_id, parent, Status(status), name, email, website, ip, body, format,
-        EPOCH + timedelta(microseconds=created), key, url, title, bool(open),
+        EPOCH + timedelta(microseconds=created), key, url, title, bool(open), bool(public),
     )  # fmt: skip

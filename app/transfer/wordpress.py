@@ -10,6 +10,7 @@ from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_
 from app.transfer.paragraphs import paragraphs
 from app.transfer.record import (
     CommentRecord,
+    HiddenPage,
     Kind,
     Note,
     Reason,
@@ -25,15 +26,18 @@ from app.transfer.source import File, Source
 MAX_WAITING = 1_000
 MAX_WAITING_SIZE = 1 << 23  # characters
 
-_FIELDS = ("title", "link", "post_id", "comment_status")
+_FIELDS = ("title", "link", "post_id", "comment_status", "status", "post_password")
+# The states of an item whose page everyone can read: "inherit" is an attachment's. Tools that are not WordPress may
+# leave the state out. Any other one (private, draft, pending, future, trash, a plugin's own) is not public.
+PUBLIC_STATES = frozenset({"", "publish", "inherit"})
 _STOPS = ("rss", "item", "comment", *_FIELDS)
 SHAPE = xml.Shape(
     root="rss",
     brackets=("item",),
     records=("comment", *_FIELDS),
-    prefixed=frozenset({"comment", "post_id", "comment_status"}),
+    prefixed=frozenset({"comment", "post_id", "comment_status", "status", "post_password"}),
     stops=dict.fromkeys(("comment", *_FIELDS), _STOPS),
-    known=r"comment\w*|meta_key|meta_value|title|link|post_id",
+    known=r"comment\w*|meta_key|meta_value|title|link|post_id|status|post_password",
     bodies=frozenset({"comment_content"}),
 )
 
@@ -87,12 +91,12 @@ def read(file: File) -> Iterator[Record]:
                 page.lost_a_field()
             case xml.Opening() | xml.Closing() | xml.Cut():
                 if page:
-                    yield from page.close()
+                    yield from page.end()
                 page = _Page() if isinstance(piece, xml.Opening) else None
                 if isinstance(piece, xml.Cut):
                     raise TruncatedFile(line=piece.line, position=piece.position)
     if page:
-        yield from page.close()
+        yield from page.end()
 
 
 def _comment_of(page: "_Page | None", element: xml.Element, zone: tzinfo) -> Iterator[Record]:
@@ -138,6 +142,16 @@ class _Page:
         crowded = len(self._waiting) > MAX_WAITING or self._waiting_size > MAX_WAITING_SIZE
         if crowded or {"post_id", "link"} <= self._fields.keys():
             yield from self.close()
+
+    def end(self) -> Iterator[Record]:
+        """Hand out what is left, and say whether the page was hidden: its state may stand after its comments."""
+        yield from self.close()
+        if self._id is not None and not self._is_public():
+            yield HiddenPage(self._id)
+
+    def _is_public(self) -> bool:
+        state = self._fields.get("status", "").lower()
+        return state in PUBLIC_STATES and not self._fields.get("post_password")
 
     def close(self) -> Iterator[Record]:
         """Hand out the page with all that waited for it, unless that has happened."""

@@ -60,6 +60,82 @@ def comments(db_session: Session) -> dict[str, Comment]:
     return found
 
 
+HIDDEN_STATES = {
+    "private": "<wp:status>private</wp:status>",
+    "private in CDATA": "<wp:status><![CDATA[private]]></wp:status>",
+    "draft": "<wp:status>draft</wp:status>",
+    "pending": "<wp:status>pending</wp:status>",
+    "future": "<wp:status>future</wp:status>",
+    "trash": "<wp:status>trash</wp:status>",
+    "auto-draft": "<wp:status>auto-draft</wp:status>",
+    "a plugin's status": "<wp:status>archived</wp:status>",
+    "password": "<wp:status>publish</wp:status><wp:post_password><![CDATA[secret]]></wp:post_password>",
+}
+PUBLIC_STATES = {
+    "none": "",
+    "publish": "<wp:status>publish</wp:status><wp:post_password></wp:post_password>",
+    "attachment": "<wp:status>inherit</wp:status>",
+}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("state", HIDDEN_STATES.values(), ids=HIDDEN_STATES)
+def test_comments_of_a_page_that_was_not_public_are_held_in_a_hidden_thread(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save, state: str
+) -> None:
+    hidden = page(comment(1, "said among us"), comment(2, approved="spam"), state=state)
+    report = bring(app, save(wxr(hidden, page(comment(3, "said in public"), number=2))))
+    assert (report["imported"], report["held"], report["by_status"]["approved"]) == (3, 1, 2)
+    assert [each["ids"] for each in report["notes"] if "not public" in each["note"]] == [["1"]]
+    found = comments(db_session)
+    assert [found[id].status for id in "123"] == [Status.PENDING, Status.SPAM, Status.APPROVED]
+    assert [found[id].thread.visible for id in "13"] == [False, True]
+    db_session.commit()
+    for path in public_paths(1):
+        assert b"said among us" not in client.get(path).data
+    assert b"said in public" in client.get(public_paths(2)[0]).data
+    again = bring(app, save(wxr(hidden)))
+    assert (again["imported"], again["unchanged"]) == (0, 2)
+
+
+def public_paths(number: int) -> list[str]:
+    about = f"site=paper&url={ORIGIN}/{number}/"
+    by_page = [f"{path}?{about}" for path in ("/embed/thread", "/thread", "/feeds/thread", "/api/v1/threads")]
+    return [*by_page, "/feeds/site/paper.atom"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("state", PUBLIC_STATES.values(), ids=PUBLIC_STATES)
+def test_comments_of_a_public_page_stay_public(
+    app: Flask, db_session: Session, paper: Site, save: Save, state: str
+) -> None:
+    report = bring(app, save(wxr(page(comment(1), state=state))))
+    assert (report["held"], report["notes"]) == (0, [])
+    assert comments(db_session)["1"].status == Status.APPROVED
+
+
+def test_a_status_behind_the_comments_and_a_second_item_for_the_page_count_too(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    late = page(comment(1)).replace("</item>", "<wp:status>private</wp:status></item>")
+    twin = page(comment(2), number=2) + page(comment(3), number=3, state=HIDDEN_STATES["draft"]).replace("/3/", "/2/")
+    report = bring(app, save(wxr(late, twin)))
+    assert report["held"] == 2
+    found = comments(db_session)
+    assert [found[id].status for id in "123"] == [Status.PENDING, Status.APPROVED, Status.PENDING]
+    assert [found[id].thread.visible for id in "123"] == [False, True, True]
+
+
+def test_comments_of_hidden_pages_can_be_left_out(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
+    hidden = page(comment(1), comment(2, parent="1"), state=HIDDEN_STATES["private"])
+    file = save(wxr(hidden, page(comment(3), number=2)))
+    for options in (["--dry-run"], []):
+        report = bring(app, file, "--only-public", *options)
+        assert (report["read"], report["imported"], report["skipped"], report["held"]) == (3, 1, 2, 0)
+        assert {each["id"] for each in report["skips"]} == {"1", "2"}
+    assert set(comments(db_session)) == {"3"}
+
+
 def test_every_comment_comes_along_and_is_accounted_for(
     app: Flask, db_session: Session, paper: Site, save: Save
 ) -> None:

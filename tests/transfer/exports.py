@@ -24,10 +24,10 @@ def comment(number: int, body: str = "<![CDATA[Hello]]>", **fields: str) -> str:
     return f"<wp:comment>\n{inner}</wp:comment>\n"
 
 
-def page(*comments: str, number: int = 1) -> str:
-    """One item of a WXR file."""
+def page(*comments: str, number: int = 1, state: str = "") -> str:
+    """One item of a WXR file; `state` are elements such as <wp:status>."""
     known = f"<title>Page</title><link>https://example.com/{number}/</link><wp:post_id>{number}</wp:post_id>"
-    return f"<item>{known}<wp:comment_status>open</wp:comment_status>{''.join(comments)}</item>\n"
+    return f"<item>{known}<wp:comment_status>open</wp:comment_status>{state}{''.join(comments)}</item>\n"
 
 
 def wxr(*pages: str) -> str:

@@ -14,6 +14,7 @@ from app.transfer import commento, disqus, isso, remark42
 from app.transfer.detect import READERS, detect
 from app.transfer.record import (
     CommentRecord,
+    HiddenPage,
     Note,
     Reason,
     Record,
@@ -99,6 +100,13 @@ def test_disqus_tells_spam_from_deleted_and_keeps_the_thread_of_talk() -> None:
     assert found["21"].body == "<p>Tom &amp; Jerry &lt;3</p>"
     assert found["24"].name == "Tom & Jerry"
     assert found["24"].notes == (Note.UNKNOWN_STATUS,)
+
+
+def test_a_discussion_that_was_deleted_in_disqus_is_a_hidden_page(save: Save) -> None:
+    text = (FIXTURES / "disqus.xml").read_text()
+    assert not any(isinstance(record, HiddenPage) for record in disqus.read(save(text)))
+    deleted = text.replace("<isDeleted>false</isDeleted></thread>", "<isDeleted>true</isDeleted></thread>")
+    assert HiddenPage("10") in list(disqus.read(save(deleted)))
 
 
 def test_a_cut_disqus_export_says_so_and_names_the_post(save: Save) -> None:
