@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy.types import TypeDecorator
 
 from app.extensions import db
+from app.lib import upgrades
 
 
 def plain_type(kind: str, item: Any, _autogen: Any) -> str | bool:
@@ -16,12 +17,22 @@ def plain_type(kind: str, item: Any, _autogen: Any) -> str | bool:
     return False
 
 
-with db.engine.connect() as connection:
-    context.configure(
-        connection=connection,
-        target_metadata=db.metadata,
-        render_as_batch=True,
-        render_item=plain_type,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
+def attempt() -> None:
+    """Migrate from where the database is now, each migration in a transaction of its own."""
+    with db.engine.connect() as connection:
+        upgrades.prepare(connection)
+        options: dict[str, Any] = {
+            "connection": connection,
+            "target_metadata": db.metadata,
+            "render_as_batch": True,
+            "render_item": plain_type,
+            "transaction_per_migration": True,
+        }
+        context.configure(**options)
+        steps = context.get_context().opts["fn"]
+        context.configure(**options, fn=upgrades.ordered(steps, [table.name for table in db.metadata.sorted_tables]))
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+upgrades.run_patiently(attempt)

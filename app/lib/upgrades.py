@@ -1,0 +1,178 @@
+"""Run migrations one by one while others write: ordered table locks, bounded waits, and one upgrade at a time."""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+log = logging.getLogger("alembic.upgrade")
+
+# Any number does that no other program uses in this database.
+ADVISORY_KEY = 0x6B616977
+# Weak locks: vacuum is in their way, readers and writers are not.
+WEAK_WAIT_MS = 10_000
+# All strong locks together must come sooner than PostgreSQL looks for deadlocks (deadlock_timeout, 1 s): then the
+# migration steps back, and never a post. Nobody waits longer for a lock that is not given.
+STRONG_WAIT_S = 0.5
+# Posts and decisions write to it before anything else: while it is locked, none of them holds another table.
+FIRST = "comment"
+PATIENCE_S = 300.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
+
+DEADLOCK, LOCK_TIMEOUT, BUSY = "40P01", "55P03", "database is locked"
+VERSION_TABLE = """
+CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)
+"""
+
+
+class Overtaken(Exception):
+    """Another upgrade made this step while we waited for our turn."""
+
+
+class TablesAreTaken(Exception):
+    """Others held a table for longer than PATIENCE_S; the message names them."""
+
+
+def run_patiently(attempt: Callable[[], None]) -> None:
+    """Call `attempt` until no other upgrade and no lock of others is in its way, for PATIENCE_S at most."""
+    until, pause = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+    while True:
+        try:
+            return attempt()
+        except Overtaken:
+            log.info("another upgrade is running; going on from where it is")
+        except DBAPIError as trouble:
+            if not _is_about_locks(trouble) or time.monotonic() > until:
+                raise
+            log.warning("the database is locked by others; trying again")
+        pause = _rest(pause)
+
+
+def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callable[..., Iterable[Any]]:
+    """Alembic's steps, each of which first takes its turn and all its locks. `order` names tables, parents first."""
+
+    def wrapped(heads: Any, migration: MigrationContext) -> Iterable[Any]:
+        for step in steps(heads, migration):
+            if isinstance(step, RevisionStep) and migration.connection is not None:
+                step.migration_fn = _with_locks(step, migration, migration.connection, order)
+            yield step
+
+    return wrapped
+
+
+def prepare(connection: Connection) -> None:
+    """Make Alembic's own table, which two upgrades of an empty database would both make."""
+    if connection.dialect.name == "postgresql":
+        with connection.begin():
+            if not inspect(connection).has_table("alembic_version"):
+                _take_turn(connection)
+                connection.execute(text(VERSION_TABLE))
+
+
+def _with_locks(
+    step: RevisionStep, migration: MigrationContext, connection: Connection, order: Sequence[str]
+) -> Callable[..., Any]:
+    act = step.migration_fn
+
+    def migrate(**given: Any) -> Any:
+        # SQLite's transaction has begun with its one lock for writing.
+        if connection.dialect.name == "postgresql":
+            _take_turn(connection)
+        if set(migration.get_current_heads()) != set(step.from_revisions):
+            raise Overtaken
+        if connection.dialect.name == "postgresql":
+            source = Path(str(step.revision.path)).read_text()
+            _lock(connection, _named_in(source, connection, order), step.revision.revision)
+        log.info("migration %s %s", step.revision.revision, "up" if step.is_upgrade else "down")
+        return act(**given)
+
+    return migrate
+
+
+def _take_turn(connection: Connection) -> None:
+    """One upgrade at a time, until the end of the transaction: a session's lock would be lost behind a pooler."""
+    # What a role or an address limits for requests is no limit for a migration.
+    for limit in ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"):
+        connection.execute(text(f"SET LOCAL {limit} = 0"))
+    key = {"key": ADVISORY_KEY}
+    if not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), key):
+        log.info("another upgrade is running; waiting for its migration to end")
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), key)
+
+
+def _named_in(source: str, connection: Connection, order: Sequence[str]) -> list[str]:
+    """The tables that a migration may touch: each one that is named anywhere in its file."""
+    there = set(inspect(connection).get_table_names()) - {"alembic_version"}
+    named = there & set(re.findall(r"\w+", source))
+    place = {name: number for number, name in enumerate((FIRST, *order))} | {FIRST: -1}
+    return sorted(named, key=lambda name: (place.get(name, len(place)), name))
+
+
+def _lock(connection: Connection, tables: list[str], revision: str) -> None:
+    """Take all locks of a migration before its first statement.
+
+    The weak ones send autovacuum away, and are kept while the strong ones are asked for again and again. A table that
+    was not free comes first the next time: others take it before the rest, and must find nothing locked on their way.
+    """
+    if not tables:
+        return
+    names = ", ".join(f'"{name}"' for name in tables)
+    connection.execute(text(f"SET LOCAL lock_timeout = '{WEAK_WAIT_MS}ms'"))
+    connection.execute(text(f"LOCK TABLE {names} IN SHARE UPDATE EXCLUSIVE MODE"))
+    until, pause = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+    while taken := _taken_by_others(connection, tables):
+        if time.monotonic() > until:
+            raise TablesAreTaken(f"migration {revision} waits for {names}, held by {_holders(connection, tables)}")
+        log.warning("migration %s waits for others to end: %s", revision, taken)
+        tables = [taken, *(name for name in tables if name != taken)]
+        pause = _rest(pause)
+    connection.execute(text(f"SET LOCAL lock_timeout = '{WEAK_WAIT_MS}ms'"))
+
+
+def _taken_by_others(connection: Connection, tables: list[str]) -> str:
+    """Lock all tables, in this order, or none: then return the first that was not free in time."""
+    until = time.monotonic() + STRONG_WAIT_S * random.uniform(0.2, 1)  # noqa: S311 (guards nothing)
+    attempt, name = connection.begin_nested(), ""
+    try:
+        for name in tables:
+            left_ms = max(1, int(1000 * (until - time.monotonic())))
+            connection.execute(text(f"SET LOCAL lock_timeout = '{left_ms}ms'"))
+            connection.execute(text(f'LOCK TABLE "{name}" IN ACCESS EXCLUSIVE MODE'))
+    except OperationalError as trouble:
+        attempt.rollback()
+        if not _is_about_locks(trouble):
+            raise
+        return name
+    attempt.commit()
+    return ""
+
+
+def _holders(connection: Connection, tables: list[str]) -> str:
+    found = connection.execute(
+        text(
+            "SELECT DISTINCT a.pid, a.application_name, a.state, a.xact_start FROM pg_locks l "
+            "JOIN pg_stat_activity a USING (pid) "
+            "WHERE l.granted AND l.relation::regclass::text = ANY(:tables) AND a.pid <> pg_backend_pid()"
+        ),
+        {"tables": tables},
+    )
+    return "; ".join(f"process {pid} ({name or state}) since {since}" for pid, name, state, since in found) or "others"
+
+
+def _is_about_locks(trouble: DBAPIError) -> bool:
+    return getattr(trouble.orig, "sqlstate", None) in (DEADLOCK, LOCK_TIMEOUT) or BUSY in str(trouble.orig)
+
+
+def _rest(pause: float) -> float:
+    """Wait, a quarter more or less, and return how long the next time."""
+    time.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 (spreads load, guards nothing)
+    return min(pause * 2, LONGEST_PAUSE_S)
