@@ -133,6 +133,42 @@ SETTINGS = (
         lambda text: _database(text) if text else "",
     ),
     Setting(
+        "DATABASE_CONNECT_TIMEOUT",
+        "5",
+        "seconds",
+        "How long PostgreSQL may take to accept a connection.",
+        _whole(2, 600),
+    ),
+    Setting(
+        "READ_TIMEOUT",
+        "5",
+        "seconds",
+        "How long a public page may wait for its turn, for locks and for the database; then the answer is 503. "
+        "Pages that are ready are served meanwhile, up to a minute old.",
+        _whole(1, 600),
+    ),
+    Setting(
+        "POST_TIMEOUT",
+        "15",
+        "seconds",
+        "The same for a comment and all else that readers send, counted from when it has arrived.",
+        _whole(1, 600),
+    ),
+    Setting(
+        "DESK_TIMEOUT",
+        "30",
+        "seconds",
+        "The same for moderators, the API and everything else; of a download, for each part.",
+        _whole(1, 3600),
+    ),
+    Setting(
+        "WORKER_TIMEOUT",
+        "300",
+        "seconds",
+        "How long one statement of the worker may take, with PostgreSQL. Commands have no such limit.",
+        _whole(10, 86400),
+    ),
+    Setting(
         "SECRET_KEY",
         "",
         "text of 32 characters or more",
@@ -295,10 +331,16 @@ def _kept_key(database: str, file: Path) -> str:
     return file.read_text().strip()
 
 
+def _on_postgresql(config: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    return {} if config["DATABASE_URL"].startswith("sqlite") else options
+
+
 def _flask(config: dict[str, Any]) -> dict[str, Any]:
     secure = config["PUBLIC_URL"].startswith("https://")
+    timeout = config["DATABASE_CONNECT_TIMEOUT"]
     return {
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"],
+        "SQLALCHEMY_ENGINE_OPTIONS": _on_postgresql(config, {"connect_args": {"connect_timeout": timeout}}),
         "SESSION_COOKIE_NAME": "__Host-kaiwa" if secure else "kaiwa",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,

@@ -10,8 +10,7 @@ import asyncio
 import io
 import re
 import sys
-from collections.abc import Callable
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from time import monotonic, time
 from typing import Any, NamedTuple
@@ -23,10 +22,13 @@ from app.forms.where import own_id_of, thread_key
 from app.lib.cache import Cache
 from app.lib.compression import PLAIN, SMALLEST, best_of, compress
 from app.lib.language import LANGUAGES
+from app.lib.pool import Busy
 
 # A decision is seen by everybody within two seconds: an answer is taken for true for one, and for half of another
 # while somebody asks whether it still is.
 FRESH_S, RENEWING_S = 1.0, 0.5
+# A renewal that takes longer keeps nobody waiting who can have the older bytes.
+SLOW_S = 1.0
 # While the database is away nobody decides anything: better what was true a minute ago than nothing.
 FAILING_S = 60.0
 # Counts of a hundred pages; what is longer goes to Flask.
@@ -147,7 +149,7 @@ class Ready:
 
     def confirm(self, true_at: float) -> None:
         """It was true at this moment; nginx learns until when that may be believed."""
-        self.true_at, self.until = true_at, true_at + FRESH_S
+        self.true_at, self.until, self.late = true_at, true_at + FRESH_S, False
         # nginx counts in whole seconds and serves through the one that it is given.
         expires = int(time() - monotonic() + true_at) + 1
         for headers in (self.unchanged, *(headers for headers, _ in self.bodies.values())):
@@ -180,8 +182,8 @@ class Ready:
 class Edge:
     """Public answers of `application` within `room` bytes. Everything but asking happens in one event loop."""
 
-    def __init__(self, ask: Callable[[WSGIEnvironment], Answer], *, room: int, threads: Executor) -> None:
-        self.ask, self.threads = ask, threads
+    def __init__(self, ask: Callable[[WSGIEnvironment], Awaitable[Answer]], *, room: int) -> None:
+        self.ask = ask
         self.kept: Cache[Key, Ready] = Cache(room - room // PASSING_SHARE)
         self.passing: Cache[Key, Ready] = Cache(room // PASSING_SHARE)
         self.flights: dict[Key, Flight] = {}
@@ -196,12 +198,16 @@ class Edge:
         old, flight = self._found(asked), self.flights.get(asked.shared)
         if flight and flight.asked != asked and not _will_do(old):
             # Most likely the same page, written otherwise; a client that hangs up ends its waiting, not the others'.
+            if old and not await flight.lands_in_time(old):
+                return old
             await asyncio.shield(flight.task)
             if found := self.at_hand(asked):
                 return found
             flight = self.flights.get(asked.own) or self._set_out(asked.own, asked, old)
         flight = flight or self._set_out(asked.shared, asked, old)
-        return old if _will_do(old) else await asyncio.shield(flight.task)
+        if old and (_will_do(old) or not await flight.lands_in_time(old)):
+            return old
+        return await asyncio.shield(flight.task)
 
     def send(self, asked: Asked, ready: Ready, headers: Any, protocol: Any) -> None:
         """Answer a request (RSGI): with 304 when its client has the same already."""
@@ -219,22 +225,33 @@ class Edge:
         return self.kept.get(asked.shared) or self.passing.get(asked.shared) or self.passing.get(asked.own)
 
     def _set_out(self, key: Key, asked: Asked, old: Ready | None) -> "Flight":
-        flight = Flight(asked, asyncio.create_task(self._fly(asked, old)))
+        flight = Flight(asked, asyncio.create_task(self._fly(asked, old)), monotonic())
         self.flights[key] = flight
-        flight.task.add_done_callback(lambda _task: self.flights.pop(key))
+
+        def landed(task: asyncio.Task[Ready | None]) -> None:
+            self.flights.pop(key)
+            # Those who wait are told; where nobody does, it is no news.
+            task.cancelled() or task.exception()
+
+        flight.task.add_done_callback(landed)
         return flight
 
     async def _fly(self, asked: Asked, old: Ready | None) -> Ready | None:
         about: dict[str, Any] = {}
         environ = question(asked, old, about)
         true_at = monotonic()
-        status, headers, body = await asyncio.get_running_loop().run_in_executor(self.threads, self.ask, environ)
+        try:
+            status, headers, body = await self.ask(environ)
+        except Busy:
+            status, headers, body = 503, [], b""
         if old and status == 304:
             old.confirm(true_at)
             return old
         if old and status >= 500 and old.outlast(true_at):
             return old
         self._forget(asked)
+        if status == 503:
+            raise Busy
         if status != 200 or not is_public(headers):
             return None
         ready = Ready(headers, body, true_at)
@@ -263,6 +280,14 @@ class Flight(NamedTuple):
 
     asked: Asked
     task: "asyncio.Task[Ready | None]"
+    began: float
+
+    async def lands_in_time(self, old: Ready) -> bool:
+        """Wait a second for it, once; False when older bytes must do until then, as RFC 5861 lets caches do."""
+        if not self.task.done() and not old.late:
+            await asyncio.wait({self.task}, timeout=max(0.0, self.began + SLOW_S - monotonic()))
+        old.late = not self.task.done()
+        return not (old.late and monotonic() < old.true_at + FAILING_S)
 
 
 def _put(cache: Cache[Key, Ready], key: Key, ready: Ready) -> None:

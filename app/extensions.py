@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
+from math import ceil
 from time import monotonic, sleep
 from typing import Any
 
@@ -30,7 +31,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
+from app.lib import deadline
 from app.lib.cursor import remembering
+from app.lib.patience import bounded
 
 # SQLite gives row ids only to a column of type INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -56,6 +59,16 @@ babel = Babel()
 
 # So long a writer waits for SQLite's lock, and so often it asks; a comment holds it for two or three milliseconds.
 SQLITE_BUSY_MS, SQLITE_TURN_S = 15_000, 0.001
+# A statement looks at the clock after so many steps of SQLite's machine, a few milliseconds.
+SQLITE_STEPS = 100_000
+# How long PostgreSQL's server, and the network to it, may be silent; what the address says comes first.
+CONNECT_S = 5
+SILENCE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -197,6 +210,15 @@ def _make_private(dialect: Any, _record: Any, given: Sequence[Any], _named: dict
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
+@event.listens_for(Engine, "do_connect")
+def _connect(dialect: Any, _record: Any, words: list[Any], given: dict[str, Any]) -> Any:
+    if dialect.name == "sqlite":
+        return None  # as SQLAlchemy does it
+    timeout = int(given.get("connect_timeout", CONNECT_S))
+    given |= {"connect_timeout": max(1, ceil(min(timeout, deadline.left())))}
+    return bounded(dialect.loaded_dbapi).connect(*words, **(SILENCE | given))  # type: ignore[attr-defined]
+
+
 @event.listens_for(Engine, "connect")
 def _open(connection: Any, _record: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
@@ -207,6 +229,7 @@ def _open(connection: Any, _record: Any) -> None:
 
 def _open_sqlite(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, below
+    connection.set_progress_handler(deadline.passed, SQLITE_STEPS)
     for pragma in (
         f"busy_timeout={SQLITE_BUSY_MS}",
         "journal_mode=WAL",
@@ -247,24 +270,33 @@ def _begin_sqlite(connection: Any, looks: bool) -> None:
         connection.exec_driver_sql("BEGIN")
     elif not looks:
         _begin_to_write(connection)
+    else:
+        _wait_for_locks(connection.connection.dbapi_connection)
 
 
 def _begin_to_write(connection: Any) -> None:
-    """Take SQLite's one lock, asking as often as it may be free.
+    """Take SQLite's one lock, asking as often as it may be free, until the request's deadline.
 
     SQLite itself asks the more rarely the longer it has waited, in the end every tenth of a second: whoever came last
     went first, and of eight who posted at once some waited more than a second.
     """
-    raw, until = connection.connection.dbapi_connection, monotonic() + SQLITE_BUSY_MS / 1000
+    raw = connection.connection.dbapi_connection
+    until = monotonic() + min(SQLITE_BUSY_MS / 1000, deadline.left())
     raw.execute("PRAGMA busy_timeout=0")
     try:
         while _is_taken(raw) and monotonic() < until:
             sleep(SQLITE_TURN_S)
+        if not raw.in_transaction:
+            # What is wrong is told as everywhere.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
-        raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
-    if not raw.in_transaction:
-        # What is wrong is told as everywhere.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _wait_for_locks(raw)
+
+
+def _wait_for_locks(raw: sqlite3.Connection) -> None:
+    """As long as the request may; in whole seconds, for Python keeps each text of a statement."""
+    seconds = ceil(min(SQLITE_BUSY_MS / 1000, deadline.left()))
+    raw.execute(f"PRAGMA busy_timeout={seconds * 1000}")
 
 
 def _is_taken(raw: sqlite3.Connection) -> bool:

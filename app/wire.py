@@ -13,9 +13,9 @@ import gc
 import io
 import logging
 import sys
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
+from math import inf
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
@@ -23,8 +23,11 @@ from flask import Flask
 
 from app import create_app
 from app.edge import Edge, asked_of
+from app.errors import RETRY_AFTER_S
 from app.lib.cores import Core
+from app.lib.pool import Busy, Pool
 from app.lib.reply import Reply, stream
+from app.web import errors
 
 log = logging.getLogger(__name__)
 
@@ -32,18 +35,24 @@ log = logging.getLogger(__name__)
 BODY_SECONDS = 30
 # How many requests of each kind a process answers at once. Posts wait for the disk; reads must not wait with them, nor
 # what the edge has at hand with either; and no reader waits for the desk, where log-ins and searches take their time.
-AT_ONCE = {"post": 4, "read": 2, "desk": 4}
+# Files ask no database, so that one that hangs holds up none of them.
+AT_ONCE = {"post": 4, "read": 2, "desk": 4, "file": 1}
 # On SQLite posts wait for each other, and each question hands Python's one lock to another thread: two at once in a
 # process take turns within every comment, and each takes a third more of the processor. So do two pages at once on a
 # busy machine.
-AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2}
+AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2, "file": 1}
+# How many more may wait; a post brings its body with it.
+QUEUED = {"post": 250, "read": 500, "desk": 100, "file": 500}
 # Those who watch over the service ask whether readers are answered.
-OF_READERS = ("/embed", "/thread", "/feeds/", "/healthz", "/readyz")
+OF_READERS = ("/embed", "/thread", "/feeds/", "/readyz")
+FILES = frozenset({"/embed.js", "/writing.js", "/work.js", "/thread.css", "/embed/stamp", "/api/v1/openapi.json"})
+ALIVE = ([("content-type", "application/json"), ("cache-control", "no-store")], b'{"alive":true}\n')
 # Between two looks for garbage that reference counts do not free; a drawn page makes some thousand objects.
 NEW_OBJECTS = 20_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
+UNAVAILABLE: Answer = (503, [("retry-after", RETRY_AFTER_S)], b"")
 
 
 class Headers(Protocol):
@@ -82,15 +91,26 @@ class Wire:
         largest: int,
         room: int = 0,
         at_once: Mapping[str, int] = AT_ONCE,
+        queued: Mapping[str, int] = QUEUED,
+        seconds: Mapping[str, float] | None = None,
+        unavailable: Callable[[str, str], Answer] = lambda _path, _languages: UNAVAILABLE,
         processes: int = 1,
     ) -> None:
         self.application = application
         self.largest = largest
         self.core, self.stays = Core(processes), False
-        self.threads = {
-            kind: ThreadPoolExecutor(number, kind, initializer=self.core.stay) for kind, number in at_once.items()
+        self.unavailable = unavailable
+        self.pools = {
+            kind: Pool(
+                kind,
+                number,
+                queued=queued[kind],
+                seconds=(seconds or {}).get(kind, inf),
+                initializer=self.core.stay,
+            )
+            for kind, number in at_once.items()
         }
-        self.edge = Edge(partial(called, application), room=room, threads=self.threads["read"])
+        self.edge = Edge(self._whole, room=room)
         self.has_edge = room > 0
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
@@ -99,12 +119,29 @@ class Wire:
             # Not before: the server's own threads, which run no Python, would have begun on the same core.
             self.stays = True
             self.core.stay()
+        if scope.path == "/healthz" and scope.method in READING:
+            # Here, for a database that hangs may occupy every thread.
+            protocol.response_bytes(200, *ALIVE)
+            return
+        try:
+            await self._answer(scope, protocol)
+        except Busy:
+            log.warning("busy", extra={"pool": kind_of(scope.method, scope.path)})
+            protocol.response_bytes(*self.unavailable(scope.path, scope.headers.get("accept-language", "")))
+
+    async def _answer(self, scope: Scope, protocol: Any) -> None:
         if scope.method == "GET" and self.has_edge and (asked := asked_of(scope.path, scope.query_string)):
             ready = self.edge.at_hand(asked) or await self.edge.bring(asked)
             if ready:
                 self.edge.send(asked, ready, scope.headers, protocol)
                 return
         await self._ask(scope, protocol)
+
+    async def _whole(self, environ: WSGIEnvironment) -> Answer:
+        pool = self.pools[kind_of("GET", environ["PATH_INFO"])]
+        until = pool.until()
+        answer: Answer = await pool.run(Reply(self.application, environ, until).whole, until)
+        return answer
 
     async def _ask(self, scope: Scope, protocol: Any) -> None:
         try:
@@ -116,12 +153,13 @@ class Wire:
             return
         # Of a body that is too large only the length goes on: Flask refuses it in the words of the page or the API.
         environ = environ_of(scope, body, length)
-        await self._reply(Reply(self.application, environ), self.threads[kind_of(scope)], protocol)
+        pool = self.pools[kind_of(scope.method, scope.path)]
+        until = pool.until()
+        await self._reply(Reply(self.application, environ, until), pool, until, protocol)
 
-    async def _reply(self, reply: Reply, threads: ThreadPoolExecutor, protocol: Any) -> None:
+    async def _reply(self, reply: Reply, pool: Pool, until: float, protocol: Any) -> None:
         """Send an answer whole, or its parts as they are made: between two of them it occupies no thread."""
-        in_thread = partial(asyncio.get_running_loop().run_in_executor, threads)
-        await in_thread(reply.begin)
+        await pool.run(reply.begin, until, abandoned=reply.close)
         if reply.ended:
             protocol.response_bytes(reply.status, reply.headers, reply.first)
             return
@@ -129,21 +167,23 @@ class Wire:
         async def parts() -> AsyncIterator[bytes]:
             yield reply.first
             while not reply.ended:
-                yield await in_thread(reply.more)
+                yield await pool.go_on(partial(reply.more, pool.until()))
 
         try:
             await stream(protocol, reply.status, reply.headers, parts())
         except (BrokenPipeError, TimeoutError):
             log.info("client gone")
         finally:
-            await asyncio.shield(in_thread(reply.close))
+            await asyncio.shield(pool.go_on(reply.close))
 
 
-def kind_of(scope: Scope) -> str:
+def kind_of(method: str, path: str) -> str:
     """Return in whose threads a request is answered."""
-    if not scope.path.startswith(OF_READERS):
+    if method in READING and (path in FILES or path.startswith("/static/")):
+        return "file"
+    if not path.startswith(OF_READERS):
         return "desk"
-    return "read" if scope.method in READING else "post"
+    return "read" if method in READING else "post"
 
 
 def announced(headers: Headers) -> int:
@@ -173,11 +213,6 @@ async def whole(parts: Any, length: int) -> bytes:
         # Who lost the connection will send it again; half a comment must not take that one's place.
         raise NotWhole(400, "The body broke off.")
     return bytes(body)
-
-
-def called(application: WSGIApplication, environ: WSGIEnvironment) -> Answer:
-    """Call a WSGI application, and return its whole answer."""
-    return Reply(application, environ).whole()
 
 
 def environ_of(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:
@@ -235,6 +270,8 @@ def served(app: Flask) -> Wire:
         largest=app.config["MAX_CONTENT_LENGTH"],
         room=app.config["EDGE_MB"] * 2**20,
         at_once=AT_ONCE_ON_SQLITE if on_sqlite else AT_ONCE,
+        seconds={kind: app.config[f"{kind.upper()}_TIMEOUT"] for kind in ("read", "post", "desk")},
+        unavailable=errors.ready_answers(app),
         processes=app.config["WORKERS"],
     )
 

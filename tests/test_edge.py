@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from app import edge
 from app.comments.submit import Draft, submit
 from app.extensions import db
+from app.lib import pool
 from app.lib.urls import page_key
 from app.models import Comment, Status, Thread
 from app.wire import Wire
@@ -102,6 +103,48 @@ def test_a_hot_thread_is_made_once_for_all_who_come_at_once(readers: Readers, co
     answers = alone(crowd())
     assert len(readers.made) == 1
     assert all(told.status == 200 and "Published." in told.text for told in answers)
+
+
+def test_a_renewal_that_hangs_keeps_nobody_waiting_for_more_than_a_second(
+    readers: Readers, comment: Comment, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "SLOW_S", 0.01)
+    readers.reads()
+
+    async def crowd() -> None:
+        clock.now += edge.FRESH_S + edge.RENEWING_S + 1
+        readers.open.clear()
+        for _ in range(20):
+            assert (await asyncio.wait_for(readers.ask(), 5)).status == 200
+        # Not even a second for each renewal.
+        monkeypatch.setattr(edge, "SLOW_S", 1000)
+        clock.now += edge.FAILING_S - edge.FRESH_S - edge.RENEWING_S - 2
+        assert (await asyncio.wait_for(readers.ask(), 5)).status == 200
+        clock.now += 2
+        late = asyncio.ensure_future(readers.ask())
+        await asyncio.sleep(0.05)
+        assert not late.done(), "what was true a minute ago is not served any more"
+        readers.open.set()
+        assert (await late).status == 200
+
+    alone(crowd())
+    assert readers.made == ["/embed/thread"] * 2
+
+
+def test_who_finds_no_ready_bytes_waits_for_one_deadline_only(
+    readers: Readers, comment: Comment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers.open.clear()
+    readers.wire.pools["read"].seconds = 0.05 - pool.GRACE_S
+
+    async def crowd() -> list[Told]:
+        try:
+            return await asyncio.gather(*(readers.ask() for _ in range(5)))
+        finally:
+            readers.open.set()
+
+    assert [told.status for told in alone(crowd())] == [503] * 5
+    assert readers.made == ["/embed/thread"]
 
 
 def test_old_bytes_are_served_while_one_request_asks_again(

@@ -8,7 +8,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from app.lib import pool
+from app.web.errors import ready_answers
 from app.wire import AT_ONCE, AT_ONCE_ON_SQLITE, Wire
 from tests.rsgi import Asking, Told, alone
 
@@ -19,7 +22,9 @@ BUSY = {
 }
 ASKED = [
     ("desk", "GET", "/embed/thread"),
-    ("desk", "GET", "/healthz"),
+    ("read", "GET", "/embed.js"),
+    ("post", "GET", "/thread.css"),
+    ("desk", "GET", "/static/desk.css"),
     ("desk", "POST", "/embed/comments"),
     ("post", "GET", "/embed/report/1"),
     ("post", "POST", "/login"),
@@ -54,6 +59,102 @@ def test_nobody_waits_for_those_of_another_kind(busy: str, method: str, path: st
             await asyncio.gather(*waiting)
 
     assert alone(asked_meanwhile()) == b"answered"
+
+
+class Hung:
+    """A service whose threads all hang, with short deadlines and queues."""
+
+    def __init__(self, app: Flask | None = None, *, queued: int = 0, seconds: float = 30) -> None:
+        self.over, self.begun = threading.Event(), list[str]()
+        kinds = ("post", "read", "desk", "file")
+        self.wire = Wire(
+            self.application,
+            largest=1024,
+            at_once=dict.fromkeys(kinds, 1),
+            queued=dict.fromkeys(kinds, queued),
+            seconds=dict.fromkeys(kinds, seconds),
+            **({"unavailable": ready_answers(app)} if app else {}),
+        )
+
+    def application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.begun.append(environ["PATH_INFO"])
+        assert self.over.wait(10)
+        start_response("200 OK", [])
+        return [b"answered"]
+
+    async def ask(self, path: str, lang: str = "en", method: str = "GET") -> Told:
+        told = Told()
+        await self.wire.__rsgi__(Asking(path, "", {"accept-language": lang}, method=method), told)  # type: ignore[arg-type]
+        return told
+
+    def while_it_hangs(self, asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        async def run() -> Any:
+            first = [asyncio.ensure_future(self.ask(path)) for path in ("/embed/thread", "/moderate/", "/embed.js")]
+            first.append(asyncio.ensure_future(self.ask("/embed/comments", method="POST")))
+            while len(self.begun) < len(first):
+                await asyncio.sleep(0.005)
+            try:
+                return await asyncio.wait_for(asked(), 8)
+            finally:
+                self.over.set()
+                await asyncio.gather(*first)
+
+        return alone(run())
+
+
+def test_liveness_is_answered_while_every_thread_hangs() -> None:
+    hung = Hung(queued=5)
+    answers = hung.while_it_hangs(lambda: asyncio.gather(hung.ask("/healthz"), hung.ask("/healthz", method="HEAD")))
+    assert [told.status for told in answers] == [200, 200]
+    assert answers[0].body == b'{"alive":true}\n' and answers[0].headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_full_queue_answers_503_in_the_form_and_language_of_the_path(app: Flask) -> None:
+    hung = Hung(app)
+    paths = ("/embed/thread", "/thread", "/moderate/", "/api/v1/threads", "/feeds/thread")
+    answers = hung.while_it_hangs(lambda: asyncio.gather(*(hung.ask(path) for path in paths)))
+    assert {told.status for told in answers} == {503} and all(told.headers["retry-after"] for told in answers)
+    fragment, page, _desk, program, _feed = answers
+    assert fragment.text.count('role="alert"') == 1 and "<html" not in fragment.text
+    assert '<html lang="en">' in page.text and "try again" in page.text
+    assert program.headers["content-type"] == "application/problem+json"
+    assert fragment.headers["access-control-allow-origin"] == "*"
+    japanese = Hung(app)
+    [page] = japanese.while_it_hangs(lambda: asyncio.gather(japanese.ask("/thread", "ja-JP,ja;q=0.9")))
+    assert '<html lang="ja">' in page.text and "もう一度" in page.text
+
+
+@pytest.mark.parametrize("seconds", [-pool.GRACE_S, 0.1 - pool.GRACE_S])
+def test_a_request_that_is_given_up_before_its_turn_never_begins(seconds: float) -> None:
+    hung = Hung(queued=5)
+
+    async def late() -> int:
+        hung.wire.pools["post"].seconds = seconds
+        return (await hung.ask("/embed/comments", method="POST")).status
+
+    assert hung.while_it_hangs(late) == 503
+    assert hung.begun.count("/embed/comments") == 1
+    assert all(each.inside == 0 for each in hung.wire.pools.values())
+
+
+def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
+    application, go_on = Exporting(5), threading.Event()
+
+    def late(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        assert go_on.wait(10)
+        return application(environ, start_response)
+
+    wire = Wire(late, largest=1024, seconds={"desk": 0.1 - pool.GRACE_S})
+
+    async def run() -> int:
+        told = Told()
+        await wire.__rsgi__(Asking("/moderate/log.csv", "", {}), told)  # type: ignore[arg-type]
+        go_on.set()
+        return told.status
+
+    assert alone(run()) == 503
+    assert application.closed.wait(5)
 
 
 class Download(Told):

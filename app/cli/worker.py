@@ -10,10 +10,12 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
+from app.lib import deadline
 from app.mail import outbox
 from app.models import Heartbeat
 from app.models.heartbeat import EVERY
@@ -53,8 +55,9 @@ def _run(stop: threading.Event) -> None:
     name = f"{socket.gethostname()[:50]}-{os.getpid()}-{uuid4().hex[:6]}"
     beat, shelve = _heart(name), _shelver()
     log.info("worker started")
-    while not stop.is_set():
-        stop.wait(_turn(beat, shelve))
+    with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
+        while not stop.is_set():
+            stop.wait(_turn(beat, shelve))
     _say_goodbye(name)
     log.info("worker stopped")
 

@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
+from math import inf
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 from typing import Any
 from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+from app.lib import deadline
 
 Headers = list[tuple[str, str]]
 
@@ -25,7 +28,7 @@ OPENED_S, STALLED_S = 10, 600
 class Reply:
     """One answer. Each method may run in another thread: the context variables of the request go along."""
 
-    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment) -> None:
+    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment, until: float = inf) -> None:
         self.status, self.headers = 500, Headers()
         self.first, self.ended = b"", False
         self._call = partial(application, environ, self._start_response)
@@ -34,14 +37,16 @@ class Reply:
         self._written: list[bytes] = []
         # One thread at a time may be in a context; a client that is gone ends the answer while a part is made.
         self._context, self._lock = copy_context(), Lock()
+        self._context.run(deadline.set_until, until)
+        self._due = until
 
     def begin(self) -> "Reply":
         """Call the application. An answer that says its length is read whole, of others the first part."""
         return self._in_context(self._begin)
 
-    def more(self) -> bytes:
-        """The next part; nothing at the end."""
-        return self._in_context(self._more)
+    def more(self, until: float = inf) -> bytes:
+        """The next part, by a deadline of its own; nothing at the end."""
+        return self._in_context(partial(self._more, until))
 
     def close(self) -> None:
         """End the request: its session and its snapshot of the database are released."""
@@ -63,7 +68,7 @@ class Reply:
         self._parts = self._call()
         self._rest = iter(self._parts)
         knows_length = any(name.lower() == "content-length" for name, _ in self.headers)
-        self.first = self._joined() if knows_length else self._more()
+        self.first = self._joined() if knows_length else self._more(self._due)
         return self
 
     def _joined(self) -> bytes:
@@ -72,7 +77,8 @@ class Reply:
         finally:
             self._close()
 
-    def _more(self) -> bytes:
+    def _more(self, due: float = inf) -> bytes:
+        deadline.set_until(due)
         gathered, until = bytearray(b"".join(self._written)), monotonic() + PART_S
         self._written.clear()
         try:

@@ -1,17 +1,21 @@
 """Errors that tell the mend, in the reader's language."""
 
 import logging
+from collections.abc import Callable
 
-from flask import Flask, Response, make_response, render_template, request
-from flask_babel import force_locale
+from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
+from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
 
 from app.errors import RETRY_AFTER_S, Refused, outage
 from app.extensions import SAFE_METHODS, db, end_transaction
 from app.forms.where import is_navigation
 from app.lib.language import LANGUAGES
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
 
 log = logging.getLogger(__name__)
 # For the widget, and for people who navigate.
@@ -24,7 +28,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unavailable)
-    _load_what_errors_need(app)
 
 
 def refused(no: Refused) -> Response:
@@ -81,13 +84,37 @@ def _typed() -> str:
     return next((text for name in ("body", "text", "note") if (text := request.form.get(name, ""))), "")
 
 
-def _load_what_errors_need(app: Flask) -> None:
-    """A process that has no file descriptor left cannot load a template to say so."""
-    for name in TEMPLATES:
-        app.jinja_env.get_template(name)
-    for lang in LANGUAGES:
-        with app.test_request_context(), force_locale(lang):
-            _("This could not be saved just now. Please try again in a moment.")
+def ready_answers(app: Flask) -> Callable[[str, str], Answer]:
+    """Return what gives the 503 of a path in the first language that a header asks for.
+
+    The answers are bytes from the start on: neither a thread, nor a template that a process without file descriptors
+    could not load, is needed to send them.
+    """
+    ready = {(path, lang): _as_bytes(app, path, lang) for path in ("/embed/", "/api/", "/") for lang in LANGUAGES}
+
+    def choose(path: str, languages: str) -> Answer:
+        lang = parse_accept_header(languages, LanguageAccept).best_match(LANGUAGES) or LANGUAGES[0]
+        return ready[next(start for start in ("/embed/", "/api/", "/") if path.startswith(start)), lang]
+
+    return choose
+
+
+def _as_bytes(app: Flask, path: str, lang: str) -> Answer:
+    with app.test_request_context(path, headers={"Accept-Language": lang}):
+        sentence = _("The service is unavailable just now. Please try again in a moment.")
+        answer = _say(sentence, 503) if path != "/api/" else _problem(sentence)
+        answer.headers["Retry-After"] = RETRY_AFTER_S
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+        answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
+        answer.headers["Cache-Control"] = "no-store"
+        answer = app.process_response(answer)
+        return 503, [(name.lower(), value) for name, value in answer.headers.items()], answer.get_data()
+
+
+def _problem(sentence: str) -> Response:
+    answer = jsonify(type="about:blank", title=sentence, status=503, code="busy")
+    answer.status_code, answer.content_type = 503, "application/problem+json"
+    return answer
 
 
 def _say(sentence: str, status: int, typed: str = "") -> Response:

@@ -1,0 +1,63 @@
+"""Threads for one kind of work, with a bounded queue and a deadline that the event loop keeps."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from math import inf
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+# A thread that reaches its deadline at the database answers by itself; this is for one that hangs elsewhere.
+GRACE_S = 2.0
+
+
+class Busy(Exception):
+    """The queue is full, or the work is not done by its deadline."""
+
+
+class Pool:
+    """`threads` of them, at most `queued` calls that wait for one, each to be done within `seconds`."""
+
+    def __init__(
+        self, name: str, threads: int, *, queued: int, seconds: float, initializer: Callable[[], None] | None = None
+    ) -> None:
+        self.threads = ThreadPoolExecutor(threads, name, initializer=initializer)
+        self.most, self.seconds, self.inside = threads + queued, seconds, 0
+        self.lock = Lock()
+
+    def until(self) -> float:
+        """The deadline of a call that arrives now, on the monotonic clock."""
+        return monotonic() + self.seconds
+
+    async def run(self, act: Callable[[], Any], until: float, abandoned: Callable[[], Any] | None = None) -> Any:
+        """Call it in a thread and return its result. Raises Busy.
+
+        A call that is given up before its turn never begins. One that has begun goes on and keeps its place in the
+        queue; at its end `abandoned` is called.
+        """
+        if self.inside >= self.most:
+            raise Busy
+        call = self._submit(act)
+        waiting = asyncio.wrap_future(call)
+        done, _ = await asyncio.wait({waiting}, timeout=None if until == inf else until + GRACE_S - monotonic())
+        if done:
+            return waiting.result()
+        waiting.cancel()
+        if abandoned:
+            call.add_done_callback(lambda _: self._submit(abandoned))
+        raise Busy
+
+    async def go_on(self, act: Callable[[], Any]) -> Any:
+        """The same for what has begun: neither refused nor given up."""
+        return await asyncio.wrap_future(self._submit(act))
+
+    def _submit(self, act: Callable[[], Any]) -> "Future[Any]":
+        self._count(1)
+        call = self.threads.submit(act)
+        call.add_done_callback(lambda _: self._count(-1))
+        return call
+
+    def _count(self, change: int) -> None:
+        with self.lock:
+            self.inside += change
