@@ -22,6 +22,8 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
 	  printf '  %-18s %s\n' "$$name" "$$does"; done
 
+# The demo's account must not reach the database that `make serve` serves, also where that is named in .env.
+run: export DATABASE_URL := $(or $(DEMO_DATABASE_URL),sqlite:///$(CURDIR)/instance/demo.sqlite3)
 run: $(VENV)/.run ## run Kaiwa with a demo site on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@$(FLASK) db upgrade
 	@$(FLASK) demo seed

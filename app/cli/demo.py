@@ -33,6 +33,11 @@ demo = AppGroup("demo", help="The demo site: make it, and tell its log-in.")
 def seed(origin: str | None) -> None:
     """Make the demo site, its moderator and its conversation; a second run only renews the origin."""
     origin = origin or f"http://127.0.0.1:{current_app.config['PORT'] + 1}"
+    if others := [each.key for each in Site.all() if each.key != SITE]:
+        raise click.ClickException(
+            f"This database serves {', '.join(others[:5])}: the demo's account must not get in. "
+            "`make run` has a database of its own; DEMO_DATABASE_URL names another."
+        )
     site = Site.with_key(SITE)
     if site is None:
         site = Site(key=SITE, name="Demo", lang="ja", origins=[], flood_per_author=0, flood_per_address=0)

@@ -1,6 +1,8 @@
 """`flask site`: the sites that are served, and what each asks of comments."""
 
 import json
+import sys
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +10,7 @@ import click
 from flask.cli import AppGroup
 from flask_babel import force_locale
 
+from app.comments import removal
 from app.extensions import db
 from app.forms.site import FIELDS
 from app.lib.clock import now
@@ -30,17 +33,34 @@ site = AppGroup("site", help="The sites that are served.")
     help="Where it is, as https://www.example.org. Repeatable.",
 )
 @click.option("--lang", type=click.Choice(LANGUAGES), default="ja", show_default=True, help="Its language.")
-def add(key: str, name: str, origins: tuple[str, ...], lang: str) -> None:
+@click.option(
+    "--timezone",
+    help="On whose clock it writes times, as Europe/London. Asked for unless --lang is ja, which implies Asia/Tokyo.",
+)
+def add(key: str, name: str, origins: tuple[str, ...], lang: str, timezone: str | None) -> None:
     """Serve a new site. KEY is what its pages say in data-site."""
     if not KEY.fullmatch(key):
         raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
     if Site.with_key(key):
         raise click.ClickException(f"There is a site {key!r} already; to change it: flask site set {key} NAME=VALUE")
     new = Site(key=key, lang=lang, name=_read("name", name), origins=_read("origins", ",".join(origins)))
+    new.timezone, new.timezone_chosen = _clock(lang, timezone)
     db.session.add(new)
     db.session.commit()
     click.echo(f"Site {key} is served on {', '.join(new.origins)}.")
     click.echo(f"Next: flask moderator add EMAIL --name NAME --site {key} --role owner --password-stdin")
+
+
+def _clock(lang: str, timezone: str | None) -> tuple[str, bool]:
+    """The site's time zone, and whether that is certain. A program that cannot be asked gets UTC."""
+    if timezone is None and lang == "ja":
+        return "Asia/Tokyo", True
+    if timezone is None and sys.stdin.isatty():
+        timezone = click.prompt("Time zone of the site, such as Europe/London", default="UTC", err=True)
+    if timezone is None:
+        click.echo("No --timezone: the site writes times in UTC; to change it: flask site set KEY timezone=", err=True)
+        return "UTC", False
+    return _read("timezone", timezone), True
 
 
 @site.command("list")
@@ -99,6 +119,38 @@ def screening(key: str, days: int, as_json: bool) -> None:
         click.echo(f"{band:5} {row['fine']} approved, {row['spam']} spam, {row['']} undecided")
     for name, found in ids.items():
         click.echo(f"{name}: {' '.join(map(str, found)) or 'none'}")
+
+
+@site.command("remove")
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object; needs --yes.")
+def remove(key: str, yes: bool, as_json: bool) -> None:
+    """Remove the site KEY with its threads, comments, decisions and rules, and those who moderate no other site.
+
+    Others go on working meanwhile. It may be stopped, and goes on when it is started again. Ends with 1 when it was
+    not confirmed.
+    """
+    found = site_of(key)
+    taken = removal.extent(found)
+    if as_json and not yes:
+        raise click.ClickException("--json asks nobody: add --yes.")
+    if not yes:
+        click.echo(
+            f"Site {key} has {taken.threads} threads, {taken.comments} comments, {taken.authors} authors and "
+            f"{taken.decisions} decisions."
+        )
+        if taken.moderators:
+            click.echo(f"These moderate no other site and lose their account: {', '.join(taken.moderators)}")
+        click.confirm("Remove all of it? Only a backup brings it back.", abort=True)
+    for _rows in removal.remove(found.id):
+        db.session.commit()
+    told = {"key": key, **asdict(taken)}
+    click.echo(
+        json.dumps(told, ensure_ascii=False)
+        if as_json
+        else f"Site {key} and its {taken.comments} comments are removed."
+    )
 
 
 def site_of(key: str) -> Site:

@@ -14,6 +14,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli import setup
 from app.cli.sites import site_of
 from app.comments import retention
 from app.errors import NotSent
@@ -60,6 +61,7 @@ def _findings() -> Iterator[Finding]:
     yield from _about_keys()
     yield from _about_files()
     yield from _about_addresses()
+    yield from setup.about_sender()
     try:
         current = schema.is_current()
     except SQLAlchemyError as trouble:
@@ -205,6 +207,9 @@ _WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (
     _about_filters,
     _about_akismet,
     _about_worker,
+    setup.about_demo,
+    setup.about_public_url,
+    setup.about_clocks,
 )
 
 upkeep = AppGroup("upkeep", help="Clear away what is done with; take backups; measure the spam filter.")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, func, select
+from sqlalchemy import ForeignKey, Index, String, Text, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
@@ -28,6 +28,13 @@ class Decision(db.Model):
     __table_args__ = (
         Index("ix_decision_site_newest", "site_id", "id"),
         Index("ix_decision_comment", "comment_id", "id"),
+        # The database looks here for each decision that goes.
+        Index(
+            "ix_decision_undoes_id",
+            "undoes_id",
+            sqlite_where=text("undoes_id IS NOT NULL"),
+            postgresql_where=text("undoes_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

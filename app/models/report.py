@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, update
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db, rows_changed
@@ -20,6 +20,12 @@ class Report(db.Model):
         UniqueConstraint("comment_id", "reporter_index"),
         Index("ix_report_site", "site_id", "made_at"),
         Index("ix_report_reporter", "reporter_index", "made_at"),
+        Index(
+            "ix_report_decision_id",
+            "decision_id",
+            sqlite_where=text("decision_id IS NOT NULL"),
+            postgresql_where=text("decision_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

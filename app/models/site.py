@@ -29,6 +29,8 @@ class Site(db.Model):
     name: Mapped[str] = mapped_column(String(200))
     lang: Mapped[str] = mapped_column(String(8), default="ja")
     timezone: Mapped[str] = mapped_column(String(64), default="Asia/Tokyo")
+    # Not by us, who know one for Japan only.
+    timezone_chosen: Mapped[bool] = mapped_column(default=True)
     origins: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # Part of every cache key: settings change what a page shows.
@@ -142,6 +144,7 @@ class Site(db.Model):
         changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
         for name, value in changed.items():
             setattr(self, name, value)
+        self.timezone_chosen = self.timezone_chosen or "timezone" in settings
         self.version += bool(changed)
 
     def lock(self) -> bool:

@@ -14,8 +14,10 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import create_app
+from app.extensions import db
 from app.lib.clock import now
-from app.models import Heartbeat, Knowledge, LoginAttempt, Site
+from app.models import Heartbeat, Knowledge, LoginAttempt, Moderator, Site
 from tests.cast import a_moderator, a_site
 from tests.services import ROOT, _clean_environment, free_port
 
@@ -34,6 +36,9 @@ def healthy(app: Flask, db_session: Session, tmp_path: Path) -> Site:
     # The checkout's own instance folder is as its developer left it.
     app.instance_path = str(tmp_path / "instance")
     app.config["SECRET_KEY"] = "0123456789abcdef" * 4
+    app.config["PUBLIC_URL"] = "https://comments.paper.example"
+    app.config["TRUSTED_PROXIES"] = [ipaddress.ip_network("127.0.0.1/32")]
+    app.config["MAIL_FROM"] = "Paper <comments@mail.paper-press.jp>"
     site = a_site(db_session)
     a_moderator(db_session, site)
     Heartbeat.beat("worker")
@@ -50,7 +55,12 @@ def test_each_mistake_is_found(app: Flask, healthy: Site, db_session: Session) -
     for name, value, code in (
         ("SECRET_KEY", "k" * 64, "secret-key"),
         ("PUBLIC_URL", "http://comments.example", "public-url"),
-        ("PUBLIC_URL", "https://comments.example", "proxies"),
+        ("PUBLIC_URL", "http://127.0.0.1:8000", "public-url-unset"),
+        ("TRUSTED_PROXIES", [], "proxies"),
+        ("MAIL_FROM", "kaiwa@localhost", "mail-from"),
+        ("MAIL_FROM", "comments@example.org", "mail-from"),
+        ("MAIL_FROM", "Paper <paper.jp>", "mail-from"),
+        ("MAIL_FROM", "", "mail-from"),
         ("TRUSTED_PROXIES", [ipaddress.ip_network("0.0.0.0/0")], "proxies-everybody"),
         ("MAIL_URL", "", "mail-unset"),
         ("MAIL_URL", f"smtp://127.0.0.1:{free_port()}", "mail-server"),
@@ -63,6 +73,81 @@ def test_each_mistake_is_found(app: Flask, healthy: Site, db_session: Session) -
     db_session.execute(text("DELETE FROM heartbeat"))
     db_session.commit()
     assert codes(app) == {"site-origins", "site-moderators", "worker"}
+
+
+def test_a_clock_that_nobody_chose_is_found(app: Flask, healthy: Site) -> None:
+    runner = app.test_cli_runner()
+    added = ["site", "add", "blog", "--name", "Blog", "--origin", "https://b.example", "--lang", "en"]
+    assert "UTC" in runner.invoke(args=added).output
+    assert codes(app) == {"site-moderators", "timezone"}
+    runner.invoke(args=["site", "set", "blog", "timezone=UTC"])
+    assert codes(app) == {"site-moderators"}
+    for more in (["--lang", "ja"], ["--lang", "en", "--timezone", "Europe/London"]):
+        key = f"blog-{more[1]}"
+        done = runner.invoke(args=["site", "add", key, "--name", "B", "--origin", "https://b.example", *more])
+        assert done.exit_code == 0 and "UTC" not in done.output
+    assert codes(app) == {"site-moderators"}
+
+
+def test_a_host_that_public_url_does_not_know_is_found(tmp_path: Path, settings: dict[str, str]) -> None:
+    forgotten = create_app(settings | {"PUBLIC_URL": "http://127.0.0.1:8000"}, instance=tmp_path / "instance")
+    client = forgotten.test_client()
+    for host in ("127.0.0.1:8000", "localhost", "bad host/", "x" * 300, ""):
+        client.get("/healthz", headers={"Host": host})
+    assert "public-url-host" not in codes(forgotten)
+    client.get("/healthz", headers={"Host": "Comments.Paper.example"})
+    client.get("/healthz", headers={"Host": "later.example"})  # one note a minute
+    assert "public-url-host" in codes(forgotten)
+    assert (tmp_path / "instance" / "seen_host").read_text() == "comments.paper.example"
+    with forgotten.app_context():
+        db.engine.dispose()
+
+
+def test_a_demo_in_production_is_found_and_its_mend_mends_it(app: Flask, healthy: Site, db_session: Session) -> None:
+    """As earlier versions left it, where one database was for both."""
+    demo = a_site(db_session, "demo")
+    account = a_moderator(db_session, demo, "demo")
+    account.email, account.email_index = "demo@example.org", Moderator.index_of("demo@example.org")
+    db_session.commit()
+    assert codes(app) == {"demo"}
+    assert app.test_cli_runner().invoke(args=["site", "remove", "demo", "--yes"]).exit_code == 0
+    assert codes(app) == set()
+
+
+def test_the_demo_does_not_get_into_a_database_that_serves_others(
+    app: Flask, healthy: Site, db_session: Session
+) -> None:
+    done = app.test_cli_runner().invoke(args=["demo", "seed"])
+    assert done.exit_code == 1 and "DEMO_DATABASE_URL" in done.output
+    assert db_session.query(Moderator).filter_by(email_index=Moderator.index_of("demo@example.org")).count() == 0
+
+
+def test_make_run_and_make_serve_have_databases_of_their_own() -> None:
+    def database(target: str, **given: str) -> str:
+        printed = (
+            "-f",
+            "Makefile",
+            "-f",
+            "-",
+            "--no-print-directory",
+            "-s",
+            "-o",
+            ".venv/.run",
+            "-o",
+            ".venv/bin/python",
+        )
+        show = "FLASK := @echo $$DATABASE_URL \\\\#\n"
+        done = subprocess.run(
+            ["make", *printed, target], input=show, capture_output=True, text=True, cwd=ROOT,
+            env=_clean_environment() | given,
+        )  # fmt: skip
+        return done.stdout.splitlines()[0] if done.stdout else done.stderr
+
+    own = f"sqlite:///{ROOT}/instance/demo.sqlite3"
+    assert own in database("run") and own in database("run", DATABASE_URL="postgresql://production/kaiwa")
+    assert "demo" not in database("serve") and "production" in database(
+        "serve", DATABASE_URL="postgresql://production/k"
+    )
 
 
 def test_a_filter_that_cannot_be_read_is_found_and_its_mend_mends_it(

@@ -1,0 +1,63 @@
+"""What `flask check` looks for in how an installation was set up: a demo, addresses that cannot be, guessed clocks."""
+
+from collections.abc import Iterator
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+from app.cli import demo
+from app.lib import mailbox, seen_host
+from app.models import Moderator, Site
+
+Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
+# Names that no mail server outside of this machine takes (RFC 2606, RFC 6761, RFC 6762).
+NOWHERE = ("localhost", "local", "invalid", "test", "example", "example.com", "example.net", "example.org")
+
+
+def about_demo() -> Iterator[Finding]:
+    site, account = Site.with_key(demo.SITE), Moderator.with_email(demo.MODERATOR)
+    if not account:
+        return
+    mend = f"flask site remove {demo.SITE}" if site else f"flask moderator remove {demo.MODERATOR}"
+    yield "demo", f"The demo's account {demo.MODERATOR} may log in here.", f"{mend} (the demo has its own database now)"
+
+
+def about_sender() -> Iterator[Finding]:
+    """Asked where there is a mail server: without one nothing is sent."""
+    sender = current_app.config["MAIL_FROM"]
+    _, address = parseaddr(sender)
+    domain = address.rpartition("@")[2].casefold()
+    try:
+        mailbox.check(address, private_names=True)
+        is_nowhere = any(domain == name or domain.endswith(f".{name}") for name in NOWHERE)
+    except ValueError:
+        is_nowhere = True
+    if current_app.config["MAIL_URL"] and is_nowhere:
+        yield "mail-from", f"MAIL_FROM is {sender!r}: mail servers refuse it or nobody can answer.", (
+            "Set MAIL_FROM to an address of a domain that may send by MAIL_URL, such as comments@example.com"
+        )  # fmt: skip
+
+
+def about_public_url() -> Iterator[Finding]:
+    """A service that others reach, while its links lead to this machine."""
+    public = urlsplit(current_app.config["PUBLIC_URL"])
+    if public.hostname not in seen_host.LOOPBACK:
+        return
+    if host := seen_host.last(current_app.instance_path):
+        yield "public-url-host", f"Requests come for {host}, but PUBLIC_URL is {public.geturl()}.", (
+            f"If that is this service: PUBLIC_URL=https://{host}"
+        )  # fmt: skip
+    secure = [site.key for site in Site.all() if any(origin.startswith("https://") for origin in site.origins)]
+    if public.scheme == "http" and secure:
+        yield "public-url-unset", (
+            f"Pages of {', '.join(secure[:5])} are https, but PUBLIC_URL is {public.geturl()}: browsers do not load it."
+        ), "Set PUBLIC_URL to the https address of this service."  # fmt: skip
+
+
+def about_clocks() -> Iterator[Finding]:
+    for site in Site.all():
+        if not site.timezone_chosen:
+            yield "timezone", f"Site {site.key} writes times on the clock of {site.timezone}, which nobody chose.", (
+                f"flask site set {site.key} timezone=Europe/London, or timezone={site.timezone} if that is right"
+            )  # fmt: skip

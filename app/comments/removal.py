@@ -1,0 +1,132 @@
+"""Remove a site with everything that belongs to it, in short transactions, and nothing of other sites."""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Table, delete, func, select, update
+
+from app.extensions import db, rows_changed
+from app.models import Author, Comment, Decision, Delivery, Invitation, Membership, Moderator, Site, Thread
+from app.models.shelf import SIZE
+from app.moderation import shelves
+
+BATCH = 500  # rows in one transaction
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What removing a site would take."""
+
+    threads: int
+    comments: int
+    authors: int
+    decisions: int
+    # Addresses of those who moderate no other site: their accounts go too.
+    moderators: list[str]
+
+
+def extent(site: Site) -> Extent:
+    return Extent(
+        threads=_count(Thread, site.id),
+        comments=_count(Comment, site.id),
+        authors=_count(Author, site.id),
+        decisions=_count(Decision, site.id),
+        moderators=sorted(each.email for each in _only_of(site.id)),
+    )
+
+
+def _count(record: Any, site_id: int) -> int:
+    return db.session.scalar(select(func.count()).select_from(record).where(record.site_id == site_id)) or 0
+
+
+def remove(site_id: int) -> Iterator[int]:
+    """Remove it, and yield how many rows went with each step, for the caller to commit each time.
+
+    May be interrupted and started again: the site itself goes last. Nobody posts meanwhile, for it is closed first.
+    """
+    rows_changed(update(Site).where(Site.id == site_id).values(open=False, version=Site.version + 1))
+    yield 0
+    accounts = [each.id for each in _only_of(site_id)]
+    yield from _deliveries(site_id)
+    numbers = {id // SIZE for id in db.session.scalars(_edges(site_id)) if id is not None}
+    for table in reversed(_tables()):
+        yield from _rows_of(table, site_id)
+    for id in accounts:
+        yield _account(id)
+    # What was written since the site was closed goes by the cascades of the database.
+    yield rows_changed(delete(Site).where(Site.id == site_id))
+    if numbers:
+        yield from _forget_in_search(range(min(numbers), max(numbers) + 1))
+
+
+def _tables() -> list[Table]:
+    return [table for table in db.metadata.sorted_tables if "site_id" in table.c]
+
+
+def _rows_of(table: Table, site_id: int) -> Iterator[int]:
+    """What hangs on a comment goes with it, by the cascades of the database."""
+    mine = table.c.site_id == site_id
+    if "id" not in table.primary_key.columns:
+        yield rows_changed(delete(table).where(mine))
+        return
+    while ids := db.session.scalars(select(table.c.id).where(mine).order_by(table.c.id).limit(BATCH)).all():
+        yield rows_changed(delete(table).where(table.c.id.in_(ids)))
+
+
+def _edges(site_id: int) -> Any:
+    first = select(func.min(Comment.id)).where(Comment.site_id == site_id)
+    return first.union_all(select(func.max(Comment.id)).where(Comment.site_id == site_id))
+
+
+def _deliveries(site_id: int) -> Iterator[int]:
+    """The outbox names what a row is about in several ways, and keeps thirty days: it is read once as a whole."""
+    last = 0
+    while rows := db.session.scalars(
+        select(Delivery).where(Delivery.id > last).order_by(Delivery.id).limit(BATCH)
+    ).all():
+        last = rows[-1].id
+        about = [row.id for row in rows if _is_about(row, site_id)]
+        yield rows_changed(delete(Delivery).where(Delivery.id.in_(about))) if about else 0
+        db.session.expunge_all()
+
+
+def _is_about(row: Delivery, site_id: int) -> bool:
+    kind, _, number = (row.once or "").partition(" ")
+    if row.comment_id:
+        return _site_of(Comment, row.comment_id) == site_id
+    if row.decision_id:
+        return _site_of(Decision, row.decision_id) == site_id
+    if kind == "confirm":
+        return _site_of(Author, int(number)) == site_id
+    if kind == "flood":
+        return int(number.split()[0]) == site_id
+    if row.kind == "invitation" and row.payload:
+        return _site_of(Invitation, json.loads(row.payload)["invitation"]) == site_id
+    return False
+
+
+def _site_of(record: Any, id: int) -> int | None:
+    return db.session.scalar(select(record.site_id).where(record.id == id))
+
+
+def _only_of(site_id: int) -> list[Moderator]:
+    here = select(Membership.moderator_id).where(Membership.site_id == site_id)
+    elsewhere = select(Membership.moderator_id).where(Membership.site_id != site_id)
+    return list(db.session.scalars(select(Moderator).where(Moderator.id.in_(here), Moderator.id.not_in(elsewhere))))
+
+
+def _account(id: int) -> int:
+    """An account stays where its decisions, notes or rules on other sites would lose their name."""
+    keys = [key for table in db.metadata.sorted_tables for key in table.foreign_keys]
+    named = [key.parent for key in keys if key.column.table.name == "moderator" and key.ondelete == "SET NULL"]
+    if any(db.session.scalar(select(column).where(column == id).limit(1)) for column in named):
+        return 0
+    return rows_changed(delete(Moderator).where(Moderator.id == id))
+
+
+def _forget_in_search(numbers: Collection[int]) -> Iterator[int]:
+    for number in sorted(set(shelves.stale()) & set(numbers)):
+        shelves.make(number)
+        yield 0
