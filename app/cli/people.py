@@ -10,9 +10,11 @@ from flask.cli import AppGroup
 from app.extensions import db
 from app.lib import mailbox
 from app.lib.language import LANGUAGES
+from app.lib.names import is_invisible
 from app.lib.passwords import MIN_LENGTH, hash_password
 from app.lib.text import clean_line
 from app.models import Login, Membership, Moderator, Role, Site
+from app.moderation.impersonation import mixes_alphabets
 
 moderator = AppGroup("moderator", help="Who may log in, and what they may do.")
 
@@ -86,6 +88,8 @@ def remove(email: str, key: str | None) -> None:
 def _new(email: str, name: str | None, lang: str | None, from_stdin: bool) -> Moderator:
     if not name or not clean_line(name):
         raise click.ClickException("A new moderator needs --name.")
+    if is_invisible(clean_line(name)) or mixes_alphabets(clean_line(name)):
+        raise click.ClickException("--name must be a name that can be seen, each word in one alphabet.")
     address = _checked(email)
     her = Moderator(
         name=clean_line(name)[:80],

@@ -9,6 +9,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 
 from app.forms.email import check_email
+from app.forms.name import check_name
 from app.lib.passwords import MAX_LENGTH, MIN_LENGTH
 from app.lib.text import clean_line
 from app.models import Role
@@ -22,6 +23,10 @@ ROLES = [
 
 def _email(form: Any, field: Any) -> None:
     field.data = check_email(field.data)
+
+
+def _name(form: Any, field: Any) -> None:
+    check_name(field.data)
 
 
 class InvitationForm(FlaskForm):
@@ -38,7 +43,7 @@ class WelcomeForm(FlaskForm):
 
     name = StringField(
         _l("What other moderators know you by"),
-        [DataRequired(_l("Please fill in this field.")), Length(max=80)],
+        [DataRequired(_l("Please fill in this field.")), Length(max=80), _name],
         filters=[lambda text: clean_line(text or "")],
     )
     password = PasswordField(

@@ -12,12 +12,14 @@ from wtforms.validators import StopValidation, ValidationError
 
 from app.abuse import address, timing
 from app.comments.submit import Draft
-from app.forms.email import check_email
 from app.errors import Refused
+from app.forms.email import check_email
+from app.forms.name import DISGUISED, check_name
 from app.lib import ids, markup
 from app.lib.text import clean_body, clean_line, graphemes
 from app.lib.urls import clean_website
 from app.models import Comment, Site
+from app.moderation.impersonation import is_disguised
 
 # In graphemes: what a reader counts as one character.
 NAME_LENGTH = 80
@@ -123,6 +125,15 @@ class CommentForm(Form):
             "email": site.email_required,
             "website": site.website_required,
         }
+
+    def validate_name(self, field: Any) -> None:
+        if field.errors:
+            return
+        # Nothing is left of a name of fillers; a reader who typed spaces gave none.
+        typed = field.data or "".join(field.raw_data or [])[:NAME_LENGTH].strip()
+        check_name(typed)
+        if typed and is_disguised(typed, self.site):
+            raise ValidationError(DISGUISED)
 
     def validate(self, extra_validators: Any = None) -> bool:
         extra = {name: [_required] for name, wanted in self._wanted.items() if wanted}

@@ -14,9 +14,11 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
 from app.lib.language import LANGUAGES
+from app.lib.names import is_invisible
 from app.lib.text import clean_line
 from app.lib.urls import clean_website, origin
 from app.models import Site
+from app.moderation.impersonation import mixes_alphabets
 
 MOST_ORIGINS = 100  # they stand in a header of each page
 WORDS = {
@@ -55,7 +57,7 @@ def _one_of(*words: str) -> Field:
 
 def _name(text: str) -> str:
     name = clean_line(text)
-    if not 1 <= len(name) <= 200:
+    if not 1 <= len(name) <= 200 or is_invisible(name) or mixes_alphabets(name):
         raise ValueError
     return name
 
@@ -83,7 +85,7 @@ def _key(text: str) -> str:
 YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
 ORIGINS = Field(_l("comma-separated origins such as https://www.example.org, without a path"), _origins)
 FIELDS = {
-    "name": Field(_l("a name of 1 to 200 characters"), _name),
+    "name": Field(_l("a name of 1 to 200 characters that can be seen, each word in one alphabet"), _name),
     "lang": _one_of(*LANGUAGES),
     "timezone": Field(_l("a time zone such as Asia/Tokyo or Europe/Berlin"), _timezone),
     "origins": ORIGINS,

@@ -60,6 +60,11 @@ class Moderator(db.Model):
         """Ids of who looks after the site, and when each got her last digest; records would cost too much here."""
         return db.session.execute(_digests_of(), {"site": site.id}).all()
 
+    @classmethod
+    def names_on(cls, site: Site) -> Sequence[str]:
+        """The names of the site's moderators, without their records."""
+        return db.session.scalars(select(cls.name).join(Membership).where(Membership.site_id == site.id)).all()
+
     @property
     def site_ids(self) -> list[int]:
         return [membership.site_id for membership in self.memberships]

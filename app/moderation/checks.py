@@ -17,6 +17,7 @@ from app.moderation.akismet import ask
 from app.moderation.bands import Band
 from app.moderation.case import Case, Finding, Verdict
 from app.moderation.flood import is_bursting, press
+from app.moderation.impersonation import claims_office
 from app.moderation.rulebook import Hit
 
 # What of a text is kept to be marked; a moderator sees with the first of them why it was held.
@@ -115,6 +116,12 @@ def look_alikes(case: Case) -> Finding | None:
     return Finding("look_alikes", Verdict.HOLD, facts)
 
 
+def office(case: Case) -> Finding | None:
+    """Signed with the site's own name, or with a word for its staff."""
+    claimed = not case.trusted and claims_office(case.comment.name, case.site)
+    return Finding("office", Verdict.HOLD) if claimed else None
+
+
 def gained_links(case: Case) -> Finding | None:
     """Everybody has seen it without these links: an edit that brings some in is looked at, whoever writes."""
     if case.published is None:
@@ -176,6 +183,7 @@ CHECKS: tuple[Check, ...] = (
     links,
     shorteners,
     look_alikes,
+    office,
     gained_links,
     score,
     first_comment,
@@ -257,6 +265,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "links": lambda reason: ngettext("%(num)d link", "%(num)d links", reason["count"]),
     "shorteners": lambda reason: _("shortened link: %(found)s", found=_quoted(reason["found"])),
     "look_alikes": lambda reason: _("look-alike link: %(found)s", found=_quoted(reason["hosts"])),
+    "office": lambda reason: _("signed with the name of the site or its staff"),
     "gained_links": lambda reason: _("link added after approval: %(found)s", found=_quoted(reason["found"])),
     "score": lambda reason: _(
         "score %(score)s: %(signals)s", score=f"{reason['score']:.2f}", signals=scores.in_words(reason["signals"])

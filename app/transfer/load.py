@@ -14,6 +14,7 @@ from sqlalchemy import insert
 
 from app.extensions import db, new_ids
 from app.lib import markup, networks
+from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import clean_website
 from app.models import Actor, Author, Comment, Decision, Site, Status, Thread, imported
@@ -70,10 +71,16 @@ class Look:
     renderer: int
 
 
+def _name(typed: str) -> str:
+    """A name that nobody can see is none: the page says "Anonymous"."""
+    name = excerpt(clean_line(typed), LONGEST_NAME)[: Comment.name.type.length]
+    return "" if is_invisible(name) else name
+
+
 def _look(arrival: Arrival) -> Look:
     body, html, renderer = _text(arrival)
     return Look(
-        name=excerpt(clean_line(arrival.name), LONGEST_NAME)[: Comment.name.type.length],
+        name=_name(arrival.name),
         email=arrival.email if _EMAIL.fullmatch(arrival.email) and len(arrival.email) <= LONGEST_EMAIL else "",
         website=_website(arrival.website),
         network=str(networks.kept_of(ip_network(arrival.ip))) if arrival.ip else "",

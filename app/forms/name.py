@@ -1,0 +1,18 @@
+"""The check of every form that takes a name."""
+
+from flask_babel import lazy_gettext as _l
+from wtforms.validators import ValidationError
+
+from app.lib import names
+from app.moderation.impersonation import mixes_alphabets
+
+UNSEEN = _l("Please enter a name that can be seen.")
+DISGUISED = _l("This name is easily taken for another. Please write it in one alphabet, or choose another name.")
+
+
+def check_name(name: str) -> None:
+    """Raises ValidationError with what is wrong with it; '' is left to the field's own rules."""
+    if names.is_invisible(name):
+        raise ValidationError(UNSEEN)
+    if mixes_alphabets(name):
+        raise ValidationError(DISGUISED)

@@ -1,0 +1,13 @@
+"""Names that people give themselves: can they be seen?"""
+
+import regex
+
+from app.lib.text import is_blank
+
+# Private use, unassigned and format characters: a program shows nothing for them, or an empty box.
+UNSEEN = regex.compile(r"[\p{Co}\p{Cn}\p{Cs}\p{Cc}\p{Cf}\s\u2800\p{M}\p{Default_Ignorable_Code_Point}]*+")
+
+
+def is_invisible(name: str) -> bool:
+    """True for a name of spaces, marks without a letter, fillers and the like; not for ''."""
+    return bool(name) and (is_blank(name) or UNSEEN.fullmatch(name) is not None)

@@ -1,0 +1,73 @@
+"""Names that pass for the site or its moderators: skeletons are compared, as UTS #39 says."""
+
+import re
+
+import regex
+
+from app.models import Moderator, Site
+from app.spam import disguise
+from app.spam.disguise import LATIN
+
+STAFF = (
+    "admin", "administrator", "moderator", "webmaster", "staff", "support", "official", "system", "editor", "owner",
+    "管理人", "管理者", "運営", "運営者", "運営事務局", "事務局", "モデレーター", "編集部", "編集者", "公式",
+    "スタッフ",
+)  # fmt: skip
+# Drawn alike in many fonts, whatever the case.
+STROKES = str.maketrans({"1": "l", "i": "l", "|": "l", "!": "l", "0": "o", "5": "s", "3": "e", "4": "a", "@": "a",
+                         "$": "s", "7": "t", "一": "ー"})  # fmt: skip
+
+# A sign or digit for a letter, an I within a word, an l where a capital stands.
+ODD = re.compile(r"[0-9|!@$一]|(?<=[a-z])I|(?<![A-Za-z])l(?=[^aeiou])")
+
+WORD = regex.compile(r"[\p{L}\p{M}]+")
+LATIN_LETTER = regex.compile(r"\p{Latin}")
+# Whose letters look like Latin ones, some or most of them.
+LOOKS_LATIN = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
+NEVER_WITH_LATIN = regex.compile(r"[\p{Cherokee}\p{Coptic}\p{Lisu}\p{Canadian_Aboriginal}]")
+
+
+def mixes_alphabets(name: str) -> bool:
+    """True for a word of Latin letters and look-alikes of such, as with a Cyrillic а; no language writes so.
+
+    A word with one letter that looks like no Latin one is somebody's slip of the keyboard: Васовa.
+    """
+    return not name.isascii() and any(_is_mixed(word[0]) for word in WORD.finditer(name))
+
+
+def _is_mixed(word: str) -> bool:
+    if not LATIN_LETTER.search(word):
+        return False
+    foreign = LOOKS_LATIN.findall(word.casefold())
+    return NEVER_WITH_LATIN.search(word) is not None or bool(foreign and all(ord(each) in LATIN for each in foreign))
+
+
+def is_disguised(name: str, site: Site) -> bool:
+    """True for a name that looks like the site's, a moderator's or a word for staff, and is spelt otherwise.
+
+    A moderator's own name, spelt as usual, is also the name of other people and not refused.
+    """
+    looks, reads = _skeleton(name), _plain(name)
+    reserved = (*STAFF, site.name, *(Moderator.names_on(site) if _is_odd(name, looks, reads) else ()))
+    return bool(looks) and any(looks == _skeleton(each) and reads != _plain(each) for each in reserved)
+
+
+def claims_office(name: str, site: Site) -> bool:
+    """True for the site's own name and for words that mean its staff."""
+    reads = _plain(name)
+    return bool(reads) and any(reads == _plain(each) for each in (site.name, *STAFF))
+
+
+def _is_odd(name: str, looks: str, reads: str) -> bool:
+    """False for most names, whose look-alikes then cost no query."""
+    return looks != reads.translate(STROKES) or ODD.search(name) is not None
+
+
+def _plain(name: str) -> str:
+    """The letters and digits of a name, without case, width, spaces and invisible characters."""
+    return "".join(filter(str.isalnum, disguise.fold(name)))
+
+
+def _skeleton(name: str) -> str:
+    clear = disguise.clear_form(disguise.fold(name)).translate(STROKES)
+    return "".join(filter(str.isalnum, clear))
