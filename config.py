@@ -338,10 +338,15 @@ def _on_postgresql(config: dict[str, Any], options: dict[str, Any]) -> dict[str,
 def _flask(config: dict[str, Any]) -> dict[str, Any]:
     secure = config["PUBLIC_URL"].startswith("https://")
     timeout = config["DATABASE_CONNECT_TIMEOUT"]
+    path = urlsplit(config["PUBLIC_URL"]).path or "/"
+    # Browsers take `__Host-` for the path / only (RFC 6265bis, 4.1.3.2).
+    prefix = ("__Host-" if path == "/" else "__Secure-") if secure else ""
     return {
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"],
         "SQLALCHEMY_ENGINE_OPTIONS": _on_postgresql(config, {"connect_args": {"connect_timeout": timeout}}),
-        "SESSION_COOKIE_NAME": "__Host-kaiwa" if secure else "kaiwa",
+        "COOKIE_PREFIX": prefix,
+        "SESSION_COOKIE_NAME": f"{prefix}kaiwa",
+        "SESSION_COOKIE_PATH": path,
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

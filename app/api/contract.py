@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from app.forms import comment
 
@@ -28,4 +28,5 @@ def _described() -> dict[str, Any]:
     properties = contract["components"]["schemas"]["NewComment"]["properties"]
     for name, most in LIMITS.items():
         properties[name]["maxLength"] = most
+    contract["servers"] = [{"url": f"{request.script_root}/api/v1"}]
     return contract

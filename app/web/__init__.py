@@ -5,6 +5,7 @@ from flask import Flask
 from app.lib import changes
 from app.models import reason_name
 from app.web import (
+    access,
     account,
     appointing,
     comments,
@@ -41,6 +42,7 @@ def install(app: Flask) -> None:
         app.register_blueprint(door.bp)
     app.register_blueprint(appointing.answers)
     app.add_template_filter(reason_name)
+    app.add_template_global(access.this_page)
     app.add_template_filter(changes.between, "changed_into")
     stencil.install(app)
     errors.install(app)

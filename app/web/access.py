@@ -1,5 +1,6 @@
 """Who is asking, and what is hers: a moderator by her log-in, records by her sites, 404 for all else."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -17,6 +18,8 @@ from app.lib.clock import now
 from app.models import Comment, Login, Moderator, Role, Site
 
 SESSION_KEY = "login"
+# Browsers resolve these, also percent-encoded, and would leave our path with them (URL Standard, 4.4).
+DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 
 def moderator_required(door: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,11 +89,16 @@ def own_path(wanted: str) -> str:
     Browsers drop tabs and newlines and read a backslash as a slash (URL Standard, 4.4), so neither may pass.
     """
     plain = wanted.isprintable() and " " not in wanted and "\\" not in wanted
-    if plain and wanted.startswith("/") and not wanted.startswith("//"):
+    if plain and wanted.startswith(f"{request.script_root}/") and not wanted.startswith("//"):
         parts = urlsplit(wanted)
-        if not parts.scheme and not parts.netloc:
+        if not parts.scheme and not parts.netloc and not DOT_SEGMENT.search(parts.path):
             return wanted
     return url_for("queue.show")
+
+
+def this_page() -> str:
+    """The path and query of this request as browsers know it: below the path of PUBLIC_URL."""
+    return request.script_root + request.full_path.rstrip("?")
 
 
 def _welcome(login: Login) -> None:
@@ -108,5 +116,5 @@ def session_lasts() -> timedelta:
 def _to_login() -> Any:
     if wants_fragment():
         raise Refused("logged_out", _("You have been logged out. Log in again in another tab."), status=401)
-    back = request.full_path.rstrip("?") if request.method in SAFE_METHODS else url_for("queue.show")
+    back = this_page() if request.method in SAFE_METHODS else url_for("queue.show")
     return redirect(url_for("account.login", next=back), 303)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 
 from app.abuse import guessing
@@ -55,7 +55,7 @@ def log_out() -> Any:
         Login.end(token)
     db.session.commit()
     session.clear()
-    return redirect("/login", 303)
+    return redirect(url_for("account.login"), 303)
 
 
 @bp.post("/account/language")
@@ -111,7 +111,10 @@ def _welcome(moderator: Moderator, path: str) -> Response:
     session[SESSION_KEY] = token
     answer = make_response(redirect(path, 303))
     secure = current_app.config["SESSION_COOKIE_SECURE"]
-    answer.set_cookie(_device_cookie(), device, max_age=DEVICE_LASTS, httponly=True, secure=secure, samesite="Lax")
+    path_of_ours = current_app.config["SESSION_COOKIE_PATH"]
+    answer.set_cookie(
+        _device_cookie(), device, max_age=DEVICE_LASTS, path=path_of_ours, httponly=True, secure=secure, samesite="Lax"
+    )
     return answer
 
 

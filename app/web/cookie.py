@@ -10,7 +10,7 @@ LIFE_S = 30 * 24 * 3600
 
 def name() -> str:
     """`__Host-`: under https no other service below the same domain can plant the cookie (RFC 6265bis, 4.1.3.2)."""
-    return f"__Host-{NAME}" if _is_secure() else NAME
+    return f"{current_app.config['COOKIE_PREFIX']}{NAME}"
 
 
 def comment_tokens() -> list[str]:
@@ -29,6 +29,7 @@ def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
         name(),
         "|".join([author, *tokens]),
         max_age=LIFE_S if lasting else None,
+        path=current_app.config["SESSION_COOKIE_PATH"],
         httponly=True,
         secure=secure,
         # In an iframe on the publisher's page, the cookie is a partitioned one of that page.
