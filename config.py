@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import idna
 from flask.cli import NoAppException
 
 INSTANCE = Path(__file__).parent / "instance"
+SERVER = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^:\[\]@]+))(?::(?P<port>[0-9]{1,5}))?")
 MOST_PUBLIC_URL = 500  # characters; a line of an email has room for it and a token (RFC 5322, 2.1.1)
 
 
@@ -97,13 +98,28 @@ def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 
 
 def _database(text: str) -> str:
-    """SQLAlchemy's address; the plain PostgreSQL forms get the driver that we ship (psycopg 3)."""
-    for plain in ("postgres://", "postgresql://"):
+    """SQLAlchemy's address; PostgreSQL's own forms get the driver that we ship (psycopg 3)."""
+    for plain in ("postgres://", "postgresql://", "postgresql+psycopg://"):
         if text.startswith(plain):
-            return "postgresql+psycopg://" + text.removeprefix(plain)
-    if not text.startswith(("sqlite://", "postgresql+psycopg://")):
+            return "postgresql+psycopg://" + _one_host(text.removeprefix(plain))
+    if not text.startswith("sqlite://"):
         raise ValueError("must start with sqlite:// or postgresql://")
     return text
+
+
+def _one_host(address: str) -> str:
+    """libpq's list of servers (`h1:5432,h2`, libpq 34.1.1.2) as the parameters in which SQLAlchemy takes it."""
+    place, slash, rest = address.partition("/")
+    user, at, servers = place.rpartition("@")
+    if "," not in servers:
+        return address
+    found = [SERVER.fullmatch(each) for each in servers.split(",")]
+    if not all(found):
+        raise ValueError("the servers must be host:port,host:port")
+    hosts = ",".join(quote(match["six"] or match["host"]) for match in found if match)
+    ports = ",".join(match["port"] or "5432" for match in found if match)
+    name, _, query = rest.partition("?")
+    return f"{user}{at}{slash or '/'}{name}?host={hosts}&port={ports}{'&' if query else ''}{query}"
 
 
 def _service(text: str) -> str:

@@ -69,6 +69,7 @@ SILENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,  # ms
 }
+READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -225,6 +226,26 @@ def _open(connection: Any, _record: Any) -> None:
         _open_sqlite(connection)
     else:
         connection.cursor_factory = remembering(connection.cursor_factory)
+        if _is_pooled(connection):
+            connection.prepare_threshold = None
+
+
+def _is_pooled(connection: Any) -> bool:
+    """Whether a pooler stands before the server, which may give each transaction another one of its processes.
+
+    A prepared statement would not be there. A pooler makes up the process id that the connection was told.
+    """
+    connection.autocommit = True
+    (real,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.autocommit = False
+    return bool(real != connection.info.backend_pid)
+
+
+@event.listens_for(Engine, "handle_error")
+def _leave_a_server_that_only_reads(context: Any) -> None:
+    """After a failover a connection to the former primary is of no use; a new one finds the next server."""
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        context.is_disconnect = True
 
 
 def _open_sqlite(connection: sqlite3.Connection) -> None:

@@ -4,6 +4,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import make_url
 
 import config
 
@@ -44,3 +46,25 @@ def test_cookies_are_bound_to_the_host_where_it_is_secure(tmp_path: Path) -> Non
     loaded = config.load({"PUBLIC_URL": "https://comments.example/"}, tmp_path)
     assert loaded["SESSION_COOKIE_NAME"] == "__Host-kaiwa" and loaded["SESSION_COOKIE_SECURE"]
     assert loaded["PUBLIC_URL"] == "https://comments.example"
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts", "ports"),
+    [
+        ("postgresql://u:p%40@h1,h2/db?target_session_attrs=read-write", "h1,h2", "5432,5432"),
+        ("postgres://u:p%40@h1:5433,h2/db?target_session_attrs=read-write", "h1,h2", "5433,5432"),
+        ("postgresql+psycopg://u:p%40@[::1]:5433,h2:6432/db?target_session_attrs=read-write", "::1,h2", "5433,6432"),
+    ],
+)
+def test_several_servers_are_named_as_libpq_names_them(given: str, hosts: str, ports: str, tmp_path: Path) -> None:
+    url = make_url(config.load({"DATABASE_URL": given, "SECRET_KEY": "k" * 64}, tmp_path)["SQLALCHEMY_DATABASE_URI"])
+    _, connect = PGDialect_psycopg().create_connect_args(url)
+    assert (connect["host"], str(connect["port"])) == (hosts, ports)
+    assert (connect["user"], connect["password"], connect["dbname"]) == ("u", "p@", "db")
+    assert connect["target_session_attrs"] == "read-write"
+
+
+@pytest.mark.parametrize("given", ["postgresql://h1,/db", "postgresql://h1:x,h2/db", "postgresql://[::1,h2/db"])
+def test_servers_that_cannot_be_are_refused(given: str, tmp_path: Path) -> None:
+    with pytest.raises(config.BadSetting, match="DATABASE_URL"):
+        config.load({"DATABASE_URL": given, "SECRET_KEY": "k" * 64}, tmp_path)

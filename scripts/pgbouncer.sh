@@ -1,0 +1,23 @@
+#!/bin/sh
+# Make sure that there is a pgbouncer to test pooled PostgreSQL with; never skip silently.
+set -eu
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+PATH=$PATH:/usr/sbin
+command -v pgbouncer >/dev/null && exit 0
+if command -v apt-get >/dev/null && as_root true 2>/dev/null; then
+    echo "Installing pgbouncer ..."
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    # A policy that says no keeps Debian from starting it as a service.
+    if { as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+            apt-get install -y --no-install-recommends pgbouncer; } </dev/null >"$log" 2>&1; then
+        exit 0
+    fi
+    tail -n 20 "$log" >&2
+fi
+echo "The tests need pgbouncer. Run: sudo apt install pgbouncer" >&2
+exit 1
