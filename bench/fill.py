@@ -20,11 +20,16 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Shape:
-    """So many threads with so many comments each; `busy` hangs all of a thread below its first comment."""
+    """So many threads with so many comments each; `busy` hangs all of a thread below its first comment.
+
+    `desk`: of 25 comments two wait in four lanes and one is spam, all have a score, and every tenth is by one author.
+    `comments` is then a multiple of 25.
+    """
 
     threads: int
     comments: int
     busy: bool = False
+    desk: bool = False
 
 
 def page_of(number: int) -> str:
@@ -61,6 +66,7 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
             run(text("SET LOCAL session_replication_role = replica"))
         for statement in (THREADS, AUTHORS, COMMENTS):
             words = {"parent": BUSY if shape.busy else USUAL, "moment": MOMENT[db.engine.dialect.name]}
+            words |= DESK if shape.desk else READERS
             series = SERIES.format({THREADS: ":count", AUTHORS: ":all / 5 + 1", COMMENTS: ":all"}[statement])
             run(text(statement.format(series=series, root=_step("root_id"), own=_step("id"), **words)), given)
         if postgres:
@@ -73,6 +79,23 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
             # As its autovacuum does. SQLite's tables are never looked at, for nothing in the service does that.
             run(text("ANALYZE"))
             db.session.commit()
+
+
+def work_at_the_desk(app: Flask, moderator: int) -> None:
+    """Write what `moderator` and the filter have decided on all comments, and what was sent and reported."""
+    with app.app_context():
+        run, postgres = db.session.execute, db.engine.dialect.name == "postgresql"
+        if postgres:
+            run(text("SET LOCAL session_replication_role = replica"))
+        for statement in (DECISIONS, REPORTS, DELIVERIES, ALIASES):
+            run(text(statement), {"moderator": moderator} if ":moderator" in statement else {})
+        if postgres:
+            run(text("SELECT setval('decision_id_seq', (SELECT max(id) FROM decision))"))
+        db.session.commit()
+        if postgres:
+            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                # As its autovacuum does after a while.
+                connection.execute(text("VACUUM ANALYZE"))
 
 
 def shelve() -> None:
@@ -99,24 +122,65 @@ USUAL, BUSY = "CASE WHEN k % 3 = 2 THEN 1 ELSE 0 END", "k"
 THREADS = """
 INSERT INTO thread (id, site_id, key, url, title, open, visible, version, approved_count, created_at)
 {series} SELECT :threads + i + 1, :site, :page || (:first + i), :page || (:first + i), 'Story', true, true, 1,
-    :each - ((i + 1) * :each / 100 - i * :each / 100), CURRENT_TIMESTAMP FROM n
+    {approved}, CURRENT_TIMESTAMP FROM n
 """
 AUTHORS = """
-INSERT INTO author (id, site_id, name, email, website, created_at)
-{series} SELECT :authors + i + 1, :site, 'Reader ' || i, '', '', CURRENT_TIMESTAMP FROM n
+INSERT INTO author (id, site_id, name, email, email_index, website, created_at)
+{series} SELECT :authors + i + 1, :site, 'Reader ' || i, '', 'email ' || (:authors + i), '', CURRENT_TIMESTAMP FROM n
 """
-# Every third answers the one before it, every hundredth waits for a moderator, five are by one author.
+# Every third answers the one before it, five are by one author.
 COMMENTS = """
 INSERT INTO comment (id, site_id, thread_id, author_id, parent_id, root_id, path, depth, status, version, places,
     reasons, name, website, body, html, renderer, lang, created_at, address, address_index, fingerprint, text_key,
-    lane, cluster)
+    lane, cluster, score, lesson)
 {series}, numbered AS (SELECT i, i / :each AS t, i % :each AS k, :comments + i + 1 AS id FROM n),
-placed AS (SELECT *, id - ({parent}) AS root_id, i % 100 <> 99 AS public FROM numbered)
-SELECT id, :site, :threads + t + 1, :authors + i / 5 + 1, CASE WHEN root_id < id THEN root_id END, root_id,
+placed AS (SELECT *, id - ({parent}) AS root_id, {status} AS status FROM numbered)
+SELECT id, :site, :threads + t + 1, {author}, CASE WHEN root_id < id THEN root_id END, root_id,
     {root} || CASE WHEN root_id < id THEN {own} ELSE '' END, CASE WHEN root_id < id THEN 1 ELSE 0 END,
-    CASE WHEN public THEN 'approved' ELSE 'pending' END, 1, CASE WHEN public THEN 1 ELSE 0 END,
+    status, 1, CASE WHEN status = 'approved' THEN 1 ELSE 0 END,
     '[]', 'Reader ' || (i / 5), '', :en || ' ' || :ja || ' ' || i, '<p>' || :en || ' ' || :ja || ' ' || i || '</p>',
     1, 'en', {moment}, '', 'network ' || (i % 1000), 'words ' || id, 'text ' || id,
-    CASE WHEN public THEN 0 ELSE 2 END, ''
+    CASE WHEN status = 'pending' THEN {lane} ELSE 0 END, {cluster}, {score}
 FROM placed
+"""
+# Every hundredth comment waits, or what `Shape.desk` says.
+READERS = {
+    "approved": ":each - ((i + 1) * :each / 100 - i * :each / 100)",
+    "author": ":authors + i / 5 + 1",
+    "status": "CASE WHEN i % 100 <> 99 THEN 'approved' ELSE 'pending' END",
+    "lane": "2",
+    "cluster": "''",
+    "score": "NULL, ''",
+}
+DESK = {
+    "approved": ":each - 3 * :each / 25",
+    "author": "CASE WHEN i % 10 = 3 THEN 1 ELSE :authors + i / 5 + 1 END",
+    "status": "CASE i % 25 WHEN 4 THEN 'pending' WHEN 13 THEN 'pending' WHEN 7 THEN 'spam' ELSE 'approved' END",
+    "lane": "1 + id % 4",
+    "cluster": "CASE WHEN i % 3 = 0 THEN 'c' || (i % 100) ELSE 'x' || i END",
+    "score": "(i % 97) / 100.0, CASE WHEN i % 25 = 7 THEN 'spam' WHEN i % 9 = 0 THEN 'fine' ELSE '' END",
+}
+# What the desk has done and sent: a decision on each comment, a report on every 500th, a letter about every tenth.
+DECISIONS = """
+INSERT INTO decision (id, site_id, comment_id, from_status, to_status, version, actor, moderator_id, reason, note,
+    overrides, made_at)
+SELECT id, site_id, id, CASE WHEN id % 4 = 0 AND status <> 'pending' THEN 'pending' END, status, 1,
+    CASE WHEN id % 4 = 0 AND status <> 'pending' THEN 'moderator' ELSE 'screening' END,
+    CASE WHEN id % 4 = 0 AND status <> 'pending' THEN CAST(:moderator AS bigint) END,
+    CASE status WHEN 'spam' THEN 'spam' ELSE '' END, '', false, created_at FROM comment
+"""
+REPORTS = """
+INSERT INTO report (site_id, comment_id, reporter_index, reason, note, made_at, comment_version, decision_id)
+SELECT site_id, id, 'reader', 'spam', '', created_at, 1, CASE WHEN id % 1000 = 0 THEN id END
+FROM comment WHERE id % 500 = 0 AND status = 'approved'
+"""
+DELIVERIES = """
+INSERT INTO delivery (kind, payload, comment_id, recipient, message_id, created_at, due_at, attempts, done_at, outcome,
+    error)
+SELECT 'decided', '', id, 'reader ' || id % 1000, 'message ' || id, created_at, created_at, 1, created_at,
+    CASE WHEN id % 100 = 0 THEN 'gave up' ELSE 'sent' END, '' FROM comment WHERE id % 10 = 0
+"""
+ALIASES = """
+INSERT INTO thread_alias (site_id, key, thread_id, made_at)
+SELECT site_id, key || '/earlier', id, created_at FROM thread WHERE id % 10 = 0
 """

@@ -132,12 +132,12 @@ def plans(app: Flask) -> None:
 
 
 @contextmanager
-def noted(app: Flask) -> Iterator[list[tuple[str, tuple[object, ...]]]]:
-    """The SELECTs that the application sends meanwhile."""
+def noted(app: Flask, *, reads_only: bool = True) -> Iterator[list[tuple[str, tuple[object, ...]]]]:
+    """The SELECTs that the application sends meanwhile, or all statements."""
     found: list[tuple[str, tuple[object, ...]]] = []
 
     def note(_connection: object, _cursor: object, statement: str, given: tuple[object, ...], *_rest: object) -> None:
-        if statement.startswith("SELECT"):
+        if not reads_only or statement.startswith("SELECT"):
             found.append((statement, given))
 
     with app.app_context():

@@ -1,0 +1,419 @@
+"""Every page of the route table, and the trials that are posted, at ten thousand comments and at a million."""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import select, text, update
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.extensions import db
+from app.lib.passwords import hash_password
+from app.lib.signing import sign
+from app.mail import links, permits
+from app.models import Author, Comment, Decision, Invitation, Membership, Moderator, Role, Site, Status, Thread
+from bench import service
+from bench.fill import Shape, fill, page_of, shelve, site, work_at_the_desk
+from bench.stores import EMAIL, PASSWORD, logged_in, noted
+
+SMALL, LARGE = 10_000, 1_000_000
+TIMES = 5
+# What a page may cost in processor time, and by how much it may grow from the small store to the large one.
+MOST_MS, MOST_GROWTH = 100, 1.5
+# Below this the ratio says nothing.
+LEAST_MS = 5
+BUSY_AUTHOR, PERSON = "busy@readers.example", "person@readers.example"
+NETWORK = "203.0.113.0/24"
+WATCHER = "w" * 32
+
+Ask = Callable[[FlaskClient], TestResponse]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request to a route; `part`: only its first part is read, for it is a file of any length."""
+
+    endpoint: str
+    name: str
+    path: str
+    data: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    part: bool = False
+    logged_in: bool = True
+
+    def ask(self, client: FlaskClient) -> TestResponse:
+        if self.data is None:
+            return client.get(self.path, headers=self.headers)
+        return client.post(self.path, data=self.data, headers=self.headers)
+
+
+@dataclass
+class Cost:
+    """What an answer took: processor time of this process and all time, in ms; bytes before compression; statements."""
+
+    cpu: float
+    ms: float
+    size: int
+    queries: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--small", type=int, default=SMALL)
+    parser.add_argument("--large", type=int, default=LARGE)
+    parser.add_argument("--plans", action="store_true", help="print how the database answers each question")
+    parser.add_argument("--at", nargs=2, metavar="URL", help="two stores that are there already")
+    parser.add_argument("databases", nargs="*", default=service.DATABASES)
+    given = parser.parse_args()
+    failed = False
+    for kind in given.databases:
+        with ExitStack() as stack:
+            if given.at:
+                few, many = (opened(url) for url in given.at)
+            else:
+                few, many = (stack.enter_context(store(kind, size)) for size in (given.small, given.large))
+            failed |= compare(kind, few, many)
+            if given.plans:
+                plans(many)
+    sys.exit(failed)
+
+
+def compare(kind: str, few: Flask, many: Flask) -> bool:
+    """Print the table; whether a page fails, is missing, or costs or grows too much."""
+    print(f"\n{kind:58}{'CPU ms':>8}{'CPU ms':>8}{'ratio':>7}{'ms':>8}{'bytes':>10}{'queries':>9}")
+    clients = [logged_in(few), logged_in(many)]
+    pairs = list(zip(visits(few), visits(many), strict=True))
+    bad = bool(print_missing(many, [visit for visit, _ in pairs]))
+    for small, large in pairs:
+        try:
+            costs = measured((few, small, clients[0]), (many, large, clients[1]))
+        except AnswerRefused as refusal:
+            print(f"{large.endpoint + ', ' + large.name:58}{refusal}", flush=True)
+            bad = True
+            continue
+        bad |= tell(large, *costs)
+    return bad
+
+
+class AnswerRefused(Exception):
+    """A page did not answer as it does to those who may see it."""
+
+
+def tell(visit: Visit, small: Cost, large: Cost) -> bool:
+    ratio = large.cpu / small.cpu if small.cpu else 1.0
+    bad = large.cpu > MOST_MS or (ratio > MOST_GROWTH and large.cpu > LEAST_MS)
+    print(
+        f"{visit.endpoint + ', ' + visit.name:58}{small.cpu:8.1f}{large.cpu:8.1f}{ratio:7.2f}{large.ms:8.1f}"
+        f"{large.size:10,}{large.queries:9}{'  TOO MUCH' if bad else ''}",
+        flush=True,
+    )
+    return bad
+
+
+def print_missing(app: Flask, known: list[Visit]) -> list[str]:
+    """GET routes without an example: a new page needs one here."""
+    missing = missing_routes(app, known)
+    for endpoint in missing:
+        print(f"{endpoint:58}NO EXAMPLE")
+    return missing
+
+
+def missing_routes(app: Flask, known: list[Visit]) -> list[str]:
+    have = {visit.endpoint for visit in known}
+    rules = (rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()))
+    return sorted({rule.endpoint for rule in rules} - have)
+
+
+def measured(*stores: tuple[Flask, Visit, FlaskClient]) -> list[Cost]:
+    """The cost of the same page on each store, in turns, so that a busy minute meets all; medians."""
+    for _app, visit, client in stores:
+        once(visit, client)
+    rounds = [[once(visit, client) for _app, visit, client in stores] for _ in range(TIMES)]
+    found = []
+    for at, (app, visit, client) in enumerate(stores):
+        with noted(app, reads_only=False) as asked:
+            size = once(visit, client)[2]
+        cpu, ms = (statistics.median(each[at][which] for each in rounds) for which in (0, 1))
+        found.append(Cost(cpu, ms, size, len(asked)))
+    return found
+
+
+def once(visit: Visit, client: FlaskClient) -> tuple[float, float, int]:
+    client = client if visit.logged_in else client.application.test_client()
+    cpu, begin = time.process_time(), time.perf_counter()
+    answer = visit.ask(client)
+    if not 200 <= answer.status_code < 300:
+        raise AnswerRefused(answer.status)
+    size = len(next(answer.iter_encoded(), b"")) if visit.part else len(answer.data)
+    answer.close()
+    return (time.process_time() - cpu) * 1000, (time.perf_counter() - begin) * 1000, size
+
+
+# The pages
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Rows of a store that pages are asked about: those with the most behind them."""
+
+    held: int
+    shown: int
+    busy_author: int
+    page: str
+    cluster: str
+    tokens: dict[str, str]
+
+
+def visits(app: Flask) -> list[Visit]:
+    with app.app_context():
+        each = examples()
+    app.config["METRICS_TOKEN"] = WATCHER
+    return [*_public(each), *_letters(each), *_desk(each), *_sites(each), *_trials(each)]
+
+
+def _public(each: Examples) -> Iterator[Visit]:
+    here, busy = {"site": "bench", "url": page_of(7)}, {"site": "bench", "url": each.page}
+    yield _get("static", "style", "/static/kaiwa.svg")
+    for endpoint, path in (("script", "embed.js"), ("writing", "writing.js"), ("solver", "work.js")):
+        yield _get(f"embed.{endpoint}", "program", f"/{path}")
+    yield _get("embed.stylesheet", "style", "/thread.css")
+    yield _get("embed.counts", "of 20 pages", "/embed/counts", site="bench", url=[page_of(at) for at in range(20)])
+    yield _get("embed.stamp", "a field", "/embed/stamp", site="bench")
+    for endpoint, path in (("thread.fragment", "/embed/thread"), ("thread.page", "/thread"),
+                           ("api.threads.thread", "/api/v1/threads")):  # fmt: skip
+        yield _get(endpoint, "50 comments", path, **here)
+        yield _get(endpoint, "the busiest article", path, **busy)
+        yield _get(endpoint, "the busiest article, newest", path, **busy, sort="newest")
+    yield _get("thread.fragment", "at a comment", "/embed/thread", **busy, comment=each.shown)
+    yield _get("feeds.site", "newest", "/feeds/site/bench.atom")
+    yield _get("feeds.thread", "the busiest article", "/feeds/thread", **busy)
+    yield _get("summary.show", "30 days", "/summary/bench")
+    yield _get("reports.ask", "dialog", f"/embed/report/{each.shown}", site="bench")
+    yield _get("api.contract.openapi", "contract", "/api/v1/openapi.json")
+    yield _get("health.healthz", "alive", "/healthz")
+    yield _get("health.readyz", "ready", "/readyz")
+    yield Visit("health.metrics", "all", "/metrics", headers={"Authorization": f"Bearer {WATCHER}"})
+
+
+def _letters(each: Examples) -> Iterator[Visit]:
+    for endpoint, path in (("links.show", "act"), ("letters.show_confirm", "mail/confirm"),
+                           ("letters.show_stop", "mail/stop"), ("letters.show_appeal", "appeal"),
+                           ("invitation.look", "invitation")):  # fmt: skip
+        yield _get(endpoint, "from an email", f"/{path}/{each.tokens[endpoint]}")
+
+
+def _desk(each: Examples) -> Iterator[Visit]:
+    yield Visit("account.login", "form", "/login", logged_in=False)
+    for name, given in QUEUES.items():
+        yield _get("queue.show", name, "/moderate/", **given)
+    for name, given in SEARCHES.items():
+        yield _get("queue.find", name, "/moderate/search", **given)
+    yield _get("queue.find", "alike", "/moderate/search", alike=each.held)
+    for name, given in LOGS.items():
+        yield _get("history.show", name, "/moderate/log", **given)
+    for endpoint, path in (("history.as_csv", "log.csv"), ("history.as_jsonl", "log.jsonl")):
+        for name, given in LOGS.items():
+            yield Visit(endpoint, f"first part, {name}", f"/moderate/{path}?{urlencode(given)}", part=True)
+    for what in ("thread", "author", "block"):
+        endpoint = {"block": "people.block_choices"}.get(what, f"people.{what}")
+        yield _get(endpoint, "busy article and author", f"/moderate/comments/{each.held}/{what}")
+
+
+def _sites(each: Examples) -> Iterator[Visit]:
+    yield _get("sites.list_all", "sites", "/sites/")
+    for page in ("settings", "screening", "embed"):
+        yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
+    yield _get("appointing.show", "page", "/sites/bench/moderators")
+    yield _get("rules.show", "page", "/sites/bench/rules")
+    yield _get("privacy.show", "page", "/sites/bench/people")
+    yield _get("threads.show", "newest", "/sites/bench/threads")
+    yield _get("threads.show", "found", "/sites/bench/threads", q="story/7")
+    yield _get("threads.show", "not found", "/sites/bench/threads", q="no such page")
+    for days in (7, 30, 90):
+        yield _get("service.show", f"{days} days", "/sites/bench/figures", days=days)
+
+
+def _trials(each: Examples) -> Iterator[Visit]:
+    for subject, value in TRIALS.items():
+        value = str(each.busy_author) if subject == "author" else value
+        given = {"subject": subject, "effect": "hold", "value": value, "try": "1"}
+        yield Visit("rules.make", f"trial, {subject}", "/sites/bench/rules", given)
+    yield Visit("threads.move", "trial", "/sites/bench/threads", {"moves": f"{each.page},{page_of(0)}/new", "try": "1"})
+    yield Visit("privacy.find", "a person of 11 comments", "/sites/bench/people", {"email": PERSON})
+    yield Visit("privacy.export", "a person of 11 comments", "/sites/bench/people/export", {"email": PERSON})
+    yield Visit("comments.preview", "a comment", "/embed/preview", {"site": "bench", "url": each.page, "body": "Hi"})
+
+
+def _get(endpoint: str, name: str, path: str, /, **query: Any) -> Visit:
+    return Visit(endpoint, name, f"{path}?{urlencode(query, doseq=True)}" if query else path)
+
+
+QUEUES: dict[str, dict[str, Any]] = {
+    "all lanes": {},
+    "one lane": {"lane": 2},
+    "snoozed": {"deferred": "1"},
+    "approved": {"status": "approved"},
+    "spam": {"status": "spam"},
+    "rejected": {"status": "rejected"},
+}
+SEARCHES: dict[str, dict[str, Any]] = {
+    "form": {},
+    "words": {"q": "ferry"},
+    "words, not found": {"q": "nowhere"},
+    "words of a status": {"q": "ferry", "status": "pending"},
+    "words decided so": {"q": "ferry", "reason": "spam"},
+    "words, dates": {"q": "ferry", "until": "2020-02-02"},
+    "a name": {"name": "Reader 7"},
+    "an article": {"article": page_of(7)},
+    "articles": {"article": page_of(1)[:-1]},
+    "an email": {"email": PERSON},
+    "a busy email": {"email": BUSY_AUTHOR},
+    "a busy email, rejected": {"email": BUSY_AUTHOR, "status": "rejected"},
+    "a status": {"status": "spam"},
+    "a status that is rare": {"status": "rejected"},
+    "a reason": {"reason": "spam"},
+    "since a day": {"since": "2020-02-02"},
+    "until a day": {"until": "2020-02-02"},
+}
+LOGS: dict[str, dict[str, Any]] = {
+    "newest": {},
+    "a site": {"site": "1"},
+    "a site without any": {"site": "2"},
+    "a status": {"status": "spam"},
+    "a status that is rare": {"status": "rejected"},
+    "a reason": {"reason": "spam"},
+    "a reason that is rare": {"reason": "off_topic"},
+    "until a day": {"until": "2020-02-02"},
+}
+TRIALS = {
+    "word": "ferry",
+    "pattern": "bell.{1,20}twice",
+    "link_domain": "spam.example",
+    "author": "1",
+    "email": BUSY_AUTHOR,
+    "email_domain": "readers.example",
+    "address": NETWORK,
+}
+
+
+def examples() -> Examples:
+    """The rows of `store`."""
+    one = db.session.execute
+    page, thread_id = one(select(Thread.url, Thread.id).order_by(Thread.id.desc()).limit(1)).one()
+    busy = db.session.scalars(select(Author).where(Author.email_index.like("%"), Author.id == 1)).one()
+    here = select(Comment).where(Comment.thread_id == thread_id).order_by(Comment.id.desc()).limit(1)
+    held = db.session.scalars(here.where(Comment.status == Status.PENDING, Comment.author_id == busy.id)).one()
+    shown = db.session.scalars(here.where(Comment.status == Status.APPROVED)).one()
+    refused = db.session.scalars(select(Decision).where(Decision.to_status == Status.REJECTED).limit(1)).one()
+    invitation = db.session.scalars(select(Invitation)).one()
+    alice = db.session.scalars(select(Moderator)).one()
+    urls = {
+        "links.show": links.link_for(held, Status.APPROVED, alice),
+        "letters.show_confirm": permits.confirm_link(busy),
+        "letters.show_stop": permits.stop_link(busy),
+        "letters.show_appeal": permits.appeal_link(refused),
+        "invitation.look": sign("invitation", invitation.id),
+    }
+    tokens = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}
+    return Examples(held.id, shown.id, busy.id, page, held.cluster, tokens)
+
+
+# The stores
+
+
+@contextmanager
+def store(kind: str, comments: int) -> Iterator[Flask]:
+    with service.database(kind) as url:
+        app = opened(url)
+        made(app, comments)
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+def opened(url: str) -> Flask:
+    return create_app({"DATABASE_URL": url, "SECRET_KEY": service.SECRET_KEY, "LOG_LEVEL": "ERROR"})
+
+
+def made(app: Flask, comments: int) -> None:
+    """Two sites of one owner: one empty, one with so many comments, of which a twentieth are below one article."""
+    with app.app_context():
+        upgrade()
+    site(app, public_summary=True)
+    busiest = comments // 500 * 25
+    threads = (comments - busiest) // 50
+    fill(app, Shape(threads, 50, desk=True), 0)
+    fill(app, Shape(1, busiest, desk=True), threads)
+    with app.app_context():
+        alice = owner()
+        named()
+    work_at_the_desk(app, alice)
+    with app.app_context():
+        refused()
+        shelve()
+
+
+def owner() -> int:
+    """An owner of both sites, who has invited a colleague."""
+    sites = [db.session.scalars(select(Site)).one(), Site(key="other", name="Other", lang="en", origins=[])]
+    memberships = [Membership(site=each, role=Role.OWNER) for each in sites]
+    who = {"name": "Alice", "email": EMAIL, "email_index": Moderator.index_of(EMAIL)}
+    alice = Moderator(**who, password_hash=hash_password(PASSWORD), memberships=memberships)
+    db.session.add(alice)
+    db.session.flush()
+    email = "bob@bench.example"
+    db.session.add(Invitation(site=sites[0], email=email, role=Role.MODERATOR, made_by=alice))
+    db.session.commit()
+    return alice.id
+
+
+def named() -> None:
+    """The busiest author and one of eleven comments have an address; the newest comments name a host."""
+    bench = db.session.scalars(select(Site).where(Site.key == "bench")).one()
+    busy, person = db.session.get_one(Author, 1), db.session.get_one(Author, 2)
+    for author, email in ((busy, BUSY_AUTHOR), (person, PERSON)):
+        author.email, author.email_index = email, Author.index_of(bench, email)
+    highest = db.session.scalar(text("SELECT max(id) FROM comment")) or 0
+    theirs = [highest * at // 11 - 1 for at in range(1, 12)]
+    db.session.execute(update(Comment).where(Comment.id.in_(theirs)).values(author_id=person.id))
+    newest = Comment.status == Status.PENDING, Comment.author_id == busy.id
+    held = db.session.scalars(select(Comment).where(*newest).order_by(Comment.id.desc()).limit(1)).one()
+    held.body, held.html = "See https://spam.example/1", "<p>See https://spam.example/1</p>"
+    held.address, held.address_index = NETWORK, Comment.network_index(bench, NETWORK)
+    db.session.commit()
+
+
+def refused() -> None:
+    """One comment was rejected."""
+    spam = select(Decision).where(Decision.to_status == Status.SPAM).order_by(Decision.id).limit(1)
+    decision = db.session.scalars(spam).one()
+    decision.to_status = Status.REJECTED
+    decision.comment.status = Status.REJECTED
+    db.session.commit()
+
+
+def plans(app: Flask) -> None:
+    client, explain = logged_in(app), "EXPLAIN QUERY PLAN " if "sqlite" in app.config["DATABASE_URL"] else "EXPLAIN "
+    for visit in visits(app):
+        print(f"\n{visit.endpoint}, {visit.name}")
+        with noted(app) as asked:
+            once(visit, client)
+        for statement, given in asked:
+            print(f"  {' '.join(statement.split())[:150]}")
+            with app.app_context():
+                for row in db.session.connection().exec_driver_sql(explain + statement, given):
+                    print(f"      {row[-1]}")
+
+
+if __name__ == "__main__":
+    main()
