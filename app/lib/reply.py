@@ -45,7 +45,7 @@ class Reply:
         return self._in_context(self._begin)
 
     def more(self, until: float = inf) -> bytes:
-        """The next part, by a deadline of its own; nothing at the end."""
+        """The next part, by a deadline of its own; empty when none was ready soon. `ended` tells of the last one."""
         return self._in_context(partial(self._more, until))
 
     def close(self) -> None:
@@ -54,7 +54,10 @@ class Reply:
 
     def whole(self) -> tuple[int, Headers, bytes]:
         self.begin()
-        return self.status, self.headers, self.first + b"".join(iter(self.more, b""))
+        parts = [self.first]
+        while not self.ended:
+            parts.append(self.more())
+        return self.status, self.headers, b"".join(parts)
 
     def _in_context(self, act: Callable[[], Any]) -> Any:
         with self._lock:
@@ -84,7 +87,7 @@ class Reply:
         try:
             for part in self._rest:
                 gathered += part
-                if len(gathered) >= PART_BYTES or (gathered and monotonic() > until):
+                if len(gathered) >= PART_BYTES or monotonic() > until:
                     return bytes(gathered)
         except BaseException:
             self._close()

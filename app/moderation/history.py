@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db
-from app.models import Actor, Comment, Decision, Membership, Moderator, Status
+from app.lib import ids as row_ids
+from app.models import Actor, Comment, Decision, Membership, Moderator, Site, Status, Thread
 
 PAGE = 50
-BATCH = 500  # decisions of an export that are read at once
+BATCH = 250  # decisions of an export that are read at once
+# So many decisions of a site are looked through for one page, or between two parts of an export.
+LOOK = 20_000
 
 
 @dataclass(frozen=True)
@@ -29,56 +32,74 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Page:
+    """The next page begins before the decision `before`; a look that found less than a page ended before `further`."""
+
     decisions: list[Decision]
-    before: int | None
+    before: int | None = None
+    further: int | None = None
 
 
 def decisions_for(moderator: Moderator, wanted: Wanted = Wanted(), *, before: int | None = None) -> Page:
-    """A page of what is wanted of her sites' decisions, older than the decision `before`."""
-    found = _read(_of_sites(moderator.site_ids, wanted), before, PAGE + 1)
-    return Page(found[:PAGE], found[PAGE - 1].id if len(found) > PAGE else None)
+    """A page of the wanted decisions on the moderator's sites, older than the decision `before`."""
+    ids, further = _look(_site_ids(moderator, wanted), wanted, before, PAGE + 1)
+    shown = ids[:PAGE]
+    query = select(Decision).where(Decision.id.in_(shown)).options(
+        joinedload(Decision.moderator),
+        joinedload(Decision.comment, innerjoin=True).joinedload(Comment.thread, innerjoin=True),
+        joinedload(Decision.comment, innerjoin=True).joinedload(Comment.site, innerjoin=True),
+    )  # fmt: skip
+    found = list(db.session.scalars(query.order_by(Decision.id.desc())))
+    return Page(found, before=shown[-1]) if len(ids) > PAGE else Page(found, further=further or None)
 
 
-def all_for(moderator: Moderator, wanted: Wanted) -> Iterator[dict[str, Any]]:
-    """Everything that is wanted, as plain rows; between two batches no transaction is open.
+def all_for(moderator: Moderator, wanted: Wanted) -> Iterator[dict[str, Any] | None]:
+    """All wanted decisions as plain rows; None where a look found nothing.
 
-    A download may take as long as its reader's network; the database must not wait for that.
+    Between two batches no transaction is open: a download may take as long as its client's network.
     """
-    query, before = _of_sites(moderator.site_ids, wanted), None
-    while True:
-        rows = [row_of(decision) for decision in _read(query, before, BATCH)]
+    site_ids, before, limit = _site_ids(moderator, wanted), None, PAGE
+    while before != 0:
+        ids, further = _look(site_ids, wanted, before, limit)
+        rows: list[dict[str, Any] | None] = [*_rows(ids)]
         db.session.rollback()
-        if not rows:
-            return
-        yield from rows
-        before = rows[-1]["id"]
+        yield from rows or [None]
+        before = ids[-1] if len(ids) == limit else further
+        limit = BATCH
 
 
-def row_of(decision: Decision) -> dict[str, Any]:
-    """A decision as it is exported: no e-mail and no network address."""
-    comment = decision.comment
-    return {
-        "id": decision.id,
-        "made_at": decision.made_at.isoformat(),
-        "site": comment.site.key,
-        "page": comment.thread.url,
-        "comment": comment.id,
-        "name": comment.name,
-        "text": comment.body,
-        "from": decision.from_status,
-        "to": decision.to_status,
-        "actor": decision.actor,
-        "moderator": decision.moderator.name if decision.moderator else None,
-        "reason": decision.reason,
-        "note": decision.note,
-        "undoes": decision.undoes_id,
-    }
+def _rows(ids: list[int]) -> list[dict[str, Any]]:
+    """Decisions as they are exported: no email and no network address."""
+    query = (
+        select(*_EXPORTED.values())
+        .join(Comment, Comment.id == Decision.comment_id)
+        .join(Thread, Thread.id == Comment.thread_id)
+        .join(Site, Site.id == Comment.site_id)
+        .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
+        .where(Decision.id.in_(ids))
+    )
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in db.session.execute(query.order_by(Decision.id.desc()))]
+    for row in rows:
+        row["made_at"] = row["made_at"].isoformat()
+    return rows
 
 
-COLUMNS = (
-    "id", "made_at", "site", "page", "comment", "name", "text",
-    "from", "to", "actor", "moderator", "reason", "note", "undoes",
-)  # fmt: skip
+_EXPORTED: dict[str, Any] = {
+    "id": Decision.id,
+    "made_at": Decision.made_at,
+    "site": Site.key,
+    "page": Thread.url,
+    "comment": Comment.id,
+    "name": Comment.name,
+    "text": Comment.body,
+    "from": Decision.from_status,
+    "to": Decision.to_status,
+    "actor": Decision.actor,
+    "moderator": Moderator.name,
+    "reason": Decision.reason,
+    "note": Decision.note,
+    "undoes": Decision.undoes_id,
+}
+COLUMNS = tuple(_EXPORTED)
 
 
 def decision_of(moderator: Moderator, id: int) -> Decision | None:
@@ -105,27 +126,37 @@ def can_be_undone(decision: Decision) -> bool:
     return standing and ours and decision.from_status not in (None, Status.DELETED)
 
 
-def _of_sites(site_ids: list[int], wanted: Wanted) -> Select[tuple[Decision]]:
+def _site_ids(moderator: Moderator, wanted: Wanted) -> list[int]:
+    return [id for id in moderator.site_ids if wanted.site_id in (None, id)]
+
+
+def _look(site_ids: list[int], wanted: Wanted, before: int | None, limit: int) -> tuple[list[int], int]:
+    """The newest ids, and before which decision to look on (0: all was looked through)."""
+    conditions = _conditions(wanted)
+    end = _end_of_look(site_ids, before, LOOK if conditions else limit)
+    query = select(Decision.id).where(Decision.site_id.in_(site_ids), Decision.id >= end, *conditions)
+    if before:
+        query = query.where(Decision.id < before)
+    return list(db.session.scalars(query.order_by(Decision.id.desc()).limit(limit))), end
+
+
+def _end_of_look(site_ids: list[int], before: int | None, look: int) -> int:
+    """The last decision of a look that takes no more than `look` decisions of any site; 0: nothing is left behind it.
+
+    By site: the decisions of several sites are in the order of their ids in no index.
+    """
+    older = select(Decision.id).where(Decision.site_id == Site.id, Decision.id < (before or row_ids.MOST))
+    last = older.order_by(Decision.id.desc()).limit(1).offset(look - 1).correlate(Site).scalar_subquery()
+    return db.session.scalar(select(func.max(last)).where(Site.id.in_(site_ids))) or 0
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     asked = {
-        Decision.site_id: wanted.site_id,
         Decision.to_status: wanted.status,
         Decision.moderator_id: wanted.moderator_id,
         Decision.reason: wanted.reason,
     }
-    query = select(Decision).where(Decision.site_id.in_(site_ids))
-    query = query.where(*(column == value for column, value in asked.items() if value is not None))
+    found = [column == value for column, value in asked.items() if value is not None]
     if wanted.since:
-        query = query.where(Decision.made_at >= wanted.since)
-    return query.where(Decision.made_at < wanted.until) if wanted.until else query
-
-
-def _read(query: Select[tuple[Decision]], before: int | None, limit: int) -> list[Decision]:
-    if before:
-        query = query.where(Decision.id < before)
-    loaded = query.options(
-        joinedload(Decision.moderator),
-        # Inner: behind an outer join SQLite would first put all threads together with their sites.
-        joinedload(Decision.comment, innerjoin=True).joinedload(Comment.thread, innerjoin=True),
-        joinedload(Decision.comment, innerjoin=True).joinedload(Comment.site, innerjoin=True),
-    )
-    return list(db.session.scalars(loaded.order_by(Decision.id.desc()).limit(limit)))
+        found.append(Decision.made_at >= wanted.since)
+    return [*found, Decision.made_at < wanted.until] if wanted.until else found

@@ -11,6 +11,8 @@ from app.lib import ids, spreadsheet
 from app.moderation import history
 from app.web.access import current_moderator, moderator_required
 
+BROKEN_OFF = "This export is not complete: an error interrupted it. Please download it again."
+
 bp = Blueprint("history", __name__, url_prefix="/moderate")
 
 
@@ -25,14 +27,14 @@ def show() -> str:
 @bp.get("/log.csv")
 @moderator_required
 def as_csv() -> Response:
-    return _file("log.csv", "text/csv; charset=utf-8", _csv(_rows()))
+    return _file("log.csv", "text/csv; charset=utf-8", _csv(_rows()), BROKEN_OFF)
 
 
 @bp.get("/log.jsonl")
 @moderator_required
 def as_jsonl() -> Response:
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in _rows())
-    return _file("log.jsonl", "application/jsonl; charset=utf-8", lines)
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" if row else "" for row in _rows())
+    return _file("log.jsonl", "application/jsonl; charset=utf-8", lines, json.dumps({"error": BROKEN_OFF}))
 
 
 def _form() -> LogForm:
@@ -42,17 +44,26 @@ def _form() -> LogForm:
     return form if form.validate() else abort(404)
 
 
-def _rows() -> Iterator[dict[str, Any]]:
+def _rows() -> Iterator[dict[str, Any] | None]:
     return history.all_for(current_moderator(), _form().wanted)
 
 
-def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+def _csv(rows: Iterator[dict[str, Any] | None]) -> Iterator[str]:
     yield spreadsheet.header(history.COLUMNS)
     for row in rows:
-        yield spreadsheet.line(row[name] for name in history.COLUMNS)
+        yield spreadsheet.line(row.values()) if row else ""
 
 
-def _file(name: str, kind: str, lines: Iterator[str]) -> Response:
-    answer = Response(stream_with_context(lines), content_type=kind)
+def _file(name: str, kind: str, lines: Iterator[str], broken_off: str) -> Response:
+    answer = Response(stream_with_context(to_the_end(lines, broken_off)), content_type=kind)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def to_the_end(lines: Iterator[str], broken_off: str) -> Iterator[str]:
+    """A download that breaks off looks whole to a browser, unless its last line says so."""
+    try:
+        yield from lines
+    except Exception:
+        yield broken_off + "\n"
+        raise

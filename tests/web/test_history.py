@@ -3,17 +3,20 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Comment, Moderator, Reason, Role, Site, Status
+from app.models import Comment, Decision, Membership, Moderator, Reason, Role, Site, Status
 from app.moderation import history
 from app.moderation.decide import decide, undo
+from app.web.history import BROKEN_OFF, to_the_end
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, comment, paper, status_of
 
@@ -153,3 +156,61 @@ def test_what_bob_exports_is_of_his_sites_alone(
     for path in ("/moderate/log.csv", "/moderate/log.jsonl"):
         answer = desk.get(path, buffered=True)
         assert "On the other site" in answer.text and "First!" not in answer.text
+
+
+def test_a_page_of_the_log_looks_through_so_many_decisions_and_offers_to_look_on(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "LOOK", 3)
+    move(db_session, comment, Status.SPAM, by=alice)
+    for status in (Status.APPROVED, Status.REJECTED) * 4:
+        move(db_session, comment, status, by=alice)
+    desk, path, seen, pages = at_the_desk(app), "/moderate/log?status=spam", [], 0
+    while path:
+        page = desk.get(path, headers=ENGLISH)
+        seen, pages = seen + rows(page), pages + 1
+        link = BeautifulSoup(page.text, "html.parser").select_one("a[rel=next]")
+        path = str(link["href"]) if link else ""
+    assert [row.split()[0] for row in seen] == ["Spam"]
+    assert pages == 4
+    lines = desk.get("/moderate/log.jsonl?status=spam", buffered=True).text.splitlines()
+    assert [json.loads(line)["to"] for line in lines] == ["spam"]
+
+
+def test_the_log_of_several_sites_is_one_list(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "PAGE", 2)
+    monkeypatch.setattr(history, "BATCH", 3)
+    other = a_site(db_session, "other")
+    db_session.add(Membership(moderator=alice, site=other, role=Role.MODERATOR))
+    db_session.commit()
+    reader = Reader(app.test_client(), site="other")
+    for number in range(5):
+        reader.says(f"comment {number}")
+        move(db_session, comment, (Status.SPAM, Status.APPROVED)[number % 2], by=alice)
+    exported = [
+        json.loads(line) for line in at_the_desk(app).get("/moderate/log.jsonl", buffered=True).text.splitlines()
+    ]
+    ids = db_session.scalars(select(Decision.id).order_by(Decision.id.desc())).all()
+    db_session.commit()
+    assert [row["id"] for row in exported] == list(ids) and {row["site"] for row in exported} == {"paper", "other"}
+    desk, path, seen = at_the_desk(app), "/moderate/log", 0
+    while path:
+        page = desk.get(path, headers=ENGLISH)
+        seen += len(rows(page))
+        link = BeautifulSoup(page.text, "html.parser").select_one("a[rel=next]")
+        path = str(link["href"]) if link else ""
+    assert seen == len(ids)
+
+
+def test_an_export_that_breaks_off_says_so_in_its_last_line() -> None:
+    def broken() -> Iterator[str]:
+        yield "a row"
+        raise RuntimeError("the database went away")
+
+    seen = []
+    with pytest.raises(RuntimeError):
+        for line in to_the_end(broken(), BROKEN_OFF):
+            seen.append(line)
+    assert seen == ["a row", BROKEN_OFF + "\n"]
