@@ -9,6 +9,7 @@ from app.web import (
     account,
     appointing,
     comments,
+    compressed,
     decisions,
     embed,
     errors,
@@ -38,6 +39,7 @@ MODERATORS = (account, queue, decisions, people, history, sites, appointing, rul
 
 def install(app: Flask) -> None:
     """Open these doors on `app`."""
+    compressed.install(app)
     for door in READERS + MODERATORS:
         app.register_blueprint(door.bp)
     app.register_blueprint(appointing.answers)
