@@ -78,7 +78,7 @@ def _person(email: str, key: str | None) -> Person:
 
 def _look_again(her: Person, names: list[str]) -> dict[str, Any]:
     """What is still there: in which rows, and, of an SQLite file that holds no such row, in its bytes."""
-    swept = database.sweep(TOUCHED)
+    swept = database.sweep(TOUCHED, people.needles_of(her, names))
     with snapshot():
         left = people.remnants(her, names)
     explained = {each["what"] for each in left}

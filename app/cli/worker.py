@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.extensions import db
 from app.lib import deadline
 from app.mail import outbox
-from app.models import Heartbeat
+from app.models import Heartbeat, Tally
 from app.models.heartbeat import EVERY
 from app.moderation import flood, shelves
 from app.moderation.opinions import CARRIERS
@@ -68,6 +68,7 @@ def _turn(beat: Callable[[], None], shelve: Callable[[], bool]) -> float:
         beat()
         flood.learn()
         db.session.commit()
+        _add_up()
         return 0 if any([_carry(), shelve()]) else PAUSE
     except SQLAlchemyError:
         log.exception("database does not answer")
@@ -80,6 +81,14 @@ def _turn(beat: Callable[[], None], shelve: Callable[[], bool]) -> float:
 def _carry() -> bool:
     """One of each, so that a slow stranger does not hold up the letters; False when nothing is due."""
     return any([outbox.run_once(CARRIERS), outbox.run_once()])
+
+
+def _add_up() -> None:
+    """Keep the counts of `/metrics` (app/models/tally.py)."""
+    if Tally.is_due():
+        while Tally.settle():
+            db.session.commit()
+        db.session.commit()
 
 
 def _heart(name: str) -> Callable[[], None]:

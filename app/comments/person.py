@@ -67,6 +67,8 @@ WHAT_HAPPENS = {
     "knowledge": "counts of hashed words; those of a comment that is emptied are taken back",
     "lesson": "hashed words of one decision, until they are counted",
     "heartbeat": "holds nobody",
+    "tally": "holds nobody",
+    "tallied": "holds nobody",
     "shelf": "holds nobody",
     "shelf_page": "numbers of comments by hashed pieces of text; made anew of what is left",
     "unshelved": "holds nobody",
@@ -284,7 +286,8 @@ def _forget_mentions(person: Person, receipt: Receipt) -> None:
     """Her address, wherever else somebody wrote it. Nobody waits while we look."""
     anywhere = re.compile(re.escape(person.email), re.IGNORECASE)
     with snapshot():
-        places = [each for each in database.holding(person.email, person.site_ids) if each.table.name not in UNTOUCHED]
+        found = database.holding([person.email], person.site_ids)
+        places = [place for _email, place in found if place.table.name not in UNTOUCHED]
     for place in places:
         row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
         if place.table.name in DROPPED_ROWS:
@@ -321,17 +324,21 @@ def _nobodies(authors: list[Author]) -> set[str]:
 # What is left
 
 
+def needles_of(person: Person, names: list[str]) -> list[str]:
+    """What must be found nowhere."""
+    return [person.email, *filter(tells, names)]
+
+
 def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
     """Where her address or a name of hers still stands, with some ids: other people's words, or her own account.
 
     {"what": "email" or "name", "table", "column", "rows", "ids"} for each column.
     """
-    needles = [("email", person.email), *(("name", name) for name in filter(tells, names))]
     found: dict[tuple[str, str, str], list[str]] = {}
-    for what, needle in needles:
-        for place in database.holding(needle, person.site_ids):
-            where = found.setdefault((what, place.table.name, place.column.name), [])
-            where.append("/".join(map(str, place.id)))
+    for needle, place in database.holding(needles_of(person, names), person.site_ids):
+        what = "email" if needle == person.email else "name"
+        where = found.setdefault((what, place.table.name, place.column.name), [])
+        where.append("/".join(map(str, place.id)))
     return [
         {"what": what, "table": table, "column": column, "rows": len(ids), "ids": ids[:SHOWN]}
         for (what, table, column), ids in found.items()

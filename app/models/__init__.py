@@ -22,11 +22,12 @@ from app.models.rule import Effect, Rule, Subject
 from app.models.shelf import Shelf, ShelfPage, Unshelved
 from app.models.silence import Silence
 from app.models.site import Site
+from app.models.tally import Tallied, Tally
 from app.models.thread import Thread
 
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
     "KeptAlready", "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note",
     "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status", "Subject",
-    "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes", "reason_name",
+    "Tallied", "Tally", "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes", "reason_name",
 ]  # fmt: skip

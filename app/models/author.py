@@ -2,13 +2,13 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, db, unindexed
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, blind_index, blind_indexes
 from app.models.site import Site
@@ -44,11 +44,13 @@ class Author(db.Model):
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id, cls.erased_at.is_(None)))
 
     @classmethod
-    def with_email(cls, sites: Iterable[Site], email: str) -> list["Author"]:
+    def with_email(cls, sites: Sequence[Site], email: str) -> list["Author"]:
         """All who gave this address on these sites, however many tokens they have; what they typed is not proven."""
         folded = email.strip().casefold()
         indexes = [index for site in sites for index in blind_indexes(f"author {site.id}", folded)]
-        return list(db.session.scalars(select(cls).where(cls.email_index.in_(indexes)).order_by(cls.id)))
+        # By site first, as the index has it.
+        theirs = cls.site_id.in_([site.id for site in sites]), cls.email_index.in_(indexes)
+        return list(db.session.scalars(select(cls).where(*theirs).order_by(unindexed(cls.id))))
 
     @staticmethod
     def index_of(site: Site, email: str) -> str | None:

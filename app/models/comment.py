@@ -1,6 +1,6 @@
 """A comment: what a reader wrote, its place in the tree, and the one line that gives it a status."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from app.extensions import Id, db, rows_changed, unindexed
 from app.lib.clock import Moment, now
+from app.lib.ids import MOST
 from app.lib.secrets import Encrypted, blind_index
 from app.models.author import Author
 from app.models.held import made
@@ -32,6 +33,7 @@ from app.models.site import Site
 from app.models.thread import Thread
 
 LONGEST_SOURCE_ID = 200
+FEW = 5  # authors of one person
 
 
 class Status(StrEnum):
@@ -66,7 +68,9 @@ class Comment(db.Model):
             "ix_comment_cluster", "site_id", "cluster", "lane",
             sqlite_where=text("cluster <> ''"), postgresql_where=text("cluster <> ''"),
         ),
-        Index("ix_comment_author", "author_id", "status"),
+        # All of a thread, in any status: counted, moved, and the newest found.
+        Index("ix_comment_thread", "thread_id", "id"),
+        Index("ix_comment_author_newest", "author_id", "status", "id"),
         Index("ix_comment_address", "site_id", "address_index", "created_at"),
         Index(
             "ix_comment_wide", "site_id", "wide_index", "created_at",
@@ -273,12 +277,33 @@ class Comment(db.Model):
             .where(cls.status == Status.APPROVED, cls.thread.has(Thread.visible))
         )
         if thread:
-            # By the index of its tree, then sorted: in the order of `id` alone the way leads back through all threads.
-            query = query.where(cls.thread_id == thread.id, text("comment.places > 0"))
-            query = query.order_by(unindexed(cls.id).desc())
+            query = query.where(cls.thread_id == thread.id).order_by(cls.id.desc())
         else:
             query = query.where(cls.site_id == site.id).order_by(cls.id.desc())
         return list(db.session.scalars(query.limit(limit)))
+
+    @classmethod
+    def newest_ids(
+        cls, column: Any, values: Sequence[int], limit: int, *without: Status, below: int = MOST
+    ) -> list[int]:
+        """Ids of the newest comments of these sites or authors, the newest first.
+
+        By status, as the indexes of both have them: in each the newest are found without a look at the others.
+        """
+        found: list[int] = []
+        # Of many authors the ids are sorted, which the index alone has too.
+        each = [[value] for value in values] if len(values) <= FEW else [values]
+        for status in sorted(set(Status) - set(without)):
+            for some in each:
+                query = select(cls.id).where(column.in_(some), cls.status == status, cls.id < below)
+                found += db.session.scalars(query.order_by(cls.id.desc()).limit(limit))
+        return sorted(found, reverse=True)[:limit]
+
+    @classmethod
+    def moment_back(cls, site_id: int, number: int) -> datetime | None:
+        """When the comment was written that is so many back from the newest of a site; None when it has fewer."""
+        newest = select(cls.created_at).where(cls.site_id == site_id).order_by(cls.created_at.desc())
+        return db.session.scalar(newest.offset(number - 1).limit(1))
 
     @staticmethod
     def network_index(site: Site, network: str) -> str:

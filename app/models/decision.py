@@ -71,6 +71,16 @@ class Decision(db.Model):
         return db.session.scalar(counted) or 0
 
     @classmethod
+    def id_back(cls, site_id: int, number: int) -> int:
+        """The id of the site's decision that is so many back from the newest; 0 when it has fewer."""
+        newest = select(cls.id).where(cls.site_id == site_id).order_by(cls.id.desc())
+        return db.session.scalar(newest.offset(number - 1).limit(1)) or 0
+
+    @classmethod
+    def made_before(cls, id: int, moment: datetime) -> bool:
+        return db.session.scalar(select(cls.id).where(cls.id == id, cls.made_at <= moment)) is not None
+
+    @classmethod
     def that_made(cls, comment: Comment, version: int) -> "Decision | None":
         """The decision that gave the comment this version; there is at most one."""
         return db.session.scalar(select(cls).where(cls.comment_id == comment.id, cls.version == version))

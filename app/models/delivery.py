@@ -25,6 +25,10 @@ class Delivery(db.Model):
             sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
         ),
         Index(
+            "ix_delivery_done", "outcome",
+            sqlite_where=text("done_at IS NOT NULL"), postgresql_where=text("done_at IS NOT NULL"),
+        ),
+        Index(
             "ix_delivery_decision", "decision_id",
             sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
         ),

@@ -1,5 +1,6 @@
 """What is counted over the whole installation, for its operator; numbers only, nobody in particular."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -7,27 +8,36 @@ from sqlalchemy import delete, func, select
 
 from app.extensions import db, rows_changed
 from app.lib.clock import now
-from app.models.comment import Comment, Status
-from app.models.decision import Decision
+from app.models.comment import Status
 from app.models.delivery import Delivery
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator
 from app.models.site import Site
+from app.models.tally import ACTOR, STATUS, Tally
 
 
 def pending_by_site() -> dict[str, int]:
     """Waiting comments by site key; sites without any are there with 0."""
-    waiting = (Comment.site_id == Site.id) & (Comment.status == Status.PENDING)
-    return _pairs(select(Site.key, func.count(Comment.id)).outerjoin(Comment, waiting).group_by(Site.key))
+    counts = Tally.counts(STATUS)
+    rows = db.session.execute(select(Site.id, Site.key))
+    return {key: counts.get((id, Status.PENDING), 0) for id, key in rows}
 
 
 def comments_by_status() -> dict[str, int]:
-    counts = _pairs(select(Comment.status, func.count()).group_by(Comment.status))
-    return {status.value: counts.get(status.value, 0) for status in Status}
+    counts = _by_name(STATUS)
+    return {status.value: counts[status.value] for status in Status}
 
 
 def decisions_by_actor() -> dict[str, int]:
-    return _pairs(select(Decision.actor, func.count()).group_by(Decision.actor))
+    return dict(_by_name(ACTOR))
+
+
+def _by_name(kind: str) -> Counter[str]:
+    """The kept counts of all sites together."""
+    found = Counter[str]()
+    for (_site, name), number in Tally.counts(kind).items():
+        found[name] += number
+    return found
 
 
 def deliveries_waiting() -> int:

@@ -5,12 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, case, func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.models import Comment, Site
 
 SHOWN = 20  # comments of each kind of mistake
+AMONG = 5_000  # the newest comments are compared
 
 
 class Band(StrEnum):
@@ -55,6 +56,7 @@ def shadow(site: Site, since: datetime) -> Shadow:
         (Comment.score * 100 >= site.score_hold_from, Band.HOLD.value),
         else_=Band.FINE.value,
     )
+    since = max(since, Comment.moment_back(site.id, AMONG) or since)
     scored = (Comment.site_id == site.id, Comment.score.is_not(None), Comment.created_at > since)
     rows = db.session.execute(select(band, Comment.lesson, func.count()).where(*scored).group_by(band, Comment.lesson))
     counts = {each: {"fine": 0, "spam": 0, "": 0} for each in Band}
@@ -66,5 +68,5 @@ def shadow(site: Site, since: datetime) -> Shadow:
 
 
 def _newest(*conditions: ColumnElement[bool]) -> list[Comment]:
-    query = select(Comment).where(*conditions).options(joinedload(Comment.thread, innerjoin=True))
-    return list(db.session.scalars(query.order_by(Comment.id.desc()).limit(SHOWN)))
+    query = select(Comment).where(*conditions).options(selectinload(Comment.thread))
+    return list(db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(SHOWN)))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.extensions import db
 from app.lib.clock import now
 from app.models import Comment, Effect, Moderator, Rule, Status, Subject
 from app.moderation import hosts, rules
@@ -30,7 +31,9 @@ class Choice:
 
 def choices(comment: Comment) -> list[Choice]:
     found = dict.fromkeys(_subjects(comment))
-    return [Choice(*each, rules.dry_run(_rule(comment, *each), AMONG).by_status) for each in found]
+    # The drafts are only tried: a look at the database must not write them.
+    with db.session.no_autoflush:
+        return [Choice(*each, rules.dry_run(_rule(comment, *each), AMONG).by_status) for each in found]
 
 
 def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: str = "") -> Rule:

@@ -88,7 +88,8 @@ class Rulebook:
         return [hit for look in looks for hit in look(comment)]
 
     def _in_words(self, comment: Comment) -> Iterator[Hit]:
-        for field in ("body", "name"):
+        # To read through disguises takes longest of all, and a trial of another kind has no words.
+        for field in ("body", "name") if any(self._found[subject] for subject in WORDED) else ():
             text = getattr(comment, field)
             findings = self._words.find(text)
             for match in findings.matches:

@@ -9,8 +9,8 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import Select, select
+from sqlalchemy.orm import load_only, selectinload
 
 from app.errors import Refused
 from app.extensions import db
@@ -18,12 +18,15 @@ from app.lib.clock import now
 from app.lib.networks import kept_of
 from app.lib.secrets import blind_index
 from app.lib.urls import host_of
-from app.models import Author, Comment, Effect, Moderator, Rule, Site, Status, Subject
+from app.models import Author, Comment, Effect, Moderator, Rule, Site, Status, Subject, Thread
 from app.moderation.rulebook import Hit, Line, Rulebook
 from app.spam import words
 from app.spam.disguise import fold
 
-AMONG = 5000
+# To look for a word through all disguises takes a tenth of a millisecond a comment.
+AMONG = 2000
+AT_ONCE = 500
+SHOWN = 50
 # Wider than this is nearly everybody: a slip of the hand.
 WIDEST = {4: 8, 6: 16}
 # An address that anybody can type gives no trust, and no network is trusted as a whole.
@@ -96,14 +99,23 @@ def dry_run(rule: Rule, among: int = AMONG) -> DryRun:
     """
     effect = Effect.HOLD if rule.effect == Effect.ALLOW else rule.effect
     book = Rulebook([replace(Line.of(rule), effect=effect)])
-    comments = db.session.scalars(
-        select(Comment).join(Comment.author)
-        .where(Comment.site_id == rule.site.id, Comment.status != Status.DELETED, *_narrowed(rule))
-        .options(joinedload(Comment.author, innerjoin=True), joinedload(Comment.thread, innerjoin=True))
-        .order_by(Comment.id.desc()).limit(among)
-    ).all()  # fmt: skip
-    touched = [(comment, hits) for comment in comments if (hits := book.look(comment))]
-    return DryRun(len(comments), touched)
+    ids, touched = _newest(rule, among), []
+    for at in range(0, len(ids), AT_ONCE):
+        comments = db.session.scalars(_tried(rule, ids[at : at + AT_ONCE])).all()
+        touched += [(comment, hits) for comment in comments if (hits := book.look(comment))]
+    # For those who show the first of them.
+    Thread.with_ids([comment.thread_id for comment, _hits in touched[:SHOWN]])
+    return DryRun(len(ids), touched)
+
+
+def _tried(rule: Rule, ids: list[int]) -> Select[Comment]:
+    """These comments, newest first, with what a rule of this kind looks at: to read and decrypt all takes longer."""
+    comment, author = [*_TRIED], [Author.email_index]
+    comment += [Comment.address] if rule.subject == Subject.ADDRESS else []
+    author += [Author.email] if rule.subject == Subject.EMAIL_DOMAIN else []
+    query = select(Comment).where(Comment.id.in_(ids)).order_by(Comment.id.desc()).options(load_only(*comment))
+    of_author = rule.subject in (Subject.EMAIL, Subject.EMAIL_DOMAIN)
+    return query.options(selectinload(Comment.author).load_only(*author)) if of_author else query
 
 
 def _make(new: Rule, by: Moderator | None) -> Rule:
@@ -122,13 +134,20 @@ def _changed(site: Site) -> None:
     db.session.flush()
 
 
-def _narrowed(rule: Rule) -> list[ColumnElement[bool]]:
-    """What the database can find by itself: of one person, all comments are looked at, not the newest of all."""
+_TRIED = (
+    Comment.site_id, Comment.thread_id, Comment.author_id, Comment.status, Comment.version, Comment.name,
+    Comment.website, Comment.body, Comment.created_at,
+)  # fmt: skip
+
+
+def _newest(rule: Rule, among: int) -> list[int]:
+    """The newest comments of the site, or of the person whom the rule is about."""
     if rule.subject == Subject.AUTHOR:
-        return [Comment.author_id == int(rule.value)]
+        return Comment.newest_ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
     if rule.subject == Subject.EMAIL:
-        return [Author.email_index == Author.index_of(rule.site, rule.value)]
-    return []
+        authors = [author.id for author in Author.with_email([rule.site], rule.value)]
+        return Comment.newest_ids(Comment.author_id, authors, among, Status.DELETED)
+    return Comment.newest_ids(Comment.site_id, [rule.site.id], among, Status.DELETED)
 
 
 # How a value is read

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, text
 
 from app.extensions import db, unindexed
 from app.lib.grams import needed, says, words_of
@@ -16,7 +16,7 @@ from app.moderation.cards import cards_of, load
 from app.moderation.queue import PAGE, Page, counts
 
 # So many comments, by their ids, are looked through for one answer where no index leads to what is wanted,
-STEP = 200_000
+STEP = 50_000
 # and so many are read that may be what is wanted.
 LOOK = 5000
 AT_ONCE = 500  # of these in one question
@@ -91,12 +91,15 @@ def look(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Found:
     start = after or (db.session.scalar(select(func.max(Comment.id))) or 0) + 1
     words, articles = Words(words_of(wanted.text), words_of(wanted.name)), _articles(viewer, wanted.article)
     by_columns = wanted.is_indexed or not (words or articles)
-    # A site's comments of one status stand in the order of their ids; by any other of its indexes all would be read.
-    walks = by_columns and wanted.status and not wanted.email
+    # A site's comments of one status stand in the order of their ids, and those alike beside each other; by any other
+    # of its indexes all would be read.
+    walks = by_columns and (wanted.alike or wanted.status)
     site = Comment.site_id if walks else unindexed(Comment.site_id)
     matching: Matching = select(Comment.id, Comment.body, Comment.name).order_by(Comment.id.desc())
     matching = matching.where(site.in_(viewer.site_ids), *_conditions(viewer, wanted, articles))
-    if by_columns:
+    if wanted.email and not wanted.alike:
+        ids, end = _by_shelves(matching, words, _slices(_written_by(viewer, wanted.email, start)))
+    elif by_columns:
         ids, end = _by_columns(matching, words, start, 0 if wanted.is_indexed else start - STEP)
     else:
         ids, end = _by_shelves(matching, words, _candidates(viewer, words, articles, start))
@@ -175,7 +178,7 @@ def _slices(ids: list[int]) -> Iterator[list[int]]:
 
 def _conditions(viewer: Moderator, wanted: Wanted, articles: Collection[int] | None) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool] | None] = [
-        _wrote_as(viewer, wanted.email),
+        _wrote_as(viewer, wanted.email) if wanted.alike else None,
         _below(viewer, wanted.article) if articles is None else Comment.thread_id.in_(articles),
         Comment.status == wanted.status if wanted.status else Comment.status != Status.DELETED,
         Comment.created_at >= _midnight(viewer, wanted.since) if wanted.since else None,
@@ -186,13 +189,17 @@ def _conditions(viewer: Moderator, wanted: Wanted, articles: Collection[int] | N
     return [condition for condition in found if condition is not None]
 
 
+def _written_by(viewer: Moderator, email: str, start: int) -> list[int]:
+    """The newest comments of those who gave this whole address: its keyed hash is all that can be compared."""
+    return Comment.newest_ids(Comment.author_id, _authors(viewer, email), LOOK, below=start)
+
+
 def _wrote_as(viewer: Moderator, email: str) -> ColumnElement[bool] | None:
-    """Only the whole address: its keyed hash is all that can be compared."""
-    if not email:
-        return None
-    indexes = [Author.index_of(site, email) for site in _sites(viewer)]
-    authors = select(Author.id).where(Author.site_id.in_(viewer.site_ids), Author.email_index.in_(indexes))
-    return Comment.author_id.in_(authors)
+    return Comment.author_id.in_(_authors(viewer, email)) if email else None
+
+
+def _authors(viewer: Moderator, email: str) -> Sequence[int]:
+    return [author.id for author in Author.with_email(_sites(viewer), email)]
 
 
 def _articles(viewer: Moderator, article: str) -> Sequence[int] | None:
@@ -228,7 +235,7 @@ def _alike(viewer: Moderator, id: int | None) -> ColumnElement[bool] | None:
     like = Comment.of_site(viewer.site_ids, id)
     if like is None or not like.cluster:
         return Comment.id == id
-    return and_(Comment.site_id == like.site_id, Comment.cluster == like.cluster)
+    return and_(Comment.site_id == like.site_id, Comment.cluster == like.cluster, text("comment.cluster <> ''"))
 
 
 def _midnight(viewer: Moderator, day: date) -> datetime:

@@ -1,6 +1,6 @@
 """How well a site's moderators serve its readers: how long comments wait, who decides what, and what does not stand."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,15 +8,17 @@ from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, and_, or_, select
 
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Actor, Comment, Decision, Moderator, Site, Status, Thread
+from app.models import Actor, Comment, Decision, Moderator, Site, Status, Tally, Thread
+from app.models.tally import STATUS
 
-# The newest so many are looked at, so that the price does not grow with the archive.
-MOST = 20_000
+# The newest so many decisions are looked at, so that the price does not grow with the archive.
+MOST = 10_000
 HOT = 10  # articles
+HOT_AMONG = 3_000  # decisions
 # Who takes back her own decision so soon has slipped, and changed her mind about nothing.
 SLIP = timedelta(minutes=1)
 
@@ -59,12 +61,13 @@ class Figures:
 
 def figures_of(site: Site, days: int) -> Figures:
     """The figures of the last `days`, today included, on the site's clock."""
-    rows = _decisions(site, now() - timedelta(days=days))
-    figures = Figures(days, complete=len(rows) < MOST)
+    since, first = now() - timedelta(days=days), Decision.id_back(site.id, MOST)
+    rows = _decisions(site, since, first)
+    figures = Figures(days, complete=not first or Decision.made_before(first, since))
     figures.waiting, figures.oldest = _waiting(site)
     figures.by_day = {day: Share() for day in _last(days, ZoneInfo(site.timezone))}
     _count(figures, rows, ZoneInfo(site.timezone))
-    figures.hot = _hot(rows)
+    figures.hot = _hot(site, since)
     return figures
 
 
@@ -73,8 +76,9 @@ def percentile(values: list[float], percent: int) -> float | None:
     return sorted(values)[ceil(len(values) * percent / 100) - 1] if values else None
 
 
-def _decisions(site: Site, since: datetime) -> list[Any]:
-    """The newest decisions of the site, oldest first."""
+def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
+    """By moderators, and what let comments wait for them, oldest first, from the decision `first` on."""
+    held = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
     query = (
         select(
             Decision.comment_id, Decision.from_status, Decision.to_status, Decision.actor, Decision.moderator_id,
@@ -82,18 +86,18 @@ def _decisions(site: Site, since: datetime) -> list[Any]:
         )
         .join(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
-        .where(Decision.site_id == site.id, Decision.made_at > since, Decision.actor != Actor.IMPORT)
-        .order_by(Decision.id.desc()).limit(MOST)
+        .where(Decision.site_id == site.id, Decision.id >= first, Decision.made_at > since)
+        .where(Decision.actor != Actor.IMPORT, or_(Decision.actor == Actor.MODERATOR, held))
+        .order_by(Decision.id)
     )  # fmt: skip
-    return list(db.session.execute(query))[::-1]
+    return list(db.session.execute(query))
 
 
 def _waiting(site: Site) -> tuple[int, datetime | None]:
-    pending = select(func.count(), func.min(Comment.created_at))
-    count, oldest = db.session.execute(
-        pending.where(Comment.site_id == site.id, Comment.status == Status.PENDING)
-    ).one()  # fmt: skip
-    return count, oldest
+    """How many comments wait, and since when the first of them: the one with the lowest id."""
+    first = select(Comment.created_at).where(Comment.site_id == site.id, Comment.status == Status.PENDING)
+    count = Tally.counts(STATUS).get((site.id, Status.PENDING), 0)
+    return count, db.session.scalar(first.order_by(Comment.id).limit(1))
 
 
 def _last(days: int, zone: ZoneInfo) -> list[date]:
@@ -147,11 +151,10 @@ def _note_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) -
         share.reversed += 1
 
 
-def _hot(rows: Iterable[Row[Any]]) -> list[tuple[Thread, int]]:
-    """The articles whose comments were decided most, by whomever."""
-    seen: dict[int, set[int]] = defaultdict(set)
-    for row in rows:
-        seen[row.thread_id].add(row.comment_id)
-    counts = Counter({id: len(comments) for id, comments in seen.items()}).most_common(HOT)
+def _hot(site: Site, since: datetime) -> list[tuple[Thread, int]]:
+    """The articles on which most comments were decided lately, by a person or by screening."""
+    newest = Decision.site_id == site.id, Decision.id >= Decision.id_back(site.id, HOT_AMONG)
+    decided = select(Decision.comment_id).where(*newest, Decision.made_at > since, Decision.actor != Actor.IMPORT)
+    counts = Counter(db.session.scalars(select(Comment.thread_id).where(Comment.id.in_(decided)))).most_common(HOT)
     threads = {thread.id: thread for thread in Thread.with_ids([id for id, _count in counts])}
     return [(threads[id], count) for id, count in counts]

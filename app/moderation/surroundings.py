@@ -8,8 +8,10 @@ from sqlalchemy.orm import joinedload
 
 from app.extensions import db
 from app.models import Author, Comment
+from app.moderation.lanes import Lane
 
 THREAD = 200
+WAITING = [lane.value for lane in Lane if lane]
 HISTORY = 50
 
 
@@ -23,8 +25,8 @@ class Conversation:
 
 def conversation_around(comment: Comment) -> Conversation:
     """What readers see of the thread and what waits in it; of a long one, from the comment's branch on."""
-    public = _read_in_order(comment, text("comment.places > 0"))
-    waiting = _read_in_order(comment, Comment.site_id == comment.site_id, text("comment.lane <> 0"))
+    public = _read_in_order(comment, Comment.thread_id == comment.thread_id, text("comment.places > 0"))
+    waiting = _read_in_order(comment, Comment.id.in_(_waiting_near(comment)))
     found = {each.id: each for each in (*public, *waiting, comment)}
     shown = sorted(found.values(), key=lambda each: (each.root_id or 0, each.path))
     return Conversation(shown[:THREAD], cut=len(shown) > THREAD or comment.thread.approved_count > len(public))
@@ -32,21 +34,28 @@ def conversation_around(comment: Comment) -> Conversation:
 
 def said_by(comment: Comment) -> Sequence[Comment]:
     """The newest comments of its author, and of whoever typed the same e-mail address, which proves nothing."""
+    newest = Comment.newest_ids(Comment.author_id, _same_people(comment.author), HISTORY)
     return db.session.scalars(
         select(Comment)
-        .where(Comment.author_id.in_(_same_people(comment.author)))
+        .where(Comment.id.in_(newest))
         .options(joinedload(Comment.thread, innerjoin=True), joinedload(Comment.author, innerjoin=True))
         .order_by(Comment.id.desc())
-        .limit(HISTORY)
     ).all()
 
 
 def _read_in_order(comment: Comment, *conditions) -> Sequence[Comment]:
-    query = select(Comment).where(Comment.thread_id == comment.thread_id, *conditions)
+    query = select(Comment).where(*conditions)
     if comment.thread.approved_count > THREAD:
         query = query.where(Comment.root_id >= comment.root_id)
     ordered = query.order_by(Comment.root_id, Comment.path).limit(THREAD)
     return db.session.scalars(ordered.options(joinedload(Comment.parent))).all()
+
+
+def _waiting_near(comment: Comment) -> Sequence[int]:
+    """What waits on the article from the comment's branch on, found in the index of lanes alone."""
+    here = Comment.site_id == comment.site_id, Comment.thread_id == comment.thread_id
+    query = select(Comment.id).where(*here, Comment.lane.in_(WAITING), text("comment.lane <> 0"))
+    return db.session.scalars(query.where(Comment.id >= comment.root_id).order_by(Comment.id).limit(THREAD)).all()
 
 
 def _same_people(author: Author) -> list[int]:

@@ -19,6 +19,7 @@ bp = Blueprint("queue", __name__, url_prefix="/moderate")
 # Cards name reasons, and stand in pages of several doors.
 bp.add_app_template_global(lambda: list(Reason), "all_reasons")
 bp.add_app_template_global(wants_fragment, "is_fragment")
+bp.add_app_template_filter(lambda count: f"{count}+" if count >= queue.COUNTED else str(count), "counted")
 
 # Whoever asks at the same moment may be handed the same cards; then she is handed others.
 TRIES = 3

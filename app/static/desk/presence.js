@@ -10,7 +10,9 @@ export function count(lane, step) {
   if (!Number(lane)) return;
   for (const each of [lane, "5"]) {
     const place = document.querySelector(`[data-count="${each}"]`);
-    if (place) place.textContent = Math.max(0, Number(place.textContent) + step);
+    // "1000+" stays until the server counts again.
+    const shown = Number(place?.textContent);
+    if (place && !Number.isNaN(shown)) place.textContent = Math.max(0, shown + step);
   }
 }
 

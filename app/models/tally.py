@@ -1,0 +1,140 @@
+"""Kept counts: comments by status and decisions by actor, so that nobody counts a million rows for a page.
+
+A counter that each post increments is a row that all posts wait for. Decisions are only ever inserted, and each says
+from which status to which: so the worker adds the new ones up once a minute, and a reader adds those that came since.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, Select, String, and_, case, delete, func, null, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import Id, db, looking, rows_changed
+from app.lib.clock import Moment, now
+from app.models.comment import Comment
+from app.models.decision import Actor, Decision
+
+# A transaction that got a lower id may commit after one with a higher id; none is open for longer than this.
+SETTLED = timedelta(minutes=1)
+# Decisions added up at once, by the worker or for a page.
+MOST = 20_000
+STATUS, ACTOR = "status", "actor"
+# Of a comment that was posted, after screening.
+FIRST_VERSION = 2
+
+Key = tuple[int, str, str]  # site, kind, name
+
+
+class Tally(db.Model):
+    """How many comments of a site have a status, or decisions an actor, up to the decision `Tallied.upto`."""
+
+    __tablename__ = "tally"
+
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    number: Mapped[int] = mapped_column(Id, default=0)
+
+    @classmethod
+    def counts(cls, kind: str) -> dict[tuple[int, str], int]:
+        """Numbers by site and name; at most `MOST` decisions behind when no worker runs."""
+        found = Counter({(row.site_id, row.name): row.number for row in db.session.execute(_of_kind(kind))})
+        upto = Tallied.now().upto
+        for (site_id, each, name), number in _deltas(upto, upto + MOST).items():
+            if each == kind:
+                found[site_id, name] += number
+        return found
+
+    @classmethod
+    def is_due(cls) -> bool:
+        """Whether `settle` has anything to do: asked without taking SQLite's lock."""
+        with looking():
+            seen_at = Tallied.now().seen_at
+        return not now() - SETTLED < seen_at <= now()
+
+    @classmethod
+    def settle(cls) -> bool:
+        """Add up what has settled, for the caller to commit; whether more is left."""
+        mark = Tallied.now(lock=True)
+        # A moment that is still to come was written by a clock that has been corrected.
+        if now() - SETTLED < mark.seen_at <= now():
+            return False
+        if mark.upto < mark.seen and mark.seen_at <= now():
+            end = min(mark.seen, mark.upto + MOST)
+            for key, number in _deltas(mark.upto, end).items():
+                cls._add(key, number)
+            mark.upto = end
+        if mark.upto == mark.seen or mark.seen_at > now():
+            mark.look()
+        return mark.upto < mark.seen and mark.seen_at <= now() - SETTLED
+
+    @classmethod
+    def _add(cls, key: Key, number: int) -> None:
+        site_id, kind, name = key
+        here = update(cls).where(cls.site_id == site_id, cls.kind == kind, cls.name == name)
+        if number and not rows_changed(here.values(number=cls.number + number)):
+            db.session.add(cls(site_id=site_id, kind=kind, name=name, number=number))
+
+    @classmethod
+    def recount(cls) -> None:
+        """Count all rows, for the caller to commit, in a time in which nobody writes."""
+        mark = Tallied.now(lock=True)
+        db.session.execute(delete(cls))
+        for (site_id, kind, name), number in counted().items():
+            db.session.add(cls(site_id=site_id, kind=kind, name=name, number=number))
+        mark.look()
+        mark.upto = mark.seen
+
+
+class Tallied(db.Model):
+    """One row: up to which decision all are counted, and which was the newest when the worker last looked."""
+
+    __tablename__ = "tallied"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
+    upto: Mapped[int] = mapped_column(Id, default=0)
+    seen: Mapped[int] = mapped_column(Id, default=0)
+    seen_at: Mapped[datetime] = mapped_column(Moment, default=now)
+
+    @classmethod
+    def now(cls, *, lock: bool = False) -> "Tallied":
+        return db.session.get_one(cls, 1, with_for_update=lock or None, populate_existing=True)
+
+    def look(self) -> None:
+        self.seen, self.seen_at = db.session.scalar(select(func.max(Decision.id))) or 0, now()
+
+
+def counted() -> dict[Key, int]:
+    """The same numbers from the rows themselves, which takes a second for a million."""
+    by_status = select(Comment.site_id, Comment.status, func.count()).group_by(Comment.site_id, Comment.status)
+    by_actor = select(Decision.site_id, Decision.actor, func.count()).group_by(Decision.site_id, Decision.actor)
+    found = {(site, STATUS, name): number for site, name, number in db.session.execute(by_status)}
+    return found | {(site, ACTOR, name): number for site, name, number in db.session.execute(by_actor)}
+
+
+def drifted() -> list[Key]:
+    """Which kept counts are not those of the rows; for a snapshot."""
+    kept = {(site, kind, name): n for kind in (STATUS, ACTOR) for (site, name), n in Tally.counts(kind).items() if n}
+    right = counted()
+    return sorted(key for key in kept.keys() | right.keys() if kept.get(key, 0) != right.get(key, 0))
+
+
+def _of_kind(kind: str) -> Select[int, str, int]:
+    return select(Tally.site_id, Tally.name, Tally.number).where(Tally.kind == kind)
+
+
+def _deltas(after: int, upto: int) -> Counter[Key]:
+    """What the decisions in this range of ids change."""
+    # The decision with which a comment begins says "pending" too, although it was nowhere before.
+    begins = and_(Decision.version == FIRST_VERSION, Decision.actor == Actor.SCREENING)
+    before_it = case((begins, null()), else_=Decision.from_status)
+    moved = (Decision.site_id, before_it, Decision.to_status, Decision.actor)
+    query = select(*moved, func.count()).where(Decision.id > after, Decision.id <= upto).group_by(*moved)
+    found = Counter[Key]()
+    for site_id, before, status, actor, number in db.session.execute(query):
+        found[site_id, STATUS, status] += number
+        found[site_id, ACTOR, actor] += number
+        if before is not None:
+            found[site_id, STATUS, before] -= number
+    return found

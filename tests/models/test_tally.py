@@ -1,0 +1,102 @@
+"""Kept counts: right at once, added up by the worker, compared by the check and counted again by a command."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.lib.clock import now
+from app.models import Actor, Comment, Decision, Status, Tallied, Tally, tally
+from app.models.tally import ACTOR, STATUS
+from app.moderation.decide import decide, undo
+from tests.cast import Reader, a_moderator, a_site, move, the_comment
+
+
+def a_busy_desk(app: Flask, db_session: Session) -> int:
+    site = a_site(db_session, hold_all=True)
+    alice = a_moderator(db_session, site)
+    for number in range(4):
+        assert Reader(app.test_client(), name=f"Reader {number}").says(f"comment {number}").status_code == 202
+    first, second, third = (the_comment(db_session, f"comment {number}") for number in range(3))
+    move(db_session, first, Status.APPROVED, by=alice)
+    move(db_session, second, Status.SPAM, by=alice)
+    undo(decide(third, Status.REJECTED, seen=third.version, by=alice), by=alice)
+    db_session.commit()
+    return site.id
+
+
+def later(db_session: Session) -> None:
+    db_session.execute(update(Tallied).values(seen_at=now() - 2 * tally.SETTLED))
+    db_session.commit()
+
+
+def settle(db_session: Session) -> None:
+    for _ in range(3):
+        later(db_session)
+        while Tally.settle():
+            db_session.commit()
+        db_session.commit()
+
+
+def test_counts_are_right_before_and_after_they_are_added_up(app: Flask, db_session: Session) -> None:
+    site = a_busy_desk(app, db_session)
+    expected = {(site, "approved"): 1, (site, "spam"): 1, (site, "pending"): 2}
+    actors = {(site, Actor.SCREENING): 4, (site, Actor.MODERATOR): 4}
+    for _ in range(2):
+        assert {key: number for key, number in Tally.counts(STATUS).items() if number} == expected
+        assert Tally.counts(ACTOR) == actors
+        assert tally.drifted() == []
+        db_session.commit()
+        settle(db_session)
+    assert db_session.get_one(Tallied, 1).upto == max(db_session.scalars(select(Decision.id)))
+
+
+def test_a_decision_is_added_up_once_it_has_settled(app: Flask, db_session: Session) -> None:
+    a_busy_desk(app, db_session)
+    later(db_session)
+    assert not Tally.settle()
+    db_session.commit()
+    assert db_session.get_one(Tallied, 1).upto == 0
+    # A moment ago another transaction may have got a lower id that is not committed yet.
+    assert not Tally.settle()
+    db_session.commit()
+    assert db_session.get_one(Tallied, 1, populate_existing=True).upto == 0
+    later(db_session)
+    Tally.settle()
+    db_session.commit()
+    assert db_session.get_one(Tallied, 1, populate_existing=True).upto == max(db_session.scalars(select(Decision.id)))
+
+
+def test_a_clock_that_was_ahead_does_not_stop_the_counting(app: Flask, db_session: Session) -> None:
+    a_busy_desk(app, db_session)
+    db_session.execute(update(Tallied).values(seen_at=now() + timedelta(days=1)))
+    db_session.commit()
+    assert Tally.is_due()
+    settle(db_session)
+    assert db_session.get_one(Tallied, 1).upto > 0
+
+
+def test_many_decisions_are_added_up_in_steps(app: Flask, db_session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "MOST", 3)
+    a_busy_desk(app, db_session)
+    settle(db_session)
+    assert tally.drifted() == []
+
+
+def test_what_has_drifted_is_found_and_counted_again(app: Flask, db_session: Session) -> None:
+    site = a_busy_desk(app, db_session)
+    comment = the_comment(db_session, "comment 3")
+    db_session.execute(delete(Decision).where(Decision.comment_id == comment.id))
+    db_session.execute(delete(Comment).where(Comment.id == comment.id))
+    db_session.commit()
+    settle(db_session)
+    db_session.execute(update(Tally).where(Tally.kind == STATUS, Tally.name == "spam").values(number=7))
+    db_session.commit()
+    assert tally.drifted() == [(site, STATUS, "spam")]
+    db_session.rollback()
+    runner = app.test_cli_runner()
+    assert "counts" in runner.invoke(args=["check", "--json"]).output
+    assert '"corrected": 1' in runner.invoke(args=["upkeep", "recount", "--json"]).output
+    assert tally.drifted() == []
