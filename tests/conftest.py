@@ -17,15 +17,18 @@ from typing import Any
 
 import pytest
 import redis
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app import create_app
 from app.extensions import db
+from app.lib import passwords
 from tests.services import (
     ROOT,
     Live,
@@ -45,6 +48,31 @@ LONGEST = ("durability", "transfer", "flows")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+
+
+# What each test would do again: compile all templates, and hash passwords as slowly as production does
+
+
+class _Bytecode(BytecodeCache):
+    """Compiled templates by name and source, for all applications of this process."""
+
+    def __init__(self) -> None:
+        self.compiled: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if found := self.compiled.get((bucket.key, bucket.checksum)):
+            bucket.bytecode_from_string(found)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.compiled[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Flask.jinja_options, "bytecode_cache", _Bytecode())
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=32))
+        yield
 
 
 # Databases: migrated once, copied for each test
