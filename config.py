@@ -195,7 +195,7 @@ SETTINGS = (
         "SECRET_KEY_FALLBACKS",
         "",
         "comma-separated texts",
-        "Earlier keys, newest first: what they signed or encrypted can still be read.",
+        "Earlier keys, newest first: what they signed or encrypted can still be read. The procedure: docs/keys.md.",
         _lines,
     ),
     Setting("HOST", "127.0.0.1", "address", "Where the web server listens.", str),

@@ -29,6 +29,7 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.extensions import db
 from app.lib import passwords
+from app.models import keyring
 from tests.services import (
     ROOT,
     Live,
@@ -142,6 +143,8 @@ def settings(database_url: str, smtp: Postbox) -> dict[str, str]:
 def app(settings: dict[str, str]) -> Iterator[Flask]:
     app = create_app(settings)
     app.test_client_class = Visitor
+    with app.app_context():
+        keyring.admit()
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -24,7 +24,7 @@ LEVELS = (
     ("app.web", "app.api", "app.cli"),
     ("app.roof",),
     ("app.edge",),
-    ("app.wire",),
+    ("app.wire", "app.granian_server"),
 )
 ROOFS = {"app.__init__": "app.roof"}
 # What is given out as ready HTML, or put into a page as HTML; a new one is looked at by a person before it is added.

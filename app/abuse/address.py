@@ -5,7 +5,7 @@ import ipaddress
 from flask import current_app, request
 
 from app.lib import networks
-from app.lib.secrets import blind_index
+from app.lib.secrets import Index, blind_index
 from app.models import Site
 
 # What proxies add. Only X-Forwarded-For is read; each of them shows that the peer is not the client.
@@ -57,13 +57,7 @@ def network(address: str) -> str:
     return str(networks.kept_of(ipaddress.ip_network(parsed)))
 
 
-def wide_index(site: Site, network: str) -> str | None:
-    """The blind index of the /48 around an IPv6 network on this site; None for others."""
-    wide = networks.wide_of(ipaddress.ip_network(network))
-    return blind_index(f"wide network {site.id}", str(wide)) if wide else None
-
-
-def reader(site: Site, address: str) -> str:
+def reader(site: Site, address: str) -> Index:
     """The blind index of one reader on this site, as well as strangers can be told apart: an address, or an IPv6 /64.
 
     What she could change at will, such as the name of her browser, would make many readers of one.

@@ -1,13 +1,24 @@
 """Commands for the operator."""
 
-from flask import Flask
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
-from app.cli import demo, export, imports, people, person, rules, serve, shelve, sites, threads, upkeep, worker
+import click
+from flask import Flask
+from flask.cli import with_appcontext
+
+from app.cli import demo, export, imports, keys, people, person, rules, serve, shelve, sites, threads, upkeep, worker
+from app.models import keyring
+
+# They look, or mend just that; a backup must be possible whatever the keys are.
+WITH_ANY_KEY = {"check", "backup", "restore-check", "evaluate", "accept-key"}
 
 
 def install(app: Flask) -> None:
     """Teach `flask` these commands."""
     upkeep.upkeep.add_command(shelve.shelve)
+    upkeep.upkeep.add_command(keys.rotate_key)
     doors = (
         serve.serve,
         worker.worker,
@@ -23,4 +34,28 @@ def install(app: Flask) -> None:
         upkeep.upkeep,
     )
     for command in doors:
+        _guard(command)
         app.cli.add_command(command)
+
+
+def _guard(command: click.Command) -> None:
+    """Have it refuse to run with a SECRET_KEY that is not the database's."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _guard(each)
+    elif command.callback and command.name not in WITH_ANY_KEY and not hasattr(command.callback, "guarded"):
+        command.callback = _guarded(command.callback)
+
+
+def _guarded(callback: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(callback)
+    @with_appcontext
+    def run(*args: Any, **options: Any) -> Any:
+        try:
+            keyring.admit()
+        except keyring.WrongKey as wrong:
+            raise click.ClickException(str(wrong)) from wrong
+        return callback(*args, **options)
+
+    run.guarded = True  # type: ignore[attr-defined]
+    return run

@@ -1,6 +1,7 @@
 """Run the service: web server, worker and, if wanted, the demo's articles; whatever dies is started again."""
 
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -11,11 +12,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+WEB_SERVER = Path(__file__).parent.parent / "granian_server.py"
 LOOK_EVERY_S = 0.2
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 # A child that has run for so long was not broken from the start.
@@ -95,18 +98,17 @@ def _web(config: Mapping[str, object]) -> Child:
     options = {
         "interface": "rsgi",
         "http": "1",
-        "host": config["HOST"],
+        "address": config["HOST"],
         "port": config["PORT"],
         "workers": config["WORKERS"],
         "backlog": 1024,
-        "http1-header-read-timeout": HEAD_MS,
-        "respawn-interval": FIRST_PAUSE_S,
-        "workers-kill-timeout": int(PATIENCE_S / 2),
-        "log-level": "warning",
+        "http1_header_read_timeout": HEAD_MS,
+        "workers_kill_timeout": int(PATIENCE_S / 2),
+        "log_level": "warning",
+        "websockets": False,
     }
-    flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    flags += ["--no-ws", "--respawn-failed-workers", "--factory", "app.wire:service"]
-    return Child("web", [sys.executable, "-m", "granian", *flags])
+    # -P: beside the program lie modules of ours, which must not be taken for the library's.
+    return Child("web", [sys.executable, "-P", str(WEB_SERVER), json.dumps(options)])
 
 
 def _demo(config: Mapping[str, object]) -> Child:

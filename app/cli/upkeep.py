@@ -23,7 +23,7 @@ from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.lib.urls import is_origin
 from app.mail import smtp
-from app.models import Delivery, Heartbeat, Site, Tally, backup, figures, files, schema, tally
+from app.models import Delivery, Heartbeat, Site, Tally, backup, figures, files, keyring, schema, tally
 from app.moderation import filters, learning
 from app.spam import akismet
 from app.spam import evaluate as evaluation
@@ -74,6 +74,8 @@ def _findings() -> Iterator[Finding]:
     if not current:
         yield "migrations", "The database does not have the tables of this version.", "flask db upgrade"
         return
+    if wrong := keyring.trouble():
+        yield "keys", "SECRET_KEY is not the key of this database.", wrong
     for look in _WITH_DATABASE:
         yield from look()
 
@@ -81,7 +83,8 @@ def _findings() -> Iterator[Finding]:
 def _about_keys() -> Iterator[Finding]:
     if len(set(current_app.config["SECRET_KEY"])) < FEWEST_CHARACTERS:
         yield "secret-key", "SECRET_KEY is easy to guess.", (
-            "openssl rand -hex 32 makes a good one; put the present one first into SECRET_KEY_FALLBACKS."
+            "openssl rand -hex 32 makes a good one; put the present one first into SECRET_KEY_FALLBACKS, then "
+            "flask upkeep rotate-key. The whole procedure: docs/keys.md"
         )  # fmt: skip
 
 
@@ -153,6 +156,10 @@ def _about_worker() -> Iterator[Finding]:
             f"No worker was seen {when}: no letters go out.",
             "Keep `flask worker` running beside the web server.",
         )
+    if deaths := Heartbeat.deaths():
+        yield "worker-deaths", f"{deaths} workers died in the last ten minutes.", "See the log of `flask worker`."
+    if failing := Heartbeat.failing_tasks():
+        yield "worker-failing", f"The worker fails at: {', '.join(failing)}.", "See the log of `flask worker`."
     given_up = figures.deliveries_by_outcome().get("gave up", 0)
     if given_up:
         yield (
@@ -208,7 +215,15 @@ def _about_filters() -> Iterator[Finding]:
             )  # fmt: skip
 
 
+def _about_values() -> Iterator[Finding]:
+    for name in keyring.unreadable():
+        yield "unreadable", f"{name} has values that none of the keys opens: they are shown as unreadable.", (
+            "Add the key under which they were written to SECRET_KEY_FALLBACKS, then flask upkeep rotate-key."
+        )  # fmt: skip
+
+
 _WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _about_values,
     _about_mail,
     _about_sites,
     _about_filters,
@@ -323,6 +338,17 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
     counts = found.pop("counts")
     for name, value in (found | counts).items():
         click.echo(f"{name:10} {value}")
+
+
+@upkeep.command("accept-key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_appcontext
+def accept_key(yes: bool) -> None:
+    """Go on with the present SECRET_KEY although another one is lost: what it encrypted stays unreadable."""
+    if not yes:
+        click.confirm("What the lost key encrypted cannot be read any more. Go on?", abort=True)
+    keyring.accept()
+    click.echo("The database goes on with the present key. Moderators may need new accounts: flask moderator add")
 
 
 @upkeep.command("evaluate")

@@ -6,7 +6,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import uuid4
 
 import click
@@ -25,7 +26,7 @@ from app.moderation.opinions import CARRIERS
 log = logging.getLogger(__name__)
 
 PAUSE = 1.0  # seconds between two looks into an empty outbox
-PAUSE_WITHOUT_DATABASE = 5.0  # seconds
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # seconds until a task that failed is tried again
 SHELVES_EVERY = 20.0  # seconds between two looks for shelves that have much to learn
 SHELVES_REST = 20  # or so many times as long as the last one took: where many write, the newest is never finished
 ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to forget
@@ -53,29 +54,59 @@ def worker(once: bool) -> None:
 
 def _run(stop: threading.Event) -> None:
     name = f"{socket.gethostname()[:50]}-{os.getpid()}-{uuid4().hex[:6]}"
-    beat, shelve = _heart(name), _shelver()
+    tasks = [
+        Task("bursts", _learn_bursts),
+        Task("counts", _add_up),
+        Task("akismet", lambda: outbox.run_once(CARRIERS)),
+        Task("mail", outbox.run_once),
+        Task("search", _shelver()),
+    ]
+    beat = Task("heartbeat", _heart(name, tasks))
     log.info("worker started")
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
-            stop.wait(_turn(beat, shelve))
+            stop.wait(_turn([beat, *tasks]))
     _say_goodbye(name)
     log.info("worker stopped")
 
 
-def _turn(beat: Callable[[], None], shelve: Callable[[], bool]) -> float:
-    """Do one thing; return how many seconds to wait before the next."""
-    try:
-        beat()
-        flood.learn()
-        db.session.commit()
-        _add_up()
-        return 0 if any([_carry(), shelve()]) else PAUSE
-    except SQLAlchemyError:
-        log.exception("database does not answer")
-        db.session.rollback()
-        return PAUSE_WITHOUT_DATABASE
-    finally:
-        db.session.remove()
+@dataclass
+class Task:
+    """Something that the worker does again and again. One that fails waits longer each time; the others go on."""
+
+    name: str
+    run: Callable[[], bool]
+    failures: int = 0
+    due: float = 0.0
+
+    def try_now(self) -> bool:
+        """Run it, unless it waits after a failure; True when there is more to do at once."""
+        if time.monotonic() < self.due:
+            return False
+        try:
+            more = self.run()
+            self.failures = 0
+            return more
+        except Exception:
+            self.failures += 1
+            pause = min(FIRST_PAUSE_S * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE_S)
+            self.due = time.monotonic() + pause
+            log.exception("task failed", extra={"task": self.name, "failures": self.failures, "again_in": pause})
+            return False
+        finally:
+            db.session.remove()
+
+
+def _turn(tasks: Sequence[Task]) -> float:
+    """Let each task do one thing; return how many seconds to wait before the next turn."""
+    busy = [task.try_now() for task in tasks]
+    return 0 if any(busy) else PAUSE
+
+
+def _learn_bursts() -> bool:
+    flood.learn()
+    db.session.commit()
+    return False
 
 
 def _carry() -> bool:
@@ -83,23 +114,25 @@ def _carry() -> bool:
     return any([outbox.run_once(CARRIERS), outbox.run_once()])
 
 
-def _add_up() -> None:
+def _add_up() -> bool:
     """Keep the counts of `/metrics` (app/models/tally.py)."""
     if Tally.is_due():
         while Tally.settle():
             db.session.commit()
         db.session.commit()
+    return False
 
 
-def _heart(name: str) -> Callable[[], None]:
+def _heart(name: str, tasks: Sequence[Task]) -> Callable[[], bool]:
     last = -EVERY.total_seconds()
 
-    def beat() -> None:
+    def beat() -> bool:
         nonlocal last
         if time.monotonic() - last >= EVERY.total_seconds():
-            Heartbeat.beat(name)
+            Heartbeat.beat(name, (task.name for task in tasks if task.failures))
             db.session.commit()
             last = time.monotonic()
+        return False
 
     return beat
 

@@ -69,6 +69,7 @@ WHAT_HAPPENS = {
     "heartbeat": "holds nobody",
     "tally": "holds nobody",
     "tallied": "holds nobody",
+    "key_print": "holds nobody",
     "shelf": "holds nobody",
     "shelf_page": "numbers of comments by hashed pieces of text; made anew of what is left",
     "unshelved": "holds nobody",
@@ -231,8 +232,8 @@ def forget(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator
             rule.value = rule.value_index = ""
         receipt.rules += 1
     for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
-        if author.email_index:
-            Silence.lift(author.site, author.email_index)
+        if index := author.address_index:
+            Silence.lift(author.site, index)
         author.erase()
         receipt.authors += 1
     yield

@@ -11,7 +11,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib import alike, markup
 from app.lib.clock import now
-from app.lib.secrets import blind_index
+from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
 from app.mail import authors
 from app.models import Author, Comment, KeptAlready, Site, Status, Thread, arrivals
@@ -67,9 +67,9 @@ class Submitted:
 class Marks:
     """By what the same post is noticed again: what was said where, by whom, and both on one day."""
 
-    words: str
-    person: str
-    today: str
+    words: Index
+    person: Index
+    today: Index
 
 
 @dataclass(frozen=True)
@@ -142,14 +142,14 @@ def _there(site: Site, draft: Draft, known: Author | None, marks: Marks) -> Subm
 def _sent_before(found: Comment, draft: Draft, known: Author | None, marks: Marks) -> Submitted:
     """The answer to a request key that was used: it shows who sends it as little as a guess would."""
     # Without a digest it was stored by an earlier version.
-    same = found.request_digest == _digest(draft) if found.request_digest else found.fingerprint == marks.words
-    if not same:
+    same = _digest(draft) if found.request_digest else marks.words
+    if (found.request_digest or found.fingerprint) not in candidates([same]):
         raise Refused("key_reused", _("This request was sent before with other content. Please send it again."))
-    same_person = found.author_id == known.id if known else found.typed_by == marks.person
+    same_person = found.author_id == known.id if known else found.typed_by in marks.person.all
     return Submitted(found, again=True, recognised=same_person)
 
 
-def _digest(draft: Draft) -> str | None:
+def _digest(draft: Draft) -> Index | None:
     """The blind index of all that a client chooses about a comment; None without a request key."""
     if not draft.request_key:
         return None
@@ -164,7 +164,7 @@ def _marks(thread: Thread, draft: Draft) -> Marks:
     return Marks(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
 
 
-def _request_key(draft: Draft) -> str | None:
+def _request_key(draft: Draft) -> Index | None:
     return blind_index("request", draft.request_key) if draft.request_key else None
 
 

@@ -160,7 +160,7 @@ class CommentForm(Form):
             address=client,
             network=network,
             network_index=Comment.network_index(self.site, network),
-            wide_index=address.wide_index(self.site, network),
+            wide_index=Comment.wide_index_of(self.site, network),
             trapped=bool(self.trap.data),
             seconds=took.seconds,
             stamp=took.stamp,

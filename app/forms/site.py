@@ -15,6 +15,7 @@ from wtforms.validators import ValidationError
 
 from app.lib.language import LANGUAGES
 from app.lib.names import is_invisible
+from app.lib.secrets import is_unreadable
 from app.lib.text import clean_line
 from app.lib.urls import clean_website, origin
 from app.models import Site
@@ -204,6 +205,8 @@ class SettingsForm(FlaskForm):
 
 
 def typed(value: Any) -> Any:
+    if is_unreadable(value):
+        return ""
     return "\n".join(value) if isinstance(value, list) else value if isinstance(value, bool) else str(value)
 
 

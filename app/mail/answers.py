@@ -86,7 +86,7 @@ def _about(decision: Decision) -> dict[str, Any]:
 
 
 def _is_silent(author: Author) -> bool:
-    return Silence.holds(author.site, author.email_index)
+    return Silence.holds(author.site, author.address_index)
 
 
 def _letter(

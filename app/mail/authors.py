@@ -6,7 +6,7 @@ from datetime import timedelta
 from flask import current_app
 
 from app.lib.clock import now
-from app.lib.secrets import blind_index
+from app.lib.secrets import Index, blind_index
 from app.mail import outbox
 from app.models import Actor, Author, Comment, Decision, Delivery, Silence, Status
 
@@ -32,7 +32,7 @@ def ask_to_confirm(comment: Comment) -> None:
 def confirm(author: Author) -> None:
     """The mailbox has answered; what was decided meanwhile is told now."""
     author.confirmed_index = author.email_index
-    Silence.lift(author.site, author.email_index or "")
+    Silence.lift(author.site, author.address_index or "")
     for comment in Comment.asked_for(author, since=now() - MEANWHILE):
         newest = Decision.newest_of(comment)
         if newest:
@@ -48,7 +48,7 @@ def tell(decision: Decision) -> None:
     outbox.add("answer", once=f"answer {decision.id}", recipient=to, decision=decision)
 
 
-def recipient(email: str) -> str:
+def recipient(email: str) -> Index:
     """The keyed hash under which letters to an address are counted."""
     return blind_index("recipient", email.strip().casefold())
 
@@ -63,6 +63,6 @@ def _is_worth_telling(decision: Decision) -> bool:
 
 def _may_write_to(author: Author) -> bool:
     """Two at once may both take the last letter of the day: cheaper than a lock."""
-    if not current_app.config["MAIL_URL"] or not author.email or Silence.holds(author.site, author.email_index):
+    if not current_app.config["MAIL_URL"] or not author.email or Silence.holds(author.site, author.address_index):
         return False
     return Delivery.count_to(recipient(author.email), now() - DAY) < MOST_A_DAY

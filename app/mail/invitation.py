@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
+from app.lib.secrets import is_unreadable
 from app.lib.signing import BadToken, sign, unsign
 from app.lib.text import clean_line
 from app.mail import smtp
@@ -22,7 +23,12 @@ def invitation_of(token: str) -> Invitation:
         found = db.session.get(Invitation, unsign("invitation", token, LASTS))
     except BadToken:
         found = None
-    if found is None or not found.is_open or found.made_by.role_on(found.site_id) != Role.OWNER:
+    if (
+        found is None
+        or not found.is_open
+        or is_unreadable(found.email)
+        or found.made_by.role_on(found.site_id) != Role.OWNER
+    ):
         raise Refused("bad_link", _("This invitation is not valid any more. Ask for a new one."), status=410)
     return found
 

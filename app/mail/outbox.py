@@ -15,6 +15,7 @@ from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
+from app.lib.secrets import is_unreadable
 from app.mail import alarm, answers, digest, invitation, smtp
 from app.mail.headers import domain_of
 from app.models import Comment, Decision, Delivery
@@ -97,30 +98,43 @@ def run_once(carriers: Mapping[str, Carrier] | None = None) -> bool:
     """
     carriers = letters() if carriers is None else carriers
     due = Delivery.due(carriers, limit=1)
-    claimed = bool(due) and Delivery.claim(due[0])
-    if not claimed:
-        db.session.rollback()
-        return bool(due)
-    ready = digest.begin(db.session.get_one(Delivery, due[0]))
-    db.session.commit()
-    if ready:
+    if due and _begin(due[0]):
         _deliver(due[0], carriers)
-    return True
+    db.session.rollback()
+    return bool(due)
+
+
+def _begin(id: int) -> bool:
+    """Claim a delivery and let it start, in one transaction; False when it does not go out now."""
+    if not Delivery.claim(id):
+        return False
+    try:
+        ready = _is_ready(db.session.get_one(Delivery, id))
+    except Exception as trouble:
+        db.session.rollback()
+        Delivery.claim(id)
+        _fail(id, trouble)
+        ready = False
+    db.session.commit()
+    return ready
+
+
+def _is_ready(delivery: Delivery) -> bool:
+    if is_unreadable(delivery.payload):
+        raise NotSent("The delivery cannot be decrypted.", for_good=True)
+    return digest.begin(delivery)
 
 
 def _deliver(id: int, carriers: Mapping[str, Carrier]) -> None:
+    """Carry one delivery. Whatever goes wrong is noted on this row alone; the others go out."""
     delivery = db.session.get_one(Delivery, id)
     try:
         outcome = carriers[delivery.kind](delivery)
     except NotSent as trouble:
-        _try_again(
-            delivery, str(trouble), _tries(trouble), level=logging.WARNING if trouble.hopeless else logging.ERROR
-        )
+        _fail(id, trouble)
     except Exception as trouble:
-        # What is broken in itself must not keep the others from going out.
         db.session.rollback()
-        log.exception("delivery is broken", extra={"delivery": id})
-        _try_again(delivery, type(trouble).__name__, TRIES)
+        _fail(id, trouble)
     else:
         if outcome:
             delivery.finish(outcome)
@@ -131,6 +145,18 @@ def _tries(trouble: NotSent) -> int:
     if trouble.hopeless:
         return 1
     return TRIES_WHEN_REFUSED_FOR_GOOD if trouble.for_good else TRIES
+
+
+def _fail(id: int, trouble: Exception) -> None:
+    delivery = db.session.get(Delivery, id)
+    if delivery is None:
+        return
+    if isinstance(trouble, NotSent):
+        level = logging.WARNING if trouble.hopeless else logging.ERROR
+        _try_again(delivery, str(trouble), _tries(trouble), level=level)
+        return
+    log.error("delivery is broken", exc_info=trouble, extra={"delivery": id})
+    _try_again(delivery, type(trouble).__name__, TRIES)
 
 
 def _send_letter(delivery: Delivery) -> str:

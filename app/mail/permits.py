@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
+from app.lib.secrets import Index
 from app.lib.signing import BadToken, sign, unsign
 from app.models import Author, Decision, Site, Status
 
@@ -24,7 +25,7 @@ class Address:
     """An address of a site, by its keyed hash alone."""
 
     site: Site
-    email_index: str
+    email_index: Index | str
 
 
 def confirm_link(author: Author) -> str:
@@ -32,7 +33,7 @@ def confirm_link(author: Author) -> str:
 
 
 def stop_link(author: Author) -> str:
-    return _link("mail/stop", "stop", [author.site_id, author.email_index])
+    return _link("mail/stop", "stop", [author.site_id, author.email_index, author.id])
 
 
 def appeal_link(decision: Decision) -> str:
@@ -43,17 +44,23 @@ def author_to_confirm(token: str) -> Author:
     """Raises Refused (410), also when she has another address by now."""
     site_id, author_id, email_index = _claim("confirm", token, CONFIRM_LASTS)
     author = db.session.get(Author, author_id)
-    if author is None or (author.site_id, author.email_index) != (site_id, email_index):
+    if author is None or author.site_id != site_id or not author.is_found_by(email_index):
         raise _gone()
     return author
 
 
 def address_to_stop(token: str) -> Address:
-    site_id, email_index = _claim("stop", token, STOP_LASTS)
+    site_id, email_index, *author_id = _claim("stop", token, STOP_LASTS)
     site = db.session.get(Site, site_id)
     if site is None:
         raise _gone()
-    return Address(site, email_index)
+    return Address(site, _index_today(email_index, *author_id))
+
+
+def _index_today(email_index: str, author_id: int | None = None) -> Index | str:
+    """The same address under every key, as long as its author still has it; emails may be older than the key."""
+    author = db.session.get(Author, author_id) if author_id else None
+    return author.address_index or email_index if author and author.is_found_by(email_index) else email_index
 
 
 def decision_to_appeal(token: str) -> Decision:

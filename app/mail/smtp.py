@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from flask import current_app
 
 from app.errors import NotSent
+from app.lib.secrets import is_unreadable
 from app.lib.text import clean_line, excerpt
 from app.mail import headers
 
@@ -26,6 +27,8 @@ def letter(
     `stop` is an address to which one POST ends such letters (RFC 8058). Raises NotSent for an address that no
     email can carry.
     """
+    if is_unreadable(to):
+        raise NotSent("The email address cannot be decrypted.", for_good=True)
     message = EmailMessage(policy=headers.POLICY)
     for header, value in {
         "Message-ID": message_id,

@@ -9,6 +9,7 @@ from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
 from app.models.invitation import Invitation
 from app.models.keep import KeptAlready, keep
+from app.models.keyring import KeyPrint
 from app.models.knowledge import Knowledge
 from app.models.lease import Lease
 from app.models.lesson import Lesson
@@ -27,7 +28,7 @@ from app.models.thread import Thread
 
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
-    "KeptAlready", "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator", "Note",
-    "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status", "Subject",
-    "Tallied", "Tally", "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes", "reason_name",
+    "KeptAlready", "KeyPrint", "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator",
+    "Note", "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status",
+    "Subject", "Tallied", "Tally", "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes", "reason_name",
 ]  # fmt: skip

@@ -5,16 +5,26 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ScalarSelect, Select, String, bindparam, cast, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Select, String, bindparam, cast, func, or_, select
 
 from app.extensions import Id, constant, db
 from app.lib.clock import now
+from app.lib.secrets import BlindIndex, candidates
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.site import Site
 
 # So long the same words of the same person at the same place are the same post.
 SAME_FOR = timedelta(days=1)
+
+
+# What a limit compares under every key.
+KEYED = ("address_index", "wide_index", "email_index")
+
+
+def any_of(name: str) -> BindParameter[Any]:
+    """A parameter that is a list of blind indexes: the same value under every key."""
+    return bindparam(name, expanding=True, type_=BlindIndex())
 
 
 class Earlier(NamedTuple):
@@ -31,16 +41,23 @@ def earlier(site: Site, key: str | None, words: str, person: str, author: Author
     same author, whom we know.
     """
     known = author.id if author else None
-    given = {"site": site.id, "key": key, "words": words, "person": person, "author": known, "since": now() - SAME_FOR}
+    given = {
+        "site": site.id,
+        "key": candidates([key]),
+        "words": candidates([words]),
+        "person": candidates([person]),
+        "author": known,
+        "since": now() - SAME_FOR,
+    }
     return Earlier(*db.session.connection().execute(_earlier(), given).one())
 
 
 def says_the_same(words: Any, person: Any, author: Any, since: Any) -> Select[int]:
-    """The ids of the comments that say it too; `author` may be nobody."""
+    """The ids of the comments that say it too; `author` may be None. `words` and `person` are under every key."""
     columns = Comment.__table__.c
-    same_person = columns.typed_by == person
+    same_person = columns.typed_by.in_(person)
     return select(columns.id).where(
-        columns.fingerprint == words,
+        columns.fingerprint.in_(words),
         same_person if author is None else or_(same_person, columns.author_id == author),
         columns.created_at > since,
         columns.status != Status.DELETED,
@@ -82,8 +99,8 @@ def busiest_minute(site: Site, since: datetime) -> int:
 def _earlier() -> Select[Any]:
     """The question of `earlier`, put together once."""
     columns = Comment.__table__.c
-    sent = select(columns.id).where(columns.site_id == bindparam("site"), columns.request_key == bindparam("key"))
-    said = says_the_same(bindparam("words"), bindparam("person"), bindparam("author", type_=Id), bindparam("since"))
+    sent = select(columns.id).where(columns.site_id == bindparam("site"), columns.request_key.in_(any_of("key")))
+    said = says_the_same(any_of("words"), any_of("person"), bindparam("author", type_=Id), bindparam("since"))
     first = said.with_only_columns(func.min(columns.id))
     return select(sent.scalar_subquery(), first.scalar_subquery())
 
@@ -97,7 +114,8 @@ def _more_than() -> Select[int]:
 
 
 def _values(limit: Limit) -> dict[str, Any]:
-    return {"most": limit.most, **limit.alike}
+    alike = {name: candidates([value]) if name in KEYED else value for name, value in limit.alike.items()}
+    return {"most": limit.most, **alike}
 
 
 @lru_cache
@@ -112,4 +130,8 @@ def _count(names: tuple[str, ...], at: int) -> ScalarSelect[int]:
     if "email_index" in names:
         query = query.join_from(comments, authors, comments.c.author_id == authors.c.id)
     columns = {**comments.c, "email_index": authors.c.email_index}
-    return query.where(*(columns[name] == bindparam(f"{name}_{at}") for name in names)).scalar_subquery()
+    return query.where(*(_is_alike(columns[name], name, at) for name in names)).scalar_subquery()
+
+
+def _is_alike(column: Any, name: str, at: int) -> ColumnElement[bool]:
+    return column.in_(any_of(f"{name}_{at}")) if name in KEYED else column == bindparam(f"{name}_{at}")

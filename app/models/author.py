@@ -5,12 +5,13 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, select
+from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy import Index as TableIndex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db, unindexed
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted, blind_index, blind_indexes
+from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidates
 from app.models.site import Site
 
 
@@ -22,16 +23,16 @@ class Author(db.Model):
     """
 
     __tablename__ = "author"
-    __table_args__ = (Index("ix_author_site_email", "site_id", "email_index"),)
+    __table_args__ = (TableIndex("ix_author_site_email", "site_id", "email_index"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(400), default="")
     email: Mapped[str] = mapped_column(Encrypted, default="")
-    email_index: Mapped[str | None] = mapped_column(String(64))
+    email_index: Mapped[str | None] = mapped_column(BlindIndex)
     website: Mapped[str] = mapped_column(Text, default="")
     # The address whose mailbox has answered our letter; another address is not confirmed by it.
-    confirmed_index: Mapped[str | None] = mapped_column(String(64))
+    confirmed_index: Mapped[str | None] = mapped_column(BlindIndex)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # Her data was erased; the row stays, so that nobody else ever gets its id, which her tokens name.
     erased_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -46,27 +47,38 @@ class Author(db.Model):
     @classmethod
     def with_email(cls, sites: Sequence[Site], email: str) -> list["Author"]:
         """All who gave this address on these sites, however many tokens they have; what they typed is not proven."""
-        folded = email.strip().casefold()
-        indexes = [index for site in sites for index in blind_indexes(f"author {site.id}", folded)]
+        indexes = [cls.index_of(site, email) for site in sites]
         # By site first, as the index has it.
         theirs = cls.site_id.in_([site.id for site in sites]), cls.email_index.in_(indexes)
         return list(db.session.scalars(select(cls).where(*theirs).order_by(unindexed(cls.id))))
 
     @staticmethod
-    def index_of(site: Site, email: str) -> str | None:
+    def index_of(site: Site, email: str) -> Index | None:
         """The blind index of an e-mail address on this site; case does not tell addresses apart."""
         return blind_index(f"author {site.id}", email.strip().casefold()) if email.strip() else None
 
     def introduce(self, *, name: str, email: str, website: str) -> None:
         """Take over what she typed about herself this time."""
         self.name, self.email, self.website = name, email, website
-        self.email_index = Author.index_of(self.site, email)
+        self.email_index = index = Author.index_of(self.site, email)
+        if index and self.confirmed_index in index.all:
+            # The same address as before, whichever key it was confirmed under.
+            self.confirmed_index = index
 
     def erase(self) -> None:
         """Forget who she was; from now on she is nobody."""
         self.name = self.email = self.website = ""
         self.email_index = self.confirmed_index = None
         self.erased_at = now()
+
+    @property
+    def address_index(self) -> Index | str | None:
+        """By what others with the same e-mail address are found; under every key, unless it cannot be read."""
+        return Author.index_of(self.site, self.email) if self.email else self.email_index
+
+    def is_found_by(self, email_index: str) -> bool:
+        """Whether this is the index of the e-mail address, under any key."""
+        return email_index in candidates([self.address_index])
 
     @property
     def is_confirmed(self) -> bool:

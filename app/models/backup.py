@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy import Column, Table
+
 from app.extensions import SQLITE_BUSY_MS, db
-from app.models import schema
+from app.lib.secrets import all_keys
+from app.models import keyring, schema
 
 COUNTED = ("site", "thread", "comment", "author", "decision")
 
@@ -79,6 +82,7 @@ def look_at(file: Path) -> dict[str, Any]:
     try:
         _check(connection, file)
         counts = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in COUNTED}  # noqa: S608
+        _check_keys(connection)
         revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
     except sqlite3.Error as trouble:
         raise NotTaken(f"{file} is no backup of Kaiwa: {trouble}.") from trouble
@@ -101,6 +105,27 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
     lost = connection.execute("PRAGMA foreign_key_check").fetchone()
     if lost:
         raise NotTaken(f"{file} is damaged: a row of {lost[0]} belongs to one of {lost[2]} that is not there.")
+
+
+def _check_keys(connection: sqlite3.Connection) -> None:
+    """Raises NotTaken when the copy holds values under a key that we do not have."""
+
+    def rows_of(table: Table, column: Column[Any], newest: bool) -> list[tuple[Any, ...]]:
+        order = "DESC" if newest else "ASC"
+        query = f"SELECT id, {column.name} FROM {table.name} ORDER BY id {order} LIMIT {keyring.LOOKED_AT}"  # noqa: S608
+        try:
+            return connection.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []  # the copy is of a version that does not have it yet
+
+    try:
+        prints = [keyring.Print(*row) for row in connection.execute("SELECT salt, digest, since FROM key_print")]
+    except sqlite3.OperationalError:
+        prints = []
+    try:
+        keyring.judge(prints, rows_of, all_keys())
+    except keyring.WrongKey as wrong:
+        raise NotTaken(str(wrong)) from wrong
 
 
 def _sha256(file: Path) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -23,9 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
 from app.extensions import Id, db, rows_changed, unindexed
+from app.lib import networks, secrets
 from app.lib.clock import Moment, now
 from app.lib.ids import MOST
-from app.lib.secrets import Encrypted, blind_index
+from app.lib.secrets import BlindIndex, Encrypted, blind_index
 from app.models.author import Author
 from app.models.held import made
 from app.models.path import Path, above_at, depth_of, ids_in, place_of
@@ -111,15 +113,15 @@ class Comment(db.Model):
     edited_at: Mapped[datetime | None] = mapped_column(Moment)
     # The network that it came from (/24 or /56), for moderators; the index finds others from there.
     address: Mapped[str] = mapped_column(Encrypted, default="")
-    address_index: Mapped[str | None] = mapped_column(String(64))
+    address_index: Mapped[str | None] = mapped_column(BlindIndex)
     # The /48 around an IPv6 network, which one customer may have whole.
-    wide_index: Mapped[str | None] = mapped_column(String(64))
+    wide_index: Mapped[str | None] = mapped_column(BlindIndex)
     # Two ways to notice the same post again: the client says so, or the same person says the same.
-    request_key: Mapped[str | None] = mapped_column(String(64))
-    request_digest: Mapped[str | None] = mapped_column(String(64))
-    fingerprint: Mapped[str | None] = mapped_column(String(64))
-    typed_by: Mapped[str | None] = mapped_column(String(64))
-    text_key: Mapped[str | None] = mapped_column(String(64))
+    request_key: Mapped[str | None] = mapped_column(BlindIndex)
+    request_digest: Mapped[str | None] = mapped_column(BlindIndex)
+    fingerprint: Mapped[str | None] = mapped_column(BlindIndex)
+    typed_by: Mapped[str | None] = mapped_column(BlindIndex)
+    text_key: Mapped[str | None] = mapped_column(BlindIndex)
     # Where an imported comment comes from: the program's name, and its id there.
     source: Mapped[str | None] = mapped_column(String(16))
     source_id: Mapped[str | None] = mapped_column(String(LONGEST_SOURCE_ID))
@@ -306,9 +308,15 @@ class Comment(db.Model):
         return db.session.scalar(newest.offset(number - 1).limit(1))
 
     @staticmethod
-    def network_index(site: Site, network: str) -> str:
+    def network_index(site: Site, network: str) -> secrets.Index:
         """The blind index of a network on this site."""
         return blind_index(f"network {site.id}", network)
+
+    @staticmethod
+    def wide_index_of(site: Site, network: str) -> secrets.Index | None:
+        """The blind index of the /48 around an IPv6 network on this site; None for others."""
+        wide = networks.wide_of(ip_network(network))
+        return blind_index(f"wide network {site.id}", str(wide)) if wide else None
 
     @classmethod
     def go_over(cls, thread: Thread, into: Thread) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted
+from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment
 from app.models.decision import Decision
 
@@ -52,7 +52,7 @@ class Delivery(db.Model):
     comment_id: Mapped[int | None] = mapped_column(Id)
     payload: Mapped[str] = mapped_column(Encrypted, default="")
     # A keyed hash of the address, where letters to it are counted.
-    recipient: Mapped[str | None] = mapped_column(String(64))
+    recipient: Mapped[str | None] = mapped_column(BlindIndex)
     # Stays the same through every retry, so that a receiver can tell a double from a second letter.
     message_id: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)

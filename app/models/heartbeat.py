@@ -1,5 +1,6 @@
 """A heartbeat: when the worker was last seen alive, for those who ask whether letters will go out."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import String, delete, func, select, update
@@ -11,6 +12,9 @@ from app.lib.clock import Moment, now
 EVERY = timedelta(seconds=10)
 # Longer than one letter to a mail server that lets every answer take its time.
 LATE_AFTER = timedelta(minutes=3)
+# So many workers that died in so short a time are no accident.
+MANY_DEATHS, LATELY = 3, timedelta(minutes=10)
+SILENT_AFTER = 3 * EVERY
 
 
 class Heartbeat(db.Model):
@@ -20,12 +24,16 @@ class Heartbeat(db.Model):
 
     worker: Mapped[str] = mapped_column(String(100), primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    started_at: Mapped[datetime | None] = mapped_column(Moment, default=now)
+    # The tasks that failed when they last ran, separated by spaces; '' when all succeeded.
+    failing: Mapped[str] = mapped_column(String(200), default="")
 
     @classmethod
-    def beat(cls, worker: str) -> None:
-        changed = rows_changed(update(cls).where(cls.worker == worker).values(seen_at=now()))
+    def beat(cls, worker: str, failing: Iterable[str] = ()) -> None:
+        told = " ".join(sorted(failing))[:200]
+        changed = rows_changed(update(cls).where(cls.worker == worker).values(seen_at=now(), failing=told))
         if not changed:
-            db.session.add(cls(worker=worker))
+            db.session.add(cls(worker=worker, failing=told))
             db.session.flush()
 
     @classmethod
@@ -41,6 +49,27 @@ class Heartbeat(db.Model):
     def is_late(cls) -> bool:
         seen = cls.last_seen()
         return seen is None or seen < now() - LATE_AFTER
+
+    @classmethod
+    def state(cls) -> str:
+        """late: none is alive. restarting: workers keep dying. failing: one of their tasks does not succeed. Or ok."""
+        if cls.is_late():
+            return "late"
+        if cls.deaths() >= MANY_DEATHS:
+            return "restarting"
+        return "failing" if cls.failing_tasks() else "ok"
+
+    @classmethod
+    def deaths(cls) -> int:
+        """How many workers that started lately are gone without having been stopped: a clean stop leaves no row."""
+        lately, silent = cls.started_at > now() - LATELY, cls.seen_at < now() - SILENT_AFTER
+        return db.session.scalar(select(func.count()).select_from(cls).where(lately, silent)) or 0
+
+    @classmethod
+    def failing_tasks(cls) -> list[str]:
+        """What fails in the workers that are alive."""
+        alive = cls.seen_at > now() - LATE_AFTER
+        return sorted({name for told in db.session.scalars(select(cls.failing).where(alive)) for name in told.split()})
 
     @classmethod
     def forget_before(cls, moment: datetime) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from app.extensions import db
+from app.lib.secrets import Index
 from app.models.alias import ThreadAlias
 from app.models.author import Author
 from app.models.comment import Comment
@@ -47,15 +48,18 @@ def keys(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[st
     return {source_id: {today[each.thread_id], *earlier[each.thread_id]} for source_id, each in here.items()}
 
 
-def authors(site: Site, email_indexes: Iterable[str]) -> dict[str, int]:
+def authors(site: Site, email_indexes: Iterable[Index]) -> dict[str, int]:
     """Ids of those who came with another program's comments, by the index of their address.
 
     Whoever types the same address here is somebody else until she has shown that it is hers.
     """
+    wanted = {text: str(index) for index in email_indexes for text in index.all}
     came = select(Comment.id).where(Comment.author_id == Author.id, Comment.source.is_not(None)).exists()
     query = (
         select(Author.email_index, func.min(Author.id))
-        .where(Author.site_id == site.id, Author.email_index.in_(list(email_indexes)), came)
+        .where(Author.site_id == site.id, Author.email_index.in_(list(wanted)), came)
         .group_by(Author.email_index)
     )
-    return {index or "": id for index, id in db.session.execute(query)}
+    found = sorted((id, wanted[index or ""]) for index, id in db.session.execute(query))
+    # The oldest of those who are the same under different keys.
+    return {index: id for id, index in reversed(found)}

@@ -23,7 +23,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.extensions import constant, db, next_id, sequence
 from app.lib.clock import now
-from app.models.arrivals import SAME_FOR, says_the_same
+from app.lib.secrets import candidates
+from app.models.arrivals import SAME_FOR, any_of, says_the_same
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
@@ -139,7 +140,7 @@ def _is_new(comment: dict[str, Any], new: bool) -> ColumnElement[bool]:
     if "fingerprint" not in comment:
         return true()
     author = None if new else comment["author_id"]
-    return ~says_the_same(comment["fingerprint"], comment["typed_by"], author, bindparam("since")).exists()
+    return ~says_the_same(any_of("words"), any_of("person"), author, bindparam("since")).exists()
 
 
 def _decided(decision: dict[str, Any], kept: CTE) -> CTE:
@@ -165,7 +166,9 @@ def _where_kept(row: dict[str, Any], kept: CTE) -> Select[Any]:
 def _given(*records: Any) -> dict[str, Any]:
     """What they have, by the names of its parameters, and since when somebody may have said the same."""
     given = {_name(each.__tablename__, column): value for each in records for column, value in values(each).items()}
-    return given | {"since": now() - SAME_FOR}
+    comment = records[0]
+    same = {"words": candidates([comment.fingerprint]), "person": candidates([comment.typed_by])}
+    return given | same | {"since": now() - SAME_FOR}
 
 
 def _parameters(record: Any, given: tuple[str, ...]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
+from app.lib.secrets import BlindIndex
 from app.models.moderator import Moderator
 
 
@@ -51,7 +52,7 @@ class LoginAttempt(db.Model):
     __table_args__ = (Index("ix_login_attempt_subject", "subject", "made_at"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    subject: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(BlindIndex)
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     @classmethod

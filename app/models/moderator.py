@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted, blind_index
+from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index
 from app.models.site import Site
 
 
@@ -31,7 +31,7 @@ class Moderator(db.Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(String(400))
     email: Mapped[str] = mapped_column(Encrypted)
-    email_index: Mapped[str] = mapped_column(String(64), unique=True)
+    email_index: Mapped[str] = mapped_column(BlindIndex, unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
     lang: Mapped[str] = mapped_column(String(8), default="")
     keys_on: Mapped[bool] = mapped_column(default=True)
@@ -44,7 +44,7 @@ class Moderator(db.Model):
     )
 
     @staticmethod
-    def index_of(email: str) -> str:
+    def index_of(email: str) -> Index:
         return blind_index("moderator", email.strip().casefold())
 
     @classmethod

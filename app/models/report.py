@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted
+from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 
@@ -32,7 +32,7 @@ class Report(db.Model):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
     # A keyed hash of what tells this reader from another; nothing of her is kept.
-    reporter_index: Mapped[str] = mapped_column(String(64))
+    reporter_index: Mapped[str] = mapped_column(BlindIndex)
     reason: Mapped[str] = mapped_column(String(32))
     note: Mapped[str] = mapped_column(Encrypted, default="")
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted
+from app.lib.secrets import BlindIndex, Encrypted
 from app.models.moderator import Moderator
 from app.models.site import Site
 
@@ -49,7 +49,7 @@ class Rule(db.Model):
     effect: Mapped[str] = mapped_column(String(16))
     # May be somebody's address: encrypted like one, and found by its keyed hash.
     value: Mapped[str] = mapped_column(Encrypted)
-    value_index: Mapped[str] = mapped_column(String(64))
+    value_index: Mapped[str] = mapped_column(BlindIndex)
     reason: Mapped[str] = mapped_column(Text, default="")
     made_by_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.extensions import Id, db, rows_changed
 from app.lib.clock import Moment, now
-from app.lib.secrets import Encrypted
+from app.lib.secrets import Encrypted, is_unreadable
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -141,7 +141,7 @@ class Site(db.Model):
 
     def change(self, settings: dict[str, Any]) -> None:
         """Take over settings that were read already; every cached page knows when one of them is new."""
-        changed = {name: value for name, value in settings.items() if getattr(self, name) != value}
+        changed = {name: value for name, value in settings.items() if self._is_new(name, value)}
         for name, value in changed.items():
             setattr(self, name, value)
         self.timezone_chosen = self.timezone_chosen or "timezone" in settings
@@ -151,6 +151,11 @@ class Site(db.Model):
         """Read it again and keep it from being removed until the transaction ends; False when it is gone."""
         same = select(Site).where(Site.id == self.id).with_for_update(read=True, key_share=True)
         return db.session.scalar(same.execution_options(populate_existing=True)) is not None
+
+    def _is_new(self, name: str, value: Any) -> bool:
+        """The settings page shows nothing for a value that cannot be read: sent back so, its ciphertext stays."""
+        today = getattr(self, name)
+        return today != value and not (is_unreadable(today) and value == "")
 
     @classmethod
     def learnt_before(cls, moment: datetime) -> "Site | None":

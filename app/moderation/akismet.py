@@ -24,7 +24,7 @@ class Sender:
 
     def kept(self, comment: Comment) -> "Sender":
         """As it stays for a later report: with no more of the address than we keep ourselves."""
-        return Sender(comment.address.partition("/")[0], self.user_agent, self.referrer)
+        return Sender((comment.address or "").partition("/")[0], self.user_agent, self.referrer)
 
 
 def ask(comment: Comment, sender: Sender | None) -> None:

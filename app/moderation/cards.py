@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, select, text
 from sqlalchemy.orm import joinedload, undefer
@@ -12,6 +11,7 @@ from sqlalchemy.orm import joinedload, undefer
 from app.extensions import db
 from app.lib import markup
 from app.lib.clock import now
+from app.lib.secrets import candidates
 from app.lib.text import excerpt
 from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status
 from app.moderation.checks import found_in, sentence_of
@@ -60,7 +60,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
             record=records[comment.author_id],
             alike=max(alike[comment.site_id, comment.cluster][0] - 1, 0),
             alike_waiting=max(alike[comment.site_id, comment.cluster][1] - (comment.lane > 0), 0),
-            same_address=addresses[comment.site_id, comment.address_index] - 1,
+            same_address=addresses[comment.id],
             revisions=revisions[comment.id],
             notes=notes[comment.id],
             reports=reports[comment.id],
@@ -109,17 +109,26 @@ def _alike(comments: list[Comment]) -> dict[tuple[int, str], tuple[int, int]]:
     return found | {(site, cluster): (count, waiting) for site, cluster, count, waiting in rows}
 
 
-def _same_address(comments: list[Comment]) -> Counter[tuple[Any, ...]]:
-    """How many comments of late came to the same site from the same network, those given included."""
-    known = {comment.address_index for comment in comments if comment.address_index}
-    given = Counter((comment.site_id, comment.address_index) for comment in comments)
-    recent = and_(Comment.address_index.in_(known), Comment.created_at > now() - SAME_ADDRESS_SINCE)
+def _same_address(comments: list[Comment]) -> dict[int, int]:
+    """How many other comments of late came to the same site from the network of each of these."""
+    known = {comment.id: _indexes_of_network(comment) for comment in comments if comment.address_index}
+    recent = and_(
+        Comment.address_index.in_({index for indexes in known.values() for index in indexes}),
+        Comment.created_at > now() - SAME_ADDRESS_SINCE,
+    )
     keys = (Comment.site_id, Comment.address_index)
     rows = db.session.execute(
         select(*keys, func.count()).where(recent, _on_sites_of(comments)).group_by(*keys)
     )  # fmt: skip
     counted = Counter({tuple(row[:-1]): row[-1] for row in rows})
-    return Counter({key: max(counted[key], 1) if key[1] else 1 for key in given})
+    found = {each.id: sum(counted[each.site_id, index] for index in known.get(each.id, ())) for each in comments}
+    return {id: max(count - 1, 0) for id, count in found.items()}
+
+
+def _indexes_of_network(comment: Comment) -> list[str]:
+    """The same network may be stored under several keys."""
+    index = Comment.network_index(comment.site, comment.address) if comment.address else comment.address_index
+    return candidates([index])
 
 
 def _on_sites_of(comments: Iterable[Comment]) -> ColumnElement[bool]:

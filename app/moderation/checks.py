@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
+from app.lib.secrets import is_unreadable
 from app.lib.text import links_in
 from app.lib.urls import host_of
 from app.models import Effect, Subject
@@ -151,6 +152,8 @@ def first_comment(case: Case) -> Finding | None:
 
 def akismet(case: Case) -> Finding | None:
     """Akismet is asked once the comment is safe, where the site has a key; it waits for the answer."""
+    if is_unreadable(case.site.akismet_key):
+        return Finding("akismet", Verdict.HOLD, {"said": "", "state": "trouble"})
     if not case.site.akismet_key:
         return None
     then = partial(ask, case.comment, case.sender)

@@ -9,6 +9,7 @@ from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.private import scrubbed
+from app.lib.secrets import is_unreadable
 from app.mail.outbox import Carrier
 from app.models import Comment, Delivery, Site, Status
 from app.moderation.akismet import ASKED, TOLD, Sender, sender_of
@@ -26,7 +27,7 @@ SOON = timedelta(seconds=5)
 def ask(delivery: Delivery) -> str:
     """Carry a question, and let screening go on from the answer. Raises NotSent: then the comment waits on."""
     comment = _comment(delivery)
-    if comment is None or not comment.site.akismet_key:
+    if comment is None or not _has_key(comment.site):
         return "nothing to say"
     asked = json.loads(delivery.payload)
     body, key, fields = comment.body, comment.site.akismet_key, _fields(comment) | asked
@@ -50,7 +51,7 @@ def ask(delivery: Delivery) -> str:
 def tell(delivery: Delivery) -> str:
     """Carry a report. Raises NotSent."""
     comment = _comment(delivery)
-    if comment is None or not comment.site.akismet_key:
+    if comment is None or not _has_key(comment.site):
         return "nothing to say"
     key, fields = comment.site.akismet_key, _fields(comment) | asdict(sender_of(comment))
     db.session.commit()
@@ -66,6 +67,13 @@ def _comment(delivery: Delivery) -> Comment | None:
     return comment if comment and comment.status != Status.DELETED else None
 
 
+def _has_key(site: Site) -> bool:
+    """Raises NotSent for a key that cannot be read: it may be readable again once SECRET_KEY is."""
+    if is_unreadable(site.akismet_key):
+        raise NotSent("The Akismet key cannot be decrypted.", for_good=True)
+    return bool(site.akismet_key)
+
+
 def _sender(asked: dict[str, str]) -> Sender:
     return Sender(asked["user_ip"], asked["user_agent"], asked["referrer"])
 
@@ -79,7 +87,7 @@ def _fields(comment: Comment) -> dict[str, str]:
         "permalink": comment.thread.url,
         "comment_type": "reply" if comment.parent_id else "comment",
         "comment_author": comment.name,
-        "comment_author_email": comment.author.email,
+        "comment_author_email": comment.author.email or "",
         "comment_author_url": comment.website,
         "comment_content": comment.body,
         "comment_date_gmt": f"{comment.created_at:%Y-%m-%dT%H:%M:%SZ}",

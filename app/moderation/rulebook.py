@@ -9,6 +9,7 @@ from flask import current_app
 
 from app.lib.clock import now
 from app.lib.networks import Network
+from app.lib.secrets import is_unreadable
 from app.lib.urls import host_of
 from app.models import Author, Comment, Effect, Rule, Site, Subject
 from app.moderation import hosts
@@ -63,8 +64,13 @@ def rulebook(site: Site) -> "Rulebook":
     if kept is None or kept.version != site.rules_version or kept.has_expired():
         # The version first: rules that change in between are then read again by the next.
         version = site.rules_version
-        shelf[site.id] = kept = Rulebook([*map(Line.of, Rule.standing(site)), *_own()], version)
+        shelf[site.id] = kept = Rulebook([*_lines_of(site), *_own()], version)
     return kept
+
+
+def _lines_of(site: Site) -> list[Line]:
+    """A rule whose value cannot be read meets nothing; `flask check` tells of it."""
+    return [Line.of(rule) for rule in Rule.standing(site) if not is_unreadable(rule.value)]
 
 
 class Rulebook:
@@ -106,8 +112,8 @@ class Rulebook:
     def _in_author(self, comment: Comment) -> Iterator[Hit]:
         by_id, by_email = self._found[Subject.AUTHOR], self._found[Subject.EMAIL]
         yield from (Hit(line, "author") for line in by_id.get(str(comment.author_id), ()))
-        if by_email and comment.author.email_index:
-            yield from (Hit(line, "email") for line in by_email.get(comment.author.email_index, ()))
+        if by_email and (index := comment.author.address_index):
+            yield from (Hit(line, "email") for line in by_email.get(index, ()))
         if self._found[Subject.EMAIL_DOMAIN] and comment.author.email:
             host = host_of(comment.author.email.rpartition("@")[2])
             yield from (Hit(line, "email") for line in self._of_domain(Subject.EMAIL_DOMAIN, host))

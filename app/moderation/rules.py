@@ -16,7 +16,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.networks import kept_of
-from app.lib.secrets import blind_index
+from app.lib.secrets import Index, blind_index
 from app.lib.urls import host_of
 from app.models import Author, Comment, Effect, Moderator, Rule, Site, Status, Subject, Thread
 from app.moderation.rulebook import Hit, Line, Rulebook
@@ -60,7 +60,7 @@ def draft(
     )
 
 
-def index_of(site: Site, subject: Subject, value: str) -> str:
+def index_of(site: Site, subject: Subject, value: str) -> Index:
     """The blind index by which rules about the same value are found."""
     return blind_index(f"rule {site.id} {subject}", _compared(subject, value))
 

@@ -61,5 +61,5 @@ def _waiting_near(comment: Comment) -> Sequence[int]:
 def _same_people(author: Author) -> list[int]:
     if not author.email_index:
         return [author.id]
-    alike = (Author.site_id == author.site_id, Author.email_index == author.email_index)
+    alike = (Author.site_id == author.site_id, Author.email_index == author.address_index)
     return list(db.session.scalars(select(Author.id).where(*alike).order_by(Author.id.desc()).limit(1000)))

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ColumnElement, Select, Table, exists, false, func, select, union
+from sqlalchemy import Boolean, Column, ColumnElement, Select, Table, false, func, select, union
 
 from app.extensions import db, unindexed
+from app.lib.secrets import candidates, is_unreadable
 from app.models import (
     Author,
     Comment,
@@ -79,7 +80,6 @@ def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return func.coalesce(condition, false(), type_=Boolean())
 
 
-_ASKED_FOR_SILENCE = exists().where(Silence.site_id == Author.site_id, Silence.email_index == Author.email_index)
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
 MADE_ANEW = "a keyed hash, made anew with the key of the installation that reads it"
@@ -98,7 +98,7 @@ KEPT = (
         Author,
         birth="created_at",
         left_out={**OWNER, **dict.fromkeys(("email_index", "confirmed_index"), MADE_ANEW)},
-        told={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": _is(_ASKED_FOR_SILENCE)},
+        told={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": false()},
     ),
     Kept(
         Comment,
@@ -144,6 +144,7 @@ LEFT_OUT = {
     "login": "opens doors",
     "login_attempt": "about this installation, for two days",
     "delivery": "letters are never sent again",
+    "key_print": "about this installation's keys",
     "heartbeat": "about this installation's processes",
     "lease": "who looks at what this minute",
     "deferral": "what a moderator put off for an hour",
@@ -163,7 +164,10 @@ def lines(site: Site) -> Iterator[str]:
         yield _line({"type": "moderator", **row})
     emails = {id: row["email"] for id, row in people.items()}
     for kept in KEPT:
+        silences = Silence.of_site(site) if kept.record is Author else frozenset()
         for row in _rows(kept.of_site(site)):
+            if kept.record is Author:
+                row["silent"] = not silences.isdisjoint(candidates([Author.index_of(site, row["email"])]))
             yield _line({"type": kept.name, **numbered(kept, _written(row), _minus(site.archive_shift), emails)})
 
 
@@ -196,7 +200,7 @@ def moderators_of(site: Site) -> dict[int, Row]:
         if reference(column) == "moderator"
     ]
     found = db.session.execute(select(Moderator.id, *MODERATOR_COLUMNS).where(Moderator.id.in_(union(*named))))
-    return {row.id: {"email": row.email, "name": row.name} for row in found}
+    return {row.id: {"email": row.email, "name": row.name} for row in found if not is_unreadable(row.email)}
 
 
 def _minus(shift: Shift) -> Shift:
@@ -219,7 +223,14 @@ def _rows(query: Select[Any]) -> Iterator[Row]:
 
 
 def _written(row: Row) -> Row:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+    """As JSON. What cannot be read is left empty; a rule without its value ends, because it would meet anything."""
+    if "ended_at" in row and is_unreadable(row["value"]):
+        row |= {"ended_at": row["ended_at"] or row["made_at"]}
+    return {name: _as_json(value) for name, value in row.items()}
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else "" if is_unreadable(value) else value
 
 
 def _line(value: Row) -> str:

@@ -186,8 +186,9 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
 
 def _authors(site: Site, fresh: Fresh) -> list[int]:
     """An author's id for each comment: the same for the same e-mail address, as the other program had seen it."""
-    people = [Author.index_of(site, look.email) or str(arrival.seq) for arrival, look in fresh]
-    ids = imported.authors(site, people)
+    indexes = [Author.index_of(site, look.email) for _arrival, look in fresh]
+    people = [str(index or arrival.seq) for index, (arrival, _look) in zip(indexes, fresh, strict=True)]
+    ids = imported.authors(site, filter(None, indexes))
     new = {person: each for person, each in reversed(list(zip(people, fresh, strict=True))) if person not in ids}
     rows: list[dict[str, Any]] = [
         {

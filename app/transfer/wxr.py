@@ -75,9 +75,9 @@ def _comment(row: Any, clock: tzinfo) -> str:
         "<wp:comment>\n"
         + _element("wp:comment_id", row.id)
         + _element("wp:comment_author", row.name)
-        + _element("wp:comment_author_email", row.email)
+        + _element("wp:comment_author_email", row.email or "")
         + _element("wp:comment_author_url", row.website)
-        + _element("wp:comment_author_IP", row.address.split("/")[0])
+        + _element("wp:comment_author_IP", (row.address or "").split("/")[0])
         + _dates("wp:comment_date", row.created_at, clock)
         + _element("wp:comment_content", row.html)
         + _element("wp:comment_approved", APPROVED[Status(row.status)])

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app.lib import changes
+from app.lib.secrets import is_unreadable
 from app.models import reason_name
 from app.web import (
     access,
@@ -18,6 +19,7 @@ from app.web import (
     health,
     history,
     host,
+    keys,
     letters,
     links,
     people,
@@ -43,8 +45,10 @@ def install(app: Flask) -> None:
     for door in READERS + MODERATORS:
         app.register_blueprint(door.bp)
     app.register_blueprint(appointing.answers)
+    keys.install(app)
     app.add_template_filter(reason_name)
     app.add_template_global(access.this_page)
+    app.add_template_test(is_unreadable, "unreadable")
     app.add_template_filter(changes.between, "changed_into")
     stencil.install(app)
     errors.install(app)

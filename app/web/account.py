@@ -124,7 +124,7 @@ def _device(email: str) -> str:
         index, name = unsign("device", request.cookies.get(_device_cookie(), ""), DEVICE_LASTS)
     except BadToken:
         return ""
-    return name if index == Moderator.index_of(email) else ""
+    return name if index in Moderator.index_of(email).all else ""
 
 
 def _device_cookie() -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.abuse import address
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Delivery, Heartbeat, figures, schema
+from app.models import Delivery, Heartbeat, figures, keyring, schema
 
 bp = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
@@ -28,11 +28,13 @@ def readyz() -> tuple[Response, int]:
     """Readers can be served: 200, else 503. A late worker is told of, but keeps no reader away."""
     try:
         current = schema.is_current()
+        wrong_key = current and keyring.trouble()
         about = {
             "database": "ok",
             "migrations": "ok" if current else "behind",
-            **(_worker() if current else {}),
+            **({"keys": "another SECRET_KEY" if wrong_key else "ok", **_worker()} if current else {}),
         }
+        current = current and not wrong_key
     except SQLAlchemyError:
         log.warning("database does not answer", exc_info=True)
         current, about = False, {"database": "does not answer"}
@@ -48,7 +50,7 @@ def metrics() -> Response:
 
 
 def _worker() -> dict[str, Any]:
-    return {"worker": "late" if Heartbeat.is_late() else "ok", "worker_lag_seconds": _lag()}
+    return {"worker": Heartbeat.state(), "worker_lag_seconds": _lag()}
 
 
 def _lag() -> int:
@@ -73,6 +75,7 @@ def _families() -> Iterable[str]:
     yield _family("kaiwa_outbox_waiting", "Letters not sent yet.", "", {"": figures.deliveries_waiting()})
     yield _family("kaiwa_outbox_lag_seconds", "How long the oldest letter is overdue.", "", {"": _lag()})
     yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", figures.deliveries_by_outcome())
+    yield _family("kaiwa_worker_deaths", "Workers of the last 10 minutes that died.", "", {"": Heartbeat.deaths()})
     yield _family(
         "kaiwa_worker_seen_timestamp_seconds", "When a worker was last seen; 0 for never.", "",
         {"": int(seen.timestamp()) if seen else 0},

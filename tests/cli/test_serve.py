@@ -79,6 +79,18 @@ def test_a_web_process_that_is_killed_is_replaced(kaiwa: Kaiwa) -> None:
     assert get(kaiwa, "/healthz") == 200
 
 
+def test_two_quick_deaths_of_one_web_process_leave_the_other_alone(kaiwa: Kaiwa) -> None:
+    eventually(lambda: len(web_processes(kaiwa)) == 3)
+    server, survivor, victim = web_processes(kaiwa)
+    for _ in range(3):
+        os.kill(victim, signal.SIGKILL)
+        known = {server, survivor, victim}
+        eventually(lambda known=known: len(set(web_processes(kaiwa)) - known) == 1)  # type: ignore[misc]
+        [victim] = set(web_processes(kaiwa)) - known
+    assert {server, survivor} <= set(web_processes(kaiwa))
+    assert get(kaiwa, "/healthz") == 200
+
+
 def test_a_web_server_that_is_killed_is_replaced_with_all_its_processes(kaiwa: Kaiwa) -> None:
     before = web_processes(kaiwa)
     os.kill(before[0], signal.SIGKILL)

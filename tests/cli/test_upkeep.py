@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import create_app
+from app.cli import worker
+from app.cli.worker import Task
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Heartbeat, Knowledge, LoginAttempt, Moderator, Site
@@ -32,10 +35,14 @@ def codes(app: Flask) -> set[str]:
 
 
 @pytest.fixture
+def settings(settings: dict[str, str]) -> dict[str, str]:
+    return settings | {"SECRET_KEY": "0123456789abcdef" * 4}
+
+
+@pytest.fixture
 def healthy(app: Flask, db_session: Session, tmp_path: Path) -> Site:
     # The checkout's own instance folder is as its developer left it.
     app.instance_path = str(tmp_path / "instance")
-    app.config["SECRET_KEY"] = "0123456789abcdef" * 4
     app.config["PUBLIC_URL"] = "https://comments.paper.example"
     app.config["TRUSTED_PROXIES"] = [ipaddress.ip_network("127.0.0.1/32")]
     app.config["MAIL_FROM"] = "Paper <comments@mail.paper-press.jp>"
@@ -53,7 +60,6 @@ def test_nothing_is_found_where_all_is_well(app: Flask, healthy: Site) -> None:
 def test_each_mistake_is_found(app: Flask, healthy: Site, db_session: Session) -> None:
     settings = dict(app.config)
     for name, value, code in (
-        ("SECRET_KEY", "k" * 64, "secret-key"),
         ("PUBLIC_URL", "http://comments.example", "public-url"),
         ("PUBLIC_URL", "http://127.0.0.1:8000", "public-url-unset"),
         ("TRUSTED_PROXIES", [], "proxies"),
@@ -68,6 +74,9 @@ def test_each_mistake_is_found(app: Flask, healthy: Site, db_session: Session) -
         app.config[name] = value
         assert codes(app) == {code}
         app.config[name] = settings[name]
+    app.config["SECRET_KEY"] = "k" * 64
+    assert codes(app) == {"secret-key", "keys", "unreadable"}
+    app.config["SECRET_KEY"] = settings["SECRET_KEY"]
     healthy.origins = []
     a_site(db_session, "empty")
     db_session.execute(text("DELETE FROM heartbeat"))
@@ -180,16 +189,16 @@ def test_pruning_forgets_the_old_and_keeps_the_new(app: Flask, db_session: Sessi
 def test_a_worker_stops_cleanly_and_is_seen_until_then(app: Flask, db_session: Session, how: signal.Signals) -> None:
     given = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "MAIL_URL")}
     command = [sys.executable, "-m", "flask", "worker"]
-    worker = subprocess.Popen(command, cwd=ROOT, env=_clean_environment() | given, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=ROOT, env=_clean_environment() | given, stderr=subprocess.PIPE)
     end = time.monotonic() + 20
     while Heartbeat.is_late():
         assert time.monotonic() < end
         db_session.rollback()
         time.sleep(0.1)
     db_session.rollback()
-    worker.send_signal(how)
-    _, log = worker.communicate(timeout=20)
-    assert worker.returncode == 0, log
+    process.send_signal(how)
+    _, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
     assert [json.loads(line)["event"] for line in log.splitlines()] == ["worker started", "worker stopped"]
     assert Heartbeat.last_seen() is None
 
@@ -217,3 +226,55 @@ def test_a_file_that_cannot_be_evaluated_is_refused_with_its_line(app: Flask, tm
     ):
         answer = evaluate(fine + bad + b"\n")
         assert answer.exit_code == 1 and "Line" in answer.output, bad
+
+
+def test_a_task_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, app: Flask, db_session: Session) -> None:
+    ran: list[str] = []
+
+    def broken() -> bool:
+        raise RuntimeError("broken")
+
+    tasks = [Task("broken", broken), Task("fine", lambda: bool(ran.append("fine")))]
+    beat = Task("heartbeat", worker._heart("worker 1", tasks))
+    monkeypatch.setattr(worker, "FIRST_PAUSE_S", 0.0)
+    assert worker._turn([*tasks, beat]) == worker._turn(tasks) == worker.PAUSE
+    assert ran == ["fine", "fine"] and tasks[0].failures == 2
+    assert (Heartbeat.state(), Heartbeat.failing_tasks()) == ("failing", ["broken"])
+    assert app.test_client().get("/readyz").json["worker"] == "failing"
+    assert "worker-failing" in codes(app)
+    tasks[0].run = lambda: False
+    worker._turn(tasks)
+    assert tasks[0].failures == 0
+
+
+def test_a_task_that_fails_is_tried_more_and_more_rarely(monkeypatch: pytest.MonkeyPatch, app: Flask) -> None:
+    clock, tries = [100.0], []
+
+    def broken() -> bool:
+        tries.append(clock[0])
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
+    task = Task("broken", broken)
+    with app.app_context():
+        while clock[0] < 300:
+            task.try_now()
+            clock[0] += 1
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert pauses == sorted(pauses) and pauses[0] == 1 and pauses[-1] == worker.LONGEST_PAUSE_S
+
+
+def test_a_worker_that_keeps_dying_is_seen(app: Flask, db_session: Session) -> None:
+    for number in range(4):
+        # Each was alive for a moment; none said goodbye.
+        then = now() - timedelta(minutes=number)
+        db_session.add(Heartbeat(worker=f"worker {number}", started_at=then, seen_at=then))
+    db_session.commit()
+    assert Heartbeat.state() == "restarting"
+    assert app.test_client().get("/readyz").json["worker"] == "restarting"
+    assert "kaiwa_worker_deaths 3" in app.test_client().get("/metrics").text
+    assert "worker-deaths" in codes(app)
+    for number in range(1, 4):
+        Heartbeat.stop(f"worker {number}")
+    db_session.commit()
+    assert Heartbeat.state() == "ok"

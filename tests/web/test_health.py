@@ -20,7 +20,7 @@ def test_it_is_alive_and_ready(client: FlaskClient, db_session: Session) -> None
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json == {
-        "ready": True, "database": "ok", "migrations": "ok", "worker": "late", "worker_lag_seconds": 0,
+        "ready": True, "database": "ok", "migrations": "ok", "keys": "ok", "worker": "late", "worker_lag_seconds": 0,
     }  # fmt: skip
     Heartbeat.beat("worker")
     db_session.commit()

@@ -1,0 +1,29 @@
+"""No request is served with keys that are not the database's: what it wrote could not be read by the right ones."""
+
+import logging
+
+from flask import Flask, request
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.models import keyring
+
+# They tell what is wrong instead.
+OPEN = ("health.healthz", "health.readyz")
+
+log = logging.getLogger(__name__)
+
+
+def install(app: Flask) -> None:
+    app.before_request(_refuse_foreign_keys)
+
+
+def _refuse_foreign_keys() -> None:
+    if request.endpoint in OPEN:
+        return
+    try:
+        keyring.admit()
+    except keyring.WrongKey as wrong:
+        log.error("SECRET_KEY is not the database's", extra={"mend": str(wrong)})
+        sentence = _("This service is not set up as its database asks. Its operator learns more from: flask check")
+        raise Refused("wrong_key", sentence, status=503) from wrong

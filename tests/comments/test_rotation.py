@@ -1,0 +1,282 @@
+"""A key is replaced: everything is found under every key, and in the end nothing is left under the earlier one."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography.fernet import InvalidToken
+from flask import Flask
+from sqlalchemy import String, text
+
+from app import create_app
+from app.abuse import address
+from app.comments import rotation
+from app.comments.rotation import HOW, Progress
+from app.extensions import db
+from app.lib import secrets
+from app.lib.clock import now
+from app.lib.secrets import BlindIndex, Encrypted, blind_index
+from app.mail import authors, permits
+from app.models import Author, Comment, Delivery, LoginAttempt, Moderator, Report, Rule, Silence, Site, Subject
+from app.moderation import rules, search
+from app.moderation.search import Wanted
+from tests import lived_in
+from tests.cast import Reader, the_comment
+from tests.conftest import Visitor
+from tests.lived_in import BLOCKED, HANAKO, PEER, QUIET, REPORTER, REQUEST, WORDS
+
+A, B, C = ("".join(reversed(letter * 9 + "0123456789abcdef" * 2)) for letter in "abc")
+LATER = timedelta(days=3)
+# Strings that look like keyed hashes, and are none.
+UNKEYED = {
+    "login.token_hash": "SHA-256 of a random token",
+    "moderator.password_hash": "argon2id",
+    "site.key": "a name",
+    "site.avatar_key": "random",
+    "thread.key": "the address of a page",
+    "thread_alias.key": "the address of a page",
+    "key_print.digest": "the fingerprint of the key itself, replaced with it",
+    "rule.subject": "a word",
+}
+
+
+@contextmanager
+def under(settings: dict[str, str], *keys: str) -> Iterator[Flask]:
+    app = create_app(settings | {"SECRET_KEY": keys[0], "SECRET_KEY_FALLBACKS": ",".join(keys[1:])})
+    app.test_client_class = Visitor
+    with app.app_context():
+        db.session().expire_on_commit = False
+        try:
+            yield app
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture
+def inhabited(settings: dict[str, str]) -> dict[str, str]:
+    with under(settings, A) as app:
+        lived_in.settle(app.test_client(), db.session())
+        filled = {**lived_in.stored(Encrypted), **lived_in.stored(BlindIndex)}
+        assert all(filled.values()), [name for name, values in filled.items() if not values]
+    return settings
+
+
+def rotated(app: Flask, *more: str) -> dict[str, Any]:
+    answer = app.test_cli_runner().invoke(args=["upkeep", "rotate-key", "--json", *more])
+    told = json.loads(answer.output.splitlines()[-1])  # signs of life stand before it
+    assert answer.exit_code == (0 if told["done"] else 1)
+    return told
+
+
+def opens(key: str, ciphertext: str) -> bool:
+    try:
+        secrets._cipher((key,)).decrypt(ciphertext.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def is_under(key: str, index: str) -> bool:
+    """Also where it was forgotten: nothing of any key is in it."""
+    return index.startswith(secrets.tag_of(key) + ".") or len(index) < 43
+
+
+def test_for_each_blind_index_it_is_known_how_it_is_made_again(app: Flask) -> None:
+    with app.app_context():
+        assert {f"{table.name}.{name}" for table, name in lived_in.columns(BlindIndex)} == HOW.keys()
+        assert all("id" in table.c for table in rotation.tables())
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_column_that_looks_like_a_keyed_hash_is_undeclared(app: Flask) -> None:
+    looks = re.compile(r"(_index|_?key|_hash|_?digest|fingerprint|recipient|subject|typed_by)$")
+    with app.app_context():
+        found = {
+            f"{table.name}.{column.name}"
+            for table in db.metadata.sorted_tables
+            for column in table.columns
+            if isinstance(column.type, String) and not isinstance(column.type, BlindIndex) and looks.search(column.name)
+        }
+    assert found == UNKEYED.keys()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_keyed_hash_stands_in_another_column(inhabited: dict[str, str]) -> None:
+    with under(inhabited, A):
+        tag = secrets.tag_of(A) + "."
+        texts = [(table, column) for table in db.metadata.sorted_tables for column in table.columns]
+        for table, column in texts:
+            if isinstance(column.type, BlindIndex):
+                continue
+            for value in db.session.execute(table.select().with_only_columns(column)).scalars():
+                assert tag not in str(value), f"{table.name}.{column.name}"
+
+
+@pytest.mark.parametrize("version", ["today", "earlier"])
+def test_everything_is_found_under_every_key(inhabited: dict[str, str], version: str) -> None:
+    if version == "earlier":
+        with under(inhabited, A):
+            lived_in.as_earlier_versions_wrote(db.session())
+    with under(inhabited, B, A) as app:
+        client = app.test_client()
+        site, (alice,) = db.session.query(Site).one(), Moderator.all()
+        comment = the_comment(db.session(), WORDS)
+        assert Moderator.with_email("Alice@moderators.example") is alice
+        added = ["moderator", "add", "alice@moderators.example", "--site", "paper", "--name", "Alice"]
+        assert "is owner of paper already" in app.test_cli_runner().invoke(args=added).output
+        (hanako,) = Author.with_email([site], HANAKO)
+        assert hanako.is_confirmed and comment.author is hanako
+        assert search.look(alice, Wanted(email=HANAKO)).ids == [comment.id]
+        assert Silence.holds(site, Author.index_of(site, QUIET))
+        assert Report.count_by(address.reader(site, REPORTER), now() - LATER) == 1
+        assert LoginAttempt.count(blind_index("login account", "somebody"), now() - LATER) == 1
+        assert Delivery.count_to(authors.recipient(HANAKO), now() - LATER) == 1
+        assert rules_about(site, BLOCKED) == 1
+        db.session.commit()
+        site.flood_per_address, site.akismet_key = 2, ""
+        db.session.commit()
+        again = Reader(client, email=HANAKO, peer=PEER)
+        assert again.says(WORDS).status_code == again.says(WORDS, notify="y", headers=REQUEST).status_code == 201
+        assert db.session.query(Comment).count() == 2
+        db.session.rollback()
+        assert again.says("A second one.").status_code == 201
+        assert again.says("A third one.").status_code == 429
+        assert Reader(client, email=BLOCKED).says("I am blocked.").status_code == 202
+        assert the_comment(db.session(), "I am blocked.").status == "spam"
+
+
+def rules_about(site: Site, email: str) -> int:
+    return len(Rule.about(site, Subject.EMAIL, rules.index_of(site, Subject.EMAIL, email)))
+
+
+@pytest.mark.parametrize("steps", [[(B, A)], [(B, A), (A, B)], [(B, A), (C, B, A)], [(C, B, A)]], ids=len)
+@pytest.mark.parametrize("version", ["today", "earlier"])
+def test_nothing_is_left_under_an_earlier_key(
+    inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, ...]], version: str
+) -> None:
+    if version == "earlier":
+        with under(inhabited, A):
+            lived_in.as_earlier_versions_wrote(db.session())
+    monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
+    for keys in steps:
+        with under(inhabited, *keys) as app:
+            told = rotated(app)
+            assert told["done"] and not told["unreadable"] and not told["left"] and not told["doubles"]
+            for name, values in lived_in.stored(Encrypted).items():
+                assert values and all(opens(keys[0], each) for each in values), name
+            for name, values in lived_in.stored(BlindIndex).items():
+                assert all(is_under(keys[0], each) for each in values), name
+            assert rotated(app)["rewritten"] == {}
+    with under(inhabited, steps[-1][0]) as app:
+        site = db.session.query(Site).one()
+        assert app.test_cli_runner().invoke(args=["site", "list"]).exit_code == 0
+        assert Moderator.with_email("alice@moderators.example")
+        assert Author.with_email([site], HANAKO)[0].is_confirmed
+        assert Silence.holds(site, Author.index_of(site, QUIET))
+        assert rules_about(site, BLOCKED) == 1
+        comment = the_comment(db.session(), WORDS)
+        assert comment.address_index in Comment.network_index(site, comment.address).all
+
+
+def test_what_serves_for_a_day_keeps_the_earlier_key_for_two(inhabited: dict[str, str]) -> None:
+    with under(inhabited, B, A) as app:
+        told = rotated(app)
+        assert set(told["left"]) == {
+            "comment.request_key", "comment.request_digest", "comment.fingerprint", "comment.typed_by",
+            "comment.text_key", "delivery.recipient", "login_attempt.subject", "report.reporter_index",
+        }  # fmt: skip
+        said = app.test_cli_runner().invoke(args=["upkeep", "rotate-key"]).output
+        assert "Keep the earlier key in SECRET_KEY_FALLBACKS" in said
+    with under(inhabited, B) as app:
+        assert "another SECRET_KEY" in app.test_cli_runner().invoke(args=["site", "list"]).output
+
+
+def test_it_can_be_stopped_and_run_again(inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
+    monkeypatch.setattr(rotation, "BATCH", 1)
+    with under(inhabited, B, A) as app:
+        for stopped_after in (1, 4, 9):
+            steps = rotation.rotate(Progress())
+            for _ in range(stopped_after):
+                next(steps)
+            steps.close()
+            db.session.rollback()
+        assert rotated(app)["done"]
+
+
+def test_what_changes_meanwhile_is_not_lost(inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    write = rotation._write
+
+    def slowly(table: Any, *rest: Any) -> None:
+        if table is Author.__table__:
+            with db.engine.begin() as other:
+                other.execute(table.update().values(email="new@readers.example", email_index="changed"))
+        write(table, *rest)
+
+    monkeypatch.setattr(rotation, "_write", slowly)
+    with under(inhabited, B, A):
+        list(rotation.rotate(Progress()))
+        assert set(db.session.execute(text("SELECT email_index FROM author")).scalars()) == {"changed"}
+        assert {author.email for author in db.session.query(Author)} == {"new@readers.example"}
+
+
+def test_an_unsubscribe_of_an_address_that_nobody_has_any_more_is_told(
+    inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
+    with under(inhabited, A):
+        Silence.ask(db.session.query(Site).one(), "x" * 43)
+        db.session.commit()
+    with under(inhabited, B, A) as app:
+        assert rotated(app)["left"] == {"silence.email_index": 1}
+        assert "--forget-unmatched" in app.test_cli_runner().invoke(args=["upkeep", "rotate-key"]).output
+        assert rotated(app, "--forget-unmatched")["done"]
+
+
+def test_of_a_leaked_key_nothing_is_kept(inhabited: dict[str, str]) -> None:
+    with under(inhabited, B, A) as app:
+        assert rotated(app, "--leaked")["done"]
+        for name, values in lived_in.stored(BlindIndex).items():
+            assert all(is_under(B, each) for each in values), name
+    with under(inhabited, B) as app:
+        assert app.test_cli_runner().invoke(args=["site", "list"]).exit_code == 0
+
+
+def test_links_in_sent_emails_work_after_everything_is_rewritten(
+    inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
+    with under(inhabited, A):
+        site = db.session.query(Site).one()
+        (hanako,) = Author.with_email([site], HANAKO)
+        stop, confirm = (link(hanako).rpartition("/")[2] for link in (permits.stop_link, permits.confirm_link))
+    with under(inhabited, B, A) as app:
+        assert rotated(app)["done"]
+        site = db.session.query(Site).one()
+        assert permits.author_to_confirm(confirm).email == HANAKO
+        Silence.ask(site, permits.address_to_stop(stop).email_index)
+        db.session.commit()
+        assert Silence.holds(site, Author.index_of(site, HANAKO))
+        assert rotated(app)["done"]
+
+
+def test_values_of_a_key_that_nobody_has_hold_no_other_key_back(
+    inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
+    with under(inhabited, C) as app:
+        app.test_cli_runner().invoke(args=["upkeep", "accept-key", "--yes"])
+        spoilt = lived_in.stored(Encrypted)
+        told = rotated(app, "--leaked")
+        assert (
+            told["done"] and told["unreadable"]["moderator.email"] == told["unreadable"]["moderator.email_index"] == 1
+        )
+        assert lived_in.stored(Encrypted) == spoilt
+    with under(inhabited, C, A) as app:
+        assert rotated(app)["unreadable"] == {}
+        assert Moderator.with_email("alice@moderators.example")

@@ -1,0 +1,100 @@
+"""An installation in which something stands in every encrypted column and in every blind index."""
+
+import json
+
+from cryptography.fernet import Fernet
+from flask.testing import FlaskClient
+from sqlalchemy import String, Table, select, type_coerce, update
+from sqlalchemy.orm import Session
+
+from app.abuse import address
+from app.extensions import db
+from app.lib.secrets import BlindIndex, Encrypted, blind_index
+from app.mail import authors, outbox
+from app.models import (
+    Author,
+    Effect,
+    LoginAttempt,
+    Moderator,
+    Note,
+    Reason,
+    Role,
+    Silence,
+    Site,
+    Subject,
+)
+from app.moderation import appointing, rules
+from app.moderation.reports import report
+from tests.cast import Reader, a_moderator, a_site, the_comment
+
+HANAKO, QUIET, BLOCKED = "hanako@readers.example", "quiet@readers.example", "blocked@readers.example"
+INVITED, PEER, REPORTER = "new@moderators.example", "2001:db8:7:8::1", "203.0.113.7"
+WORDS, REQUEST = "We should keep the ferry.", {"Idempotency-Key": "request 1"}
+
+
+def settle(client: FlaskClient, db_session: Session) -> tuple[Site, Moderator]:
+    """Let people live in an empty database: readers, a moderator, and all that they leave behind."""
+    site = a_site(db_session, lang="en", public_summary=True)
+    alice = a_moderator(db_session, site, role=Role.OWNER)
+    hanako = Reader(client, email=HANAKO, peer=PEER)
+    assert hanako.says(WORDS, notify="y", headers=REQUEST).status_code == 201
+    assert Reader(client, name="Taro", email=QUIET).says("I want no emails.").status_code == 201
+    authors.confirm(_author(db_session, HANAKO, site))
+    Silence.ask(site, Author.index_of(site, QUIET) or "")
+    comment = the_comment(db_session, WORDS)
+    with db.session.no_autoflush:
+        report(comment, reader=address.reader(site, REPORTER), reason=Reason.ATTACK, note="He means me.")
+    drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino")]
+    rules.make([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
+    db_session.add(Note(comment=comment, moderator=alice, text="I know her."))
+    db_session.add(LoginAttempt(subject=blind_index("login account", "somebody")))
+    appointing.invite(site, INVITED, Role.MODERATOR, by=alice)
+    site.akismet_key = "0123456789ab"
+    outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))
+    db_session.commit()
+    return site, alice
+
+
+def _author(db_session: Session, email: str, site: Site) -> Author:
+    (author,) = Author.with_email([site], email)
+    return author
+
+
+def columns(kind: type) -> list[tuple[Table, str]]:
+    """Every column of the type."""
+    tables = db.metadata.sorted_tables
+    return [(table, each.name) for table in tables for each in table.c if isinstance(each.type, kind)]
+
+
+def spoil(db_session: Session) -> dict[str, list[str]]:
+    """Every encrypted value as one under a key that nobody has; returns them by table.column."""
+    foreign = Fernet(Fernet.generate_key())
+    for table, name in columns(Encrypted):
+        for id, value in db_session.execute(select(table.c.id, type_coerce(table.c[name], String))).all():
+            if value:
+                spoilt = type_coerce(foreign.encrypt(b"secret").decode(), String)
+                db_session.execute(update(table).where(table.c.id == id).values({table.c[name]: spoilt}))
+    db_session.commit()
+    db_session.expire_all()
+    return stored(Encrypted)
+
+
+def stored(kind: type) -> dict[str, list[str]]:
+    """What the database itself holds in each of these columns, by table.column; what is empty is left out."""
+    found: dict[str, list[str]] = {}
+    for table, name in columns(kind):
+        rows = db.session.execute(table.select().with_only_columns(type_coerce(table.c[name], String))).scalars()
+        found[f"{table.name}.{name}"] = sorted(each for each in rows if each)
+    db.session.rollback()
+    return found
+
+
+def as_earlier_versions_wrote(db_session: Session) -> None:
+    """Blind indexes without the tag of their key, and no fingerprint."""
+    for table, name in columns(BlindIndex):
+        for row in db_session.execute(table.select().with_only_columns(table.c.id, table.c[name])).all():
+            if row[1]:
+                bare = type_coerce(row[1].rpartition(".")[2], String)
+                db_session.execute(update(table).where(table.c.id == row[0]).values({table.c[name]: bare}))
+    db_session.execute(db.metadata.tables["key_print"].delete())
+    db_session.commit()
