@@ -24,7 +24,7 @@ from app.lib.private import scrubbed
 from app.lib.urls import is_origin
 from app.mail import smtp
 from app.models import Delivery, Heartbeat, Site, Tally, backup, figures, files, keyring, schema, tally
-from app.moderation import filters, learning
+from app.moderation import filters, retraining
 from app.spam import akismet
 from app.spam import evaluate as evaluation
 from app.spam.filter import Filter, WrongModel
@@ -36,7 +36,6 @@ STUCK_AFTER = timedelta(minutes=10)
 ATTEMPTS_KEPT = timedelta(days=2)
 DELIVERIES_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
-RETRAIN_TRIES = 10
 
 Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
 
@@ -279,14 +278,10 @@ def retrain(key: str | None, as_json: bool) -> None:
 
 def _retrained(sites: list[tuple[int, str]]) -> Iterator[tuple[str, Filter]]:
     for id, key in sites:
-        for _attempt in range(RETRAIN_TRIES):
-            db.session.rollback()  # no transaction is open while the log is read
-            if model := learning.retrain(id):
-                db.session.commit()
-                yield key, model
-                break
-        else:
+        model = retraining.retrain(id)
+        if model is None:
             raise click.ClickException(f"Somebody decides on {key} all the time; please try again later.")
+        yield key, model
 
 
 @upkeep.command("recount")

@@ -20,7 +20,7 @@ from app.lib import deadline
 from app.mail import outbox
 from app.models import Heartbeat, Tally
 from app.models.heartbeat import EVERY
-from app.moderation import flood, shelves
+from app.moderation import flood, retraining, shelves
 from app.moderation.opinions import CARRIERS
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to f
 @click.option("--once", is_flag=True, help="Send what is due now, then end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Send what waits in the outbox, until SIGTERM or SIGINT, and keep what search reads up to date. Any number of
-    workers may run.
+    """Send what waits in the outbox, until SIGTERM or SIGINT, keep what search reads up to date, and learn filters
+    again after an upgrade. Any number of workers may run.
 
     Ends with 0 when it was asked to stop, after the letter that it was sending. Logs are JSON lines on
     standard error.
@@ -63,6 +63,7 @@ def _run(stop: threading.Event) -> None:
     ]
     beat = Task("heartbeat", _heart(name, tasks))
     log.info("worker started")
+    retraining.start(current_app._get_current_object(), stop)  # type: ignore[attr-defined]
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
             stop.wait(_turn([beat, *tasks]))

@@ -179,6 +179,14 @@ def _little_endian(sums: "array[int]") -> "array[int]":
     return sums
 
 
+def is_current(data: bytes) -> bool:
+    """Whether a model that begins so is of this version; nothing stored is."""
+    try:
+        return not data or bool(_read_header(data))
+    except WrongModel:
+        return False
+
+
 def _read_header(data: bytes) -> tuple[str, int, int]:
     if len(data) < HEADER.size:
         raise WrongModel("the stored filter is cut short")

@@ -2,6 +2,8 @@
 
 import json
 import random
+import threading
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,11 +16,11 @@ from sqlalchemy.orm import Session
 from app.extensions import db, snapshot
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Knowledge, Lesson, Moderator, Site, Status
-from app.moderation import bands, filters, learning
+from app.moderation import bands, filters, learning, retraining
 from app.moderation.bands import Band
 from app.moderation.checks import sentence_of
 from app.moderation.decide import decide, undo
-from app.spam.filter import Filter, WrongModel
+from app.spam.filter import MAGIC, Filter, WrongModel
 from tests.cast import Reader, a_site, move, the_comment
 from tests.moderation.test_queue import thread_of, written
 from tests.statements import noted
@@ -384,6 +386,31 @@ def test_a_filter_that_cannot_be_read_holds_and_is_learnt_again(
     assert app.test_cli_runner().invoke(args=["upkeep", "retrain"]).exit_code == 0
     db_session.expire_all()
     assert Knowledge.read(taught.id)[1] == whole[1]
+
+
+def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others(
+    app: Flask, db_session: Session, taught: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    other = a_site(db_session, "other")
+    Knowledge.replace(other.id, Filter().dump(), seen=0)
+    now_known = known(db_session, taught)
+    revisions = {site.id: Knowledge.read(site.id)[0] for site in (taught, other)}
+    stored = Knowledge.read(taught.id)[1] or Filter().dump()
+    older = stored[: len(MAGIC)] + bytes([stored[len(MAGIC)] ^ 1]) + stored[len(MAGIC) + 1 :]
+    assert Knowledge.replace(taught.id, older, seen=revisions[taught.id])
+    db_session.commit()
+    assert [key for _, key in retraining.outdated()] == ["paper"]
+    db_session.rollback()
+    stop = threading.Event()
+    retraining.start(app, stop)
+    until = time.monotonic() + 20
+    while "filter was learnt again" not in caplog.text and time.monotonic() < until:
+        time.sleep(0.05)
+    stop.set()
+    db_session.rollback()
+    assert retraining.outdated() == [] and known(db_session, taught) == now_known
+    assert Knowledge.read(other.id)[0] == revisions[other.id]
 
 
 def test_a_shadow_tells_what_the_bands_would_have_done(

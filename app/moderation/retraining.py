@@ -1,0 +1,68 @@
+"""Learn filters again that another version of the program has stored; an upgrade needs no command for it."""
+
+import logging
+import threading
+from time import monotonic
+
+from flask import Flask
+from sqlalchemy import LargeBinary, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db, looking
+from app.models import Knowledge, Site
+from app.moderation import learning
+from app.spam.filter import HEADER, Filter, is_current
+
+log = logging.getLogger(__name__)
+
+TRIES = 10  # somebody may decide while the log is read
+EVERY_S = 60.0
+
+
+def outdated() -> list[tuple[int, str]]:
+    """Id and key of each site whose filter cannot be read by this version, by the first bytes of what is stored."""
+    head = func.substr(Knowledge.counts, 1, HEADER.size, type_=LargeBinary)
+    with looking():
+        rows = db.session.execute(select(Site.id, Site.key, head).join(Knowledge, Knowledge.site_id == Site.id))
+        return [(id, key) for id, key, found in rows if not is_current(bytes(found))]
+
+
+def retrain(site_id: int) -> Filter | None:
+    """Learn a site's log again, and commit; None when somebody decided in between each time."""
+    for _attempt in range(TRIES):
+        db.session.rollback()  # no transaction is open while the log is read
+        if model := learning.retrain(site_id):
+            db.session.commit()
+            return model
+    db.session.rollback()
+    return None
+
+
+def retrain_outdated() -> None:
+    for site_id, key in outdated():
+        log.info("filter is of another version and is learnt again", extra={"site": key})
+        begun = monotonic()
+        model = retrain(site_id)
+        if model:
+            seconds = round(monotonic() - begun, 1)
+            about = {"site": key, "fine": model.fine, "spam": model.spam, "seconds": seconds}
+            log.info("filter was learnt again", extra=about)
+        else:
+            log.warning("filter is not learnt yet: its site decides all the time", extra={"site": key})
+
+
+def start(app: Flask, stop: threading.Event) -> None:
+    """Do that beside a worker, until `stop`: a long log must not hold up emails."""
+    threading.Thread(target=_run, args=(app, stop), name="retraining", daemon=True).start()
+
+
+def _run(app: Flask, stop: threading.Event) -> None:
+    with app.app_context():
+        while not stop.is_set():
+            try:
+                retrain_outdated()
+            except SQLAlchemyError:
+                log.exception("filters could not be looked at")
+            finally:
+                db.session.remove()
+            stop.wait(EVERY_S)
