@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from app.errors import Refused
 from app.extensions import db
 from app.lib import alike, markup
-from app.lib.clock import now
+from app.lib.clock import is_running, now
 from app.models import Actor, Comment, Decision, Revision, Status
 from app.moderation import learning
 from app.moderation.case import Case
@@ -19,7 +19,7 @@ AMENDABLE = (Status.PENDING, Status.APPROVED)
 def editable_until(comment: Comment):
     """The moment until which its author may amend it, or None when that is over."""
     until = comment.created_at + comment.site.edit_window
-    return until if until > now() and comment.status in AMENDABLE else None
+    return until if is_running(until, comment.site.edit_window) and comment.status in AMENDABLE else None
 
 
 def edit(comment: Comment, body: str) -> Decision:

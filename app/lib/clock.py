@@ -1,17 +1,46 @@
 """The time, in one place: aware, in UTC, the same on every database."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import ColumnElement, DateTime, Dialect, and_, or_
 from sqlalchemy.types import TypeDecorator
 
 
 def now() -> datetime:
     """The present moment, aware, in UTC; the only clock that the program reads."""
     return datetime.now(UTC)
+
+
+# Two machines of one installation may disagree by so much. A moment further ahead was set by a clock that was wrong.
+LEEWAY = timedelta(minutes=1)
+
+
+def latest() -> datetime:
+    """The last moment that something which has happened can have."""
+    return now() + LEEWAY
+
+
+def happened_since(column: Any, since: datetime) -> ColumnElement[bool]:
+    """Since then, and not in what is the future after the clock was corrected."""
+    return and_(column > since, column <= latest())
+
+
+def is_running(until: datetime | None, lasts: timedelta) -> bool:
+    """Whether something that lasts so long, until this moment, has begun and is not over."""
+    return until is not None and now() < until <= latest() + lasts
+
+
+def runs(until: Any, lasts: timedelta) -> ColumnElement[bool]:
+    """The same in SQL."""
+    return and_(until > now(), until <= latest() + lasts)
+
+
+def is_over(until: Any, lasts: timedelta = timedelta()) -> ColumnElement[bool]:
+    """The opposite."""
+    return or_(until <= now(), until > latest() + lasts)
 
 
 class Moment(TypeDecorator[datetime]):

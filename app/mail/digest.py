@@ -13,7 +13,7 @@ from flask_babel import ngettext as _n
 
 from app.extensions import db
 from app.lib import markup
-from app.lib.clock import now
+from app.lib.clock import latest, now
 from app.lib.text import clean_line, excerpt
 from app.mail import smtp
 from app.mail.links import link_for
@@ -52,7 +52,7 @@ def begin(delivery: Delivery) -> bool:
         return False
     distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
     if not waiting.take_turn(moderator, distance):
-        delivery.put_off((moderator.digest_at or now()) + distance)
+        delivery.put_off(min(moderator.digest_at or now(), latest()) + distance)
         return False
     delivery.payload, delivery.once = _kept(moderator, span), None
     return True
@@ -73,7 +73,7 @@ def compose(delivery: Delivery) -> EmailMessage | None:
 def _next_span(moderator: Moderator) -> Span:
     before = Delivery.last_begun("digest", moderator.id)
     told = json.loads(before)["fresh"] if before else ()
-    since = moderator.digest_at - OVERLAP if moderator.digest_at else None
+    since = min(moderator.digest_at, now()) - OVERLAP if moderator.digest_at else None
     return Span(since, now(), tuple(told))
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from flask import current_app
 
-from app.lib.clock import now
+from app.lib.clock import latest, now
 from app.mail import authors, outbox
 from app.models import Decision, Moderator, Site, Status
 
@@ -20,7 +20,7 @@ def after(decision: Decision) -> None:
 def _promise_digest(moderator_id: int, last: datetime | None) -> None:
     """One letter about what waits; causes that come before it is sent join it."""
     distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
-    due = max(now(), last + distance) if last else now()
+    due = max(now(), min(last, latest()) + distance) if last else now()
     outbox.add("digest", moderator_id=moderator_id, once=f"digest {moderator_id}", due_at=due)
 
 

@@ -19,6 +19,7 @@ from app.lib.secrets import is_unreadable
 from app.mail import alarm, answers, digest, invitation, smtp
 from app.mail.headers import domain_of
 from app.models import Comment, Decision, Delivery
+from app.models.delivery import LONGEST_PAUSE
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,6 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
 Carrier = Callable[[Delivery], str]
 
 FIRST_PAUSE = timedelta(seconds=30)
-LONGEST_PAUSE = timedelta(hours=6)
 # Together about four days, as long as mail servers themselves keep trying (RFC 5321, 4.5.4.1).
 TRIES = 24
 # A refusal for good may still be a server that somebody is just setting up.

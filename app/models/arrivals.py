@@ -5,10 +5,22 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Select, String, bindparam, cast, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
 
 from app.extensions import Id, constant, db
-from app.lib.clock import now
+from app.lib.clock import happened_since, latest, now
 from app.lib.secrets import BlindIndex, candidates
 from app.models.author import Author
 from app.models.comment import Comment, Status
@@ -75,12 +87,12 @@ def reach(limits: Sequence[Limit], since: datetime) -> bool:
     """Whether one of these limits, of which there is one at least, is reached by what has arrived since then."""
     given = {f"{name}_{at}": value for at, limit in enumerate(limits) for name, value in _values(limit).items()}
     asked = _reach(tuple(tuple(limit.alike) for limit in limits))
-    return bool(db.session.connection().scalar(asked, given | {"since": since}))
+    return bool(db.session.connection().scalar(asked, given | {"since": since, "latest": latest()}))
 
 
 def more_than(most: int, site: Site, since: datetime) -> bool:
     """Whether more than `most` have arrived on the site; counts no further than that."""
-    given = {"site": site.id, "since": since, "most": most}
+    given = {"site": site.id, "since": since, "latest": latest(), "most": most}
     return db.session.connection().scalar(_more_than(), given) is not None
 
 
@@ -89,7 +101,7 @@ def busiest_minute(site: Site, since: datetime) -> int:
     minute = func.substr(cast(Comment.created_at, String), 1, len("2026-11-25 12:00"))
     counted = (
         select(func.count().label("number"))
-        .where(Comment.site_id == site.id, Comment.created_at > since, Comment.status == Status.APPROVED)
+        .where(Comment.site_id == site.id, happened_since(Comment.created_at, since), Comment.status == Status.APPROVED)
         .group_by(minute).subquery()
     )  # fmt: skip
     return db.session.scalar(select(func.max(counted.c.number))) or 0
@@ -109,7 +121,7 @@ def _earlier() -> Select[Any]:
 def _more_than() -> Select[int]:
     """The question of `more_than`, put together once: to do that took longer than to ask it."""
     columns = Comment.__table__.c
-    arrived = select(columns.id).where(columns.site_id == bindparam("site"), columns.created_at > bindparam("since"))
+    arrived = select(columns.id).where(columns.site_id == bindparam("site"), _lately(columns))
     return arrived.limit(constant(1)).offset(bindparam("most"))
 
 
@@ -124,9 +136,14 @@ def _reach(limits: tuple[tuple[str, ...], ...]) -> Select[bool]:
     return select(or_(*(_count(names, at) >= bindparam(f"most_{at}") for at, names in enumerate(limits))))
 
 
+def _lately(columns: Any) -> ColumnElement[bool]:
+    """Since then; what a clock that was wrong has dated ahead fills no limit once the clock is right."""
+    return and_(columns.created_at > bindparam("since"), columns.created_at <= bindparam("latest"))
+
+
 def _count(names: tuple[str, ...], at: int) -> ScalarSelect[int]:
     comments, authors = Comment.__table__, Author.__table__
-    query = select(func.count()).select_from(comments).where(comments.c.created_at > bindparam("since"))
+    query = select(func.count()).select_from(comments).where(_lately(comments.c))
     if "email_index" in names:
         query = query.join_from(comments, authors, comments.c.author_id == authors.c.id)
     columns = {**comments.c, "email_index": authors.c.email_index}

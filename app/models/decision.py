@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, happened_since, now
 from app.models.comment import Comment
 from app.models.moderator import Moderator
 
@@ -67,7 +67,11 @@ class Decision(db.Model):
         """How many had this reason since then, among the site's newest."""
         of_site = select(cls.reason, cls.made_at).where(cls.site_id == site_id)
         newest = of_site.order_by(cls.id.desc()).limit(COUNTED_AMONG).subquery()
-        counted = select(func.count()).select_from(newest).where(newest.c.reason == reason, newest.c.made_at > since)
+        counted = (
+            select(func.count())
+            .select_from(newest)
+            .where(newest.c.reason == reason, happened_since(newest.c.made_at, since))
+        )
         return db.session.scalar(counted) or 0
 
     @classmethod

@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db, rows_changed
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, now, runs
 from app.models.comment import Comment
 from app.models.moderator import Moderator
 
@@ -34,5 +34,5 @@ class Deferral(db.Model):
         """How many waiting comments she has put off."""
         return db.session.scalar(
             select(func.count()).select_from(cls).join(Comment, Comment.id == cls.comment_id)
-            .where(cls.moderator_id == moderator.id, cls.until > now(), Comment.lane > 0)
+            .where(cls.moderator_id == moderator.id, runs(cls.until, LASTS), Comment.lane > 0)
         ) or 0  # fmt: skip

@@ -3,15 +3,18 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from flask import current_app
 from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Id, db, rows_changed
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, happened_since, is_over, latest, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment
 from app.models.decision import Decision
 
+# Between two tries of one that fails.
+LONGEST_PAUSE = timedelta(hours=6)
 # A worker that has not finished by then is taken for dead, and its claim for free.
 CLAIM_LEASE = timedelta(minutes=5)
 
@@ -69,7 +72,7 @@ class Delivery(db.Model):
         """Ids of what waits to go out now and nobody is working on, the longest waiting first."""
         return list(
             db.session.scalars(
-                select(cls.id).where(cls.done_at.is_(None), cls.due_at <= now(), cls._free(), cls.kind.in_(kinds))
+                select(cls.id).where(cls.done_at.is_(None), cls._is_due(), cls._free(), cls.kind.in_(kinds))
                 .order_by(cls.due_at, cls.id).limit(limit)
             )
         )  # fmt: skip
@@ -77,7 +80,11 @@ class Delivery(db.Model):
     @classmethod
     def count_to(cls, recipient: str, since: datetime, *kinds: str) -> int:
         """How many letters were written to an address since then; of these kinds, or of all."""
-        query = select(func.count()).select_from(cls).where(cls.recipient == recipient, cls.created_at > since)
+        query = (
+            select(func.count())
+            .select_from(cls)
+            .where(cls.recipient == recipient, happened_since(cls.created_at, since))
+        )
         return db.session.scalar(query.where(cls.kind.in_(kinds)) if kinds else query) or 0
 
     @classmethod
@@ -121,7 +128,12 @@ class Delivery(db.Model):
 
     @classmethod
     def _free(cls):
-        return or_(cls.claimed_at.is_(None), cls.claimed_at < now() - CLAIM_LEASE)
+        return or_(cls.claimed_at.is_(None), ~happened_since(cls.claimed_at, now() - CLAIM_LEASE))
+
+    @classmethod
+    def _is_due(cls):
+        """Now, or at a moment that only a clock which was wrong can have set."""
+        return or_(is_over(cls.due_at, _longest_wait()), cls.created_at > latest())
 
     def finish(self, outcome: str, error: str = "") -> None:
         self.done_at, self.outcome, self.error = now(), outcome, error
@@ -131,5 +143,12 @@ class Delivery(db.Model):
 
     def put_off(self, until: datetime) -> str:
         """Wait without having been tried; returns that it has not ended: ''."""
-        self.claimed_at, self.due_at, self.attempts = None, until, self.attempts - 1
+        due = min(until, now() + _longest_wait())
+        self.claimed_at, self.due_at, self.attempts = None, due, self.attempts - 1
         return ""
+
+
+def _longest_wait() -> timedelta:
+    """How long one may wait that is not overdue."""
+    seconds = max(current_app.config["DIGEST_EVERY"], current_app.config["UNDO_WINDOW"])
+    return max(2 * LONGEST_PAUSE, timedelta(seconds=seconds))

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import String, delete, func, select, update
+from sqlalchemy import String, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db, rows_changed
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, latest, now
 
 EVERY = timedelta(seconds=10)
 # Longer than one letter to a mail server that lets every answer take its time.
@@ -43,7 +43,7 @@ class Heartbeat(db.Model):
     @classmethod
     def last_seen(cls) -> datetime | None:
         """When any worker was last seen; None when none was started, or all were stopped."""
-        return db.session.scalar(select(func.max(cls.seen_at)))
+        return db.session.scalar(select(func.max(cls.seen_at)).where(cls.seen_at <= latest()))
 
     @classmethod
     def is_late(cls) -> bool:
@@ -73,4 +73,4 @@ class Heartbeat(db.Model):
 
     @classmethod
     def forget_before(cls, moment: datetime) -> int:
-        return rows_changed(delete(cls).where(cls.seen_at < moment))
+        return rows_changed(delete(cls).where(or_(cls.seen_at < moment, cls.seen_at > latest())))

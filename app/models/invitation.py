@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db, rows_changed
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, happened_since, latest, now
 from app.lib.secrets import Encrypted
 from app.models.moderator import Moderator
 from app.models.site import Site
@@ -32,7 +32,9 @@ class Invitation(db.Model):
 
     @classmethod
     def open_of(cls, site: Site) -> list["Invitation"]:
-        query = select(cls).where(cls.site_id == site.id, cls.ended_at.is_(None), cls.made_at > now() - LASTS)
+        query = select(cls).where(
+            cls.site_id == site.id, cls.ended_at.is_(None), happened_since(cls.made_at, now() - LASTS)
+        )
         return list(db.session.scalars(query.order_by(cls.id)))
 
     @classmethod
@@ -45,11 +47,11 @@ class Invitation(db.Model):
 
     @classmethod
     def forget_old(cls, site: Site) -> None:
-        rows_changed(delete(cls).where(cls.site_id == site.id, cls.made_at <= now() - LASTS))
+        rows_changed(delete(cls).where(cls.site_id == site.id, ~happened_since(cls.made_at, now() - LASTS)))
 
     @property
     def is_open(self) -> bool:
-        return self.ended_at is None and self.made_at > now() - LASTS
+        return self.ended_at is None and now() - LASTS < self.made_at <= latest()
 
     def __repr__(self) -> str:
         return f"<Invitation {self.id}>"

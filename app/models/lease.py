@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import db, rows_changed
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, is_over, now, runs
 from app.models.comment import Comment
 from app.models.moderator import Moderator
 
@@ -27,7 +27,7 @@ class Lease(db.Model):
     @classmethod
     def take(cls, comment_ids: Collection[int], moderator: Moderator) -> set[int]:
         """Lease these comments to her, or lease them longer; returns those that nobody else had."""
-        rows_changed(delete(cls).where(cls.until <= now()))
+        rows_changed(delete(cls).where(is_over(cls.until, LASTS)))
         if not comment_ids:
             return set()
         dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
@@ -50,7 +50,7 @@ class Lease(db.Model):
         rows = db.session.execute(
             select(cls.comment_id, Moderator.name)
             .join(Moderator, Moderator.id == cls.moderator_id)
-            .where(cls.comment_id.in_(comment_ids), cls.moderator_id != moderator.id, cls.until > now())
+            .where(cls.comment_id.in_(comment_ids), cls.moderator_id != moderator.id, runs(cls.until, LASTS))
         )
         return {row.comment_id: row.name for row in rows}
 
@@ -63,7 +63,7 @@ class Lease(db.Model):
             select(Moderator.name, func.count())
             .select_from(cls)
             .join(Moderator, Moderator.id == cls.moderator_id)
-            .where(cls.moderator_id != moderator.id, cls.until > now(), waits)
+            .where(cls.moderator_id != moderator.id, runs(cls.until, LASTS), waits)
             .group_by(Moderator.id, Moderator.name)
             .order_by(Moderator.name)
         )

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, happened_since, now, runs
 from app.lib.secrets import BlindIndex
 from app.models.moderator import Moderator
 
@@ -33,8 +33,9 @@ class Login(db.Model):
         return token
 
     @classmethod
-    def with_token(cls, token: str) -> "Login | None":
-        return db.session.scalar(select(cls).where(cls.token_hash == _hash(token), cls.expires_at > now()))
+    def with_token(cls, token: str, lasting: timedelta) -> "Login | None":
+        """The log-in with this token, if it is one of those that last so long and is not over."""
+        return db.session.scalar(select(cls).where(cls.token_hash == _hash(token), runs(cls.expires_at, lasting)))
 
     @classmethod
     def end(cls, token: str) -> None:
@@ -58,7 +59,9 @@ class LoginAttempt(db.Model):
     @classmethod
     def count(cls, subject: str, since: datetime) -> int:
         return (
-            db.session.scalar(select(func.count()).select_from(cls).where(cls.subject == subject, cls.made_at > since))
+            db.session.scalar(
+                select(func.count()).select_from(cls).where(cls.subject == subject, happened_since(cls.made_at, since))
+            )
             or 0
         )
 

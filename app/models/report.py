@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db, rows_changed
-from app.lib.clock import Moment, now
+from app.lib.clock import Moment, happened_since, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
@@ -66,7 +66,10 @@ class Report(db.Model):
     def count_by(cls, reporter_index: str, since: datetime) -> int:
         """How many comments this reader has reported since then."""
         query = select(func.count()).select_from(cls)
-        return db.session.scalar(query.where(cls.reporter_index == reporter_index, cls.made_at > since)) or 0
+        return (
+            db.session.scalar(query.where(cls.reporter_index == reporter_index, happened_since(cls.made_at, since)))
+            or 0
+        )
 
     @classmethod
     def answer_to(cls, comment: Comment, reason: str) -> Decision | None:

@@ -5,11 +5,12 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import JSON, String, Text, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.extensions import Id, db, rows_changed
-from app.lib.clock import Moment, now
+from app.lib.clock import LEEWAY, Moment, happened_since, is_over, is_running, now
 from app.lib.secrets import Encrypted, is_unreadable
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -91,7 +92,7 @@ class Site(db.Model):
 
     @property
     def is_pressed(self) -> bool:
-        return self.pressed_until is not None and self.pressed_until > now()
+        return is_running(self.pressed_until, _hold())
 
     @property
     def burst(self) -> int:
@@ -129,9 +130,9 @@ class Site(db.Model):
 
         A burst renews it with every comment; only what ends before `renewed_before` is worth another write.
         """
-        if self.pressed_until and self.pressed_until >= renewed_before:
+        if self.pressed_until and renewed_before <= self.pressed_until <= until + LEEWAY:
             return False
-        quiet = or_(Site.pressed_until.is_(None), Site.pressed_until <= now())
+        quiet = or_(Site.pressed_until.is_(None), is_over(Site.pressed_until, _hold()))
         fresh = rows_changed(update(Site).where(Site.id == self.id, quiet).values(pressed_until=until))
         if not fresh:
             renewed = update(Site).where(Site.id == self.id, Site.pressed_until < renewed_before)
@@ -160,7 +161,9 @@ class Site(db.Model):
     @classmethod
     def learnt_before(cls, moment: datetime) -> "Site | None":
         """A site of which it is not known, or not since then, what is normal there."""
-        return db.session.scalar(select(cls).where(or_(cls.learnt_at.is_(None), cls.learnt_at < moment)).limit(1))
+        return db.session.scalar(
+            select(cls).where(or_(cls.learnt_at.is_(None), ~happened_since(cls.learnt_at, moment))).limit(1)
+        )
 
     @classmethod
     def with_key(cls, key: str) -> "Site | None":
@@ -175,3 +178,7 @@ class Site(db.Model):
 
     def __repr__(self) -> str:
         return f"<Site {self.key}>"
+
+
+def _hold() -> timedelta:
+    return timedelta(seconds=current_app.config["FLOOD_HOLD"])

@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db, rows_changed
-from app.lib.clock import now
+from app.lib.clock import happened_since, now
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 from app.models.moderator import Membership, Moderator
@@ -47,7 +47,7 @@ def take_turn(moderator: Moderator, distance: timedelta) -> bool:
     changed = rows_changed(
         update(Moderator)
         .where(Moderator.id == moderator.id)
-        .where(or_(Moderator.digest_at.is_(None), Moderator.digest_at <= now() - distance))
+        .where(or_(Moderator.digest_at.is_(None), ~happened_since(Moderator.digest_at, now() - distance)))
         .values(digest_at=now())
     )
     db.session.refresh(moderator)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload, undefer
 
 from app.extensions import db
 from app.lib import markup
-from app.lib.clock import now
+from app.lib.clock import happened_since, now
 from app.lib.secrets import candidates
 from app.lib.text import excerpt
 from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status
@@ -114,7 +114,7 @@ def _same_address(comments: list[Comment]) -> dict[int, int]:
     known = {comment.id: _indexes_of_network(comment) for comment in comments if comment.address_index}
     recent = and_(
         Comment.address_index.in_({index for indexes in known.values() for index in indexes}),
-        Comment.created_at > now() - SAME_ADDRESS_SINCE,
+        happened_since(Comment.created_at, now() - SAME_ADDRESS_SINCE),
     )
     keys = (Comment.site_id, Comment.address_index)
     rows = db.session.execute(

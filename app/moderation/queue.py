@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select, text, tuple_, union_all
 
 from app.extensions import db
-from app.lib.clock import now
-from app.models import Comment, Deferral, Lease, Moderator, Status
+from app.lib.clock import runs
+from app.models import Comment, Deferral, Lease, Moderator, Status, deferral, lease
 from app.moderation.cards import Card, cards_of, load
 from app.moderation.lanes import Lane
 
@@ -121,9 +121,9 @@ def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:
 
 def _with_others(moderator: Moderator) -> ColumnElement[bool]:
     hers = Lease.moderator_id == moderator.id
-    return exists().where(Lease.comment_id == Comment.id, ~hers, Lease.until > now())
+    return exists().where(Lease.comment_id == Comment.id, ~hers, runs(Lease.until, lease.LASTS))
 
 
 def _put_off_by(moderator: Moderator) -> ColumnElement[bool]:
     mine = (Deferral.comment_id == Comment.id, Deferral.moderator_id == moderator.id)
-    return exists().where(*mine, Deferral.until > now())
+    return exists().where(*mine, runs(Deferral.until, deferral.LASTS))

@@ -39,7 +39,7 @@ def moderator_required(door: Callable[..., Any]) -> Callable[..., Any]:
 def current_login() -> Login | None:
     """The log-in that this browser's cookie names, while it lasts."""
     token = session.get(SESSION_KEY)
-    return Login.with_token(token) if isinstance(token, str) else None
+    return Login.with_token(token, session_lasts()) if isinstance(token, str) else None
 
 
 def current_moderator() -> Moderator:
