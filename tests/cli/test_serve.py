@@ -49,6 +49,22 @@ def test_half_a_comment_is_not_stored(kaiwa: Kaiwa) -> None:
     assert comments_in(kaiwa) == before
 
 
+def test_a_comment_whose_sender_closes_its_half_is_never_stored_twice(kaiwa: Kaiwa) -> None:
+    """The HTTP server drops the answer (docs/decisions/0002-web-server.md); the same key gets it on the next try."""
+    before = comments_in(kaiwa)
+    for number in range(5):
+        body = COMMENT.replace("happened", f"happened+by+half+{number}")
+        head = post(length=len(body)).replace(b"\r\n\r\n", f"\r\nIdempotency-Key: half {number}\r\n\r\n".encode())
+        with connection_to(kaiwa) as program:
+            program.sendall(head + body.encode())
+            program.shutdown(socket.SHUT_WR)
+            assert answered(program) in ("", "200", "201", "202")
+        with connection_to(kaiwa) as program:
+            program.sendall(head + body.encode())
+            assert status_of(program) in (200, 201, 202)
+    assert comments_in(kaiwa) == before + 5
+
+
 def test_a_body_without_a_length_is_asked_for_one(kaiwa: Kaiwa) -> None:
     with connection_to(kaiwa) as program:
         head = post(length=0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
@@ -210,6 +226,14 @@ def post(*, length: int) -> bytes:
 
 def status_of(connection: socket.socket) -> int:
     return int(connection.recv(4096).split()[1])
+
+
+def answered(connection: socket.socket) -> str:
+    """The status of the answer; '' for a connection that is closed without one."""
+    try:
+        return connection.recv(4096).decode().partition(" ")[2][:3]
+    except ConnectionResetError:
+        return ""
 
 
 def get(kaiwa: Kaiwa, path: str) -> int:
