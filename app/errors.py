@@ -61,13 +61,15 @@ class Refused(Exception):
 class NotSent(Exception):
     """Another service did not take what must go out.
 
-    `for_good` when it says that it never will; `hopeless` when no service could take it, so that it is not tried again.
+    `for_good` when it says that it never will; `hopeless` when no service could take it, so that it is not tried again;
+    `stalled` when it gave no answer, so that others need not try just now.
     """
 
-    def __init__(self, trouble: str, *, for_good: bool = False, hopeless: bool = False):
+    def __init__(self, trouble: str, *, for_good: bool = False, hopeless: bool = False, stalled: bool = False):
         super().__init__(trouble)
         self.for_good = for_good
         self.hopeless = hopeless
+        self.stalled = stalled
 
 
 def outage(trouble: BaseException) -> str:

@@ -6,18 +6,19 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.tasks import PAUSE, Line, Task
 from app.extensions import db
 from app.lib import deadline
 from app.mail import outbox
+from app.mail.breaker import Breaker
 from app.models import Heartbeat, Tally
 from app.models.heartbeat import EVERY
 from app.moderation import flood, retraining, shelves
@@ -25,8 +26,12 @@ from app.moderation.opinions import CARRIERS
 
 log = logging.getLogger(__name__)
 
-PAUSE = 1.0  # seconds between two looks into an empty outbox
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # seconds until a task that failed is tried again
+# What each gets, by its name: none of them waits for another.
+RECEIVERS: dict[str, Callable[[], Mapping[str, outbox.Carrier]]] = {
+    "mail": outbox.letters,
+    "akismet": lambda: CARRIERS,
+}
+FINISH_SECONDS = 3.0  # for the deliveries in progress when the worker stops
 SHELVES_EVERY = 20.0  # seconds between two looks for shelves that have much to learn
 SHELVES_REST = 20  # or so many times as long as the last one took: where many write, the newest is never finished
 ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to forget
@@ -39,8 +44,8 @@ def worker(once: bool) -> None:
     """Send what waits in the outbox, until SIGTERM or SIGINT, keep what search reads up to date, and learn filters
     again after an upgrade. Any number of workers may run.
 
-    Ends with 0 when it was asked to stop, after the letter that it was sending. Logs are JSON lines on
-    standard error.
+    Ends with 0 within a few seconds when it was asked to stop; an email to a server that stalls is then sent
+    again later, with the same Message-ID. Logs are JSON lines on standard error.
     """
     if once:
         while _carry():
@@ -57,45 +62,36 @@ def _run(stop: threading.Event) -> None:
     tasks = [
         Task("bursts", _learn_bursts),
         Task("counts", _add_up),
-        Task("akismet", lambda: outbox.run_once(CARRIERS)),
-        Task("mail", outbox.run_once),
         Task("search", _shelver()),
     ]
-    beat = Task("heartbeat", _heart(name, tasks))
+    lines = [Line(_app(), Task(receiver, _carrying(receiver)), stop) for receiver in RECEIVERS]
+    beat = Task("heartbeat", _heart(name, [*tasks, *(line.task for line in lines)]))
     log.info("worker started")
-    retraining.start(current_app._get_current_object(), stop)  # type: ignore[attr-defined]
+    retraining.start(_app(), stop)
+    for line in lines:
+        line.start()
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
             stop.wait(_turn([beat, *tasks]))
+    _finish(lines)
     _say_goodbye(name)
     log.info("worker stopped")
 
 
-@dataclass
-class Task:
-    """Something that the worker does again and again. One that fails waits longer each time; the others go on."""
+def _carrying(receiver: str) -> Callable[[], bool]:
+    """Bring one delivery to a receiver; False when none is due, or while the receiver is left alone."""
+    breaker = Breaker()
+    return lambda: not breaker.is_open and outbox.run_once(RECEIVERS[receiver](), breaker)
 
-    name: str
-    run: Callable[[], bool]
-    failures: int = 0
-    due: float = 0.0
 
-    def try_now(self) -> bool:
-        """Run it, unless it waits after a failure; True when there is more to do at once."""
-        if time.monotonic() < self.due:
-            return False
-        try:
-            more = self.run()
-            self.failures = 0
-            return more
-        except Exception:
-            self.failures += 1
-            pause = min(FIRST_PAUSE_S * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE_S)
-            self.due = time.monotonic() + pause
-            log.exception("task failed", extra={"task": self.name, "failures": self.failures, "again_in": pause})
-            return False
-        finally:
-            db.session.remove()
+def _finish(lines: Sequence[Line]) -> None:
+    end = time.monotonic() + FINISH_SECONDS
+    for line in lines:
+        line.finish(max(0.0, end - time.monotonic()))
+
+
+def _app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined]
 
 
 def _turn(tasks: Sequence[Task]) -> float:
@@ -111,8 +107,8 @@ def _learn_bursts() -> bool:
 
 
 def _carry() -> bool:
-    """One of each, so that a slow stranger does not hold up the letters; False when nothing is due."""
-    return any([outbox.run_once(CARRIERS), outbox.run_once()])
+    """One delivery; False when nothing is due."""
+    return any(outbox.run_once(carriers()) for carriers in RECEIVERS.values())
 
 
 def _add_up() -> bool:

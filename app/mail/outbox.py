@@ -17,6 +17,7 @@ from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.lib.secrets import is_unreadable
 from app.mail import alarm, answers, digest, invitation, smtp
+from app.mail.breaker import Breaker
 from app.mail.headers import domain_of
 from app.models import Comment, Decision, Delivery
 from app.models.delivery import LONGEST_PAUSE
@@ -91,15 +92,15 @@ def letters() -> dict[str, Carrier]:
     return dict.fromkeys(COMPOSE, _send_letter) if current_app.config["MAIL_URL"] else {}
 
 
-def run_once(carriers: Mapping[str, Carrier] | None = None) -> bool:
+def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | None = None) -> bool:
     """Let the delivery that waits longest go out, of the kinds that have a carrier; False when none is due.
 
-    Without `carriers`: letters. Commits.
+    Without `carriers`: letters. `breaker` is told how the receiver answered. Commits.
     """
     carriers = letters() if carriers is None else carriers
     due = Delivery.due(carriers, limit=1)
     if due and _begin(due[0]):
-        _deliver(due[0], carriers)
+        _deliver(due[0], carriers, breaker or Breaker())
     db.session.rollback()
     return bool(due)
 
@@ -125,20 +126,29 @@ def _is_ready(delivery: Delivery) -> bool:
     return digest.begin(delivery)
 
 
-def _deliver(id: int, carriers: Mapping[str, Carrier]) -> None:
+def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None:
     """Carry one delivery. Whatever goes wrong is noted on this row alone; the others go out."""
     delivery = db.session.get_one(Delivery, id)
     try:
         outcome = carriers[delivery.kind](delivery)
     except NotSent as trouble:
+        _note(breaker, trouble)
         _fail(id, trouble)
     except Exception as trouble:
         db.session.rollback()
         _fail(id, trouble)
     else:
+        breaker.note_answer()
         if outcome:
             delivery.finish(outcome)
     db.session.commit()
+
+
+def _note(breaker: Breaker, trouble: NotSent) -> None:
+    if trouble.stalled:
+        log.warning("receiver stalls or is away", extra={"seconds": round(breaker.note_stall(), 1)})
+    else:
+        breaker.note_answer()
 
 
 def _tries(trouble: NotSent) -> int:

@@ -1,7 +1,11 @@
 """Letters as RFC 5322 wants them, handed to the mail server."""
 
 import smtplib
+import socket
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -15,6 +19,8 @@ from app.lib.text import clean_line, excerpt
 from app.mail import headers
 
 TIMEOUT = 20  # seconds, for each answer of the server
+# For a whole email, well below the lease of its claim: another worker must not send it meanwhile.
+LONGEST = 120.0  # seconds
 NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
 SUBJECT_LENGTH = 150  # characters
 
@@ -50,7 +56,7 @@ def send(message: EmailMessage) -> None:
     """Hand a letter to the mail server of MAIL_URL. Raises NotSent."""
     sender, receiver = (message[name].addresses[0].addr_spec for name in ("From", "To"))
     try:
-        with connect() as server:
+        with connect() as server, _clock(server):
             server.sendmail(sender, [receiver], message.as_bytes())
     except smtplib.SMTPRecipientsRefused as trouble:
         code, answer = next(iter(trouble.recipients.values()))
@@ -58,7 +64,31 @@ def send(message: EmailMessage) -> None:
     except smtplib.SMTPResponseException as trouble:
         raise NotSent(_said(trouble.smtp_code, trouble.smtp_error), for_good=_is_about_this(trouble)) from trouble
     except (smtplib.SMTPException, OSError) as trouble:
-        raise NotSent(f"{type(trouble).__name__}: {trouble}") from trouble
+        raise NotSent(f"{type(trouble).__name__}: {trouble}", stalled=True) from trouble
+
+
+@contextmanager
+def _clock(server: smtplib.SMTP) -> Iterator[None]:
+    """Hang up on a server that sends a byte now and then, for which no read would ever time out."""
+    rang = threading.Event()
+    clock = threading.Timer(LONGEST, _hang_up, (server, rang))
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    except smtplib.SMTPException as trouble:
+        # Half an answer before we hung up is none.
+        raise TimeoutError(f"no whole answer in {LONGEST:g} s") if rang.is_set() else trouble from None
+    finally:
+        clock.cancel()
+
+
+def _hang_up(server: smtplib.SMTP, rang: threading.Event) -> None:
+    rang.set()
+    with suppress(OSError):
+        if server.sock:
+            # Of the socket itself: closing TLS politely would wait for the other side.
+            socket.socket.shutdown(server.sock, socket.SHUT_RDWR)
 
 
 def connect() -> smtplib.SMTP:

@@ -60,7 +60,7 @@ def _post(method: str, key: str, fields: Mapping[str, str]) -> Answer:
     try:
         answer = post_form(f"{current_app.config['AKISMET_URL']}/{method}", {"api_key": key, **fields}, AGENT)
     except NoAnswer as trouble:
-        raise NotSent(f"{trouble}") from trouble
+        raise NotSent(f"{trouble}", stalled=True) from trouble
     if answer.status != 200:
         raise NotSent(_complaint(answer))
     return answer

@@ -1,0 +1,30 @@
+"""A circuit breaker: a receiver that stalls or is away is left alone for a while, longer each time."""
+
+import random
+import time
+
+FIRST_PAUSE = 5.0  # seconds
+LONGEST_PAUSE = 60.0  # seconds; when it answers again, nobody waits longer than this
+
+
+class Breaker:
+    """One for each receiver, in the process that sends. Its clock is monotonic."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() < self._until
+
+    def note_stall(self) -> float:
+        """Return for how many seconds it is left alone now."""
+        pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+        pause *= random.uniform(0.75, 1.0)  # noqa: S311 (spreads load, guards nothing)
+        self._failures += 1
+        self._until = time.monotonic() + pause
+        return pause
+
+    def note_answer(self) -> None:
+        self._failures, self._until = 0, 0.0
