@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
     ColumnElement,
     Insert,
     Select,
@@ -23,8 +24,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.extensions import constant, db, next_id, sequence
 from app.lib.clock import now
-from app.lib.secrets import candidates
-from app.models.arrivals import SAME_FOR, any_of, says_the_same
+from app.lib.secrets import BlindIndex, candidates
+from app.models.arrivals import SAME_FOR, says_the_same
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
@@ -34,6 +35,10 @@ from app.models.thread import Thread, changing
 from app.models.write import put, values
 
 INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+# By what the same post is noticed: what was said where, and by whom.
+SAME = ("fingerprint", "typed_by")
 
 
 class KeptAlready(Exception):
@@ -104,7 +109,7 @@ def _hold(comment: Comment, decision: Decision, new: bool) -> None:
 @lru_cache
 def _once(given: tuple[str, ...], new: bool) -> Insert:
     comment = _parameters(Comment, given)
-    return _unless_there("sqlite", comment, new).returning(Comment.__table__.c.id)
+    return _unless_there("sqlite", comment, given, new).returning(Comment.__table__.c.id)
 
 
 @lru_cache
@@ -114,33 +119,40 @@ def _all(given: tuple[str, ...], new: bool, counted: bool) -> Select[int, int, i
     Only what is `given` is named: psycopg reads a statement of more than fifty values anew each time.
     """
     comment, author, decision = (_parameters(each, given) for each in (Comment, Author, Decision))
-    kept = _kept(comment | {"author_id": func.nextval(sequence(Author))} if new else comment, new)
+    kept = _kept(comment | {"author_id": func.nextval(sequence(Author))} if new else comment, given, new)
     parts = [_introduced(author, kept)] if new else []
     parts += [_counted(kept)] if counted else []
     decided = _decided(decision, kept)
     return select(kept.c.id, kept.c.author_id, decided.c.id).join_from(kept, decided, true()).add_cte(*parts)
 
 
-def _kept(comment: dict[str, Any], new: bool) -> CTE:
+def _kept(comment: dict[str, Any], given: tuple[str, ...], new: bool) -> CTE:
     columns = Comment.__table__.c
-    once = _unless_there("postgresql", comment, new)
+    once = _unless_there("postgresql", comment, given, new)
     return once.returning(columns.id, columns.author_id, columns.thread_id).cte("kept")
 
 
-def _unless_there(dialect: str, comment: dict[str, Any], new: bool) -> Any:
+def _unless_there(dialect: str, comment: dict[str, Any], given: tuple[str, ...], new: bool) -> Any:
     """It gets the next id, and with that its place; unless it is there, of which the first word has the index."""
-    given = select(next_id(Comment, dialect).label("id"), literal_column(f"'{DIGITS}'", String).label("digits"))
-    id, digits = given.subquery("next").c
+    numbered = select(next_id(Comment, dialect).label("id"), literal_column(f"'{DIGITS}'", String).label("digits"))
+    id, digits = numbered.subquery("next").c
     row = {"root_id": id} | comment | {"id": id, "path": comment["path"] + step_of(id, digits)}
-    query = select(*row.values()).where(_is_new(comment, new))
+    query = select(*row.values()).where(_is_new(comment, given, new))
     return INSERT[dialect](Comment.__table__).from_select(list(row), query).on_conflict_do_nothing()
 
 
-def _is_new(comment: dict[str, Any], new: bool) -> ColumnElement[bool]:
+def _is_new(comment: dict[str, Any], given: tuple[str, ...], new: bool) -> ColumnElement[bool]:
     if "fingerprint" not in comment:
         return true()
     author = None if new else comment["author_id"]
-    return ~says_the_same(any_of("words"), any_of("person"), author, bindparam("since")).exists()
+    words, person = (_under_every_key(comment, name, given) for name in SAME)
+    return ~says_the_same(words, person, author, bindparam("since")).exists()
+
+
+def _under_every_key(comment: dict[str, Any], name: str, given: tuple[str, ...]) -> list[BindParameter[Any]]:
+    """The comment's own blind index, and the same value as it may have been stored earlier."""
+    earlier = (each for each in given if each.startswith(f"{name}_"))
+    return [comment[name], *(bindparam(each, type_=BlindIndex()) for each in earlier)]
 
 
 def _decided(decision: dict[str, Any], kept: CTE) -> CTE:
@@ -167,8 +179,10 @@ def _given(*records: Any) -> dict[str, Any]:
     """What they have, by the names of its parameters, and since when somebody may have said the same."""
     given = {_name(each.__tablename__, column): value for each in records for column, value in values(each).items()}
     comment = records[0]
-    same = {"words": candidates([comment.fingerprint]), "person": candidates([comment.typed_by])}
-    return given | same | {"since": now() - SAME_FOR}
+    # By parameters of their own: what is given already is not sent again, see `_all`.
+    for name in SAME:
+        given |= {f"{name}_{at}": text for at, text in enumerate(candidates([getattr(comment, name)])[1:])}
+    return given | {"since": now() - SAME_FOR}
 
 
 def _parameters(record: Any, given: tuple[str, ...]) -> dict[str, Any]:
