@@ -125,10 +125,10 @@ def _same_address(comments: list[Comment]) -> dict[int, int]:
     return {id: max(count - 1, 0) for id, count in found.items()}
 
 
-def _indexes_of_network(comment: Comment) -> list[str]:
-    """The same network may be stored under several keys."""
-    index = Comment.network_index(comment.site, comment.address) if comment.address else comment.address_index
-    return candidates([index])
+def _indexes_of_network(comment: Comment) -> set[str]:
+    """The same network may be stored under several keys; where it cannot be read, its own index is all there is."""
+    index = Comment.network_index(comment.site, comment.address) if comment.address else None
+    return set(candidates([index, comment.address_index]))
 
 
 def _on_sites_of(comments: Iterable[Comment]) -> ColumnElement[bool]:

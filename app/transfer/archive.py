@@ -144,6 +144,7 @@ LEFT_OUT = {
     "login": "opens doors",
     "login_attempt": "about this installation, for two days",
     "delivery": "letters are never sent again",
+    **dict.fromkeys(("tally", "tallied"), "counted again"),
     "key_print": "about this installation's keys",
     "heartbeat": "about this installation's processes",
     "lease": "who looks at what this minute",
