@@ -8,6 +8,7 @@ from flask import Flask
 
 import config
 from app import api, cli, web
+from app.abuse import bounds
 from app.extensions import babel, csrf, db, migrate
 from app.lib import ids, language, signing
 from app.web import logs
@@ -20,6 +21,7 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     app = Flask(__name__, template_folder=str(ROOT / "templates"), instance_path=str(instance.resolve()))
     app.config.update(config.load(given, instance))
     app.url_map.converters["int"] = ids.IdConverter
+    bounds.install(app)
     app.session_interface = signing.Sessions()
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))

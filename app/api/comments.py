@@ -1,12 +1,13 @@
 """Comments from programs: the same form, the same screening, the same once."""
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from app.abuse.junk import refuse_what_is_no_json
 from app.abuse.origin import check_origin
 from app.api import shapes
+from app.api.body import json_object, not_understood
 from app.api.problems import problem
 from app.comments import reading, tokens
 from app.comments.submit import consider, submit
@@ -25,8 +26,6 @@ FIELDS = ("site", "url", "thread", "title", "lang", "body", "name", "email", "we
 @bp.post("/comments")
 def post() -> Response:
     fields = _fields()
-    if fields is None:
-        return problem(400, _("The request cannot be understood."), "bad_json")
     only_look()
     here = where(fields)
     check_origin(here.site)
@@ -47,14 +46,10 @@ def post() -> Response:
     return jsonify(answer), 201 if approved else 202  # type: ignore[return-value]
 
 
-def _fields() -> MultiDict[str, str] | None:
-    """What was sent, as a form would have it; None when it is no JSON object of texts and numbers."""
-    try:
-        given = request.get_json(silent=True)
-    except RecursionError:  # nested deeper than Python's parser goes
-        return None
-    if not isinstance(given, dict):
-        return None
+def _fields() -> MultiDict[str, str]:
+    """What was sent, as a form would have it. Raises Refused (400) where a field is neither text nor a whole number."""
+    given = json_object()
     known = {name: given[name] for name in FIELDS if name in given}
-    plain = all(isinstance(value, str | int) for value in known.values())
-    return MultiDict({name: str(value) for name, value in known.items()}) if plain else None
+    if not all(isinstance(value, str | int) for value in known.values()):
+        raise not_understood()
+    return MultiDict({name: str(value) for name, value in known.items()})

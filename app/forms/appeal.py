@@ -5,15 +5,19 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import DataRequired
 
-from app.forms.comment import Length
+from app.forms.length import Length, cleaned
 from app.lib.text import clean_body
 
 APPEAL_LENGTH = 2000  # graphemes
 
 
+def _text(text: str) -> str:
+    return clean_body(text).strip()
+
+
 class AppealForm(FlaskForm):
     text = TextAreaField(
         _l("Why should it be published?"),
-        filters=[lambda text: clean_body(text or "").strip()],
+        filters=[cleaned(_text, APPEAL_LENGTH)],
         validators=[DataRequired(_l("Please fill in this field.")), Length(APPEAL_LENGTH)],
     )

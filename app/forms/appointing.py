@@ -6,14 +6,17 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired
+from wtforms.validators import Length as Characters
 
 from app.forms.email import check_email
+from app.forms.length import Length, cleaned
 from app.forms.name import check_name
 from app.lib.passwords import MAX_LENGTH, MIN_LENGTH
 from app.lib.text import clean_line
 from app.models import Role
 
+EMAIL_LENGTH, NAME_LENGTH = 254, 80  # characters
 ROLES = [
     SelectChoice(Role.MODERATOR.value, _l("Moderator")),
     SelectChoice(Role.ADMIN.value, _l("Administrator")),
@@ -30,7 +33,9 @@ def _name(form: Any, field: Any) -> None:
 
 
 class InvitationForm(FlaskForm):
-    email = EmailField(_l("Email address"), [DataRequired(_l("Please fill in this field.")), Length(max=254), _email])
+    email = EmailField(
+        _l("Email address"), [DataRequired(_l("Please fill in this field.")), Length(EMAIL_LENGTH, each=1), _email]
+    )
     role = SelectField(_l("Role"), choices=ROLES)
 
 
@@ -43,10 +48,10 @@ class WelcomeForm(FlaskForm):
 
     name = StringField(
         _l("What other moderators know you by"),
-        [DataRequired(_l("Please fill in this field.")), Length(max=80), _name],
-        filters=[lambda text: clean_line(text or "")],
+        [DataRequired(_l("Please fill in this field.")), Length(NAME_LENGTH, each=1), _name],
+        filters=[cleaned(clean_line, NAME_LENGTH)],
     )
     password = PasswordField(
         _l("A password of 12 characters or more"),
-        [Length(MIN_LENGTH, MAX_LENGTH, _l("The password must have 12 characters or more."))],
+        [Characters(MIN_LENGTH, MAX_LENGTH, _l("The password must have 12 characters or more."))],
     )

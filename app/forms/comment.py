@@ -6,7 +6,6 @@ from typing import Any
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
 from wtforms.validators import StopValidation, ValidationError
 
@@ -14,9 +13,10 @@ from app.abuse import address, timing
 from app.comments.submit import Draft
 from app.errors import Refused
 from app.forms.email import check_email
+from app.forms.length import Length, cleaned
 from app.forms.name import DISGUISED, check_name
 from app.lib import ids, markup
-from app.lib.text import clean_body, clean_line, graphemes
+from app.lib.text import clean_body, clean_line
 from app.lib.urls import clean_website
 from app.models import Comment, Site
 from app.moderation.impersonation import is_disguised
@@ -28,31 +28,9 @@ WEBSITE_LENGTH = 2_000
 BODY_LENGTH = 20_000
 REQUEST_KEY_LENGTH = 200
 REQUEST_KEY = re.compile(rf"[ -~]{{1,{REQUEST_KEY_LENGTH}}}")
+# Of what is ours and only comes back: a stamp, the number of a comment.
+TOKEN_LENGTH = 200
 HEADER_LENGTH = 500
-# A grapheme may be many code points long; nobody's text needs more than this on average.
-CODE_POINTS_PER_GRAPHEME = 4
-
-
-class Length:
-    """At most `most` graphemes; the browser is told the same number."""
-
-    def __init__(self, most: int):
-        self.most = most
-        self.field_flags = {"maxlength": most}
-
-    def __call__(self, form: Form, field: Any) -> None:
-        text = field.data or ""
-        too_heavy = len(text) > self.most * CODE_POINTS_PER_GRAPHEME
-        length = len(text) if too_heavy else graphemes(text)
-        if too_heavy or length > self.most:
-            raise ValidationError(
-                ngettext(
-                    "At most %(most)d characters, please; this is %(num)d.",
-                    "At most %(most)d characters, please; this is %(num)d.",
-                    length,
-                    most=self.most,
-                )
-            )
 
 
 def _required(form: Form, field: Any) -> None:
@@ -81,16 +59,11 @@ def _parent(form: Form, field: Any) -> None:
         raise ValidationError(_l("The comment that you reply to does not exist any more.")) from trouble
 
 
-def _body(text: str | None) -> str:
-    return clean_body(text or "").strip("\n").rstrip()
-
-
-def _line(text: str | None) -> str:
-    return clean_line(text or "")
-
-
-def _stripped(text: str | None) -> str:
-    return (text or "").strip()
+_body = cleaned(lambda text: clean_body(text).strip("\n").rstrip(), BODY_LENGTH)
+_name = cleaned(clean_line, NAME_LENGTH)
+_address = cleaned(str.strip, EMAIL_LENGTH)
+_site = cleaned(str.strip, WEBSITE_LENGTH)
+_ours = cleaned(str.strip, TOKEN_LENGTH)
 
 
 def _request_key() -> str:
@@ -106,16 +79,16 @@ class CommentForm(Form):
     """A comment. `CommentForm(site, request.form)`: the site says which of name, e-mail and site it requires."""
 
     body = TextAreaField(_l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)])
-    name = StringField(_l("Name"), filters=[_line], validators=[Length(NAME_LENGTH)])
-    email = EmailField(_l("Email"), filters=[_stripped], validators=[Length(EMAIL_LENGTH), _email])
-    website = URLField(_l("Website"), filters=[_stripped], validators=[Length(WEBSITE_LENGTH), _website])
-    parent = HiddenField(filters=[_stripped], validators=[_parent])
+    name = StringField(_l("Name"), filters=[_name], validators=[Length(NAME_LENGTH)])
+    email = EmailField(_l("Email"), filters=[_address], validators=[Length(EMAIL_LENGTH), _email])
+    website = URLField(_l("Website"), filters=[_site], validators=[Length(WEBSITE_LENGTH), _website])
+    parent = HiddenField(filters=[_ours], validators=[_parent])
     remember = BooleanField(_l("Save my name, email and website in this browser for the next time I comment."))
     notify = BooleanField(_l("Write to me when a moderator has decided on my comment."))
     # Nobody sees it; who fills it in is a program.
     trap = StringField(name="subject")
     # Signed by us: when the form was drawn, or when she began to type.
-    stamp = HiddenField(filters=[_stripped])
+    stamp = HiddenField(filters=[_ours])
 
     def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
         super().__init__(formdata, **kwargs)
@@ -149,7 +122,7 @@ class CommentForm(Form):
         network = address.network(client)
         return Draft(
             body=self.body.data,
-            html=markup.render(self.body.data),
+            html=markup.render_clean(self.body.data),
             name=self.name.data,
             email=self.email.data,
             website=self.website.data,

@@ -5,13 +5,17 @@ from wtforms import Form, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from app.forms.comment import Length
+from app.forms.length import Length, cleaned
 from app.lib.text import clean_body
 from app.models import Reason
 
 NOTE_LENGTH = 500  # graphemes
 # Whether it is there twice is nothing that a reader needs to tell us.
 REPORTABLE = tuple(reason for reason in Reason if reason != Reason.DUPLICATE)
+
+
+def _note(text: str) -> str:
+    return clean_body(text).strip()
 
 
 class ReportForm(Form):
@@ -21,7 +25,7 @@ class ReportForm(Form):
         validators=[InputRequired(_l("Please choose a reason."))],
     )
     note = TextAreaField(
-        _l("What is wrong with it?"), filters=[lambda text: clean_body(text or "").strip()],
+        _l("What is wrong with it?"), filters=[cleaned(_note, NOTE_LENGTH)],
         validators=[Length(NOTE_LENGTH)],
     )  # fmt: skip
     # Nobody sees it; who fills it in is a program.

@@ -17,6 +17,8 @@ from app.models.site import KEY
 
 TITLE_LENGTH = 500
 OWN_ID_LENGTH = 500
+# What is read of either before it is cleaned, which leaves out what is invisible.
+READ_LENGTH = 2_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def where(given: MultiDict[str, str]) -> Where:
         key=key,
         url=url,
         own_id=own_id,
-        title=clean_line(given.get("title", ""))[:TITLE_LENGTH],
+        title=clean_line(given.get("title", "")[:READ_LENGTH])[:TITLE_LENGTH],
         lang=lang,
         sort=given["sort"] if given.get("sort") in SORTS else SORTS[0],
     )
@@ -85,7 +87,7 @@ def where(given: MultiDict[str, str]) -> Where:
 
 def own_id_of(text: str) -> str:
     """The id that a page gives itself, cleaned."""
-    return clean_line(text)[:OWN_ID_LENGTH]
+    return clean_line(text[:READ_LENGTH])[:OWN_ID_LENGTH]
 
 
 def thread_key(url: str, own_id: str) -> str:

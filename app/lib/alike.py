@@ -12,6 +12,7 @@ SHINGLE = 5  # letters
 # Shorter texts have too few shingles to be told apart by two of them: they are alike when their letters are.
 SHORT = 24  # letters
 LONGEST = 2000  # letters that are looked at
+FOLDED = 2 * LONGEST  # characters in which they are looked for
 SEEDS = (0, 0x9E3779B9)
 
 
@@ -35,7 +36,7 @@ def _letters(text: str) -> str:
     for start, end in link_spans(text, bare=True):
         kept.append(text[last:start])
         last = end
-    return VARIED.sub("", fold("".join([*kept, text[last:]])))
+    return VARIED.sub("", fold("".join([*kept, text[last:]])[:FOLDED]))
 
 
 def _smallest(letters: str) -> list[int]:

@@ -7,6 +7,8 @@ from itertools import takewhile
 
 import regex
 
+from app.lib.grapheme import without_flags
+
 # A word of an alphabet, a number, white space; everything else, so also kana, kanji and emoji, by itself.
 TOKEN = regex.compile(r"[\p{L}\p{N}--[\p{Han}\p{Hiragana}\p{Katakana}ー]]+|\s+|\X", flags=regex.V1)
 # difflib takes time by the cube where few words are repeated often; that is why it may skip popular ones, and
@@ -24,7 +26,7 @@ class Change(StrEnum):
 
 def between(before: str, after: str) -> list[tuple[Change, str]]:
     """Return the parts of both texts in order; those that are not new make up `before`, not gone `after`."""
-    old, new = TOKEN.findall(before), TOKEN.findall(after)
+    old, new = _tokens(before), _tokens(after)
     head = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     room = min(len(old), len(new)) - head
     back = zip(reversed(old), reversed(new), strict=False)
@@ -35,6 +37,10 @@ def between(before: str, after: str) -> list[tuple[Change, str]]:
         (Change.SAME, "".join(old[len(old) - tail :])),
     ]
     return [(change, text) for change, text in parts if text]
+
+
+def _tokens(text: str) -> list[str]:
+    return [text[found.start() : found.end()] for found in TOKEN.finditer(without_flags(text))]
 
 
 def _compared(old: list[str], new: list[str]) -> Iterator[tuple[Change, str]]:

@@ -1,9 +1,10 @@
 """A text as its short pieces, by which comments that have a word in them are found without reading all of them."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from operator import add
+
+from app.lib.normal_form import normalised
 
 # Alphabets have few letters: their pairs are in nearly every text, so there it takes three to tell texts apart.
 ALPHABETIC = re.compile("[\\0-\u2e7f]+")
@@ -11,7 +12,7 @@ ALPHABETIC = re.compile("[\\0-\u2e7f]+")
 
 def normal(text: str) -> str:
     """What two texts are compared by: half-width and full-width, capital and small letters are the same."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return normalised("NFKC", normalised("NFKC", text).casefold())
 
 
 def words_of(query: str) -> list[str]:

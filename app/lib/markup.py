@@ -43,7 +43,11 @@ def render(body: str) -> str:
     Takes any text and never raises; what nests too deeply or has too many marks is shown as it was typed.
     Linear in time; the length is limited by the forms. `sanitise` of the result is the result.
     """
-    body = clean_body(body)
+    return render_clean(clean_body(body))
+
+
+def render_clean(body: str) -> str:
+    """The same of a body that `clean_body` gave; to clean it again would take as long as all the rest."""
     if _too_many(MARK, body):
         return _as_typed(body)
     html = _markdown().html(body)

@@ -3,6 +3,7 @@
 import re
 
 LONGEST = 300  # characters of one value
+LOOKED_AT = 1_000  # characters in which something is looked for: each pattern tries every letter as a beginning
 
 EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
 IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
@@ -14,6 +15,9 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 
 def scrubbed(text: str) -> str:
     """Return the text without e-mail and network addresses, tokens and control characters, cut short."""
+    if len(text) > LOOKED_AT:
+        # Whole words: of half an address or token the patterns know nothing.
+        text = text[:LOOKED_AT].rpartition(" ")[0]
     for pattern, instead in (
         (EMAIL, "(e-mail)"),
         (IPV6, "(address)"),

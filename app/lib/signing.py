@@ -15,6 +15,8 @@ Signer.default_digest_method = staticmethod(hashlib.sha256)
 # browsers still open until they expire. Sessions and CSRF tokens do not: logging in again is enough for them.
 EARLIER_SIGNERS: list[Any] = [{"digest_method": hashlib.sha1}]
 
+LONGEST = 2_000  # characters; ours have some hundred
+
 
 class BadToken(ValueError):
     """The token was changed, made for another purpose, or has expired."""
@@ -27,6 +29,8 @@ def sign(purpose: str, claim: Any) -> str:
 
 def unsign(purpose: str, token: str, max_age: timedelta) -> Any:
     """Return the claim of a token made by `sign` for the same purpose. Raises BadToken."""
+    if len(token) > LONGEST or not token.isascii():
+        raise BadToken("not a token of ours")
     try:
         return _serializer(purpose).loads(token, max_age=int(max_age.total_seconds()))
     except BadData as trouble:

@@ -1,10 +1,13 @@
 """What people type, as they type it: cleaned, counted, compared, cut short."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 
 import regex
+
+from app.lib import grapheme
+from app.lib.normal_form import MARKS, normalised
 
 # The three flags that Unicode recommends with tag characters (England, Scotland, Wales); elsewhere tags only
 # hide.
@@ -32,7 +35,8 @@ DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 ISOLATES = re.compile("[\u2066-\u2069]")
 POP_ISOLATE = "\u2069"
 # A letter carries up to four marks in any living language; towers of hundreds cover the neighbours' lines.
-TOWER = regex.compile(r"([\p{Mn}\p{Me}]{8})[\p{Mn}\p{Me}]+")
+_MARK = rf"[\p{{Mn}}\p{{Me}}{MARKS}]"
+TOWER = regex.compile(rf"(?<!{_MARK})({_MARK}{{8}}){_MARK}+", flags=regex.V1)
 LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
 # NFC would turn 神 (U+FA19), as some families write themselves, into 神.
 NOT_COMPATIBILITY = re.compile("[^\uf900-\ufaff\U0002f800-\U0002fa1f]+")
@@ -67,23 +71,15 @@ def is_blank(s: str) -> bool:
 BLANK = regex.compile(r"[\s\u2800\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Mn}\p{Me}]*+")
 
 
-def graphemes(s: str) -> int:
-    """How many characters a person sees (UAX 29): か with a combining ゛ is one, so is a family."""
-    return len(s) if s.isascii() and "\r" not in s else sum(1 for _ in GRAPHEME.finditer(s))
-
-
-GRAPHEME = regex.compile(r"\X")
-
-
-def excerpt(s: str, graphemes: int) -> str:
-    """Return the first `graphemes` characters of a text on one line, the last of them … where it was cut."""
+def excerpt(s: str, most: int) -> str:
+    """Return the first `most` graphemes of a text on one line, the last of them … where it was cut."""
     line = clean_line(s)
-    if len(line) <= graphemes:
+    if len(line) <= most:
         return line
-    ends = [match.end() for match, _ in zip(GRAPHEME.finditer(line), range(graphemes + 1), strict=False)]
-    if len(ends) <= graphemes:
+    ends = list(islice(grapheme.ends(line), most + 1))
+    if len(ends) <= most:
         return line
-    return line[: ends[graphemes - 2]].rstrip() + "…" if graphemes > 1 else "…"
+    return line[: ends[most - 2]].rstrip() + "…" if most > 1 else "…"
 
 
 INVISIBLE = regex.compile(
@@ -118,9 +114,9 @@ FOLDINGS = 4  # a second is needed for a few letters whose lower case decomposes
 
 
 def _folded_once(s: str) -> str:
-    s = INVISIBLE.sub("", unicodedata.normalize("NFKC", s).casefold())
-    s = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", s))
-    s = unicodedata.normalize("NFC", ACCENTS.sub("", s).translate(KANA))
+    s = INVISIBLE.sub("", normalised("NFKC", s).casefold())
+    s = normalised("NFD", normalised("NFKC", s))
+    s = normalised("NFC", ACCENTS.sub("", s).translate(KANA))
     return " ".join(LOOSE_VOICING.sub("", s).split())
 
 
@@ -184,7 +180,7 @@ def _without_tail(link: str) -> str:
 
 
 def _composed(s: str) -> str:
-    return NOT_COMPATIBILITY.sub(lambda match: unicodedata.normalize("NFC", match[0]), s)
+    return NOT_COMPATIBILITY.sub(lambda match: normalised("NFC", match[0]), s)
 
 
 def _isolates_closed(line: str) -> str:

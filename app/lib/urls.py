@@ -12,6 +12,7 @@ import idna
 import regex
 
 LONGEST = 2000  # characters; what a comment form accepts and every browser and proxy carries
+LONGEST_READ = 8000  # characters of an address that is taken apart; what it means may be much shorter
 HIGHEST_PORT = 65535
 
 # Nothing that a person types on purpose, all that hides where a link leads: white space, controls, format
@@ -52,7 +53,7 @@ TRACKING = re.compile(
     re.I | re.X,
 )
 AMP_PARAMETER = re.compile(r"outputtype=amp|amp(=|=1|=true)?", re.I)
-AMP_FILE = re.compile(r"(\.amp)+(?=\.html?$)", re.I)
+AMP_FILE = re.compile(r"(?<!\.amp)(\.amp)+(?=\.html?$)", re.I)
 INDEX = re.compile(r"(index\.([xs]?html?|php[3-8]?|aspx?|jsp|cgi)|default\.(aspx?|html?))", re.I)
 REPEATED_SLASH = re.compile("(?<!:)/{2,}")  # of careless templates; /https://… within a path is an address
 SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.I)
@@ -60,6 +61,10 @@ SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.I)
 REMEMBERED = 256
 # Characters (RFC 1035, 2.3.4, without the length of the first label and the root).
 LONGEST_HOST = 253
+# The same as it is typed, with letters that mean nothing in a host, and that percent-encoded. Mapping it takes time by
+# the square of a run of marks.
+LONGEST_TYPED_HOST = 4 * LONGEST_HOST
+LONGEST_ENCODED_HOST = 12 * LONGEST_HOST
 
 
 class Address(NamedTuple):
@@ -195,6 +200,8 @@ def linkable(url: str) -> str:
 @lru_cache(maxsize=REMEMBERED)
 def _split(url: str) -> Address:
     """Raises ValueError where a browser would refuse, or would read something else than we do."""
+    if len(url) > LONGEST_READ:
+        raise ValueError("address is too long")
     url = url.strip()
     if UNREADABLE.search(url):
         raise ValueError("address has a control character")
@@ -230,6 +237,8 @@ def _host_and_port(place: str) -> tuple[str, str]:
 
 def _host(host: str) -> str:
     """The host parser of WHATWG URL 3.5: percent-decode, UTS 46, then a name or a number."""
+    if len(host) > LONGEST_ENCODED_HOST:
+        raise ValueError("host is too long")
     if host.startswith("["):
         return _ipv6(host[1:-1])
     name = _ascii(unquote(host, errors="strict"))
@@ -242,6 +251,8 @@ def _host(host: str) -> str:
 def _ascii(name: str) -> str:
     if name.isascii() and "xn--" not in name.lower():
         return name.lower()
+    if len(name) > LONGEST_TYPED_HOST:
+        raise ValueError("host is too long")
     mapped = idna.uts46_remap(name, std3_rules=False)
     # Browsers take labels that IDNA 2008 does not (emoji); the mapping above has refused what nobody takes.
     labels = [each if each.isascii() else "xn--" + each.encode("punycode").decode() for each in mapped.split(".")]

@@ -15,12 +15,15 @@ MARK = (
     "\ufe20-\ufe2f"
 )
 MARKS = re.compile(f"[{MARK}]")
+UNSEEN = re.compile(f"{INVISIBLE.pattern[:-1]}{MARK}]")
 # A letter with its marks is one piece, so that ﾊﾞ and a decomposed が are one letter. Four marks are enough
 # for every language; normalising the thousands of a "zalgo" text at once would take time by their square.
 PIECE = re.compile(f"(?s)[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{MARK}\uff9e\uff9f]{{0,4}}")
 NEEDS_PIECES = re.compile(f"[{MARK}\uff9e\uff9f\u1100-\u11ff]")
 KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
 REMEMBERED = 20_000
+# Letters that one becomes at most, with its marks: ㌀ is four. An Arabic ligature that is 18 stays what it is.
+MOST_FOLDED = 10
 HANZI, HANGUL = ("㐀", "鿿"), ("가", "힣")
 
 # Letters drawn like a small Latin one: facts of Unicode's confusables.txt (UTS #39), the part that casefolded
@@ -37,6 +40,7 @@ BOXED = {
     for start in (0x1F150, 0x1F170, 0x1F1E6)  # negative circles, negative squares, flag letters
     for offset in range(26)
 }
+PLAINER = KANA | BOXED
 # Digits and signs that stand for letters, only within a word that has letters too.
 LEET = {ord(sign): letter for sign, letter in zip("013457@$!€", "oieastasie", strict=True)}
 # Kanji drawn like katakana, as in 激工口どうが; here already as hiragana.
@@ -48,8 +52,10 @@ CONTINUOUS = re.compile(f"[{UNSPACED}]")
 TOKEN = re.compile(r"[\w@$!€]+")
 OTHER_ALPHABET = re.compile("[\u0370-\u058f]")
 PURE_LATIN = re.compile("[a-z]")
-SPACED_LETTERS = re.compile(r"(?<!\w)[^\W_](?:[\W_]{1,3}[^\W_]){2,}(?!\w)")
-CHOPPED_WORD = re.compile(r"(?<!\w)[^\W_]{1,2}(?:[.\-_*·~|/+,']+[^\W_]{1,2}){2,}(?!\w)")
+# Both end before anything but a letter or digit. Were _ no end either, a_-a_-a_ would be tried from each of its letters
+# to its last one.
+SPACED_LETTERS = re.compile(r"(?<!\w)[^\W_](?:[\W_]{1,3}[^\W_]){2,}(?![^\W_])")
+CHOPPED_WORD = re.compile(r"(?<!\w)[^\W_]{1,2}(?:[.\-_*·~|/+,']+[^\W_]{1,2}){2,}(?![^\W_])")
 GAP = "[ .,·・･*＊★☆♡♥+~_|/\\-'’]{1,3}"
 CJK = "[ぁ-ゟ㐀-鿿々가-힣]"
 CJK_GAP = re.compile(f"(?<={CJK}){GAP}(?={CJK})")
@@ -132,7 +138,8 @@ class _Narrowed(dict[str, str]):
     """As _Folded, for patterns, which mind case and kana themselves."""
 
     def __missing__(self, piece: str) -> str:
-        narrow = INVISIBLE.sub("", unicodedata.normalize("NFKC", piece))
+        narrow = unicodedata.normalize("NFKC", piece)
+        narrow = INVISIBLE.sub("", narrow) if len(narrow) <= MOST_FOLDED else piece
         if len(self) < REMEMBERED:
             self[piece] = narrow
         return narrow
@@ -142,9 +149,15 @@ def fold_piece(piece: str) -> str:
     """Return one letter and its marks, folded."""
     if len(piece) == 1 and (HANZI[0] <= piece <= HANZI[1] or HANGUL[0] <= piece <= HANGUL[1]):
         return piece  # already as plain as they get, and too many to remember
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", piece).casefold())
-    folded = INVISIBLE.sub("", folded).translate(KANA).translate(BOXED)
-    return MARKS.sub("", " " if folded.isspace() else folded)
+    narrow = unicodedata.normalize("NFKC", piece)
+    folded = narrow.casefold()
+    if folded != narrow:
+        folded = unicodedata.normalize("NFKC", folded)
+    if len(folded) > MOST_FOLDED:
+        return piece
+    if folded.isspace():
+        return " "
+    return folded if folded.isascii() else UNSEEN.sub("", folded).translate(PLAINER)
 
 
 def mapped(text: str, table: dict[str, str]) -> Reading:

@@ -8,6 +8,8 @@ from itertools import islice, pairwise
 from urllib.parse import urlsplit
 from zlib import crc32
 
+from app.lib.normal_form import normalised
+
 # Raised whenever the same example would fall into other slots; a model of another version is relearnt.
 VERSION = 2
 SLOTS = 1 << 18
@@ -107,7 +109,7 @@ def wording(text: str) -> str:
 
 def fold(text: str) -> str:
     """Return the text without disguises that cost a spammer nothing: width, fonts, case, invisible marks."""
-    plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
+    plain = INVISIBLE.sub("", normalised("NFKC", text).casefold())
     return " ".join(plain.split())[: HEAD + TAIL]
 
 
@@ -164,7 +166,7 @@ def _shape(whole: str, text: str, folded: str) -> Iterator[tuple[str, str]]:
     yield "marks", _tenths(marks.count("P"), size)
     yield "symbols", _doubling(marks.count("S"))
     yield "fancy", _doubling(len(FANCY.findall(text)))
-    yield "disguise", str(int(unicodedata.normalize("NFKC", text) != text))
+    yield "disguise", str(int(normalised("NFKC", text) != text))
     yield "invisible", _doubling(len(INVISIBLE.findall(text)))
     yield "lines", _doubling(text.count("\n"))
     yield "variety", _tenths(len(set(words)), len(words) or 1)

@@ -1,6 +1,7 @@
 """Find a site's words in a comment: within Japanese, Chinese and Korean text, as whole words elsewhere."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -246,11 +247,14 @@ def _pattern_matches(rule: Rule, pattern: "regex.Pattern[str]", reading: Reading
 
 def _without_allowed(matches: set[Match]) -> list[Match]:
     allowed = _merged(match for match in matches if match.rule.allows)
-    return [
-        match
-        for match in matches
-        if not match.rule.allows and not any(start <= match.start and match.end <= end for start, end in allowed)
-    ]
+    starts = [start for start, _end in allowed]
+    return [match for match in matches if not match.rule.allows and not _is_within(match, allowed, starts)]
+
+
+def _is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
+    """Whether it stands in one of these spans, which are in order and do not overlap."""
+    before = bisect_right(starts, match.start)
+    return before > 0 and match.end <= spans[before - 1][1]
 
 
 def _merged(matches: Iterable[Match]) -> list[tuple[int, int]]:

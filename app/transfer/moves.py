@@ -19,6 +19,7 @@ from app.models.alias import LONGEST_KEY
 # How long a move waits for a lock on PostgreSQL, and how often it tries.
 LOCK_TIMEOUT_MS, ATTEMPTS = 500, 20
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
+AT_ONCE = 500  # pages in one question
 SHOWN = 200  # characters of a line that is refused
 OWN_ID = "id:"  # how the key of a page begins that gives itself an id (data-thread)
 
@@ -110,9 +111,10 @@ def _limit_waiting() -> None:
 def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
     """The moves that can begin; what stands against the others is written down in them."""
     begun: dict[int, tuple[Thread, Move]] = {}
-    for move in moves:
-        old, move.key = _key(site, move.old), _new_key(site, move.new)
-        thread = Thread.for_page(site, old) if old else None
+    keys = [_key(site, move.old) for move in moves]
+    threads = _threads(site, [key for key in keys if key])
+    for move, old in zip(moves, keys, strict=True):
+        move.key, thread = _new_key(site, move.new), threads.get(old)
         if not old or not move.key:
             move.outcome = Outcome.WRONG_NEW if old else Outcome.WRONG_OLD
         elif thread and thread.id in begun:
@@ -122,6 +124,14 @@ def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
         elif thread:
             begun[thread.id] = thread, move
     return list(begun.values())
+
+
+def _threads(site: Site, keys: list[str]) -> dict[str, Thread]:
+    """All of them, some hundreds in one question."""
+    found: dict[str, Thread] = {}
+    for at in range(0, len(keys), AT_ONCE):
+        found |= Thread.for_pages(site, keys[at : at + AT_ONCE])
+    return found
 
 
 def _arrive(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -> Thread:

@@ -20,6 +20,8 @@ from app.models import Comment, Login, Moderator, Role, Site
 SESSION_KEY = "login"
 # Browsers resolve these, also percent-encoded, and would leave our path with them (URL Standard, 4.4).
 DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+# Of a page of ours with all that one can ask of it; in characters.
+LONGEST_PATH = 8_000
 
 
 def moderator_required(door: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +90,7 @@ def own_path(wanted: str) -> str:
 
     Browsers drop tabs and newlines and read a backslash as a slash (URL Standard, 4.4), so neither may pass.
     """
-    plain = wanted.isprintable() and " " not in wanted and "\\" not in wanted
+    plain = len(wanted) <= LONGEST_PATH and wanted.isprintable() and " " not in wanted and "\\" not in wanted
     if plain and wanted.startswith(f"{request.script_root}/") and not wanted.startswith("//"):
         parts = urlsplit(wanted)
         if not parts.scheme and not parts.netloc and not DOT_SEGMENT.search(parts.path):

@@ -40,7 +40,7 @@ def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
 
 def _kept() -> list[str]:
     value = request.cookies.get(name(), "")
-    return value.split("|") if value else []
+    return value.split("|")[: 1 + MOST_TOKENS] if value else []
 
 
 def _is_secure() -> bool:

@@ -18,6 +18,8 @@ from app.web.access import moderator_required, site_or_404
 bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
 
 LISTED = 50
+# Characters: of an address in a link of ours, of a search, and how many lines are moved at once.
+LONGEST_OLD, LONGEST_SEARCH, MOST_LINES = 2_500, 200, 500
 OUTCOMES = {
     Outcome.MOVED: _l("moves"),
     Outcome.MERGED: _l("is merged with the comments there"),
@@ -42,7 +44,7 @@ def move(key: str) -> Any:
     """Move the pages of all lines; with `try`, or when one of them cannot, only say what would become of each."""
     site, typed = site_or_404(key, Role.ADMIN), request.form.get("moves", "")
     try:
-        done = moves.remap(site, moves.pairs_of(typed.splitlines()))
+        done = moves.remap(site, moves.pairs_of(_lines(typed)))
     except Refused as no:
         return _page(site, typed=typed, wrong=no.sentence), no.status
     refused = any(each.outcome in REFUSED for each in done)
@@ -54,14 +56,22 @@ def move(key: str) -> Any:
     return redirect(url_for("threads.show", key=key), 303)
 
 
+def _lines(typed: str) -> list[str]:
+    lines = typed.splitlines()
+    if len(lines) > MOST_LINES:
+        said = _("At most %(most)d lines at once, please. `flask thread remap` reads longer files.", most=MOST_LINES)
+        raise Refused("too_many_lines", said)
+    return lines
+
+
 def _first_line() -> str:
     """What a page's own link puts into the form: its address, and room for the new one."""
-    old = clean_line(request.args.get("old", ""))
+    old = clean_line(request.args.get("old", "")[:LONGEST_OLD])
     return f"{old}," if old else ""
 
 
 def _page(site: Site, **more: Any) -> str:
-    search, after = clean_line(request.args.get("q", "")), request.args.get("after", 0, type=ids.read)
+    search, after = clean_line(request.args.get("q", "")[:LONGEST_SEARCH]), request.args.get("after", 0, type=ids.read)
     found = Thread.of_site(site, after=after, limit=LISTED + 1, search=search)
     threads = found[:LISTED]
     listed = [thread.id for thread in threads]

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib.text import clean_body, clean_line, excerpt, fold, graphemes, is_blank, link_spans, links_in
+from app.lib import grapheme
+from app.lib.text import clean_body, clean_line, excerpt, fold, is_blank, link_spans, links_in
 from tests.growth import grows_straight
 
 FAMILY = "👨‍👩‍👧"
@@ -72,7 +73,7 @@ def test_a_body_keeps_its_lines_and_closed_isolates() -> None:
      ("👍🏽🇯🇵", 2), ("a\nb", 3), ("a\r\nb", 3), ("ｶﾞ", 1)],
 )  # fmt: skip
 def test_lengths_are_what_people_count(text: str, count: int) -> None:
-    assert graphemes(text) == count
+    assert grapheme.count(text) == count
 
 
 def test_an_excerpt_never_cuts_a_character_in_two() -> None:

@@ -1,0 +1,97 @@
+"""Any JSON value in any field of the API is answered by its contract, and never by an error of ours."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.api.body import DEEPEST
+from app.api.comments import FIELDS
+from app.models import Comment
+from tests.cast import PAGE, a_site
+
+BASES: dict[str, dict[str, Any]] = {
+    "api.comments.post": {"site": "paper", "url": PAGE, "name": "Hanako", "email": "h@readers.example", "body": "x"},
+}
+TAKEN: dict[str, tuple[str, ...]] = {"api.comments.post": FIELDS}
+
+HALVES = (r'"\ud800"', r'"\udfff"', r'"a\ud800b"', r'"\udc00\ud800"', r'"\ud83d!"', r'"http://a.example/\ud800"')
+NO_TEXT = ("null", "1.5", "-0.0", "1e999", "NaN", "-Infinity", "[]", "{}", '["a"]', '{"a": 1}', "[[[]]]",
+           '{"a": {"b": null}}')  # fmt: skip
+TEXT = ("true", "0", "-1", "1" + "0" * 18, "9" * 4300, '""', '" "', r'"\u0000"', r'"a\u0000b"', r'"\u001b[31m"',
+        r'"\ud83d\ude00"', r'"\ufeff"', r'"\uffff"', r'"\u202e"', '"%00"', '"' + "9" * 5000 + '"',
+        '"' + "あ" * 5000 + '"', r'"\"}"', '"1.e.x"', '"drawn.999999999999999.x"', '"."')  # fmt: skip
+NO_JSON = ("9" * 4301, "01", "'a'", "tru", r'"\ud8"', '"\x01"', '"', "[" * 50_000, '{"a":' * 50_000)
+
+
+def written(base: dict[str, Any], field: str, value: str) -> bytes:
+    """The object with this value, as text: Python would not write all of them."""
+    fields = {name: json.dumps(each) for name, each in base.items()} | {field: value}
+    return ("{" + ", ".join(f"{json.dumps(name)}: {each}" for name, each in fields.items()) + "}").encode()
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str]]:
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/") and rule.methods & {"POST", "PUT", "PATCH", "DELETE"}:
+            yield rule.endpoint, rule.rule
+
+
+def test_every_route_that_takes_json_is_tried(app: Flask) -> None:
+    assert {endpoint for endpoint, _path in routes(app)} == set(BASES) == set(TAKEN)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_any_value_in_any_field_is_answered_by_the_contract(
+    app: Flask, client: FlaskClient, db_session: Session
+) -> None:
+    a_site(db_session)
+    contract = client.get("/api/v1/openapi.json").json["paths"]
+    for endpoint, path in routes(app):
+        told = {int(status) for status in contract[path.removeprefix("/api/v1")]["post"]["responses"]}
+        for field in (*TAKEN[endpoint], "unheard of"):
+            known = field in TAKEN[endpoint]
+            spoiled = NO_JSON if field == "body" else NO_JSON[:3]
+            for values, status in ((HALVES, 400), (NO_TEXT, 400 if known else None), (TEXT, None), (spoiled, 400)):
+                for value in values:
+                    answer = client.post(
+                        path, data=written(BASES[endpoint], field, value), content_type="application/json"
+                    )
+                    about = f"{field}: {value[:40]} is answered with {answer.status_code}"
+                    assert answer.status_code in told and answer.status_code == (status or answer.status_code), about
+                    if answer.status_code >= 400:
+                        assert answer.content_type == "application/problem+json", about
+                        assert answer.json["code"] and answer.json["title"], about
+                    if values is HALVES:
+                        assert answer.json["code"] == "bad_text", about
+
+
+def test_half_a_character_is_refused_wherever_it_stands(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    base = BASES["api.comments.post"]
+    inside = (r'{"deep": ["\ud800"]}', r'{"\udfff": 1}', r'[[[["a", "\ud800"]]]]')
+    sent = [written(base, "more", value) for value in inside]
+    # UTF-8 has no surrogates, but decoders that are lenient read them.
+    sent.append(written(base, "name", '"?"').replace(b"?", b"\xed\xa0\x80"))
+    for body in sent:
+        answer = client.post("/api/v1/comments", data=body, content_type="application/json")
+        assert (answer.status_code, answer.json["code"]) == (400, "bad_text")
+    assert db_session.query(Comment).count() == 0
+
+
+def test_of_a_name_that_comes_twice_the_last_value_counts(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    sent = written(BASES["api.comments.post"], "more", "1")[:-1] + b', "body": "the last"}'
+    assert client.post("/api/v1/comments", data=sent, content_type="application/json").status_code == 201
+    assert [comment.body for comment in db_session.query(Comment)] == ["the last"]
+
+
+def test_what_nests_deeper_than_anything_sensible_is_refused(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    for depth, status in ((DEEPEST - 1, 201), (DEEPEST, 400), (500, 400)):
+        value = "[" * depth + "]" * depth
+        sent = written(BASES["api.comments.post"] | {"body": str(depth)}, "more", value)
+        assert client.post("/api/v1/comments", data=sent, content_type="application/json").status_code == status
