@@ -27,9 +27,10 @@ def _bounded(inner: WSGI) -> WSGI:
         refusal = _refusal(environ)
         if refusal is None:
             return inner(environ, start_response)
-        status = f"{refusal.value} {refusal.phrase}"
-        start_response(status, [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")])
-        return [f"{refusal.phrase}\n".encode()]
+        said = f"{refusal.phrase}\n".encode()
+        about = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(said)))]
+        start_response(f"{refusal.value} {refusal.phrase}", [*about, ("Cache-Control", "no-store")])
+        return [said]
 
     return bounded
 

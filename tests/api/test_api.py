@@ -34,7 +34,7 @@ def test_the_limits_are_those_of_the_form(client: FlaskClient, db_session: Sessi
 
 def test_nonsense_is_refused_and_nothing_is_stored(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
-    for given in (b"{", b"[]", b'{"body": {"deep": 1}}', b"null", b"1" * 10, b"[" * 100_000, b'{"body":' * 50_000):
+    for given in (b"{", b"[]", b'{"body": {"deep": 1}}', b"null", b"1" * 10, b"[" * 100_000, b'{"body":' * 30_000):
         answer = client.post("/api/v1/comments", data=given, content_type="application/json")
         assert answer.status_code == 400
     assert client.post("/api/v1/comments", json=WHO | {"site": "nosuch", "body": "x"}).status_code == 404

@@ -1,0 +1,310 @@
+"""Every text of every route: whatever stands in it, an answer takes time in proportion to its length, and no error."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import cycle
+from time import thread_time
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from flask import Flask, Request
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import EnvironHeaders, ImmutableMultiDict
+from wtforms import Form
+
+from app import forms as app_forms
+from app.abuse.bounds import LONGEST_HEADER, LONGEST_PATH, LONGEST_QUERY, MOST_FIELDS
+from app.forms.comment import BODY_LENGTH
+from app.forms.site import FIELDS as SETTINGS
+from app.lib import grapheme
+from app.models import Role
+from tests.cast import Reader, a_moderator, a_site
+from tests.hostile import SHAPES, again
+from tests.web.test_queue import at_the_desk, hidden
+from tests.web.texts import HEADERS, TAKEN, Taken
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+# Bytes of all of a form but the text under attack.
+ROOM = 4_096
+LARGEST = 256 * 1024 - ROOM
+# Seconds of the processor for an answer to the longest text, and from where on they must not grow faster than it.
+MOST_S, SHORTEST_S, MOST = 0.1, 0.02, 2.5
+TRIES = 3
+# What has stopped a service before; the others are tried on each function (tests/test_linear.py) and by `make torture`.
+DANGEROUS = (
+    "marks of two classes", "marks that are spacing", "marks after NFKC only", "letters with two marks",
+    "regional indicators", "letters that grow by 18", "all letters", "brackets", "deeper and deeper quotes",
+    "spelt letters without an end", "words of the lists, and exceptions", "links in Japanese", "commas",
+)  # fmt: skip
+read: set[str] = set()
+
+
+class Recorded(ImmutableMultiDict[str, str]):
+    """A query or form that notes the names that are asked for."""
+
+    def __getitem__(self, key: str) -> Any:
+        read.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        read.add(str(key))
+        return super().__contains__(key)
+
+    def getlist(self, key: str, *rest: Any, **more: Any) -> Any:
+        read.add(key)
+        return super().getlist(key, *rest, **more)
+
+
+class RecordedHeaders(EnvironHeaders):
+    def __getitem__(self, key: Any, _get_mode: bool = False) -> Any:
+        read.add(f"header {str(key).title()}")
+        return super().__getitem__(key)
+
+
+class RecordedRequest(Request):
+    parameter_storage_class = Recorded  # type: ignore[assignment]
+
+    def __init__(self, environ: Any, *rest: Any, **more: Any) -> None:
+        super().__init__(environ, *rest, **more)
+        self.headers = RecordedHeaders(environ)
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text of a route: where it stands (query, form, json, path, header), under which name, how long it may be."""
+
+    endpoint: str
+    method: str
+    where: str
+    name: str
+    largest: int
+    accepted: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.endpoint} {self.where} {self.name}{' (accepted)' if self.accepted else ''}"
+
+    def written(self, shape: str, size: float) -> str:
+        """As many of the shape's letters as there is room for."""
+        sample = SHAPES[shape](1_000)
+        letters = int(self.largest * size * len(sample) / self._weighs(sample))
+        return SHAPES[shape](letters - letters // 100)
+
+    def _weighs(self, text: str) -> int:
+        if self.accepted:
+            return max(grapheme.count(text), len(text) // 3)
+        return len(quote(text, safe="")) if self.where in ("query", "path") else len(text.encode())
+
+
+def texts(app: Flask) -> Iterator[Text]:
+    """Every text of every route that the application has."""
+    # What stores comments comes last: other pages show them.
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.endpoint.startswith(("api.", "comments."))):
+        method = "POST" if "POST" in rule.methods else "GET"
+        taken = TAKEN[rule.endpoint]
+        sizes = {"query": LONGEST_QUERY - ROOM, "form": LARGEST, "json": LARGEST, "path": LONGEST_PATH - 200}
+        for where, largest in sizes.items():
+            for name in getattr(taken, where):
+                yield Text(rule.endpoint, method, where, name, largest)
+                if name == "body":
+                    yield Text(rule.endpoint, method, where, name, BODY_LENGTH - 10, accepted=True)
+        if method == "POST" and not taken.form and not taken.json:
+            yield Text(rule.endpoint, method, "form", "csrf_token", LARGEST)
+
+
+def heads(*endpoints: str) -> Iterator[Text]:
+    for endpoint in endpoints:
+        method = "POST" if TAKEN[endpoint].form or TAKEN[endpoint].json else "GET"
+        for name in HEADERS:
+            yield Text(endpoint, method, "header", name, LONGEST_HEADER - 100)
+
+
+class Attacker:
+    """Sends requests as a reader, and below /moderate and /sites as the site's owner."""
+
+    def __init__(self, app: Flask, db_session: Session) -> None:
+        self.app, self.anyone = app, app.test_client()
+        # Held, so that each comment stays as it is; one of them is public, and can be reported.
+        site = a_site(db_session)
+        a_moderator(db_session, site, "alice", Role.OWNER)
+        public = Reader(self.anyone).says("something public")
+        assert public.status_code == 201
+        self.owned = public.headers["Kaiwa-Token"]
+        site.hold_all, site.edit_minutes = True, 1440
+        db_session.commit()
+        self.alice = at_the_desk(app)
+        self.csrf = hidden(self.alice.get("/moderate/"), "csrf_token")
+        self.number = 0
+
+    def seconds(self, text: Text, typed: str) -> float:
+        """How long the processor works on the answer. An error of ours, or an answer to somebody else, is a failure."""
+        client, path, request = self.request(text, typed)
+        started = thread_time()
+        answer = client.open(path, method=text.method, buffered=True, **request)
+        took = thread_time() - started
+        assert answer.status_code < 500, f"{text} answers {answer.status_code} to {typed[:20]!a}"
+        if text.accepted and text.name == "body":
+            assert answer.status_code in (200, 201, 202, 403, 422), f"{text} answers {answer.status_code}"
+        return took
+
+    def request(self, text: Text, typed: str) -> tuple[FlaskClient, str, dict[str, Any]]:
+        taken = with_settings(text.endpoint)
+        rule = next(each for each in self.app.url_map.iter_rules() if each.endpoint == text.endpoint)
+        path = {"id": "1", **taken.path} | ({text.name: quote(typed, safe="")} if text.where == "path" else {})
+        where = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: path[found[1]], rule.rule)
+        ours = where.startswith(("/moderate", "/sites", "/account", "/logout"))
+        self.number += 1
+        sent: dict[str, Any] = {
+            "environ_overrides": {"REMOTE_ADDR": f"10.{self.number >> 8 & 255}.{self.number & 255}.1"}
+        }
+        query = taken.query | ({text.name: typed} if text.where == "query" else {})
+        form = self.filled(taken, text.endpoint) | ({text.name: typed} if text.where == "form" else {})
+        if query:
+            where = f"{where}?{urlencode(query)}"
+        if taken.json:
+            sent["json"] = self.unlike_others(taken.json, text, typed)
+        elif text.method == "POST":
+            sent |= {"data": self.unlike_others(form, text, typed), "content_type": "multipart/form-data"}
+        if text.where == "header":
+            value = (HEADERS[text.name] + re.sub("[\0\r\n]", " ", typed)).encode().decode("latin-1")
+            sent["environ_overrides"]["HTTP_" + text.name.upper().replace("-", "_")] = value[:LONGEST_HEADER]
+        return self.alice if ours else self.anyone, where, sent
+
+    def filled(self, taken: Taken, endpoint: str) -> dict[str, str]:
+        form = {"csrf_token": self.csrf} | taken.form
+        # What is withdrawn could not be edited any more.
+        return form | {"token": self.owned} if endpoint in ("comments.edit", "comments.prove") else form
+
+    def unlike_others(self, fields: dict[str, str], text: Text, typed: str) -> dict[str, str]:
+        """The same comment again would not be looked at."""
+        if text.name == "body":
+            return fields | {"body": f"{self.number}{typed}"}
+        return fields | {"body": f"words {self.number}"} if "body" in fields else fields
+
+
+def with_settings(endpoint: str) -> Taken:
+    taken = TAKEN[endpoint]
+    return (
+        replace(taken, form=dict.fromkeys(SETTINGS, "") | taken.form) if endpoint == "sites.change_settings" else taken
+    )
+
+
+@pytest.fixture
+def attacker(app: Flask, db_session: Session) -> Attacker:
+    app.request_class = RecordedRequest
+    read.clear()
+    return Attacker(app, db_session)
+
+
+def measured(attacker: Attacker, text: Text, shape: str) -> tuple[float, float]:
+    """Seconds for half of the longest text, and for all of it; the least of some tries where it is not little."""
+    whole, half = text.written(shape, 1), text.written(shape, 0.5)
+    more = attacker.seconds(text, whole)
+    less = attacker.seconds(text, half) if more > SHORTEST_S else more
+    for _try in range(TRIES):
+        if not is_slow(less, more):
+            break
+        less, more = min(less, attacker.seconds(text, half)), min(more, attacker.seconds(text, whole))
+    return less, more
+
+
+def is_slow(less: float, more: float) -> bool:
+    return more > MOST_S or more > max(SHORTEST_S, MOST * less)
+
+
+def test_every_route_is_in_the_table(app: Flask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(TAKEN)
+
+
+def test_every_field_of_every_form_is_in_the_table(app: Flask) -> None:
+    """A form that no route is known to read would be a text that nobody tries."""
+    for module in pkgutil.iter_modules(app_forms.__path__):
+        importlib.import_module(f"app.forms.{module.name}")
+    known = {name for endpoint in TAKEN for where in ("query", "form", "json")
+             for name in getattr(with_settings(endpoint), where)}  # fmt: skip
+    for form in every(Form):
+        if form.__module__.startswith("app.forms."):
+            fields = {field.name or name for name in dir(form)
+                      if hasattr(field := getattr(form, name), "field_class")}  # fmt: skip
+            assert fields - {"csrf_token"} <= known, f"{form.__name__}: {fields - known}"
+
+
+def every(kind: type) -> Iterator[type]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from every(each)
+
+
+def test_no_text_of_any_route_keeps_the_server_busy(app: Flask, attacker: Attacker) -> None:
+    """A shape for each of them, another for the next; and all that is dangerous in the text of a comment."""
+    slow, shapes, missing = [], cycle(DANGEROUS), set()
+    for text in [*heads("thread.page", "comments.post"), *texts(app)]:
+        many = text.accepted and text.endpoint == "comments.post"
+        for shape in DANGEROUS if many else [next(shapes)]:
+            read.clear()
+            less, more = measured(attacker, text, shape)
+            if is_slow(less, more):
+                slow.append(row(text, shape, less, more))
+            missing |= {f"{text.endpoint} reads {name}" for name in unknown(text)}
+    assert not missing, "not in the table: " + ", ".join(sorted(missing))
+    assert not slow, "\n".join(slow)
+
+
+@pytest.mark.torture
+def test_no_shape_in_any_text_of_any_route_keeps_the_server_busy(
+    app: Flask, attacker: Attacker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Prints the table: route, text, shape, milliseconds for half of the longest text and for all of it."""
+    slow, rows = [], []
+    for text in [*heads(*(each for each in TAKEN if each != "account.log_out")), *texts(app)]:
+        for shape in SHAPES:
+            less, more = measured(attacker, text, shape)
+            rows.append(row(text, shape, less, more))
+            if is_slow(less, more):
+                slow.append(rows[-1])
+    with capsys.disabled():
+        print("\n" + "\n".join(rows))
+    assert not slow, "\n".join(slow)
+
+
+def row(text: Text, shape: str, less: float, more: float) -> str:
+    return f"{text!s:60} {shape:36} {1000 * less:8.1f} {1000 * more:8.1f}"
+
+
+def unknown(text: Text) -> set[str]:
+    taken = with_settings(text.endpoint)
+    known = {*taken.query, *taken.form, *taken.json, "csrf_token", *(f"header {name.title()}" for name in HEADERS)}
+    known |= {
+        f"header {name}"
+        for name in (
+            "Content-Type",
+            "Content-Length",
+            "Transfer-Encoding",
+            "Content-Encoding",
+            "Host",
+            "Accept-Charset",
+            "Cache-Control",
+            "Pragma",
+            "Date",
+            "Max-Forwards",
+        )
+    }
+    return {name for name in read if name not in known}
+
+
+def test_many_texts_at_once_keep_nobody_busy(app: Flask, attacker: Attacker) -> None:
+    """As many fields as are read, each of its share of the body; and as many parts."""
+    share = again("\u0316\u0301")(LARGEST // MOST_FIELDS // 4)
+    many = [(name, share) for name in ("body", "title", "thread", "token", "comment") for _ in range(MOST_FIELDS // 6)]
+    for path in ("/embed/comments", "/embed/own", "/embed/preview"):
+        started = thread_time()
+        with suppress(ValueError):
+            attacker.anyone.post(path, data=urlencode([("site", "paper"), *many]),
+                                 content_type="application/x-www-form-urlencoded")  # fmt: skip
+        assert thread_time() - started < MOST_S
