@@ -1,6 +1,13 @@
 -- Comments for wrk, each another one; `share` of the requests are posts (1: all), the rest are what the address says.
+-- `text`: "short" by one reader, or of 300 characters in "en" or "ja", each by another reader from another network.
 -- At the end it prints how many were acknowledged: stored, by the status, and with the new comment in the answer.
-local share, number, thread = 1, 0, 0
+local share, number, thread, text = 1, 0, 0, "short"
+local long = {
+  en = string.rep("I+was+there+that+night+and+the+bell+rang+twice+before+the+ferry+left.+", 4) .. "Nobody+said",
+  -- 鐘の音を聞いた夜のことを、いまでも覚えています。
+  ja = string.rep("%E9%90%98%E3%81%AE%E9%9F%B3%E3%82%92%E8%81%9E%E3%81%84%E3%81%9F%E5%A4%9C%E3%81%AE%E3%81%93%E3%81%A8" ..
+    "%E3%82%92%E3%80%81%E3%81%84%E3%81%BE%E3%81%A7%E3%82%82%E8%A6%9A%E3%81%88%E3%81%A6%E3%81%84%E3%81%BE%E3%81%99%E3%80%82", 12),
+}
 local threads = {}
 answered, posted = 0, 0
 
@@ -12,20 +19,30 @@ end
 
 function init(arguments)
   share = tonumber(arguments[1] or "1")
-  body = "site=bench&name=Reader&email=reader%40readers.example&url=" .. arguments[2]
+  text = arguments[3] or "short"
+  page = "site=bench&url=" .. arguments[2]
 end
 
 function request()
   number = number + 1
   if (number * share) % 1 >= share then return wrk.format("GET") end
-  local words = "&body=I+was+there+that+night+and+the+bell+rang+twice+" .. id .. "+" .. number .. "+" .. os.time()
+  local mark = id .. "+" .. number .. "+" .. os.time()
   local headers = {["Content-Type"] = "application/x-www-form-urlencoded"}
-  return wrk.format("POST", "/embed/comments", headers, body .. words)
+  local reader, body = "Reader", "I+was+there+that+night+and+the+bell+rang+twice+" .. mark
+  if long[text] then
+    reader, body = "Reader+" .. id .. "+" .. number, mark .. "+" .. long[text]
+    -- One network each, and others in the next second.
+    headers["X-Forwarded-For"] = string.format("%d.%d.%d.7", 20 + id, os.time() % 250, number % 250)
+  end
+  local who = "&name=" .. reader .. "&email=" .. reader:gsub("%+", ".") .. "%40readers.example"
+  return wrk.format("POST", "/embed/comments", headers, page .. who .. "&body=" .. body)
 end
 
 function response(status, headers, answer)
   local stored = status == 201 or status == 202
-  if stored and answer:find("<p>I was there that night", 1, true) then posted = posted + 1 end
+  -- A comment that waits is told of in a sentence.
+  local shown = text ~= "short" or answer:find("<p>I was there that night", 1, true)
+  if stored and shown then posted = posted + 1 end
   answered = answered + 1
 end
 

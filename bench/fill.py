@@ -106,7 +106,7 @@ def shelve() -> None:
 
 
 def _step(id: str) -> str:
-    """A step of a path (app/models/path.py) in SQL: nine digits of base 32."""
+    """A step of a path (app/models/path.py) in SQL: nine digits of base 32, of a number of 64 bits."""
     return " || ".join(f"substr('{DIGITS}', (({id} >> {5 * at}) & 31) + 1, 1)" for at in range(8, -1, -1))
 
 
@@ -133,7 +133,7 @@ COMMENTS = """
 INSERT INTO comment (id, site_id, thread_id, author_id, parent_id, root_id, path, depth, status, version, places,
     reasons, name, website, body, html, renderer, lang, created_at, address, address_index, fingerprint, text_key,
     lane, cluster, score, lesson)
-{series}, numbered AS (SELECT i, i / :each AS t, i % :each AS k, :comments + i + 1 AS id FROM n),
+{series}, numbered AS (SELECT i, i / :each AS t, i % :each AS k, CAST(:comments + i + 1 AS bigint) AS id FROM n),
 placed AS (SELECT *, id - ({parent}) AS root_id, {status} AS status FROM numbered)
 SELECT id, :site, :threads + t + 1, {author}, CASE WHEN root_id < id THEN root_id END, root_id,
     {root} || CASE WHEN root_id < id THEN {own} ELSE '' END, CASE WHEN root_id < id THEN 1 ELSE 0 END,

@@ -21,13 +21,18 @@ from app.extensions import db
 from bench import plain, service
 from bench.constant import fetched
 from bench.fill import Shape, page_of
-from bench.measure import Load, found, load, median, need_wrk
+from bench.measure import Load, found, load, median, need_wrk, resident
 
 # PostgreSQL checks a reference into a table of a few rows by reading all of it, and goes on so while it grows.
 STORED = Shape(200, 50)
 # A reader beside the mixed load, whose answers alone are timed: wrk's p99 is of posts, too.
 READS_EVERY_S = 0.05
 THREAD = f"/embed/thread?site=bench&url={quote(page_of(0), safe='')}"
+
+
+# What `flask site add` gives: everything is held, and each reader and network may send so many.
+DEFAULT_SITE = {"hold_all": True, "approvals_needed": 1, "flood_per_author": 6, "flood_per_address": 30}
+BEHIND_A_PROXY = {"TRUSTED_PROXIES": "127.0.0.1/32"}
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,11 @@ class Clients:
     number: int
     share: float = 1
     encoding: str = ""
+    text: str = "short"
 
     def __str__(self) -> str:
         what = {1: "posts", 0: "reads alone"}.get(self.share, f"{self.share * 100:.0f} % posts")
+        what += "" if self.text == "short" else f" of 300, {self.text}"
         return f"{what}{self.encoding and ', brotli'}, {self.number} client{'s' * (self.number > 1)}"
 
 
@@ -57,7 +64,10 @@ def main() -> None:
     columns = f"{'requests/s':>11}{'p99 ms':>9}{'reader p99':>12}{'baseline':>10}{'ratio':>7}"
     print(f"{'database':12}{'load':28}{columns}  acknowledged and stored")
     for kind in given.databases:
+        print("A site that publishes at once, without limits of floods; one reader, texts of 60 characters:")
         measure(kind, given.seconds, given.rounds, given.by_hand)
+        print("The default site: all is held, limits by reader and network; 300 characters, another reader each time:")
+        measure_defaults(kind, given.seconds, given.rounds)
 
 
 def measure(kind: str, seconds: int, rounds: int, by_hand: bool) -> None:
@@ -67,6 +77,25 @@ def measure(kind: str, seconds: int, rounds: int, by_hand: bool) -> None:
             with service.database(kind) as other, plain.running(other, page_of(0), by_hand, ready) as base:
                 print(f"{kind:12}{clients!s:28}", end="", flush=True)
                 tell(app, kaiwa.url, base, clients, seconds, rounds)
+
+
+def measure_defaults(kind: str, seconds: int, rounds: int) -> None:
+    """A site as it is made, each comment by another reader, in texts of 300 characters."""
+    with (
+        service.database(kind) as url,
+        service.filled(url, STORED, **DEFAULT_SITE) as app,
+        service.running(app, **BEHIND_A_PROXY) as kaiwa,
+    ):
+        for language in ("en", "ja"):
+            before = stored(app)
+            for number in (1, 8, 32):
+                clients = Clients(number, text=language)
+                middle = median([press(kaiwa.url, clients, seconds) for _ in range(rounds)])
+                print(f"{kind:12}{clients!s:28}{middle.rate:11,.0f}{middle.p99:9.1f}{'':29}{middle.failed} failed")
+            kept, different = (after - begin for after, begin in zip(stored(app), before, strict=True))
+            print(f"{'':12}{kept} stored, {different} of them differ", flush=True)
+        together = sum(map(resident, kaiwa.processes()))
+        print(f"{'':12}all {len(kaiwa.processes())} processes of the service together: {together:.0f} MiB")
 
 
 def tell(app: Flask, url: str, base: str, clients: Clients, seconds: int, rounds: int) -> None:
@@ -122,7 +151,7 @@ def press(url: str, clients: Clients, seconds: int) -> Load:
         seconds,
         connections=clients.number,
         script="comments.lua",
-        arguments=(str(clients.share), quote(page_of(0), safe="")),
+        arguments=(str(clients.share), quote(page_of(0), safe=""), clients.text),
         encoding=clients.encoding,
     )
 

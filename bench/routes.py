@@ -21,17 +21,19 @@ from app.extensions import db
 from app.lib.passwords import hash_password
 from app.lib.signing import sign
 from app.mail import links, permits
-from app.models import Author, Comment, Decision, Invitation, Membership, Moderator, Role, Site, Status, Thread
+from app.models import Author, Comment, Decision, Invitation, Membership, Moderator, Role, Site, Status, Tally, Thread
 from bench import service
 from bench.fill import Shape, fill, page_of, shelve, site, work_at_the_desk
 from bench.stores import EMAIL, PASSWORD, logged_in, noted
 
 SMALL, LARGE = 10_000, 1_000_000
-TIMES = 5
+TIMES = 3
 # What a page may cost in processor time, and by how much it may grow from the small store to the large one.
 MOST_MS, MOST_GROWTH = 100, 1.5
-# Below this the ratio says nothing.
-LEAST_MS = 5
+# A trial reads thousands of comments through all disguises, for one moderator who waits for it.
+TRIAL_MS = 300
+# Below this the ratio is noise.
+LEAST_MS = 20
 BUSY_AUTHOR, PERSON = "busy@readers.example", "person@readers.example"
 NETWORK = "203.0.113.0/24"
 WATCHER = "w" * 32
@@ -111,7 +113,9 @@ class AnswerRefused(Exception):
 
 def tell(visit: Visit, small: Cost, large: Cost) -> bool:
     ratio = large.cpu / small.cpu if small.cpu else 1.0
-    bad = large.cpu > MOST_MS or (ratio > MOST_GROWTH and large.cpu > LEAST_MS)
+    bad = large.cpu > (TRIAL_MS if visit.endpoint == "rules.make" else MOST_MS) or (
+        ratio > MOST_GROWTH and large.cpu > LEAST_MS
+    )
     print(
         f"{visit.endpoint + ', ' + visit.name:58}{small.cpu:8.1f}{large.cpu:8.1f}{ratio:7.2f}{large.ms:8.1f}"
         f"{large.size:10,}{large.queries:9}{'  TOO MUCH' if bad else ''}",
@@ -361,6 +365,9 @@ def made(app: Flask, comments: int) -> None:
     with app.app_context():
         refused()
         shelve()
+        # As the migration does on a store of an earlier version.
+        Tally.recount()
+        db.session.commit()
 
 
 def owner() -> int:

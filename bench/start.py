@@ -27,6 +27,7 @@ def main() -> None:
             told("  after reads", weights(kaiwa))
             press(kaiwa.url, Clients(8), seconds)
             told("  after posts", weights(kaiwa))
+            told("  all processes together, worker and supervisor too", f"{sum(map(resident, kaiwa.processes())):.0f}")
 
 
 def told(what: str, figure: str) -> None:

@@ -13,6 +13,8 @@ from app.moderation.batch import Outcome, decide_all
 
 # Of those that the database cannot find by itself, so many of the newest are looked at.
 AMONG = 1000
+# And so many of the newest are counted for the dialog, once for each choice.
+COUNTED_AMONG = 250
 MOST_LINKS = 5
 
 
@@ -33,7 +35,7 @@ def choices(comment: Comment) -> list[Choice]:
     found = dict.fromkeys(_subjects(comment))
     # The drafts are only tried: a look at the database must not write them.
     with db.session.no_autoflush:
-        return [Choice(*each, rules.dry_run(_rule(comment, *each), AMONG).by_status) for each in found]
+        return [Choice(*each, rules.dry_run(_rule(comment, *each), COUNTED_AMONG).by_status) for each in found]
 
 
 def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: str = "") -> Rule:
