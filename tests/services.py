@@ -337,6 +337,22 @@ def running_kaiwa(folder: Path, settings: dict[str, str], *, demo: bool = False,
         live.stop()
 
 
+def restarted(live: Live) -> None:
+    """Start the service again after its supervisor was killed, on the same port and database."""
+    end = time.monotonic() + START_LIMIT
+    while True:
+        with live.log.open("ab") as out:
+            command = [sys.executable, "-m", "flask", "serve"]
+            live.process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env=live.environment)
+        try:
+            live.wait_ready()
+            return
+        except NotReady:
+            # What the old supervisor left behind still has the port while it ends.
+            if time.monotonic() > end:
+                raise
+
+
 def flask(environment: dict[str, str], *words: str, typed: str = "") -> str:
     """Run `flask WORDS` and return what it prints. Raises NotReady with its complaint when it fails."""
     command = [sys.executable, "-m", "flask", *words]

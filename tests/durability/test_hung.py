@@ -1,8 +1,6 @@
 """A database that hangs: ready pages, files and liveness are answered, the rest is told in time, nothing is lost."""
 
 import asyncio
-import os
-import signal
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from app.extensions import db
 from app.lib import deadline
 from app.models import Comment, Decision
 from tests.cast import PAGE, a_site
+from tests.durability.test_storm import stopped
 from tests.rsgi import Asking, Told, alone
 from tests.services import Postgres
 
@@ -103,24 +102,6 @@ def locked(database_url: str) -> Iterator[None]:
     with psycopg.connect(database_url.replace("+psycopg", "")) as other:
         other.execute("LOCK TABLE comment, thread, site IN ACCESS EXCLUSIVE MODE")
         yield
-
-
-@contextmanager
-def stopped(postgres: Postgres) -> Iterator[None]:
-    """PostgreSQL's processes hang: the system accepts connections for them, and nothing answers."""
-    first = int((postgres.sockets / "data" / "postmaster.pid").read_text().split()[0])
-    all_of_them = [*children_of(first), first]
-    for each in all_of_them:
-        os.kill(each, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for each in reversed(all_of_them):
-            os.kill(each, signal.SIGCONT)
-
-
-def children_of(process: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def survives(app: Flask, db_session: Session, hung: Callable[[], Any]) -> None:
