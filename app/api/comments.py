@@ -20,7 +20,21 @@ bp = Blueprint("comments", __name__)
 bp.before_request(refuse_what_is_no_json)
 
 # Those of the contract (openapi.json); what else a program sends along is its own affair.
-FIELDS = ("site", "url", "thread", "title", "lang", "body", "name", "email", "website", "parent", "author", "stamp")
+FIELDS = (
+    "site",
+    "url",
+    "thread",
+    "title",
+    "published",
+    "lang",
+    "body",
+    "name",
+    "email",
+    "website",
+    "parent",
+    "author",
+    "stamp",
+)
 
 
 @bp.post("/comments")
@@ -32,7 +46,7 @@ def post() -> Response:
     form = CommentForm(here.site, fields)
     if not form.validate():
         return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
-    draft = form.draft(here.lang, page=here.key, author=fields.get("author", ""))
+    draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=fields.get("author", ""))
     considered = consider(here.site, draft)
     then_write()
     submitted = submit(here.obtain_thread(), draft, considered)

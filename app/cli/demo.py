@@ -16,6 +16,7 @@ from app.lib.passwords import hash_password
 from app.lib.text import clean_body
 from app.lib.urls import page_key
 from app.models import Comment, Membership, Moderator, Role, Site, Status, Thread
+from app.models.thread import Named
 from app.moderation.decide import decide
 from demo import articles
 from demo.conversation import CONVERSATION, Remark
@@ -81,7 +82,9 @@ def _move(site: Site, origin: str) -> None:
 def _talk(site: Site, origin: str) -> None:
     for path, remarks in CONVERSATION.items():
         article = articles.by_path()[path]
-        thread = Thread.obtain(site, key=page_key(origin + path), url=origin + path, title=article.title)
+        thread = Thread.obtain(
+            site, key=page_key(origin + path), url=origin + path, title=article.title, named_by=Named.HAND
+        )
         known: dict[str, str] = {}
         for remark in remarks:
             _say(thread, remark, None, known, article.lang)

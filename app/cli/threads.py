@@ -12,6 +12,7 @@ from app.cli.sites import site_of
 from app.errors import Refused
 from app.extensions import db
 from app.models import Comment, Site, Thread, ThreadAlias
+from app.moderation import naming
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Move, Outcome
 
@@ -60,6 +61,41 @@ def move(old: str, new: str, key: str, dry_run: bool, as_json: bool) -> None:
 def merge(old: str, into: str, key: str, dry_run: bool, as_json: bool) -> None:
     """Bring the comments of the page OLD to those of the page INTO. This cannot be undone."""
     _remap(key, [(old, into)], dry_run, as_json, merge=True)
+
+
+@thread.command("set")
+@click.argument("page")
+@click.argument("changes", nargs=-1, required=True, metavar="NAME=VALUE...")
+@site_option
+@json_option
+def set_(page: str, changes: tuple[str, ...], key: str, as_json: bool) -> None:
+    """Set what the page PAGE (an address, a path or id:...) is called, where it is, and when it was published.
+
+    NAME is title, url or published (such as 2026-11-29). What is set here is not changed by later comments; with an
+    empty title and url, they set both again.
+    """
+    site = site_of(key)
+    found = moves.thread_at(site, page)
+    if not found:
+        raise click.ClickException(f"Site {key} has no comments at {page}; flask thread list --site {key} shows all.")
+    try:
+        naming.name(found, dict(_change(each) for each in changes))
+    except Refused as no:
+        raise click.ClickException(no.sentence) from no
+    db.session.commit()
+    click.echo(json.dumps(_face(found), ensure_ascii=False) if as_json else f"{found.label}\t{found.address}")
+
+
+def _change(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in naming.FIELDS:
+        raise click.ClickException(f"{text!r} is not NAME=VALUE with one of the names {', '.join(naming.FIELDS)}.")
+    return name, value
+
+
+def _face(found: Thread) -> dict[str, Any]:
+    started = found.started_at.isoformat() if found.started_at else None
+    return {"key": found.key, "url": found.url, "title": found.title, "published": started}
 
 
 @thread.command("remap")

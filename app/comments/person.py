@@ -171,7 +171,7 @@ def _shown(comment: Comment) -> dict[str, Any]:
     return {
         "id": comment.id,
         "site": comment.site.key,
-        "page": comment.thread.url,
+        "page": comment.thread.address,
         "status": comment.status,
         "name": comment.name,
         "website": comment.website,

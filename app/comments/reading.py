@@ -230,7 +230,7 @@ def _shown(comment: Comment | tree.Seen, thread: Thread, more: str | None = None
         parent_id=comment.parent_id,
         parent_name=_("Anonymous") if answered == "" else answered,
         avatar=avatar.draw(Author.seed_of(thread.site, comment.author_id, erased=comment.erased)),
-        permalink=f"{thread.url}#comment-{comment.id}",
+        permalink=f"{thread.address}#comment-{comment.id}",
         more=more,
         anchor=anchor,
     )

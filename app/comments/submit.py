@@ -1,8 +1,8 @@
 """A reader says something: screened, admitted, kept, decided; once, however often it arrives."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from flask_babel import gettext as _
 
@@ -39,6 +39,8 @@ class Draft:
     # The key of the page, as the request names it, and the client's name for the request (Idempotency-Key).
     page: str = ""
     request_key: str = ""
+    # What the request says of the page: url, title, published.
+    claimed: Mapping[str, str] = field(default_factory=dict)
     # The whole address finds doubles and is not kept; the network is kept, encrypted, for moderators.
     address: str = ""
     network: str = ""
@@ -81,6 +83,7 @@ class Considered:
     findings: list[Finding]
     known: Author | None
     flooded: bool
+    claimed: Mapping[str, str] = field(default_factory=dict)
 
 
 def consider(site: Site, draft: Draft) -> Considered:
@@ -95,7 +98,7 @@ def consider(site: Site, draft: Draft) -> Considered:
         stamp=draft.stamp,
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
-    return Considered(case, look(case, apart=nothing_written), known, _is_flood(site, draft, known))
+    return Considered(case, look(case, apart=nothing_written), known, _is_flood(site, draft, known), draft.claimed)
 
 
 def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -> Submitted:
@@ -232,6 +235,7 @@ def _keep(thread: Thread, parent: Comment | None, considered: Considered, marks:
         comment.author = known
     comment.fingerprint, comment.typed_by, comment.text_key = marks.words, marks.person, marks.today
     comment.attach(thread, parent, thread.site.max_depth)
+    comment.claimed = thread.news_in(considered.claimed)
     try:
         conclude(considered.case, considered.findings)
     except KeptAlready:

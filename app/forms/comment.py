@@ -1,6 +1,7 @@
 """What a reader may send: the one truth of fields and limits, for the page, the API and the browser's `maxlength`."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
@@ -112,11 +113,11 @@ class CommentForm(Form):
         extra = {name: [_required] for name, wanted in self._wanted.items() if wanted}
         return super().validate(extra_validators={**extra, **(extra_validators or {})})
 
-    def draft(self, lang: str, page: str, author: str = "") -> Draft:
+    def draft(self, lang: str, page: str, claimed: Mapping[str, str], author: str = "") -> Draft:
         """What was sent, with what we know of the request.
 
-        `page` is the key of the page that the request names, `author` the token that came with it. Raises Refused (400)
-        for a malformed Idempotency-Key.
+        `page` is the key of the page that the request names, `claimed` what it says of it, `author` the token that
+        came with it. Raises Refused (400) for a malformed Idempotency-Key.
         """
         client, took = address.client(), timing.read(self.site.key, self.stamp.data)
         network = address.network(client)
@@ -130,6 +131,7 @@ class CommentForm(Form):
             author_token=author,
             page=page,
             request_key=_request_key(),
+            claimed=claimed,
             address=client,
             network=network,
             network_index=Comment.network_index(self.site, network),

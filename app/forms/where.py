@@ -1,6 +1,8 @@
 """Which site and which page a request speaks of."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from flask import abort, request
 from flask_babel import gettext as _
@@ -10,12 +12,13 @@ from app.comments.reading import SORTS
 from app.errors import Refused
 from app.lib.language import speak
 from app.lib.text import clean_line
-from app.lib.urls import is_allowed, page_key
+from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Site, Thread
 from app.models.alias import LONGEST_KEY
 from app.models.site import KEY
 
 TITLE_LENGTH = 500
+MOMENT_LENGTH = 40
 OWN_ID_LENGTH = 500
 # What is read of either before it is cleaned, which leaves out what is invisible.
 READ_LENGTH = 2_000
@@ -33,18 +36,25 @@ class Where:
     title: str
     lang: str
     sort: str
+    published: str = ""
 
     @property
     def fields(self) -> dict[str, str]:
-        """A page with a thread is as its first comment found it: nobody else's way to write its address is shown."""
+        """A page that is named is shown to everybody alike, whatever a request says of its address and title."""
+        named = self.thread if self.thread and self.thread.is_named else None
         return {
             "site": self.site.key,
-            "url": self.thread.url if self.thread else self.url,
+            "url": named.address if named else self.url,
             "thread": self.own_id,
-            "title": self.thread.title if self.thread else self.title,
+            "title": named.title if named else self.title,
             "lang": self.lang,
             "sort": self.sort,
         }
+
+    @property
+    def claimed(self) -> dict[str, str]:
+        """What the request says of the page; nobody else is shown it before a comment that came with it is approved."""
+        return {"url": self.url, "title": self.title, "published": self.published}
 
     def obtain_thread(self) -> Thread:
         """Its thread, read again in the caller's write transaction; inserted there for its first comment.
@@ -55,7 +65,7 @@ class Where:
         if thread := Thread.locked(self.site, self.key):
             return thread
         self.site.lock() or abort(404)
-        return Thread.obtain(self.site, key=self.key, url=self.url, title=self.title)
+        return Thread.obtain(self.site, key=self.key)
 
 
 def site_or_404(key: str) -> Site:
@@ -77,12 +87,23 @@ def where(given: MultiDict[str, str]) -> Where:
         site=site,
         thread=thread,
         key=key,
-        url=url,
+        url=canonical(url),
         own_id=own_id,
         title=clean_line(given.get("title", "")[:READ_LENGTH])[:TITLE_LENGTH],
         lang=lang,
         sort=given["sort"] if given.get("sort") in SORTS else SORTS[0],
+        published=moment_of(given.get("published", ""), site),
     )
+
+
+def moment_of(text: str, site: Site) -> str:
+    """A date or time (ISO 8601) in UTC, as text; without a zone it is on the site's clock. '' for anything else."""
+    try:
+        moment = datetime.fromisoformat(text.strip()[:MOMENT_LENGTH])
+        local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(site.timezone))
+        return local.astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError):
+        return ""
 
 
 def own_id_of(text: str) -> str:

@@ -49,7 +49,8 @@ TRACKING = re.compile(
     | cmpid | ncid | wt_mc | wt\.mc_id | guccounter | guce_referrer | guce_referrer_sig | soc_src
     | soc_trk | ga_(source|medium|term|content|campaign|place) | (itm|otm|hmb)_(source|medium|campaign)
     | action_(object|type|ref)_map | gs_l | mc_tc | os_ehash | s_cid | wt_?z?mc | wtrid | ceneo_spo
-    | tracking_source | __s""",
+    | tracking_source | __s | echobox | spm | vn_\w+ | (itm|otm|hmb|mtm|utm)(_\w+)?
+    | phpsessid | jsessionid | aspsessionid\w* | asp\.net_sessionid | cfid | cftoken | osgsid""",
     re.I | re.X,
 )
 AMP_PARAMETER = re.compile(r"outputtype=amp|amp(=|=1|=true)?", re.I)
@@ -100,6 +101,22 @@ def page_key(url: str) -> str:
     # 80 and 443 only: the scheme is not part of the key, so neither can be its default port.
     port = "" if address.port in ("", "80", "443") else f":{address.port}"
     return f"https://{host}{port}{_key_path(address.path)}{_key_query(address.query)}"
+
+
+@lru_cache(maxsize=REMEMBERED)
+def canonical(url: str) -> str:
+    """Return the address of a page as it is stored and linked to: it opens, and names only the page.
+
+    Without user info, fragment, tracking and session parameters, default port and dot segments; host and percent
+    encoding in the form of `page_key`. Unlike there, scheme, index file, trailing slash and the order of parameters
+    stay, since a server may answer to nothing else. Raises ValueError like `page_key`.
+    """
+    address = _split(url)
+    path = "/".join(_resolved(SESSION.sub("", _one_encoding(address.path, PLAIN_IN_PATH, kept="/")).split("/")))
+    host = address.host.removesuffix(".")
+    port = f":{address.port}" if address.port else ""
+    pairs = _pairs(address.query)
+    return f"{address.scheme}://{host}{port}/{path}" + ("?" + "&".join(pairs) if pairs else "")
 
 
 def origin_of(url: str) -> str | None:
@@ -183,6 +200,8 @@ def outgoing(url: str) -> str:
     whole = f"{address.origin}{rest}"
     if len(whole) > LONGEST:
         raise ValueError("address is too long")
+    if UNSAFE.search(whole):  # the host was percent-decoded
+        raise ValueError("address has a character that hides where it leads")
     return whole
 
 
@@ -308,9 +327,19 @@ def _without_dots(segments: list[str]) -> list[str]:
     return kept
 
 
-def _key_query(query: str) -> str:
+def _resolved(segments: list[str]) -> list[str]:
+    """Without dots, and with the slash behind a folder that they named."""
+    return [*_without_dots(segments), *([""] if segments[-1] in (".", "..") else [])]
+
+
+def _pairs(query: str) -> list[str]:
+    """The parameters that may choose what the page shows."""
     pairs = [_one_encoding(each, PLAIN_IN_QUERY, kept="=+").replace("%20", "+") for each in query[1:].split("&")]
-    kept = [each for each in pairs if each and not _is_tracking(each)]
+    return [each for each in pairs if each and not _is_tracking(each)]
+
+
+def _key_query(query: str) -> str:
+    kept = _pairs(query)
     # By name only: servers read ?tag=a&tag=b in order, but no site means another article by ?b=1&a=2.
     kept.sort(key=lambda each: each.split("=", 1)[0])
     return "?" + "&".join(kept) if kept else ""

@@ -72,14 +72,14 @@ def _about(decision: Decision) -> dict[str, Any]:
     first_time = rejected and not Decision.has_reason(comment, "appeal")
     return {
         "site": clean_line(comment.site.name),
-        "page": clean_line(comment.thread.title) or comment.thread.url,
+        "page": clean_line(comment.thread.label),
         "text": excerpt(markup.plain(comment.html), EXCERPT),
         "rejected": rejected,
         "removed": decision.from_status == Status.APPROVED,
         "by_a_person": decision.moderator_id is not None,
         "reason": reason_name(decision.reason) if decision.reason in WHY else "",
         "why": why(decision),
-        "address": f"{comment.thread.url}#comment-{comment.id}",
+        "address": f"{comment.thread.address}#comment-{comment.id}",
         "appeal": permits.appeal_link(decision) if first_time else "",
         "stop": permits.stop_link(comment.author),
     }

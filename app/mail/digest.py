@@ -115,7 +115,7 @@ def _line(comment: Comment, moderator: Moderator) -> Line:
     statuses = (Status.APPROVED, Status.REJECTED, Status.SPAM)
     return Line(
         site=clean_line(comment.site.name),
-        page=clean_line(comment.thread.title) or comment.thread.url,
+        page=clean_line(comment.thread.label),
         name=clean_line(comment.name),
         text=excerpt(markup.plain(comment.html), EXCERPT),
         links={status.value: link_for(comment, status, moderator) for status in statuses},

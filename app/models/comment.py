@@ -109,6 +109,9 @@ class Comment(db.Model):
     # Its author asked for a letter when it is decided.
     notify: Mapped[bool] = mapped_column(default=False)
 
+    # What its page said of itself (url, title, published), until it is approved.
+    claimed: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     edited_at: Mapped[datetime | None] = mapped_column(Moment)
     # The network that it came from (/24 or /56), for moderators; the index finds others from there.
@@ -187,7 +190,7 @@ class Comment(db.Model):
     def empty(self) -> None:
         """Forget what it said, and all by which its author could be found."""
         self.body = self.html = self.name = self.website = self.cluster = ""
-        self.reasons, self.facts, self.emptied_at = [], None, now()
+        self.reasons, self.facts, self.claimed, self.emptied_at = [], None, None, now()
         self.forget_where_from()
 
     def forget_where_from(self) -> None:

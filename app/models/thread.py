@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Select,
+    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -21,12 +23,27 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.extensions import Id, constant, db, rows_changed
 from app.lib.clock import Moment, now
+from app.lib.urls import is_allowed, page_key
 from app.models.alias import LONGEST_KEY, ThreadAlias
 from app.models.held import record_of
 from app.models.site import Site
+
+LONGEST_TITLE = 500
+# How long before a comment its page may have been published, for all that the comment's page says.
+PUBLISHED_BEFORE = timedelta(days=365)
+
+
+class Named(IntEnum):
+    """Who is behind a page's title and address; only the same or a higher one replaces them."""
+
+    NOBODY = 0
+    SCREENING = 1  # a comment that the site's rules published
+    MODERATOR = 2  # a comment that a moderator approved
+    HAND = 3  # a moderator or the operator typed them
 
 
 class Thread(db.Model):
@@ -36,14 +53,18 @@ class Thread(db.Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(LONGEST_KEY))
-    url: Mapped[str] = mapped_column(Text)
-    title: Mapped[str] = mapped_column(String(500), default="")
+    # Both are empty until a comment is approved that gives them, or a moderator types them.
+    url: Mapped[str] = mapped_column(Text, default="")
+    title: Mapped[str] = mapped_column(String(LONGEST_TITLE), default="")
+    named_by: Mapped[int] = mapped_column(SmallInteger, default=Named.NOBODY)
     open: Mapped[bool] = mapped_column(default=True)
     visible: Mapped[bool] = mapped_column(default=True)
     # Grows with every change that the public can see; part of every ETag and cache key.
     version: Mapped[int] = mapped_column(default=1)
     approved_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    # From when `close_after_days` counts: its first approved comment, or when the page was published.
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
 
     site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)
 
@@ -84,7 +105,7 @@ class Thread(db.Model):
         return found
 
     @classmethod
-    def obtain(cls, site: Site, *, key: str, url: str, title: str, **more: Any) -> "Thread":
+    def obtain(cls, site: Site, *, key: str, url: str = "", title: str = "", **more: Any) -> "Thread":
         """The thread of a page; made, with `more` of its columns, when its first comment comes."""
         if thread := cls.for_page(site, key):
             return thread
@@ -126,6 +147,10 @@ class Thread(db.Model):
         return {row.id: row.key for row in rows}
 
     @classmethod
+    def of(cls, site: Site, id: int) -> "Thread | None":
+        return db.session.scalar(select(cls).where(cls.id == id, cls.site_id == site.id))
+
+    @classmethod
     def with_ids(cls, ids: list[int]) -> list["Thread"]:
         return list(db.session.scalars(select(cls).where(cls.id.in_(ids))))
 
@@ -148,7 +173,7 @@ class Thread(db.Model):
             query = query.where(cls.id < after)
         if search:
             query = query.where(
-                or_(cls.url.icontains(search, autoescape=True), cls.title.icontains(search, autoescape=True))
+                or_(*(column.icontains(search, autoescape=True) for column in (cls.url, cls.title, cls.key)))
             )
         return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
 
@@ -168,7 +193,75 @@ class Thread(db.Model):
 
     def _is_too_old(self) -> bool:
         days = self.site.close_after_days
-        return bool(days) and now() - self.created_at > timedelta(days=days)
+        return days > 0 and self.started_at is not None and now() - self.started_at > timedelta(days=days)
+
+    @property
+    def is_named(self) -> bool:
+        return bool(self.url or self.title)
+
+    @property
+    def address(self) -> str:
+        """Where the page is: as confirmed, else as its key says; the site's start page when it says nothing."""
+        return self.url or self._address_in_key() or (f"{self.site.origins[0]}/" if self.site.origins else "")
+
+    @property
+    def label(self) -> str:
+        """How the page is called: its confirmed title, else its address; its own id when nothing else is known."""
+        return self.title or self.url or self._address_in_key() or self.key
+
+    def _address_in_key(self) -> str:
+        """Keys are written as https addresses; the site may be at http."""
+        if not self.key.startswith("https://"):
+            return ""
+        plain = f"http://{self.key.removeprefix('https://')}"
+        return plain if is_allowed(plain, self.site.origins) else self.key
+
+    def news_in(self, claimed: Mapping[str, str]) -> dict[str, str] | None:
+        """What a comment's page says of itself and nobody has confirmed yet; None when that is nothing."""
+        known = {"url": self.url, "title": self.title}
+        news = {name: value for name, value in claimed.items() if value and value != known.get(name)}
+        if self.started_at and not news.keys() & known.keys():
+            news.pop("published", None)
+        return news or None
+
+    def confirm(self, claimed: Mapping[str, str] | None, by: Named, written_at: datetime) -> None:
+        """Take over what the page of an approved comment said of itself, and start the clock of `close_after_days`."""
+        values: dict[str, Any] = {} if self.started_at else {"started_at": written_at}
+        if claimed and by >= self.named_by:
+            values |= self._read_claim(claimed, by, written_at)
+        changed = {name: value for name, value in values.items() if getattr(self, name) != value}
+        if changed:
+            self.change(**changed, at_most=by)
+
+    def change(self, at_most: Named = Named.HAND, **values: Any) -> None:
+        """Write what the public sees of the page itself, unless a higher one has named it since it was read."""
+        mine = update(Thread).where(Thread.id == self.id)
+        if rows_changed(mine.where(Thread.named_by <= at_most).values(**values, version=Thread.version + 1)):
+            for name, value in values.items():
+                set_committed_value(self, name, value)
+            self.has_changed()
+            return
+        if "started_at" in values:
+            rows_changed(mine.where(Thread.started_at.is_(None)).values(started_at=values["started_at"]))
+        db.session.refresh(self, ("url", "title", "named_by", "started_at", "version"))
+
+    def missing_of(self, other: "Thread") -> dict[str, Any]:
+        """What another thread, which is merged into this one, knows and this one does not."""
+        values: dict[str, Any] = {} if self.is_named else {"title": other.title, "named_by": other.named_by}
+        return values if self.started_at else values | {"started_at": other.started_at}
+
+    def _read_claim(self, claimed: Mapping[str, str], by: Named, written_at: datetime) -> dict[str, Any]:
+        url, title, published = (claimed.get(name, "") for name in ("url", "title", "published"))
+        values: dict[str, Any] = {"title": title} if title else {}
+        if url and (self.key == page_key(url) or not self.key.startswith("https://")):
+            values["url"] = url
+        if values:
+            values["named_by"] = by
+        # Only a person sees whether the date can be true; and nobody comments before a page is published.
+        if published and by >= Named.MODERATOR:
+            at, first = datetime.fromisoformat(published), self.started_at or written_at
+            values["started_at"] = min(max(at, first - PUBLISHED_BEFORE), first)
+        return values
 
     def changed(self, approved: int = 0) -> None:
         """Tell every cache that the public sees something else; `approved` is added to the count."""

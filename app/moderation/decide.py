@@ -7,6 +7,7 @@ from app.extensions import db
 from app.mail import letters
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, keep
 from app.models.held import made
+from app.models.thread import Named
 from app.models.write import write
 from app.moderation import akismet, learning
 from app.moderation.lanes import lane_of
@@ -50,6 +51,9 @@ def decide(
         db.session.refresh(comment)
         raise AlreadyDecided(comment)
     Delivery.recall(comment.id)
+    if status == Status.APPROVED:
+        claimed, comment.claimed = comment.claimed, None
+        comment.thread.confirm(claimed, Named.MODERATOR if by else Named.SCREENING, comment.created_at)
     decision = Decision(
         site_id=comment.site_id,
         comment=comment,
@@ -91,7 +95,10 @@ def admit(comment: Comment, status: Status, *, reason: str = "") -> Decision:
         actor=Actor.SCREENING,
         reason=reason,
     )
+    claimed, comment.claimed = comment.claimed, None if status == Status.APPROVED else comment.claimed
     keep(comment, decision)
+    if status == Status.APPROVED:
+        comment.thread.confirm(claimed, Named.SCREENING, comment.created_at)
     letters.after(decision)
     return decision
 

@@ -87,7 +87,7 @@ _EXPORTED: dict[str, Any] = {
     "id": Decision.id,
     "made_at": Decision.made_at,
     "site": Site.key,
-    "page": Thread.url,
+    "page": func.coalesce(func.nullif(Thread.url, ""), Thread.key),
     "comment": Comment.id,
     "name": Comment.name,
     "text": Comment.body,

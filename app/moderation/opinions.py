@@ -84,7 +84,7 @@ def _fields(comment: Comment) -> dict[str, str]:
         "blog": site.akismet_address,
         "blog_lang": site.lang,
         "blog_charset": "UTF-8",
-        "permalink": comment.thread.url,
+        "permalink": comment.thread.address,
         "comment_type": "reply" if comment.parent_id else "comment",
         "comment_author": comment.name,
         "comment_author_email": comment.author.email or "",

@@ -216,7 +216,8 @@ def _below(viewer: Moderator, article: str) -> ColumnElement[bool] | None:
 
 def _named(viewer: Moderator, article: str) -> ColumnElement[bool]:
     """The title has these words, or the address begins so."""
-    titled, begins = Thread.title.icontains(article, autoescape=True), Thread.url.startswith(article, autoescape=True)
+    titled = Thread.title.icontains(article, autoescape=True)
+    begins = or_(*(column.startswith(article, autoescape=True) for column in (Thread.url, Thread.key)))
     return and_(Thread.site_id.in_(viewer.site_ids), or_(titled, begins))
 
 

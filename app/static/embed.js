@@ -75,11 +75,11 @@
 
   class Thread {
     constructor(element, options) {
-      const given = {...dataset, ...element.dataset, ...options}, {site, thread, sort} = given
+      const given = {...dataset, ...element.dataset, ...options}, {site, thread, sort, published} = given
       const url = given.url || address(), lang = given.lang || document.documentElement.lang || 'en'
       this.element = element
       this.theme = given.theme
-      this.where = {site, url, thread, title: given.title || document.title, lang, sort}
+      this.where = {site, url, thread, title: given.title || document.title, published, lang, sort}
       this.say = {...SENTENCES[lang.slice(0, 2)] ?? SENTENCES.en}
       this.page = thread || url
       this.me = 'kaiwa:' + site
@@ -159,7 +159,7 @@
 
     // Shows the thread, or why not; true when it is there.
     async load(more) {
-      const fields = Object.entries({...this.where, title: '', ...more}).filter(([, value]) => value)
+      const fields = Object.entries({...this.where, title: '', published: '', ...more}).filter(([, value]) => value)
       const {ok, html} = await this.ask('embed/thread?' + new URLSearchParams(fields))
       if (this.gone) return
       if (!ok) return this.excuse(this.box, html, this.say.unread, () => this.start())
@@ -337,7 +337,7 @@
       const {author} = recall(this.me)
       if (author) body.set('author', author)
       // The thread that everybody gets says nothing of how this page is addressed and called; the comment does.
-      for (const name of ['url', 'title']) body.set(name, this.where[name])
+      for (const name of ['url', 'title', 'published']) body.set(name, this.where[name] ?? '')
       this.save(true)
       const draft = recall(this.draft)
       headers['Idempotency-Key'] = draft.key ||= random()

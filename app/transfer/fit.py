@@ -11,8 +11,9 @@ from app.lib.clock import Moment
 from app.lib.language import LANGUAGES
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_line
-from app.lib.urls import linkable
+from app.lib.urls import canonical, linkable
 from app.models import Actor, Effect, Status, Subject
+from app.models.thread import LONGEST_TITLE
 from app.moderation.checks import sentence_of
 from app.transfer.fields import MAX_BODY, legible
 
@@ -113,7 +114,19 @@ def _website(value: str) -> str:
 
 def _address(value: str) -> str:
     """Of a page: it becomes a link, which must not run anything."""
-    return _require(value.startswith(("https://", "http://")), value)
+    return _require(not value or value.startswith(("https://", "http://")), value)
+
+
+def _claimed(value: Any) -> dict[str, str]:
+    """What a comment's page says of itself: the desk shows it, and an approval takes it over."""
+    _require(isinstance(value, dict) and value.keys() <= {"url", "title", "published"}, value)
+    _require(all(isinstance(each, str) for each in value.values()), value)
+    try:
+        known = canonical(value["url"]) == value["url"] if "url" in value else True
+        zoned = datetime.fromisoformat(value["published"]).tzinfo is not None if "published" in value else True
+    except ValueError as trouble:
+        raise Misfit from trouble
+    return _require(known and zoned and len(value.get("title", "")) <= LONGEST_TITLE, value)
 
 
 def _reasons(value: Any) -> list[dict[str, Any]]:
@@ -140,6 +153,7 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("comment", "lane"): _at_most(4),
     ("comment", "lang"): _one_of(["", *LANGUAGES]),
     ("comment", "reasons"): _reasons,
+    ("comment", "claimed"): _claimed,
     ("comment", "facts"): lambda value: _require(isinstance(value, dict), value),
     ("decision", "from_status"): _one_of(list(Status)),
     ("decision", "to_status"): _one_of(list(Status)),

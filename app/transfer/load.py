@@ -16,10 +16,11 @@ from app.extensions import db, new_ids
 from app.lib import markup, networks
 from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
-from app.lib.urls import clean_website
+from app.lib.urls import canonical, clean_website
 from app.models import Actor, Author, Comment, Decision, Site, Status, Thread, imported
 from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
+from app.models.thread import Named
 from app.moderation.lanes import Lane
 from app.transfer.spool import Arrival, Spool
 
@@ -179,8 +180,10 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
     for key, arrival in first.items():
         if key not in threads:
             title = clean_line(arrival.title)[:LONGEST_TITLE]
-            more = {"open": arrival.open, "visible": arrival.visible, "created_at": arrival.created_at}
-            threads[key] = Thread.obtain(site, key=key, url=arrival.url, title=title, **more)
+            # The operator vouches for what is imported.
+            more = {"named_by": Named.MODERATOR, "started_at": arrival.created_at, "created_at": arrival.created_at}
+            more |= {"open": arrival.open, "visible": arrival.visible}
+            threads[key] = Thread.obtain(site, key=key, url=canonical(arrival.url), title=title, **more)
     return threads
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from app.errors import Refused
 from app.extensions import db
 from app.lib.text import excerpt
-from app.lib.urls import is_allowed, linkable, page_key
+from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Comment, Site, Thread, ThreadAlias
 from app.models.alias import LONGEST_KEY
 
@@ -99,6 +99,12 @@ def _remapped(site: Site, given: list[tuple[str, str]], *, merge: bool) -> list[
     return moves
 
 
+def thread_at(site: Site, address: str) -> Thread | None:
+    """The thread of a page, by an address as people have it."""
+    key = _key(site, address.strip())
+    return Thread.for_page(site, key) if key else None
+
+
 def _limit_waiting() -> None:
     """A decision locks its comment and then the thread, a move the other way round.
 
@@ -160,6 +166,8 @@ def _merge(thread: Thread, into: Thread) -> None:
     db.session.delete(thread)
     db.session.flush()
     into.changed(approved=approved)
+    if not into.is_named or not into.started_at:
+        into.change(**into.missing_of(thread))
     db.session.refresh(into)
 
 
@@ -188,7 +196,7 @@ def _key(site: Site, address: str) -> str:
 
 def _address(site: Site, new: str) -> str | None:
     """The address to show; a page that is known by its own id keeps the one it has."""
-    return None if new.startswith(OWN_ID) else linkable(_whole(site, new)) or None
+    return None if new.startswith(OWN_ID) else canonical(_whole(site, new))
 
 
 def _whole(site: Site, address: str) -> str:

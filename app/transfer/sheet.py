@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.extensions import db
 from app.lib import spreadsheet
@@ -13,7 +13,7 @@ from app.transfer.archive import BATCH, of
 COLUMNS = {
     "id": Comment.id,
     "parent": Comment.parent_id,
-    "page": Thread.url,
+    "page": func.coalesce(func.nullif(Thread.url, ""), Thread.key),
     "title": Thread.title,
     "status": Comment.status,
     "written": Comment.created_at,

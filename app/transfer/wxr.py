@@ -60,8 +60,8 @@ def _rows(query: Any) -> Iterator[Any]:
 
 def _page(thread: Any, clock: tzinfo) -> str:
     return (
-        _element("title", thread.title or thread.url)
-        + _element("link", thread.url)
+        _element("title", thread.label)
+        + _element("link", thread.address)
         + _element("wp:post_id", thread.id)
         + _dates("wp:post_date", thread.created_at, clock)
         + _element("wp:comment_status", "open" if thread.open else "closed")

@@ -34,7 +34,7 @@ def post() -> Response:
     if not form.validate():
         return _form_again(here, form, origin, 422)
     try:
-        draft = form.draft(here.lang, page=here.key, author=_author_token())
+        draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=_author_token())
         considered = consider(here.site, draft)
         then_write()
         submitted = submit(here.obtain_thread(), draft, considered)

@@ -84,11 +84,11 @@ def unless_unchanged(answer: Response) -> Response:
 
 
 def note_known(thread: Thread | None) -> None:
-    """Tell the edge, when it is who asks, whether the page has a thread.
+    """Tell the page cache, when it asks, whether the page has a thread that is named.
 
-    That has one address and one title, however they are written, so the edge keeps one answer for all of them.
+    Its address and title are the same for every request, so the cache keeps one answer for all of them.
     """
-    request.environ.get("kaiwa.edge", {})["known"] = thread is not None
+    request.environ.get("kaiwa.edge", {})["known"] = thread is not None and thread.is_named
 
 
 def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:

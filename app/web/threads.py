@@ -1,8 +1,9 @@
 """The pages that have comments, and the form by which they move, merge or change places."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -11,6 +12,7 @@ from app.extensions import db
 from app.lib import ids
 from app.lib.text import clean_line
 from app.models import Comment, Role, Site, Thread, ThreadAlias
+from app.moderation import naming
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Outcome
 from app.web.access import moderator_required, site_or_404
@@ -20,6 +22,7 @@ bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
 LISTED = 50
 # Characters: of an address in a link of ours, of a search, and how many lines are moved at once.
 LONGEST_OLD, LONGEST_SEARCH, MOST_LINES = 2_500, 200, 500
+MOST_TYPED = 4000  # characters of a field; what is longer is refused by its length
 OUTCOMES = {
     Outcome.MOVED: _l("moves"),
     Outcome.MERGED: _l("is merged with the comments there"),
@@ -62,6 +65,38 @@ def _lines(typed: str) -> list[str]:
         said = _("At most %(most)d lines at once, please. `flask thread remap` reads longer files.", most=MOST_LINES)
         raise Refused("too_many_lines", said)
     return lines
+
+
+@bp.get("/<int:id>")
+@moderator_required
+def page(key: str, id: int) -> str:
+    return _named(_thread(key, id))
+
+
+@bp.post("/<int:id>")
+@moderator_required
+def name(key: str, id: int) -> Any:
+    """Say what the page is called, where it is and when it was published."""
+    thread = _thread(key, id)
+    given = {field: request.form.get(field, "")[:MOST_TYPED] for field in naming.FIELDS}
+    try:
+        naming.name(thread, given)
+    except Refused as no:
+        return _named(thread, given, no), no.status
+    db.session.commit()
+    flash(_("Saved."))
+    return redirect(url_for("threads.page", key=key, id=id), 303)
+
+
+def _thread(key: str, id: int) -> Thread:
+    return Thread.of(site_or_404(key), id) or abort(404)
+
+
+def _named(thread: Thread, typed: dict[str, str] | None = None, wrong: Refused | None = None) -> str:
+    started = thread.started_at
+    local = started.astimezone(ZoneInfo(thread.site.timezone)).isoformat(timespec="minutes")[:16] if started else ""
+    typed = typed or {"title": thread.title, "url": thread.url, "published": local}
+    return render_template("sites/thread.html", site=thread.site, thread=thread, typed=typed, wrong=wrong)
 
 
 def _first_line() -> str:

@@ -1,10 +1,12 @@
 """One page has one key however its address is written, and no other page has it."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib.urls import LONGEST, clean_website, host_of, is_allowed, linkable, origin_of, outgoing, page_key
+from app.lib.urls import LONGEST, canonical, clean_website, host_of, is_allowed, linkable, origin_of, outgoing, page_key
 
 ARTICLE = "https://news.example/2024/kaiwa?p=12&page=2"
 
@@ -98,6 +100,45 @@ def test_real_addresses_have_stable_keys(real, name: str) -> None:  # type: igno
     keys = [key for row in real(f"urls/{name}.jsonl") if (key := _key_or_none(row["input"]))]
     assert len(keys) > 30
     assert [key for key in keys if page_key(key) != key] == []
+
+
+@pytest.mark.parametrize("name", ["canonical_courlan", "canonical_url_normalize", "canonical_w3lib"])
+def test_a_stored_address_opens_the_same_page_and_names_nothing_else(real, name: str) -> None:  # type: ignore[no-untyped-def]
+    written = [str(row["input"]) for row in real(f"urls/{name}.jsonl") if _key_or_none(row["input"])]
+    for url in written:
+        stored = canonical(url)
+        assert (canonical(stored), page_key(stored)) == (stored, page_key(url)), url
+        assert "#" not in stored and "@" not in urlsplit(stored).netloc
+
+
+# What ClearURLs removes everywhere (shared/data/urls/clearurls_rules.json), one name for each rule, and sessions.
+TRACKING_NAMES = """
+    utm utm_source mtm mtm_campaign ga_source yclid _openstat fb_action_types fb_source fbclid action_object_map
+    gs_l mkt_tok hmb_medium gclid srsltid otm_x cmpid os_ehash _ga _gl __twitter_impression wt_zmc wtrid dclid
+    Echobox spm vn_a_b tracking_source ceneo_spo itm_medium __hsfp __hssc __hstc _hsenc __s hsCtaTracking mc_eid
+    ml_subscriber ml_subscriber_hash msclkid oly_anon_id oly_enc_id rb_clickid s_cid vero_conv vero_id wickedid
+    twclid PHPSESSID JSESSIONID ASPSESSIONIDQQAD ASP.NET_SessionId CFID CFTOKEN
+""".split()  # noqa: SIM905
+
+
+@pytest.mark.parametrize("name", TRACKING_NAMES)
+def test_a_stored_address_has_no_tracking_and_no_session(name: str) -> None:
+    assert canonical(f"https://news.example/a?{name}=1&p=2") == page_key("https://news.example/a?p=2")
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("http://me:secret@News.Example.:80/a/./b/../c/?p=1#top", "http://news.example/a/c/?p=1"),
+        ("https://news.example:443", "https://news.example/"),
+        ("https://news.example:8443/a/..", "https://news.example:8443/"),
+        ("https://www.news.example/index.html?fbclid=x", "https://www.news.example/index.html"),
+        ("https://news.example/a;jsessionid=1?PHPSESSID=2&b=%7e&a=%c3%a9", "https://news.example/a?b=~&a=%C3%A9"),
+        ("https://日本語.example/記事", "https://xn--wgv71a119e.example/%E8%A8%98%E4%BA%8B"),
+    ],
+)
+def test_an_address_is_stored_as_it_opens(written: str, stored: str) -> None:
+    assert canonical(written) == stored
 
 
 def _key_or_none(url: object) -> str | None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.models import Effect, Moderator, Reason, Role, Rule, Site, Status, Subject
+from app.models.report import Reporter
 from app.moderation import appointing, rules
 from app.moderation.decide import decide
 from app.moderation.reports import report
@@ -43,7 +44,7 @@ TABLES = (
 )
 # What these do is about the asking moderator alone.
 OWN_AFFAIRS = {"account"}
-EVERYBODYS_PAGES = {"sites.embed", "service.show"}
+EVERYBODYS_PAGES = {"sites.embed", "service.show", "threads.page", "threads.name"}
 OWNERS_PAGES = "appointing."
 
 
@@ -84,7 +85,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     first = the_comment(db_session, f"{SOUGHT} Geheimnis 0")
     decide(first, Status.APPROVED, seen=first.version, by=alice)
     db_session.commit()
-    report(first, reader="somebody", reason=Reason.HATE, note="Geheimnis")
+    report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     rules.make([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
     appointing.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
     db_session.commit()

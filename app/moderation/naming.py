@@ -1,0 +1,72 @@
+"""A moderator or the operator says what a page is called, where it is, and when it was published."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.lib.clock import now
+from app.lib.text import clean_line
+from app.lib.urls import canonical, is_allowed, page_key
+from app.models import Thread
+from app.models.thread import LONGEST_TITLE, Named
+
+FIELDS = ("title", "url", "published")
+
+
+def name(thread: Thread, given: dict[str, str]) -> None:
+    """Take over what is given of title, url and published (ISO 8601), in the caller's transaction.
+
+    What is typed here stays, whatever later comments say; with an empty title and address they count again. Raises
+    Refused (422) with the field that cannot be.
+    """
+    read = {field: _READ[field](thread, text.strip()) for field, text in given.items()}
+    values: dict[str, Any] = {"started_at" if field == "published" else field: value for field, value in read.items()}
+    after = {"title": thread.title, "url": thread.url} | values
+    values["named_by"] = Named.HAND if after["title"] or after["url"] else Named.NOBODY
+    thread.change(**values)
+
+
+def _title(thread: Thread, text: str) -> str:
+    title = clean_line(text)
+    if len(title) > LONGEST_TITLE:
+        raise Refused("long_title", _("At most %(most)d characters.", most=LONGEST_TITLE), field="title")
+    return title
+
+
+def _url(thread: Thread, text: str) -> str:
+    if not text:
+        return ""
+    try:
+        url = canonical(text)
+        ours = is_allowed(url, thread.site.origins)
+        same = not thread.key.startswith("https://") or page_key(url) == thread.key
+    except ValueError:
+        ours = same = False
+    if not ours:
+        raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
+    if not same:
+        raise Refused(
+            "other_page", _("This is the address of another page. Move the comments there instead."), field="url"
+        )
+    return url
+
+
+def _published(thread: Thread, text: str) -> datetime | None:
+    """On the site's clock unless it names a zone; None lets the next approved comment start the time."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(thread.site.timezone))
+        at = local.astimezone(UTC)
+    except (ValueError, OverflowError) as trouble:
+        raise Refused("bad_date", _("Please enter a date such as 2026-11-29."), field="published") from trouble
+    if at > now():
+        raise Refused("future_date", _("This date is in the future."), field="published")
+    return at
+
+
+_READ = {"title": _title, "url": _url, "published": _published}
