@@ -28,7 +28,7 @@ from app.moderation.reports import report
 from tests.cast import Reader, a_moderator, a_site, the_comment
 
 HANAKO, QUIET, BLOCKED = "hanako@readers.example", "quiet@readers.example", "blocked@readers.example"
-INVITED, PEER, REPORTER = "new@moderators.example", "2001:db8:7:8::1", "203.0.113.7"
+INVITED, PEER, REPORTER = "new@moderators.example", "2001:db8:7:8::1", "2001:db8:77::1"
 WORDS, REQUEST = "We should keep the ferry.", {"Idempotency-Key": "request 1"}
 
 
@@ -43,7 +43,7 @@ def settle(client: FlaskClient, db_session: Session) -> tuple[Site, Moderator]:
     Silence.ask(site, Author.index_of(site, QUIET) or "")
     comment = the_comment(db_session, WORDS)
     with db.session.no_autoflush:
-        report(comment, reader=address.reader(site, REPORTER), reason=Reason.ATTACK, note="He means me.")
+        report(comment, reader=address.reporter(site, REPORTER), reason=Reason.ATTACK, note="He means me.")
     drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino")]
     rules.make([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
     db_session.add(Note(comment=comment, moderator=alice, text="I know her."))

@@ -5,8 +5,9 @@ import ipaddress
 from flask import current_app, request
 
 from app.lib import networks
-from app.lib.secrets import Index, blind_index
+from app.lib.secrets import blind_index
 from app.models import Site
+from app.models.report import Reporter
 
 # What proxies add. Only X-Forwarded-For is read; each of them shows that the peer is not the client.
 FORWARDING = (
@@ -57,14 +58,16 @@ def network(address: str) -> str:
     return str(networks.kept_of(ipaddress.ip_network(parsed)))
 
 
-def reader(site: Site, address: str) -> Index:
-    """The blind index of one reader on this site, as well as strangers can be told apart: an address, or an IPv6 /64.
+def reporter(site: Site, address: str) -> Reporter:
+    """Who reports, as far as strangers can be told apart: by the networks by which posts are limited too.
 
-    What she could change at will, such as the name of her browser, would make many readers of one.
+    Whoever has one of them whole, as many customers do, must not count as many readers.
     """
-    parsed = _parsed(address) or ipaddress.IPv4Address(0)
-    narrowest = ipaddress.ip_network(f"{parsed}/{32 if parsed.version == 4 else 64}", strict=False)
-    return blind_index(f"reader {site.id}", str(narrowest))
+    around = network(address)
+    wide = networks.wide_of(ipaddress.ip_network(around))
+    return Reporter(
+        blind_index(f"reader {site.id}", around), blind_index(f"wide reader {site.id}", str(wide)) if wide else None
+    )
 
 
 def _is_trusted(address: str) -> bool:

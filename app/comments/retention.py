@@ -109,7 +109,7 @@ def _forget_texts(ids: Sequence[int]) -> None:
 
 def _forget_reporters(ids: Sequence[int]) -> None:
     nobody = literal(FORGOTTEN) + cast(Report.id, String)
-    rows_changed(update(Report).where(Report.id.in_(ids)).values(reporter_index=nobody))
+    rows_changed(update(Report).where(Report.id.in_(ids)).values(reporter_index=nobody, wide_index=None))
 
 
 KINDS = {

@@ -84,6 +84,7 @@ HOW: dict[str, Remade | Outdated | ByAuthor] = {
     "login_attempt.subject": Outdated("made_at", lambda _id: FORGOTTEN),
     "moderator.email_index": Remade(lambda _site, row: Moderator.index_of(row["email"]) if row["email"] else None),
     "report.reporter_index": Outdated("made_at", lambda id: f"{FORGOTTEN}{id}"),
+    "report.wide_index": Outdated("made_at"),
     "rule.value_index": Remade(_of_rule, also=("subject",)),
     "silence.email_index": ByAuthor(),
 }

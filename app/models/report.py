@@ -1,6 +1,7 @@
 """A report: a reader's flag on a comment that everybody sees, with her reason; one for each reader."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -10,6 +11,13 @@ from app.lib.clock import Moment, happened_since, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
+
+
+class Reporter(NamedTuple):
+    """Keyed hashes of a reader's network (/24 or /56), and of the /48 around it in IPv6."""
+
+    network: str
+    wide: str | None = None
 
 
 class Report(db.Model):
@@ -26,13 +34,15 @@ class Report(db.Model):
             sqlite_where=text("decision_id IS NOT NULL"),
             postgresql_where=text("decision_id IS NOT NULL"),
         ),
+        Index("ix_report_wide", "wide_index", "made_at"),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
-    # A keyed hash of what tells this reader from another; nothing of her is kept.
+    # Keyed hashes of the reporter's networks; nothing else of them is kept.
     reporter_index: Mapped[str] = mapped_column(BlindIndex)
+    wide_index: Mapped[str | None] = mapped_column(BlindIndex)
     reason: Mapped[str] = mapped_column(String(32))
     note: Mapped[str] = mapped_column(Encrypted, default="")
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
@@ -64,7 +74,7 @@ class Report(db.Model):
 
     @classmethod
     def count_by(cls, reporter_index: str, since: datetime) -> int:
-        """How many comments this reader has reported since then."""
+        """How many comments were reported from this network since then."""
         query = select(func.count()).select_from(cls)
         return (
             db.session.scalar(query.where(cls.reporter_index == reporter_index, happened_since(cls.made_at, since)))
@@ -72,10 +82,16 @@ class Report(db.Model):
         )
 
     @classmethod
-    def answer_to(cls, comment: Comment, reason: str) -> Decision | None:
-        """The decision that let this text stand in spite of reports for this reason, if there is one."""
+    def count_around(cls, wide_index: str, since: datetime) -> int:
+        """The same for all networks of a /48."""
+        query = select(func.count()).select_from(cls)
+        return db.session.scalar(query.where(cls.wide_index == wide_index, cls.made_at > since)) or 0
+
+    @classmethod
+    def answer_to(cls, comment: Comment) -> Decision | None:
+        """The decision by which a moderator let this text stand in spite of reports, if there is one."""
         query = select(Decision).join(cls).where(
-            cls.comment_id == comment.id, cls.reason == reason, Decision.to_status == Status.APPROVED
+            cls.comment_id == comment.id, Decision.to_status == Status.APPROVED
         )  # fmt: skip
         if comment.edited_at:
             query = query.where(Decision.made_at > comment.edited_at)
@@ -103,7 +119,10 @@ class Report(db.Model):
 
     @classmethod
     def count_open(cls, comment: Comment) -> int:
-        return sum(cls.open_of([comment.id])[comment.id].values())
+        """From how many networks it is reported; all of an IPv6 /48 are one."""
+        network = func.coalesce(cls.wide_index, cls.reporter_index)
+        query = select(func.count(network.distinct())).where(cls.comment_id == comment.id, cls.decision_id.is_(None))
+        return db.session.scalar(query) or 0
 
     def __repr__(self) -> str:
         return f"<Report {self.id}>"

@@ -122,7 +122,7 @@ KEPT = (
         left_out={**OWNER, "value_index": MADE_ANEW},
         numbers=lambda row: {"value": "author"} if row["subject"] == Subject.AUTHOR else {},
     ),
-    Kept(Report, birth="made_at", left_out=OWNER),
+    Kept(Report, birth="made_at", left_out={**OWNER, "wide_index": KEYED}),
 )
 BY_NAME = {kept.name: kept for kept in KEPT}
 # Keyed hashes that nobody can make anew, and that are as good as any other mark that differs.

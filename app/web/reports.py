@@ -33,7 +33,7 @@ def take(id: int) -> Response:
         return _answer(comment, origin, "ask", 422, form=form)
     try:
         if not form.trap.data:
-            reader = address.reader(comment.site, address.client())
+            reader = address.reporter(comment.site, address.client())
             report(comment, reader=reader, reason=form.chosen, note=form.note.data)
     except Refused as no:
         db.session.rollback()

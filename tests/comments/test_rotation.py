@@ -133,7 +133,9 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         assert hanako.is_confirmed and comment.author is hanako
         assert search.look(alice, Wanted(email=HANAKO)).ids == [comment.id]
         assert Silence.holds(site, Author.index_of(site, QUIET))
-        assert Report.count_by(address.reader(site, REPORTER), now() - LATER) == 1
+        reporter = address.reporter(site, REPORTER)
+        assert Report.count_by(reporter.network, now() - LATER) == 1
+        assert Report.count_around(reporter.wide, now() - LATER) == 1
         assert LoginAttempt.count(blind_index("login account", "somebody"), now() - LATER) == 1
         assert Delivery.count_to(authors.recipient(HANAKO), now() - LATER) == 1
         assert rules_about(site, BLOCKED) == 1
@@ -189,6 +191,7 @@ def test_what_serves_for_a_day_keeps_the_earlier_key_for_two(inhabited: dict[str
         assert set(told["left"]) == {
             "comment.request_key", "comment.request_digest", "comment.fingerprint", "comment.typed_by",
             "comment.text_key", "delivery.recipient", "login_attempt.subject", "report.reporter_index",
+            "report.wide_index",
         }  # fmt: skip
         said = app.test_cli_runner().invoke(args=["upkeep", "rotate-key"]).output
         assert "Keep the earlier key in SECRET_KEY_FALLBACKS" in said
