@@ -40,6 +40,11 @@ class Author(db.Model):
     site: Mapped[Site] = relationship()
 
     @classmethod
+    def named(cls, ids: list[int]) -> dict[int, str]:
+        """Names by id."""
+        return {row.id: row.name for row in db.session.execute(select(cls.id, cls.name).where(cls.id.in_(ids)))}
+
+    @classmethod
     def of_site(cls, site: Site, id: int) -> "Author | None":
         """One of the site who is still somebody: whose data was erased, no token opens anything."""
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id, cls.erased_at.is_(None)))

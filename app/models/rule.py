@@ -80,6 +80,13 @@ class Rule(db.Model):
         return list(db.session.scalars(query))
 
     @classmethod
+    def standing_of(cls, moderator: Moderator) -> list["Rule"]:
+        """The moderator's own rules that hold now, the newest first."""
+        standing = (cls.ended_at.is_(None), or_(cls.expires_at.is_(None), cls.expires_at > now()))
+        query = select(cls).where(cls.site_id.in_(moderator.site_ids), cls.made_by_id == moderator.id, *standing)
+        return list(db.session.scalars(query.order_by(cls.id.desc())))
+
+    @classmethod
     def about(cls, site: Site, subject: Subject, value_index: str) -> list["Rule"]:
         """What stands already about the same value."""
         same = (cls.site_id == site.id, cls.subject == subject, cls.value_index == value_index)

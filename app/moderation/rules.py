@@ -18,7 +18,7 @@ from app.lib.clock import now
 from app.lib.networks import kept_of
 from app.lib.secrets import Index, blind_index
 from app.lib.urls import host_of
-from app.models import Author, Comment, Effect, Moderator, Rule, Site, Status, Subject, Thread
+from app.models import Author, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject, Thread
 from app.moderation.rulebook import Hit, Line, Rulebook
 from app.spam import words
 from app.spam.disguise import fold
@@ -122,11 +122,31 @@ def _make(new: Rule, by: Moderator | None) -> Rule:
     for earlier in Rule.about(new.site, Subject(new.subject), new.value_index):
         if (earlier.effect, earlier.expires_at) == (new.effect, new.expires_at):
             return earlier
+        _refuse_to_replace(earlier, by)
         end(earlier, by=by)
     new.made_by_id = by.id if by else None
     db.session.add(new)
     _changed(new.site)
     return new
+
+
+def _refuse_to_replace(earlier: Rule, by: Moderator | None) -> None:
+    """A moderator takes back nothing that others have blocked, and nothing that an administrator has said."""
+    if by is None or earlier.made_by_id == by.id or _is_over(earlier) or _is_admin(by, earlier.site):
+        return
+    made_by_moderator = earlier.made_by is not None and not _is_admin(earlier.made_by, earlier.site)
+    if earlier.effect == Effect.SPAM or not made_by_moderator:
+        said = _("A colleague has made a rule about this already. Only administrators and owners may replace it.")
+        raise Refused("rule_of_others", said, status=409)
+
+
+def _is_over(rule: Rule) -> bool:
+    return rule.expires_at is not None and rule.expires_at <= now()
+
+
+def _is_admin(moderator: Moderator, site: Site) -> bool:
+    role = moderator.role_on(site.id)
+    return role is not None and role.reaches(Role.ADMIN)
 
 
 def _changed(site: Site) -> None:

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.extensions import db
 from app.forms.block import BlockForm
 from app.forms.decision import NoteForm
-from app.models import Comment, Effect, Note, Subject
+from app.lib.language import when
+from app.models import Author, Comment, Effect, Note, Rule, Subject
 from app.moderation import blocking, rules, surroundings
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
 
@@ -63,7 +64,9 @@ def trust(id: int) -> Any:
 @moderator_required
 def block_choices(id: int) -> str:
     comment = comment_or_404(id)
-    return _shown("block", comment=comment, choices=blocking.choices(comment), form=BlockForm(formdata=None))
+    me = current_moderator()
+    choices, most = blocking.choices(comment, me), blocking.most_days(me, comment.site)
+    return _shown("block", comment=comment, choices=choices, most=most)
 
 
 @bp.post("/comments/<int:id>/block")
@@ -78,10 +81,35 @@ def block(id: int) -> Any:
         abort(400)
     outcome = blocking.clear(rule, by=me) if form.clear.data else None
     db.session.commit()
-    if outcome is None:
-        return done(_("Blocked."))
-    return done(_("Blocked; %(count)d marked as spam.", count=len(outcome.decided)),
-                gone=[decision.comment_id for decision in outcome.decided])  # fmt: skip
+    said = [_("Blocked until %(when)s.", when=when(rule.expires_at)) if rule.expires_at else _("Blocked.")]
+    if outcome:
+        said.append(_("Marked as spam: %(count)d.", count=len(outcome.decided)))
+        left = len(outcome.changed) + len(outcome.gone)
+        said += [_("Left out, because they had changed: %(count)d.", count=left)] if left else []
+    gone = [decision.comment_id for decision in outcome.decided] if outcome else []
+    return done(" ".join(said), gone=gone)
+
+
+@bp.get("/blocks")
+@moderator_required
+def blocks() -> str:
+    """The rules about people that this moderator has made and that hold."""
+    rules_made = Rule.standing_of(current_moderator())
+    authors = Author.named([int(rule.value) for rule in rules_made if rule.subject == Subject.AUTHOR])
+    return render_template("queue/blocks.html", rules=rules_made, authors=authors)
+
+
+@bp.post("/blocks/<int:id>/end")
+@moderator_required
+def end_block(id: int) -> Any:
+    me = current_moderator()
+    rule = Rule.of_site(me.site_ids, id)
+    if rule is None or rule.made_by_id != me.id:
+        abort(404)
+    rules.end(rule, by=me)
+    db.session.commit()
+    flash(_("The rule has ended."))
+    return redirect(url_for("people.blocks"), 303)
 
 
 def _shown(name: str, **context: Any) -> str:

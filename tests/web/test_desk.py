@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.models import Comment, Decision, Moderator, Note, Rule, Site, Status
+from app.models import Comment, Decision, Moderator, Note, Role, Rule, Site, Status
 from app.moderation import search
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.statements import noted
@@ -216,8 +216,15 @@ def test_trust_and_always_hold_become_rules_about_the_author(
     assert (rule.subject, rule.effect, rule.value, rule.made_by_id) == ("author", effect, author, alice.id)
 
 
+@pytest.fixture
+def owner(alice: Moderator, db_session: Session) -> Moderator:
+    alice.memberships[0].role = Role.OWNER
+    db_session.commit()
+    return alice
+
+
 def test_a_block_says_what_it_touches_and_clears_what_waits(
-    app: Flask, alice: Moderator, paper: Site, db_session: Session
+    app: Flask, owner: Moderator, paper: Site, db_session: Session
 ) -> None:
     one, two = said(app, db_session, "one https://casino.example", "two https://casino.example")
     (other,) = said(app, db_session, "harmless")
