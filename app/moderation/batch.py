@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from app.errors import Refused
 from app.models import Comment, Decision, Moderator, Status
 from app.moderation.cards import load
 from app.moderation.decide import AlreadyDecided, decide, undo
@@ -38,8 +39,12 @@ def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
     """Take back what still stands of these decisions."""
     outcome = Outcome()
     for decision in sorted(decisions, key=lambda each: (each.comment.thread_id, each.comment_id)):
-        if can_be_undone(decision):
-            outcome.decided.append(undo(decision, by=by))
+        try:
+            undone = undo(decision, by=by) if can_be_undone(decision) else None
+        except Refused:  # somebody was faster, or its text is not kept any more
+            undone = None
+        if undone:
+            outcome.decided.append(undone)
         else:
             outcome.changed.append(decision.comment)
     return outcome
@@ -60,3 +65,6 @@ def _decide(comment: Comment, status: Status, seen: int, by: Moderator, reason: 
             outcome.decided.append(made)
         else:
             outcome.changed.append(comment)
+    except Refused:
+        # Its text is not kept any more, so it can be nothing that is shown.
+        outcome.gone.append(comment.id)

@@ -97,9 +97,14 @@ def _undone(decisions: list[Decision], left: int = 0) -> Any:
     if wants_fragment():
         cards = cards_of([decision.comment for decision in decisions], me)
         return render_template("queue/_undone.html", cards=cards, left=left)
-    flash(_("Undone.") if not left else _("%(count)d undone, %(left)d had changed meanwhile.",
-                                          count=len(decisions), left=left))  # fmt: skip
+    flash(_what_was_undone(len(decisions), left))
     return redirect(own_path(form.next.data or ""), 303)
+
+
+def _what_was_undone(count: int, left: int) -> str:
+    if not count and not left:
+        return _("Nothing was undone: these decisions are not there any more.")
+    return _("%(count)d undone, %(left)d had changed meanwhile.", count=count, left=left) if left else _("Undone.")
 
 
 def _conflict(conflict: AlreadyDecided, form: DecisionForm) -> Any:

@@ -8,7 +8,7 @@ from app.extensions import db
 from app.lib import language
 from app.mail.links import Offer, offer_of
 from app.models import Decision
-from app.moderation.decide import decide
+from app.moderation.decide import AlreadyDecided, decide
 
 bp = Blueprint("links", __name__)
 
@@ -17,17 +17,26 @@ bp = Blueprint("links", __name__)
 def show(token: str) -> Response:
     offer = offer_of(token)
     _speak_to(offer)
-    decision = None if offer.comment.version == offer.seen else Decision.newest_of(offer.comment)
-    return make_response(render_template("links/act.html", offer=offer, decision=decision))
+    return _page(offer)
 
 
 @bp.post("/act/<token>")
 def act(token: str) -> Any:
     offer = offer_of(token)
     _speak_to(offer)
-    decide(offer.comment, offer.status, seen=offer.seen, by=offer.moderator, reason="mail")
+    try:
+        decide(offer.comment, offer.status, seen=offer.seen, by=offer.moderator, reason="mail")
+    except AlreadyDecided as conflict:
+        db.session.rollback()
+        return _page(offer, notice=conflict.sentence), 409
     db.session.commit()
     return redirect(url_for("links.show", token=token), 303)
+
+
+def _page(offer: Offer, notice: str = "") -> Response:
+    """What would be done; or, once it is, by whom and when."""
+    decision = None if offer.comment.version == offer.seen else Decision.newest_of(offer.comment)
+    return make_response(render_template("links/act.html", offer=offer, decision=decision, notice=notice))
 
 
 def _speak_to(offer: Offer) -> None:
