@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from tests.cast import PAGE
 
-HERE = {"site": "paper", "url": PAGE, "thread": "", "title": "A story", "lang": "en", "sort": "oldest"}
+HERE = {"site": "paper", "url": PAGE, "thread": "", "title": "A story", "lang": "en", "sort": "oldest", "published": ""}
 # Read from the address wherever a thread is shown, also after a POST.
 PLACE = {"after": "", "comment": "", "parent": ""}
 READ = HERE | PLACE | {"own": ""}
@@ -83,6 +83,8 @@ TAKEN: dict[str, Taken] = {
     "people.author": Taken(),
     "people.block": Taken(form={"what": "author", "days": "1", "reason": "", "clear": "", **BACK}),
     "people.block_choices": Taken(),
+    "people.blocks": Taken(),
+    "people.end_block": Taken(),
     "people.note": Taken(form={"text": "words", **BACK}),
     "people.thread": Taken(),
     "people.trust": Taken(form={"effect": "hold", **BACK}),
@@ -111,6 +113,8 @@ TAKEN: dict[str, Taken] = {
     "summary.show": Taken(query={"lang": "en"}, path=SITE),
     "thread.fragment": Taken(query=READ),
     "thread.page": Taken(query=READ),
+    "threads.name": Taken(form={"title": "Story", "url": PAGE, "published": "2026-11-01"}, path=SITE),
+    "threads.page": Taken(path=SITE),
     "threads.move": Taken(form={"moves": "/old,/new", "try": "1", "old": "", "q": "", "after": ""}, path=SITE),
     "threads.show": Taken(query={"old": "", "q": "", "after": ""}, path=SITE),
 }  # fmt: skip
