@@ -1,14 +1,14 @@
 """What a moderator blocks of a comment: which of the choices, for how long, why, and what happens to the rest."""
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, IntegerField, StringField
+from wtforms import BooleanField, HiddenField, IntegerField, RadioField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 LONGEST = 3650  # days
 
 
 class BlockForm(FlaskForm):
-    what = StringField(validators=[InputRequired()])
+    what = RadioField(validate_choice=False, choices=[], validators=[InputRequired()])
     # 0 is for good.
     days = IntegerField(validators=[Optional(), NumberRange(0, LONGEST)])
     reason = StringField(validators=[Length(max=500)])

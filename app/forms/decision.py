@@ -3,7 +3,7 @@
 import re
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, IntegerField, StringField, ValidationError
+from wtforms import BooleanField, HiddenField, IntegerField, StringField, TextAreaField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
 
 from app.models import Reason, Status
@@ -61,7 +61,7 @@ class UndoForm(FlaskForm):
 
 
 class NoteForm(FlaskForm):
-    text = StringField(filters=[lambda text: (text or "").strip()], validators=[DataRequired(), Length(max=LONGEST)])
+    text = TextAreaField(filters=[lambda text: (text or "").strip()], validators=[DataRequired(), Length(max=LONGEST)])
     next = HiddenField()
 
 

@@ -21,6 +21,7 @@ from app.lib.urls import clean_website, origin
 from app.models import Site
 from app.moderation.impersonation import mixes_alphabets
 
+NAME_LENGTH = 200
 MOST_ORIGINS = 100  # they stand in a header of each page
 WORDS = {
     "yes": True,
@@ -41,6 +42,7 @@ class Field:
     allowed: Any
     parse: Callable[[str], Any]
     words: tuple[str, ...] = ()
+    longest: int | None = None
 
 
 def _whole(low: int, high: int) -> Field:
@@ -58,7 +60,7 @@ def _one_of(*words: str) -> Field:
 
 def _name(text: str) -> str:
     name = clean_line(text)
-    if not 1 <= len(name) <= 200 or is_invisible(name) or mixes_alphabets(name):
+    if not 1 <= len(name) <= NAME_LENGTH or is_invisible(name) or mixes_alphabets(name):
         raise ValueError
     return name
 
@@ -86,7 +88,9 @@ def _key(text: str) -> str:
 YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
 ORIGINS = Field(_l("comma-separated origins such as https://www.example.org, without a path"), _origins)
 FIELDS = {
-    "name": Field(_l("a name of 1 to 200 characters that can be seen, each word in one alphabet"), _name),
+    "name": Field(
+        _l("a name of 1 to 200 characters that can be seen, each word in one alphabet"), _name, longest=NAME_LENGTH
+    ),
     "lang": _one_of(*LANGUAGES),
     "timezone": Field(_l("a time zone such as Asia/Tokyo or Europe/Berlin"), _timezone),
     "origins": ORIGINS,
@@ -230,7 +234,8 @@ def _control(setting: Field, label: Any) -> Any:
     if setting.words:
         return SelectField(label, choices=[SelectChoice(word, word) for word in setting.words])
     kind = TextAreaField if setting is ORIGINS else StringField
-    return kind(label, [_may_be_read(setting)])
+    limit = {"maxlength": setting.longest} if setting.longest else None
+    return kind(label, [_may_be_read(setting)], render_kw=limit)
 
 
 for _heading, labels in GROUPS:
