@@ -28,8 +28,8 @@ class Place(NamedTuple):
 # What these hold is found by a keyed hash beside them, or is no text that anybody typed.
 NOT_SEARCHED = {"author.email", "comment.address"}
 UNREADABLE = ("_index", "_hash", "avatar_key", "fingerprint", "recipient", "request_key", "text_key", "typed_by")
-# What is written alike in a text, in JSON and in both databases.
-PLAIN = re.compile(r"[a-zA-Z0-9@._+-]+")
+# What is written alike in a text, in HTML and in JSON.
+PLAIN = re.compile(r"[ !#-%(-;=?-\[\]-~]+")
 
 
 def holding(needles: Sequence[str], site_ids: Sequence[int] | None = None) -> Iterator[tuple[str, Place]]:
