@@ -102,12 +102,12 @@ class Text:
         return len(quote(text, safe="")) if self.where in ("query", "path") else len(text.encode())
 
 
-def texts(app: Flask) -> Iterator[Text]:
-    """Every text of every route that the application has."""
+def texts(app: Flask, *, settings: bool = False) -> Iterator[Text]:
+    """Every text of every route that the application has; of a site's settings, which are read alike, two or all."""
     # What stores comments comes last: other pages show them.
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.endpoint.startswith(("api.", "comments."))):
         method = "POST" if "POST" in rule.methods else "GET"
-        taken = TAKEN[rule.endpoint]
+        taken = with_settings(rule.endpoint) if settings else TAKEN[rule.endpoint]
         sizes = {"query": LONGEST_QUERY - ROOM, "form": LARGEST, "json": LARGEST, "path": LONGEST_PATH - 200}
         for where, largest in sizes.items():
             for name in getattr(taken, where):
@@ -262,7 +262,7 @@ def test_no_shape_in_any_text_of_any_route_keeps_the_server_busy(
 ) -> None:
     """Prints the table: route, text, shape, milliseconds for half of the longest text and for all of it."""
     slow, rows = [], []
-    for text in [*heads(*(each for each in TAKEN if each != "account.log_out")), *texts(app)]:
+    for text in [*heads(*(each for each in TAKEN if each != "account.log_out")), *texts(app, settings=True)]:
         for shape in SHAPES:
             less, more = measured(attacker, text, shape)
             rows.append(row(text, shape, less, more))
