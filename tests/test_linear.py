@@ -22,8 +22,8 @@ from tests.growth import seconds
 from tests.hostile import SHAPES
 
 # Code points of the longest comment.
-LONGEST = 60_000
-# What pairs of letters would take is seen in a twelfth of that.
+LONGEST = 40_000
+# What pairs of letters would take is seen in an eighth of that.
 SAMPLE = 5_000
 TRIES = 3
 # Four times the text takes four times as long; in pairs of its letters it would take 16. A doubling may take 2.5.

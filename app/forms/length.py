@@ -9,9 +9,9 @@ from wtforms.validators import StopValidation
 
 from app.lib import grapheme
 
-# A grapheme may be many code points long; no text needs more than this on average: Hindi has two, Korean that is typed
-# in single letters three.
-CODE_POINTS_PER_GRAPHEME = 3
+# A grapheme may be many code points long; the longest texts need no more than this on average, as Hindi does. The time
+# that a text takes grows with its code points.
+CODE_POINTS_PER_GRAPHEME = 2
 
 
 class Length:

@@ -98,7 +98,7 @@ class Text:
 
     def _weighs(self, text: str) -> int:
         if self.accepted:
-            return max(grapheme.count(text), len(text) // 3)
+            return max(grapheme.count(text), len(text) / 2)
         return len(quote(text, safe="")) if self.where in ("query", "path") else len(text.encode())
 
 
