@@ -237,20 +237,34 @@ def _index_anew(table: Table, name: str, values: Values, site: Site | None, outd
 
 def _write(table: Table, changes: list[Change], moved: Mapping[tuple[int, str], str], progress: Progress) -> None:
     """In one transaction. Each row is changed only if it is still as it was read."""
-    for id, stored, new in changes:
-        raw = table.c
-        same = [type_coerce(raw[name], String) == value for name, value in stored.items()]
-        values = {raw[name]: type_coerce(value, String) for name, value in new.items()}
-        try:
-            with db.session.begin_nested():
-                changed = db.session.execute(update(table).where(raw.id == id, *same).values(values))
-                progress.rewritten[table.name] += int(changed.rowcount)  # type: ignore[attr-defined]
-        except IntegrityError:
-            progress.doubles.append(f"{table.name} {id}")
+    try:
+        with db.session.begin_nested():
+            changed = sum(_changed(table, change) for change in changes)
+    except IntegrityError:
+        changed = sum(_changed_alone(table, change, progress) for change in changes)
+    if changed:
+        progress.rewritten[table.name] += changed
     for (site_id, earlier), present in moved.items():
         _move_silence(site_id, earlier, present)
         progress.rewritten["silence"] += 1
     db.session.commit()
+
+
+def _changed_alone(table: Table, change: Change, progress: Progress) -> int:
+    """A unique value that another row has already under the present key is told, and stops no other row."""
+    try:
+        with db.session.begin_nested():
+            return _changed(table, change)
+    except IntegrityError:
+        progress.doubles.append(f"{table.name} {change[0]}")
+        return 0
+
+
+def _changed(table: Table, change: Change) -> int:
+    id, stored, new = change
+    same = [type_coerce(table.c[name], String) == value for name, value in stored.items()]
+    values = {table.c[name]: type_coerce(value, String) for name, value in new.items()}
+    return int(db.session.execute(update(table).where(table.c.id == id, *same).values(values)).rowcount)  # type: ignore[attr-defined]
 
 
 def _earlier_silences() -> list[tuple[int, int, str]]:

@@ -283,3 +283,15 @@ def test_values_of_a_key_that_nobody_has_hold_no_other_key_back(
     with under(inhabited, C, A) as app:
         assert rotated(app)["unreadable"] == {}
         assert Moderator.with_email("alice@moderators.example")
+
+
+def test_two_accounts_of_one_address_are_told_and_stop_nothing(inhabited: dict[str, str]) -> None:
+    """Versions that looked addresses up by the newest key only made a second account."""
+    with under(inhabited, B, A) as app:
+        email = "alice@moderators.example"
+        second = Moderator(name="Alice", email=email, email_index=Moderator.index_of(email), password_hash="-")
+        db.session.add(second)
+        db.session.commit()
+        told = rotated(app, "--leaked")
+        assert told["doubles"] == ["moderator 1"] and told["left"] == {"moderator.email": 1, "moderator.email_index": 1}
+        assert app.test_cli_runner().invoke(args=["moderator", "list"]).output.count(email) == 2
