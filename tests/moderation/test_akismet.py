@@ -201,6 +201,22 @@ def test_an_answer_about_words_that_are_gone_publishes_nothing(
     assert the_comment(db_session, "Other words").status == Status.APPROVED
 
 
+@pytest.mark.parametrize("gone", ["key", "comment"])
+def test_a_question_with_nothing_left_to_ask_is_finished(
+    hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session, paper: Site, gone: str
+) -> None:
+    hanako.says("Hello there")
+    if gone == "key":
+        paper.akismet_key = ""
+    else:
+        move(db_session, the_comment(db_session, "Hello there"), Status.DELETED)
+    db_session.commit()
+    works()
+    asked = db_session.query(Delivery).filter_by(kind="akismet").one()
+    assert (asked.outcome, asked.attempts, akismet.asked) == ("nothing to say", 1, [])
+    assert asked.done_at is not None
+
+
 def test_an_edit_is_asked_about_again(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:

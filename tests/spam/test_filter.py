@@ -10,9 +10,11 @@ import pytest
 from app.spam import filter as filter_module
 from app.spam.evaluate import auroc, caught, evaluate
 from app.spam.explain import sentence, strongest
-from app.spam.features import Example, slots
+from app.spam.features import Example, fact_features, fold, slots, word_features
 from app.spam.filter import Filter, NotLearnt, WrongModel
 from tests.growth import grows_straight
+
+KINDS = ("marks", "symbols")
 
 HERE = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 SPAM = Example("副業で月収100万円！今すぐ登録 https://win.example.xyz", name="稼ぐ太郎", website="https://spam.xyz")
@@ -234,3 +236,24 @@ def test_real_comments_are_told_apart_better_than_by_the_best_known_methods(name
     figures = evaluate(rows)
     assert figures["auroc_after_500"] >= wanted
     assert figures["ms_per_comment"] < 2
+
+
+def test_marks_are_counted_without_white_space():
+    """A comment of many lines or spaces has no more marks than the same words in one line."""
+
+    def marks(text: str) -> dict[str, str]:
+        return {kind: value for kind, value in fact_features(Example(text), text, fold(text)) if kind in KINDS}
+
+    assert marks("!" * 10 + "a" * 10) == {"marks": "5", "symbols": "0"}
+    assert marks("$" * 4 + "a" * 6) == {"marks": "0", "symbols": "3"}
+    for blank in (" ", "\n", "\t", "\u3000", "\u2028", "\xa0"):
+        assert marks("a" + blank * 9) == {"marks": "0", "symbols": "0"}
+
+
+def test_white_space_is_neither_a_word_nor_a_mark():
+    for blank in (" ", "\n\n", "\t", "\u3000", "\u2028", "\xa0"):
+        folded = fold(f"one{blank}two!{blank}三")
+        assert list(word_features(folded)) == [
+            ("word", "one"), ("word", "two"), ("word", "!"), ("word", "三"),
+            ("phrase", "one two"), ("phrase", "two !"), ("phrase", "! 三"),
+        ]  # fmt: skip

@@ -224,6 +224,16 @@ def test_remark42_knows_closed_pages_and_deleted_comments() -> None:
     assert found["r1"].created_at == datetime(2020, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
+def test_a_record_of_remark42_that_is_no_comment_is_counted_as_skipped(save: Save) -> None:
+    text = (FIXTURES / "remark42.ndjson").read_text().rstrip("\n")
+    strange = ['{"id": "v1", "kind": "vote"}', "7", '["a"]', '"text"', "null"]
+    records = list(remark42.read(save("\n".join([text, *strange]) + "\n")))
+    assert set(comments(records)) == {"r1", "r2", "r3"}
+    skipped = [(record.id, record.reason) for record in records if isinstance(record, Skip)]
+    unknown = [("v1", Reason.UNKNOWN_RECORD), *[(None, Reason.UNKNOWN_RECORD)] * 3]
+    assert skipped == [*unknown, (None, Reason.MALFORMED)]
+
+
 def test_a_cut_backup_names_the_line_that_was_cut(save: Save) -> None:
     text = (FIXTURES / "remark42.ndjson").read_text().rstrip()
     seen: list[Record] = []
