@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import RETRY_AFTER_S, Refused, outage
 from app.extensions import db, end_transaction
+from app.models import storage
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def unavailable(trouble: Exception) -> Response:
     if not name:
         raise trouble
     log.warning("service unavailable: %s", name)
+    storage.note(name)
     request.environ.setdefault("kaiwa.log", {})["fault"] = name
     end_transaction()
     answer = problem(503, _("The service is unavailable just now. Please try again in a moment."), "busy")

@@ -8,7 +8,7 @@ from flask import current_app
 
 from app.cli import demo
 from app.lib import mailbox, seen_host
-from app.models import Moderator, Site
+from app.models import Moderator, Site, storage
 
 Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
 # Names that no mail server outside of this machine takes (RFC 2606, RFC 6761, RFC 6762).
@@ -61,3 +61,14 @@ def about_clocks() -> Iterator[Finding]:
             yield "timezone", f"Site {site.key} writes times on the clock of {site.timezone}, which nobody chose.", (
                 f"flask site set {site.key} timezone=Europe/London, or timezone={site.timezone} if that is right"
             )  # fmt: skip
+
+
+def about_storage() -> Iterator[Finding]:
+    """What is full or read-only now, and what is about to be."""
+    fault = storage.try_to_write()
+    state = storage.trouble()
+    if fault or state:
+        named = ", ".join(filter(None, (state, fault)))
+        yield "storage", f"The database cannot be written to: {named}.", (
+            "Make room on its disk, mount it for writing, or name the server that takes writes in DATABASE_URL."
+        )  # fmt: skip

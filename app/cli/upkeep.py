@@ -75,6 +75,7 @@ def _findings() -> Iterator[Finding]:
         return
     if wrong := keyring.trouble():
         yield "keys", "SECRET_KEY is not the key of this database.", wrong
+    yield from setup.about_storage()
     for look in _WITH_DATABASE:
         yield from look()
 
@@ -170,7 +171,7 @@ def _about_worker() -> Iterator[Finding]:
     if current_app.config["MAIL_URL"] and oldest and oldest < now() - STUCK_AFTER:
         yield (
             "outbox",
-            f"Letters have been due since {oldest:%Y-%m-%d %H:%M} UTC.",
+            f"Emails have been due since {oldest:%Y-%m-%d %H:%M} UTC; {Delivery.failing()} of them were tried in vain.",
             "See the log of `flask worker`.",
         )
 

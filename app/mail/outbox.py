@@ -180,6 +180,7 @@ def _send_letter(delivery: Delivery) -> str:
 def _try_again(delivery: Delivery, trouble: str, tries: int, level: int = logging.ERROR) -> None:
     about = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
     trouble = scrubbed(trouble)
+    delivery.fail()
     if delivery.attempts >= tries:
         delivery.finish("gave up", trouble)
         log.log(level, "delivery given up", extra=about | {"trouble": trouble})

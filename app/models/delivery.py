@@ -39,6 +39,10 @@ class Delivery(db.Model):
             "ix_delivery_comment", "comment_id",
             sqlite_where=text("comment_id IS NOT NULL"), postgresql_where=text("comment_id IS NOT NULL"),
         ),
+        Index(
+            "ix_delivery_failed", "failures",
+            sqlite_where=text("failures > 0"), postgresql_where=text("failures > 0"),
+        ),
         # One unsent letter of a kind about one thing for one person; the next cause joins it.
         Index(
             "uq_delivery_waiting", "once", unique=True,
@@ -60,6 +64,9 @@ class Delivery(db.Model):
     message_id: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     due_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    # When it was due before its first failed try; None as long as none failed.
+    first_due_at: Mapped[datetime | None] = mapped_column(Moment)
+    failures: Mapped[int] = mapped_column(default=0)
     claimed_at: Mapped[datetime | None] = mapped_column(Moment)
     attempts: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -123,8 +130,25 @@ class Delivery(db.Model):
 
     @classmethod
     def oldest_waiting(cls) -> datetime | None:
-        """When the longest overdue delivery was due; None when nothing is overdue."""
-        return db.session.scalar(select(func.min(cls.due_at)).where(cls.done_at.is_(None), cls.due_at <= now()))
+        """When the longest overdue delivery was due first; None when nothing is overdue.
+
+        A try that failed has only put off the next one.
+        """
+        is_overdue = or_(cls.due_at <= now(), cls.first_due_at.is_not(None))
+        first = func.min(func.coalesce(cls.first_due_at, cls.due_at), type_=Moment)
+        return db.session.scalar(select(first).where(cls.done_at.is_(None), is_overdue))
+
+    @classmethod
+    def failing(cls) -> int:
+        """How many wait although they were tried."""
+        return db.session.scalar(
+            select(func.count()).select_from(cls).where(cls.done_at.is_(None), cls.first_due_at.is_not(None))
+        ) or 0  # fmt: skip
+
+    @classmethod
+    def failed_tries(cls) -> int:
+        """How often a try failed, over all deliveries that are still stored."""
+        return db.session.scalar(select(func.sum(cls.failures)).where(cls.failures > 0)) or 0
 
     @classmethod
     def _free(cls):
@@ -138,13 +162,17 @@ class Delivery(db.Model):
     def finish(self, outcome: str, error: str = "") -> None:
         self.done_at, self.outcome, self.error = now(), outcome, error
 
+    def fail(self) -> None:
+        """Note that a try failed; it is tried again or given up."""
+        self.first_due_at, self.failures = self.first_due_at or self.due_at, self.failures + 1
+
     def retry(self, after: timedelta, error: str) -> None:
         self.claimed_at, self.due_at, self.error = None, now() + after, error
 
     def put_off(self, until: datetime) -> str:
         """Wait without having been tried; returns that it has not ended: ''."""
         due = min(until, now() + _longest_wait())
-        self.claimed_at, self.due_at, self.attempts = None, due, self.attempts - 1
+        self.claimed_at, self.due_at, self.attempts, self.first_due_at = None, due, self.attempts - 1, None
         return ""
 
 

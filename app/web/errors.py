@@ -14,6 +14,7 @@ from app.errors import RETRY_AFTER_S, Refused, outage
 from app.extensions import SAFE_METHODS, db, end_transaction
 from app.forms.where import is_navigation
 from app.lib.language import LANGUAGES
+from app.models import storage
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -64,6 +65,7 @@ def _unavailable(trouble: Exception) -> Response:
     if not name:
         raise trouble
     log.warning("service unavailable: %s", name)
+    storage.note(name)
     request.environ.setdefault("kaiwa.log", {})["fault"] = name
     end_transaction()
     answer = _say(_unavailable_sentence(), 503, typed=_typed())

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.abuse import address
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Delivery, Heartbeat, figures, keyring, schema
+from app.models import Delivery, Heartbeat, figures, keyring, schema, storage
 
 bp = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def readyz() -> tuple[Response, int]:
         current = schema.is_current()
         wrong_key = current and keyring.trouble()
         about = {
-            "database": "ok",
+            "database": storage.trouble() or "ok",
             "migrations": "ok" if current else "behind",
             **({"keys": "another SECRET_KEY" if wrong_key else "ok", **_worker()} if current else {}),
         }
@@ -74,6 +74,8 @@ def _families() -> Iterable[str]:
     yield _family("kaiwa_decisions", "Decisions that are stored.", "actor", figures.decisions_by_actor())
     yield _family("kaiwa_outbox_waiting", "Letters not sent yet.", "", {"": figures.deliveries_waiting()})
     yield _family("kaiwa_outbox_lag_seconds", "How long the oldest letter is overdue.", "", {"": _lag()})
+    yield _family("kaiwa_outbox_failing", "Emails that wait although they were tried.", "", {"": Delivery.failing()})
+    yield _family("kaiwa_outbox_failed_tries", "Tries that failed.", "", {"": Delivery.failed_tries()})
     yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", figures.deliveries_by_outcome())
     yield _family("kaiwa_worker_deaths", "Workers of the last 10 minutes that died.", "", {"": Heartbeat.deaths()})
     yield _family(

@@ -1,5 +1,6 @@
 """A full disk: nothing half-written is kept, whoever writes is asked to come again, readers notice nothing."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.models import Comment, Decision
+from app.models import Comment, Decision, storage
 from tests.cast import PAGE, Reader, a_site
 
 # Large enough that a few fill the last free page, and that the disk is found full at different statements.
@@ -27,6 +28,11 @@ def by_form(client: FlaskClient, body: str) -> TestResponse:
 def by_program(client: FlaskClient, body: str) -> TestResponse:
     who = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example"}
     return client.post("/api/v1/comments", json=who | {"body": body})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_seen", {})
 
 
 @pytest.fixture
@@ -61,3 +67,31 @@ def test_who_writes_is_asked_to_come_again_and_nothing_is_half_kept(
 def test_a_program_is_told_in_its_own_form(full: None, client: FlaskClient) -> None:
     answers = [by_program(client, f"{number} {'x' * 9_000}") for number in range(20)]
     assert answers[-1].content_type == "application/problem+json" and answers[-1].json["code"] == "busy"
+
+
+@pytest.mark.usefixtures("full")
+def test_a_full_database_is_named(app: Flask, client: FlaskClient) -> None:
+    while by_form(client, "x" * 9_000).status_code == 201:
+        pass
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["database"]) == (200, "full"), "readers are served"
+
+
+def test_a_disk_is_named_before_it_is_full_and_when_it_only_reads(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.statvfs("/")
+    named = ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_favail", "f_flag")
+
+    def disk(**changes: int) -> os.statvfs_result:
+        return os.statvfs_result([changes.get(name, getattr(real, name)) for name in (*named, "f_namemax")])
+
+    for changes, state in (
+        ({"f_bavail": 1 << 20, "f_flag": 0}, "ok"),
+        ({"f_bavail": 100, "f_flag": 0}, "full"),
+        ({"f_bavail": 1 << 20, "f_flag": os.ST_RDONLY}, "read-only"),
+    ):
+        monkeypatch.setattr(os, "statvfs", lambda _path, changes=changes: disk(**changes))
+        assert client.get("/readyz").json["database"] == state
+        done = app.test_cli_runner().invoke(args=["check", "--json"])
+        assert ('"storage"' in done.output) == (state != "ok")

@@ -1,6 +1,7 @@
 """Machines that watch learn how it goes, and the log tells it without anybody's data."""
 
 import json
+from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
@@ -9,7 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.models import Heartbeat
+from app.extensions import db
+from app.lib.clock import now
+from app.mail import outbox
+from app.models import Delivery, Heartbeat, storage
 from tests.cast import Reader, a_site
 
 CANARY = "canary.reader@secret.example"
@@ -132,3 +136,46 @@ def test_a_crash_is_one_line_with_its_place_and_without_its_values(
     assert "crash" in str(line["error"])
     for secret in (CANARY, "203.0.113.9", "2001:db8", "\\r"):
         assert secret not in json.dumps(line)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_only_reads_is_named(app: Flask, client: FlaskClient, db_session: Session) -> None:
+    name = db_session.execute(text("SELECT current_database()")).scalar_one()
+    db_session.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    db_session.commit()
+    db.engine.dispose()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["database"]) == (200, "read-only")
+    assert "read-only, 25006 ReadOnlySqlTransaction" in app.test_cli_runner().invoke(args=["check", "--json"]).output
+    assert storage.try_to_write().startswith("25006")
+    storage.note("53100 DiskFull")
+    assert next(iter(storage._seen)) == "full"
+    storage._seen.clear()
+
+
+def test_an_email_that_is_refused_shows_in_the_lag_and_is_counted(client: FlaskClient, db_session: Session) -> None:
+    """The next try is planned for later, and the email is overdue all the same."""
+    due = now() - timedelta(seconds=60)
+    db_session.add(Delivery(kind="answer", message_id="<1@x>", due_at=due))
+    db_session.commit()
+    for tries in (1, 2, 3):
+        delivery = db_session.query(Delivery).one()
+        outbox._try_again(delivery, "421 try later", outbox.TRIES)
+        db_session.commit()
+        assert delivery.due_at > now()
+        db_session.commit()
+        assert 60 <= client.get("/readyz").json["worker_lag_seconds"] < 120
+        figures = client.get("/metrics").text
+        assert f"kaiwa_outbox_failed_tries {tries}\n" in figures and "kaiwa_outbox_failing 1\n" in figures
+    delivery = db_session.query(Delivery).one()
+    delivery.finish("sent")
+    db_session.commit()
+    assert client.get("/readyz").json["worker_lag_seconds"] == 0
+    figures = client.get("/metrics").text
+    assert "kaiwa_outbox_failed_tries 3\n" in figures and "kaiwa_outbox_failing 0\n" in figures
+
+
+def test_an_email_that_is_not_due_yet_is_no_lag(client: FlaskClient, db_session: Session) -> None:
+    db_session.add(Delivery(kind="answer", message_id="<1@x>", due_at=now() + timedelta(hours=1)))
+    db_session.commit()
+    assert client.get("/readyz").json["worker_lag_seconds"] == 0

@@ -1,0 +1,69 @@
+"""Whether the database can be written to: asked without writing, and by a write that is meant to be tried."""
+
+import os
+from pathlib import Path
+from time import monotonic
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.errors import outage
+from app.extensions import db
+
+FULL, READ_ONLY = "full", "read-only"
+# Less than that is filled by SQLite's log before anybody has looked.
+LEAST_FREE = 16 * 1024 * 1024  # bytes
+SEEN_FOR_S = 60.0
+# By the names that errors.outage gives.
+NAMES = (
+    ("53100", FULL), ("SQLITE_FULL", FULL), ("ENOSPC", FULL), ("EDQUOT", FULL),
+    ("25006", READ_ONLY), ("SQLITE_READONLY", READ_ONLY), ("EROFS", READ_ONLY),
+)  # fmt: skip
+
+# When a request of this process last failed for such a reason.
+_seen: dict[str, float] = {}
+
+
+def note(fault: str) -> None:
+    """Remember what a request has met: a server on another machine tells of its disk in no other way."""
+    for start, name in NAMES:
+        if fault.startswith(start):
+            _seen[name] = monotonic()
+
+
+def trouble() -> str:
+    """`full`, `read-only`, or '' when nothing is known to be in the way. Writes nothing. Raises SQLAlchemyError."""
+    if found := _file_trouble() if db.engine.dialect.name == "sqlite" else _server_trouble():
+        return found
+    return next((name for name, moment in _seen.items() if monotonic() < moment + SEEN_FOR_S), "")
+
+
+def try_to_write() -> str:
+    """Write a row as it is, and return the name of the fault that kept us from it, or ''."""
+    try:
+        db.session.rollback()
+        db.session.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        db.session.commit()
+    except SQLAlchemyError as fault:
+        db.session.rollback()
+        name = outage(fault)
+        if not name:
+            raise
+        return name
+    return ""
+
+
+def _file_trouble() -> str:
+    path = db.engine.url.database
+    if not path or not Path(path).exists():
+        return ""
+    disk = os.statvfs(Path(path).parent)
+    if disk.f_flag & os.ST_RDONLY or not os.access(path, os.W_OK):
+        return READ_ONLY
+    return FULL if disk.f_bavail * disk.f_frsize < LEAST_FREE else ""
+
+
+def _server_trouble() -> str:
+    """On a standby, and after `default_transaction_read_only`, which some hosts set when the disk is nearly full."""
+    only_reads = db.session.connection().scalar(text("SHOW transaction_read_only"))
+    return READ_ONLY if only_reads == "on" else ""
