@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.cli import worker
-from app.cli.worker import Task
+from app.cli.tasks import LONGEST_PAUSE_S, Task
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Heartbeat, Knowledge, LoginAttempt, Moderator, Site
@@ -236,7 +236,7 @@ def test_a_task_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, app: 
 
     tasks = [Task("broken", broken), Task("fine", lambda: bool(ran.append("fine")))]
     beat = Task("heartbeat", worker._heart("worker 1", tasks))
-    monkeypatch.setattr(worker, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr("app.cli.tasks.FIRST_PAUSE_S", 0.0)
     assert worker._turn([*tasks, beat]) == worker._turn(tasks) == worker.PAUSE
     assert ran == ["fine", "fine"] and tasks[0].failures == 2
     assert (Heartbeat.state(), Heartbeat.failing_tasks()) == ("failing", ["broken"])
@@ -261,7 +261,7 @@ def test_a_task_that_fails_is_tried_more_and_more_rarely(monkeypatch: pytest.Mon
             task.try_now()
             clock[0] += 1
     pauses = [later - earlier for earlier, later in pairwise(tries)]
-    assert pauses == sorted(pauses) and pauses[0] == 1 and pauses[-1] == worker.LONGEST_PAUSE_S
+    assert pauses == sorted(pauses) and pauses[0] == 1 and pauses[-1] == LONGEST_PAUSE_S
 
 
 def test_a_worker_that_keeps_dying_is_seen(app: Flask, db_session: Session) -> None:
