@@ -27,7 +27,7 @@ from app.lib.pool import Busy
 # A decision is seen by everybody within two seconds: an answer is taken for true for one, and for half of another
 # while somebody asks whether it still is.
 FRESH_S, RENEWING_S = 1.0, 0.5
-# A renewal that takes longer keeps nobody waiting who can have the older bytes.
+# While a renewal takes longer, stale bytes are served.
 SLOW_S = 1.0
 # While the database is away nobody decides anything: better what was true a minute ago than nothing.
 FAILING_S = 60.0
@@ -233,7 +233,7 @@ class Edge:
 
         def landed(task: asyncio.Task[Ready | None]) -> None:
             self.flights.pop(key)
-            # Those who wait are told; where nobody does, it is no news.
+            # Waiting requests get the exception; without one it would be reported as never retrieved.
             task.cancelled() or task.exception()
 
         flight.task.add_done_callback(landed)

@@ -34,7 +34,7 @@ def about_sender() -> Iterator[Finding]:
     except ValueError:
         is_nowhere = True
     if current_app.config["MAIL_URL"] and is_nowhere:
-        yield "mail-from", f"MAIL_FROM is {sender!r}: mail servers refuse it or nobody can answer.", (
+        yield "mail-from", f"MAIL_FROM is {sender!r}: mail servers refuse it, or replies cannot arrive.", (
             "Set MAIL_FROM to an address of a domain that may send by MAIL_URL, such as comments@example.com"
         )  # fmt: skip
 
@@ -58,7 +58,7 @@ def about_public_url() -> Iterator[Finding]:
 def about_clocks() -> Iterator[Finding]:
     for site in Site.all():
         if not site.timezone_chosen:
-            yield "timezone", f"Site {site.key} writes times on the clock of {site.timezone}, which nobody chose.", (
+            yield "timezone", f"Site {site.key} has the default time zone {site.timezone}, never chosen.", (
                 f"flask site set {site.key} timezone=Europe/London, or timezone={site.timezone} if that is right"
             )  # fmt: skip
 

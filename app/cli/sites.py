@@ -128,13 +128,13 @@ def screening(key: str, days: int, as_json: bool) -> None:
 def remove(key: str, yes: bool, as_json: bool) -> None:
     """Remove the site KEY with its threads, comments, decisions and rules, and those who moderate no other site.
 
-    Others go on working meanwhile. It may be stopped, and goes on when it is started again. Ends with 1 when it was
+    Other sites keep working. The command may be stopped and started again. Ends with 1 when it was
     not confirmed.
     """
     found = site_of(key)
     taken = removal.extent(found)
     if as_json and not yes:
-        raise click.ClickException("--json asks nobody: add --yes.")
+        raise click.ClickException("--json cannot ask for confirmation: add --yes.")
     if not yes:
         click.echo(
             f"Site {key} has {taken.threads} threads, {taken.comments} comments, {taken.authors} authors and "

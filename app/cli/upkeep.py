@@ -290,7 +290,7 @@ def _retrained(sites: list[tuple[int, str]]) -> Iterator[tuple[str, Filter]]:
 def recount(as_json: bool) -> None:
     """Count comments and decisions again, where `flask check` says that the kept counts have drifted.
 
-    Posts wait meanwhile on SQLite: about a second for a million comments.
+    On SQLite posts wait for it: about a second for a million comments.
     """
     with snapshot():
         drifted = len(tally.drifted())

@@ -44,7 +44,7 @@ def _count(record: Any, site_id: int) -> int:
 def remove(site_id: int) -> Iterator[int]:
     """Remove it, and yield how many rows went with each step, for the caller to commit each time.
 
-    May be interrupted and started again: the site itself goes last. Nobody posts meanwhile, for it is closed first.
+    May be interrupted and started again: the site itself goes last. It is closed first, so no posts arrive.
     """
     rows_changed(update(Site).where(Site.id == site_id).values(open=False, version=Site.version + 1))
     yield 0

@@ -108,7 +108,7 @@ class Progress:
 def rotate(progress: Progress, *, forget_unmatched: bool = False, forget_marks: bool = False) -> Iterator[str]:
     """Rewrite what is not under the present key. Commits each batch and yields its table's name.
 
-    A value that changes meanwhile is left to whoever changed it. Can be stopped at any time, and run again.
+    A value that another process changes at the same time is left alone. Can be stopped at any time, and run again.
     `forget_unmatched` forgets unsubscribes of addresses that no author has any more, `forget_marks` at once what
     serves for a day.
     """
@@ -177,7 +177,7 @@ def _count_row(table: Table, row: Row[Any], keys: tuple[str, ...], tag: str, pro
     for column in indexed(table):
         name = f"{table.name}.{column.name}"
         if is_earlier(stored[column.name], tag):
-            # What an index is made of may be lost with a key that nobody has: no key of ours must stay for it.
+            # The value behind an index may be lost with its key: no key of ours has to stay for it.
             (progress.unreadable if lost and isinstance(HOW[name], Remade) else progress.left)[name] += 1
 
 

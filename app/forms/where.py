@@ -53,7 +53,7 @@ class Where:
 
     @property
     def claimed(self) -> dict[str, str]:
-        """What the request says of the page; nobody else is shown it before a comment that came with it is approved."""
+        """What the request claims about the page; shown to others only after a comment with it is approved."""
         return {"url": self.url, "title": self.title, "published": self.published}
 
     def obtain_thread(self) -> Thread:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from math import inf
 from time import monotonic
 
-# Moments of the monotonic clock: whoever sets the computer's clock moves no deadline.
+# Moments of the monotonic clock: a change of the wall clock moves no deadline.
 _until: ContextVar[float] = ContextVar("until", default=inf)
 _each: ContextVar[float] = ContextVar("each", default=inf)
 

@@ -35,7 +35,7 @@ class Bounded:
             raise self.psycopg.OperationalError("the deadline of the request has passed") from None
 
     def _give_up(self) -> None:
-        """A transaction whose end nobody saw is rolled back by the server when the connection is closed."""
+        """An unfinished transaction is rolled back by the server when the connection is closed."""
         # Otherwise a statement that waits for a lock would occupy the server until it gets it.
         with suppress(self.psycopg.Error):
             self.cancel_safe(timeout=CANCEL_S)  # type: ignore[attr-defined]

@@ -126,7 +126,7 @@ def _pipe() -> Iterator[Path]:
 
 
 async def _opened(path: Path) -> int:
-    """The end that we write to, once the other one is open. Raises TimeoutError when nobody opens it."""
+    """The end that we write to, once the other one is open. Raises TimeoutError when the reader does not open it."""
     async with asyncio.timeout(OPENED_S):
         while True:
             try:

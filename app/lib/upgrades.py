@@ -19,7 +19,7 @@ ADVISORY_KEY = 0x6B616977
 # Weak locks: vacuum is in their way, readers and writers are not.
 WEAK_WAIT_MS = 10_000
 # All strong locks together must come sooner than PostgreSQL looks for deadlocks (deadlock_timeout, 1 s): then the
-# migration steps back, and never a post. Nobody waits longer for a lock that is not given.
+# migration steps back, and never a post. No request waits longer for a lock that is not given.
 STRONG_WAIT_S = 0.5
 # Posts and decisions write to it before anything else: while it is locked, none of them holds another table.
 FIRST = "comment"

@@ -4,7 +4,7 @@ import random
 import time
 
 FIRST_PAUSE = 5.0  # seconds
-LONGEST_PAUSE = 60.0  # seconds; when it answers again, nobody waits longer than this
+LONGEST_PAUSE = 60.0  # seconds; the longest wait after the receiver answers again
 
 
 class Breaker:

@@ -19,7 +19,7 @@ from app.lib.text import clean_line, excerpt
 from app.mail import headers
 
 TIMEOUT = 20  # seconds, for each answer of the server
-# For a whole email, well below the lease of its claim: another worker must not send it meanwhile.
+# For a whole email, well below the lease of its claim: another worker must not send it at the same time.
 LONGEST = 120.0  # seconds
 NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
 SUBJECT_LENGTH = 150  # characters
@@ -42,7 +42,7 @@ def letter(
         "From": _mailbox("From", *_sender()),
         "To": _mailbox("To", name, to),
         "Subject": headers.text("Subject", excerpt(clean_line(subject), SUBJECT_LENGTH)),
-        # RFC 3834: nobody's absence is to be answered to us.
+        # RFC 3834: no automatic replies, please.
         "Auto-Submitted": "auto-generated",
         **(_unsubscribe(stop) if stop else {}),
     }.items():

@@ -264,7 +264,7 @@ class Comment(db.Model):
 
     @classmethod
     def of_site(cls, site_ids: list[int], id: int, *, again: bool = False) -> "Comment | None":
-        """One comment of these sites; `again` reads it anew where the session has it already."""
+        """One comment of these sites; `again` refreshes one that the session has already."""
         query = select(cls).where(cls.id == id, cls.site_id.in_(site_ids))
         return db.session.scalar(query.execution_options(populate_existing=again))
 

@@ -37,7 +37,7 @@ from app.models.write import put, values
 INSERT: dict[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-# By what the same post is noticed: what was said where, and by whom.
+# A post is recognised by its page and words, and by its sender.
 SAME = ("fingerprint", "typed_by")
 
 

@@ -1,4 +1,4 @@
-"""Kept counts: comments by status and decisions by actor, so that nobody counts a million rows for a page.
+"""Kept counts: comments by status and decisions by actor, so that no page counts a million rows.
 
 A counter that each post increments is a row that all posts wait for. Decisions are only ever inserted, and each says
 from which status to which: so the worker adds the new ones up once a minute, and a reader adds those that came since.
@@ -78,7 +78,7 @@ class Tally(db.Model):
 
     @classmethod
     def recount(cls) -> None:
-        """Count all rows, for the caller to commit, in a time in which nobody writes."""
+        """Count all rows, for the caller to commit, while no one writes."""
         mark = Tallied.now(lock=True)
         db.session.execute(delete(cls))
         for (site_id, kind, name), number in counted().items():

@@ -217,7 +217,7 @@ class Thread(db.Model):
         return plain if is_allowed(plain, self.site.origins) else self.key
 
     def news_in(self, claimed: Mapping[str, str]) -> dict[str, str] | None:
-        """What a comment's page says of itself and nobody has confirmed yet; None when that is nothing."""
+        """What a comment claims about its page, not yet confirmed; None without a claim."""
         known = {"url": self.url, "title": self.title}
         news = {name: value for name, value in claimed.items() if value and value != known.get(name)}
         if self.started_at and not news.keys() & known.keys():
@@ -257,7 +257,7 @@ class Thread(db.Model):
             values["url"] = url
         if values:
             values["named_by"] = by
-        # Only a person sees whether the date can be true; and nobody comments before a page is published.
+        # Only a person sees whether the date can be true; no comment is earlier than its page.
         if published and by >= Named.MODERATOR:
             at, first = datetime.fromisoformat(published), self.started_at or written_at
             values["started_at"] = min(max(at, first - PUBLISHED_BEFORE), first)

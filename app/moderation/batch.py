@@ -41,7 +41,7 @@ def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
     for decision in sorted(decisions, key=lambda each: (each.comment.thread_id, each.comment_id)):
         try:
             undone = undo(decision, by=by) if can_be_undone(decision) else None
-        except Refused:  # somebody was faster, or its text is not kept any more
+        except Refused:  # another moderator was faster, or its text is not kept any more
             undone = None
         if undone:
             outcome.decided.append(undone)

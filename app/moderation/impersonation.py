@@ -30,7 +30,7 @@ NEVER_WITH_LATIN = regex.compile(r"[\p{Cherokee}\p{Coptic}\p{Lisu}\p{Canadian_Ab
 def mixes_alphabets(name: str) -> bool:
     """True for a word of Latin letters and look-alikes of such, as with a Cyrillic а; no language writes so.
 
-    A word with one letter that looks like no Latin one is somebody's slip of the keyboard: Васовa.
+    A word with one letter that looks like no Latin one is a typing slip: Васовa.
     """
     return not name.isascii() and any(_is_mixed(word[0]) for word in WORD.finditer(name))
 

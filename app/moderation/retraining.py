@@ -15,7 +15,7 @@ from app.spam.filter import HEADER, Filter, is_current
 
 log = logging.getLogger(__name__)
 
-TRIES = 10  # somebody may decide while the log is read
+TRIES = 10  # a moderator may decide while the log is read
 EVERY_S = 60.0
 
 
@@ -28,7 +28,7 @@ def outdated() -> list[tuple[int, str]]:
 
 
 def retrain(site_id: int) -> Filter | None:
-    """Learn a site's log again, and commit; None when somebody decided in between each time."""
+    """Learn a site's log again, and commit; None when a decision arrived in between each time."""
     for _attempt in range(TRIES):
         db.session.rollback()  # no transaction is open while the log is read
         if model := learning.retrain(site_id):

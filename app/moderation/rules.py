@@ -161,7 +161,7 @@ _TRIED = (
 
 
 def _newest(rule: Rule, among: int) -> list[int]:
-    """The newest comments of the site, or of the person whom the rule is about."""
+    """The newest comments of the site, or of the person that the rule is about."""
     if rule.subject == Subject.AUTHOR:
         return Comment.newest_ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
     if rule.subject == Subject.EMAIL:

@@ -73,7 +73,7 @@ class Look:
 
 
 def _name(typed: str) -> str:
-    """A name that nobody can see is none: the page says "Anonymous"."""
+    """An invisible name counts as none: the page says "Anonymous"."""
     name = excerpt(clean_line(typed), LONGEST_NAME)[: Comment.name.type.length]
     return "" if is_invisible(name) else name
 
