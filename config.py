@@ -369,7 +369,6 @@ def _flask(config: dict[str, Any]) -> dict[str, Any]:
         # 20,000 characters of Japanese are 180,000 bytes once a form has percent-encoded them.
         "MAX_CONTENT_LENGTH": 256 * 1024,
         "MAX_FORM_MEMORY_SIZE": 256 * 1024,
-        "MAX_FORM_PARTS": 200,
         "WTF_CSRF_TIME_LIMIT": None,
         # The pages behind links in letters send no Referer, which this check would ask for; the token is asked anyway.
         "WTF_CSRF_SSL_STRICT": False,

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import Flask, abort, request
+from flask import Flask, abort, current_app, request, session
 
 # Characters as they are sent. Counts of 100 pages with long addresses have some 30,000; browsers and proxies send no
 # header longer than 8,192.
@@ -14,6 +14,20 @@ MOST_FIELDS = 200
 URLENCODED = "application/x-www-form-urlencoded"
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Route = TypeVar("Route", bound=Callable[..., Any])
+
+
+def takes_fields(most: int, *, with_session: str) -> Callable[[Route], Route]:
+    """Let a route's form have up to `most` fields where the signed session has the key `with_session`.
+
+    Anonymous forms keep the usual limit, without a query.
+    """
+
+    def mark(route: Route) -> Route:
+        route.most_fields = most, with_session  # type: ignore[attr-defined]
+        return route
+
+    return mark
 
 
 def install(app: Flask) -> None:
@@ -51,5 +65,12 @@ def _refuse_body() -> None:
     """413 for a body that is too large, or has too many fields. Of a multipart form Werkzeug counts the parts."""
     if (request.content_length or 0) > (request.max_content_length or 0):
         abort(413)
-    if request.mimetype == URLENCODED and request.get_data(cache=True).count(b"&") >= MOST_FIELDS:
+    most = request.max_form_parts = _most_fields()
+    if request.mimetype == URLENCODED and request.get_data(cache=True).count(b"&") >= most:
         abort(413)
+
+
+def _most_fields() -> int:
+    most, key = getattr(current_app.view_functions.get(request.endpoint or ""), "most_fields", (MOST_FIELDS, ""))
+    # Only where it matters: a session that is looked at makes an answer vary by cookie.
+    return most if key and key in session else MOST_FIELDS

@@ -6,6 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from app.abuse.bounds import takes_fields
 from app.errors import Refused
 from app.extensions import db, keep_what_was_read
 from app.forms.decision import BatchForm, DecisionForm, UndoForm, ids_of
@@ -13,9 +14,19 @@ from app.models import Decision, Status
 from app.moderation import batch, history
 from app.moderation.cards import card_of, cards_of
 from app.moderation.decide import AlreadyDecided, decide, undo
-from app.web.access import comment_or_404, current_moderator, moderator_required, own_path, wants_fragment
+from app.web.access import (
+    SESSION_KEY,
+    comment_or_404,
+    current_moderator,
+    moderator_required,
+    own_path,
+    wants_fragment,
+)
 
 bp = Blueprint("decisions", __name__, url_prefix="/moderate")
+
+# A form without a script names each comment of a page twice, as marked and as shown.
+BATCH_FIELDS = 2 * batch.MOST + 20
 
 
 @bp.post("/comments/<int:id>/decisions")
@@ -37,6 +48,7 @@ def decide_one(id: int) -> Any:
 
 
 @bp.post("/decisions")
+@takes_fields(BATCH_FIELDS, with_session=SESSION_KEY)
 @moderator_required
 def decide_many() -> Any:
     form = BatchForm()
@@ -50,8 +62,7 @@ def decide_many() -> Any:
         abort(400)
     if not seen:
         raise Refused("nothing_marked", _("Mark comments first."), status=422)
-    if len(seen) > batch.MOST:
-        raise Refused("too_many", _("At most %(most)d comments at once.", most=batch.MOST), status=422)
+    _refuse_too_many(len(seen))
     outcome = batch.decide_all(seen, form.verdict, by=current_moderator(), reason=form.why)
     keep_what_was_read()
     db.session.commit()
@@ -70,13 +81,21 @@ def undo_one(id: int) -> Any:
 
 
 @bp.post("/decisions/undo")
+@takes_fields(BATCH_FIELDS, with_session=SESSION_KEY)
 @moderator_required
 def undo_many() -> Any:
     me = current_moderator()
-    decisions = history.decisions_of(me, ids_of(request.form.getlist("decision"))[: batch.MOST])
+    ids = set(ids_of(request.form.getlist("decision")))
+    _refuse_too_many(len(ids))
+    decisions = history.decisions_of(me, list(ids))
     outcome = batch.undo_all(decisions, by=me)
     db.session.commit()
     return _undone(outcome.decided, left=len(outcome.changed))
+
+
+def _refuse_too_many(count: int) -> None:
+    if count > batch.MOST:
+        raise Refused("too_many", _("At most %(most)d comments at once.", most=batch.MOST), status=422)
 
 
 def _decided(decisions: list[Decision], form: Any, outcome: batch.Outcome | None = None) -> Any:

@@ -5,14 +5,22 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext as _
 
+from app.abuse.bounds import takes_fields
 from app.errors import Refused
 from app.extensions import db, writing
 from app.forms.decision import MODERATED, ids_of
 from app.forms.search import SearchForm
 from app.lib import ids
 from app.models import Comment, Deferral, Lease, Moderator, Reason, Status
-from app.moderation import history, queue, search
-from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
+from app.moderation import batch, history, queue, search
+from app.web.access import (
+    SESSION_KEY,
+    comment_or_404,
+    current_moderator,
+    done,
+    moderator_required,
+    wants_fragment,
+)
 
 bp = Blueprint("queue", __name__, url_prefix="/moderate")
 
@@ -57,6 +65,8 @@ def find() -> str:
 
 
 @bp.post("/leases")
+# All cards on the screen: also those that an undo of a whole batch has brought back.
+@takes_fields(2 * batch.MOST, with_session=SESSION_KEY)
 @moderator_required
 def lease() -> str:
     """She is still reading these cards; or she leaves, and gives them back."""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app.errors import will_pass
+from app.errors import outage
 from app.extensions import db
 from app.models import Comment, Decision, Moderator, Site, Status
 from app.moderation import queue
@@ -113,7 +113,7 @@ def race(app: Flask, site_id: int, workers: int, comments: dict[int, int], names
                     outcome = "was slower"
                 except (OperationalError, PoolTimeout) as trouble:
                     # Locks and connections are not fair to twenty: the door says 503, and the browser comes again.
-                    assert isinstance(trouble, PoolTimeout) or will_pass(trouble)
+                    assert isinstance(trouble, PoolTimeout) or outage(trouble)
                     db.session.rollback()
                     continue
                 mine.popleft()

@@ -8,14 +8,14 @@ from werkzeug.test import TestResponse
 
 from app.mail.links import link_for
 from app.models import Comment, Moderator, Site, Status
+from app.moderation import batch
 from tests.cast import move
 from tests.web.test_desk import said, sends
 from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, paper, status_of
 
 __all__ = ["_readable", "alice", "paper"]
 
-MOST = 190  # of the 200 fields that one request may have
-MANY_IDS = [f"{100_000_000 + 7_919_003 * at}.1" for at in range(MOST)]
+MANY_IDS = [f"{100_000_000 + 7_919_003 * at}.1" for at in range(batch.MOST)]
 
 
 @pytest.fixture
