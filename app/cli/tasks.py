@@ -45,10 +45,13 @@ class Task:
 
 
 class Line:
-    """A thread that runs one task until `stop` is set."""
+    """A thread that runs one task until `stop` is set, every `pause` seconds when there is nothing to do at once."""
 
-    def __init__(self, app: Flask, task: Task, stop: threading.Event) -> None:
-        self.app, self.task, self.stop = app, task, stop
+    def __init__(
+        self, app: Flask, task: Task, stop: threading.Event, *, pause: float = PAUSE, timeout: float | None = None
+    ) -> None:
+        self.app, self.task, self.stop, self.pause = app, task, stop, pause
+        self.timeout = app.config["WORKER_TIMEOUT"] if timeout is None else timeout
         # A daemon: a receiver that stalls does not keep the process from ending.
         self.thread = threading.Thread(target=self._run, name=task.name, daemon=True)
 
@@ -62,6 +65,10 @@ class Line:
             log.warning("stopped during a delivery", extra={"task": self.task.name})
 
     def _run(self) -> None:
-        with self.app.app_context(), deadline.for_each_statement(self.app.config["WORKER_TIMEOUT"]):
+        with self.app.app_context(), deadline.for_each_statement(self.timeout):
             while not self.stop.is_set():
-                self.stop.wait(0 if self.task.try_now() else PAUSE)
+                self.stop.wait(0 if self.task.try_now() else self._wait_s())
+
+    def _wait_s(self) -> float:
+        # A task that failed is tried again when it is due, which may be sooner.
+        return PAUSE if self.task.failures else self.pause

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from uuid import uuid4
 
 import click
@@ -34,6 +35,7 @@ RECEIVERS: dict[str, Callable[[], Mapping[str, outbox.Carrier]]] = {
 FINISH_SECONDS = 3.0  # for the deliveries in progress when the worker stops
 SHELVES_EVERY = 20.0  # seconds between two looks for shelves that have much to learn
 SHELVES_REST = 20  # or so many times as long as the last one took: where many write, the newest is never finished
+RETRAIN_EVERY = 60.0  # seconds between two looks for filters of another version
 ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to forget
 
 
@@ -65,10 +67,10 @@ def _run(stop: threading.Event) -> None:
         Task("search", _shelver()),
     ]
     lines = [Line(_app(), Task(receiver, _carrying(receiver)), stop) for receiver in RECEIVERS]
-    beat = Task("heartbeat", _heart(name, [*tasks, *(line.task for line in lines)]))
+    filters = Line(_app(), Task("filters", _retrain), stop, pause=RETRAIN_EVERY, timeout=inf)
+    beat = Task("heartbeat", _heart(name, [*tasks, *(line.task for line in [*lines, filters])]))
     log.info("worker started")
-    retraining.start(_app(), stop)
-    for line in lines:
+    for line in [*lines, filters]:
         line.start()
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
@@ -103,6 +105,12 @@ def _turn(tasks: Sequence[Task]) -> float:
 def _learn_bursts() -> bool:
     flood.learn()
     db.session.commit()
+    return False
+
+
+def _retrain() -> bool:
+    """In a thread of its own, without a deadline: reading a long log must not hold up emails."""
+    retraining.retrain_outdated()
     return False
 
 

@@ -1,12 +1,9 @@
 """Learn filters again that another version of the program has stored; an upgrade needs no command for it."""
 
 import logging
-import threading
 from time import monotonic
 
-from flask import Flask
 from sqlalchemy import LargeBinary, func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db, looking
 from app.models import Knowledge, Site
@@ -16,7 +13,6 @@ from app.spam.filter import HEADER, Filter, is_current
 log = logging.getLogger(__name__)
 
 TRIES = 10  # a moderator may decide while the log is read
-EVERY_S = 60.0
 
 
 def outdated() -> list[tuple[int, str]]:
@@ -49,20 +45,3 @@ def retrain_outdated() -> None:
             log.info("filter was learnt again", extra=about)
         else:
             log.warning("filter is not learnt yet: its site decides all the time", extra={"site": key})
-
-
-def start(app: Flask, stop: threading.Event) -> None:
-    """Do that beside a worker, until `stop`: a long log must not hold up emails."""
-    threading.Thread(target=_run, args=(app, stop), name="retraining", daemon=True).start()
-
-
-def _run(app: Flask, stop: threading.Event) -> None:
-    with app.app_context():
-        while not stop.is_set():
-            try:
-                retrain_outdated()
-            except SQLAlchemyError:
-                log.exception("filters could not be looked at")
-            finally:
-                db.session.remove()
-            stop.wait(EVERY_S)

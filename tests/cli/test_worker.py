@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from app.cli import worker
 from app.cli.tasks import Line, Task
 from app.cli.worker import RECEIVERS, _carrying
 from app.errors import NotSent
@@ -21,7 +22,7 @@ from app.lib.clock import now
 from app.mail import breaker as breakers
 from app.mail import outbox, smtp
 from app.mail.breaker import Breaker
-from app.models import Delivery, Moderator
+from app.models import Delivery, Heartbeat, Moderator
 from app.moderation import akismet as questions
 from tests.akismet_server import GOOD_KEY, Akismet, running_akismet
 from tests.cast import Reader, a_moderator, a_site
@@ -219,3 +220,33 @@ def test_it_stops_during_a_delivery_and_leaves_its_claim(
     while outbox.run_once():
         pass
     assert [letter.to for letter in smtp.letters] == [["alice@moderators.example"]], "once"
+
+
+def test_a_filter_that_cannot_be_learnt_again_is_reported_like_other_tasks(
+    app: Flask, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db_session.rollback()
+    stop, tries = threading.Event(), []
+
+    def fails() -> None:
+        tries.append(1)
+        # No database error: nothing that the thread was prepared for.
+        raise RuntimeError("damaged")
+
+    monkeypatch.setattr(worker.retraining, "retrain_outdated", fails)
+    monkeypatch.setattr(worker, "EVERY", timedelta(0))
+    monkeypatch.setattr("app.cli.tasks.FIRST_PAUSE_S", 0.0)
+
+    def run() -> None:
+        with app.app_context():
+            worker._run(stop)
+
+    running = threading.Thread(target=run)
+    running.start()
+    try:
+        assert comes(lambda: app.test_client().get("/readyz").json["worker"] == "failing")
+        assert Heartbeat.failing_tasks() == ["filters"] and comes(lambda: len(tries) > 1)
+    finally:
+        db_session.rollback()
+        stop.set()
+        running.join(PATIENCE)
