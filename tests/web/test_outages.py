@@ -13,14 +13,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError, InvalidRequestError, TimeoutError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session
 
 from app.errors import outage
 from app.extensions import db
 from app.models import Comment
-from tests.cast import PAGE, Reader, a_moderator, a_site
-from tests.web.test_queue import at_the_desk
+from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
+from tests.web.test_queue import at_the_desk, hidden
 
 STATES = {
     "57014": "QueryCanceled",
@@ -217,3 +217,39 @@ def test_a_full_pool_and_a_lost_session_are_outages() -> None:
     assert outage(lost) == "SQLITE_FULL"
     assert outage(IntegrityError("x", None, sqlite_error("SQLITE_CONSTRAINT"))) == ""
     assert outage(FileNotFoundError(errno.ENOENT, "x")) == outage(ValueError("the database is locked")) == ""
+
+
+@contextmanager
+def away_from(statement: str) -> Iterator[None]:
+    """The database answers up to the first statement that begins like this, and nothing from then on."""
+    gone = False
+
+    def before(_connection: Any, _cursor: Any, asked: str, *_: Any) -> None:
+        nonlocal gone
+        gone = gone or asked.startswith(statement)
+        if gone:
+            raise OperationalError(asked, None, sqlite_error("SQLITE_IOERR"))
+
+    event.listen(db.engine, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "before_cursor_execute", before)
+
+
+@on_sqlite
+@pytest.mark.parametrize("statement", ["SELECT login", "UPDATE comment", "INSERT INTO decision", "UPDATE login"])
+def test_a_moderator_stays_logged_in_when_the_database_goes_away(
+    app: Flask, db_session: Session, statement: str
+) -> None:
+    a_moderator(db_session, a_site(db_session, hold_all=True))
+    Reader(app.test_client()).says("One")
+    comment = the_comment(db_session, "One")
+    path, seen = f"/moderate/comments/{comment.id}/decisions", comment.version
+    db_session.commit()
+    desk = at_the_desk(app)
+    token = hidden(desk.get("/moderate/log"), "csrf_token")
+    with away_from(statement):
+        answer = desk.post(path, data={"status": "spam", "seen": seen, "csrf_token": token})
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (503, False)
+    assert desk.get("/moderate/").status_code == 200
