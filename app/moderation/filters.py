@@ -55,7 +55,7 @@ def model_of(site_id: int) -> Filter:
     revision, lessons = Knowledge.state_of(site_id)
     with shelf.lock:
         kept = shelf.filters.get(site_id)
-        if kept is None or kept.revision != revision or not kept.lessons <= lessons:
+        if kept is None or not _can_be_added_to(kept, revision, lessons):
             kept = shelf.filters[site_id] = _loaded(site_id)
         elif kept.lessons != lessons:
             _bring_up_to_date(kept, site_id)
@@ -64,6 +64,12 @@ def model_of(site_id: int) -> Filter:
         while len(shelf.filters) > FILTERS_KEPT:
             shelf.filters.popitem(last=False)
         return kept.model
+
+
+def _can_be_added_to(kept: _Kept, revision: int, lessons: set[int]) -> bool:
+    """Unsound sums are read again with each lesson: one that took back may have been read before the one that taught."""
+    sound = kept.model.sound or kept.lessons == lessons
+    return kept.revision == revision and kept.lessons <= lessons and sound
 
 
 def ask_again(site_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Learn filters again that another version of the program has stored; an upgrade needs no command for it."""
+"""Learn filters again that another version has stored, or whose sums are not right; that needs no command."""
 
 import logging
 from time import monotonic
@@ -16,7 +16,7 @@ TRIES = 10  # a moderator may decide while the log is read
 
 
 def outdated() -> list[tuple[int, str]]:
-    """Id and key of each site whose filter cannot be read by this version, by the first bytes of what is stored."""
+    """Id and key of each site whose filter this version cannot read or finds unsound, by the first bytes stored."""
     head = func.substr(Knowledge.counts, 1, HEADER.size, type_=LargeBinary)
     with looking():
         rows = db.session.execute(select(Site.id, Site.key, head).join(Knowledge, Knowledge.site_id == Site.id))
@@ -36,7 +36,7 @@ def retrain(site_id: int) -> Filter | None:
 
 def retrain_outdated() -> None:
     for site_id, key in outdated():
-        log.info("filter is of another version and is learnt again", extra={"site": key})
+        log.info("filter is of another version or unsound and is learnt again", extra={"site": key})
         begun = monotonic()
         model = retrain(site_id)
         if model:

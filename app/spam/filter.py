@@ -28,6 +28,8 @@ ENOUGH = 5  # decisions of the rarer kind at which the score may go half of its 
 
 HEADER = Struct("<4sHcIII")
 MAGIC = b"KAI1"
+# The same, of sums that an example was taken from that is not in them: usable, and to be learnt again.
+UNSOUND = b"KAI0"
 # Two bytes for a count, four on the few sites where something occurred more often than that.
 NARROW, WIDE, SIGNED = "H", "I", "i"
 NARROW_MOST = 65_535
@@ -47,6 +49,8 @@ class Filter:
     def __init__(self) -> None:
         self.fine = 0
         self.spam = 0
+        # False after an example was taken back that was not in the sums.
+        self.sound = True
         # Fine and spam of a slot lie side by side: one cache line per look-up.
         self._counts = _empty(NARROW)
         self._corrections = array(SIGNED, bytes(SLOTS * array(SIGNED).itemsize))
@@ -97,7 +101,7 @@ class Filter:
     def dump(self) -> bytes:
         """Return the model as bytes; equal models give equal bytes."""
         width = NARROW if max(self._counts) <= NARROW_MOST else WIDE
-        header = HEADER.pack(MAGIC, VERSION, width.encode(), SLOTS, self.fine, self.spam)
+        header = HEADER.pack(MAGIC if self.sound else UNSOUND, VERSION, width.encode(), SLOTS, self.fine, self.spam)
         parts = array(width, self._counts), array(SIGNED, self._corrections)
         return header + zlib.compress(b"".join(_little_endian(part).tobytes() for part in parts), 1)
 
@@ -107,19 +111,38 @@ class Filter:
         model = cls()
         if data:
             width, model.fine, model.spam = _read_header(data)
+            model.sound = data.startswith(MAGIC)
             model._counts, model._corrections = _read_sums(data, width)
         return model
 
     def add(self, found: Iterable[int], *, spam: bool, correction: int, step: int = 1) -> None:
-        """Add an example by its slots, each of them once; a step of -1 takes it back."""
-        if step > 0 and self._total(spam) >= NARROW_MOST and self._counts.typecode == NARROW:
+        """Add an example by its slots, each of them once; a step of -1 takes it back.
+
+        One that is not in the sums takes no count below zero, and `sound` tells that they are to be learnt again.
+        """
+        if self._may_overflow(spam, step):
             self._counts = array(WIDE, self._counts)
         counts, corrections = self._counts, self._corrections
         for slot in found:
-            counts[2 * slot + spam] += step
-            corrections[slot] += step * correction
-        self.spam += step * spam
-        self.fine += step * (not spam)
+            at = 2 * slot + spam
+            if counts[at] or step > 0:
+                counts[at] += step
+                corrections[slot] += step * correction
+            else:
+                self.sound = False
+        self._add_to_total(spam, step)
+
+    def _may_overflow(self, spam: bool, step: int) -> bool:
+        """Counts are at most the total, in sound sums."""
+        return step > 0 and self._counts.typecode == NARROW and (self._total(spam) >= NARROW_MOST or not self.sound)
+
+    def _add_to_total(self, spam: bool, step: int) -> None:
+        if self._total(spam) + step < 0:
+            self.sound = False
+        elif spam:
+            self.spam += step
+        else:
+            self.fine += step
 
     def _total(self, spam: bool) -> int:
         return self.spam if spam else self.fine
@@ -180,9 +203,9 @@ def _little_endian(sums: "array[int]") -> "array[int]":
 
 
 def is_current(data: bytes) -> bool:
-    """Whether a model that begins so is of this version; nothing stored is."""
+    """Whether a model that begins so is of this version and sound; nothing stored is."""
     try:
-        return not data or bool(_read_header(data))
+        return not data or (bool(_read_header(data)) and data.startswith(MAGIC))
     except WrongModel:
         return False
 
@@ -191,7 +214,7 @@ def _read_header(data: bytes) -> tuple[str, int, int]:
     if len(data) < HEADER.size:
         raise WrongModel("the stored filter is cut short")
     magic, version, width, size, fine, spam = HEADER.unpack_from(data)
-    if (magic, version, size) != (MAGIC, VERSION, SLOTS) or width not in (b"H", b"I"):
+    if magic not in (MAGIC, UNSOUND) or (version, size) != (VERSION, SLOTS) or width not in (b"H", b"I"):
         raise WrongModel("the stored filter is of another version")
     return width.decode(), fine, spam
 

@@ -407,6 +407,42 @@ def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others
     assert Knowledge.read(other.id)[0] == revisions[other.id]
 
 
+def test_taking_back_what_was_never_learnt_stops_nothing_and_is_counted_again(
+    db_session: Session, taught: Site, alice: Moderator
+) -> None:
+    (comment,) = pending(db_session, taught, "words that no model ever saw: xyzzy plugh")
+    comment.lesson, comment.correction = "spam", 40
+    db_session.commit()
+    with learning.relearning(comment):
+        comment.name = "Deleted author"
+    learning.forget(comment)
+    db_session.commit()
+    model = filters.model_of(taught.id)
+    assert not model.sound and min(model._counts) >= 0
+    db_session.commit()
+    learning.fold(taught.id)
+    db_session.commit()
+    assert [key for _, key in retraining.outdated()] == ["paper"]
+    retraining.retrain_outdated()
+    assert retraining.outdated() == []
+    assert known(db_session, taught) == learnt_again(db_session, taught)
+
+
+def test_what_is_taken_back_before_it_was_taught_is_counted_when_that_arrives(
+    db_session: Session, taught: Site, alice: Moderator
+) -> None:
+    known_before = known(db_session, taught)
+    places = [1, 2, 3]
+    back = Lesson.of(taught.id, places, spam=True, correction=7, step=-1)
+    db_session.add(back)
+    db_session.commit()
+    assert not filters.model_of(taught.id).sound
+    db_session.add(Lesson.of(taught.id, places, spam=True, correction=7, step=1))
+    db_session.commit()
+    model = filters.model_of(taught.id)
+    assert model.sound and model.dump() == known_before
+
+
 def test_a_shadow_tells_what_the_bands_would_have_done(
     app: Flask, client: FlaskClient, db_session: Session, taught: Site, alice: Moderator
 ) -> None:

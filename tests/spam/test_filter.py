@@ -98,6 +98,21 @@ def test_what_was_never_learnt_cannot_be_taken_back():
     assert model.dump() == before
 
 
+def test_what_was_never_learnt_takes_no_count_below_zero_and_says_that_the_sums_are_not_right():
+    model = Filter()
+    model.learn(FINE, spam=False)
+    for label in (True, False):
+        model.add(slots(SPAM).all(), spam=label, correction=9, step=-1)
+        model.add(slots(SPAM).all(), spam=label, correction=9, step=-1)
+    assert not model.sound and (model.fine, model.spam) == (0, 0)
+    assert model.score(SPAM) == model.score(FINE) == 0.5
+    assert not Filter.load(model.dump()).sound and Filter.load(taught(decisions(5)).dump()).sound
+    model.spam, place = filter_module.NARROW_MOST - 1, min(slots(SPAM).all())
+    model._counts[2 * place + 1] = filter_module.NARROW_MOST
+    model.learn(SPAM, spam=True)
+    assert model.seen(place) == (0, 65_536)
+
+
 def test_a_stored_model_scores_as_before():
     model = taught(decisions(100))
     again = Filter.load(model.dump())
