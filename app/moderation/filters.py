@@ -67,7 +67,7 @@ def model_of(site_id: int) -> Filter:
 
 
 def _can_be_added_to(kept: _Kept, revision: int, lessons: set[int]) -> bool:
-    """Unsound sums are read again with each lesson: one that took back may have been read before the one that taught."""
+    """Unsound sums are read again with each lesson: perhaps one that takes back was read before the one that taught."""
     sound = kept.model.sound or kept.lessons == lessons
     return kept.revision == revision and kept.lessons <= lessons and sound
 
