@@ -36,7 +36,7 @@ def lines(site: Site) -> Iterator[str]:
     clock = ZoneInfo(site.timezone)
     spoken = groupby(_rows(_comments(site)), key=lambda row: row.thread_id)
     id, comments = next(spoken, (None, iter(())))
-    for thread in _rows(select(Thread.__table__).where(Thread.site_id == site.id).order_by(Thread.id)):
+    for thread in _threads(site):
         yield "<item>\n" + _page(thread, clock)
         if thread.id == id:
             for row in comments:
@@ -44,6 +44,11 @@ def lines(site: Site) -> Iterator[str]:
             id, comments = next(spoken, (None, iter(())))
         yield "</item>\n"
     yield TAIL
+
+
+def _threads(site: Site) -> Iterator[Thread]:
+    query = select(Thread).where(Thread.site_id == site.id).order_by(Thread.id)
+    yield from db.session.scalars(query, execution_options={"yield_per": BATCH})
 
 
 def _comments(site: Site) -> Any:
@@ -58,7 +63,7 @@ def _rows(query: Any) -> Iterator[Any]:
     yield from db.session.execute(query, execution_options={"yield_per": BATCH})
 
 
-def _page(thread: Any, clock: tzinfo) -> str:
+def _page(thread: Thread, clock: tzinfo) -> str:
     return (
         _element("title", thread.label)
         + _element("link", thread.address)
@@ -66,7 +71,7 @@ def _page(thread: Any, clock: tzinfo) -> str:
         + _dates("wp:post_date", thread.created_at, clock)
         + _element("wp:comment_status", "open" if thread.open else "closed")
         + _element("wp:post_type", "post")
-        + _element("wp:status", "publish")
+        + _element("wp:status", "publish" if thread.visible else "private")
     )
 
 

@@ -11,8 +11,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.models import Status
+from app.models import Status, Thread
 from app.transfer import wordpress
+from app.transfer.record import HiddenPage
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 from tests.transfer.counting import count
 
@@ -79,6 +80,18 @@ def test_wordpress_would_read_all_of_it(app: Flask, db_session: Session, tmp_pat
     assert (first.email, first.ip) == ("hanako@readers.example", "127.0.0.0")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_wordpress_is_told_which_pages_are_hidden(app: Flask, db_session: Session, tmp_path: Path) -> None:
+    a_talk(app, db_session)
+    hidden = db_session.query(Thread).order_by(Thread.id).first()
+    assert hidden
+    hidden.visible = False
+    db_session.commit()
+    export(app, "--format", "wxr", "--output", str(tmp_path / "paper.xml"))
+    records = list(wordpress.read(tmp_path / "paper.xml"))
+    assert [record for record in records if isinstance(record, HiddenPage)] == [HiddenPage(str(hidden.id))]
+
+
 def test_a_spreadsheet_sees_no_formula(app: Flask, db_session: Session) -> None:
     a_site(db_session)
     for number, formula in enumerate(FORMULAE):
@@ -112,4 +125,4 @@ def test_an_archive_comes_back_by_the_command(app: Flask, db_session: Session, t
     cut = runner.invoke(args=["import", "kaiwa", str(file), "--site", "copy", "--json"])
     assert cut.exit_code == 1 and json.loads(cut.stdout)["trouble"]
     refused = runner.invoke(args=["import", "kaiwa", str(file), "--site", "copy", "--map", "/a=/b"])
-    assert refused.exit_code == 2 and "comes back as it was" in refused.output
+    assert refused.exit_code == 2 and "restored as it was" in refused.output

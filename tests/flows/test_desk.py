@@ -397,6 +397,6 @@ def test_block_clears_what_it_touches(live: Live, new_page: NewPage, paper: str)
     expect(page.locator("section.block")).to_contain_text("touches 1 comment")
     page.get_by_role("button", name="Block", exact=True).click()
     expect(page.locator(f'article[data-comment-id="{first}"]')).to_have_count(0)
-    expect(page.locator("[data-done]")).to_contain_text("1 marked as spam")
+    expect(page.locator("[data-done]")).to_contain_text("Marked as spam: 1")
     with database_of(live) as session:
         assert session.get_one(Comment, int(first)).status == "spam"
