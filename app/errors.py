@@ -47,15 +47,16 @@ class Refused(Exception):
     """Something that may not be done; shown to people, never a bug.
 
     `code` is for programs and stable, `sentence` is in the reader's language, `field` names the form field
-    it belongs to (or None), `status` is the HTTP status of the answer.
+    it belongs to (or None), `status` is the HTTP status of the answer; with 429, `retry_after` seconds say when.
     """
 
-    def __init__(self, code: str, sentence: str, *, field: str | None = None, status: int = 422):
+    def __init__(self, code: str, sentence: str, *, field: str | None = None, status: int = 422, retry_after: int = 60):
         super().__init__(code)
         self.code = code
         self.sentence = str(sentence)
         self.field = field
         self.status = status
+        self.retry_after = retry_after
 
 
 class NotSent(Exception):

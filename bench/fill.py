@@ -38,7 +38,10 @@ def page_of(number: int) -> str:
 
 def site(app: Flask, **settings: object) -> None:
     """The site that all comments are on; it publishes at once and counts no floods."""
-    quiet = {"hold_all": False, "approvals_needed": 0, "flood_per_author": 0, "flood_per_address": 0}
+    quiet = {
+        "hold_all": False, "approvals_needed": 0, "min_seconds": 0,
+        "flood_per_author": 0, "daily_per_author": 0, "flood_per_address": 0,
+    }  # fmt: skip
     with app.app_context():
         db.session.add(Site(key="bench", name="Bench", lang="en", origins=[ORIGIN], **(quiet | settings)))
         db.session.commit()

@@ -104,7 +104,7 @@ def run(database_url: str, box: Postbox, *, quiet: int, seconds: int) -> Run:
 
 def opens(kaiwa: Live, site: str) -> None:
     kaiwa.flask("site", "add", site, "--name", site, "--origin", f"https://{site}.example", "--lang", "en")
-    kaiwa.flask("site", "set", site, "hold_all=no", "approvals_needed=0", f"flood_per_site={BURST}")
+    kaiwa.flask("site", "set", site, "hold_all=no", "approvals_needed=0", "min_seconds=0", f"flood_per_site={BURST}")
     who = ("moderator", "add", f"{site}@moderators.example", "--name", site, "--site", site, "--lang", "en")
     kaiwa.flask(*who, "--password-stdin", typed="a password for the bench\n")
 

@@ -17,8 +17,11 @@ PASSWORD = "correct horse battery"
 
 
 def a_site(db_session: Session, key: str = "paper", **settings: Any) -> Site:
-    """A site that publishes at once and counts no floods, unless `settings` say otherwise."""
-    quiet = {"hold_all": False, "approvals_needed": 0, "flood_per_author": 0, "flood_per_address": 0}
+    """A site that publishes at once, counts no floods and asks for no stamps, unless `settings` say otherwise."""
+    quiet = {
+        "hold_all": False, "approvals_needed": 0, "min_seconds": 0,
+        "flood_per_author": 0, "daily_per_author": 0, "flood_per_address": 0,
+    }  # fmt: skip
     site = Site(key=key, **({"name": key.title(), "origins": [ORIGIN]} | quiet | settings))
     db_session.add(site)
     db_session.commit()

@@ -39,7 +39,9 @@ def settle(client: FlaskClient, db_session: Session) -> tuple[Site, Moderator]:
     hanako = Reader(client, email=HANAKO, peer=PEER)
     assert hanako.says(WORDS, notify="y", headers=REQUEST).status_code == 201
     assert Reader(client, name="Taro", email=QUIET).says("I want no emails.").status_code == 201
-    authors.confirm(_author(db_session, HANAKO, site))
+    author = _author(db_session, HANAKO, site)
+    authors.confirm(author)
+    author.vouch(author.name, author.website)
     Silence.ask(site, Author.index_of(site, QUIET) or "")
     comment = the_comment(db_session, WORDS)
     with db.session.no_autoflush:

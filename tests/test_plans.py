@@ -26,7 +26,7 @@ from tests.statements import noted
 TIMES = 20
 # psycopg reads a statement that has more of them, or is longer, anew each time (3.3, psycopg/_queries.py).
 MOST_VALUES, LONGEST = 50, 4096
-GROWS = "comment|thread|author|decision|delivery|report|revision|note|thread_alias|login_attempt|lesson|unshelved"
+GROWS = "comment|thread|author|decision|delivery|report|revision|note|thread_alias|lesson|unshelved"
 LARGE = re.compile(
     rf"SCAN ({GROWS})(_\d+)?\b.*"
     # All of a site; of what waits an index has nothing else.

@@ -58,16 +58,28 @@ def network(address: str) -> str:
     return str(networks.kept_of(ipaddress.ip_network(parsed)))
 
 
+def wide_network(network: str) -> str | None:
+    """The /48 around an IPv6 network, as text; None for others."""
+    wide = networks.wide_of(ipaddress.ip_network(network))
+    return str(wide) if wide else None
+
+
 def reporter(site: Site, address: str) -> Reporter:
     """Who reports, as far as strangers can be told apart: by the networks by which posts are limited too.
 
     Whoever has one of them whole, as many customers do, must not count as many readers.
     """
     around = network(address)
-    wide = networks.wide_of(ipaddress.ip_network(around))
+    wide = wide_network(around)
     return Reporter(
-        blind_index(f"reader {site.id}", around), blind_index(f"wide reader {site.id}", str(wide)) if wide else None
+        blind_index(f"reader {site.id}", around), blind_index(f"wide reader {site.id}", wide) if wide else None
     )
+
+
+def single(address: str) -> str:
+    """An address, or the /64 around it for IPv6, as text: what one client has."""
+    parsed = _parsed(address) or ipaddress.IPv4Address(0)
+    return str(ipaddress.ip_network(f"{parsed}/{32 if parsed.version == 4 else 64}", strict=False))
 
 
 def _is_trusted(address: str) -> bool:

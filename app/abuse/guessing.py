@@ -1,57 +1,91 @@
-"""Passwords are guessed slowly: tries are counted by account and by network, in the database."""
+"""Slow down password guessing: log-in attempts are limited by account and by network (app/models/rate_limit.py).
 
-from datetime import timedelta
+A limit never closes for a fixed time: after the burst, one more attempt becomes free every few minutes. No network
+can use up what an account may be tried, and no account what a network may try.
+"""
 
 from flask_babel import gettext as _
 
+from app.abuse import limits, work
 from app.abuse.address import client, network
 from app.errors import Refused
-from app.extensions import db
-from app.lib.clock import now
 from app.lib.secrets import blind_index
-from app.models import LoginAttempt
+from app.models import Rate, RateLimit
 
-WINDOW = timedelta(minutes=15)
-# Five in any quarter of an hour are at most twenty in an hour, for each account.
-PER_ACCOUNT = 5
-PER_NETWORK = 30
+# One account from one network; a proof of work goes beyond it.
+PER_ACCOUNT_AND_NETWORK = Rate(5, 12 * 60)
+# All accounts from one network; a proof of work goes beyond it, too.
+PER_NETWORK = Rate(60, 10)
+# What may go beyond them by proofs: a bot farm can compute.
+PROVEN = Rate(60, 20)
+# One account from everywhere: 10 at once and 10 more in an hour are 20 in any hour. No proof goes beyond it.
+PER_ACCOUNT = Rate(10, 6 * 60)
+# A browser in which this account was logged in before.
+PER_DEVICE = Rate(5, 4 * 60)
 
 
-def admit(email: str, device: str) -> None:
-    """Count one try and commit it, before the password is looked at. Raises Refused (429) when there were too many.
+class TooManyAttempts(Refused):
+    """`challenge`: what a browser may solve instead of waiting, or None."""
 
-    `device` names a browser in which this account was logged in before, or is ''. Such a browser has a count of
+    def __init__(self, wait: int, *, challenge: dict[str, object] | None = None):
+        sentence = _("Too many attempts to log in.") + " " + limits.in_words(wait)
+        super().__init__("too_many_attempts", sentence, status=429, retry_after=wait)
+        self.challenge = challenge
+
+
+def admit(email: str, device: str, proof: str = "") -> None:
+    """Count one attempt, before the password is looked at. Raises TooManyAttempts (429).
+
+    `device` names a browser in which this account was logged in before, or is ''. Such a browser has a limit of
     its own, so that strangers cannot lock the owner out (OWASP, "Slow Down Online Guessing Attacks with Device
-    Cookies").
+    Cookies"). `proof` is the solution of a challenge that came with a refusal. All of it is counted by what was
+    typed, whether or not there is such an account.
     """
-    limits = _limits(email, device)
-    _refuse_beyond(limits, counted=0)
-    for subject in limits:
-        db.session.add(LoginAttempt(subject=subject))
-    db.session.commit()
-    # Many at once may have passed the first look together; each sees the others now.
-    _refuse_beyond(limits, counted=1)
+    who = email.strip().casefold()
+    if device:
+        _take(_device(who, device), PER_DEVICE)
+        return
+    wait = RateLimit.take(_pair(who), PER_ACCOUNT_AND_NETWORK) or RateLimit.take(_network("login"), PER_NETWORK)
+    if wait:
+        _accept_proof(proof, wait)
+    _take(_account(who), PER_ACCOUNT)
 
 
 def forgive(email: str, device: str) -> None:
     """The password was right: what was counted against this account is void."""
-    for subject, most in _limits(email, device).items():
-        if most == PER_ACCOUNT:
-            LoginAttempt.forget(subject)
-
-
-def _limits(email: str, device: str) -> dict[str, int]:
     who = email.strip().casefold()
-    if device:
-        return {blind_index("login device", f"{who}\0{device}"): PER_ACCOUNT}
-    return {
-        blind_index("login account", who): PER_ACCOUNT,
-        blind_index("login network", network(client())): PER_NETWORK,
-    }
+    RateLimit.restore(*([_device(who, device)] if device else [_account(who), _pair(who)]))
 
 
-def _refuse_beyond(limits: dict[str, int], counted: int) -> None:
-    since = now() - WINDOW
-    if any(LoginAttempt.count(subject, since) - counted >= most for subject, most in limits.items()):
-        sentence = _("Too many attempts to log in. Please wait a quarter of an hour and try again.")
-        raise Refused("too_many_attempts", sentence, status=429)
+def _accept_proof(proof: str, wait: int) -> None:
+    if RateLimit.wait(_network("login proof"), PROVEN):
+        raise TooManyAttempts(wait)
+    about: work.About = {"for": "login", "network": _network("login")}
+    if not work.spend(proof, about):
+        raise TooManyAttempts(wait, challenge=_challenge(about))
+    _take(_network("login proof"), PROVEN)
+
+
+def _challenge(about: work.About) -> dict[str, object]:
+    return work.challenge_beyond(about, RateLimit.used(_network("login proof"), PROVEN))
+
+
+def _take(subject: str, rate: Rate) -> None:
+    if wait := RateLimit.take(subject, rate):
+        raise TooManyAttempts(wait)
+
+
+def _pair(who: str) -> str:
+    return blind_index("login account and network", f"{who}\0{network(client())}")
+
+
+def _network(purpose: str) -> str:
+    return blind_index(f"{purpose} network", network(client()))
+
+
+def _account(who: str) -> str:
+    return blind_index("login account", who)
+
+
+def _device(who: str, device: str) -> str:
+    return blind_index("login device", f"{who}\0{device}")

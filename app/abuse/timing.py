@@ -9,8 +9,6 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from flask import request
-
 from app.lib.clock import now
 from app.lib.secrets import blind_index
 
@@ -22,10 +20,14 @@ DRAWN, TYPING = "drawn", "typing"
 
 @dataclass(frozen=True)
 class Timing:
-    """`seconds` since she began to type, where that is known. `stamp`: '' when it is ours, else `missing` or `odd`."""
+    """`seconds` since the first key, where that is known. `stamp`: '' when it is ours, else `missing` or `odd`.
+
+    `moment`: when the stamp was made, if it is ours.
+    """
 
     seconds: float | None = None
     stamp: str = ""
+    moment: datetime | None = None
 
 
 def stamp_of_the_hour(site_key: str) -> str:
@@ -42,19 +44,16 @@ def stamp_again(site_key: str, stamp: str) -> str:
 
 
 def read(site_key: str, stamp: str) -> Timing:
-    """What the stamp of this request says, for this site.
-
-    A form of ours always has one, and a page always tells its origin; a program has neither form nor page.
-    """
+    """What the stamp of this request says, for this site. Each form of ours has one; the API takes it as well."""
     if not stamp:
-        return Timing(stamp="missing" if "Origin" in request.headers else "")
+        return Timing(stamp="missing")
     kind, _, rest = stamp.partition(".")
     moment = _moment(rest.partition(".")[0])
     if moment is None or not _is_ours(stamp, _stamps(kind, site_key, moment)):
         return Timing(stamp="odd")
     if not now() - LASTS < moment < now() + LEEWAY:
         return Timing(stamp="odd")
-    return Timing(seconds=(now() - moment).total_seconds() if kind == TYPING else None)
+    return Timing(seconds=(now() - moment).total_seconds() if kind == TYPING else None, moment=moment)
 
 
 def _is_ours(stamp: str, ours: list[str]) -> bool:

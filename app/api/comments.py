@@ -4,13 +4,16 @@ from flask import Blueprint, Response, jsonify
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
+from app.abuse import limits
 from app.abuse.junk import refuse_what_is_no_json
 from app.abuse.origin import check_origin
 from app.api import shapes
 from app.api.body import json_object, not_understood
 from app.api.problems import problem
 from app.comments import reading, tokens
+from app.comments.admission import Crowded
 from app.comments.submit import consider, submit
+from app.errors import Refused
 from app.extensions import db, only_look, then_write
 from app.forms.comment import CommentForm
 from app.forms.where import where
@@ -43,13 +46,24 @@ def post() -> Response:
     only_look()
     here = where(fields)
     check_origin(here.site)
+    limits.refuse_exhausted(here.site, "post")
     form = CommentForm(here.site, fields)
     if not form.validate():
+        limits.count(here.site, "post")
         return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
     draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=fields.get("author", ""))
     considered = consider(here.site, draft)
     then_write()
-    submitted = submit(here.obtain_thread(), draft, considered)
+    try:
+        submitted = submit(here.obtain_thread(), draft, considered)
+    except Refused as no:
+        db.session.rollback()
+        only_look()
+        if not isinstance(no, Crowded):
+            limits.count(where(fields).site, "post")
+        raise
+    if submitted.again:
+        limits.count(here.site, "post")
     db.session.commit()
     approved = submitted.comment.status == Status.APPROVED
     shown = reading.show_own(submitted.comment, "")

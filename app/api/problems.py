@@ -27,7 +27,10 @@ def problem(status: int, title: str, code: str = "", **more: Any) -> Response:
 def refused(no: Refused) -> Response:
     db.session.rollback()
     errors = {no.field: [no.sentence]} if no.field else {}
-    return problem(no.status, no.sentence, no.code, errors=errors)
+    answer = problem(no.status, no.sentence, no.code, errors=errors)
+    if no.status == 429:
+        answer.headers["Retry-After"] = str(no.retry_after)
+    return answer
 
 
 def http(trouble: HTTPException) -> Response:

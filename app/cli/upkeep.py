@@ -23,7 +23,7 @@ from app.lib.clock import now
 from app.lib.private import scrubbed
 from app.lib.urls import is_origin
 from app.mail import smtp
-from app.models import Delivery, Heartbeat, Site, Tally, backup, figures, files, keyring, schema, tally
+from app.models import Delivery, Heartbeat, RateLimit, Site, Tally, backup, figures, files, keyring, schema, tally
 from app.moderation import filters, retraining
 from app.spam import akismet
 from app.spam import evaluate as evaluation
@@ -242,10 +242,11 @@ upkeep = AppGroup("upkeep", help="Clear away what is done with; take backups; me
 @click.option("--dry-run", is_flag=True, help="Say what would be forgotten, and forget nothing.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object of counts.")
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Forget what is done with: failed log-ins (2 days), expired log-ins, finished letters (30 days), dead workers
-    (1 day); and what sites keep for a time only: networks, who reported, the text of spam, earlier texts."""
+    """Forget what is done with: rate limits, expired log-ins, finished letters (30 days), dead workers (1 day); and
+    what sites keep for a time only: networks, browsers, who reported, the text of spam, earlier texts."""
     gone = {
         "login_attempts": figures.forget_attempts_before(now() - ATTEMPTS_KEPT),
+        "limits": RateLimit.forget_restored(),
         "logins": figures.forget_expired_logins(),
         "deliveries": figures.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),

@@ -1,12 +1,16 @@
 """An author changes her mind: edits what she wrote, or takes it back."""
 
+from datetime import timedelta
+
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from app.errors import Refused
 from app.extensions import db
 from app.lib import alike, markup
 from app.lib.clock import is_running, now
-from app.models import Actor, Comment, Decision, Revision, Status
+from app.lib.secrets import blind_index
+from app.models import Actor, Comment, Decision, Rate, RateLimit, Revision, Status
 from app.moderation import learning
 from app.moderation.case import Case
 from app.moderation.decide import decide
@@ -14,6 +18,8 @@ from app.moderation.screening import screen
 
 # A comment that somebody has judged as bad is not polished by its author.
 AMENDABLE = (Status.PENDING, Status.APPROVED)
+# For one comment, within the site's edit window, which is a day at most.
+EDITS = Rate(10, timedelta(days=1).total_seconds())
 
 
 def editable_until(comment: Comment):
@@ -23,8 +29,9 @@ def editable_until(comment: Comment):
 
 
 def edit(comment: Comment, body: str) -> Decision:
-    """Take a new text, keep the earlier one for moderators, and screen again. Raises Refused (403)."""
+    """Take a new text, keep the earlier one for moderators, and screen again. Raises Refused (403, 429)."""
     _refuse_late(comment)
+    _count_edit(comment)
     was_public = comment.status == Status.APPROVED
     published = comment.body if was_public else None
     learning.forget(comment)
@@ -34,6 +41,7 @@ def edit(comment: Comment, body: str) -> Decision:
     # A new text is a new text: the old fingerprint must not answer for it.
     comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()
+    Revision.forget_between(comment)
     decision = screen(Case(comment.site, comment, proven=True, published=published))
     if was_public and comment.status == Status.APPROVED:
         comment.thread.changed()
@@ -46,6 +54,16 @@ def withdraw(comment: Comment) -> Decision:
     comment.text_key = None
     db.session.flush()
     return decide(comment, Status.DELETED, seen=comment.version, actor=Actor.AUTHOR, reason="withdrawn")
+
+
+def _count_edit(comment: Comment) -> None:
+    if wait := RateLimit.take(blind_index("edits", str(comment.id)), EDITS):
+        sentence = ngettext(
+            "This comment has been edited %(num)d time and cannot be edited again.",
+            "This comment has been edited %(num)d times and cannot be edited again.",
+            EDITS.burst,
+        )
+        raise Refused("too_many_edits", sentence, status=429, retry_after=wait)
 
 
 def _refuse_late(comment: Comment) -> None:

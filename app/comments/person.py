@@ -64,6 +64,7 @@ WHAT_HAPPENS = {
     "invitation": "an invited address stays for seven days at most, and only until it is answered",
     "login": "holds nobody",
     "login_attempt": "keyed hashes, for two days",
+    "rate_limit": "keyed hashes, for some days at most",
     "knowledge": "counts of hashed words; those of a comment that is emptied are taken back",
     "lesson": "hashed words of one decision, until they are counted",
     "heartbeat": "holds nobody",

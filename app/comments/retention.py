@@ -86,6 +86,17 @@ def _old_reports(site: Site, before: datetime) -> ColumnElement[bool]:
     return (Report.site_id == site.id) & (Report.made_at < before) & known
 
 
+def _old_browsers(site: Site, before: datetime) -> ColumnElement[bool]:
+    """Where authors were who have written nothing since."""
+    known = or_(Author.network_index.is_not(None), Author.traits_index.is_not(None))
+    lately = select(Comment.id).where(Comment.author_id == Author.id, Comment.created_at >= before).exists()
+    return (Author.site_id == site.id) & known & ~lately
+
+
+def _forget_browsers(ids: Sequence[int]) -> None:
+    rows_changed(update(Author).where(Author.id.in_(ids)).values(network_index=None, traits_index=None))
+
+
 def _forget_networks(ids: Sequence[int]) -> None:
     rows_changed(update(Comment).where(Comment.id.in_(ids)).values(Comment.FROM_NOWHERE))
 
@@ -100,7 +111,8 @@ def _forget_spam(ids: Sequence[int]) -> None:
     hers = select(Comment.author_id).where(Comment.id.in_(ids))
     speaks = select(Comment.id).where(Comment.author_id == Author.id, Comment.emptied_at.is_(None)).exists()
     silent = update(Author).where(Author.id.in_(hers), ~speaks)
-    rows_changed(silent.values(name="", email="", website="", email_index=None, confirmed_index=None))
+    indexes = ("email_index", "confirmed_index", "vouched_index", "network_index", "traits_index")
+    rows_changed(silent.values(name="", email="", website="", **dict.fromkeys(indexes)))
 
 
 def _forget_texts(ids: Sequence[int]) -> None:
@@ -114,6 +126,7 @@ def _forget_reporters(ids: Sequence[int]) -> None:
 
 KINDS = {
     "networks": Kind("keep_address_days", Comment, _old_networks, _forget_networks),
+    "browsers": Kind("keep_address_days", Author, _old_browsers, _forget_browsers),
     "reporters": Kind("keep_address_days", Report, _old_reports, _forget_reporters),
     "spam": Kind("keep_spam_days", Comment, _old_spam, _forget_spam),
     "earlier_texts": Kind("keep_revision_days", Revision, _old_texts, _forget_texts),

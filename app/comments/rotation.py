@@ -60,6 +60,10 @@ def _of_email(site: Site | None, row: Values) -> Index | None:
     return Author.index_of(site, row["email"]) if site and row["email"] else None
 
 
+def _of_identity(_site: Site | None, row: Values) -> Index | None:
+    return Author.vouched_by(row["id"], row["name"], row["email"] or "", row["website"])
+
+
 def _of_network(index_of: Callable[[Site, str], Index | None], site: Site | None, row: Values) -> Index | None:
     return index_of(site, row["address"]) if site and row["address"] else None
 
@@ -73,6 +77,10 @@ _OF_COMMENT = Outdated("created_at")
 HOW: dict[str, Remade | Outdated | ByAuthor] = {
     "author.email_index": Remade(_of_email),
     "author.confirmed_index": Remade(_of_email),
+    "author.vouched_index": Remade(_of_identity, also=("name", "website")),
+    # What is not known is taken from the next comment.
+    "author.network_index": Outdated("created_at"),
+    "author.traits_index": Outdated("created_at"),
     "comment.address_index": Remade(partial(_of_network, Comment.network_index)),
     "comment.wide_index": Remade(partial(_of_network, Comment.wide_index_of)),
     "comment.request_key": _OF_COMMENT,

@@ -1,12 +1,13 @@
 """A reader says something: screened, admitted, kept, decided; once, however often it arrives."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flask_babel import gettext as _
 
-from app.comments import tokens
+from app.comments import admission, tokens
+from app.comments.admission import Admission
 from app.errors import Refused
 from app.extensions import db
 from app.lib import alike, markup
@@ -18,11 +19,8 @@ from app.models import Author, Comment, KeptAlready, Site, Status, Thread, arriv
 from app.models.held import made
 from app.moderation.akismet import Sender
 from app.moderation.case import Case, Finding
-from app.moderation.flood import WINDOW
 from app.moderation.screening import conclude, look, nothing_written
 
-# What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
-WIDE_TIMES = 4
 FOLDED = 2_000  # characters
 
 
@@ -44,8 +42,9 @@ class Draft:
     # The whole address finds doubles and is not kept; the network is kept, encrypted, for moderators.
     address: str = ""
     network: str = ""
-    network_index: str = ""
-    wide_index: str | None = None
+    sender: admission.Sender = field(default_factory=admission.Sender)
+    # The blind index of the browser's kind.
+    traits: str = ""
     trapped: bool = False
     seconds: float | None = None
     stamp: str = ""
@@ -77,28 +76,35 @@ class Marks:
 
 @dataclass(frozen=True)
 class Considered:
-    """A comment that is not kept yet, and all that is known of it; `flooded`: its author sends too many."""
+    """A comment that is not kept yet, and all that is known of it."""
 
     case: Case
     findings: list[Finding]
     known: Author | None
-    flooded: bool
+    admission: Admission
+    traits: str | None
     claimed: Mapping[str, str] = field(default_factory=dict)
 
 
 def consider(site: Site, draft: Draft) -> Considered:
     """Look at a comment from all sides. Nothing is written, and so nobody waits for it: SQLite has one lock."""
     known = tokens.author_of(site, draft.author_token)
+    admitted = admission.look(site, draft.sender, known, draft.email)
+    comment = _comment(site, draft, known)
     case = Case(
         site,
-        _comment(site, draft, known),
+        comment,
         proven=known is not None,
         trapped=draft.trapped,
         seconds=draft.seconds,
-        stamp=draft.stamp,
+        stamp=draft.stamp or ("worn" if admitted.worn else ""),
+        changed=known.changes(comment.author, draft.sender.network, draft.traits) if known else (),
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
-    return Considered(case, look(case, apart=nothing_written), known, _is_flood(site, draft, known), draft.claimed)
+    # What does not come in is not looked at: that costs more than all the rest.
+    refused = admitted.refused or (admitted.crowded and draft.sender.prove is None)
+    findings = [] if refused else look(case, apart=nothing_written)
+    return Considered(case, findings, known, admitted, draft.traits or None, draft.claimed)
 
 
 def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -> Submitted:
@@ -127,8 +133,10 @@ def _answered(thread: Thread, draft: Draft, considered: Considered) -> Comment |
     if not thread.accepts_comments():
         raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
     parent = _parent(thread, draft)
-    if considered.flooded:
-        raise Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
+    if considered.admission.refused:
+        raise considered.admission.refused
+    if considered.admission.crowded:
+        admission.pass_crowd(thread.site, draft.sender)
     return parent
 
 
@@ -183,26 +191,6 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
     return parent
 
 
-def _is_flood(site: Site, draft: Draft, known: Author | None) -> bool:
-    """From the table, so that it holds with many processes. Two at once may both pass: cheaper than a lock."""
-    limits = [limit for limit in _limits(site, draft, known) if limit.most]
-    return bool(limits) and arrivals.reach(limits, now() - WINDOW)
-
-
-def _limits(site: Site, draft: Draft, known: Author | None) -> Iterator[arrivals.Limit]:
-    """So many a minute; 0: any number."""
-    same_network = {"site_id": site.id, "address_index": draft.network_index}
-    yield arrivals.Limit(site.flood_per_address, same_network)
-    if draft.wide_index:
-        same_customer = {"site_id": site.id, "wide_index": draft.wide_index}
-        yield arrivals.Limit(site.flood_per_address * WIDE_TIMES, same_customer)
-    if known:
-        yield arrivals.Limit(site.flood_per_author, {"author_id": known.id})
-    elif draft.email and site.flood_per_author:
-        same_person = {**same_network, "email_index": Author.index_of(site, draft.email)}
-        yield arrivals.Limit(site.flood_per_author, same_person)
-
-
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
     """The comment, in nobody's session; its author as she describes herself this time."""
     author = made(Author, site=site, site_id=site.id)
@@ -221,18 +209,32 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
         cluster=alike.key_of(draft.body),
         notify=draft.notify,
         address=draft.network,
-        address_index=draft.network_index or None,
-        wide_index=draft.wide_index,
+        address_index=draft.sender.network or None,
+        wide_index=draft.sender.wide,
         request_key=_request_key(draft),
         request_digest=_digest(draft),
     )
 
 
+def _meet(known: Author, comment: Comment, considered: Considered) -> Author:
+    """A known author calls herself something, and writes from somewhere; trust goes along unless that holds."""
+    doubted = any(finding.check == "changed" for finding in considered.findings)
+    if doubted and known.vouched_index is None:
+        known.vouch(known.name, known.website)
+    typed = comment.author
+    known.introduce(name=typed.name, email=typed.email, website=typed.website)
+    if not doubted:
+        known.vouch(known.name, known.website)
+        known.was_at(comment.address_index, considered.traits)
+    return known
+
+
 def _keep(thread: Thread, parent: Comment | None, considered: Considered, marks: Marks) -> Comment:
     comment, known = considered.case.comment, considered.known
     if known:
-        known.introduce(name=comment.author.name, email=comment.author.email, website=comment.author.website)
-        comment.author = known
+        comment.author = _meet(known, comment, considered)
+    else:
+        comment.author.was_at(comment.address_index, considered.traits)
     comment.fingerprint, comment.typed_by, comment.text_key = marks.words, marks.person, marks.today
     comment.attach(thread, parent, thread.site.max_depth)
     comment.claimed = thread.news_in(considered.claimed)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import request
@@ -10,13 +11,15 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
 from wtforms.validators import StopValidation, ValidationError
 
-from app.abuse import address, timing
+from app.abuse import address, timing, traits, work
+from app.comments.admission import Sender
 from app.comments.submit import Draft
 from app.errors import Refused
 from app.forms.email import check_email
 from app.forms.length import Length, cleaned
 from app.forms.name import DISGUISED, check_name
 from app.lib import ids, markup
+from app.lib.secrets import blind_index
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import clean_website
 from app.models import Comment, Site
@@ -90,6 +93,8 @@ class CommentForm(Form):
     trap = StringField(name="subject")
     # Signed by us: when the form was drawn, or when she began to type.
     stamp = HiddenField(filters=[_ours])
+    # What the browser computed after a refusal.
+    proof = HiddenField(name="altcha", filters=[cleaned(str.strip, work.LONGEST)])
 
     def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
         super().__init__(formdata, **kwargs)
@@ -134,8 +139,8 @@ class CommentForm(Form):
             claimed=claimed,
             address=client,
             network=network,
-            network_index=Comment.network_index(self.site, network),
-            wide_index=Comment.wide_index_of(self.site, network),
+            traits=traits.index(self.site, request.headers.get("User-Agent", "")),
+            sender=self._sender(network, client, took),
             trapped=bool(self.trap.data),
             seconds=took.seconds,
             stamp=took.stamp,
@@ -145,12 +150,28 @@ class CommentForm(Form):
             lang=lang,
         )
 
+    def _sender(self, network: str, client: str, took: timing.Timing) -> Sender:
+        index, proof = Comment.network_index(self.site, network), self.proof.data
+        return Sender(
+            network=index,
+            wide=Comment.wide_index_of(self.site, network),
+            client=blind_index(f"reader {self.site.id}", address.single(client)),
+            stamp=self.stamp.data,
+            stamped_at=took.moment,
+            prove=partial(work.spend, proof, about_posts(self.site, index)) if proof else None,
+        )
+
     @property
     def parent_id(self) -> int | None:
         try:
             return ids.read(self.parent.data)
         except ValueError:
             return None  # the form says so beside the field
+
+
+def about_posts(site: Site, network_index: str) -> work.About:
+    """What a proof of work is about that stands in for the limit of a network."""
+    return {"for": "post", "site": site.id, "network": network_index}
 
 
 class EditForm(Form):

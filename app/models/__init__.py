@@ -16,6 +16,7 @@ from app.models.lesson import Lesson
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
+from app.models.rate_limit import Rate, RateLimit
 from app.models.reason import Reason, reason_codes, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
@@ -29,6 +30,7 @@ from app.models.thread import Thread
 __all__ = [
     "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
     "KeptAlready", "KeyPrint", "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator",
-    "Note", "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence", "Site", "Status",
-    "Subject", "Tallied", "Tally", "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes", "reason_name",
+    "Note", "Rate", "RateLimit", "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence",
+    "Site", "Status", "Subject", "Tallied", "Tally", "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes",
+    "reason_name",
 ]  # fmt: skip

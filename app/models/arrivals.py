@@ -24,8 +24,11 @@ from app.lib.clock import happened_since, latest, now
 from app.lib.secrets import BlindIndex, candidates
 from app.models.author import Author
 from app.models.comment import Comment, Status
+from app.models.decision import Decision
 from app.models.site import Site
 
+# Reasons of first decisions: those are no burst of people.
+CERTAIN_SPAM = ("trap", "blocked")
 # So long the same words of the same person at the same place are the same post.
 SAME_FOR = timedelta(days=1)
 
@@ -77,23 +80,28 @@ def says_the_same(words: Any, person: Any, author: Any, since: Any) -> Select[in
 
 
 class Limit(NamedTuple):
-    """So many comments that have these values; `email_index` is that of their author."""
+    """At most so many comments since then that have these values; `email_index` is that of their author."""
 
     most: int
+    since: datetime
     alike: dict[str, Any]
 
 
-def reach(limits: Sequence[Limit], since: datetime) -> bool:
-    """Whether one of these limits, of which there is one at least, is reached by what has arrived since then."""
+def reached(limits: Sequence[Limit]) -> list[bool]:
+    """For each of these limits whether it is reached; one statement."""
+    if not limits:
+        return []
     given = {f"{name}_{at}": value for at, limit in enumerate(limits) for name, value in _values(limit).items()}
-    asked = _reach(tuple(tuple(limit.alike) for limit in limits))
-    return bool(db.session.connection().scalar(asked, given | {"since": since, "latest": latest()}))
+    asked = _reached(tuple(tuple(limit.alike) for limit in limits))
+    return [bool(each) for each in db.session.connection().execute(asked, given | {"latest": latest()}).one()]
 
 
 def more_than(most: int, site: Site, since: datetime) -> bool:
-    """Whether more than `most` have arrived on the site; counts no further than that."""
+    """Whether more than `most` have arrived on the site, without those that are spam for certain; counts no further."""
     given = {"site": site.id, "since": since, "latest": latest(), "most": most}
-    return db.session.connection().scalar(_more_than(), given) is not None
+    asked = db.session.connection()
+    # Only in a burst it is worth asking which of them were spam.
+    return asked.scalar(_more_than(), given) is not None and asked.scalar(_more_than_spam(), given) is not None
 
 
 def busiest_minute(site: Site, since: datetime) -> int:
@@ -125,25 +133,32 @@ def _more_than() -> Select[int]:
     return arrived.limit(constant(1)).offset(bindparam("most"))
 
 
+@lru_cache
+def _more_than_spam() -> Select[int]:
+    """The same without what the hidden field or a block stopped: no person wrote that, or nobody reads it."""
+    stopped = select(Decision.id).where(Decision.comment_id == Comment.id, Decision.reason.in_(CERTAIN_SPAM))
+    return _more_than().where(~stopped.correlate(Comment.__table__).exists())
+
+
 def _values(limit: Limit) -> dict[str, Any]:
     alike = {name: candidates([value]) if name in KEYED else value for name, value in limit.alike.items()}
-    return {"most": limit.most, **alike}
+    return {"most": limit.most, "since": limit.since, **alike}
 
 
 @lru_cache
-def _reach(limits: tuple[tuple[str, ...], ...]) -> Select[bool]:
-    """The question of `reach` for limits on these columns, put together once: it is asked for every comment."""
-    return select(or_(*(_count(names, at) >= bindparam(f"most_{at}") for at, names in enumerate(limits))))
+def _reached(limits: tuple[tuple[str, ...], ...]) -> Any:
+    """The question of `reached` for limits on these columns, put together once: it is asked for every comment."""
+    return select(*(_count(names, at) >= bindparam(f"most_{at}") for at, names in enumerate(limits)))
 
 
-def _lately(columns: Any) -> ColumnElement[bool]:
+def _lately(columns: Any, since: str = "since") -> ColumnElement[bool]:
     """Since then; what a clock that was wrong has dated ahead fills no limit once the clock is right."""
-    return and_(columns.created_at > bindparam("since"), columns.created_at <= bindparam("latest"))
+    return and_(columns.created_at > bindparam(since), columns.created_at <= bindparam("latest"))
 
 
 def _count(names: tuple[str, ...], at: int) -> ScalarSelect[int]:
     comments, authors = Comment.__table__, Author.__table__
-    query = select(func.count()).select_from(comments).where(_lately(comments.c))
+    query = select(func.count()).select_from(comments).where(_lately(comments.c, f"since_{at}"))
     if "email_index" in names:
         query = query.join_from(comments, authors, comments.c.author_id == authors.c.id)
     columns = {**comments.c, "email_index": authors.c.email_index}

@@ -12,7 +12,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.extensions import Id, db, unindexed
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidates
+from app.lib.text import fold
 from app.models.site import Site
+
+# What authors say of themselves.
+TYPED = ("name", "email", "website")
 
 
 class Author(db.Model):
@@ -33,6 +37,11 @@ class Author(db.Model):
     website: Mapped[str] = mapped_column(Text, default="")
     # The address whose mailbox has answered our letter; another address is not confirmed by it.
     confirmed_index: Mapped[str | None] = mapped_column(BlindIndex)
+    # Keyed hashes of who and where the author was when trust was last earned: name, email and website; the network;
+    # the browser's kind. None: not known.
+    vouched_index: Mapped[str | None] = mapped_column(BlindIndex)
+    network_index: Mapped[str | None] = mapped_column(BlindIndex)
+    traits_index: Mapped[str | None] = mapped_column(BlindIndex)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # Her data was erased; the row stays, so that nobody else ever gets its id, which her tokens name.
     erased_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -70,10 +79,45 @@ class Author(db.Model):
             # The same address as before, whichever key it was confirmed under.
             self.confirmed_index = index
 
+    def changes(self, typed: "Author", network: str, traits: str) -> tuple[str, ...]:
+        """What differs from what trust was earned with: `name`, `email`, `website`, `identity` (one of these, some
+        time ago), `place` (network and browser at once)."""
+        named = tuple(name for name in TYPED if _compared(self, name) != _compared(typed, name))
+        if self.vouched_index in self.vouched_by(self.id, typed.name, typed.email, typed.website).all:
+            named = ()
+        elif self.vouched_index and not named:
+            named = ("identity",)
+        elsewhere = self.network_index and self.network_index not in candidates([network])
+        otherwise = self.traits_index and self.traits_index not in candidates([traits])
+        return named + (("place",) if elsewhere and otherwise else ())
+
+    @staticmethod
+    def vouched_by(id: int, name: str, email: str, website: str) -> Index:
+        return blind_index("vouched", f"{id}\0{fold(name)}\0{email.strip().casefold()}\0{website}")
+
+    def vouch(self, name: str, website: str) -> None:
+        """Trust the author under this name and website, with the present address."""
+        index = self.vouched_by(self.id, name, self.email, website)
+        if self.vouched_index not in index.all and not self.erased_at:
+            self.vouched_index = index
+
+    def was_at(self, network: str | None, traits: str | None) -> None:
+        """Remember from where the author wrote, as long as the network is."""
+        if network and (self.network_index, self.traits_index) != (network, traits) and not self.erased_at:
+            self.network_index, self.traits_index = network, traits
+
+    def earn(self, name: str, website: str, network: str | None) -> None:
+        """A moderator approved a comment with this name and website from this network."""
+        self.vouch(name, website)
+        if network != self.network_index:
+            # By which browser it was sent is not kept; the next one is taken.
+            self.was_at(network, None)
+
     def erase(self) -> None:
         """Forget who she was; from now on she is nobody."""
         self.name = self.email = self.website = ""
         self.email_index = self.confirmed_index = None
+        self.vouched_index = self.network_index = self.traits_index = None
         self.erased_at = now()
 
     @property
@@ -100,3 +144,8 @@ class Author(db.Model):
 
     def __repr__(self) -> str:
         return f"<Author {self.id}>"
+
+
+def _compared(author: Author, name: str) -> str:
+    text: str = getattr(author, name)
+    return fold(text) if name == "name" else text.strip().casefold() if name == "email" else text

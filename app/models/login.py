@@ -1,14 +1,14 @@
-"""A log-in: one browser of one moderator, known by a token that can be taken back; and the tries that failed."""
+"""A log-in: one browser of one moderator, known by a token that can be taken back."""
 
 import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, String, delete, func, select
+from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db
-from app.lib.clock import Moment, happened_since, now, runs
+from app.lib.clock import Moment, now, runs
 from app.lib.secrets import BlindIndex
 from app.models.moderator import Moderator
 
@@ -47,7 +47,7 @@ class Login(db.Model):
 
 
 class LoginAttempt(db.Model):
-    """A try that failed; counted by account and by network, both only as keyed hashes."""
+    """A log-in that failed under the version before: its processes still count them during an upgrade."""
 
     __tablename__ = "login_attempt"
     __table_args__ = (Index("ix_login_attempt_subject", "subject", "made_at"),)
@@ -55,19 +55,6 @@ class LoginAttempt(db.Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     subject: Mapped[str] = mapped_column(BlindIndex)
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
-
-    @classmethod
-    def count(cls, subject: str, since: datetime) -> int:
-        return (
-            db.session.scalar(
-                select(func.count()).select_from(cls).where(cls.subject == subject, happened_since(cls.made_at, since))
-            )
-            or 0
-        )
-
-    @classmethod
-    def forget(cls, subject: str) -> None:
-        db.session.execute(delete(cls).where(cls.subject == subject))
 
 
 def _hash(token: str) -> str:

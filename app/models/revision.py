@@ -1,12 +1,16 @@
 """A revision: what a comment said before it was edited, kept for moderators."""
 
 from datetime import datetime
+from itertools import pairwise
 
-from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy import ForeignKey, Select, Text, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
+from app.models.comment import Comment
+from app.models.decision import Decision
+from app.models.report import Report
 
 
 class Revision(db.Model):
@@ -25,3 +29,22 @@ class Revision(db.Model):
         for row in db.session.scalars(select(cls).where(cls.comment_id.in_(comment_ids)).order_by(cls.id)):
             found[row.comment_id].append(row)
         return found
+
+    @classmethod
+    def forget_between(cls, comment: Comment) -> None:
+        """Keep the first and the last earlier text, and those that a moderator decided on or a reader reported."""
+        texts = db.session.execute(
+            select(cls.id, cls.replaced_at).where(cls.comment_id == comment.id).order_by(cls.id)
+        ).all()
+        seen = [*db.session.scalars(_decided(comment)), *db.session.scalars(_reported(comment))]
+        between = pairwise(texts[:-1])
+        unseen = [row.id for before, row in between if not any(before[1] < at <= row[1] for at in seen)]
+        db.session.execute(delete(cls).where(cls.id.in_(unseen)))
+
+
+def _decided(comment: Comment) -> Select[datetime]:
+    return select(Decision.made_at).where(Decision.comment_id == comment.id, Decision.moderator_id.is_not(None))
+
+
+def _reported(comment: Comment) -> Select[datetime]:
+    return select(Report.made_at).where(Report.comment_id == comment.id)

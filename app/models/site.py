@@ -20,6 +20,8 @@ KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 FEWEST_IN_A_BURST = 30
 TIMES_THE_BUSIEST = 3
 ANSWERS_NOTED = 50
+# What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
+WIDE_TIMES = 4
 
 
 class Site(db.Model):
@@ -64,6 +66,8 @@ class Site(db.Model):
     hold_blocked: Mapped[bool] = mapped_column(default=False)
     min_seconds: Mapped[int] = mapped_column(default=2)
     flood_per_author: Mapped[int] = mapped_column(default=6)
+    # Within 24 hours; 0: no limit.
+    daily_per_author: Mapped[int] = mapped_column(default=50)
     flood_per_address: Mapped[int] = mapped_column(default=30)
     # How many within a minute are a burst; 0: what is learnt below.
     flood_per_site: Mapped[int] = mapped_column(default=0)

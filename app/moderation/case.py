@@ -34,6 +34,8 @@ class Case:
     # From the first key to sending it; None when unknown. `stamp`: what is wrong with what tells it, or ''.
     seconds: float | None = None
     stamp: str = ""
+    # What a known author changed since trust was earned (Author.changes).
+    changed: tuple[str, ...] = ()
     # What the comment said while everybody saw it, when it is an edit of such a one.
     published: str | None = None
     # None for an edit: who sent it is known from the first time.
@@ -79,6 +81,11 @@ class Case:
     @property
     def trusted(self) -> bool:
         return self.proven and any(hit.line.subject == Subject.AUTHOR and hit.allows for hit in self.hits)
+
+    @property
+    def relies_on_trust(self) -> bool:
+        """Whether it would pass because its author is trusted, and would not otherwise."""
+        return self.trusted or bool(self.approved and (self.site.approvals_needed or self.site.score_publishes))
 
 
 @dataclass(frozen=True)

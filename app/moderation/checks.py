@@ -47,18 +47,28 @@ def timing(case: Case) -> Finding | None:
 
 
 def flood(case: Case) -> Finding | None:
-    """More comments at once than is normal for the site."""
-    if case.trusted:
+    """More comments at once than is normal for the site; what is spam for certain starts no burst."""
+    if case.trusted or case.trapped or _block_hits(case):
         return None
     if is_bursting(case.site):
         return Finding("flood", Verdict.HOLD, then=lambda: press(case.site))
     return Finding("flood", Verdict.HOLD) if case.site.is_pressed else None
 
 
+def changed(case: Case) -> Finding | None:
+    """A trusted author uses another name, address or website, or writes from another network by another browser.
+
+    The token may be stolen or sold; it holds until a moderator approves a comment with the new ones.
+    """
+    if not case.changed or not case.relies_on_trust:
+        return None
+    return Finding("changed", Verdict.HOLD, {"what": list(case.changed)})
+
+
 def blocked(case: Case) -> Finding | None:
     """Its author, her network, or a domain that it links to is blocked: spam, or held where the site says so."""
     verdict = Verdict.HOLD if case.site.hold_blocked else Verdict.SPAM
-    hits = [hit for hit in case.hits if hit.line.subject not in WORDED and hit.line.effect == Effect.SPAM]
+    hits = _block_hits(case)
     return Finding("blocked", verdict, _who(hits)) if hits else None
 
 
@@ -177,6 +187,7 @@ CHECKS: tuple[Check, ...] = (
     trap,
     timing,
     flood,
+    changed,
     blocked,
     watched,
     threat,
@@ -216,6 +227,10 @@ def _strictest(hits: Iterable[Hit]) -> Verdict:
     return max(VERDICTS[Effect(hit.line.effect)] for hit in hits)
 
 
+def _block_hits(case: Case) -> list[Hit]:
+    return [hit for hit in case.hits if hit.line.subject not in WORDED and hit.line.effect == Effect.SPAM]
+
+
 def _found(hits: Iterable[Hit]) -> list[str]:
     return list(dict.fromkeys(hit.found for hit in hits if hit.found))[:MOST_FOUND]
 
@@ -244,8 +259,16 @@ def _quoted(texts: Iterable[str]) -> str:
 
 _TIMING = {
     "fast": _l("sent faster than people type"),
-    "missing": _l("sent by a page without our form"),
+    "missing": _l("sent without our form"),
+    "worn": _l("sent with a form that has served many comments"),
     "odd": _l("sent by a form that is old or not ours"),
+}
+_CHANGED = {
+    "name": _l("name"),
+    "email": _l("email address"),
+    "website": _l("website"),
+    "identity": _l("name, email address or website"),
+    "place": _l("network and browser"),
 }
 _AKISMET = {
     "asked": _l("Akismet has been asked"),
@@ -259,6 +282,10 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
     "timing": lambda reason: _TIMING[reason["trouble"]],
     "flood": lambda reason: _("came in a burst of comments"),
+    "changed": lambda reason: _(
+        "changed since an approved comment: %(what)s",
+        what=", ".join(str(_CHANGED[each]) for each in reason.get("what", ())),
+    ),
     "blocked": lambda reason: _("blocked: %(what)s", what=_by(reason)),
     "watched": lambda reason: _("watched: %(what)s", what=_by(reason)),
     "threat": lambda reason: _("threat: %(found)s", found=_quoted(reason["found"])),

@@ -54,6 +54,8 @@ def decide(
     if status == Status.APPROVED:
         claimed, comment.claimed = comment.claimed, None
         comment.thread.confirm(claimed, Named.MODERATOR if by else Named.SCREENING, comment.created_at)
+    if by and status == Status.APPROVED:
+        _trust(comment)
     decision = Decision(
         site_id=comment.site_id,
         comment=comment,
@@ -76,6 +78,12 @@ def decide(
     letters.after(decision)
     akismet.after(decision)
     return decision
+
+
+def _trust(comment: Comment) -> None:
+    """What the moderator saw of its author is trusted from now on."""
+    moved = any(reason["check"] == "changed" for reason in comment.reasons)
+    comment.author.earn(comment.name, comment.website, comment.address_index if moved else None)
 
 
 def admit(comment: Comment, status: Status, *, reason: str = "") -> Decision:

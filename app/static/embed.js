@@ -325,7 +325,10 @@
       const act = looking ? this.look : form == this.form ? this.posted : this.amended
       if (act == this.posted) this.sign(body, headers)
       this.hold(form, true)
-      const answer = await this.ask(looking ? button.formAction : form.action, body, headers)
+      const ask = () => this.ask(looking ? button.formAction : form.action, body, headers)
+      let answer = await ask()
+      const work = answer.status == 429 && answer.html.querySelector('[data-challenge]')
+      if (work && await (await writing())?.solve(work, body)) answer = await ask()
       if (this.gone) return
       this.hold(form, false)
       form.querySelector('.excuse')?.remove()

@@ -44,13 +44,24 @@ const watch = thread => {
   thread.element.addEventListener('kaiwa:posted', () => prove(thread).catch(console.warn), thread.leaving)
 }
 
+// Puts the solution of the challenge that a field holds into what is sent; false where the browser cannot compute.
+export const solve = async ({name, dataset}, body) => {
+  try {
+    const work = await import(new URL('work.js', import.meta.url))
+    body.set(name, await work.solve(JSON.parse(dataset.challenge)))
+    return true
+  } catch (unable) {
+    console.warn('kaiwa:', unable)
+  }
+}
+
 // Where the service is in doubt whether a person writes, it has sent work for the browser along with its answer.
 const prove = async thread => {
   const form = thread.find('.said form'), field = form?.elements.altcha
   if (!field) return
-  const {solve} = await import(new URL('work.js', import.meta.url))
-  field.value = await solve(JSON.parse(field.dataset.challenge))
-  const {ok, html} = await thread.ask(form.getAttribute('action'), new URLSearchParams(new FormData(form)))
+  const body = new URLSearchParams(new FormData(form))
+  if (!await solve(field, body)) return
+  const {ok, html} = await thread.ask(form.getAttribute('action'), body)
   if (!ok || thread.gone || !form.isConnected) return
   form.closest('.said').replaceWith(html.querySelector('.said'))
   thread.place(html.querySelector('article'))

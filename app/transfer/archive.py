@@ -142,7 +142,7 @@ LEFT_OUT = {
     "membership": "who may moderate is for the installation to say",
     "invitation": "opens doors",
     "login": "opens doors",
-    "login_attempt": "about this installation, for two days",
+    "rate_limit": "how much a network used lately",
     "delivery": "letters are never sent again",
     **dict.fromkeys(("tally", "tallied"), "counted again"),
     "key_print": "about this installation's keys",

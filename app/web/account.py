@@ -9,8 +9,7 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask_babel import gettext as _
 
 from app.abuse import guessing
-from app.errors import Refused
-from app.extensions import db
+from app.extensions import db, only_look, then_write
 from app.forms.account import KeysForm, LanguageForm, LoginForm
 from app.lib import language
 from app.lib.passwords import hash_password, needs_rehash, verify
@@ -33,15 +32,16 @@ def login() -> Any:
 
 @bp.post("/login")
 def log_in() -> Any:
+    only_look()
     form = LoginForm()
     _speak(form.lang.data or "")
     if not form.validate():
         return _page(form, 422)
     email, device = form.email.data, _device(form.email.data)
     try:
-        guessing.admit(email, device)
-    except Refused as no:
-        return _page(form, no.status, no.sentence)
+        guessing.admit(email, device, request.form.get("altcha", ""))
+    except guessing.TooManyAttempts as no:
+        return _refused(form, no)
     moderator = _who_knows(email, form.password.data)
     if moderator is None:
         return _page(form, 422, _("The e-mail address or the password is not right."))
@@ -84,6 +84,7 @@ def _who_knows(email: str, password: str) -> Moderator | None:
     db.session.rollback()
     if not verify(hashed, password):
         return None
+    then_write()
     moderator = Moderator.with_email(email)
     # The password may have been changed, or the moderator removed, in between.
     if moderator is None or moderator.password_hash != hashed:
@@ -135,9 +136,12 @@ def _speak(wanted: str) -> None:
     language.speak(wanted or language.choose(), language.choose())
 
 
-def _page(form: LoginForm, status: int = 200, trouble: str = "") -> Response:
-    # What was wrong is said above the form, and the password is never sent back.
-    answer = make_response(render_template("account/login.html", form=form, trouble=trouble), status)
-    if status == 429:
-        answer.headers["Retry-After"] = str(int(guessing.WINDOW.total_seconds()))
+def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
+    answer = _page(form, no.status, no.sentence, challenge=no.challenge)
+    answer.headers["Retry-After"] = str(no.retry_after)
     return answer
+
+
+def _page(form: LoginForm, status: int = 200, trouble: str = "", **more: Any) -> Response:
+    # What was wrong is said above the form, and the password is never sent back.
+    return make_response(render_template("account/login.html", form=form, trouble=trouble, **more), status)

@@ -1,18 +1,20 @@
 """A reader writes: posts, previews, edits, withdraws, and sees what of hers still waits."""
 
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from app.abuse import work
+from app.abuse import address, limits, work
 from app.abuse.junk import refuse_what_is_no_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
+from app.comments.admission import Crowded
 from app.comments.submit import Submitted, consider, submit
 from app.errors import Refused
 from app.extensions import csrf, db, only_look, then_write
-from app.forms.comment import CommentForm, EditForm
+from app.forms.comment import CommentForm, EditForm, about_posts
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status
 from app.moderation import proof
@@ -31,7 +33,12 @@ def post() -> Response:
     only_look()
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
+    try:
+        limits.refuse_exhausted(here.site, "post")
+    except Refused as no:
+        return _refused(here, form, origin, no)
     if not form.validate():
+        limits.count(here.site, "post")
         return _form_again(here, form, origin, 422)
     try:
         draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=_author_token())
@@ -41,7 +48,12 @@ def post() -> Response:
     except Refused as no:
         db.session.rollback()
         only_look()
-        return _refused(where(request.form), form, origin, no)
+        here = where(request.form)
+        if not isinstance(no, Crowded):
+            limits.count(here.site, "post")
+        return _refused(here, form, origin, no)
+    if submitted.again:
+        limits.count(here.site, "post")
     db.session.commit()
     only_look()
     return _posted(replace(here, thread=submitted.comment.thread), form, submitted, origin)
@@ -53,6 +65,10 @@ def preview() -> Response:
     only_look()
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
+    try:
+        limits.admit(here.site, "preview")
+    except Refused as no:
+        return _refused(here, form, origin, no)
     shown = reading.preview(form.body.data) if EditForm(request.form).validate() else None
     if shown is None:
         form.validate()
@@ -64,18 +80,28 @@ def preview() -> Response:
 
 @bp.post("/embed/comments/<int:id>/edit")
 def edit(id: int) -> Response:
-    here, (comment, token, origin) = where(request.form), _own(id)
-    form = EditForm(request.form)
-    if not form.validate():
-        shown = reading.show_own(comment, token)
-        return _answer(here, "thread/_own.html", 422, origin, comment=shown, errors=form.body.errors)
-    amend.edit(comment, form.body.data)
+    try:
+        _admit("edit")
+        here, (comment, token, origin) = where(request.form), _own(id)
+        form = EditForm(request.form)
+        if not form.validate():
+            return _edit_again(here, comment, token, origin, 422, form.body.errors)
+        amend.edit(comment, form.body.data)
+    except Refused as no:
+        if no.status != 429:
+            raise
+        db.session.rollback()
+        here, (comment, token, origin) = where(request.form), _own(id)
+        answer = _edit_again(here, comment, token, origin, no.status, [no.sentence])
+        answer.headers["Retry-After"] = str(no.retry_after)
+        return answer
     db.session.commit()
     return _shown_again(here, comment, token, origin)
 
 
 @bp.post("/embed/comments/<int:id>/withdraw")
 def withdraw(id: int) -> Response:
+    _admit("withdraw")
     here, (comment, token, origin) = where(request.form), _own(id)
     amend.withdraw(comment)
     db.session.commit()
@@ -85,6 +111,7 @@ def withdraw(id: int) -> Response:
 @bp.post("/embed/comments/<int:id>/proof")
 def prove(id: int) -> Response:
     """Her browser has computed: what nothing but doubts held is public now."""
+    _admit("proof")
     here, (comment, token, origin) = where(request.form), _own(id)
     if not work.is_done(comment, request.form.get("altcha", "")):
         abort(400)
@@ -99,6 +126,7 @@ def own() -> Response:
     only_look()
     here = where(request.form)
     origin = check_origin(here.site)
+    limits.admit(here.site, "own")
     mine = reading.show_own_all(here.site, here.thread, request.form.getlist("token")[: cookie.MOST_TOKENS])
     html = render_template("thread/_mine.html", **around(here), comments=mine)
     return for_origin(make_response(html), origin)
@@ -132,6 +160,15 @@ def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
     return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 
 
+def _admit(purpose: str) -> None:
+    """Count a request that writes, before it takes the database's lock."""
+    only_look()
+    site = site_or_404(request.form.get("site", ""))
+    check_origin(site)
+    limits.admit(site, purpose)
+    then_write()
+
+
 def _own(id: int) -> tuple[Comment, str, str]:
     site = site_or_404(request.form.get("site", ""))
     origin = check_origin(site)
@@ -150,16 +187,24 @@ def _shown_again(here: Where, comment: Comment, token: str, origin: str) -> Resp
 
 def _refused(here: Where, form: CommentForm, origin: str, no: Refused) -> Response:
     """The form with everything typed still in it; `here` is read anew, since a rollback forgot the records."""
-    answer = _form_again(here, form, origin, no.status, notice=no.sentence)
+    answer = _form_again(here, form, origin, no.status, notice=no.sentence, challenge=_challenge(here, no))
     if no.status == 429:
-        answer.headers["Retry-After"] = "60"
+        answer.headers["Retry-After"] = str(no.retry_after)
     return answer
 
 
-def _form_again(here: Where, form: CommentForm, origin: str, status: int, notice: str = "") -> Response:
+def _challenge(here: Where, no: Refused) -> dict[str, Any] | None:
+    """What the browser may solve to be let in all the same."""
+    if not isinstance(no, Crowded) or no.excess is None:
+        return None
+    network = Comment.network_index(here.site, address.network(address.client()))
+    return work.challenge_beyond(about_posts(here.site, network), no.excess)
+
+
+def _form_again(here: Where, form: CommentForm, origin: str, status: int, **more: Any) -> Response:
     if is_navigation():
-        return _page_again(here, form, status, notice=notice)
-    html = render_template("thread/_form.html", **context(here, form), notice=notice)
+        return _page_again(here, form, status, **more)
+    html = render_template("thread/_form.html", **context(here, form, **more))
     return for_origin(make_response(html, status), origin)
 
 
@@ -167,9 +212,14 @@ def _page_again(here: Where, form: CommentForm, status: int, **more) -> Response
     return make_response(drawn.one_page("thread/page.html", read(here), context(here, form, **more)), status)
 
 
-def _answer(here: Where, template: str, status: int, origin: str, **more) -> Response:
+def _edit_again(here: Where, comment: Comment, token: str, origin: str, status: int, errors: Any) -> Response:
+    """The edit form with what was typed still in it."""
+    shown = reading.show_own(comment, token)
+    if shown.own:
+        shown = replace(shown, own=replace(shown.own, body=EditForm(request.form).body.data or ""))
     if is_navigation():
-        page, waiting = reading.with_own(read(here), [more["comment"]])
-        more = {"mine": waiting, "errors": more["errors"]}
-        return make_response(drawn.one_page("thread/page.html", page, context(here, **more)), status)
-    return for_origin(make_response(render_template(template, **context(here), **more), status), origin)
+        page, waiting = reading.with_own(read(here), [shown])
+        given = context(here, mine=waiting, errors=errors)
+        return make_response(drawn.one_page("thread/page.html", page, given), status)
+    html = render_template("thread/_own.html", **context(here), comment=shown, errors=errors)
+    return for_origin(make_response(html, status), origin)

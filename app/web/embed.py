@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, jsonify, make_response, rend
 from flask_babel import force_locale
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.abuse import limits
 from app.abuse.timing import stamp_of_now
 from app.forms.where import key_of, site_or_404
 from app.lib.language import LANGUAGES
@@ -62,9 +63,10 @@ def counts() -> Response:
 
 @bp.get("/embed/stamp")
 def stamp() -> Response:
-    """A field for the form of a reader who begins to type; asks no database."""
-    key = request.args.get("site", "")
-    answer = for_everybody(make_response(render_template("thread/_stamp.html", stamp=stamp_of_now(key))))
+    """A field for the form of a reader who begins to type."""
+    site = site_or_404(request.args.get("site", ""))
+    limits.admit(site, "stamp")
+    answer = for_everybody(make_response(render_template("thread/_stamp.html", stamp=stamp_of_now(site.key))))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

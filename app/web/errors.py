@@ -15,6 +15,7 @@ from app.extensions import SAFE_METHODS, db, end_transaction
 from app.forms.where import is_navigation
 from app.lib.language import LANGUAGES
 from app.models import storage
+from app.web.embed import for_origin
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -34,7 +35,13 @@ def install(app: Flask) -> None:
 def refused(no: Refused) -> Response:
     """One sentence, as a page for people who navigate and as a fragment for the widget."""
     db.session.rollback()
-    return _say(no.sentence, no.status)
+    answer = _say(no.sentence, no.status)
+    if no.status == 429:
+        answer.headers["Retry-After"] = str(no.retry_after)
+        if request.path.startswith("/embed/"):
+            # Requests are counted after their origin was checked; the widget shows the sentence.
+            for_origin(answer, request.headers.get("Origin", ""))
+    return answer
 
 
 def _csrf(trouble: CSRFError) -> Response:

@@ -3,10 +3,10 @@
 from flask import Blueprint, abort, make_response, render_template, request
 from werkzeug.wrappers import Response
 
-from app.abuse import address
+from app.abuse import address, limits
 from app.abuse.origin import check_origin
 from app.errors import Refused
-from app.extensions import csrf, db
+from app.extensions import csrf, db, only_look, then_write
 from app.forms.report import ReportForm
 from app.forms.where import is_navigation
 from app.lib.language import speak
@@ -27,8 +27,14 @@ def ask(id: int) -> Response:
 
 @bp.post("/<int:id>")
 def take(id: int) -> Response:
+    only_look()
     comment, origin = _reported(id)
     form = ReportForm(request.form)
+    try:
+        limits.admit(comment.site, "report")
+    except Refused as no:
+        return _refused(id, form, no)
+    then_write()
     if not form.validate():
         return _answer(comment, origin, "ask", 422, form=form)
     try:
@@ -36,10 +42,18 @@ def take(id: int) -> Response:
             reader = address.reporter(comment.site, address.client())
             report(comment, reader=reader, reason=form.chosen, note=form.note.data)
     except Refused as no:
-        db.session.rollback()
-        return _answer(*_reported(id), "ask", no.status, form=form, notice=no.sentence)
+        return _refused(id, form, no)
     db.session.commit()
     return _answer(comment, origin, "thanks")
+
+
+def _refused(id: int, form: ReportForm, no: Refused) -> Response:
+    """The form with what was chosen and typed; a rollback forgets the records."""
+    db.session.rollback()
+    answer = _answer(*_reported(id), "ask", no.status, form=form, notice=no.sentence)
+    if no.status == 429:
+        answer.headers["Retry-After"] = str(no.retry_after)
+    return answer
 
 
 def _reported(id: int) -> tuple[Comment, str]:

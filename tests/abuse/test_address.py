@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.comments.submit import WIDE_TIMES
 from app.models import Site
+from app.models.site import WIDE_TIMES
 from tests.cast import Reader, a_site
 
 LIMIT = 3

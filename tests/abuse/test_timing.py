@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.abuse import timing
+from app.comments import admission
 from app.lib import clock
-from app.models import Site
+from app.models import RateLimit, Site
 from tests.cast import ORIGIN, Reader, a_site, the_comment
 
 PAGE_SAYS = {"Origin": ORIGIN}
@@ -18,7 +19,7 @@ PAGE_SAYS = {"Origin": ORIGIN}
 
 @pytest.fixture
 def paper(db_session: Session) -> Site:
-    return a_site(db_session)
+    return a_site(db_session, min_seconds=2)
 
 
 def stamp_in(html: str) -> str:
@@ -80,12 +81,41 @@ def test_odd_stamps_hold_and_refuse_nothing(
     assert Reader(client).says("good", stamp=good).status_code == 201
 
 
-def test_a_page_without_our_form_is_held_and_a_program_is_not(
+def test_what_was_sent_without_our_form_is_held_whoever_sends_it(
     client: FlaskClient, paper: Site, db_session: Session
 ) -> None:
+    """A program that leaves out the Origin is no better than a page; the API takes a stamp as well."""
     assert Reader(client).says("from a page", headers=PAGE_SAYS).status_code == 202
-    assert the_comment(db_session, "from a page").reasons[0]["trouble"] == "missing"
-    assert Reader(client).says("from a program").status_code == 201
+    assert Reader(client).says("from a program").status_code == 202
+    given = Reader(client).fields(body="by the API")
+    assert client.post("/api/v1/comments", json=given).status_code == 202
+    for body in ("from a page", "from a program", "by the API"):
+        assert the_comment(db_session, body).reasons[0]["trouble"] == "missing"
+    stamped = given | {"body": "with a stamp", "stamp": stamp_in(Reader(client).sees().text)}
+    assert client.post("/api/v1/comments", json=stamped).status_code == 201
+
+
+def test_one_stamp_serves_a_handful_of_posts_from_one_network(
+    app: Flask, client: FlaskClient, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = made(app, monkeypatch, seconds=30)
+
+    def post(number: int, stamp: str, peer: str) -> int:
+        reader = Reader(client, f"R {number}", f"{number}@readers.example", peer=peer)
+        return reader.says(f"post {number}", stamp=stamp).status_code
+
+    statuses = [post(number, stamp, f"192.0.2.{number}") for number in range(9)]
+    assert statuses == [201] * (admission.POSTS_OF_A_STAMP + 1) + [202] * 3
+    assert the_comment(db_session, "post 8").reasons[0]["trouble"] == "worn"
+    assert post(10, made(app, monkeypatch, seconds=31), "192.0.2.77") == 201, "a neighbour's own stamp"
+    assert post(11, stamp, "198.51.100.1") == 201, "another network, on a page that is the same for all"
+
+
+def test_ordinary_comments_count_no_stamps(
+    app: Flask, client: FlaskClient, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Reader(client).says("by hand", stamp=made(app, monkeypatch, seconds=30))
+    assert db_session.query(RateLimit).count() == 0
 
 
 def test_a_mistake_does_not_start_the_clock_again(

@@ -20,7 +20,7 @@ from app.cli import worker
 from app.cli.tasks import LONGEST_PAUSE_S, Task
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Heartbeat, Knowledge, LoginAttempt, Moderator, Site
+from app.models import Heartbeat, Knowledge, Moderator, RateLimit, Site
 from tests.cast import a_moderator, a_site
 from tests.services import ROOT, _clean_environment, free_port
 
@@ -177,12 +177,13 @@ def test_a_database_without_its_tables_is_found(app: Flask, healthy: Site, db_se
 
 
 def test_pruning_forgets_the_old_and_keeps_the_new(app: Flask, db_session: Session) -> None:
-    for days in (0, 1, 3, 9):
-        db_session.add(LoginAttempt(subject="s", made_at=now() - timedelta(days=days)))
+    for minutes in (-30, -5, 5, 30):
+        due = now() + timedelta(minutes=minutes)
+        db_session.add(RateLimit(subject=f"s{minutes}", due_ms=int(due.timestamp() * 1000)))
     db_session.commit()
     done = app.test_cli_runner().invoke(args=["upkeep", "prune", "--json"])
-    assert json.loads(done.output)["login_attempts"] == 2
-    assert db_session.query(LoginAttempt).count() == 2
+    assert json.loads(done.output)["limits"] == 2
+    assert db_session.query(RateLimit).count() == 2
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

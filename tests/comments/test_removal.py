@@ -20,7 +20,7 @@ def rows(db_session: Session) -> dict[str, int]:
     return {
         table.name: db_session.scalar(select(func.count()).select_from(table)) or 0
         for table in db.metadata.sorted_tables
-        if table.name not in ("login_attempt", "unshelved", "shelf", "shelf_page")
+        if table.name not in ("rate_limit", "unshelved", "shelf", "shelf_page")
     }
 
 

@@ -187,7 +187,7 @@ def test_pages_of_other_sites_and_other_origins_are_refused(hanako: Reader, db_s
     assert hanako.says("x", headers={"Origin": "https://elsewhere.example"}).status_code == 403
     assert hanako.says("x", headers={"Origin": "null"}).status_code == 403
     assert hanako.says("x", site="nosuch").status_code == 404
-    assert hanako.says("x", headers={"Origin": "https://paper.example"}).status_code == 202  # without our form
+    assert hanako.says("x", headers={"Origin": "https://paper.example"}).status_code == 201
 
 
 def test_what_fills_in_the_hidden_field_is_spam_and_is_told_nothing(hanako: Reader, db_session: Session) -> None:

@@ -46,7 +46,8 @@ class Writing:
 
 def open_for_all(live) -> None:
     live.flask("site", "add", "paper", "--name", "Paper", "--origin", "https://paper.example")
-    live.flask("site", "set", "paper", "flood_per_author=0", "flood_per_address=0", "hold_all=no", "approvals_needed=0")
+    quiet = ("flood_per_author=0", "daily_per_author=0", "flood_per_address=0", "min_seconds=0")
+    live.flask("site", "set", "paper", *quiet, "hold_all=no", "approvals_needed=0")
 
 
 def bodies(url: str) -> list[str]:

@@ -85,7 +85,10 @@ def await_writing(writers: list[Writer]) -> None:
 
 def survives(live: Live, database_url: str, kills: int) -> None:
     live.flask("site", "add", "paper", "--name", "Paper", "--origin", "https://paper.example")
-    quiet = ("flood_per_author=0", "flood_per_address=0", "hold_all=no", "approvals_needed=0")
+    quiet = (
+        "flood_per_author=0", "daily_per_author=0", "flood_per_address=0", "min_seconds=0",
+        "hold_all=no", "approvals_needed=0",
+    )  # fmt: skip
     live.flask("site", "set", "paper", *quiet)
     stop = threading.Event()
     writers = [Writer(live, number, stop) for number in range(WRITERS)]

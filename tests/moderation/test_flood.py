@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from app.extensions import db
 from app.lib import clock
 from app.mail import outbox
-from app.models import Comment, Delivery, Site, Status
+from app.models import Comment, Delivery, Effect, Site, Status, Subject
 from app.models.site import FEWEST_IN_A_BURST
-from app.moderation import flood
+from app.moderation import flood, rules
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, the_comment
 from tests.services import Postbox
 from tests.statements import noted
@@ -69,6 +69,19 @@ def test_a_burst_is_held_its_moderators_are_told_once_and_calm_returns(
     assert many(client, 1, name="Calm") == [201]
     db_session.expire_all()
     assert db_session.query(Delivery).filter_by(kind="flood").count() == 2
+
+
+def test_certain_spam_starts_no_burst(client: FlaskClient, paper: Site, db_session: Session) -> None:
+    network = rules.draft(paper, Subject.ADDRESS, Effect.SPAM, "203.0.113.0/24")
+    rules.make([network])
+    db_session.commit()
+    for number in range(BURST * 2):
+        spammer = Reader(client, f"Spammer {number}", f"s{number}@readers.example", peer="203.0.113.7")
+        assert spammer.says(f"blocked {number}").status_code == 202
+        trapped = Reader(client, f"Program {number}", f"p{number}@readers.example")
+        assert trapped.says(f"trapped {number}", subject="filled in").status_code == 202
+    assert many(client, BURST) == [201] * BURST, "a person is published all the while"
+    assert many(client, 1, name="One more") == [202]
 
 
 def test_a_burst_on_one_site_changes_nothing_on_another(client: FlaskClient, paper: Site, db_session: Session) -> None:

@@ -20,6 +20,7 @@ from wtforms import Form
 
 from app import forms as app_forms
 from app.abuse.bounds import LONGEST_HEADER, LONGEST_PATH, LONGEST_QUERY, MOST_FIELDS
+from app.comments import amend
 from app.forms.comment import BODY_LENGTH
 from app.forms.site import FIELDS as SETTINGS
 from app.lib import grapheme
@@ -196,7 +197,8 @@ def with_settings(endpoint: str) -> Taken:
 
 
 @pytest.fixture
-def attacker(app: Flask, db_session: Session) -> Attacker:
+def attacker(app: Flask, db_session: Session, monkeypatch: pytest.MonkeyPatch) -> Attacker:
+    monkeypatch.setattr(amend, "EDITS", amend.EDITS._replace(burst=1_000, seconds=1))
     app.request_class = RecordedRequest
     read.clear()
     return Attacker(app, db_session)

@@ -10,10 +10,11 @@ PLACE = {"after": "", "comment": "", "parent": ""}
 READ = HERE | PLACE | {"own": ""}
 WRITTEN = HERE | {
     "body": "words", "name": "Hanako", "email": "hanako@readers.example", "website": "", "parent": "", "remember": "",
-    "notify": "", "subject": "", "stamp": "", "author": "",
+    "notify": "", "subject": "", "stamp": "", "altcha": "", "author": "",
 }  # fmt: skip
 OWNED = HERE | {"token": ""}
 BACK = {"next": "/moderate/"}
+PROOF = {"altcha": ""}
 LOG = dict.fromkeys(("site", "status", "moderator", "reason", "since", "until", "before"), "")
 
 
@@ -33,12 +34,12 @@ TOKEN = {"token": "x.y.z"}
 # By endpoint. A route that is not here fails the test, and so does a name that a route reads and that is not here.
 TAKEN: dict[str, Taken] = {
     "account.change_language": Taken(form={"lang": "ja", **BACK}),
-    "account.log_in": Taken(form={"email": "nobody@moderators.example", "password": "x", "lang": "en", **BACK}),
+    "account.log_in": Taken(form={"email": "nobody@moderators.example", "password": "x", "lang": "en"} | BACK | PROOF),
     "account.log_out": Taken(),
     "account.login": Taken(query={"lang": "en", **BACK}),
     "account.switch_keys": Taken(form={"on": "y", **BACK}),
     "api.comments.post": Taken(json={name: each for name, each in WRITTEN.items()
-                                     if name not in ("sort", "remember", "notify", "subject")}),
+                                     if name not in ("sort", "remember", "notify", "subject", "altcha")}),
     "api.contract.openapi": Taken(),
     "api.threads.thread": Taken(query=READ),
     "appointing.change_role": Taken(form={"role": "admin"}, path=SITE),

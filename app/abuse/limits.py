@@ -1,0 +1,83 @@
+"""How much one network may ask for in a minute: all that is anonymous and costs work."""
+
+import logging
+from math import ceil
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.abuse.address import client, network, single, wide_network
+from app.errors import Refused, outage
+from app.lib.secrets import blind_index
+from app.models import Rate, RateLimit, Site
+from app.models.site import WIDE_TIMES
+
+log = logging.getLogger(__name__)
+
+# As multiples of the comments that the site takes from a network in a minute.
+TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report": 1, "proof": 2,
+         # Posts that store nothing: with mistakes, refused, or sent again. What is stored counts by itself.
+         "post": 2}  # fmt: skip
+# Posts that store nothing, of a network as a multiple of those of one client in it.
+NEIGHBOURS = 8
+
+
+def admit(site: Site, purpose: str) -> None:
+    """Count one request. Raises Refused (429) when its network has sent too many lately.
+
+    Fails open: without a count a reader is served rather than refused.
+    """
+    for subject, rate in _limits(site, purpose):
+        if wait := _take(subject, rate):
+            raise too_many(wait)
+
+
+def count(site: Site, purpose: str) -> None:
+    """Count a request that is answered in any case; `refuse_exhausted` refuses the ones after it."""
+    for subject, rate in _limits(site, purpose):
+        _take(subject, rate)
+
+
+def refuse_exhausted(site: Site, purpose: str) -> None:
+    """Raise Refused (429) where `admit` would; counts nothing, so that an ordinary comment costs no write."""
+    for subject, rate in _limits(site, purpose):
+        if wait := RateLimit.wait(subject, rate):
+            raise too_many(wait)
+
+
+def too_many(wait: int) -> Refused:
+    sentence = _("Too many requests from your network.") + " " + in_words(wait)
+    return Refused("too_many_requests", sentence, status=429, retry_after=wait)
+
+
+def in_words(wait: int) -> str:
+    """`wait`: seconds."""
+    if wait < 90:
+        return ngettext("Please try again in %(num)d second.", "Please try again in %(num)d seconds.", wait)
+    minutes = ceil(wait / 60)
+    return ngettext("Please try again in %(num)d minute.", "Please try again in %(num)d minutes.", minutes)
+
+
+def _limits(site: Site, purpose: str) -> list[tuple[str, Rate]]:
+    """The limits of the network and, for IPv6, of the /48 around it; none where the site counts no networks."""
+    most = site.flood_per_address * TIMES[purpose]
+    if not most:
+        return []
+    near = network(client())
+    wide = wide_network(near)
+    limits = [(near, most)] + ([(wide, most * WIDE_TIMES)] if wide else [])
+    if purpose == "post":
+        # Each client for itself: one that sends mistakes all day must not refuse its neighbours' comments.
+        limits = [(single(client()), most)] + [(each, many * NEIGHBOURS) for each, many in limits]
+    return [(blind_index(f"limit {purpose} {site.id}", each), Rate(many, 60 / many)) for each, many in limits]
+
+
+def _take(subject: str, rate: Rate) -> int:
+    try:
+        return RateLimit.take(subject, rate)
+    except SQLAlchemyError as trouble:
+        if not outage(trouble):
+            raise
+        log.warning("a request was not counted: the database is busy")
+        return 0

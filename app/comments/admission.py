@@ -1,0 +1,120 @@
+"""Whether a post comes in: what its author, its network and its form's stamp have sent lately.
+
+From the table of comments, so that it holds with many processes and an ordinary comment costs one question. Two at
+once may both pass: cheaper than a lock.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from app.errors import Refused
+from app.lib.clock import now
+from app.lib.secrets import blind_index
+from app.models import Author, Rate, RateLimit, Site, arrivals
+from app.models.site import WIDE_TIMES
+from app.moderation.flood import WINDOW
+
+DAY = timedelta(days=1)
+# One client leaves so much of what its network may send to its neighbours, where that is worth sharing.
+KEPT_FOR_NEIGHBOURS, SHARED_FROM = 1 / 4, 10
+# What a network may send beyond its limit with proofs of work, as a multiple: a bot farm can compute.
+PROVEN_TIMES = 3
+# Comments that one stamp serves from one network, and one more for a stamp that came when others wrote there too.
+POSTS_OF_A_STAMP = 5
+STAMP_AGAIN = Rate(1, timedelta(days=2).total_seconds())
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends a post: keyed hashes of the network, of the /48 around it and of the single client.
+
+    `stamp` of the form, and when that was made. `prove` spends the proof of work that came along, if one did.
+    """
+
+    network: str = ""
+    wide: str | None = None
+    client: str = ""
+    stamp: str = ""
+    stamped_at: datetime | None = None
+    prove: Callable[[], bool] | None = None
+
+
+class Crowded(Refused):
+    """The network has sent too many; a proof of work stands in for it. `excess`: 0 to 1, or None: no proof helps."""
+
+    def __init__(self, excess: float | None):
+        super().__init__("flood", _("Many comments come from your network just now. Please wait a minute."), status=429)
+        self.excess = excess
+
+
+@dataclass(frozen=True)
+class Admission:
+    """`refused`: why it does not come in. `crowded`: only with a proof. `worn`: its stamp has served enough posts."""
+
+    refused: Refused | None
+    crowded: bool
+    worn: bool
+
+
+def look(site: Site, sender: Sender, known: Author | None, email: str) -> Admission:
+    limits = {name: limit for name, limit in _limits(site, sender, known, email) if limit.most}
+    over = {name for name, reached in zip(limits, arrivals.reached([*limits.values()]), strict=True) if reached}
+    crowded = bool(over & {"network", "wide"}) or ("busy" in over and _has_had_its_share(site, sender))
+    worn = "stamp" in over and RateLimit.take(blind_index("stamp", f"{sender.stamp} {sender.network}"), STAMP_AGAIN) > 0
+    return Admission(_refused(site, over), crowded, worn)
+
+
+def pass_crowd(site: Site, sender: Sender) -> None:
+    """Take a proof of work in place of a refusal, in the caller's transaction. Raises Crowded."""
+    most = site.flood_per_address * PROVEN_TIMES
+    rate, subject = Rate(most, WINDOW.total_seconds() / most), blind_index("proven posts", sender.network)
+    if RateLimit.wait(subject, rate):
+        raise Crowded(None)
+    if sender.prove is None or not sender.prove():
+        raise Crowded(RateLimit.used(subject, rate))
+    RateLimit.take(subject, rate)
+
+
+def _limits(site: Site, sender: Sender, known: Author | None, email: str) -> Iterator[tuple[str, arrivals.Limit]]:
+    """By name; with 0, any number comes in."""
+    lately = now() - WINDOW
+    here = {"site_id": site.id, "address_index": sender.network}
+    yield "network", arrivals.Limit(site.flood_per_address, lately, here)
+    if site.flood_per_address >= SHARED_FROM:
+        yield "busy", arrivals.Limit(site.flood_per_address // 2, lately, here)
+    if sender.wide:
+        around = {"site_id": site.id, "wide_index": sender.wide}
+        yield "wide", arrivals.Limit(site.flood_per_address * WIDE_TIMES, lately, around)
+    if known:
+        yield "author", arrivals.Limit(site.flood_per_author, lately, {"author_id": known.id})
+        yield "day", arrivals.Limit(site.daily_per_author, now() - DAY, {"author_id": known.id})
+    elif email:
+        same_person = {**here, "email_index": Author.index_of(site, email)}
+        yield "author", arrivals.Limit(site.flood_per_author, lately, same_person)
+    if sender.stamped_at and site.min_seconds:
+        yield "stamp", arrivals.Limit(POSTS_OF_A_STAMP, sender.stamped_at, here)
+
+
+def _has_had_its_share(site: Site, sender: Sender) -> bool:
+    """Whether one client has sent all that it may of the second half of what its network may send in a minute."""
+    most = site.flood_per_address
+    share = max(1, most - most // 2 - int(most * KEPT_FOR_NEIGHBOURS))
+    rate = Rate(share, WINDOW.total_seconds() / share)
+    return RateLimit.take(blind_index("posts of a client", sender.client), rate) > 0
+
+
+def _refused(site: Site, over: set[str]) -> Refused | None:
+    if "author" in over:
+        return Refused("flood", _("You are posting comments too quickly. Slow down."), status=429)
+    if "day" not in over:
+        return None
+    sentence = ngettext(
+        "You have posted %(num)d comment within a day. Please go on later.",
+        "You have posted %(num)d comments within a day. Please go on later.",
+        site.daily_per_author,
+    )
+    return Refused("daily_limit", sentence, status=429, retry_after=3600)

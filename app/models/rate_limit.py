@@ -1,0 +1,103 @@
+"""A rate limit: how much one subject has used lately, counted in the database so that it holds with many processes."""
+
+from functools import lru_cache
+from math import ceil
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, String, bindparam, case, delete, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import db, losable, rows_changed
+from app.lib.clock import now
+
+# The clocks of several machines may differ by as much.
+LEEWAY_MS = 60_000
+
+
+class Rate(NamedTuple):
+    """`burst` requests at once, and one more for each `seconds` that pass."""
+
+    burst: int
+    seconds: float
+
+
+class RateLimit(db.Model):
+    """One row for each subject, a keyed hash without its key's tag: under another key, counts begin again.
+
+    A row is worthless once `due_ms` is over, and then deleted.
+
+    The generic cell rate algorithm (ITU-T I.371): `due_ms` is the moment at which all that was used is restored, in
+    milliseconds since 1970. Taking one is one statement, so two processes cannot both take the last.
+    """
+
+    __tablename__ = "rate_limit"
+
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    due_ms: Mapped[int] = mapped_column(BigInteger)
+
+    @classmethod
+    def take(cls, subject: str, rate: Rate) -> int:
+        """Use one of the subject's requests. Returns 0, or the seconds to wait where none is left: then nothing is
+        written."""
+        given = _given(subject, rate)
+        with losable() as connection:
+            if connection.execute(_taken(connection.dialect.name), given).first():
+                return 0
+        return max(1, cls.wait(subject, rate))
+
+    @classmethod
+    def wait(cls, subject: str, rate: Rate) -> int:
+        """The seconds until one more is free; 0: it is. Writes nothing."""
+        over = cls._due(subject) - _given(subject, rate)["free_until"]
+        return max(0, ceil(over / 1000))
+
+    @classmethod
+    def used(cls, subject: str, rate: Rate) -> float:
+        """The part of the burst that is used just now, 0 to 1."""
+        return min(1.0, max(0.0, (cls._due(subject) - _now_ms()) / (rate.burst * rate.seconds * 1000)))
+
+    @classmethod
+    def _due(cls, subject: str) -> int:
+        return db.session.connection().scalar(select(cls.due_ms).where(cls.subject == stored(subject))) or 0
+
+    @classmethod
+    def restore(cls, *subjects: str) -> None:
+        """Give back all that these have used."""
+        rows_changed(delete(cls).where(cls.subject.in_([stored(each) for each in subjects])))
+
+    @classmethod
+    def forget_restored(cls) -> int:
+        return rows_changed(delete(cls).where(cls.due_ms < _now_ms()))
+
+
+def _given(subject: str, rate: Rate) -> dict[str, Any]:
+    step, moment = ceil(rate.seconds * 1000), _now_ms()
+    free_until = moment + step * (rate.burst - 1)
+    # No clock that is right writes more than this; after one that was wrong, the count begins again.
+    return {"subject": stored(subject), "now": moment, "step": step, "free_until": free_until,
+            "impossible": free_until + step + LEEWAY_MS}  # fmt: skip
+
+
+@lru_cache
+def _taken(dialect: str) -> Any:
+    """The upsert, compiled once; it changes no row where the limit is reached."""
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
+    table = RateLimit.__table__
+    moment, step = bindparam("now", type_=BigInteger), bindparam("step", type_=BigInteger)
+    impossible = table.c.due_ms > bindparam("impossible", type_=BigInteger)
+    free = table.c.due_ms <= bindparam("free_until", type_=BigInteger)
+    begun = case((or_(table.c.due_ms < moment, impossible), moment), else_=table.c.due_ms)
+    row = insert(table).values(subject=bindparam("subject"), due_ms=moment + step)
+    kept = row.on_conflict_do_update(
+        index_elements=["subject"], set_={"due_ms": begun + step}, where=or_(free, impossible)
+    )
+    return kept.returning(table.c.due_ms)
+
+
+def stored(subject: str) -> str:
+    return subject.rpartition(".")[2]
+
+
+def _now_ms() -> int:
+    return int(now().timestamp() * 1000)
