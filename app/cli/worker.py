@@ -20,7 +20,7 @@ from app.extensions import db
 from app.lib import deadline
 from app.mail import outbox
 from app.mail.breaker import Breaker
-from app.models import Heartbeat, Tally
+from app.models import Heartbeat, RateLimit, Tally
 from app.models.heartbeat import EVERY
 from app.moderation import flood, retraining, shelves
 from app.moderation.opinions import CARRIERS
@@ -37,14 +37,15 @@ SHELVES_EVERY = 20.0  # seconds between two looks for shelves that have much to 
 SHELVES_REST = 20  # or so many times as long as the last one took: where many write, the newest is never finished
 RETRAIN_EVERY = 60.0  # seconds between two looks for filters of another version
 ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to forget
+LIMITS_EVERY = 600.0  # seconds between two deletions of rate limits that are restored
 
 
 @click.command("worker")
 @click.option("--once", is_flag=True, help="Send what is due now, then end.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Send what waits in the outbox, until SIGTERM or SIGINT, keep what search reads up to date, and learn filters
-    again after an upgrade. Any number of workers may run.
+    """Send what waits in the outbox, until SIGTERM or SIGINT, keep what search reads up to date, delete rate
+    limits that are restored, and learn filters again after an upgrade. Any number of workers may run.
 
     Ends with 0 within a few seconds when it was asked to stop; an email to a server that stalls is then sent
     again later, with the same Message-ID. Logs are JSON lines on standard error.
@@ -65,6 +66,7 @@ def _run(stop: threading.Event) -> None:
         Task("bursts", _learn_bursts),
         Task("counts", _add_up),
         Task("search", _shelver()),
+        Task("limits", _limits_forgetter()),
     ]
     lines = [Line(_app(), Task(receiver, _carrying(receiver)), stop) for receiver in RECEIVERS]
     filters = Line(_app(), Task("filters", _retrain), stop, pause=RETRAIN_EVERY, timeout=inf)
@@ -162,6 +164,21 @@ def _shelver() -> Callable[[], bool]:
         return bool(todo)
 
     return shelve
+
+
+def _limits_forgetter() -> Callable[[], bool]:
+    due = 0.0
+
+    def forget() -> bool:
+        """Delete the rate limits that are restored; without that, the table grows with each network."""
+        nonlocal due
+        if time.monotonic() >= due:
+            RateLimit.forget_restored()
+            db.session.commit()
+            due = time.monotonic() + LIMITS_EVERY
+        return False
+
+    return forget
 
 
 def _say_goodbye(name: str) -> None:

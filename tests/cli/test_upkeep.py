@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import create_app
@@ -246,6 +246,15 @@ def test_a_task_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, app: 
     tasks[0].run = lambda: False
     worker._turn(tasks)
     assert tasks[0].failures == 0
+
+
+def test_the_worker_deletes_restored_rate_limits(app: Flask, db_session: Session) -> None:
+    due = {"restored": now() - timedelta(seconds=1), "used": now() + timedelta(hours=1)}
+    rows = [RateLimit(subject=name, due_ms=int(moment.timestamp() * 1000)) for name, moment in due.items()]
+    db_session.add_all(rows)
+    db_session.commit()
+    assert worker._limits_forgetter()() is False
+    assert [*db_session.scalars(select(RateLimit.subject))] == ["used"]
 
 
 def test_a_task_that_fails_is_tried_more_and_more_rarely(monkeypatch: pytest.MonkeyPatch, app: Flask) -> None:
