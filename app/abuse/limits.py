@@ -41,9 +41,9 @@ def count(site: Site, purpose: str) -> None:
 
 def refuse_exhausted(site: Site, purpose: str) -> None:
     """Raise Refused (429) where `admit` would; counts nothing, so that an ordinary comment costs no write."""
-    for subject, rate in _limits(site, purpose):
-        if wait := RateLimit.wait(subject, rate):
-            raise too_many(wait)
+    limits = _limits(site, purpose)
+    if limits and (wait := RateLimit.longest_wait(limits)):
+        raise too_many(wait)
 
 
 def too_many(wait: int) -> Refused:

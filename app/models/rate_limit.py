@@ -1,5 +1,6 @@
 """A rate limit: how much one subject has used lately, counted in the database so that it holds with many processes."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
 from typing import Any, NamedTuple
@@ -51,6 +52,13 @@ class RateLimit(db.Model):
         """The seconds until one more is free; 0: it is. Writes nothing."""
         over = cls._due(subject) - _given(subject, rate)["free_until"]
         return max(0, ceil(over / 1000))
+
+    @classmethod
+    def longest_wait(cls, limits: Sequence[tuple[str, Rate]]) -> int:
+        """The seconds until one more is free for each of these subjects; one question."""
+        given = {(at := _given(subject, rate))["subject"]: at["free_until"] for subject, rate in limits}
+        rows = db.session.connection().execute(select(cls.subject, cls.due_ms).where(cls.subject.in_(given)))
+        return max((ceil((due - given[subject]) / 1000) for subject, due in rows if due > given[subject]), default=0)
 
     @classmethod
     def used(cls, subject: str, rate: Rate) -> float:

@@ -240,16 +240,18 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
 def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_statement(
     hanako: Reader, db_session: Session, app: Flask, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    """Where it stands, bursts, limits, where it stands under the lock; who writes, and what they wrote before."""
+    """Where it stands, requests and comments lately, bursts, where it stands under the lock; who writes, and what they
+    wrote before."""
     monkeypatch.setattr(filters, "LATELY", 60.0)
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.says("the first makes the thread")
+    hanako.says("with the next one it is stored who is trusted")
     author = hanako if known else Reader(app.test_client())
     with app.app_context(), noted(db.engine) as asked:
-        assert author.says("the second").status_code == 201
+        assert author.says("the third").status_code == 201
     one_by_one = ["INSERT", "INSERT", "UPDATE"] if known else ["INSERT", "INSERT", "INSERT", "UPDATE"]
     writes = ["WITH"] if db_session.get_bind().dialect.name == "postgresql" else one_by_one
-    assert [each.split()[0] for each in asked] == ["SELECT"] * (6 if known else 4) + writes
+    assert [each.split()[0] for each in asked] == ["SELECT"] * (7 if known else 5) + writes
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
