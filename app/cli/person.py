@@ -12,6 +12,7 @@ from app.cli.sites import site_of
 from app.comments import person as people
 from app.comments.person import Person, Receipt
 from app.extensions import db, snapshot
+from app.lib import json_parts
 from app.models import database
 from app.moderation import shelves
 
@@ -37,8 +38,10 @@ def export(email: str, key: str | None, as_json: bool) -> None:
         her = _person(email, key)
         if not her.authors:
             raise click.ClickException("Nobody gave this address.")
-        found = people.all_about(her)
-    click.echo(json.dumps(found, ensure_ascii=False, indent=None if as_json else 2))
+        for part in json_parts.encoded(people.all_about(her), lines=not as_json):
+            click.echo(part, nl=False)
+            db.session.expunge_all()
+    click.echo()
 
 
 @person.command("erase")
@@ -49,8 +52,8 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     """Forget whoever gave EMAIL: names, addresses, networks, earlier texts, rules about her, letters to her.
 
     What she wrote stays as that of a deleted author, unless --remove-text takes it away. All who gave the address
-    count as one person. What search reads is made anew without her; then the database is written anew without what
-    was erased, and searched: ends with 1 when her address is still found.
+    count as one person. What search reads loses her; then the database is written anew without what was erased, and
+    searched: ends with 1 when her address is still found.
     """
     her = _person(email, key)
     names = her.names
@@ -60,8 +63,7 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     for _step in people.forget(her, receipt, remove_text=remove_text):
         db.session.commit()
     for number in shelves.stale():
-        shelves.make(number)
-        db.session.commit()
+        shelves.forget_changed(number)
     found = _look_again(her, names)
     _say({"dry_run": False, **asdict(receipt), **found}, as_json)
     if found["in_file"] or not found["swept"] or any(each["what"] == "email" for each in found["left"]):
@@ -78,7 +80,7 @@ def _person(email: str, key: str | None) -> Person:
 
 def _look_again(her: Person, names: list[str]) -> dict[str, Any]:
     """What is still there: in which rows, and, of an SQLite file that holds no such row, in its bytes."""
-    swept = database.sweep(TOUCHED, people.needles_of(her, names))
+    swept = database.sweep(TOUCHED)
     with snapshot():
         left = people.remnants(her, names)
     explained = {each["what"] for each in left}

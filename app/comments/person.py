@@ -1,7 +1,6 @@
 """What is known of one person, given to her or forgotten: found by her e-mail address, in every status and table."""
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db, snapshot
+from app.lib import address_forms
 from app.models import (
     Actor,
     Author,
@@ -122,7 +122,7 @@ class Person:
 
     def _is_about_her(self, rule: Rule) -> bool:
         if rule.subject == Subject.EMAIL:
-            return rule.value.casefold() == self.email.casefold()
+            return address_forms.holds(rule.value, self.email)
         return (rule.site_id, rule.value) in {(author.site_id, str(author.id)) for author in self.authors}
 
 
@@ -133,10 +133,10 @@ def find(email: str, site: Site | None = None) -> Person:
 
 
 def all_about(person: Person) -> dict[str, Any]:
-    """Everything that is kept of her, as JSON data; other people are not named in it."""
-    comments = person.comments()
-    ids = [comment.id for comment in comments]
-    revisions, decisions, notes = Revision.of(ids), _decisions(ids), Note.of(ids)
+    """Everything that is kept of her, as JSON data; other people are not named in it.
+
+    The comments are an iterator that reads a batch at a time; between two of them the caller may empty the session.
+    """
     return {
         "email": person.email,
         "authors": [
@@ -149,23 +149,36 @@ def all_about(person: Person) -> dict[str, Any]:
             }
             for author in person.authors
         ],
-        "comments": [
-            _shown(comment)
-            | {
-                "earlier_texts": [
-                    {"text": each.body, "until": each.replaced_at.isoformat()} for each in revisions[comment.id]
-                ],
-                "decisions": decisions.get(comment.id, []),
-                "notes": [note.text for note in notes.get(comment.id, ())],
-            }
-            for comment in comments
-        ],
         "rules": [
             {"about": rule.subject, "effect": rule.effect, "reason": rule.reason, "since": rule.made_at.isoformat()}
             for rule in person.rules()
         ],
         "is_moderator": Moderator.with_email(person.email) is not None,
+        "comments": _told(person),
     }
+
+
+def _told(person: Person) -> Iterator[dict[str, Any]]:
+    last = 0
+    while batch := person.comments(after=last, limit=BATCH):
+        last = batch[-1].id
+        yield from _all_of(batch)
+
+
+def _all_of(comments: list[Comment]) -> list[dict[str, Any]]:
+    ids = [comment.id for comment in comments]
+    revisions, decisions, notes = Revision.of(ids), _decisions(ids), Note.of(ids)
+    return [
+        _shown(comment)
+        | {
+            "earlier_texts": [
+                {"text": each.body, "until": each.replaced_at.isoformat()} for each in revisions[comment.id]
+            ],
+            "decisions": decisions.get(comment.id, []),
+            "notes": [note.text for note in notes.get(comment.id, ())],
+        }
+        for comment in comments
+    ]
 
 
 def _shown(comment: Comment) -> dict[str, Any]:
@@ -286,27 +299,26 @@ def _change_threads(comments: list[Comment]) -> None:
 
 def _forget_mentions(person: Person, receipt: Receipt) -> None:
     """Her address, wherever else somebody wrote it. Nobody waits while we look."""
-    anywhere = re.compile(re.escape(person.email), re.IGNORECASE)
     with snapshot():
-        found = database.holding([person.email], person.site_ids)
+        found = database.holding(person.email, (), person.site_ids)
         places = [place for _email, place in found if place.table.name not in UNTOUCHED]
     for place in places:
         row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
         if place.table.name in DROPPED_ROWS:
             receipt.letters += _count(delete(place.table).where(*row))
             continue
-        without = _without(place.value, anywhere)
+        without = _without(place.value, person.email)
         receipt.mentions += _count(update(place.table).where(*row).values({place.column.name: without}))
         if place.table.name == "comment":
             db.session.get_one(Comment, place.id[0]).thread.changed()
 
 
-def _without(value: Any, pattern: re.Pattern[str]) -> Any:
+def _without(value: Any, email: str) -> Any:
     if isinstance(value, dict):
-        return {key: _without(each, pattern) for key, each in value.items()}
+        return {_without(key, email): _without(each, email) for key, each in value.items()}
     if isinstance(value, list):
-        return [_without(each, pattern) for each in value]
-    return pattern.sub(GONE, value) if isinstance(value, str) else value
+        return [_without(each, email) for each in value]
+    return address_forms.without(value, email, GONE) if isinstance(value, str) else value
 
 
 def _count(statement: Any) -> int:
@@ -326,18 +338,13 @@ def _nobodies(authors: list[Author]) -> set[str]:
 # What is left
 
 
-def needles_of(person: Person, names: list[str]) -> list[str]:
-    """What must be found nowhere."""
-    return [person.email, *filter(tells, names)]
-
-
 def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
     """Where her address or a name of hers still stands, with some ids: other people's words, or her own account.
 
     {"what": "email" or "name", "table", "column", "rows", "ids"} for each column.
     """
     found: dict[tuple[str, str, str], list[str]] = {}
-    for needle, place in database.holding(needles_of(person, names), person.site_ids):
+    for needle, place in database.holding(person.email, list(filter(tells, names)), person.site_ids):
         what = "email" if needle == person.email else "name"
         where = found.setdefault((what, place.table.name, place.column.name), [])
         where.append("/".join(map(str, place.id)))

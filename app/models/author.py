@@ -10,6 +10,7 @@ from sqlalchemy import Index as TableIndex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, db, unindexed
+from app.lib import address_forms
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidates
 from app.lib.text import fold
@@ -61,7 +62,7 @@ class Author(db.Model):
     @classmethod
     def with_email(cls, sites: Sequence[Site], email: str) -> list["Author"]:
         """All who gave this address on these sites, however many tokens they have; what they typed is not proven."""
-        indexes = [cls.index_of(site, email) for site in sites]
+        indexes = [cls.index_of(site, form) for site in sites for form in address_forms.forms_of(email)]
         # By site first, as the index has it.
         theirs = cls.site_id.in_([site.id for site in sites]), cls.email_index.in_(indexes)
         return list(db.session.scalars(select(cls).where(*theirs).order_by(unindexed(cls.id))))

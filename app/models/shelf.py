@@ -46,6 +46,16 @@ class Shelf(db.Model):
         return True
 
     @classmethod
+    def change(cls, number: int, pages: Mapping[int, bytes], *, seen: int) -> bool:
+        """Write some of its pages again, by their numbers; False when somebody has written since revision `seen`."""
+        if not cls._claim(number, seen):
+            return False
+        first = number * PAGES
+        for page, lists in sorted(pages.items()):
+            rows_changed(update(ShelfPage).where(ShelfPage.id == first + page).values(lists=lists))
+        return True
+
+    @classmethod
     def _claim(cls, number: int, seen: int) -> bool:
         if seen:
             known = update(cls).where(cls.number == number, cls.revision == seen)

@@ -15,7 +15,7 @@ from sqlalchemy import Row, select
 from app.extensions import db, looking
 from app.lib.grams import grams
 from app.models import Comment, Shelf, ShelfPage, Unshelved
-from app.models.shelf import PAGES, SIZE
+from app.models.shelf import AT_ONCE, PAGES, SIZE
 
 LISTS = 64  # on a page
 HEAD = f"<{LISTS}H"  # how many places each list of the page has
@@ -24,6 +24,8 @@ BITS_BYTES = SIZE // 8
 MANY = BITS_BYTES // 2  # from here on bits take less room
 READ = 1000  # comments in memory at once
 BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
+# So many comments are taken out of a shelf that stays; for more it is made again.
+FEW = 100
 # So many new comments are worth making a shelf anew, which takes a second or two. Until then search reads them.
 ENOUGH = 500
 
@@ -78,6 +80,62 @@ def make(number: int) -> bool:
         return False
     Unshelved.settle(changed)
     return True
+
+
+def forget_changed(number: int) -> None:
+    """Take the comments out of a shelf that do not say any more what it knows; commits.
+
+    Search reads these comments themselves until the shelf is made again. Where they are many, that is done at once.
+    """
+    while True:
+        with looking():
+            seen = Shelf.revision_of(number)
+            ids = list(Unshelved.within(Shelf.ids_of(number)))
+            pages = _without(number, ids) if len(ids) <= FEW else {}
+        done = Shelf.change(number, pages, seen=seen) if len(ids) <= FEW else make(number)
+        db.session.commit()
+        if done:
+            return
+
+
+def _without(number: int, ids: list[int]) -> dict[int, bytes]:
+    """The pages in which these comments stand, without them."""
+    first = Shelf.ids_of(number)[0]
+    gone, found = {id - first for id in ids}, {}
+    for page in range(0, PAGES, AT_ONCE):
+        for (_shelf, at), lists in ShelfPage.of([number], range(page, min(page + AT_ONCE, PAGES))).items():
+            if changed := _page_without(lists, gone):
+                found[at] = changed
+    return found
+
+
+def _page_without(page: bytes, gone: set[int]) -> bytes:
+    """Empty when none of these places is on the page."""
+    lists = list(_lists(page))
+    if not any(_may_have(each, place) for each in lists for place in gone) or not _has_one(page, gone):
+        return b""
+    kept = (_read(page, number) for number in range(LISTS))
+    return _page({number: sorted(_places_in(each) - gone) for number, each in enumerate(kept) if each})
+
+
+def _lists(page: bytes) -> Iterator[bytes]:
+    """All lists of a page that are not empty, as they are stored."""
+    at = HEAD_BYTES
+    for size in (BITS_BYTES if count >= MANY else 2 * count for count in unpack_from(HEAD, page)):
+        if size:
+            yield page[at : at + size]
+        at += size
+
+
+def _may_have(stored: bytes, place: int) -> bool:
+    """Two bytes that lie across two numbers may look like the place."""
+    if len(stored) == BITS_BYTES:
+        return bool(stored[place >> 3] >> (place & 7) & 1)
+    return pack("<H", place) in stored
+
+
+def _has_one(page: bytes, gone: set[int]) -> bool:
+    return any(_both(gone, _read(page, number)) for number in range(LISTS))
 
 
 def _places(number: int) -> dict[str, "array[int]"]:

@@ -1,18 +1,21 @@
 """The people page: what a site keeps of one reader, given out or forgotten when she asks for it."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, stream_with_context, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext as _n
 
 from app.comments import person as people
 from app.comments.person import Person, Receipt
-from app.extensions import db
+from app.extensions import db, only_look
 from app.forms.person import EraseForm, PersonForm
+from app.lib import json_parts
 from app.models import Role, Site
 from app.web.access import current_moderator, moderator_required, site_or_404
+from app.web.history import BROKEN_OFF, to_the_end
 
 bp = Blueprint("privacy", __name__, url_prefix="/sites/<key>/people")
 
@@ -40,9 +43,20 @@ def export(key: str) -> Response:
     site, form = site_or_404(key, Role.ADMIN), PersonForm()
     if not form.validate():
         abort(400)
-    found = json.dumps(people.all_about(people.find(form.email.data, site)), ensure_ascii=False, indent=2)
+    db.session.commit()
+    only_look()
+    parts = json_parts.encoded(people.all_about(people.find(form.email.data, site)), lines=True)
+    lines = to_the_end(_let_go(parts), json.dumps({"error": BROKEN_OFF}))
     headers = {"Content-Disposition": "attachment; filename=person.json", "Cache-Control": "no-store"}
-    return Response(found, mimetype="application/json", headers=headers)
+    return Response(stream_with_context(lines), mimetype="application/json", headers=headers)
+
+
+def _let_go(parts: Iterator[str]) -> Iterator[str]:
+    """Keep no rows and no transaction while the client takes a part."""
+    for part in parts:
+        db.session.expunge_all()
+        db.session.rollback()
+        yield part
 
 
 @bp.post("/erase")

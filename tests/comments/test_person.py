@@ -1,7 +1,9 @@
 """A reader asks what is known of her, and to be forgotten; afterwards nobody finds her, nor do the bytes hold her."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from app.models import (
     Subject,
     Thread,
 )  # fmt: skip
-from app.moderation import rules
+from app.moderation import rules, shelves
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 from tests.services import Postgres
 
@@ -188,6 +190,71 @@ def test_words_of_others_are_told_of_and_kept(app: Flask, her: Reader, db_sessio
     answer = run(app, "erase", EMAIL)
     assert [(each["what"], each["table"]) for each in answer["left"]] == [("name", "comment")] * len(answer["left"])
     assert answer["left"] and the_comment(db_session, f"as {NAMES[0]} said")
+
+
+def test_an_address_is_found_in_every_spelling_and_every_table(app: Flask, her: Reader, db_session: Session) -> None:
+    site, first = the_comment(db_session, "words 0").site, the_comment(db_session, "words 0")
+    ours = (f"＜{EMAIL.replace('@', '＠')}＞", EMAIL.upper(), EMAIL.replace("@", "%40"), EMAIL.replace("@", "&#64;"))
+    bob = Reader(app.test_client(), "Bob")
+    for number, written in enumerate(ours):
+        bob.says(f"ask {written} number {number}")
+    comment = the_comment(db_session, f"ask {ours[0]} number 0")
+    comment.claimed = {"title": f"by {ours[0]}", "url": f"https://a.example/?by={ours[2]}"}
+    comment.reasons = [{"check": "words", "word": ours[0]}]
+    comment.author.email, comment.author.email_index = EMAIL.replace("Q7@", "q7@"), None
+    db_session.add(Revision(comment_id=comment.id, body=ours[0], html=ours[3]))
+    db_session.add(Delivery(kind="letter", payload=json.dumps({"to": ours[1]}), message_id="<k>"))
+    report = {"reason": "hate", "reporter_index": "k", "comment_version": 1, "note": f"from {ours[0]}"}
+    db_session.add(Report(site_id=site.id, comment_id=first.id, **report))
+    db_session.commit()
+    answer = run(app, "erase", EMAIL)
+    assert answer["left"] == [] and answer["letters"] == 2
+    db_session.expire_all()
+    said = str([each.body + each.html + str(each.claimed) + str(each.reasons) for each in db_session.query(Comment)])
+    said += str([each.body + each.html for each in db_session.query(Revision)])
+    said += str([each.note for each in db_session.query(Report)] + [comment.author.email])
+    assert "hidden-q7" not in said.casefold() and "number 3" in said
+
+
+@pytest.mark.parametrize("name", ["Gro\N{LATIN SMALL LETTER SHARP S}mann", "Grossmann", "\N{KELVIN SIGN}irsten"])
+def test_a_name_is_found_where_the_database_does_not_know_its_case(app: Flask, db_session: Session, name: str) -> None:
+    a_site(db_session)
+    Reader(app.test_client(), name, EMAIL).says("words 0")
+    others = {"Grossmann": "Gro\N{LATIN SMALL LETTER SHARP S}mann", "\N{KELVIN SIGN}irsten": "KIRSTEN"}
+    Reader(app.test_client(), "Bob").says(f"as {others.get(name, 'GROSSMANN')} said")
+    left = run(app, "erase", EMAIL)["left"]
+    assert {(each["what"], each["column"]) for each in left} == {("name", "body"), ("name", "html")}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("her")
+def test_copies_that_sqlite_left_behind_in_its_pages_go_too(app: Flask, postgres: Postgres) -> None:
+    trace, file = "https://left-behind.example/", app.config["DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as connection:
+        # Without secure_delete what is overwritten stays, as it does where rows move to another page.
+        connection.execute("PRAGMA secure_delete=OFF")
+        connection.execute("CREATE TABLE scratch (said TEXT)")
+        connection.execute("INSERT INTO scratch VALUES (?)", [trace])
+        connection.execute("DELETE FROM scratch")
+        connection.commit()
+    assert trace.encode() in b"".join(in_the_files(app, postgres))
+    run(app, "erase", EMAIL, "--remove-text")
+    assert trace.encode() not in b"".join(in_the_files(app, postgres))
+
+
+def test_search_does_not_know_her_any_more_and_still_knows_the_others(
+    app: Flask, her: Reader, db_session: Session
+) -> None:
+    ids = [comment.id for comment in db_session.query(Comment) if comment.author.email == EMAIL]
+    kept = the_comment(db_session, "an answer").id
+    shelves.make(0)
+    db_session.commit()
+    her_piece, all_pieces = [[shelves.of_name("カナ")]], [[shelves.of_site(1)]]
+    assert set(ids) & shelves.holding([0], her_piece).get(0, set())
+    db_session.rollback()
+    run(app, "erase", EMAIL)
+    assert not shelves.holding([0], her_piece).get(0)
+    assert kept in shelves.holding([0], all_pieces)[0] and not set(ids) & shelves.holding([0], all_pieces)[0]
 
 
 def test_of_another_site_nothing_is_touched(app: Flask, her: Reader, db_session: Session) -> None:

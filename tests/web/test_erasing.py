@@ -1,13 +1,17 @@
 """The people page: an administrator gives a reader her data, or forgets her; on her own site, and nobody else may."""
 
 import json
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.comments import person as people
+from app.extensions import db
 from app.models import Author, Comment, Moderator, Role, Site, Status
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
@@ -36,7 +40,7 @@ def desk(app: Flask, db_session: Session, paper: Site) -> FlaskClient:
 def send(desk: FlaskClient, path: str, **fields: str) -> TestResponse:
     """Press a button of a page in English."""
     token = hidden(desk.get("/moderate/"), "csrf_token")
-    return desk.post(path, data=fields | {"csrf_token": token}, headers=ENGLISH)
+    return desk.post(path, data=fields | {"csrf_token": token}, headers=ENGLISH, buffered=True)
 
 
 def test_an_administrator_finds_and_gives_out(desk: FlaskClient) -> None:
@@ -48,6 +52,28 @@ def test_an_administrator_finds_and_gives_out(desk: FlaskClient) -> None:
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert answer.headers["Cache-Control"] == "no-store"
     assert [comment["text"] for comment in json.loads(answer.text)["comments"]] == ["one", "two"]
+
+
+def test_an_export_is_sent_while_it_is_read_and_holds_no_lock(
+    app: Flask, desk: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, read = people._all_of, list[int]()
+
+    def watched(comments: list[Comment]) -> list[dict[str, Any]]:
+        read.append(len(comments))
+        with db.engine.connect().execution_options(reads_only=False) as other:
+            other.execute(update(Site).values(name=f"Renamed {len(read)}"))
+            other.commit()
+        return real(comments)
+
+    whole = json.loads(send(desk, f"{PATH}/export", email=EMAIL).text)
+    monkeypatch.setattr(people, "BATCH", 1)
+    monkeypatch.setattr(people, "_all_of", watched)
+    db_session.rollback()
+    answer = send(desk, f"{PATH}/export", email=EMAIL)
+    assert "Content-Length" not in answer.headers and read == [1, 1]
+    assert json.loads(answer.text) == whole
+    assert set(whole) == {"email", "authors", "rules", "is_moderator", "comments"}
 
 
 def test_nobody_and_nonsense_are_told_kindly(desk: FlaskClient) -> None:

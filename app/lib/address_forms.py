@@ -1,0 +1,84 @@
+"""Find an email address in a text in every way to write it: in another case, full-width, escaped, or as an IDN."""
+
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from urllib.parse import quote
+
+import idna
+
+# One of these is in every text that holds an address; the database looks for them. Lower case.
+ENTITIES = ("&#64;", "&#x40;", "&commat;")
+# Where a reader types an entity, the HTML of the comment shows it as text.
+ESCAPED_AT = ("%40", *ENTITIES, *(entity.replace("&", "&amp;") for entity in ENTITIES))
+AT_SIGNS = ("@", "\N{FULLWIDTH COMMERCIAL AT}", "\N{SMALL COMMERCIAL AT}", *ESCAPED_AT)
+
+
+@lru_cache(maxsize=16)
+def forms_of(address: str) -> frozenset[str]:
+    """The address as it may be stored: as given and in lower case, the domain as Unicode and as A-labels."""
+    local, at, domain = address.strip().rpartition("@")
+    domains = {domain, unicodedata.normalize("NFKC", domain).casefold(), *_idn_forms(domain)}
+    return frozenset(f"{local}{at}{each}" for each in domains)
+
+
+def holds(text: str, address: str) -> bool:
+    return next(spans(text, address), None) is not None
+
+
+def spans(text: str, address: str) -> Iterator[tuple[int, int]]:
+    """Where the address stands in the text, from left to right."""
+    if not any(sign in text.casefold() for sign in AT_SIGNS):
+        return
+    folded, starts = _folded(text)
+    at = 0
+    while at < len(folded):
+        found = [(place, needle) for needle in _needles(address) if (place := folded.find(needle, at)) >= 0]
+        if not found:
+            return
+        place, needle = min(found, key=lambda each: (each[0], -len(each[1])))
+        at = place + len(needle)
+        yield starts[place], starts[at - 1] + 1
+
+
+def without(text: str, address: str, instead: str) -> str:
+    kept, end = [], 0
+    for start, stop in spans(text, address):
+        kept += [text[end:start], instead]
+        end = stop
+    return "".join([*kept, text[end:]])
+
+
+@lru_cache(maxsize=16)
+def _needles(address: str) -> tuple[str, ...]:
+    plain = {_folded(form)[0] for form in forms_of(address)}
+    escaped = {form.replace("@", sign) for form in plain for sign in ESCAPED_AT}
+    quoted = {quote(form, safe="@").casefold() for form in forms_of(address)}
+    return tuple(sorted({*plain, *escaped, *quoted, *(form.replace("@", "%40") for form in quoted)}))
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """The text as NFKD in lower case without invisible characters, and from which place each character came."""
+    parts, starts = [], []
+    for place, character in enumerate(text):
+        part = _folded_character(character)
+        parts.append(part)
+        starts += [place] * len(part)
+    return "".join(parts), starts
+
+
+@lru_cache(maxsize=4096)
+def _folded_character(character: str) -> str:
+    if unicodedata.category(character) == "Cf":
+        return ""
+    once = unicodedata.normalize("NFKD", character).casefold()
+    return unicodedata.normalize("NFKD", once)
+
+
+def _idn_forms(domain: str) -> Iterator[str]:
+    try:
+        ascii_form = idna.encode(domain, uts46=True).decode()
+        yield ascii_form
+        yield idna.decode(ascii_form)
+    except (idna.IDNAError, UnicodeError):
+        return
