@@ -1,5 +1,6 @@
 """A report: a reader's flag on a comment that everybody sees, with her reason; one for each reader."""
 
+from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
@@ -86,6 +87,12 @@ class Report(db.Model):
         """The same for all networks of a /48."""
         query = select(func.count()).select_from(cls)
         return db.session.scalar(query.where(cls.wide_index == wide_index, cls.made_at > since)) or 0
+
+    @classmethod
+    def answered_by(cls, decision_ids: list[int]) -> Counter[int]:
+        """How many reports each of these decisions answers, by its id."""
+        query = select(cls.decision_id, func.count()).where(cls.decision_id.in_(decision_ids))
+        return Counter({id: count for id, count in db.session.execute(query.group_by(cls.decision_id)) if id})
 
     @classmethod
     def answer_to(cls, comment: Comment) -> Decision | None:

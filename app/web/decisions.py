@@ -10,7 +10,7 @@ from app.abuse.bounds import takes_fields
 from app.errors import Refused
 from app.extensions import db, keep_what_was_read
 from app.forms.decision import BatchForm, DecisionForm, UndoForm, ids_of
-from app.models import Decision, Status
+from app.models import Decision, Report, Status
 from app.moderation import batch, history
 from app.moderation.cards import card_of, cards_of
 from app.moderation.decide import AlreadyDecided, decide, undo
@@ -75,9 +75,10 @@ def undo_one(id: int) -> Any:
     decision = history.decision_of(current_moderator(), id) or abort(404)
     if not history.can_be_undone(decision):
         raise AlreadyDecided(decision.comment)
+    answered = Report.answered_by([id])
     undone = undo(decision, by=current_moderator())
     db.session.commit()
-    return _undone([undone])
+    return _undone([undone], reopened=answered.total())
 
 
 @bp.post("/decisions/undo")
@@ -88,9 +89,12 @@ def undo_many() -> Any:
     ids = set(ids_of(request.form.getlist("decision")))
     _refuse_too_many(len(ids))
     decisions = history.decisions_of(me, list(ids))
+    answered = Report.answered_by([decision.id for decision in decisions])
     outcome = batch.undo_all(decisions, by=me)
+    keep_what_was_read()
     db.session.commit()
-    return _undone(outcome.decided, left=len(outcome.changed))
+    reopened = sum(answered[undone.undoes_id] for undone in outcome.decided if undone.undoes_id)
+    return _undone(outcome.decided, left=len(outcome.changed), reopened=reopened)
 
 
 def _refuse_too_many(count: int) -> None:
@@ -104,26 +108,22 @@ def _decided(decisions: list[Decision], form: Any, outcome: batch.Outcome | None
     said = render_template(
         "queue/_decided.html", decisions=decisions, back=back, verdict=form.verdict, changed=changed,
         gone=outcome.gone if outcome else [],
+        answered=Report.answered_by([decision.id for decision in decisions]).total(),
     )  # fmt: skip
+    return _say(said, back)
+
+
+def _undone(undone: list[Decision], *, left: int = 0, reopened: int = 0) -> Any:
+    cards = cards_of([each.comment for each in undone], current_moderator()) if wants_fragment() else []
+    said = render_template("queue/_undone.html", undone=undone, left=left, reopened=reopened, cards=cards)
+    return _say(said, UndoForm().next.data or "")
+
+
+def _say(said: str, back: str) -> Any:
     if wants_fragment():
         return said
     flash(Markup(said))  # noqa: S704 (our own template)
     return redirect(own_path(back), 303)
-
-
-def _undone(decisions: list[Decision], left: int = 0) -> Any:
-    form, me = UndoForm(), current_moderator()
-    if wants_fragment():
-        cards = cards_of([decision.comment for decision in decisions], me)
-        return render_template("queue/_undone.html", cards=cards, left=left)
-    flash(_what_was_undone(len(decisions), left))
-    return redirect(own_path(form.next.data or ""), 303)
-
-
-def _what_was_undone(count: int, left: int) -> str:
-    if not count and not left:
-        return _("Nothing was undone: these decisions are not there any more.")
-    return _("%(count)d undone, %(left)d had changed meanwhile.", count=count, left=left) if left else _("Undone.")
 
 
 def _conflict(conflict: AlreadyDecided, form: DecisionForm) -> Any:

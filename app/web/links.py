@@ -7,7 +7,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from app.extensions import db
 from app.lib import language
 from app.mail.links import Offer, offer_of
-from app.models import Decision
+from app.models import Decision, Report
 from app.moderation.decide import AlreadyDecided, decide
 
 bp = Blueprint("links", __name__)
@@ -36,7 +36,9 @@ def act(token: str) -> Any:
 def _page(offer: Offer, notice: str = "") -> Response:
     """What would be done; or, once it is, by whom and when."""
     decision = None if offer.comment.version == offer.seen else Decision.newest_of(offer.comment)
-    return make_response(render_template("links/act.html", offer=offer, decision=decision, notice=notice))
+    answered = Report.answered_by([decision.id]).total() if decision else 0
+    page = render_template("links/act.html", offer=offer, decision=decision, notice=notice, answered=answered)
+    return make_response(page)
 
 
 def _speak_to(offer: Offer) -> None:

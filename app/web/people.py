@@ -4,12 +4,13 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext as _n
 
 from app.extensions import db
 from app.forms.block import BlockForm
 from app.forms.decision import NoteForm
 from app.lib.language import when
-from app.models import Author, Comment, Effect, Note, Rule, Subject
+from app.models import Author, Comment, Effect, Note, Report, Rule, Subject
 from app.moderation import blocking, rules, surroundings
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
 
@@ -84,6 +85,8 @@ def block(id: int) -> Any:
     said = [_("Blocked until %(when)s.", when=when(rule.expires_at)) if rule.expires_at else _("Blocked.")]
     if outcome:
         said.append(_("Marked as spam: %(count)d.", count=len(outcome.decided)))
+        if answered := Report.answered_by([decision.id for decision in outcome.decided]).total():
+            said.append(_n("%(num)d report answered.", "%(num)d reports answered.", answered))
         left = len(outcome.changed) + len(outcome.gone)
         said += [_("Left out, because they had changed: %(count)d.", count=left)] if left else []
     gone = [decision.comment_id for decision in outcome.decided] if outcome else []

@@ -358,6 +358,7 @@ def test_reasons_marks_and_undo_by_key(live: Live, new_page: NewPage, paper: str
     expect(page.locator("[data-done]")).to_contain_text("3 comments")
     page.keyboard.press("Control+z")
     expect(cards).to_have_count(4)
+    expect(page.locator("[data-done][role=status]")).to_contain_text("3 decisions undone.")
     page.keyboard.press("z")
     expect(cards).to_have_count(5)
     reasons = [made[2] for made in made_by(live, paper)]

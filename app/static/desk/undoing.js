@@ -2,7 +2,7 @@
 
 import { focus, put } from "./cards.js";
 import { count } from "./presence.js";
-import { lastWayBack, saySentence } from "./saying.js";
+import { lastWayBack, say } from "./saying.js";
 import { follow, settled } from "./sending.js";
 import { fieldsOf, send, sentence } from "./server.js";
 
@@ -29,7 +29,6 @@ async function takeBack(form) {
     count(card.dataset.lane, 1);
   }
   box.remove();
-  const left = answer.page.querySelector("[role=alert]");
-  if (left) saySentence(left.textContent);
+  say(answer.page.querySelector(".decided"));
   if (fresh.length) focus(fresh[0]);
 }
