@@ -173,6 +173,7 @@ class Examples:
     held: int
     shown: int
     busy_author: int
+    thread: int
     page: str
     cluster: str
     tokens: dict[str, str]
@@ -231,6 +232,7 @@ def _desk(each: Examples) -> Iterator[Visit]:
     for what in ("thread", "author", "block"):
         endpoint = {"block": "people.block_choices"}.get(what, f"people.{what}")
         yield _get(endpoint, "busy article and author", f"/moderate/comments/{each.held}/{what}")
+    yield _get("people.blocks", "one's own", "/moderate/blocks")
 
 
 def _sites(each: Examples) -> Iterator[Visit]:
@@ -240,6 +242,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("appointing.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
     yield _get("privacy.show", "page", "/sites/bench/people")
+    yield _get("threads.page", "the busiest article", f"/sites/bench/threads/{each.thread}")
     yield _get("threads.show", "newest", "/sites/bench/threads")
     yield _get("threads.show", "found", "/sites/bench/threads", q="story/7")
     yield _get("threads.show", "not found", "/sites/bench/threads", q="no such page")
@@ -329,7 +332,7 @@ def examples() -> Examples:
         "invitation.look": sign("invitation", invitation.id),
     }
     tokens = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}
-    return Examples(held.id, shown.id, busy.id, page, held.cluster, tokens)
+    return Examples(held.id, shown.id, busy.id, thread_id, page, held.cluster, tokens)
 
 
 # The stores

@@ -193,4 +193,5 @@ def _parameters(record: Any, given: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _name(table: str, column: str) -> str:
-    return f"{table[0]}_{column}"
+    """The parameter of a column. The site is the same in all three records and is sent once, see `_all`."""
+    return "of_site" if column == "site_id" else f"{table[0]}_{column}"
