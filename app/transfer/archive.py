@@ -83,6 +83,7 @@ def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
 MADE_ANEW = "a keyed hash, made anew with the key of the installation that reads it"
+TRUST = "a keyed hash; an author is recognised again from the next comment on"
 LEARNT = "learnt again from the decisions: flask upkeep retrain"
 PLACE = "the place in the tree follows from the parents and the site's max_depth"
 
@@ -97,7 +98,11 @@ KEPT = (
     Kept(
         Author,
         birth="created_at",
-        left_out={**OWNER, **dict.fromkeys(("email_index", "confirmed_index"), MADE_ANEW)},
+        left_out={
+            **OWNER,
+            **dict.fromkeys(("email_index", "confirmed_index"), MADE_ANEW),
+            **dict.fromkeys(("vouched_index", "network_index", "traits_index"), TRUST),
+        },
         told={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": false()},
     ),
     Kept(
@@ -143,6 +148,7 @@ LEFT_OUT = {
     "invitation": "opens doors",
     "login": "opens doors",
     "rate_limit": "how much a network used lately",
+    "login_attempt": "counted by processes of the previous version",
     "delivery": "letters are never sent again",
     **dict.fromkeys(("tally", "tallied"), "counted again"),
     "key_print": "about this installation's keys",
