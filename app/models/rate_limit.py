@@ -50,15 +50,14 @@ class RateLimit(db.Model):
     @classmethod
     def wait(cls, subject: str, rate: Rate) -> int:
         """The seconds until one more is free; 0: it is. Writes nothing."""
-        over = cls._due(subject) - _given(subject, rate)["free_until"]
-        return max(0, ceil(over / 1000))
+        return cls.longest_wait([(subject, rate)])
 
     @classmethod
     def longest_wait(cls, limits: Sequence[tuple[str, Rate]]) -> int:
         """The seconds until one more is free for each of these subjects; one question."""
-        given = {(at := _given(subject, rate))["subject"]: at["free_until"] for subject, rate in limits}
+        given = {(at := _given(subject, rate))["subject"]: at for subject, rate in limits}
         rows = db.session.connection().execute(select(cls.subject, cls.due_ms).where(cls.subject.in_(given)))
-        return max((ceil((due - given[subject]) / 1000) for subject, due in rows if due > given[subject]), default=0)
+        return max((_seconds_left(due, given[subject]) for subject, due in rows), default=0)
 
     @classmethod
     def used(cls, subject: str, rate: Rate) -> float:
@@ -77,6 +76,11 @@ class RateLimit(db.Model):
     @classmethod
     def forget_restored(cls) -> int:
         return rows_changed(delete(cls).where(cls.due_ms < _now_ms()))
+
+
+def _seconds_left(due_ms: int, given: dict[str, Any]) -> int:
+    over = due_ms - given["free_until"]
+    return ceil(over / 1000) if over > 0 and due_ms <= given["impossible"] else 0
 
 
 def _given(subject: str, rate: Rate) -> dict[str, Any]:
