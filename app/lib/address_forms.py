@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 import idna
 
+from app.lib.normal_form import normalised
+
 # One of these is in every text that holds an address; the database looks for them. Lower case.
 ENTITIES = ("&#64;", "&#x40;", "&commat;")
 # Where a reader types an entity, the HTML of the comment shows it as text.
@@ -18,7 +20,7 @@ AT_SIGNS = ("@", "\N{FULLWIDTH COMMERCIAL AT}", "\N{SMALL COMMERCIAL AT}", *ESCA
 def forms_of(address: str) -> frozenset[str]:
     """The address as it may be stored: as given and in lower case, the domain as Unicode and as A-labels."""
     local, at, domain = address.strip().rpartition("@")
-    domains = {domain, unicodedata.normalize("NFKC", domain).casefold(), *_idn_forms(domain)}
+    domains = {domain, normalised("NFKC", domain).casefold(), *_idn_forms(domain)}
     return frozenset(f"{local}{at}{each}" for each in domains)
 
 
@@ -71,8 +73,8 @@ def _folded(text: str) -> tuple[str, list[int]]:
 def _folded_character(character: str) -> str:
     if unicodedata.category(character) == "Cf":
         return ""
-    once = unicodedata.normalize("NFKD", character).casefold()
-    return unicodedata.normalize("NFKD", once)
+    once = normalised("NFKD", character).casefold()
+    return normalised("NFKD", once)
 
 
 def _idn_forms(domain: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Author, Comment, Effect, Rule, Site, Status, Subject
+from app.models import Author, Comment, Effect, Role, Rule, Site, Status, Subject
 from app.moderation import rulebook as rulebook_module
 from app.moderation import rules
 from app.moderation.rulebook import rulebook
@@ -111,7 +111,7 @@ def test_an_exception_takes_back_what_stands_inside_it(db_session: Session, pape
 
 
 def test_a_second_rule_about_the_same_takes_the_place_of_the_first(db_session: Session, paper: Site) -> None:
-    alice = a_moderator(db_session, paper)
+    alice = a_moderator(db_session, paper, role=Role.ADMIN)
     first = stands(paper, Subject.WORD, "バカ")
     assert stands(paper, Subject.WORD, "ﾊﾞｶ") is first
     (second,) = rules.make([rules.draft(paper, Subject.WORD, Effect.REJECT, "ばか")], by=alice)

@@ -17,6 +17,7 @@ from app import create_app
 from app.mail import outbox, permits
 from app.mail.links import link_for
 from app.models import Author, Decision, Invitation, Reason, Role, Site, Status
+from app.models.report import Reporter
 from app.moderation import appointing
 from app.moderation.decide import decide
 from app.moderation.reports import report
@@ -76,7 +77,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     decide(first, Status.APPROVED, seen=first.version, by=alice)
     decide(second, Status.REJECTED, seen=second.version, by=alice)
     db_session.commit()
-    report(first, reader="somebody", reason=Reason.HATE, note="Geheimnis")
+    report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     appointing.invite(site, "bob@moderators.example", Role.MODERATOR, by=alice)
     db_session.commit()
     return site
