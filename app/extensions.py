@@ -203,7 +203,7 @@ def writing() -> Iterator[None]:
 
 @contextmanager
 def losable() -> Iterator[Connection]:
-    """The session's connection, for a short write whose loss in a power cut harms nobody.
+    """The session's connection, for a short write that may be lost in a power cut.
 
     In a request that only reads, it commits by itself and does not wait for the disk; within a transaction that
     writes, it is a part of that.

@@ -52,7 +52,7 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     """Forget whoever gave EMAIL: names, addresses, networks, earlier texts, rules about her, letters to her.
 
     What she wrote stays as that of a deleted author, unless --remove-text takes it away. All who gave the address
-    count as one person. What search reads loses her; then the database is written anew without what was erased, and
+    count as one person. The search index loses the person; then the database is rewritten without what was erased, and
     searched: ends with 1 when her address is still found.
     """
     her = _person(email, key)

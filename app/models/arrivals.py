@@ -135,7 +135,7 @@ def _more_than() -> Select[int]:
 
 @lru_cache
 def _more_than_spam() -> Select[int]:
-    """The same without what the hidden field or a block stopped: no person wrote that, or nobody reads it."""
+    """The same without what the hidden field or a block stopped: a program wrote it, or it is not read."""
     stopped = select(Decision.id).where(Decision.comment_id == Comment.id, Decision.reason.in_(CERTAIN_SPAM))
     return _more_than().where(~stopped.correlate(Comment.__table__).exists())
 

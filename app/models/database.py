@@ -46,7 +46,7 @@ class Place(NamedTuple):
 BY_INDEX = {"author.email": "email_index"}
 NOT_SEARCHED = {"comment.address"}
 UNREADABLE = ("_index", "_hash", "avatar_key", "fingerprint", "recipient", "request_key", "text_key", "typed_by")
-OURS = 32  # characters; no shorter column holds what somebody typed
+OURS = 32  # characters; no shorter column holds typed text
 # What is written alike in a text, in HTML and in JSON.
 PLAIN = re.compile(r"[ !#-%(-;=?-\[\]-~]+")
 # Characters that are ASCII letters in lower case, such as the Kelvin sign, and ß, which is two.

@@ -36,7 +36,7 @@ class Shelf(db.Model):
 
     @classmethod
     def replace(cls, number: int, pages: Mapping[int, bytes], *, seen: int) -> bool:
-        """Write its pages, by their numbers; False when somebody has written since revision `seen`."""
+        """Write its pages, by their numbers; False after a write since revision `seen`."""
         if not cls._claim(number, seen):
             return False
         first = number * PAGES
@@ -47,7 +47,7 @@ class Shelf(db.Model):
 
     @classmethod
     def change(cls, number: int, pages: Mapping[int, bytes], *, seen: int) -> bool:
-        """Write some of its pages again, by their numbers; False when somebody has written since revision `seen`."""
+        """Write some of its pages again, by their numbers; False after a write since revision `seen`."""
         if not cls._claim(number, seen):
             return False
         first = number * PAGES
