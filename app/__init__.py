@@ -9,7 +9,7 @@ from flask import Flask
 import config
 from app import api, cli, web
 from app.abuse import bounds
-from app.extensions import babel, csrf, db, migrate
+from app.extensions import babel, csrf, db, end_context, migrate
 from app.lib import ids, language, signing
 from app.web import logs
 
@@ -24,6 +24,8 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     bounds.install(app)
     app.session_interface = signing.Sessions()
     db.init_app(app)
+    # Flask runs what is registered later first: before the session is removed.
+    app.teardown_appcontext(end_context)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
     babel.init_app(

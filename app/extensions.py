@@ -104,6 +104,12 @@ def end_transaction() -> None:
         db.session().invalidate()
 
 
+def end_context(_error: BaseException | None) -> None:
+    """End the transaction that a refused request left open. A connection that is lost by now changes no response."""
+    if db.session.registry.has():
+        end_transaction()
+
+
 def rows_changed(statement: Executable) -> int:
     """Run an UPDATE or DELETE in the session and say how many rows it met."""
     result = db.session.execute(statement, execution_options={"synchronize_session": False})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, TimeoutError
@@ -252,4 +252,25 @@ def test_a_moderator_stays_logged_in_when_the_database_goes_away(
     with away_from(statement):
         answer = desk.post(path, data={"status": "spam", "seen": seen, "csrf_token": token})
     assert (answer.status_code, "Set-Cookie" in answer.headers) == (503, False)
+    assert desk.get("/moderate/").status_code == 200
+
+
+@on_postgresql
+def test_a_connection_lost_after_the_response_is_made_changes_nothing(app: Flask, db_session: Session) -> None:
+    a_moderator(db_session, a_site(db_session, hold_all=True))
+    Reader(app.test_client()).says("One")
+    comment = the_comment(db_session, "One")
+    path = f"/moderate/comments/{comment.id}/decisions"
+    db_session.commit()
+    desk = at_the_desk(app)
+    token = hidden(desk.get("/moderate/log"), "csrf_token")
+
+    def lose_connection(response: Response) -> Response:
+        assert db.session().in_transaction()
+        db.session.connection().connection.dbapi_connection.pgconn.finish()  # type: ignore[union-attr]
+        return response
+
+    app.after_request_funcs[None].insert(0, lose_connection)
+    assert desk.post(path, data={"status": "spam", "seen": 99, "csrf_token": token}).status_code == 409
+    app.after_request_funcs[None].remove(lose_connection)
     assert desk.get("/moderate/").status_code == 200
