@@ -27,6 +27,7 @@ from app.errors import RETRY_AFTER_S
 from app.lib.cores import Core
 from app.lib.pool import Busy, Pool
 from app.lib.reply import Reply, stream
+from app.version import VERSION
 from app.web import errors
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,10 @@ QUEUED = {"post": 250, "read": 500, "desk": 100, "file": 500}
 # Those who watch over the service ask whether readers are answered.
 OF_READERS = ("/embed", "/thread", "/feeds/", "/readyz")
 FILES = frozenset({"/embed.js", "/writing.js", "/work.js", "/thread.css", "/embed/stamp", "/api/v1/openapi.json"})
-ALIVE = ([("content-type", "application/json"), ("cache-control", "no-store")], b'{"alive":true}\n')
+ALIVE = (
+    [("content-type", "application/json"), ("cache-control", "no-store")],
+    f'{{"alive":true,"version":"{VERSION}"}}\n'.encode(),
+)
 # Between two looks for garbage that reference counts do not free; a drawn page makes some thousand objects.
 NEW_OBJECTS = 20_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

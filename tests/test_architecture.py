@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 # From the ground up. Who stands on one level may import what is on levels below, and its own folder.
 LEVELS = (
-    ("config", "app.lib"),
+    ("config", "app.lib", "app.version"),
     ("app.errors", "app.extensions"),
     ("app.models",),
     ("app.spam", "app.mail"),

@@ -1,6 +1,7 @@
 """The papers are true: every setting, command, route and dependency is told, and no link leads nowhere."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import config
 from app import create_app
 from app.cli.serve import HEAD_MS
+from app.version import VERSION
 
 ROOT = Path(__file__).parent.parent
 PAPERS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -44,6 +46,14 @@ def test_every_setting_is_told(setting: config.Setting) -> None:
 def test_no_setting_is_told_that_is_none() -> None:
     told = set(re.findall(r"^## ([A-Z_]+)$", paper("docs/settings.md"), re.MULTILINE))
     assert told == {setting.name for setting in config.SETTINGS}
+
+
+def test_the_version_is_in_one_place() -> None:
+    """pyproject.toml and the changelog follow app/version.py."""
+    project = tomllib.loads(paper("pyproject.toml"))
+    assert "version" in project["project"]["dynamic"] and "version" not in project["project"]
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "app.version.VERSION"}
+    assert re.search(rf"^## \[?{re.escape(VERSION)}\b", paper("CHANGELOG.md"), re.MULTILINE)
 
 
 def commands(group: click.Group, before: str = "flask") -> Iterator[tuple[str, click.Command]]:

@@ -1,6 +1,7 @@
 """Who waits for whom: readers for nobody but each other."""
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -11,6 +12,7 @@ import pytest
 from flask import Flask
 
 from app.lib import pool
+from app.version import VERSION
 from app.web.errors import ready_answers
 from app.wire import AT_ONCE, AT_ONCE_ON_SQLITE, Wire
 from tests.rsgi import Asking, Told, alone
@@ -106,7 +108,8 @@ def test_liveness_is_answered_while_every_thread_hangs() -> None:
     hung = Hung(queued=5)
     answers = hung.while_it_hangs(lambda: asyncio.gather(hung.ask("/healthz"), hung.ask("/healthz", method="HEAD")))
     assert [told.status for told in answers] == [200, 200]
-    assert answers[0].body == b'{"alive":true}\n' and answers[0].headers["cache-control"] == "no-store"
+    assert json.loads(answers[0].body) == {"alive": True, "version": VERSION}
+    assert answers[0].headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -28,6 +28,7 @@ from app.moderation import filters, retraining
 from app.spam import akismet
 from app.spam import evaluate as evaluation
 from app.spam.filter import Filter, WrongModel
+from app.version import VERSION
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FEWEST_CHARACTERS = 10  # different ones in a key; 64 random hexadecimal digits have 16 but for bad luck
@@ -48,8 +49,9 @@ def check(as_json: bool) -> None:
     findings = list(_findings())
     if as_json:
         shown = [{"code": code, "wrong": wrong, "mend": mend} for code, wrong, mend in findings]
-        click.echo(json.dumps({"ok": not findings, "findings": shown}, ensure_ascii=False))
+        click.echo(json.dumps({"ok": not findings, "version": VERSION, "findings": shown}, ensure_ascii=False))
     else:
+        click.echo(f"Kaiwa {VERSION}")
         for _code, wrong, mend in findings:
             click.echo(f"{wrong}\n  {mend}")
         click.echo(f"{len(findings)} found." if findings else "All is well.")

@@ -17,6 +17,7 @@ from app.forms.where import key_of, site_or_404
 from app.lib.language import LANGUAGES
 from app.lib.urls import is_allowed, is_origin, origin_of
 from app.models import Site, Thread
+from app.version import VERSION
 from app.web.sentences import SENTENCES
 
 bp = Blueprint("embed", __name__)
@@ -26,6 +27,8 @@ EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
 MOST_COUNTS = 100
 # In the style: what follows is for the page of its own, not for the widget.
 PAGE_ONLY = "/* page only */"
+# Tells the reader of a publisher's page source, and the operator, which version a cache still serves.
+HEADER = f"/*! Kaiwa {VERSION}, Apache-2.0 */\n"
 
 
 @bp.get("/embed.js")
@@ -140,11 +143,12 @@ def _asset(text: str, kind: str) -> BaseResponse:
 @lru_cache(maxsize=1)
 def _script() -> str:
     style = re.sub(r"\n\s*", "", _style().split(PAGE_ONLY)[0])
-    return (
+    program = (
         _program("embed.js")
         .replace("__KAIWA_CSS__", _for_script(_plain(style)))
         .replace("__KAIWA_SENTENCES__", _for_script({lang: _sentences(lang) for lang in LANGUAGES}))
     )
+    return HEADER + program
 
 
 def _program(name: str) -> str:

@@ -12,6 +12,7 @@ from app.abuse import address
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat, figures, keyring, schema, storage
+from app.version import VERSION
 
 bp = Blueprint("health", __name__)
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 @bp.get("/healthz")
 def healthz() -> Response:
     """The process answers. Asks nobody else, so that a slow database restarts nothing."""
-    return _fresh(jsonify(alive=True))
+    return _fresh(jsonify(alive=True, version=VERSION))
 
 
 @bp.get("/readyz")

@@ -21,6 +21,7 @@ from app.cli.tasks import LONGEST_PAUSE_S, Task
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Heartbeat, Knowledge, Moderator, RateLimit, Site
+from app.version import VERSION
 from tests.cast import a_moderator, a_site
 from tests.services import ROOT, _clean_environment, free_port
 
@@ -30,6 +31,7 @@ def codes(app: Flask) -> set[str]:
     answer = json.loads(done.output)
     assert done.exit_code == (0 if answer["ok"] else 1)
     assert answer["ok"] == (not answer["findings"])
+    assert answer["version"] == VERSION
     assert all(finding["mend"] for finding in answer["findings"])
     return {finding["code"] for finding in answer["findings"]}
 

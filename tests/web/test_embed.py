@@ -5,6 +5,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.lib.compression import compress
+from app.version import VERSION
 from tests.cast import ORIGIN, Reader, a_site
 
 TRICKS = [
@@ -42,6 +43,7 @@ def test_our_own_address_is_a_setting(client: FlaskClient, db_session: Session, 
 
 def test_the_widget_comes_with_its_style_and_is_not_sent_twice(client: FlaskClient) -> None:
     answer = client.get("/embed.js")
+    assert answer.text.startswith(f"/*! Kaiwa {VERSION}, Apache-2.0 */\n")
     assert "__KAIWA_" not in answer.text and "コメントを読み込めませんでした" in answer.text
     assert client.get("/embed.js", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 

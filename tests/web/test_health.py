@@ -14,13 +14,14 @@ from app.extensions import db
 from app.lib.clock import now
 from app.mail import outbox
 from app.models import Delivery, Heartbeat, storage
+from app.version import VERSION
 from tests.cast import Reader, a_site
 
 CANARY = "canary.reader@secret.example"
 
 
 def test_it_is_alive_and_ready(client: FlaskClient, db_session: Session) -> None:
-    assert client.get("/healthz").json == {"alive": True}
+    assert client.get("/healthz").json == {"alive": True, "version": VERSION}
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json == {
