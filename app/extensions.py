@@ -106,8 +106,13 @@ def end_transaction() -> None:
 
 def end_context(_error: BaseException | None) -> None:
     """End the transaction that a refused request left open. A connection that is lost by now changes no response."""
-    if db.session.registry.has():
-        end_transaction()
+    if not db.session.registry.has():
+        return
+    try:
+        # A rollback would expire the records that a streamed response still reads.
+        db.session.close()
+    except SQLAlchemyError:
+        db.session().invalidate()
 
 
 def rows_changed(statement: Executable) -> int:
