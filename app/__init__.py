@@ -9,7 +9,8 @@ from flask import Flask
 import config
 from app import api, cli, web
 from app.abuse import bounds
-from app.extensions import babel, csrf, db, end_context, migrate
+from app.database import end_context
+from app.extensions import babel, csrf, db, migrate
 from app.lib import ids, language, signing
 from app.web import logs
 

@@ -14,10 +14,10 @@ from flask_migrate import upgrade
 from sqlalchemy import String, case, cast, delete, event, func, select, text, update
 
 from app import create_app
+from app.desk import queue
+from app.desk.batch import decide_all
 from app.extensions import db
 from app.models import Comment, Lease, Moderator, Site, Status
-from app.moderation import queue
-from app.moderation.batch import decide_all
 from bench import fill
 from tests.cast import PASSWORD, a_moderator
 from tests.services import running_postgres

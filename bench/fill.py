@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.models import Site
 from app.models.path import DIGITS
-from app.moderation import shelves
+from app.search import index
 
 ORIGIN = "https://bench.example"
 # Two sentences as readers write them, of about 200 characters together; the number makes each one another.
@@ -103,8 +103,8 @@ def work_at_the_desk(app: Flask, moderator: int) -> None:
 
 def shelve() -> None:
     """What the worker does when many comments have come."""
-    for number in shelves.due():
-        shelves.make(number)
+    for number in index.due():
+        index.make(number)
         db.session.commit()
 
 

@@ -23,7 +23,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.extensions import db
-from app.moderation.flood import WINDOW
+from app.screening.flood import WINDOW
 from bench import service
 from tests.services import Live, Postbox, running_smtp
 

@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from wtforms import StringField, TextAreaField, validators
 
 import app.extensions  # noqa: F401 - says how a connection behaves, and when SQLite's lock is taken
-from app.wire import Wire, served
+from app.server.rsgi import Wire, served
 from bench import constant
 from bench.measure import serving
 

@@ -20,8 +20,8 @@ from app import create_app
 from app.extensions import db
 from app.lib.passwords import hash_password
 from app.lib.signing import sign
-from app.mail import links, permits
 from app.models import Author, Comment, Decision, Invitation, Membership, Moderator, Role, Site, Status, Tally, Thread
+from app.notify import links, signed_links
 from bench import service
 from bench.fill import Shape, fill, page_of, shelve, site, work_at_the_desk
 from bench.stores import EMAIL, PASSWORD, logged_in, noted
@@ -326,9 +326,9 @@ def examples() -> Examples:
     alice = db.session.scalars(select(Moderator)).one()
     urls = {
         "links.show": links.link_for(held, Status.APPROVED, alice),
-        "letters.show_confirm": permits.confirm_link(busy),
-        "letters.show_stop": permits.stop_link(busy),
-        "letters.show_appeal": permits.appeal_link(refused),
+        "letters.show_confirm": signed_links.confirm_link(busy),
+        "letters.show_stop": signed_links.stop_link(busy),
+        "letters.show_appeal": signed_links.appeal_link(refused),
         "invitation.look": sign("invitation", invitation.id),
     }
     tokens = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}

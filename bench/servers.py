@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 from flask import Flask
 
-from app.wire import Wire
+from app.server.rsgi import Wire
 from bench.measure import cpu_ms, load, need_wrk, resident_mib, serving
 
 THREAD = b"<article class=comment>" + b"x" * 11_700  # the size of a thread with 50 comments

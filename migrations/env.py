@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy.types import TypeDecorator
 
 from app.extensions import db
-from app.lib import upgrades
+from app.operations import upgrades
 
 
 def plain_type(kind: str, item: Any, _autogen: Any) -> str | bool:

@@ -8,9 +8,9 @@ from sqlalchemy import String, Table, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from app.abuse import address
+from app.desk import members
 from app.extensions import db
 from app.lib.secrets import BlindIndex, Encrypted, blind_index
-from app.mail import authors, outbox
 from app.models import (
     Author,
     Effect,
@@ -23,8 +23,9 @@ from app.models import (
     Site,
     Subject,
 )
-from app.moderation import appointing, rules
 from app.moderation.reports import report
+from app.notify import authors, outbox
+from app.screening import rules
 from tests.cast import Reader, a_moderator, a_site, the_comment
 
 HANAKO, QUIET, BLOCKED = "hanako@readers.example", "quiet@readers.example", "blocked@readers.example"
@@ -50,7 +51,7 @@ def settle(client: FlaskClient, db_session: Session) -> tuple[Site, Moderator]:
     rules.make([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
     db_session.add(Note(comment=comment, moderator=alice, text="I know her."))
     db_session.add(LoginAttempt(subject=blind_index("login account", "somebody")))
-    appointing.invite(site, INVITED, Role.MODERATOR, by=alice)
+    members.invite(site, INVITED, Role.MODERATOR, by=alice)
     site.akismet_key = "0123456789ab"
     outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))
     db_session.commit()

@@ -13,20 +13,21 @@ ROOT = Path(__file__).parent.parent
 # From the ground up. Who stands on one level may import what is on levels below, and its own folder.
 LEVELS = (
     ("config", "app.lib", "app.version"),
-    ("app.errors", "app.extensions"),
+    ("app.errors", "app.extensions", "app.connections"),
+    ("app.database",),
     ("app.models",),
-    ("app.spam", "app.mail"),
-    ("app.moderation",),
-    ("app.comments", "app.transfer"),
+    ("app.spam", "app.notify", "app.operations"),
+    ("app.screening",),
+    ("app.search", "app.moderation"),
+    ("app.comments", "app.transfer", "app.desk"),
     ("app.abuse",),
     ("app.forms",),
     ("demo",),
     ("app.web", "app.api", "app.cli"),
-    ("app.roof",),
-    ("app.edge",),
-    ("app.wire", "app.granian_server"),
+    ("app.server", "app.factory"),
+    ("app.wsgi",),
 )
-ROOFS = {"app.__init__": "app.roof"}
+FACTORY = {"app.__init__": "app.factory"}
 # What is given out as ready HTML, or put into a page as HTML; a new one is looked at by a person before it is added.
 DANGERS = {
     r"\|\s*safe\b": {"templates/queue/_body.html": 1},
@@ -52,7 +53,7 @@ def shown(file: Path) -> str:
 
 def module_of(file: Path) -> str:
     name = shown(file).removesuffix(".py").replace("/", ".")
-    return ROOFS.get(name, name.removesuffix(".__init__"))
+    return FACTORY.get(name, name.removesuffix(".__init__"))
 
 
 def level_of(module: str) -> tuple[int, str] | None:
@@ -75,7 +76,7 @@ def _names_of(node: ast.ImportFrom) -> list[str]:
     if node.level:
         return ["." * node.level]
     if node.module == "app":
-        return ["app.roof" if alias.name == "create_app" else f"app.{alias.name}" for alias in node.names]
+        return ["app.factory" if alias.name == "create_app" else f"app.{alias.name}" for alias in node.names]
     return [node.module or ""]
 
 

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.comments import amend
+from app.desk import queue
 from app.lib import clock
-from app.mail import outbox
 from app.models import (
     Deferral,
     Delivery,
@@ -21,8 +21,8 @@ from app.models import (
     Report,
     waiting,
 )
-from app.moderation import queue
-from app.moderation.flood import press
+from app.notify import outbox
+from app.screening.flood import press
 from app.web.access import session_lasts
 from tests.cast import Reader, a_moderator, a_site, the_comment
 

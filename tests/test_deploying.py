@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from app.models import Comment, Site, Status
 from tests.cast import PAGE, move
+from tests.server.test_page_cache import a_comment
 from tests.services import ROOT, Live, free_port, wait_until
-from tests.test_edge import a_comment
 
 THREAD = "/embed/thread?" + urlencode({"site": "paper", "url": PAGE, "lang": "en"})
 

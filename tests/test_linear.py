@@ -14,9 +14,10 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib import alike, changes, grams, grapheme, markup, normal_form, private, text, urls
-from app.moderation import hosts
-from app.moderation.alarms import HARMLESS, LEGAL, THREATS
+from app.lib import diff, grapheme, markup, near_duplicates, normal_form, redact, text, urls
+from app.screening import hosts
+from app.screening.urgent_words import HARMLESS, LEGAL, THREATS
+from app.search import ngrams
 from app.spam import disguise, features, words
 from tests.growth import seconds
 from tests.hostile import SHAPES
@@ -53,11 +54,11 @@ def _named(given: str) -> list[hosts.Named]:
 
 
 def _beside_itself(given: str) -> object:
-    return changes.between(given, f"x{given[::-1]}")
+    return diff.between(given, f"x{given[::-1]}")
 
 
 def _in_a_log(given: str) -> str:
-    return private.scrubbed(given)
+    return redact.scrubbed(given)
 
 
 FUNCTIONS: dict[str, Callable[[str], object]] = {
@@ -73,10 +74,10 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "sanitise": lambda given: markup.sanitise(given, newlines=True),
     "plain": lambda given: markup.plain(markup.render(given)),
     "marked": lambda given: markup.marked(markup.render(given), [given[:200], given[:100], "a"]),
-    "key_of": alike.key_of,
-    "grams": grams.grams,
-    "says": lambda given: grams.says(given, ["zz"]),
-    "needed": lambda given: grams.needed(given),
+    "key_of": near_duplicates.key_of,
+    "grams": ngrams.grams,
+    "says": lambda given: ngrams.says(given, ["zz"]),
+    "needed": lambda given: ngrams.needed(given),
     "changes": _beside_itself,
     "scrubbed": _in_a_log,
     "readings": disguise.readings,

@@ -16,7 +16,8 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.extensions import db, snapshot
+from app.database import snapshot
+from app.extensions import db
 from app.models import Comment, Status
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.services import NOBODY, Postgres, free_port, wait_until

@@ -6,7 +6,8 @@ from flask import Flask
 from psycopg.pq import TransactionStatus
 from sqlalchemy import select
 
-from app.extensions import db, only_look, snapshot, then_write, writing
+from app.database import only_look, snapshot, then_write, writing
+from app.extensions import db
 
 
 def asked() -> bool:

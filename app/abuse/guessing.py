@@ -6,7 +6,7 @@ can use up what an account may be tried, and no account what a network may try.
 
 from flask_babel import gettext as _
 
-from app.abuse import limits, work
+from app.abuse import limits, proof_of_work
 from app.abuse.address import client, network
 from app.errors import Refused
 from app.lib.secrets import blind_index
@@ -60,14 +60,14 @@ def forgive(email: str, device: str) -> None:
 def _accept_proof(proof: str, wait: int) -> None:
     if RateLimit.wait(_network("login proof"), PROVEN):
         raise TooManyAttempts(wait)
-    about: work.About = {"for": "login", "network": _network("login")}
-    if not work.spend(proof, about):
+    about: proof_of_work.About = {"for": "login", "network": _network("login")}
+    if not proof_of_work.spend(proof, about):
         raise TooManyAttempts(wait, challenge=_challenge(about))
     _take(_network("login proof"), PROVEN)
 
 
-def _challenge(about: work.About) -> dict[str, object]:
-    return work.challenge_beyond(about, RateLimit.used(_network("login proof"), PROVEN))
+def _challenge(about: proof_of_work.About) -> dict[str, object]:
+    return proof_of_work.challenge_beyond(about, RateLimit.used(_network("login proof"), PROVEN))
 
 
 def _take(subject: str, rate: Rate) -> None:

@@ -13,8 +13,9 @@ from app.api.problems import problem
 from app.comments import reading, tokens
 from app.comments.admission import Crowded
 from app.comments.submit import consider, submit
+from app.database import only_look, then_write
 from app.errors import Refused
-from app.extensions import db, only_look, then_write
+from app.extensions import db
 from app.forms.comment import CommentForm
 from app.forms.where import where
 from app.models import Status

@@ -7,9 +7,10 @@ from flask import Response, jsonify, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
+from app.database import end_transaction
 from app.errors import RETRY_AFTER_S, Refused, outage
-from app.extensions import db, end_transaction
-from app.models import storage
+from app.extensions import db
+from app.operations import storage
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,15 @@ import click
 from flask.cli import with_appcontext
 
 from app.cli.sites import site_of
-from app.extensions import snapshot
+from app.database import snapshot
 from app.models import Site
-from app.transfer import archive, sheet, wxr
+from app.transfer import archive, csv_export, wxr
 
-FORMATS: dict[str, Callable[[Site], Iterator[str]]] = {"kaiwa": archive.lines, "wxr": wxr.lines, "csv": sheet.lines}
+FORMATS: dict[str, Callable[[Site], Iterator[str]]] = {
+    "kaiwa": archive.lines,
+    "wxr": wxr.lines,
+    "csv": csv_export.lines,
+}
 
 
 @click.command("export")

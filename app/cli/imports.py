@@ -24,7 +24,7 @@ from app.transfer.load import load
 from app.transfer.record import TruncatedFile, UnreadableFile
 from app.transfer.restore import Restoring
 from app.transfer.source import Source
-from app.transfer.spool import Spool
+from app.transfer.staging import Spool
 
 LISTED = 20  # lines of a kind on a terminal; --json has all
 PAGES = 1_000  # in JSON, unless all are asked for

@@ -14,7 +14,7 @@ from app.lib.names import is_invisible
 from app.lib.passwords import MIN_LENGTH, hash_password
 from app.lib.text import clean_line
 from app.models import Login, Membership, Moderator, Role, Site
-from app.moderation.impersonation import mixes_alphabets
+from app.screening.impersonation import mixes_alphabets
 
 moderator = AppGroup("moderator", help="Who may log in, and what they may do.")
 

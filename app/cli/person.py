@@ -11,10 +11,11 @@ from flask.cli import AppGroup
 from app.cli.sites import site_of
 from app.comments import person as people
 from app.comments.person import Person, Receipt
-from app.extensions import db, snapshot
+from app.database import snapshot
+from app.extensions import db
 from app.lib import json_parts
-from app.models import database
-from app.moderation import shelves
+from app.operations import vacuum
+from app.search import index
 
 person = AppGroup("person", help="What is known of a reader: give it out, or forget it.")
 
@@ -62,8 +63,8 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     receipt = Receipt()
     for _step in people.forget(her, receipt, remove_text=remove_text):
         db.session.commit()
-    for number in shelves.stale():
-        shelves.forget_changed(number)
+    for number in index.stale():
+        index.forget_changed(number)
     found = _look_again(her, names)
     _say({"dry_run": False, **asdict(receipt), **found}, as_json)
     if found["in_file"] or not found["swept"] or any(each["what"] == "email" for each in found["left"]):
@@ -80,7 +81,7 @@ def _person(email: str, key: str | None) -> Person:
 
 def _look_again(her: Person, names: list[str]) -> dict[str, Any]:
     """What is still there: in which rows, and, of an SQLite file that holds no such row, in its bytes."""
-    swept = database.sweep(TOUCHED)
+    swept = vacuum.sweep(TOUCHED)
     with snapshot():
         left = people.remnants(her, names)
     explained = {each["what"] for each in left}
@@ -89,7 +90,7 @@ def _look_again(her: Person, names: list[str]) -> dict[str, Any]:
         for what, needle in (("email", her.email), *(("name", name) for name in filter(people.tells, names)))
         if what not in explained and her.site_ids is None
     ]
-    in_file = database.file_holds(needles)
+    in_file = vacuum.file_holds(needles)
     return {
         "swept": swept,
         "left": left,

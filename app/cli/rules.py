@@ -13,7 +13,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.text import excerpt
 from app.models import Effect, Rule, Site, Subject
-from app.moderation import rules
+from app.screening import rules
 
 rule = AppGroup("rule", help="What a site asks about words, links and people.")
 

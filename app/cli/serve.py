@@ -18,7 +18,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-WEB_SERVER = Path(__file__).parent.parent / "granian_server.py"
+WEB_SERVER = Path(__file__).parent.parent / "server" / "granian_server.py"
 LOOK_EVERY_S = 0.2
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 # A child that has run for so long was not broken from the start.

@@ -8,7 +8,8 @@ from flask import current_app
 
 from app.cli import demo
 from app.lib import mailbox, seen_host
-from app.models import Moderator, Site, storage
+from app.models import Moderator, Site
+from app.operations import storage
 
 Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
 # Names that no mail server outside of this machine takes (RFC 2606, RFC 6761, RFC 6762).

@@ -7,7 +7,7 @@ import click
 
 from app.extensions import db
 from app.models import Unshelved
-from app.moderation import shelves
+from app.search import index
 
 
 @click.command("shelve")
@@ -18,7 +18,7 @@ def shelve(as_json: bool) -> None:
     The worker does the same in time; this is for after an upgrade or a large import. Others go on writing, and it
     may be stopped at any time. `left` is what was written meanwhile.
     """
-    numbers = shelves.due()
+    numbers = index.due()
     with click.progressbar(numbers, label="Shelves", file=sys.stderr, hidden=as_json) as steps:
         made = sum(_make(number) for number in steps)
     left = sum(Unshelved.by_shelf().values())
@@ -26,6 +26,6 @@ def shelve(as_json: bool) -> None:
 
 
 def _make(number: int) -> bool:
-    made = shelves.make(number)
+    made = index.make(number)
     db.session.commit()
     return made

@@ -15,9 +15,10 @@ from app.extensions import db
 from app.forms.site import FIELDS
 from app.lib.clock import now
 from app.lib.language import LANGUAGES
-from app.models import Site, figures
+from app.models import Site
 from app.models.site import KEY
-from app.moderation import bands
+from app.operations import metrics
+from app.screening import thresholds
 
 site = AppGroup("site", help="The sites that are served.")
 
@@ -67,7 +68,7 @@ def _clock(lang: str, timezone: str | None) -> tuple[str, bool]:
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def list_(as_json: bool) -> None:
     """List all sites."""
-    waiting = figures.pending_by_site()
+    waiting = metrics.pending_by_site()
     found: list[dict[str, Any]] = [
         {"key": s.key, "name": s.name, "lang": s.lang, "origins": s.origins, "pending": waiting[s.key]}
         for s in Site.all()
@@ -109,7 +110,7 @@ def set_(key: str, changes: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 def screening(key: str, days: int, as_json: bool) -> None:
     """Compare what the learnt score would have done on the site KEY with what its moderators decided."""
-    seen = bands.shadow(site_of(key), now() - timedelta(days=days))
+    seen = thresholds.shadow(site_of(key), now() - timedelta(days=days))
     ids = {"false_alarms": [each.id for each in seen.false_alarms], "missed": [each.id for each in seen.missed]}
     if as_json:
         told = {band: {said or "undecided": count for said, count in row.items()} for band, row in seen.counts.items()}

@@ -9,10 +9,10 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.sites import site_of
+from app.desk import naming
 from app.errors import Refused
 from app.extensions import db
 from app.models import Comment, Site, Thread, ThreadAlias
-from app.moderation import naming
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Move, Outcome
 

@@ -17,15 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli import setup
 from app.cli.sites import site_of
 from app.comments import retention
+from app.database import snapshot
 from app.errors import NotSent
-from app.extensions import db, snapshot
+from app.extensions import db
 from app.lib.clock import now
-from app.lib.private import scrubbed
+from app.lib.redact import scrubbed
 from app.lib.urls import is_origin
-from app.mail import smtp
-from app.models import Delivery, Heartbeat, RateLimit, Site, Tally, backup, figures, files, keyring, schema, tally
-from app.moderation import filters, retraining
-from app.spam import akismet
+from app.models import Delivery, Heartbeat, RateLimit, Site, Tally, files, keyring, tally
+from app.notify import smtp
+from app.operations import backup, metrics, schema
+from app.spam import akismet, filters, retraining
 from app.spam import evaluate as evaluation
 from app.spam.filter import Filter, WrongModel
 from app.version import VERSION
@@ -117,7 +118,7 @@ def _about_addresses() -> Iterator[Finding]:
 
 def _about_mail() -> Iterator[Finding]:
     if not current_app.config["MAIL_URL"]:
-        if figures.moderators():
+        if metrics.moderators():
             yield (
                 "mail-unset",
                 "MAIL_URL is empty: moderators are told of nothing.",
@@ -133,7 +134,7 @@ def _about_mail() -> Iterator[Finding]:
 
 
 def _about_sites() -> Iterator[Finding]:
-    moderators = figures.moderators_by_site()
+    moderators = metrics.moderators_by_site()
     for site in Site.all():
         if not site.origins:
             yield "site-origins", f"Site {site.key} has no origins: no page can show its comments.", (
@@ -162,7 +163,7 @@ def _about_worker() -> Iterator[Finding]:
         yield "worker-deaths", f"{deaths} workers died in the last ten minutes.", "See the log of `flask worker`."
     if failing := Heartbeat.failing_tasks():
         yield "worker-failing", f"The worker fails at: {', '.join(failing)}.", "See the log of `flask worker`."
-    given_up = figures.deliveries_by_outcome().get("gave up", 0)
+    given_up = metrics.deliveries_by_outcome().get("gave up", 0)
     if given_up:
         yield (
             "given-up",
@@ -247,10 +248,10 @@ def prune(dry_run: bool, as_json: bool) -> None:
     """Forget what is done with: rate limits, expired log-ins, finished letters (30 days), dead workers (1 day); and
     what sites keep for a time only: networks, browsers, who reported, the text of spam, earlier texts."""
     gone = {
-        "login_attempts": figures.forget_attempts_before(now() - ATTEMPTS_KEPT),
+        "login_attempts": metrics.forget_attempts_before(now() - ATTEMPTS_KEPT),
         "limits": RateLimit.forget_restored(),
-        "logins": figures.forget_expired_logins(),
-        "deliveries": figures.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
+        "logins": metrics.forget_expired_logins(),
+        "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
     }
     kept = dict.fromkeys(retention.KINDS, 0)

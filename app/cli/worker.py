@@ -18,12 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.tasks import PAUSE, Line, Task
 from app.extensions import db
 from app.lib import deadline
-from app.mail import outbox
-from app.mail.breaker import Breaker
 from app.models import Heartbeat, RateLimit, Tally
 from app.models.heartbeat import EVERY
-from app.moderation import flood, retraining, shelves
-from app.moderation.opinions import CARRIERS
+from app.moderation.akismet_worker import CARRIERS
+from app.notify import outbox
+from app.notify.breaker import Breaker
+from app.screening import flood
+from app.search import index
+from app.spam import retraining
 
 log = logging.getLogger(__name__)
 
@@ -154,10 +156,10 @@ def _shelver() -> Callable[[], bool]:
         clock = time.monotonic()
         if not todo and clock >= next_look:
             whole = clock >= next_whole
-            todo.extend(shelves.due(1 if whole else shelves.ENOUGH))
+            todo.extend(index.due(1 if whole else index.ENOUGH))
             next_look, next_whole = clock + SHELVES_EVERY, clock + ALL_SHELVES_EVERY if whole else next_whole
         if todo:
-            shelves.make(todo.pop(0))
+            index.make(todo.pop(0))
             db.session.commit()
             done = time.monotonic()
             next_look = max(next_look, done + SHELVES_REST * (done - clock))

@@ -16,7 +16,7 @@ from app.lib.clock import now
 from app.lib.secrets import blind_index
 from app.models import Author, Rate, RateLimit, Site, arrivals
 from app.models.site import WIDE_TIMES
-from app.moderation.flood import WINDOW
+from app.screening.flood import WINDOW
 
 DAY = timedelta(days=1)
 # One client leaves so much of what its network may send to its neighbours, where that is worth sharing.

@@ -7,14 +7,14 @@ from flask_babel import ngettext
 
 from app.errors import Refused
 from app.extensions import db
-from app.lib import alike, markup
+from app.lib import markup, near_duplicates
 from app.lib.clock import is_running, now
 from app.lib.secrets import blind_index
 from app.models import Actor, Comment, Decision, Rate, RateLimit, Revision, Status
-from app.moderation import learning
-from app.moderation.case import Case
 from app.moderation.decide import decide
-from app.moderation.screening import screen
+from app.moderation.findings import screen
+from app.screening.case import Case
+from app.spam import learning
 
 # A comment that somebody has judged as bad is not polished by its author.
 AMENDABLE = (Status.PENDING, Status.APPROVED)
@@ -37,7 +37,7 @@ def edit(comment: Comment, body: str) -> Decision:
     learning.forget(comment)
     db.session.add(Revision(comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
-    comment.edited_at, comment.cluster = now(), alike.key_of(body)
+    comment.edited_at, comment.cluster = now(), near_duplicates.key_of(body)
     # A new text is a new text: the old fingerprint must not answer for it.
     comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()

@@ -11,7 +11,8 @@ from flask_babel import gettext as _
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
 
-from app.extensions import db, snapshot
+from app.database import snapshot
+from app.extensions import db
 from app.lib import address_forms
 from app.models import (
     Actor,
@@ -27,10 +28,11 @@ from app.models import (
     Site,
     Status,
     Subject,
-    database,
 )
-from app.moderation import akismet, learning, rules
 from app.moderation.decide import decide
+from app.operations import vacuum
+from app.screening import akismet, rules
+from app.spam import learning
 
 log = logging.getLogger(__name__)
 
@@ -300,7 +302,7 @@ def _change_threads(comments: list[Comment]) -> None:
 def _forget_mentions(person: Person, receipt: Receipt) -> None:
     """Her address, wherever else somebody wrote it. Nobody waits while we look."""
     with snapshot():
-        found = database.holding(person.email, (), person.site_ids)
+        found = vacuum.holding(person.email, (), person.site_ids)
         places = [place for _email, place in found if place.table.name not in UNTOUCHED]
     for place in places:
         row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
@@ -344,7 +346,7 @@ def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
     {"what": "email" or "name", "table", "column", "rows", "ids"} for each column.
     """
     found: dict[tuple[str, str, str], list[str]] = {}
-    for needle, place in database.holding(person.email, list(filter(tells, names)), person.site_ids):
+    for needle, place in vacuum.holding(person.email, list(filter(tells, names)), person.site_ids):
         what = "email" if needle == person.email else "name"
         where = found.setdefault((what, place.table.name, place.column.name), [])
         where.append("/".join(map(str, place.id)))

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from app.comments import amend, avatar, tokens
+from app.comments import amend, avatar, tokens, tree
 from app.lib import language, markup
-from app.models import Author, Comment, Site, Status, Thread, imported, tree
+from app.models import Author, Comment, Site, Status, Thread, imported
 
 SORTS = ("oldest", "newest")
 # Behind a root, or behind a place in its branch.

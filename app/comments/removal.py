@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Table, delete, func, select, update
 
-from app.extensions import db, rows_changed
+from app.database import rows_changed
+from app.extensions import db
 from app.models import Author, Comment, Decision, Delivery, Invitation, Membership, Moderator, Site, Thread
 from app.models.shelf import SIZE
-from app.moderation import shelves
+from app.search import index
 
 BATCH = 500  # rows in one transaction
 
@@ -127,6 +128,6 @@ def _account(id: int) -> int:
 
 
 def _forget_in_search(numbers: Collection[int]) -> Iterator[int]:
-    for number in sorted(set(shelves.stale()) & set(numbers)):
-        shelves.make(number)
+    for number in sorted(set(index.stale()) & set(numbers)):
+        index.make(number)
         yield 0

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, String, cast, delete, func, literal, or_, select, update
 
-from app.extensions import db, rows_changed, snapshot
+from app.database import rows_changed, snapshot
+from app.extensions import db
 from app.lib.clock import now
 from app.models import Author, Comment, Decision, Report, Revision, Site, Status
-from app.moderation import learning
+from app.spam import learning
 
 BATCH = 200  # rows in one transaction: whoever writes meanwhile waits for some milliseconds
 # No keyed hash begins so; followed by the report's own number, one comment still has one of each.

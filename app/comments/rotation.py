@@ -11,7 +11,8 @@ from sqlalchemy import Column, Row, String, Table, delete, exists, select, type_
 from sqlalchemy.exc import IntegrityError
 
 from app.comments.retention import FORGOTTEN
-from app.extensions import db, looking
+from app.database import looking
+from app.extensions import db
 from app.lib.clock import now
 from app.lib.secrets import (
     DIGEST_LENGTH,
@@ -26,7 +27,7 @@ from app.lib.secrets import (
     tag_of,
 )
 from app.models import Author, Comment, Moderator, Silence, Site, Subject
-from app.moderation import rules
+from app.screening import rules
 
 BATCH = 200  # rows in one transaction: on SQLite others wait for a few milliseconds
 # Marks that only notice a post, a report or an email again within a day.

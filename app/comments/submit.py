@@ -10,16 +10,17 @@ from app.comments import admission, tokens
 from app.comments.admission import Admission
 from app.errors import Refused
 from app.extensions import db
-from app.lib import alike, markup
+from app.lib import markup, near_duplicates
 from app.lib.clock import now
 from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
-from app.mail import authors
 from app.models import Author, Comment, KeptAlready, Site, Status, Thread, arrivals
 from app.models.held import made
-from app.moderation.akismet import Sender
-from app.moderation.case import Case, Finding
-from app.moderation.screening import conclude, look, nothing_written
+from app.moderation.findings import conclude
+from app.notify import authors
+from app.screening.akismet import Sender
+from app.screening.case import Case, Finding
+from app.screening.run import look, nothing_written
 
 FOLDED = 2_000  # characters
 
@@ -206,7 +207,7 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
         html=draft.html or markup.render(draft.body),
         renderer=markup.RENDERER,
         lang=draft.lang,
-        cluster=alike.key_of(draft.body),
+        cluster=near_duplicates.key_of(draft.body),
         notify=draft.notify,
         address=draft.network,
         address_index=draft.sender.network or None,

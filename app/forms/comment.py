@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
 from wtforms.validators import StopValidation, ValidationError
 
-from app.abuse import address, timing, traits, work
+from app.abuse import address, proof_of_work, timing, traits
 from app.comments.admission import Sender
 from app.comments.submit import Draft
 from app.errors import Refused
@@ -23,7 +23,7 @@ from app.lib.secrets import blind_index
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import clean_website
 from app.models import Comment, Site
-from app.moderation.impersonation import is_disguised
+from app.screening.impersonation import is_disguised
 
 # In graphemes: what a reader counts as one character.
 NAME_LENGTH = 80
@@ -94,7 +94,7 @@ class CommentForm(Form):
     # Signed by us: when the form was drawn, or when she began to type.
     stamp = HiddenField(filters=[_ours])
     # What the browser computed after a refusal.
-    proof = HiddenField(name="altcha", filters=[cleaned(str.strip, work.LONGEST)])
+    proof = HiddenField(name="altcha", filters=[cleaned(str.strip, proof_of_work.LONGEST)])
 
     def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
         super().__init__(formdata, **kwargs)
@@ -158,7 +158,7 @@ class CommentForm(Form):
             client=blind_index(f"reader {self.site.id}", address.single(client)),
             stamp=self.stamp.data,
             stamped_at=took.moment,
-            prove=partial(work.spend, proof, about_posts(self.site, index)) if proof else None,
+            prove=partial(proof_of_work.spend, proof, about_posts(self.site, index)) if proof else None,
         )
 
     @property
@@ -169,7 +169,7 @@ class CommentForm(Form):
             return None  # the form says so beside the field
 
 
-def about_posts(site: Site, network_index: str) -> work.About:
+def about_posts(site: Site, network_index: str) -> proof_of_work.About:
     """What a proof of work is about that stands in for the limit of a network."""
     return {"for": "post", "site": site.id, "network": network_index}
 

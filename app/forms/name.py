@@ -4,7 +4,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms.validators import ValidationError
 
 from app.lib import names
-from app.moderation.impersonation import mixes_alphabets
+from app.screening.impersonation import mixes_alphabets
 
 UNSEEN = _l("Please enter a name that can be seen.")
 DISGUISED = _l("This name is easily taken for another. Please write it in one alphabet, or choose another name.")

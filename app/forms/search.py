@@ -7,7 +7,7 @@ from wtforms import DateField, Form, IntegerField, StringField
 from wtforms.validators import AnyOf, Length, Optional
 
 from app.models import Reason, Status
-from app.moderation.search import Wanted
+from app.search.query import Wanted
 
 LONGEST = 200  # characters
 

@@ -19,7 +19,7 @@ from app.lib.secrets import is_unreadable
 from app.lib.text import clean_line
 from app.lib.urls import clean_website, origin
 from app.models import Site
-from app.moderation.impersonation import mixes_alphabets
+from app.screening.impersonation import mixes_alphabets
 
 NAME_LENGTH = 200
 MOST_ORIGINS = 100  # they stand in a header of each page

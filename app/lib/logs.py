@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, StatementError
 
-from app.lib.private import scrubbed
+from app.lib.redact import scrubbed
 
 HOUSE = Path(__file__).parent.parent
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -14,8 +14,8 @@ from typing import Any
 from bleach.html5lib_shim import Filter
 from bleach.sanitizer import Cleaner
 
-from app.lib.dialect import ReaderMarkdown
-from app.lib.foreign import AS, REL, Piece, attribute, pieces, reduced
+from app.lib.html_reader import AS, REL, Piece, attribute, pieces, reduced
+from app.lib.markdown import ReaderMarkdown
 from app.lib.text import clean_body
 from app.lib.urls import linkable
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db, rows_changed
+from app.database import rows_changed
+from app.extensions import Id, db
 from app.lib.clock import Moment, now
 
 LONGEST_KEY = 2100

@@ -19,7 +19,8 @@ from sqlalchemy import (
     select,
 )
 
-from app.extensions import Id, constant, db
+from app.database import constant
+from app.extensions import Id, db
 from app.lib.clock import happened_since, latest, now
 from app.lib.secrets import BlindIndex, candidates
 from app.models.author import Author

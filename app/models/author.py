@@ -9,7 +9,8 @@ from sqlalchemy import ForeignKey, String, Text, select
 from sqlalchemy import Index as TableIndex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db, unindexed
+from app.database import no_index
+from app.extensions import Id, db
 from app.lib import address_forms
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidates
@@ -65,7 +66,7 @@ class Author(db.Model):
         indexes = [cls.index_of(site, form) for site in sites for form in address_forms.forms_of(email)]
         # By site first, as the index has it.
         theirs = cls.site_id.in_([site.id for site in sites]), cls.email_index.in_(indexes)
-        return list(db.session.scalars(select(cls).where(*theirs).order_by(unindexed(cls.id))))
+        return list(db.session.scalars(select(cls).where(*theirs).order_by(no_index(cls.id))))
 
     @staticmethod
     def index_of(site: Site, email: str) -> Index | None:

@@ -23,7 +23,8 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from app.extensions import Id, db, rows_changed, unindexed
+from app.database import no_index, rows_changed
+from app.extensions import Id, db
 from app.lib import networks, secrets
 from app.lib.clock import Moment, now
 from app.lib.ids import MOST
@@ -271,7 +272,7 @@ class Comment(db.Model):
     @classmethod
     def on_sites(cls, site_ids: list[int], ids: list[int]) -> list[int]:
         """Those of these ids that are comments on these sites."""
-        return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), unindexed(cls.site_id).in_(site_ids))))
+        return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), no_index(cls.site_id).in_(site_ids))))
 
     @classmethod
     def newest_approved(cls, site: Site, limit: int, thread: Thread | None = None) -> list["Comment"]:

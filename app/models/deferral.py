@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db, rows_changed
+from app.database import rows_changed
+from app.extensions import db
 from app.lib.clock import Moment, now, runs
 from app.models.comment import Comment
 from app.models.moderator import Moderator

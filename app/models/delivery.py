@@ -7,7 +7,8 @@ from flask import current_app
 from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db, rows_changed
+from app.database import rows_changed
+from app.extensions import Id, db
 from app.lib.clock import Moment, happened_since, is_over, latest, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import String, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db, rows_changed
+from app.database import rows_changed
+from app.extensions import db
 from app.lib.clock import Moment, latest, now
 
 EVERY = timedelta(seconds=10)

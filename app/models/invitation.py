@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db, rows_changed
+from app.database import rows_changed
+from app.extensions import Id, db
 from app.lib.clock import Moment, happened_since, latest, now
 from app.lib.secrets import Encrypted
 from app.models.moderator import Moderator

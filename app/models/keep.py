@@ -22,7 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.extensions import constant, db, next_id, sequence
+from app.database import constant, next_id, sequence
+from app.extensions import db
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, candidates
 from app.models.arrivals import SAME_FOR, says_the_same

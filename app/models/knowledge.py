@@ -6,7 +6,8 @@ from sqlalchemy import ForeignKey, LargeBinary, Select, bindparam, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db, rows_changed
+from app.database import rows_changed
+from app.extensions import db
 from app.models.lesson import Lesson
 from app.models.site import Site
 

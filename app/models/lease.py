@@ -7,7 +7,8 @@ from sqlalchemy import ForeignKey, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db, rows_changed
+from app.database import rows_changed
+from app.extensions import db
 from app.lib.clock import Moment, is_over, now, runs
 from app.models.comment import Comment
 from app.models.moderator import Moderator

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, String, cast, func
 
-from app.extensions import constant
+from app.database import constant
 
 # Each step is an id in base 32 with a fixed width.
 STEP = 9

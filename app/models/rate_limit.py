@@ -9,7 +9,8 @@ from sqlalchemy import BigInteger, String, bindparam, case, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db, losable, rows_changed
+from app.database import losable, rows_changed
+from app.extensions import db
 from app.lib.clock import now
 
 # The clocks of several machines may differ by as much.

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db, rows_changed
+from app.database import rows_changed
+from app.extensions import Id, db
 from app.lib.clock import Moment, happened_since, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment, Status

@@ -6,7 +6,8 @@ from sqlalchemy import LargeBinary, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db, rows_changed
+from app.database import rows_changed
+from app.extensions import Id, db
 
 SIZE = 32_768  # comments by their ids; a place on a shelf fits into 16 bits
 PAGES = 4096

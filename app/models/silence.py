@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db, rows_changed
+from app.database import rows_changed
+from app.extensions import Id, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Index
 from app.models.site import Site

@@ -9,7 +9,8 @@ from flask import current_app
 from sqlalchemy import JSON, String, Text, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
-from app.extensions import Id, db, rows_changed
+from app.database import rows_changed
+from app.extensions import Id, db
 from app.lib.clock import LEEWAY, Moment, happened_since, is_over, is_running, now
 from app.lib.secrets import Encrypted, is_unreadable
 

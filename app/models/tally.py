@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, Select, String, and_, case, delete, func, null, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db, looking, rows_changed
+from app.database import looking, rows_changed
+from app.extensions import Id, db
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
 from app.models.decision import Actor, Decision

@@ -25,7 +25,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.extensions import Id, constant, db, rows_changed
+from app.database import constant, rows_changed
+from app.extensions import Id, db
 from app.lib.clock import Moment, now
 from app.lib.urls import is_allowed, page_key
 from app.models.alias import LONGEST_KEY, ThreadAlias

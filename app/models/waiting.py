@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import joinedload
 
-from app.extensions import db, rows_changed
+from app.database import rows_changed
+from app.extensions import db
 from app.lib.clock import happened_since, now
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision

@@ -4,13 +4,14 @@ from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
-from app.mail import letters
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, keep
 from app.models.held import made
 from app.models.thread import Named
 from app.models.write import write
-from app.moderation import akismet, learning
 from app.moderation.lanes import lane_of
+from app.notify import events
+from app.screening import akismet
+from app.spam import learning
 
 
 class AlreadyDecided(Refused):
@@ -75,7 +76,7 @@ def decide(
     write(decision)
     if Report.settle(decision, undoes) and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
-    letters.after(decision)
+    events.after(decision)
     akismet.after(decision)
     return decision
 
@@ -107,7 +108,7 @@ def admit(comment: Comment, status: Status, *, reason: str = "") -> Decision:
     keep(comment, decision)
     if status == Status.APPROVED:
         comment.thread.confirm(claimed, Named.SCREENING, comment.created_at)
-    letters.after(decision)
+    events.after(decision)
     return decision
 
 

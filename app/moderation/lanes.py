@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 from app.models import Comment, Status
-from app.moderation.bands import Band, band_of
+from app.screening.thresholds import Band, band_of
 
 
 class Lane(IntEnum):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import current_app
 
 from app.errors import NotSent
-from app.lib.outgoing import Answer, NoAnswer, post_form
+from app.lib.http_client import Answer, NoAnswer, post_form
 
 AGENT = "Kaiwa/0.1"
 # What it answers to a report; a key that does not work is told in other words.

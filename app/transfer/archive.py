@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ColumnElement, Select, Table, false, func, select, union
 
-from app.extensions import db, unindexed
+from app.database import no_index
+from app.extensions import db
 from app.lib.secrets import candidates, is_unreadable
 from app.models import (
     Author,
@@ -72,7 +73,7 @@ class Kept:
 
 def of(column: Any, site: Site) -> ColumnElement[bool]:
     """Rows of the site, so that they are read by id: by an index of sites they would have to be sorted, all at once."""
-    return unindexed(column) == site.id
+    return no_index(column) == site.id
 
 
 def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:

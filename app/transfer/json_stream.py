@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.transfer.record import Reason, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import Source
-from app.transfer.tape import Tape
+from app.transfer.stream_window import Tape
 
 MAX_ELEMENT = 1 << 22  # characters
 HEAD = 4_000  # characters of a lost element that are kept to find its id

@@ -10,11 +10,11 @@ from zoneinfo import available_timezones
 from app.lib.language import LANGUAGES
 from app.lib.urls import is_origin
 from app.transfer.archive import BY_NAME, FORMAT, SITE_COLUMNS, VERSION, Row
-from app.transfer.fit import Misfit, fit, standing_in
+from app.transfer.counter import Tally
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import Source
-from app.transfer.tally import Tally
-from app.transfer.tape import Tape
+from app.transfer.stream_window import Tape
+from app.transfer.validate import Misfit, fit, standing_in
 
 MAX_LINE = 1 << 25  # characters
 MOST = 1_000_000  # of anything that a site sets: days, minutes, comments

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from app.extensions import db, new_ids
+from app.database import new_ids
+from app.extensions import db
 from app.lib import markup, networks
 from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
@@ -22,7 +23,7 @@ from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
 from app.models.thread import Named
 from app.moderation.lanes import Lane
-from app.transfer.spool import Arrival, Spool
+from app.transfer.staging import Arrival, Spool
 
 BATCH = 500  # comments in one transaction; readers and moderators wait a tenth of a second for it
 # Ids of ours do not come that far by themselves, nor do they reach what is higher.

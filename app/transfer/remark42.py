@@ -18,7 +18,7 @@ from app.transfer.record import (
     UnreadableFile,
 )
 from app.transfer.source import File, Source
-from app.transfer.tape import Tape
+from app.transfer.stream_window import Tape
 
 MAX_LINE = 1 << 22  # characters of one comment
 MAX_META = 1 << 25  # characters of the first line, which names every closed page and blocked person

@@ -20,7 +20,7 @@ from app.lib import markup
 from app.lib.text import clean_line
 from app.models import Author, Comment, Moderator, Rule, Silence, Site, Status, Subject, Thread
 from app.models.path import ids_in, place_of
-from app.moderation import rules
+from app.screening import rules
 from app.transfer.archive import (
     BATCH,
     BY_NAME,
@@ -31,11 +31,11 @@ from app.transfer.archive import (
     numbered,
     reference,
 )
-from app.transfer.fit import Misfit, fit, standing_in
+from app.transfer.counter import Tally
 from app.transfer.lines import HIGHEST, Line, lines_of, promised_by, settings_of, shown_id
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import Source
-from app.transfer.tally import Tally
+from app.transfer.validate import Misfit, fit, standing_in
 
 MAX_MODERATORS = 10_000
 NO_PASSWORD = "!"  # noqa: S105 - no hash looks like it, so no password fits

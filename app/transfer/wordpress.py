@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 
 from app.transfer import xml
+from app.transfer.autop import paragraphs
 from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line
-from app.transfer.paragraphs import paragraphs
 from app.transfer.record import (
     CommentRecord,
     HiddenPage,

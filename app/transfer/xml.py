@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from app.transfer.record import Reason, Trouble, UnreadableFile
 from app.transfer.source import File, Source
-from app.transfer.tape import Tape
+from app.transfer.stream_window import Tape
 
 MAX_RECORD = 1 << 22  # characters of one record with its tags
 MAX_DEPTH = 32  # elements inside each other; real exports have 3

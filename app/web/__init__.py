@@ -2,15 +2,16 @@
 
 from flask import Flask
 
-from app.lib import changes
+from app.lib import diff
 from app.lib.secrets import is_unreadable
 from app.models import reason_name
 from app.web import (
     access,
     account,
-    appointing,
+    author_links,
     comments,
     compressed,
+    context,
     decisions,
     embed,
     errors,
@@ -20,23 +21,22 @@ from app.web import (
     history,
     host,
     keys,
-    letters,
     links,
-    people,
+    members,
     privacy,
     queue,
     reports,
     rules,
-    service,
     sites,
+    statistics,
     stencil,
     summary,
     thread,
     threads,
 )
 
-READERS = (embed, thread, comments, reports, feeds, summary, links, letters, health)
-MODERATORS = (account, queue, decisions, people, history, sites, appointing, rules, threads, privacy, service)
+READERS = (embed, thread, comments, reports, feeds, summary, links, author_links, health)
+MODERATORS = (account, queue, decisions, context, history, sites, members, rules, threads, privacy, statistics)
 
 
 def install(app: Flask) -> None:
@@ -44,12 +44,12 @@ def install(app: Flask) -> None:
     compressed.install(app)
     for door in READERS + MODERATORS:
         app.register_blueprint(door.bp)
-    app.register_blueprint(appointing.answers)
+    app.register_blueprint(members.answers)
     keys.install(app)
     app.add_template_filter(reason_name)
     app.add_template_global(access.this_page)
     app.add_template_test(is_unreadable, "unreadable")
-    app.add_template_filter(changes.between, "changed_into")
+    app.add_template_filter(diff.between, "changed_into")
     stencil.install(app)
     errors.install(app)
     headers.install(app)

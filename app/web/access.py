@@ -11,8 +11,8 @@ from flask import abort, current_app, flash, g, redirect, render_template, reque
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app.connections import SAFE_METHODS
 from app.errors import Refused
-from app.extensions import SAFE_METHODS
 from app.lib import language
 from app.lib.clock import now
 from app.models import Comment, Login, Moderator, Role, Site

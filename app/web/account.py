@@ -9,7 +9,8 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask_babel import gettext as _
 
 from app.abuse import guessing
-from app.extensions import db, only_look, then_write
+from app.database import only_look, then_write
+from app.extensions import db
 from app.forms.account import KeysForm, LanguageForm, LoginForm
 from app.lib import language
 from app.lib.passwords import hash_password, needs_rehash, verify

@@ -6,18 +6,19 @@ from typing import Any
 from flask import Blueprint, abort, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from app.abuse import address, limits, work
+from app.abuse import address, limits, proof_of_work
 from app.abuse.junk import refuse_what_is_no_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
 from app.comments.admission import Crowded
 from app.comments.submit import Submitted, consider, submit
+from app.database import only_look, then_write
 from app.errors import Refused
-from app.extensions import csrf, db, only_look, then_write
+from app.extensions import csrf, db
 from app.forms.comment import CommentForm, EditForm, about_posts
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status
-from app.moderation import proof
+from app.moderation import challenge
 from app.web import cookie, drawn
 from app.web.embed import for_origin
 from app.web.thread import address_of, around, context, read
@@ -113,9 +114,9 @@ def prove(id: int) -> Response:
     """Her browser has computed: what nothing but doubts held is public now."""
     _admit("proof")
     here, (comment, token, origin) = where(request.form), _own(id)
-    if not work.is_done(comment, request.form.get("altcha", "")):
+    if not proof_of_work.is_done(comment, request.form.get("altcha", "")):
         abort(400)
-    proof.accept(comment)
+    challenge.accept(comment)
     db.session.commit()
     return _said(here, comment, token, origin)
 
@@ -155,7 +156,7 @@ def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
     """What has become of a comment, and what its author's browser may do about it."""
     status = "approved" if comment.status == Status.APPROVED else "pending"
     shown = reading.show_own(comment, token) if token else reading.show(comment)
-    asked = work.challenge(comment) if token and proof.would_help(comment) else None
+    asked = proof_of_work.challenge(comment) if token and challenge.would_help(comment) else None
     html = drawn.said(shown, around(here), status=status, work=asked)
     return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 
@@ -198,7 +199,7 @@ def _challenge(here: Where, no: Refused) -> dict[str, Any] | None:
     if not isinstance(no, Crowded) or no.excess is None:
         return None
     network = Comment.network_index(here.site, address.network(address.client()))
-    return work.challenge_beyond(about_posts(here.site, network), no.excess)
+    return proof_of_work.challenge_beyond(about_posts(here.site, network), no.excess)
 
 
 def _form_again(here: Where, form: CommentForm, origin: str, status: int, **more: Any) -> Response:

@@ -7,12 +7,14 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.abuse.bounds import takes_fields
+from app.database import keep_what_was_read
+from app.desk import batch
+from app.desk.cards import card_of, cards_of
 from app.errors import Refused
-from app.extensions import db, keep_what_was_read
+from app.extensions import db
 from app.forms.decision import BatchForm, DecisionForm, UndoForm, ids_of
 from app.models import Decision, Report, Status
-from app.moderation import batch, history
-from app.moderation.cards import card_of, cards_of
+from app.moderation import history
 from app.moderation.decide import AlreadyDecided, decide, undo
 from app.web.access import (
     SESSION_KEY,

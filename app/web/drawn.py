@@ -12,7 +12,7 @@ from flask import current_app, render_template
 from markupsafe import Markup
 
 from app.comments.reading import Shown, ThreadPage
-from app.lib.cache import Cache
+from app.lib.lru import Cache
 from app.web import filled
 from app.web.stencil import Key, fill, hole, keep, stencil
 

@@ -10,11 +10,13 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
+from app.connections import SAFE_METHODS
+from app.database import end_transaction
 from app.errors import RETRY_AFTER_S, Refused, outage
-from app.extensions import SAFE_METHODS, db, end_transaction
+from app.extensions import db
 from app.forms.where import is_navigation
 from app.lib.language import LANGUAGES
-from app.models import storage
+from app.operations import storage
 from app.web.embed import for_origin
 
 Answer = tuple[int, list[tuple[str, str]], bytes]

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.abuse import address
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Delivery, Heartbeat, figures, keyring, schema, storage
+from app.models import Delivery, Heartbeat, keyring
+from app.operations import metrics, schema, storage
 from app.version import VERSION
 
 bp = Blueprint("health", __name__)
@@ -42,8 +43,8 @@ def readyz() -> tuple[Response, int]:
     return _fresh(jsonify(ready=current, **about)), 200 if current else 503
 
 
-@bp.get("/metrics")
-def metrics() -> Response:
+@bp.get("/metrics", endpoint="metrics")
+def show_metrics() -> Response:
     """Prometheus's text format, version 0.0.4; 404 for those who may not know."""
     if not _may_watch():
         abort(404)
@@ -70,14 +71,14 @@ def _may_watch() -> bool:
 
 def _families() -> Iterable[str]:
     seen = Heartbeat.last_seen()
-    yield _family("kaiwa_pending_comments", "Comments that wait for a moderator.", "site", figures.pending_by_site())
-    yield _family("kaiwa_comments", "Comments that are stored.", "status", figures.comments_by_status())
-    yield _family("kaiwa_decisions", "Decisions that are stored.", "actor", figures.decisions_by_actor())
-    yield _family("kaiwa_outbox_waiting", "Letters not sent yet.", "", {"": figures.deliveries_waiting()})
+    yield _family("kaiwa_pending_comments", "Comments that wait for a moderator.", "site", metrics.pending_by_site())
+    yield _family("kaiwa_comments", "Comments that are stored.", "status", metrics.comments_by_status())
+    yield _family("kaiwa_decisions", "Decisions that are stored.", "actor", metrics.decisions_by_actor())
+    yield _family("kaiwa_outbox_waiting", "Letters not sent yet.", "", {"": metrics.deliveries_waiting()})
     yield _family("kaiwa_outbox_lag_seconds", "How long the oldest letter is overdue.", "", {"": _lag()})
     yield _family("kaiwa_outbox_failing", "Emails that wait although they were tried.", "", {"": Delivery.failing()})
     yield _family("kaiwa_outbox_failed_tries", "Tries that failed.", "", {"": Delivery.failed_tries()})
-    yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", figures.deliveries_by_outcome())
+    yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", metrics.deliveries_by_outcome())
     yield _family("kaiwa_worker_deaths", "Workers of the last 10 minutes that died.", "", {"": Heartbeat.deaths()})
     yield _family(
         "kaiwa_worker_seen_timestamp_seconds", "When a worker was last seen; 0 for never.", "",

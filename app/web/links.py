@@ -6,9 +6,9 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 
 from app.extensions import db
 from app.lib import language
-from app.mail.links import Offer, offer_of
 from app.models import Decision, Report
 from app.moderation.decide import AlreadyDecided, decide
+from app.notify.links import Offer, offer_of
 
 bp = Blueprint("links", __name__)
 

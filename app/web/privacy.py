@@ -10,7 +10,8 @@ from flask_babel import ngettext as _n
 
 from app.comments import person as people
 from app.comments.person import Person, Receipt
-from app.extensions import db, only_look
+from app.database import only_look
+from app.extensions import db
 from app.forms.person import EraseForm, PersonForm
 from app.lib import json_parts
 from app.models import Role, Site

@@ -6,13 +6,15 @@ from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext as _
 
 from app.abuse.bounds import takes_fields
+from app.database import writing
+from app.desk import batch, queue, search
 from app.errors import Refused
-from app.extensions import db, writing
+from app.extensions import db
 from app.forms.decision import MODERATED, ids_of
 from app.forms.search import SearchForm
 from app.lib import ids
 from app.models import Comment, Deferral, Lease, Moderator, Reason, Status
-from app.moderation import batch, history, queue, search
+from app.moderation import history
 from app.web.access import (
     SESSION_KEY,
     comment_or_404,

@@ -5,8 +5,9 @@ from werkzeug.wrappers import Response
 
 from app.abuse import address, limits
 from app.abuse.origin import check_origin
+from app.database import only_look, then_write
 from app.errors import Refused
-from app.extensions import csrf, db, only_look, then_write
+from app.extensions import csrf, db
 from app.forms.report import ReportForm
 from app.forms.where import is_navigation
 from app.lib.language import speak

@@ -9,7 +9,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.forms.rule import EFFECTS, SUBJECTS, RuleForm
 from app.models import Effect, Role, Rule, Site, Subject
-from app.moderation import rules
+from app.screening import rules
 from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("rules", __name__, url_prefix="/sites/<key>/rules")

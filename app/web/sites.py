@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 from app.extensions import db
 from app.forms.site import GROUPS, SettingsForm
 from app.lib.clock import now
-from app.models import Role, figures
-from app.moderation import bands
+from app.models import Role
+from app.operations import metrics
+from app.screening import thresholds
 from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
@@ -21,7 +22,7 @@ DAYS = 7  # of comments on the screening page
 @bp.get("/")
 @moderator_required
 def list_all() -> str:
-    waiting = figures.pending_by_site()
+    waiting = metrics.pending_by_site()
     return render_template("sites/list.html", memberships=current_moderator().memberships, waiting=waiting)
 
 
@@ -48,7 +49,7 @@ def change_settings(key: str) -> Any:
 @moderator_required
 def screening(key: str) -> str:
     site = site_or_404(key, Role.ADMIN)
-    seen = bands.shadow(site, now() - timedelta(days=DAYS))
+    seen = thresholds.shadow(site, now() - timedelta(days=DAYS))
     return render_template("sites/screening.html", site=site, seen=seen, days=DAYS)
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from flask import Flask, current_app
 from markupsafe import escape
 
-from app.lib.cache import Cache
+from app.lib.lru import Cache
 
 # In each process, enough for some six thousand comments of three hundred characters.
 ROOM = 16 * 2**20

@@ -2,9 +2,9 @@
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
+from app.desk.statistics import figures_of
 from app.lib.language import speak
 from app.models import Site
-from app.moderation.service import figures_of
 
 bp = Blueprint("summary", __name__)
 

@@ -7,12 +7,12 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app.desk import naming
 from app.errors import Refused
 from app.extensions import db
 from app.lib import ids
 from app.lib.text import clean_line
 from app.models import Comment, Role, Site, Thread, ThreadAlias
-from app.moderation import naming
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Outcome
 from app.web.access import moderator_required, site_or_404

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.abuse.bounds import LONGEST_HEADER, LONGEST_PATH, LONGEST_QUERY, MOST_FIELDS, URLENCODED
 from app.models import Comment
-from app.wire import Wire
+from app.server.rsgi import Wire
 from tests.cast import Reader, a_site
 from tests.rsgi import Asking, Told, alone
 

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.abuse import work
+from app.abuse import proof_of_work
 from app.comments import admission
 from app.models import Comment, Site
 from tests.abuse.test_work import challenge_in, solved
@@ -19,7 +19,7 @@ LIMIT = 2
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "COST", 1)
+    monkeypatch.setattr(proof_of_work, "COST", 1)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.abuse import work
+from app.abuse import proof_of_work
 from app.lib import clock
 from app.models import Site, Status
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
@@ -24,8 +24,8 @@ ODD = {"stamp": "odd"}
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "COST", 1)
-    monkeypatch.setattr(work, "COST_UNDER_PRESSURE", 2)
+    monkeypatch.setattr(proof_of_work, "COST", 1)
+    monkeypatch.setattr(proof_of_work, "COST_UNDER_PRESSURE", 2)
 
 
 @pytest.fixture
@@ -88,10 +88,10 @@ def test_what_is_no_proof_changes_nothing(
     id, challenge = the_comment(db_session, "by hand").id, challenge_in(answer)
     good = solved(challenge)
     data = json.loads(base64.b64decode(good))
-    expired = clock.now() - work.LASTS - timedelta(seconds=5)
+    expired = clock.now() - proof_of_work.LASTS - timedelta(seconds=5)
     with app.app_context(), monkeypatch.context() as past:
-        past.setattr(work, "now", lambda: expired)
-        old = work.challenge(the_comment(db_session, "by hand"))
+        past.setattr(proof_of_work, "now", lambda: expired)
+        old = proof_of_work.challenge(the_comment(db_session, "by hand"))
     db_session.commit()
     wrong = [
         "", "x", "あ", good[:-8], "e30=", base64.b64encode(b"[" * 3000).decode(), "A" * 5000,
@@ -126,7 +126,7 @@ def test_a_flood_that_computes_publishes_no_more_than_is_normal(
         reader = Reader(client, f"Reader {number}", f"{number}@readers.example")
         answer = reader.says(f"flood {number}")
         if challenge := challenge_in(answer):
-            assert challenge["parameters"]["cost"] == work.COST_UNDER_PRESSURE
+            assert challenge["parameters"]["cost"] == proof_of_work.COST_UNDER_PRESSURE
             answer = proves(reader, the_comment(db_session, f"flood {number}").id, solved(challenge))
         published.append(answer.status_code)
     assert published == [201] * 6 + [202] * 4, "three by themselves, three by proof, the rest waits"

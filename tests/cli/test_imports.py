@@ -18,10 +18,10 @@ from sqlalchemy.orm import Session
 
 from app.cli import imports
 from app.comments.submit import Draft, submit
+from app.desk.statistics import figures_of
 from app.models import Actor, Author, Comment, Decision, Delivery, Site, Status, Thread
 from app.models.path import ids_in
-from app.moderation.service import figures_of
-from app.transfer import load, source, spool
+from app.transfer import load, source, staging
 from tests.cast import Reader, a_moderator, a_site, move
 from tests.transfer.exports import HEAD, comment, page, wxr
 from tests.transfer.test_other_formats import INSERT, commento_export, isso_database
@@ -425,7 +425,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody sits at a terminal and sees each step."""
     monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _stream: True)
     monkeypatch.setattr(imports, "REDRAWN", -1)
-    monkeypatch.setattr(spool, "TOLD", 10)
+    monkeypatch.setattr(staging, "TOLD", 10)
     monkeypatch.setattr(load, "BATCH", 10)
     monkeypatch.setattr(source, "CHUNK", 2_000)
 

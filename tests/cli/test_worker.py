@@ -19,11 +19,11 @@ from app.cli.tasks import Line, Task
 from app.cli.worker import RECEIVERS, _carrying
 from app.errors import NotSent
 from app.lib.clock import now
-from app.mail import breaker as breakers
-from app.mail import outbox, smtp
-from app.mail.breaker import Breaker
 from app.models import Delivery, Heartbeat, Moderator
-from app.moderation import akismet as questions
+from app.notify import breaker as breakers
+from app.notify import outbox, smtp
+from app.notify.breaker import Breaker
+from app.screening import akismet as questions
 from tests.akismet_server import GOOD_KEY, Akismet, running_akismet
 from tests.cast import Reader, a_moderator, a_site
 from tests.services import ROOT, Postbox, _clean_environment

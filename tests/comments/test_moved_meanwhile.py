@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from app.extensions import db, then_write
+from app.database import then_write
+from app.extensions import db
 from app.models import Comment, Site, Status, Thread
 from app.moderation import decide as deciding
 from app.transfer import moves

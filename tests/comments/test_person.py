@@ -27,7 +27,8 @@ from app.models import (
     Subject,
     Thread,
 )  # fmt: skip
-from app.moderation import rules, shelves
+from app.screening import rules
+from app.search import index
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 from tests.services import Postgres
 
@@ -247,14 +248,14 @@ def test_search_does_not_know_her_any_more_and_still_knows_the_others(
 ) -> None:
     ids = [comment.id for comment in db_session.query(Comment) if comment.author.email == EMAIL]
     kept = the_comment(db_session, "an answer").id
-    shelves.make(0)
+    index.make(0)
     db_session.commit()
-    her_piece, all_pieces = [[shelves.of_name("カナ")]], [[shelves.of_site(1)]]
-    assert set(ids) & shelves.holding([0], her_piece).get(0, set())
+    her_piece, all_pieces = [[index.of_name("カナ")]], [[index.of_site(1)]]
+    assert set(ids) & index.holding([0], her_piece).get(0, set())
     db_session.rollback()
     run(app, "erase", EMAIL)
-    assert not shelves.holding([0], her_piece).get(0)
-    assert kept in shelves.holding([0], all_pieces)[0] and not set(ids) & shelves.holding([0], all_pieces)[0]
+    assert not index.holding([0], her_piece).get(0)
+    assert kept in index.holding([0], all_pieces)[0] and not set(ids) & index.holding([0], all_pieces)[0]
 
 
 def test_of_another_site_nothing_is_touched(app: Flask, her: Reader, db_session: Session) -> None:

@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.comments import removal
+from app.desk import members
 from app.extensions import db
-from app.mail import letters
 from app.models import Membership, Moderator, Note, Role, Site, Status, Unshelved
-from app.moderation import appointing, shelves
+from app.notify import events
+from app.search import index
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 
 
@@ -37,11 +38,11 @@ def furnish(client: FlaskClient, db_session: Session, key: str) -> Site:
     move(db_session, comment, Status.APPROVED, alice)
     reader.says(f"answer of {key}", parent=str(comment.id))
     db_session.add(Note(comment_id=comment.id, moderator_id=alice.id, text="note"))
-    appointing.invite(site, f"new@{key}.example", Role.ADMIN, by=alice)
-    letters.flooded(site)
+    members.invite(site, f"new@{key}.example", Role.ADMIN, by=alice)
+    events.flooded(site)
     db_session.commit()
-    for number in shelves.due():
-        shelves.make(number)
+    for number in index.due():
+        index.make(number)
         db_session.commit()
     return site
 

@@ -20,10 +20,11 @@ from app.extensions import db
 from app.lib import secrets
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, Encrypted
-from app.mail import authors, permits
 from app.models import Author, Comment, Delivery, Moderator, Report, Rule, Silence, Site, Subject
-from app.moderation import rules, search
-from app.moderation.search import Wanted
+from app.notify import authors, signed_links
+from app.screening import rules
+from app.search import query
+from app.search.query import Wanted
 from tests import lived_in
 from tests.cast import Reader, the_comment
 from tests.conftest import Visitor
@@ -132,7 +133,7 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         assert "is owner of paper already" in app.test_cli_runner().invoke(args=added).output
         (hanako,) = Author.with_email([site], HANAKO)
         assert hanako.is_confirmed and comment.author is hanako
-        assert search.look(alice, Wanted(email=HANAKO)).ids == [comment.id]
+        assert query.look(alice, Wanted(email=HANAKO)).ids == [comment.id]
         assert Silence.holds(site, Author.index_of(site, QUIET))
         reporter = address.reporter(site, REPORTER)
         assert Report.count_by(reporter.network, now() - LATER) == 1
@@ -257,12 +258,14 @@ def test_links_in_sent_emails_work_after_everything_is_rewritten(
     with under(inhabited, A):
         site = db.session.query(Site).one()
         (hanako,) = Author.with_email([site], HANAKO)
-        stop, confirm = (link(hanako).rpartition("/")[2] for link in (permits.stop_link, permits.confirm_link))
+        stop, confirm = (
+            link(hanako).rpartition("/")[2] for link in (signed_links.stop_link, signed_links.confirm_link)
+        )
     with under(inhabited, B, A) as app:
         assert rotated(app)["done"]
         site = db.session.query(Site).one()
-        assert permits.author_to_confirm(confirm).email == HANAKO
-        Silence.ask(site, permits.address_to_stop(stop).email_index)
+        assert signed_links.author_to_confirm(confirm).email == HANAKO
+        Silence.ask(site, signed_links.address_to_stop(stop).email_index)
         db.session.commit()
         assert Silence.holds(site, Author.index_of(site, HANAKO))
         assert rotated(app)["done"]

@@ -14,7 +14,7 @@ from app import extensions
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Author, Comment, Decision, Status, Thread
-from app.moderation import filters
+from app.spam import filters
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 from tests.statements import noted
 

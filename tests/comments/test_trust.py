@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.lib import clock
 from app.models import Author, Comment, Effect, Moderator, Site, Status, Subject
-from app.moderation import rules
+from app.screening import rules
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 
 FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"}

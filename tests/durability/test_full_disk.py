@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.models import Comment, Decision, storage
+from app.models import Comment, Decision
+from app.operations import storage
 from tests.cast import PAGE, Reader, a_site
 
 # Large enough that a few fill the last free page, and that the disk is found full at different statements.

@@ -16,10 +16,11 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import create_app, wire
+from app import create_app
 from app.extensions import db
 from app.lib import deadline
 from app.models import Comment, Decision
+from app.server import rsgi
 from tests.cast import PAGE, a_site
 from tests.durability.test_storm import stopped
 from tests.rsgi import Asking, Told, alone
@@ -42,7 +43,7 @@ def settings(settings: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _the_tests_own_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_look_for_garbage_less_often", lambda: None)
+    monkeypatch.setattr(rsgi, "_look_for_garbage_less_often", lambda: None)
 
 
 class Posted(Told):
@@ -59,7 +60,7 @@ class Posted(Told):
 
 class People:
     def __init__(self, app: Flask) -> None:
-        self.wire = wire.served(app)
+        self.wire = rsgi.served(app)
 
     async def reads(self, path: str, url: str = PAGE) -> int:
         told = Told()

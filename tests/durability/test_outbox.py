@@ -11,8 +11,8 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from app.extensions import db
-from app.mail import letters, outbox
 from app.models import Decision, Delivery, Status
+from app.notify import events, outbox
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.web.test_queue import _readable, at_the_desk, press
 
@@ -26,7 +26,7 @@ TOO_LARGE = "x" * 4_000_000
 def no_letters(patch: pytest.MonkeyPatch) -> Iterator[int]:
     """Nothing can be said about who is told."""
     with patch.context() as now:
-        now.setattr(letters, "after", _breaks)
+        now.setattr(events, "after", _breaks)
         yield 500
 
 

@@ -13,7 +13,7 @@ from app.forms.site import FIELDS
 from app.lib.names import is_invisible
 from app.lib.text import clean_line
 from app.models import Site, Status
-from app.moderation.impersonation import claims_office, is_disguised, mixes_alphabets
+from app.screening.impersonation import claims_office, is_disguised, mixes_alphabets
 from app.transfer.load import _name
 from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
 from tests.cli.test_people import run

@@ -12,7 +12,7 @@ from html5lib.treewalkers import getTreeWalker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.lib import foreign, markup
+from app.lib import html_reader, markup
 from app.lib.markup import plain, render, sanitise
 from app.lib.urls import outgoing
 from tests.growth import seconds
@@ -336,8 +336,8 @@ def test_another_sanitiser_finds_nothing_to_take_away(real) -> None:  # type: ig
         ("<a <b", "<p>&lt;a &lt;b</p>"),
     ],
 )  # fmt: skip
-def test_comments_from_elsewhere_look_as_they_did(foreign: str, ours: str) -> None:
-    assert sanitise(foreign) == ours
+def test_comments_from_elsewhere_look_as_they_did(html_reader: str, ours: str) -> None:
+    assert sanitise(html_reader) == ours
 
 
 def test_wordpress_shows_ends_of_lines() -> None:
@@ -382,7 +382,7 @@ PARAGRAPH_PIECES = st.sampled_from(
 
 @given(st.lists(PARAGRAPH_PIECES, max_size=24).map("".join), st.booleans())
 def test_paragraphs_that_bleach_does_not_see_are_what_it_would_give_back(html: str, newlines: bool) -> None:
-    written = foreign.reduced(html, newlines=newlines)
+    written = html_reader.reduced(html, newlines=newlines)
     if markup.PARAGRAPHS.fullmatch(written):
         assert markup._cleaner().clean(written) == written
 

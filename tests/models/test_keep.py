@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import func, literal, select, text
 from sqlalchemy.orm import Session
 
-from app.extensions import Id, db, new_ids
+from app.database import new_ids
+from app.extensions import Id, db
 from app.models import Actor, Author, Comment, Decision, KeptAlready, Status, Thread, keep
 from app.models.path import DIGITS, place_of, step_of
 from tests.models.test_write import written

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from app.mail import outbox
 from app.models import Comment, Delivery, Moderator, Report, Status
 from app.moderation.decide import decide, undo
 from app.moderation.lanes import Lane, lane_of
+from app.notify import outbox
 from tests.cast import a_moderator, a_site
 from tests.comments.test_reading import a_thread, say
 

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.extensions import db, snapshot
+from app.database import snapshot
+from app.extensions import db
 from app.lib.clock import now
 from app.models import (
     Author,
@@ -33,8 +34,8 @@ from app.models import (
     Thread,
     ThreadAlias,
 )
-from app.moderation import rules
 from app.moderation.decide import undo
+from app.screening import rules
 from app.transfer import archive
 from app.transfer.record import TruncatedFile, UnreadableFile
 from app.transfer.restore import Restoring

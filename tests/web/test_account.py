@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.abuse import guessing, work
+from app.abuse import guessing, proof_of_work
 from app.extensions import db
 from app.lib import clock
 from app.lib.clock import now
@@ -130,7 +130,7 @@ def proof_in(answer: TestResponse) -> str:
 
 @pytest.fixture(autouse=True)
 def _cheap_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "COST", 1)
+    monkeypatch.setattr(proof_of_work, "COST", 1)
 
 
 def test_the_sixth_wrong_guess_is_not_looked_at(client: FlaskClient, alice: Moderator) -> None:

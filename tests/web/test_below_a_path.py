@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
-from app.mail import outbox, permits
-from app.mail.links import link_for
+from app.desk import members
 from app.models import Author, Decision, Invitation, Reason, Role, Site, Status
 from app.models.report import Reporter
-from app.moderation import appointing
 from app.moderation.decide import decide
 from app.moderation.reports import report
+from app.notify import outbox, signed_links
+from app.notify.links import link_for
 from app.web import READERS
 from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site, the_comment
 from tests.services import Postbox
@@ -78,7 +78,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     decide(second, Status.REJECTED, seen=second.version, by=alice)
     db_session.commit()
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
-    appointing.invite(site, "bob@moderators.example", Role.MODERATOR, by=alice)
+    members.invite(site, "bob@moderators.example", Role.MODERATOR, by=alice)
     db_session.commit()
     return site
 
@@ -126,9 +126,9 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
     query = f"?site=paper&url={PAGE}"
     tokens = {
         "links.show": link_for(waiting, Status.APPROVED, alice),
-        "letters.show_confirm": permits.confirm_link(author),
-        "letters.show_stop": permits.stop_link(author),
-        "letters.show_appeal": permits.appeal_link(rejected),
+        "letters.show_confirm": signed_links.confirm_link(author),
+        "letters.show_stop": signed_links.stop_link(author),
+        "letters.show_appeal": signed_links.appeal_link(rejected),
     }
     found = {}
     for rule in app.url_map.iter_rules():

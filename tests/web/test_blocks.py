@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.models import Comment, Effect, Moderator, Role, Rule, Site, Status, Subject
-from app.moderation import rules
+from app.screening import rules
 from tests.cast import a_moderator, a_site
 from tests.web.test_desk import said, sends
 from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, paper, status_of

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.models import Comment, Decision, Moderator, Note, Role, Rule, Site, Status
-from app.moderation import search
+from app.search import query
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.statements import noted
 from tests.web.test_queue import (
@@ -335,7 +335,7 @@ def test_what_people_type_is_text_and_nothing_else(archive: FlaskClient, typed: 
 def test_a_search_looks_only_so_far_back_and_offers_to_go_on(
     archive: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "STEP", 2)
+    monkeypatch.setattr(query, "STEP", 2)
     seen, path = [], "/moderate/search?status=pending&until=2199-01-01"
     while path:
         page = archive.get(path, headers=ENGLISH)

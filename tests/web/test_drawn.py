@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.comments import person, reading
 from app.forms.where import where
-from app.lib.cache import Cache
 from app.lib.language import LANGUAGES, speak
+from app.lib.lru import Cache
 from app.models import Comment, Site, Status
 from app.web import drawn, filled, thread
 from app.web.stencil import ROOM, Key, hole

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.lib.clock import now
-from app.mail import outbox
-from app.models import Delivery, Heartbeat, storage
+from app.models import Delivery, Heartbeat
+from app.notify import outbox
+from app.operations import storage
 from app.version import VERSION
 from tests.cast import Reader, a_site
 

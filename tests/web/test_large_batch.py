@@ -8,9 +8,9 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from app.abuse.bounds import MOST_FIELDS
+from app.desk import batch
+from app.desk.queue import PAGE
 from app.models import Comment, Decision, Lease, Moderator, Status
-from app.moderation import batch
-from app.moderation.queue import PAGE
 from tests.web.test_desk import said, sends
 from tests.web.test_queue import _readable, alice, at_the_desk, paper
 

@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.lib.signing import sign
-from app.mail import links
 from app.models import Comment, Decision, Moderator, Status
+from app.notify import links
 from tests.cast import a_moderator, a_site, move
 from tests.web.test_queue import _readable, alice, comment, hidden, let_go, paper, status_of
 

@@ -14,11 +14,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.desk import members
 from app.models import Effect, Moderator, Reason, Role, Rule, Site, Status, Subject
 from app.models.report import Reporter
-from app.moderation import appointing, rules
 from app.moderation.decide import decide
 from app.moderation.reports import report
+from app.screening import rules
 from app.web import MODERATORS
 from tests.cast import ORIGIN, Reader, a_moderator, a_site, the_comment
 from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
@@ -87,7 +88,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     db_session.commit()
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     rules.make([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
-    appointing.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
+    members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
     db_session.commit()
     return site
 

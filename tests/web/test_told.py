@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.mail.links import link_for
+from app.desk import batch
 from app.models import Comment, Decision, Moderator, Site, Status
-from app.moderation import batch
+from app.notify.links import link_for
 from tests.cast import move
 from tests.web.test_desk import said, sends
 from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, let_go, paper, status_of

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from app.lib.clock import now
 from app.lib.secrets import Encrypted, Unreadable, is_unreadable
 from app.lib.signing import sign
-from app.mail import outbox
 from app.models import Author, Delivery, Invitation, Moderator, Note, Site
-from app.moderation.opinions import CARRIERS
+from app.moderation.akismet_worker import CARRIERS
+from app.notify import outbox
 from tests import lived_in
 from tests.cast import Reader, the_comment
 from tests.lived_in import HANAKO, WORDS

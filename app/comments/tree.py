@@ -1,0 +1,192 @@
+"""The public tree of a thread, branch by branch: read from indexes, so that no thread is too large for it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    bindparam,
+    case,
+    func,
+    select,
+    text,
+)
+
+from app.database import constant
+from app.extensions import db
+from app.models.author import Author
+from app.models.comment import Comment, Status
+from app.models.path import END, above_at, ids_in
+from app.models.thread import Thread
+
+# Of a row of `_seen`.
+ROOT = itemgetter(-2)
+
+
+class Seen(NamedTuple):
+    """All that a reader's view of a comment is made of, beside its thread; equal as long as nothing of it changes."""
+
+    id: int
+    author_id: int
+    parent_id: int | None
+    depth: int
+    status: str
+    name: str
+    website: str
+    html: str
+    created_at: datetime
+    edited_at: datetime | None
+    # The name of whoever it answers, while that comment is public.
+    answered: str | None
+    # Whether its author is.
+    erased: bool
+
+
+class Place(NamedTuple):
+    """A comment and where it stands: in whose branch, and where in that."""
+
+    row: Seen
+    root_id: int
+    path: str
+
+
+class Branch(NamedTuple):
+    """Places of one branch in reading order; `goes_on` when there are more behind them."""
+
+    places: list[Place]
+    goes_on: bool
+
+    @property
+    def end(self) -> str:
+        """The position behind its last place."""
+        last = self.places[-1]
+        return f"{last.root_id}.{last.path}"
+
+    def cut(self, room: int) -> "Branch":
+        return self if len(self.places) <= room else Branch(self.places[:room], goes_on=True)
+
+
+def whole(thread: Thread, *, newest_first: bool, limit: int) -> list[Seen] | None:
+    """All of a thread that has at most `limit` places, in reading order; None when it has more."""
+    rows = db.session.connection().execute(_whole(limit + 1), {"thread": thread.id}).all()
+    # The index has them by rising roots; each branch stays in its own order.
+    return None if len(rows) > limit else [_row(each) for each in sorted(rows, key=ROOT, reverse=newest_first)]
+
+
+@lru_cache
+def _whole(limit: int) -> Select[Any]:
+    """The question of `whole`: one walk along the index, where branches of their own would have to be found first."""
+    thread: BindParameter[int] = bindparam("thread")
+    places = _seen().where(Comment.thread_id == thread, text("comment.places > 0"))
+    return places.order_by(Comment.root_id, Comment.path).limit(constant(limit))
+
+
+def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
+    """Enough branches behind that of the root `after` for `limit` comments, and to tell whether others follow.
+
+    Each begins with its root and has up to `replies` replies, or more where so few branches leave room for them.
+    """
+    # Of each branch that is shown one comment more, which tells that it goes on, and one of the branch behind them.
+    question = _branches(newest_first, after is not None, limit, replies)
+    rows = db.session.connection().execute(question, {"thread": thread.id, "after": after}).all()
+    found = [[_place(row) for row in each] for _, each in groupby(rows, ROOT)]
+    # The same number as in the question, which has cut nothing off where so few are found that their share is larger.
+    most = max(replies, limit // max(1, len(found)))
+    return [_branch(each, 1 + most) for each in found]
+
+
+@lru_cache
+def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Select[Any]:
+    """The question of `branches`, put together once: it is asked for each page that is drawn.
+
+    Its limits are constants, so that PostgreSQL plans once: to plan took it longer than to answer.
+    """
+    root, reply, cut = (Comment.__table__.alias(name) for name in ("root", "reply", "cut"))
+    thread: BindParameter[int] = bindparam("thread")
+    # By `root_id`, which is a root's own id: by `id` PostgreSQL would walk through the comments of all threads.
+    roots = select(root.c.root_id.label("id")).where(
+        root.c.thread_id == thread, text("root.places > 0 AND root.depth = 0")
+    )
+    if behind:
+        after: BindParameter[int] = bindparam("after")
+        roots = roots.where(root.c.root_id < after if newest_first else root.c.root_id > after)
+    roots = roots.order_by(root.c.root_id.desc() if newest_first else root.c.root_id.asc()).limit(constant(room + 1))
+    share = constant(room) // func.nullif(func.count(), 0)
+    larger = case((share > constant(replies), share), else_=constant(replies))
+    most = select(larger).select_from(roots.subquery()).scalar_subquery()
+    # The first reply that is not shown, which tells that there is more.
+    last = (
+        select(cut.c.path)
+        .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.places > 0"))
+        .order_by(cut.c.path).limit(constant(1)).offset(1 + most)
+        .scalar_subquery()
+    )  # fmt: skip
+    found = roots.add_columns(func.coalesce(last, END).label("last")).subquery("found")
+    # Places first, from their index alone: what is sorted and left out should not be read.
+    place = (
+        select(reply.c.id, found.c.id.label("root_id"), reply.c.path)
+        .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
+        .where(reply.c.thread_id == thread, text("reply.places > 0"))
+        .order_by(found.c.id.desc() if newest_first else found.c.id, reply.c.path)
+        .limit(constant(2 * room + 1))
+        .subquery("place")
+    )
+    order = place.c.root_id.desc() if newest_first else place.c.root_id.asc()
+    return _seen().join(place, place.c.id == Comment.__table__.c.id).order_by(order, place.c.path)
+
+
+def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Branch:
+    """What follows behind a path in its branch."""
+    return _branch(_in_branch(thread.id, root_id, limit, Comment.path > after), limit)
+
+
+def branch_around(comment: Comment, replies: int) -> Branch:
+    """The comments that this one answers, from the root, itself, and up to `replies` that follow in its branch."""
+    root_id, depths = ids_in(comment.path)[0], range(comment.depth)
+    above = Comment.path.in_([above_at(comment.path, depth + 1) for depth in depths])
+    here = _branch(_in_branch(comment.thread_id, root_id, replies + 1, Comment.path >= comment.path), replies + 1)
+    answered = _in_branch(comment.thread_id, root_id, len(depths), above) if depths else []
+    return Branch(answered + here.places, here.goes_on)
+
+
+def _in_branch(thread_id: int, root_id: int, limit: int, where: ColumnElement[bool]) -> list[Place]:
+    query = (
+        _seen()
+        .where(Comment.thread_id == thread_id, Comment.root_id == root_id, text("comment.places > 0"), where)
+        .order_by(Comment.path)
+        .limit(constant(limit + 1))
+    )
+    return [_place(row) for row in db.session.execute(query)]
+
+
+def _branch(found: list[Place], most: int) -> Branch:
+    return Branch(found[:most], len(found) > most)
+
+
+def _place(row: Sequence[Any]) -> Place:
+    return Place(_row(row), row[-2], row[-1])
+
+
+def _row(row: Sequence[Any]) -> Seen:
+    return Seen._make(row[:-2])
+
+
+def _seen() -> Select[Any]:
+    """The columns of `Place`: others would be decrypted for nothing, and records cost more than all of a page."""
+    comment, author, parent = Comment.__table__, Author.__table__, Comment.__table__.alias()
+    columns = (
+        comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,
+        comment.c.website, comment.c.html, comment.c.created_at, comment.c.edited_at,
+        case((parent.c.status == Status.APPROVED, parent.c.name)).label("answered"),
+        author.c.erased_at.is_not(None).label("erased"), comment.c.root_id, comment.c.path,
+    )  # fmt: skip
+    with_parents = comment.join(author, author.c.id == comment.c.author_id).outerjoin(
+        parent, parent.c.id == comment.c.parent_id
+    )
+    return select(*columns).select_from(with_parents)

@@ -1,0 +1,1 @@
+"""What moderators work with: queue, cards, batches, blocking, context, statistics, members."""

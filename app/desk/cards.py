@@ -1,0 +1,135 @@
+"""A card: one comment with all that a moderator needs to decide on it, for a fixed number of questions."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, case, func, select, text
+from sqlalchemy.orm import joinedload, undefer
+
+from app.extensions import db
+from app.lib import markup
+from app.lib.clock import happened_since, now
+from app.lib.secrets import candidates
+from app.lib.text import excerpt
+from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status
+from app.screening.checks import found_in, sentence_of
+
+PARENT_GRAPHEMES = 160
+SAME_ADDRESS_SINCE = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One comment and what surrounds it; counts are of the same site, and without the comment itself."""
+
+    comment: Comment
+    html: str
+    parent_text: str
+    reasons: list[str]
+    record: dict[str, int]
+    # Nearly the same text: in all, and of those that wait.
+    alike: int
+    alike_waiting: int
+    same_address: int
+    revisions: list[Revision] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    reports: dict[str, int] = field(default_factory=dict)
+    decision: Decision | None = None
+    # Who else has it before her now.
+    reviewer: str = ""
+
+
+def card_of(comment: Comment, viewer: Moderator) -> Card:
+    return cards_of([comment], viewer)[0]
+
+
+def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
+    """Cards in the order of `comments`, as `viewer` sees them."""
+    ids = [comment.id for comment in comments]
+    records = Comment.records([comment.author_id for comment in comments])
+    revisions, decisions, notes, reports = Revision.of(ids), _newest_decisions(ids), Note.of(ids), Report.open_of(ids)
+    alike, addresses, reviewers = _alike(comments), _same_address(comments), Lease.of_others(viewer, ids)
+    return [
+        Card(
+            comment=comment,
+            html=markup.marked(comment.html, found_in(comment.reasons)),
+            parent_text=_parent_text(comment),
+            reasons=[sentence_of(reason) for reason in comment.reasons],
+            record=records[comment.author_id],
+            alike=max(alike[comment.site_id, comment.cluster][0] - 1, 0),
+            alike_waiting=max(alike[comment.site_id, comment.cluster][1] - (comment.lane > 0), 0),
+            same_address=addresses[comment.id],
+            revisions=revisions[comment.id],
+            notes=notes[comment.id],
+            reports=reports[comment.id],
+            decision=decisions.get(comment.id),
+            reviewer=reviewers.get(comment.id, ""),
+        )
+        for comment in comments
+    ]
+
+
+def load(ids: Collection[int]) -> list[Comment]:
+    """These comments with what a card shows of their surroundings and a decision asks, in the order of `ids`."""
+    query = select(Comment).where(Comment.id.in_(ids)).options(
+        joinedload(Comment.thread, innerjoin=True),
+        joinedload(Comment.author, innerjoin=True),
+        joinedload(Comment.site, innerjoin=True),
+        joinedload(Comment.parent),
+        undefer(Comment.places_learnt),
+    )  # fmt: skip
+    found = {comment.id: comment for comment in db.session.scalars(query)}
+    return [found[id] for id in ids if id in found]
+
+
+def _parent_text(comment: Comment) -> str:
+    parent = comment.parent
+    if parent is None or parent.status == Status.DELETED:
+        return ""
+    return excerpt(markup.plain(parent.html), PARENT_GRAPHEMES)
+
+
+def _newest_decisions(ids: list[int]) -> dict[int, Decision]:
+    newest = select(func.max(Decision.id)).where(Decision.comment_id.in_(ids)).group_by(Decision.comment_id)
+    rows = db.session.scalars(select(Decision).where(Decision.id.in_(newest)).options(joinedload(Decision.moderator)))
+    return {row.comment_id: row for row in rows}
+
+
+def _alike(comments: list[Comment]) -> dict[tuple[int, str], tuple[int, int]]:
+    """How many comments of each cluster there are, and how many of them wait; from the index alone."""
+    found = {(comment.site_id, comment.cluster): (0, 0) for comment in comments}
+    clusters = {comment.cluster for comment in comments} - {""}
+    rows = db.session.execute(
+        select(Comment.site_id, Comment.cluster, func.count(), func.sum(case((Comment.lane > 0, 1), else_=0)))
+        .where(_on_sites_of(comments), Comment.cluster.in_(clusters), Comment.cluster != text("''"))
+        .group_by(Comment.site_id, Comment.cluster)
+    )
+    return found | {(site, cluster): (count, waiting) for site, cluster, count, waiting in rows}
+
+
+def _same_address(comments: list[Comment]) -> dict[int, int]:
+    """How many other comments of late came to the same site from the network of each of these."""
+    known = {comment.id: _indexes_of_network(comment) for comment in comments if comment.address_index}
+    recent = and_(
+        Comment.address_index.in_({index for indexes in known.values() for index in indexes}),
+        happened_since(Comment.created_at, now() - SAME_ADDRESS_SINCE),
+    )
+    keys = (Comment.site_id, Comment.address_index)
+    rows = db.session.execute(
+        select(*keys, func.count()).where(recent, _on_sites_of(comments)).group_by(*keys)
+    )  # fmt: skip
+    counted = Counter({tuple(row[:-1]): row[-1] for row in rows})
+    found = {each.id: sum(counted[each.site_id, index] for index in known.get(each.id, ())) for each in comments}
+    return {id: max(count - 1, 0) for id, count in found.items()}
+
+
+def _indexes_of_network(comment: Comment) -> set[str]:
+    """The same network may be stored under several keys; where it cannot be read, its own index is all there is."""
+    index = Comment.network_index(comment.site, comment.address) if comment.address else None
+    return set(candidates([index, comment.address_index]))
+
+
+def _on_sites_of(comments: Iterable[Comment]) -> ColumnElement[bool]:
+    return Comment.site_id.in_({comment.site_id for comment in comments})

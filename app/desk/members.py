@@ -1,0 +1,72 @@
+"""Owners invite moderators, give them roles and let them go; no site is left without an owner."""
+
+import json
+from datetime import timedelta
+
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib.clock import now
+from app.lib.passwords import hash_password
+from app.models import Delivery, Invitation, Membership, Moderator, Role, Site
+from app.notify import outbox
+from app.notify.authors import recipient
+
+DAY = timedelta(days=1)
+# To one address, from all sites together.
+MOST_A_DAY = 3
+
+
+def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
+    """Promise a letter, in the caller's transaction; the same whether or not the address is known to us.
+
+    Raises Refused (429) when the address has got enough of them today.
+    """
+    to = recipient(email)
+    if Delivery.count_to(to, now() - DAY, "invitation") >= MOST_A_DAY:
+        said = _("This address was invited often enough today. Try again tomorrow.")
+        raise Refused("flood", said, field="email", status=429)
+    Invitation.forget_old(site)
+    invitation = Invitation(site=site, email=email, role=role, made_by=by)
+    db.session.add(invitation)
+    db.session.flush()
+    outbox.add("invitation", payload=json.dumps({"invitation": invitation.id}), recipient=to)
+    return invitation
+
+
+def accept(invitation: Invitation, *, name: str = "", password: str = "") -> Moderator:
+    """Who reads the mailbox becomes moderator, with the log-in that she has, or else with this name and password."""
+    her = Moderator.with_email(invitation.email) or _new(invitation.email, name, password)
+    if her.role_on(invitation.site_id) is None:
+        her.memberships.append(Membership(site=invitation.site, role=invitation.role))
+    invitation.end()
+    db.session.flush()
+    return her
+
+
+def change_role(membership: Membership, role: Role) -> None:
+    """Raises Refused (409) when she is the last owner."""
+    if role != Role.OWNER:
+        _keep_an_owner(membership)
+    membership.role = role
+
+
+def let_go(membership: Membership) -> None:
+    """She moderates the site no more; what she decided stays. Raises Refused (409) when she is the last owner."""
+    _keep_an_owner(membership)
+    db.session.delete(membership)
+
+
+def _new(email: str, name: str, password: str) -> Moderator:
+    her = Moderator(
+        name=name, email=email, email_index=Moderator.index_of(email), password_hash=hash_password(password)
+    )
+    db.session.add(her)
+    return her
+
+
+def _keep_an_owner(membership: Membership) -> None:
+    owners = Membership.owners_of(membership.site, for_update=True)
+    if owners == [membership]:
+        raise Refused("last_owner", _("A site needs an owner. Make somebody else owner first."), status=409)

@@ -1,0 +1,129 @@
+"""The queue: what waits for a moderator, lane by lane, and who else is at it."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select, text, tuple_, union_all
+
+from app.desk.cards import Card, cards_of, load
+from app.extensions import db
+from app.lib.clock import runs
+from app.models import Comment, Deferral, Lease, Moderator, Status, deferral, lease
+from app.moderation.lanes import Lane
+
+PAGE = 25
+# More are not counted: a page would take the longer the more waits.
+COUNTED = 1_000
+ALL = 5  # the lane of all lanes
+LANES = (*(lane for lane in Lane if lane), ALL)
+PLACE = re.compile(r"\d{1,18}\.\d\.\d{1,18}\.[0-9a-f]{0,32}\.\d{1,18}", re.ASCII)
+# Within a site by lane, then article by article, copies beside each other, the oldest first: ix_comment_lane.
+ORDER = (Comment.site_id, Comment.lane, Comment.thread_id, Comment.cluster, Comment.id)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The cards of a lane (or of a status), how many wait in each lane, and where the page after this begins."""
+
+    cards: list[Card]
+    counts: dict[int, int]
+    after: str = ""
+    # Of others who are reviewing, how many comments each has before her; and how many were put off by herself.
+    reviewing: dict[str, int] | None = None
+    deferred: int = 0
+    # Where a search goes on that has not looked through everything yet.
+    further: str = ""
+
+
+def ids_in(moderator: Moderator, lane: int, after: str = "", *, deferred: bool = False) -> list[int]:
+    """Ids of the next comments of a lane that nobody else has before her: a page and one more.
+
+    `after` is a page's `after`; `deferred` asks for those that she has put off.
+    """
+    put_off = _put_off_by(moderator)
+    return _next(moderator, lane, after, ~_with_others(moderator), put_off if deferred else ~put_off)
+
+
+def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
+    """Ids of what others have before them: shown last, so that nobody sees an empty page while something waits."""
+    return _next(moderator, lane, "", _with_others(moderator))[:PAGE]
+
+
+def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: list[int] | None = None) -> Page:
+    """The page of these comments, of which `ids_in` gave one more than it takes."""
+    shown = ids[:PAGE]
+    comments = load([*shown, *(with_others or [])])
+    last = next((comment for comment in comments if comment.id == shown[-1]), None) if len(ids) > PAGE else None
+    return Page(
+        cards_of(comments, moderator),
+        counts(moderator),
+        place_of(last) if last else "",
+        Lease.counts_of_others(moderator, moderator.site_ids),
+        Deferral.count(moderator),
+    )
+
+
+def decided(moderator: Moderator, status: Status, after: int | None = None) -> Page:
+    """What has this status, the newest first, from before the comment `after`."""
+    query = select(Comment.id).where(Comment.site_id.in_(moderator.site_ids), Comment.status == status)
+    if after:
+        query = query.where(Comment.id < after)
+    ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(PAGE + 1)))
+    cards = cards_of(load(ids[:PAGE]), moderator)
+    return Page(cards, counts(moderator), str(ids[PAGE - 1]) if len(ids) > PAGE else "")
+
+
+def counts(moderator: Moderator) -> dict[int, int]:
+    """How many comments wait in each lane and in all, `COUNTED` standing for as many or more."""
+    lanes = [lane for lane in LANES if lane != ALL]
+    found = db.session.execute(select(*(_count(moderator, lane) for lane in lanes))).one()
+    return dict(zip(lanes, found, strict=True)) | {ALL: min(sum(found), COUNTED)}
+
+
+def _count(moderator: Moderator, lane: int) -> ScalarSelect[int]:
+    here = Comment.site_id.in_(moderator.site_ids), Comment.lane == lane, text("comment.lane <> 0")
+    return select(func.count()).select_from(select(Comment.id).where(*here).limit(COUNTED).subquery()).scalar_subquery()
+
+
+def place_of(comment: Comment) -> str:
+    return ".".join(str(part) for part in _place(comment))
+
+
+def _place(comment: Comment) -> tuple[int, int, int, str, int]:
+    return comment.site_id, comment.lane, comment.thread_id, comment.cluster, comment.id
+
+
+def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool]) -> list[int]:
+    """One question: each part of it is a range of the index, read in order until there is enough."""
+    parts = [part.where(*conditions).order_by(*ORDER).limit(PAGE + 1) for part in _parts(moderator, lane, after)]
+    if len(parts) == 1:
+        return list(db.session.scalars(parts[0]))
+    whole = union_all(*(select(part.subquery()) for part in parts)).subquery()
+    return list(db.session.scalars(select(whole.c.id).order_by(*(whole.c[each.key] for each in ORDER)).limit(PAGE + 1)))
+
+
+def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:
+    """The rest of the site where the last page ended, and the sites after it."""
+    waits = select(Comment.id, *ORDER[:-1]).where(text("comment.lane <> 0"))
+    prefix = 1 if lane == ALL else 2
+    if lane != ALL:
+        waits = waits.where(Comment.lane == lane)
+    if not PLACE.fullmatch(after):
+        return [waits.where(Comment.site_id.in_(moderator.site_ids))]
+    site, *rest = after.split(".")
+    values = (int(site), int(rest[0]), int(rest[1]), rest[2], int(rest[3]))
+    here = waits.where(Comment.site_id == values[0], tuple_(*ORDER[prefix:]) > tuple_(*values[prefix:]))
+    further = [each for each in moderator.site_ids if each > values[0]]
+    parts = [here] if values[0] in moderator.site_ids else []
+    return [*parts, waits.where(Comment.site_id.in_(further))] if further or not parts else parts
+
+
+def _with_others(moderator: Moderator) -> ColumnElement[bool]:
+    hers = Lease.moderator_id == moderator.id
+    return exists().where(Lease.comment_id == Comment.id, ~hers, runs(Lease.until, lease.LASTS))
+
+
+def _put_off_by(moderator: Moderator) -> ColumnElement[bool]:
+    mine = (Deferral.comment_id == Comment.id, Deferral.moderator_id == moderator.id)
+    return exists().where(*mine, runs(Deferral.until, deferral.LASTS))

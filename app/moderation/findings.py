@@ -1,0 +1,64 @@
+"""Apply the findings of screening to a comment: keep the reasons, decide, and do what the findings cause."""
+
+from collections.abc import Callable
+from functools import partial
+
+from app.extensions import db
+from app.models import Actor, Comment, Decision, Status
+from app.moderation.decide import admit, decide
+from app.screening.case import Case, Finding, Verdict
+from app.screening.run import failed, look
+
+STATUS_OF = {
+    Verdict.PASS: Status.APPROVED,
+    Verdict.HOLD: Status.PENDING,
+    Verdict.REJECT: Status.REJECTED,
+    Verdict.SPAM: Status.SPAM,
+}
+
+
+def screen(case: Case) -> Decision:
+    """Run every check on a stored comment, and decide again."""
+    again = partial(decide, seen=case.comment.version, actor=Actor.SCREENING)
+    return conclude(case, look(case, apart=db.session.begin_nested), again)
+
+
+def conclude(case: Case, findings: list[Finding], decided: Callable[..., Decision] = admit) -> Decision:
+    """Keep every reason with the comment and decide: the strictest verdict wins. Then do what the findings cause."""
+    comment, judged = case.comment, case.judged_so_far
+    comment.score, comment.facts = judged.score, judged.facts
+    comment.reasons = [finding.as_reason() for finding in findings]
+    strictest = max(findings, key=lambda finding: finding.verdict, default=None)
+    status = STATUS_OF[strictest.verdict if strictest else Verdict.PASS]
+    decision = decided(comment, status, reason=strictest.check if strictest else "")
+    done = [_done(finding, case) for finding in findings]
+    if done != findings:
+        comment.reasons = [finding.as_reason() for finding in done]
+    return decision
+
+
+def settle(comment: Comment, finding: Finding) -> Decision | None:
+    """Continue screening with a finding that arrived later; it replaces the earlier reason of its check.
+
+    Returns None if nothing changes, or if a person has decided since. The caller holds the lock on the comment.
+    """
+    others = [reason for reason in comment.reasons if reason["check"] != finding.check]
+    comment.reasons = [*others, finding.as_reason()]
+    db.session.flush()
+    newest = Decision.newest_of(comment)
+    status = STATUS_OF[max(Verdict[reason["verdict"].upper()] for reason in comment.reasons)]
+    if newest is None or newest.actor != Actor.SCREENING or status == comment.status:
+        return None
+    return decide(comment, status, seen=comment.version, actor=Actor.SCREENING, reason=finding.check)
+
+
+def _done(finding: Finding, case: Case) -> Finding:
+    """Do what the finding causes. If that fails its check has failed; either way the comment is held."""
+    if finding.then is None:
+        return finding
+    try:
+        with db.session.begin_nested():
+            finding.then()
+    except Exception as trouble:
+        return failed(finding.check, case, trouble)
+    return finding

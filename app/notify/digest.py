@@ -1,0 +1,122 @@
+"""The digest: one letter to a moderator about the comments that came since the last one and still wait."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+from flask import current_app, render_template
+from flask_babel import force_locale
+from flask_babel import ngettext as _n
+
+from app.extensions import db
+from app.lib import markup
+from app.lib.clock import latest, now
+from app.lib.text import clean_line, excerpt
+from app.models import Comment, Delivery, Moderator, Status, waiting
+from app.models.waiting import Span
+from app.notify import smtp
+from app.notify.links import link_for
+
+LISTED = 10  # comments; the letter of a busy day must still fit on a screen
+EXCERPT = 200  # characters
+# A comment may be committed a moment after its time was taken, and after a letter that looked for it in vain.
+OVERLAP = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a letter says of one comment: nothing of its author but the public name."""
+
+    site: str
+    page: str
+    name: str
+    text: str
+    links: dict[str, str]
+
+
+def begin(delivery: Delivery) -> bool:
+    """Take this moderator's turn for a letter, in the caller's transaction; False when it must wait.
+
+    A letter that has begun keeps its span of time through every retry. From then on new comments cause
+    a letter of their own, which finds the turn taken and keeps its distance.
+    """
+    if delivery.kind != "digest" or delivery.payload:
+        return True
+    moderator = db.session.get_one(Moderator, delivery.moderator_id)
+    span = _next_span(moderator)
+    if not waiting.count(moderator, span):
+        delivery.finish("nothing to say")
+        return False
+    distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
+    if not waiting.take_turn(moderator, distance):
+        delivery.put_off(min(moderator.digest_at or now(), latest()) + distance)
+        return False
+    delivery.payload, delivery.once = _kept(moderator, span), None
+    return True
+
+
+def compose(delivery: Delivery) -> EmailMessage | None:
+    """Return the letter about what still waits of the delivery's span of time; None when nothing does."""
+    moderator = db.session.get_one(Moderator, delivery.moderator_id)
+    span = _span_of(json.loads(delivery.payload))
+    count = waiting.count(moderator, span)
+    if not count:
+        return None
+    comments = waiting.oldest(moderator, span, LISTED)
+    with force_locale(moderator.lang or comments[0].site.lang):
+        return _letter(delivery, moderator, comments, count)
+
+
+def _next_span(moderator: Moderator) -> Span:
+    before = Delivery.last_begun("digest", moderator.id)
+    told = json.loads(before)["fresh"] if before else ()
+    since = min(moderator.digest_at, now()) - OVERLAP if moderator.digest_at else None
+    return Span(since, now(), tuple(told))
+
+
+def _kept(moderator: Moderator, span: Span) -> str:
+    """The span as text, with the comments that the next letter would otherwise find again."""
+    fresh = waiting.ids(moderator, replace(span, since=now() - 2 * OVERLAP))
+    shown = [moment.isoformat() if moment else None for moment in (span.since, span.until)]
+    return json.dumps({"span": shown, "told": list(span.told), "fresh": list(fresh)})
+
+
+def _span_of(kept: dict[str, Any]) -> Span:
+    since, until = (datetime.fromisoformat(text) if text else None for text in kept["span"])
+    return Span(since, until, tuple(kept["told"]))
+
+
+def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int) -> EmailMessage:
+    names = ", ".join(sorted({clean_line(comment.site.name) for comment in comments}))
+    about = {
+        "moderator": clean_line(moderator.name),
+        "lines": [_line(comment, moderator) for comment in comments],
+        "count": count,
+        "more": count - len(comments),
+        "all": waiting.count(moderator, Span()),
+        "queue": current_app.config["PUBLIC_URL"] + "/moderate/",
+        "lang": moderator.lang or comments[0].site.lang,
+    }
+    return smtp.letter(
+        to=moderator.email,
+        name=moderator.name,
+        subject=_n("%(num)d comment waits: %(sites)s", "%(num)d comments wait: %(sites)s", count, sites=names),
+        text=render_template("mail/digest.txt", **about),
+        html=render_template("mail/digest.html", **about),
+        message_id=delivery.message_id,
+        date=delivery.created_at,
+    )  # fmt: skip
+
+
+def _line(comment: Comment, moderator: Moderator) -> Line:
+    statuses = (Status.APPROVED, Status.REJECTED, Status.SPAM)
+    return Line(
+        site=clean_line(comment.site.name),
+        page=clean_line(comment.thread.label),
+        name=clean_line(comment.name),
+        text=excerpt(markup.plain(comment.html), EXCERPT),
+        links={status.value: link_for(comment, status, moderator) for status in statuses},
+    )

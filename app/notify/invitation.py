@@ -1,0 +1,55 @@
+"""The letter that asks somebody to moderate a site; its link opens a page, and only that page's button accepts."""
+
+import json
+from email.message import EmailMessage
+
+from flask import current_app, render_template
+from flask_babel import force_locale
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib.secrets import is_unreadable
+from app.lib.signing import BadToken, sign, unsign
+from app.lib.text import clean_line
+from app.models import Delivery, Invitation, Role
+from app.models.invitation import LASTS
+from app.notify import smtp
+
+
+def invitation_of(token: str) -> Invitation:
+    """Raises Refused (410) when it is none, was answered or withdrawn, or who made it may not appoint any more."""
+    try:
+        found = db.session.get(Invitation, unsign("invitation", token, LASTS))
+    except BadToken:
+        found = None
+    if (
+        found is None
+        or not found.is_open
+        or is_unreadable(found.email)
+        or found.made_by.role_on(found.site_id) != Role.OWNER
+    ):
+        raise Refused("bad_link", _("This invitation is not valid any more. Ask for a new one."), status=410)
+    return found
+
+
+def compose(delivery: Delivery) -> EmailMessage | None:
+    invitation = db.session.get(Invitation, json.loads(delivery.payload)["invitation"])
+    if invitation is None or not invitation.is_open:
+        return None
+    site = invitation.site
+    about = {
+        "site": clean_line(site.name),
+        "by": clean_line(invitation.made_by.name),
+        "link": f"{current_app.config['PUBLIC_URL']}/invitation/{sign('invitation', invitation.id)}",
+    }
+    with force_locale(site.lang):
+        return smtp.letter(
+            to=invitation.email,
+            name="",
+            subject=_("Moderate comments on %(site)s?", site=about["site"]),
+            text=render_template("mail/invitation.txt", **about),
+            html=render_template("mail/invitation.html", **about),
+            message_id=delivery.message_id,
+            date=delivery.created_at,
+        )

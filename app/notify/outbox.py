@@ -1,0 +1,199 @@
+"""The outbox: what must go out is kept with its cause; claimed, sent, tried again, and given up loudly."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from flask import current_app
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.errors import NotSent
+from app.extensions import db
+from app.lib.clock import now
+from app.lib.redact import scrubbed
+from app.lib.secrets import is_unreadable
+from app.models import Comment, Decision, Delivery
+from app.models.delivery import LONGEST_PAUSE
+from app.notify import alarm, author_email, digest, invitation, smtp
+from app.notify.breaker import Breaker
+from app.notify.headers import domain_of
+
+log = logging.getLogger(__name__)
+
+# What knows the words of each kind of letter. None means that there is nothing left to say.
+COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
+    "digest": digest.compose,
+    "flood": alarm.compose,
+    "confirm": author_email.compose_confirmation,
+    "answer": author_email.compose_answer,
+    "invitation": invitation.compose,
+}
+
+# Brings a delivery where it must go, and returns how that ended; '' when it has put itself off. Raises NotSent.
+# It commits before it speaks to anybody: no transaction is open while others take their time.
+Carrier = Callable[[Delivery], str]
+
+FIRST_PAUSE = timedelta(seconds=30)
+# Together about four days, as long as mail servers themselves keep trying (RFC 5321, 4.5.4.1).
+TRIES = 24
+# A refusal for good may still be a server that somebody is just setting up.
+TRIES_WHEN_REFUSED_FOR_GOOD = 4
+
+
+def add(
+    kind: str,
+    *,
+    moderator_id: int | None = None,
+    comment: Comment | None = None,
+    once: str | None = None,
+    payload: str = "",
+    recipient: str | None = None,
+    due_at: datetime | None = None,
+    decision: Decision | None = None,
+) -> None:
+    """Write a delivery in the caller's transaction; one that waits under the same `once` already is enough.
+
+    What a `decision` causes is due after the undo window, and is recalled by the next decision on its comment.
+
+    The row that waits is touched, so that nobody can claim it before this transaction has ended: a letter
+    never starts out without the cause that joined it.
+    """
+    dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
+    new = dialect.insert(Delivery).values(
+        kind=kind,
+        once=once,
+        moderator_id=moderator_id,
+        decision_id=decision.id if decision else None,
+        comment_id=comment.id if comment else None,
+        payload=payload,
+        recipient=recipient,
+        message_id=_message_id(),
+        due_at=due_at or now() + (undo_window() if decision else timedelta()),
+    )
+    db.session.execute(
+        new.on_conflict_do_update(
+            index_elements=["once"],
+            index_where=Delivery.done_at.is_(None),
+            set_={"due_at": Delivery.due_at},
+        )
+    )
+
+
+def undo_window() -> timedelta:
+    return timedelta(seconds=current_app.config["UNDO_WINDOW"])
+
+
+def letters() -> dict[str, Carrier]:
+    """Who carries letters, by their kind; nobody where there is no mail server."""
+    return dict.fromkeys(COMPOSE, _send_letter) if current_app.config["MAIL_URL"] else {}
+
+
+def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | None = None) -> bool:
+    """Let the delivery that waits longest go out, of the kinds that have a carrier; False when none is due.
+
+    Without `carriers`: letters. `breaker` is told how the receiver answered. Commits.
+    """
+    carriers = letters() if carriers is None else carriers
+    due = Delivery.due(carriers, limit=1)
+    if due and _begin(due[0]):
+        _deliver(due[0], carriers, breaker or Breaker())
+    db.session.rollback()
+    return bool(due)
+
+
+def _begin(id: int) -> bool:
+    """Claim a delivery and let it start, in one transaction; False when it does not go out now."""
+    if not Delivery.claim(id):
+        return False
+    try:
+        ready = _is_ready(db.session.get_one(Delivery, id))
+    except Exception as trouble:
+        db.session.rollback()
+        Delivery.claim(id)
+        _fail(id, trouble)
+        ready = False
+    db.session.commit()
+    return ready
+
+
+def _is_ready(delivery: Delivery) -> bool:
+    if is_unreadable(delivery.payload):
+        raise NotSent("The delivery cannot be decrypted.", for_good=True)
+    return digest.begin(delivery)
+
+
+def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None:
+    """Carry one delivery. Whatever goes wrong is noted on this row alone; the others go out."""
+    delivery = db.session.get_one(Delivery, id)
+    try:
+        outcome = carriers[delivery.kind](delivery)
+    except NotSent as trouble:
+        _note(breaker, trouble)
+        _fail(id, trouble)
+    except Exception as trouble:
+        db.session.rollback()
+        _fail(id, trouble)
+    else:
+        breaker.note_answer()
+        if outcome:
+            delivery.finish(outcome)
+    db.session.commit()
+
+
+def _note(breaker: Breaker, trouble: NotSent) -> None:
+    if trouble.stalled:
+        log.warning("receiver stalls or is away", extra={"seconds": round(breaker.note_stall(), 1)})
+    else:
+        breaker.note_answer()
+
+
+def _tries(trouble: NotSent) -> int:
+    if trouble.hopeless:
+        return 1
+    return TRIES_WHEN_REFUSED_FOR_GOOD if trouble.for_good else TRIES
+
+
+def _fail(id: int, trouble: Exception) -> None:
+    delivery = db.session.get(Delivery, id)
+    if delivery is None:
+        return
+    if isinstance(trouble, NotSent):
+        level = logging.WARNING if trouble.hopeless else logging.ERROR
+        _try_again(delivery, str(trouble), _tries(trouble), level=level)
+        return
+    log.error("delivery is broken", exc_info=trouble, extra={"delivery": id})
+    _try_again(delivery, type(trouble).__name__, TRIES)
+
+
+def _send_letter(delivery: Delivery) -> str:
+    letter = COMPOSE[delivery.kind](delivery)
+    db.session.commit()
+    if letter:
+        smtp.send(letter)
+    return "sent" if letter else "nothing to say"
+
+
+def _try_again(delivery: Delivery, trouble: str, tries: int, level: int = logging.ERROR) -> None:
+    about = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
+    trouble = scrubbed(trouble)
+    delivery.fail()
+    if delivery.attempts >= tries:
+        delivery.finish("gave up", trouble)
+        log.log(level, "delivery given up", extra=about | {"trouble": trouble})
+        return
+    delivery.retry(pause_after(delivery.attempts), trouble)
+    log.warning("delivery not sent yet", extra=about | {"trouble": trouble})
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Twice as long each time, a quarter more or less, so that they do not come back all at once."""
+    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    return pause * random.uniform(0.75, 1.25)  # noqa: S311 (spreads load, guards nothing)
+
+
+def _message_id() -> str:
+    return f"<{uuid4().hex}@{domain_of(urlsplit(current_app.config['PUBLIC_URL']))}>"

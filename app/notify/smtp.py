@@ -1,0 +1,144 @@
+"""Letters as RFC 5322 wants them, handed to the mail server."""
+
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from flask import current_app
+
+from app.errors import NotSent
+from app.lib.secrets import is_unreadable
+from app.lib.text import clean_line, excerpt
+from app.notify import headers
+
+TIMEOUT = 20  # seconds, for each answer of the server
+# For a whole email, well below the lease of its claim: another worker must not send it at the same time.
+LONGEST = 120.0  # seconds
+NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
+SUBJECT_LENGTH = 150  # characters
+
+
+def letter(
+    *, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime, stop: str = ""
+) -> EmailMessage:
+    """Return a letter in plain text and HTML; names and subject may be anybody's typing.
+
+    `stop` is an address to which one POST ends such letters (RFC 8058). Raises NotSent for an address that no
+    email can carry.
+    """
+    if is_unreadable(to):
+        raise NotSent("The email address cannot be decrypted.", for_good=True)
+    message = EmailMessage(policy=headers.POLICY)
+    for header, value in {
+        "Message-ID": message_id,
+        "Date": format_datetime(date),
+        "From": _mailbox("From", *_sender()),
+        "To": _mailbox("To", name, to),
+        "Subject": headers.text("Subject", excerpt(clean_line(subject), SUBJECT_LENGTH)),
+        # RFC 3834: no automatic replies, please.
+        "Auto-Submitted": "auto-generated",
+        **(_unsubscribe(stop) if stop else {}),
+    }.items():
+        headers.put(message, header, value)
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def send(message: EmailMessage) -> None:
+    """Hand a letter to the mail server of MAIL_URL. Raises NotSent."""
+    sender, receiver = (message[name].addresses[0].addr_spec for name in ("From", "To"))
+    try:
+        with connect() as server, _clock(server):
+            server.sendmail(sender, [receiver], message.as_bytes())
+    except smtplib.SMTPRecipientsRefused as trouble:
+        code, answer = next(iter(trouble.recipients.values()))
+        raise NotSent(_said(code, answer), for_good=code >= 500) from trouble
+    except smtplib.SMTPResponseException as trouble:
+        raise NotSent(_said(trouble.smtp_code, trouble.smtp_error), for_good=_is_about_this(trouble)) from trouble
+    except (smtplib.SMTPException, OSError) as trouble:
+        raise NotSent(f"{type(trouble).__name__}: {trouble}", stalled=True) from trouble
+
+
+@contextmanager
+def _clock(server: smtplib.SMTP) -> Iterator[None]:
+    """Hang up on a server that sends a byte now and then, for which no read would ever time out."""
+    rang = threading.Event()
+    clock = threading.Timer(LONGEST, _hang_up, (server, rang))
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    except smtplib.SMTPException as trouble:
+        # Half an answer before we hung up is none.
+        raise TimeoutError(f"no whole answer in {LONGEST:g} s") if rang.is_set() else trouble from None
+    finally:
+        clock.cancel()
+
+
+def _hang_up(server: smtplib.SMTP, rang: threading.Event) -> None:
+    rang.set()
+    with suppress(OSError):
+        if server.sock:
+            # Of the socket itself: closing TLS politely would wait for the other side.
+            socket.socket.shutdown(server.sock, socket.SHUT_RDWR)
+
+
+def connect() -> smtplib.SMTP:
+    """Return a connection to the mail server, encrypted where it offers that, and logged in.
+
+    Raises what smtplib and sockets raise.
+    """
+    url = urlsplit(current_app.config["MAIL_URL"])
+    server = _open(url)
+    try:
+        server.ehlo()
+        if url.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+    except BaseException:
+        server.close()
+        raise
+    return server
+
+
+def _open(url: SplitResult) -> smtplib.SMTP:
+    host = url.hostname or "localhost"
+    if url.scheme == "smtps":
+        return smtplib.SMTP_SSL(host, url.port or 465, timeout=TIMEOUT, context=ssl.create_default_context())
+    return smtplib.SMTP(host, url.port or 587, timeout=TIMEOUT)
+
+
+def _sender() -> tuple[str, str]:
+    name, address = parseaddr(current_app.config["MAIL_FROM"])
+    return name or "Kaiwa", address
+
+
+def _mailbox(header: str, name: str, address: str) -> str:
+    # A name with an @ would read as somebody's address where programs show only the name.
+    shown = excerpt(clean_line(name).replace("@", "＠"), NAME_LENGTH)
+    try:
+        return headers.mailbox(header, shown, address)
+    except ValueError as trouble:
+        raise NotSent(str(trouble), hopeless=True) from trouble
+
+
+def _unsubscribe(stop: str) -> dict[str, str]:
+    return {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def _is_about_this(trouble: smtplib.SMTPResponseException) -> bool:
+    """A log-in or greeting refused for good is the operator's to mend, and then the letter goes out."""
+    return trouble.smtp_code >= 500 and isinstance(trouble, smtplib.SMTPDataError | smtplib.SMTPSenderRefused)
+
+
+def _said(code: int, answer: bytes | str) -> str:
+    return f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"

@@ -1,0 +1,1 @@
+"""What the operator needs: backup, vacuum, schema, metrics, storage."""

@@ -1,0 +1,80 @@
+"""What is counted over the whole installation, for its operator; numbers only, nobody in particular."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select
+
+from app.database import rows_changed
+from app.extensions import db
+from app.lib.clock import now
+from app.models.comment import Status
+from app.models.delivery import Delivery
+from app.models.login import Login, LoginAttempt
+from app.models.moderator import Membership, Moderator
+from app.models.site import Site
+from app.models.tally import ACTOR, STATUS, Tally
+
+
+def pending_by_site() -> dict[str, int]:
+    """Waiting comments by site key; sites without any are there with 0."""
+    counts = Tally.counts(STATUS)
+    rows = db.session.execute(select(Site.id, Site.key))
+    return {key: counts.get((id, Status.PENDING), 0) for id, key in rows}
+
+
+def comments_by_status() -> dict[str, int]:
+    counts = _by_name(STATUS)
+    return {status.value: counts[status.value] for status in Status}
+
+
+def decisions_by_actor() -> dict[str, int]:
+    return dict(_by_name(ACTOR))
+
+
+def _by_name(kind: str) -> Counter[str]:
+    """The kept counts of all sites together."""
+    found = Counter[str]()
+    for (_site, name), number in Tally.counts(kind).items():
+        found[name] += number
+    return found
+
+
+def deliveries_waiting() -> int:
+    return _one(select(func.count()).select_from(Delivery).where(Delivery.done_at.is_(None)))
+
+
+def deliveries_by_outcome() -> dict[str, int]:
+    done = Delivery.done_at.is_not(None)
+    return _pairs(select(Delivery.outcome, func.count()).where(done).group_by(Delivery.outcome))
+
+
+def moderators() -> int:
+    return _one(select(func.count()).select_from(Moderator))
+
+
+def moderators_by_site() -> dict[str, int]:
+    """Moderators by site key; sites without any are there with 0."""
+    return _pairs(select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key))
+
+
+def forget_attempts_before(moment: datetime) -> int:
+    return rows_changed(delete(LoginAttempt).where(LoginAttempt.made_at < moment))
+
+
+def forget_expired_logins() -> int:
+    return rows_changed(delete(Login).where(Login.expires_at < now()))
+
+
+def forget_deliveries_done_before(moment: datetime) -> int:
+    return rows_changed(delete(Delivery).where(Delivery.done_at < moment))
+
+
+def _pairs(query: Any) -> dict[str, int]:
+    rows = db.session.execute(query.order_by(query.selected_columns[0]))
+    return {row[0]: row[1] for row in rows}
+
+
+def _one(query: Any) -> int:
+    return db.session.scalar(query) or 0

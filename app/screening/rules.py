@@ -1,0 +1,245 @@
+"""What people do with a site's rules: draft, try, make and end them."""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from flask_babel import gettext as _
+from sqlalchemy import Select, select
+from sqlalchemy.orm import load_only, selectinload
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib.clock import now
+from app.lib.networks import kept_of
+from app.lib.secrets import Index, blind_index
+from app.lib.urls import host_of
+from app.models import Author, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject, Thread
+from app.screening.rulebook import Hit, Line, Rulebook
+from app.spam import words
+from app.spam.disguise import fold
+
+# To look for a word through all disguises takes a tenth of a millisecond a comment.
+AMONG = 2000
+AT_ONCE = 500
+SHOWN = 50
+# Wider than this is nearly everybody: a slip of the hand.
+WIDEST = {4: 8, 6: 16}
+# An address that anybody can type gives no trust, and no network is trusted as a whole.
+EFFECTS = {
+    Subject.WORD: tuple(Effect),
+    Subject.PATTERN: tuple(Effect),
+    Subject.LINK_DOMAIN: tuple(Effect),
+    Subject.AUTHOR: tuple(Effect),
+    Subject.EMAIL: (Effect.HOLD, Effect.REJECT, Effect.SPAM),
+    Subject.EMAIL_DOMAIN: (Effect.HOLD, Effect.REJECT, Effect.SPAM),
+    Subject.ADDRESS: (Effect.HOLD, Effect.REJECT, Effect.SPAM),
+}
+
+
+def draft(
+    site: Site, subject: Subject, effect: Effect, value: str, *, reason: str = "", expires_at: datetime | None = None
+) -> Rule:
+    """Return the rule as it would stand; it is not kept until `make`.
+
+    The value is brought into one form: hosts as browsers write them, networks no narrower than they are kept.
+    Raises Refused (422) with the field that cannot work.
+    """
+    if effect not in EFFECTS[subject]:
+        raise Refused("bad_effect", _("Typed addresses prove nothing: trust the author instead."), field="effect")
+    if expires_at and expires_at <= now():
+        raise Refused("bad_expiry", _("This moment is over."), field="expires_at")
+    value = _READ[subject](site, value.strip())
+    index = index_of(site, subject, value)
+    return Rule(
+        site=site, subject=subject, effect=effect, value=value, value_index=index, reason=reason, expires_at=expires_at
+    )
+
+
+def index_of(site: Site, subject: Subject, value: str) -> Index:
+    """The blind index by which rules about the same value are found."""
+    return blind_index(f"rule {site.id} {subject}", _compared(subject, value))
+
+
+def make(drafts: Iterable[Rule], *, by: Moderator | None = None) -> list[Rule]:
+    """Let them stand from now on, in the caller's transaction; returns the standing rules in the same order.
+
+    A rule about the same value ends; one that says the same already stays, and no second is made.
+    """
+    return [_make(each, by) for each in drafts]
+
+
+def end(rule: Rule, *, by: Moderator | None = None) -> None:
+    """Let it stand no longer, in the caller's transaction; it is kept, so that the log can tell of it."""
+    if rule.ended_at is None:
+        rule.ended_at, rule.ended_by_id = now(), by.id if by else None
+        _changed(rule.site)
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Which of the newest comments a rule would have met, newest first, and how many were looked at."""
+
+    looked_at: int
+    touched: list[tuple[Comment, list[Hit]]]
+
+    @property
+    def by_status(self) -> Counter[str]:
+        return Counter(comment.status for comment, _hits in self.touched)
+
+
+def dry_run(rule: Rule, among: int = AMONG) -> DryRun:
+    """Try a rule, or a draft of one, on the newest comments of its site; changes nothing.
+
+    An exception is tried as if it were a rule: what it would except stands there.
+    """
+    effect = Effect.HOLD if rule.effect == Effect.ALLOW else rule.effect
+    book = Rulebook([replace(Line.of(rule), effect=effect)])
+    ids, touched = _newest(rule, among), []
+    for at in range(0, len(ids), AT_ONCE):
+        comments = db.session.scalars(_tried(rule, ids[at : at + AT_ONCE])).all()
+        touched += [(comment, hits) for comment in comments if (hits := book.look(comment))]
+    # For those who show the first of them.
+    Thread.with_ids([comment.thread_id for comment, _hits in touched[:SHOWN]])
+    return DryRun(len(ids), touched)
+
+
+def _tried(rule: Rule, ids: list[int]) -> Select[Comment]:
+    """These comments, newest first, with what a rule of this kind looks at: to read and decrypt all takes longer."""
+    comment, author = [*_TRIED], [Author.email_index]
+    comment += [Comment.address] if rule.subject == Subject.ADDRESS else []
+    author += [Author.email] if rule.subject == Subject.EMAIL_DOMAIN else []
+    query = select(Comment).where(Comment.id.in_(ids)).order_by(Comment.id.desc()).options(load_only(*comment))
+    of_author = rule.subject in (Subject.EMAIL, Subject.EMAIL_DOMAIN)
+    return query.options(selectinload(Comment.author).load_only(*author)) if of_author else query
+
+
+def _make(new: Rule, by: Moderator | None) -> Rule:
+    for earlier in Rule.about(new.site, Subject(new.subject), new.value_index):
+        if (earlier.effect, earlier.expires_at) == (new.effect, new.expires_at):
+            return earlier
+        _refuse_to_replace(earlier, by)
+        end(earlier, by=by)
+    new.made_by_id = by.id if by else None
+    db.session.add(new)
+    _changed(new.site)
+    return new
+
+
+def _refuse_to_replace(earlier: Rule, by: Moderator | None) -> None:
+    """A moderator takes back nothing that others have blocked, and nothing that an administrator has said."""
+    if by is None or earlier.made_by_id == by.id or _is_over(earlier) or _is_admin(by, earlier.site):
+        return
+    made_by_moderator = earlier.made_by is not None and not _is_admin(earlier.made_by, earlier.site)
+    if earlier.effect == Effect.SPAM or not made_by_moderator:
+        said = _("A colleague has made a rule about this already. Only administrators and owners may replace it.")
+        raise Refused("rule_of_others", said, status=409)
+
+
+def _is_over(rule: Rule) -> bool:
+    return rule.expires_at is not None and rule.expires_at <= now()
+
+
+def _is_admin(moderator: Moderator, site: Site) -> bool:
+    role = moderator.role_on(site.id)
+    return role is not None and role.reaches(Role.ADMIN)
+
+
+def _changed(site: Site) -> None:
+    site.rules_version = Site.rules_version + 1
+    db.session.flush()
+
+
+_TRIED = (
+    Comment.site_id, Comment.thread_id, Comment.author_id, Comment.status, Comment.version, Comment.name,
+    Comment.website, Comment.body, Comment.created_at,
+)  # fmt: skip
+
+
+def _newest(rule: Rule, among: int) -> list[int]:
+    """The newest comments of the site, or of the person that the rule is about."""
+    if rule.subject == Subject.AUTHOR:
+        return Comment.newest_ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
+    if rule.subject == Subject.EMAIL:
+        authors = [author.id for author in Author.with_email([rule.site], rule.value)]
+        return Comment.newest_ids(Comment.author_id, authors, among, Status.DELETED)
+    return Comment.newest_ids(Comment.site_id, [rule.site.id], among, Status.DELETED)
+
+
+# How a value is read
+
+
+def _word(site: Site, value: str) -> str:
+    return _checked(words.Rule(value))
+
+
+def _pattern(site: Site, value: str) -> str:
+    return _checked(words.Rule(value, words.Kind.PATTERN))
+
+
+def _checked(rule: words.Rule) -> str:
+    try:
+        words.check(rule)
+    except words.BadRule as bad:
+        raise Refused(f"bad_{rule.kind}", _BAD_WORDS[bad.args[0]](), field="value") from bad
+    return rule.text
+
+
+def _domain(site: Site, value: str) -> str:
+    host = host_of(value.removeprefix("*.").removeprefix("@"))
+    if "." not in host:
+        raise Refused("bad_domain", _("Please enter a domain such as example.org."), field="value")
+    return host.removeprefix("www.")
+
+
+def _author(site: Site, value: str) -> str:
+    known = value.isascii() and value.isdigit() and len(value) < 19 and Author.of_site(site, int(value))
+    if not known:
+        raise Refused("no_author", _("This site has no such author."), field="value")
+    return str(int(value))
+
+
+def _email(site: Site, value: str) -> str:
+    try:
+        validate_email(value, check_deliverability=False, allow_smtputf8=True)
+    except EmailNotValidError as trouble:
+        raise Refused("bad_email", _("Please enter a valid email address."), field="value") from trouble
+    return value.casefold()
+
+
+def _network(site: Site, value: str) -> str:
+    try:
+        network = kept_of(ipaddress.ip_network(value, strict=False))
+    except ValueError as trouble:
+        said = _("Please enter an address or a network such as 192.0.2.0/24.")
+        raise Refused("bad_address", said, field="value") from trouble
+    if network.prefixlen < WIDEST[network.version]:
+        raise Refused("wide_address", _("This network is nearly everybody."), field="value")
+    return str(network)
+
+
+def _compared(subject: Subject, value: str) -> str:
+    """Words that are found alike are one rule; the * at their ends makes a difference."""
+    if subject != Subject.WORD:
+        return value
+    return f"{value[:1] == '*'}{value[-1:] == '*'}{fold(value.strip('*'))}"
+
+
+_BAD_WORDS: dict[str, Callable[[], str]] = {
+    "empty": lambda: _("There is nothing to be found in this word."),
+    "long": lambda: _("This is too long for one rule."),
+    "pattern": lambda: _("This pattern does not work, or fits every text."),
+}
+_READ: dict[Subject, Callable[[Site, str], Any]] = {
+    Subject.WORD: _word,
+    Subject.PATTERN: _pattern,
+    Subject.LINK_DOMAIN: _domain,
+    Subject.AUTHOR: _author,
+    Subject.EMAIL: _email,
+    Subject.EMAIL_DOMAIN: _domain,
+    Subject.ADDRESS: _network,
+}

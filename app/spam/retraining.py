@@ -1,0 +1,48 @@
+"""Learn filters again that another version has stored, or whose sums are not right; that needs no command."""
+
+import logging
+from time import monotonic
+
+from sqlalchemy import LargeBinary, func, select
+
+from app.database import looking
+from app.extensions import db
+from app.models import Knowledge, Site
+from app.spam import learning
+from app.spam.filter import HEADER, Filter, is_current
+
+log = logging.getLogger(__name__)
+
+TRIES = 10  # a moderator may decide while the log is read
+
+
+def outdated() -> list[tuple[int, str]]:
+    """Id and key of each site whose filter this version cannot read or finds unsound, by the first bytes stored."""
+    head = func.substr(Knowledge.counts, 1, HEADER.size, type_=LargeBinary)
+    with looking():
+        rows = db.session.execute(select(Site.id, Site.key, head).join(Knowledge, Knowledge.site_id == Site.id))
+        return [(id, key) for id, key, found in rows if not is_current(bytes(found))]
+
+
+def retrain(site_id: int) -> Filter | None:
+    """Learn a site's log again, and commit; None when a decision arrived in between each time."""
+    for _attempt in range(TRIES):
+        db.session.rollback()  # no transaction is open while the log is read
+        if model := learning.retrain(site_id):
+            db.session.commit()
+            return model
+    db.session.rollback()
+    return None
+
+
+def retrain_outdated() -> None:
+    for site_id, key in outdated():
+        log.info("filter is of another version or unsound and is learnt again", extra={"site": key})
+        begun = monotonic()
+        model = retrain(site_id)
+        if model:
+            seconds = round(monotonic() - begun, 1)
+            about = {"site": key, "fine": model.fine, "spam": model.spam, "seconds": seconds}
+            log.info("filter was learnt again", extra=about)
+        else:
+            log.warning("filter is not learnt yet: its site decides all the time", extra={"site": key})

@@ -1,0 +1,163 @@
+"""Whether a stranger's value fits the column that it is meant for; what does not is refused, never bent."""
+
+import math
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, SmallInteger, String, Text
+
+from app.lib.clock import Moment
+from app.lib.language import LANGUAGES
+from app.lib.secrets import Encrypted
+from app.lib.text import clean_line
+from app.lib.urls import canonical, linkable
+from app.models import Actor, Effect, Status, Subject
+from app.models.thread import LONGEST_TITLE
+from app.screening.checks import sentence_of
+from app.transfer.fields import MAX_BODY, legible
+
+MAX_TEXT = 1 << 23  # characters of a value that no column limits: escaped, a text of MAX_BODY has five times as many
+MAX_DEPTH = 12  # lists and objects in each other; ours have 3
+
+# Column types from the special to the general: the first that a column is of counts.
+Fit = Callable[[Column[Any], Any], Any]
+
+
+class Misfit(ValueError):
+    """The value cannot have come from such a column."""
+
+
+def fit(column: Column[Any], value: Any) -> Any:
+    """The value as the column takes it. Raises Misfit."""
+    if value is None:
+        return _require(bool(column.nullable), value)
+    kind = next(kind for kind in FITS if isinstance(column.type, kind))
+    value = FITS[kind](column, value)
+    special = SPECIAL.get((column.table.name, column.name))
+    return special(value) if special else value
+
+
+def standing_in(column: Column[Any]) -> Any:
+    """What a column gets that the archive of an earlier version does not know."""
+    default: Any = column.default
+    if default is None:
+        return _require(bool(column.nullable), None)
+    return default.arg(None) if default.is_callable else default.arg
+
+
+def _require(holds: bool, value: Any) -> Any:
+    if not holds:
+        raise Misfit
+    return value
+
+
+def _moment(_column: Column[Any], value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_require(isinstance(value, str), value))
+    except ValueError as trouble:
+        raise Misfit from trouble
+    return _require(moment.tzinfo is not None and 1900 < moment.year < 9999, moment)
+
+
+def _text(column: Column[Any], value: Any) -> str:
+    limit = getattr(column.type, "length", None) or MAX_TEXT
+    return _require(isinstance(value, str) and len(value) <= limit, value) and legible(value)
+
+
+def _number(column: Column[Any], value: Any) -> int:
+    bits = 15 if isinstance(column.type, SmallInteger) else 53 if isinstance(column.type, BigInteger) else 31
+    return _require(type(value) is int and 0 <= value < 1 << bits, value)
+
+
+def _float(_column: Column[Any], value: Any) -> float:
+    return _require(type(value) in (int, float) and math.isfinite(value), value)
+
+
+def _data(_column: Column[Any], value: Any) -> Any:
+    return _legible_data(value, MAX_DEPTH)
+
+
+def _legible_data(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, list):
+        return [_legible_data(each, _require(depth > 0, depth) - 1) for each in value]
+    if isinstance(value, dict):
+        return {legible(key): _legible_data(each, _require(depth > 0, depth) - 1) for key, each in value.items()}
+    return value
+
+
+FITS: dict[type[Any], Fit] = {
+    Moment: _moment,
+    Encrypted: _text,
+    JSON: _data,
+    Boolean: lambda _column, value: _require(isinstance(value, bool), value),
+    Float: _float,
+    Integer: _number,  # and its kin
+    Text: _text,
+    String: _text,
+}
+
+
+def _one_of(allowed: Collection[str]) -> Callable[[Any], Any]:
+    return lambda value: _require(value in allowed, value)
+
+
+def _at_most(most: int) -> Callable[[Any], Any]:
+    return lambda value: _require(value <= most, value)
+
+
+def _website(value: str) -> str:
+    return value if not value or linkable(value) == value else ""
+
+
+def _address(value: str) -> str:
+    """Of a page: it becomes a link, which must not run anything."""
+    return _require(not value or value.startswith(("https://", "http://")), value)
+
+
+def _claimed(value: Any) -> dict[str, str]:
+    """What a comment's page says of itself: the desk shows it, and an approval takes it over."""
+    _require(isinstance(value, dict) and value.keys() <= {"url", "title", "published"}, value)
+    _require(all(isinstance(each, str) for each in value.values()), value)
+    try:
+        known = canonical(value["url"]) == value["url"] if "url" in value else True
+        zoned = datetime.fromisoformat(value["published"]).tzinfo is not None if "published" in value else True
+    except ValueError as trouble:
+        raise Misfit from trouble
+    return _require(known and zoned and len(value.get("title", "")) <= LONGEST_TITLE, value)
+
+
+def _reasons(value: Any) -> list[dict[str, Any]]:
+    return [each for each in _require(isinstance(value, list), value) if _can_be_said(each)]
+
+
+def _can_be_said(reason: Any) -> bool:
+    """The desk shows it to every moderator: one that breaks the sentence would break the page."""
+    try:
+        return bool(sentence_of(reason))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
+
+
+SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("thread", "url"): _address,
+    ("thread", "title"): clean_line,
+    ("author", "name"): clean_line,
+    ("author", "website"): _website,
+    ("comment", "name"): clean_line,
+    ("comment", "website"): _website,
+    ("comment", "body"): lambda value: _require(len(value) <= MAX_BODY, value),
+    ("comment", "status"): _one_of(list(Status)),
+    ("comment", "lane"): _at_most(4),
+    ("comment", "lang"): _one_of(["", *LANGUAGES]),
+    ("comment", "reasons"): _reasons,
+    ("comment", "claimed"): _claimed,
+    ("comment", "facts"): lambda value: _require(isinstance(value, dict), value),
+    ("decision", "from_status"): _one_of(list(Status)),
+    ("decision", "to_status"): _one_of(list(Status)),
+    ("decision", "actor"): _one_of(list(Actor)),
+    ("rule", "subject"): _one_of(list(Subject)),
+    ("rule", "effect"): _one_of(list(Effect)),
+}

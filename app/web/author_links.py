@@ -1,0 +1,79 @@
+"""What links in authors' letters open: each shows what it is about, and only its button acts."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+
+from app.extensions import csrf, db
+from app.forms.appeal import AppealForm
+from app.lib.language import LANGUAGES, speak
+from app.models import Decision, Silence, Site
+from app.moderation.appeals import appeal, refuse_second
+from app.notify import author_email, authors
+from app.notify.signed_links import address_to_stop, author_to_confirm, decision_to_appeal
+
+bp = Blueprint("letters", __name__)
+
+
+@bp.get("/mail/confirm/<token>")
+def show_confirm(token: str) -> str:
+    author = author_to_confirm(token)
+    _speak_of(author.site)
+    return render_template("letters/confirm.html", author=author, site=author.site)
+
+
+@bp.post("/mail/confirm/<token>")
+def confirm(token: str) -> Any:
+    authors.confirm(author_to_confirm(token))
+    db.session.commit()
+    return redirect(url_for("letters.show_confirm", token=token), 303)
+
+
+@bp.get("/mail/stop/<token>")
+def show_stop(token: str) -> str:
+    address = address_to_stop(token)
+    _speak_of(address.site)
+    stopped = Silence.holds(address.site, address.email_index)
+    return render_template("letters/stop.html", site=address.site, stopped=stopped)
+
+
+@bp.post("/mail/stop/<token>")
+@csrf.exempt
+def stop(token: str) -> Any:
+    """Also pressed by mail programs, whose only permit is the token (RFC 8058); with `again`, take it back."""
+    address = address_to_stop(token)
+    (Silence.lift if "again" in request.form else Silence.ask)(address.site, address.email_index)
+    db.session.commit()
+    return redirect(url_for("letters.show_stop", token=token), 303)
+
+
+@bp.get("/appeal/<token>")
+def show_appeal(token: str) -> str:
+    decision = decision_to_appeal(token)
+    _speak_of(decision.comment.site)
+    return _appeal_page(decision, AppealForm())
+
+
+@bp.post("/appeal/<token>")
+def object_to(token: str) -> Any:
+    decision, form = decision_to_appeal(token), AppealForm()
+    _speak_of(decision.comment.site)
+    refuse_second(decision)
+    if not form.validate():
+        return _appeal_page(decision, form), 422
+    appeal(decision, form.text.data)
+    db.session.commit()
+    return redirect(url_for("letters.show_appeal", token=token), 303)
+
+
+def _appeal_page(decision: Decision, form: AppealForm) -> str:
+    comment = decision.comment
+    return render_template(
+        "letters/appeal.html", decision=decision, comment=comment, site=comment.site, form=form,
+        why=author_email.why(decision), objected=Decision.has_reason(comment, "appeal"),
+        standing=comment.version == decision.version,
+    )  # fmt: skip
+
+
+def _speak_of(site: Site) -> None:
+    speak(request.accept_languages.best_match(LANGUAGES) or "", site.lang, site.timezone)

@@ -1,0 +1,107 @@
+"""Who moderates a site: its owners invite, give roles and let go; whoever is invited answers here."""
+
+from typing import Any
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+
+from app.desk import members
+from app.errors import Refused
+from app.extensions import db
+from app.forms.members import InvitationForm, RoleForm, WelcomeForm
+from app.lib.language import speak
+from app.models import Invitation, Membership, Moderator, Role, Site
+from app.notify.invitation import invitation_of
+from app.web.access import current_moderator, moderator_required, site_or_404
+
+bp = Blueprint("appointing", __name__, url_prefix="/sites/<key>/moderators")
+answers = Blueprint("invitation", __name__, url_prefix="/invitation")
+
+
+@bp.get("")
+@moderator_required
+def show(key: str) -> str:
+    return _page(site_or_404(key, Role.OWNER), InvitationForm())
+
+
+@bp.post("")
+@moderator_required
+def invite(key: str) -> Any:
+    site, form = site_or_404(key, Role.OWNER), InvitationForm()
+    if not form.validate():
+        return _page(site, form), 422
+    try:
+        members.invite(site, form.email.data, Role(form.role.data), by=current_moderator())
+    except Refused as no:
+        form.email.errors = [no.sentence]
+        return _page(site, form), no.status
+    db.session.commit()
+    flash(_("The invitation goes out by mail."))
+    return _back(key)
+
+
+@bp.post("/<int:id>/role")
+@moderator_required
+def change_role(key: str, id: int) -> Any:
+    membership, form = _membership(site_or_404(key, Role.OWNER), id), RoleForm()
+    if not form.validate():
+        abort(400)
+    members.change_role(membership, Role(form.role.data))
+    db.session.commit()
+    return _back(key)
+
+
+@bp.post("/<int:id>/remove")
+@moderator_required
+def remove(key: str, id: int) -> Any:
+    members.let_go(_membership(site_or_404(key, Role.OWNER), id))
+    db.session.commit()
+    return _back(key)
+
+
+@bp.post("/invitations/<int:id>/withdraw")
+@moderator_required
+def withdraw(key: str, id: int) -> Any:
+    invitation = Invitation.of_site(site_or_404(key, Role.OWNER), id) or abort(404)
+    invitation.end()
+    db.session.commit()
+    return _back(key)
+
+
+@answers.get("/<token>")
+def look(token: str) -> str:
+    return _welcome(invitation_of(token), WelcomeForm())
+
+
+@answers.post("/<token>")
+def accept(token: str) -> Any:
+    invitation, form = invitation_of(token), WelcomeForm()
+    known = Moderator.with_email(invitation.email) is not None
+    if not known and not form.validate():
+        return _welcome(invitation, form), 422
+    members.accept(invitation, name=form.name.data or "", password=form.password.data or "")
+    db.session.commit()
+    return redirect(url_for("account.login"), 303)
+
+
+def _page(site: Site, form: InvitationForm) -> str:
+    return render_template(
+        "sites/moderators.html", site=site, form=form, memberships=Membership.of_site(site), roles=RoleForm,
+        invitations=Invitation.open_of(site), letters=bool(current_app.config["MAIL_URL"]),
+    )  # fmt: skip
+
+
+def _welcome(invitation: Invitation, form: WelcomeForm) -> str:
+    speak("", invitation.site.lang, invitation.site.timezone)
+    known = Moderator.with_email(invitation.email) is not None
+    return render_template(
+        "letters/invitation.html", site=invitation.site, invitation=invitation, form=form, known=known
+    )
+
+
+def _membership(site: Site, moderator_id: int) -> Membership:
+    return next((each for each in Membership.of_site(site) if each.moderator_id == moderator_id), None) or abort(404)
+
+
+def _back(key: str) -> Any:
+    return redirect(url_for("appointing.show", key=key), 303)

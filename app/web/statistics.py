@@ -1,0 +1,20 @@
+"""The figures page: how long comments wait, who decides what, what does not stand; each plot with its table."""
+
+from flask import Blueprint, abort, render_template, request
+
+from app.desk.statistics import figures_of
+from app.web.access import moderator_required, site_or_404
+
+bp = Blueprint("service", __name__, url_prefix="/sites/<key>/figures")
+
+PERIODS = (7, 30, 90)  # days
+
+
+@bp.get("")
+@moderator_required
+def show(key: str) -> str:
+    site = site_or_404(key)
+    days = request.args.get("days", PERIODS[1], type=int)
+    if days not in PERIODS:
+        abort(404)
+    return render_template("service/page.html", site=site, figures=figures_of(site, days), periods=PERIODS)

@@ -1,0 +1,106 @@
+"""The figures of a site: how long comments wait, who decides what, what does not stand; and their two pages."""
+
+from datetime import timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from app.desk.statistics import figures_of, percentile
+from app.lib.clock import now
+from app.models import Comment, Decision, Moderator, Reason, Role, Site, Status
+from app.moderation.decide import decide, undo
+from tests.cast import Reader, a_moderator, a_site, the_comment
+from tests.web.test_queue import ENGLISH, _readable, at_the_desk
+
+__all__ = ["_readable"]
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, hold_all=True, timezone="UTC")
+
+
+@pytest.fixture
+def alice(db_session: Session, paper: Site) -> Moderator:
+    return a_moderator(db_session, paper, "alice", Role.OWNER)
+
+
+def waits(app: Flask, db_session: Session, body: str, minutes: int) -> Comment:
+    """A comment that has waited so long."""
+    Reader(app.test_client()).says(body)
+    comment = the_comment(db_session, body)
+    held = Decision.newest_of(comment)
+    assert held
+    comment.created_at = held.made_at = now() - timedelta(minutes=minutes)
+    db_session.commit()
+    return comment
+
+
+def decides(db_session: Session, comment: Comment, status: Status, by: Moderator, reason: str = "") -> Decision:
+    decision = decide(comment, status, seen=comment.version, by=by, reason=reason)
+    db_session.commit()
+    return decision
+
+
+def test_the_nearest_rank_is_a_value_that_occurs() -> None:
+    assert percentile([], 50) is None
+    assert [percentile([3.0, 1.0, 2.0, 4.0], percent) for percent in (1, 50, 90, 100)] == [1.0, 2.0, 4.0, 4.0]
+
+
+def test_the_figures_tell_how_long_who_why_and_what_did_not_stand(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    bob = a_moderator(db_session, paper, "bob")
+    first, second, third, _fourth = (waits(app, db_session, f"number {at}", minutes=10 * at) for at in range(1, 5))
+    decides(db_session, first, Status.APPROVED, alice)
+    decides(db_session, second, Status.REJECTED, bob, Reason.ATTACK)
+    decides(db_session, third, Status.REJECTED, bob, Reason.ATTACK)
+    decides(db_session, third, Status.APPROVED, alice)
+    slip = decides(db_session, first, Status.SPAM, alice)
+    undo(slip, by=alice)
+    db_session.commit()
+    figures = figures_of(paper, 7)
+    assert (figures.waiting, figures.complete) == (1, True)
+    assert figures.oldest and now() - figures.oldest > timedelta(minutes=39)
+    assert round((figures.all.median or 0) / 60) == 20
+    assert round((figures.all.p90 or 0) / 60) == 30
+    assert {name: (share.decided, share.reversed) for name, share in figures.by_moderator.items()} == {
+        "Alice": (4, 0), "Bob": (2, 1),
+    }  # fmt: skip
+    assert figures.by_reason["attack"].share_reversed == 0.5
+    assert [(thread.url, count) for thread, count in figures.hot] == [("https://paper.example/story", 4)]
+    assert list(figures.by_day)[-1] == now().date() and figures.by_day[now().date()].decided == 6
+
+
+def test_another_sites_figures_do_not_mix_in(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+    decides(db_session, waits(app, db_session, "number 1", 5), Status.APPROVED, alice)
+    other = a_site(db_session, "other")
+    assert figures_of(paper, 7).all.decided == 1
+    assert (figures_of(other, 7).all.decided, figures_of(other, 7).hot) == (0, [])
+
+
+def test_each_plot_stands_beside_a_table(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+    decides(db_session, waits(app, db_session, "number 1", 5), Status.REJECTED, alice, Reason.OFF_TOPIC)
+    page = BeautifulSoup(at_the_desk(app).get("/sites/paper/figures?days=7", headers=ENGLISH).text, "html.parser")
+    for section in page.select("section"):
+        assert section.select_one("svg[role=img] > title").text
+        assert section.select_one("table tbody tr")
+    assert "Off topic" in page.text and "5 min" in page.text
+    assert not page.select("[style]")
+    assert at_the_desk(app).get("/sites/paper/figures?days=8").status_code == 404
+
+
+def test_the_summary_is_public_only_where_the_site_says_so_and_names_nobody(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    decides(db_session, waits(app, db_session, "number 1", 5), Status.REJECTED, alice, Reason.HATE)
+    assert app.test_client().get("/summary/paper").status_code == 404
+    paper.public_summary = True
+    db_session.commit()
+    answer = app.test_client().get("/summary/paper?lang=en")
+    assert answer.status_code == 200 and "public" in answer.headers["Cache-Control"]
+    assert "Hate" in answer.text and "5 min" in answer.text
+    assert not any(word in answer.text for word in ("Alice", "alice", "Hanako", "number 1"))
+    assert app.test_client().get("/summary/other").status_code == 404

@@ -1,0 +1,117 @@
+"""Calls to other services reach nothing of our own, wait for nobody, and take no more than they were promised."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+
+from app.lib import http_client
+from app.lib.http_client import NoAnswer, may_be_called, post_form
+
+PRIVATE = [
+    "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.1", "224.0.0.1",
+    "::1", "fe80::1", "fc00::1", "fd12:3456::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::1", "ff02::1", "2001:0:7f00:1::",
+]  # fmt: skip
+
+
+@pytest.fixture
+def listens() -> Iterator[Callable[..., str]]:
+    """Start a server that answers each connection with `talk(connection)`; return its address."""
+    servers = []
+
+    def start(talk: Callable[[socket.socket], None]) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(65536)
+                        talk(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}/x"
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def says(answer: bytes) -> Callable[[socket.socket], None]:
+    return lambda connection: connection.sendall(answer)
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_name_that_leads_into_our_network_calls_nobody(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443))
+    found = [public, (family, socket.SOCK_STREAM, 6, "", (address, 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: found)
+    monkeypatch.setattr(socket.socket, "connect", lambda *_a: pytest.fail("it was called"))
+    with pytest.raises(NoAnswer, match="private network"):
+        post_form("https://rebound.example/1.1/comment-check", {}, "test")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://akismet.example/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "//127.0.0.1/x", "", "https://",
+        "http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "http://10.0.0.1/", "gopher://127.0.0.1/",
+        "http://127.0.0.1@evil.example/", "http://evil.example#@127.0.0.1/", "http://2130706433/", "http://127.1/",
+    ],
+)  # fmt: skip
+def test_only_https_or_this_very_machine_may_be_called(url: str) -> None:
+    assert not may_be_called(url)
+    with pytest.raises(NoAnswer):
+        post_form(url, {}, "test")
+
+
+def test_what_is_asked_and_answered_arrives_whole(listens: Callable[..., str]) -> None:
+    answer = post_form(
+        listens(says(b"HTTP/1.1 200 OK\r\nX-Said: yes\r\nContent-Length: 4\r\n\r\ntrue")), {"a": "あ"}, "t"
+    )
+    assert (answer.status, answer.headers["x-said"], answer.body) == (200, "yes", b"true")
+
+
+def test_a_redirect_is_not_followed(listens: Callable[..., str]) -> None:
+    reached: list[bytes] = []
+    inner = listens(lambda connection: reached.append(b"x"))
+    moved = b"HTTP/1.1 302 Found\r\nLocation: " + inner.encode() + b"\r\nContent-Length: 0\r\n\r\n"
+    assert post_form(listens(says(moved)), {}, "t").status == 302
+    assert reached == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntr", b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (http_client.MOST_BYTES + 1),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntr",
+    ],
+)  # fmt: skip
+def test_half_an_answer_and_too_much_of_one_are_none(listens: Callable[..., str], answer: bytes) -> None:
+    with pytest.raises(NoAnswer):
+        post_form(listens(says(answer)), {}, "t")
+
+
+def test_who_sends_a_byte_now_and_then_is_not_waited_for(
+    listens: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_client, "SECONDS", 1)
+
+    def drips(connection: socket.socket) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n" + b"x" * 400:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.2)
+
+    started = time.monotonic()
+    with pytest.raises(NoAnswer):
+        post_form(listens(drips), {}, "t")
+    assert time.monotonic() - started < 3

@@ -1,0 +1,270 @@
+"""Letters to authors: only who asked, only at an address that answered; why, how to object, how to stop."""
+
+import re
+from collections.abc import Callable
+from email.message import EmailMessage
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.comments import person
+from app.models import Author, Decision, Moderator, Reason, Site, Status
+from app.moderation.decide import decide, undo
+from app.notify import authors, outbox
+from tests.cast import Reader, a_moderator, a_site, the_comment
+from tests.services import Postbox
+from tests.web.test_queue import ENGLISH, _readable, hidden
+
+__all__ = ["_readable"]
+
+HANAKO = "hanako@readers.example"
+
+
+@pytest.fixture
+def settings(settings: dict[str, str]) -> dict[str, str]:
+    return settings | {"UNDO_WINDOW": "0"}
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, hold_all=True, lang="en")
+
+
+@pytest.fixture
+def alice(db_session: Session, paper: Site) -> Moderator:
+    return a_moderator(db_session, paper)
+
+
+@pytest.fixture
+def hanako(app: Flask, alice: Moderator) -> Reader:
+    return Reader(app.test_client())
+
+
+@pytest.fixture
+def letters(smtp: Postbox) -> Callable[[], list]:
+    """Send what waits; the letters to authors."""
+
+    def sent() -> list:
+        while outbox.run_once():
+            pass
+        return [letter for letter in smtp.letters if "moderators.example" not in letter.message["To"]]
+
+    return sent
+
+
+def path_in(letter: EmailMessage, page: str) -> str:
+    found = re.search(rf"http://localhost(/{page}/\S+)", letter.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+    assert found, letter
+    return found[1]
+
+
+def presses(client: FlaskClient, path: str, **fields: str) -> TestResponse:
+    """Open the page of a link, and press its button."""
+    token = hidden(client.get(path), "csrf_token")
+    return client.post(path, data={"csrf_token": token, **fields})
+
+
+def confirmed(hanako: Reader, letters: Callable[[], list], body: str = "First!") -> None:
+    assert hanako.says(body, notify="y", lang="en").status_code == 202
+    assert presses(hanako.client, path_in(letters()[-1].message, "mail/confirm")).status_code == 303
+
+
+def decides(db_session: Session, body: str, status: Status, by: Moderator, reason: str = "") -> Decision:
+    comment = the_comment(db_session, body)
+    decision = decide(comment, status, seen=comment.version, by=by, reason=reason)
+    db_session.commit()
+    return decision
+
+
+def test_without_the_tick_nobody_gets_a_letter(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    hanako.says("First!")
+    decides(db_session, "First!", Status.REJECTED, alice)
+    assert letters() == []
+
+
+def test_the_first_letter_asks_and_says_nothing_that_a_stranger_typed(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    hanako.name = "BUY NOW http://evil.example"
+    hanako.says("Come to http://evil.example", notify="y", title="http://evil.example", lang="en")
+    decides(db_session, "Come to http://evil.example", Status.REJECTED, alice)
+    (letter,) = letters()
+    assert letter.subject == "Letters about your comments on Paper?"
+    assert "evil" not in letter.message.as_string() and "BUY" not in letter.message.as_string()
+
+
+def test_looking_at_the_links_does_nothing_however_often(
+    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
+    said = letters()
+    paths = [path_in(said[0].message, "mail/confirm"), path_in(said[1].message, "mail/stop")]
+    paths.append(path_in(said[1].message, "appeal"))
+    db_session.commit()
+
+    def everything() -> str:
+        tables = ("author", "comment", "decision", "delivery", "silence")
+        rows = str([db_session.execute(text(f"SELECT * FROM {name} ORDER BY id")).all() for name in tables])  # noqa: S608
+        db_session.commit()
+        return rows
+
+    before, scanner = everything(), app.test_client()
+    for path in paths:
+        for method in ("GET", "HEAD", "OPTIONS") * 3:
+            answer = scanner.open(path, method=method)
+            assert answer.status_code == 200
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert everything() == before
+
+
+def test_a_rejection_tells_why_and_is_objected_to_once(
+    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
+    letter = letters()[-1]
+    assert letter.subject == "Your comment was rejected: https://paper.example/story"
+    for part in ("It attacks a person", "A moderator decided this.", "> First!"):
+        assert part in letter.text
+    assert "Alice" not in letter.message.as_string()
+    path = path_in(letter.message, "appeal")
+    empty = presses(hanako.client, path, text="  ")
+    assert empty.status_code == 422
+    assert presses(hanako.client, path, text="I meant <myself>").status_code == 303
+    comment = the_comment(db_session, "First!")
+    newest = Decision.newest_of(comment)
+    assert newest and (newest.actor, newest.reason, newest.note) == ("author", "appeal", "I meant <myself>")
+    assert comment.status == Status.PENDING
+    assert comment.reasons[-1] == {"check": "appeal", "verdict": "hold", "text": "I meant <myself>"}
+    db_session.commit()
+    token = hidden(app.test_client().get("/login"), "csrf_token")
+    assert hanako.client.post(path, data={"csrf_token": token, "text": "again"}).status_code in (400, 409)
+    assert "objected" in hanako.client.get(path, headers=ENGLISH).text
+    decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
+    second = letters()[-1]
+    assert "after your objection" in second.text and "/appeal/" not in second.text
+
+
+def test_what_she_objected_is_forgotten_with_her(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    decides(db_session, "First!", Status.REJECTED, alice)
+    presses(hanako.client, path_in(letters()[-1].message, "appeal"), text="I was in hospital")
+    for _step in person.forget(person.find(HANAKO), person.Receipt(), remove_text=False):
+        db_session.commit()
+    db_session.commit()
+    comment = the_comment(db_session, "First!")
+    assert "hospital" not in str(comment.reasons)
+    assert {each.note for each in db_session.query(Decision)} == {""}
+
+
+def test_an_approval_is_told_too_also_when_the_address_is_confirmed_afterwards(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    hanako.says("First!", notify="y", lang="en")
+    decides(db_session, "First!", Status.APPROVED, alice)
+    (asks,) = letters()
+    presses(hanako.client, path_in(asks.message, "mail/confirm"))
+    told = letters()[-1]
+    assert told.subject.startswith("Your comment was published") and "#comment-" in told.text
+
+
+def test_what_was_taken_back_in_time_is_never_told(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    undo(decides(db_session, "First!", Status.REJECTED, alice), by=alice)
+    db_session.commit()
+    assert len(letters()) == 1
+
+
+def test_spam_is_told_nothing(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    decides(db_session, "First!", Status.SPAM, alice)
+    hanako.says("Second", notify="y", subject="filled in")
+    assert len(letters()) == 1
+
+
+def test_whoever_types_her_confirmed_address_gets_no_letters_to_her(
+    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    forger = Reader(app.test_client(), email=hanako.email)
+    first, second = hanako.says("Mine", notify="y"), forger.says("Not hers: http://evil.example", notify="y")
+    assert first.status_code == second.status_code == 202
+    decides(db_session, "Not hers: http://evil.example", Status.REJECTED, alice)
+    assert not any("evil" in letter.message.as_string() for letter in letters())
+    assert db_session.query(Author).count() == 2
+
+
+def test_an_address_is_asked_twice_a_day_at_most_and_silence_is_kept(
+    app: Flask, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    answers = set()
+    for at in range(6):
+        answer = Reader(app.test_client(), email="victim@elsewhere.example").says(f"number {at}", notify="y", lang="en")
+        answers.add((answer.status_code, re.sub(r"number \d|\d+|[\w-]{20,}", "", answer.text)[:200]))
+    assert len(answers) == 1, "nobody learns whether the address is known"
+    asked = letters()
+    assert len(asked) == authors.MOST_QUESTIONS_A_DAY
+    one_click = asked[0].message["List-Unsubscribe"].strip("<>").removeprefix("http://localhost")
+    assert asked[0].message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    answer = app.test_client().post(one_click, data={"List-Unsubscribe": "One-Click"})
+    assert answer.status_code in (200, 303)
+    db_session.execute(text("DELETE FROM delivery"))
+    db_session.commit()
+    Reader(app.test_client(), email="Victim@Elsewhere.example").says("once more", notify="y")
+    assert len(letters()) == authors.MOST_QUESTIONS_A_DAY
+    app.test_client().post(one_click, data={"again": "1"})
+    Reader(app.test_client(), email="victim@elsewhere.example").says("and again", notify="y")
+    assert len(letters()) == authors.MOST_QUESTIONS_A_DAY + 1
+
+
+def test_a_busy_author_gets_ten_letters_a_day(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    for at in range(authors.MOST_A_DAY + 3):
+        hanako.says(f"number {at}", notify="y")
+        decides(db_session, f"number {at}", Status.APPROVED, alice)
+    assert len(letters()) == authors.MOST_A_DAY
+
+
+def test_a_changed_link_opens_nothing(
+    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, letters)
+    decides(db_session, "First!", Status.REJECTED, alice)
+    visitor = app.test_client()
+    for page, letter in (("mail/confirm", letters()[0]), ("mail/stop", letters()[1]), ("appeal", letters()[1])):
+        path = path_in(letter.message, page)
+        token = path.rsplit("/", 1)[1]
+        for at in range(0, len(token) - 1, 3):
+            other = "A" if token[at] != "A" else "B"
+            changed = f"/{page}/{token[:at]}{other}{token[at + 1 :]}"
+            assert visitor.get(changed).status_code == 410, at
+        for wrong in {"mail/confirm", "mail/stop", "appeal"} - {page}:
+            assert visitor.get(f"/{wrong}/{token}").status_code == 410
+
+
+def test_names_and_titles_write_no_headers(
+    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+) -> None:
+    hanako.name = "Hanako\r\nBcc: all@example.org"
+    confirmed(hanako, letters)
+    comment = the_comment(db_session, "First!")
+    comment.thread.title, comment.name = "Story\r\nBcc: x@example.org", "x\r\nBcc: y@example.org"
+    db_session.commit()
+    decides(db_session, "First!", Status.APPROVED, alice)
+    letter = letters()[-1]
+    assert letter.message["To"] and "Bcc" not in letter.message

@@ -1,0 +1,352 @@
+"""Alice is told of what waits: once, in time, whatever happens to the mail server, and of nobody's address."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.lib import clock
+from app.models import Decision, Delivery, Moderator, Role, Site, Status
+from app.notify import outbox
+from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+from tests.services import ROOT, Postbox, _clean_environment, free_port
+
+CANARY = "canary.reader@secret.example"
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Play the clock: `later(minutes=16)`."""
+    passed = timedelta()
+    real = clock.now
+
+    def advance(**time: float) -> None:
+        nonlocal passed
+        passed += timedelta(**time)
+
+    for module in ("app.lib.clock", "app.models.delivery", "app.models.waiting", "app.models.decision",
+                   "app.models.heartbeat", "app.notify.outbox", "app.notify.digest", "app.notify.events"):  # fmt: skip
+        monkeypatch.setattr(f"{module}.now", lambda: real() + passed)
+    return advance
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, hold_all=True, lang="en")
+
+
+@pytest.fixture
+def alice(db_session: Session, paper: Site) -> Moderator:
+    return a_moderator(db_session, paper)
+
+
+@pytest.fixture
+def hanako(client: FlaskClient, alice: Moderator) -> Reader:
+    return Reader(client, email=CANARY)
+
+
+def send_all() -> None:
+    while outbox.run_once():
+        pass
+
+
+def only_delivery(db_session: Session) -> Delivery:
+    db_session.expire_all()
+    return db_session.query(Delivery).one()
+
+
+def test_alice_gets_one_letter_in_a_quarter_of_an_hour_however_many_comments_come(
+    hanako: Reader, smtp: Postbox, later: Callable[..., None]
+) -> None:
+    for minute in range(30):
+        hanako.says(f"Comment number {minute}")
+        send_all()
+        later(minutes=1)
+    assert len(smtp.letters) == 2
+    assert smtp.letters[0].subject == "1 comment waits: Paper"
+    # What came after the first letter was sent; the second starts a quarter of an hour later.
+    assert smtp.letters[1].subject == "15 comments wait: Paper"
+    assert "16 comments wait in all." in smtp.letters[1].text
+    assert "5 more are in the queue." in smtp.letters[1].text
+
+
+def test_two_letters_that_wait_for_the_same_moderator_keep_their_distance(
+    hanako: Reader, alice: Moderator, smtp: Postbox, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("First")
+    smtp.refuse("451 later")
+    send_all()
+    hanako.says("Second")  # its letter must not overtake: Alice's turn is taken
+    later(seconds=60)
+    send_all()
+    assert [letter.subject for letter in smtp.letters] == ["1 comment waits: Paper"]
+    later(minutes=16)
+    send_all()
+    assert len(smtp.letters) == 2
+    assert "Second" in smtp.letters[1].text
+
+
+def test_a_letter_promised_too_early_waits_for_its_turn(
+    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("First")
+    send_all()
+    hanako.says("Second")
+    # As if its promise had been made before the first letter was seen to start out.
+    db_session.execute(update(Delivery).where(Delivery.done_at.is_(None)).values(due_at=clock.now()))
+    db_session.commit()
+    send_all()
+    assert len(smtp.letters) == 1
+    later(minutes=16)
+    send_all()
+    assert [letter.subject for letter in smtp.letters] == ["1 comment waits: Paper"] * 2
+    assert {delivery.attempts for delivery in db_session.query(Delivery)} == {1}
+
+
+def test_a_comment_that_was_committed_while_a_letter_started_out_is_in_the_next(
+    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("First")
+    send_all()
+    hanako.says("Second")
+    # As if it had been held just before the first letter took its turn, and committed just after.
+    slow = the_comment(db_session, "Second")
+    earlier = clock.now() - timedelta(seconds=5)
+    db_session.execute(update(Decision).where(Decision.comment_id == slow.id).values(made_at=earlier))
+    db_session.commit()
+    later(minutes=16)
+    send_all()
+    assert len(smtp.letters) == 2
+    assert "Second" in smtp.letters[1].text
+    assert "First" not in smtp.letters[1].text
+
+
+def test_bob_of_another_site_is_told_nothing(hanako: Reader, smtp: Postbox, db_session: Session) -> None:
+    a_moderator(db_session, a_site(db_session, "other"), "bob")
+    hanako.says("Hello")
+    send_all()
+    assert [letter.to for letter in smtp.letters] == [["alice@moderators.example"]]
+
+
+def test_no_letter_goes_out_when_another_moderator_was_faster(
+    hanako: Reader, alice: Moderator, smtp: Postbox, db_session: Session
+) -> None:
+    hanako.says("Hello")
+    move(db_session, the_comment(db_session, "Hello"), Status.APPROVED, by=alice)
+    send_all()
+    assert smtp.letters == []
+    assert only_delivery(db_session).outcome == "nothing to say"
+
+
+def test_a_letter_has_words_a_queue_and_links_but_no_ones_address(hanako: Reader, smtp: Postbox) -> None:
+    hanako.says("A <b>bold</b> claim & more", website="https://hanako.example")
+    send_all()
+    letter = smtp.letters[0]
+    page = letter.message.get_body(("html",))
+    assert page is not None
+    html = page.get_content()
+    for text in (letter.text, html):
+        assert "Hanako" in text
+        assert "http://localhost/moderate/" in text
+        assert text.count("http://localhost/act/") == 3
+    everything = bytes(letter.message) + html.encode() + letter.text.encode()
+    assert CANARY.encode() not in everything
+    assert b"127.0.0" not in everything
+    assert "<b>" not in html
+    assert "<img" not in html
+
+
+def test_the_letter_speaks_the_moderators_language(
+    hanako: Reader, alice: Moderator, smtp: Postbox, db_session: Session
+) -> None:
+    alice.lang = "en"
+    db_session.commit()
+    hanako.says("こんにちは")
+    send_all()
+    assert "waits for your decision" in smtp.letters[0].text
+
+
+def test_looking_at_the_links_changes_nothing(
+    hanako: Reader, client: FlaskClient, smtp: Postbox, db_session: Session
+) -> None:
+    hanako.says("Hello")
+    send_all()
+    links = [word for word in smtp.letters[0].text.split() if "/act/" in word]
+    assert len(links) == 3
+    for link in links:
+        assert client.get(link.removeprefix("http://localhost")).status_code == 200
+    assert the_comment(db_session, "Hello").status == Status.PENDING
+
+
+@pytest.mark.parametrize("answer", ["451 try again later", "421 going away", "554 no"])
+def test_a_refused_letter_is_tried_again_with_the_same_message_id(
+    answer: str, hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("Hello")
+    smtp.refuse(answer)
+    send_all()
+    first = only_delivery(db_session)
+    assert (smtp.letters, first.done_at, first.attempts) == ([], None, 1)
+    assert answer[:3] in first.error
+    db_session.commit()
+    send_all()
+    assert smtp.letters == []  # not before its pause is over
+    later(seconds=40)
+    send_all()
+    assert [letter.message["Message-ID"] for letter in smtp.letters] == [first.message_id]
+    assert only_delivery(db_session).outcome == "sent"
+
+
+def test_a_mail_server_that_is_away_loses_nothing(
+    app: Flask, hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("Hello")
+    app.config["MAIL_URL"] = f"smtp://127.0.0.1:{free_port()}"
+    send_all()
+    assert "ConnectionRefused" in only_delivery(db_session).error
+    db_session.commit()
+    app.config["MAIL_URL"] = smtp.url
+    later(minutes=1)
+    send_all()
+    assert len(smtp.letters) == 1
+
+
+def test_letters_wait_while_there_is_no_mail_server(
+    app: Flask, hanako: Reader, smtp: Postbox, db_session: Session
+) -> None:
+    app.config["MAIL_URL"] = ""
+    hanako.says("Hello")
+    assert not outbox.run_once()
+    assert only_delivery(db_session).attempts == 0
+    db_session.commit()
+    app.config["MAIL_URL"] = smtp.url
+    send_all()
+    assert len(smtp.letters) == 1
+
+
+def test_a_letter_that_nobody_takes_is_given_up_loudly_and_without_addresses(
+    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session, capsys: Any
+) -> None:
+    hanako.says("Hello")
+    for _ in range(outbox.TRIES + 5):
+        smtp.refuse("450 <alice@moderators.example> is busy")
+        send_all()
+        later(hours=8)
+    given_up = only_delivery(db_session)
+    assert (given_up.outcome, given_up.attempts) == ("gave up", outbox.TRIES)
+    log = capsys.readouterr().err
+    assert "delivery given up" in log
+    assert "alice@" not in log + given_up.error
+    assert CANARY not in log
+
+
+def test_pauses_grow_and_stay_under_a_quarter_more_than_six_hours() -> None:
+    pauses = [outbox.pause_after(attempts).total_seconds() for attempts in range(1, outbox.TRIES)]
+    assert 22 <= pauses[0] <= 38
+    assert 15_000 <= pauses[-1] <= 27_000
+    assert 3 * 86_400 < sum(pauses) < 6 * 86_400
+
+
+def test_only_one_worker_takes_a_letter(hanako: Reader, db_session: Session) -> None:
+    hanako.says("Hello")
+    (id,) = Delivery.due(["digest"])
+    assert Delivery.claim(id)
+    assert not Delivery.claim(id)
+    db_session.rollback()
+
+
+@pytest.mark.parametrize(
+    "name", ["Eve\r\nBcc: victim@example.org", "Eve\u202egnp.exe", "admin@paper.example", '"<x@y>" \\', "花" * 300]
+)
+def test_names_cannot_write_headers(
+    name: str, hanako: Reader, paper: Site, alice: Moderator, smtp: Postbox, db_session: Session
+) -> None:
+    paper.name = alice.name = name[:200]
+    db_session.commit()
+    hanako.says("Hello", name=name[:60].replace("\r\n", " "))
+    send_all()
+    (letter,) = smtp.letters
+    assert letter.to == ["alice@moderators.example"]
+    expected = ["Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"]
+    assert sorted(set(letter.message.keys()) - {"X-Peer", "X-MailFrom", "X-RcptTo"}) == sorted(expected)
+    (to,) = letter.message["To"].addresses
+    assert to.addr_spec == "alice@moderators.example"
+    assert "@" not in to.display_name
+    # Python reads the folds of a long encoded name as spaces; mail programs do not (RFC 2047, 6.2).
+    assert len(to.display_name.replace(" ", "")) <= 70
+    assert "\u202e" not in letter.subject + to.display_name
+
+
+class _Killer:
+    """A mail server that takes a letter, and kills the worker before it can note that."""
+
+    def __init__(self) -> None:
+        self.worker: subprocess.Popen[bytes] | None = None
+        self.ids: list[str] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        lines = envelope.content.decode("ascii").splitlines()
+        self.ids += [line for line in lines if line.lower().startswith("message-id:")]
+        if self.worker:
+            self.worker.kill()
+            self.worker.wait()
+        return "250 OK"
+
+
+@pytest.fixture
+def killer(app: Flask) -> Iterator[_Killer]:
+    handler, port = _Killer(), free_port()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    app.config["MAIL_URL"] = f"smtp://127.0.0.1:{port}"
+    yield handler
+    controller.stop()
+
+
+def test_a_worker_that_dies_before_it_notes_what_it_sent_causes_one_double_at_most(
+    app: Flask, hanako: Reader, killer: _Killer, later: Callable[..., None], db_session: Session
+) -> None:
+    hanako.says("Hello")
+    db_session.commit()
+    names = ("DATABASE_URL", "SECRET_KEY", "PUBLIC_URL", "MAIL_URL")
+    environment = _clean_environment() | {name: app.config[name] for name in names}
+    killer.worker = subprocess.Popen(
+        [sys.executable, "-m", "flask", "worker", "--once"], cwd=ROOT, env=os.environ | environment
+    )
+    assert killer.worker.wait(30) == -9
+    killer.worker = None
+    send_all()
+    assert len(killer.ids) == 1  # its claim still stands
+    later(minutes=6)
+    send_all()
+    later(hours=1)
+    send_all()
+    assert len(killer.ids) == 2
+    assert len(set(killer.ids)) == 1
+    assert only_delivery(db_session).outcome == "sent"
+
+
+def test_who_no_longer_moderates_gets_no_letter(
+    hanako: Reader, alice: Moderator, smtp: Postbox, db_session: Session
+) -> None:
+    hanako.says("Hello")
+    db_session.delete(alice)
+    db_session.commit()
+    send_all()
+    assert smtp.letters == []
+
+
+def test_an_admin_is_told_too(paper: Site, hanako: Reader, smtp: Postbox, db_session: Session) -> None:
+    a_moderator(db_session, paper, "olga", Role.OWNER)
+    hanako.says(f"Hello from {PAGE}")
+    send_all()
+    assert sorted(letter.to[0] for letter in smtp.letters) == ["alice@moderators.example", "olga@moderators.example"]

@@ -1,0 +1,179 @@
+"""An upgrade while others write, and two upgrades at once: one works, nobody's request fails."""
+
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask_migrate import downgrade, upgrade
+
+from app import create_app
+from app.extensions import db
+from app.operations import upgrades
+from tests.conftest import SECRET_KEY
+from tests.models.test_migrations import UNDER_THE_FIRST
+from tests.services import ROOT, Postgres, _clean_environment
+
+# The tables in the order in which posts and decisions take them.
+POST = (
+    "INSERT INTO comment (site_id, thread_id, author_id, path, depth, status, version, places, reasons, name, website, "
+    "body, html, renderer, lang, created_at, address) SELECT site_id, thread_id, author_id, path, depth, status, "
+    "version, places, reasons, name, website, body, html, renderer, lang, now(), address FROM comment WHERE id = 1",
+    "UPDATE thread SET version = version + 1 WHERE id = 1",
+    "INSERT INTO delivery (kind, payload, message_id, created_at, due_at, attempts, outcome, error) "
+    "VALUES ('digest', '', '', now(), now(), 0, '', '')",
+    "SELECT id, version FROM site WHERE id = 1",
+)
+DECIDE = (
+    "UPDATE comment SET version = version + 1 WHERE id = 1",
+    "UPDATE thread SET version = version + 1 WHERE id = 1",
+    "SELECT id, version FROM site WHERE id = 1",
+    "INSERT INTO decision (site_id, comment_id, to_status, version, actor, reason, note, made_at) "
+    "VALUES (1, 1, 'approved', 1, 'screening', '', '', now())",
+    "UPDATE author SET name = name WHERE id = 1",
+)
+# The first comment of a page looks for the page first, against that order.
+FIRST_POST = (
+    "SELECT thread.id, site.id FROM thread JOIN site ON site.id = site_id WHERE thread.id = 1 FOR UPDATE OF thread",
+    *POST,
+)
+SETTINGS = (
+    "UPDATE site SET version = version + 1 WHERE id = 1",
+    "SELECT count(*) FROM thread",
+    "SELECT count(*) FROM comment WHERE id = 1",
+)
+# What they do, and how long they rest.
+WRITERS = ((POST, 0.03), (FIRST_POST, 0.03), (DECIDE, 0.1), (SETTINGS, 0.1))
+
+
+class Writer(threading.Thread):
+    """Somebody who posts or decides again and again; keeps what went wrong."""
+
+    def __init__(self, where: str, statements: tuple[str, ...], rest: float, stop: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self.where, self.statements, self.rest, self.stop = where, statements, rest, stop
+        self.done, self.failed = 0, []
+
+    def run(self) -> None:
+        with psycopg.connect(self.where) as connection:
+            while not self.stop.is_set():
+                try:
+                    for statement in self.statements:
+                        connection.execute(statement.encode())
+                        time.sleep(0.001)
+                    connection.commit()
+                    self.done += 1
+                    time.sleep(self.rest)
+                except psycopg.Error as trouble:
+                    connection.rollback()
+                    self.failed.append(f"{trouble.sqlstate} {trouble}")
+
+
+@contextmanager
+def writers(where: str) -> Iterator[list[Writer]]:
+    stop = threading.Event()
+    running = [Writer(where, statements, rest, stop) for statements, rest in WRITERS]
+    for each in running:
+        each.start()
+    try:
+        yield running
+    finally:
+        stop.set()
+        for each in running:
+            each.join(20)
+
+
+@pytest.fixture
+def old(postgres: Postgres, postgres_url: str) -> str:
+    """The address of a PostgreSQL database of the first version with a comment in it."""
+    app = create_app({"DATABASE_URL": postgres_url, "SECRET_KEY": SECRET_KEY})
+    with app.app_context():
+        downgrade(revision="0001")
+        with psycopg.connect(_plain(postgres_url)) as connection:
+            for table, row in UNDER_THE_FIRST.items():
+                places = ", ".join(f"%({name})s" for name in row)
+                connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})".encode(), row)  # noqa: S608
+                if table in ("site", "thread", "author", "comment"):
+                    connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 1)".encode())
+        db.engine.dispose()
+    return postgres_url
+
+
+def _plain(url: str) -> str:
+    return url.replace("postgresql+psycopg://", "postgresql://")
+
+
+def _upgrade(url: str, revision: str = "head") -> None:
+    app = create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY})
+    with app.app_context():
+        try:
+            upgrade(revision=revision)
+        finally:
+            db.engine.dispose()
+
+
+def _revision(url: str) -> str:
+    with psycopg.connect(_plain(url)) as connection:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else ""
+
+
+def test_nobody_who_writes_fails_while_the_tables_change(old: str) -> None:
+    with writers(_plain(old)) as running:
+        _upgrade(old)
+    assert [each.failed for each in running] == [[]] * len(WRITERS)
+    assert all(each.done for each in running)
+
+
+def test_a_transaction_that_stays_open_is_waited_for_without_a_line_behind_it(
+    old: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others read on while the migration waits, although a waiting lock would stop them."""
+    caplog.set_level("WARNING")
+    with psycopg.connect(_plain(old)) as holder, psycopg.connect(_plain(old), autocommit=True) as reader:
+        holder.execute("SELECT 1 FROM site")
+        upgrading = threading.Thread(target=_upgrade, args=(old, "0004"))
+        upgrading.start()
+        until = time.monotonic() + 20
+        while "waits for others" not in caplog.text and time.monotonic() < until:
+            time.sleep(0.05)
+        reader.execute("SET statement_timeout = '5s'")
+        for _ in range(20):
+            reader.execute("SELECT 1 FROM site")
+        assert _revision(old) == "0002"  # the migrations before are kept
+        holder.rollback()
+        upgrading.join(30)
+    assert _revision(old) == "0004"
+
+
+def test_who_holds_a_table_for_too_long_is_named(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upgrades, "PATIENCE_S", 0.3)
+    with psycopg.connect(_plain(old), application_name="report") as holder:
+        holder.execute("SELECT 1 FROM site")
+        with pytest.raises(upgrades.TablesAreTaken, match=r"0003 waits for .*\"site\".*process \d+ \(report\)"):
+            _upgrade(old)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_upgrades_of_an_empty_database_at_once(kind: str, postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.create("empty_upgrade") if kind == "postgresql" else f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    environment = _clean_environment() | {"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
+    command = [sys.executable, "-m", "flask", "db", "upgrade"]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
+        for _ in range(2)
+    ]
+    told = [each.communicate(timeout=120)[0].decode() for each in running]
+    assert [each.returncode for each in running] == [0, 0], "\n".join(told)
+    if kind == "postgresql":
+        assert _revision(url) == max(path.name[:4] for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
+        postgres.drop("empty_upgrade")
+    else:
+        (found,) = sqlite3.connect(tmp_path / "empty.sqlite3").execute("SELECT version_num FROM alembic_version")
+        assert found[0] == max(path.name[:4] for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))

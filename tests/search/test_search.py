@@ -1,0 +1,390 @@
+"""Search finds what a reading of every text would find, newest first, whatever is on the shelves already."""
+
+import random
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy import delete, insert, select, text
+from sqlalchemy.orm import Session
+
+from app.cli import worker
+from app.comments import person as people
+from app.extensions import db
+from app.models import Author, Comment, Moderator, Shelf, ShelfPage, Site, Status, Thread, Unshelved
+from app.models.shelf import SIZE
+from app.search import index, query
+from app.search.ngrams import grams, needed
+from app.search.query import Wanted
+from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
+
+ALPHABETS = (
+    "abcdeE é ß ﬁ Ｆｅ １2",
+    "大阪城の天気はよい。鯨死ﾊﾞｶばかバカ　ー々",
+    "😀👩‍👩‍👧🇯🇵✂️❤",
+    "שלום עולם مرحبا لا\u0651",
+    "กำน้ำหนัก हिन्दी 한국어 이ㅏ",
+    "e\u0301a\u0308\u3099か\u3099% _ \\ \" ' * NEAR( - :",
+)
+SPREAD = 1777  # ids are so far apart: a hundred comments stand on several shelves
+
+
+def texts(count: int, seed: int = 7) -> list[str]:
+    chance = random.Random(seed)
+    return [
+        "".join(chance.choices("".join(chance.sample(ALPHABETS, 2)), k=chance.randint(1, 60))) for _ in range(count)
+    ]
+
+
+def kept(db_session: Session, site: Site, bodies: list[str], first: int = 5, **more: object) -> list[int]:
+    thread = Thread.obtain(site, key=PAGE, url=PAGE, title="Story")
+    author = Author(site=site, name="Hanako")
+    db_session.add(author)
+    db_session.flush()
+    ids = [first + SPREAD * number for number in range(len(bodies))]
+    same = {"site_id": site.id, "thread_id": thread.id, "author_id": author.id, "html": "", "renderer": 1} | more
+    db_session.execute(insert(Comment), [{"id": id, "body": body} | same for id, body in zip(ids, bodies, strict=True)])
+    db_session.commit()
+    return ids
+
+
+def shelve(numbers: list[int] | None = None) -> None:
+    for number in index.due() if numbers is None else numbers:
+        assert index.make(number)
+        db_commit()
+
+
+def db_commit() -> None:
+    db.session.commit()
+
+
+def found(viewer: Moderator, **wanted: object) -> list[int]:
+    """All pages of what she finds, in order."""
+    ids, after = [], None
+    while after is None or after:
+        page = query.look(viewer, Wanted(**wanted), after)
+        ids += page.ids
+        after = page.after or page.further
+    return ids
+
+
+def plainly(db_session: Session, query: str) -> list[int]:
+    """What a reading of every text finds, in words of its own."""
+
+    def normal(text: str) -> str:
+        return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+    rows = db_session.execute(select(Comment.id, Comment.body).order_by(Comment.id.desc())).all()
+    return [row.id for row in rows if all(word in normal(row.body) for word in normal(query).split())]
+
+
+def queries(bodies: list[str]) -> Iterator[str]:
+    chance = random.Random(3)
+    for length in (1, 1, 2, 2, 2, 3, 3, 4, 7, 20):
+        for _ in range(3):
+            body = chance.choice(bodies)
+            at = chance.randrange(len(body))
+            piece = body[at : at + length].strip()
+            yield chance.choice((str.upper, str.lower, lambda s: unicodedata.normalize("NFKC", s)))(piece)
+    yield from (
+        "鯨",
+        "大阪",
+        "天 城",
+        "nowhere",
+        "阪城大",
+        "zz",
+        "％",
+        "ﾊﾞｶ バカ",
+        "\x01d",
+        "\udc00".encode(errors="replace").decode(),
+    )
+
+
+def test_a_text_has_every_piece_that_a_word_of_it_asks_for() -> None:
+    for each in texts(200):
+        for run in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", each).casefold()).split():
+            for at in range(len(run)):
+                for length in (1, 2, 3, 9):
+                    assert needed(run[at : at + length]) <= grams(each)
+
+
+@pytest.mark.parametrize("shelved", ["nothing", "a part", "all", "all, then changed"])
+def test_it_finds_what_reading_everything_finds(
+    db_session: Session, paper: Site, alice: Moderator, shelved: str
+) -> None:
+    bodies = texts(110)
+    ids = kept(db_session, paper, bodies)
+    assert max(ids) // SIZE >= 5 and len(index.due()) == max(ids) // SIZE + 1
+    if shelved != "nothing":
+        shelve(index.due()[2:4] if shelved == "a part" else None)
+    if shelved == "all, then changed":
+        for id, body in zip(ids[::5], texts(30, seed=8), strict=False):
+            db_session.get_one(Comment, id).body = body
+        db_session.delete(db_session.get_one(Comment, ids[3]))
+        db_session.commit()
+        bodies += texts(30, seed=8)
+    for typed in queries(bodies):
+        if typed.split():
+            assert found(alice, text=typed) == plainly(db_session, typed), repr(typed)
+            db_session.commit()
+
+
+def test_names_and_articles_are_found_on_the_shelves_too(db_session: Session, paper: Site, alice: Moderator) -> None:
+    ids = kept(db_session, paper, ["one", "two"], name="山田 Ｈａｎａｋｏ")
+    others = kept(db_session, paper, ["two, three"], first=SIZE * 3, name="Bob")
+    shelve()
+    assert found(alice, name="hanako 山田") == ids[::-1] and found(alice, name="田山") == []
+    assert found(alice, name="bob", text="two") == others
+    assert found(alice, article="STORY", text="two") == [*others, ids[1]] and found(alice, article="Other") == []
+
+
+def test_a_search_reads_only_so_much_and_goes_on_from_there(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = kept(db_session, paper, ["spam 大阪"] + ["大阪"] * 40)
+    move = select(Comment).where(Comment.id == ids[0])
+    db_session.scalars(move).one().body = "ham 大阪"
+    db_session.commit()
+    monkeypatch.setattr(query, "LOOK", 10)
+    for _state in ("fresh", "shelved"):
+        page = query.look(alice, Wanted(text="大阪", status=Status.SPAM))
+        assert not page.ids and page.further
+        assert found(alice, text="大阪 ham") == ids[:1]
+        assert found(alice, text="大阪") == ids[::-1], "nothing twice, nothing left out"
+        shelve()
+
+
+def test_what_stands_everywhere_is_found_on_one_shelf_and_what_stands_nowhere_by_one_question(
+    db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    ids = kept(db_session, paper, ["大阪の天気"] * 110)
+    shelve()
+    asked: list[set[int]] = []
+    real = ShelfPage.of
+
+    def noted(numbers: list[int], pages: set[int]) -> dict[tuple[int, int], bytes]:
+        asked.extend([set(numbers)] if numbers else [])
+        return real(numbers, pages)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ShelfPage, "of", noted)
+        assert query.look(alice, Wanted(text="大阪")).ids == ids[::-1][:25]
+        assert set().union(*asked) == {5, 4, 3, 2, 1}, "the last one has not enough for a page"
+        asked.clear()
+        assert query.look(alice, Wanted(text="鯨")).ids == []
+    assert len(asked) == 1 + len(query.SHELVES[:3]), "the rarest piece, then one question for each stretch"
+
+
+def test_bob_of_another_site_finds_nothing_here(db_session: Session, paper: Site, alice: Moderator) -> None:
+    ids = kept(db_session, paper, ["大阪"] * 3)
+    bob = a_moderator(db_session, a_site(db_session, "other"), "bob")
+    nobody = a_moderator(db_session, paper, "nobody")
+    nobody.memberships.clear()
+    db_session.commit()
+    for _state in ("fresh", "shelved"):
+        assert found(alice, text="大阪") == ids[::-1]
+        assert found(bob, text="大阪") == found(nobody, text="大阪") == []
+        shelve()
+
+
+def test_a_reader_who_writes_edits_and_goes_is_found_as_she_is_now(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    reader = Reader(app.test_client())
+    assert reader.says("鯨を見た").status_code == 201
+    id = the_comment(db_session, "鯨を見た").id
+    shelve()
+    assert Unshelved.by_shelf() == {}
+    db_commit()
+    edit = reader.fields(body="鮫を見た", token=reader.token)
+    assert reader.client.post(f"/embed/comments/{id}/edit", data=edit).status_code == 200
+    assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
+    db_commit()
+    shelve()
+    assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
+
+
+def on_the_shelf(piece: str) -> set[int]:
+    return set().union(*index.holding(list(Shelf.numbers()), [{piece}]).values())
+
+
+def test_a_shelf_forgets_whom_the_database_forgets(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    her = Reader(app.test_client(), "Kanariya Q7", "canary@hidden.example")
+    her.says("鯨を見た")
+    Reader(app.test_client(), "Bob").says("鮫を見た")
+    id, other = the_comment(db_session, "鯨を見た").id, the_comment(db_session, "鮫を見た").id
+    shelve()
+    assert on_the_shelf("鯨") == on_the_shelf(index.of_name("kan")) == {id}
+    db_commit()
+    done = app.test_cli_runner().invoke(args=["person", "erase", "canary@hidden.example", "--remove-text", "--json"])
+    assert done.exit_code == 0, done.output
+    db_session.expire_all()
+    assert on_the_shelf("鯨") == on_the_shelf(index.of_name("kan")) == set()
+    assert on_the_shelf("鮫") == {other}
+    assert people.find("canary@hidden.example").authors == []
+
+
+def test_two_who_make_the_same_shelf_leave_what_the_faster_one_knows(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (id,) = kept(db_session, paper, ["鯨"])
+    real = index._packed
+    raced: list[bool] = []
+
+    def slowly(places: dict[str, object]) -> dict[int, bytes]:
+        pages = real(places)
+        if not raced:
+            raced.append(True)
+            db_session.get_one(Comment, id).body = "鮫"
+            db_session.commit()
+            assert index.make(0)
+            db_session.commit()
+        return pages
+
+    monkeypatch.setattr(index, "_packed", slowly)
+    assert not index.make(0)
+    db_session.rollback()
+    assert on_the_shelf("鮫") == {id} and on_the_shelf("鯨") == set()
+
+
+def test_what_changes_while_a_shelf_is_made_stays_to_be_shelved(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (id,) = kept(db_session, paper, ["鯨"])
+    real = index._packed
+
+    def slowly(places: dict[str, object]) -> dict[int, bytes]:
+        pages = real(places)
+        db_session.get_one(Comment, id).body = "鮫"
+        db_session.commit()
+        return pages
+
+    monkeypatch.setattr(index, "_packed", slowly)
+    assert index.make(0)
+    db_session.commit()
+    assert Unshelved.by_shelf() == {0: 1}
+    assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
+
+
+def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was read already, one that comes, one that is new, and one that goes; nobody waits meanwhile."""
+    first, second, third, fourth = kept(db_session, paper, ["鯨", "鮫", "鰯", "鮪"])
+    monkeypatch.setattr(index, "READ", 1)
+    real, read = index.grams, []
+
+    def meanwhile(text: str) -> list[str]:
+        if not read:
+            with Session(db.engine) as other:
+                known = other.get_one(Comment, first)
+                same = {"site_id": known.site_id, "thread_id": known.thread_id, "author_id": known.author_id}
+                other.execute(insert(Comment), {"id": second + 1, "body": "鰹", "html": "", "renderer": 1} | same)
+                known.body = other.get_one(Comment, second).body = "鮃"
+                other.delete(other.get_one(Comment, third))
+                other.commit()
+            read.append(second + 1)
+        return real(text)
+
+    monkeypatch.setattr(index, "grams", meanwhile)
+    assert index.make(0)
+    db_commit()
+    assert sorted(Unshelved.within(Shelf.ids_of(0))) == [first, second, *read, third]
+    assert found(alice, text="鮃") == [second, first]
+    assert [found(alice, text=text) for text in ("鰹", "鮪", "鯨", "鮫", "鰯")] == [read, [fourth], [], [], []]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_while_a_shelf_is_read_no_old_row_is_kept_for_it(
+    db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(db_session, paper, ["鯨"] * 4)
+    monkeypatch.setattr(index, "READ", 1)
+    held: list[int] = []
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND (backend_xmin IS NOT NULL OR xact_start IS NOT NULL)"
+    )
+
+    def nothing(_text: str) -> list[str]:
+        with Session(db.engine) as other:
+            held.append(other.scalars(others).one())
+        return []
+
+    monkeypatch.setattr(index, "grams", nothing)
+    assert index.make(0)
+    assert set(held) == {0}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_is_shelved_is_looked_up_once(db_session: Session) -> None:
+    """Even where PostgreSQL takes the table for empty, as it was when it looked last."""
+    db_session.execute(insert(Unshelved), {"comment_id": 1, "times": 1})
+    db_session.execute(delete(Unshelved))
+    db_session.execute(text("ANALYZE unshelved"))
+    db_session.commit()
+    many = dict.fromkeys(range(1, 3001), 1)
+    db_session.execute(insert(Unshelved), [{"comment_id": id, "times": times} for id, times in many.items()])
+    db_session.commit()
+    Unshelved.settle(many)
+    rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'unshelved'"
+    assert db.session.scalar(text(rows)) <= 10 * len(many)
+    assert Unshelved.by_shelf() == {}
+
+
+@pytest.mark.parametrize("count", [1, index.MANY - 1, index.MANY, SIZE])
+def test_a_list_comes_back_as_it_went_in_however_long(count: int) -> None:
+    places = random.Random(count).sample(range(SIZE), count)
+    page = index._page({0: [3], 7: sorted(places), 63: [5, SIZE - 1]})
+    assert index._places_in(index._read(page, 7)) == set(places)
+    assert index._places_in(index._read(page, 63)) == {5, SIZE - 1}
+    assert index._read(page, 8) == index._read(None, 7) == set()
+
+
+def test_the_command_shelves_everything(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+    kept(db_session, paper, ["鯨"] * 30)
+    done = app.test_cli_runner().invoke(args=["upkeep", "shelve", "--json"])
+    assert done.exit_code == 0 and done.stdout.strip() == '{"shelves": 2, "left": 0}', done.output
+    assert len(on_the_shelf("鯨")) == 30
+
+
+def test_the_worker_shelves_what_came_and_later_only_much(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(index, "ENOUGH", 3)
+    turn = worker._shelver()
+    kept(db_session, paper, ["鯨"] * 30)
+    while turn():
+        pass
+    assert Unshelved.by_shelf() == {}
+    for first, left in ((7, {0: 1}), (9, {0: 2}), (11, {})):
+        kept(db_session, paper, ["鮫"], first=first)
+        clock[0] += worker.SHELVES_EVERY
+        turn()
+        assert Unshelved.by_shelf() == left
+        db.session.commit()
+
+
+def test_the_worker_rests_the_longer_the_longer_a_shelf_took(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would make the newest one anew all the time, and take a core from those whose comments it shelves."""
+    clock, made = [1.0], []
+    monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(index, "due", lambda _least: [3])
+
+    def takes_four_seconds(shelf: int) -> None:
+        made.append(shelf)
+        clock[0] += 4.0
+
+    monkeypatch.setattr(index, "make", takes_four_seconds)
+    turn = worker._shelver()
+    for pause, number in ((0.0, 1), (worker.SHELVES_EVERY, 1), (4.0 * worker.SHELVES_REST, 2)):
+        clock[0] += pause
+        turn()
+        assert len(made) == number

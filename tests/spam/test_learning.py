@@ -1,0 +1,466 @@
+"""The filter learns what Alice decides, forgets what she takes back, and knows the same however it came to know it."""
+
+import json
+import random
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.database import snapshot
+from app.extensions import db
+from app.lib.clock import now
+from app.models import Actor, Comment, Decision, Knowledge, Lesson, Moderator, Site, Status
+from app.moderation.decide import decide, undo
+from app.screening import thresholds
+from app.screening.checks import sentence_of
+from app.screening.thresholds import Band
+from app.spam import filters, learning, retraining
+from app.spam.filter import MAGIC, Filter, WrongModel
+from tests.cast import Reader, a_site, move, the_comment
+from tests.desk.test_queue import thread_of, written
+from tests.statements import noted
+
+SPAM = "副業で月収100万円！今すぐ登録 https://win.example"
+FINE = "とても参考になりました。ありがとうございます。"
+
+
+def pending(db_session: Session, site: Site, *bodies: str) -> list[Comment]:
+    thread = db_session.query(Comment).first()
+    place = thread.thread if thread and thread.site_id == site.id else thread_of(db_session, site)
+    return [written(db_session, place, body) for body in bodies]
+
+
+def known(db_session: Session, site: Site) -> bytes:
+    """What the filter knows, as another process would come to know it."""
+    db_session.commit()
+    model = Filter.load(Knowledge.read(site.id)[1])
+    for lesson in Lesson.waiting(site.id):
+        model.add(lesson.slots, spam=lesson.spam, correction=lesson.correction, step=lesson.step)
+    db_session.commit()
+    return model.dump()
+
+
+def learnt_again(db_session: Session, site: Site) -> bytes:
+    """The log learnt again, beside what is known; nothing is kept."""
+    db_session.commit()
+    with snapshot():
+        return learning._read_log(site.id).model.dump()
+
+
+def test_approved_is_fine_spam_is_spam_and_nothing_else_teaches(
+    db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    bodies = ("approved", "spam", "rejected", "back", "by screening", "by import")
+    one, two, three, four, five, six = pending(db_session, paper, *bodies)
+    for comment, status in ((one, "approved"), (two, "spam"), (three, "rejected"), (four, "spam"), (four, "pending")):
+        decide(comment, Status(status), seen=comment.version, by=alice)
+    decide(five, Status.SPAM, seen=five.version, actor=Actor.SCREENING)
+    decide(six, Status.APPROVED, seen=six.version, actor=Actor.IMPORT)
+    assert [each.lesson for each in (one, two, three, four, five, six)] == ["fine", "spam", "", "", "", ""]
+    model = Filter.load(known(db_session, paper))
+    assert (model.fine, model.spam) == (1, 1)
+
+
+def test_undo_puts_back_what_an_earlier_decision_taught(db_session: Session, paper: Site, alice: Moderator) -> None:
+    (comment,) = pending(db_session, paper, FINE)
+    nothing = known(db_session, paper)
+    decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    approved = known(db_session, paper)
+    wrong = decide(comment, Status.SPAM, seen=comment.version, by=alice)
+    assert known(db_session, paper) not in (nothing, approved)
+    taken_back = undo(wrong, by=alice)
+    assert (comment.lesson, known(db_session, paper)) == ("fine", approved)
+    undo(taken_back, by=alice)
+    assert comment.lesson == "spam"
+    first = db_session.query(Decision).order_by(Decision.id).first()
+    decide(comment, Status.PENDING, seen=comment.version, by=alice)
+    assert first and known(db_session, paper) == nothing == learnt_again(db_session, paper)
+
+
+def test_undo_is_exact_whatever_was_learnt_since(db_session: Session, taught: Site, alice: Moderator) -> None:
+    """The correction of the decision that stands again is the one it had; colleagues' later ones stay as they are."""
+    one, two = pending(db_session, taught, f"{FINE} !", f"{SPAM} !")
+    wrong = decide(one, Status.SPAM, seen=one.version, by=alice)
+    decide(two, Status.SPAM, seen=two.version, by=alice)
+    assert one.correction and one.correction > 0
+    before = known(db_session, taught)
+    right = decide(one, Status.APPROVED, seen=one.version, by=alice)
+    undo(right, by=alice)
+    assert (one.lesson, one.correction) == ("spam", wrong.correction)
+    assert known(db_session, taught) == before == learnt_again(db_session, taught)
+
+
+def test_a_flood_decided_at_once_corrects_the_filter_once(db_session: Session, taught: Site, alice: Moderator) -> None:
+    many = pending(db_session, taught, *(f"Cheap watches, number {number}" for number in range(30)))
+    for comment in many:
+        decide(comment, Status.SPAM, seen=comment.version, by=alice)
+    assert (many[0].correction or 0) > 50 * (many[-1].correction or 0) >= 0
+
+
+def test_decisions_that_never_corrected_anything_do_so_when_the_log_is_learnt_again(
+    db_session: Session, taught: Site
+) -> None:
+    """As after an import, an archive, or a time when the filter could not be read."""
+    learnt = known(db_session, taught)
+    db_session.execute(update(Comment).values(correction=None))
+    db_session.execute(update(Lesson).values(correction=0))
+    assert learnt != known(db_session, taught)
+    learning.retrain(taught.id)
+    assert learnt == known(db_session, taught) == learnt_again(db_session, taught)
+
+
+def test_undoing_over_a_decision_of_screening_teaches_nothing(
+    db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    (comment,) = pending(db_session, paper, FINE)
+    decide(comment, Status.APPROVED, seen=comment.version, actor=Actor.SCREENING)
+    undo(decide(comment, Status.SPAM, seen=comment.version, by=alice), by=alice)
+    assert (comment.status, comment.lesson) == (Status.APPROVED, "")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_people_do_learning_again_gives_the_same_bytes(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decisions, corrections, undo, edits and withdrawals, folded often and at any moment."""
+    monkeypatch.setattr(learning, "FOLD_AT", 7)
+    cast, comments = random.Random(seed), pending(db_session, paper, *(f"{FINE} {n}" for n in range(8)))
+    for _step in range(60):
+        comment = cast.choice(comments)
+        newest = Decision.newest_of(comment)
+        match cast.randrange(5):
+            case 0 if newest and newest.version == comment.version:
+                undo(newest, by=alice)
+            case 1:
+                learning.forget(comment)
+                comment.body = f"{SPAM} {cast.random()}"
+                decide(comment, Status.PENDING, seen=comment.version, actor=Actor.SCREENING)
+            case _:
+                status = cast.choice([Status.APPROVED, Status.SPAM, Status.REJECTED, Status.PENDING])
+                decide(comment, status, seen=comment.version, by=alice)
+        db_session.commit()
+    assert known(db_session, paper) == learnt_again(db_session, paper)
+    assert db_session.query(Decision).filter(Decision.correction != 0).count(), "the filter was never corrected"
+    revision, step_by_step = Knowledge.read(paper.id)[0], known(db_session, paper)
+    assert revision > 1, "nothing was folded"
+    db_session.commit()
+    done = app.test_cli_runner().invoke(args=["upkeep", "retrain", "--site", "paper", "--json"])
+    assert done.exit_code == 0, done.output
+    model = Filter.load(step_by_step)
+    assert json.loads(done.output) == [{"site": "paper", "fine": model.fine, "spam": model.spam}]
+    db_session.expire_all()
+    assert Knowledge.read(paper.id) == (revision + 1, step_by_step)
+    assert Lesson.count(paper.id) == 0
+
+
+def test_decisions_from_before_there_was_a_filter_are_learnt_and_can_be_undone(
+    db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    (comment,) = pending(db_session, paper, FINE)
+    approved = decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    comment.lesson = ""
+    Lesson.remove([lesson.id for lesson in Lesson.waiting(paper.id)])
+    db_session.commit()
+    assert learning.retrain(paper.id).fine == 1
+    db_session.commit()
+    db_session.refresh(comment)
+    assert comment.lesson == "fine"
+    undo(approved, by=alice)
+    assert known(db_session, paper) == Filter().dump()
+
+
+def test_learning_again_gives_way_to_who_learns_meanwhile(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pending(db_session, paper, FINE, SPAM)
+    decide(one, Status.APPROVED, seen=one.version, by=alice)
+    db_session.commit()
+
+    @contextmanager
+    def slow():
+        with snapshot():
+            yield
+        decide(two, Status.SPAM, seen=two.version, by=alice)
+        learning.fold(paper.id)
+        db_session.commit()
+
+    monkeypatch.setattr(learning, "snapshot", slow)
+    assert learning.retrain(paper.id) is None
+    db_session.rollback()
+    assert known(db_session, paper) == learnt_again(db_session, paper)
+
+
+def test_two_who_fold_at_once_count_nothing_twice(db_session: Session, paper: Site, alice: Moderator) -> None:
+    for comment in pending(db_session, paper, FINE, SPAM):
+        decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    before = known(db_session, paper)
+    learning.fold(paper.id)
+    db_session.commit()
+    assert not Knowledge.replace(paper.id, b"", seen=0)
+    assert Knowledge.replace(paper.id, Knowledge.read(paper.id)[1], seen=1)
+    assert not Knowledge.replace(paper.id, b"", seen=1)
+    assert known(db_session, paper) == before
+
+
+def test_every_process_sees_each_lesson_at_once(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+    one, two, three = pending(db_session, paper, FINE, SPAM, "another")
+    ours = filters.model_of(paper.id)
+    assert (ours.fine, ours.spam) == (0, 0)
+    approved = decide(one, Status.APPROVED, seen=one.version, by=alice)
+    decide(two, Status.SPAM, seen=two.version, by=alice)
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
+    learning.fold(paper.id)
+    decide(three, Status.SPAM, seen=three.version, by=alice)
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
+    undo(approved, by=alice)
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
+    db_session.rollback()
+    decide(three, Status.PENDING, seen=three.version, by=alice)
+    filters.model_of(paper.id)
+    db_session.rollback()
+    assert filters.model_of(paper.id).dump() == known(db_session, paper)
+    with noted(db.engine) as asked:
+        filters.model_of(paper.id)
+    assert len([each for each in asked if each.startswith("SELECT")]) == 1
+
+
+def test_what_is_scored_takes_what_was_known_a_second_ago(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(filters, "monotonic", lambda: clock[0])
+    (comment,) = pending(db_session, paper, SPAM)
+    assert filters.model_lately(paper.id).spam == 0
+    # What this process teaches it knows at once, what another one teaches a second later.
+    decide(comment, Status.SPAM, seen=comment.version, by=alice)
+    db_session.commit()
+    assert filters.model_lately(paper.id).spam == 1
+    db_session.add(Lesson.of(paper.id, [7], spam=True, correction=0, step=1))
+    db_session.commit()
+    for passed, questions, spam in ((0.0, 0, 1), (filters.LATELY, 2, 2)):
+        clock[0] += passed
+        with noted(db.engine) as asked:
+            assert filters.model_lately(paper.id).spam == spam
+        assert len([each for each in asked if each.startswith("SELECT")]) == questions
+
+
+def test_sites_do_not_learn_from_each_other(db_session: Session, paper: Site, alice: Moderator) -> None:
+    (comment,) = pending(db_session, paper, SPAM)
+    decide(comment, Status.SPAM, seen=comment.version, by=alice)
+    other = a_site(db_session, "other")
+    assert known(db_session, other) == Filter().dump()
+
+
+def test_an_edit_forgets_what_was_taught_about_the_earlier_text(
+    client: FlaskClient, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    hanako = Reader(client)
+    hanako.says(FINE)
+    comment = the_comment(db_session, FINE)
+    move(db_session, comment, Status.APPROVED, by=alice)
+    assert comment.lesson == "fine"
+    db_session.commit()
+    given = hanako.fields(token=hanako.token, body="今は別のこと")
+    assert client.post(f"/embed/comments/{comment.id}/edit", data=given).status_code == 200
+    assert the_comment(db_session, "今は別のこと").lesson == ""
+    assert known(db_session, paper) == Filter().dump() == learnt_again(db_session, paper)
+
+
+def test_the_text_of_spam_may_go_and_what_it_taught_stays(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    fine, spam = pending(db_session, paper, FINE, SPAM)
+    decide(fine, Status.APPROVED, seen=fine.version, by=alice)
+    marked = decide(spam, Status.SPAM, seen=spam.version, by=alice)
+    before, old = known(db_session, paper), now() - timedelta(days=99)
+    db_session.execute(update(Comment).values(created_at=old))
+    db_session.execute(update(Decision).values(made_at=old))
+    db_session.commit()
+    assert app.test_cli_runner().invoke(args=["upkeep", "prune"]).exit_code == 0
+    db_session.expire_all()
+    assert spam.body == ""
+    assert known(db_session, paper) == before == learnt_again(db_session, paper)
+    db_session.refresh(marked)
+    undo(marked, by=alice)
+    assert Filter.load(known(db_session, paper)).spam == 0
+
+
+def test_who_asks_to_be_forgotten_takes_her_name_out_of_what_was_learnt(
+    db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    (comment,) = pending(db_session, paper, FINE)
+    decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    before = known(db_session, paper)
+    with learning.relearning(comment):
+        comment.name = "somebody"
+    assert before != known(db_session, paper) == learnt_again(db_session, paper)
+
+
+# What the score does
+
+
+@pytest.fixture
+def taught(db_session: Session, paper: Site, alice: Moderator) -> Site:
+    for number in range(8):
+        fine, spam = pending(db_session, paper, f"{FINE} {number}", f"{SPAM} {number}")
+        decide(fine, Status.APPROVED, seen=fine.version, by=alice)
+        decide(spam, Status.SPAM, seen=spam.version, by=alice)
+    db_session.commit()
+    return paper
+
+
+def test_without_decisions_there_is_no_score_and_nobody_is_held_for_it(
+    client: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    paper.score_acts, paper.score_hold_from = True, 0
+    db_session.commit()
+    assert Reader(client).says(SPAM).status_code == 201
+    comment = the_comment(db_session, SPAM)
+    assert (comment.score, comment.reasons) == (None, [])
+
+
+def test_a_score_that_does_not_act_yet_is_shown_with_its_five_strongest_signals(
+    app: Flask, client: FlaskClient, db_session: Session, taught: Site
+) -> None:
+    assert Reader(client).says(SPAM).status_code == 201
+    comment = the_comment(db_session, SPAM)
+    (reason,) = comment.reasons
+    assert (reason["check"], reason["verdict"], reason["band"]) == ("score", "pass", "spam")
+    assert comment.score > 0.95 and comment.facts == {"seconds": None, "approved": 0, "rejected": 0}
+    assert len(reason["signals"]) == 5
+    with app.test_request_context(headers={"Accept-Language": "ja"}):
+        said = sentence_of(reason)
+    assert said.startswith("スコア ") and "副業" in said
+
+
+@pytest.mark.parametrize(
+    ("body", "proven", "asks", "status"),
+    [
+        (SPAM, True, {"score_acts": True}, Status.SPAM),
+        (SPAM, True, {"score_acts": True, "score_spam_from": 101}, Status.PENDING),
+        (SPAM, True, {}, Status.APPROVED),
+        (FINE, True, {"score_acts": True}, Status.APPROVED),
+        (FINE, True, {"hold_all": True, "score_acts": True}, Status.PENDING),
+        (FINE, True, {"hold_all": True, "score_publishes": True}, Status.PENDING),
+        (FINE, True, {"hold_all": True, "score_acts": True, "score_publishes": True}, Status.APPROVED),
+        (FINE, False, {"hold_all": True, "score_acts": True, "score_publishes": True}, Status.PENDING),
+        (FINE + " bit.ly/x", True, {"hold_all": True, "score_acts": True, "score_publishes": True}, Status.PENDING),
+        (SPAM, True, {"hold_all": True, "score_acts": True, "score_publishes": True}, Status.SPAM),
+    ],
+)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_bands_do_what_the_site_turned_on_and_never_publish_alone(
+    client: FlaskClient, db_session: Session, taught: Site, body: str, proven: bool, asks: dict, status: Status
+) -> None:
+    hanako = Reader(client)
+    hanako.says("first words of hers, approved")
+    move(db_session, the_comment(db_session, "first words of hers, approved"), Status.APPROVED)
+    for name, value in asks.items():
+        setattr(taught, name, value)
+    db_session.commit()
+    hanako.author = hanako.author if proven else ""
+    hanako.says(body)
+    assert the_comment(db_session, body).status == status
+
+
+def test_a_filter_that_cannot_be_read_holds_and_is_learnt_again(
+    app: Flask, client: FlaskClient, db_session: Session, taught: Site, alice: Moderator
+) -> None:
+    learning.fold(taught.id)
+    whole = Knowledge.read(taught.id)
+    assert Knowledge.replace(taught.id, b"damaged", seen=whole[0])
+    db_session.commit()
+    with pytest.raises(WrongModel):
+        filters.model_of(taught.id)
+    db_session.commit()
+    assert Reader(client).says("kept").status_code == 202
+    comment = the_comment(db_session, "kept")
+    assert comment.reasons == [{"check": "failed", "verdict": "hold", "name": "score"}]
+    move(db_session, comment, Status.REJECTED, by=alice)
+    db_session.commit()
+    assert app.test_cli_runner().invoke(args=["upkeep", "retrain"]).exit_code == 0
+    db_session.expire_all()
+    assert Knowledge.read(taught.id)[1] == whole[1]
+
+
+def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others(
+    app: Flask, db_session: Session, taught: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    other = a_site(db_session, "other")
+    Knowledge.replace(other.id, Filter().dump(), seen=0)
+    now_known = known(db_session, taught)
+    revisions = {site.id: Knowledge.read(site.id)[0] for site in (taught, other)}
+    stored = Knowledge.read(taught.id)[1] or Filter().dump()
+    older = stored[: len(MAGIC)] + bytes([stored[len(MAGIC)] ^ 1]) + stored[len(MAGIC) + 1 :]
+    assert Knowledge.replace(taught.id, older, seen=revisions[taught.id])
+    db_session.commit()
+    assert [key for _, key in retraining.outdated()] == ["paper"]
+    db_session.rollback()
+    retraining.retrain_outdated()
+    assert "filter was learnt again" in caplog.text
+    db_session.rollback()
+    assert retraining.outdated() == [] and known(db_session, taught) == now_known
+    assert Knowledge.read(other.id)[0] == revisions[other.id]
+
+
+def test_taking_back_what_was_never_learnt_stops_nothing_and_is_counted_again(
+    db_session: Session, taught: Site, alice: Moderator
+) -> None:
+    (comment,) = pending(db_session, taught, "words that no model ever saw: xyzzy plugh")
+    comment.lesson, comment.correction = "spam", 40
+    db_session.commit()
+    with learning.relearning(comment):
+        comment.name = "Deleted author"
+    learning.forget(comment)
+    db_session.commit()
+    model = filters.model_of(taught.id)
+    assert not model.sound and min(model._counts) >= 0
+    db_session.commit()
+    learning.fold(taught.id)
+    db_session.commit()
+    assert [key for _, key in retraining.outdated()] == ["paper"]
+    retraining.retrain_outdated()
+    assert retraining.outdated() == []
+    assert known(db_session, taught) == learnt_again(db_session, taught)
+
+
+def test_what_is_taken_back_before_it_was_taught_is_counted_when_that_arrives(
+    db_session: Session, taught: Site, alice: Moderator
+) -> None:
+    known_before = known(db_session, taught)
+    places = [1, 2, 3]
+    back = Lesson.of(taught.id, places, spam=True, correction=7, step=-1)
+    db_session.add(back)
+    db_session.commit()
+    assert not filters.model_of(taught.id).sound
+    db_session.add(Lesson.of(taught.id, places, spam=True, correction=7, step=1))
+    db_session.commit()
+    model = filters.model_of(taught.id)
+    assert model.sound and model.dump() == known_before
+
+
+def test_a_shadow_tells_what_the_bands_would_have_done(
+    app: Flask, client: FlaskClient, db_session: Session, taught: Site, alice: Moderator
+) -> None:
+    for body in (SPAM, FINE, f"{SPAM} again", f"{FINE} again"):
+        Reader(client, email=f"{len(body)}@readers.example").says(body)
+    move(db_session, the_comment(db_session, f"{SPAM} again"), Status.APPROVED, by=alice)
+    move(db_session, the_comment(db_session, f"{FINE} again"), Status.SPAM, by=alice)
+    seen = thresholds.shadow(taught, now() - timedelta(days=7))
+    assert seen.counts == {
+        Band.SPAM: {"fine": 1, "spam": 0, "": 1},
+        Band.HOLD: {"fine": 0, "spam": 0, "": 0},
+        Band.FINE: {"fine": 0, "spam": 1, "": 1},
+    }
+    assert [each.body for each in seen.false_alarms] == [f"{SPAM} again"]
+    assert [each.body for each in seen.missed] == [f"{FINE} again"]
+    assert thresholds.shadow(taught, now() + timedelta(days=1)).missed == []
+    db_session.commit()
+    told = json.loads(app.test_cli_runner().invoke(args=["site", "screening", "paper", "--json"]).output)
+    assert told["bands"]["spam"] == {"fine": 1, "spam": 0, "undecided": 1}
