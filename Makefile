@@ -35,8 +35,8 @@ serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT 
 
 test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 	@sh scripts/chromium.sh
-	@sh scripts/nginx.sh
-	@sh scripts/pgbouncer.sh
+	@sh scripts/program.sh nginx nginx-light
+	@sh scripts/program.sh pgbouncer pgbouncer
 	$(STYLE_AND_TYPES)
 	$(PYTHON) -m pytest -m "not torture" $(TOGETHER) $(ARGS)
 

@@ -110,7 +110,8 @@ def shelve() -> None:
 
 def _step(id: str) -> str:
     """A step of a path (app/models/path.py) in SQL: nine digits of base 32, of a number of 64 bits."""
-    return " || ".join(f"substr('{DIGITS}', (({id} >> {5 * at}) & 31) + 1, 1)" for at in range(8, -1, -1))
+    digits = (f"substr('{DIGITS}', CAST(({id} >> {5 * at}) & 31 AS integer) + 1, 1)" for at in range(8, -1, -1))
+    return " || ".join(digits)
 
 
 TABLES = ("thread", "author", "comment")

@@ -18,6 +18,7 @@ from app.lib.urls import page_key
 from app.models import Comment, Membership, Moderator, Role, Site, Status, Thread
 from app.models.thread import Named
 from app.moderation.decide import decide
+from app.transfer.moves import remap
 from demo import articles
 from demo.conversation import CONVERSATION, Remark
 
@@ -75,8 +76,12 @@ def _add_moderator(site: Site) -> None:
 
 
 def _move(site: Site, origin: str) -> None:
-    """Browsers know this machine by two names."""
-    site.origins = [origin, origin.replace("127.0.0.1", "localhost")]
+    """Serve the articles from this origin; the threads follow. Browsers know this machine by two names."""
+    before, site.origins = site.origins, [origin, origin.replace("127.0.0.1", "localhost")]
+    changed = [pair for pair in zip(before, site.origins, strict=False) if len(set(pair)) > 1]
+    pairs = [(old + path, new + path) for old, new in changed for path in articles.by_path()]
+    if pairs:
+        remap(site, pairs)
 
 
 def _talk(site: Site, origin: str) -> None:
