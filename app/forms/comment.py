@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import request
 from flask_babel import gettext as _
@@ -37,9 +37,14 @@ TOKEN_LENGTH = 200
 HEADER_LENGTH = 500
 
 
-def _required(form: Form, field: Any) -> None:
-    if not field.data:
-        raise StopValidation(_l("Please fill in this field."))
+class _Required:
+    """Something must be left of the text once it is cleaned."""
+
+    field_flags: ClassVar = {"required": True}
+
+    def __call__(self, form: Form, field: Any) -> None:
+        if not field.data:
+            raise StopValidation(_l("Please fill in this field."))
 
 
 def _email(form: Form, field: Any) -> None:
@@ -82,7 +87,7 @@ def _request_key() -> str:
 class CommentForm(Form):
     """A comment. `CommentForm(site, request.form)`: the site says which of name, e-mail and site it requires."""
 
-    body = TextAreaField(_l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)])
+    body = TextAreaField(_l("Comment"), filters=[_body], validators=[_Required(), Length(BODY_LENGTH)])
     name = StringField(_l("Name"), filters=[_name], validators=[Length(NAME_LENGTH)])
     email = EmailField(_l("Email"), filters=[_address], validators=[Length(EMAIL_LENGTH), _email])
     website = URLField(_l("Website"), filters=[_site], validators=[Length(WEBSITE_LENGTH), _website])
@@ -115,7 +120,7 @@ class CommentForm(Form):
             raise ValidationError(DISGUISED)
 
     def validate(self, extra_validators: Any = None) -> bool:
-        extra = {name: [_required] for name, wanted in self._wanted.items() if wanted}
+        extra = {name: [_Required()] for name, wanted in self._wanted.items() if wanted}
         return super().validate(extra_validators={**extra, **(extra_validators or {})})
 
     def draft(self, lang: str, page: str, claimed: Mapping[str, str], author: str = "") -> Draft:
@@ -177,4 +182,4 @@ def about_posts(site: Site, network_index: str) -> proof_of_work.About:
 class EditForm(Form):
     """The text of a comment once more."""
 
-    body = TextAreaField(_l("Comment"), filters=[_body], validators=[_required, Length(BODY_LENGTH)])
+    body = TextAreaField(_l("Comment"), filters=[_body], validators=[_Required(), Length(BODY_LENGTH)])

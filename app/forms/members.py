@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired
+from wtforms.validators import DataRequired, InputRequired
 from wtforms.validators import Length as Characters
 
 from app.forms.email import check_email
@@ -22,6 +22,9 @@ ROLES = [
     SelectChoice(Role.ADMIN.value, _l("Administrator")),
     SelectChoice(Role.OWNER.value, _l("Owner")),
 ]
+
+
+_TOO_SHORT = _l("The password must have 12 characters or more.")
 
 
 def _email(form: Any, field: Any) -> None:
@@ -53,5 +56,5 @@ class WelcomeForm(FlaskForm):
     )
     password = PasswordField(
         _l("A password of 12 characters or more"),
-        [Characters(MIN_LENGTH, MAX_LENGTH, _l("The password must have 12 characters or more."))],
+        [InputRequired(_TOO_SHORT), Characters(MIN_LENGTH, MAX_LENGTH, _TOO_SHORT)],
     )

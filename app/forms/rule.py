@@ -37,7 +37,11 @@ class RuleForm(FlaskForm):
     )
     effect = SelectField(_l("What happens"), choices=[SelectChoice(each.value, said) for each, said in EFFECTS.items()])
     reason = StringField(_l("Why, for other moderators"), [Length(max=REASON_LENGTH)])
-    days = IntegerField(_l("Ends after so many days; empty: never"), [Optional(), NumberRange(1, MOST_DAYS)])
+    days = IntegerField(
+        _l("Ends after so many days; empty: never"),
+        [Optional(), NumberRange(1, MOST_DAYS)],
+        render_kw={"inputmode": "numeric"},
+    )
 
     @property
     def expires_at(self) -> datetime | None:

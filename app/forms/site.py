@@ -43,6 +43,7 @@ class Field:
     parse: Callable[[str], Any]
     words: tuple[str, ...] = ()
     longest: int | None = None
+    digits: bool = False
 
 
 def _whole(low: int, high: int) -> Field:
@@ -51,7 +52,7 @@ def _whole(low: int, high: int) -> Field:
             raise ValueError
         return int(text)
 
-    return Field(_l("a whole number from %(low)d to %(high)d", low=low, high=high), parse)
+    return Field(_l("a whole number from %(low)d to %(high)d", low=low, high=high), parse, digits=True)
 
 
 def _one_of(*words: str) -> Field:
@@ -227,7 +228,16 @@ def _may_be_read(setting: Field) -> Callable[[Any, Any], None]:
         except (ValueError, KeyError):
             raise ValidationError(_("This must be %(allowed)s.", allowed=setting.allowed)) from None
 
+    check.field_flags = {"required": not _may_be_empty(setting)}  # type: ignore[attr-defined]
     return check
+
+
+def _may_be_empty(setting: Field) -> bool:
+    try:
+        setting.parse("")
+    except (ValueError, KeyError):
+        return False
+    return True
 
 
 def _control(setting: Field, label: Any) -> Any:
@@ -236,8 +246,8 @@ def _control(setting: Field, label: Any) -> Any:
     if setting.words:
         return SelectField(label, choices=[SelectChoice(word, word) for word in setting.words])
     kind = TextAreaField if setting is ORIGINS else StringField
-    limit = {"maxlength": setting.longest} if setting.longest else None
-    return kind(label, [_may_be_read(setting)], render_kw=limit)
+    limit = {"maxlength": setting.longest} if setting.longest else {}
+    return kind(label, [_may_be_read(setting)], render_kw=limit | ({"inputmode": "numeric"} if setting.digits else {}))
 
 
 for _heading, labels in GROUPS:

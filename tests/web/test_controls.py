@@ -2,18 +2,35 @@
 
 import importlib
 import pkgutil
+import re
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 import wtforms
+from bs4 import BeautifulSoup
 from flask import Flask
 from playwright.sync_api import Browser
+from sqlalchemy import Integer
 from sqlalchemy.orm import Session
 
 import app.forms
 from app.models import Site
-from tests.web.test_below_a_path import Proxied, _readable, a_browser_of_alice, database_url, pages, paper, settings
+from tests.web.test_below_a_path import (
+    HOST,
+    Proxied,
+    _readable,
+    a_browser_of_alice,
+    database_url,
+    fields_of,
+    pages,
+    paper,
+    settings,
+)
+from tests.web.test_queue import ENGLISH
 
 __all__ = ["_readable", "database_url", "paper", "settings"]
 
@@ -32,18 +49,40 @@ AUTOCOMPLETE = {
     ("/embed/comments", "email"): "email",
     ("/embed/comments", "website"): "url",
 }
-READ = """() => [...document.querySelectorAll('input, select, textarea')].map(control => ({
-    missing: (control.getAttribute('aria-describedby') || '').split(/\\s+/)
-        .filter(id => id && !document.getElementById(id)),
+# The class behind each form, by where it is sent (the page, if it has no action of its own).
+FORMS = {
+    "/login": "LoginForm", "/invitation/": "WelcomeForm", "/embed/comments(/preview)?": "CommentForm",
+    "/embed/comments/1/edit": "EditForm", "/embed/report/": "ReportForm", "/appeal/": "AppealForm",
+    "/settings": "SettingsForm", "/people": "PersonForm", "/people/erase": "EraseForm", "/rules": "RuleForm",
+    "/moderators": "InvitationForm", "/notes": "NoteForm", "/block": "BlockForm", "/search": "SearchForm",
+}  # fmt: skip
+# What the site of these tests requires beyond its classes.
+BY_SITE = {("CommentForm", "name"), ("CommentForm", "email")}
+NAVIGATION = {"headers": ENGLISH | {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}}
+# What is typed into the forms of the pages, to see the pages that answer.
+NOTHING: dict[str, str] = {}
+WRONG = {"email": "x", "url": "x y", "number": "-1", "password": "x", "text": "\u2800", "textarea": "x" * 20_001}
+RIGHT = {"email": "hanako@readers.example", "url": "https://example.org/", "number": "7", "password": "x" * 12,
+         "text": "word", "textarea": "words", "radio": "", "checkbox": ""}  # fmt: skip
+TYPED = {*WRONG.values(), *RIGHT.values()} - {""}
+READ = """() => {
+const of = control => control.closest('[role=radiogroup]') || control
+const describe = control => (of(control).getAttribute('aria-describedby') || '').split(/\\s+/).filter(Boolean)
+return [...document.querySelectorAll('input, select, textarea')].map(control => ({
+    missing: describe(control).filter(id => !document.getElementById(id)),
     name: control.name, type: control.type, autocomplete: control.getAttribute('autocomplete') || '',
     label: control.getAttribute('aria-label')
         || [...control.labels || []].map(each => each.textContent).join(' ').trim(),
-    described: (control.getAttribute('aria-describedby') || '').split(/\\s+/).filter(Boolean),
-    required: control.required, longest: control.maxLength, invalid: control.getAttribute('aria-invalid') === 'true',
+    described: describe(control),
+    said: describe(control).filter(id => id.endsWith('-error'))
+        .map(id => (document.getElementById(id) || {}).textContent || '').join(' ').trim(),
+    required: control.required || control.closest('[role=radiogroup][aria-required=true]') !== null,
+    inputmode: control.inputMode, longest: control.maxLength,
+    invalid: of(control).getAttribute('aria-invalid') === 'true',
     hidden: Boolean(control.closest('[aria-hidden=true]')),
     action: control.form ? control.form.getAttribute('action') || '' : '',
     group: control.closest('fieldset, [role=radiogroup]') !== null,
-}))"""
+}))}"""
 
 
 def form_fields() -> dict[str, dict[str, Any]]:
@@ -62,20 +101,76 @@ def vars_of(form: type) -> dict[str, Any]:
     return {name: field for name, field in own.items() if isinstance(field, wtforms.fields.core.UnboundField)}
 
 
+@cache
+def _once() -> list[dict[str, Any]]:
+    """What the first test read, for the others."""
+    return []
+
+
 @pytest.fixture
 def controls(app: Flask, paper: Site, db_session: Session, browser: Browser) -> list[dict[str, Any]]:
-    """Every control of every page that has an address, as the browser reads it."""
-    found = []
-    alice, reader, window = a_browser_of_alice(app), Proxied(app), browser.new_page()
-    for path in pages(app, db_session).values():
-        for visitor in (alice, reader):
-            answer = visitor.get(path)
-            if answer.status_code == 200 and "html" in answer.content_type:
-                window.set_content(answer.text)
-                found += [each | {"page": path} for each in window.evaluate(READ)]
+    """Every control, as the browser reads it, of every page that has an address and of the pages that answer forms."""
+    if _once():
+        return _once()
+    found, window = [], browser.new_page()
+    for path, answer in shown(app, pages(app, db_session).values()):
+        window.set_content(answer.text)
+        found += [each | {"page": path, "status": answer.status_code} for each in window.evaluate(READ)]
     window.close()
     assert len(found) > 200
+    _once().extend(found)
     return found
+
+
+def shown(app: Flask, paths: Any) -> Iterator[tuple[str, Any]]:
+    """Every page, as a moderator and as a reader see it, and the different pages that answer its forms."""
+    forms, seen = {}, set()
+    for visitor in (a_browser_of_alice(app), Proxied(app)):
+        for path in paths:
+            answer = visitor.get(path, **NAVIGATION)
+            if answer.status_code == 200 and "html" in answer.content_type:
+                yield path, answer
+                forms |= dict.fromkeys(sent_from(path, answer.text), visitor)
+    met = set(map(_shape, forms))
+    while forms:
+        (path, fields), visitor = forms.popitem()
+        answer = visitor.post(path, data=dict(fields), **NAVIGATION)
+        answer = visitor.get(answer.location, **NAVIGATION) if answer.status_code == 303 else answer
+        assert answer.status_code < 500, (path, fields, answer.text)
+        about = re.sub(r"\d+|[\w-]{30,}", "1", path), answer.status_code, len(answer.text) // 100
+        if "html" in (answer.content_type or "") and about not in seen:
+            seen.add(about)
+            yield path, answer
+            for each in sent_from(path, answer.text):
+                if _shape(each) not in met:
+                    forms[each] = visitor
+                    met.add(_shape(each))
+
+
+def _shape(sent: tuple[str, tuple[tuple[str, str], ...]]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Where a form is sent and what is typed into it, without ids and tokens."""
+    path, fields = sent
+    return re.sub(r"\d+|[\w-]{30,}", "1", path), tuple(each for each in fields if each[1] in TYPED)
+
+
+def sent_from(page: str, text: str) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """Where each form of a page is sent, with nothing, wrong and right things typed into it."""
+    for form in BeautifulSoup(text, "html5lib").find_all("form", method="post"):
+        action = urljoin(HOST + page, form.get("action") or "").removeprefix(HOST)
+        # Logging out ends the walk; withdrawing and removing leave nothing to walk.
+        if re.search(r"/(logout|withdraw|remove)$", action):
+            continue
+        buttons = {(each.get("formaction") or action, each.get("name") or "") for each in form.find_all("button")}
+        for typed in (NOTHING, WRONG, RIGHT):
+            filled = fields_of(form) | {
+                each["name"]: typed[kind] or each.get("value", "y")
+                for each in form.find_all(["input", "textarea"])
+                if (kind := each.get("type", "textarea" if each.name == "textarea" else "text")) in typed
+                and each.get("name", "subject") != "subject"
+            }
+            for target, button in buttons:
+                pressed = {button: "1"} if button == "try" else {}
+                yield urljoin(HOST + page, target).removeprefix(HOST), tuple((filled | pressed).items())
 
 
 def test_every_control_has_the_type_of_its_field(controls: list[dict[str, Any]]) -> None:
@@ -108,7 +203,12 @@ def test_every_visible_control_has_a_name_and_what_describes_it_is_there(control
     nameless = [(each["page"], each["name"], each["type"]) for each in shown if not each["label"]]
     assert nameless == [], nameless
     assert [(each["page"], each["name"], each["missing"]) for each in shown if each["missing"]] == []
-    assert [(each["page"], each["name"]) for each in shown if each["invalid"] and not each["described"]] == []
+    invalid = [each for each in shown if each["invalid"]]
+    assert [(each["page"], each["name"]) for each in invalid if not each["said"]] == []
+    assert [(each["page"], each["name"]) for each in shown if each["said"] and not each["invalid"]] == []
+    refused = {each["page"] for each in shown if each["status"] == 422}
+    assert refused - {each["page"] for each in invalid} == set()
+    assert len(refused) > 10, refused
     assert [(each["page"], each["name"]) for each in shown if each["type"] == "radio" and not each["group"]] == []
 
 
@@ -138,6 +238,8 @@ def test_limits_of_the_classes_reach_the_browser(controls: list[dict[str, Any]])
         for each in controls
         if each["type"] in ("text", "email", "url", "password", "textarea", "search")
         and not each["hidden"] and each["longest"] < 0 and _limits(fields.get(each["name"], {}))
+        # `maxlength` counts UTF-16 units: it would cut an emoji text that was accepted when it was posted.
+        and not each["action"].endswith("/edit")
     }  # fmt: skip
     assert missing == set()
 
@@ -150,3 +252,43 @@ def _limits(classes: dict[str, Any]) -> list[int]:
 def _validators(field: Any) -> list[Any]:
     given = field.kwargs.get("validators") or (field.args[1] if len(field.args) > 1 else ())
     return list(given)
+
+
+def test_what_a_class_requires_is_required_in_the_browser_and_nothing_else_is(controls: list[dict[str, Any]]) -> None:
+    met, wrong = set(), []
+    for each, form, field in _typed_controls(controls):
+        flags = [getattr(validator, "field_flags", {}) for validator in _validators(field)]
+        required = any(given.get("required") for given in flags) or (form, each["name"]) in BY_SITE
+        # Administrators may block for good; a moderator must say for how long.
+        if each["required"] != required and (form, each["name"]) != ("BlockForm", "days"):
+            wrong.append((form, each["name"], each["page"], each["required"]))
+        met.add(form)
+    assert wrong == [], wrong
+    assert met == set(FORMS.values()), set(FORMS.values()) - met
+
+
+def test_whole_numbers_bring_up_the_keys_for_digits(controls: list[dict[str, Any]]) -> None:
+    wrong = [
+        (form, each["name"], each["inputmode"]) for each, form, field in _typed_controls(controls)
+        if each["inputmode"] != ("numeric" if _is_whole_number(form, each["name"], field) else "")
+    ]  # fmt: skip
+    assert wrong == [], wrong
+    assert sum(each["inputmode"] == "numeric" for each in controls) > 10
+
+
+def _is_whole_number(form: str, name: str, field: Any) -> bool:
+    column = Site.__table__.c.get(name) if form == "SettingsForm" else None
+    return field.field_class.__name__ == "IntegerField" or (column is not None and isinstance(column.type, Integer))
+
+
+def _typed_controls(controls: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Controls that a person fills in, with the name of their form's class and their field."""
+    fields = form_fields()
+    for each in controls:
+        if each["type"] in ("hidden", "submit", "button", "select-one") or each["hidden"]:
+            continue
+        path = re.sub(r"\d+", "1", (each["action"] or each["page"]).split("?")[0].removeprefix(HOST))
+        forms = [form for address, form in FORMS.items() if re.search(f"{address}(?:$|(?<=/)[^/]+$)", path)]
+        for form in forms:
+            if form in fields.get(each["name"], {}):
+                yield each, form, fields[each["name"]][form]
