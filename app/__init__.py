@@ -31,9 +31,9 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     csrf.init_app(app)
     babel.init_app(
         app,
-        locale_selector=language.choose,
+        locale_selector=language.locale_now,
         timezone_selector=language.clock,
-        default_translation_directories="translations",
+        default_translation_directories=str(language.TRANSLATIONS),
     )
     language.install(app)
     logs.install(app)

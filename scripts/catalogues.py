@@ -1,5 +1,9 @@
-"""Bring both catalogues up to date: new sentences come in empty, unused ones go, all are sorted and compiled."""
+"""Update each catalogue: add new messages untranslated, drop unused ones, sort and compile.
 
+A locale name as an argument, such as pt_BR, begins a catalogue for another language.
+"""
+
+import sys
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -9,7 +13,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parent.parent
-LANGUAGES = ("ja", "en")
+TRANSLATIONS = ROOT / "app" / "translations"
 SOURCES = ("app", "templates")
 WIDTH = 120  # characters
 KEYWORDS = {
@@ -25,10 +29,25 @@ KEYWORDS = {
 
 def main() -> None:
     said = what_is_said()
-    for lang in LANGUAGES:
-        missing = renew(lang, said)
-        for message in missing:
-            print(f"{lang}: {message!r} is not translated yet")
+    for name in sys.argv[1:]:
+        begin(name)
+    for name in catalogues():
+        for message in renew(name, said):
+            print(f"{name}: {message!r} is not translated yet")
+
+
+def catalogues() -> list[str]:
+    """Folder names such as ja or pt_BR. English has no catalogue: the messages in the source are English."""
+    return sorted(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.po"))
+
+
+def begin(name: str) -> None:
+    """Write an empty catalogue, with the plural rule of its language; UnknownLocaleError for an unknown name."""
+    file = TRANSLATIONS / name / "LC_MESSAGES" / "messages.po"
+    catalogue = Catalog(locale=name, project="Kaiwa", version="1", fuzzy=False)
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as written:
+        write_po(written, catalogue)
 
 
 def what_is_said() -> dict[str, str | tuple[str, ...]]:
@@ -39,26 +58,25 @@ def what_is_said() -> dict[str, str | tuple[str, ...]]:
     return {_first(message): message for _name, _line, message, _comments, _context in found}
 
 
-def renew(lang: str, said: dict[str, str | tuple[str, ...]]) -> list[str]:
-    """Rewrite one catalogue, compile it, and return what it cannot say yet."""
-    folder = ROOT / "app" / "translations" / lang / "LC_MESSAGES"
+def renew(name: str, said: dict[str, str | tuple[str, ...]]) -> list[str]:
+    """Rewrite one catalogue, compile it, and return its untranslated messages."""
+    folder = TRANSLATIONS / name / "LC_MESSAGES"
     with (folder / "messages.po").open("rb") as file:
-        catalogue = read_po(file, locale=lang)
+        catalogue = read_po(file, locale=name)
     for message in [each for each in catalogue if each.id and _first(each.id) not in said]:
         catalogue.delete(message.id)
     for first, message in said.items():
         if first not in catalogue:
-            # What stands in the source is English already.
-            catalogue.add(message, string=message if lang == "en" else "")
+            catalogue.add(message, string="")
     with (folder / "messages.po").open("wb") as file:
         write_po(file, catalogue, width=WIDTH, sort_output=True, no_location=True)
+    missing = [each.id for each in catalogue if each.id and not all(_forms(each.string))]
+    # An empty plural form would be shown as it is; a missing message is shown in English.
+    for message in missing:
+        catalogue.delete(message)
     with (folder / "messages.mo").open("wb") as file:
         write_mo(file, catalogue)
-    return _untranslated(catalogue)
-
-
-def _untranslated(catalogue: Catalog) -> list[str]:
-    return [_first(each.id) for each in catalogue if each.id and not all(_forms(each.string))]
+    return [_first(message) for message in missing]
 
 
 def _forms(texts: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:

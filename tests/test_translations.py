@@ -1,4 +1,4 @@
-"""Both languages say everything: what the program can say is translated, and what is compiled is what was written."""
+"""Every catalogue is complete: each message is translated, and the compiled file matches the written one."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,10 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
+from babel.support import Translations
 
-from scripts.catalogues import KEYWORDS, LANGUAGES
+import scripts.catalogues
+from scripts.catalogues import KEYWORDS, catalogues
 
 ROOT = Path(__file__).parent.parent
 PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]")
@@ -48,7 +50,7 @@ def entries(lang: str) -> list[Message]:
     return [message for message in catalogue(lang) if message.id]
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", catalogues())
 def test_everything_that_is_said_is_translated(lang: str) -> None:
     known, missing = catalogue(lang), []
     for name, line, message in said():
@@ -63,12 +65,12 @@ def test_the_extraction_finds_python_and_templates() -> None:
     assert files == {"app", "templates"}
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", catalogues())
 def test_no_translation_is_a_guess(lang: str) -> None:
     assert [entry.id for entry in entries(lang) if entry.fuzzy] == []
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", catalogues())
 def test_placeholders_are_those_of_the_sentence(lang: str) -> None:
     for entry in entries(lang):
         wanted = {name for form in forms(entry.id) for name in PLACEHOLDER.findall(form)}
@@ -78,13 +80,27 @@ def test_placeholders_are_those_of_the_sentence(lang: str) -> None:
             assert given == wanted or given == wanted - {"num"}, (entry.id, form)
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("lang", catalogues())
 def test_what_is_compiled_is_what_was_written(lang: str) -> None:
     again = BytesIO()
     write_mo(again, catalogue(lang))
     again.seek(0)
     with (folder(lang) / "messages.mo").open("rb") as file:
         assert _sentences(read_mo(file)) == _sentences(read_mo(again))
+
+
+def test_a_new_language_begins_in_english(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scripts.catalogues, "TRANSLATIONS", tmp_path)
+    monkeypatch.setattr("sys.argv", ["catalogues", "pt_BR"])
+    scripts.catalogues.main()
+    assert "pt_BR: 'Post comment' is not translated yet" in capsys.readouterr().out
+    found = Translations.load(tmp_path, ["pt_BR"])
+    assert found.gettext("Post comment") == "Post comment"
+    assert found.ngettext("%(num)d comment", "%(num)d comments", 2) == "%(num)d comments"
+    written = (tmp_path / "pt_BR" / "LC_MESSAGES" / "messages.po").read_text()
+    assert "nplurals=2" in written and "fuzzy" not in written
 
 
 def _sentences(read: Catalog) -> dict[tuple[str, ...], tuple[str, ...]]:

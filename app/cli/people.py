@@ -7,9 +7,9 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from app.cli.tag import LANGUAGE
 from app.extensions import db
 from app.lib import mailbox
-from app.lib.language import LANGUAGES
 from app.lib.names import is_invisible
 from app.lib.passwords import MIN_LENGTH, hash_password
 from app.lib.text import clean_line
@@ -30,7 +30,7 @@ from_stdin = click.option(
 @click.option("--name", help="What other moderators know her by.")
 @click.option("--site", "key", required=True, metavar="KEY", help="The site that she looks after.")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="moderator", show_default=True)
-@click.option("--lang", type=click.Choice(LANGUAGES), help="Her language; the site's when not given.")
+@click.option("--lang", type=LANGUAGE, help="Their language; the site's when not given.")
 @from_stdin
 def add(email: str, name: str | None, key: str, role: str, lang: str | None, password_stdin: bool) -> None:
     """Let EMAIL moderate a site. Who moderates another one already keeps her name and password."""

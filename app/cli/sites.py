@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
-from flask_babel import force_locale
 
+from app.cli.tag import LANGUAGE
 from app.comments import removal
 from app.extensions import db
 from app.forms.site import FIELDS
 from app.lib.clock import now
-from app.lib.language import LANGUAGES
+from app.lib.language import DEFAULT, SOURCE, speaking
 from app.models import Site
 from app.models.site import KEY
 from app.operations import metrics
@@ -33,7 +33,7 @@ site = AppGroup("site", help="The sites that are served.")
     required=True,
     help="Where it is, as https://www.example.org. Repeatable.",
 )
-@click.option("--lang", type=click.Choice(LANGUAGES), default="ja", show_default=True, help="Its language.")
+@click.option("--lang", type=LANGUAGE, default=DEFAULT, show_default=True, help="Its language.")
 @click.option(
     "--timezone",
     help="On whose clock it writes times, as Europe/London. Asked for unless --lang is ja, which implies Asia/Tokyo.",
@@ -173,7 +173,7 @@ def _read(name: str, text: str) -> Any:
     try:
         return FIELDS[name].parse(text.strip())
     except (ValueError, KeyError):
-        with force_locale("en"):
+        with speaking(SOURCE):
             sentence = f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}."
         raise click.ClickException(sentence) from None
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import joinedload
@@ -14,6 +13,7 @@ from sqlalchemy.orm import joinedload
 from app.database import snapshot
 from app.extensions import db
 from app.lib import address_forms
+from app.lib.language import speaking
 from app.models import (
     Actor,
     Author,
@@ -329,7 +329,7 @@ def _count(statement: Any) -> int:
 
 def _nobody(site: Site) -> str:
     """What stands where her name stood, in the language of the site's readers."""
-    with force_locale(site.lang):
+    with speaking(site.lang):
         return str(_("Deleted author"))
 
 

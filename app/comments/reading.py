@@ -10,10 +10,10 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.comments import amend, avatar, tokens, tree
+from app.comments.orders import ORDERS
 from app.lib import language, markup
 from app.models import Author, Comment, Site, Status, Thread, imported
 
-SORTS = ("oldest", "newest")
 # Behind a root, or behind a place in its branch.
 CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
 # Of a thread that does not fit onto a page, each branch shows a few replies first, so that a busy one hides no other.
@@ -94,6 +94,10 @@ class ThreadPage:
     own: Mapping[int, Shown] = field(default_factory=dict)
 
     @property
+    def newest_first(self) -> bool:
+        return ORDERS[self.sort].newest_first
+
+    @property
     def comments(self) -> list[Shown]:
         return [self.show(each) for each in self.listed]
 
@@ -130,7 +134,9 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
 def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
     """The only page of most threads, unless what was removed from between answers makes it longer."""
     room = thread.site.page_size
-    rows = tree.whole(thread, newest_first=sort == "newest", limit=room) if thread.approved_count <= room else None
+    if thread.approved_count > room:
+        return None
+    rows = tree.whole(thread, newest_first=ORDERS[sort].newest_first, limit=room)
     return None if rows is None else ([Listed(row, None, None) for row in rows], None)
 
 
@@ -153,7 +159,8 @@ def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, roo
     replies = room if thread.approved_count <= room else max(REPLIES, room // SHARE_OF_REPLIES)
     found = [tree.branch_around(wanted, replies)] if wanted else []
     root = found[0].places[0].root_id if found else root
-    return found + tree.branches(thread, newest_first=sort == "newest", after=root, limit=room, replies=replies)
+    order = ORDERS[sort]
+    return found + tree.branches(thread, newest_first=order.newest_first, after=root, limit=room, replies=replies)
 
 
 def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch], str | None]:

@@ -3,9 +3,9 @@
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, HiddenField, PasswordField, StringField
-from wtforms.validators import AnyOf, InputRequired, Length
+from wtforms.validators import InputRequired, Length, ValidationError
 
-from app.lib.language import LANGUAGES
+from app.lib.language import languages
 
 # Longer than any password that a person or a program makes; argon2 reads all of it.
 MOST_PASSWORD = 1000
@@ -21,7 +21,11 @@ class LoginForm(FlaskForm):
 
 
 class LanguageForm(FlaskForm):
-    lang = StringField(validators=[AnyOf(LANGUAGES)])
+    lang = StringField()
+
+    def validate_lang(self, control: StringField) -> None:
+        if control.data not in languages():
+            raise ValidationError
 
 
 class KeysForm(FlaskForm):

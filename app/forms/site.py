@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
 
+from flask_babel import LazyString
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
-from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 
-from app.lib.language import LANGUAGES
+from app.lib.language import languages, name_of
 from app.lib.names import is_invisible
 from app.lib.secrets import is_unreadable
 from app.lib.text import clean_line
@@ -41,7 +41,7 @@ class Field:
 
     allowed: Any
     parse: Callable[[str], Any]
-    words: tuple[str, ...] = ()
+    choices: Callable[[], list[tuple[str, Any]]] | None = None
     longest: int | None = None
     digits: bool = False
 
@@ -55,8 +55,14 @@ def _whole(low: int, high: int) -> Field:
     return Field(_l("a whole number from %(low)d to %(high)d", low=low, high=high), parse, digits=True)
 
 
-def _one_of(*words: str) -> Field:
-    return Field(" or ".join(words), {word: word for word in words}.__getitem__, words)
+def _lang(text: str) -> str:
+    if text not in languages():
+        raise ValueError
+    return text
+
+
+def _languages() -> list[tuple[str, Any]]:
+    return [(tag, name_of(tag)) for tag in languages()]
 
 
 def _name(text: str) -> str:
@@ -92,7 +98,7 @@ FIELDS = {
     "name": Field(
         _l("a name of 1 to 200 characters that can be seen, each word in one alphabet"), _name, longest=NAME_LENGTH
     ),
-    "lang": _one_of(*LANGUAGES),
+    "lang": Field(LazyString(lambda: ", ".join(languages())), _lang, _languages),
     "timezone": Field(_l("a time zone such as Asia/Tokyo or Europe/Berlin"), _timezone),
     "origins": ORIGINS,
     "open": YES_NO,
@@ -243,8 +249,8 @@ def _may_be_empty(setting: Field) -> bool:
 def _control(setting: Field, label: Any) -> Any:
     if setting is YES_NO:
         return BooleanField(label)
-    if setting.words:
-        return SelectField(label, choices=[SelectChoice(word, word) for word in setting.words])
+    if setting.choices:
+        return SelectField(label, choices=setting.choices)
     kind = TextAreaField if setting is ORIGINS else StringField
     limit = {"maxlength": setting.longest} if setting.longest else {}
     return kind(label, [_may_be_read(setting)], render_kw=limit | ({"inputmode": "numeric"} if setting.digits else {}))

@@ -8,7 +8,7 @@ from flask import abort, request
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from app.comments.reading import SORTS
+from app.comments.orders import order_or_default
 from app.errors import Refused
 from app.lib.language import speak
 from app.lib.text import clean_line
@@ -91,7 +91,7 @@ def where(given: MultiDict[str, str]) -> Where:
         own_id=own_id,
         title=clean_line(given.get("title", "")[:READ_LENGTH])[:TITLE_LENGTH],
         lang=lang,
-        sort=given["sort"] if given.get("sort") in SORTS else SORTS[0],
+        sort=order_or_default(given.get("sort")),
         published=moment_of(given.get("published", ""), site),
     )
 

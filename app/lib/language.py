@@ -1,30 +1,109 @@
-"""Which language a page speaks, and how it writes a date and on whose clock."""
+"""The languages of the interface: which are installed, which one an answer uses, how it writes dates and times."""
 
+from contextlib import AbstractContextManager
 from datetime import date, datetime, time
-from functools import lru_cache
+from functools import cache, lru_cache
 from gettext import NullTranslations
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
 from babel.dates import format_date, format_time
 from flask import Flask, g, has_request_context, request
-from flask_babel import get_locale, get_translations
+from flask_babel import force_locale, get_locale, get_translations
+from werkzeug.datastructures import LanguageAccept
 
-LANGUAGES = ("ja", "en")
+TRANSLATIONS = Path(__file__).parent.parent / "translations"
+DEFAULT = "ja"
+# The messages in the source are English, so that English needs no catalogue.
+SOURCE = "en"
+LONGEST = 8  # characters: the width of the columns that hold a tag
+# RFC 5646, 4.4.1: buffers of 35 characters hold every tag that is in use.
+LONGEST_ASKED = 35
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Tags such as ja, pt-BR, zh-Hant (BCP 47), the default first: the source's language and one for each catalogue."""
+    folders = (path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.mo"))
+    found = {SOURCE, *(name.replace("_", "-") for name in folders)}
+    for tag in found:
+        Locale.parse(tag, sep="-")
+        if len(tag) > LONGEST:
+            raise ValueError(f"{TRANSLATIONS}: the language tag {tag} is longer than {LONGEST} characters.")
+    return tuple(sorted(found, key=lambda tag: (tag != DEFAULT, tag != SOURCE, tag)))
+
+
+def name_of(tag: str) -> str:
+    """The name of a language in that language: 日本語, English, português (Brasil)."""
+    return Locale.parse(tag, sep="-").get_display_name() or tag
+
+
+def matching(tag: str) -> str:
+    """Return the installed language for a tag such as en-GB or zh-Hant-TW, or ''."""
+    return _matching(tag.replace("_", "-").lower(), languages()) if len(tag) <= LONGEST_ASKED else ""
+
+
+@lru_cache(maxsize=1024)
+def _matching(tag: str, installed: tuple[str, ...]) -> str:
+    """Look it up as RFC 4647 (3.4) says, by leaving out subtags from its end; else by language and script (zh-TW)."""
+    by_tag = {each.lower(): each for each in installed}
+    parts = tag.split("-")
+    shorter = ("-".join(parts[:count]) for count in range(len(parts), 0, -1))
+    exact = next((by_tag[each] for each in shorter if each in by_tag), "")
+    return exact or next((each for each in installed if _script(each) == _script(tag) != ""), "")
+
+
+def _script(tag: str) -> str:
+    """Language and script, such as zh-Hant for zh-TW (likely subtags of Unicode CLDR); '' for an unknown tag."""
+    try:
+        locale = Locale.parse(tag, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return ""
+    if locale.script:
+        return f"{locale.language}-{locale.script}"
+    likely = get_global("likely_subtags")
+    full = likely.get(f"{locale.language}_{locale.territory}") or likely.get(locale.language, "")
+    return "-".join(full.split("_")[:2])
+
+
+def preferred(accepted: LanguageAccept) -> str:
+    """Return the installed language that an Accept-Language header likes best, or ''."""
+    return next((found for tag, quality in accepted if quality > 0 and (found := matching(tag))), "")
 
 
 def choose() -> str:
-    """The page's choice, else what the browser asks for."""
+    """The language of this answer as a tag: set by `speak`, else the browser's, else the default."""
     if not has_request_context():
-        return LANGUAGES[0]
-    return g.get("lang") or request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+        return DEFAULT
+    return g.get("lang") or preferred(request.accept_languages) or DEFAULT
 
 
 def speak(wanted: str, otherwise: str, timezone: str = "UTC") -> str:
-    """Set the language of this answer: `wanted` if we speak it (ja, en, en-GB ...), else `otherwise`."""
+    """Set the language of this answer: the one for `wanted` if it is installed, else the one for `otherwise`."""
     g.timezone = timezone
-    g.lang = next((lang for lang in (wanted[:2].lower(), otherwise) if lang in LANGUAGES), LANGUAGES[0])
+    g.lang = matching(wanted) or matching(otherwise) or DEFAULT
     return g.lang
+
+
+def speaking(tag: str) -> AbstractContextManager[None]:
+    """Use the language for `tag` inside a `with` block."""
+    return force_locale(locale_name(matching(tag) or DEFAULT))
+
+
+def tag_now() -> str:
+    """The tag of the language in use, for a `lang` attribute."""
+    return str(get_locale()).replace("_", "-")
+
+
+def locale_name(tag: str) -> str:
+    """Babel and gettext write pt_BR where HTML and HTTP write pt-BR."""
+    return tag.replace("-", "_")
+
+
+def locale_now() -> str:
+    return locale_name(choose())
 
 
 def clock() -> str:
@@ -77,4 +156,6 @@ def install(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(_said, _said_of_many, newstyle=True)  # type: ignore[attr-defined]
     app.add_template_filter(when)
     app.add_template_filter(day)
-    app.add_template_global(get_locale)
+    app.add_template_global(tag_now)
+    app.add_template_global(languages)
+    app.add_template_global(name_of, "language_name")

@@ -3,10 +3,10 @@
 from email.message import EmailMessage
 
 from flask import current_app, render_template
-from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.extensions import db
+from app.lib.language import speaking
 from app.lib.text import clean_line
 from app.models import Delivery, Moderator, Site
 from app.notify import smtp
@@ -18,7 +18,7 @@ def compose(delivery: Delivery) -> EmailMessage | None:
     site = db.session.get(Site, int(delivery.payload))
     if site is None or moderator.role_on(site.id) is None:
         return None
-    with force_locale(moderator.lang or site.lang):
+    with speaking(moderator.lang or site.lang):
         return _letter(delivery, moderator, site)
 
 

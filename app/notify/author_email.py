@@ -5,12 +5,12 @@ from email.message import EmailMessage
 from typing import Any
 
 from flask import render_template
-from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.extensions import db
 from app.lib import markup
+from app.lib.language import speaking
 from app.lib.text import clean_line, excerpt
 from app.models import Author, Decision, Delivery, Reason, Silence, Status, reason_name
 from app.notify import signed_links, smtp
@@ -37,7 +37,7 @@ def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
     author = db.session.get(Author, kept["author"])
     if author is None or author.email != kept["email"] or author.is_confirmed or _is_silent(author):
         return None
-    with force_locale(kept["lang"] or author.site.lang):
+    with speaking(kept["lang"] or author.site.lang):
         about = {
             "site": clean_line(author.site.name),
             "confirm": signed_links.confirm_link(author),
@@ -55,7 +55,7 @@ def compose_answer(delivery: Delivery) -> EmailMessage | None:
     comment, author = decision.comment, decision.comment.author
     if not author.is_confirmed or _is_silent(author):
         return None
-    with force_locale(comment.lang or author.site.lang):
+    with speaking(comment.lang or author.site.lang):
         about = _about(decision)
         approved = decision.to_status == Status.APPROVED
         subject = _("Your comment was published: %(page)s") if approved else _("Your comment was rejected: %(page)s")

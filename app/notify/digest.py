@@ -8,12 +8,12 @@ from email.message import EmailMessage
 from typing import Any
 
 from flask import current_app, render_template
-from flask_babel import force_locale
 from flask_babel import ngettext as _n
 
 from app.extensions import db
 from app.lib import markup
 from app.lib.clock import latest, now
+from app.lib.language import speaking
 from app.lib.text import clean_line, excerpt
 from app.models import Comment, Delivery, Moderator, Status, waiting
 from app.models.waiting import Span
@@ -66,7 +66,7 @@ def compose(delivery: Delivery) -> EmailMessage | None:
     if not count:
         return None
     comments = waiting.oldest(moderator, span, LISTED)
-    with force_locale(moderator.lang or comments[0].site.lang):
+    with speaking(moderator.lang or comments[0].site.lang):
         return _letter(delivery, moderator, comments, count)
 
 

@@ -4,11 +4,11 @@ import json
 from email.message import EmailMessage
 
 from flask import current_app, render_template
-from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
+from app.lib.language import speaking
 from app.lib.secrets import is_unreadable
 from app.lib.signing import BadToken, sign, unsign
 from app.lib.text import clean_line
@@ -43,7 +43,7 @@ def compose(delivery: Delivery) -> EmailMessage | None:
         "by": clean_line(invitation.made_by.name),
         "link": f"{current_app.config['PUBLIC_URL']}/invitation/{sign('invitation', invitation.id)}",
     }
-    with force_locale(site.lang):
+    with speaking(site.lang):
         return smtp.letter(
             to=invitation.email,
             name="",

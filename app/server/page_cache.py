@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 from wsgiref.types import WSGIEnvironment
 
-from app.comments.reading import CURSOR, SORTS
+from app.comments.orders import order_or_default
+from app.comments.reading import CURSOR
 from app.forms.where import own_id_of, thread_key
 from app.lib.compression import PLAIN, SMALLEST, best_of, compress
-from app.lib.language import LANGUAGES
+from app.lib.language import matching
 from app.lib.lru import Cache
 from app.server.pool import Busy
 
@@ -124,9 +125,9 @@ def _page(path: str, given: dict[str, str]) -> Asked:
 def _plain(name: str, value: str) -> str:
     """One form for all that the doors read in the same way; '' for what they do not take."""
     if name == "lang":
-        return value[:2].lower() if value[:2].lower() in LANGUAGES else ""
+        return matching(value)
     if name == "sort":
-        return value if value in SORTS[1:] else ""
+        return value if order_or_default(value) == value != order_or_default(None) else ""
     if name == "after":
         return value if CURSOR.fullmatch(value) else ""
     if name == "comment":

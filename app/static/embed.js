@@ -80,7 +80,9 @@
       this.element = element
       this.theme = given.theme
       this.where = {site, url, thread, title: given.title || document.title, published, lang, sort}
-      this.say = {...SENTENCES[lang.slice(0, 2)] ?? SENTENCES.en}
+      const tag = lang.toLowerCase().split(/[-_]/)
+      while (tag[1] && !SENTENCES[tag.join('-')]) tag.pop()
+      this.say = {...SENTENCES[tag.join('-')] ?? SENTENCES.en}
       this.page = thread || url
       this.me = 'kaiwa:' + site
       this.draft = `${this.me}:${this.page}`
@@ -411,7 +413,7 @@
       if (known) return known.replaceWith(comment)
       const list = this.find('.comments'), all = [...list.querySelectorAll('article')]
       const parent = all.indexOf(this.comment(comment.dataset.parent))
-      let next = this.find('[data-sort=newest]') ? 0 : all.length
+      let next = this.find('[data-newest-first]') ? 0 : all.length
       if (parent >= 0) for (next = parent + 1; all[next]?.dataset.depth >= +comment.dataset.depth;) next++
       all[next] ? all[next].before(comment) : list.append(comment)
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import available_timezones
 
-from app.lib.language import LANGUAGES
+from app.lib.language import languages
 from app.lib.urls import is_origin
 from app.transfer.archive import BY_NAME, FORMAT, SITE_COLUMNS, VERSION, Row
 from app.transfer.counter import Tally
@@ -118,7 +118,7 @@ def _can_work(settings: Row) -> bool:
     return (
         isinstance(origins, list)
         and all(map(is_origin, origins))
-        and settings["lang"] in LANGUAGES
+        and settings["lang"] in languages()
         and settings["timezone"] in available_timezones()
         and settings["max_depth"] <= 10
         and 1 <= settings["page_size"] <= 200

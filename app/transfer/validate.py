@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, SmallInteger, String, Text
 
 from app.lib.clock import Moment
-from app.lib.language import LANGUAGES
+from app.lib.language import languages
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_line
 from app.lib.urls import canonical, linkable
@@ -151,7 +151,7 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("comment", "body"): lambda value: _require(len(value) <= MAX_BODY, value),
     ("comment", "status"): _one_of(list(Status)),
     ("comment", "lane"): _at_most(4),
-    ("comment", "lang"): _one_of(["", *LANGUAGES]),
+    ("comment", "lang"): lambda value: _require(value in ("", *languages()), value),
     ("comment", "reasons"): _reasons,
     ("comment", "claimed"): _claimed,
     ("comment", "facts"): lambda value: _require(isinstance(value, dict), value),

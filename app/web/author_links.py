@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 
 from app.extensions import csrf, db
 from app.forms.appeal import AppealForm
-from app.lib.language import LANGUAGES, speak
+from app.lib.language import preferred, speak
 from app.models import Decision, Silence, Site
 from app.moderation.appeals import appeal, refuse_second
 from app.notify import author_email, authors
@@ -76,4 +76,4 @@ def _appeal_page(decision: Decision, form: AppealForm) -> str:
 
 
 def _speak_of(site: Site) -> None:
-    speak(request.accept_languages.best_match(LANGUAGES) or "", site.lang, site.timezone)
+    speak(preferred(request.accept_languages), site.lang, site.timezone)

@@ -30,7 +30,8 @@ def page_for_all(template: str, page: ThreadPage, given: Mapping[str, Any]) -> b
     if given["form"]:
         return one_page(template, page, given)
     site, where = given["site"], given["where"]
-    addresses = {"here": given["here"], "here_otherwise": given["here_otherwise"], "next": page.next}
+    orders = {_in_order(name): address for name, (_label, address) in given["orders"].items()}
+    addresses = {"here": given["here"], "next": page.next, **orders}
     filling = {name: value for name, value in (addresses | where).items() if value}
     made_of = (template, site.key, site.version, where["lang"], given["stamp"], given["letters"], *filling)
     shape = (page.total, page.sort, page.open, page.within)
@@ -59,12 +60,16 @@ def _joined(rendered: str, comments: Iterable[bytes]) -> bytes:
 def _hollow(template: str, page: ThreadPage, given: Mapping[str, Any]) -> str:
     holes = {
         "here": hole("here"),
-        "here_otherwise": hole("here_otherwise"),
+        "orders": {name: (label, hole(_in_order(name))) for name, (label, _address) in given["orders"].items()},
         "where": {name: value and hole(name) for name, value in given["where"].items()},
         "page": replace(page, listed=[], next=page.next and hole("next")),
         "comments": PLACE,
     }
     return render_template(template, **{**given, **holes})
+
+
+def _in_order(name: str) -> str:
+    return f"in_order_{name}"
 
 
 def _comments(page: ThreadPage, given: Mapping[str, Any]) -> Iterator[bytes]:

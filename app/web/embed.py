@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, request
-from flask_babel import force_locale
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.abuse import limits
 from app.abuse.timing import stamp_of_now
 from app.forms.where import key_of, site_or_404
-from app.lib.language import LANGUAGES
+from app.lib.language import languages, speaking
 from app.lib.urls import is_allowed, is_origin, origin_of
 from app.models import Site, Thread
 from app.version import VERSION
@@ -146,7 +145,7 @@ def _script() -> str:
     program = (
         _program("embed.js")
         .replace("__KAIWA_CSS__", _for_script(_plain(style)))
-        .replace("__KAIWA_SENTENCES__", _for_script({lang: _sentences(lang) for lang in LANGUAGES}))
+        .replace("__KAIWA_SENTENCES__", _for_script({lang.lower(): _sentences(lang) for lang in languages()}))
     )
     return HEADER + program
 
@@ -166,7 +165,7 @@ def _plain(style: str) -> str:
 
 
 def _sentences(lang: str) -> dict[str, str]:
-    with force_locale(lang):
+    with speaking(lang):
         return {name: str(sentence) for name, sentence in SENTENCES.items()}
 
 

@@ -15,7 +15,7 @@ from app.database import end_transaction
 from app.errors import RETRY_AFTER_S, Refused, outage
 from app.extensions import db
 from app.forms.where import is_navigation
-from app.lib.language import LANGUAGES
+from app.lib.language import DEFAULT, languages, preferred
 from app.operations import storage
 from app.web.embed import for_origin
 
@@ -101,10 +101,10 @@ def ready_answers(app: Flask) -> Callable[[str, str], Answer]:
     The answers are bytes from the start on: neither a thread, nor a template that a process without file descriptors
     could not load, is needed to send them.
     """
-    ready = {(path, lang): _as_bytes(app, path, lang) for path in ("/embed/", "/api/", "/") for lang in LANGUAGES}
+    ready = {(path, lang): _as_bytes(app, path, lang) for path in ("/embed/", "/api/", "/") for lang in languages()}
 
-    def choose(path: str, languages: str) -> Answer:
-        lang = parse_accept_header(languages, LanguageAccept).best_match(LANGUAGES) or LANGUAGES[0]
+    def choose(path: str, accepted: str) -> Answer:
+        lang = preferred(parse_accept_header(accepted, LanguageAccept)) or DEFAULT
         return ready[next(start for start in ("/embed/", "/api/", "/") if path.startswith(start)), lang]
 
     return choose

@@ -42,5 +42,5 @@ def _page(offer: Offer, notice: str = "") -> Response:
 
 
 def _speak_to(offer: Offer) -> None:
-    otherwise = request.accept_languages.best_match(language.LANGUAGES) or offer.comment.site.lang
+    otherwise = language.preferred(request.accept_languages) or offer.comment.site.lang
     language.speak(offer.moderator.lang or otherwise, offer.comment.site.lang)

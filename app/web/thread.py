@@ -6,15 +6,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, make_response, request, url_for
-from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
-from app.comments.reading import SORTS
+from app.comments.orders import ORDERS
 from app.forms.comment import CommentForm
 from app.forms.where import Where, where
 from app.lib import ids, markup
+from app.lib.language import speaking
 from app.models import Comment, Status
 from app.web import cookie, drawn
 from app.web.embed import for_everybody, frame_policy, note_known
@@ -42,7 +42,7 @@ def context(here: Where, form: CommentForm | None = None, stamp: str = "", **mor
     return {
         "form": form,
         "blank_form": partial(CommentForm, here.site),
-        "here_otherwise": _address(here, sort=SORTS[here.sort == SORTS[0]]),
+        "orders": {name: (order.label, _address(here, sort=name)) for name, order in ORDERS.items()},
         "stamp": stamp or stamp_again(here.site.key, (form and form.stamp.data) or ""),
         "reply_to": _reply_to(here, form) if form else None,
         "letters": bool(current_app.config["MAIL_URL"]),
@@ -77,7 +77,7 @@ def _addresses(_public_url: str) -> dict[str, str]:
 @lru_cache
 def _words(lang: str) -> dict[str, str]:
     """What is said about each comment, translated once."""
-    with force_locale(lang):
+    with speaking(lang):
         return {
             "reply": _("Reply"),
             "reply_to": _("Reply to %(name)s", name="%(name)s"),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.comments import person, reading
 from app.forms.where import where
-from app.lib.language import LANGUAGES, speak
+from app.lib.language import languages, speak
 from app.lib.lru import Cache
 from app.models import Comment, Site, Status
 from app.web import drawn, filled, thread
@@ -145,7 +145,7 @@ SHOWN = st.builds(
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(comment=SHOWN, here=WORDS, lang=st.sampled_from(LANGUAGES), is_open=st.booleans())
+@given(comment=SHOWN, here=WORDS, lang=st.sampled_from(languages()), is_open=st.booleans())
 def test_what_is_filled_in_is_what_would_be_rendered(
     app: Flask, comment: reading.Shown, here: str, lang: str, is_open: bool
 ) -> None:

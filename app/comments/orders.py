@@ -1,0 +1,25 @@
+"""The orders in which a thread can be read; the parameter, the links and the page cache take them from this list."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the roots of a thread are sorted. Replies always follow their parent, the oldest first."""
+
+    label: Any
+    newest_first: bool
+
+
+# By their name in `sort=` and `data-sort`; the first is the default.
+ORDERS = {
+    "oldest": Order(_l("Oldest"), newest_first=False),
+    "newest": Order(_l("Newest"), newest_first=True),
+}
+
+
+def order_or_default(name: str | None) -> str:
+    return name if name in ORDERS else next(iter(ORDERS))
