@@ -241,13 +241,6 @@ SETTINGS = (
         _sender,
     ),
     Setting(
-        "REDIS_URL",
-        "",
-        "redis:// address",
-        "Optional, for installations on several machines; in this version all that they share is in the database.",
-        _address("redis", "rediss", "unix"),
-    ),
-    Setting(
         "TRUSTED_PROXIES",
         "",
         "comma-separated networks",

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, event
 
 from app.lib import deadline
 from app.lib.bounded_connection import bounded
-from app.lib.remembering_cursor import remembering
 
 # So long a writer waits for SQLite's lock, and so often it asks; a comment holds it for two or three milliseconds.
 SQLITE_BUSY_MS, SQLITE_TURN_S = 15_000, 0.001
@@ -55,10 +54,8 @@ def _connect(dialect: Any, _record: Any, words: list[Any], given: dict[str, Any]
 def _open(connection: Any, _record: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
         _open_sqlite(connection)
-    else:
-        connection.cursor_factory = remembering(connection.cursor_factory)
-        if _is_pooled(connection):
-            connection.prepare_threshold = None
+    elif _is_pooled(connection):
+        connection.prepare_threshold = None
 
 
 def _is_pooled(connection: Any) -> bool:

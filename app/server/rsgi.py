@@ -22,7 +22,6 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from flask import Flask
 
 from app.errors import RETRY_AFTER_S
-from app.server.cores import Core
 from app.server.page_cache import Edge, asked_of
 from app.server.pool import Busy, Pool
 from app.server.reply import Reply, stream
@@ -97,11 +96,9 @@ class Wire:
         queued: Mapping[str, int] = QUEUED,
         seconds: Mapping[str, float] | None = None,
         unavailable: Callable[[str, str], Answer] = lambda _path, _languages: UNAVAILABLE,
-        processes: int = 1,
     ) -> None:
         self.application = application
         self.largest = largest
-        self.core, self.stays = Core(processes), False
         self.unavailable = unavailable
         self.pools = {
             kind: Pool(
@@ -109,7 +106,6 @@ class Wire:
                 number,
                 queued=queued[kind],
                 seconds=(seconds or {}).get(kind, inf),
-                initializer=self.core.stay,
             )
             for kind, number in at_once.items()
         }
@@ -118,10 +114,6 @@ class Wire:
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer from the edge, or else read the body, let the application answer, and send that."""
-        if not self.stays:
-            # Not before: the server's own threads, which run no Python, would have begun on the same core.
-            self.stays = True
-            self.core.stay()
         if scope.path == "/healthz" and scope.method in READING:
             # Here, for a database that hangs may occupy every thread.
             protocol.response_bytes(200, *ALIVE)
@@ -270,7 +262,6 @@ def served(app: Flask) -> Wire:
         at_once=AT_ONCE_ON_SQLITE if on_sqlite else AT_ONCE,
         seconds={kind: app.config[f"{kind.upper()}_TIMEOUT"] for kind in ("read", "post", "desk")},
         unavailable=errors.ready_answers(app),
-        processes=app.config["WORKERS"],
     )
 
 

@@ -120,38 +120,6 @@ def test_a_worker_that_is_killed_is_replaced(kaiwa: Kaiwa) -> None:
     eventually(lambda: kaiwa.processes("flask worker") not in ([], [victim]))
 
 
-@pytest.fixture
-def two_cores() -> Iterator[set[int]]:
-    """What is started in the test has two cores, and no others."""
-    before = os.sched_getaffinity(0)
-    if len(before) < 2:
-        pytest.skip("this machine has one core")
-    os.sched_setaffinity(0, sorted(before)[:2])
-    yield os.sched_getaffinity(0)
-    os.sched_setaffinity(0, before)
-
-
-def test_each_web_process_has_a_core_of_its_own(start_kaiwa: Callable[..., Kaiwa], two_cores: set[int]) -> None:
-    """One that takes the place of another has that one's."""
-    service = start_kaiwa(workers=2)
-
-    def settled() -> bool:
-        assert get(service, "/healthz") == 200  # a thread begins with what is asked of it
-        return sorted(map(sorted, map(kept_to, web_processes(service)[1:]))) == [[core] for core in sorted(two_cores)]
-
-    eventually(settled)
-    victim = web_processes(service)[1]
-    os.kill(victim, signal.SIGKILL)
-    eventually(lambda: not exists(victim) and len(web_processes(service)) == 3)
-    eventually(settled)
-
-
-def test_fewer_web_processes_than_cores_may_use_all(start_kaiwa: Callable[..., Kaiwa], two_cores: set[int]) -> None:
-    service = start_kaiwa(workers=1)
-    assert get(service, "/healthz") == 200
-    assert kept_to(web_processes(service)[1]) == set()
-
-
 def test_who_was_speaking_when_the_operator_stops_it_is_heard_out(start_kaiwa: Callable[..., Kaiwa]) -> None:
     service = start_kaiwa(workers=2)
     service.flask("site", "add", "alice", "--name", "Alice", "--origin", ORIGIN)
@@ -269,12 +237,6 @@ def comments_in(kaiwa: Kaiwa) -> int:
         [count] = database.execute("SELECT count(*) FROM comment").fetchone()
     database.close()
     return int(count)
-
-
-def kept_to(process: int) -> set[int]:
-    """Cores to which a thread of it is bound alone."""
-    allowed = [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{process}/task").iterdir()]
-    return set().union(*(cores for cores in allowed if len(cores) == 1))
 
 
 def web_processes(kaiwa: Kaiwa) -> list[int]:
