@@ -53,7 +53,9 @@ def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
 def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: list[int] | None = None) -> Page:
     """The page of these comments, of which `ids_in` gave one more than it takes."""
     shown = ids[:PAGE]
-    comments = load([*shown, *(with_others or [])])
+    # A comment may have been leased between the two queries.
+    others = [id for id in with_others or [] if id not in shown]
+    comments = load([*shown, *others])
     last = next((comment for comment in comments if comment.id == shown[-1]), None) if len(ids) > PAGE else None
     return Page(
         cards_of(comments, moderator),

@@ -187,3 +187,13 @@ def test_a_lane_is_read_from_its_index_in_order(db_session: Session, paper: Site
     told = [row[3] for row in plan]
     assert any("ix_comment_lane" in line for line in told)
     assert not any("TEMP B-TREE" in line for line in told), told
+
+
+def test_a_comment_leased_between_the_two_queries_of_a_page_has_one_card(db_session: Session) -> None:
+    site = a_site(db_session)
+    alice, bob = a_moderator(db_session, site), a_moderator(db_session, site, "bob")
+    comment = written(db_session, thread_of(db_session, site), "contested")
+    ids = queue.ids_in(alice, queue.ALL)
+    Lease.take([comment.id], bob)
+    page = queue.page_of(alice, queue.ALL, ids, with_others=queue.ids_with_others(alice, queue.ALL))
+    assert bodies(page) == ["contested"]
