@@ -1,4 +1,4 @@
-"""All benches, one after the other: `make bench`, or `python -m bench [NAME ...]` for some."""
+"""Run all benches, or some: `make bench ARGS="reads posts"`."""
 
 import argparse
 import os
@@ -10,9 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Asked for by name: what takes long, asks the network, or only chooses the server.
-ON_DEMAND = {"servers", "peers"}
-# They hold what the benches share.
+# Only by name: it downloads Isso.
+ON_DEMAND = {"peers"}
 SHARED = {"__init__", "__main__", "constant", "fill", "measure", "plain", "service"}
 NAMES = sorted(file.stem for file in HERE.glob("*.py") if file.stem not in SHARED)
 
@@ -20,23 +19,23 @@ NAMES = sorted(file.stem for file in HERE.glob("*.py") if file.stem not in SHARE
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
-    wanted = parser.parse_args().names or [name for name in NAMES if name not in ON_DEMAND]
-    if unknown := set(wanted) - set(NAMES):
+    names = parser.parse_args().names or [name for name in NAMES if name not in ON_DEMAND]
+    if unknown := set(names) - set(NAMES):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     print(about())
-    failed = [name for name in wanted if subprocess.run([sys.executable, "-m", f"bench.{name}"]).returncode]
+    failed = [name for name in names if subprocess.run([sys.executable, "-m", f"bench.{name}"]).returncode]
     if failed:
         sys.exit(f"did not run to the end: {', '.join(failed)}")
 
 
 def about() -> str:
-    """When, where and with what it was measured."""
+    """Time, machine and versions."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("granian", "flask", "sqlalchemy"))
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, {platform.machine()}, load {load}; "
         f"Python {platform.python_version()}, {packages}\n"
-        "Client and server share the machine: ratios within one run count, not figures."
+        "Client and server share the machine: compare ratios within a run."
     )
 
 

@@ -1,6 +1,6 @@
--- Comments for wrk, each another one; `share` of the requests are posts (1: all), the rest are what the address says.
--- `text`: "short" by one reader, or of 300 characters in "en" or "ja", each by another reader from another network.
--- At the end it prints how many were acknowledged: stored, by the status, and with the new comment in the answer.
+-- Posts for wrk, each unique; `share` of the requests are posts (1: all), the others read the given address.
+-- `text`: "short" by one reader, or of 300 characters in "en" or "ja", each by a new reader from a new network.
+-- At the end it prints the number of acknowledged posts: status 201 or 202, with the new comment in the answer.
 local share, number, thread, text = 1, 0, 0, "short"
 local long = {
   en = string.rep("I+was+there+that+night+and+the+bell+rang+twice+before+the+ferry+left.+", 4) .. "Nobody+said",
@@ -31,7 +31,7 @@ function request()
   local reader, body = "Reader", "I+was+there+that+night+and+the+bell+rang+twice+" .. mark
   if long[text] then
     reader, body = "Reader+" .. id .. "+" .. number, mark .. "+" .. long[text]
-    -- One network each, and others in the next second.
+    -- A new network for each post.
     headers["X-Forwarded-For"] = string.format("%d.%d.%d.7", 20 + id, os.time() % 250, number % 250)
   end
   local who = "&name=" .. reader .. "&email=" .. reader:gsub("%+", ".") .. "%40readers.example"
@@ -40,7 +40,7 @@ end
 
 function response(status, headers, answer)
   local stored = status == 201 or status == 202
-  -- A comment that waits is told of in a sentence.
+  -- A held comment is not part of the answer.
   local shown = text ~= "short" or answer:find("<p>I was there that night", 1, true)
   if stored and shown then posted = posted + 1 end
   answered = answered + 1

@@ -1,4 +1,4 @@
-"""Fill a database with as many comments as a bench asks for, written by the database itself."""
+"""Fill a database with generated comments by SQL."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from app.models.path import DIGITS
 from app.search import index
 
 ORIGIN = "https://bench.example"
-# Two sentences as readers write them, of about 200 characters together; the number makes each one another.
+# Together about 200 characters; a number makes each comment unique.
 SENTENCES = (
     "I was there that night, and the bell rang twice before the ferry left; nobody on the pier said a word.",
     "それは本当にその通りだと思います。鐘の音を聞いた夜のことを、いまでも覚えています。",
@@ -20,10 +20,10 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Shape:
-    """So many threads with so many comments each; `busy` hangs all of a thread below its first comment.
+    """A number of threads with `comments` each; with `busy`, all comments of a thread are below its first one.
 
-    `desk`: of 25 comments two wait in four lanes and one is spam, all have a score, and every tenth is by one author.
-    `comments` is then a multiple of 25.
+    With `desk`, two of 25 comments are pending, in four lanes, one is spam, all have a score, and every tenth is by one
+    author; `comments` must be a multiple of 25.
     """
 
     threads: int
@@ -37,7 +37,7 @@ def page_of(number: int) -> str:
 
 
 def site(app: Flask, **settings: object) -> None:
-    """The site that all comments are on; it publishes at once and counts no floods."""
+    """A site that publishes at once, without flood limits."""
     quiet = {
         "hold_all": False, "approvals_needed": 0, "min_seconds": 0,
         "flood_per_author": 0, "daily_per_author": 0, "flood_per_address": 0,
@@ -48,7 +48,7 @@ def site(app: Flask, **settings: object) -> None:
 
 
 def fill(app: Flask, shape: Shape, first: int) -> None:
-    """Write threads number `first` and on, and let PostgreSQL look at what it has."""
+    """Insert threads, numbered from `first`, and analyze the tables on PostgreSQL."""
     with app.app_context():
         run = db.session.execute
         highest = {table: run(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one() for table in TABLES}  # noqa: S608
@@ -64,8 +64,7 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
         }
         postgres = db.engine.dialect.name == "postgresql"
         if postgres:
-            # What is written is right by its making; to look up four foreign keys for each row takes most of the time.
-            # The trigger that tells search of new comments is off with them.
+            # Without foreign key checks, which take most of the time, and without the trigger of the search index.
             run(text("SET LOCAL session_replication_role = replica"))
         for statement in (THREADS, AUTHORS, COMMENTS):
             words = {"parent": BUSY if shape.busy else USUAL, "moment": MOMENT[db.engine.dialect.name]}
@@ -79,13 +78,13 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
         db.session.commit()
         shelve()
         if postgres:
-            # As its autovacuum does. SQLite's tables are never looked at, for nothing in the service does that.
+            # Like autovacuum. The service never runs ANALYZE on SQLite.
             run(text("ANALYZE"))
             db.session.commit()
 
 
 def work_at_the_desk(app: Flask, moderator: int) -> None:
-    """Write what `moderator` and the filter have decided on all comments, and what was sent and reported."""
+    """Insert decisions on all comments, and reports, emails and aliases."""
     with app.app_context():
         run, postgres = db.session.execute, db.engine.dialect.name == "postgresql"
         if postgres:
@@ -97,19 +96,18 @@ def work_at_the_desk(app: Flask, moderator: int) -> None:
         db.session.commit()
         if postgres:
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                # As its autovacuum does after a while.
                 connection.execute(text("VACUUM ANALYZE"))
 
 
 def shelve() -> None:
-    """What the worker does when many comments have come."""
+    """Index new comments, like the worker."""
     for number in index.due():
         index.make(number)
         db.session.commit()
 
 
 def _step(id: str) -> str:
-    """A step of a path (app/models/path.py) in SQL: nine digits of base 32, of a number of 64 bits."""
+    """A step of a path (app/models/path.py) in SQL: 64 bits as nine digits of base 32."""
     digits = (f"substr('{DIGITS}', CAST(({id} >> {5 * at}) & 31 AS integer) + 1, 1)" for at in range(8, -1, -1))
     return " || ".join(digits)
 
@@ -120,7 +118,7 @@ MOMENT = {
     "sqlite": "datetime('now', '-' || (86400 + 10 * (:all - i)) || ' seconds')",
     "postgresql": "now() - (86400 + 10 * (:all - i)) * interval '1 second'",
 }
-# How far before a comment stands the one that it answers: `k` is its number in its thread.
+# Distance from a reply to its parent; `k` is its number in its thread.
 USUAL, BUSY = "CASE WHEN k % 3 = 2 THEN 1 ELSE 0 END", "k"
 
 THREADS = """
@@ -132,7 +130,7 @@ AUTHORS = """
 INSERT INTO author (id, site_id, name, email, email_index, website, created_at)
 {series} SELECT :authors + i + 1, :site, 'Reader ' || i, '', 'email ' || (:authors + i), '', CURRENT_TIMESTAMP FROM n
 """
-# Every third answers the one before it, five are by one author.
+# Every third is a reply to the one before; five are by one author.
 COMMENTS = """
 INSERT INTO comment (id, site_id, thread_id, author_id, parent_id, root_id, path, depth, status, version, places,
     reasons, name, website, body, html, renderer, lang, created_at, address, address_index, fingerprint, text_key,
@@ -147,7 +145,7 @@ SELECT id, :site, :threads + t + 1, {author}, CASE WHEN root_id < id THEN root_i
     CASE WHEN status = 'pending' THEN {lane} ELSE 0 END, {cluster}, {score}
 FROM placed
 """
-# Every hundredth comment waits, or what `Shape.desk` says.
+# Every hundredth comment is pending, unless `Shape.desk`.
 READERS = {
     "approved": ":each - ((i + 1) * :each / 100 - i * :each / 100)",
     "author": ":authors + i / 5 + 1",
@@ -164,7 +162,7 @@ DESK = {
     "cluster": "CASE WHEN i % 3 = 0 THEN 'c' || (i % 100) ELSE 'x' || i END",
     "score": "(i % 97) / 100.0, CASE WHEN i % 25 = 7 THEN 'spam' WHEN i % 9 = 0 THEN 'fine' ELSE '' END",
 }
-# What the desk has done and sent: a decision on each comment, a report on every 500th, a letter about every tenth.
+# A decision on each comment, a report on every 500th, an email about every tenth.
 DECISIONS = """
 INSERT INTO decision (id, site_id, comment_id, from_status, to_status, version, actor, moderator_id, reason, note,
     overrides, made_at)

@@ -1,12 +1,11 @@
-"""How fast comments move in, and that memory does not grow with the file: two sizes of one made-up blog, in one run.
+"""Rate and memory of imports: two sizes of one generated blog, in one run.
 
     python -m bench.imports                     20,000 and 100,000 comments
     python -m bench.imports 2000000             one of 1 GB
     DATABASE_URL=postgresql://... python -m bench.imports
 
-A made-up blog has pages of 40 comments, a third of them answers, in every status, with the markup that WordPress
-stores. The baseline is reading alone: what the parser takes is what no loader can give back. Rates are comments for
-each second of CPU time, start of the program included, so that a busy machine does not spoil them.
+The blog has pages of 40 comments, a third of them replies, in every status, with the markup that WordPress stores. The
+baseline is the parser alone. Rates are comments for each second of CPU time, including the start of the program.
 """
 
 import json
@@ -60,7 +59,7 @@ def main() -> None:
 
 
 def write(file: Path, size: int) -> None:
-    """A made-up blog with `size` comments."""
+    """Generate a blog of `size` comments."""
     with file.open("w") as out:
         out.write('<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0"><channel>\n')
         for first in range(0, size, PER_PAGE):
@@ -93,9 +92,9 @@ def _page(first: int, count: int) -> Iterator[str]:
 
 
 def _rate(size: int, work, *given) -> float:
-    begun = time.process_time()
+    started = time.process_time()
     work(*given)
-    return size / (time.process_time() - begun)
+    return size / (time.process_time() - started)
 
 
 def _read(file: Path) -> None:
@@ -104,7 +103,7 @@ def _read(file: Path) -> None:
 
 
 def _import(file: Path, size: int, sqlite: Path, *, unchanged: int = 0) -> tuple[float, float]:
-    """Comments a second, and the peak of memory in MiB of a process that does nothing else."""
+    """Comments for each CPU second, and peak memory of the process in MiB."""
     environment = {"DATABASE_URL": f"sqlite:///{sqlite}", "SECRET_KEY": "bench" * 8, "FLASK_APP": "app"} | os.environ
     flask = [str(Path(sys.executable).with_name("flask"))]
     if not unchanged:

@@ -1,4 +1,4 @@
--- Comments for Isso, each another one.
+-- Posts for Isso, each unique.
 local number, thread = 0, 0
 
 function setup(each)

@@ -1,4 +1,4 @@
-"""What every bench needs: a server as a process, wrk to press on it, and what the processes cost meanwhile."""
+"""Start a server, load it with wrk, and measure its processes."""
 
 import os
 import re
@@ -20,12 +20,12 @@ SECONDS, ROUNDS, CONNECTIONS = 5, 3, 32
 
 @dataclass
 class Load:
-    """What wrk saw: requests a second, the slowest of a hundred in ms, and answers that failed."""
+    """A result of wrk: requests a second, 99th percentile in ms, failed answers, and its whole output."""
 
     rate: float
     p99: float
     failed: int
-    said: str = ""
+    output: str = ""
 
 
 def heading(what: str) -> None:
@@ -33,12 +33,12 @@ def heading(what: str) -> None:
 
 
 def line(what: str, ours: Load, base: Load | None = None, *, aim: float = 0, note: str = "") -> None:
-    """One line of the table: our figure, the baseline measured in the same run, and how they compare."""
+    """Print a row: our figure, the baseline of the same run, and their ratio."""
     ratio = ours.rate / base.rate if base and base.rate else float("inf")
     against = f"{base.rate:12,.0f}{ratio:8.2f}" if base else " " * 20
-    wanted = f"  aim {aim}" if aim else ""
+    goal = f"  aim {aim}" if aim else ""
     failed = f"  {ours.failed} FAILED" if ours.failed else ""
-    print(f"{what:44}{ours.rate:12,.0f}{ours.p99:9.1f}{against}{wanted}  {note}{failed}".rstrip(), flush=True)
+    print(f"{what:44}{ours.rate:12,.0f}{ours.p99:9.1f}{against}{goal}  {note}{failed}".rstrip(), flush=True)
 
 
 def need_wrk() -> None:
@@ -48,7 +48,7 @@ def need_wrk() -> None:
 
 @contextmanager
 def serving(command: str, environment: dict[str, str] | None = None) -> Iterator[tuple[int, str]]:
-    """Run a server ({port} becomes a free one) in a session of its own; yield its process and its address."""
+    """Run a server in its own session; `{port}` becomes a free port. Yield its process id and address."""
     port = free_port()
     with tempfile.TemporaryFile() as log:
         words = command.format(port=port).split()
@@ -62,7 +62,7 @@ def serving(command: str, environment: dict[str, str] | None = None) -> Iterator
 
 
 def median(loads: list[Load]) -> Load:
-    """The load whose rate is the middle one, with the failures of all."""
+    """The median rate and p99, with all failures."""
     middle = sorted(loads, key=lambda each: each.rate)[len(loads) // 2]
     return Load(middle.rate, statistics.median(each.p99 for each in loads), sum(each.failed for each in loads))
 
@@ -76,24 +76,24 @@ def load(
     arguments: tuple[str, ...] = (),
     encoding: str = "",
 ) -> Load:
-    """Press on `url` with connections that stay open; `script` is a Lua file of this folder, what it prints is kept."""
+    """Load `url` over persistent connections; `script` is a Lua file of this folder."""
     command = ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
     command += ["-s", str(Path(__file__).with_name(script))] if script else []
     command += ["-H", f"Accept-Encoding: {encoding}"] if encoding else []
     command += [url, *(["--", *arguments] if arguments else [])]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Load(
-        rate=float(found(r"Requests/sec:\s+([\d.]+)", said)),
-        p99=in_ms(found(r"99%\s+([\d.]+\w+)", said)),
-        failed=sum(int(number) for number in re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", said)),
-        said=said,
+        rate=float(found(r"Requests/sec:\s+([\d.]+)", output)),
+        p99=in_ms(found(r"99%\s+([\d.]+\w+)", output)),
+        failed=sum(int(number) for number in re.findall(r"(?:connect|read|write|timeout|responses:) (\d+)", output)),
+        output=output,
     )
 
 
 def found(pattern: str, text: str) -> str:
     match = re.search(pattern, text)
     if not match:
-        raise ValueError(f"wrk printed something new:\n{text}")
+        raise ValueError(f"unexpected output of wrk:\n{text}")
     return match[1]
 
 
@@ -103,7 +103,7 @@ def in_ms(text: str) -> float:
 
 
 def cpu_ms(leader: int) -> float:
-    """Milliseconds of processor time that the processes of this session have used."""
+    """Processor time of all processes of a session, in ms."""
     ticks = sum(int(each[13]) + int(each[14]) for each in stats(leader))
     return ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
@@ -113,18 +113,18 @@ def resident_mib(leader: int) -> float:
 
 
 def resident(pid: int) -> float:
-    """MiB that a process alone would need: what it shares is divided among those who share it."""
+    """Proportional set size of a process in MiB (proc(5), smaps_rollup)."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) / 1024
 
 
 def stats(leader: int) -> list[list[str]]:
-    """Return /proc/PID/stat (proc(5)) of each process of a session; fields count from 0, the name holds no space."""
+    """The fields of /proc/PID/stat (proc(5), counted from 0) of each process of a session."""
     lines = []
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
             before, _, after = file.read_text().rpartition(")")
-        except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
             continue
         fields = [*before.split(" (", 1), *after.split()]
         if int(fields[5]) == leader:

@@ -1,8 +1,8 @@
-"""Beside others in the same run: Isso from PyPI with the same comments, and whatever stands at an address.
+"""Other comment services in the same run: Isso from PyPI with the same comments, and any given address.
 
     python -m bench.peers [NAME=ADDRESS ...]
 
-Isso is installed into an environment of its own and runs as its documents recommend: gunicorn with four processes.
+Isso runs in its own environment as its documentation recommends: gunicorn with four processes.
 """
 
 import argparse
@@ -22,13 +22,12 @@ from typing import Any, NamedTuple
 from bench import plain, service
 from bench.fill import SENTENCES, Shape, page_of
 from bench.measure import Load, heading, line, load, median, need_wrk, serving
-from bench.posts import Clients, press
+from bench.posts import Clients, run_load
 from bench.reads import thread
 
 COMMENTS = 50
-# Posts a second that the issue asks for, and those of Isso on the same machine in the same hour: what is asked for on
-# another machine, or in another hour, is so many times what Isso takes there.
-AIMS = {1: 211 / 145, 8: 328 / 222, 32: 400 / 228}
+# Goals as multiples of Isso's rate: our goal in posts a second, and Isso's rate on the same machine in the same hour.
+GOALS = {1: 211 / 145, 8: 328 / 222, 32: 400 / 228}
 SETTINGS = """
 [general]
 dbpath = {folder}/comments.db
@@ -41,7 +40,7 @@ enabled = false
 
 
 class Peer(NamedTuple):
-    """The address of a thread of 50 comments, and how so many clients post there for a while; `post` may be missing."""
+    """The address of a thread of 50 comments; `post` runs a load of N clients and may be missing."""
 
     thread: str
     post: Callable[[int], Load] | None = None
@@ -59,35 +58,35 @@ def main() -> None:
         ours = {name: peer for kind in service.DATABASES for name, peer in stack.enter_context(on(kind, given.seconds))}
         others = (each.partition("=") for each in given.others)
         ours |= {name: Peer(address) for name, _, address in others}
-        heading("beside Isso, in turns with it")
+        heading("beside Isso, alternating")
         for name, peer in ours.items():
-            read = in_turns(given.rounds, lambda each: load(each.thread, given.seconds), peer, theirs)
+            read = alternate(given.rounds, lambda each: load(each.thread, given.seconds), peer, theirs)
             line(f"{name}: thread of {COMMENTS}", *read)
-        # Afterwards, for Isso sends all of a thread to everybody, however long it has become.
+        # After the reads, because Isso always sends the whole thread.
         for name, peer in ours.items():
-            for clients, aim in AIMS.items() if peer.post else ():
-                posted = in_turns(given.rounds, lambda each, clients=clients: each.post(clients), peer, theirs)
-                line(f"{name}: posts, {clients} clients", *posted, aim=round(aim, 2))
+            for clients, goal in GOALS.items() if peer.post else ():
+                posted = alternate(given.rounds, lambda each, clients=clients: each.post(clients), peer, theirs)
+                line(f"{name}: posts, {clients} clients", *posted, aim=round(goal, 2))
 
 
-def in_turns(rounds: int, measure: Callable[[Any], Load], *peers: Peer) -> Iterator[Load]:
-    """The middle one of each, so that a busy minute of the machine meets all of them."""
+def alternate(rounds: int, measure: Callable[[Any], Load], *peers: Peer) -> Iterator[Load]:
+    """The medians of alternating rounds, so a busy second of the machine affects all."""
     loads = [[measure(peer) for peer in peers] for _ in range(rounds)]
     return (median(list(each)) for each in zip(*loads, strict=True))
 
 
 @contextmanager
 def on(kind: str, seconds: int) -> Iterator[list[tuple[str, Peer]]]:
-    """The service on such a database, and the same libraries with nothing else (bench/plain.py)."""
+    """Kaiwa and bench/plain.py on a database of that kind."""
     with ExitStack() as stack:
         app = stack.enter_context(service.filled(stack.enter_context(service.database(kind)), Shape(1, COMMENTS)))
         ours = stack.enter_context(service.running(app)).url
         bare = stack.enter_context(plain.running(stack.enter_context(service.database(kind)), page_of(0)))
-        yield [(f"{what}, {kind}", like_ours(url, seconds)) for what, url in (("kaiwa", ours), ("libraries", bare))]
+        yield [(f"{what}, {kind}", kaiwa_peer(url, seconds)) for what, url in (("kaiwa", ours), ("libraries", bare))]
 
 
-def like_ours(url: str, seconds: int) -> Peer:
-    return Peer(url + thread(), lambda clients: press(url, Clients(clients), seconds))
+def kaiwa_peer(url: str, seconds: int) -> Peer:
+    return Peer(url + thread(), lambda clients: run_load(url, Clients(clients), seconds))
 
 
 @contextmanager
@@ -106,7 +105,7 @@ def running_isso(folder: Path) -> Iterator[str]:
     command = f"{python} -m gunicorn --workers 4 --preload --bind 127.0.0.1:{{port}} isso.run"
     with serving(command, os.environ | {"ISSO_SETTINGS": str(settings)}) as (_, url):
         for number in range(COMMENTS):
-            say(url, f"{SENTENCES[0]} {SENTENCES[1]} {number}")
+            post_comment(url, f"{SENTENCES[0]} {SENTENCES[1]} {number}")
         yield url
 
 
@@ -117,7 +116,7 @@ def installed(folder: Path, *packages: str) -> Path:
     return python
 
 
-def say(url: str, text: str) -> None:
+def post_comment(url: str, text: str) -> None:
     body = json.dumps({"author": "Reader", "text": text, "title": "Story"}).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/new?uri=%2Fstory%2F0", body, headers)  # noqa: S310

@@ -1,67 +1,63 @@
-"""Every page of the route table, and the trials that are posted, at ten thousand comments and at a million."""
+"""Cost of each route of the route table, and of the trials of rules, at 10,000 and 1,000,000 comments."""
 
 import argparse
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
-from app import create_app
 from app.extensions import db
 from app.lib.passwords import hash_password
 from app.lib.signing import sign
 from app.models import Author, Comment, Decision, Invitation, Membership, Moderator, Role, Site, Status, Tally, Thread
 from app.notify import links, signed_links
 from bench import service
-from bench.fill import Shape, fill, page_of, shelve, site, work_at_the_desk
-from bench.stores import EMAIL, PASSWORD, logged_in, noted
+from bench.fill import Shape, fill, page_of, shelve, work_at_the_desk
 
 SMALL, LARGE = 10_000, 1_000_000
 TIMES = 3
-# What a page may cost in processor time, and by how much it may grow from the small store to the large one.
-MOST_MS, MOST_GROWTH = 100, 1.5
-# A trial reads thousands of comments through all disguises, for one moderator who waits for it.
-TRIAL_MS = 300
-# Below this the ratio is noise.
-LEAST_MS = 20
+# Limits: processor time of a route, its growth from the small store to the large one, and the time of a rule's trial,
+# which searches thousands of comments. Growth below LEAST_MS is noise.
+MOST_MS, MOST_GROWTH, TRIAL_MS, LEAST_MS = 100, 1.5, 300, 20
+EMAIL, PASSWORD = "alice@bench.example", "correct horse battery"
 BUSY_AUTHOR, PERSON = "busy@readers.example", "person@readers.example"
 NETWORK = "203.0.113.0/24"
 WATCHER = "w" * 32
 
-Ask = Callable[[FlaskClient], TestResponse]
+Body = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A request to a route; `part`: only its first part is read, for it is a file of any length."""
+    """A request to a route; `part`: only the first part of a streamed answer is read."""
 
     endpoint: str
     name: str
     path: str
-    data: dict[str, Any] | None = None
+    data: Body | Callable[[], Body] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     part: bool = False
     logged_in: bool = True
 
-    def ask(self, client: FlaskClient) -> TestResponse:
+    def send(self, client: FlaskClient) -> TestResponse:
         if self.data is None:
             return client.get(self.path, headers=self.headers)
-        return client.post(self.path, data=self.data, headers=self.headers)
+        data = self.data() if callable(self.data) else self.data
+        return client.post(self.path, data=data, headers=self.headers)
 
 
 @dataclass
 class Cost:
-    """What an answer took: processor time of this process and all time, in ms; bytes before compression; statements."""
+    """Processor time and elapsed time in ms, bytes before compression, number of statements."""
 
     cpu: float
     ms: float
@@ -73,89 +69,80 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--small", type=int, default=SMALL)
     parser.add_argument("--large", type=int, default=LARGE)
-    parser.add_argument("--plans", action="store_true", help="print how the database answers each question")
-    parser.add_argument("--at", nargs=2, metavar="URL", help="two stores that are there already")
+    parser.add_argument("--plans", action="store_true", help="print the query plans")
     parser.add_argument("databases", nargs="*", default=service.DATABASES)
     given = parser.parse_args()
     failed = False
     for kind in given.databases:
-        with ExitStack() as stack:
-            if given.at:
-                few, many = (opened(url) for url in given.at)
-            else:
-                few, many = (stack.enter_context(store(kind, size)) for size in (given.small, given.large))
-            failed |= compare(kind, few, many)
+        with store(kind, given.small) as small, store(kind, given.large) as large:
+            failed |= compare(kind, small, large)
             if given.plans:
-                plans(many)
+                print_plans(large)
     sys.exit(failed)
 
 
-def compare(kind: str, few: Flask, many: Flask) -> bool:
-    """Print the table; whether a page fails, is missing, or costs or grows too much."""
+def compare(kind: str, small: Flask, large: Flask) -> bool:
+    """Print the table. True if a route fails, has no example, or costs or grows too much."""
     print(f"\n{kind:58}{'CPU ms':>8}{'CPU ms':>8}{'ratio':>7}{'ms':>8}{'bytes':>10}{'queries':>9}")
-    clients = [logged_in(few), logged_in(many)]
-    pairs = list(zip(visits(few), visits(many), strict=True))
-    bad = bool(print_missing(many, [visit for visit, _ in pairs]))
-    for small, large in pairs:
+    clients = [logged_in(small), logged_in(large)]
+    pairs = list(zip(visits(small), visits(large), strict=True))
+    missing = missing_routes(large, [visit for visit, _ in pairs])
+    for endpoint in missing:
+        print(f"{endpoint:58}NO EXAMPLE")
+    failed = bool(missing)
+    for before, after in pairs:
         try:
-            costs = measured((few, small, clients[0]), (many, large, clients[1]))
+            costs = measure((small, before, clients[0]), (large, after, clients[1]))
         except AnswerRefused as refusal:
-            print(f"{large.endpoint + ', ' + large.name:58}{refusal}", flush=True)
-            bad = True
+            print(f"{after.endpoint + ', ' + after.name:58}{refusal}", flush=True)
+            failed = True
             continue
-        bad |= tell(large, *costs)
-    return bad
+        failed |= print_row(after, *costs)
+    return failed
 
 
 class AnswerRefused(Exception):
-    """A page did not answer as it does to those who may see it."""
+    """The status of an answer is not 2xx."""
 
 
-def tell(visit: Visit, small: Cost, large: Cost) -> bool:
+def print_row(visit: Visit, small: Cost, large: Cost) -> bool:
     ratio = large.cpu / small.cpu if small.cpu else 1.0
-    bad = large.cpu > (TRIAL_MS if visit.endpoint == "rules.make" else MOST_MS) or (
+    too_much = large.cpu > (TRIAL_MS if visit.endpoint == "rules.make" else MOST_MS) or (
         ratio > MOST_GROWTH and large.cpu > LEAST_MS
     )
     print(
         f"{visit.endpoint + ', ' + visit.name:58}{small.cpu:8.1f}{large.cpu:8.1f}{ratio:7.2f}{large.ms:8.1f}"
-        f"{large.size:10,}{large.queries:9}{'  TOO MUCH' if bad else ''}",
+        f"{large.size:10,}{large.queries:9}{'  TOO MUCH' if too_much else ''}",
         flush=True,
     )
-    return bad
-
-
-def print_missing(app: Flask, known: list[Visit]) -> list[str]:
-    """GET routes without an example: a new page needs one here."""
-    missing = missing_routes(app, known)
-    for endpoint in missing:
-        print(f"{endpoint:58}NO EXAMPLE")
-    return missing
+    return too_much
 
 
 def missing_routes(app: Flask, known: list[Visit]) -> list[str]:
+    """GET routes without an example: a new route needs one here."""
     have = {visit.endpoint for visit in known}
     rules = (rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()))
     return sorted({rule.endpoint for rule in rules} - have)
 
 
-def measured(*stores: tuple[Flask, Visit, FlaskClient]) -> list[Cost]:
-    """The cost of the same page on each store, in turns, so that a busy minute meets all; medians."""
+def measure(*stores: tuple[Flask, Visit, FlaskClient]) -> list[Cost]:
+    """Median cost of a route on each store; rounds alternate, so a busy second of the machine affects all stores."""
     for _app, visit, client in stores:
-        once(visit, client)
-    rounds = [[once(visit, client) for _app, visit, client in stores] for _ in range(TIMES)]
-    found = []
+        measure_once(visit, client)
+    rounds = [[measure_once(visit, client) for _app, visit, client in stores] for _ in range(TIMES)]
+    costs = []
     for at, (app, visit, client) in enumerate(stores):
-        with noted(app, reads_only=False) as asked:
-            size = once(visit, client)[2]
+        with service.recorded_statements(app) as statements:
+            size = measure_once(visit, client)[2]
         cpu, ms = (statistics.median(each[at][which] for each in rounds) for which in (0, 1))
-        found.append(Cost(cpu, ms, size, len(asked)))
-    return found
+        costs.append(Cost(cpu, ms, size, len(statements)))
+    return costs
 
 
-def once(visit: Visit, client: FlaskClient) -> tuple[float, float, int]:
+def measure_once(visit: Visit, client: FlaskClient) -> tuple[float, float, int]:
     client = client if visit.logged_in else client.application.test_client()
     cpu, begin = time.process_time(), time.perf_counter()
-    answer = visit.ask(client)
+    answer = visit.send(client)
     if not 200 <= answer.status_code < 300:
         raise AnswerRefused(answer.status)
     size = len(next(answer.iter_encoded(), b"")) if visit.part else len(answer.data)
@@ -163,12 +150,32 @@ def once(visit: Visit, client: FlaskClient) -> tuple[float, float, int]:
     return (time.process_time() - cpu) * 1000, (time.perf_counter() - begin) * 1000, size
 
 
-# The pages
+def logged_in(app: Flask) -> FlaskClient:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    answer = client.post("/login", data={"email": EMAIL, "password": PASSWORD})
+    if answer.status_code != 303:
+        raise AnswerRefused(answer.status)
+    return client
+
+
+def print_plans(app: Flask) -> None:
+    client, explain = logged_in(app), "EXPLAIN QUERY PLAN " if "sqlite" in app.config["DATABASE_URL"] else "EXPLAIN "
+    for visit in visits(app):
+        print(f"\n{visit.endpoint}, {visit.name}")
+        with service.recorded_statements(app) as statements:
+            measure_once(visit, client)
+        for statement, parameters in statements:
+            if statement.startswith("SELECT"):
+                print(f"  {' '.join(statement.split())[:150]}")
+                with app.app_context():
+                    for row in db.session.connection().exec_driver_sql(explain + statement, parameters):
+                        print(f"      {row[-1]}")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows of a store that pages are asked about: those with the most behind them."""
+    """Rows of a store that the visits name: the busiest article and author, and tokens of emailed links."""
 
     held: int
     shown: int
@@ -258,7 +265,14 @@ def _trials(each: Examples) -> Iterator[Visit]:
     yield Visit("threads.move", "trial", "/sites/bench/threads", {"moves": f"{each.page},{page_of(0)}/new", "try": "1"})
     yield Visit("privacy.find", "a person of 11 comments", "/sites/bench/people", {"email": PERSON})
     yield Visit("privacy.export", "a person of 11 comments", "/sites/bench/people/export", {"email": PERSON})
+    yield Visit("comments.post", "a comment", "/embed/comments", new_comment)
     yield Visit("comments.preview", "a comment", "/embed/preview", {"site": "bench", "url": each.page, "body": "Hi"})
+
+
+def new_comment() -> Body:
+    """On an article of its own, so that the pages of other visits stay as they are; no text is sent twice."""
+    words = {"name": "Reader", "email": "reader@readers.example", "body": f"At {time.time_ns()} the bell rang."}
+    return {"site": "bench", "url": page_of(9)} | words
 
 
 def _get(endpoint: str, name: str, path: str, /, **query: Any) -> Visit:
@@ -335,46 +349,32 @@ def examples() -> Examples:
     return Examples(held.id, shown.id, busy.id, thread_id, page, held.cluster, tokens)
 
 
-# The stores
-
-
 @contextmanager
 def store(kind: str, comments: int) -> Iterator[Flask]:
-    with service.database(kind) as url:
-        app = opened(url)
-        made(app, comments)
+    with service.database(kind) as url, service.filled(url, public_summary=True) as app:
+        fill_store(app, comments)
         yield app
-        with app.app_context():
-            db.engine.dispose()
 
 
-def opened(url: str) -> Flask:
-    return create_app({"DATABASE_URL": url, "SECRET_KEY": service.SECRET_KEY, "LOG_LEVEL": "ERROR"})
-
-
-def made(app: Flask, comments: int) -> None:
-    """Two sites of one owner: one empty, one with so many comments, of which a twentieth are below one article."""
-    with app.app_context():
-        upgrade()
-    site(app, public_summary=True)
+def fill_store(app: Flask, comments: int) -> None:
+    """Two sites of one owner: an empty one, and one with a twentieth of its comments below one article."""
     busiest = comments // 500 * 25
     threads = (comments - busiest) // 50
     fill(app, Shape(threads, 50, desk=True), 0)
     fill(app, Shape(1, busiest, desk=True), threads)
     with app.app_context():
-        alice = owner()
-        named()
+        alice = create_owner()
+        set_details()
     work_at_the_desk(app, alice)
     with app.app_context():
-        refused()
+        reject_one()
         shelve()
-        # As the migration does on a store of an earlier version.
         Tally.recount()
         db.session.commit()
 
 
-def owner() -> int:
-    """An owner of both sites, who has invited a colleague."""
+def create_owner() -> int:
+    """The id of an owner of both sites, with an open invitation."""
     sites = [db.session.scalars(select(Site)).one(), Site(key="other", name="Other", lang="en", origins=[])]
     memberships = [Membership(site=each, role=Role.OWNER) for each in sites]
     who = {"name": "Alice", "email": EMAIL, "email_index": Moderator.index_of(EMAIL)}
@@ -387,15 +387,15 @@ def owner() -> int:
     return alice.id
 
 
-def named() -> None:
-    """The busiest author and one of eleven comments have an address; the newest comments name a host."""
+def set_details() -> None:
+    """Give email addresses to the busiest author and to an author of eleven comments, and a link to the newest one."""
     bench = db.session.scalars(select(Site).where(Site.key == "bench")).one()
     busy, person = db.session.get_one(Author, 1), db.session.get_one(Author, 2)
     for author, email in ((busy, BUSY_AUTHOR), (person, PERSON)):
         author.email, author.email_index = email, Author.index_of(bench, email)
     highest = db.session.scalar(text("SELECT max(id) FROM comment")) or 0
-    theirs = [highest * at // 11 - 1 for at in range(1, 12)]
-    db.session.execute(update(Comment).where(Comment.id.in_(theirs)).values(author_id=person.id))
+    ids = [highest * at // 11 - 1 for at in range(1, 12)]
+    db.session.execute(update(Comment).where(Comment.id.in_(ids)).values(author_id=person.id))
     newest = Comment.status == Status.PENDING, Comment.author_id == busy.id
     held = db.session.scalars(select(Comment).where(*newest).order_by(Comment.id.desc()).limit(1)).one()
     held.body, held.html = "See https://spam.example/1", "<p>See https://spam.example/1</p>"
@@ -403,26 +403,12 @@ def named() -> None:
     db.session.commit()
 
 
-def refused() -> None:
-    """One comment was rejected."""
+def reject_one() -> None:
     spam = select(Decision).where(Decision.to_status == Status.SPAM).order_by(Decision.id).limit(1)
     decision = db.session.scalars(spam).one()
     decision.to_status = Status.REJECTED
     decision.comment.status = Status.REJECTED
     db.session.commit()
-
-
-def plans(app: Flask) -> None:
-    client, explain = logged_in(app), "EXPLAIN QUERY PLAN " if "sqlite" in app.config["DATABASE_URL"] else "EXPLAIN "
-    for visit in visits(app):
-        print(f"\n{visit.endpoint}, {visit.name}")
-        with noted(app) as asked:
-            once(visit, client)
-        for statement, given in asked:
-            print(f"  {' '.join(statement.split())[:150]}")
-            with app.app_context():
-                for row in db.session.connection().exec_driver_sql(explain + statement, given):
-                    print(f"      {row[-1]}")
 
 
 if __name__ == "__main__":

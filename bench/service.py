@@ -1,12 +1,14 @@
-"""Kaiwa as a bench finds it: a durable database with comments in it, and the service as `make serve` starts it."""
+"""A durable database with comments, and the service on it as `make serve` starts it."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask_migrate import upgrade
+from sqlalchemy import event
 
 from app import create_app
 from app.extensions import db
@@ -19,7 +21,7 @@ SECRET_KEY = "k" * 64
 
 @contextmanager
 def database(kind: str) -> Iterator[str]:
-    """The address of an empty database that keeps what it has acknowledged (fsync, synchronous commits)."""
+    """The address of an empty database with durable commits (fsync)."""
     if kind == "sqlite":
         with tempfile.TemporaryDirectory(prefix="kaiwa-bench-") as folder:
             yield f"sqlite:///{folder}/kaiwa.sqlite3"
@@ -30,7 +32,7 @@ def database(kind: str) -> Iterator[str]:
 
 @contextmanager
 def filled(url: str, *shapes: Shape, **settings: object) -> Iterator[Flask]:
-    """An application on that database with one site, `bench`, and a thread or more of each shape."""
+    """An application on that database with the site `bench` and the threads of each shape."""
     app = create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY, "LOG_LEVEL": "ERROR"})
     with app.app_context():
         upgrade()
@@ -53,3 +55,17 @@ def running(app: Flask, workers: int = 2, **settings: str) -> Iterator[Live]:
         given = {"DATABASE_URL": app.config["DATABASE_URL"], "SECRET_KEY": SECRET_KEY} | settings
         with running_kaiwa(Path(folder), given, workers=workers) as kaiwa:
             yield kaiwa
+
+
+@contextmanager
+def recorded_statements(app: Flask) -> Iterator[list[tuple[str, tuple[object, ...]]]]:
+    """The statements, with their parameters, that the application sends within the block."""
+    found: list[tuple[str, tuple[object, ...]]] = []
+
+    def record(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        found.append((statement, parameters))
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", record)
+        yield found
+        event.remove(db.engine, "before_cursor_execute", record)

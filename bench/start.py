@@ -1,4 +1,4 @@
-"""What the service weighs and how long it takes to start: idle, after reads, after posts."""
+"""Time to the first answer, and memory: idle, after reads, after posts."""
 
 import argparse
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import service
 from bench.fill import Shape
 from bench.measure import load, need_wrk, resident
-from bench.posts import Clients, press
+from bench.posts import Clients, run_load
 from bench.reads import thread
 from tests.services import Live
 
@@ -21,26 +21,26 @@ def main() -> None:
     with service.database("sqlite") as url, service.filled(url, Shape(20, 50)) as app:
         began = time.monotonic()
         with service.running(app) as kaiwa:
-            told("`flask db upgrade`, then ready, seconds", f"{time.monotonic() - began:.1f}")
-            told("resident MiB of each web process, idle", weights(kaiwa))
+            print_row("`flask db upgrade`, then ready, seconds", f"{time.monotonic() - began:.1f}")
+            print_row("resident MiB of each web process, idle", memory(kaiwa))
             load(kaiwa.url + thread(), seconds)
-            told("  after reads", weights(kaiwa))
-            press(kaiwa.url, Clients(8), seconds)
-            told("  after posts", weights(kaiwa))
-            told("  all processes together, worker and supervisor too", f"{sum(map(resident, kaiwa.processes())):.0f}")
+            print_row("  after reads", memory(kaiwa))
+            run_load(kaiwa.url, Clients(8), seconds)
+            print_row("  after posts", memory(kaiwa))
+            print_row("  all processes, with worker and supervisor", f"{sum(map(resident, kaiwa.processes())):.0f}")
 
 
-def told(what: str, figure: str) -> None:
+def print_row(what: str, figure: str) -> None:
     print(f"{what:44}{figure:>20}", flush=True)
 
 
-def weights(kaiwa: Live) -> str:
-    """Of those that answer requests: each has memory of its own beside what all share (proc(5), smaps_rollup)."""
-    parents = {int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in web(kaiwa)}
-    return " ".join(f"{resident(pid):.0f}" for pid in web(kaiwa) if pid not in parents)
+def memory(kaiwa: Live) -> str:
+    """MiB of each process that answers requests."""
+    parents = {int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) for pid in web_processes(kaiwa)}
+    return " ".join(f"{resident(pid):.0f}" for pid in web_processes(kaiwa) if pid not in parents)
 
 
-def web(kaiwa: Live) -> list[int]:
+def web_processes(kaiwa: Live) -> list[int]:
     return kaiwa.processes("granian") + kaiwa.processes("multiprocessing")
 
 

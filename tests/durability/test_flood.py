@@ -18,6 +18,6 @@ def test_a_flood_stops_no_honest_reader_and_is_told_once(database_url: str, smtp
         assert set(phase["post other"].statuses) == {201}, "what happens to one site is not felt on another"
     assert set(seen.flood["flood"].statuses) == {201, 202}
     assert seen.held_after > 0 and isfinite(seen.calm_after)
-    assert seen.letters == 1
+    assert seen.emails == 1
     assert seen.stored == seen.acknowledged, "what was acknowledged is stored, once"
     assert len(seen.clusters) == 1, "one key clears them"
