@@ -5,6 +5,7 @@ durable transaction; the answer is the comment. A page lists the comments of a t
 rate limit, duplicate check, decision, log or signature.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from wtforms import StringField, TextAreaField, validators
 
 import app.extensions  # noqa: F401 - sets the connections' pragmas, and when SQLite's lock is taken
-from app.server.rsgi import Wire, served
+from app.server.rsgi import AT_ONCE, AT_ONCE_ON_SQLITE, NEW_OBJECTS, Wire
 from bench import constant
 from bench.measure import serving
 
@@ -67,9 +68,7 @@ class CommentForm(FlaskForm):
 
 def create_app(url: str) -> Flask:
     service = Flask(__name__)
-    service.config |= {"SQLALCHEMY_DATABASE_URI": url, "DATABASE_URL": url, "MAX_CONTENT_LENGTH": 2**20}
-    service.config |= {"EDGE_MB": 0, "WORKERS": WORKERS}
-    service.config |= dict.fromkeys(("READ_TIMEOUT", "POST_TIMEOUT", "DESK_TIMEOUT"), 30)
+    service.config["SQLALCHEMY_DATABASE_URI"] = url
     db.init_app(service)
     service.add_url_rule("/embed/thread", view_func=page)
     service.add_url_rule("/embed/comments", view_func=post, methods=["POST"])
@@ -135,7 +134,13 @@ def running(url: str, thread: str, constant_read: constant.Answer | None = None)
 
 
 def application() -> Wire:
-    return served(create_app(os.environ["DATABASE_URL"]))
+    """The threads and the garbage collector are set as in Kaiwa (`app.server.rsgi.served`)."""
+    url = os.environ["DATABASE_URL"]
+    service = create_app(url)
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
+    at_once = AT_ONCE_ON_SQLITE if url.startswith("sqlite") else AT_ONCE
+    return Wire(service, largest=2**20, at_once=at_once, processes=WORKERS)
 
 
 def application_with_constant_reads() -> Any:
