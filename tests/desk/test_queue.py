@@ -178,7 +178,7 @@ def test_a_full_page_costs_as_many_questions_as_a_page_of_one(
 
 @pytest.mark.parametrize("lane", [Lane.REVIEW, queue.ALL])
 def test_a_lane_is_read_from_its_index_in_order(db_session: Session, paper: Site, alice: Moderator, lane: int) -> None:
-    """Nothing is sorted, however much waits. PostgreSQL's plans depend on size: `python -m bench.routes --plans` prints them."""
+    """No sort. PostgreSQL plans by size: `python -m bench.routes --plans` prints those."""
     if db.engine.dialect.name != "sqlite":
         pytest.skip("a plan of an empty table says nothing on PostgreSQL")
     with noted(db.engine) as asked:
