@@ -4,13 +4,21 @@ A limit never closes for a fixed time: after the burst, one more attempt becomes
 can use up what an account may be tried, and no account what a network may try.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flask_babel import gettext as _
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.abuse import limits, proof_of_work
 from app.abuse.address import client, network
-from app.errors import Refused
+from app.database import end_transaction, only_look
+from app.errors import Refused, outage
 from app.lib.secrets import blind_index
 from app.models import Rate, RateLimit
+
+log = logging.getLogger(__name__)
 
 # One account from one network; a proof of work goes beyond it.
 PER_ACCOUNT_AND_NETWORK = Rate(5, 12 * 60)
@@ -33,22 +41,26 @@ class TooManyAttempts(Refused):
         self.challenge = challenge
 
 
-def admit(email: str, device: str, proof: str = "") -> None:
+@contextmanager
+def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
     """Count one attempt, before the password is looked at. Raises TooManyAttempts (429).
+
+    What was counted is given back where the database fails before there is an answer.
 
     `device` names a browser in which this account was logged in before, or is ''. Such a browser has a limit of
     its own, so that strangers cannot lock the owner out (OWASP, "Slow Down Online Guessing Attacks with Device
     Cookies"). `proof` is the solution of a challenge that came with a refusal. All of it is counted by what was
     typed, whether or not there is such an account.
     """
-    who = email.strip().casefold()
-    if device:
-        _take(_device(who, device), PER_DEVICE)
-        return
-    wait = RateLimit.take(_pair(who), PER_ACCOUNT_AND_NETWORK) or RateLimit.take(_network("login"), PER_NETWORK)
-    if wait:
-        _accept_proof(proof, wait)
-    _take(_account(who), PER_ACCOUNT)
+    counted: list[tuple[str, Rate]] = []
+    try:
+        for each in _counts(email.strip().casefold(), device, proof):
+            counted.append(each)
+        yield
+    except SQLAlchemyError as trouble:
+        if outage(trouble):
+            _give_back(counted)
+        raise
 
 
 def forgive(email: str, device: str) -> None:
@@ -57,22 +69,51 @@ def forgive(email: str, device: str) -> None:
     RateLimit.restore(*([_device(who, device)] if device else [_account(who), _pair(who)]))
 
 
-def _accept_proof(proof: str, wait: int) -> None:
+def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
+    """Count against each limit in turn, and yield what was counted."""
+    if device:
+        yield _take(_device(who, device), PER_DEVICE)
+        return
+    wait = 0
+    for subject, rate in ((_pair(who), PER_ACCOUNT_AND_NETWORK), (_network("login"), PER_NETWORK)):
+        if wait := RateLimit.take(subject, rate):
+            break
+        yield subject, rate
+    if wait:
+        yield _accept_proof(proof, wait)
+    yield _take(_account(who), PER_ACCOUNT)
+
+
+def _give_back(counted: list[tuple[str, Rate]]) -> None:
+    end_transaction()
+    only_look()
+    try:
+        for subject, rate in counted:
+            RateLimit.give_back(subject, rate)
+    except SQLAlchemyError as trouble:
+        if not outage(trouble):
+            raise
+        log.warning("a log-in attempt stays counted: the database does not answer")
+        end_transaction()
+
+
+def _accept_proof(proof: str, wait: int) -> tuple[str, Rate]:
     if RateLimit.wait(_network("login proof"), PROVEN):
         raise TooManyAttempts(wait)
     about: proof_of_work.About = {"for": "login", "network": _network("login")}
     if not proof_of_work.spend(proof, about):
         raise TooManyAttempts(wait, challenge=_challenge(about))
-    _take(_network("login proof"), PROVEN)
+    return _take(_network("login proof"), PROVEN)
 
 
 def _challenge(about: proof_of_work.About) -> dict[str, object]:
     return proof_of_work.challenge_beyond(about, RateLimit.used(_network("login proof"), PROVEN))
 
 
-def _take(subject: str, rate: Rate) -> None:
+def _take(subject: str, rate: Rate) -> tuple[str, Rate]:
     if wait := RateLimit.take(subject, rate):
         raise TooManyAttempts(wait)
+    return subject, rate
 
 
 def _pair(who: str) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 from math import ceil
+from threading import Lock
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -21,6 +22,22 @@ TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report":
          "post": 2}  # fmt: skip
 # Posts that store nothing, of a network as a multiple of those of one client in it.
 NEIGHBOURS = 8
+
+
+class _Uncounted:
+    """Requests of this process that were served without a count; a row could not be written either."""
+
+    number, lock = 0, Lock()
+
+    @classmethod
+    def add(cls) -> None:
+        with cls.lock:
+            cls.number += 1
+
+
+def uncounted() -> int:
+    """How many requests this process has served without a count."""
+    return _Uncounted.number
 
 
 def admit(site: Site, purpose: str) -> None:
@@ -80,4 +97,5 @@ def _take(subject: str, rate: Rate) -> int:
         if not outage(trouble):
             raise
         log.warning("a request was not counted: the database is busy")
+        _Uncounted.add()
         return 0

@@ -65,6 +65,21 @@ def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: 
     return made
 
 
+def trust(comment: Comment, effect: Effect, *, by: Moderator) -> Rule:
+    """Trust the comment's author (ALLOW) or always hold what they write (HOLD), in the caller's transaction.
+
+    A moderator's rule ends as their blocks do; one without an end that says the same already stays.
+    """
+    site, author = comment.site, str(comment.author_id)
+    for standing in Rule.about(site, Subject.AUTHOR, rules.index_of(site, Subject.AUTHOR, author)):
+        if standing.effect == effect and standing.expires_at is None:
+            return standing
+    days = most_days(by, site)
+    expires_at = now() + timedelta(days=days) if days else None
+    (made,) = rules.make([rules.draft(site, Subject.AUTHOR, effect, author, expires_at=expires_at)], by=by)
+    return made
+
+
 def clear(rule: Rule, *, by: Moderator) -> Outcome:
     """Mark as spam what waits and is met by the rule."""
     touched = [comment for comment, _hits in rules.dry_run(rule, AMONG).touched if comment.status == Status.PENDING]

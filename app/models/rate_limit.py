@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import ceil
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, String, bindparam, case, delete, or_, select
+from sqlalchemy import BigInteger, String, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -47,6 +47,13 @@ class RateLimit(db.Model):
             if connection.execute(_taken(connection.dialect.name), given).first():
                 return 0
         return max(1, cls.wait(subject, rate))
+
+    @classmethod
+    def give_back(cls, subject: str, rate: Rate) -> None:
+        """Undo one `take` whose request could not be answered."""
+        step = ceil(rate.seconds * 1000)
+        with losable() as connection:
+            connection.execute(update(cls).where(cls.subject == stored(subject)).values(due_ms=cls.due_ms - step))
 
     @classmethod
     def wait(cls, subject: str, rate: Rate) -> int:

@@ -40,14 +40,14 @@ def log_in() -> Any:
         return _page(form, 422)
     email, device = form.email.data, _device(form.email.data)
     try:
-        guessing.admit(email, device, request.form.get("altcha", ""))
+        with guessing.attempt(email, device, request.form.get("altcha", "")):
+            moderator = _who_knows(email, form.password.data)
+            if moderator is None:
+                return _page(form, 422, _("The e-mail address or the password is not right."))
+            guessing.forgive(email, device)
+            return _welcome(moderator, own_path(form.next.data or ""))
     except guessing.TooManyAttempts as no:
         return _refused(form, no)
-    moderator = _who_knows(email, form.password.data)
-    if moderator is None:
-        return _page(form, 422, _("The e-mail address or the password is not right."))
-    guessing.forgive(email, device)
-    return _welcome(moderator, own_path(form.next.data or ""))
 
 
 @bp.post("/logout")

@@ -53,13 +53,19 @@ def trust(id: int) -> Any:
     comment, effect = comment_or_404(id), request.form.get("effect", "")
     if effect not in (Effect.ALLOW, Effect.HOLD):
         abort(400)
-    rule = rules.draft(comment.site, Subject.AUTHOR, Effect(effect), str(comment.author_id))
-    rules.make([rule], by=current_moderator())
+    rule = blocking.trust(comment, Effect(effect), by=current_moderator())
     db.session.commit()
-    name = comment.name or _("Anonymous")
-    trusted = effect == Effect.ALLOW
-    return done(_("%(name)s is trusted from now on.", name=name) if trusted
-                else _("%(name)s is always held from now on.", name=name))  # fmt: skip
+    return done(_sentence(rule, comment.name or _("Anonymous")))
+
+
+def _sentence(rule: Rule, name: str) -> str:
+    if rule.expires_at is None:
+        if rule.effect == Effect.ALLOW:
+            return _("%(name)s is trusted from now on.", name=name)
+        return _("%(name)s is always held from now on.", name=name)
+    if rule.effect == Effect.ALLOW:
+        return _("%(name)s is trusted until %(when)s.", name=name, when=when(rule.expires_at))
+    return _("%(name)s is held until %(when)s.", name=name, when=when(rule.expires_at))
 
 
 @bp.get("/comments/<int:id>/block")

@@ -2,13 +2,14 @@
 
 import hmac
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.abuse import address
+from app.abuse import address, limits
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat, keyring
@@ -79,6 +80,11 @@ def _families() -> Iterable[str]:
     yield _family("kaiwa_outbox_failing", "Emails that wait although they were tried.", "", {"": Delivery.failing()})
     yield _family("kaiwa_outbox_failed_tries", "Tries that failed.", "", {"": Delivery.failed_tries()})
     yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", metrics.deliveries_by_outcome())
+    # Kept by each process for itself: the database cannot count what it could not count.
+    yield _family(
+        "kaiwa_uncounted_requests_total", "Requests served although the database could not count them.", "process",
+        {str(os.getpid()): limits.uncounted()}, kind="counter",
+    )  # fmt: skip
     yield _family("kaiwa_worker_deaths", "Workers of the last 10 minutes that died.", "", {"": Heartbeat.deaths()})
     yield _family(
         "kaiwa_worker_seen_timestamp_seconds", "When a worker was last seen; 0 for never.", "",
@@ -86,8 +92,8 @@ def _families() -> Iterable[str]:
     )  # fmt: skip
 
 
-def _family(name: str, help: str, label: str, values: Mapping[str, int]) -> str:
-    lines = [f"# HELP {name} {help}", f"# TYPE {name} gauge"]
+def _family(name: str, help: str, label: str, values: Mapping[str, int], kind: str = "gauge") -> str:
+    lines = [f"# HELP {name} {help}", f"# TYPE {name} {kind}"]
     lines += [f"{name}{_label(label, value)} {number}" for value, number in values.items()]
     return "\n".join(lines) + "\n"
 

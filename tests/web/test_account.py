@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.exc import TimeoutError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -51,6 +52,25 @@ def test_alice_logs_in_with_her_password_and_is_led_to_the_queue(client: FlaskCl
     answer = log_in(client)
     assert (answer.status_code, answer.location) == (303, "/moderate/")
     assert client.get("/moderate/").status_code == 200
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+@pytest.mark.parametrize("broken", ["with_email", "start"])
+def test_an_attempt_that_an_outage_ends_is_not_counted(
+    client: FlaskClient, alice: Moderator, db_session: Session, monkeypatch: pytest.MonkeyPatch,
+    password: str, broken: str,
+) -> None:  # fmt: skip
+    def away(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    owner = {"with_email": Moderator, "start": Login}[broken]
+    db_session.commit()
+    with monkeypatch.context() as outage:
+        outage.setattr(owner, broken, away)
+        statuses = {log_in(client, password=password).status_code for _ in range(12)}
+    fails = broken == "with_email" or password == PASSWORD
+    assert statuses == ({503} if fails else {422, 429})
+    assert log_in(client).status_code == (303 if fails else 429)
 
 
 def test_the_password_is_hidden_while_it_is_typed(client: FlaskClient) -> None:

@@ -1,5 +1,7 @@
 """What a moderator may block, what only administrators and owners may, and how blocks are seen and ended."""
 
+from datetime import timedelta
+
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
@@ -90,6 +92,32 @@ def test_an_owners_block_needs_no_end(app: Flask, comment: Comment, alice: Moder
     assert sends(at_the_desk(app), path_of(comment), what=what).status_code == 303
     (rule,) = standing(db_session)
     assert rule.expires_at is None
+
+
+@pytest.mark.parametrize("effect", ["allow", "hold"])
+@pytest.mark.parametrize("role", [Role.MODERATOR, Role.ADMIN])
+def test_what_a_moderator_trusts_or_always_holds_has_an_end(
+    app: Flask, comment: Comment, alice: Moderator, db_session: Session, effect: str, role: Role
+) -> None:
+    alice.memberships[0].role = role
+    db_session.commit()
+    path, desk = f"/moderate/comments/{comment.id}/author", at_the_desk(app)
+    answer = sends(desk, path, fetch=True, effect=effect)
+    (rule,) = standing(db_session)
+    days = rule.expires_at and round((rule.expires_at - rule.made_at) / timedelta(days=1))
+    assert (rule.effect, days) == (effect, 90 if role == Role.MODERATOR else None)
+    assert ("until" in answer.text) is (role == Role.MODERATOR)
+
+
+def test_a_moderator_does_not_shorten_what_an_administrator_trusts(
+    app: Flask, comment: Comment, paper: Site, db_session: Session
+) -> None:
+    owner = a_moderator(db_session, paper, "bob", Role.OWNER)
+    (made,) = rules.make([rules.draft(paper, Subject.AUTHOR, Effect.ALLOW, str(comment.author_id))], by=owner)
+    db_session.commit()
+    answer = sends(at_the_desk(app), f"/moderate/comments/{comment.id}/author", fetch=True, effect="allow")
+    assert answer.status_code == 200 and "from now on" in answer.text
+    assert [rule.id for rule in standing(db_session)] == [made.id]
 
 
 @pytest.mark.parametrize("act", ["block", "trust", "hold"])
