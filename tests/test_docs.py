@@ -1,6 +1,7 @@
 """The papers are true: every setting, command, route and dependency is told, and no link leads nowhere."""
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,62 @@ def test_no_command_is_told_that_is_none(application) -> None:
     known = {name for name, _command in commands(application.cli)}
     for told in re.findall(r"^### (flask(?: [a-z]+(?:-[a-z]+)*)+)", paper("docs/commands.md"), re.MULTILINE):
         assert told in known, f"docs/commands.md tells of {told}, which is none"
+
+
+COMMAND = re.compile(r"^\s*(?:[A-Z_]+=\S+ )?(?:\.venv/bin/)?flask ([a-z].*?)(?:\s+#.*)?$", re.MULTILINE)
+
+
+def written_commands() -> Iterator[tuple[str, list[str]]]:
+    """Each command in a code block of a guide, with its arguments."""
+    for page in PAPERS:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+            yield from ((page.name, shlex.split(line)) for line in COMMAND.findall(block))
+
+
+def test_the_commands_of_the_guides_can_be_typed(application) -> None:
+    written = list(written_commands())
+    assert {"getting-started.md", "moving-from-wordpress.md", "backup.md"} <= {page for page, _words in written}
+    for page, words in written:
+        group, name, command = application.cli, "flask", None
+        while command is None:
+            name, found = f"{name} {words[0]}", group.commands.get(words.pop(0))
+            assert found, f"{page} has {name}, which is no command"
+            group, command = (found, None) if isinstance(found, click.Group) else (group, found)
+        try:
+            command.make_parser(click.Context(command)).parse_args(words)
+        except click.UsageError as wrong:
+            pytest.fail(f"{page}: {name}: {wrong}")
+
+
+def test_every_page_is_in_the_index() -> None:
+    linked = {link.split("#")[0] for link in LINK.findall(paper("docs/README.md"))}
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in ROOT.glob("docs/**/*.md")}
+    unlisted = {page for page in pages if page.startswith("decisions/") or page.endswith("_TEMPLATE.md")}
+    assert pages - unlisted - {"README.md"} <= linked
+
+
+def test_every_anchor_is_a_heading() -> None:
+    for page in PAPERS:
+        for link in LINK.findall(page.read_text()):
+            file, _hash, anchor = link.partition("#")
+            if anchor and "://" not in link:
+                target = page.parent / file if file else page
+                assert anchor in anchors(target.read_text()), f"{page.name} links to {link}"
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub and others make of headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("guide", ["docs/moderating.md", "docs/ja/moderating.md"])
+def test_every_key_of_the_queue_is_in_the_guides(guide: str) -> None:
+    pages = "".join(file.read_text() for file in ROOT.glob("templates/queue/*.html"))
+    keys = {key.upper() for key in re.findall(r'aria-keyshortcuts="([a-z])(?: Control\+z)?"', pages)}
+    assert len(keys) > 10
+    told = set(re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", paper(guide)))
+    assert keys <= told, keys - told
 
 
 def routes(application) -> set[str]:
