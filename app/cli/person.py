@@ -19,6 +19,8 @@ from app.search import index
 
 person = AppGroup("person", help="What is known of a reader: give it out, or forget it.")
 
+
+# All, even if nothing was changed in one: a run that was cut short before may have left bytes there.
 TOUCHED = ["author", "comment", "decision", "delivery", "note", "report", "revision", "rule", "shelf_page", "silence"]
 
 
@@ -53,8 +55,8 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     """Forget whoever gave EMAIL: names, addresses, networks, earlier texts, rules about her, letters to her.
 
     What she wrote stays as that of a deleted author, unless --remove-text takes it away. All who gave the address
-    count as one person. The search index loses the person; then the database is rewritten without what was erased, and
-    searched: ends with 1 when her address is still found.
+    count as one person. The search index loses the person; then the bytes that rows left behind are removed, and
+    the database is searched: ends with 1 when her address is still found.
     """
     her = _person(email, key)
     names = her.names
@@ -107,7 +109,8 @@ def _say(answer: dict[str, Any], as_json: bool) -> None:
     for name, value in answer.items():
         click.echo(f"{name.replace('_', ' '):15} {value}")
     for each in left or ():
-        where = f"{each['table']}.{each['column']}, {each['rows']} rows ({', '.join(each['ids'])})"
+        rows = f"{each['rows']}{'+' if each['more'] else ''} rows"
+        where = f"{each['table']}.{each['column']}, {rows} ({', '.join(each['ids'])})"
         click.echo(f"still there: {each['what']} in {where}{_mend(each)}")
     if left == []:
         click.echo("Neither her address nor a name of hers is in the database.")

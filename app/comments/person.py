@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from flask_babel import gettext as _
@@ -32,6 +33,7 @@ from app.models import (
 from app.moderation.decide import decide
 from app.operations import vacuum
 from app.screening import akismet, rules
+from app.search import index
 from app.spam import learning
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ log = logging.getLogger(__name__)
 BATCH = 100  # comments in one transaction: whoever writes meanwhile hardly notices
 GONE = "…"
 SHOWN = 5  # ids of rows in which she still stands
+MANY = 1000  # values with her name that are counted in a table
+# What the search index has of each way to write an @ (`address_forms.AT_SIGNS`).
+AT_PIECES = ("@", "%40", "&#", "&co", ";#", ";co")
 # A letter to her is worth nothing without her address; other rows only lose it.
 DROPPED_ROWS = ("delivery",)
 # An account is not what a reader left behind, and its owner may use it: `flask moderator remove`. The address of a
@@ -302,7 +307,7 @@ def _change_threads(comments: list[Comment]) -> None:
 def _forget_mentions(person: Person, receipt: Receipt) -> None:
     """Her address, wherever else somebody wrote it. Nobody waits while we look."""
     with snapshot():
-        found = vacuum.holding(person.email, (), person.site_ids)
+        found = vacuum.holding(person.email, (), person.site_ids, comments=_with_an_address())
         places = [place for _email, place in found if place.table.name not in UNTOUCHED]
     for place in places:
         row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
@@ -343,14 +348,29 @@ def _nobodies(authors: list[Author]) -> set[str]:
 def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
     """Where her address or a name of hers still stands, with some ids: other people's words, or her own account.
 
-    {"what": "email" or "name", "table", "column", "rows", "ids"} for each column.
+    {"what": "email" or "name", "table", "column", "rows", "ids", "more"} for each column. Of names `MANY` values of a
+    table are counted, and `more` says that there may be others.
     """
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for needle, place in vacuum.holding(person.email, list(filter(tells, names)), person.site_ids):
+    names = list(filter(tells, names))
+    named = chain.from_iterable(index.options_of_name(name) for name in names)
+    sites, naming = person.site_ids, index.all_that_may_have(list(named))
+    found = chain(
+        vacuum.holding(person.email, (), sites, comments=_with_an_address()),
+        vacuum.holding("", names, sites, comments=naming, most=MANY) if names else (),
+    )
+    ids: dict[tuple[str, str, str], list[str]] = {}
+    of_table: Counter[str] = Counter()
+    for needle, place in found:
         what = "email" if needle == person.email else "name"
-        where = found.setdefault((what, place.table.name, place.column.name), [])
-        where.append("/".join(map(str, place.id)))
+        ids.setdefault((what, place.table.name, place.column.name), []).append("/".join(map(str, place.id)))
+        of_table[place.table.name] += what == "name"
     return [
-        {"what": what, "table": table, "column": column, "rows": len(ids), "ids": ids[:SHOWN]}
-        for (what, table, column), ids in found.items()
+        {"what": what, "table": table, "column": column, "rows": len(rows), "ids": rows[:SHOWN]}
+        | {"more": what == "name" and of_table[table] >= MANY}
+        for (what, table, column), rows in ids.items()
     ]
+
+
+def _with_an_address() -> Iterator[int]:
+    """Comments whose text or name may hold any email address."""
+    return index.all_that_may_have(index.options_of(*AT_PIECES))

@@ -1,7 +1,7 @@
 """Find an email address in a text in every way to write it: in another case, full-width, escaped, or as an IDN."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -59,8 +59,10 @@ def _needles(address: str) -> tuple[str, ...]:
     return tuple(sorted({*plain, *escaped, *quoted, *(form.replace("@", "%40") for form in quoted)}))
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
+def _folded(text: str) -> tuple[str, Sequence[int]]:
     """The text as NFKD in lower case without invisible characters, and from which place each character came."""
+    if text.isascii():
+        return text.lower(), range(len(text))
     parts, starts = [], []
     for place, character in enumerate(text):
         part = _folded_character(character)

@@ -106,6 +106,10 @@ class Unshelved(db.Model):
         return db.session.scalars(query.limit(limit)).all()
 
     @classmethod
+    def ids(cls) -> Sequence[int]:
+        return db.session.scalars(select(cls.comment_id)).all()
+
+    @classmethod
     def by_shelf(cls) -> dict[int, int]:
         """How many there are of each shelf."""
         shelf = cls.comment_id.op("/")(SIZE)

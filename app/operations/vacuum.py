@@ -1,9 +1,11 @@
 """The database as a whole: where a text stands in it, and a file from which what was erased is really gone."""
 
 import json
+import logging
 import re
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +30,13 @@ from sqlalchemy import (
 from app.extensions import db
 from app.lib import address_forms
 from app.lib.secrets import Encrypted
+from app.operations import dead_bytes
+
+log = logging.getLogger(__name__)
 
 ROWS = 1000  # in memory at once
+AT_ONCE = 500  # ids in one statement
+MEMORY = "256MB"  # for PostgreSQL to sort what it indexes again
 CHUNK = 1 << 22  # bytes
 
 
@@ -44,8 +51,13 @@ class Place(NamedTuple):
 
 # An address in author.email is found by its keyed hash, if there is one; comment.address holds networks.
 BY_INDEX = {"author.email": "email_index"}
-NOT_SEARCHED = {"comment.address"}
-UNREADABLE = ("_index", "_hash", "avatar_key", "fingerprint", "recipient", "request_key", "text_key", "typed_by")
+# The Message-ID of an email is made of a number and the host.
+NOT_SEARCHED = {"comment.address", "comment.path", "delivery.message_id"}
+# The search index knows what these say; HTML is made from the text.
+INDEXED = {"comment.body", "comment.html", "comment.name"}
+UNREADABLE = (
+    "_index", "_hash", "_digest", "avatar_key", "fingerprint", "recipient", "request_key", "text_key", "typed_by",
+)  # fmt: skip
 OURS = 32  # characters; no shorter column holds typed text
 # What is written alike in a text, in HTML and in JSON.
 PLAIN = re.compile(r"[ !#-%(-;=?-\[\]-~]+")
@@ -58,25 +70,46 @@ ODD = {
 
 
 def holding(
-    address: str, names: Sequence[str] = (), site_ids: Sequence[int] | None = None
+    address: str,
+    names: Sequence[str] = (),
+    site_ids: Sequence[int] | None = None,
+    *,
+    comments: Iterable[int],
+    most: int | None = None,
 ) -> Iterator[tuple[str, Place]]:
     """Every value that holds the email address however it is written, or a name in any case, with what it holds.
 
-    In all tables, or only in the rows that belong to these sites. The database narrows plain text down; rows with an
-    encrypted value are read one at a time.
+    In all tables, or only in the rows that belong to these sites; `most` values of a table. The database narrows plain
+    text down; rows with an encrypted value are read one at a time. `comments` are the ids of all comments whose text
+    or name may hold one: the search index knows them (app/search/index.py), so that not every text is read.
     """
     folded = {name: name.casefold() for name in names}
     for table in db.metadata.sorted_tables:
-        texts = [column for column in table.columns if _may_hold(column)]
-        for row in _candidates(table, texts, list(folded.values()), site_ids):
-            found = zip(texts, row[len(table.primary_key) :], strict=True)
-            for column, value in ((column, value) for column, value in found if value):
-                place = Place(table, column, tuple(row[: len(table.primary_key)]), value)
-                yield from ((needle, place) for needle in _held(list(strings_in(value)), address, folded))
+        yield from islice(_holding_in(table, address, folded, site_ids, comments), most)
+
+
+def _holding_in(
+    table: Table, address: str, folded: dict[str, str], site_ids: Sequence[int] | None, comments: Iterable[int]
+) -> Iterator[tuple[str, Place]]:
+    within = _of_sites(table, site_ids)
+    if within is None:
+        return
+    texts = [column for column in table.columns if _may_hold(column)]
+    indexed = [column for column in texts if str(column) in INDEXED]
+    others = [column for column in texts if column not in indexed]
+    for columns, rows in (
+        (indexed, _by_id(table, indexed, within, comments)),
+        (others, _narrowed(table, others, within, list(folded.values()), address)),
+    ):
+        for row in rows:
+            for column, value in zip(columns, row[len(table.primary_key) :], strict=True):
+                if value:
+                    place = Place(table, column, tuple(row[: len(table.primary_key)]), value)
+                    yield from ((needle, place) for needle in _held(list(strings_in(value)), address, folded))
 
 
 def _held(texts: list[str], address: str, folded: dict[str, str]) -> Iterator[str]:
-    if any(address_forms.holds(each, address) for each in texts):
+    if address and any(address_forms.holds(each, address) for each in texts):
         yield address
     said = "\n".join(texts).casefold() if folded else ""
     yield from (name for name, small in folded.items() if small in said)
@@ -98,11 +131,19 @@ def _may_hold(column: Column[Any]) -> bool:
     return typed and str(column) not in NOT_SEARCHED and not str(column.name).endswith(UNREADABLE)
 
 
-def _candidates(
-    table: Table, texts: list[Column[Any]], names: list[str], site_ids: Sequence[int] | None
+def _by_id(
+    table: Table, texts: list[Column[Any]], within: ColumnElement[bool], ids: Iterable[int]
 ) -> Iterator[Row[Any]]:
-    within = _of_sites(table, site_ids)
-    if not texts or within is None:
+    """Rows with these ids, some at a time."""
+    waiting = iter(ids if texts else ())
+    while some := list(islice(waiting, AT_ONCE)):
+        yield from db.session.execute(select(table.c.id, *texts).where(table.c.id.in_(some), within))
+
+
+def _narrowed(
+    table: Table, texts: list[Column[Any]], within: ColumnElement[bool], names: list[str], address: str
+) -> Iterator[Row[Any]]:
+    if not texts:
         return
     keys = [key.label(f"key_{key.name}") for key in table.primary_key]
     holds: list[ColumnElement[bool]] = []
@@ -111,9 +152,15 @@ def _candidates(
             index = BY_INDEX.get(str(column))
             holds.append(and_(column != "", table.c[index].is_(None)) if index else column != "")
         else:
-            holds += [_has_address(column), *(_contains(column, name) for name in names)]
+            some = [_contains(column, name) for name in names] + ([_has_address(column)] if address else [])
+            # Most are empty, and to compare them costs much less.
+            holds.append(and_(_said(column).not_in(("", "[]")), or_(false(), *some)))
     query = select(*keys, *texts).where(within, or_(false(), *holds))
     yield from db.session.execute(query, execution_options={"yield_per": ROWS})
+
+
+def _said(column: Column[Any]) -> ColumnElement[str]:
+    return cast(column, Text) if isinstance(column.type, JSON) else column
 
 
 def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[bool] | None:
@@ -131,7 +178,7 @@ def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[boo
 def _has_address(column: Column[Any]) -> ColumnElement[bool]:
     """Whether there is an @ in any spelling; in JSON it may be escaped."""
     if isinstance(column.type, JSON):
-        said = cast(column, Text)
+        said = _said(column)
         return or_(*(said.contains(sign, autoescape=True) for sign in ("@", "\\uff20", "\\ufe6b", "%40", "&")))
     if db.engine.dialect.name == "sqlite":
         signs = ("@", "\uff20", "\ufe6b", "%40", "&#", "&c", "&C", "&amp;#", "&amp;c", "&amp;C")
@@ -141,7 +188,7 @@ def _has_address(column: Column[Any]) -> ColumnElement[bool]:
 
 def _contains(column: Column[Any], needle: str) -> ColumnElement[bool]:
     """May say too much: the database compares a part of it, in any case of ASCII letters."""
-    said = cast(column, Text) if isinstance(column.type, JSON) else column
+    said = _said(column)
     if needle.lower() == needle.upper():
         # JSON is written in ASCII.
         return or_(*(said.contains(form, autoescape=True) for form in {needle, json.dumps(needle)[1:-1]}))
@@ -155,29 +202,42 @@ def _is_odd(column: Column[Any], plain: str) -> ColumnElement[bool]:
     """Whether characters are in it that could be a part of this in lower case: Python compares those rows."""
     odd = "".join(character for character, letters in ODD.items() if letters.intersection(plain))
     if isinstance(column.type, JSON):
-        return cast(column, Text).contains("\\u", autoescape=True)
+        return _said(column).contains("\\u", autoescape=True)
     if db.engine.dialect.name == "sqlite":
         return column.op("GLOB")(f"*[{odd}]*")
     return column.op("~")(f"[{odd}]")
 
 
-def sweep(tables: list[str]) -> bool:
-    """Write these tables again without what was erased from them. Commits; False when readers are in the way.
+def sweep(tables: Collection[str]) -> bool:
+    """Remove the bytes of what was erased from these tables. Commits; False when others were in the way.
 
     SQLite zeroes what is deleted (secure_delete), but not the copies that stay in a page when its rows move to
-    another one: only VACUUM leaves them behind. PostgreSQL keeps dead rows in its pages until VACUUM FULL, which
-    locks each table for the time that it takes to copy it.
+    another one: those are overwritten. PostgreSQL keeps dead rows in its pages until VACUUM FULL, which locks each
+    table for the time that it takes to copy it.
     """
     db.session.commit()
     if db.engine.dialect.name == "sqlite":
         return _sweep_file()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for table in tables:
+        connection.execute(text(f"SET maintenance_work_mem = '{MEMORY}'"))
+        for table in sorted(tables):
             connection.execute(text(f'VACUUM FULL "{table}"'))
+        connection.execute(text("RESET maintenance_work_mem"))
     return True
 
 
 def _sweep_file() -> bool:
+    """Overwrite dead bytes; a file of a layout that is not known to us is written again by SQLite."""
+    path = db.engine.url.database
+    db.engine.dispose()
+    try:
+        return dead_bytes.overwrite(Path(path)) if path else True
+    except dead_bytes.UnknownLayout as trouble:
+        log.warning("file is written again", extra={"because": str(trouble)})
+        return _written_again()
+
+
+def _written_again() -> bool:
     """Past SQLAlchemy, which would begin a transaction: within one SQLite does neither."""
     connection = db.engine.raw_connection()
     try:
@@ -195,6 +255,7 @@ def file_holds(needles: list[str]) -> list[str] | None:
     path = db.engine.url.database
     if db.engine.dialect.name != "sqlite" or not path:
         return None
+    db.engine.dispose()  # its locks would be lost when the file is closed
     forms = {form: needle for needle in needles for form in _forms(needle)}
     return sorted({forms[form] for file in _files(Path(path)) for form in _within(file, forms)})
 

@@ -8,7 +8,7 @@ import zlib
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from struct import pack, unpack_from
+from struct import pack, unpack, unpack_from
 
 from sqlalchemy import Row, select
 
@@ -16,7 +16,7 @@ from app.database import looking
 from app.extensions import db
 from app.models import Comment, Shelf, ShelfPage, Unshelved
 from app.models.shelf import AT_ONCE, PAGES, SIZE
-from app.search.ngrams import grams
+from app.search.ngrams import grams, needed, words_of
 
 LISTS = 64  # on a page
 HEAD = f"<{LISTS}H"  # how many places each list of the page has
@@ -29,6 +29,8 @@ BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
 FEW = 100
 # So many new comments are worth making a shelf anew, which takes a second or two. Until then search reads them.
 ENOUGH = 500
+# So many pieces of a name are asked for: the longest.
+ASKED = 8
 
 Key = tuple[int, int]  # of a list: its page, and its number there
 
@@ -112,20 +114,22 @@ def _without(number: int, ids: list[int]) -> dict[int, bytes]:
 
 def _page_without(page: bytes, gone: set[int]) -> bytes:
     """Empty when none of these places is on the page."""
-    lists = list(_lists(page))
-    if not any(_may_have(each, place) for each in lists for place in gone) or not _has_one(page, gone):
+    counts = list(unpack_from(HEAD, page))
+    if max(counts) < MANY and not any(pack("<H", place) in page for place in gone):
         return b""
-    kept = (_read(page, number) for number in range(LISTS))
-    return _page({number: sorted(_places_in(each) - gone) for number, each in enumerate(kept) if each})
+    lists, at, changed = [], HEAD_BYTES, False
+    for number, count in enumerate(counts):
+        stored = page[at : at + _size(count)]
+        at += len(stored)
+        if any(_may_have(stored, place) for place in gone):
+            counts[number], stored = _list_without(stored, gone)
+            changed |= counts[number] != count
+        lists.append(stored)
+    return pack(HEAD, *counts) + b"".join(lists) if changed else b""
 
 
-def _lists(page: bytes) -> Iterator[bytes]:
-    """All lists of a page that are not empty, as they are stored."""
-    at = HEAD_BYTES
-    for size in (BITS_BYTES if count >= MANY else 2 * count for count in unpack_from(HEAD, page)):
-        if size:
-            yield page[at : at + size]
-        at += size
+def _size(count: int) -> int:
+    return BITS_BYTES if count >= MANY else 2 * count
 
 
 def _may_have(stored: bytes, place: int) -> bool:
@@ -135,8 +139,16 @@ def _may_have(stored: bytes, place: int) -> bool:
     return pack("<H", place) in stored
 
 
-def _has_one(page: bytes, gone: set[int]) -> bool:
-    return any(_both(gone, _read(page, number)) for number in range(LISTS))
+def _list_without(stored: bytes, gone: set[int]) -> tuple[int, bytes]:
+    """How many places are left of a list, and how they are stored."""
+    if len(stored) < BITS_BYTES:
+        kept = [place for place in unpack(f"<{len(stored) // 2}H", stored) if place not in gone]
+        return len(kept), _list(kept)
+    bits = bytearray(stored)
+    for place in gone:
+        bits[place >> 3] &= ~(1 << (place & 7))
+    count = int.from_bytes(bits, "little").bit_count()
+    return count, bytes(bits) if count >= MANY else _list(sorted(_places_in(bytes(bits))))
 
 
 def _places(number: int) -> dict[str, "array[int]"]:
@@ -205,6 +217,28 @@ def holding(shelves: Sequence[int], pieces: Iterable[Collection[str]]) -> dict[i
     return {shelf: {shelf * SIZE + place for place in found[shelf]} for shelf in shelves}
 
 
+def all_that_may_have(options: Sequence[Sequence[Collection[str]]]) -> Iterator[int]:
+    """Ids of the comments that may have the pieces of one of the options, a shelf at a time; then those that no shelf
+    knows yet.
+    """
+    unknown = set(Unshelved.ids())
+    for shelf in sorted(Shelf.numbers()):
+        found = set().union(*(holding([shelf], pieces).get(shelf, set()) for pieces in options))
+        yield from sorted(found - unknown)
+    yield from sorted(unknown)
+
+
+def options_of_name(name: str) -> list[list[list[str]]]:
+    """The pieces that a comment has in its text or its name where this name stands."""
+    pieces = sorted({piece for word in words_of(name) for piece in needed(word)}, key=len, reverse=True)[:ASKED]
+    return [[[piece] for piece in pieces], [[of_name(piece)] for piece in pieces]]
+
+
+def options_of(*signs: str) -> list[list[list[str]]]:
+    """The same for any of these signs, which are pieces."""
+    return [[list(signs)], [[of_name(sign) for sign in signs]]]
+
+
 def rarest(shelf: int, pieces: Collection[str], limit: int) -> list[str]:
     """Those that stand in the fewest comments of this shelf."""
     keys = {piece: key_of(piece) for piece in pieces}
@@ -222,7 +256,7 @@ def _read(page: bytes | None, number: int) -> set[int] | bytes:
     if page is None:
         return set()
     counts = unpack_from(HEAD, page)
-    at = HEAD_BYTES + sum(BITS_BYTES if count >= MANY else 2 * count for count in counts[:number])
+    at = HEAD_BYTES + sum(map(_size, counts[:number]))
     if counts[number] >= MANY:
         return page[at : at + BITS_BYTES]
     return set(unpack_from(f"<{counts[number]}H", page, at))

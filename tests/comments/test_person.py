@@ -193,9 +193,16 @@ def test_words_of_others_are_told_of_and_kept(app: Flask, her: Reader, db_sessio
     assert answer["left"] and the_comment(db_session, f"as {NAMES[0]} said")
 
 
-def test_an_address_is_found_in_every_spelling_and_every_table(app: Flask, her: Reader, db_session: Session) -> None:
+@pytest.mark.parametrize("indexed", [False, True])
+def test_an_address_is_found_in_every_spelling_and_every_table(
+    app: Flask, her: Reader, db_session: Session, indexed: bool
+) -> None:
     site, first = the_comment(db_session, "words 0").site, the_comment(db_session, "words 0")
-    ours = (f"＜{EMAIL.replace('@', '＠')}＞", EMAIL.upper(), EMAIL.replace("@", "%40"), EMAIL.replace("@", "&#64;"))
+    ours = (
+        f"＜{EMAIL.replace('@', '＠')}＞", EMAIL.upper(), EMAIL.replace("@", "%40"), EMAIL.replace("@", "&#64;"),
+        EMAIL.replace("@", "&COMMAT;"), EMAIL.replace("@", "\ufe6b"), f"名前{EMAIL}を",
+        "\u200b".join(EMAIL),
+    )  # fmt: skip
     bob = Reader(app.test_client(), "Bob")
     for number, written in enumerate(ours):
         bob.says(f"ask {written} number {number}")
@@ -208,13 +215,44 @@ def test_an_address_is_found_in_every_spelling_and_every_table(app: Flask, her: 
     report = {"reason": "hate", "reporter_index": "k", "comment_version": 1, "note": f"from {ours[0]}"}
     db_session.add(Report(site_id=site.id, comment_id=first.id, **report))
     db_session.commit()
+    if indexed:
+        index.make(0)
+        db_session.commit()
     answer = run(app, "erase", EMAIL)
     assert answer["left"] == [] and answer["letters"] == 2
     db_session.expire_all()
     said = str([each.body + each.html + str(each.claimed) + str(each.reasons) for each in db_session.query(Comment)])
     said += str([each.body + each.html for each in db_session.query(Revision)])
     said += str([each.note for each in db_session.query(Report)] + [comment.author.email])
-    assert "hidden-q7" not in said.casefold() and "number 3" in said
+    assert "hidden-q7" not in said.casefold() and "number 7" in said
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_only_texts_that_may_hold_an_address_or_a_name_are_read(
+    app: Flask, her: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = Reader(app.test_client(), "Bob")
+    bob.says("write to bob@readers.example")
+    for number in range(3):
+        bob.says(f"neither {number}")
+    index.make(0)
+    db_session.commit()
+    asked = list(index.all_that_may_have(index.options_of(*people.AT_PIECES)))
+    said = {comment.body for comment in db_session.query(Comment).where(Comment.id.in_(asked))}
+    assert "write to bob@readers.example" in said and not any("neither" in each for each in said)
+    named = list(index.all_that_may_have(index.options_of_name("bOB")))
+    assert {comment.name for comment in db_session.query(Comment).where(Comment.id.in_(named))} == {"Bob"}
+
+
+def test_a_name_that_many_have_is_counted_up_to_a_limit(
+    app: Flask, her: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "MANY", 3)
+    for number in range(5):
+        Reader(app.test_client(), NAMES[0]).says(f"my name too {number}")
+    db_session.rollback()
+    left = [each for each in run(app, "erase", EMAIL)["left"] if each["table"] == "comment"]
+    assert [(each["rows"], each["more"]) for each in left] == [(3, True)]
 
 
 @pytest.mark.parametrize("name", ["Gro\N{LATIN SMALL LETTER SHARP S}mann", "Grossmann", "\N{KELVIN SIGN}irsten"])
