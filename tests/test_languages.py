@@ -25,7 +25,7 @@ from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site
 CHINESE = {
     "Leave a comment": "發表留言",
     "Log in": "登入",
-    "The comments could not be loaded.": "無法載入留言。",
+    "Couldn’t load comments.": "無法載入留言。",
     "%(num)d comment": ("%(num)d 則留言",),
 }
 

@@ -36,7 +36,7 @@ class TooManyAttempts(Refused):
     """`challenge`: what a browser may solve instead of waiting, or None."""
 
     def __init__(self, wait: int, *, challenge: dict[str, object] | None = None):
-        sentence = _("Too many attempts to log in.") + " " + limits.in_words(wait)
+        sentence = _("Too many login attempts.") + " " + limits.in_words(wait)
         super().__init__("too_many_attempts", sentence, status=429, retry_after=wait)
         self.challenge = challenge
 

@@ -27,4 +27,4 @@ def _refuse_origin() -> None:
     """A sandboxed frame, a file or a made-up scheme is nobody's site; which site's it is, `check_origin` asks."""
     origin = request.headers.get("Origin", "")
     if origin and origin_of(origin) is None:
-        raise Refused("wrong_origin", _("This page may not send comments to this site."), status=403)
+        raise Refused("wrong_origin", _("Comments aren’t enabled for this address."), status=403)

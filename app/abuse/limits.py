@@ -71,9 +71,9 @@ def too_many(wait: int) -> Refused:
 def in_words(wait: int) -> str:
     """`wait`: seconds."""
     if wait < 90:
-        return ngettext("Please try again in %(num)d second.", "Please try again in %(num)d seconds.", wait)
+        return ngettext("Try again in %(num)d second.", "Try again in %(num)d seconds.", wait)
     minutes = ceil(wait / 60)
-    return ngettext("Please try again in %(num)d minute.", "Please try again in %(num)d minutes.", minutes)
+    return ngettext("Try again in %(num)d minute.", "Try again in %(num)d minutes.", minutes)
 
 
 def _limits(site: Site, purpose: str) -> list[tuple[str, Rate]]:

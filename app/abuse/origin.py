@@ -16,4 +16,4 @@ def check_origin(site: Site) -> str:
     origin = request.headers.get("Origin", "")
     if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]) or is_allowed(origin, site.origins):
         return origin
-    raise Refused("wrong_origin", _("This page may not send comments to this site."), status=403)
+    raise Refused("wrong_origin", _("Comments aren’t enabled for this address."), status=403)

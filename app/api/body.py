@@ -31,7 +31,7 @@ def json_object() -> dict[str, Any]:
 
 
 def not_understood() -> Refused:
-    return Refused("bad_json", _("The request cannot be understood."), status=400)
+    return Refused("bad_json", _("Bad request"), status=400)
 
 
 def _refuse_depth_and_halves(given: dict[str, Any]) -> None:
@@ -39,7 +39,9 @@ def _refuse_depth_and_halves(given: dict[str, Any]) -> None:
     for _depth in range(DEEPEST):
         texts = "\n".join(text for each in level for text in _texts(each))
         if SURROGATE.search(texts):
-            raise Refused("bad_text", _("A text holds a lone surrogate. Send whole Unicode characters."), status=400)
+            raise Refused(
+                "bad_text", _("The text contains a lone surrogate. Send complete Unicode characters."), status=400
+            )
         level = [inner for each in level for inner in _inside(each)]
         if not level:
             return

@@ -51,7 +51,7 @@ def post() -> Response:
     form = CommentForm(here.site, fields)
     if not form.validate():
         limits.count(here.site, "post")
-        return problem(422, _("Please check what you wrote."), "invalid", errors=form.errors)
+        return problem(422, _("Check your entries."), "invalid", errors=form.errors)
     draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=fields.get("author", ""))
     considered = consider(here.site, draft)
     then_write()

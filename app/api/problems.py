@@ -47,6 +47,6 @@ def unavailable(trouble: Exception) -> Response:
     storage.note(name)
     request.environ.setdefault("kaiwa.log", {})["fault"] = name
     end_transaction()
-    answer = problem(503, _("The service is unavailable just now. Please try again in a moment."), "busy")
+    answer = problem(503, _("The service is temporarily unavailable. Please try again in a moment."), "busy")
     answer.headers["Retry-After"] = RETRY_AFTER_S
     return answer

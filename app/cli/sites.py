@@ -174,7 +174,8 @@ def _read(name: str, text: str) -> Any:
         return FIELDS[name].parse(text.strip())
     except (ValueError, KeyError):
         with speaking(SOURCE):
-            sentence = f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}."
+            off = "" if FIELDS[name].off is None else f", or {FIELDS[name].off} to turn it off"
+            sentence = f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}{off}."
         raise click.ClickException(sentence) from None
 
 

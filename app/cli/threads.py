@@ -157,6 +157,6 @@ def _say(done: list[Move], dry_run: bool, refused: bool) -> None:
     if any(each.outcome == Outcome.TAKEN for each in done):
         click.echo("The new page has comments already: flask thread merge brings them together.", err=True)
     if refused:
-        click.echo("Nothing was changed.", err=True)
+        click.echo("Nothing changed.", err=True)
     elif dry_run:
         click.echo("Nothing was changed: this was a dry run.")

@@ -47,7 +47,7 @@ class Crowded(Refused):
     """The network has sent too many; a proof of work stands in for it. `excess`: 0 to 1, or None: no proof helps."""
 
     def __init__(self, excess: float | None):
-        super().__init__("flood", _("Many comments come from your network just now. Please wait a minute."), status=429)
+        super().__init__("flood", _("Too many comments from your network. Please try again in a minute."), status=429)
         self.excess = excess
 
 
@@ -113,8 +113,8 @@ def _refused(site: Site, over: set[str]) -> Refused | None:
     if "day" not in over:
         return None
     sentence = ngettext(
-        "You have posted %(num)d comment within a day. Please go on later.",
-        "You have posted %(num)d comments within a day. Please go on later.",
+        "You’ve posted %(num)d comment in the last 24 hours. Please try again later.",
+        "You’ve posted %(num)d comments in the last 24 hours. Please try again later.",
         site.daily_per_author,
     )
     return Refused("daily_limit", sentence, status=429, retry_after=3600)

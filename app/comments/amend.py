@@ -59,8 +59,8 @@ def withdraw(comment: Comment) -> Decision:
 def _count_edit(comment: Comment) -> None:
     if wait := RateLimit.take(blind_index("edits", str(comment.id)), EDITS):
         sentence = ngettext(
-            "This comment has been edited %(num)d time and cannot be edited again.",
-            "This comment has been edited %(num)d times and cannot be edited again.",
+            "This comment has been edited %(num)d time and can’t be edited again.",
+            "This comment has been edited %(num)d times and can’t be edited again.",
             EDITS.burst,
         )
         raise Refused("too_many_edits", sentence, status=429, retry_after=wait)
@@ -68,4 +68,4 @@ def _count_edit(comment: Comment) -> None:
 
 def _refuse_late(comment: Comment) -> None:
     if not editable_until(comment):
-        raise Refused("too_late", _("The time to change this comment is over."), status=403)
+        raise Refused("too_late", _("This comment can no longer be edited."), status=403)

@@ -132,7 +132,7 @@ def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -
 def _answered(thread: Thread, draft: Draft, considered: Considered) -> Comment | None:
     """The comment that this one answers, if any, where there may be a new one."""
     if not thread.accepts_comments():
-        raise Refused("thread_closed", _("Comments are closed on this page."), status=403)
+        raise Refused("thread_closed", _("Comments are closed."), status=403)
     parent = _parent(thread, draft)
     if considered.admission.refused:
         raise considered.admission.refused
@@ -157,7 +157,7 @@ def _sent_before(found: Comment, draft: Draft, known: Author | None, marks: Mark
     # Without a digest it was stored by an earlier version.
     same = _digest(draft) if found.request_digest else marks.words
     if (found.request_digest or found.fingerprint) not in candidates([same]):
-        raise Refused("key_reused", _("This request was sent before with other content. Please send it again."))
+        raise Refused("key_reused", _("This request was already sent with different content. Please send it again."))
     same_person = found.author_id == known.id if known else found.typed_by in marks.person.all
     return Submitted(found, again=True, recognised=same_person)
 
@@ -188,7 +188,7 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
         return None
     parent = Comment.of_site([thread.site_id], draft.parent_id, again=True)
     if parent is None or parent.thread_id != thread.id or parent.status != Status.APPROVED:
-        raise Refused("parent_missing", _("The comment that you reply to does not exist any more."), field="parent")
+        raise Refused("parent_missing", _("The comment you’re replying to is no longer available."), field="parent")
     return parent
 
 

@@ -91,11 +91,12 @@ def _refuse_beyond_role(subject: Subject, days: int, most: int | None) -> None:
         return
     if subject not in ONE_PERSON:
         said = _(
-            "Only administrators and owners may block domains and networks. Block the author or the email address."
+            "Only administrators and owners can block domains and IP ranges. "
+            "Block the author or the email address instead."
         )
         raise Refused("role_too_small", said, status=403)
     if not 0 < days <= most:
-        said = _("Enter 1 to %(most)d days. Only administrators and owners may block for longer.", most=most)
+        said = _("Enter 1 to %(most)d days. Only administrators and owners can block for longer.", most=most)
         raise Refused("block_too_long", said, field="days")
 
 

@@ -56,7 +56,8 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
             comment=comment,
             html=markup.marked(comment.html, found_in(comment.reasons)),
             parent_text=_parent_text(comment),
-            reasons=[sentence_of(reason) for reason in comment.reasons],
+            # Where everything is held, that says nothing of one comment.
+            reasons=[sentence_of(reason) for reason in comment.reasons if reason["check"] != "hold_all"],
             record=records[comment.author_id],
             alike=max(alike[comment.site_id, comment.cluster][0] - 1, 0),
             alike_waiting=max(alike[comment.site_id, comment.cluster][1] - (comment.lane > 0), 0),

@@ -25,7 +25,7 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
     """
     to = recipient(email)
     if Delivery.count_to(to, now() - DAY, "invitation") >= MOST_A_DAY:
-        said = _("This address was invited often enough today. Try again tomorrow.")
+        said = _("Too many invitations today. Try again tomorrow.")
         raise Refused("flood", said, field="email", status=429)
     Invitation.forget_old(site)
     invitation = Invitation(site=site, email=email, role=role, made_by=by)
@@ -69,4 +69,4 @@ def _new(email: str, name: str, password: str) -> Moderator:
 def _keep_an_owner(membership: Membership) -> None:
     owners = Membership.owners_of(membership.site, for_update=True)
     if owners == [membership]:
-        raise Refused("last_owner", _("A site needs an owner. Make somebody else owner first."), status=409)
+        raise Refused("last_owner", _("A site needs an owner. Make someone else an owner first."), status=409)

@@ -32,7 +32,7 @@ def name(thread: Thread, given: dict[str, str]) -> None:
 def _title(thread: Thread, text: str) -> str:
     title = clean_line(text)
     if len(title) > LONGEST_TITLE:
-        raise Refused("long_title", _("At most %(most)d characters.", most=LONGEST_TITLE), field="title")
+        raise Refused("long_title", _("Use %(most)d characters or fewer.", most=LONGEST_TITLE), field="title")
     return title
 
 
@@ -46,10 +46,10 @@ def _url(thread: Thread, text: str) -> str:
     except ValueError:
         ours = same = False
     if not ours:
-        raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
+        raise Refused("wrong_page", _("This URL doesn’t belong to this site."), field="url")
     if not same:
         raise Refused(
-            "other_page", _("This is the address of another page. Move the comments there instead."), field="url"
+            "other_page", _("This URL belongs to another article. Move the comments there instead."), field="url"
         )
     return url
 
@@ -63,7 +63,7 @@ def _published(thread: Thread, text: str) -> datetime | None:
         local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(thread.site.timezone))
         at = local.astimezone(UTC)
     except (ValueError, OverflowError) as trouble:
-        raise Refused("bad_date", _("Please enter a date such as 2026-11-29."), field="published") from trouble
+        raise Refused("bad_date", _("Enter a date such as 2026-11-29."), field="published") from trouble
     if at > now():
         raise Refused("future_date", _("This date is in the future."), field="published")
     return at

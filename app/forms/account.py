@@ -12,10 +12,8 @@ MOST_PASSWORD = 1000
 
 
 class LoginForm(FlaskForm):
-    email = EmailField(_l("E-mail"), [InputRequired(_l("Please enter your e-mail address.")), Length(max=254)])
-    password = PasswordField(
-        _l("Password"), [InputRequired(_l("Please enter your password.")), Length(max=MOST_PASSWORD)]
-    )
+    email = EmailField(_l("Email"), [InputRequired(_l("Enter your email address.")), Length(max=254)])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password.")), Length(max=MOST_PASSWORD)])
     next = HiddenField()
     lang = HiddenField()
 

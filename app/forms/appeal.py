@@ -17,7 +17,7 @@ def _text(text: str) -> str:
 
 class AppealForm(FlaskForm):
     text = TextAreaField(
-        _l("Why should it be published?"),
+        _l("Tell us why it should be published"),
         filters=[cleaned(_text, APPEAL_LENGTH)],
-        validators=[DataRequired(_l("Please fill in this field.")), Length(APPEAL_LENGTH)],
+        validators=[DataRequired(_l("Tell us why your comment should be published.")), Length(APPEAL_LENGTH)],
     )

@@ -37,6 +37,14 @@ TOKEN_LENGTH = 200
 HEADER_LENGTH = 500
 
 
+REQUIRED = {
+    "body": _l("Enter your comment."),
+    "name": _l("Enter your name."),
+    "email": _l("Enter your email address."),
+    "website": _l("Enter your website."),
+}
+
+
 class _Required:
     """Something must be left of the text once it is cleaned."""
 
@@ -44,7 +52,7 @@ class _Required:
 
     def __call__(self, form: Form, field: Any) -> None:
         if not field.data:
-            raise StopValidation(_l("Please fill in this field."))
+            raise StopValidation(REQUIRED[field.short_name])
 
 
 def _email(form: Form, field: Any) -> None:
@@ -56,7 +64,7 @@ def _website(form: Form, field: Any) -> None:
     try:
         field.data = clean_website(field.data or "")
     except ValueError as trouble:
-        raise ValidationError(_l("Please enter a web address such as https://example.org.")) from trouble
+        raise ValidationError(_l("Enter a full URL, for example https://example.org.")) from trouble
 
 
 def _parent(form: Form, field: Any) -> None:
@@ -65,7 +73,7 @@ def _parent(form: Form, field: Any) -> None:
     try:
         ids.read(field.data)
     except ValueError as trouble:
-        raise ValidationError(_l("The comment that you reply to does not exist any more.")) from trouble
+        raise ValidationError(_l("The comment you’re replying to is no longer available.")) from trouble
 
 
 _body = cleaned(lambda text: clean_body(text).strip("\n").rstrip(), BODY_LENGTH)
@@ -79,7 +87,7 @@ def _request_key() -> str:
     """The client's name for this request. A longer one is refused, since two keys may differ only in their ends."""
     key = request.headers.get("Idempotency-Key", "")
     if key and not REQUEST_KEY.fullmatch(key):
-        said = _("An Idempotency-Key has 1 to %(most)d printable ASCII characters.", most=REQUEST_KEY_LENGTH)
+        said = _("An Idempotency-Key must have 1 to %(most)d printable ASCII characters.", most=REQUEST_KEY_LENGTH)
         raise Refused("bad_request_key", said, status=400)
     return key
 
@@ -92,8 +100,8 @@ class CommentForm(Form):
     email = EmailField(_l("Email"), filters=[_address], validators=[Length(EMAIL_LENGTH), _email])
     website = URLField(_l("Website"), filters=[_site], validators=[Length(WEBSITE_LENGTH), _website])
     parent = HiddenField(filters=[_ours], validators=[_parent])
-    remember = BooleanField(_l("Save my name, email and website in this browser for the next time I comment."))
-    notify = BooleanField(_l("Write to me when a moderator has decided on my comment."))
+    remember = BooleanField(_l("Save my name, email, and website in this browser for the next time I comment."))
+    notify = BooleanField(_l("Email me when my comment is approved or rejected."))
     # Nobody sees it; who fills it in is a program.
     trap = StringField(name="subject")
     # Signed by us: when the form was drawn, or when she began to type.

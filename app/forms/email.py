@@ -12,5 +12,5 @@ def check_email(typed: str) -> str:
         return mailbox.check(typed)
     except ValueError as trouble:
         if not mailbox.is_ascii_before_at(typed):
-            raise ValidationError(_l("Please use only letters A to Z, digits and signs before the @.")) from trouble
-        raise ValidationError(_l("Please enter a valid email address.")) from trouble
+            raise ValidationError(_l("Use only letters A to Z, digits and symbols before the @.")) from trouble
+        raise ValidationError(_l("Enter a valid email address.")) from trouble

@@ -31,8 +31,8 @@ class Length:
         if length > self.most:
             raise StopValidation(
                 ngettext(
-                    "At most %(most)d characters, please; this is %(num)d.",
-                    "At most %(most)d characters, please; this is %(num)d.",
+                    "Use %(most)d characters or fewer (you have %(num)d).",
+                    "Use %(most)d characters or fewer (you have %(num)d).",
                     length,
                     most=self.most,
                 )

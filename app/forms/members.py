@@ -24,7 +24,7 @@ ROLES = [
 ]
 
 
-_TOO_SHORT = _l("The password must have 12 characters or more.")
+_TOO_SHORT = _l("Use at least 12 characters.")
 
 
 def _email(form: Any, field: Any) -> None:
@@ -37,7 +37,7 @@ def _name(form: Any, field: Any) -> None:
 
 class InvitationForm(FlaskForm):
     email = EmailField(
-        _l("Email address"), [DataRequired(_l("Please fill in this field.")), Length(EMAIL_LENGTH, each=1), _email]
+        _l("Email address"), [DataRequired(_l("Enter an email address.")), Length(EMAIL_LENGTH, each=1), _email]
     )
     role = SelectField(_l("Role"), choices=ROLES)
 
@@ -50,11 +50,11 @@ class WelcomeForm(FlaskForm):
     """For who has no log-in yet."""
 
     name = StringField(
-        _l("What other moderators know you by"),
-        [DataRequired(_l("Please fill in this field.")), Length(NAME_LENGTH, each=1), _name],
+        _l("Display name"),
+        [DataRequired(_l("Enter your name.")), Length(NAME_LENGTH, each=1), _name],
         filters=[cleaned(clean_line, NAME_LENGTH)],
     )
     password = PasswordField(
-        _l("A password of 12 characters or more"),
+        _l("Password (12 characters or more)"),
         [InputRequired(_TOO_SHORT), Characters(MIN_LENGTH, MAX_LENGTH, _TOO_SHORT)],
     )

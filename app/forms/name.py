@@ -6,8 +6,8 @@ from wtforms.validators import ValidationError
 from app.lib import names
 from app.screening.impersonation import mixes_alphabets
 
-UNSEEN = _l("Please enter a name that can be seen.")
-DISGUISED = _l("This name is easily taken for another. Please write it in one alphabet, or choose another name.")
+UNSEEN = _l("Enter a name with visible characters.")
+DISGUISED = _l("This name could be mistaken for another. Use a single alphabet, or choose another name.")
 
 
 def check_name(name: str) -> None:

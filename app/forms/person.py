@@ -20,23 +20,23 @@ class PersonForm(FlaskForm):
         _l("Email address"),
         filters=[_stripped],
         validators=[
-            InputRequired(_l("Type the email address that the reader gave.")),
+            InputRequired(_l("Enter the reader’s email address.")),
             Length(max=EMAIL_LENGTH),
-            Regexp(r"[^@\s]+@[^@\s]+\Z", message=_l("Type the email address that the reader gave.")),
+            Regexp(r"[^@\s]+@[^@\s]+\Z", message=_l("Enter the reader’s email address.")),
         ],
     )
 
 
 class EraseForm(PersonForm):
     text = RadioField(
-        _l("What she wrote"),
+        _l("Comments"),
         choices=[
-            SelectChoice("keep", _l("stays, as that of a deleted author")),
-            SelectChoice("remove", _l("is removed; places that others have answered stay empty")),
+            SelectChoice("keep", _l("keep, shown as by a deleted author")),
+            SelectChoice("remove", _l("remove; comments with replies leave an empty place")),
         ],
         default="keep",
     )
     sure = BooleanField(
-        _l("I have made sure that she is who she says"),
-        validators=[InputRequired(_l("Please confirm: what is erased cannot be brought back."))],
+        _l("I’ve verified this person’s identity"),
+        validators=[InputRequired(_l("Confirm first: erased data cannot be restored."))],
     )

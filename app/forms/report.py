@@ -22,10 +22,10 @@ class ReportForm(Form):
     reason = RadioField(
         _l("Reason"),
         choices=[SelectChoice(reason.value, reason.label) for reason in REPORTABLE],
-        validators=[InputRequired(_l("Please choose a reason."))],
+        validators=[InputRequired(_l("Choose a reason."))],
     )
     note = TextAreaField(
-        _l("What is wrong with it?"), filters=[cleaned(_note, NOTE_LENGTH)],
+        _l("Details"), filters=[cleaned(_note, NOTE_LENGTH)],
         validators=[Length(NOTE_LENGTH)],
     )  # fmt: skip
     # Nobody sees it; who fills it in is a program.

@@ -19,26 +19,24 @@ SUBJECTS = {
     Subject.LINK_DOMAIN: _l("Domain of a link"),
     Subject.EMAIL: _l("Email address"),
     Subject.EMAIL_DOMAIN: _l("Domain of email addresses"),
-    Subject.ADDRESS: _l("Network (IP addresses)"),
+    Subject.ADDRESS: _l("IP range"),
     Subject.AUTHOR: _l("Author (by number)"),
 }
 EFFECTS = {
-    Effect.HOLD: _l("Hold for a moderator"),
-    Effect.SPAM: _l("Treat as spam"),
+    Effect.HOLD: _l("Hold for review"),
+    Effect.SPAM: _l("Mark as spam"),
     Effect.REJECT: _l("Reject"),
-    Effect.ALLOW: _l("Allow (an exception, or trust)"),
+    Effect.ALLOW: _l("Allow (exception or trusted)"),
 }
 
 
 class RuleForm(FlaskForm):
-    subject = SelectField(_l("About"), choices=[SelectChoice(each.value, said) for each, said in SUBJECTS.items()])
-    value = StringField(
-        _l("What is looked for"), [InputRequired(_l("Please fill in this field.")), Length(max=VALUE_LENGTH)]
-    )
-    effect = SelectField(_l("What happens"), choices=[SelectChoice(each.value, said) for each, said in EFFECTS.items()])
-    reason = StringField(_l("Why, for other moderators"), [Length(max=REASON_LENGTH)])
+    subject = SelectField(_l("If"), choices=[SelectChoice(each.value, said) for each, said in SUBJECTS.items()])
+    value = StringField(_l("matches"), [InputRequired(_l("Enter a value to match.")), Length(max=VALUE_LENGTH)])
+    effect = SelectField(_l("then"), choices=[SelectChoice(each.value, said) for each, said in EFFECTS.items()])
+    reason = StringField(_l("Reason (for other moderators)"), [Length(max=REASON_LENGTH)])
     days = IntegerField(
-        _l("Ends after so many days; empty: never"),
+        _l("Expires after … days (optional)"),
         [Optional(), NumberRange(1, MOST_DAYS)],
         render_kw={"inputmode": "numeric"},
     )

@@ -82,7 +82,7 @@ def where(given: MultiDict[str, str]) -> Where:
     site = thread.site if thread else site_or_404(site_key)
     lang = speak(given.get("lang", ""), site.lang, site.timezone)
     if not page or not is_allowed(url, site.origins):
-        raise Refused("wrong_page", _("This address is not a page of this site."), field="url")
+        raise Refused("wrong_page", _("This URL doesn’t belong to this site."), field="url")
     return Where(
         site=site,
         thread=thread,

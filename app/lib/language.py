@@ -1,5 +1,6 @@
 """The languages of the interface: which are installed, which one an answer uses, how it writes dates and times."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import date, datetime, time
 from functools import cache, lru_cache
@@ -11,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import format_date, format_time
 from flask import Flask, g, has_request_context, request
-from flask_babel import force_locale, get_locale, get_translations
+from flask_babel import force_locale, get_locale, get_translations, gettext
 from werkzeug.datastructures import LanguageAccept
 
 TRANSLATIONS = Path(__file__).parent.parent / "translations"
@@ -92,6 +93,11 @@ def speaking(tag: str) -> AbstractContextManager[None]:
     return force_locale(locale_name(matching(tag) or DEFAULT))
 
 
+def listed(texts: Iterable[str]) -> str:
+    """Join texts with the comma of the language in use."""
+    return gettext(", ").join(texts)
+
+
 def tag_now() -> str:
     """The tag of the language in use, for a `lang` attribute."""
     return str(get_locale()).replace("_", "-")
@@ -156,6 +162,7 @@ def install(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(_said, _said_of_many, newstyle=True)  # type: ignore[attr-defined]
     app.add_template_filter(when)
     app.add_template_filter(day)
+    app.add_template_filter(listed)
     app.add_template_global(tag_now)
     app.add_template_global(languages)
     app.add_template_global(name_of, "language_name")

@@ -42,7 +42,7 @@ _CAUSES = {
     "undo": _l("Undone"),
     "mail": _l("By a link in a letter"),
     "reports": _l("Reported by readers"),
-    "appeal": _l("The author objects"),
+    "appeal": _l("Author’s appeal"),
     "withdrawn": _l("Withdrawn"),
     "import": _l("Import"),
     "hold_all": _l("Everything is held"),

@@ -110,7 +110,7 @@ def _take(comment: Comment, opinion: Opinion) -> None:
 
 
 def _note_trouble(comment: Comment, trouble: str) -> None:
-    log.warning("Akismet does not answer", extra={"site": comment.site.key, "trouble": scrubbed(trouble)})
+    log.warning("Akismet is not responding", extra={"site": comment.site.key, "trouble": scrubbed(trouble)})
     comment.lock()
     settle(comment, Finding(ASKED, Verdict.HOLD, {"said": "", "state": "trouble"}))
 

@@ -24,5 +24,5 @@ def appeal(decision: Decision, text: str) -> Decision:
 
 def refuse_second(decision: Decision) -> None:
     if Decision.has_reason(decision.comment, REASON):
-        said = _("You have objected to this decision. A moderator looks at your comment again.")
+        said = _("We’ve received your appeal. A moderator will review your comment again.")
         raise Refused("appealed", said, status=409)

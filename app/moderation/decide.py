@@ -21,7 +21,7 @@ class AlreadyDecided(Refused):
         self.comment, self.decision = comment, Decision.newest_of(comment)
         super().__init__(
             "already_decided",
-            _("This comment has changed since you saw it. Please look at it again."),
+            _("This comment was updated since you opened it. Review it and try again."),
             status=409,
         )
 
@@ -46,7 +46,7 @@ def decide(
     AlreadyDecided, a 409, when the comment has changed since, and Refused when there is nothing left to publish.
     """
     if status == Status.APPROVED and comment.emptied_at:
-        raise Refused("emptied", _("The text of this comment is not kept any more."), status=409)
+        raise Refused("emptied", _("The text of this comment is no longer stored."), status=409)
     before = comment.status
     if not comment.move_to(status, seen, lane=lane_of(comment, status)):
         db.session.refresh(comment)

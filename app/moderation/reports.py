@@ -25,7 +25,7 @@ def report(comment: Comment, *, reader: Reporter, reason: Reason, note: str = ""
     whatever reason, once a moderator has let this text stand.
     """
     if _reports_too_much(reader, now() - WINDOW):
-        raise Refused("flood", _("You have reported a lot just now. Please wait a little."), status=429)
+        raise Refused("flood", _("You’ve sent several reports. Please try again later."), status=429)
     # Of two last reports that arrive together, one must see the other.
     db.session.refresh(comment, with_for_update=True)
     if comment.status != Status.APPROVED:

@@ -34,7 +34,7 @@ def _letter(delivery: Delivery, moderator: Moderator, site: Site) -> EmailMessag
     return smtp.letter(
         to=moderator.email,
         name=moderator.name,
-        subject=_("Many comments at once, all are held: %(site)s", site=name),
+        subject=_("Traffic spike: all comments are held on %(site)s", site=name),
         text=render_template("mail/alarm.txt", **about),
         html=render_template("mail/alarm.html", **about),
         message_id=delivery.message_id,

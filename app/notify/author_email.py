@@ -19,16 +19,16 @@ EXCERPT = 500  # characters
 
 # The statement of reasons (Digital Services Act, article 17) in words that an author understands.
 WHY: dict[str, Any] = {
-    Reason.SPAM: _l("It reads like spam."),
-    Reason.OFF_TOPIC: _l("It is not about this article."),
-    Reason.ATTACK: _l("It attacks a person rather than what was said."),
+    Reason.SPAM: _l("It looks like spam."),
+    Reason.OFF_TOPIC: _l("It’s off topic for this article."),
+    Reason.ATTACK: _l("It’s a personal attack."),
     Reason.HATE: _l("It attacks people for who they are."),
-    Reason.ILLEGAL: _l("The moderators hold its content to be illegal."),
-    Reason.PERSONAL_DATA: _l("It makes somebody’s personal data public."),
-    Reason.ADVERTISING: _l("It advertises something."),
-    Reason.DUPLICATE: _l("It has been said here already."),
+    Reason.ILLEGAL: _l("We believe this content is unlawful."),
+    Reason.PERSONAL_DATA: _l("It shares someone’s personal data."),
+    Reason.ADVERTISING: _l("It’s advertising."),
+    Reason.DUPLICATE: _l("It duplicates an earlier comment."),
 }
-NO_REASON = _l("It does not keep to the rules of this site.")
+NO_REASON = _l("It doesn’t follow this site’s guidelines.")
 
 
 def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
@@ -43,7 +43,7 @@ def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
             "confirm": signed_links.confirm_link(author),
             "stop": signed_links.stop_link(author),
         }
-        subject = _("Letters about your comments on %(site)s?", site=about["site"])
+        subject = _("Confirm your email for %(site)s comments", site=about["site"])
         return _letter(delivery, author, "", subject, "confirm", about)
 
 
@@ -58,7 +58,9 @@ def compose_answer(delivery: Delivery) -> EmailMessage | None:
     with speaking(comment.lang or author.site.lang):
         about = _about(decision)
         approved = decision.to_status == Status.APPROVED
-        subject = _("Your comment was published: %(page)s") if approved else _("Your comment was rejected: %(page)s")
+        subject = (
+            _("Your comment was published: %(page)s") if approved else _("Your comment wasn’t published: %(page)s")
+        )
         return _letter(delivery, author, comment.name, subject % {"page": about["page"]}, "answer", about)
 
 

@@ -39,6 +39,12 @@ def confirm(author: Author) -> None:
             tell(newest)
 
 
+def article_of(author: Author) -> str:
+    """The address of the article on which this author asked for emails last, or ''."""
+    asked = Comment.asked_for(author, since=now() - MEANWHILE)
+    return max(asked, key=lambda comment: comment.id).thread.address if asked else ""
+
+
 def tell(decision: Decision) -> None:
     """Promise a letter about a decision that changes what others see of her comment, after the undo window."""
     comment, author = decision.comment, decision.comment.author

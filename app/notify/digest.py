@@ -103,7 +103,7 @@ def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment
     return smtp.letter(
         to=moderator.email,
         name=moderator.name,
-        subject=_n("%(num)d comment waits: %(sites)s", "%(num)d comments wait: %(sites)s", count, sites=names),
+        subject=_n("%(num)d comment waiting: %(sites)s", "%(num)d comments waiting: %(sites)s", count, sites=names),
         text=render_template("mail/digest.txt", **about),
         html=render_template("mail/digest.html", **about),
         message_id=delivery.message_id,

@@ -29,7 +29,7 @@ def invitation_of(token: str) -> Invitation:
         or is_unreadable(found.email)
         or found.made_by.role_on(found.site_id) != Role.OWNER
     ):
-        raise Refused("bad_link", _("This invitation is not valid any more. Ask for a new one."), status=410)
+        raise Refused("bad_link", _("This invitation has expired. Ask for a new one."), status=410)
     return found
 
 

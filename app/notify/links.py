@@ -48,4 +48,4 @@ def offer_of(token: str) -> Offer:
 
 
 def _gone() -> Refused:
-    return Refused("bad_link", _("This link is not valid any more. Please open the queue instead."), status=410)
+    return Refused("bad_link", _("This link has expired. Open the queue instead."), status=410)

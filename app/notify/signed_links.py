@@ -83,4 +83,4 @@ def _claim(purpose: str, token: str, lasting: timedelta) -> Any:
 
 
 def _gone() -> Refused:
-    return Refused("bad_link", _("This link is not valid any more."), status=410)
+    return Refused("bad_link", _("This link has expired."), status=410)

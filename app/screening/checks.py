@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
+from app.lib.language import listed
 from app.lib.secrets import is_unreadable
 from app.lib.text import links_in
 from app.lib.urls import host_of
@@ -245,69 +246,63 @@ _BY: dict[str, Callable[[], str]] = {
     Subject.AUTHOR: lambda: _("author"),
     Subject.EMAIL: lambda: _("email address"),
     Subject.EMAIL_DOMAIN: lambda: _("email domain"),
-    Subject.ADDRESS: lambda: _("network"),
+    Subject.ADDRESS: lambda: _("IP range"),
     Subject.LINK_DOMAIN: lambda: _("link"),
 }
 
 
 def _by(reason: dict[str, Any]) -> str:
-    return ", ".join([*(_BY[subject]() for subject in reason["by"]), *reason["found"]])
-
-
-def _quoted(texts: Iterable[str]) -> str:
-    return ", ".join(texts)
+    return listed([*(_BY[subject]() for subject in reason["by"]), *reason["found"]])
 
 
 _TIMING = {
-    "fast": _l("sent faster than people type"),
-    "missing": _l("sent without our form"),
-    "worn": _l("sent with a form that has served many comments"),
-    "odd": _l("sent by a form that is old or not ours"),
+    "fast": _l("typed faster than a person can"),
+    "missing": _l("posted without our form"),
+    "worn": _l("form used for many comments"),
+    "odd": _l("stale or unknown form"),
 }
 _CHANGED = {
     "name": _l("name"),
     "email": _l("email address"),
     "website": _l("website"),
     "identity": _l("name, email address or website"),
-    "place": _l("network and browser"),
+    "place": _l("IP range and browser"),
 }
 _AKISMET = {
-    "asked": _l("Akismet has been asked"),
-    "trouble": _l("Akismet does not answer"),
+    "asked": _l("Waiting for Akismet"),
+    "trouble": _l("Akismet is not responding"),
     "ham": _l("Akismet: not spam"),
     "spam": _l("Akismet: spam"),
-    "discard": _l("Akismet: spam beyond doubt"),
-    "doubted": _l("Akismet calls everything spam, and is not believed"),
+    "discard": _l("Akismet: definite spam"),
+    "doubted": _l("Akismet is flagging everything; ignored"),
 }
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
     "timing": lambda reason: _TIMING[reason["trouble"]],
-    "flood": lambda reason: _("came in a burst of comments"),
+    "flood": lambda reason: _("arrived during a traffic spike"),
     "changed": lambda reason: _(
-        "changed since an approved comment: %(what)s",
-        what=", ".join(str(_CHANGED[each]) for each in reason.get("what", ())),
+        "changed since the last approved comment: %(what)s",
+        what=listed(str(_CHANGED[each]) for each in reason.get("what", ())),
     ),
     "blocked": lambda reason: _("blocked: %(what)s", what=_by(reason)),
     "watched": lambda reason: _("watched: %(what)s", what=_by(reason)),
-    "threat": lambda reason: _("threat: %(found)s", found=_quoted(reason["found"])),
-    "legal": lambda reason: _("legal words: %(found)s", found=_quoted(reason["found"])),
-    "words": lambda reason: _("word: %(found)s", found=_quoted(reason["found"])),
-    "unfinished": lambda reason: _("a pattern took too long: %(what)s", what=_quoted(reason["patterns"])),
+    "threat": lambda reason: _("threat: %(found)s", found=listed(reason["found"])),
+    "legal": lambda reason: _("legal words: %(found)s", found=listed(reason["found"])),
+    "words": lambda reason: _("word: %(found)s", found=listed(reason["found"])),
+    "unfinished": lambda reason: _("pattern timed out: %(what)s", what=listed(reason["patterns"])),
     "links": lambda reason: ngettext("%(num)d link", "%(num)d links", reason["count"]),
-    "shorteners": lambda reason: _("shortened link: %(found)s", found=_quoted(reason["found"])),
-    "look_alikes": lambda reason: _("look-alike link: %(found)s", found=_quoted(reason["hosts"])),
-    "office": lambda reason: _("signed with the name of the site or its staff"),
-    "gained_links": lambda reason: _("link added after approval: %(found)s", found=_quoted(reason["found"])),
-    "score": lambda reason: _(
-        "score %(score)s: %(signals)s", score=f"{reason['score']:.2f}", signals=scores.in_words(reason["signals"])
-    ),
-    "first_comment": lambda reason: _("first comment"),
+    "shorteners": lambda reason: _("shortened link: %(found)s", found=listed(reason["found"])),
+    "look_alikes": lambda reason: _("look-alike link: %(found)s", found=listed(reason["hosts"])),
+    "office": lambda reason: _("uses the name of the site or its staff"),
+    "gained_links": lambda reason: _("link added after approval: %(found)s", found=listed(reason["found"])),
+    "score": lambda reason: scores.in_words(reason["score"], reason["signals"]),
+    "first_comment": lambda reason: _("First-time commenter"),
     "hold_all": lambda reason: _("everything is held"),
-    "appeal": lambda reason: _("its author objects: “%(text)s”", text=reason["text"]),
-    "work": lambda reason: _("a proof of work was done for it"),
+    "appeal": lambda reason: _("author’s appeal: “%(text)s”", text=reason["text"]),
+    "work": lambda reason: _("passed a browser check"),
     "akismet": lambda reason: _AKISMET[reason["state"]],
-    "edited": lambda reason: _("edited by its author"),
+    "edited": lambda reason: _("edited by the author"),
     "reports": lambda reason: _("reported by readers"),
-    "failed": lambda reason: _("check “%(name)s” failed", name=reason["name"]),
-    "slow": lambda reason: _("check “%(name)s” took too long", name=reason["name"]),
+    "failed": lambda reason: _("check “%(name)s” couldn’t run", name=reason["name"]),
+    "slow": lambda reason: _("check “%(name)s” timed out", name=reason["name"]),
 }

@@ -50,9 +50,9 @@ def draft(
     Raises Refused (422) with the field that cannot work.
     """
     if effect not in EFFECTS[subject]:
-        raise Refused("bad_effect", _("Typed addresses prove nothing: trust the author instead."), field="effect")
+        raise Refused("bad_effect", _("Anyone can type an address. Trust the author instead."), field="effect")
     if expires_at and expires_at <= now():
-        raise Refused("bad_expiry", _("This moment is over."), field="expires_at")
+        raise Refused("bad_expiry", _("This time is in the past."), field="expires_at")
     value = _READ[subject](site, value.strip())
     index = index_of(site, subject, value)
     return Rule(
@@ -136,7 +136,7 @@ def _refuse_to_replace(earlier: Rule, by: Moderator | None) -> None:
         return
     made_by_moderator = earlier.made_by is not None and not _is_admin(earlier.made_by, earlier.site)
     if earlier.effect == Effect.SPAM or not made_by_moderator:
-        said = _("A colleague has made a rule about this already. Only administrators and owners may replace it.")
+        said = _("Another moderator already made a rule about this. Only administrators and owners can replace it.")
         raise Refused("rule_of_others", said, status=409)
 
 
@@ -192,14 +192,14 @@ def _checked(rule: words.Rule) -> str:
 def _domain(site: Site, value: str) -> str:
     host = host_of(value.removeprefix("*.").removeprefix("@"))
     if "." not in host:
-        raise Refused("bad_domain", _("Please enter a domain such as example.org."), field="value")
+        raise Refused("bad_domain", _("Enter a domain such as example.org."), field="value")
     return host.removeprefix("www.")
 
 
 def _author(site: Site, value: str) -> str:
     known = value.isascii() and value.isdigit() and len(value) < 19 and Author.of_site(site, int(value))
     if not known:
-        raise Refused("no_author", _("This site has no such author."), field="value")
+        raise Refused("no_author", _("This author doesn’t exist on this site."), field="value")
     return str(int(value))
 
 
@@ -207,7 +207,7 @@ def _email(site: Site, value: str) -> str:
     try:
         validate_email(value, check_deliverability=False, allow_smtputf8=True)
     except EmailNotValidError as trouble:
-        raise Refused("bad_email", _("Please enter a valid email address."), field="value") from trouble
+        raise Refused("bad_email", _("Enter a valid email address."), field="value") from trouble
     return value.casefold()
 
 
@@ -215,10 +215,10 @@ def _network(site: Site, value: str) -> str:
     try:
         network = kept_of(ipaddress.ip_network(value, strict=False))
     except ValueError as trouble:
-        said = _("Please enter an address or a network such as 192.0.2.0/24.")
+        said = _("Enter an IP address or a range such as 192.0.2.0/24.")
         raise Refused("bad_address", said, field="value") from trouble
     if network.prefixlen < WIDEST[network.version]:
-        raise Refused("wide_address", _("This network is nearly everybody."), field="value")
+        raise Refused("wide_address", _("This range is too broad."), field="value")
     return str(network)
 
 
@@ -230,9 +230,9 @@ def _compared(subject: Subject, value: str) -> str:
 
 
 _BAD_WORDS: dict[str, Callable[[], str]] = {
-    "empty": lambda: _("There is nothing to be found in this word."),
-    "long": lambda: _("This is too long for one rule."),
-    "pattern": lambda: _("This pattern does not work, or fits every text."),
+    "empty": lambda: _("That word can’t be searched. Try another."),
+    "long": lambda: _("Too long for a single rule."),
+    "pattern": lambda: _("This pattern is invalid or matches everything."),
 }
 _READ: dict[Subject, Callable[[Site, str], Any]] = {
     Subject.WORD: _word,

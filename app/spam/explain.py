@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from flask_babel import LazyString
+from babel import Locale, UnknownLocaleError
+from flask_babel import LazyString, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -24,6 +25,8 @@ from app.spam.features import (
 from app.spam.filter import Filter
 
 STRONGEST = 5
+# Different words among all, in tenths.
+VARIED = 6
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,14 @@ def sentence(signal: Signal) -> str:
     """Return the signal as people read it, in the language of the request."""
     what = named(signal)
     if signal.fine or signal.spam:
-        return _("%(what)s: seen in %(spam)d spam, %(fine)d fine", what=what, spam=signal.spam, fine=signal.fine)
+        return _(
+            "%(what)s – in %(spam)d spam and %(fine)d approved comments", what=what, spam=signal.spam, fine=signal.fine
+        )
     # A word never met as such, judged by the letters it is made of.
     return (
-        _("%(what)s: looks like words in spam", what=what)
+        _("%(what)s – similar to words in spam", what=what)
         if signal.weight > 0
-        else _("%(what)s: looks like words in fine comments", what=what)
+        else _("%(what)s – similar to words in approved comments", what=what)
     )
 
 
@@ -97,8 +102,37 @@ def _same(text: str) -> str:
     return text
 
 
-def _pair(text: str) -> str:
-    return text.replace(" ", " / ")
+_SCRIPTS = {
+    "latin": _l("Latin letters"),
+    "kana": _l("Japanese letters"),
+    "han": _l("Chinese characters"),
+    "hangul": _l("Korean letters"),
+    "cyrillic": _l("Cyrillic letters"),
+    "greek": _l("Greek letters"),
+    "arabic": _l("Arabic letters"),
+    "hebrew": _l("Hebrew letters"),
+    "devanagari": _l("Devanagari letters"),
+    "thai": _l("Thai letters"),
+    "none": _l("no letters"),
+}
+
+
+def _script(name: str) -> str:
+    return str(_SCRIPTS.get(name, name))
+
+
+def _script_and_language(text: str) -> str:
+    """From "latin ja"."""
+    script, _space, tag = text.partition(" ")
+    try:
+        language = Locale.parse(tag, sep="-").get_display_name(get_locale()) or tag
+    except (ValueError, UnknownLocaleError):
+        language = tag
+    return _("%(script)s on a page in %(language)s", script=_script(script), language=language)
+
+
+def _variety(tenths: str) -> str:
+    return _("varied vocabulary") if int(tenths) >= VARIED else _("repeats the same words")
 
 
 def _share(tenths: str) -> str:
@@ -115,31 +149,31 @@ def _yes_no(text: str) -> str:
     return _("yes") if text == "1" else _("no")
 
 
-NAMES: dict[str, tuple[LazyString, Callable[[str], str]]] = {
+NAMES: dict[str, tuple[LazyString | str, Callable[[str], str]]] = {
     "word": (_l("word “%(text)s”"), _same),
     "phrase": (_l("words “%(text)s”"), _same),
     "host": (_l("link to %(text)s"), _same),
     "address": (_l("link to %(text)s"), _same),
     "ending": (_l("link to a .%(text)s address"), _same),
-    "website": (_l("gives a website: %(text)s"), _yes_no),
+    "website": (_l("includes a website: %(text)s"), _yes_no),
     "name": (_l("name “%(text)s”"), _same),
     "name_word": (_l("“%(text)s” in the name"), _same),
-    "number": (_l("number of this many digits: %(text)s"), _same),
-    "script": (_l("alphabet: %(text)s"), _same),
-    "script_in": (_l("alphabet and language of the page: %(text)s"), _pair),
-    "disguise": (_l("disguised letters: %(text)s"), _yes_no),
+    "number": (_l("contains a %(text)s-digit number"), _same),
+    "script": (_l("written in %(text)s"), _script),
+    "script_in": (_l("written in %(text)s"), _script_and_language),
+    "disguise": (_l("look-alike letters: %(text)s"), _yes_no),
     "capitals": (_l("capital letters: about %(text)s"), _share),
     "digits": (_l("digits: about %(text)s"), _share),
     "marks": (_l("punctuation: about %(text)s"), _share),
-    "variety": (_l("different words: about %(text)s"), _share),
+    "variety": ("%(text)s", _variety),
     "length": (_l("length: %(text)s characters"), _range),
     "words": (_l("number of words: %(text)s"), _range),
     "symbols": (_l("symbols and emoji: %(text)s"), _range),
     "fancy": (_l("decorated letters: %(text)s"), _range),
-    "invisible": (_l("invisible characters: %(text)s"), _range),
+    "invisible": (_l("hidden characters: %(text)s"), _range),
     "lines": (_l("line breaks: %(text)s"), _range),
     "links": (_l("links: %(text)s"), _range),
     "seconds": (_l("seconds from opening to posting: %(text)s"), _range),
-    "approved": (_l("approved before: %(text)s"), _range),
-    "rejected": (_l("rejected before: %(text)s"), _range),
+    "approved": (_l("approved comments before: %(text)s"), _range),
+    "rejected": (_l("rejected comments before: %(text)s"), _range),
 }

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import gettext as _
+
+from app.lib.language import listed
 from app.models import Comment
 from app.spam import explain, filters, learning
 from app.spam.explain import Signal
@@ -32,5 +35,10 @@ def judge(comment: Comment, site_id: int, facts: dict[str, Any]) -> Judged:
     return Judged(score, [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in signals], facts)
 
 
-def in_words(signals: list[list[Any]]) -> str:
-    return ", ".join(explain.named(Signal(*signal)) for signal in signals)
+def in_words(score: float, signals: list[list[Any]]) -> str:
+    """The score in per cent, and what raised it."""
+    percent, raising = f"{100 * score:.0f}", [Signal(*each) for each in signals]
+    raised_by = listed(explain.named(each) for each in raising if each.weight > 0)
+    if raised_by:
+        return _("spam score %(score)s %%: %(signals)s", score=percent, signals=raised_by)
+    return _("spam score %(score)s %%", score=percent)

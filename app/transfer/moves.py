@@ -54,13 +54,13 @@ def pairs_of(lines: Iterable[str]) -> list[tuple[str, str]]:
     try:
         rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
     except (csv.Error, UnicodeDecodeError) as error:
-        raise Refused("no_table", _("This is no CSV in UTF-8.")) from error
+        raise Refused("no_table", _("This isn’t a CSV file in UTF-8.")) from error
     if rows and [cell.strip().lower() for cell in rows[0][:2]] == ["old", "new"]:
         del rows[0]
     for number, row in enumerate(rows, 1):
         if len(row) < 2:
             short = excerpt(row[0], SHOWN)
-            raise Refused("no_table", _("Line %(num)d has no new address: %(line)s", num=number, line=short))
+            raise Refused("no_table", _("Line %(num)d has no new URL: %(line)s", num=number, line=short))
     return [(row[0], row[1]) for row in rows]
 
 

@@ -67,8 +67,8 @@ def site_or_404(key: str, least: Role = Role.MODERATOR) -> Site:
 
 
 _ROLES_NEEDED = {
-    Role.ADMIN: _l("Only administrators and owners of this site may do this. Ask one of its owners."),
-    Role.OWNER: _l("Only owners of this site may do this."),
+    Role.ADMIN: _l("Only administrators and owners of this site can do this. Ask a site owner."),
+    Role.OWNER: _l("Only owners of this site can do this."),
 }
 
 
@@ -117,6 +117,6 @@ def session_lasts() -> timedelta:
 
 def _to_login() -> Any:
     if wants_fragment():
-        raise Refused("logged_out", _("You have been logged out. Log in again in another tab."), status=401)
+        raise Refused("logged_out", _("You’ve been logged out. Log in again in another tab."), status=401)
     back = this_page() if request.method in SAFE_METHODS else url_for("queue.show")
     return redirect(url_for("account.login", next=back), 303)

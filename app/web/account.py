@@ -43,7 +43,7 @@ def log_in() -> Any:
         with guessing.attempt(email, device, request.form.get("altcha", "")):
             moderator = _who_knows(email, form.password.data)
             if moderator is None:
-                return _page(form, 422, _("The e-mail address or the password is not right."))
+                return _page(form, 422, _("Incorrect email or password."))
             guessing.forgive(email, device)
             return _welcome(moderator, own_path(form.next.data or ""))
     except guessing.TooManyAttempts as no:

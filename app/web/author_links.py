@@ -19,7 +19,8 @@ bp = Blueprint("letters", __name__)
 def show_confirm(token: str) -> str:
     author = author_to_confirm(token)
     _speak_of(author.site)
-    return render_template("letters/confirm.html", author=author, site=author.site)
+    article = authors.article_of(author) if author.is_confirmed else ""
+    return render_template("letters/confirm.html", author=author, site=author.site, article=article)
 
 
 @bp.post("/mail/confirm/<token>")

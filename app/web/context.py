@@ -43,7 +43,7 @@ def note(id: int) -> Any:
     db.session.commit()
     if wants_fragment():
         return render_template("queue/_notes.html", notes=Note.of([comment.id])[comment.id])
-    return done(_("Noted."))
+    return done(_("Note saved"))
 
 
 @bp.post("/comments/<int:id>/author")
@@ -61,11 +61,11 @@ def trust(id: int) -> Any:
 def _sentence(rule: Rule, name: str) -> str:
     if rule.expires_at is None:
         if rule.effect == Effect.ALLOW:
-            return _("%(name)s is trusted from now on.", name=name)
-        return _("%(name)s is always held from now on.", name=name)
+            return _("%(name)s is now trusted.", name=name)
+        return _("%(name)s’s comments will always need review.", name=name)
     if rule.effect == Effect.ALLOW:
         return _("%(name)s is trusted until %(when)s.", name=name, when=when(rule.expires_at))
-    return _("%(name)s is held until %(when)s.", name=name, when=when(rule.expires_at))
+    return _("%(name)s’s comments will need review until %(when)s.", name=name, when=when(rule.expires_at))
 
 
 @bp.get("/comments/<int:id>/block")
@@ -91,11 +91,11 @@ def block(id: int) -> Any:
     db.session.commit()
     said = [_("Blocked until %(when)s.", when=when(rule.expires_at)) if rule.expires_at else _("Blocked.")]
     if outcome:
-        said.append(_("Marked as spam: %(count)d.", count=len(outcome.decided)))
+        said.append(_("Comments marked as spam: %(count)d.", count=len(outcome.decided)))
         if answered := Report.answered_by([decision.id for decision in outcome.decided]).total():
             said.append(_n("%(num)d report answered.", "%(num)d reports answered.", answered))
         left = len(outcome.changed) + len(outcome.gone)
-        said += [_("Left out, because they had changed: %(count)d.", count=left)] if left else []
+        said += [_("Skipped because they had changed: %(count)d.", count=left)] if left else []
     gone = [decision.comment_id for decision in outcome.decided] if outcome else []
     return done(" ".join(said), gone=gone)
 
@@ -118,7 +118,7 @@ def end_block(id: int) -> Any:
         abort(404)
     rules.end(rule, by=me)
     db.session.commit()
-    flash(_("The rule has ended."))
+    flash(_("Rule ended."))
     return redirect(url_for("people.blocks"), 303)
 
 

@@ -38,7 +38,7 @@ def decide_one(id: int) -> Any:
     if not form.validate():
         abort(400)
     if comment.status == Status.DELETED:
-        raise Refused("deleted", _("Its author has withdrawn this comment."), status=409)
+        raise Refused("deleted", _("The author deleted this comment."), status=409)
     given = {"seen": form.seen.data, "by": me, "reason": form.why, "overrides": form.override.data}
     try:
         decision = decide(comment, form.verdict, **given)
@@ -63,7 +63,7 @@ def decide_many() -> Any:
     if not form.validate():
         abort(400)
     if not seen:
-        raise Refused("nothing_marked", _("Mark comments first."), status=422)
+        raise Refused("nothing_marked", _("Select comments first."), status=422)
     _refuse_too_many(len(seen))
     outcome = batch.decide_all(seen, form.verdict, by=current_moderator(), reason=form.why)
     keep_what_was_read()
@@ -101,7 +101,7 @@ def undo_many() -> Any:
 
 def _refuse_too_many(count: int) -> None:
     if count > batch.MOST:
-        raise Refused("too_many", _("At most %(most)d comments at once.", most=batch.MOST), status=422)
+        raise Refused("too_many", _("Select %(most)d comments or fewer.", most=batch.MOST), status=422)
 
 
 def _decided(decisions: list[Decision], form: Any, outcome: batch.Outcome | None = None) -> Any:

@@ -47,19 +47,19 @@ def refused(no: Refused) -> Response:
 
 
 def _csrf(trouble: CSRFError) -> Response:
-    return _say(_("This page was open for too long. Go back, reload it and try again."), 400)
+    return _say(_("Your session has expired. Go back, reload the page and try again."), 400)
 
 
 def _http(trouble: HTTPException) -> Response:
     sentences = {
-        400: _("The request cannot be understood."),
-        403: _("This is not allowed."),
-        404: _("There is nothing here."),
-        405: _("This address does not take that kind of request."),
-        413: _("This is too long. Please shorten it."),
-        415: _("This is not what one of our forms sends."),
-        429: _("Too many requests. Please wait a little."),
-        500: _("Something went wrong on our side. Please try again."),
+        400: _("Bad request"),
+        403: _("You don’t have permission to do this."),
+        404: _("Page not found"),
+        405: _("Method not allowed"),
+        413: _("This is too long. Shorten it and try again."),
+        415: _("Your comment couldn’t be verified. Reload the page and try again."),
+        429: _("Too many requests. Please wait a moment and try again."),
+        500: _("Something went wrong. Please try again."),
     }
     answer = _say(sentences.get(trouble.code or 500, trouble.name), trouble.code or 500)
     for name in ("Allow", "Location", "Retry-After"):
@@ -84,8 +84,8 @@ def _unavailable(trouble: Exception) -> Response:
 
 def _unavailable_sentence() -> str:
     if request.method in SAFE_METHODS:
-        return _("The service cannot show this just now. Nothing is lost. Please try again in a moment.")
-    return _("This could not be saved just now. Please try again in a moment.")
+        return _("We can’t show this right now. Nothing is lost. Please try again in a moment.")
+    return _("We couldn’t save this. Please try again in a moment.")
 
 
 def _typed() -> str:
@@ -112,7 +112,7 @@ def ready_answers(app: Flask) -> Callable[[str, str], Answer]:
 
 def _as_bytes(app: Flask, path: str, lang: str) -> Answer:
     with app.test_request_context(path, headers={"Accept-Language": lang}):
-        sentence = _("The service is unavailable just now. Please try again in a moment.")
+        sentence = _("The service is temporarily unavailable. Please try again in a moment.")
         answer = _say(sentence, 503) if path != "/api/" else _problem(sentence)
         answer.headers["Retry-After"] = RETRY_AFTER_S
         answer.headers["Access-Control-Allow-Origin"] = "*"

@@ -36,7 +36,7 @@ def invite(key: str) -> Any:
         form.email.errors = [no.sentence]
         return _page(site, form), no.status
     db.session.commit()
-    flash(_("The invitation goes out by mail."))
+    flash(_("Invitation sent."))
     return _back(key)
 
 

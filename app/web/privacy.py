@@ -71,9 +71,9 @@ def erase(key: str) -> Any:
     for _step in people.forget(person, receipt, remove_text=form.text.data == "remove", by=current_moderator()):
         db.session.commit()
     flash(
-        _n("Erased: the author of %(num)d comment.", "Erased: the author of %(num)d comments.", receipt.comments)
+        _n("Erased the author of %(num)d comment.", "Erased the author of %(num)d comments.", receipt.comments)
         + " "
-        + _("The receipt is in the service’s log.")
+        + _("A record of the erasure is in the service log.")
     )
     return redirect(url_for("privacy.show", key=key), 303)
 

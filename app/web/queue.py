@@ -57,7 +57,7 @@ def find() -> str:
     me, form = current_moderator(), SearchForm(request.args)
     people = history.colleagues(me)
     if not form.validate() or form.moderator.data not in (None, *(person.id for person in people)):
-        raise Refused("bad_search", _("This cannot be searched for."), status=400)
+        raise Refused("bad_search", _("That can’t be searched. Try something else."), status=400)
     wanted = form.wanted()
     page = None if wanted.is_empty() else search.find(me, wanted, request.args.get("after", type=ids.read))
     return render_template(
@@ -93,7 +93,7 @@ def defer(id: int) -> Any:
         Deferral.put_off(comment, me)
         Lease.give_back([comment.id], me)
     db.session.commit()
-    said = _("It is back in your queue.") if "back" in request.form else _("Put off for an hour.")
+    said = _("Returned to your queue.") if "back" in request.form else _("Snoozed for 1 hour.")
     return done(said)
 
 

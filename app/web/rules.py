@@ -38,7 +38,7 @@ def make(key: str) -> Any:
         return _page(site, form, draft=draft, trial=rules.dry_run(draft))
     rules.make([draft], by=current_moderator())
     db.session.commit()
-    flash(_("The rule holds from now on."))
+    flash(_("Rule added."))
     return redirect(url_for("rules.show", key=key), 303)
 
 
@@ -48,7 +48,7 @@ def end(key: str, id: int) -> Any:
     site = site_or_404(key, Role.ADMIN)
     rules.end(Rule.of_site([site.id], id) or abort(404), by=current_moderator())
     db.session.commit()
-    flash(_("The rule has ended."))
+    flash(_("Rule ended."))
     return redirect(url_for("rules.show", key=key), 303)
 
 

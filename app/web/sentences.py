@@ -4,6 +4,6 @@ from flask_babel import lazy_gettext as _
 
 # All others come with the thread, in its language.
 SENTENCES = {
-    "unread": _("The comments could not be loaded."),
+    "unread": _("Couldn’t load comments."),
     "retry": _("Try again"),
 }

@@ -7,7 +7,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, url_
 from flask_babel import gettext as _
 
 from app.extensions import db
-from app.forms.site import GROUPS, SettingsForm
+from app.forms.site_page import GROUPS, SettingsForm
 from app.lib.clock import now
 from app.models import Role
 from app.operations import metrics
@@ -41,7 +41,7 @@ def change_settings(key: str) -> Any:
         return render_template("sites/settings.html", site=site, form=form, groups=GROUPS), 422
     site.change(form.values())
     db.session.commit()
-    flash(_("The settings are kept."))
+    flash(_("Settings saved."))
     return redirect(url_for("sites.settings", key=key), 303)
 
 

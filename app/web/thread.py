@@ -83,7 +83,7 @@ def _words(lang: str) -> dict[str, str]:
             "reply_to": _("Reply to %(name)s", name="%(name)s"),
             "in_reply": _("In reply to %(name)s", name="%(name)s"),
             "report": _("Report"),
-            "report_by": _("Report the comment by %(name)s", name="%(name)s"),
+            "report_by": _("Report %(name)s’s comment", name="%(name)s"),
         }
 
 

@@ -24,14 +24,14 @@ LISTED = 50
 LONGEST_OLD, LONGEST_SEARCH, MOST_LINES = 2_500, 200, 500
 MOST_TYPED = 4000  # characters of a field; what is longer is refused by its length
 OUTCOMES = {
-    Outcome.MOVED: _l("moves"),
-    Outcome.MERGED: _l("is merged with the comments there"),
-    Outcome.SAME: _l("is this page already"),
-    Outcome.MISSING: _l("has no comments"),
-    Outcome.TAKEN: _l("there are comments already"),
-    Outcome.TWICE: _l("would go two ways"),
-    Outcome.WRONG_OLD: _l("the old address is none"),
-    Outcome.WRONG_NEW: _l("the new address is no page of this site"),
+    Outcome.MOVED: _l("will be moved"),
+    Outcome.MERGED: _l("will be merged with the comments there"),
+    Outcome.SAME: _l("already at this URL"),
+    Outcome.MISSING: _l("no comments"),
+    Outcome.TAKEN: _l("the new URL already has comments"),
+    Outcome.TWICE: _l("has two new URLs"),
+    Outcome.WRONG_OLD: _l("the old URL is invalid"),
+    Outcome.WRONG_NEW: _l("the new URL doesn’t belong to this site"),
 }
 
 
@@ -55,14 +55,14 @@ def move(key: str) -> Any:
         db.session.rollback()
         return _page(site_or_404(key, Role.ADMIN), typed=typed, tried=done, refused=refused), 422 if refused else 200
     db.session.commit()
-    flash(_("The comments are at their new addresses, and the old ones lead there."))
+    flash(_("Comments moved to the new URLs. Old URLs redirect there."))
     return redirect(url_for("threads.show", key=key), 303)
 
 
 def _lines(typed: str) -> list[str]:
     lines = typed.splitlines()
     if len(lines) > MOST_LINES:
-        said = _("At most %(most)d lines at once, please. `flask thread remap` reads longer files.", most=MOST_LINES)
+        said = _("Enter %(most)d lines or fewer. For longer files, use `flask thread remap`.", most=MOST_LINES)
         raise Refused("too_many_lines", said)
     return lines
 

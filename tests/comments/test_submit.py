@@ -36,7 +36,7 @@ def test_a_held_comment_is_seen_by_its_author_alone(hanako: Reader, db_session: 
     a_site(db_session, hold_all=True)
     answer = hanako.says("held")
     assert answer.status_code == 202
-    assert "あなたのコメントは承認待ちです。" in answer.text
+    assert "コメントを受け付けました。承認後に公開されます。" in answer.text
     assert "held" not in hanako.sees().text
     own = hanako.client.post("/embed/own", data=hanako.fields(token=hanako.token))
     assert "held" in own.text and own.headers["Cache-Control"] == "no-store"
@@ -193,7 +193,7 @@ def test_pages_of_other_sites_and_other_origins_are_refused(hanako: Reader, db_s
 def test_what_fills_in_the_hidden_field_is_spam_and_is_told_nothing(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
     answer = hanako.says("buy", subject="http://spam.example")
-    assert answer.status_code == 202 and "あなたのコメントは承認待ちです。" in answer.text
+    assert answer.status_code == 202 and "コメントを受け付けました。承認後に公開されます。" in answer.text
     assert the_comment(db_session, "buy").status == Status.SPAM
 
 
@@ -210,7 +210,7 @@ def test_without_a_script_the_answer_is_the_page_with_ones_own_comment(hanako: R
     answer = hanako.says("no script", headers={"Accept": "text/html"})
     assert answer.status_code == 303
     page = hanako.client.get(answer.location)
-    assert "no script" in page.text and "あなたのコメントは承認待ちです。" in page.text
+    assert "no script" in page.text and "コメントを受け付けました。承認後に公開されます。" in page.text
     assert page.headers["Cache-Control"] == "no-store"
     assert "no script" not in hanako.client.get("/thread", query_string={"site": "paper", "url": PAGE}).text
 

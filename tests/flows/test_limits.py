@@ -40,7 +40,7 @@ def test_a_log_in_over_its_limit_is_let_in_with_a_proof(live: Live, new_page: Ca
         page.press("[name=password]", "Enter")
         expect(page.locator("[role=alert]")).to_be_visible()
         expect(page.locator("[name=password]")).to_have_value("")
-    expect(page.locator("[role=alert]")).to_contain_text("Too many attempts")
+    expect(page.locator("[role=alert]")).to_contain_text("Too many login attempts")
     expect(page.locator("#proven")).to_be_visible(timeout=PATIENCE)
     finds_nothing(page)
     page.fill("[name=password]", password)

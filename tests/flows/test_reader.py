@@ -26,7 +26,7 @@ def test_a_reader_comments_a_moderator_approves_and_another_reader_sees_it(
     thread = reads(page, live)
     writes(thread, body)
     sends(thread)
-    expect(thread.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+    expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
     expect(thread.locator(".body", has_text=body)).to_be_visible()
     finds_nothing(page)
 
@@ -61,7 +61,7 @@ def test_the_same_without_javascript(live: Live, new_page: NewPage) -> None:
     expect(page.locator("form.respond [name=body]")).to_have_value("スクリプトなしの一言")
     page.fill("form.respond [name=email]", "hanako@readers.example")
     page.click("button.submit")
-    expect(page.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+    expect(page.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
 
     desk = new_page(locale="ja", java_script_enabled=False)
     logs_in(desk, live)
@@ -117,7 +117,9 @@ def test_nothing_typed_is_lost_by_a_reload_or_a_lost_network(live: Live, new_pag
     expect(thread.locator("[name=body]")).to_have_value("A thought that took an hour")
     page.unroute("**/embed/comments")
     retry.click()
-    expect(thread.get_by_text("Your comment is awaiting moderation.").first).to_be_visible()
+    expect(
+        thread.get_by_text("Thanks! Your comment will appear here once a moderator has approved it.").first
+    ).to_be_visible()
     desk = new_page(locale="en")
     logs_in(desk, live)
     expect(card_of(desk, "A thought that took an hour")).to_have_count(1)

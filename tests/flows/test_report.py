@@ -26,7 +26,7 @@ def test_a_reader_reports_a_comment_where_it_stands(live: Live, new_page: NewPag
     form.get_by_label("個人攻撃").check()
     form.locator("[name=note]").fill("弟のことです")
     form.locator("button.submit").click()
-    thanks = comment.get_by_text("通報ありがとうございました。")
+    thanks = comment.get_by_text("通報を受け付けました。モデレーターが確認します。")
     expect(thanks).to_be_focused()
     finds_nothing(page)
 
@@ -37,7 +37,7 @@ def test_the_same_without_javascript(live: Live, new_page: NewPage) -> None:
     page.locator("article.comment a.report").first.click()
     page.get_by_label("Advertising").check()
     page.get_by_role("button", name="Report").click()
-    expect(page.get_by_text("Thank you for your report.")).to_be_visible()
+    expect(page.get_by_text("Thanks. Our moderators will take a look.")).to_be_visible()
 
 
 def test_the_page_of_a_report_is_accessible(live: Live, new_page: NewPage) -> None:

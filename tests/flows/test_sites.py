@@ -36,7 +36,7 @@ def test_what_the_score_would_have_done_is_read_on_a_phone(live: Live, new_page:
         thread = reads(new_page(locale="ja"), live, JA)
         writes(thread, body, email=f"{button}@scores.example")
         sends(thread)
-        expect(thread.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+        expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
         desk.goto(f"{live.url}/moderate/?lane=5")
         card_of(desk, body).locator(f"button[name=status][value={button}]").click()
         expect(card_of(desk, body)).to_have_count(0)
@@ -64,7 +64,7 @@ def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: Pos
     writes(thread, "却下されるはずの一言", email=address)
     thread.locator("[name=notify]").check()
     sends(thread)
-    expect(thread.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+    expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
     page.goto(link_to(_smtp, live, address, "mail/confirm"))
     finds_nothing(page)
     page.get_by_role("button").click()
@@ -84,12 +84,12 @@ def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: Pos
     finds_nothing(page)
     desk.goto(f"{live.url}/moderate/?lane=1")
     expect(card_of(desk, "却下されるはずの一言")).to_contain_text("自分のことを書きました")
-    for lang, size, button in (("ja", PHONE, "メールを停止する"), ("en", DESK, "Allow letters again")):
+    for lang, size, button in (("ja", PHONE, "配信停止"), ("en", DESK, "Subscribe again")):
         page = new_page(locale=lang, viewport=size)
         page.goto(link_to(_smtp, live, address, "mail/stop"))
         is_accessible(page)
         page.get_by_role("button", name=button).click()
-    expect(page.get_by_role("button", name="Stop the letters")).to_be_visible()
+    expect(page.get_by_role("button", name="Unsubscribe")).to_be_visible()
 
 
 def test_what_everybody_may_read_is_accessible(live: Live, new_page: NewPage) -> None:

@@ -1,4 +1,4 @@
-"""What happens in a reader's browser once she writes, beside what she sees."""
+"""then in a reader's browser once she writes, beside what she sees."""
 
 import re
 from collections.abc import Callable
@@ -51,9 +51,9 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
     )
     with page.expect_response("**/proof", timeout=60_000) as proven:
         sends(thread)
-        expect(thread.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+        expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
     assert proven.value.status == 201
-    expect(thread.locator(".said")).to_have_text("あなたのコメントを公開しました。")
+    expect(thread.locator(".said")).to_have_text("コメントを公開しました。")
     expect(thread.locator(".waiting")).to_have_count(0)
     turns, derived = page.evaluate("[turns, derived]")
     print(f"turns of the page while {derived} keys were derived: {turns}")
@@ -69,4 +69,4 @@ def test_without_a_script_a_doubtful_comment_waits(live: Live, new_page: Callabl
     page.fill("[name=body]", "スクリプトなしで急いで"), page.fill("[name=name]", "花子")
     page.fill("[name=email]", "hanako@readers.example")
     page.click("button.submit")
-    expect(page.get_by_text("あなたのコメントは承認待ちです。").first).to_be_visible()
+    expect(page.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()

@@ -45,7 +45,7 @@ def paper(db_session: Session) -> Site:
 @pytest.mark.parametrize("name", UNSEEN)
 def test_a_name_that_cannot_be_seen_is_refused_by_page_and_api(client: FlaskClient, paper: Site, name: str) -> None:
     page = Reader(client, name=name).says("Hello", lang="en")
-    assert page.status_code == 422 and "name that can be seen" in page.text
+    assert page.status_code == 422 and "name with visible characters" in page.text
     sent = {"site": "paper", "url": PAGE, "name": name, "body": "Hello", "email": "a@b.example"}
     program = client.post("/api/v1/comments", json=sent)
     assert program.status_code == 422 and list(program.json["errors"]) == ["name"]
@@ -54,7 +54,7 @@ def test_a_name_that_cannot_be_seen_is_refused_by_page_and_api(client: FlaskClie
 @pytest.mark.parametrize("name", DISGUISED)
 def test_a_name_that_passes_for_the_site_or_its_staff_is_refused(client: FlaskClient, paper: Site, name: str) -> None:
     answer = Reader(client, name=name).says("Hello", lang="en")
-    assert answer.status_code == 422 and "easily taken for another" in answer.text
+    assert answer.status_code == 422 and "mistaken for another" in answer.text
 
 
 @pytest.mark.parametrize("name", ["Paper", "ADMIN", "Ｐａｐｅｒ", "管理人", "a d m i n", "編集部"])

@@ -4,7 +4,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.forms.site import FIELDS, GROUPS
+from app.forms.site import FIELDS
+from app.forms.site_page import GROUPS, SettingsForm
 from app.lib.urls import is_origin
 from app.transfer.lines import _can_work
 from tests.cast import PAGE, a_site
@@ -65,3 +66,39 @@ def test_a_stored_origin_that_is_none_reaches_no_header(app: Flask, db_session: 
     policy = answer.headers["Content-Security-Policy"]
     assert answer.status_code == 200 and "X-Evil" not in answer.headers
     assert policy.endswith("frame-ancestors 'self' https://paper.example")
+
+
+SWITCHED = [name for name, setting in FIELDS.items() if setting.off is not None]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_switch_stands_for_the_number_that_means_off(app: Flask, db_session: Session) -> None:
+    site = a_site(db_session, **{name: FIELDS[name].off for name in SWITCHED})
+    with app.test_request_context(method="POST"):
+        form = SettingsForm.of(site)
+        for name in SWITCHED:
+            assert form.switch_of(name).data is True and form[name].data == ""
+        assert {name: form.values()[name] for name in SWITCHED} == {name: FIELDS[name].off for name in SWITCHED}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_without_its_switch_a_number_counts_as_typed(app: Flask, db_session: Session) -> None:
+    site = a_site(db_session)
+    kept = {name: getattr(site, name) for name in FIELDS}
+    typed = {name: str(value) for name, value in kept.items() if isinstance(value, int | str)} | {"origins": PAGE[:21]}
+    with app.test_request_context(method="POST", data=typed | {"max_links": "3", "close_after_days": "0"}):
+        form = SettingsForm(meta={"csrf": False})
+        assert form.validate(), form.errors
+        assert (form.values()["max_links"], form.values()["close_after_days"]) == (3, 0)
+    with app.test_request_context(method="POST", data=typed | {"max_links": "3", "max_links_off": "y"}):
+        assert SettingsForm(meta={"csrf": False}).values()["max_links"] == 0
+    with app.test_request_context(method="POST", data=typed | {"max_links": "", "score_spam_from": "102"}):
+        form = SettingsForm(meta={"csrf": False})
+        assert not form.validate() and set(form.errors) == {"max_links", "score_spam_from"}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_time_zone_that_is_not_offered_is_not_replaced_silently(app: Flask, db_session: Session) -> None:
+    site = a_site(db_session, timezone="Mars/Olympus")
+    with app.test_request_context():
+        assert 'selected value="Mars/Olympus"' in SettingsForm.of(site).timezone()

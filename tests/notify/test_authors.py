@@ -95,7 +95,7 @@ def test_the_first_letter_asks_and_says_nothing_that_a_stranger_typed(
     hanako.says("Come to http://evil.example", notify="y", title="http://evil.example", lang="en")
     decides(db_session, "Come to http://evil.example", Status.REJECTED, alice)
     (letter,) = letters()
-    assert letter.subject == "Letters about your comments on Paper?"
+    assert letter.subject == "Confirm your email for Paper comments"
     assert "evil" not in letter.message.as_string() and "BUY" not in letter.message.as_string()
 
 
@@ -130,8 +130,8 @@ def test_a_rejection_tells_why_and_is_objected_to_once(
     confirmed(hanako, letters)
     decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
     letter = letters()[-1]
-    assert letter.subject == "Your comment was rejected: https://paper.example/story"
-    for part in ("It attacks a person", "A moderator decided this.", "> First!"):
+    assert letter.subject == "Your comment wasn’t published: https://paper.example/story"
+    for part in ("It’s a personal attack", "Reviewed by a moderator.", "> First!"):
         assert part in letter.text
     assert "Alice" not in letter.message.as_string()
     path = path_in(letter.message, "appeal")
@@ -149,7 +149,7 @@ def test_a_rejection_tells_why_and_is_objected_to_once(
     assert "objected" in hanako.client.get(path, headers=ENGLISH).text
     decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
     second = letters()[-1]
-    assert "after your objection" in second.text and "/appeal/" not in second.text
+    assert "result of your appeal" in second.text and "/appeal/" not in second.text
 
 
 def test_what_she_objected_is_forgotten_with_her(

@@ -72,11 +72,11 @@ def test_alice_gets_one_letter_in_a_quarter_of_an_hour_however_many_comments_com
         send_all()
         later(minutes=1)
     assert len(smtp.letters) == 2
-    assert smtp.letters[0].subject == "1 comment waits: Paper"
+    assert smtp.letters[0].subject == "1 comment waiting: Paper"
     # What came after the first letter was sent; the second starts a quarter of an hour later.
-    assert smtp.letters[1].subject == "15 comments wait: Paper"
-    assert "16 comments wait in all." in smtp.letters[1].text
-    assert "5 more are in the queue." in smtp.letters[1].text
+    assert smtp.letters[1].subject == "15 comments waiting: Paper"
+    assert "16 comments waiting in total." in smtp.letters[1].text
+    assert "5 more in the queue." in smtp.letters[1].text
 
 
 def test_two_letters_that_wait_for_the_same_moderator_keep_their_distance(
@@ -88,7 +88,7 @@ def test_two_letters_that_wait_for_the_same_moderator_keep_their_distance(
     hanako.says("Second")  # its letter must not overtake: Alice's turn is taken
     later(seconds=60)
     send_all()
-    assert [letter.subject for letter in smtp.letters] == ["1 comment waits: Paper"]
+    assert [letter.subject for letter in smtp.letters] == ["1 comment waiting: Paper"]
     later(minutes=16)
     send_all()
     assert len(smtp.letters) == 2
@@ -108,7 +108,7 @@ def test_a_letter_promised_too_early_waits_for_its_turn(
     assert len(smtp.letters) == 1
     later(minutes=16)
     send_all()
-    assert [letter.subject for letter in smtp.letters] == ["1 comment waits: Paper"] * 2
+    assert [letter.subject for letter in smtp.letters] == ["1 comment waiting: Paper"] * 2
     assert {delivery.attempts for delivery in db_session.query(Delivery)} == {1}
 
 
@@ -172,7 +172,7 @@ def test_the_letter_speaks_the_moderators_language(
     db_session.commit()
     hanako.says("こんにちは")
     send_all()
-    assert "waits for your decision" in smtp.letters[0].text
+    assert "is waiting for review" in smtp.letters[0].text
 
 
 def test_looking_at_the_links_changes_nothing(

@@ -61,7 +61,7 @@ def test_a_burst_is_held_its_moderators_are_told_once_and_calm_returns(
     while outbox.run_once():
         pass
     told = [(letter.to, letter.subject) for letter in smtp.letters if "at once" in letter.subject]
-    subject = "Many comments at once, all are held: Paper"
+    subject = "Traffic spike: all comments are held on Paper"
     assert told == [(["alice@moderators.example"], subject), (["olga@moderators.example"], subject)]
     later(minutes=6)
     assert many(client, 1, name="Patient") == [202], "the second burst has renewed it"

@@ -356,7 +356,7 @@ def test_a_changed_setting_is_seen(readers: Readers, comment: Comment, clock: Cl
     done = app.test_cli_runner().invoke(args=["site", "set", "paper", "open=no"])
     assert done.exit_code == 0, done.output
     clock.now += page_cache.FRESH_S + page_cache.RENEWING_S
-    assert "Comments are closed on this page." in readers.reads(lang="en").text
+    assert "Comments are closed." in readers.reads(lang="en").text
 
 
 def test_without_room_nothing_is_kept(app: Flask, comment: Comment) -> None:

@@ -179,7 +179,7 @@ def test_the_reasons_are_words_that_people_know():
     wanted = ("副業", "月収", "win.example.xyz", "登録", "万円", "xyz")
     said = [sentence(signal) for signal in strongest(model, SPAM, count=60)]
     assert all(any(word in line for line in said) for word in wanted)
-    assert "word “副業”: seen in 6 spam, 0 fine" in said
+    assert "word “副業” – in 6 spam and 0 approved comments" in said
     assert not any("ありがとう" in line for line in said)
 
 

@@ -122,7 +122,7 @@ def test_an_unknown_address_costs_the_same_work(
 def test_what_is_missing_is_said_beside_its_field(client: FlaskClient) -> None:
     answer = client.post("/login?x", data={"csrf_token": csrf(client)}, headers={"Accept-Language": "en"})
     assert answer.status_code == 422
-    assert "Please enter your password." in answer.text
+    assert "Enter your password." in answer.text
 
 
 def at(network: int) -> dict[str, str]:

@@ -54,7 +54,7 @@ def test_a_moderator_blocks_one_person_for_a_while(
 ) -> None:
     desk, what = at_the_desk(app), choices(comment, db_session)[subject]
     answer = sends(desk, path_of(comment), fetch=True, what=what, days="7", clear="1")
-    assert answer.status_code == 200 and "Blocked until" in answer.text and "Marked as spam: 1." in answer.text
+    assert answer.status_code == 200 and "Blocked until" in answer.text and "Comments marked as spam: 1." in answer.text
     (rule,) = standing(db_session)
     assert (rule.subject, rule.made_by_id) == (subject, alice.id)
     assert rule.expires_at and (rule.expires_at - rule.made_at).days in (6, 7)
@@ -121,7 +121,7 @@ def test_a_moderator_does_not_shorten_what_an_administrator_trusts(
 
 
 @pytest.mark.parametrize("act", ["block", "trust", "hold"])
-@pytest.mark.parametrize("maker", ["owner", "operator", "colleague"])
+@pytest.mark.parametrize("maker", ["owner", "operator", "Another moderator"])
 def test_a_moderator_replaces_nobody_elses_block(
     app: Flask, comment: Comment, alice: Moderator, paper: Site, db_session: Session, act: str, maker: str
 ) -> None:
@@ -146,7 +146,7 @@ def test_moderators_see_and_end_their_own(
     a_moderator(db_session, paper, "bob")
     a_moderator(db_session, a_site(db_session, "other"), "carol", Role.OWNER)
     desk = at_the_desk(app)
-    assert "You have blocked nothing." in desk.get("/moderate/blocks", headers=ENGLISH).text
+    assert "You haven’t blocked anyone." in desk.get("/moderate/blocks", headers=ENGLISH).text
     sends(desk, path_of(comment), what=choices(comment, db_session)[EMAIL], days="7", reason="rude")
     (rule,) = standing(db_session)
     page = desk.get("/moderate/blocks", headers=ENGLISH).text

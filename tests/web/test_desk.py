@@ -130,7 +130,7 @@ def test_a_batch_tells_what_was_left_out_and_why(
     answer = sends(at_the_desk(app), "/moderate/decisions", fetch=True, status="rejected", comment=given)
     box = BeautifulSoup(answer.text, "html.parser").select_one(".decided")
     assert (box["data-decided"], box["data-gone"]) == (str(one.id), "99999")
-    assert "had changed meanwhile" in box.text and "not there any more" in box.text
+    assert "already changed" in box.text and "no longer exists" in box.text
     assert [card["data-comment-id"] for card in cards(answer)] == [str(two.id)]
 
 
@@ -181,7 +181,7 @@ def test_put_off_it_leaves_her_queue_for_an_hour_and_can_be_taken_up_again(
     desk = at_the_desk(app)
     assert sends(desk, path).status_code == 303
     page = desk.get("/moderate/", headers=ENGLISH)
-    assert cards(page) == [] and "1 put off by you" in page.text
+    assert cards(page) == [] and "1 snoozed" in page.text
     assert len(cards(desk.get("/moderate/?deferred=1"))) == 1
     sends(desk, path, back="1")
     assert len(cards(desk.get("/moderate/"))) == 1
@@ -233,8 +233,8 @@ def test_a_block_says_what_it_touches_and_clears_what_waits(
     desk = at_the_desk(app)
     page = BeautifulSoup(desk.get(path, headers=ENGLISH).text, "html.parser")
     choices = {each["value"]: " ".join(each.parent.text.split()) for each in page.select("[name=what]")}
-    assert "touches 2 comments" in choices["link_domain casino.example"]
-    assert "touches 3 comments" in choices["email hanako@readers.example"]
+    assert "affects 2 comments" in choices["link_domain casino.example"]
+    assert "affects 3 comments" in choices["email hanako@readers.example"]
     assert sends(desk, path, what="link_domain elsewhere.example").status_code == 400
     assert sends(desk, path, what="link_domain casino.example", days="7", clear="1").status_code == 303
     assert [status_of(db_session, each) for each in (one, two, other)] == ["spam", "spam", "pending"]
@@ -263,7 +263,7 @@ def test_the_history_has_what_the_same_address_said_and_says_that_it_proves_noth
     id = one.id
     db_session.commit()
     text = at_the_desk(app).get(f"/moderate/comments/{id}/author", headers=ENGLISH).text
-    assert "one" in text and "two" in text and "not proven" in text and ">other<" not in text
+    assert "one" in text and "two" in text and "unverified" in text and ">other<" not in text
 
 
 def test_two_moderators_see_each_other_and_share_what_is_left(
@@ -341,7 +341,7 @@ def test_a_search_looks_only_so_far_back_and_offers_to_go_on(
         page = archive.get(path, headers=ENGLISH)
         soup = BeautifulSoup(page.text, "html.parser")
         further = soup.select_one("[data-further]")
-        seen.append((len(cards(page)), bool(further), "Only newer comments" in page.text))
+        seen.append((len(cards(page)), bool(further), "Showing recent comments" in page.text))
         path = further["href"] if further else ""
     assert seen == [(0, True, True), (2, True, True), (1, False, False)]
     assert found(archive, email="jiro@readers.example") == {"Ferry"}
@@ -354,7 +354,7 @@ def test_a_search_that_cannot_be_is_refused(archive: FlaskClient, query: dict[st
 
 def test_an_empty_search_shows_the_form(archive: FlaskClient) -> None:
     page = archive.get("/moderate/search", headers=ENGLISH)
-    assert cards(page) == [] and "Nothing was found" not in page.text
+    assert cards(page) == [] and "No results" not in page.text
     assert re.search(r'<input[^>]*name="q"', page.text)
 
 

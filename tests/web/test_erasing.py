@@ -77,7 +77,7 @@ def test_an_export_is_sent_while_it_is_read_and_holds_no_lock(
 
 
 def test_nobody_and_nonsense_are_told_kindly(desk: FlaskClient) -> None:
-    assert "Nobody gave this address here" in send(desk, PATH, email="x@y.example").text
+    assert "No comments with this address" in send(desk, PATH, email="x@y.example").text
     for nonsense in ("", "hanako", "a b@c", "x" * 300 + "@y.example"):
         answer = send(desk, PATH, email=nonsense)
         assert answer.status_code == 422 and 'aria-invalid="true"' in answer.text
@@ -87,7 +87,7 @@ def test_nobody_and_nonsense_are_told_kindly(desk: FlaskClient) -> None:
 @pytest.mark.parametrize("text", ["keep", "remove"])
 def test_an_administrator_forgets_her(desk: FlaskClient, paper: Site, db_session: Session, text: str) -> None:
     unsure = send(desk, f"{PATH}/erase", email=EMAIL, text=text)
-    assert unsure.status_code == 422 and "cannot be brought back" in unsure.text
+    assert unsure.status_code == 422 and "cannot be restored" in unsure.text
     assert the_comment(db_session, "one").name == "Hanako", "not yet"
     done = send(desk, f"{PATH}/erase", email=EMAIL, text=text, sure="y")
     assert (done.status_code, done.headers["Location"]) == (303, PATH)
@@ -98,7 +98,7 @@ def test_an_administrator_forgets_her(desk: FlaskClient, paper: Site, db_session
         {"one", "two", "mine"} if text == "keep" else {"", "mine"}
     )
     db_session.rollback()
-    assert "Nobody gave this address" in send(desk, PATH, email=EMAIL).text
+    assert "No comments with this address" in send(desk, PATH, email=EMAIL).text
 
 
 def test_moderators_may_not_and_strangers_find_no_page(app: Flask, db_session: Session, paper: Site) -> None:

@@ -36,7 +36,7 @@ def test_the_log_has_every_decision_newest_first(
     db_session.commit()
     shown = rows(at_the_desk(app).get("/moderate/log", headers=ENGLISH))
     assert [row.split()[0] for row in shown] == ["Pending", "Rejected", "Pending"]
-    assert shown[0].endswith("Undone") and "Alice" in shown[1] and "Screening" in shown[2]
+    assert shown[0].endswith("Undone") and "Alice" in shown[1] and "Automatic check" in shown[2]
 
 
 def test_the_log_is_narrowed_by_status_and_by_moderator(

@@ -16,7 +16,7 @@ from tests.web.test_queue import _readable, alice, at_the_desk, paper
 
 __all__ = ["_readable", "alice", "paper"]
 
-TOO_MANY = f"At most {batch.MOST} comments at once."
+TOO_MANY = f"Select {batch.MOST} comments or fewer."
 ROUTES = ["/moderate/decisions", "/moderate/decisions/undo", "/moderate/leases"]
 
 

@@ -92,7 +92,7 @@ def test_who_has_a_log_in_keeps_it_and_the_owner_learns_nothing_of_that(
     (letter,) = smtp.to(BOB)
     link = re.search(r"http://localhost(/invitation/\S+)", letter.text)[1]
     browser = app.test_client()
-    assert "password" not in browser.get(link).text.replace("name and password that you have", "")
+    assert "password" not in browser.get(link).text.replace("Use your existing account", "")
     assert press(browser, link, link).status_code == 303
     assert roles(db_session, paper)["Bob"] == "moderator"
     db_session.refresh(bob)

@@ -215,7 +215,7 @@ def test_without_a_script_it_is_a_page(app: Flask, comment: Comment) -> None:
     assert "You are a liar" in asked.text and hidden(asked, "lang") == "en"
     assert ORIGIN in asked.headers["Content-Security-Policy"]
     answer = browser.post(path, data={"reason": "attack"}, headers=page)
-    assert answer.status_code == 200 and "Thank you" in answer.text
+    assert answer.status_code == 200 and "Our moderators will take a look" in answer.text
 
 
 def test_two_readers_at_the_same_moment_are_both_counted(

@@ -105,7 +105,7 @@ def test_the_screening_page_compares_the_score_with_what_people_decided(
     app: Flask, desk: FlaskClient, db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     empty = desk.get("/sites/paper/screening", headers=ENGLISH)
-    assert "No comment has a score yet." in empty.text and "<table" not in empty.text
+    assert "No scores yet." in empty.text and "<table" not in empty.text
     for body, score, status in (
         ("Called spam, <b>but</b> fine", 0.97, Status.APPROVED),
         ("Spam indeed", 0.98, Status.SPAM),
@@ -126,7 +126,11 @@ def test_the_screening_page_compares_the_score_with_what_people_decided(
         db_session.commit()
     page = BeautifulSoup(desk.get("/sites/paper/screening", headers=ENGLISH).text, "html.parser")
     rows = [[cell.text for cell in row.select("th, td")] for row in page.select("tbody tr")]
-    assert rows == [["Would be spam", "1", "1", "0"], ["Would wait", "0", "0", "1"], ["Would pass", "0", "1", "1"]]
+    assert rows == [
+        ["Would be spam", "1", "1", "0"],
+        ["Would be held", "0", "0", "1"],
+        ["Would be published", "0", "1", "1"],
+    ]
     for id, said in (("false-alarms", "Called spam, <b>but</b> fine"), ("missed", "Called fine, but spam")):
         (listed,) = page.select(f"section[aria-labelledby={id}] li")
         assert listed.select_one(".text").text == said
@@ -135,7 +139,7 @@ def test_the_screening_page_compares_the_score_with_what_people_decided(
     assert 'id="set-score_acts"' in desk.get("/sites/paper/settings").text
     paper.score_acts = True
     db_session.commit()
-    assert "The learnt score decides." in desk.get("/sites/paper/screening", headers=ENGLISH).text
+    assert "Spam scores are in use." in desk.get("/sites/paper/screening", headers=ENGLISH).text
 
 
 def ask(desk: FlaskClient, **fields: str) -> TestResponse:
@@ -166,7 +170,7 @@ def test_a_rule_is_tried_on_past_comments_before_it_holds(
     token = end.select_one("[name=csrf_token]")["value"]
     assert desk.post(end["action"], data={"csrf_token": token}).status_code == 303
     assert Rule.standing(paper) == []
-    assert "Rules that have ended" in desk.get("/sites/paper/rules", headers=ENGLISH).text
+    assert "Expired rules" in desk.get("/sites/paper/rules", headers=ENGLISH).text
 
 
 def test_a_block_says_how_many_past_and_pending_comments_it_touches(

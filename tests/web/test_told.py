@@ -44,10 +44,10 @@ def test_a_batch_of_which_nothing_is_done_says_so(
     db_session.commit()
     desk, given = at_the_desk(app), MANY_IDS if why == "many gone" else seen
     page = shown_after(desk, sends(desk, "/moderate/decisions", status="approved", comment=given))
-    words = "they had changed" if why == "changed" else "they are not there any more"
-    assert "Nothing was changed." in page and f"{len(given)} left out: {words}" in page
+    words = "they had changed" if why == "changed" else "no longer exist"
+    assert "Nothing changed." in page and f"{len(given)} skipped: {words}" in page
     fetched = sends(desk, "/moderate/decisions", fetch=True, status="approved", comment=given)
-    assert fetched.status_code == 200 and "Nothing was changed." in fetched.text
+    assert fetched.status_code == 200 and "Nothing changed." in fetched.text
 
 
 def test_a_batch_of_which_a_part_is_done_says_both(app: Flask, comments: list[Comment], db_session: Session) -> None:
@@ -56,8 +56,8 @@ def test_a_batch_of_which_a_part_is_done_says_both(app: Flask, comments: list[Co
     db_session.commit()
     desk = at_the_desk(app)
     page = shown_after(desk, sends(desk, "/moderate/decisions", status="spam", comment=seen))
-    assert "1 left out: it had changed meanwhile" in page and "1 left out: it is not there any more" in page
-    assert "Nothing was changed." not in page
+    assert "1 skipped: already changed" in page and "1 skipped: no longer exists" in page
+    assert "Nothing changed." not in page
 
 
 @pytest.mark.parametrize("fetch", [False, True])
@@ -65,7 +65,7 @@ def test_an_undo_of_nothing_says_so(app: Flask, alice: Moderator, paper: Site, f
     desk = at_the_desk(app)
     answer = sends(desk, "/moderate/decisions/undo", fetch=fetch, decision=["99999"])
     page = answer.text if fetch else shown_after(desk, answer)
-    assert "Nothing was undone" in page and "Undone." not in page
+    assert "Nothing to undo" in page and "Undone." not in page
 
 
 def test_a_link_from_an_email_says_that_a_colleague_was_faster(
@@ -74,7 +74,7 @@ def test_a_link_from_an_email_says_that_a_colleague_was_faster(
     path = link_for(comments[0], Status.APPROVED, alice).removeprefix("http://localhost")
     move(db_session, comments[0], Status.SPAM, by=alice)
     answer = sends(at_the_desk(app), path)
-    assert answer.status_code == 409 and "Nothing was changed." in answer.text and "Alice" in answer.text
+    assert answer.status_code == 409 and "Nothing changed." in answer.text and "Alice" in answer.text
     assert status_of(db_session, comments[0]) == Status.SPAM
 
 
@@ -120,7 +120,7 @@ def test_a_decision_says_how_many_reports_it_answers_and_its_undo_that_they_are_
     else:
         answer = sends(desk, f"/moderate/decisions/{made[0]}/undo", fetch=fetch)
     said_then = told_by(desk, answer, fetch)
-    assert "2 reports are open again." in said_then
+    assert "2 reports reopened." in said_then
     assert ("2 decisions undone." in said_then) == many
 
 
@@ -156,8 +156,8 @@ def test_a_block_says_how_many_reports_it_answers(
 @pytest.mark.parametrize(
     ("lang", "words"),
     [
-        ("en", "Undone. The comment by <bdi>&lt;b&gt;Eve</bdi> went from Spam back to Pending."),
-        ("ja", "取り消しました。<bdi>&lt;b&gt;Eve</bdi>さんのコメントを「スパム」から「承認待ち」に戻しました。"),
+        ("en", "Undone. <bdi>&lt;b&gt;Eve</bdi>’s comment went from Spam back to Pending."),
+        ("ja", "元に戻しました。<bdi>&lt;b&gt;Eve</bdi>さんのコメントを「スパム」から「承認待ち」に戻しました。"),
     ],
 )
 def test_a_single_undo_names_the_comment_and_what_it_did(
