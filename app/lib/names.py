@@ -4,8 +4,11 @@ import regex
 
 from app.lib.text import is_blank
 
-# Private use, unassigned and format characters: a program shows nothing for them, or an empty box.
-UNSEEN = regex.compile(r"[\p{Co}\p{Cn}\p{Cs}\p{Cc}\p{Cf}\s\u2800\p{M}\p{Default_Ignorable_Code_Point}]*+")
+# Private use, unassigned and format characters: a program shows nothing for them, or an empty box. Blank signs of other
+# categories: Braille's, the object replacement, the null notehead, two blank hieroglyphs.
+UNSEEN = regex.compile(
+    r"[\p{Co}\p{Cn}\p{Cs}\p{Cc}\p{Cf}\s\u2800\ufffc\U0001d159\U00013441\U00013442\p{M}\p{Default_Ignorable_Code_Point}]*+"
+)
 
 
 def is_invisible(name: str) -> bool:

@@ -2,11 +2,15 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 # OWASP, "CSV Injection"; the wide forms are what a Japanese keyboard types, and Excel takes them for the narrow.
 FORMULA = tuple("=+-@\t\r\n|%＝＋－＠")
+
+# Some programs leave this out before they look.
+UNSEEN = re.compile(r"^[ \xa0\xad\u2000-\u200f\u2060\u3000\ufeff\x01-\x08\x0b-\x1f]+")
 
 
 def line(values: Iterable[Any]) -> str:
@@ -23,4 +27,4 @@ def header(names: Sequence[str]) -> str:
 
 def _harmless(value: Any) -> Any:
     text = "" if value is None else str(value).replace("\0", "")
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(FORMULA) or UNSEEN.sub("", text).startswith(FORMULA) else text

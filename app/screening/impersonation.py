@@ -1,6 +1,8 @@
 """Names that pass for the site or its moderators: skeletons are compared, as UTS #39 says."""
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 
 import regex
 
@@ -13,12 +15,19 @@ STAFF = (
     "管理人", "管理者", "運営", "運営者", "運営事務局", "事務局", "モデレーター", "編集部", "編集者", "公式",
     "スタッフ",
 )  # fmt: skip
+# Beside a word of office they say nothing else.
+FILLERS = ("the", "team", "member", "members", "of", "from", "desk", "チーム", "さん", "より", "担当", "一同", "員")
+SHORTEST_SITE = 3
+# Words that stand in no person's name.
+OUTRIGHT = re.compile(
+    r"(?<!\w)(?:admin|administrator|moderator|webmaster)s?(?!\w)|管理人|管理者|運営事務局|編集部|もでれーたー"
+)
 # Drawn alike in many fonts, whatever the case.
 STROKES = str.maketrans({"1": "l", "i": "l", "|": "l", "!": "l", "0": "o", "5": "s", "3": "e", "4": "a", "@": "a",
-                         "$": "s", "7": "t", "一": "ー"})  # fmt: skip
+                         "$": "s", "7": "t", "一": "ー", "m": "rn", "w": "vv"})  # fmt: skip
 
-# A sign or digit for a letter, an I within a word, an l where a capital stands.
-ODD = re.compile(r"[0-9|!@$一]|(?<=[a-z])I|(?<![A-Za-z])l(?=[^aeiou])")
+# A sign or digit for a letter, rn for m, vv for w, an I within a word, an l where a capital stands.
+ODD = re.compile(r"[0-9|!@$一]|rn|vv|(?<=[a-z])I|(?<![A-Za-z])l(?=[^aeiou])")
 
 WORD = regex.compile(r"[\p{L}\p{M}]+")
 LATIN_LETTER = regex.compile(r"\p{Latin}")
@@ -53,9 +62,29 @@ def is_disguised(name: str, site: Site) -> bool:
 
 
 def claims_office(name: str, site: Site) -> bool:
-    """True for the site's own name and for words that mean its staff."""
+    """True for the site's own name, for words that mean its staff, and for both together, as in "Paper Admin"."""
     reads = _plain(name)
-    return bool(reads) and any(reads == _plain(each) for each in (site.name, *STAFF))
+    if not reads or reads == _plain(site.name):
+        return bool(reads)
+    office, whole = _office(_plain(site.name))
+    return bool(whole.fullmatch(reads) and office.search(reads)) or OUTRIGHT.search(disguise.fold(name)) is not None
+
+
+@lru_cache(maxsize=256)
+def _office(site_name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Find a word of office; and match several in a row, with words between them that add nothing.
+
+    Possessive, longest word first: it never goes back, and stays linear.
+    """
+    own = {site_name, site_name.removeprefix("the")}
+    # A shorter name would be found in many others.
+    words = {*map(_plain, STAFF), *(each for each in own if len(each) >= SHORTEST_SITE)}
+    office, fillers = _alternatives(words), _alternatives(map(_plain, FILLERS))
+    return re.compile(office), re.compile(f"(?>(?>{office})s?+|{fillers})++")
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
 
 
 def _is_odd(name: str, looks: str, reads: str) -> bool:

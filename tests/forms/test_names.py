@@ -20,9 +20,9 @@ from tests.cli.test_people import run
 
 UNSEEN = ["\u2800", "\u3164", "\u2800\u2800 \u2800", "\u0301", "\u0301\u0302", "\u20dd", "\ufe0f", "\U000e0100",
           "\ue000", "\u200b", "\u2060\u2061", "\uffa0", "\U000e0041", "\u0378", "\U0010fffd", "\u115f\u1160",
-          "\u180b"]  # fmt: skip
+          "\u180b", "\ufffc", "\U0001d159", "\U00013441\U00013442"]  # fmt: skip
 DISGUISED = ["аdmin", "Adm1n", "ΑDMIN", "Моdеrаtоr", "Pаper", "Ρaper", "Al1ce", "Alιce", "モデレ一ター", "ᗩdmin",
-             "0fficial", "|nfo аdmin", "Ѕtaff", "мiku"]  # fmt: skip
+             "0fficial", "|nfo аdmin", "Ѕtaff", "мiku", "Adrnin", "VVebmaster"]  # fmt: skip
 
 
 @pytest.fixture
@@ -57,7 +57,11 @@ def test_a_name_that_passes_for_the_site_or_its_staff_is_refused(client: FlaskCl
     assert answer.status_code == 422 and "mistaken for another" in answer.text
 
 
-@pytest.mark.parametrize("name", ["Paper", "ADMIN", "Ｐａｐｅｒ", "管理人", "a d m i n", "編集部"])
+TOGETHER = ["Paper Admin", "The Moderators", "Paper (official)", "Support Team", "運営チーム", "管理人さん",
+            "Paper編集部", "Bob (Admin)", "Team of Paper"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Paper", "ADMIN", "Ｐａｐｅｒ", "管理人", "a d m i n", "編集部", *TOGETHER])
 def test_the_sites_own_name_and_words_for_its_staff_wait_for_a_moderator(
     client: FlaskClient, paper: Site, db_session: Session, name: str
 ) -> None:
@@ -67,7 +71,24 @@ def test_the_sites_own_name_and_words_for_its_staff_wait_for_a_moderator(
     assert "office" in {each["check"] for each in comment.reasons}
 
 
-@pytest.mark.parametrize("name", ["Alice", "", "  ", "匿名", "...", "😀", "Zoë", "O’Neil-Łuczak III", "Jean 🌸", "ΨΩ"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Alice",
+        "",
+        "  ",
+        "匿名",
+        "...",
+        "😀",
+        "Zoë",
+        "O’Neil-Łuczak III",
+        "Jean 🌸",
+        "ΨΩ",
+        "The Team",
+        "Paperback Peter",
+        "Support Group Jane",
+    ],
+)
 def test_ordinary_names_are_published(client: FlaskClient, paper: Site, name: str) -> None:
     assert Reader(client, name=name).says("Hello").status_code == 201
 

@@ -129,7 +129,7 @@ def test_the_exports_have_everything_batch_by_batch_and_nobodys_address(
     assert len(desk.get("/moderate/log.jsonl?status=spam", buffered=True).text.splitlines()) == 1
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", " =", "\u3000=", "\u200b+", "\x1b@"])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_formula_in_the_log_is_text_in_a_spreadsheet(
     app: Flask, alice: Moderator, comment: Comment, db_session: Session, start: str
