@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from babel.messages.pofile import read_po
 
 import config
 from app import create_app
@@ -138,6 +139,26 @@ def test_every_key_of_the_queue_is_in_the_guides(guide: str) -> None:
     assert len(keys) > 10
     documented = set(re.findall(r"(?<![A-Za-z])[A-Z](?![A-Za-z])", read(guide)))
     assert keys <= documented, keys - documented
+
+
+QUOTED = {
+    "docs/getting-started.md": r'"([A-Z][^"/=]+)"|(?<!\*)\*([A-Z][^*]+)\*',
+    "docs/moderating.md": r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)",
+    "docs/privacy.md": r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)",
+    "docs/ja/moderating.md": r"「([^」]+)」",
+}
+# Quoted, but not from the interface.
+ORDINARY = {"その他", "ふだん", "The News"}
+
+
+@pytest.mark.parametrize("guide", QUOTED)
+def test_words_of_the_interface_are_quoted_exactly(guide: str) -> None:
+    with (ROOT / "app/translations/ja/LC_MESSAGES/messages.po").open("rb") as file:
+        catalogue = read_po(file)
+    shown = {text for message in catalogue for text in (message.id, message.string) if isinstance(text, str)}
+    prose = re.sub(r"```.*?```", "", read(guide), flags=re.DOTALL)
+    quoted = {next(filter(None, found.groups())) for found in re.finditer(QUOTED[guide], " ".join(prose.split()))}
+    assert quoted and quoted <= shown | ORDINARY, quoted - shown - ORDINARY
 
 
 def routes(application) -> set[str]:
