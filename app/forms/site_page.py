@@ -76,8 +76,8 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("Hold comments written in under"), _l("Few people write faster than this."), _l("seconds"), _l("Off")
             ),
             "score_acts": Control(_l("Use the spam score"), _l("If off, scores are only shown to moderators.")),
-            "score_spam_from": Control(_l("Mark as spam from"), _l("Spam score"), "%", _NEVER),
-            "score_hold_from": Control(_l("Hold for review from"), _l("Spam score"), "%", _NEVER),
+            "score_spam_from": Control(_l("Mark as spam from"), "", "%", _NEVER),
+            "score_hold_from": Control(_l("Hold for review from"), "", "%", _NEVER),
             "score_publishes": Control(_l("Auto-publish known authors below that score")),
             "flood_per_author": Control(_l("Limit per author"), "", _PER_MINUTE, _NO_LIMIT),
             "daily_per_author": Control(_l("Daily limit per author"), "", _l("comments per day"), _NO_LIMIT),

@@ -1,4 +1,4 @@
-"""then in a reader's browser once she writes, beside what she sees."""
+"""What happens in a reader's browser once they write, beside what they see."""
 
 import re
 from collections.abc import Callable

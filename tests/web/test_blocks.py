@@ -121,7 +121,7 @@ def test_a_moderator_does_not_shorten_what_an_administrator_trusts(
 
 
 @pytest.mark.parametrize("act", ["block", "trust", "hold"])
-@pytest.mark.parametrize("maker", ["owner", "operator", "Another moderator"])
+@pytest.mark.parametrize("maker", ["owner", "operator", "colleague"])
 def test_a_moderator_replaces_nobody_elses_block(
     app: Flask, comment: Comment, alice: Moderator, paper: Site, db_session: Session, act: str, maker: str
 ) -> None:

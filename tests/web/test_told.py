@@ -44,7 +44,7 @@ def test_a_batch_of_which_nothing_is_done_says_so(
     db_session.commit()
     desk, given = at_the_desk(app), MANY_IDS if why == "many gone" else seen
     page = shown_after(desk, sends(desk, "/moderate/decisions", status="approved", comment=given))
-    words = "they had changed" if why == "changed" else "no longer exist"
+    words = "already changed" if why == "changed" else "no longer exist"
     assert "Nothing changed." in page and f"{len(given)} skipped: {words}" in page
     fetched = sends(desk, "/moderate/decisions", fetch=True, status="approved", comment=given)
     assert fetched.status_code == 200 and "Nothing changed." in fetched.text
