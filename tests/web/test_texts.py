@@ -22,7 +22,7 @@ from app import forms as app_forms
 from app.abuse.bounds import LONGEST_HEADER, LONGEST_PATH, LONGEST_QUERY, MOST_FIELDS
 from app.comments import amend
 from app.forms.comment import BODY_LENGTH
-from app.forms.site import FIELDS as SETTINGS
+from app.forms.site_page import SettingsForm
 from app.lib import grapheme
 from app.models import Role
 from tests.cast import Reader, a_moderator, a_site
@@ -191,9 +191,11 @@ class Attacker:
 
 def with_settings(endpoint: str) -> Taken:
     taken = TAKEN[endpoint]
-    return (
-        replace(taken, form=dict.fromkeys(SETTINGS, "") | taken.form) if endpoint == "sites.change_settings" else taken
-    )
+    if endpoint != "sites.change_settings":
+        return taken
+    # Every setting, and the switch beside those that can be off.
+    names = [name for name in dir(SettingsForm) if hasattr(getattr(SettingsForm, name), "field_class")]
+    return replace(taken, form=dict.fromkeys(names, "") | taken.form)
 
 
 @pytest.fixture
