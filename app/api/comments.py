@@ -12,7 +12,7 @@ from app.api.body import json_object, not_understood
 from app.api.problems import problem
 from app.comments import reading, tokens
 from app.comments.admission import Crowded
-from app.comments.submit import consider, submit
+from app.comments.submit import screen, submit
 from app.database import only_look, then_write
 from app.errors import Refused
 from app.extensions import db
@@ -53,10 +53,10 @@ def post() -> Response:
         limits.count(here.site, "post")
         return problem(422, _("Check your entries."), "invalid", errors=form.errors)
     draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=fields.get("author", ""))
-    considered = consider(here.site, draft)
+    screened = screen(here.site, draft)
     then_write()
     try:
-        submitted = submit(here.obtain_thread(), draft, considered)
+        submitted = submit(here.obtain_thread(), draft, screened)
     except Refused as no:
         db.session.rollback()
         only_look()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 from flask.cli import with_appcontext
 
-from app.comments import rotation
+from app.comments import key_columns, rotation
 from app.comments.rotation import Progress
 from app.models import keyring
 
@@ -29,7 +29,7 @@ def rotate_key(forget_unmatched: bool, leaked: bool, as_json: bool) -> None:
     Can be stopped and run again. Ends with 0 when nothing is left under an earlier key, else with 1.
     """
     progress = Progress()
-    steps = rotation.rotate(progress, forget_unmatched=forget_unmatched or leaked, forget_marks=leaked)
+    steps = rotation.rotate(progress, forget_unmatched=forget_unmatched or leaked, forget_hashes=leaked)
     _follow(steps, progress, "rewriting")
     _follow(rotation.count_left(progress), progress, "checking")
     if progress.done:
@@ -67,9 +67,9 @@ def _tell(progress: Progress, as_json: bool) -> None:
 
 
 def _until(name: str) -> str:
-    how = rotation.HOW.get(name)
-    if isinstance(how, rotation.Outdated):
-        return f"; they serve for {rotation.OUTDATED_AFTER.days} days, and go after that"
-    if isinstance(how, rotation.ByAuthor):
+    how = key_columns.STRATEGIES.get(name)
+    if isinstance(how, key_columns.Expiring):
+        return f"; they serve for {key_columns.OUTDATED_AFTER.days} days, and go after that"
+    if isinstance(how, key_columns.ByAuthor):
         return ": unsubscribes of addresses that no author has any more; --forget-unmatched forgets them"
     return ""

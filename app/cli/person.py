@@ -10,7 +10,9 @@ from flask.cli import AppGroup
 
 from app.cli.sites import site_of
 from app.comments import person as people
-from app.comments.person import Person, Receipt
+from app.comments import person_erasure, person_export
+from app.comments.person import Person
+from app.comments.person_erasure import Receipt, is_searchable
 from app.database import snapshot
 from app.extensions import db
 from app.lib import json_parts
@@ -41,7 +43,7 @@ def export(email: str, key: str | None, as_json: bool) -> None:
         her = _person(email, key)
         if not her.authors:
             raise click.ClickException("Nobody gave this address.")
-        for part in json_parts.encoded(people.all_about(her), lines=not as_json):
+        for part in json_parts.encoded(person_export.export(her), lines=not as_json):
             click.echo(part, nl=False)
             db.session.expunge_all()
     click.echo()
@@ -63,7 +65,7 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     if dry_run:
         return _say({"dry_run": True, "authors": len(her.authors), "by_status": dict(her.count())}, as_json)
     receipt = Receipt()
-    for _step in people.forget(her, receipt, remove_text=remove_text):
+    for _step in person_erasure.erase(her, receipt, remove_text=remove_text):
         db.session.commit()
     for number in index.stale():
         index.forget_changed(number)
@@ -85,11 +87,14 @@ def _look_again(her: Person, names: list[str]) -> dict[str, Any]:
     """What is still there: in which rows, and, of an SQLite file that holds no such row, in its bytes."""
     swept = vacuum.sweep(TOUCHED)
     with snapshot():
-        left = people.remnants(her, names)
+        left = person_erasure.remnants(her, names)
     explained = {each["what"] for each in left}
     needles = [
         needle
-        for what, needle in (("email", her.email), *(("name", name) for name in filter(people.tells, names)))
+        for what, needle in (
+            ("email", her.email),
+            *(("name", name) for name in filter(is_searchable, names)),
+        )
         if what not in explained and her.site_ids is None
     ]
     in_file = vacuum.file_holds(needles)
@@ -119,6 +124,6 @@ def _say(answer: dict[str, Any], as_json: bool) -> None:
 def _mend(remnant: dict[str, Any]) -> str:
     if remnant["table"] == "moderator":
         return ": she is a moderator; flask moderator remove EMAIL"
-    if remnant["table"] in people.UNTOUCHED:
+    if remnant["table"] in person_erasure.NEVER_CHANGED:
         return ": in the address of a page or the name of a site; flask thread move, flask site set"
     return ": in words that are kept; --remove-text takes away her own, other people's are theirs"

@@ -1,1 +1,1 @@
-"""A reader speaks, amends, is read."""
+"""Submit, amend, withdraw and read comments; export and erase a person's data."""

@@ -1,7 +1,7 @@
-"""Whether a post comes in: what its author, its network and its form's stamp have sent lately.
+"""Rate limits for posts: by author, by network, and by the form's stamp.
 
-From the table of comments, so that it holds with many processes and an ordinary comment costs one question. Two at
-once may both pass: cheaper than a lock.
+Counted in the comment table, so the limits hold across processes and an ordinary post costs one query. Two concurrent
+posts may both pass: cheaper than a lock.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,20 +19,20 @@ from app.models.site import WIDE_TIMES
 from app.screening.flood import WINDOW
 
 DAY = timedelta(days=1)
-# One client leaves so much of what its network may send to its neighbours, where that is worth sharing.
+# One client may use three quarters of its network's limit, if the limit is high enough to share.
 KEPT_FOR_NEIGHBOURS, SHARED_FROM = 1 / 4, 10
-# What a network may send beyond its limit with proofs of work, as a multiple: a bot farm can compute.
+# With proofs of work a network may exceed its limit, but only by this factor: a bot farm can compute.
 PROVEN_TIMES = 3
-# Comments that one stamp serves from one network, and one more for a stamp that came when others wrote there too.
+# Comments that one stamp may serve from one network; above that, one more if others posted from there meantime.
 POSTS_OF_A_STAMP = 5
 STAMP_AGAIN = Rate(1, timedelta(days=2).total_seconds())
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends a post: keyed hashes of the network, of the /48 around it and of the single client.
+    """The sender of a post: keyed hashes of the network, of its /48 and of the single client.
 
-    `stamp` of the form, and when that was made. `prove` spends the proof of work that came along, if one did.
+    `stamp` is the form's stamp. `prove` verifies and spends the proof of work that came with the post.
     """
 
     network: str = ""
@@ -44,7 +44,7 @@ class Sender:
 
 
 class Crowded(Refused):
-    """The network has sent too many; a proof of work stands in for it. `excess`: 0 to 1, or None: no proof helps."""
+    """Too many posts from one network; a proof of work may help. `excess`: 0 to 1, or None if no proof helps."""
 
     def __init__(self, excess: float | None):
         super().__init__("flood", _("Too many comments from your network. Please try again in a minute."), status=429)
@@ -53,14 +53,14 @@ class Crowded(Refused):
 
 @dataclass(frozen=True)
 class Admission:
-    """`refused`: why it does not come in. `crowded`: only with a proof. `worn`: its stamp has served enough posts."""
+    """`refused`: why the post is refused. `crowded`: it needs a proof of work. `worn`: its stamp was used too often."""
 
     refused: Refused | None
     crowded: bool
     worn: bool
 
 
-def look(site: Site, sender: Sender, known: Author | None, email: str) -> Admission:
+def check_limits(site: Site, sender: Sender, known: Author | None, email: str) -> Admission:
     limits = {name: limit for name, limit in _limits(site, sender, known, email) if limit.most}
     over = {name for name, reached in zip(limits, arrivals.reached([*limits.values()]), strict=True) if reached}
     crowded = bool(over & {"network", "wide"}) or ("busy" in over and _has_had_its_share(site, sender))
@@ -68,8 +68,8 @@ def look(site: Site, sender: Sender, known: Author | None, email: str) -> Admiss
     return Admission(_refused(site, over), crowded, worn)
 
 
-def pass_crowd(site: Site, sender: Sender) -> None:
-    """Take a proof of work in place of a refusal, in the caller's transaction. Raises Crowded."""
+def require_proof(site: Site, sender: Sender) -> None:
+    """Accept a proof of work instead of the network's limit, in the caller's transaction. Raises Crowded."""
     most = site.flood_per_address * PROVEN_TIMES
     rate, subject = Rate(most, WINDOW.total_seconds() / most), blind_index("proven posts", sender.network)
     if RateLimit.wait(subject, rate):
@@ -80,7 +80,7 @@ def pass_crowd(site: Site, sender: Sender) -> None:
 
 
 def _limits(site: Site, sender: Sender, known: Author | None, email: str) -> Iterator[tuple[str, arrivals.Limit]]:
-    """By name; with 0, any number comes in."""
+    """Limits by name; a limit of 0 is off."""
     lately = now() - WINDOW
     here = {"site_id": site.id, "address_index": sender.network}
     yield "network", arrivals.Limit(site.flood_per_address, lately, here)
@@ -100,7 +100,7 @@ def _limits(site: Site, sender: Sender, known: Author | None, email: str) -> Ite
 
 
 def _has_had_its_share(site: Site, sender: Sender) -> bool:
-    """Whether one client has sent all that it may of the second half of what its network may send in a minute."""
+    """True if one client has used its share of the second half of the network's limit per minute."""
     most = site.flood_per_address
     share = max(1, most - most // 2 - int(most * KEPT_FOR_NEIGHBOURS))
     rate = Rate(share, WINDOW.total_seconds() / share)

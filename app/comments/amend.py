@@ -1,4 +1,4 @@
-"""An author changes her mind: edits what she wrote, or takes it back."""
+"""Edit or withdraw one's own comment."""
 
 from datetime import timedelta
 
@@ -16,20 +16,20 @@ from app.moderation.findings import screen
 from app.screening.case import Case
 from app.spam import learning
 
-# A comment that somebody has judged as bad is not polished by its author.
+# An author cannot edit a comment that was judged as bad.
 AMENDABLE = (Status.PENDING, Status.APPROVED)
-# For one comment, within the site's edit window, which is a day at most.
+# For one comment; the site's edit window is a day at most.
 EDITS = Rate(10, timedelta(days=1).total_seconds())
 
 
 def editable_until(comment: Comment):
-    """The moment until which its author may amend it, or None when that is over."""
+    """Until when the author may change the comment; None if that time is over."""
     until = comment.created_at + comment.site.edit_window
     return until if is_running(until, comment.site.edit_window) and comment.status in AMENDABLE else None
 
 
 def edit(comment: Comment, body: str) -> Decision:
-    """Take a new text, keep the earlier one for moderators, and screen again. Raises Refused (403, 429)."""
+    """Replace the text, store the earlier one as a revision, and screen again. Raises Refused (403, 429)."""
     _refuse_late(comment)
     _count_edit(comment)
     was_public = comment.status == Status.APPROVED
@@ -38,7 +38,7 @@ def edit(comment: Comment, body: str) -> Decision:
     db.session.add(Revision(comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
     comment.edited_at, comment.cluster = now(), near_duplicates.key_of(body)
-    # A new text is a new text: the old fingerprint must not answer for it.
+    # The old fingerprint must not identify the new text.
     comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()
     Revision.forget_between(comment)
@@ -49,7 +49,7 @@ def edit(comment: Comment, body: str) -> Decision:
 
 
 def withdraw(comment: Comment) -> Decision:
-    """Take it back; the place stays where others have answered. Raises Refused (403)."""
+    """Delete one's own comment; its place in the thread stays if it has replies. Raises Refused (403)."""
     _refuse_late(comment)
     comment.text_key = None
     db.session.flush()

@@ -1,4 +1,4 @@
-"""A thread as the public reads it: a fixed number of queries, whatever its size."""
+"""Read a thread for the public: a fixed number of queries, whatever its size."""
 
 import re
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from app.comments.orders import ORDERS
 from app.lib import language, markup
 from app.models import Author, Comment, Site, Status, Thread, imported
 
-# Behind a root, or behind a place in its branch.
+# A root id, or a root id and a path in its branch.
 CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
-# Of a thread that does not fit onto a page, each branch shows a few replies first, so that a busy one hides no other.
+# In a thread that needs several pages each branch shows a few replies first, so that a busy one hides no other.
 REPLIES, SHARE_OF_REPLIES = 5, 5
 # Characters of HTML.
 LONG = 6000
 
 
 @dataclass(frozen=True)
-class Own:
-    """What only the author of a comment sees of it."""
+class AuthorView:
+    """Fields of a comment that only its author sees."""
 
     status: str
     editable_until: datetime | None
@@ -38,7 +38,7 @@ class Own:
 
 @dataclass(frozen=True)
 class Shown:
-    """A comment as the public may see it; every field is named here, and no other is shown."""
+    """A comment as the public sees it. No other field is shown."""
 
     id: int
     name: str
@@ -52,10 +52,10 @@ class Shown:
     avatar: Markup
     permalink: str
     badge: str | None = None
-    own: Own | None = None
-    # Where its branch goes on behind it, when that is not on the page.
+    own: AuthorView | None = None
+    # Cursor for the rest of its branch, if that is not on the page.
     more: str | None = None
-    # By which number links know it: its id, or the one that it had in another program when that was asked for.
+    # The number in its link: its id, or the id in another program if that one was requested.
     anchor: int | None = None
 
     @property
@@ -68,12 +68,12 @@ class Shown:
 
     @property
     def is_long(self) -> bool:
-        """Whether it scrolls in a box of its own."""
+        """True if the comment scrolls in a box of its own."""
         return self.html is not None and len(self.html) > LONG
 
 
 class Listed(NamedTuple):
-    """A comment's place on a page; with the page it is all that `Shown` is made of."""
+    """A comment's position on a page; `Shown` is built from it."""
 
     row: tree.Seen
     more: str | None
@@ -88,9 +88,9 @@ class ThreadPage:
     next: str | None
     open: bool
     sort: str
-    # Not the thread's beginning.
+    # True if the page does not start at the thread's beginning.
     within: bool = False
-    # As their author sees them, by id.
+    # The author's own comments, by id.
     own: Mapping[int, Shown] = field(default_factory=dict)
 
     @property
@@ -132,7 +132,7 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
 
 
 def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
-    """The only page of most threads, unless what was removed from between answers makes it longer."""
+    """The only page of a short thread; None if removed comments that have replies make it longer than a page."""
     room = thread.site.page_size
     if thread.approved_count > room:
         return None
@@ -141,7 +141,7 @@ def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
 
 
 def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[list[Listed], str | None]:
-    """A page of a longer thread, or behind a position, or around a comment; and behind which root others follow."""
+    """One page of a longer thread (first, after a cursor, or around a comment), and the root before the next page."""
     room = thread.site.page_size
     wanted = _placed(thread, comment) if comment else None
     branches, following = _fitting(_branches(thread, sort, after, wanted, room), room)
@@ -152,7 +152,7 @@ def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[l
 
 
 def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:
-    """What a page could show, and more than it has room for, if there is more."""
+    """Candidate branches for a page, and more than fit if there are more."""
     root, path = _position(after)
     if root and path:
         return [tree.rest_of_branch(thread, root, path, room)]
@@ -164,7 +164,7 @@ def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, roo
 
 
 def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch], str | None]:
-    """The branches that there is room for, the last one cut short, and behind which root others follow."""
+    """The branches that fit, the last one cut, and the root before the next page."""
     fitting: list[tree.Branch] = []
     for branch in branches:
         if not room:
@@ -175,20 +175,20 @@ def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch],
 
 
 def show(comment: Comment) -> Shown:
-    """The public view of a comment; bodiless when not approved."""
+    """The public view of a comment; without a body unless approved."""
     return _bodiless_unless_public(comment, _shown(comment, comment.thread))
 
 
 def show_own(comment: Comment, token: str) -> Shown:
-    """The view that only its author gets."""
+    """The view that only the author gets."""
     until = amend.editable_until(comment)
-    own = Own(_told(comment.status), until, token, comment.body)
+    own = AuthorView(_public_status(comment.status), until, token, comment.body)
     gone = comment.status == Status.DELETED
     return replace(_shown(comment, comment.thread), own=own, html=None if gone else Markup(comment.html))  # noqa: S704
 
 
 def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Shown]:
-    """An author's comments of a thread that wait, or that she may still amend."""
+    """An author's comments in a thread that are pending or can still be changed."""
     mine = [
         comment
         for comment in tokens.comments_of(site, given)
@@ -202,19 +202,19 @@ def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Sh
 
 
 def with_own(page: ThreadPage, mine: list[Shown]) -> tuple[ThreadPage, list[Shown]]:
-    """The page with the author's view of what is hers, and what of hers is not on it."""
+    """The page with the author's view of their own comments, and those of their comments that are not on it."""
     there = {each.row.id for each in page.listed}
     own = {shown.id: shown for shown in mine if shown.id in there}
     return replace(page, own=own), [shown for shown in mine if shown.id not in there]
 
 
 def preview(body: str) -> Markup:
-    """What `body` would be stored as."""
+    """The HTML that `body` would be stored as."""
     return Markup(markup.render(body))  # noqa: S704
 
 
-def _told(status: str) -> str:
-    # Spam and rejected look as if they waited: whoever floods us learns nothing from the answer.
+def _public_status(status: str) -> str:
+    # Spam and rejected comments look pending, so that a spammer learns nothing from the response.
     return status if status in (Status.APPROVED, Status.DELETED) else Status.PENDING
 
 
@@ -229,7 +229,7 @@ def _shown(comment: Comment | tree.Seen, thread: Thread, more: str | None = None
         id=comment.id,
         name=comment.name or _("Anonymous"),
         website=comment.website,
-        # It came out of lib/markup.py when it was written.
+        # Rendered by lib/markup.py when it was stored.
         html=Markup(comment.html),  # noqa: S704
         created_at=comment.created_at,
         edited_at=comment.edited_at,
@@ -249,7 +249,7 @@ def _position(after: str) -> tuple[int | None, str]:
 
 
 def _placed(thread: Thread, number: int) -> Comment | None:
-    """The comment with this id, or that had this one elsewhere, when it has a place in this thread's public tree."""
+    """The visible comment of this thread with this id, or with this id in the program it was imported from."""
     ours, theirs = Comment.of_site([thread.site_id], number), imported.numbered_elsewhere(thread, number)
     placed = (found for found in (ours, *theirs) if found and found.thread_id == thread.id and found.places > 0)
     return next(placed, None)

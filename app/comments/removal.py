@@ -1,4 +1,4 @@
-"""Remove a site with everything that belongs to it, in short transactions, and nothing of other sites."""
+"""Remove a site with all its data, in short transactions, without touching other sites."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -18,13 +18,13 @@ BATCH = 500  # rows in one transaction
 
 @dataclass(frozen=True)
 class Extent:
-    """What removing a site would take."""
+    """How many rows removing a site would delete."""
 
     threads: int
     comments: int
     authors: int
     decisions: int
-    # Addresses of those who moderate no other site: their accounts go too.
+    # Email addresses of moderators without another site: their accounts are deleted too.
     moderators: list[str]
 
 
@@ -43,9 +43,9 @@ def _count(record: Any, site_id: int) -> int:
 
 
 def remove(site_id: int) -> Iterator[int]:
-    """Remove it, and yield how many rows went with each step, for the caller to commit each time.
+    """Remove a site and yield the number of rows after each step; the caller commits each time.
 
-    May be interrupted and started again: the site itself goes last. It is closed first, so no posts arrive.
+    Can be interrupted and repeated: the site itself is deleted last. It is closed first, so that no posts arrive.
     """
     rows_changed(update(Site).where(Site.id == site_id).values(open=False, version=Site.version + 1))
     yield 0
@@ -56,7 +56,7 @@ def remove(site_id: int) -> Iterator[int]:
         yield from _rows_of(table, site_id)
     for id in accounts:
         yield _account(id)
-    # What was written since the site was closed goes by the cascades of the database.
+    # Rows written since the site was closed are deleted by the database's cascades.
     yield rows_changed(delete(Site).where(Site.id == site_id))
     if numbers:
         yield from _forget_in_search(range(min(numbers), max(numbers) + 1))
@@ -67,7 +67,7 @@ def _tables() -> list[Table]:
 
 
 def _rows_of(table: Table, site_id: int) -> Iterator[int]:
-    """What hangs on a comment goes with it, by the cascades of the database."""
+    """Rows that reference a comment are deleted with it, by the database's cascades."""
     mine = table.c.site_id == site_id
     if "id" not in table.primary_key.columns:
         yield rows_changed(delete(table).where(mine))
@@ -82,7 +82,7 @@ def _edges(site_id: int) -> Any:
 
 
 def _deliveries(site_id: int) -> Iterator[int]:
-    """The outbox names what a row is about in several ways, and keeps thirty days: it is read once as a whole."""
+    """An outbox row references its site in several ways and lives for thirty days: read the whole table once."""
     last = 0
     while rows := db.session.scalars(
         select(Delivery).where(Delivery.id > last).order_by(Delivery.id).limit(BATCH)
@@ -119,7 +119,7 @@ def _only_of(site_id: int) -> list[Moderator]:
 
 
 def _account(id: int) -> int:
-    """An account stays where its decisions, notes or rules on other sites would lose their name."""
+    """Delete the account unless decisions, notes or rules on other sites would lose their author."""
     keys = [key for table in db.metadata.sorted_tables for key in table.foreign_keys]
     named = [key.parent for key in keys if key.column.table.name == "moderator" and key.ondelete == "SET NULL"]
     if any(db.session.scalar(select(column).where(column == id).limit(1)) for column in named):

@@ -1,4 +1,4 @@
-"""How long a site keeps what: networks, spam and earlier texts are forgotten when their days are over."""
+"""Delete networks, spam and earlier texts when a site's retention time is over."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,27 +14,27 @@ from app.lib.clock import now
 from app.models import Author, Comment, Decision, Report, Revision, Site, Status
 from app.spam import learning
 
-BATCH = 200  # rows in one transaction: whoever writes meanwhile waits for some milliseconds
-# No keyed hash begins so; followed by the report's own number, one comment still has one of each.
+BATCH = 200  # rows in one transaction: other writers wait for some milliseconds
+# No keyed hash starts with it. The report's id is appended, because a comment has one report of each reporter.
 FORGOTTEN = "-"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Something that is kept for a time: the site's setting, what is over, and how it is forgotten."""
+    """Data with a retention time: the site's setting, the condition for expired rows, and how to erase them."""
 
     days: str
     record: Any
-    over: Callable[[Site, datetime], ColumnElement[bool]]
+    expired: Callable[[Site, datetime], ColumnElement[bool]]
     forget: Callable[[Sequence[int]], object]
 
     def due(self, site: Site) -> ColumnElement[bool] | None:
         days = getattr(site, self.days)
-        return self.over(site, now() - timedelta(days=days)) if days else None
+        return self.expired(site, now() - timedelta(days=days)) if days else None
 
 
 def forget_all() -> Iterator[Counter[str]]:
-    """Forget what is over on every site. Yields after each batch, which the caller commits, what was forgotten."""
+    """Erase expired data of every site. Yields counts after each batch; the caller commits."""
     for site in Site.all():
         for name, kind in KINDS.items():
             last = 0
@@ -45,7 +45,7 @@ def forget_all() -> Iterator[Counter[str]]:
 
 
 def count_all() -> Counter[str]:
-    """What `forget_all` would forget now."""
+    """Count what `forget_all` would erase now."""
     counts: Counter[str] = Counter()
     for site in Site.all():
         for name, kind in KINDS.items():
@@ -56,7 +56,7 @@ def count_all() -> Counter[str]:
 
 
 def _next(site: Site, kind: Kind, after: int) -> Sequence[int]:
-    """The next ids, looked for while others write."""
+    """The next expired ids, read without blocking writers."""
     with snapshot():
         due = kind.due(site)
         if due is None:
@@ -71,15 +71,15 @@ def _old_networks(site: Site, before: datetime) -> ColumnElement[bool]:
 
 
 def _old_spam(site: Site, before: datetime) -> ColumnElement[bool]:
-    """Spam about which nobody has decided anything since."""
+    """Spam without a decision since `before`."""
     decided = select(Decision.id).where(Decision.comment_id == Comment.id, Decision.made_at >= before).exists()
     spam = (Comment.site_id == site.id) & (Comment.status == Status.SPAM) & Comment.emptied_at.is_(None)
     return spam & (Comment.created_at < before) & ~decided
 
 
 def _old_texts(site: Site, before: datetime) -> ColumnElement[bool]:
-    hers = select(Comment.id).where(Comment.id == Revision.comment_id, Comment.site_id == site.id).exists()
-    return (Revision.replaced_at < before) & hers
+    on_site = select(Comment.id).where(Comment.id == Revision.comment_id, Comment.site_id == site.id).exists()
+    return (Revision.replaced_at < before) & on_site
 
 
 def _old_reports(site: Site, before: datetime) -> ColumnElement[bool]:
@@ -88,7 +88,7 @@ def _old_reports(site: Site, before: datetime) -> ColumnElement[bool]:
 
 
 def _old_browsers(site: Site, before: datetime) -> ColumnElement[bool]:
-    """Where authors were who have written nothing since."""
+    """Authors without a comment since `before`, whose network or browser is still stored."""
     known = or_(Author.network_index.is_not(None), Author.traits_index.is_not(None))
     lately = select(Comment.id).where(Comment.author_id == Author.id, Comment.created_at >= before).exists()
     return (Author.site_id == site.id) & known & ~lately
@@ -103,17 +103,17 @@ def _forget_networks(ids: Sequence[int]) -> None:
 
 
 def _forget_spam(ids: Sequence[int]) -> None:
-    """The row stays for the log of decisions, and says nothing; so does its author's, if nothing else is hers."""
+    """The row stays for the decision log, without content; so does its author's, if it has no other comment."""
     rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
     for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
-        learning.outlive(comment)
+        learning.keep_lesson(comment)
         comment.empty()
     db.session.flush()
-    hers = select(Comment.author_id).where(Comment.id.in_(ids))
-    speaks = select(Comment.id).where(Comment.author_id == Author.id, Comment.emptied_at.is_(None)).exists()
-    silent = update(Author).where(Author.id.in_(hers), ~speaks)
+    authors = select(Comment.author_id).where(Comment.id.in_(ids))
+    has_text = select(Comment.id).where(Comment.author_id == Author.id, Comment.emptied_at.is_(None)).exists()
+    emptied = update(Author).where(Author.id.in_(authors), ~has_text)
     indexes = ("email_index", "confirmed_index", "vouched_index", "network_index", "traits_index")
-    rows_changed(silent.values(name="", email="", website="", **dict.fromkeys(indexes)))
+    rows_changed(emptied.values(name="", email="", website="", **dict.fromkeys(indexes)))
 
 
 def _forget_texts(ids: Sequence[int]) -> None:
@@ -121,8 +121,8 @@ def _forget_texts(ids: Sequence[int]) -> None:
 
 
 def _forget_reporters(ids: Sequence[int]) -> None:
-    nobody = literal(FORGOTTEN) + cast(Report.id, String)
-    rows_changed(update(Report).where(Report.id.in_(ids)).values(reporter_index=nobody, wide_index=None))
+    placeholder = literal(FORGOTTEN) + cast(Report.id, String)
+    rows_changed(update(Report).where(Report.id.in_(ids)).values(reporter_index=placeholder, wide_index=None))
 
 
 KINDS = {

@@ -1,4 +1,4 @@
-"""A reader says something: screened, admitted, kept, decided; once, however often it arrives."""
+"""Submit a comment: screen, check limits, insert, decide. Idempotent for repeated requests."""
 
 import json
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
 from app.models import Author, Comment, KeptAlready, Site, Status, Thread, arrivals
 from app.models.held import made
-from app.moderation.findings import conclude
+from app.moderation.findings import apply_findings
 from app.notify import authors
 from app.screening.akismet import Sender
 from app.screening.case import Case, Finding
-from app.screening.run import look, nothing_written
+from app.screening.run import rollback_on_error, run_checks
 
 FOLDED = 2_000  # characters
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What a reader sent, cleaned by the form, and what the door knows of the request."""
+    """A comment as the reader sent it, validated by the form, with facts about the request."""
 
     body: str
     name: str
@@ -35,16 +35,16 @@ class Draft:
     website: str
     parent_id: int | None
     author_token: str = ""
-    # The key of the page, as the request names it, and the client's name for the request (Idempotency-Key).
+    # The page's key as the request names it, and the Idempotency-Key header.
     page: str = ""
     request_key: str = ""
-    # What the request says of the page: url, title, published.
+    # The page's url, title and date as the request claims them.
     claimed: Mapping[str, str] = field(default_factory=dict)
-    # The whole address finds doubles and is not kept; the network is kept, encrypted, for moderators.
+    # The full address only identifies repeated posts. The network is stored, encrypted, for moderators.
     address: str = ""
     network: str = ""
     sender: admission.Sender = field(default_factory=admission.Sender)
-    # The blind index of the browser's kind.
+    # Blind index of the browser's traits.
     traits: str = ""
     trapped: bool = False
     seconds: float | None = None
@@ -52,14 +52,14 @@ class Draft:
     notify: bool = False
     user_agent: str = ""
     referrer: str = ""
-    # Rendered by the door, before it asks for the database's lock.
+    # Rendered by the route before it takes the database lock.
     html: str = ""
     lang: str = ""
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """`again`: it was here already. `recognised`: whoever asks has shown that it is hers."""
+    """`again`: the comment was stored before. `recognised`: the request has proven that it comes from the author."""
 
     comment: Comment
     again: bool
@@ -67,8 +67,8 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class Marks:
-    """By what the same post is noticed again: what was said where, by whom, and both on one day."""
+class Fingerprints:
+    """Keyed hashes that identify a repeated post: the text on this page, the person, and both on one day."""
 
     words: Index
     person: Index
@@ -76,8 +76,8 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Considered:
-    """A comment that is not kept yet, and all that is known of it."""
+class Screened:
+    """A comment that is not stored yet, with the results of screening."""
 
     case: Case
     findings: list[Finding]
@@ -87,10 +87,10 @@ class Considered:
     claimed: Mapping[str, str] = field(default_factory=dict)
 
 
-def consider(site: Site, draft: Draft) -> Considered:
-    """Look at a comment from all sides. Nothing is written, and so nobody waits for it: SQLite has one lock."""
+def screen(site: Site, draft: Draft) -> Screened:
+    """Check limits and run all checks. Writes nothing, so it takes no lock on SQLite."""
     known = tokens.author_of(site, draft.author_token)
-    admitted = admission.look(site, draft.sender, known, draft.email)
+    admitted = admission.check_limits(site, draft.sender, known, draft.email)
     comment = _comment(site, draft, known)
     case = Case(
         site,
@@ -102,81 +102,81 @@ def consider(site: Site, draft: Draft) -> Considered:
         changed=known.changes(comment.author, draft.sender.network, draft.traits) if known else (),
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
-    # What does not come in is not looked at: that costs more than all the rest.
+    # A refused post is not screened: screening costs more than everything else.
     refused = admitted.refused or (admitted.crowded and draft.sender.prove is None)
-    findings = [] if refused else look(case, apart=nothing_written)
-    return Considered(case, findings, known, admitted, draft.traits or None, draft.claimed)
+    findings = [] if refused else run_checks(case, guard=rollback_on_error)
+    return Screened(case, findings, known, admitted, draft.traits or None, draft.claimed)
 
 
-def submit(thread: Thread, draft: Draft, considered: Considered | None = None) -> Submitted:
-    """Keep a comment and decide about it, in the caller's transaction.
+def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Submitted:
+    """Insert a comment and decide its status, in the caller's transaction.
 
-    The same post again (by its request key, or the same person saying the same thing on the same page
-    within a day) stores nothing and gives the first one. Raises Refused: thread_closed (403),
-    parent_missing (422), flood (429), key_reused (422) for a request key with other content.
+    A repeated post stores nothing and returns the first one. It is recognised by its request key, or by the same text
+    of the same person on the same page within a day. Raises Refused: thread_closed (403), parent_missing (422), flood
+    (429), key_reused (422) for a request key with other content.
     """
-    considered = considered or consider(thread.site, draft)
-    marks = _marks(thread, draft)
+    screened = screened or screen(thread.site, draft)
+    prints = _fingerprints(thread, draft)
     try:
-        parent = _answered(thread, draft, considered)
-        comment = _keep(thread, parent, considered, marks)
+        parent = _checked_parent(thread, draft, screened)
+        comment = _insert(thread, parent, screened, prints)
     except (KeptAlready, Refused):
-        # A retry gets the first answer, even if the page has closed since.
-        if there := _there(thread.site, draft, considered.known, marks):
-            return there
+        # A retry gets the first response, even if the page was closed since.
+        if earlier := _earlier(thread.site, draft, screened.known, prints):
+            return earlier
         raise
     authors.ask_to_confirm(comment)
     return Submitted(comment, again=False, recognised=True)
 
 
-def _answered(thread: Thread, draft: Draft, considered: Considered) -> Comment | None:
-    """The comment that this one answers, if any, where there may be a new one."""
+def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment | None:
+    """The parent, if any. Raises Refused if the thread or the limits do not allow a new comment."""
     if not thread.accepts_comments():
         raise Refused("thread_closed", _("Comments are closed."), status=403)
     parent = _parent(thread, draft)
-    if considered.admission.refused:
-        raise considered.admission.refused
-    if considered.admission.crowded:
-        admission.pass_crowd(thread.site, draft.sender)
+    if screened.admission.refused:
+        raise screened.admission.refused
+    if screened.admission.crowded:
+        admission.require_proof(thread.site, draft.sender)
     return parent
 
 
-def _there(site: Site, draft: Draft, known: Author | None, marks: Marks) -> Submitted | None:
-    earlier = arrivals.earlier(site, _request_key(draft), marks.words, marks.person, known)
+def _earlier(site: Site, draft: Draft, known: Author | None, prints: Fingerprints) -> Submitted | None:
+    earlier = arrivals.earlier(site, _request_key(draft), prints.words, prints.person, known)
     if earlier.sent:
-        return _sent_before(db.session.get_one(Comment, earlier.sent), draft, known, marks)
+        return _sent_before(db.session.get_one(Comment, earlier.sent), draft, known, prints)
     if earlier.said:
         found = db.session.get_one(Comment, earlier.said)
-        # Somebody may have guessed all of it: no token for what was not proven.
+        # The request may be guessed: no token without proof.
         return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
     return None
 
 
-def _sent_before(found: Comment, draft: Draft, known: Author | None, marks: Marks) -> Submitted:
-    """The answer to a request key that was used: it shows who sends it as little as a guess would."""
-    # Without a digest it was stored by an earlier version.
-    same = _digest(draft) if found.request_digest else marks.words
+def _sent_before(found: Comment, draft: Draft, known: Author | None, prints: Fingerprints) -> Submitted:
+    """The response to a request key that was used before. A guessed key reveals nothing."""
+    # Comments of an earlier version have no digest.
+    same = _digest(draft) if found.request_digest else prints.words
     if (found.request_digest or found.fingerprint) not in candidates([same]):
         raise Refused("key_reused", _("This request was already sent with different content. Please send it again."))
-    same_person = found.author_id == known.id if known else found.typed_by in marks.person.all
+    same_person = found.author_id == known.id if known else found.typed_by in prints.person.all
     return Submitted(found, again=True, recognised=same_person)
 
 
 def _digest(draft: Draft) -> Index | None:
-    """The blind index of all that a client chooses about a comment; None without a request key."""
+    """Blind index of all fields that a client chooses; None without a request key."""
     if not draft.request_key:
         return None
     chosen = (draft.page, draft.parent_id, draft.body, draft.name, draft.email, draft.website, draft.notify)
     return blind_index("request content", json.dumps(chosen))
 
 
-def _marks(thread: Thread, draft: Draft) -> Marks:
-    """The address is a part of the person: else a guessed e-mail address could be confirmed."""
-    # Of a long text only the beginning is folded: that is slow, and who sends it twice sends the same.
+def _fingerprints(thread: Thread, draft: Draft) -> Fingerprints:
+    """The network address is part of the person's hash: otherwise a guessed email address could be confirmed."""
+    # Folding is slow, so only the beginning of a long text is folded; a repeated post is identical anyway.
     said = fold(draft.body[:FOLDED]) + draft.body[FOLDED:]
     words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{said}")
     person = blind_index("person", f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}")
-    return Marks(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
+    return Fingerprints(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
 
 
 def _request_key(draft: Draft) -> Index | None:
@@ -193,7 +193,7 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 
 
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
-    """The comment, in nobody's session; its author as she describes herself this time."""
+    """The comment, in no session; its author as typed in this request."""
     author = made(Author, site=site, site_id=site.id)
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
     return Comment.new(
@@ -217,33 +217,37 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
     )
 
 
-def _meet(known: Author, comment: Comment, considered: Considered) -> Author:
-    """A known author calls herself something, and writes from somewhere; trust goes along unless that holds."""
-    doubted = any(finding.check == "changed" for finding in considered.findings)
+def _update_author(known: Author, comment: Comment, screened: Screened) -> Author:
+    """Take over the typed name and network of a known author. Trust is kept unless the `changed` check has held it."""
+    doubted = any(finding.check == "changed" for finding in screened.findings)
     if doubted and known.vouched_index is None:
         known.vouch(known.name, known.website)
     typed = comment.author
     known.introduce(name=typed.name, email=typed.email, website=typed.website)
     if not doubted:
         known.vouch(known.name, known.website)
-        known.was_at(comment.address_index, considered.traits)
+        known.was_at(comment.address_index, screened.traits)
     return known
 
 
-def _keep(thread: Thread, parent: Comment | None, considered: Considered, marks: Marks) -> Comment:
-    comment, known = considered.case.comment, considered.known
+def _insert(thread: Thread, parent: Comment | None, screened: Screened, prints: Fingerprints) -> Comment:
+    comment, known = screened.case.comment, screened.known
     if known:
-        comment.author = _meet(known, comment, considered)
+        comment.author = _update_author(known, comment, screened)
     else:
-        comment.author.was_at(comment.address_index, considered.traits)
-    comment.fingerprint, comment.typed_by, comment.text_key = marks.words, marks.person, marks.today
+        comment.author.was_at(comment.address_index, screened.traits)
+    comment.fingerprint, comment.typed_by, comment.text_key = (
+        prints.words,
+        prints.person,
+        prints.today,
+    )
     comment.attach(thread, parent, thread.site.max_depth)
-    comment.claimed = thread.news_in(considered.claimed)
+    comment.claimed = thread.news_in(screened.claimed)
     try:
-        conclude(considered.case, considered.findings)
+        apply_findings(screened.case, screened.findings)
     except KeptAlready:
         if known:
-            # What she calls herself this time is not kept either.
+            # Discard the name that was typed this time.
             db.session.expire(known)
         raise
     return comment

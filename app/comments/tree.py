@@ -1,4 +1,4 @@
-"""The public tree of a thread, branch by branch: read from indexes, so that no thread is too large for it."""
+"""Read the public tree of a thread branch by branch, from indexes, so that no thread is too large."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,12 +25,12 @@ from app.models.comment import Comment, Status
 from app.models.path import END, above_at, ids_in
 from app.models.thread import Thread
 
-# Of a row of `_seen`.
+# The root id in a row of `_seen`.
 ROOT = itemgetter(-2)
 
 
 class Seen(NamedTuple):
-    """All that a reader's view of a comment is made of, beside its thread; equal as long as nothing of it changes."""
+    """All columns that the public view of a comment needs, beside its thread. Equal rows render alike."""
 
     id: int
     author_id: int
@@ -42,14 +42,14 @@ class Seen(NamedTuple):
     html: str
     created_at: datetime
     edited_at: datetime | None
-    # The name of whoever it answers, while that comment is public.
+    # The name of the parent's author while the parent is public.
     answered: str | None
-    # Whether its author is.
+    # True if the author was erased.
     erased: bool
 
 
 class Place(NamedTuple):
-    """A comment and where it stands: in whose branch, and where in that."""
+    """A comment and its position: the root of its branch, and its path in that."""
 
     row: Seen
     root_id: int
@@ -57,14 +57,14 @@ class Place(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """Places of one branch in reading order; `goes_on` when there are more behind them."""
+    """Consecutive comments of one branch in reading order; `goes_on` if more follow."""
 
     places: list[Place]
     goes_on: bool
 
     @property
     def end(self) -> str:
-        """The position behind its last place."""
+        """The cursor after the last comment."""
         last = self.places[-1]
         return f"{last.root_id}.{last.path}"
 
@@ -73,43 +73,43 @@ class Branch(NamedTuple):
 
 
 def whole(thread: Thread, *, newest_first: bool, limit: int) -> list[Seen] | None:
-    """All of a thread that has at most `limit` places, in reading order; None when it has more."""
+    """A whole thread of at most `limit` comments, in reading order; None if it has more."""
     rows = db.session.connection().execute(_whole(limit + 1), {"thread": thread.id}).all()
-    # The index has them by rising roots; each branch stays in its own order.
+    # The index sorts roots ascending; a branch keeps its own order.
     return None if len(rows) > limit else [_row(each) for each in sorted(rows, key=ROOT, reverse=newest_first)]
 
 
 @lru_cache
 def _whole(limit: int) -> Select[Any]:
-    """The question of `whole`: one walk along the index, where branches of their own would have to be found first."""
+    """The query of `whole`: one index scan instead of a search for branches first."""
     thread: BindParameter[int] = bindparam("thread")
     places = _seen().where(Comment.thread_id == thread, text("comment.places > 0"))
     return places.order_by(Comment.root_id, Comment.path).limit(constant(limit))
 
 
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
-    """Enough branches behind that of the root `after` for `limit` comments, and to tell whether others follow.
+    """Branches after the root `after`: enough for `limit` comments, and to know if more follow.
 
-    Each begins with its root and has up to `replies` replies, or more where so few branches leave room for them.
+    Each starts with its root and has up to `replies` replies, or more if there are few branches.
     """
-    # Of each branch that is shown one comment more, which tells that it goes on, and one of the branch behind them.
-    question = _branches(newest_first, after is not None, limit, replies)
-    rows = db.session.connection().execute(question, {"thread": thread.id, "after": after}).all()
+    # One comment more than shown of each branch tells if it goes on; one branch more tells if others follow.
+    query = _branches(newest_first, after is not None, limit, replies)
+    rows = db.session.connection().execute(query, {"thread": thread.id, "after": after}).all()
     found = [[_place(row) for row in each] for _, each in groupby(rows, ROOT)]
-    # The same number as in the question, which has cut nothing off where so few are found that their share is larger.
+    # The same limit as in the query, which cuts nothing if there are few branches and their share is larger.
     most = max(replies, limit // max(1, len(found)))
     return [_branch(each, 1 + most) for each in found]
 
 
 @lru_cache
 def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Select[Any]:
-    """The question of `branches`, put together once: it is asked for each page that is drawn.
+    """The query of `branches`, built once.
 
-    Its limits are constants, so that PostgreSQL plans once: to plan took it longer than to answer.
+    Its limits are constants, so that PostgreSQL reuses the plan: planning took longer than executing.
     """
     root, reply, cut = (Comment.__table__.alias(name) for name in ("root", "reply", "cut"))
     thread: BindParameter[int] = bindparam("thread")
-    # By `root_id`, which is a root's own id: by `id` PostgreSQL would walk through the comments of all threads.
+    # By `root_id`, which equals the root's own id: by `id` PostgreSQL would scan the comments of all threads.
     roots = select(root.c.root_id.label("id")).where(
         root.c.thread_id == thread, text("root.places > 0 AND root.depth = 0")
     )
@@ -120,7 +120,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
     share = constant(room) // func.nullif(func.count(), 0)
     larger = case((share > constant(replies), share), else_=constant(replies))
     most = select(larger).select_from(roots.subquery()).scalar_subquery()
-    # The first reply that is not shown, which tells that there is more.
+    # The first reply that is not shown: tells that there are more.
     last = (
         select(cut.c.path)
         .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.places > 0"))
@@ -128,7 +128,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
         .scalar_subquery()
     )  # fmt: skip
     found = roots.add_columns(func.coalesce(last, END).label("last")).subquery("found")
-    # Places first, from their index alone: what is sorted and left out should not be read.
+    # Ids first, from their index alone: rows that are sorted out should not be read.
     place = (
         select(reply.c.id, found.c.id.label("root_id"), reply.c.path)
         .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
@@ -142,12 +142,12 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
 
 
 def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Branch:
-    """What follows behind a path in its branch."""
+    """The comments after a path in its branch."""
     return _branch(_in_branch(thread.id, root_id, limit, Comment.path > after), limit)
 
 
 def branch_around(comment: Comment, replies: int) -> Branch:
-    """The comments that this one answers, from the root, itself, and up to `replies` that follow in its branch."""
+    """A comment with its ancestors and up to `replies` comments that follow it in its branch."""
     root_id, depths = ids_in(comment.path)[0], range(comment.depth)
     above = Comment.path.in_([above_at(comment.path, depth + 1) for depth in depths])
     here = _branch(_in_branch(comment.thread_id, root_id, replies + 1, Comment.path >= comment.path), replies + 1)
@@ -178,7 +178,7 @@ def _row(row: Sequence[Any]) -> Seen:
 
 
 def _seen() -> Select[Any]:
-    """The columns of `Place`: others would be decrypted for nothing, and records cost more than all of a page."""
+    """The columns of `Place`. ORM records and columns to decrypt would cost more than the rest of a page."""
     comment, author, parent = Comment.__table__, Author.__table__, Comment.__table__.alias()
     columns = (
         comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,

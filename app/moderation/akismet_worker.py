@@ -11,7 +11,7 @@ from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import is_unreadable
 from app.models import Comment, Delivery, Site, Status
-from app.moderation.findings import settle
+from app.moderation.findings import continue_screening
 from app.notify.outbox import Carrier
 from app.screening.akismet import ASKED, TOLD, Sender, sender_of
 from app.screening.case import Finding, Verdict
@@ -96,23 +96,23 @@ def _fields(comment: Comment) -> dict[str, str]:
 
 
 def _take(comment: Comment, opinion: Opinion) -> None:
-    site = comment.site
+    site, guid = comment.site, opinion.guid
     doubted = site.note_answer(spam=opinion.spam)
     _note_alert(site, opinion.alert)
     if opinion.spam and doubted:
         log.error("Akismet calls everything spam and is not believed", extra={"site": site.key})
-        settle(comment, Finding(ASKED, Verdict.HOLD, {"said": "", "state": "doubted"}))
+        continue_screening(comment, Finding(ASKED, Verdict.HOLD, {"said": "", "state": "doubted"}))
     elif opinion.spam:
         state = "discard" if opinion.discard else "spam"
-        settle(comment, Finding(ASKED, Verdict.SPAM, {"said": "spam", "state": state, "guid": opinion.guid}))
+        continue_screening(comment, Finding(ASKED, Verdict.SPAM, {"said": "spam", "state": state, "guid": guid}))
     else:
-        settle(comment, Finding(ASKED, Verdict.PASS, {"said": "ham", "state": "ham", "guid": opinion.guid}))
+        continue_screening(comment, Finding(ASKED, Verdict.PASS, {"said": "ham", "state": "ham", "guid": guid}))
 
 
 def _note_trouble(comment: Comment, trouble: str) -> None:
     log.warning("Akismet is not responding", extra={"site": comment.site.key, "trouble": scrubbed(trouble)})
     comment.lock()
-    settle(comment, Finding(ASKED, Verdict.HOLD, {"said": "", "state": "trouble"}))
+    continue_screening(comment, Finding(ASKED, Verdict.HOLD, {"said": "", "state": "trouble"}))
 
 
 def _note_alert(site: Site, alert: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.lib.clock import now
 from app.models import Comment, Decision, Status
-from app.moderation.findings import settle
+from app.moderation.findings import continue_screening
 from app.screening.case import Finding, Verdict
 from app.screening.flood import WINDOW
 
@@ -26,7 +26,7 @@ def accept(comment: Comment) -> Decision | None:
     if not would_help(comment):
         return None
     comment.reasons = [_answered(reason) if reason["check"] in DOUBTS else reason for reason in comment.reasons]
-    return settle(comment, Finding(WORK, Verdict.PASS))
+    return continue_screening(comment, Finding(WORK, Verdict.PASS))
 
 
 def _answered(reason: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from app.extensions import db
 from app.models import Actor, Comment, Decision, Status
 from app.moderation.decide import admit, decide
 from app.screening.case import Case, Finding, Verdict
-from app.screening.run import failed, look
+from app.screening.run import failed, run_checks
 
 STATUS_OF = {
     Verdict.PASS: Status.APPROVED,
@@ -20,10 +20,10 @@ STATUS_OF = {
 def screen(case: Case) -> Decision:
     """Run every check on a stored comment, and decide again."""
     again = partial(decide, seen=case.comment.version, actor=Actor.SCREENING)
-    return conclude(case, look(case, apart=db.session.begin_nested), again)
+    return apply_findings(case, run_checks(case, guard=db.session.begin_nested), again)
 
 
-def conclude(case: Case, findings: list[Finding], decided: Callable[..., Decision] = admit) -> Decision:
+def apply_findings(case: Case, findings: list[Finding], decided: Callable[..., Decision] = admit) -> Decision:
     """Keep every reason with the comment and decide: the strictest verdict wins. Then do what the findings cause."""
     comment, judged = case.comment, case.judged_so_far
     comment.score, comment.facts = judged.score, judged.facts
@@ -37,7 +37,7 @@ def conclude(case: Case, findings: list[Finding], decided: Callable[..., Decisio
     return decision
 
 
-def settle(comment: Comment, finding: Finding) -> Decision | None:
+def continue_screening(comment: Comment, finding: Finding) -> Decision | None:
     """Continue screening with a finding that arrived later; it replaces the earlier reason of its check.
 
     Returns None if nothing changes, or if a person has decided since. The caller holds the lock on the comment.

@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 5.0
 
 
-def look(case: Case, *, apart: Callable[[], AbstractContextManager[Any]]) -> list[Finding]:
+def run_checks(case: Case, *, guard: Callable[[], AbstractContextManager[Any]]) -> list[Finding]:
     """Run every check; nothing is written.
 
     A check that fails is a finding that holds; it never publishes and never loses the comment. Each runs inside
-    `apart()`, so that the next one can query: PostgreSQL refuses all statements in a transaction that has failed.
+    `guard()`, so that the next one can query: PostgreSQL refuses all statements in a transaction that has failed.
     """
     findings: list[Finding] = []
     for check in CHECKS:
         started = monotonic()
         try:
-            with apart():
+            with guard():
                 found = check(case)
         except Exception as trouble:
             found = failed(check.__name__, case, trouble)
@@ -42,7 +42,7 @@ def look(case: Case, *, apart: Callable[[], AbstractContextManager[Any]]) -> lis
 
 
 @contextmanager
-def nothing_written() -> Iterator[None]:
+def rollback_on_error() -> Iterator[None]:
     """Before anything is written, a transaction that the database has failed is simply begun again."""
     try:
         yield

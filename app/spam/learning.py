@@ -78,7 +78,7 @@ def relearning(comment: Comment) -> Iterator[None]:
         _learn(comment, taught, correction)
 
 
-def outlive(comment: Comment) -> None:
+def keep_lesson(comment: Comment) -> None:
     """Keep where its features are counted, hashed as they are, before its text goes: its lesson stands."""
     if comment.lesson:
         comment.places_learnt = array("I", _places(comment)).tobytes()

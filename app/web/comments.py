@@ -11,7 +11,7 @@ from app.abuse.junk import refuse_what_is_no_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
 from app.comments.admission import Crowded
-from app.comments.submit import Submitted, consider, submit
+from app.comments.submit import Submitted, screen, submit
 from app.database import only_look, then_write
 from app.errors import Refused
 from app.extensions import csrf, db
@@ -43,9 +43,9 @@ def post() -> Response:
         return _form_again(here, form, origin, 422)
     try:
         draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=_author_token())
-        considered = consider(here.site, draft)
+        screened = screen(here.site, draft)
         then_write()
-        submitted = submit(here.obtain_thread(), draft, considered)
+        submitted = submit(here.obtain_thread(), draft, screened)
     except Refused as no:
         db.session.rollback()
         only_look()

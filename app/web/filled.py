@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import render_template
 
-from app.comments.reading import Own, Shown
+from app.comments.reading import AuthorView, Shown
 from app.web.stencil import fill, hole, stencil
 
 # What differs from comment to comment, and what of it may be missing, so that a comment has another shape without it.
@@ -35,7 +35,7 @@ def comment(shown: Shown, given: Mapping[str, Any], *, is_open: bool = True) -> 
 
 
 def _hollow(
-    shape: Mapping[str, Any], own: Own | None, given: Mapping[str, Any], where: Mapping[str, str], is_open: bool
+    shape: Mapping[str, Any], own: AuthorView | None, given: Mapping[str, Any], where: Mapping[str, str], is_open: bool
 ) -> str:
     hollow_own = own and {**OWN_HOLES, "status": own.status, "editable_until": own.editable_until}
     holes = {
@@ -66,5 +66,5 @@ def _filling(shown: Shown, here: str) -> dict[str, object]:
     }
 
 
-def _filling_of_own(own: Own, where: Mapping[str, str]) -> dict[str, object]:
+def _filling_of_own(own: AuthorView, where: Mapping[str, str]) -> dict[str, object]:
     return {"token": own.token, "body": own.body, "until": own.until, **where}

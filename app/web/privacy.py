@@ -9,7 +9,9 @@ from flask_babel import gettext as _
 from flask_babel import ngettext as _n
 
 from app.comments import person as people
-from app.comments.person import Person, Receipt
+from app.comments import person_erasure, person_export
+from app.comments.person import Person
+from app.comments.person_erasure import Receipt
 from app.database import only_look
 from app.extensions import db
 from app.forms.person import EraseForm, PersonForm
@@ -46,7 +48,7 @@ def export(key: str) -> Response:
         abort(400)
     db.session.commit()
     only_look()
-    parts = json_parts.encoded(people.all_about(people.find(form.email.data, site)), lines=True)
+    parts = json_parts.encoded(person_export.export(people.find(form.email.data, site)), lines=True)
     lines = to_the_end(_let_go(parts), json.dumps({"error": BROKEN_OFF}))
     headers = {"Content-Disposition": "attachment; filename=person.json", "Cache-Control": "no-store"}
     return Response(stream_with_context(lines), mimetype="application/json", headers=headers)
@@ -68,7 +70,7 @@ def erase(key: str) -> Any:
     if not form.validate():
         return _page(site, form, person=person, erase=form), 422
     receipt = Receipt()
-    for _step in people.forget(person, receipt, remove_text=form.text.data == "remove", by=current_moderator()):
+    for _step in person_erasure.erase(person, receipt, remove_text=form.text.data == "remove", by=current_moderator()):
         db.session.commit()
     flash(
         _n("Erased the author of %(num)d comment.", "Erased the author of %(num)d comments.", receipt.comments)

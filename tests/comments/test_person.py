@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.comments import person as people
-from app.comments import tokens
+from app.comments import person_erasure, tokens
 from app.extensions import db
 from app.models import (
     Comment,
@@ -136,7 +136,7 @@ def test_nobody_finds_her_afterwards(
     done = app.test_cli_runner().invoke(args=words)
     assert done.exit_code == 0, done.output
     answer = json.loads(done.stdout.splitlines()[-1])
-    assert (answer["authors"], answer["comments"], answer["rules"], answer["letters"]) == (2, 6, 2, 1)
+    assert (answer["authors"], answer["comments"], answer["rules"], answer["emails"]) == (2, 6, 2, 1)
     assert answer["swept"] and answer["left"] == [] and answer["in_file"] == 0
     assert not db_session.query(Delivery).filter_by(kind="akismet").count(), "what Akismet was told of her request"
     everything = b"".join(in_the_files(app, postgres))
@@ -178,7 +178,7 @@ def test_no_token_of_hers_opens_anything(app: Flask, her: Reader, db_session: Se
 
 
 def test_a_run_that_was_stopped_goes_on(app: Flask, her: Reader, db_session: Session) -> None:
-    steps = people.forget(people.find(EMAIL), people.Receipt(), remove_text=False)
+    steps = person_erasure.erase(people.find(EMAIL), person_erasure.Receipt(), remove_text=False)
     next(steps)
     db_session.commit()
     steps.close()
@@ -219,7 +219,7 @@ def test_an_address_is_found_in_every_spelling_and_every_table(
         index.make(0)
         db_session.commit()
     answer = run(app, "erase", EMAIL)
-    assert answer["left"] == [] and answer["letters"] == 2
+    assert answer["left"] == [] and answer["emails"] == 2
     db_session.expire_all()
     said = str([each.body + each.html + str(each.claimed) + str(each.reasons) for each in db_session.query(Comment)])
     said += str([each.body + each.html for each in db_session.query(Revision)])
@@ -321,4 +321,4 @@ def test_a_moderator_is_told_of_and_keeps_her_account(app: Flask, db_session: Se
 
 
 def test_for_each_table_it_is_known_what_happens(app: Flask) -> None:
-    assert set(people.WHAT_HAPPENS) == set(db.metadata.tables)
+    assert set(person_erasure.TABLES) == set(db.metadata.tables)

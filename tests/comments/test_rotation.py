@@ -14,8 +14,9 @@ from sqlalchemy import String, text
 
 from app import create_app
 from app.abuse import address
-from app.comments import rotation
-from app.comments.rotation import HOW, Progress
+from app.comments import key_columns, rotation
+from app.comments.key_columns import STRATEGIES
+from app.comments.rotation import Progress
 from app.extensions import db
 from app.lib import secrets
 from app.lib.clock import now
@@ -90,8 +91,8 @@ def is_under(key: str, index: str) -> bool:
 
 def test_for_each_blind_index_it_is_known_how_it_is_made_again(app: Flask) -> None:
     with app.app_context():
-        assert {f"{table.name}.{name}" for table, name in lived_in.columns(BlindIndex)} == HOW.keys()
-        assert all("id" in table.c for table in rotation.tables())
+        assert {f"{table.name}.{name}" for table, name in lived_in.columns(BlindIndex)} == STRATEGIES.keys()
+        assert all("id" in table.c for table in key_columns.tables())
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

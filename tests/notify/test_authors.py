@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.comments import person
+from app.comments import person, person_erasure
 from app.models import Author, Decision, Moderator, Reason, Site, Status
 from app.moderation.decide import decide, undo
 from app.notify import authors, outbox
@@ -158,7 +158,7 @@ def test_what_she_objected_is_forgotten_with_her(
     confirmed(hanako, letters)
     decides(db_session, "First!", Status.REJECTED, alice)
     presses(hanako.client, path_in(letters()[-1].message, "appeal"), text="I was in hospital")
-    for _step in person.forget(person.find(HANAKO), person.Receipt(), remove_text=False):
+    for _step in person_erasure.erase(person.find(HANAKO), person_erasure.Receipt(), remove_text=False):
         db_session.commit()
     db_session.commit()
     comment = the_comment(db_session, "First!")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup, escape
 from sqlalchemy.orm import Session
 
-from app.comments import person, reading
+from app.comments import person, person_erasure, reading
 from app.forms.where import where
 from app.lib.language import languages, speak
 from app.lib.lru import Cache
@@ -38,7 +38,7 @@ def _is_said_anew(session: Session, _site: Site, asked: Comment, _answered: Comm
 
 
 def _is_erased(session: Session, site: Site, _asked: Comment, _answered: Comment) -> None:
-    for _ in person.forget(person.find(Reader.email, site), person.Receipt(), remove_text=False):
+    for _ in person_erasure.erase(person.find(Reader.email, site), person_erasure.Receipt(), remove_text=False):
         session.commit()
 
 
@@ -118,7 +118,7 @@ WORDS = st.text(min_size=1, max_size=8) | st.sampled_from(
 NUMBERS = st.integers(1, 2**62)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - has one
 OWN = st.builds(
-    reading.Own,
+    reading.AuthorView,
     status=st.sampled_from([Status.APPROVED.value, Status.PENDING.value, Status.DELETED.value]),
     editable_until=st.none() | MOMENTS,
     token=WORDS,

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.comments import person as people
+from app.comments import person_export
 from app.extensions import db
 from app.models import Author, Comment, Moderator, Role, Site, Status
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
@@ -57,7 +57,7 @@ def test_an_administrator_finds_and_gives_out(desk: FlaskClient) -> None:
 def test_an_export_is_sent_while_it_is_read_and_holds_no_lock(
     app: Flask, desk: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, read = people._all_of, list[int]()
+    real, read = person_export._exported, list[int]()
 
     def watched(comments: list[Comment]) -> list[dict[str, Any]]:
         read.append(len(comments))
@@ -67,8 +67,8 @@ def test_an_export_is_sent_while_it_is_read_and_holds_no_lock(
         return real(comments)
 
     whole = json.loads(send(desk, f"{PATH}/export", email=EMAIL).text)
-    monkeypatch.setattr(people, "BATCH", 1)
-    monkeypatch.setattr(people, "_all_of", watched)
+    monkeypatch.setattr(person_export, "BATCH", 1)
+    monkeypatch.setattr(person_export, "_exported", watched)
     db_session.rollback()
     answer = send(desk, f"{PATH}/export", email=EMAIL)
     assert "Content-Length" not in answer.headers and read == [1, 1]

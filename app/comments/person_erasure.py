@@ -1,0 +1,214 @@
+"""Erase the personal data of one person, in every status and table, and report what is left."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from app.comments.person import Person, deleted_author_name
+from app.database import snapshot
+from app.extensions import db
+from app.lib import address_forms
+from app.models import Actor, Author, Comment, Decision, Delivery, Moderator, Note, Revision, Silence, Status, Subject
+from app.moderation.decide import decide
+from app.operations import vacuum
+from app.screening import akismet, rules
+from app.search import index
+from app.spam import learning
+
+log = logging.getLogger(__name__)
+
+BATCH = 100  # comments in one transaction, so that other writers wait for milliseconds
+REDACTED = "…"
+MAX_IDS = 5  # ids reported for each column that still holds the person
+MAX_NAMES = 1000  # values of a table that are counted for names
+# The n-grams of each way to write an @ (`address_forms.AT_SIGNS`).
+AT_NGRAMS = ("@", "%40", "&#", "&co", ";#", ";co")
+# A queued email is useless without its address; rows of other tables only lose the address.
+DELETED_ROWS = ("delivery",)
+# A moderator's account is removed by `flask moderator remove`. The address of a page and the name of a site cannot lose
+# a part.
+NEVER_CHANGED = ("moderator", "site", "thread", "thread_alias")
+
+# What erasure does with each table; a test fails for a table without an entry.
+TABLES = {
+    "author": "emptied; the row stays, so that its id is never reused",
+    "comment": "name, website, network and hashes are erased; the text stays or goes as requested",
+    "revision": "earlier texts are deleted",
+    "decision": "stays; notes lose the address, and the names where they are about the person's comments",
+    "rule": "rules about the address or the author end and lose the address",
+    "note": "notes on the person's comments are deleted; others lose the address",
+    "silence": "the unsubscribe is deleted with the address",
+    "thread_alias": "no personal data",
+    "lease": "no personal data",
+    "deferral": "no personal data",
+    "report": "a note loses the address; the reporter is stored as a keyed hash only",
+    "delivery": "emails that contain the address are deleted",
+    "thread": "its version increases, so that caches drop the old page",
+    "site": "no personal data",
+    "moderator": "the account stays and is reported",
+    "membership": "no personal data",
+    "invitation": "an invited address is kept until the answer, for seven days at most",
+    "login": "no personal data",
+    "login_attempt": "keyed hashes, kept for two days",
+    "rate_limit": "keyed hashes, kept for some days at most",
+    "knowledge": "counts of hashed words; those of an emptied comment are subtracted",
+    "lesson": "hashed words of one decision, until they are counted",
+    "heartbeat": "no personal data",
+    "tally": "no personal data",
+    "tallied": "no personal data",
+    "key_print": "no personal data",
+    "shelf": "no personal data",
+    "shelf_page": "comment ids by hashed n-grams; rebuilt from the remaining text",
+    "unshelved": "no personal data",
+}
+
+
+@dataclass
+class Receipt:
+    """Counts of erased data. It is logged, so it contains no personal data."""
+
+    authors: int = 0
+    comments: int = 0
+    texts: int = 0
+    revisions: int = 0
+    notes: int = 0
+    rules: int = 0
+    emails: int = 0
+    mentions: int = 0
+    sites: list[str] = field(default_factory=list)
+
+
+def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator | None = None) -> Iterator[None]:
+    """Erase a person and count it in `receipt`. Yields after each step; the caller commits.
+
+    Authors are emptied last, so that an interrupted run can be repeated. Decisions that delete a text are recorded for
+    the moderator `by`, or for the system.
+    """
+    receipt.sites = sorted({author.site.key for author in person.authors})
+    names, ids = person.names, [author.id for author in person.authors]
+    last = 0
+    while batch := person.comments(after=last, limit=BATCH):
+        for comment in batch:
+            _erase_comment(comment, names, receipt, remove_text=remove_text, by=by)
+        _change_threads(batch)
+        last = batch[-1].id
+        yield
+    for rule in person.rules():
+        rules.end(rule)
+        if rule.subject == Subject.EMAIL:
+            rule.value = rule.value_index = ""
+        receipt.rules += 1
+    for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
+        if index := author.address_index:
+            Silence.lift(author.site, index)
+        author.erase()
+        receipt.authors += 1
+    yield
+    _erase_mentions(person, receipt)
+    log.info("person erased", extra={**vars(receipt), "sites": " ".join(receipt.sites)})
+    yield
+
+
+def _erase_comment(
+    comment: Comment, names: list[str], receipt: Receipt, *, remove_text: bool, by: Moderator | None
+) -> None:
+    receipt.comments += 1
+    comment.notify = False
+    receipt.notes += _count(delete(Note).where(Note.comment_id == comment.id))
+    receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))
+    # The request that was sent to Akismet contains the full network address.
+    _count(delete(Delivery).where(Delivery.comment_id == comment.id, Delivery.kind.in_((akismet.ASKED, akismet.TOLD))))
+    _redact_notes(comment, names)
+    if remove_text and not comment.emptied_at:
+        receipt.texts += 1
+        if comment.status != Status.DELETED:
+            actor = None if by else Actor.SYSTEM
+            decide(comment, Status.DELETED, seen=comment.version, by=by, actor=actor, reason="erased")
+        comment.empty()
+    with learning.relearning(comment):
+        comment.name, comment.website, comment.facts = deleted_author_name(comment.site), "", None
+    comment.forget_where_from()
+
+
+def _redact_notes(comment: Comment, names: list[str]) -> None:
+    """Delete the author's notes to moderators; remove the author's names from the moderators' notes."""
+    comment.reasons = [reason for reason in comment.reasons if reason["check"] != "appeal"]
+    for decision in db.session.scalars(select(Decision).where(Decision.comment_id == comment.id, Decision.note != "")):
+        if decision.actor == Actor.AUTHOR:
+            decision.note = ""
+        for name in filter(is_searchable, names):
+            decision.note = decision.note.replace(name, REDACTED)
+
+
+def is_searchable(name: str) -> bool:
+    """False for a name of one or two letters: half of all words contain it."""
+    return len(name) > (2 if name.isascii() else 1)
+
+
+def _change_threads(comments: list[Comment]) -> None:
+    for thread in {comment.thread for comment in comments}:
+        thread.changed()
+
+
+def _erase_mentions(person: Person, receipt: Receipt) -> None:
+    """Erase the address where other people wrote it. The search is read-only and blocks no writer."""
+    with snapshot():
+        found = vacuum.holding(person.email, (), person.site_ids, comments=_with_an_address())
+        places = [place for _email, place in found if place.table.name not in NEVER_CHANGED]
+    for place in places:
+        row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
+        if place.table.name in DELETED_ROWS:
+            receipt.emails += _count(delete(place.table).where(*row))
+            continue
+        without = _without(place.value, person.email)
+        receipt.mentions += _count(update(place.table).where(*row).values({place.column.name: without}))
+        if place.table.name == "comment":
+            db.session.get_one(Comment, place.id[0]).thread.changed()
+
+
+def _without(value: Any, email: str) -> Any:
+    if isinstance(value, dict):
+        return {_without(key, email): _without(each, email) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without(each, email) for each in value]
+    return address_forms.without(value, email, REDACTED) if isinstance(value, str) else value
+
+
+def _count(statement: Any) -> int:
+    return int(db.session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
+    """Where the address or a name still occurs: in other people's words, or in a moderator's account.
+
+    {"what": "email" or "name", "table", "column", "rows", "ids", "more"} for each column. For names, at most `MAX_NAMES`
+    values of a table are counted; `more` says that there may be others.
+    """
+    names = list(filter(is_searchable, names))
+    named = chain.from_iterable(index.options_of_name(name) for name in names)
+    sites, naming = person.site_ids, index.all_that_may_have(list(named))
+    found = chain(
+        vacuum.holding(person.email, (), sites, comments=_with_an_address()),
+        vacuum.holding("", names, sites, comments=naming, most=MAX_NAMES) if names else (),
+    )
+    ids: dict[tuple[str, str, str], list[str]] = {}
+    of_table: Counter[str] = Counter()
+    for needle, place in found:
+        what = "email" if needle == person.email else "name"
+        ids.setdefault((what, place.table.name, place.column.name), []).append("/".join(map(str, place.id)))
+        of_table[place.table.name] += what == "name"
+    return [
+        {"what": what, "table": table, "column": column, "rows": len(rows), "ids": rows[:MAX_IDS]}
+        | {"more": what == "name" and of_table[table] >= MAX_NAMES}
+        for (what, table, column), rows in ids.items()
+    ]
+
+
+def _with_an_address() -> Iterator[int]:
+    """Comments whose text or name may contain an email address."""
+    return index.all_that_may_have(index.options_of(*AT_NGRAMS))
