@@ -22,7 +22,7 @@ from app.models import (
     waiting,
 )
 from app.notify import outbox
-from app.screening.flood import press
+from app.screening.flood import start_holding
 from app.web.access import session_lasts
 from tests.cast import Reader, a_moderator, a_site, the_comment
 
@@ -55,7 +55,7 @@ def corrected(db_session: Session) -> None:
 def test_a_burst_of_tomorrow_holds_nothing_today_and_a_new_one_is_told(app: Flask, db_session: Session) -> None:
     site = a_site(db_session)
     a_moderator(db_session, site)
-    press(site)
+    start_holding(site)
     db_session.commit()
     assert site.is_pressed
     corrected(db_session)

@@ -48,9 +48,9 @@ def quietly(function: Callable[[str], object]) -> Callable[[str], None]:
     return call
 
 
-def _named(given: str) -> list[hosts.Named]:
+def _named(given: str) -> list[hosts.HostMention]:
     comment: Any = SimpleNamespace(body=given, website="")
-    return hosts.named_in(comment)
+    return hosts.hosts_in(comment)
 
 
 def _beside_itself(given: str) -> object:

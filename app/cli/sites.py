@@ -110,7 +110,7 @@ def set_(key: str, changes: tuple[str, ...]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 def screening(key: str, days: int, as_json: bool) -> None:
     """Compare what the learnt score would have done on the site KEY with what its moderators decided."""
-    seen = thresholds.shadow(site_of(key), now() - timedelta(days=days))
+    seen = thresholds.backtest(site_of(key), now() - timedelta(days=days))
     ids = {"false_alarms": [each.id for each in seen.false_alarms], "missed": [each.id for each in seen.missed]}
     if as_json:
         told = {band: {said or "undecided": count for said, count in row.items()} for band, row in seen.counts.items()}

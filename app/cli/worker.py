@@ -107,7 +107,7 @@ def _turn(tasks: Sequence[Task]) -> float:
 
 
 def _learn_bursts() -> bool:
-    flood.learn()
+    flood.learn_normal_rate()
     db.session.commit()
     return False
 

@@ -12,7 +12,7 @@ from app.lib.clock import is_running, now
 from app.lib.secrets import blind_index
 from app.models import Actor, Comment, Decision, Rate, RateLimit, Revision, Status
 from app.moderation.decide import decide
-from app.moderation.findings import screen
+from app.moderation.findings import rescreen
 from app.screening.case import Case
 from app.spam import learning
 
@@ -42,7 +42,7 @@ def edit(comment: Comment, body: str) -> Decision:
     comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()
     Revision.forget_between(comment)
-    decision = screen(Case(comment.site, comment, proven=True, published=published))
+    decision = rescreen(Case(comment.site, comment, proven=True, published=published))
     if was_public and comment.status == Status.APPROVED:
         comment.thread.changed()
     return decision

@@ -122,7 +122,9 @@ def _erase_comment(
     receipt.notes += _count(delete(Note).where(Note.comment_id == comment.id))
     receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))
     # The request that was sent to Akismet contains the full network address.
-    _count(delete(Delivery).where(Delivery.comment_id == comment.id, Delivery.kind.in_((akismet.ASKED, akismet.TOLD))))
+    _count(
+        delete(Delivery).where(Delivery.comment_id == comment.id, Delivery.kind.in_((akismet.CHECK, akismet.REPORT)))
+    )
     _redact_notes(comment, names)
     if remove_text and not comment.emptied_at:
         receipt.texts += 1

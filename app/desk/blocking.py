@@ -107,8 +107,8 @@ def _subjects(comment: Comment) -> Iterator[tuple[Subject, str]]:
         yield Subject.EMAIL_DOMAIN, email.rpartition("@")[2]
     if comment.address:
         yield Subject.ADDRESS, comment.address
-    for named in hosts.named_in(comment)[:MOST_LINKS]:
-        yield Subject.LINK_DOMAIN, named.host
+    for mention in hosts.hosts_in(comment)[:MOST_LINKS]:
+        yield Subject.LINK_DOMAIN, mention.host
 
 
 def _rule(comment: Comment, subject: Subject, value: str) -> Rule:

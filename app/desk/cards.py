@@ -14,7 +14,7 @@ from app.lib.clock import happened_since, now
 from app.lib.secrets import candidates
 from app.lib.text import excerpt
 from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status
-from app.screening.checks import found_in, sentence_of
+from app.screening.reasons import found_in, sentence_of
 
 PARENT_GRAPHEMES = 160
 SAME_ADDRESS_SINCE = timedelta(days=30)

@@ -10,7 +10,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from app.models import Moderator, Status, reason_codes, reason_name
-from app.moderation.history import Wanted
+from app.moderation.history import LogFilter
 
 STATUSES: dict[str, Any] = {
     Status.PENDING: _l("Pending"),
@@ -43,9 +43,9 @@ class LogForm(Form):
         return form
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> LogFilter:
         """Whole days, on the clock of her first site."""
-        return Wanted(
+        return LogFilter(
             site_id=int(self.site.data) if self.site.data else None,
             status=self.status.data or None,
             moderator_id=int(self.moderator.data) if self.moderator.data else None,

@@ -1,1 +1,1 @@
-"""Moderation: decide, screen, queue."""
+"""Decide on comments: findings, lanes, history, reports, appeals, Akismet's answers."""

@@ -1,4 +1,4 @@
-"""What the worker does with Akismet's questions and reports, and what its answers mean for a comment."""
+"""Send queued Akismet checks and reports, and continue screening with the answers."""
 
 import json
 import logging
@@ -13,43 +13,43 @@ from app.lib.secrets import is_unreadable
 from app.models import Comment, Delivery, Site, Status
 from app.moderation.findings import continue_screening
 from app.notify.outbox import Carrier
-from app.screening.akismet import ASKED, TOLD, Sender, sender_of
+from app.screening.akismet import CHECK, REPORT, Sender, sender_of
 from app.screening.case import Finding, Verdict
 from app.spam import akismet
-from app.spam.akismet import Opinion
+from app.spam.akismet import CheckAnswer
 
 log = logging.getLogger(__name__)
 
-# Until it has been asked again, where it wanted time.
+# Delay before the next check if the text has changed.
 SOON = timedelta(seconds=5)
 
 
-def ask(delivery: Delivery) -> str:
-    """Carry a question, and let screening go on from the answer. Raises NotSent: then the comment waits on."""
+def send_check(delivery: Delivery) -> str:
+    """Send a check and continue screening with the answer. Raises NotSent: the comment stays held."""
     comment = _comment(delivery)
     if comment is None or not _has_key(comment.site):
         return "nothing to say"
-    asked = json.loads(delivery.payload)
-    body, key, fields = comment.body, comment.site.akismet_key, _fields(comment) | asked
+    payload = json.loads(delivery.payload)
+    body, key, fields = comment.body, comment.site.akismet_key, _fields(comment) | payload
     db.session.commit()
     try:
-        opinion = akismet.ask(key, fields)
+        answer = akismet.check_comment(key, fields)
     except NotSent as trouble:
         _note_trouble(comment, str(trouble))
         raise
     comment.lock()
     if comment.body != body:
-        # It was about words that are gone.
+        # The answer is about an earlier text.
         return delivery.put_off(now() + SOON)
-    if opinion.again_after:
-        return delivery.put_off(now() + opinion.again_after)
-    _take(comment, opinion)
-    delivery.payload = json.dumps(asdict(_sender(asked).kept(comment)))
-    return "spam" if opinion.spam else "ham"
+    if answer.recheck_after:
+        return delivery.put_off(now() + answer.recheck_after)
+    _apply(comment, answer)
+    delivery.payload = json.dumps(asdict(_sender(payload).redacted(comment)))
+    return "spam" if answer.spam else "ham"
 
 
-def tell(delivery: Delivery) -> str:
-    """Carry a report. Raises NotSent."""
+def send_report(delivery: Delivery) -> str:
+    """Send a report. Raises NotSent."""
     comment = _comment(delivery)
     if comment is None or not _has_key(comment.site):
         return "nothing to say"
@@ -59,7 +59,7 @@ def tell(delivery: Delivery) -> str:
     return "sent"
 
 
-CARRIERS: dict[str, Carrier] = {ASKED: ask, TOLD: tell}
+CARRIERS: dict[str, Carrier] = {CHECK: send_check, REPORT: send_report}
 
 
 def _comment(delivery: Delivery) -> Comment | None:
@@ -68,14 +68,14 @@ def _comment(delivery: Delivery) -> Comment | None:
 
 
 def _has_key(site: Site) -> bool:
-    """Raises NotSent for a key that cannot be read: it may be readable again once SECRET_KEY is."""
+    """Raises NotSent for a key that cannot be decrypted: it may be readable again with another SECRET_KEY."""
     if is_unreadable(site.akismet_key):
         raise NotSent("The Akismet key cannot be decrypted.", for_good=True)
     return bool(site.akismet_key)
 
 
-def _sender(asked: dict[str, str]) -> Sender:
-    return Sender(asked["user_ip"], asked["user_agent"], asked["referrer"])
+def _sender(payload: dict[str, str]) -> Sender:
+    return Sender(payload["user_ip"], payload["user_agent"], payload["referrer"])
 
 
 def _fields(comment: Comment) -> dict[str, str]:
@@ -95,24 +95,24 @@ def _fields(comment: Comment) -> dict[str, str]:
     }
 
 
-def _take(comment: Comment, opinion: Opinion) -> None:
-    site, guid = comment.site, opinion.guid
-    doubted = site.note_answer(spam=opinion.spam)
-    _note_alert(site, opinion.alert)
-    if opinion.spam and doubted:
+def _apply(comment: Comment, answer: CheckAnswer) -> None:
+    site, guid = comment.site, answer.guid
+    doubted = site.note_answer(spam=answer.spam)
+    _note_alert(site, answer.alert)
+    if answer.spam and doubted:
         log.error("Akismet calls everything spam and is not believed", extra={"site": site.key})
-        continue_screening(comment, Finding(ASKED, Verdict.HOLD, {"said": "", "state": "doubted"}))
-    elif opinion.spam:
-        state = "discard" if opinion.discard else "spam"
-        continue_screening(comment, Finding(ASKED, Verdict.SPAM, {"said": "spam", "state": state, "guid": guid}))
+        continue_screening(comment, Finding(CHECK, Verdict.HOLD, {"said": "", "state": "doubted"}))
+    elif answer.spam:
+        state = "discard" if answer.discard else "spam"
+        continue_screening(comment, Finding(CHECK, Verdict.SPAM, {"said": "spam", "state": state, "guid": guid}))
     else:
-        continue_screening(comment, Finding(ASKED, Verdict.PASS, {"said": "ham", "state": "ham", "guid": guid}))
+        continue_screening(comment, Finding(CHECK, Verdict.PASS, {"said": "ham", "state": "ham", "guid": guid}))
 
 
 def _note_trouble(comment: Comment, trouble: str) -> None:
     log.warning("Akismet is not responding", extra={"site": comment.site.key, "trouble": scrubbed(trouble)})
     comment.lock()
-    continue_screening(comment, Finding(ASKED, Verdict.HOLD, {"said": "", "state": "trouble"}))
+    continue_screening(comment, Finding(CHECK, Verdict.HOLD, {"said": "", "state": "trouble"}))
 
 
 def _note_alert(site: Site, alert: str) -> None:

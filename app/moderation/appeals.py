@@ -1,4 +1,4 @@
-"""An author objects to a rejection: once, and a moderator looks again before anything else."""
+"""An author appeals a rejection, once; a moderator reviews it in the urgent lane."""
 
 from flask_babel import gettext as _
 
@@ -11,9 +11,9 @@ REASON = "appeal"
 
 
 def appeal(decision: Decision, text: str) -> Decision:
-    """Let the comment wait again, with what its author says, in the caller's transaction.
+    """Return the comment to the queue with the author's text, in the caller's transaction.
 
-    Raises Refused (409) when she has objected before, and AlreadyDecided when the rejection does not stand any more.
+    Raises Refused (409) for a second appeal, and AlreadyDecided if the rejection is no longer the newest decision.
     """
     refuse_second(decision)
     comment = decision.comment

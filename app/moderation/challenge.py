@@ -1,4 +1,4 @@
-"""What a proof of work is good for: it takes away the doubt whether a person writes, and nothing else."""
+"""A proof of work removes doubts whether the author is a person, and nothing else."""
 
 from typing import Any
 
@@ -9,19 +9,21 @@ from app.screening.case import Finding, Verdict
 from app.screening.flood import WINDOW
 
 WORK = "work"
-# What a proof answers: a score that holds is one that is not sure. All else that holds a comment is about what it
-# says, or what the site wants.
+# Checks that a proof of work answers: a score that holds is uncertain. Other checks are about the content, or about the
+# site's wishes.
 DOUBTS = frozenset({"timing", "flood", "score"})
 
 
 def would_help(comment: Comment) -> bool:
-    """Whether nothing but doubts holds the comment: else nobody's browser is to compute in vain."""
-    holding = {reason["check"] for reason in comment.reasons if reason["verdict"] != "pass" and not _is_asked(reason)}
-    return comment.status == Status.PENDING and bool(holding) and holding <= DOUBTS and not _is_full(comment)
+    """True if solving the challenge would publish the comment."""
+    holding = {
+        reason["check"] for reason in comment.reasons if reason["verdict"] != "pass" and not _awaits_answer(reason)
+    }
+    return comment.status == Status.PENDING and bool(holding) and holding <= DOUBTS and not _is_rate_exceeded(comment)
 
 
 def accept(comment: Comment) -> Decision | None:
-    """Let screening go on without the doubts; None when the comment waits on all the same."""
+    """Continue screening without the doubts; None if the comment stays held."""
     comment.lock()
     if not would_help(comment):
         return None
@@ -30,16 +32,16 @@ def accept(comment: Comment) -> Decision | None:
 
 
 def _answered(reason: dict[str, Any]) -> dict[str, Any]:
-    """The doubt stays to be read, and holds nothing any more."""
+    """The reason stays visible, but no longer holds the comment."""
     return reason | {"verdict": Verdict.PASS.name.lower()}
 
 
-def _is_asked(reason: dict[str, Any]) -> bool:
-    """It waits for an answer that will come by itself."""
+def _awaits_answer(reason: dict[str, Any]) -> bool:
+    """True if the answer of this check is still to come."""
     return bool(reason.get("state") == "asked")
 
 
-def _is_full(comment: Comment) -> bool:
-    """A flood may compute, too: while one lasts, no more pass than on the busiest of normal days."""
+def _is_rate_exceeded(comment: Comment) -> bool:
+    """During a flood, publish no more than in the busiest normal minute: a flood can compute, too."""
     most = comment.site.burst
     return comment.site.is_pressed and Decision.count_of(comment.site_id, WORK, now() - WINDOW) >= most

@@ -1,4 +1,4 @@
-"""Decide what happens to a comment, and remember who decided."""
+"""Decide what happens to a comment, and record who decided."""
 
 from flask_babel import gettext as _
 
@@ -15,7 +15,7 @@ from app.spam import learning
 
 
 class AlreadyDecided(Refused):
-    """Somebody else was faster; `decision` says who, what and when."""
+    """Another decision was faster; `decision` is the newest one."""
 
     def __init__(self, comment: Comment):
         self.comment, self.decision = comment, Decision.newest_of(comment)
@@ -38,12 +38,12 @@ def decide(
     undoes: Decision | None = None,
     overrides: bool = False,
 ) -> Decision:
-    """Give `comment` a status and write who did it and why, in the caller's transaction.
+    """Set the status of `comment` and insert the decision, in the caller's transaction.
 
-    `seen` is the version of the comment that whoever decides looked at. `by` is a moderator; without one
-    the decision is that of `actor` (screening unless said otherwise). `overrides`: she knows that a colleague
-    decided before, and replaces that. What earlier decisions caused and has not gone out is recalled. Raises
-    AlreadyDecided, a 409, when the comment has changed since, and Refused when there is nothing left to publish.
+    `seen` is the version of the comment that the decision is based on (optimistic lock). `by` is a moderator; without
+    one the decision is that of `actor` (default: screening). `overrides`: the moderator knowingly replaces a
+    colleague's decision. Queued effects of earlier decisions are recalled. Raises AlreadyDecided (409) if the comment
+    has changed since `seen`, and Refused if there is no text left to publish.
     """
     if status == Status.APPROVED and comment.emptied_at:
         raise Refused("emptied", _("The text of this comment is no longer stored."), status=409)
@@ -77,20 +77,20 @@ def decide(
     if Report.settle(decision, undoes) and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
     events.after(decision)
-    akismet.after(decision)
+    akismet.report_disagreement(decision)
     return decision
 
 
 def _trust(comment: Comment) -> None:
-    """What the moderator saw of its author is trusted from now on."""
+    """Trust the author's name, website and network that the moderator saw."""
     moved = any(reason["check"] == "changed" for reason in comment.reasons)
     comment.author.earn(comment.name, comment.website, comment.address_index if moved else None)
 
 
-def admit(comment: Comment, status: Status, *, reason: str = "") -> Decision:
-    """Keep a new comment with what screening decides about it, in the caller's transaction.
+def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decision:
+    """Insert a new comment with its first decision, by screening, in the caller's transaction. Raises KeptAlready.
 
-    It has caused nothing yet, and nobody has reported it. Raises KeptAlready.
+    A new comment has no queued effects and no reports.
     """
     before = comment.status
     comment.begin(status, lane_of(comment, status))
@@ -113,9 +113,9 @@ def admit(comment: Comment, status: Status, *, reason: str = "") -> Decision:
 
 
 def undo(decision: Decision, *, by: Moderator) -> Decision:
-    """Put the comment back to where it was before `decision`; nothing is erased.
+    """Restore the status before `decision` by another decision; nothing is deleted.
 
-    Raises AlreadyDecided when the comment has moved on since that decision.
+    Raises AlreadyDecided if the comment has changed since that decision.
     """
     status = Status(decision.from_status or Status.PENDING)
     return decide(decision.comment, status, seen=decision.version, by=by, reason="undo", undoes=decision)

@@ -1,4 +1,4 @@
-"""The log: every decision that was made on a moderator's sites, newest first."""
+"""The decision log of a moderator's sites, newest first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from app.lib import ids as row_ids
 from app.models import Actor, Comment, Decision, Membership, Moderator, Site, Status, Thread
 
 PAGE = 50
-BATCH = 250  # decisions of an export that are read at once
-# So many decisions of a site are looked through for one page, or between two parts of an export.
-LOOK = 20_000
+BATCH = 250  # decisions read at once for an export
+# Decisions of a site scanned for one page, or between two parts of an export.
+SCANNED = 20_000
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which decisions: what is None asks for all. `since` is the first moment, `until` the first one after."""
+class LogFilter:
+    """Filters of the log; None matches all. `since` is inclusive, `until` exclusive."""
 
     site_id: int | None = None
     status: str | None = None
@@ -32,16 +32,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Page:
-    """The next page begins before the decision `before`; a look that found less than a page ended before `further`."""
+    """The next page starts before the decision `before`. `further`: where to continue a scan with less than a page."""
 
     decisions: list[Decision]
     before: int | None = None
     further: int | None = None
 
 
-def decisions_for(moderator: Moderator, wanted: Wanted = Wanted(), *, before: int | None = None) -> Page:
-    """A page of the wanted decisions on the moderator's sites, older than the decision `before`."""
-    ids, further = _look(_site_ids(moderator, wanted), wanted, before, PAGE + 1)
+def decisions_for(moderator: Moderator, wanted: LogFilter = LogFilter(), *, before: int | None = None) -> Page:
+    """A page of matching decisions on the moderator's sites, older than the decision `before`."""
+    ids, further = _scan(_site_ids(moderator, wanted), wanted, before, PAGE + 1)
     shown = ids[:PAGE]
     query = select(Decision).where(Decision.id.in_(shown)).options(
         joinedload(Decision.moderator),
@@ -52,14 +52,14 @@ def decisions_for(moderator: Moderator, wanted: Wanted = Wanted(), *, before: in
     return Page(found, before=shown[-1]) if len(ids) > PAGE else Page(found, further=further or None)
 
 
-def all_for(moderator: Moderator, wanted: Wanted) -> Iterator[dict[str, Any] | None]:
-    """All wanted decisions as plain rows; None where a look found nothing.
+def all_for(moderator: Moderator, wanted: LogFilter) -> Iterator[dict[str, Any] | None]:
+    """All matching decisions as plain rows; None where a scan found nothing.
 
-    Between two batches no transaction is open: a download may take as long as its client's network.
+    No transaction is open between two batches: a download may take as long as the client's network.
     """
     site_ids, before, limit = _site_ids(moderator, wanted), None, PAGE
     while before != 0:
-        ids, further = _look(site_ids, wanted, before, limit)
+        ids, further = _scan(site_ids, wanted, before, limit)
         rows: list[dict[str, Any] | None] = [*_rows(ids)]
         db.session.rollback()
         yield from rows or [None]
@@ -68,7 +68,7 @@ def all_for(moderator: Moderator, wanted: Wanted) -> Iterator[dict[str, Any] | N
 
 
 def _rows(ids: list[int]) -> list[dict[str, Any]]:
-    """Decisions as they are exported: no email and no network address."""
+    """Exported decisions: without email and network addresses."""
     query = (
         select(*_EXPORTED.values())
         .join(Comment, Comment.id == Decision.comment_id)
@@ -103,60 +103,60 @@ COLUMNS = tuple(_EXPORTED)
 
 
 def decision_of(moderator: Moderator, id: int) -> Decision | None:
-    """One decision on one of her sites."""
+    """One decision on one of the moderator's sites."""
     return db.session.scalar(select(Decision).where(Decision.id == id, Decision.site_id.in_(moderator.site_ids)))
 
 
 def decisions_of(moderator: Moderator, ids: list[int]) -> list[Decision]:
-    """Those of these decisions that are on her sites."""
+    """Those of the decisions that are on the moderator's sites."""
     query = select(Decision).where(Decision.id.in_(ids), Decision.site_id.in_(moderator.site_ids))
     return list(db.session.scalars(query.options(joinedload(Decision.comment, innerjoin=True))))
 
 
 def colleagues(moderator: Moderator) -> list[Moderator]:
-    """Who moderates a site that she moderates, herself included."""
+    """All moderators of the moderator's sites, including the moderator."""
     shared = select(Membership.moderator_id).where(Membership.site_id.in_(moderator.site_ids))
     return list(db.session.scalars(select(Moderator).where(Moderator.id.in_(shared)).order_by(Moderator.id)))
 
 
 def can_be_undone(decision: Decision) -> bool:
-    """Whether it is a moderator's or what readers' reports did, and still the newest on its comment."""
+    """True for the newest decision on its comment, by a moderator or by reports."""
     standing = decision.comment.version == decision.version
     ours = decision.actor in (Actor.MODERATOR, Actor.SYSTEM)
     return standing and ours and decision.from_status not in (None, Status.DELETED)
 
 
-def _site_ids(moderator: Moderator, wanted: Wanted) -> list[int]:
+def _site_ids(moderator: Moderator, wanted: LogFilter) -> list[int]:
     return [id for id in moderator.site_ids if wanted.site_id in (None, id)]
 
 
-def _look(site_ids: list[int], wanted: Wanted, before: int | None, limit: int) -> tuple[list[int], int]:
-    """The newest ids, and before which decision to look on (0: all was looked through)."""
+def _scan(site_ids: list[int], wanted: LogFilter, before: int | None, limit: int) -> tuple[list[int], int]:
+    """The newest ids, and before which decision to continue (0: nothing is left)."""
     conditions = _conditions(wanted)
-    end = _end_of_look(site_ids, before, LOOK if conditions else limit)
+    end = _end_of_scan(site_ids, before, SCANNED if conditions else limit)
     query = select(Decision.id).where(Decision.site_id.in_(site_ids), Decision.id >= end, *conditions)
     if before:
         query = query.where(Decision.id < before)
     return list(db.session.scalars(query.order_by(Decision.id.desc()).limit(limit))), end
 
 
-def _end_of_look(site_ids: list[int], before: int | None, look: int) -> int:
-    """The last decision of a look that takes no more than `look` decisions of any site; 0: nothing is left behind it.
+def _end_of_scan(site_ids: list[int], before: int | None, count: int) -> int:
+    """The last decision of a scan of at most `count` decisions of each site; 0 if nothing is left.
 
-    By site: the decisions of several sites are in the order of their ids in no index.
+    By site, because no index sorts the decisions of several sites by id.
     """
     older = select(Decision.id).where(Decision.site_id == Site.id, Decision.id < (before or row_ids.MOST))
-    last = older.order_by(Decision.id.desc()).limit(1).offset(look - 1).correlate(Site).scalar_subquery()
+    last = older.order_by(Decision.id.desc()).limit(1).offset(count - 1).correlate(Site).scalar_subquery()
     return db.session.scalar(select(func.max(last)).where(Site.id.in_(site_ids))) or 0
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    asked = {
+def _conditions(wanted: LogFilter) -> list[ColumnElement[bool]]:
+    values = {
         Decision.to_status: wanted.status,
         Decision.moderator_id: wanted.moderator_id,
         Decision.reason: wanted.reason,
     }
-    found = [column == value for column, value in asked.items() if value is not None]
+    found = [column == value for column, value in values.items() if value is not None]
     if wanted.since:
         found.append(Decision.made_at >= wanted.since)
     return [*found, Decision.made_at < wanted.until] if wanted.until else found

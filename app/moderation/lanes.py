@@ -1,33 +1,33 @@
-"""In which lane of the desk a comment waits: by what was found in it, and by how likely it is spam."""
+"""In which lane of the queue a comment waits: by its reasons and its spam score."""
 
 from enum import IntEnum
 
 from app.models import Comment, Status
-from app.screening.thresholds import Band, band_of
+from app.screening.thresholds import Threshold, threshold_of
 
 
 class Lane(IntEnum):
-    """As stored in `comment.lane`; the number is the key that opens the lane."""
+    """As stored in `comment.lane`; the number is the lane's keyboard shortcut."""
 
-    NONE = 0  # does not wait
+    NONE = 0  # not in the queue
     URGENT = 1
     REVIEW = 2
     FINE = 3
     SPAM = 4
 
 
-# A threat, words with a lawyer behind them, an author who objects: somebody may be hurt while it waits.
+# Somebody may be harmed while it waits: threats, legal action, appeals, reports.
 URGENT_CHECKS = frozenset({"threat", "legal", "appeal", "reports"})
-# Found in what most people write: they say nothing against it.
+# Checks that hold most comments and say nothing against them.
 GENTLE_CHECKS = frozenset({"first_comment", "hold_all"})
-# So low a score speaks for a comment by itself; below the band that waits, a known author is needed beside it.
+# A score that is good enough by itself; above it, below the hold threshold, the author must be known.
 LIKELY_FINE = 0.2
 
 
 def lane_of(comment: Comment, status: str | None = None, *, reported: bool = False) -> Lane:
-    """The lane of `comment` when it has `status` (its own if not given) and whether it has open reports.
+    """The lane of a comment with `status` (default: its own); `reported` if it has open reports.
 
-    Whoever lets a comment wait, or a report reach it, stores this in `comment.lane`.
+    Every function that holds a comment or adds a report stores this in `comment.lane`.
     """
     status = status or comment.status
     if reported and status in (Status.APPROVED, Status.PENDING):
@@ -36,22 +36,22 @@ def lane_of(comment: Comment, status: str | None = None, *, reported: bool = Fal
 
 
 def _lane_of_waiting(comment: Comment) -> Lane:
-    reasons, band = comment.reasons, band_of(comment.site, comment.score)
+    reasons, threshold = comment.reasons, threshold_of(comment.site, comment.score)
     if any(reason["check"] in URGENT_CHECKS for reason in reasons):
         return Lane.URGENT
-    if band == Band.SPAM or any(reason["verdict"] == "spam" for reason in reasons):
+    if threshold == Threshold.SPAM or any(reason["verdict"] == "spam" for reason in reasons):
         return Lane.SPAM
     if any(reason["check"] not in GENTLE_CHECKS and reason["verdict"] != "pass" for reason in reasons):
         return Lane.REVIEW
-    if band == Band.HOLD:
+    if threshold == Threshold.HOLD:
         return Lane.REVIEW
     likely = comment.score is not None and comment.score <= LIKELY_FINE
     return Lane.FINE if likely or _is_known(comment) else Lane.REVIEW
 
 
 def _is_known(comment: Comment) -> bool:
-    """Something else of its author is published; she is known by her token, not by what she typed."""
+    """True if the author, known by token, has another published comment."""
     if comment.author_id is None:
-        return False  # nobody knows her yet
+        return False  # new author
     published = Comment.records([comment.author_id])[comment.author_id].get(Status.APPROVED, 0)
     return published > (comment.status == Status.APPROVED)

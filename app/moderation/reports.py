@@ -1,4 +1,4 @@
-"""Readers flag what everybody sees: once each; enough of them bring it to the desk, a moderator's look answers them."""
+"""Readers report public comments, once each; enough reports put a comment into the queue."""
 
 from datetime import datetime, timedelta
 
@@ -12,35 +12,35 @@ from app.models.report import Reporter
 from app.moderation.decide import decide
 
 REASON = "reports"
-# A reader who finds more than this in an hour should write to the publisher; a program always does.
+# A reader who reports more in an hour is probably a program.
 PER_READER, WINDOW = 20, timedelta(hours=1)
-# As posts are: a /48 may be many people, or one who hops.
+# As for posts: a /48 may be many people, or one who changes addresses.
 WIDE_TIMES = 4
 
 
 def report(comment: Comment, *, reader: Reporter, reason: Reason, note: str = "") -> None:
-    """Keep a reader's flag on a public comment, in the caller's transaction. Raises Refused (429).
+    """Store a reader's report on a public comment, in the caller's transaction. Raises Refused (429).
 
-    The second flag from the same network on the same text is taken and changes nothing; nor does any other, for
-    whatever reason, once a moderator has let this text stand.
+    A second report from the same network on the same text changes nothing, nor does any report on a text that a
+    moderator has already confirmed.
     """
     if _reports_too_much(reader, now() - WINDOW):
         raise Refused("flood", _("You’ve sent several reports. Please try again later."), status=429)
-    # Of two last reports that arrive together, one must see the other.
+    # Lock: of two concurrent reports, the second must count the first.
     db.session.refresh(comment, with_for_update=True)
     if comment.status != Status.APPROVED:
         return
     earlier = Report.by_reader(comment, reader.network)
     if earlier and not _is_about_an_earlier_text(earlier, comment):
         return
-    kept = earlier or Report(site_id=comment.site_id, comment=comment, reporter_index=reader.network)
-    kept.wide_index = reader.wide
-    kept.reason, kept.note, kept.made_at, kept.comment_version = reason, note, now(), comment.version
-    kept.decision = Report.answer_to(comment)
-    db.session.add(kept)
+    stored = earlier or Report(site_id=comment.site_id, comment=comment, reporter_index=reader.network)
+    stored.wide_index = reader.wide
+    stored.reason, stored.note, stored.made_at, stored.comment_version = reason, note, now(), comment.version
+    stored.decision = Report.answer_to(comment)
+    db.session.add(stored)
     db.session.flush()
-    if kept.decision is None:
-        _bring_to_the_desk(comment)
+    if stored.decision is None:
+        _add_to_queue(comment)
 
 
 def _reports_too_much(reader: Reporter, since: datetime) -> bool:
@@ -52,7 +52,7 @@ def _is_about_an_earlier_text(report: Report, comment: Comment) -> bool:
     return comment.edited_at is not None and report.made_at < comment.edited_at
 
 
-def _bring_to_the_desk(comment: Comment) -> None:
+def _add_to_queue(comment: Comment) -> None:
     site, count = comment.site, Report.count_open(comment)
     if site.reports_to_hide and count >= site.reports_to_hide:
         _decide(comment, Status.PENDING)
@@ -61,5 +61,5 @@ def _bring_to_the_desk(comment: Comment) -> None:
 
 
 def _decide(comment: Comment, status: Status) -> None:
-    """Also where it stays public, so that the log tells how it came to the desk."""
+    """Also if it stays public, so that the log shows how it came into the queue."""
     decide(comment, status, seen=comment.version, actor=Actor.SYSTEM, reason=REASON)

@@ -1,7 +1,7 @@
-"""What Akismet is asked and told: written to the outbox with its cause, so that nobody waits for a stranger's server.
+"""Queue Akismet checks and reports in the outbox, in the transaction of their cause.
 
-A comment waits until Akismet has answered (`opinions.py`). Where a moderator then sees it otherwise, Akismet is told,
-after the undo window.
+A comment is held until Akismet has answered (`moderation/akismet_worker.py`). If a moderator decides otherwise, Akismet
+gets a report after the undo window.
 """
 
 import json
@@ -10,46 +10,46 @@ from dataclasses import asdict, dataclass
 from app.models import Comment, Decision, Delivery, Status
 from app.notify import outbox
 
-ASKED, TOLD = "akismet", "akismet-report"
-REPORTS = {Status.SPAM: "spam", Status.APPROVED: "ham"}
+CHECK, REPORT = "akismet", "akismet-report"
+LABELS = {Status.SPAM: "spam", Status.APPROVED: "ham"}
 
 
 @dataclass(frozen=True)
 class Sender:
-    """What Akismet wants to know of the request; kept with the question, and nowhere else."""
+    """Facts about the request for Akismet; stored with the queued check and nowhere else."""
 
     user_ip: str = ""
     user_agent: str = ""
     referrer: str = ""
 
-    def kept(self, comment: Comment) -> "Sender":
-        """As it stays for a later report: with no more of the address than we keep ourselves."""
+    def redacted(self, comment: Comment) -> "Sender":
+        """The part that may stay for a later report: no more of the address than the comment stores."""
         return Sender((comment.address or "").partition("/")[0], self.user_agent, self.referrer)
 
 
-def ask(comment: Comment, sender: Sender | None) -> None:
-    """Have Akismet asked about the comment as it now is; an edit comes without a sender of its own."""
-    asked = {"recheck_reason": "" if sender else "edit", **asdict(sender or sender_of(comment))}
-    outbox.add(ASKED, comment=comment, once=f"{ASKED} {comment.id}", payload=json.dumps(asked))
+def queue_check(comment: Comment, sender: Sender | None) -> None:
+    """Queue a check of the comment's current text; an edit has no sender of its own."""
+    payload = {"recheck_reason": "" if sender else "edit", **asdict(sender or sender_of(comment))}
+    outbox.add(CHECK, comment=comment, once=f"{CHECK} {comment.id}", payload=json.dumps(payload))
 
 
 def sender_of(comment: Comment) -> Sender:
-    """What is kept of who sent it, for 30 days; after that, no more than its network."""
-    asked = Delivery.newest_about(comment, ASKED)
-    kept = json.loads(asked.payload) if asked and asked.payload else {}
-    kept.pop("recheck_reason", None)
-    return Sender(**kept) if kept else Sender().kept(comment)
+    """The stored sender, for 30 days; after that only the comment's network."""
+    queued = Delivery.newest_about(comment, CHECK)
+    stored = json.loads(queued.payload) if queued and queued.payload else {}
+    stored.pop("recheck_reason", None)
+    return Sender(**stored) if stored else Sender().redacted(comment)
 
 
-def after(decision: Decision) -> None:
-    """Tell Akismet where a moderator sees a comment otherwise than it said; undo recalls that."""
-    comment, verdict = decision.comment, REPORTS.get(Status(decision.to_status))
+def report_disagreement(decision: Decision) -> None:
+    """Queue a report if a moderator disagrees with Akismet; undo recalls it."""
+    comment, label = decision.comment, LABELS.get(Status(decision.to_status))
     if decision.moderator_id is None or decision.undoes_id or not comment.site.akismet_key:
         return
-    if verdict and verdict != said_of(comment):
-        outbox.add(TOLD, comment=comment, decision=decision, payload=verdict)
+    if label and label != label_of(comment):
+        outbox.add(REPORT, comment=comment, decision=decision, payload=label)
 
 
-def said_of(comment: Comment) -> str:
-    """`spam`, `ham`, or '' as long as it has said nothing that counts."""
-    return next((reason.get("said", "") for reason in comment.reasons if reason["check"] == ASKED), "")
+def label_of(comment: Comment) -> str:
+    """Akismet's label, `spam` or `ham`; '' if it has not answered."""
+    return next((reason.get("said", "") for reason in comment.reasons if reason["check"] == CHECK), "")

@@ -1,4 +1,4 @@
-"""What the checks of screening get, and what they give: a comment with all that is known of it, and findings."""
+"""Input and output of the checks: a comment with everything known about it, and findings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from app.screening import hosts
 from app.screening.akismet import Sender
 from app.screening.rulebook import Hit, rulebook
 from app.spam import scores
-from app.spam.scores import NOTHING, Judged
+from app.spam.scores import NO_PREDICTION, Prediction
 
 
 class Verdict(IntEnum):
-    """What a finding asks for; the strictest of all wins."""
+    """What a finding asks for; the strictest one wins."""
 
     PASS = 0
     HOLD = 1
@@ -25,79 +25,79 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Case:
-    """What a check may look at. The comment may not be kept yet; its author is who she says she is."""
+    """Everything a check may read. The comment may not be stored yet; its author may be as typed."""
 
     site: Site
     comment: Comment
-    # The author showed a token of hers; a name and an address that were merely typed prove nothing.
+    # True if the author showed a token. A typed name or address proves nothing.
     proven: bool
     trapped: bool = False
-    # From the first key to sending it; None when unknown. `stamp`: what is wrong with what tells it, or ''.
+    # Seconds from the first key to submit; None if unknown. `stamp`: what is wrong with the form's stamp, or ''.
     seconds: float | None = None
     stamp: str = ""
-    # What a known author changed since trust was earned (Author.changes).
+    # Fields that a known author changed since they were trusted (Author.changes).
     changed: tuple[str, ...] = ()
-    # What the comment said while everybody saw it, when it is an edit of such a one.
+    # The text that was public before an edit.
     published: str | None = None
-    # None for an edit: who sent it is known from the first time.
+    # None for an edit: the first check has stored the sender.
     sender: Sender | None = None
 
     @cached_property
     def hits(self) -> list[Hit]:
-        """What the site's rules say."""
-        return rulebook(self.site).look(self.comment)
+        """The site's rules that match."""
+        return rulebook(self.site).match(self.comment)
 
     @cached_property
-    def hosts(self) -> list[hosts.Named]:
-        """The hosts that it names, without those that the site allows."""
-        allowed = {hit.found for hit in self.hits if hit.line.subject == Subject.LINK_DOMAIN and hit.allows}
-        return [named for named in hosts.named_in(self.comment) if named.typed not in allowed]
+    def hosts(self) -> list[hosts.HostMention]:
+        """Hosts that the comment names, without those that the site allows."""
+        allowed = {hit.found for hit in self.hits if hit.rule.subject == Subject.LINK_DOMAIN and hit.allows}
+        return [mention for mention in hosts.hosts_in(self.comment) if mention.typed not in allowed]
 
     @cached_property
     def record(self) -> dict[str, int]:
-        """How many comments of each status its author has, as far as she has shown who she is."""
+        """The author's comments by status; empty unless the author is proven."""
         id = self.comment.author_id
         return Comment.records([id])[id] if self.proven else {}
 
     @cached_property
-    def judged(self) -> Judged:
-        """What the filter says."""
-        return scores.judge(self.comment, self.site.id, self.facts)
+    def prediction(self) -> Prediction:
+        """The spam filter's prediction."""
+        return scores.predict(self.comment, self.site.id, self.features)
 
     @property
-    def judged_so_far(self) -> Judged:
-        """The same, and nothing when nobody has asked it, or it has failed."""
-        return vars(self).get("judged", NOTHING)
+    def known_prediction(self) -> Prediction:
+        """The prediction if a check has asked for it and the filter did not fail."""
+        return vars(self).get("prediction", NO_PREDICTION)
 
     @property
     def approved(self) -> int:
         return self.record.get(Status.APPROVED, 0)
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What the filter looks at beside the comment itself."""
-        refused = self.record.get(Status.REJECTED, 0) + self.record.get(Status.SPAM, 0)
-        return {"seconds": self.seconds, "approved": self.approved, "rejected": refused}
+    def features(self) -> dict[str, Any]:
+        """Features that are not in the comment itself."""
+        rejected = self.record.get(Status.REJECTED, 0) + self.record.get(Status.SPAM, 0)
+        return {"seconds": self.seconds, "approved": self.approved, "rejected": rejected}
 
     @property
     def trusted(self) -> bool:
-        return self.proven and any(hit.line.subject == Subject.AUTHOR and hit.allows for hit in self.hits)
+        return self.proven and any(hit.rule.subject == Subject.AUTHOR and hit.allows for hit in self.hits)
 
     @property
     def relies_on_trust(self) -> bool:
-        """Whether it would pass because its author is trusted, and would not otherwise."""
+        """True if it would be held without trust in its author."""
         return self.trusted or bool(self.approved and (self.site.approvals_needed or self.site.score_publishes))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`then` is what it causes: done once the comment is kept, for a check writes nothing."""
+    """The result of a check. `then` is its side effect, run once the comment is stored: a check writes nothing."""
 
     check: str
     verdict: Verdict
-    facts: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     then: Callable[[], None] | None = field(default=None, compare=False)
 
     def as_reason(self) -> dict[str, Any]:
-        """JSON data, as kept with the comment; `sentence_of` puts it into words."""
-        return {"check": self.check, "verdict": self.verdict.name.lower(), **self.facts}
+        """JSON data as stored with the comment; `reasons.sentence_of` renders it."""
+        return {"check": self.check, "verdict": self.verdict.name.lower(), **self.details}

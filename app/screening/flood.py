@@ -1,4 +1,4 @@
-"""A burst over what is normal for a site: everything is held for a while, moderators are told once, calm ends it."""
+"""Detect bursts: hold everything for a while, notify the moderators once, and end by itself."""
 
 from datetime import timedelta
 
@@ -8,26 +8,26 @@ from app.lib.clock import now
 from app.models import Site, arrivals
 from app.notify import events
 
-# How far back limits and bursts look.
+# Period of rate limits and bursts.
 WINDOW = timedelta(minutes=1)
 LEARNS_FROM = timedelta(days=7)
 LEARNS_EVERY = timedelta(days=1)
 
 
 def is_bursting(site: Site) -> bool:
-    """Whether more arrive just now than is normal; counted in the table, so that it holds with many processes."""
+    """True if more comments arrive than is normal. Counted in the table, so it holds across processes."""
     return bool(site.burst) and arrivals.more_than(site.burst - 1, site, now() - WINDOW)
 
 
-def press(site: Site) -> None:
-    """Have the site hold everything for a while, in the caller's transaction; tell its moderators when that is new."""
+def start_holding(site: Site) -> None:
+    """Hold all comments for a while, in the caller's transaction; notify the moderators when it begins."""
     lasts = timedelta(seconds=current_app.config["FLOOD_HOLD"])
     if site.press(now() + lasts, renewed_before=now() + lasts / 2):
         events.flooded(site)
 
 
-def learn() -> None:
-    """Learn what is normal for one of the sites where that is not known, or was learnt long ago."""
+def learn_normal_rate() -> None:
+    """Update the normal rate of one site whose rate is unknown or outdated."""
     site = Site.learnt_before(now() - LEARNS_EVERY)
     if site:
         site.busiest_minute, site.learnt_at = arrivals.busiest_minute(site, now() - LEARNS_FROM), now()

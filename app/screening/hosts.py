@@ -1,4 +1,4 @@
-"""The hosts that a comment names, and those that hide where they lead or pass for others."""
+"""Find the hosts that a comment names, and recognise shorteners and look-alikes."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,12 +10,12 @@ from app.lib.urls import host_of
 from app.models import Comment
 from app.spam.disguise import LATIN, narrowed
 
-# What reads like a host without being a link; links are found before.
+# A host without a scheme; links are found first.
 BARE_HOST = re.compile(r"(?<![a-zA-Z0-9.-])[a-zA-Z0-9-]++(?:\.[a-zA-Z0-9-]++)+")
-# Hosts that are looked at in one comment; one with more is held for its links anyway.
+# Hosts checked in one comment; a comment with more is held for its links anyway.
 MOST_HOSTS = 500
 
-# Services whose short addresses lead anywhere. Facts, collected by looking at each.
+# URL shorteners. Facts, collected by visiting each.
 SHORTENERS = frozenset(
     [
         *"0rz.tw 1url.com adf.ly amzn.to bit.do bit.ly bitly.com bl.ink buff.ly clck.ru cutt.ly dlvr.it fb.me".split(),
@@ -24,37 +24,37 @@ SHORTENERS = frozenset(
         *"urx.nu urx.red v.gd x.gd ux.nu".split(),
     ]
 )
-# Digits and pairs that are read as a letter in the name of a host.
-DRAWN_ALIKE = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("5", "s"), ("-", ""))
+# Digits and pairs that look like a letter in a host name.
+CONFUSABLE_PAIRS = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("5", "s"), ("-", ""))
 
 
 @dataclass(frozen=True)
-class Named:
-    """A host as browsers write it, and the address that names it as it was typed in this field."""
+class HostMention:
+    """A host in canonical form, the address as typed, and the field it was found in."""
 
     host: str
     typed: str
     field: str
 
-    def lies_in(self, domains: Iterable[str]) -> bool:
-        """Is it one of these domains, or below one?"""
+    def is_under(self, domains: Iterable[str]) -> bool:
+        """True for one of these domains or a subdomain."""
         return any(self.host == domain or self.host.endswith(f".{domain}") for domain in domains)
 
 
-def named_in(comment: Comment) -> list[Named]:
-    """Every host that a comment names, once, also those that are no links."""
+def hosts_in(comment: Comment) -> list[HostMention]:
+    """Every host in a comment, once, also hosts that are no links."""
     typed = {typed: host_of(typed) for typed in islice(_addresses(comment.body), MOST_HOSTS)}
-    found = {host: Named(host, typed, "body") for typed, host in reversed(typed.items()) if host}
+    found = {host: HostMention(host, typed, "body") for typed, host in reversed(typed.items()) if host}
     if comment.website and (host := host_of(comment.website)):
-        found.setdefault(host, Named(host, comment.website, "website"))
+        found.setdefault(host, HostMention(host, comment.website, "website"))
     return list(found.values())
 
 
 def looks_like_another(host: str, ours: Iterable[str]) -> bool:
-    """Does it pass for another host: in foreign letters drawn like Latin ones, or for one of `ours`?
+    """True for a host in foreign letters that look Latin, or one that looks like one of `ours`.
 
-    Letters as in Unicode's confusables (UTS 39). A host that ends in a domain of its own script, as рост.рф
-    does, says what it is.
+    Look-alikes as in Unicode's confusables (UTS 39). A host whose top-level domain is in the same script, as рост.рф,
+    is honest.
     """
     shown, ours = readable(host).removeprefix("www."), {each.removeprefix("www.") for each in ours}
     if any(shown == each or shown.endswith(f".{each}") for each in ours):
@@ -62,26 +62,26 @@ def looks_like_another(host: str, ours: Iterable[str]) -> bool:
     in_latin = not shown.isascii() and shown.rpartition(".")[2].isascii()
     if in_latin and any(not label.isascii() and label.translate(LATIN).isascii() for label in shown.split(".")):
         return True
-    return _drawn(shown) in map(_drawn, ours)
+    return _skeleton(shown) in map(_skeleton, ours)
 
 
 def readable(host: str) -> str:
-    """Return the host as people see it: punycode as the letters that it stands for."""
-    return ".".join(map(_label, host.split(".")))
+    """Decode punycode: the host as people see it."""
+    return ".".join(map(_decoded, host.split(".")))
 
 
-def _label(label: str) -> str:
+def _decoded(label: str) -> str:
     try:
         return label[4:].encode().decode("punycode") if label.startswith("xn--") else label
-    except UnicodeError:  # it stands for nothing, and is shown as it is
+    except UnicodeError:  # invalid punycode is shown as typed
         return label
 
 
-def _drawn(host: str) -> str:
-    drawn = host.translate(LATIN)
-    for sign, letter in DRAWN_ALIKE:
-        drawn = drawn.replace(sign, letter)
-    return drawn
+def _skeleton(host: str) -> str:
+    skeleton = host.translate(LATIN)
+    for sign, letter in CONFUSABLE_PAIRS:
+        skeleton = skeleton.replace(sign, letter)
+    return skeleton
 
 
 def _addresses(text: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Names that pass for the site or its moderators: skeletons are compared, as UTS #39 says."""
+"""Recognise names that imitate the site or its moderators, by comparing skeletons (UTS #39)."""
 
 import re
 from collections.abc import Iterable
@@ -15,31 +15,31 @@ STAFF = (
     "管理人", "管理者", "運営", "運営者", "運営事務局", "事務局", "モデレーター", "編集部", "編集者", "公式",
     "スタッフ",
 )  # fmt: skip
-# Beside a word of office they say nothing else.
+# Words that add nothing beside a staff word.
 FILLERS = ("the", "team", "member", "members", "of", "from", "desk", "チーム", "さん", "より", "担当", "一同", "員")
 SHORTEST_SITE = 3
-# Words that stand in no person's name.
+# Words that occur in no person's name.
 OUTRIGHT = re.compile(
     r"(?<!\w)(?:admin|administrator|moderator|webmaster)s?(?!\w)|管理人|管理者|運営事務局|編集部|もでれーたー"
 )
-# Drawn alike in many fonts, whatever the case.
+# Characters that look alike in many fonts, in any case.
 STROKES = str.maketrans({"1": "l", "i": "l", "|": "l", "!": "l", "0": "o", "5": "s", "3": "e", "4": "a", "@": "a",
                          "$": "s", "7": "t", "一": "ー", "m": "rn", "w": "vv"})  # fmt: skip
 
-# A sign or digit for a letter, rn for m, vv for w, an I within a word, an l where a capital stands.
+# A sign or digit for a letter, rn for m, vv for w, an I within a word, an l in place of a capital.
 ODD = re.compile(r"[0-9|!@$一]|rn|vv|(?<=[a-z])I|(?<![A-Za-z])l(?=[^aeiou])")
 
 WORD = regex.compile(r"[\p{L}\p{M}]+")
 LATIN_LETTER = regex.compile(r"\p{Latin}")
-# Whose letters look like Latin ones, some or most of them.
+# Scripts in which some letters look Latin.
 LOOKS_LATIN = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
 NEVER_WITH_LATIN = regex.compile(r"[\p{Cherokee}\p{Coptic}\p{Lisu}\p{Canadian_Aboriginal}]")
 
 
 def mixes_alphabets(name: str) -> bool:
-    """True for a word of Latin letters and look-alikes of such, as with a Cyrillic а; no language writes so.
+    """True for a word that mixes Latin letters with look-alikes such as a Cyrillic а; no language does.
 
-    A word with one letter that looks like no Latin one is a typing slip: Васовa.
+    One letter without a Latin look-alike makes it a typing error: Васova.
     """
     return not name.isascii() and any(_is_mixed(word[0]) for word in WORD.finditer(name))
 
@@ -52,16 +52,16 @@ def _is_mixed(word: str) -> bool:
 
 
 def is_disguised(name: str, site: Site) -> bool:
-    """True for a name that looks like the site's, a moderator's or a word for staff, and is spelt otherwise.
+    """True for a name that looks like the site's, a moderator's or a staff word, but is spelt otherwise.
 
-    A moderator's own name, spelt as usual, is also the name of other people and not refused.
+    A moderator's name in its usual spelling is accepted: other people have it too.
     """
     looks, reads = _skeleton(name), _plain(name)
     reserved = (*STAFF, site.name, *(Moderator.names_on(site) if _is_odd(name, looks, reads) else ()))
     return bool(looks) and any(looks == _skeleton(each) and reads != _plain(each) for each in reserved)
 
 
-def claims_office(name: str, site: Site) -> bool:
+def claims_to_be_staff(name: str, site: Site) -> bool:
     """True for the site's own name, for words that mean its staff, and for both together, as in "Paper Admin"."""
     reads = _plain(name)
     if not reads or reads == _plain(site.name):
@@ -72,12 +72,12 @@ def claims_office(name: str, site: Site) -> bool:
 
 @lru_cache(maxsize=256)
 def _office(site_name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Find a word of office; and match several in a row, with words between them that add nothing.
+    """Patterns for one staff word, and for several in a row with filler words between them.
 
-    Possessive, longest word first: it never goes back, and stays linear.
+    Possessive and longest word first: no backtracking, so it stays linear.
     """
     own = {site_name, site_name.removeprefix("the")}
-    # A shorter name would be found in many others.
+    # Many names contain a shorter one.
     words = {*map(_plain, STAFF), *(each for each in own if len(each) >= SHORTEST_SITE)}
     office, fillers = _alternatives(words), _alternatives(map(_plain, FILLERS))
     return re.compile(office), re.compile(f"(?>(?>{office})s?+|{fillers})++")
@@ -88,12 +88,12 @@ def _alternatives(words: Iterable[str]) -> str:
 
 
 def _is_odd(name: str, looks: str, reads: str) -> bool:
-    """False for most names, whose look-alikes then cost no query."""
+    """False for most names, which then need no query."""
     return looks != reads.translate(STROKES) or ODD.search(name) is not None
 
 
 def _plain(name: str) -> str:
-    """The letters and digits of a name, without case, width, spaces and invisible characters."""
+    """Letters and digits only, without case, width, spaces and invisible characters."""
     return "".join(filter(str.isalnum, disguise.fold(name)))
 
 

@@ -1,4 +1,4 @@
-"""All that a site's rules say about a comment; compiled once for each process, until the rules change."""
+"""Match a comment against all rules of a site; compiled once per process, until the rules change."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator
@@ -13,17 +13,17 @@ from app.lib.secrets import is_unreadable
 from app.lib.urls import host_of
 from app.models import Author, Comment, Effect, Rule, Site, Subject
 from app.screening import hosts
-from app.screening.urgent_words import ALARMS, HARMLESS
+from app.screening.urgent_words import HARMLESS, URGENT_WORDS
 from app.spam import words
 
-WORDED = (Subject.WORD, Subject.PATTERN)
+TEXT_SUBJECTS = (Subject.WORD, Subject.PATTERN)
 
 
 @dataclass(frozen=True)
-class Line:
-    """A rule as the book holds it, apart from the session that read it. `key`: by what it is found.
+class ActiveRule:
+    """A rule, detached from the session. `key`: the value that comments are looked up by.
 
-    `check` is the name of the check that tells of it; Kaiwa's own words have no id.
+    `check` is the check that reports it; Kaiwa's built-in words have no id.
     """
 
     id: int | None
@@ -35,119 +35,119 @@ class Line:
     check: str = "words"
 
     @classmethod
-    def of(cls, rule: Rule) -> "Line":
+    def of(cls, rule: Rule) -> "ActiveRule":
         key = Author.index_of(rule.site, rule.value) or "" if rule.subject == Subject.EMAIL else rule.value
         return cls(rule.id, rule.subject, rule.effect, rule.value, key, rule.expires_at)
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A rule that met a comment: where, and what stands there as it was typed.
+    """A rule that matches a comment, with the field and the matching text as typed.
 
-    `found` is empty where it would tell somebody's address. `unfinished`: a pattern that ran out of time.
+    `found` is empty if it would reveal an email address. `unfinished`: a pattern that timed out.
     """
 
-    line: Line
+    rule: ActiveRule
     field: str
     found: str = ""
     unfinished: bool = False
 
     @property
     def allows(self) -> bool:
-        return self.line.effect == Effect.ALLOW
+        return self.rule.effect == Effect.ALLOW
 
 
 def rulebook(site: Site) -> "Rulebook":
-    """The site's standing rules, compiled; kept by this process as long as they stay the same."""
-    shelf: dict[int, Rulebook] = current_app.extensions.setdefault("rulebooks", {})
-    kept = shelf.get(site.id)
-    if kept is None or kept.version != site.rules_version or kept.has_expired():
-        # The version first: rules that change in between are then read again by the next.
+    """The site's compiled rules, cached in this process until they change."""
+    cache: dict[int, Rulebook] = current_app.extensions.setdefault("rulebooks", {})
+    cached = cache.get(site.id)
+    if cached is None or cached.version != site.rules_version or cached.has_expired():
+        # Read the version first: if the rules change in between, the next call compiles them again.
         version = site.rules_version
-        shelf[site.id] = kept = Rulebook([*_lines_of(site), *_own()], version)
-    return kept
+        cache[site.id] = cached = Rulebook([*_rules_of(site), *_built_in_rules()], version)
+    return cached
 
 
-def _lines_of(site: Site) -> list[Line]:
-    """A rule whose value cannot be read meets nothing; `flask check` tells of it."""
-    return [Line.of(rule) for rule in Rule.standing(site) if not is_unreadable(rule.value)]
+def _rules_of(site: Site) -> list[ActiveRule]:
+    """A rule whose value cannot be decrypted matches nothing; `flask check` reports it."""
+    return [ActiveRule.of(rule) for rule in Rule.standing(site) if not is_unreadable(rule.value)]
 
 
 class Rulebook:
-    """Rules, ready to be tried on any number of comments; asks the database nothing."""
+    """Compiled rules for any number of comments; runs no queries."""
 
-    def __init__(self, lines: Iterable[Line], version: int = 0):
+    def __init__(self, rules: Iterable[ActiveRule], version: int = 0):
         self.version = version
-        self._found: dict[str, dict[str, list[Line]]] = {subject: {} for subject in Subject}
-        for line in lines:
-            self._found[line.subject].setdefault(line.key, []).append(line)
-        self._words = words.WordList(_listed(line) for line in self._worded())
-        self._prefixes = {ipaddress.ip_network(value).prefixlen for value in self._found[Subject.ADDRESS]}
-        self._good_until = min((line.expires_at for line in self._all() if line.expires_at), default=None)
+        self._by_subject: dict[str, dict[str, list[ActiveRule]]] = {subject: {} for subject in Subject}
+        for rule in rules:
+            self._by_subject[rule.subject].setdefault(rule.key, []).append(rule)
+        self._words = words.WordList(_listed(rule) for rule in self._text_rules())
+        self._prefixes = {ipaddress.ip_network(value).prefixlen for value in self._by_subject[Subject.ADDRESS]}
+        self._good_until = min((rule.expires_at for rule in self._all() if rule.expires_at), default=None)
 
     def has_expired(self) -> bool:
         return self._good_until is not None and self._good_until <= now()
 
-    def look(self, comment: Comment) -> list[Hit]:
-        """Everything that the rules say about the comment, exceptions taken into account."""
-        looks = (self._in_words, self._in_links, self._in_author, self._in_address)
-        return [hit for look in looks for hit in look(comment)]
+    def match(self, comment: Comment) -> list[Hit]:
+        """All matches, exceptions applied."""
+        matchers = (self._in_words, self._in_links, self._in_author, self._in_address)
+        return [hit for matcher in matchers for hit in matcher(comment)]
 
     def _in_words(self, comment: Comment) -> Iterator[Hit]:
-        # To read through disguises takes longest of all, and a trial of another kind has no words.
-        for field in ("body", "name") if any(self._found[subject] for subject in WORDED) else ():
+        # Reading through disguises is the slowest part, so it is skipped without word rules.
+        for field in ("body", "name") if any(self._by_subject[subject] for subject in TEXT_SUBJECTS) else ():
             text = getattr(comment, field)
             findings = self._words.find(text)
             for match in findings.matches:
-                yield Hit(self._line_of(match.rule), field, text[match.start : match.end])
+                yield Hit(self._rule_of(match.rule), field, text[match.start : match.end])
             for unfinished in findings.unfinished:
-                yield Hit(self._line_of(unfinished), field, unfinished=True)
+                yield Hit(self._rule_of(unfinished), field, unfinished=True)
 
     def _in_links(self, comment: Comment) -> Iterator[Hit]:
-        if self._found[Subject.LINK_DOMAIN]:
-            for named in hosts.named_in(comment):
-                lines = self._of_domain(Subject.LINK_DOMAIN, named.host)
-                yield from (Hit(line, named.field, named.typed) for line in lines)
+        if self._by_subject[Subject.LINK_DOMAIN]:
+            for mention in hosts.hosts_in(comment):
+                rules = self._of_domain(Subject.LINK_DOMAIN, mention.host)
+                yield from (Hit(rule, mention.field, mention.typed) for rule in rules)
 
     def _in_author(self, comment: Comment) -> Iterator[Hit]:
-        by_id, by_email = self._found[Subject.AUTHOR], self._found[Subject.EMAIL]
-        yield from (Hit(line, "author") for line in by_id.get(str(comment.author_id), ()))
+        by_id, by_email = self._by_subject[Subject.AUTHOR], self._by_subject[Subject.EMAIL]
+        yield from (Hit(rule, "author") for rule in by_id.get(str(comment.author_id), ()))
         if by_email and (index := comment.author.address_index):
-            yield from (Hit(line, "email") for line in by_email.get(index, ()))
-        if self._found[Subject.EMAIL_DOMAIN] and comment.author.email:
+            yield from (Hit(rule, "email") for rule in by_email.get(index, ()))
+        if self._by_subject[Subject.EMAIL_DOMAIN] and comment.author.email:
             host = host_of(comment.author.email.rpartition("@")[2])
-            yield from (Hit(line, "email") for line in self._of_domain(Subject.EMAIL_DOMAIN, host))
+            yield from (Hit(rule, "email") for rule in self._of_domain(Subject.EMAIL_DOMAIN, host))
 
     def _in_address(self, comment: Comment) -> Iterator[Hit]:
         if self._prefixes and comment.address:
             for network in _around(ipaddress.ip_network(comment.address), self._prefixes):
-                yield from (Hit(line, "address") for line in self._found[Subject.ADDRESS].get(str(network), ()))
+                yield from (Hit(rule, "address") for rule in self._by_subject[Subject.ADDRESS].get(str(network), ()))
 
-    def _of_domain(self, subject: Subject, host: str) -> Iterator[Line]:
-        """Rules about the host, and about what it lies below."""
+    def _of_domain(self, subject: Subject, host: str) -> Iterator[ActiveRule]:
+        """Rules about the host and about its parent domains."""
         labels = host.split(".")
         for at in range(len(labels)):
-            yield from self._found[subject].get(".".join(labels[at:]), ())
+            yield from self._by_subject[subject].get(".".join(labels[at:]), ())
 
-    def _all(self) -> Iterator[Line]:
-        return (line for lines in self._found.values() for found in lines.values() for line in found)
+    def _all(self) -> Iterator[ActiveRule]:
+        return (rule for by_key in self._by_subject.values() for rules in by_key.values() for rule in rules)
 
-    def _worded(self) -> Iterator[Line]:
-        return (line for line in self._all() if line.subject in WORDED)
+    def _text_rules(self) -> Iterator[ActiveRule]:
+        return (rule for rule in self._all() if rule.subject in TEXT_SUBJECTS)
 
-    def _line_of(self, rule: words.Rule) -> Line:
-        # What the site says about a word goes before what Kaiwa says.
-        return self._found[rule.kind][rule.text][0]
-
-
-def _own() -> Iterator[Line]:
-    for check, listed in ALARMS.items():
-        yield from (Line(None, Subject.WORD, Effect.HOLD, word, word, check=check) for word in listed)
-    yield from (Line(None, Subject.WORD, Effect.ALLOW, word, word) for word in HARMLESS)
+    def _rule_of(self, rule: words.Rule) -> ActiveRule:
+        # A site's own rule about a word overrides Kaiwa's.
+        return self._by_subject[rule.kind][rule.text][0]
 
 
-def _listed(line: Line) -> words.Rule:
-    return words.Rule(line.value, words.Kind(line.subject), allows=line.effect == Effect.ALLOW)
+def _built_in_rules() -> Iterator[ActiveRule]:
+    for check, listed in URGENT_WORDS.items():
+        yield from (ActiveRule(None, Subject.WORD, Effect.HOLD, word, word, check=check) for word in listed)
+    yield from (ActiveRule(None, Subject.WORD, Effect.ALLOW, word, word) for word in HARMLESS)
+
+
+def _listed(rule: ActiveRule) -> words.Rule:
+    return words.Rule(rule.value, words.Kind(rule.subject), allows=rule.effect == Effect.ALLOW)
 
 
 def _around(network: Network, prefixes: Iterable[int]) -> Iterator[Network]:

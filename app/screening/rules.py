@@ -1,4 +1,4 @@
-"""What people do with a site's rules: draft, try, make and end them."""
+"""Draft, try, create and end a site's rules."""
 
 import ipaddress
 from collections import Counter
@@ -19,17 +19,17 @@ from app.lib.networks import kept_of
 from app.lib.secrets import Index, blind_index
 from app.lib.urls import host_of
 from app.models import Author, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject, Thread
-from app.screening.rulebook import Hit, Line, Rulebook
+from app.screening.rulebook import ActiveRule, Hit, Rulebook
 from app.spam import words
 from app.spam.disguise import fold
 
-# To look for a word through all disguises takes a tenth of a millisecond a comment.
+# Searching for a word through all disguises takes a tenth of a millisecond a comment.
 AMONG = 2000
 AT_ONCE = 500
 SHOWN = 50
-# Wider than this is nearly everybody: a slip of the hand.
+# Wider networks contain nearly all readers: a typing error.
 WIDEST = {4: 8, 6: 16}
-# An address that anybody can type gives no trust, and no network is trusted as a whole.
+# Typed addresses prove nothing and cannot be trusted; networks are not trusted as a whole.
 EFFECTS = {
     Subject.WORD: tuple(Effect),
     Subject.PATTERN: tuple(Effect),
@@ -44,16 +44,16 @@ EFFECTS = {
 def draft(
     site: Site, subject: Subject, effect: Effect, value: str, *, reason: str = "", expires_at: datetime | None = None
 ) -> Rule:
-    """Return the rule as it would stand; it is not kept until `make`.
+    """Return the rule without storing it; `make` does.
 
-    The value is brought into one form: hosts as browsers write them, networks no narrower than they are kept.
-    Raises Refused (422) with the field that cannot work.
+    The value is normalised: hosts as browsers write them, networks no narrower than they are stored. Raises Refused
+    (422) with the invalid field.
     """
     if effect not in EFFECTS[subject]:
         raise Refused("bad_effect", _("Anyone can type an address. Trust the author instead."), field="effect")
     if expires_at and expires_at <= now():
         raise Refused("bad_expiry", _("This time is in the past."), field="expires_at")
-    value = _READ[subject](site, value.strip())
+    value = _NORMALISE[subject](site, value.strip())
     index = index_of(site, subject, value)
     return Rule(
         site=site, subject=subject, effect=effect, value=value, value_index=index, reason=reason, expires_at=expires_at
@@ -66,15 +66,15 @@ def index_of(site: Site, subject: Subject, value: str) -> Index:
 
 
 def make(drafts: Iterable[Rule], *, by: Moderator | None = None) -> list[Rule]:
-    """Let them stand from now on, in the caller's transaction; returns the standing rules in the same order.
+    """Store rules, in the caller's transaction; returns the active rules in the same order.
 
-    A rule about the same value ends; one that says the same already stays, and no second is made.
+    A new rule ends an earlier one about the same value. An identical rule stays and no second one is stored.
     """
     return [_make(each, by) for each in drafts]
 
 
 def end(rule: Rule, *, by: Moderator | None = None) -> None:
-    """Let it stand no longer, in the caller's transaction; it is kept, so that the log can tell of it."""
+    """End a rule, in the caller's transaction; the row stays for the log."""
     if rule.ended_at is None:
         rule.ended_at, rule.ended_by_id = now(), by.id if by else None
         _changed(rule.site)
@@ -82,7 +82,7 @@ def end(rule: Rule, *, by: Moderator | None = None) -> None:
 
 @dataclass(frozen=True)
 class DryRun:
-    """Which of the newest comments a rule would have met, newest first, and how many were looked at."""
+    """The newest comments that a rule would match, newest first, and the number of comments checked."""
 
     looked_at: int
     touched: list[tuple[Comment, list[Hit]]]
@@ -93,23 +93,23 @@ class DryRun:
 
 
 def dry_run(rule: Rule, among: int = AMONG) -> DryRun:
-    """Try a rule, or a draft of one, on the newest comments of its site; changes nothing.
+    """Try a rule or a draft on the newest comments of its site; changes nothing.
 
-    An exception is tried as if it were a rule: what it would except stands there.
+    An exception is tried as if it were a rule, to show the comments it would except.
     """
     effect = Effect.HOLD if rule.effect == Effect.ALLOW else rule.effect
-    book = Rulebook([replace(Line.of(rule), effect=effect)])
+    book = Rulebook([replace(ActiveRule.of(rule), effect=effect)])
     ids, touched = _newest(rule, among), []
     for at in range(0, len(ids), AT_ONCE):
         comments = db.session.scalars(_tried(rule, ids[at : at + AT_ONCE])).all()
-        touched += [(comment, hits) for comment in comments if (hits := book.look(comment))]
-    # For those who show the first of them.
+        touched += [(comment, hits) for comment in comments if (hits := book.match(comment))]
+    # Preload the threads of the comments that are shown.
     Thread.with_ids([comment.thread_id for comment, _hits in touched[:SHOWN]])
     return DryRun(len(ids), touched)
 
 
 def _tried(rule: Rule, ids: list[int]) -> Select[Comment]:
-    """These comments, newest first, with what a rule of this kind looks at: to read and decrypt all takes longer."""
+    """These comments, newest first, with the columns that the rule reads: loading and decrypting all takes longer."""
     comment, author = [*_TRIED], [Author.email_index]
     comment += [Comment.address] if rule.subject == Subject.ADDRESS else []
     author += [Author.email] if rule.subject == Subject.EMAIL_DOMAIN else []
@@ -131,7 +131,7 @@ def _make(new: Rule, by: Moderator | None) -> Rule:
 
 
 def _refuse_to_replace(earlier: Rule, by: Moderator | None) -> None:
-    """A moderator takes back nothing that others have blocked, and nothing that an administrator has said."""
+    """A moderator cannot replace a colleague's block or an administrator's rule."""
     if by is None or earlier.made_by_id == by.id or _is_over(earlier) or _is_admin(by, earlier.site):
         return
     made_by_moderator = earlier.made_by is not None and not _is_admin(earlier.made_by, earlier.site)
@@ -161,7 +161,7 @@ _TRIED = (
 
 
 def _newest(rule: Rule, among: int) -> list[int]:
-    """The newest comments of the site, or of the person that the rule is about."""
+    """The newest comments of the site, or of the author that the rule is about."""
     if rule.subject == Subject.AUTHOR:
         return Comment.newest_ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
     if rule.subject == Subject.EMAIL:
@@ -170,7 +170,7 @@ def _newest(rule: Rule, among: int) -> list[int]:
     return Comment.newest_ids(Comment.site_id, [rule.site.id], among, Status.DELETED)
 
 
-# How a value is read
+# Normalising values
 
 
 def _word(site: Site, value: str) -> str:
@@ -223,7 +223,7 @@ def _network(site: Site, value: str) -> str:
 
 
 def _compared(subject: Subject, value: str) -> str:
-    """Words that are found alike are one rule; the * at their ends makes a difference."""
+    """Equivalent words are one rule; leading and trailing * make a difference."""
     if subject != Subject.WORD:
         return value
     return f"{value[:1] == '*'}{value[-1:] == '*'}{fold(value.strip('*'))}"
@@ -234,7 +234,7 @@ _BAD_WORDS: dict[str, Callable[[], str]] = {
     "long": lambda: _("Too long for a single rule."),
     "pattern": lambda: _("This pattern is invalid or matches everything."),
 }
-_READ: dict[Subject, Callable[[Site, str], Any]] = {
+_NORMALISE: dict[Subject, Callable[[Site, str], Any]] = {
     Subject.WORD: _word,
     Subject.PATTERN: _pattern,
     Subject.LINK_DOMAIN: _domain,

@@ -1,4 +1,4 @@
-"""Run the checks of screening on a comment: what each of them found, and what a failed check means."""
+"""Run all checks on a comment; a check that fails becomes a finding."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ from app.screening.checks import CHECKS
 
 log = logging.getLogger(__name__)
 
-# Patterns and the database have time bounds of their own; a check that stalls for longer is not believed. All checks
-# together take milliseconds, but this is wall clock time: on a busy machine a check may wait seconds for its turn, and
-# an honest comment must not be held for that. Readers wait as long, so it cannot be much longer either.
+# Patterns and the database have time limits of their own; the result of a check that stalls for longer is not trusted.
+# All checks together take milliseconds, but this is wall clock time: on a busy machine a check may wait seconds for the
+# CPU, and an honest comment must not be held for that. Readers wait as long, so the limit cannot be much higher either.
 CHECK_SECONDS = 5.0
 
 
 def run_checks(case: Case, *, guard: Callable[[], AbstractContextManager[Any]]) -> list[Finding]:
-    """Run every check; nothing is written.
+    """Run every check; writes nothing.
 
-    A check that fails is a finding that holds; it never publishes and never loses the comment. Each runs inside
-    `guard()`, so that the next one can query: PostgreSQL refuses all statements in a transaction that has failed.
+    A failed check holds the comment; it never publishes or loses it. Each check runs inside `guard()`, so that the next
+    one can query: PostgreSQL refuses all statements in a failed transaction.
     """
     findings: list[Finding] = []
     for check in CHECKS:
@@ -43,7 +43,7 @@ def run_checks(case: Case, *, guard: Callable[[], AbstractContextManager[Any]]) 
 
 @contextmanager
 def rollback_on_error() -> Iterator[None]:
-    """Before anything is written, a transaction that the database has failed is simply begun again."""
+    """Before the first write, a failed transaction can simply be rolled back."""
     try:
         yield
     except SQLAlchemyError:
@@ -52,9 +52,9 @@ def rollback_on_error() -> Iterator[None]:
 
 
 def failed(name: str, case: Case, trouble: Exception) -> Finding:
-    """The finding of a check that raised. Raises the error again if the database is away."""
+    """The finding of a check that raised. Re-raises if the database is unavailable."""
     if outage(trouble):
-        # With the database away there is nothing to hold; the reader is asked to send it again.
+        # Without a database there is nothing to hold; the reader is asked to send it again.
         raise trouble
     log.exception("check %s failed on a comment of site %s", name, case.site.key)
     return Finding("failed", Verdict.HOLD, {"name": name})

@@ -1,4 +1,4 @@
-"""What a site does with a learnt score: spam from one number, hold from another, and below that perhaps publish."""
+"""Thresholds for the spam score: spam from one, held from another, and below both perhaps published."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,57 +14,62 @@ SHOWN = 20  # comments of each kind of mistake
 AMONG = 5_000  # the newest comments are compared
 
 
-class Band(StrEnum):
+class Threshold(StrEnum):
     SPAM = "spam"
     HOLD = "hold"
     FINE = "fine"
 
 
-def band_of(site: Site, score: float | None) -> Band | None:
-    """The band of a score on this site; None for a comment that has none."""
+def threshold_of(site: Site, score: float | None) -> Threshold | None:
+    """The highest threshold that the score reaches; None without a score."""
     if score is None:
         return None
     if score * 100 >= site.score_spam_from:
-        return Band.SPAM
-    return Band.HOLD if score * 100 >= site.score_hold_from else Band.FINE
+        return Threshold.SPAM
+    return Threshold.HOLD if score * 100 >= site.score_hold_from else Threshold.FINE
 
 
 def publishes(site: Site, score: float | None) -> bool:
-    """Whether the site lets a comment of this score pass that would wait only because everything does."""
-    return site.score_acts and site.score_publishes and band_of(site, score) == Band.FINE
+    """True if the site publishes a comment of this score that only `hold_all` would hold."""
+    return site.score_acts and site.score_publishes and threshold_of(site, score) == Threshold.FINE
 
 
 @dataclass(frozen=True)
-class Shadow:
-    """What the bands would have done, and what people said: `counts[band]["fine"|"spam"|""]`; "" is nobody yet."""
+class Backtest:
+    """What the thresholds would have done against what people decided: `counts[threshold]["fine"|"spam"|""]`.
 
-    counts: dict[Band, dict[str, int]]
-    # Newest first, a few of each: called spam, but approved by a person; called fine, but spam to her.
+    "" counts comments without a decision.
+    """
+
+    counts: dict[Threshold, dict[str, int]]
+    # Newest first, a few of each: scored as spam but approved; scored as fine but marked as spam.
     false_alarms: list[Comment]
     missed: list[Comment]
 
     @property
     def scored(self) -> int:
-        """How many comments there are to compare."""
-        return sum(sum(said.values()) for said in self.counts.values())
+        """The number of comments with a score."""
+        return sum(sum(row.values()) for row in self.counts.values())
 
 
-def shadow(site: Site, since: datetime) -> Shadow:
-    """Compare the site's present bands with what its people decided on the comments scored since then."""
-    band = case(
-        (Comment.score * 100 >= site.score_spam_from, Band.SPAM.value),
-        (Comment.score * 100 >= site.score_hold_from, Band.HOLD.value),
-        else_=Band.FINE.value,
+def backtest(site: Site, since: datetime) -> Backtest:
+    """Compare the site's thresholds with the decisions on comments scored since then."""
+    threshold = case(
+        (Comment.score * 100 >= site.score_spam_from, Threshold.SPAM.value),
+        (Comment.score * 100 >= site.score_hold_from, Threshold.HOLD.value),
+        else_=Threshold.FINE.value,
     )
     since = max(since, Comment.moment_back(site.id, AMONG) or since)
     scored = (Comment.site_id == site.id, Comment.score.is_not(None), Comment.created_at > since)
-    rows = db.session.execute(select(band, Comment.lesson, func.count()).where(*scored).group_by(band, Comment.lesson))
-    counts = {each: {"fine": 0, "spam": 0, "": 0} for each in Band}
-    for name, said, count in rows:
-        counts[Band(name)][said] = count
-    false_alarms = _newest(*scored, band == Band.SPAM.value, Comment.lesson == "fine")
-    missed = _newest(*scored, band == Band.FINE.value, Comment.lesson == "spam")
-    return Shadow(counts, false_alarms, missed)
+    rows = db.session.execute(
+        select(threshold, Comment.lesson, func.count()).where(*scored).group_by(threshold, Comment.lesson)
+    )
+    counts = {each: {"fine": 0, "spam": 0, "": 0} for each in Threshold}
+    for name, label, count in rows:
+        counts[Threshold(name)][label] = count
+    false_alarms = _newest(*scored, threshold == Threshold.SPAM.value, Comment.lesson == "fine")
+    missed = _newest(*scored, threshold == Threshold.FINE.value, Comment.lesson == "spam")
+    return Backtest(counts, false_alarms, missed)
 
 
 def _newest(*conditions: ColumnElement[bool]) -> list[Comment]:

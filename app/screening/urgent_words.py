@@ -1,6 +1,6 @@
-"""The words that Kaiwa itself knows to be urgent, in both languages: threats, and words with a lawyer behind them.
+"""Built-in urgent phrases in both languages: threats and legal action.
 
-Phrases, not topics: who writes about a murder or a court is not held. A site takes one back with an exception.
+Phrases, not topics: a comment about a murder or a court is not held. A site can except a phrase.
 """
 
 THREATS = [
@@ -37,7 +37,7 @@ LEGAL = [
     "dmca",
     "copyright infringement",
 ]
-# 死ね stands within these, and nobody is wished dead.
+# Contain 死ね without wishing death.
 HARMLESS = "死ねない 死ねる 死ねば 死ねた 死ねん".split()
 
-ALARMS = {"threat": THREATS, "legal": LEGAL}
+URGENT_WORDS = {"threat": THREATS, "legal": LEGAL}

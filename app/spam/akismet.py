@@ -1,4 +1,4 @@
-"""Akismet's protocol: ask whether a comment is spam, and say where it was mistaken (https://akismet.com/developers/)."""
+"""Akismet's protocol: check comments and report mistakes (https://akismet.com/developers/)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,50 +10,50 @@ from app.errors import NotSent
 from app.lib.http_client import Answer, NoAnswer, post_form
 
 AGENT = "Kaiwa/0.1"
-# What it answers to a report; a key that does not work is told in other words.
+# The answer to a report; an invalid key gets another text.
 THANKS = "Thanks for making the web a better place."
 LONGEST_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Opinion:
-    """What Akismet says of a comment. `discard`: so plainly spam that nobody needs to look. `again_after`: ask then."""
+class CheckAnswer:
+    """Akismet's answer. `discard`: certain spam that needs no review. `recheck_after`: check again then."""
 
     spam: bool
     discard: bool = False
     guid: str = ""
-    again_after: timedelta | None = None
+    recheck_after: timedelta | None = None
     alert: str = ""
 
 
-def ask(key: str, comment: Mapping[str, str]) -> Opinion:
-    """`comment-check`. Raises NotSent for everything that is no opinion."""
+def check_comment(key: str, comment: Mapping[str, str]) -> CheckAnswer:
+    """`comment-check`. Raises NotSent for any other answer."""
     answer = _post("comment-check", key, comment)
-    said = _text(answer)
-    if said not in ("true", "false"):
+    text = _text(answer)
+    if text not in ("true", "false"):
         raise NotSent(_complaint(answer))
-    return Opinion(
-        spam=said == "true",
+    return CheckAnswer(
+        spam=text == "true",
         discard=answer.headers.get("X-akismet-pro-tip", "").strip().lower() == "discard",
         guid=answer.headers.get("X-akismet-guid", "")[:100],
-        again_after=_pause(answer.headers.get("X-akismet-recheck-after", "")),
+        recheck_after=_pause(answer.headers.get("X-akismet-recheck-after", "")),
         alert=_alert(answer),
     )
 
 
 def report(key: str, verdict: str, comment: Mapping[str, str]) -> None:
-    """`submit-spam` or `submit-ham`, with the fields that were asked about. Raises NotSent."""
+    """`submit-spam` or `submit-ham`, with the fields of the check. Raises NotSent."""
     answer = _post(f"submit-{verdict}", key, comment)
     if _text(answer) != THANKS:
         raise NotSent(_complaint(answer))
 
 
 def is_valid(key: str, blog: str) -> bool:
-    """`verify-key`. Raises NotSent when it cannot be told."""
-    said = _text(answer := _post("verify-key", key, {"blog": blog, "key": key}))
-    if said not in ("valid", "invalid"):
+    """`verify-key`. Raises NotSent if the answer is neither."""
+    text = _text(answer := _post("verify-key", key, {"blog": blog, "key": key}))
+    if text not in ("valid", "invalid"):
         raise NotSent(_complaint(answer))
-    return said == "valid"
+    return text == "valid"
 
 
 def _post(method: str, key: str, fields: Mapping[str, str]) -> Answer:
@@ -71,13 +71,13 @@ def _text(answer: Answer) -> str:
 
 
 def _complaint(answer: Answer) -> str:
-    told = [answer.headers.get(name, "") for name in ("X-akismet-error", "X-akismet-debug-help")]
-    return " ".join(filter(None, (str(answer.status), *told, _alert(answer), _text(answer)[:80])))
+    details = [answer.headers.get(name, "") for name in ("X-akismet-error", "X-akismet-debug-help")]
+    return " ".join(filter(None, (str(answer.status), *details, _alert(answer), _text(answer)[:80])))
 
 
 def _alert(answer: Answer) -> str:
-    told = [answer.headers.get(f"X-akismet-alert-{name}", "") for name in ("code", "msg")]
-    return " ".join(filter(None, told))[:200]
+    details = [answer.headers.get(f"X-akismet-alert-{name}", "") for name in ("code", "msg")]
+    return " ".join(filter(None, details))[:200]
 
 
 def _pause(seconds: str) -> timedelta | None:

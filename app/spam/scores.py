@@ -1,4 +1,4 @@
-"""How likely a comment is spam on its site, and why, in words that people know."""
+"""Predict how likely a comment is spam on its site, with reasons."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,27 +12,27 @@ from app.spam.explain import Signal
 
 
 @dataclass(frozen=True)
-class Judged:
-    """`score` is None as long as nobody has taught the filter both kinds. `signals` are JSON data.
+class Prediction:
+    """`score` is None until the filter has examples of both classes. `signals` are JSON data.
 
-    `facts` are what is not in the comment itself: `seconds`, `approved`, `rejected`. They are kept with it, for what
-    is decided about it later is learnt from them.
+    `features` are those that are not in the comment itself: `seconds`, `approved`, `rejected`. They are stored with the
+    comment, because its later decision is learnt with them.
     """
 
     score: float | None
     signals: list[list[Any]]
-    facts: dict[str, Any] | None
+    features: dict[str, Any] | None
 
 
-NOTHING = Judged(None, [], None)
+NO_PREDICTION = Prediction(None, [], None)
 
 
-def judge(comment: Comment, site_id: int, facts: dict[str, Any]) -> Judged:
-    """Score a comment by what its site's moderators have decided."""
-    model, example = filters.model_lately(site_id), learning.example_of(comment, facts)
+def predict(comment: Comment, site_id: int, features: dict[str, Any]) -> Prediction:
+    """Score a comment with the model trained by its site's moderators."""
+    model, example = filters.model_lately(site_id), learning.example_of(comment, features)
     score = model.score(example) if model.scale() else None
     signals = explain.strongest(model, example) if score is not None else []
-    return Judged(score, [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in signals], facts)
+    return Prediction(score, [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in signals], features)
 
 
 def in_words(score: float, signals: list[list[Any]]) -> str:

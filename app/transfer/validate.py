@@ -14,7 +14,7 @@ from app.lib.text import clean_line
 from app.lib.urls import canonical, linkable
 from app.models import Actor, Effect, Status, Subject
 from app.models.thread import LONGEST_TITLE
-from app.screening.checks import sentence_of
+from app.screening.reasons import sentence_of
 from app.transfer.fields import MAX_BODY, legible
 
 MAX_TEXT = 1 << 23  # characters of a value that no column limits: escaped, a text of MAX_BODY has five times as many

@@ -49,7 +49,7 @@ def change_settings(key: str) -> Any:
 @moderator_required
 def screening(key: str) -> str:
     site = site_or_404(key, Role.ADMIN)
-    seen = thresholds.shadow(site, now() - timedelta(days=DAYS))
+    seen = thresholds.backtest(site, now() - timedelta(days=DAYS))
     return render_template("sites/screening.html", site=site, seen=seen, days=DAYS)
 
 

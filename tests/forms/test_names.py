@@ -13,7 +13,7 @@ from app.forms.site import FIELDS
 from app.lib.names import is_invisible
 from app.lib.text import clean_line
 from app.models import Site, Status
-from app.screening.impersonation import claims_office, is_disguised, mixes_alphabets
+from app.screening.impersonation import claims_to_be_staff, is_disguised, mixes_alphabets
 from app.transfer.load import _name
 from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
 from tests.cli.test_people import run
@@ -99,7 +99,7 @@ def test_no_real_name_of_the_world_is_refused_or_held(shared_data: Path) -> None
     assert len(names) > 2000
     site = Site(key="paper", name="The Evening Paper")
     assert [name for name in names if is_invisible(clean_line(name)) or mixes_alphabets(name)] == []
-    staff = [name for name in names if claims_office(name, site)]
+    staff = [name for name in names if claims_to_be_staff(name, site)]
     assert staff == []
 
 

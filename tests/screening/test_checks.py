@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.models import Author, Comment, Effect, Site, Status, Subject
 from app.screening.case import Case, Finding, Verdict
-from app.screening.checks import CHECKS, found_in, sentence_of
+from app.screening.checks import CHECKS
+from app.screening.reasons import found_in, sentence_of
 from tests.cast import Reader, the_comment
 from tests.screening.test_rules import by, stands
 

@@ -143,14 +143,14 @@ def test_what_is_normal_is_learnt_from_what_people_approved(
     spam = Comment.name.like("Spam%")
     db_session.execute(update(Comment).where(spam).values(status=Status.SPAM, created_at=yesterday))
     db_session.commit()
-    flood.learn()
+    flood.learn_normal_rate()
     db_session.commit()
     assert (site.busiest_minute, site.burst) == (12, 36)
     learnt = site.learnt_at
-    flood.learn()
+    flood.learn_normal_rate()
     assert site.learnt_at == learnt, "once a day is enough"
     later(days=8)
-    flood.learn()
+    flood.learn_normal_rate()
     assert site.learnt_at > learnt and site.busiest_minute == 0, "what is long ago is forgotten"
 
 

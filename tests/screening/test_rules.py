@@ -35,7 +35,7 @@ def by(site: Site, email: str = "", **fields) -> Comment:
 
 
 def met(site: Site, comment: Comment) -> list[tuple[str, str]]:
-    return [(hit.line.value, hit.found) for hit in rulebook(site).look(comment)]
+    return [(hit.rule.value, hit.found) for hit in rulebook(site).match(comment)]
 
 
 @pytest.mark.parametrize(
@@ -188,13 +188,13 @@ def test_a_hundred_times_the_words_take_hardly_longer(db_session: Session, paper
     listed = list(dict.fromkeys("".join(cast.choices(kanji, k=cast.randint(2, 6))) for _ in range(10_000)))
     comment = by(paper, body="".join(cast.choices([*kanji, "。"], k=20_000)))
     few, many = _book(listed[:100]), _book(listed)
-    assert many.look(comment)
+    assert many.match(comment)
     assert seconds(many.look, comment) < 5 * seconds(few.look, comment)
 
 
 def _book(words: list[str]) -> rulebook_module.Rulebook:
     return rulebook_module.Rulebook(
-        rulebook_module.Line(at, Subject.WORD, Effect.HOLD, word, word) for at, word in enumerate(words)
+        rulebook_module.ActiveRule(at, Subject.WORD, Effect.HOLD, word, word) for at, word in enumerate(words)
     )
 
 
@@ -203,7 +203,7 @@ def _book(words: list[str]) -> rulebook_module.Rulebook:
 def test_no_text_makes_the_search_for_hosts_slow(db_session: Session, paper: Site, text: str) -> None:
     stands(paper, Subject.LINK_DOMAIN, "spam.example")
     book = rulebook(paper)
-    assert grows_straight(lambda part: book.look(by(paper, body=part)), text)
+    assert grows_straight(lambda part: book.match(by(paper, body=part)), text)
 
 
 def test_the_operator_makes_lists_tries_and_ends_rules(

@@ -14,7 +14,8 @@ from app.extensions import db
 from app.models import Comment, Status
 from app.screening import checks, run
 from app.screening.case import Finding, Verdict
-from app.screening.checks import CHECKS, sentence_of
+from app.screening.checks import CHECKS
+from app.screening.reasons import sentence_of
 from tests.cast import Reader, a_site, the_comment
 
 

@@ -17,8 +17,8 @@ from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Knowledge, Lesson, Moderator, Site, Status
 from app.moderation.decide import decide, undo
 from app.screening import thresholds
-from app.screening.checks import sentence_of
-from app.screening.thresholds import Band
+from app.screening.reasons import sentence_of
+from app.screening.thresholds import Threshold
 from app.spam import filters, learning, retraining
 from app.spam.filter import MAGIC, Filter, WrongModel
 from tests.cast import Reader, a_site, move, the_comment
@@ -452,15 +452,15 @@ def test_a_shadow_tells_what_the_bands_would_have_done(
         Reader(client, email=f"{len(body)}@readers.example").says(body)
     move(db_session, the_comment(db_session, f"{SPAM} again"), Status.APPROVED, by=alice)
     move(db_session, the_comment(db_session, f"{FINE} again"), Status.SPAM, by=alice)
-    seen = thresholds.shadow(taught, now() - timedelta(days=7))
+    seen = thresholds.backtest(taught, now() - timedelta(days=7))
     assert seen.counts == {
-        Band.SPAM: {"fine": 1, "spam": 0, "": 1},
-        Band.HOLD: {"fine": 0, "spam": 0, "": 0},
-        Band.FINE: {"fine": 0, "spam": 1, "": 1},
+        Threshold.SPAM: {"fine": 1, "spam": 0, "": 1},
+        Threshold.HOLD: {"fine": 0, "spam": 0, "": 0},
+        Threshold.FINE: {"fine": 0, "spam": 1, "": 1},
     }
     assert [each.body for each in seen.false_alarms] == [f"{SPAM} again"]
     assert [each.body for each in seen.missed] == [f"{FINE} again"]
-    assert thresholds.shadow(taught, now() + timedelta(days=1)).missed == []
+    assert thresholds.backtest(taught, now() + timedelta(days=1)).missed == []
     db_session.commit()
     told = json.loads(app.test_cli_runner().invoke(args=["site", "screening", "paper", "--json"]).output)
     assert told["bands"]["spam"] == {"fine": 1, "spam": 0, "undecided": 1}

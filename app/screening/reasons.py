@@ -1,0 +1,89 @@
+"""Render stored reasons as sentences for moderators."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from app.lib.language import listed
+from app.models import Subject
+from app.spam import scores
+
+
+def sentence_of(reason: dict[str, Any]) -> str:
+    """A stored reason as a sentence in the language of the request."""
+    sentence = _SENTENCES.get(reason["check"])
+    return str(sentence(reason)) if sentence else reason["check"]
+
+
+def found_in(reasons: Iterable[dict[str, Any]]) -> list[str]:
+    """The matching parts of the text as typed, for highlighting."""
+    return list(dict.fromkeys(text for reason in reasons for text in reason.get("found", ()) if text))
+
+
+_SUBJECT_NAMES: dict[str, Callable[[], str]] = {
+    Subject.AUTHOR: lambda: _("author"),
+    Subject.EMAIL: lambda: _("email address"),
+    Subject.EMAIL_DOMAIN: lambda: _("email domain"),
+    Subject.ADDRESS: lambda: _("IP range"),
+    Subject.LINK_DOMAIN: lambda: _("link"),
+}
+
+
+def _subjects(reason: dict[str, Any]) -> str:
+    return listed([*(_SUBJECT_NAMES[subject]() for subject in reason["by"]), *reason["found"]])
+
+
+_TIMING = {
+    "fast": _l("typed faster than a person can"),
+    "missing": _l("posted without our form"),
+    "worn": _l("form used for many comments"),
+    "odd": _l("stale or unknown form"),
+}
+_CHANGED = {
+    "name": _l("name"),
+    "email": _l("email address"),
+    "website": _l("website"),
+    "identity": _l("name, email address or website"),
+    "place": _l("IP range and browser"),
+}
+_AKISMET = {
+    "asked": _l("Waiting for Akismet"),
+    "trouble": _l("Akismet is not responding"),
+    "ham": _l("Akismet: not spam"),
+    "spam": _l("Akismet: spam"),
+    "discard": _l("Akismet: definite spam"),
+    "doubted": _l("Akismet is flagging everything; ignored"),
+}
+_SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "trap": lambda reason: _("filled in the hidden field"),
+    "timing": lambda reason: _TIMING[reason["trouble"]],
+    "flood": lambda reason: _("arrived during a traffic spike"),
+    "changed": lambda reason: _(
+        "changed since the last approved comment: %(what)s",
+        what=listed(str(_CHANGED[each]) for each in reason.get("what", ())),
+    ),
+    "blocked": lambda reason: _("blocked: %(what)s", what=_subjects(reason)),
+    "watched": lambda reason: _("watched: %(what)s", what=_subjects(reason)),
+    "threat": lambda reason: _("threat: %(found)s", found=listed(reason["found"])),
+    "legal": lambda reason: _("legal words: %(found)s", found=listed(reason["found"])),
+    "words": lambda reason: _("word: %(found)s", found=listed(reason["found"])),
+    "unfinished": lambda reason: _("pattern timed out: %(what)s", what=listed(reason["patterns"])),
+    "links": lambda reason: ngettext("%(num)d link", "%(num)d links", reason["count"]),
+    "shorteners": lambda reason: _("shortened link: %(found)s", found=listed(reason["found"])),
+    "look_alikes": lambda reason: _("look-alike link: %(found)s", found=listed(reason["hosts"])),
+    "office": lambda reason: _("uses the name of the site or its staff"),
+    "gained_links": lambda reason: _("link added after approval: %(found)s", found=listed(reason["found"])),
+    "score": lambda reason: scores.in_words(reason["score"], reason["signals"]),
+    "first_comment": lambda reason: _("First-time commenter"),
+    "hold_all": lambda reason: _("everything is held"),
+    "appeal": lambda reason: _("author’s appeal: “%(text)s”", text=reason["text"]),
+    "work": lambda reason: _("passed a browser check"),
+    "akismet": lambda reason: _AKISMET[reason["state"]],
+    "edited": lambda reason: _("edited by the author"),
+    "reports": lambda reason: _("reported by readers"),
+    "failed": lambda reason: _("check “%(name)s” couldn’t run", name=reason["name"]),
+    "slow": lambda reason: _("check “%(name)s” timed out", name=reason["name"]),
+}
