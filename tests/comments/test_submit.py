@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, text, update
 from sqlalchemy.orm import Session
 
-from app import extensions
+from app import connections
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Author, Comment, Decision, Status, Thread
@@ -259,7 +259,7 @@ def test_who_waits_for_sqlites_lock_in_vain_is_asked_to_come_again(
     hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_site(db_session)
-    monkeypatch.setattr(extensions, "SQLITE_BUSY_MS", 50)
+    monkeypatch.setattr(connections, "SQLITE_BUSY_MS", 50)
     db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
     answer = hanako.says("too early")
     assert answer.status_code == 503 and answer.headers["Retry-After"]

@@ -32,7 +32,7 @@ def test_a_harmless_comment_meets_no_check(paper: Site) -> None:
 def test_a_word_asks_for_what_its_rule_says_and_is_kept_as_typed(paper: Site, effect: Effect) -> None:
     stands(paper, Subject.WORD, "バカ", effect)
     found = findings(paper, by(paper, body="このﾊﾞｶが"))["words"]
-    assert (found.verdict.name.lower(), found.facts) == (effect, {"found": ["ﾊﾞｶ"]})
+    assert (found.verdict.name.lower(), found.details) == (effect, {"found": ["ﾊﾞｶ"]})
 
 
 def test_of_several_words_the_strictest_counts_and_all_are_told(paper: Site) -> None:
@@ -90,8 +90,10 @@ def test_links_to_allowed_domains_are_not_counted(paper: Site) -> None:
     stands(paper, Subject.LINK_DOMAIN, "wikipedia.org", Effect.ALLOW)
     ours = "https://ja.wikipedia.org/wiki/A https://en.wikipedia.org/wiki/B"
     assert findings(paper, by(paper, body=ours)) == {}
-    assert findings(paper, by(paper, body=f"{ours} https://a.example https://b.example"))["links"].facts == {"count": 2}
-    assert findings(paper, by(paper, body="https://a.example https://a.example"))["links"].facts == {"count": 2}
+    assert findings(paper, by(paper, body=f"{ours} https://a.example https://b.example"))["links"].details == {
+        "count": 2
+    }
+    assert findings(paper, by(paper, body="https://a.example https://a.example"))["links"].details == {"count": 2}
 
 
 @pytest.mark.parametrize("text", ["https://bit.ly/abc", "www.TinyURL.com/x", "t.co/abc", "見て(https://urx.blue/abc)"])
@@ -110,7 +112,7 @@ def test_a_shortened_link_is_held(paper: Site, text: str) -> None:
 )
 def test_a_link_that_passes_for_another_is_held(paper: Site, text: str, shown: str) -> None:
     found = findings(paper, by(paper, body=text))
-    assert found["look_alikes"].facts["hosts"] == [shown]
+    assert found["look_alikes"].details["hosts"] == [shown]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.models import Comment, Status
+from app.moderation.findings import STATUS_OF
 from app.screening import checks, run
 from app.screening.case import Finding, Verdict
 from app.screening.checks import CHECKS
@@ -31,7 +32,7 @@ def test_the_strictest_verdict_wins_and_every_reason_is_kept(
         monkeypatch.setattr(run, "CHECKS", given)
         Reader(client).says(f"hello {verdicts}")
         comment = the_comment(db_session, f"hello {verdicts}")
-        assert comment.status == run.STATUS_OF[max(verdicts)]
+        assert comment.status == STATUS_OF[max(verdicts)]
         assert [reason["check"] for reason in comment.reasons] == ["check0", "check1", "check2"]
 
 
