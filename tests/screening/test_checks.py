@@ -90,9 +90,8 @@ def test_links_to_allowed_domains_are_not_counted(paper: Site) -> None:
     stands(paper, Subject.LINK_DOMAIN, "wikipedia.org", Effect.ALLOW)
     ours = "https://ja.wikipedia.org/wiki/A https://en.wikipedia.org/wiki/B"
     assert findings(paper, by(paper, body=ours)) == {}
-    assert findings(paper, by(paper, body=f"{ours} https://a.example https://b.example"))["links"].details == {
-        "count": 2
-    }
+    found = findings(paper, by(paper, body=f"{ours} https://a.example https://b.example"))
+    assert found["links"].details == {"count": 2}
     assert findings(paper, by(paper, body="https://a.example https://a.example"))["links"].details == {"count": 2}
 
 

@@ -98,7 +98,7 @@ def _breaks_the_database_for(*_asked: object) -> None:
 
 
 @pytest.mark.parametrize("how", [_raises_for, _breaks_the_database_for])
-@pytest.mark.parametrize(("cause", "check"), [("ask", "akismet"), ("press", "flood")])
+@pytest.mark.parametrize(("cause", "check"), [("queue_check", "akismet"), ("start_holding", "flood")])
 def test_what_a_finding_causes_and_cannot_be_written_holds_and_loses_nothing(
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, how, cause: str, check: str
 ) -> None:
@@ -119,7 +119,7 @@ def test_where_the_outbox_has_no_room_she_is_asked_to_come_again_and_nothing_is_
         raise OperationalError("INSERT INTO delivery", {}, OSError(errno.ENOSPC, "disk is full"))
 
     a_site(db_session, akismet_key="k")
-    monkeypatch.setattr(checks, "ask", finds_the_disk_full)
+    monkeypatch.setattr(checks, "queue_check", finds_the_disk_full)
     answer = Reader(client).says("kept nowhere")
     assert answer.status_code == 503 and answer.headers["Retry-After"]
     assert not db_session.query(Comment).count()
