@@ -188,8 +188,8 @@ def _count(statement: Any) -> int:
 def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
     """Where the address or a name still occurs: in other people's words, or in a moderator's account.
 
-    {"what": "email" or "name", "table", "column", "rows", "ids", "more"} for each column. For names, at most `MAX_NAMES`
-    values of a table are counted; `more` says that there may be others.
+    {"what": "email" or "name", "table", "column", "rows", "ids", "more"} for each column. At most `MAX_NAMES` names
+    of a table are counted; `more` is true if there may be others.
     """
     names = list(filter(is_searchable, names))
     named = chain.from_iterable(index.options_of_name(name) for name in names)

@@ -237,7 +237,7 @@ def test_only_texts_that_may_hold_an_address_or_a_name_are_read(
         bob.says(f"neither {number}")
     index.make(0)
     db_session.commit()
-    asked = list(index.all_that_may_have(index.options_of(*people.AT_PIECES)))
+    asked = list(index.all_that_may_have(index.options_of(*person_erasure.AT_NGRAMS)))
     said = {comment.body for comment in db_session.query(Comment).where(Comment.id.in_(asked))}
     assert "write to bob@readers.example" in said and not any("neither" in each for each in said)
     named = list(index.all_that_may_have(index.options_of_name("bOB")))
@@ -247,7 +247,7 @@ def test_only_texts_that_may_hold_an_address_or_a_name_are_read(
 def test_a_name_that_many_have_is_counted_up_to_a_limit(
     app: Flask, her: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people, "MANY", 3)
+    monkeypatch.setattr(person_erasure, "MAX_NAMES", 3)
     for number in range(5):
         Reader(app.test_client(), NAMES[0]).says(f"my name too {number}")
     db_session.rollback()

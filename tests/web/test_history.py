@@ -161,7 +161,7 @@ def test_what_bob_exports_is_of_his_sites_alone(
 def test_a_page_of_the_log_looks_through_so_many_decisions_and_offers_to_look_on(
     app: Flask, alice: Moderator, comment: Comment, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "LOOK", 3)
+    monkeypatch.setattr(history, "SCANNED", 3)
     move(db_session, comment, Status.SPAM, by=alice)
     for status in (Status.APPROVED, Status.REJECTED) * 4:
         move(db_session, comment, status, by=alice)
