@@ -146,7 +146,7 @@ def test_a_rejection_tells_why_and_is_objected_to_once(
     db_session.commit()
     token = hidden(app.test_client().get("/login"), "csrf_token")
     assert hanako.client.post(path, data={"csrf_token": token, "text": "again"}).status_code in (400, 409)
-    assert "objected" in hanako.client.get(path, headers=ENGLISH).text
+    assert "received your appeal" in hanako.client.get(path, headers=ENGLISH).text
     decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
     second = letters()[-1]
     assert "result of your appeal" in second.text and "/appeal/" not in second.text
