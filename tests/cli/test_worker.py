@@ -140,7 +140,7 @@ def test_a_receiver_that_is_away_is_not_asked_for_each_delivery(
     for _ in range(COMMENTS + 2):
         task.try_now()
     db_session.expire_all()
-    attempts = [each.attempts for each in db_session.query(Delivery).filter_by(kind=questions.ASKED)]
+    attempts = [each.attempts for each in db_session.query(Delivery).filter_by(kind=questions.CHECK)]
     assert sorted(attempts) == [0] * (COMMENTS - 1) + [1], "the others keep their tries"
 
 
