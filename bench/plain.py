@@ -140,7 +140,7 @@ def application() -> Wire:
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
     at_once = AT_ONCE_ON_SQLITE if url.startswith("sqlite") else AT_ONCE
-    return Wire(service, largest=2**20, at_once=at_once, processes=WORKERS)
+    return Wire(service, largest=2**20, at_once=at_once)
 
 
 def application_with_constant_reads() -> Any:
