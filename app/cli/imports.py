@@ -22,9 +22,9 @@ from app.transfer.addresses import Addresses
 from app.transfer.detect import READERS, detect
 from app.transfer.load import load
 from app.transfer.record import TruncatedFile, UnreadableFile
-from app.transfer.restore import Restoring
+from app.transfer.restore import Restore
 from app.transfer.source import Source
-from app.transfer.staging import Spool
+from app.transfer.staging import Staging
 
 LISTED = 20  # lines of a kind on a terminal; --json has all
 PAGES = 1_000  # in JSON, unless all are asked for
@@ -71,7 +71,7 @@ def import_(
             )
         if not KEY.fullmatch(key):
             raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
-        raise SystemExit(_come_back(Restoring(key, file), dry_run=dry_run, as_json=as_json))
+        raise SystemExit(_come_back(Restore(key, file), dry_run=dry_run, as_json=as_json))
     site = site_of(key)
     pairs = [_move(text) for text in moves]
     trouble = ""
@@ -79,14 +79,14 @@ def import_(
         form = form or detect(file)
     except UnreadableFile as error:
         trouble = str(error)
-    with Spool(Addresses(site, form, pairs), pingbacks=pingbacks, only_public=only_public) as spool:
+    with Staging(Addresses(site, form, pairs), pingbacks=pingbacks, only_public=only_public) as staging:
         if form:
-            trouble = _read(spool, form, Source(file, zone=ZoneInfo(site.timezone)), quiet=as_json)
-            steps = load(site, spool, source=form, dry_run=dry_run, close_threads=close_threads)
-            trouble = _written(spool, steps, "Checking" if dry_run else "Writing", quiet=as_json) or trouble
-        counts = {"format": form or None, **spool.counts(), "dry_run": dry_run, "trouble": trouble or None}
+            trouble = _read(staging, form, Source(file, zone=ZoneInfo(site.timezone)), quiet=as_json)
+            steps = load(site, staging, source=form, dry_run=dry_run, close_threads=close_threads)
+            trouble = _written(staging, steps, "Checking" if dry_run else "Writing", quiet=as_json) or trouble
+        counts = {"format": form or None, **staging.counts(), "dry_run": dry_run, "trouble": trouble or None}
         report = _as_json if as_json else _as_text
-        for piece in report(counts, spool, per_thread=per_thread):
+        for piece in report(counts, staging, per_thread=per_thread):
             click.echo(piece, nl=False)
     raise SystemExit(1 if trouble else 0)
 
@@ -109,14 +109,14 @@ def _detected(file: str) -> str:
         return ""
 
 
-def _come_back(restoring: Restoring, *, dry_run: bool, as_json: bool) -> int:
+def _come_back(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
     """Bring an archive of ours back, step by step or as a whole; the exit code."""
     trouble = ""
-    tally = restoring.tally
+    tally = restore.tally
     try:
-        steps = restoring.steps()
+        steps = restore.steps()
         for _count in _shown(steps, "Restoring", share=lambda count: count / max(count, tally.expected), quiet=as_json):
-            if not dry_run and not restoring.whole:
+            if not dry_run and not restore.in_one_transaction:
                 db.session.commit()
     except TruncatedFile as error:
         trouble = str(error)
@@ -151,9 +151,9 @@ def _move(text: str) -> tuple[str, str]:
     return found[1].strip(), found[2].strip()
 
 
-def _read(spool: Spool, form: str, source: Source, *, quiet: bool) -> str:
+def _read(staging: Staging, form: str, source: Source, *, quiet: bool) -> str:
     """Take in the file; what is wrong with it, or ''. What came before the trouble is kept."""
-    steps = spool.take(READERS[form](source))
+    steps = staging.collect(READERS[form](source))
     try:
         for _count in _shown(steps, "Reading", share=lambda _count: source.share, quiet=quiet):
             pass
@@ -164,10 +164,10 @@ def _read(spool: Spool, form: str, source: Source, *, quiet: bool) -> str:
     return ""
 
 
-def _written(spool: Spool, steps: Iterator[int], label: str, *, quiet: bool) -> str:
+def _written(staging: Staging, steps: Iterator[int], label: str, *, quiet: bool) -> str:
     """Commit step by step; why it was cut short, or ''."""
     try:
-        for _count in _shown(steps, label, share=lambda count: count / spool.total, quiet=quiet):
+        for _count in _shown(steps, label, share=lambda count: count / staging.total, quiet=quiet):
             db.session.commit()
     except KeyboardInterrupt:
         db.session.rollback()
@@ -203,11 +203,11 @@ def _progress(count: int, share: float, seconds: float) -> str:
     return f"{share:.0%}: {shown}, {timedelta(seconds=round(seconds / share - seconds))} left"
 
 
-def _as_json(counts: dict[str, Any], spool: Spool, *, per_thread: bool) -> Iterator[str]:
+def _as_json(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> Iterator[str]:
     """One object, piece by piece: there may be millions of skips."""
     yield json.dumps(counts, ensure_ascii=False)[:-1]
-    pages = islice(spool.by_thread(), None if per_thread else PAGES)
-    for name, rows in (("skips", spool.skips()), ("notes", spool.notes()), ("by_thread", pages)):
+    pages = islice(staging.by_thread(), None if per_thread else PAGES)
+    for name, rows in (("skips", staging.skips()), ("notes", staging.notes()), ("by_thread", pages)):
         yield f', "{name}": ['
         for number, row in enumerate(rows):
             yield (", " if number else "") + json.dumps(row, ensure_ascii=False)
@@ -215,7 +215,7 @@ def _as_json(counts: dict[str, Any], spool: Spool, *, per_thread: bool) -> Itera
     yield "}\n"
 
 
-def _as_text(counts: dict[str, Any], spool: Spool, *, per_thread: bool) -> Iterator[str]:
+def _as_text(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> Iterator[str]:
     done = "would be imported" if counts["dry_run"] else "imported"
     statuses = ", ".join(f"{number:,} {status}" for status, number in counts["by_status"].items() if number)
     yield (
@@ -223,10 +223,10 @@ def _as_text(counts: dict[str, Any], spool: Spool, *, per_thread: bool) -> Itera
         f"{counts['imported']:,} {done}, {counts['unchanged']:,} were here already, {counts['skipped']:,} skipped.\n"
         f"{counts['roots']:,} begin a talk and {counts['replies']:,} answer, {counts['max_depth']} deep. {statuses}\n"
     )
-    yield from _listed("Skipped:", map(_skip_line, spool.skips()))
-    notes = (f"{each['count']:,} x {each['note']} ({', '.join(each['ids'])})" for each in spool.notes())
+    yield from _listed("Skipped:", map(_skip_line, staging.skips()))
+    notes = (f"{each['count']:,} x {each['note']} ({', '.join(each['ids'])})" for each in staging.notes())
     yield from _listed("Changed or guessed:", notes)
-    threads = map(_thread_line, spool.by_thread())
+    threads = map(_thread_line, staging.by_thread())
     yield from _listed("By page:", threads, most=sys.maxsize if per_thread else LISTED, rest="--per-thread")
     if counts["trouble"]:
         yield f"{counts['trouble']}\n"

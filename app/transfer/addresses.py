@@ -1,4 +1,4 @@
-"""Which page of ours a page of another system is: its address completed, moved, and made the key of a thread."""
+"""Map pages of another system to threads: complete the URL, apply moves, compute the key."""
 
 import re
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from app.models.alias import LONGEST_KEY
 from app.transfer.record import Note
 
 _SCHEME = re.compile(r"(?:https?:)?//", re.I)
-_ENDS = ("", "/", "?", "#")  # what may follow a prefix: /a is no part of /ab
+_ENDS = ("", "/", "?", "#")  # may follow a prefix: /a does not match /ab
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where the comments of a page go."""
+class PageThread:
+    """The thread for the comments of a page."""
 
     key: str
     url: str
@@ -24,20 +24,20 @@ class Place:
 
 
 class Addresses:
-    """The pages of `site`, seen from `source`. `moves` are pairs of addresses, old and new, or of their beginnings."""
+    """`moves` are pairs of old and new URLs, or of prefixes."""
 
     def __init__(self, site: Site, source: str, moves: Iterable[tuple[str, str]] = ()) -> None:
         self._source = source
         self._home = site.origins[0] if site.origins else ""
-        # The key knows no http or https, so neither do these.
+        # Without http or https, like the keys.
         self._origins = {page_key(origin).rstrip("/"): origin for origin in site.origins}
-        moves = [(_bare(self._whole(old)).rstrip("/"), self._whole(new).rstrip("/")) for old, new in moves]
+        moves = [(_bare(self._complete(old)).rstrip("/"), self._complete(new).rstrip("/")) for old, new in moves]
         self._moves = sorted(moves, key=lambda move: len(move[0]), reverse=True)
 
-    def place(self, source_id: str, url: str) -> Place:
-        """The thread for a page with this id and address; the address may be relative, empty or nonsense.
+    def thread_of(self, source_id: str, url: str) -> PageThread:
+        """The thread of a page with this id and URL; the URL may be relative, empty or invalid.
 
-        A page without an address that can be used gets a key of its own, so that its comments are not lost.
+        A page without a usable URL gets a key made from its id, so that its comments are not lost.
         """
         try:
             moved = self._moved(urljoin(f"{self._home}/", url)) if url else ""
@@ -45,15 +45,15 @@ class Addresses:
         except ValueError:
             key = ""
         if not key or len(key) > LONGEST_KEY:
-            return Place(f"id:{self._source}-{source_id}", self._home, Note.NO_ADDRESS)
+            return PageThread(f"id:{self._source}-{source_id}", self._home, Note.NO_ADDRESS)
         origin = self._origins.get(key[: key.index("/", len("https://"))])
         shown = linkable(moved) or key
         if origin is None:
-            return Place(key, shown, Note.FOREIGN_HOST)
-        return Place(key, origin + "/" + _bare(shown).partition("/")[2])
+            return PageThread(key, shown, Note.FOREIGN_HOST)
+        return PageThread(key, origin + "/" + _bare(shown).partition("/")[2])
 
-    def _whole(self, address: str) -> str:
-        """What a person typed as an address: a path of the site, or a host with or without https."""
+    def _complete(self, address: str) -> str:
+        """Complete a typed address: a path of the site, or a host with or without https."""
         if address.startswith("/") and not address.startswith("//"):
             return self._home + address
         return address if _SCHEME.match(address) else f"https://{address}"

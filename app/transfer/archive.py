@@ -35,19 +35,19 @@ Shift = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Kept:
+class ArchivedTable:
     """A table of the archive. Every column is in it, but those that are left out, each for its reason.
 
-    `birth` is when a row was made: an id whose row is as old as the archive says is the same row.
-    `told` says of a keyed hash what can be said without the key.
+    `created_column` is when a row was made: an id whose row is as old as the archive says is the same row.
+    `hash_facts` says of a keyed hash what can be said without the key.
     `numbers` are values that name an id without being a foreign key: which of a row, and of what table.
     """
 
     record: type[Any]
-    birth: str
+    created_column: str
     left_out: Mapping[str, str]
     numbers: Callable[[Row], Mapping[str, str]] = field(default=lambda _row: {})
-    told: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
+    hash_facts: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -64,8 +64,8 @@ class Kept:
 
     def of_site(self, site: Site) -> Select[Any]:
         """All rows of the site in the order of their ids; a row without a site is where its comment is."""
-        told = [said.label(name) for name, said in self.told.items()]
-        query = select(*self.columns, *told).order_by(self.table.c.id)
+        hash_facts = [said.label(name) for name, said in self.hash_facts.items()]
+        query = select(*self.columns, *hash_facts).order_by(self.table.c.id)
         if "site_id" in self.table.c:
             return query.where(of(self.table.c.site_id, site))
         return query.join(Comment, self.table.c.comment_id == Comment.id).where(of(Comment.site_id, site))
@@ -83,57 +83,57 @@ def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
-MADE_ANEW = "a keyed hash, made anew with the key of the installation that reads it"
+RECOMPUTED = "a keyed hash, made anew with the key of the installation that reads it"
 TRUST = "a keyed hash; an author is recognised again from the next comment on"
-LEARNT = "learnt again from the decisions: flask upkeep retrain"
-PLACE = "the place in the tree follows from the parents and the site's max_depth"
+RETRAINED = "learnt again from the decisions: flask upkeep retrain"
+TREE = "the place in the tree follows from the parents and the site's max_depth"
 
 # In the order in which they refer to each other.
-KEPT = (
-    Kept(
+TABLES = (
+    ArchivedTable(
         Thread,
-        birth="created_at",
+        created_column="created_at",
         left_out={**OWNER, "approved_count": "counted again"},
     ),
-    Kept(ThreadAlias, birth="made_at", left_out=OWNER),
-    Kept(
+    ArchivedTable(ThreadAlias, created_column="made_at", left_out=OWNER),
+    ArchivedTable(
         Author,
-        birth="created_at",
+        created_column="created_at",
         left_out={
             **OWNER,
-            **dict.fromkeys(("email_index", "confirmed_index"), MADE_ANEW),
+            **dict.fromkeys(("email_index", "confirmed_index"), RECOMPUTED),
             **dict.fromkeys(("vouched_index", "network_index", "traits_index"), TRUST),
         },
-        told={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": false()},
+        hash_facts={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": false()},
     ),
-    Kept(
+    ArchivedTable(
         Comment,
-        birth="created_at",
+        created_column="created_at",
         left_out={
             **OWNER,
-            **dict.fromkeys(("root_id", "path", "depth"), PLACE),
+            **dict.fromkeys(("root_id", "path", "depth"), TREE),
             "places": "counted again",
-            "address_index": MADE_ANEW,
+            "address_index": RECOMPUTED,
             "wide_index": "counts the floods of the last minutes",
-            **dict.fromkeys(("lesson", "correction", "places_learnt"), LEARNT),
+            **dict.fromkeys(("lesson", "correction", "places_learnt"), RETRAINED),
             **dict.fromkeys(("request_key", "request_digest", "fingerprint", "typed_by", "text_key"), KEYED),
         },
     ),
-    Kept(Revision, birth="replaced_at", left_out={}),
-    Kept(Decision, birth="made_at", left_out={**OWNER, "correction": LEARNT}),
-    Kept(Note, birth="made_at", left_out={}),
-    Kept(
+    ArchivedTable(Revision, created_column="replaced_at", left_out={}),
+    ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "correction": RETRAINED}),
+    ArchivedTable(Note, created_column="made_at", left_out={}),
+    ArchivedTable(
         Rule,
-        birth="made_at",
-        left_out={**OWNER, "value_index": MADE_ANEW},
+        created_column="made_at",
+        left_out={**OWNER, "value_index": RECOMPUTED},
         numbers=lambda row: {"value": "author"} if row["subject"] == Subject.AUTHOR else {},
     ),
-    Kept(Report, birth="made_at", left_out={**OWNER, "wide_index": KEYED}),
+    ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),
 )
-BY_NAME = {kept.name: kept for kept in KEPT}
+BY_NAME = {table.name: table for table in TABLES}
 # Keyed hashes that nobody can make anew, and that are as good as any other mark that differs.
 OPAQUE = {"report": ("reporter_index",)}
-# The first line after the head; not numbered, because there is one.
+# The first line after the head; not with_ids, because there is one.
 SITE_LEFT_OUT = {
     "id": "the number of another installation",
     "key": "whoever reads the archive names the site",
@@ -156,8 +156,8 @@ LEFT_OUT = {
     "heartbeat": "about this installation's processes",
     "lease": "who looks at what this minute",
     "deferral": "what a moderator put off for an hour",
-    "knowledge": LEARNT,
-    "lesson": LEARNT,
+    "knowledge": RETRAINED,
+    "lesson": RETRAINED,
     **dict.fromkeys(("shelf", "shelf_page", "unshelved"), "made anew of the comments, for search"),
     "silence": "keyed hashes; said of the authors instead (`silent`)",
 }
@@ -165,18 +165,20 @@ LEFT_OUT = {
 
 def lines(site: Site) -> Iterator[str]:
     """The archive's lines, each with its newline; the session should see one moment, see `extensions.snapshot`."""
-    yield _line({"format": FORMAT, "version": VERSION, "tables": {kept.name: _extent(kept, site) for kept in KEPT}})
+    yield _line(
+        {"format": FORMAT, "version": VERSION, "tables": {table.name: _extent(table, site) for table in TABLES}}
+    )
     yield _line({"type": "site", **_written(_row_of(SITE_COLUMNS, Site.id == site.id))})
     people = moderators_of(site)
     for row in sorted(people.values(), key=lambda row: str(row["email"])):
         yield _line({"type": "moderator", **row})
     emails = {id: row["email"] for id, row in people.items()}
-    for kept in KEPT:
-        silences = Silence.of_site(site) if kept.record is Author else frozenset()
-        for row in _rows(kept.of_site(site)):
-            if kept.record is Author:
+    for table in TABLES:
+        silences = Silence.of_site(site) if table.record is Author else frozenset()
+        for row in _rows(table.of_site(site)):
+            if table.record is Author:
                 row["silent"] = not silences.isdisjoint(candidates([Author.index_of(site, row["email"])]))
-            yield _line({"type": kept.name, **numbered(kept, _written(row), _minus(site.archive_shift), emails)})
+            yield _line({"type": table.name, **with_ids(table, _written(row), _minus(site.archive_shift), emails)})
 
 
 def reference(column: Column[Any]) -> str | None:
@@ -184,27 +186,27 @@ def reference(column: Column[Any]) -> str | None:
     return next((key.column.table.name for key in column.foreign_keys), None)
 
 
-def numbered(kept: Kept, row: Row, shift: Shift, moderators: Mapping[Any, Any]) -> Row:
+def with_ids(table: ArchivedTable, row: Row, shift: Shift, moderators: Mapping[Any, Any]) -> Row:
     """The row with every id moved by its table's shift, and every moderator as `moderators` names her."""
     moved = dict(row)
-    for column in kept.columns:
-        table = kept.name if column.primary_key else reference(column)
-        if table is None or row.get(column.name) is None:
+    for column in table.columns:
+        target = table.name if column.primary_key else reference(column)
+        if target is None or row.get(column.name) is None:
             continue
         moved[column.name] = (
-            moderators.get(row[column.name]) if table == "moderator" else row[column.name] + shift.get(table, 0)
+            moderators.get(row[column.name]) if target == "moderator" else row[column.name] + shift.get(target, 0)
         )
-    for name, table in kept.numbers(row).items():
-        moved[name] = str(int(row[name]) + shift.get(table, 0))
+    for name, target in table.numbers(row).items():
+        moved[name] = str(int(row[name]) + shift.get(target, 0))
     return moved
 
 
 def moderators_of(site: Site) -> dict[int, Row]:
     """By id, who is named in the site's tables."""
     named = [
-        kept.of_site(site).with_only_columns(column).order_by(None)
-        for kept in KEPT
-        for column in kept.columns
+        table.of_site(site).with_only_columns(column).order_by(None)
+        for table in TABLES
+        for column in table.columns
         if reference(column) == "moderator"
     ]
     found = db.session.execute(select(Moderator.id, *MODERATOR_COLUMNS).where(Moderator.id.in_(union(*named))))
@@ -215,10 +217,10 @@ def _minus(shift: Shift) -> Shift:
     return {table: -by for table, by in shift.items()}
 
 
-def _extent(kept: Kept, site: Site) -> dict[str, int]:
-    ids = kept.of_site(site).with_only_columns(kept.table.c.id).order_by(None).subquery()
+def _extent(table: ArchivedTable, site: Site) -> dict[str, int]:
+    ids = table.of_site(site).with_only_columns(table.table.c.id).order_by(None).subquery()
     count, highest = db.session.execute(select(func.count(), func.max(ids.c.id))).one()
-    return {"rows": count, "highest": (highest or 0) - site.archive_shift.get(kept.name, 0) if count else 0}
+    return {"rows": count, "highest": (highest or 0) - site.archive_shift.get(table.name, 0) if count else 0}
 
 
 def _row_of(columns: list[Column[Any]], condition: Any) -> Row:

@@ -15,7 +15,7 @@ class Tally:
 
     expected: int = 0
     # Lines of which nobody can say what they are.
-    strays: int = 0
+    unrecognised_lines: int = 0
     roots: int = 0
     max_depth: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
@@ -24,8 +24,8 @@ class Tally:
     unchanged: Counter[str] = field(default_factory=Counter)
     skips: list[Skip] = field(default_factory=list)
 
-    def stray(self, id: str | None, reason: Reason, line: int) -> None:
-        self.strays += 1
+    def unrecognised(self, id: str | None, reason: Reason, line: int) -> None:
+        self.unrecognised_lines += 1
         self.skips.append(Skip(id, reason, line))
 
     def as_json(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from app.transfer.source import File
 
 SHAPE = xml.Shape(
     root="disqus",
-    brackets=(),
+    sections=(),
     records=("thread", "post"),
     prefixed=frozenset(),
     # A post holds a thread of its own: the reference to its page.
@@ -41,20 +41,20 @@ def read(file: File) -> Iterator[Record]:
     Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
     export at all.
     """
-    for piece in xml.pieces(file, SHAPE):
-        match piece:
+    for event in xml.events(file, SHAPE):
+        match event:
             case xml.Element(name="thread"):
-                yield (thread := _thread(piece))
+                yield (thread := _thread(event))
                 # A deleted discussion is shown nowhere, though its posts are exported as approved.
-                if _flag(piece, "isDeleted"):
+                if _flag(event, "isDeleted"):
                     yield HiddenPage(thread.source_id)
             case xml.Element():
-                yield _comment(piece)
-            case xml.Spoiled():
-                found = _ID.search(piece.head)
-                yield Skip(found[1] if found else None, piece.reason, piece.line)
-            case xml.Cut():
-                raise TruncatedFile(line=piece.line, position=piece.position)
+                yield _comment(event)
+            case xml.BadRecord():
+                found = _ID.search(event.head)
+                yield Skip(found[1] if found else None, event.reason, event.line)
+            case xml.Truncated():
+                raise TruncatedFile(line=event.line, position=event.position)
 
 
 def _thread(element: xml.Element) -> ThreadRecord:
@@ -83,7 +83,7 @@ def _comment(element: xml.Element) -> CommentRecord | Skip:
         return Skip(source_id or None, Reason.TOO_LARGE, element.line)
     if not thread:
         return Skip(source_id or None, Reason.NO_THREAD, element.line)
-    notes = [Note.MENDED] if element.mended else []
+    notes = [Note.REPAIRED] if element.repaired else []
     name, email = element.text("author/name"), element.text("author/email")
     if is_shortened(name, email):
         notes.append(Note.SHORTENED)

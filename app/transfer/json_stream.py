@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.transfer.record import Reason, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import Source
-from app.transfer.stream_window import Tape
+from app.transfer.stream_window import StreamWindow
 
 MAX_ELEMENT = 1 << 22  # characters
 HEAD = 4_000  # characters of a lost element that are kept to find its id
@@ -46,13 +46,13 @@ def elements(source: Source) -> Iterator[Element | Spoiled]:
 
     Raises UnreadableFile when the text is no JSON object, TruncatedFile when it ends too early.
     """
-    tape = Tape(source.text())
+    stream = StreamWindow(source.text())
     try:
-        yield from _object(tape)
+        yield from _object(stream)
     except _End as end:
         if end.begun:
             yield end.begun
-        raise TruncatedFile(line=tape.line(), position=source.position) from None
+        raise TruncatedFile(line=stream.line(), position=source.position) from None
 
 
 class _End(Exception):
@@ -61,49 +61,49 @@ class _End(Exception):
     begun: Spoiled | None = None
 
 
-def _object(tape: Tape) -> Iterator[Element | Spoiled]:
-    _expect(tape, "{")
-    while _found(tape, _KEY_OR_END) == '"':
-        key = _value(tape, "", listed=False)
-        _expect(tape, ":")
+def _object(stream: StreamWindow) -> Iterator[Element | Spoiled]:
+    _expect(stream, "{")
+    while _found(stream, _KEY_OR_END) == '"':
+        key = _value(stream, "", listed=False)
+        _expect(stream, ":")
         if not isinstance(key, Element) or not isinstance(key.value, str):
-            raise UnreadableFile(Trouble.DAMAGED, line=tape.line())
-        if _found(tape, _START) == "[":
-            tape.mark += 1
-            yield from _list(tape, key.value)
+            raise UnreadableFile(Trouble.DAMAGED, line=stream.line())
+        if _found(stream, _START) == "[":
+            stream.mark += 1
+            yield from _list(stream, key.value)
         else:
-            yield _value(tape, key.value, listed=False)
+            yield _value(stream, key.value, listed=False)
 
 
-def _list(tape: Tape, key: str) -> Iterator[Element | Spoiled]:
-    while _found(tape, _ELEMENT_OR_END) != "]":
-        yield _value(tape, key, listed=True)
-    tape.mark += 1
+def _list(stream: StreamWindow, key: str) -> Iterator[Element | Spoiled]:
+    while _found(stream, _ELEMENT_OR_END) != "]":
+        yield _value(stream, key, listed=True)
+    stream.mark += 1
 
 
-def _found(tape: Tape, pattern: re.Pattern[str]) -> str:
-    match = tape.find(pattern)
+def _found(stream: StreamWindow, pattern: re.Pattern[str]) -> str:
+    match = stream.find(pattern)
     if match is None:
-        tape.mark = len(tape.window)
+        stream.mark = len(stream.window)
         raise _End
     return match[0]
 
 
-def _expect(tape: Tape, char: str) -> None:
-    if _found(tape, _START) != char:
-        raise UnreadableFile(Trouble.DAMAGED, line=tape.line())
-    tape.mark += 1
+def _expect(stream: StreamWindow, char: str) -> None:
+    if _found(stream, _START) != char:
+        raise UnreadableFile(Trouble.DAMAGED, line=stream.line())
+    stream.mark += 1
 
 
-def _value(tape: Tape, key: str, *, listed: bool) -> Element | Spoiled:
-    line = tape.line()
-    tape.keep(MAX_ELEMENT)
+def _value(stream: StreamWindow, key: str, *, listed: bool) -> Element | Spoiled:
+    line = stream.line()
+    stream.keep(MAX_ELEMENT)
     try:
-        depth = _pass_value(tape)
+        depth = _pass_value(stream)
     except _End as end:
-        end.begun = Spoiled(key, Reason.CUT_OFF, line, tape.kept()[0][:HEAD])
+        end.begun = Spoiled(key, Reason.CUT_OFF, line, stream.kept()[0][:HEAD])
         raise
-    text, whole = tape.kept()
+    text, whole = stream.kept()
     if not whole or depth > MAX_DEPTH:
         reason = Reason.TOO_DEEP if whole else Reason.TOO_LARGE
         return Spoiled(key, reason, line, text[:HEAD])
@@ -113,19 +113,19 @@ def _value(tape: Tape, key: str, *, listed: bool) -> Element | Spoiled:
         return Spoiled(key, Reason.MALFORMED, line, text[:HEAD])
 
 
-def _pass_value(tape: Tape) -> int:
+def _pass_value(stream: StreamWindow) -> int:
     """Move behind one value by its brackets and quotes alone; returns how deep it goes."""
     depth = deepest = 0
-    first = _found(tape, _START)
+    first = _found(stream, _START)
     if first not in '"{[':
-        tape.mark += 1
-        _found(tape, _PLAIN_END)
+        stream.mark += 1
+        _found(stream, _PLAIN_END)
         return 0
     while True:
-        sign = _found(tape, _TOKEN)
-        tape.mark += 1
+        sign = _found(stream, _TOKEN)
+        stream.mark += 1
         if sign == '"':
-            _pass_string(tape)
+            _pass_string(stream)
         else:
             depth += 1 if sign in "{[" else -1
             deepest = max(deepest, depth)
@@ -133,9 +133,9 @@ def _pass_value(tape: Tape) -> int:
             return deepest
 
 
-def _pass_string(tape: Tape) -> None:
+def _pass_string(stream: StreamWindow) -> None:
     while True:
-        sign = _found(tape, _STRING_END)
-        tape.mark += len(sign)
+        sign = _found(stream, _STRING_END)
+        stream.mark += len(sign)
         if sign == '"':
             return

@@ -13,8 +13,8 @@ from app.transfer.archive import BY_NAME, FORMAT, SITE_COLUMNS, VERSION, Row
 from app.transfer.counter import Tally
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import Source
-from app.transfer.stream_window import Tape
-from app.transfer.validate import Misfit, fit, standing_in
+from app.transfer.stream_window import StreamWindow
+from app.transfer.validate import InvalidValue, default_of, fit
 
 MAX_LINE = 1 << 25  # characters
 MOST = 1_000_000  # of anything that a site sets: days, minutes, comments
@@ -35,12 +35,12 @@ class Line:
 
 
 def lines_of(source: Source, tally: Tally) -> Iterator[Line]:
-    tape = Tape(source.text())
+    stream = StreamWindow(source.text())
     while True:
-        number = tape.line()
-        tape.keep(MAX_LINE)
-        ended = tape.pass_over(_NEWLINE)
-        text, whole = tape.kept()
+        number = stream.line()
+        stream.keep(MAX_LINE)
+        ended = stream.skip_past(_NEWLINE)
+        text, whole = stream.kept()
         if not text and not ended:
             break
         row = _loaded(text) if whole else None
@@ -50,13 +50,13 @@ def lines_of(source: Source, tally: Tally) -> Iterator[Line]:
         if number == 1 and isinstance(row, dict):
             yield Line("", row, number)
         elif not isinstance(row, dict):
-            tally.stray(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number)
+            tally.unrecognised(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number)
         elif row.get("type") in (*BY_NAME, "moderator", "site"):
             yield Line(row["type"], row, number)
         else:
-            tally.stray(_id_in(text), Reason.UNKNOWN_RECORD, number)
+            tally.unrecognised(_id_in(text), Reason.UNKNOWN_RECORD, number)
     if source.damaged:
-        raise TruncatedFile(line=tape.line(), position=source.position)
+        raise TruncatedFile(line=stream.line(), position=source.position)
 
 
 def _loaded(text: str) -> Any:
@@ -76,12 +76,12 @@ def _id_in(text: str) -> str | None:
     return found[1] if found else None
 
 
-def shown_id(line: Line) -> str | None:
+def display_id(line: Line) -> str | None:
     id = line.row.get("id")
     return f"{line.kind} {id}" if isinstance(id, int) else None
 
 
-def promised_by(head: Line | None) -> dict[str, dict[str, int]]:
+def table_sizes(head: Line | None) -> dict[str, dict[str, int]]:
     """How many rows of each table the archive says that it has, and their highest id."""
     row = head.row if head else {}
     if row.get("format") != FORMAT or not isinstance(row.get("tables"), dict):
@@ -103,12 +103,12 @@ def settings_of(line: Line | None) -> Row:
         raise UnreadableFile(Trouble.DAMAGED, line=2)
     try:
         settings = {
-            column.name: fit(column, row[column.name]) if column.name in row else standing_in(column)
+            column.name: fit(column, row[column.name]) if column.name in row else default_of(column)
             for column in SITE_COLUMNS
         }
         if not _can_work(settings):
-            raise Misfit
-    except Misfit as trouble:
+            raise InvalidValue
+    except InvalidValue as trouble:
         raise UnreadableFile(Trouble.DAMAGED, line=2) from trouble
     return settings
 

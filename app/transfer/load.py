@@ -1,6 +1,6 @@
-"""Write what another program's file holds into a site: each comment once, however often the file comes.
+"""Write the comments of an import into a site. Idempotent: a second run of the same file adds nothing.
 
-Nothing that is here is changed or removed, nobody gets a letter, and no filter learns from it.
+Existing comments are not changed, no email is sent, and the spam filter is not trained.
 """
 
 import re
@@ -23,11 +23,11 @@ from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
 from app.models.thread import Named
 from app.moderation.lanes import Lane
-from app.transfer.staging import Arrival, Spool
+from app.transfer.staging import StagedComment, Staging
 
-BATCH = 500  # comments in one transaction; readers and moderators wait a tenth of a second for it
-# Ids of ours do not come that far by themselves, nor do they reach what is higher.
-REACHED = 100_000_000
+BATCH = 500  # comments in a transaction; it blocks other writers for a tenth of a second
+# Higher source ids are ignored: our own ids do not grow that far.
+HIGHEST_SOURCE_ID = 100_000_000
 LONGEST_NAME = 80  # characters, as in the form
 LONGEST_TITLE = 500
 LONGEST_EMAIL = 254
@@ -35,34 +35,36 @@ LONGEST_EMAIL = 254
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
-def load(site: Site, spool: Spool, *, source: str, dry_run: bool = False, close_threads: bool = False) -> Iterator[int]:
-    """Write what `spool` holds, and tell after each step how many comments have been dealt with.
+def load(
+    site: Site, staging: Staging, *, source: str, dry_run: bool = False, close_threads: bool = False
+) -> Iterator[int]:
+    """Write the staged comments; yield after each step the number of processed ones.
 
-    The caller commits after each step, so that what was told is safe, and nobody waits while we render.
-    `source` and the ids of the file tell which comments are here already. A dry run writes nothing.
+    The caller commits after each step, so rendering happens outside of transactions. `source` and the ids of the file
+    identify comments of an earlier run. A dry run writes nothing.
     """
-    spool.arrange(lambda ids: imported.keys(site, source, ids))
-    # A link to #comment-123 must not find another comment that has this number here.
-    above = spool.highest_number(REACHED) if source in NUMBERING else 0
+    staging.arrange(lambda ids: imported.keys(site, source, ids))
+    # A link to #comment-123 must not lead to another comment with this id.
+    above = staging.highest_number(HIGHEST_SOURCE_ID) if source in NUMBERING else 0
     done = 0
     yield done
-    for arrivals in spool.arrivals(BATCH):
-        here = imported.known(site, source, [each.source_id for each in arrivals])
+    for comments in staging.comments(BATCH):
+        here = imported.known(site, source, [each.source_id for each in comments])
         yield done
-        fresh = [(each, _look(each)) for each in arrivals if each.source_id not in here] if not dry_run else []
+        fresh = [(each, _clean(each)) for each in comments if each.source_id not in here] if not dry_run else []
         if fresh:
             _write(site, source, fresh, above)
         if close_threads and not dry_run:
-            Thread.close(site, {each.key for each in arrivals})
-        done += len(arrivals)
+            Thread.close(site, {each.key for each in comments})
+        done += len(comments)
         yield done
-        spool.done([each for each in arrivals if each.source_id not in here], "imported")
-        spool.done([each for each in arrivals if each.source_id in here], "unchanged")
+        staging.set_outcome([each for each in comments if each.source_id not in here], "imported")
+        staging.set_outcome([each for each in comments if each.source_id in here], "unchanged")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A comment as it is kept here: cleaned, rendered, cut to size."""
+class CleanComment:
+    """A comment as it is stored: cleaned, rendered, cut to size."""
 
     name: str
     email: str
@@ -74,30 +76,30 @@ class Look:
 
 
 def _name(typed: str) -> str:
-    """An invisible name counts as none: the page says "Anonymous"."""
+    """An invisible name becomes empty: the page shows "Anonymous"."""
     name = excerpt(clean_line(typed), LONGEST_NAME)[: Comment.name.type.length]
     return "" if is_invisible(name) else name
 
 
-def _look(arrival: Arrival) -> Look:
-    body, html, renderer = _text(arrival)
-    return Look(
-        name=_name(arrival.name),
-        email=arrival.email if _EMAIL.fullmatch(arrival.email) and len(arrival.email) <= LONGEST_EMAIL else "",
-        website=_website(arrival.website),
-        network=str(networks.kept_of(ip_network(arrival.ip))) if arrival.ip else "",
+def _clean(staged: StagedComment) -> CleanComment:
+    body, html, renderer = _text(staged)
+    return CleanComment(
+        name=_name(staged.name),
+        email=staged.email if _EMAIL.fullmatch(staged.email) and len(staged.email) <= LONGEST_EMAIL else "",
+        website=_website(staged.website),
+        network=str(networks.kept_of(ip_network(staged.ip))) if staged.ip else "",
         body=body,
         html=html,
         renderer=renderer,
     )
 
 
-def _text(arrival: Arrival) -> tuple[str, str, int]:
-    """Body, HTML and renderer. Isso and Commento take Markdown, and HTML where their own imports brought it."""
-    if arrival.format == "markdown" and not markup.has_tags(arrival.body):
-        body = clean_body(arrival.body)
+def _text(staged: StagedComment) -> tuple[str, str, int]:
+    """Body, HTML and renderer. Comments of Isso and Commento are Markdown, or HTML from their own imports."""
+    if staged.format == "markdown" and not markup.has_tags(staged.body):
+        body = clean_body(staged.body)
         return body, markup.render(body), markup.RENDERER
-    html = markup.sanitise(arrival.body, newlines=arrival.format == "markdown")
+    html = markup.sanitise(staged.body, newlines=staged.format == "markdown")
     return markup.plain(html), html, markup.ADOPTED
 
 
@@ -105,24 +107,24 @@ def _website(address: str) -> str:
     try:
         return clean_website(address)
     except ValueError:
-        return ""  # nothing that may be linked, and nothing else is done with it
+        return ""  # only used as a link
 
 
-Fresh = list[tuple[Arrival, Look]]
+Fresh = list[tuple[StagedComment, CleanComment]]
 
 
-def _write(site: Site, source: str, fresh: Fresh, numbered_to: int) -> None:
+def _write(site: Site, source: str, fresh: Fresh, above_id: int) -> None:
     threads, authors = _threads(site, fresh), _authors(site, fresh)
-    above = imported.known(site, source, [each.parent for each, _look in fresh if each.parent])
+    above = imported.known(site, source, [each.parent for each, _clean in fresh if each.parent])
     rows: list[dict[str, Any]] = []
-    ids = new_ids(Comment, len(fresh), above=numbered_to)
-    for id, author_id, (arrival, look) in zip(ids, authors, fresh, strict=True):
-        parent = above.get(arrival.parent or "")
-        row = _row(site, arrival, look, threads[arrival.key], parent)
+    ids = new_ids(Comment, len(fresh), above=above_id)
+    for id, author_id, (staged, clean) in zip(ids, authors, fresh, strict=True):
+        parent = above.get(staged.parent or "")
+        row = _row(site, staged, clean, threads[staged.key], parent)
         place = place_of(id, parent.path if parent and row["parent_id"] else "", site.max_depth)
         rows.append({"id": id, "author_id": author_id, "source": source} | row | place)
-        above[arrival.source_id] = Known(id, place["path"], row["thread_id"])
-    gained = _gained(rows)
+        above[staged.source_id] = Known(id, place["path"], row["thread_id"])
+    gained = _approved_by_subtree(rows)
     for row in rows:
         row["places"] = gained.pop(row["id"], 0)
     db.session.execute(insert(Comment), rows)
@@ -131,31 +133,33 @@ def _write(site: Site, source: str, fresh: Fresh, numbered_to: int) -> None:
     Thread.gain(Counter(row["thread_id"] for row in rows if row["status"] == Status.APPROVED))
 
 
-def _row(site: Site, arrival: Arrival, look: Look, thread: Thread, parent: Known | None) -> dict[str, Any]:
+def _row(
+    site: Site, staged: StagedComment, clean: CleanComment, thread: Thread, parent: Known | None
+) -> dict[str, Any]:
     # An older import may have put the parent into another thread.
     related = parent if parent and parent.thread_id == thread.id else None
     return {
         "site_id": site.id,
         "thread_id": thread.id,
         "parent_id": related.id if related else None,
-        "source_id": arrival.source_id,
-        "status": arrival.status,
-        # Nothing was found out about it that could tell the lanes apart.
-        "lane": Lane.REVIEW if arrival.status == Status.PENDING else Lane.NONE,
+        "source_id": staged.source_id,
+        "status": staged.status,
+        # Imported comments are not screened.
+        "lane": Lane.REVIEW if staged.status == Status.PENDING else Lane.NONE,
         "version": 1,
-        "name": look.name,
-        "website": look.website,
-        "body": look.body,
-        "html": look.html,
-        "renderer": look.renderer,
-        "created_at": arrival.created_at,
-        "address": look.network,
-        "address_index": Comment.network_index(site, look.network) if look.network else None,
+        "name": clean.name,
+        "website": clean.website,
+        "body": clean.body,
+        "html": clean.html,
+        "renderer": clean.renderer,
+        "created_at": staged.created_at,
+        "address": clean.network,
+        "address_index": Comment.network_index(site, clean.network) if clean.network else None,
     }
 
 
-def _gained(rows: list[dict[str, Any]]) -> Counter[int]:
-    """How many approved comments came into the branch of each comment, itself included."""
+def _approved_by_subtree(rows: list[dict[str, Any]]) -> Counter[int]:
+    """The number of new approved comments in the subtree of each comment, including itself."""
     approved = (row for row in rows if row["status"] == Status.APPROVED)
     return Counter(id for row in approved for id in ids_in(row["path"]))
 
@@ -173,38 +177,38 @@ def _decision(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
-    """The thread of each key. A thread is as old as its first comment."""
-    first: dict[str, Arrival] = {}
-    for arrival, _ in fresh:
-        first.setdefault(arrival.key, arrival)
+    """The threads by key. A new thread gets the date of its first comment."""
+    first: dict[str, StagedComment] = {}
+    for staged, _ in fresh:
+        first.setdefault(staged.key, staged)
     threads = Thread.for_pages(site, first.keys())
-    for key, arrival in first.items():
+    for key, staged in first.items():
         if key not in threads:
-            title = clean_line(arrival.title)[:LONGEST_TITLE]
-            # The operator vouches for what is imported.
-            more = {"named_by": Named.MODERATOR, "started_at": arrival.created_at, "created_at": arrival.created_at}
-            more |= {"open": arrival.open, "visible": arrival.visible}
-            threads[key] = Thread.obtain(site, key=key, url=canonical(arrival.url), title=title, **more)
+            title = clean_line(staged.title)[:LONGEST_TITLE]
+            # The operator trusts the file.
+            more = {"named_by": Named.MODERATOR, "started_at": staged.created_at, "created_at": staged.created_at}
+            more |= {"open": staged.open, "visible": staged.visible}
+            threads[key] = Thread.obtain(site, key=key, url=canonical(staged.url), title=title, **more)
     return threads
 
 
 def _authors(site: Site, fresh: Fresh) -> list[int]:
-    """An author's id for each comment: the same for the same e-mail address, as the other program had seen it."""
-    indexes = [Author.index_of(site, look.email) for _arrival, look in fresh]
-    people = [str(index or arrival.seq) for index, (arrival, _look) in zip(indexes, fresh, strict=True)]
+    """An author id for each comment; comments with the same email address share one."""
+    indexes = [Author.index_of(site, clean.email) for _staged_comment, clean in fresh]
+    people = [str(index or staged.seq) for index, (staged, _clean) in zip(indexes, fresh, strict=True)]
     ids = imported.authors(site, filter(None, indexes))
     new = {person: each for person, each in reversed(list(zip(people, fresh, strict=True))) if person not in ids}
     rows: list[dict[str, Any]] = [
         {
             "id": id,
             "site_id": site.id,
-            "name": look.name,
-            "email": look.email,
-            "email_index": person if look.email else None,
-            "website": look.website,
-            "created_at": arrival.created_at,
+            "name": clean.name,
+            "email": clean.email,
+            "email_index": person if clean.email else None,
+            "website": clean.website,
+            "created_at": staged.created_at,
         }
-        for id, (person, (arrival, look)) in zip(new_ids(Author, len(new)), new.items(), strict=True)
+        for id, (person, (staged, clean)) in zip(new_ids(Author, len(new)), new.items(), strict=True)
     ]
     if rows:
         db.session.execute(insert(Author), rows)

@@ -38,7 +38,7 @@ class Note(StrEnum):
     LOCAL_DATE = "Only a local date is given; taken in the site's time zone."
     NO_ID = "The record has no id; one was made from its content."
     SHORTENED = "A field was longer than the limit and was shortened."
-    MENDED = "The record was not well-formed and was mended."
+    REPAIRED = "The record was not well-formed and was mended."
     FIELD_LOST = "A field of the page was not readable."
     NO_AUTHOR = "The file does not hold the author to whom the comment refers."
     FUTURE_DATE = "The date lies in the future; the time of the import stands in for it."

@@ -18,7 +18,7 @@ from app.transfer.record import (
     UnreadableFile,
 )
 from app.transfer.source import File, Source
-from app.transfer.stream_window import Tape
+from app.transfer.stream_window import StreamWindow
 
 MAX_LINE = 1 << 22  # characters of one comment
 MAX_META = 1 << 25  # characters of the first line, which names every closed page and blocked person
@@ -34,10 +34,10 @@ def read(file: File) -> Iterator[Record]:
     backup of Remark42 at all.
     """
     source = Source.of(file)
-    tape = Tape(source.text())
-    closed = _closed_pages(tape)
+    stream = StreamWindow(source.text())
+    closed = _closed_pages(stream)
     seen: set[str] = set()
-    while line := _line(tape, MAX_LINE):
+    while line := _line(stream, MAX_LINE):
         text, whole, number, ended = line
         if not ended and (source.damaged or not _is_json(text)):
             yield Skip(_id_in(text), Reason.CUT_OFF, number)
@@ -52,21 +52,21 @@ def read(file: File) -> Iterator[Record]:
         elif found:
             yield found
     if source.damaged:
-        raise TruncatedFile(line=tape.line(), position=source.position)
+        raise TruncatedFile(line=stream.line(), position=source.position)
 
 
-def _line(tape: Tape, limit: int) -> tuple[str, bool, int, bool] | None:
+def _line(stream: StreamWindow, limit: int) -> tuple[str, bool, int, bool] | None:
     """The next line: its text, whether that is all of it, its number, whether a newline ends it."""
-    number = tape.line()
-    tape.keep(limit)
-    ended = tape.pass_over(_NEWLINE)
-    text, whole = tape.kept()
+    number = stream.line()
+    stream.keep(limit)
+    ended = stream.skip_past(_NEWLINE)
+    text, whole = stream.kept()
     return (text, whole, number, ended) if text or ended else None
 
 
-def _closed_pages(tape: Tape) -> frozenset[str]:
+def _closed_pages(stream: StreamWindow) -> frozenset[str]:
     """The pages that the first line calls read-only; the line must be there and be Remark42's."""
-    line = _line(tape, MAX_META)
+    line = _line(stream, MAX_META)
     meta = _loaded(line[0]) if line and line[1] else None
     if not isinstance(meta, dict) or not {"users", "posts"} <= meta.keys():
         raise UnreadableFile(Trouble.WRONG_FORMAT)

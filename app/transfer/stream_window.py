@@ -6,7 +6,7 @@ from collections.abc import Iterable
 OVERLAP = 512  # characters kept at the end of the window, as a match may begin in them
 
 
-class Tape:
+class StreamWindow:
     """A window over `pieces` of text. Positions are indices into `window` and move when it grows.
 
     `mark` is where reading goes on; what stands before it is forgotten when more is read.
@@ -20,7 +20,7 @@ class Tape:
         self._line = 1
         self._counted = 0
         self._kept: list[str] | None = None
-        self._kept_from = self._kept_size = self._kept_limit = 0
+        self._capture_from = self._captured_size = self._capture_limit = 0
 
     def grow(self) -> None:
         """Read one more piece and forget what is before `mark`. Sets `ended` at the end."""
@@ -31,7 +31,7 @@ class Tape:
             self.window = self.window[gone:] + next(self._pieces)
         except StopIteration:
             self.window, self.ended = self.window[gone:], True
-        self.mark = self._counted = self._kept_from = 0
+        self.mark = self._counted = self._capture_from = 0
 
     def line(self) -> int:
         """The line, from 1, on which `mark` stands."""
@@ -53,7 +53,7 @@ class Tape:
             self.mark = max(self.mark, match.start() if match else len(self.window) - OVERLAP)
             self.grow()
 
-    def pass_over(self, pattern: re.Pattern[str]) -> bool:
+    def skip_past(self, pattern: re.Pattern[str]) -> bool:
         """Move `mark` behind the next match; at the end of the text and False where there is none."""
         match = self.find(pattern)
         self.mark = match.end() if match else len(self.window)
@@ -61,22 +61,22 @@ class Tape:
 
     def keep(self, limit: int) -> None:
         """Remember the text from `mark` on, up to about `limit` characters, until `kept` is called."""
-        self._kept, self._kept_from, self._kept_size, self._kept_limit = [], self.mark, 0, limit
+        self._kept, self._capture_from, self._captured_size, self._capture_limit = [], self.mark, 0, limit
 
     def kept(self) -> tuple[str, bool]:
         """The text from where `keep` was called up to `mark`, and whether that is all of it."""
         self._keep(self.mark)
-        text, whole = "".join(self._kept or ()), self._kept_size <= self._kept_limit
+        text, whole = "".join(self._kept or ()), self._captured_size <= self._capture_limit
         self._kept = None
         return text, whole
 
     def _keep(self, position: int) -> None:
         if self._kept is None:
             return
-        if self._kept_size <= self._kept_limit:
-            self._kept.append(self.window[self._kept_from : position])
-        self._kept_size += position - self._kept_from
-        self._kept_from = position
+        if self._captured_size <= self._capture_limit:
+            self._kept.append(self.window[self._capture_from : position])
+        self._captured_size += position - self._capture_from
+        self._capture_from = position
 
     def _count(self, position: int) -> None:
         if position > self._counted:

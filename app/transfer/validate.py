@@ -24,21 +24,21 @@ MAX_DEPTH = 12  # lists and objects in each other; ours have 3
 Fit = Callable[[Column[Any], Any], Any]
 
 
-class Misfit(ValueError):
+class InvalidValue(ValueError):
     """The value cannot have come from such a column."""
 
 
 def fit(column: Column[Any], value: Any) -> Any:
-    """The value as the column takes it. Raises Misfit."""
+    """The value as the column takes it. Raises InvalidValue."""
     if value is None:
         return _require(bool(column.nullable), value)
-    kind = next(kind for kind in FITS if isinstance(column.type, kind))
-    value = FITS[kind](column, value)
+    kind = next(kind for kind in VALIDATORS if isinstance(column.type, kind))
+    value = VALIDATORS[kind](column, value)
     special = SPECIAL.get((column.table.name, column.name))
     return special(value) if special else value
 
 
-def standing_in(column: Column[Any]) -> Any:
+def default_of(column: Column[Any]) -> Any:
     """What a column gets that the archive of an earlier version does not know."""
     default: Any = column.default
     if default is None:
@@ -48,7 +48,7 @@ def standing_in(column: Column[Any]) -> Any:
 
 def _require(holds: bool, value: Any) -> Any:
     if not holds:
-        raise Misfit
+        raise InvalidValue
     return value
 
 
@@ -56,7 +56,7 @@ def _moment(_column: Column[Any], value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(_require(isinstance(value, str), value))
     except ValueError as trouble:
-        raise Misfit from trouble
+        raise InvalidValue from trouble
     return _require(moment.tzinfo is not None and 1900 < moment.year < 9999, moment)
 
 
@@ -88,7 +88,7 @@ def _legible_data(value: Any, depth: int) -> Any:
     return value
 
 
-FITS: dict[type[Any], Fit] = {
+VALIDATORS: dict[type[Any], Fit] = {
     Moment: _moment,
     Encrypted: _text,
     JSON: _data,
@@ -125,7 +125,7 @@ def _claimed(value: Any) -> dict[str, str]:
         known = canonical(value["url"]) == value["url"] if "url" in value else True
         zoned = datetime.fromisoformat(value["published"]).tzinfo is not None if "published" in value else True
     except ValueError as trouble:
-        raise Misfit from trouble
+        raise InvalidValue from trouble
     return _require(known and zoned and len(value.get("title", "")) <= LONGEST_TITLE, value)
 
 

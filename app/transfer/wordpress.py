@@ -33,7 +33,7 @@ PUBLIC_STATES = frozenset({"", "publish", "inherit"})
 _STOPS = ("rss", "item", "comment", *_FIELDS)
 SHAPE = xml.Shape(
     root="rss",
-    brackets=("item",),
+    sections=("item",),
     records=("comment", *_FIELDS),
     prefixed=frozenset({"comment", "post_id", "comment_status", "status", "post_password"}),
     stops=dict.fromkeys(("comment", *_FIELDS), _STOPS),
@@ -79,22 +79,22 @@ def read(file: File) -> Iterator[Record]:
     """
     source = Source.of(file)
     page: _Page | None = None
-    for piece in xml.pieces(source, SHAPE):
-        match piece:
+    for event in xml.events(source, SHAPE):
+        match event:
             case xml.Element(name="comment"):
-                yield from _comment_of(page, piece, source.zone)
+                yield from _comment_of(page, event, source.zone)
             case xml.Element() if page:
-                page.learn(piece)
-            case xml.Spoiled(name="comment"):
-                yield Skip(_id_in(piece.head), piece.reason, piece.line)
-            case xml.Spoiled() if page:
+                page.learn(event)
+            case xml.BadRecord(name="comment"):
+                yield Skip(_id_in(event.head), event.reason, event.line)
+            case xml.BadRecord() if page:
                 page.lost_a_field()
-            case xml.Opening() | xml.Closing() | xml.Cut():
+            case xml.SectionStart() | xml.SectionEnd() | xml.Truncated():
                 if page:
                     yield from page.end()
-                page = _Page() if isinstance(piece, xml.Opening) else None
-                if isinstance(piece, xml.Cut):
-                    raise TruncatedFile(line=piece.line, position=piece.position)
+                page = _Page() if isinstance(event, xml.SectionStart) else None
+                if isinstance(event, xml.Truncated):
+                    raise TruncatedFile(line=event.line, position=event.position)
     if page:
         yield from page.end()
 
@@ -191,7 +191,7 @@ def _comment(element: xml.Element, zone: tzinfo) -> CommentRecord | Skip:
         return Skip(source_id or None, Reason.NOT_A_COMMENT, element.line)
     if len(body) > MAX_BODY:
         return Skip(source_id or None, Reason.TOO_LARGE, element.line)
-    notes = [Note.MENDED] if element.mended else []
+    notes = [Note.REPAIRED] if element.repaired else []
     status_word = one_line(element.text("comment_approved")).lower()
     if status_word not in STATUSES:
         notes.append(Note.UNKNOWN_STATUS)

@@ -425,7 +425,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody sits at a terminal and sees each step."""
     monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _stream: True)
     monkeypatch.setattr(imports, "REDRAWN", -1)
-    monkeypatch.setattr(staging, "TOLD", 10)
+    monkeypatch.setattr(staging, "PROGRESS_EVERY", 10)
     monkeypatch.setattr(load, "BATCH", 10)
     monkeypatch.setattr(source, "CHUNK", 2_000)
 

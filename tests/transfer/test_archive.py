@@ -38,7 +38,7 @@ from app.moderation.decide import undo
 from app.screening import rules
 from app.transfer import archive
 from app.transfer.record import TruncatedFile, UnreadableFile
-from app.transfer.restore import Restoring
+from app.transfer.restore import Restore
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 
 
@@ -86,11 +86,11 @@ def exported(key: str = "paper") -> str:
         return "".join(archive.lines(site))
 
 
-def restored(file: Path, key: str = "paper") -> Restoring:
-    restoring = Restoring(key, file)
-    for _ in restoring.steps():
+def restored(file: Path, key: str = "paper") -> Restore:
+    restore = Restore(key, file)
+    for _ in restore.steps():
         db.session.commit()
-    return restoring
+    return restore
 
 
 @pytest.fixture
@@ -359,7 +359,7 @@ def test_nobody_becomes_a_moderator_by_an_archive(
 
 
 def test_every_column_of_every_table_is_archived_or_left_out_for_a_reason(app: Flask) -> None:
-    kept = {each.name: each for each in archive.KEPT}
+    kept = {each.name: each for each in archive.TABLES}
     for table in db.metadata.sorted_tables:
         if table.name == "site":
             assert archive.SITE_LEFT_OUT.keys() <= set(table.columns.keys())
@@ -367,7 +367,7 @@ def test_every_column_of_every_table_is_archived_or_left_out_for_a_reason(app: F
         if table.name in archive.LEFT_OUT:
             assert archive.LEFT_OUT[table.name] and table.name not in kept
             continue
-        assert table.name in kept, f"{table.name} is neither in KEPT nor in LEFT_OUT of app/transfer/archive.py"
+        assert table.name in kept, f"{table.name} is neither in TABLES nor in LEFT_OUT of app/transfer/archive.py"
         each = kept[table.name]
         assert each.left_out.keys() <= set(table.columns.keys()), f"{table.name} leaves out what it does not have"
         assert all(each.left_out.values())

@@ -1,0 +1,103 @@
+"""Insert rows of an archive: recompute columns that the archive leaves out, tree paths and counts."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.extensions import db
+from app.lib import markup
+from app.models import Author, Comment, Silence, Site, Status, Subject, Thread
+from app.models.path import ids_in, place_of
+from app.screening import rules
+from app.transfer.archive import ArchivedTable, Row
+
+
+def insert_rows(site: Site, table: ArchivedTable, rows: list[Row]) -> set[int]:
+    """The ids of the inserted rows; a row that exists already is left out."""
+    for row in rows:
+        if "site_id" in table.table.c:
+            row["site_id"] = site.id
+        if table.name in RECOMPUTE:
+            RECOMPUTE[table.name](site, row)
+    if table.name == "comment":
+        _set_paths(site, rows)
+    inserted = _insert(table, rows)
+    if table.name == "comment":
+        _count_approved([row for row in rows if row["id"] in inserted])
+    return inserted
+
+
+def _insert(table: ArchivedTable, rows: list[Row]) -> set[int]:
+    """All rows in one statement; one by one if a row conflicts."""
+    if not rows:
+        return set()
+    try:
+        with db.session.begin_nested():
+            db.session.execute(insert(table.table), rows)
+        return {row["id"] for row in rows}
+    except IntegrityError:
+        return {row["id"] for row in rows if _insert_one(table, row)}
+
+
+def _insert_one(table: ArchivedTable, row: Row) -> bool:
+    try:
+        with db.session.begin_nested():
+            db.session.execute(insert(table.table), [row])
+    except IntegrityError:
+        return False
+    return True
+
+
+def _recompute_author(site: Site, row: Row) -> None:
+    row["email_index"] = index = Author.index_of(site, row["email"])
+    row["confirmed_index"] = index if row.pop("confirmed") else None
+    if row.pop("silent") and index:
+        Silence.ask(site, index)
+
+
+def _recompute_comment(site: Site, row: Row) -> None:
+    row["address_index"] = Comment.network_index(site, row["address"]) if row["address"] else None
+    row["html"] = markup.sanitise(row["html"])
+
+
+def _recompute_rule(site: Site, row: Row) -> None:
+    row["value_index"] = rules.index_of(site, Subject(row["subject"]), row["value"])
+
+
+def _recompute_revision(_site: Site, row: Row) -> None:
+    row["html"] = markup.sanitise(row["html"])
+
+
+RECOMPUTE = {
+    "author": _recompute_author,
+    "comment": _recompute_comment,
+    "rule": _recompute_rule,
+    "revision": _recompute_revision,
+}
+
+
+def _set_paths(site: Site, rows: list[Row]) -> None:
+    """Set tree paths; a comment whose parent is on another page becomes a root."""
+    parents = {row["parent_id"] for row in rows if row["parent_id"]}
+    found = db.session.execute(select(Comment.id, Comment.thread_id, Comment.path).where(Comment.id.in_(parents)))
+    places = {row.id: (row.thread_id, row.path) for row in found}
+    for row in rows:
+        thread, path = places.get(row["parent_id"], (None, ""))
+        if thread != row["thread_id"]:
+            row["parent_id"], path = None, ""
+        row |= place_of(row["id"], path, site.max_depth) | {"places": 0}
+        places[row["id"]] = (row["thread_id"], row["path"])
+
+
+def _count_approved(rows: Sequence[Row]) -> None:
+    """Add approved comments to the counts of their ancestors and threads."""
+    approved = [row for row in rows if row["status"] == Status.APPROVED]
+    Comment.gain_places(Counter(id for row in approved for id in ids_in(row["path"])))
+    counts = Counter(row["thread_id"] for row in approved)
+    threads = Thread.__table__
+    add = update(threads).where(threads.c.id == bindparam("thread"))
+    add = add.values(approved_count=threads.c.approved_count + bindparam("count"))
+    if counts:
+        db.session.connection().execute(add, [{"thread": id, "count": count} for id, count in counts.items()])

@@ -1,0 +1,112 @@
+"""Parse one record of an XML export with expat: no namespaces, no entities, bounded depth."""
+
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+from xml.parsers import expat
+from xml.sax.saxutils import quoteattr
+
+from app.transfer.xml_shape import Shape, local_name
+
+MAX_DEPTH = 32  # nested elements; real exports have 3
+
+
+@dataclass(slots=True)
+class Element:
+    """One record. `fields` are keyed by path below the record ("author/email", "" for its own text)."""
+
+    name: str
+    line: int
+    fields: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, dict[str, str]] = field(default_factory=dict)
+    repaired: bool = False
+    cdata: set[str] = field(default_factory=set)
+
+    def markup(self, path: str) -> str:
+        """The field as HTML: XML's escaping taken off once, nothing else."""
+        return self.fields.get(path, "")
+
+    def text(self, path: str) -> str:
+        """The field as plain text. In CDATA the source's own HTML escaping is still on, so it comes off."""
+        text = self.fields.get(path, "")
+        return unescape(text) if path in self.cdata else text
+
+    def attribute(self, path: str, name: str) -> str:
+        return self.attributes.get(path, {}).get(name, "")
+
+
+class TooDeep(Exception):
+    """The record has more than MAX_DEPTH elements inside each other."""
+
+
+class _Forbidden(expat.ExpatError):
+    """The record brings declarations of its own."""
+
+
+def parse(text: str, shape: Shape, name: str, line: int) -> Element:
+    """Raises expat.ExpatError for what is not well-formed, TooDeep beyond MAX_DEPTH."""
+    element = Element(name, line)
+    builder = _Builder(element, shape.bodies)
+    parser = expat.ParserCreate("utf-8")  # without namespaces: prefixes that nobody declared are common
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.StartCdataSectionHandler = builder.section
+    for refused in ("StartDoctypeDeclHandler", "EntityDeclHandler", "ExternalEntityRefHandler"):
+        setattr(parser, refused, _forbid)
+    # One call for the whole record: expat 2.5 takes quadratic time for a long token in small events.
+    parser.Parse(text, True)
+    element.fields = {path: "".join(parts) for path, parts in builder.parts.items()}
+    return element
+
+
+def _forbid(*_declaration: Any) -> None:
+    raise _Forbidden
+
+
+class _Builder:
+    """Collects what expat reports into fields by path."""
+
+    def __init__(self, element: Element, bodies: frozenset[str]) -> None:
+        self.parts: dict[str, list[str]] = {}
+        self._element, self._bodies = element, bodies
+        self._paths: list[str] = []
+        self._current: list[str] = []
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if len(self._paths) >= MAX_DEPTH:
+            raise TooDeep
+        parent = self._paths[-1] if self._paths else None
+        if parent is not None and parent in self._bodies:
+            self._current.append(tag_as_text(tag, attributes))
+            self._paths.append(parent)
+            return
+        self._open(f"{parent}/{local_name(tag)}" if parent else local_name(tag) if parent == "" else "", attributes)
+
+    def _open(self, path: str, attributes: dict[str, str]) -> None:
+        self._paths.append(path)
+        # A field that comes twice keeps its first value; the second is read into a list nobody looks at.
+        self._current = [] if self.parts.get(path) else self.parts.setdefault(path, [])
+        if attributes:
+            known = self._element.attributes.setdefault(path, {})
+            for name, value in attributes.items():
+                known.setdefault(local_name(name), value)
+
+    def end(self, tag: str) -> None:
+        path = self._paths.pop()
+        parent = self._paths[-1] if self._paths else ""
+        if path and path == parent:
+            self._current.append(f"</{tag}>")
+        else:
+            self._current = [] if parent else self.parts.setdefault("", [])
+
+    def data(self, text: str) -> None:
+        self._current.append(text)
+
+    def section(self) -> None:
+        self._element.cdata.add(self._paths[-1])
+
+
+def tag_as_text(tag: str, attributes: dict[str, str]) -> str:
+    return f"<{tag}" + "".join(f" {name}={quoteattr(value)}" for name, value in attributes.items()) + ">"

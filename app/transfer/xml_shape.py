@@ -1,0 +1,56 @@
+"""The element names of an XML format, and the patterns that find them."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+_PREFIX = r"(?:[A-Za-z_][\w.-]{0,30}:)?"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The few element names of a format that matter; each may have any prefix where `prefixed` has it.
+
+    `sections` hold records and are announced when they open and close. A `records` element is read whole.
+    A record that is not closed ends where one of `stops[name]` begins. Tags outside of `known` are taken
+    for text when a broken record is repaired. `bodies` are paths in which tags are text too.
+    """
+
+    root: str
+    sections: tuple[str, ...]
+    records: tuple[str, ...]
+    prefixed: frozenset[str]
+    stops: dict[str, tuple[str, ...]]
+    known: str
+    bodies: frozenset[str]
+
+    def _names(self, names: tuple[str, ...]) -> str:
+        return "|".join((_PREFIX if name in self.prefixed else "") + re.escape(name) for name in names)
+
+    @cached_property
+    def tags(self) -> re.Pattern[str]:
+        names = self._names((self.root, *self.sections, *self.records))
+        return re.compile(rf"<(?P<closing>/?)(?P<name>{names})(?=[\s/>])")
+
+    @cached_property
+    def between(self) -> re.Pattern[str]:
+        special = r"(?P<cdata><!\[CDATA\[)|(?P<comment_start><!--)|(?P<doctype><!(?i:doctype))"
+        return re.compile(f"{special}|{self.tags.pattern}")
+
+    @cached_property
+    def inside(self) -> dict[str, re.Pattern[str]]:
+        return {name: self._inside(name) for name in self.records}
+
+    def _inside(self, name: str) -> re.Pattern[str]:
+        stops = rf"(?P<stop><(?:{self._names(self.stops[name])})(?=[\s/>])"
+        stops += rf"|</(?:{self._names((self.root, *self.sections))})(?=[\s>]))"
+        end = rf"(?P<end></{_PREFIX}{re.escape(name)}\s{{0,16}}>)"
+        return re.compile(rf"(?P<cdata><!\[CDATA\[)|(?P<comment_start><!--)|{end}|{stops}")
+
+    @cached_property
+    def known_tag(self) -> re.Pattern[str]:
+        return re.compile(rf"</?{_PREFIX}(?:{self.known})(?=[\s/>])")
+
+
+def local_name(name: str) -> str:
+    return name.rpartition(":")[2]
