@@ -86,7 +86,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "slots": lambda given: features.slots(features.Example(given, name=given)),
     "hosts": _named,
     "host_of": urls.host_of,
-    "linkable": urls.linkable,
+    "safe_href": urls.safe_href,
     "clean_website": quietly(urls.clean_website),
     "page_key of a path": quietly(lambda given: urls.page_key.__wrapped__(f"https://paper.example/{given}")),
     "page_key of a query": quietly(lambda given: urls.page_key.__wrapped__(f"https://paper.example/?{given}")),

@@ -8,7 +8,22 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 
-from app.cli import demo, export, imports, keys, people, person, rules, serve, shelve, sites, threads, upkeep, worker
+from app.cli import (
+    check,
+    demo,
+    export,
+    imports,
+    keys,
+    people,
+    person,
+    rules,
+    serve,
+    shelve,
+    sites,
+    threads,
+    upkeep,
+    worker,
+)
 from app.models import keyring
 
 # They look, or mend just that; a backup must be possible whatever the keys are.
@@ -30,7 +45,7 @@ def install(app: Flask) -> None:
         person.person,
         rules.rule,
         export.export,
-        upkeep.check,
+        check.check,
         upkeep.upkeep,
     )
     for command in doors:

@@ -17,7 +17,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict, PresetType
 
 from app.lib.text import link_at
-from app.lib.urls import LONGEST, linkable
+from app.lib.urls import MAX_LENGTH, safe_href
 
 MOST_OPEN = 60  # elements in one another; of 6,344 real comments none came near
 
@@ -79,7 +79,7 @@ class ReaderMarkdown(MarkdownIt):
 
     def normalizeLink(self, url: str) -> str:
         """The address as it may be linked, or '', which links nothing."""
-        return linkable(url)
+        return safe_href(url)
 
     def normalizeLinkText(self, link: str) -> str:
         return link
@@ -95,7 +95,7 @@ class Helpers:
     @staticmethod
     def parseLinkDestination(text: str, start: int, maximum: int) -> Any:
         # 32 brackets deep, each would read to the end of the text for an address that is too long to be one.
-        return helpers.parseLinkDestination(text, start, min(maximum, start + LONGEST))
+        return helpers.parseLinkDestination(text, start, min(maximum, start + MAX_LENGTH))
 
 
 class ReaderHTML(RendererHTML):

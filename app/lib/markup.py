@@ -1,7 +1,7 @@
-"""What a reader typed, or another system kept, becomes HTML that may be shown: the only place that says so.
+"""Turn comments into safe HTML: typed Markdown, and HTML of other systems. No other module decides this.
 
-Two steps that share nothing: `dialect` and `foreign` write few elements in balanced order, then bleach reads
-that as a browser would and lets through what is on its list. Either would do; neither is trusted alone.
+Two independent steps, of which either would be enough: `markdown` or `html_reducer` write a few balanced elements, then
+bleach parses them as a browser does and applies its allowlist.
 """
 
 import re
@@ -14,40 +14,41 @@ from typing import Any
 from bleach.html5lib_shim import Filter
 from bleach.sanitizer import Cleaner
 
-from app.lib.html_reader import AS, REL, Piece, attribute, pieces, reduced
+from app.lib.html_reader import Token, attribute, tokens
+from app.lib.html_reducer import REL, REPLACEMENTS, reduce_html
 from app.lib.markdown import ReaderMarkdown
 from app.lib.text import clean_body
-from app.lib.urls import linkable
+from app.lib.urls import safe_href
 
-RENDERER = 1  # raised with every change of what render() gives, so that older HTML can be found and made anew
+RENDERER = 1  # raised with every change of render(), so that older HTML can be found and rendered again
 
-ADOPTED = 0  # HTML of another system, for which there is no body of ours to make it anew from
+ADOPTED = 0  # HTML of another system, which cannot be rendered again from a body
 
 TAGS = frozenset(["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"])
 
-# A text of 20,000 characters with more than these is code, a drawing, or an attack on the parsers, which take
-# up to 80 microseconds for each. It is shown as it was typed.
+# A text with more of these is code, a drawing, or an attack on the parsers, which need up to 80 microseconds for each.
+# It is shown as typed.
 MARK = re.compile(r"[*_~`\[\]\\<>&\n]|(?<=\])\(|(?<=\]\().|h(?=ttps?://)|://", re.I)
-MOST_MARKS = 1000
+MAX_MARKS = 1000
 TAG_OR_ENTITY = re.compile("[<&]")
 
-# Most comments are paragraphs of escaped text and nothing else. bleach gives them back as they are, for half of
-# what an import takes; to see that there is no more in them takes no parser. Each step is told by its first character,
-# so nothing is read twice; a possessive group, which would say so, has accepted a lone <p> once (CPython 3.11.7).
+# Most comments are only paragraphs of escaped text. bleach would not change them, but would take half the time of an
+# import, so a regular expression recognises them. It does not backtrack. Not a possessive group: CPython 3.11.7
+# accepted a lone <p> with one.
 PARAGRAPHS = re.compile("(?:<p>[^<>&]*(?:(?:&(?:amp|lt|gt);|<br>)[^<>&]*)*</p>\n?)*")
 
 
 def render(body: str) -> str:
-    """Return a comment's body (the dialect of Markdown) as safe HTML.
+    """Return a comment's body (Markdown) as safe HTML.
 
-    Takes any text and never raises; what nests too deeply or has too many marks is shown as it was typed.
-    Linear in time; the length is limited by the forms. `sanitise` of the result is the result.
+    Accepts any text and never raises: text with too deep nesting or too many marks is shown as typed. Linear; forms
+    limit the length. `sanitise` does not change the result.
     """
     return render_clean(clean_body(body))
 
 
 def render_clean(body: str) -> str:
-    """The same of a body that `clean_body` gave; to clean it again would take as long as all the rest."""
+    """`render` for a result of `clean_body`: cleaning again would double the time."""
     if _too_many(MARK, body):
         return _as_typed(body)
     html = _markdown().html(body)
@@ -55,60 +56,58 @@ def render_clean(body: str) -> str:
 
 
 def sanitise(html: str, *, newlines: bool = False) -> str:
-    """Return HTML of another system as safe HTML that looks like it, as far as the list of elements allows.
+    """Return HTML of another system as safe HTML that looks similar.
 
-    `newlines`: ends of lines are shown, as WordPress stores comments. What scripts and styles hold is left
-    out.
+    `newlines`: line ends become breaks and paragraphs, as in WordPress. Scripts and styles are left out.
     """
-    html = reduced(html, newlines=newlines)
+    html = reduce_html(html, newlines=newlines)
     if PARAGRAPHS.fullmatch(html):
         return html
     return _as_typed(plain(html)) if _too_many(TAG_OR_ENTITY, html) else _cleaner().clean(html)
 
 
 def has_tags(text: str) -> bool:
-    """Is this HTML, rather than a text with a < in it?"""
-    return any(piece.name in AS for piece in pieces(text))
+    """True for HTML, false for text with a <."""
+    return any(token.name in REPLACEMENTS for token in tokens(text))
 
 
 def _too_many(mark: re.Pattern[str], text: str) -> bool:
-    return sum(1 for _ in islice(mark.finditer(text), MOST_MARKS + 1)) > MOST_MARKS
+    return sum(1 for _ in islice(mark.finditer(text), MAX_MARKS + 1)) > MAX_MARKS
 
 
 def _as_typed(text: str) -> str:
-    """The one HTML that bleach need not see: everything in it is escaped."""
+    """Fully escaped, so bleach is not needed."""
     text = text.strip("\n")
     return f"<pre>{escape(text, quote=False)}</pre>" if text else ""
 
 
 def plain(html: str) -> str:
-    """Return safe HTML as text for mails and feeds: quotes with >, lists with - or 1., links in <>."""
+    """Return safe HTML as plain text for email and feeds: quotes with >, lists with - or 1., links in <>."""
     text = PlainText()
-    for piece in pieces(html):
-        if not piece.name:
-            text.add(unescape(piece.text))
-        elif piece.closes:
-            text.end(piece.name)
+    for token in tokens(html):
+        if not token.name:
+            text.add(unescape(token.text))
+        elif token.is_end:
+            text.end(token.name)
         else:
-            text.begin(piece.name, piece.attributes)
+            text.begin(token.name, token.attributes)
     return text.finished()
 
 
 def marked(html: str, words: Iterable[str]) -> str:
-    """Return safe HTML with <mark> around these words where they stand in its text; never inside of a tag."""
+    """Return safe HTML with <mark> around these words, in texts only."""
     found = "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True) if word)
     if not found:
         return html
-    return "".join(_tag(piece) if piece.name else _with_marks(piece.text, re.compile(found)) for piece in pieces(html))
+    return "".join(_tag(token) if token.name else _with_marks(token.text, re.compile(found)) for token in tokens(html))
 
 
-def _tag(piece: Piece) -> str:
-    """As it stood in HTML that was safe already."""
-    return f"</{piece.name}>" if piece.closes else f"<{piece.name}{piece.attributes}>"
+def _tag(token: Token) -> str:
+    return f"</{token.name}>" if token.is_end else f"<{token.name}{token.attributes}>"
 
 
 def _with_marks(text: str, found: re.Pattern[str]) -> str:
-    """`text` has entities; every part is escaped anew, and what is added around them is ours."""
+    """`text` has entities; it is unescaped, searched, and each part escaped again."""
     typed, parts, last = unescape(text), [], 0
     for match in found.finditer(typed):
         parts += [escape(typed[last : match.start()], quote=False), f"<mark>{escape(match[0], quote=False)}</mark>"]
@@ -117,7 +116,7 @@ def _with_marks(text: str, found: re.Pattern[str]) -> str:
 
 
 class LinkFilter(Filter):
-    """Every link says that we do not vouch for it and that its page learns nothing of ours."""
+    """Set `rel` on every link."""
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for token in super().__iter__():
@@ -127,24 +126,24 @@ class LinkFilter(Filter):
 
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:
-    """bleach hands over values with their entities, and would let through relative addresses and scheme:1."""
+    """Values come with their entities. Stricter than bleach, which allows relative URLs and scheme:1."""
     address = unescape(value)
-    return tag == "a" and name == "href" and address != "" and linkable(address) == address
+    return tag == "a" and name == "href" and address != "" and safe_href(address) == address
 
 
-# Neither parser nor cleaner may be used by two threads at once, and both cost milliseconds to make.
-_own = threading.local()
+# Parser and cleaner are not thread-safe, and take milliseconds to create.
+_local = threading.local()
 
 
 def _markdown() -> ReaderMarkdown:
-    if not hasattr(_own, "markdown"):
-        _own.markdown = ReaderMarkdown()
-    return _own.markdown
+    if not hasattr(_local, "markdown"):
+        _local.markdown = ReaderMarkdown()
+    return _local.markdown
 
 
 def _cleaner() -> Cleaner:
-    if not hasattr(_own, "cleaner"):
-        _own.cleaner = Cleaner(
+    if not hasattr(_local, "cleaner"):
+        _local.cleaner = Cleaner(
             tags=TAGS,
             attributes=_is_allowed,
             protocols=["http", "https"],
@@ -152,20 +151,20 @@ def _cleaner() -> Cleaner:
             strip_comments=True,
             filters=[LinkFilter],
         )
-    return _own.cleaner
+    return _local.cleaner
 
 
 class PlainText:
-    """The lines of a text so far, each behind the margin of the quotes and lists that it stands in."""
+    """Lines of text, each with the margin of its quotes and lists."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.line = ""
         self.margins: list[str] = []
         self.marker = ""
-        self.numbers: list[int | None] = []  # of the last item in each open list
+        self.numbers: list[int | None] = []  # of the last item of each open list
         self.link = ("", 0)
-        self.gap_inside: int | None = None  # how many margins an empty line that is due has
+        self.gap_inside: int | None = None  # number of margins of a pending empty line
         self.in_pre = False
 
     def finished(self) -> str:
@@ -200,7 +199,7 @@ class PlainText:
 
     def end(self, tag: str) -> None:
         href, start = self.link
-        if tag == "a" and linkable(self.line[start:]) != href:
+        if tag == "a" and safe_href(self.line[start:]) != href:
             self.line += f" <{href}>"
         elif tag in ("p", "pre", "blockquote", "ul", "ol", "li"):
             self._end_line()

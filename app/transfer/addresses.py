@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from app.lib.urls import linkable, page_key
+from app.lib.urls import page_key, safe_href
 from app.models import Site
 from app.models.alias import LONGEST_KEY
 from app.transfer.record import Note
@@ -47,7 +47,7 @@ class Addresses:
         if not key or len(key) > LONGEST_KEY:
             return PageThread(f"id:{self._source}-{source_id}", self._home, Note.NO_ADDRESS)
         origin = self._origins.get(key[: key.index("/", len("https://"))])
-        shown = linkable(moved) or key
+        shown = safe_href(moved) or key
         if origin is None:
             return PageThread(key, shown, Note.FOREIGN_HOST)
         return PageThread(key, origin + "/" + _bare(shown).partition("/")[2])

@@ -11,7 +11,7 @@ from app.lib.clock import Moment
 from app.lib.language import languages
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_line
-from app.lib.urls import canonical, linkable
+from app.lib.urls import canonical, safe_href
 from app.models import Actor, Effect, Status, Subject
 from app.models.thread import LONGEST_TITLE
 from app.screening.reasons import sentence_of
@@ -109,7 +109,7 @@ def _at_most(most: int) -> Callable[[Any], Any]:
 
 
 def _website(value: str) -> str:
-    return value if not value or linkable(value) == value else ""
+    return value if not value or safe_href(value) == value else ""
 
 
 def _address(value: str) -> str:

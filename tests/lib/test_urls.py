@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib.urls import LONGEST, canonical, clean_website, host_of, is_allowed, linkable, origin_of, outgoing, page_key
+from app.lib.urls import (
+    MAX_LENGTH,
+    canonical,
+    clean_website,
+    host_of,
+    is_allowed,
+    origin_of,
+    page_key,
+    safe_href,
+    safe_url,
+)
 
 ARTICLE = "https://news.example/2024/kaiwa?p=12&page=2"
 
@@ -223,7 +233,7 @@ REFUSED = [
     "https://a.example/'", 'https://a.example/"', "https://a.example/`", "https://a.example/<b>",
     "https://a.example/ b", "https://a.example/\u202eb", "https://a.example/\u200bb",
     "https://a.example/\U000e0041", "https://a.example/\x00", "https://a.example/\ud800",
-    "java\tscript:alert(1)", "https://a.example/" + "a" * LONGEST, "https://a.example:65536",
+    "java\tscript:alert(1)", "https://a.example/" + "a" * MAX_LENGTH, "https://a.example:65536",
     "https://a.example/" + "あ" * 300,
 ]  # fmt: skip
 
@@ -235,18 +245,18 @@ def test_a_website_that_hides_where_it_leads_is_refused(typed: str) -> None:
 
 
 def test_a_link_that_may_not_be_followed_stays_text() -> None:
-    assert linkable("javascript:alert(1)") == linkable("/relative") == linkable("") == ""
-    assert linkable("https://en.wikipedia.org/wiki/Schrödinger's_cat").endswith("/Schr%C3%B6dinger%27s_cat")
+    assert safe_href("javascript:alert(1)") == safe_href("/relative") == safe_href("") == ""
+    assert safe_href("https://en.wikipedia.org/wiki/Schrödinger's_cat").endswith("/Schr%C3%B6dinger%27s_cat")
 
 
 @given(st.text() | st.sampled_from(REFUSED))
 def test_whatever_goes_out_is_plain_http_in_ascii(text: str) -> None:
     for typed in (text, f"https://{text}", f"https://a.example/{text}"):
-        address = linkable(typed)
+        address = safe_href(typed)
         if address:
-            assert address.isascii() and len(address) <= LONGEST
+            assert address.isascii() and len(address) <= MAX_LENGTH
             assert address.startswith(("https://", "http://")) and not set(address) & set("\"'`<>\\ \n\t@") - {"@"}
-            assert outgoing(address) == address
+            assert safe_url(address) == address
 
 
 def test_what_is_longer_than_a_name_can_be_is_no_host() -> None:

@@ -1,0 +1,229 @@
+"""`flask check`: find configuration errors and name the fix for each."""
+
+import json
+import shlex
+import smtplib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.cli import setup
+from app.cli.setup import Finding
+from app.database import snapshot
+from app.errors import NotSent
+from app.lib.clock import now
+from app.lib.redact import scrubbed
+from app.lib.urls import is_origin
+from app.models import Delivery, Heartbeat, Site, files, keyring, tally
+from app.notify import smtp
+from app.operations import metrics, schema
+from app.spam import akismet, filters
+from app.spam.filter import WrongModel
+from app.version import VERSION
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+MIN_DISTINCT_CHARACTERS = 10  # of a key; 64 random hexadecimal digits nearly always have 16
+STUCK_AFTER = timedelta(minutes=10)
+
+
+@click.command("check")
+@click.option("--json", "as_json", is_flag=True, help='As {"ok": ..., "findings": [{"code", "wrong", "mend"}]}.')
+@with_appcontext
+def check(as_json: bool) -> None:
+    """Look for what is set up wrong, and say how to mend it. Ends with 1 when something is."""
+    findings = list(_findings())
+    if as_json:
+        shown = [{"code": code, "wrong": wrong, "mend": mend} for code, wrong, mend in findings]
+        click.echo(json.dumps({"ok": not findings, "version": VERSION, "findings": shown}, ensure_ascii=False))
+    else:
+        click.echo(f"Kaiwa {VERSION}")
+        for _code, wrong, mend in findings:
+            click.echo(f"{wrong}\n  {mend}")
+        click.echo(f"{len(findings)} found." if findings else "All is well.")
+    raise SystemExit(1 if findings else 0)
+
+
+def _findings() -> Iterator[Finding]:
+    yield from _about_keys()
+    yield from _about_files()
+    yield from _about_addresses()
+    yield from setup.about_sender()
+    try:
+        current = schema.is_current()
+    except SQLAlchemyError as trouble:
+        yield (
+            "database",
+            f"The database does not answer ({type(trouble).__name__}).",
+            "See DATABASE_URL, and whether it runs.",
+        )
+        return
+    if not current:
+        yield "migrations", "The database does not have the tables of this version.", "flask db upgrade"
+        return
+    if wrong := keyring.trouble():
+        yield "keys", "SECRET_KEY is not the key of this database.", wrong
+    yield from setup.about_storage()
+    for look in _WITH_DATABASE:
+        yield from look()
+
+
+def _about_keys() -> Iterator[Finding]:
+    if len(set(current_app.config["SECRET_KEY"])) < MIN_DISTINCT_CHARACTERS:
+        yield "secret-key", "SECRET_KEY is easy to guess.", (
+            "openssl rand -hex 32 makes a good one; put the present one first into SECRET_KEY_FALLBACKS, then "
+            "flask upkeep rotate-key. The whole procedure: docs/keys.md"
+        )  # fmt: skip
+
+
+def _about_files() -> Iterator[Finding]:
+    """The key, the database and what lies beside them hold what only their owner may read."""
+    for path in files.open_to_others(Path(current_app.instance_path), files.database_file()):
+        mode = "700" if path.is_dir() else "600"
+        yield "file-mode", f"Others on this machine may read {path}.", f"chmod {mode} {shlex.quote(str(path))}"
+
+
+def _about_addresses() -> Iterator[Finding]:
+    public, proxies = urlsplit(current_app.config["PUBLIC_URL"]), current_app.config["TRUSTED_PROXIES"]
+    if public.scheme == "http" and public.hostname not in LOOPBACK:
+        yield (
+            "public-url",
+            "PUBLIC_URL is http: passwords travel in the open.",
+            "Serve it by https, and set PUBLIC_URL to that.",
+        )
+    if public.scheme == "https" and not proxies:
+        yield "proxies", "PUBLIC_URL is https, but TRUSTED_PROXIES is empty: all readers look like one.", (
+            "Set TRUSTED_PROXIES to the network of what ends TLS, such as 127.0.0.1/32."
+        )  # fmt: skip
+    if any(network.prefixlen == 0 for network in proxies):
+        yield "proxies-everybody", "TRUSTED_PROXIES trusts everybody: any reader can pretend any address.", (
+            "Name the networks of your own proxies only."
+        )  # fmt: skip
+
+
+def _about_mail() -> Iterator[Finding]:
+    if not current_app.config["MAIL_URL"]:
+        if metrics.moderators():
+            yield (
+                "mail-unset",
+                "MAIL_URL is empty: moderators are told of nothing.",
+                "Set MAIL_URL=smtp://user:password@host:587",
+            )
+        return
+    try:
+        smtp.connect().close()
+    except (smtplib.SMTPException, OSError) as trouble:
+        yield "mail-server", f"The mail server does not answer as it should: {scrubbed(str(trouble))}", (
+            "See host, port, user and password in MAIL_URL."
+        )  # fmt: skip
+
+
+def _about_sites() -> Iterator[Finding]:
+    moderators = metrics.moderators_by_site()
+    for site in Site.all():
+        if not site.origins:
+            yield "site-origins", f"Site {site.key} has no origins: no page can show its comments.", (
+                f"flask site set {site.key} origins=https://www.example.org"
+            )  # fmt: skip
+        if not all(map(is_origin, site.origins)):
+            yield "site-origin", f"Site {site.key} has an origin that is none; no header names it.", (
+                f"flask site set {site.key} origins=https://www.example.org"
+            )  # fmt: skip
+        if not moderators[site.key]:
+            yield "site-moderators", f"Site {site.key} has no moderators: what waits there waits for ever.", (
+                f"flask moderator add EMAIL --name NAME --site {site.key} --role owner"
+            )  # fmt: skip
+
+
+def _about_worker() -> Iterator[Finding]:
+    if Heartbeat.is_late():
+        seen = Heartbeat.last_seen()
+        when = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
+        yield (
+            "worker",
+            f"No worker was seen {when}: no letters go out.",
+            "Keep `flask worker` running beside the web server.",
+        )
+    if deaths := Heartbeat.deaths():
+        yield "worker-deaths", f"{deaths} workers died in the last ten minutes.", "See the log of `flask worker`."
+    if failing := Heartbeat.failing_tasks():
+        yield "worker-failing", f"The worker fails at: {', '.join(failing)}.", "See the log of `flask worker`."
+    given_up = metrics.deliveries_by_outcome().get("gave up", 0)
+    if given_up:
+        yield (
+            "given-up",
+            f"{given_up} letters were given up.",
+            "The log has the reasons; `flask upkeep prune` forgets them in time.",
+        )
+    oldest = Delivery.oldest_waiting()
+    if current_app.config["MAIL_URL"] and oldest and oldest < now() - STUCK_AFTER:
+        yield (
+            "outbox",
+            f"Emails have been due since {oldest:%Y-%m-%d %H:%M} UTC; {Delivery.failing()} of them were tried in vain.",
+            "See the log of `flask worker`.",
+        )
+
+
+def _about_counts() -> Iterator[Finding]:
+    with snapshot():
+        drifted = len(tally.drifted())
+    if drifted:
+        yield "counts", f"{drifted} kept counts of comments or decisions are wrong.", "flask upkeep recount"
+
+
+def _about_akismet() -> Iterator[Finding]:
+    for site in (site for site in Site.all() if site.akismet_key):
+        if site.akismet_is_mad:
+            yield "akismet-doubted", f"Akismet has called everything on {site.key} spam: it is not believed.", (
+                f"See the account of its key; flask site set {site.key} akismet_key=KEY"
+            )  # fmt: skip
+        if site.akismet_alert:
+            yield "akismet-alert", f"Akismet says of the key of {site.key}: {site.akismet_alert}", (
+                "See the account of the key."
+            )  # fmt: skip
+        yield from _about_key(site)
+
+
+def _about_key(site: Site) -> Iterator[Finding]:
+    mend = f"flask site set {site.key} akismet_key=KEY akismet_blog=https://www.example.org"
+    try:
+        if not akismet.is_valid(site.akismet_key, site.akismet_address):
+            yield "akismet-key", f"Akismet does not know the key of {site.key} for this site.", mend
+    except NotSent as trouble:
+        yield "akismet", f"Akismet does not answer: {scrubbed(str(trouble))}", "See AKISMET_URL, and the way out to it."
+
+
+def _about_filters() -> Iterator[Finding]:
+    for site in Site.all():
+        try:
+            filters.model_of(site.id)
+        except WrongModel as trouble:
+            yield "filter", f"The filter of {site.key} cannot be read, so every comment waits: {trouble}.", (
+                f"flask upkeep retrain --site {site.key}"
+            )  # fmt: skip
+
+
+def _about_values() -> Iterator[Finding]:
+    for name in keyring.unreadable():
+        yield "unreadable", f"{name} has values that none of the keys opens: they are shown as unreadable.", (
+            "Add the key under which they were written to SECRET_KEY_FALLBACKS, then flask upkeep rotate-key."
+        )  # fmt: skip
+
+
+_WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _about_values,
+    _about_mail,
+    _about_sites,
+    _about_filters,
+    _about_akismet,
+    _about_worker,
+    setup.about_demo,
+    setup.about_public_url,
+    setup.about_clocks,
+    _about_counts,
+)
