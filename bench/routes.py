@@ -5,7 +5,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -70,18 +70,24 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=SMALL)
     parser.add_argument("--large", type=int, default=LARGE)
     parser.add_argument("--plans", action="store_true", help="print the query plans")
+    parser.add_argument("--only", default="", metavar="START", help="routes that begin like this: rules.make")
+    parser.add_argument("--at", nargs=2, metavar="URL", help="two databases that are filled already")
     parser.add_argument("databases", nargs="*", default=service.DATABASES)
     given = parser.parse_args()
     failed = False
     for kind in given.databases:
-        with store(kind, given.small) as small, store(kind, given.large) as large:
-            failed |= compare(kind, small, large)
+        with ExitStack() as stack:
+            if given.at:
+                small, large = map(service.application, given.at)
+            else:
+                small, large = (stack.enter_context(store(kind, size)) for size in (given.small, given.large))
+            failed |= compare(kind, small, large, given.only)
             if given.plans:
                 print_plans(large)
     sys.exit(failed)
 
 
-def compare(kind: str, small: Flask, large: Flask) -> bool:
+def compare(kind: str, small: Flask, large: Flask, only: str = "") -> bool:
     """Print the table. True if a route fails, has no example, or costs or grows too much."""
     print(f"\n{kind:58}{'CPU ms':>8}{'CPU ms':>8}{'ratio':>7}{'ms':>8}{'bytes':>10}{'queries':>9}")
     clients = [logged_in(small), logged_in(large)]
@@ -91,6 +97,8 @@ def compare(kind: str, small: Flask, large: Flask) -> bool:
         print(f"{endpoint:58}NO EXAMPLE")
     failed = bool(missing)
     for before, after in pairs:
+        if not before.endpoint.startswith(only):
+            continue
         try:
             costs = measure((small, before, clients[0]), (large, after, clients[1]))
         except AnswerRefused as refusal:

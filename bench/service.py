@@ -30,10 +30,14 @@ def database(kind: str) -> Iterator[str]:
         yield server.create("bench")
 
 
+def application(url: str) -> Flask:
+    return create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY, "LOG_LEVEL": "ERROR"})
+
+
 @contextmanager
 def filled(url: str, *shapes: Shape, **settings: object) -> Iterator[Flask]:
     """An application on that database with the site `bench` and the threads of each shape."""
-    app = create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY, "LOG_LEVEL": "ERROR"})
+    app = application(url)
     with app.app_context():
         upgrade()
     site(app, **settings)

@@ -28,6 +28,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from app.database import constant, rows_changed
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
+from app.lib.ids import MOST
 from app.lib.urls import is_allowed, page_key
 from app.models.alias import LONGEST_KEY, ThreadAlias
 from app.models.held import record_of
@@ -167,9 +168,15 @@ class Thread(db.Model):
         return found
 
     @classmethod
-    def of_site(cls, site: Site, *, after: int = 0, limit: int, search: str = "") -> list["Thread"]:
-        """The site's threads, the newest first, after a position; those whose address or title has `search` in it."""
-        query = select(cls).where(cls.site_id == site.id)
+    def id_back(cls, site: Site, number: int, after: int = 0) -> int:
+        """The id of the thread that is so many back from a position, or from the newest; 0: there are fewer."""
+        query = select(cls.id).where(cls.site_id == site.id, cls.id < (after or MOST))
+        return db.session.scalar(query.order_by(cls.id.desc()).offset(number - 1).limit(1)) or 0
+
+    @classmethod
+    def of_site(cls, site: Site, *, after: int = 0, down_to: int = 0, limit: int, search: str = "") -> list["Thread"]:
+        """The site's threads, the newest first, between positions; those whose address or title has `search` in it."""
+        query = select(cls).where(cls.site_id == site.id, cls.id >= down_to)
         if after:
             query = query.where(cls.id < after)
         if search:

@@ -24,7 +24,7 @@ from app.spam import words
 from app.spam.disguise import fold
 
 # Searching for a word through all disguises takes a tenth of a millisecond a comment.
-AMONG = 2000
+AMONG = 1000
 AT_ONCE = 500
 SHOWN = 50
 # Wider networks contain nearly all readers: a typing error.

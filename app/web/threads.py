@@ -20,6 +20,8 @@ from app.web.access import moderator_required, site_or_404
 bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
 
 LISTED = 50
+# A search reads so many pages at once, and offers to go on.
+LOOK = 2000
 # Characters: of an address in a link of ours, of a search, and how many lines are moved at once.
 LONGEST_OLD, LONGEST_SEARCH, MOST_LINES = 2_500, 200, 500
 MOST_TYPED = 4000  # characters of a field; what is longer is refused by its length
@@ -107,11 +109,13 @@ def _first_line() -> str:
 
 def _page(site: Site, **more: Any) -> str:
     search, after = clean_line(request.args.get("q", "")[:LONGEST_SEARCH]), request.args.get("after", 0, type=ids.read)
-    found = Thread.of_site(site, after=after, limit=LISTED + 1, search=search)
+    down_to = Thread.id_back(site, LOOK, after) if search else 0
+    found = Thread.of_site(site, after=after, down_to=down_to, limit=LISTED + 1, search=search)
     threads = found[:LISTED]
     listed = [thread.id for thread in threads]
     return render_template(
         "sites/threads.html", site=site, threads=threads, search=search, outcomes=OUTCOMES, stops=REFUSED,
         numbers=Comment.numbers_in(listed), earlier=ThreadAlias.of(listed),
-        next=listed[-1] if len(found) > LISTED else None, **more,
+        next=listed[-1] if len(found) > LISTED else None,
+        further=down_to if len(found) <= LISTED else None, **more,
     )  # fmt: skip

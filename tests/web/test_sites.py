@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.models import Moderator, Role, Rule, Site, Status
+from app.web import threads
 from tests.cast import ORIGIN, Reader, a_moderator, a_site, move, the_comment
 from tests.web.test_queue import ENGLISH, _readable, at_the_desk
 
@@ -240,6 +241,24 @@ def test_an_administrator_moves_pages_after_a_try(
     listed = desk.get(path, query_string={"q": "/NEW"}).text
     assert f"{ORIGIN}/old" in listed
     assert f"{ORIGIN}/new" not in desk.get(path, query_string={"q": "/old"}).text
+
+
+def test_a_search_for_a_page_reads_some_pages_and_goes_on(
+    app: Flask, desk: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "LOOK", 2)
+    for number in range(5):
+        Reader(app.test_client(), "Hanako").says(f"words {number}", url=f"{ORIGIN}/story/{number}")
+    seen, address = [], "/sites/paper/threads?q=story"
+    for _page in range(3):
+        page = BeautifulSoup(desk.get(address, headers=ENGLISH).text, "html.parser")
+        seen.append([each.get_text() for each in page.select("li p[dir=ltr]")])
+        link = page.select_one("a[rel=next]")
+        address = str(link["href"]) if link else ""
+    assert [len(each) for each in seen] == [2, 2, 1] and not address
+    assert len({each for some in seen for each in some}) == 5, "each page once"
+    oldest = desk.get("/sites/paper/threads?q=story/0", headers=ENGLISH).text
+    assert "Only newer pages were searched." in oldest and "No page has this" not in oldest
 
 
 @pytest.mark.parametrize("moves", ["/old", "/old,https://elsewhere.example/", "/old,/new\nnonsense,/x"])
