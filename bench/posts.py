@@ -90,8 +90,9 @@ def measure_defaults(kind: str, seconds: int, rounds: int) -> None:
                 print(f"{kind:12}{clients!s:28}{middle.rate:11,.0f}{middle.p99:9.1f}{'':29}{middle.failed} failed")
             inserted, distinct = (after - begin for after, begin in zip(stored(app), before, strict=True))
             print(f"{'':12}{inserted} stored, {distinct} of them distinct", flush=True)
-        together = sum(map(resident, kaiwa.processes()))
-        print(f"{'':12}all {len(kaiwa.processes())} processes of the service together: {together:.0f} MiB")
+        processes = [kaiwa.process.pid, *kaiwa.processes()]
+        together = sum(map(resident, processes))
+        print(f"{'':12}all {len(processes)} processes of the service together: {together:.0f} MiB")
 
 
 def print_row(app: Flask, url: str, base: str, clients: Clients, seconds: int, rounds: int) -> None:

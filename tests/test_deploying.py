@@ -62,7 +62,7 @@ def configuration(folder: Path, service: str, port: int, also: str, replace: tup
     for theirs, mine in (
         ("server 127.0.0.1:8000", f"server {service.removeprefix('http://')}"),
         ("listen 80;", f"listen 127.0.0.1:{port};"),
-        ("/var/cache/nginx/kaiwa", f"{folder}/cache"),
+        ("/var/lib/nginx/kaiwa", f"{folder}/cache"),
         *replace,
     ):
         assert ours.count(theirs) == 1
