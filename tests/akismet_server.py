@@ -1,4 +1,4 @@
-"""A server on a real socket that speaks Akismet's protocol, and misbehaves when it is told to."""
+"""A server on a real socket that speaks Akismet's protocol and fails on demand."""
 
 import threading
 import time
@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 GOOD_KEY = "0123456789ab"
-# What the real one calls spam in tests, too.
+# The author name that Akismet itself always calls spam.
 SPAMMER = "akismet-guaranteed-spam"
 THANKS = "Thanks for making the web a better place."
 
 
 @dataclass
 class Akismet:
-    """`asked` has what was sent: the method's name and its fields. `will` says how to answer the next requests."""
+    """`asked` lists the received calls: method name and fields. `will` sets the next responses."""
 
     url: str = ""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Akismet:
     always: str = ""
 
     def will(self, **plan: Any) -> None:
-        """Answer one request with `status`, `body`, `headers`, after `seconds`; or `drop` the line at some point."""
+        """Answer one request with `status`, `body`, `headers`, after `seconds`; or `drop` the connection."""
         self.plans.append(plan)
 
     def of(self, method: str) -> list[dict[str, str]]:
@@ -65,13 +65,13 @@ class _Handler(BaseHTTPRequestHandler):
         return THANKS
 
     def _write(self, body: bytes, drip: float) -> None:
-        with suppress(OSError):  # who asked has hung up
+        with suppress(OSError):  # the client has closed the connection
             for byte in (body[at : at + 1] for at in range(len(body))) if drip else [body]:
                 self.wfile.write(byte)
                 time.sleep(drip)
 
     def log_message(self, *_about: Any) -> None:
-        """Nothing: the tests look at `asked`."""
+        """No log lines: the tests read `asked`."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -81,7 +81,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def running_akismet() -> Iterator[Akismet]:
-    """Start it on a free port of this machine; stop it at the end."""
+    """Start the server on a free port; stop it at the end."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.akismet = Akismet(f"http://127.0.0.1:{server.server_port}/1.1")
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -1,4 +1,4 @@
-"""The people and places of the tests: a paper with a page, readers who write, moderators who decide."""
+"""The site, page, readers and moderators that most tests use."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 
 
 def a_site(db_session: Session, key: str = "paper", **settings: Any) -> Site:
-    """A site that publishes at once, counts no floods and asks for no stamps, unless `settings` say otherwise."""
+    """A site that publishes at once, without flood limits and stamps, unless `settings` override that."""
     quiet = {
         "hold_all": False, "approvals_needed": 0, "min_seconds": 0,
         "flood_per_author": 0, "daily_per_author": 0, "flood_per_address": 0,
@@ -44,7 +44,7 @@ def a_moderator(db_session: Session, site: Site, name: str = "alice", role: Role
 
 @dataclass
 class Reader:
-    """Somebody at a page, whose browser keeps the tokens that come with the answers."""
+    """A reader of a page, whose browser keeps the tokens from responses."""
 
     client: FlaskClient
     name: str = "Hanako"

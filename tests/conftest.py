@@ -1,7 +1,7 @@
-"""The ground that every test stands on: both databases, real servers, a real browser, and Kaiwa in one piece.
+"""Fixtures: both databases, real servers, a real browser, and Kaiwa as processes.
 
 `app`, `client` and `db_session` run each test twice, on SQLite and on PostgreSQL. A test whose subject has
-nothing to do with the database says so:
+nothing to do with the database opts out:
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """
@@ -41,7 +41,7 @@ from tests.services import (
 
 SECRET_KEY = "k" * 64
 _names = count(1)
-# Folders whose files take longest: they begin first.
+# Folders with the slowest files start first.
 LONGEST = ("durability", "transfer", "flows")
 
 
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
-# What each test would do again: compile all templates, and hash passwords as slowly as production does
+# Work shared by all tests: compiled templates and a cheap password hash
 
 
 class _Bytecode(BytecodeCache):
@@ -79,7 +79,7 @@ def _quick() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The server, for tests that need databases of their own kind."""
+    """The server, for tests that create their own databases."""
     with running_postgres() as server:
         yield server
 
@@ -106,7 +106,7 @@ def _migrate(url: str) -> None:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
-    """The address of a PostgreSQL database that has all tables and no rows."""
+    """The URL of a PostgreSQL database with all tables and no rows."""
     name = f"kaiwa_{next(_names)}"
     yield postgres.create(name, template=_migrated_postgres)
     postgres.drop(name)
@@ -114,7 +114,7 @@ def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
 
 @pytest.fixture
 def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
-    """The address of a SQLite database that has all tables and no rows."""
+    """The URL of a SQLite database with all tables and no rows."""
     return f"sqlite:///{shutil.copy(_migrated_sqlite, tmp_path / 'kaiwa.sqlite3')}"
 
 
@@ -128,7 +128,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def settings(database_url: str, smtp: Postbox) -> dict[str, str]:
-    """Settings by their names in config.py. A module or a test may define its own, made from these."""
+    """Settings by their names in config.py. A module may override the fixture, based on these."""
     return {
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
@@ -149,10 +149,10 @@ def app(settings: dict[str, str]) -> Iterator[Flask]:
 
 
 class Visitor(FlaskClient):
-    """A browser without a screen. Two of them do not share cookies."""
+    """A test client with its own cookies."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        # In an empty context: a request must not find what the test itself has at hand (g, locale, session).
+        # In an empty context: a request must not see the test's own g, locale or session.
         return contextvars.Context().run(super().open, *args, **kwargs)
 
 
@@ -163,9 +163,9 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def db_session(app: Flask) -> Iterator[Session]:
-    """The test's own view of the database, apart from that of requests: commit before and after them.
+    """The test's own session, separate from the requests' sessions: commit before and after a request.
 
-    What was read stays readable after a commit, so that looking at it does not take SQLite's lock again.
+    Objects do not expire on commit, so that reading an attribute does not take SQLite's lock again.
     """
     with app.app_context():
         session = db.session()
@@ -174,7 +174,7 @@ def db_session(app: Flask) -> Iterator[Session]:
         db.session.remove()
 
 
-# Servers around it
+# External servers
 
 
 @pytest.fixture(scope="session")
@@ -185,7 +185,7 @@ def _smtp() -> Iterator[Postbox]:
 
 @pytest.fixture
 def smtp(_smtp: Postbox) -> Postbox:
-    """A mail server without letters yet."""
+    """A mail server with an empty inbox."""
     _smtp.empty()
     return _smtp
 
@@ -206,7 +206,7 @@ def start_kaiwa(tmp_path: Path) -> Iterator[Callable[..., Live]]:
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory, _smtp: Postbox) -> Iterator[Live]:
-    """Kaiwa with its demo site, worker and letters, as `make run` starts it; one for each file of tests."""
+    """Kaiwa with its demo site, worker and mail server, as `make run` starts it; one for each test file."""
     with running_kaiwa(tmp_path_factory.mktemp("live"), {"MAIL_URL": _smtp.url}, demo=True) as kaiwa:
         yield kaiwa
 
@@ -225,7 +225,7 @@ def _chromium() -> str:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    # Chromium's sandbox does not start as root, which is who runs in most containers.
+    # Chromium's sandbox does not start as root, the user of most containers.
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_chromium(), args=flags)
@@ -235,9 +235,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open a browser of one more person: `new_page(locale="ja", java_script_enabled=False)`.
+    """Open a page in a new browser context: `new_page(locale="ja", java_script_enabled=False)`.
 
-    Takes what Playwright's `new_context` takes. An error that a page's script leaves uncaught fails the test.
+    Arguments are those of Playwright's `new_context`. An uncaught script error fails the test.
     """
     with ExitStack() as stack:
         errors: list[str] = []

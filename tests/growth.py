@@ -1,21 +1,21 @@
-"""How much processor time a call takes, and how that grows: the second is the same on a slow machine."""
+"""CPU time of a call and its growth with input length; the growth does not depend on the machine."""
 
 import time
 from collections.abc import Callable
 
-# Eight times the text takes eight times as long; by pairs of its letters it would take 64.
+# Linear work takes 8 times as long for 8 times the text, quadratic work 64 times.
 LESS, MOST = 8, 24
-# What takes less than this is not compared: the clock is as coarse.
+# Shorter times are not compared: the clock is too coarse.
 SHORTEST_S = 0.0005
 
 
 def seconds(call: Callable[..., object], *values: object) -> float:
-    """The least of three tries: machines are busy with others."""
+    """The minimum of three runs: the machine may be busy."""
     return min(_once(call, *values) for _ in range(3))
 
 
 def grows_straight(call: Callable[[str], object], text: str) -> bool:
-    """Whether a whole text takes about as often as long as an eighth of it as it is longer."""
+    """True if CPU time grows about linearly from an eighth of the text to the whole text."""
     return seconds(call, text) < MOST * max(seconds(call, text[: len(text) // LESS]), SHORTEST_S)
 
 

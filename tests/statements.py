@@ -1,4 +1,4 @@
-"""What a database is asked while something is done."""
+"""Record the SQL statements that a block of code sends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 
 @contextmanager
 def noted(engine: Engine) -> Iterator[list[str]]:
-    """Every statement that is sent meanwhile, in order, but for those that begin a transaction."""
+    """Every statement sent within the block, in order, except those that begin a transaction."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:

@@ -1,4 +1,4 @@
-"""The house stands as drawn: imports run downhill, and what is dangerous stays where it can be watched."""
+"""Architecture rules: imports go only downward, and dangerous calls stay in known files."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# From the ground up. Who stands on one level may import what is on levels below, and its own folder.
+# From the bottom up. A module may import from lower levels and from its own folder.
 LEVELS = (
     ("config", "app.lib", "app.version"),
     ("app.errors", "app.extensions", "app.connections"),
@@ -28,7 +28,7 @@ LEVELS = (
     ("app.wsgi",),
 )
 FACTORY = {"app.__init__": "app.factory"}
-# What is given out as ready HTML, or put into a page as HTML; a new one is looked at by a person before it is added.
+# Calls that mark text as safe HTML; a person reviews a new one before it is added here.
 DANGERS = {
     r"\|\s*safe\b": {"templates/queue/_body.html": 1},
     r"\bMarkup\(": {
@@ -114,7 +114,7 @@ def _is_bleach(name: str) -> bool:
 
 
 def test_one_statement_gives_a_status() -> None:
-    """`.values(status=...)` in Comment.move_to; nobody assigns the attribute of a comment."""
+    """`.values(status=...)` in Comment.move_to; no code assigns a comment's attribute."""
     given = {shown(file): len(list(_statuses_given(file))) for file in sources()}
     assert {name: count for name, count in given.items() if count} == {"app/models/comment.py": 1}
     tree = ast.parse((ROOT / "app/models/comment.py").read_text())
@@ -134,7 +134,7 @@ def _gives_status(node: ast.AST) -> bool:
 
 
 def _is_status(target: ast.AST | None) -> bool:
-    """`something.status = ...`; an exception that keeps its own HTTP status in `self` is no comment."""
+    """`something.status = ...`; `self.status` of an exception is an HTTP status, not a comment's."""
     if not isinstance(target, ast.Attribute) or target.attr != "status":
         return False
     return not (isinstance(target.value, ast.Name) and target.value.id == "self")

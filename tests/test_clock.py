@@ -1,4 +1,4 @@
-"""A clock that was a day ahead and is corrected: what was set then does not last until tomorrow."""
+"""A clock that was a day ahead and is corrected: timestamps from the future do not block until tomorrow."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ AHEAD = timedelta(days=1)
 
 
 class Wrong(datetime):
-    """The computer's clock, a day ahead until somebody corrects it."""
+    """The system clock, a day ahead until it is corrected."""
 
     ahead = AHEAD
 

@@ -1,4 +1,4 @@
-"""Nonsense in a setting is refused at start, with its name and the mend."""
+"""An invalid setting is refused at start, with its name and the fix."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The nginx configuration of docs/deploying.md, as it is printed there, in front of the real service."""
+"""The nginx configuration of docs/deploying.md, unchanged, in front of the real service."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ THREAD = "/embed/thread?" + urlencode({"site": "paper", "url": PAGE, "lang": "en
 
 @pytest.fixture
 def proxied(start_kaiwa: Callable[..., Live], database_url: str, db_session: Session, tmp_path: Path) -> Iterator[str]:
-    """The address of nginx in front of a service with one published comment."""
+    """The URL of nginx in front of a service with one published comment."""
     a_comment(db_session)
     kaiwa = start_kaiwa(database_url, workers=2, TRUSTED_PROXIES="127.0.0.1/32")
     with running_nginx(tmp_path, kaiwa.url) as url:
@@ -37,7 +37,7 @@ def proxied(start_kaiwa: Callable[..., Live], database_url: str, db_session: Ses
 def running_nginx(
     folder: Path, service: str, also: str = "", replace: tuple[tuple[str, str], ...] = ()
 ) -> Iterator[str]:
-    """Debian's nginx with the documented configuration on a free port, and what a bench puts `also` into it."""
+    """Debian's nginx with the documented configuration on a free port, and `also` of a benchmark."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     assert program, "nginx is missing: sudo apt install nginx-light (make test does it where it may)"
     port = free_port()
@@ -55,7 +55,7 @@ def running_nginx(
 
 
 def configuration(folder: Path, service: str, port: int, also: str, replace: tuple[tuple[str, str], ...]) -> str:
-    """Ports and folders are the test's, all else is the paper's."""
+    """Ports and folders are the test's; everything else is from the docs."""
     printed = re.search(r"```nginx\n(.*?)```", (ROOT / "docs/deploying.md").read_text(), re.DOTALL)
     assert printed
     ours = printed[1]
@@ -102,7 +102,7 @@ def test_nginx_serves_what_the_service_says_and_no_longer(proxied: str, db_sessi
     assert asked(url, if_none_match=headers["etag"])[0] == 304
     assert gzip.decompress(asked(url, accept_encoding="gzip, x-nonsense")[2]) == body
     assert asked(url, accept_encoding="gzip, br")[1]["content-encoding"] == "br"
-    # Somebody reads all the time: what has not changed is confirmed, and every cache is warm when it should forget.
+    # Constant reads: unchanged pages are revalidated, and every cache is warm when the page changes.
     read_for(2.5, url)
     assert asked(url)[2] == body
     move(db_session, db_session.get(Comment, 1), Status.REJECTED)
@@ -119,7 +119,7 @@ def read_for(seconds: float, url: str) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_is_one_readers_does_not_reach_another_through_nginx(proxied: str, db_session: Session) -> None:
-    """Hanako posts without JavaScript; Bob follows the address that she was sent to."""
+    """Hanako posts without JavaScript; Bob opens the URL that she was redirected to."""
     site = db_session.query(Site).one()
     site.hold_all, site.version = True, site.version + 1
     db_session.commit()
@@ -155,7 +155,7 @@ def kept_cookie(url: str, fields: str) -> str:
 def test_nobody_reads_the_figures_through_nginx(
     start_kaiwa: Callable[..., Live], database_url: str, tmp_path: Path
 ) -> None:
-    """Neither by the printed configuration, nor where its own rule about them is missing."""
+    """Neither with the printed configuration, nor without its rule about metrics."""
     kaiwa = start_kaiwa(database_url)
     assert asked(f"{kaiwa.url}/metrics")[0] == 200
     spellings = ("/metrics", "//metrics", "/./metrics", "/%6detrics", "/metrics?x=/embed.js")

@@ -127,7 +127,7 @@ def test_every_anchor_is_a_heading() -> None:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub and others make of headings."""
+    """The anchors that GitHub and others derive from headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -210,6 +210,6 @@ def test_custom_properties_and_parts_are_documented() -> None:
 
 
 def test_nginx_closes_idle_connections_before_the_service_does() -> None:
-    """A request that is sent into a closing connection gets no answer, and nginx does not retry a POST."""
+    """A request sent on a closing connection gets no response, and nginx does not retry a POST."""
     printed = re.search(r"keepalive_timeout (\d+)s;", read("docs/deploying.md"))
     assert printed and int(printed[1]) * 1000 < HEAD_MS

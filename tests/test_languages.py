@@ -137,7 +137,7 @@ def test_the_widget_carries_the_sentences_of_each(client: FlaskClient) -> None:
 
 def test_a_moderator_chooses_among_all(app: Flask, client: FlaskClient, db_session: Session) -> None:
     alice = a_moderator(db_session, a_site(db_session))
-    # Forms without a token: what is asked here is which language is taken.
+    # Forms without a token: only the chosen language matters here.
     app.config["WTF_CSRF_ENABLED"] = False
     page = client.get("/login?lang=zh-Hant").text
     assert "登入" in page and page.count("hreflang=") == 4 and "português (Brasil)" in page

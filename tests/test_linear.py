@@ -24,12 +24,12 @@ from tests.hostile import SHAPES
 
 # Code points of the longest comment.
 LONGEST = 40_000
-# What pairs of letters would take is seen in an eighth of that.
+# Quadratic time is visible at an eighth of that.
 SAMPLE = 5_000
 TRIES = 3
-# Four times the text takes four times as long; in pairs of its letters it would take 16. A doubling may take 2.5.
+# Linear work takes 4 times as long for 4 times the text, quadratic work 16. A doubling may take 2.5.
 MORE, MOST = 4, 2.5 * 2.5
-# Below this the clock of a busy machine tells nothing.
+# Shorter times are noise on a busy machine.
 SHORTEST_S = 0.008
 MOST_S = 0.1
 
@@ -39,7 +39,7 @@ own_words = words.WordList(
 
 
 def quietly(function: Callable[[str], object]) -> Callable[[str], None]:
-    """What an address cannot be is refused."""
+    """Invalid URLs are refused."""
 
     def call(given: str) -> None:
         with suppress(ValueError):
@@ -95,12 +95,12 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "readable": hosts.readable,
     "looks_like_another": lambda given: hosts.looks_like_another(given, ["paper.example"]),
 }
-# Of what is added to these, each letter becomes up to 18: half of the length is enough.
+# Each added character expands to up to 18: half of the length is enough.
 GROWING = ("fold", "grams", "says", "needed")
 
 
 def grows(function: Callable[[str], object], shape: str, longest: int) -> tuple[float, float]:
-    """How long it takes for a quarter of the longest text, and for all of it."""
+    """CPU seconds for a quarter of the longest text, and for all of it."""
     whole = SHAPES[shape](longest)
     return seconds(function, whole[: longest // MORE]), seconds(function, whole)
 
@@ -110,7 +110,7 @@ def is_straight(less: float, more: float) -> bool:
 
 
 def is_quick(function: Callable[[str], object], text: str) -> bool:
-    """Most of them are, and need no comparison."""
+    """Most functions are fast, and need no comparison."""
     started = thread_time()
     function(text)
     return thread_time() - started < SHORTEST_S
@@ -122,7 +122,7 @@ def test_no_shape_of_text_takes_more_than_in_proportion(name: str) -> None:
     for shape in SHAPES:
         if is_quick(FUNCTIONS[name], SHAPES[shape](SAMPLE)):
             continue
-        # What is slow by itself is slow again, a busy neighbour is not.
+        # A slow function is slow again; noise of a busy machine is not.
         tries = [grows(FUNCTIONS[name], shape, SAMPLE)]
         while not is_straight(*tries[-1]) and len(tries) < TRIES:
             tries.append(grows(FUNCTIONS[name], shape, SAMPLE))
@@ -186,7 +186,7 @@ def test_of_too_many_marks_the_first_stay_in_order() -> None:
 
 
 def test_every_character_that_becomes_marks_alone_counts_as_a_mark() -> None:
-    """Whatever Python's Unicode knows: else a run of it would be sorted by insertion."""
+    """All combining characters of Python's Unicode version: a long run of one would be insertion-sorted."""
     missed = []
     for code in range(0x110000):
         char = chr(code)
@@ -202,7 +202,7 @@ def _class(marks: str) -> "regex.Pattern[str]":
 
 
 def test_only_one_file_normalises_what_it_has_not_bounded() -> None:
-    # disguise.py folds letter by letter, with four marks at most.
+    # disguise.py folds character by character, with at most four marks.
     allowed = {"app/lib/normal_form.py", "app/spam/disguise.py"}
     found = {str(file) for file in Path("app").rglob("*.py") if re.search(r"unicodedata\.normalize", file.read_text())}
     assert found == allowed

@@ -1,7 +1,7 @@
-"""How the databases answer what readers and moderators ask.
+"""Query plans of the requests of readers and moderators.
 
-SQLite never looks a large table or site through, although nobody tells it how large they are. PostgreSQL plans once
-what is asked for each page and each comment: to plan takes it as long as to answer.
+SQLite never scans a large table or site, although it has no statistics. PostgreSQL plans the statements of each page
+and comment once: planning takes as long as execution.
 """
 
 import re
@@ -22,18 +22,18 @@ from bench.fill import Shape
 from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
 from tests.statements import noted
 
-# A statement is planned for its own values five times, whatever comes after.
+# PostgreSQL uses custom plans for the first five runs.
 TIMES = 20
-# psycopg reads a statement that has more of them, or is longer, anew each time (3.3, psycopg/_queries.py).
+# psycopg parses a statement with more of them, or a longer one, each time (3.3, psycopg/_queries.py).
 MOST_VALUES, LONGEST = 50, 4096
 GROWS = "comment|thread|author|decision|delivery|report|revision|note|thread_alias|lesson|unshelved"
 LARGE = re.compile(
     rf"SCAN ({GROWS})(_\d+)?\b.*"
-    # All of a site; of what waits an index has nothing else.
+    # All pending comments of a site: the partial index has no others.
     r"|SEARCH (comment|author|decision)\w* USING (COVERING )?INDEX (?!ix_comment_lane)\w+ "
     r"\(site_id=\?( AND created_at[<>]\?)*\)"
 )
-# Pages that may read more than they show, by endpoint, with the reason.
+# Pages that may scan, by endpoint, with the reason.
 BOUNDED = {
     "health.metrics": "emails of 30 days, counted in an index of their outcomes",
     "threads.show": "a search for a part of an address reads the site's threads, which are far fewer than comments",
@@ -44,13 +44,13 @@ BOUNDED = {
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[Flask]:
-    """A store with everything that a page shows, on SQLite."""
+    """A SQLite database with everything that a page shows."""
     with routes.store("sqlite", 2_500) as app:
         yield app
 
 
 def whole_tables(query: str, given: tuple[object, ...]) -> Iterator[str]:
-    """The steps of a SELECT that read one. A walk from the newest comment until a page is full reads none."""
+    """The plan steps that scan a table. A walk from the newest comment until a page is full is not a scan."""
     if not query.startswith("SELECT"):
         return
     steps = [row[-1] for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
@@ -98,7 +98,7 @@ def test_what_is_named_is_looked_up_one_by_one() -> None:
 
 
 def planned() -> dict[str, tuple[int, int]]:
-    """How often each prepared statement ran by its one plan, and by one of its own."""
+    """Numbers of runs of each prepared statement with the generic plan and with custom plans."""
     found: dict[str, tuple[int, int]] = {}
     question = text("SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements")
     with ExitStack() as stack:
@@ -122,7 +122,7 @@ def test_pages_and_comments_are_planned_once(app: Flask, client: FlaskClient, db
             assert reader.sees(sort=sort).status_code == 200
             assert reader.sees(sort=sort, after="3").status_code == 200
     assert client.get("/embed/counts", query_string={"site": "paper", "url": PAGE}).json["counts"] == {PAGE: TIMES}
-    # All that a comment can have: a new author's answer, from an IPv6 network, with a key of the request.
+    # A comment with everything: a new author's reply, from an IPv6 network, with a request key.
     parent = the_comment(db_session, "comment 0")
     for number in range(TIMES):
         taro = Reader(client, name="Taro", email=f"taro{number}@readers.example", peer="2001:db8::2")

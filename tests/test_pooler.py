@@ -36,7 +36,7 @@ def running_pgbouncer(folder: Path, postgres: Postgres) -> Iterator[int]:
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         "auth_type = any\npool_mode = transaction\ndefault_pool_size = 3\n"
     )
-    # It refuses to run as root, and as somebody else it may not enter pytest's folder: the configuration is its input.
+    # It refuses to run as root, and another user cannot enter pytest's folder: it gets the configuration as its input.
     who = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if Path("/proc/self").stat().st_uid == 0 else {}
     with (folder / "pgbouncer.ini").open("rb") as given, log.open("wb") as out:
         process = subprocess.Popen([program, "/dev/stdin"], stdin=given, stdout=out, stderr=out, cwd="/", **who)
@@ -99,7 +99,7 @@ def test_a_direct_connection_prepares_its_statements(postgres_url: str, settings
 def test_the_server_that_takes_writes_is_found_and_found_again(
     postgres: Postgres, postgres_url: str, settings: dict[str, str], tmp_path: Path
 ) -> None:
-    """Both names lead to one server here; that it only reads for a while stands for a failover."""
+    """Both names lead to one server; a read-only phase simulates a failover."""
     dead = free_port()
     with running_pgbouncer(tmp_path, postgres) as port:
         several = f"postgresql://postgres@127.0.0.1:{dead},127.0.0.1:{port}/{_name(postgres_url)}"

@@ -1,4 +1,4 @@
-"""Who may write has a transaction, and who needs one moment; who only looks has none: that is two statements less."""
+"""Writes and snapshot reads use a transaction; plain reads use autocommit, which saves two statements."""
 
 import sqlite3
 
@@ -11,7 +11,7 @@ from app.extensions import db
 
 
 def asked() -> bool:
-    """Whether a question leaves its connection in a transaction."""
+    """True if a query leaves its connection in a transaction."""
     connection = db.session.connection()
     connection.scalar(select(1))
     raw = connection.connection.dbapi_connection

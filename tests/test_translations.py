@@ -21,7 +21,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]")
 
 
 def said() -> Iterator[tuple[str, int, str | tuple[str, ...]]]:
-    """Where, in which line, and what: every message of the sources and templates."""
+    """Every message of the sources and templates, with file and line."""
     with (ROOT / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file, "babel.cfg")
     found = extract_from_dir(str(ROOT), methods, options, keywords=KEYWORDS, directory_filter=_is_ours)

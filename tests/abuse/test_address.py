@@ -1,4 +1,4 @@
-"""Who is counted as whom: the peer, unless a proxy of ours says otherwise; a network, not each of its addresses."""
+"""The client address: the peer, unless a trusted proxy forwards another one; limits count networks, not addresses."""
 
 import ipaddress
 
@@ -42,7 +42,7 @@ def forges(client: FlaskClient, posts: int) -> list[int]:
 
 
 def hops(client: FlaskClient, network: str, posts: int) -> list[int]:
-    """Posts from as many addresses, spread over the whole of a network."""
+    """Posts from many addresses, spread over one network."""
     within = ipaddress.IPv6Network(network)
     step = within.num_addresses // posts
     return [say(client, number, str(within[number * step])) for number in range(posts)]

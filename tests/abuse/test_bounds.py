@@ -1,4 +1,4 @@
-"""Each part of a request has a longest length, and is refused by its head."""
+"""Each part of a request has a maximum length; longer requests are refused after their headers."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_a_large_body_is_refused_by_its_head(app: Flask, path: str) -> None:
     told, wire = Told(), Wire(app, largest=app.config["MAX_CONTENT_LENGTH"])
 
     class Unread:
-        """A body that nobody may ask for."""
+        """A body that must not be read."""
 
         response_bytes = staticmethod(told.response_bytes)
         response_str = staticmethod(told.response_bytes)

@@ -1,4 +1,4 @@
-"""A network over its limit: its neighbours still post, by a share that is theirs or by a proof of work."""
+"""A network over its limit: neighbours still post, by their own share or with a proof of work."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ def post(client: FlaskClient, number: int, peer: str = "192.0.2.1", **more: str)
 
 
 def fill(client: FlaskClient) -> TestResponse:
-    """Use up what the network may post; the refusal."""
+    """Use up the network's limit and return the refusal."""
     return [post(client, number) for number in range(100, 100 + LIMIT + 1)][-1]
 
 

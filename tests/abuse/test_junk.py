@@ -1,4 +1,4 @@
-"""Junk is turned away before it costs anything."""
+"""Junk requests are refused before any database work."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ DOORS = ["/embed/comments", "/embed/preview", "/embed/own", "/embed/comments/1/e
 
 @pytest.fixture
 def asked(app: Flask) -> Iterator[list[str]]:
-    """Every statement that the database is asked while a test runs."""
+    """All statements sent to the database while a test runs."""
     with app.app_context():
         engine = db.engine
     with noted(engine) as statements:

@@ -1,4 +1,4 @@
-"""All that is anonymous and costs work is counted by network, as comments are; a neighbour is served."""
+"""Anonymous requests that cost work are limited for each network; other networks are served."""
 
 import os
 import re
@@ -23,7 +23,7 @@ NAVIGATES = {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 
 @pytest.fixture(autouse=True)
 def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a limit would grow back within a test."""
+    """A busy machine takes so long that a limit would refill within a test."""
     began = clock.now()
     monkeypatch.setattr(rate_limit, "now", lambda: began)
 

@@ -1,4 +1,4 @@
-"""How fast a comment was sent is a hint that holds it; without cookies, and never a wall."""
+"""A comment sent too fast is held, never refused; timing needs no cookies."""
 
 import re
 from datetime import timedelta
@@ -29,7 +29,7 @@ def stamp_in(html: str) -> str:
 
 
 def made(app: Flask, monkeypatch: pytest.MonkeyPatch, site: str = "paper", **ago: float) -> str:
-    """A stamp of somebody who began to type so long ago."""
+    """A stamp of a reader who began to type this long ago."""
     with app.app_context(), monkeypatch.context() as past:
         past.setattr(timing, "now", lambda: clock.now() - timedelta(**ago))
         return timing.stamp_of_now(site)
@@ -84,7 +84,7 @@ def test_odd_stamps_hold_and_refuse_nothing(
 def test_what_was_sent_without_our_form_is_held_whoever_sends_it(
     client: FlaskClient, paper: Site, db_session: Session
 ) -> None:
-    """A program that leaves out the Origin is no better than a page; the API takes a stamp as well."""
+    """A program without an Origin header gets no exemption; the API accepts a stamp too."""
     assert Reader(client).says("from a page", headers=PAGE_SAYS).status_code == 202
     assert Reader(client).says("from a program").status_code == 202
     given = Reader(client).fields(body="by the API")

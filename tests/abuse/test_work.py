@@ -1,4 +1,4 @@
-"""A browser that computes takes away the doubt whether a person writes; who does not compute waits."""
+"""A proof of work publishes a comment held only on suspicion of a bot; without it the comment waits."""
 
 import base64
 import json
@@ -73,7 +73,7 @@ def test_a_proof_publishes_what_only_doubts_held(hanako: Reader, db_session: Ses
 
 @pytest.mark.parametrize("asks", [{"hold_all": True}, {"approvals_needed": 1}, {"min_seconds": 0}])
 def test_nobody_computes_in_vain(hanako: Reader, paper: Site, db_session: Session, asks: dict[str, Any]) -> None:
-    """Where something else holds the comment too, or nothing does, no challenge comes."""
+    """No challenge if the comment is public, or also held for another reason."""
     for name, value in asks.items():
         setattr(paper, name, value)
     db_session.commit()

@@ -1,4 +1,4 @@
-"""Programs come through a door of their own to the same form, the same screening, the same once."""
+"""The JSON API uses the same form, screening and request keys as the comment form."""
 
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session

@@ -1,4 +1,4 @@
-"""Any JSON value in any field of the API is answered by its contract, and never by an error of ours."""
+"""Any JSON value in any API field gets a documented response, never a 500."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ NO_JSON = ("9" * 4301, "01", "'a'", "tru", r'"\ud8"', '"\x01"', '"', "[" * 50_00
 
 
 def written(base: dict[str, Any], field: str, value: str) -> bytes:
-    """The object with this value, as text: Python would not write all of them."""
+    """The JSON object with this value, as text: Python cannot serialise all of them."""
     fields = {name: json.dumps(each) for name, each in base.items()} | {field: value}
     return ("{" + ", ".join(f"{json.dumps(name)}: {each}" for name, each in fields.items()) + "}").encode()
 

@@ -1,4 +1,4 @@
-"""The demo moves to another port and keeps its conversation."""
+"""The demo keeps its comments when its port changes."""
 
 import pytest
 from flask import Flask

@@ -1,4 +1,4 @@
-"""The operator takes a site's comments out, in three formats, into a file that nobody else reads."""
+"""`flask export` writes a site's comments in three formats, to a file that only its owner can read."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A hostile file costs the publisher a refusal or a skipped record, and neither her database nor her evening."""
+"""A hostile import file is refused or its bad records are skipped, in bounded time and memory."""
 
 import gzip
 import json
@@ -104,10 +104,10 @@ def test_a_spoiled_export_is_accounted_for_byte_by_byte(
     assert db_session.scalar(select(func.count()).select_from(Comment)) == report["imported"]
 
 
-# In a process of its own: memory, time, and that nobody is called
+# In a separate process, to measure memory and time and to forbid network connections
 
 
-# The peak as the process itself has it: what a parent is told of its child begins with the parent's own.
+# The process reads its own peak: a parent's figure for a child starts at the parent's memory.
 WATCHED = """
 import atexit, os, re, socket, time
 def no(*a, **k): raise SystemExit(9)
@@ -120,7 +120,7 @@ atexit.register(tell)
 
 
 def bring_apart(tmp_path: Path, sqlite_url: str, file: Path, code: int = 0) -> tuple[dict[str, Any], float, float]:
-    """The report, seconds of CPU and the peak of memory in MiB. Whoever opens a connection fails."""
+    """Return the report, CPU seconds and peak memory in MiB. Opening a network connection raises."""
     (tmp_path / "sitecustomize.py").write_text(WATCHED)
     environment = os.environ | {
         "DATABASE_URL": sqlite_url,

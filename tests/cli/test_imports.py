@@ -1,4 +1,4 @@
-"""A publisher brings her comments along: all of them, once, and she is told what became of each."""
+"""`flask import` stores every comment once and reports the outcome of each."""
 
 import gzip
 import json
@@ -297,7 +297,7 @@ def test_one_person_is_one_author_by_her_address_and_nobody_else_is(
     assert found["1"].author_id == found["3"].author_id != found["2"].author_id
     assert found["1"].author.email == "Hanako@example.com"
     db_session.commit()
-    # Whoever types her address here has shown nothing.
+    # A typed address alone proves nothing.
     Reader(client, "Hanako", "hanako@example.com", url=f"{ORIGIN}/1/").says("me again")
     typed = db_session.query(Comment).filter_by(body="me again").one()
     assert typed.author_id != found["1"].author_id
@@ -422,7 +422,7 @@ def test_a_person_reads_the_report_too(app: Flask, paper: Site, save: Save) -> N
 
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody sits at a terminal and sees each step."""
+    """Standard output is a terminal, so progress is shown."""
     monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda _stream: True)
     monkeypatch.setattr(imports, "REDRAWN", -1)
     monkeypatch.setattr(staging, "PROGRESS_EVERY", 10)
@@ -596,7 +596,7 @@ def test_a_link_with_the_old_number_lands_on_its_comment(
         target = shown[shown.index(f'id="comment-{number}"') :]
         assert target.index(f'data-id="{found[str(number)].id}"') < target.index("</article>")
         assert target.index(f"said {number}") < target.index("</article>")
-    # The own number works too, and what waits has no place under either.
+    # Kaiwa's id works too; pending comments are shown under neither.
     own = found["5"].id
     assert f'id="comment-{own}"' in Reader(client, url=f"{ORIGIN}/1/").sees(comment=str(own)).text
     assert 'id="comment-7"' not in Reader(client, url=f"{ORIGIN}/1/").sees(comment="7").text

@@ -1,4 +1,4 @@
-"""The operator opens a site, names its moderators, and is told in a sentence what does not work."""
+"""Commands that create sites and moderators; each error is one sentence."""
 
 import json
 

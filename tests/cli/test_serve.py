@@ -1,4 +1,4 @@
-"""Whatever is killed comes back, whoever is slow holds up nobody, and stopping loses and leaves nothing."""
+"""Killed processes restart, slow clients delay no others, a stop loses no request and leaves no process."""
 
 import http.client
 import os
@@ -50,7 +50,7 @@ def test_half_a_comment_is_not_stored(kaiwa: Kaiwa) -> None:
 
 
 def test_a_comment_whose_sender_closes_its_half_is_never_stored_twice(kaiwa: Kaiwa) -> None:
-    """The HTTP server drops the answer (docs/decisions/0002-web-server.md); the same key gets it on the next try."""
+    """The HTTP server drops the response (docs/decisions/0002-web-server.md); a retry with the same key gets it."""
     before = comments_in(kaiwa)
     for number in range(5):
         body = COMMENT.replace("happened", f"happened+by+half+{number}")
@@ -179,7 +179,7 @@ def test_a_taken_port_is_named_with_the_way_out(kaiwa: Kaiwa) -> None:
     assert get(kaiwa, "/healthz") == 200
 
 
-# What readers and operators do
+# Actions of readers and operators
 
 
 def connection_to(kaiwa: Kaiwa) -> socket.socket:
@@ -197,7 +197,7 @@ def status_of(connection: socket.socket) -> int:
 
 
 def answered(connection: socket.socket) -> str:
-    """The status of the answer; '' for a connection that is closed without one."""
+    """The status of the response; '' if the connection closes without one."""
     try:
         return connection.recv(4096).decode().partition(" ")[2][:3]
     except ConnectionResetError:
@@ -216,8 +216,8 @@ def get(kaiwa: Kaiwa, path: str) -> int:
 def post_until_it_closes(kaiwa: Kaiwa, number: int, answers: "Counter[int]") -> None:
     """Post different comments on one connection, until the service closes it.
 
-    A connection that is closed before a byte of the answer came means that the request was not handled (RFC 9112,
-    9.3.1, for which reason browsers send it again): the comments that are stored show whether that is true.
+    Clients retry a request on a connection that closes before a byte of the response (RFC 9112, 9.3.1): the
+    stored comments show whether such a request was handled.
     """
     author = http.client.HTTPConnection(urlsplit(kaiwa.url).netloc, timeout=10)
     for n in count(1):
@@ -240,7 +240,7 @@ def comments_in(kaiwa: Kaiwa) -> int:
 
 
 def web_processes(kaiwa: Kaiwa) -> list[int]:
-    """The web server itself, then its processes."""
+    """The web server's supervisor, then its workers."""
     return kaiwa.processes("granian")
 
 

@@ -1,4 +1,4 @@
-"""A page gets another address, and its comments go along; who comes by the old one still finds them."""
+"""A page moves to another URL with its comments; the old URL still finds them."""
 
 import json
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_a_page_that_moved_has_its_comments_at_both_addresses(
     for path in ("/old", "/new", "/old/?utm_source=x"):
         assert "hello" in at(client, path).sees().text
         assert count_at(client, path) == 1
-    # Who still comes by the old address speaks on the same page.
+    # A comment posted under the old URL joins the same page.
     at(client, "/old").says("me too")
     assert db_session.query(Thread).count() == 1
     assert count_at(client, "/new") == 2

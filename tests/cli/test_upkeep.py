@@ -1,4 +1,4 @@
-"""The operator asks what is set up wrong, and clears away what is done with."""
+"""`flask check` reports configuration errors; `flask prune` deletes expired rows."""
 
 import ipaddress
 import json
@@ -43,7 +43,7 @@ def settings(settings: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def healthy(app: Flask, db_session: Session, tmp_path: Path) -> Site:
-    # The checkout's own instance folder is as its developer left it.
+    # The developer's own instance folder may be in any state.
     app.instance_path = str(tmp_path / "instance")
     app.config["PUBLIC_URL"] = "https://comments.paper.example"
     app.config["TRUSTED_PROXIES"] = [ipaddress.ip_network("127.0.0.1/32")]
@@ -115,7 +115,7 @@ def test_a_host_that_public_url_does_not_know_is_found(tmp_path: Path, settings:
 
 
 def test_a_demo_in_production_is_found_and_its_mend_mends_it(app: Flask, healthy: Site, db_session: Session) -> None:
-    """As earlier versions left it, where one database was for both."""
+    """As earlier versions did, with one database for both."""
     demo = a_site(db_session, "demo")
     account = a_moderator(db_session, demo, "demo")
     account.email, account.email_index = "demo@example.org", Moderator.index_of("demo@example.org")
@@ -278,7 +278,7 @@ def test_a_task_that_fails_is_tried_more_and_more_rarely(monkeypatch: pytest.Mon
 
 def test_a_worker_that_keeps_dying_is_seen(app: Flask, db_session: Session) -> None:
     for number in range(4):
-        # Each was alive for a moment; none said goodbye.
+        # Workers that started and were killed.
         then = now() - timedelta(minutes=number)
         db_session.add(Heartbeat(worker=f"worker {number}", started_at=then, seen_at=then))
     db_session.commit()

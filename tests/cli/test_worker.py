@@ -1,4 +1,4 @@
-"""The worker: receivers do not wait for each other, one that stalls is left alone, and it stops in time."""
+"""The worker: deliveries to one receiver do not delay others, a stalled receiver is skipped, a stop is prompt."""
 
 import signal
 import socket
@@ -36,7 +36,7 @@ PATIENCE = 15  # seconds, where a mail server that stalls would take 20
 
 
 class Stalled:
-    """Takes connections, and never says a word."""
+    """Accepts connections and never responds."""
 
     def __init__(self) -> None:
         self.connections: list[socket.socket] = []
@@ -78,7 +78,7 @@ def akismet() -> Iterator[Akismet]:
 
 @pytest.fixture
 def alice(app: Flask, db_session: Session) -> Moderator:
-    """Moderates a site on which comments wait, with a digest and Akismet's questions in the outbox."""
+    """A moderator of a site with pending comments, a digest and Akismet requests in the outbox."""
     paper = a_site(db_session, akismet_key=GOOD_KEY)
     alice = a_moderator(db_session, paper)
     for number in range(COMMENTS):
@@ -230,7 +230,7 @@ def test_a_filter_that_cannot_be_learnt_again_is_reported_like_other_tasks(
 
     def fails() -> None:
         tries.append(1)
-        # No database error: nothing that the thread was prepared for.
+        # Not a database error, so the thread does not handle it.
         raise RuntimeError("damaged")
 
     monkeypatch.setattr(worker.retraining, "retrain_outdated", fails)

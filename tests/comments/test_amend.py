@@ -1,4 +1,4 @@
-"""An author changes her mind, for a while, with her own token."""
+"""Authors edit or withdraw their comment within a time limit, with their token."""
 
 from datetime import timedelta
 

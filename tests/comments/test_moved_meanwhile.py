@@ -29,7 +29,7 @@ def hanako(client: FlaskClient, db_session: Session) -> Reader:
 
 @pytest.fixture
 def meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
-    """Run something in a transaction of its own between a request's first read and its write lock."""
+    """Run a function in another transaction, between a request's first read and its write lock."""
 
     def install(act: Callable[[], Any]) -> None:
         left = [act]
@@ -170,7 +170,7 @@ def test_what_is_done_to_a_comment_reaches_its_new_page(
 
     def interrupted(self: Comment, *given: Any, **more: Any) -> bool:
         assert self.thread.id
-        # SQLite's writers come one after the other: there the merge cannot get in between.
+        # SQLite serialises writers, so the merge cannot run in between.
         if left and postgres and act != "edit":
             with ThreadPoolExecutor(1) as other:
                 other.submit(_in_a_transaction, app, left.pop()).result()
@@ -199,7 +199,7 @@ def test_what_is_done_to_a_comment_reaches_its_new_page(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_move_lets_a_decision_go_first(hanako: Reader, db_session: Session, app: Flask) -> None:
-    """Each holds what the other wants; PostgreSQL would end one of them."""
+    """In the other order PostgreSQL would detect a deadlock and abort one transaction."""
     Reader(hanako.client, url=f"{ORIGIN}/new").says("there already")
     hanako.says("first")
     comment = db_session.query(Comment).filter_by(body="first").one()

@@ -1,4 +1,4 @@
-"""A reader asks what is known of her, and to be forgotten; afterwards nobody finds her, nor do the bytes hold her."""
+"""Export and erasure of a reader's personal data; after erasure no page, search or stored byte contains it."""
 
 import json
 import sqlite3
@@ -43,7 +43,7 @@ STATUSES = (Status.APPROVED, Status.PENDING, Status.REJECTED, Status.SPAM, Statu
 
 @pytest.fixture
 def her(app: Flask, db_session: Session) -> Reader:
-    """Somebody who wrote in every status, under two names and tokens, and whom others speak of."""
+    """An author with comments in every status, under two names and tokens, mentioned by other readers."""
     app.config["TRUSTED_PROXIES"] = []
     site = a_site(db_session)
     alice = a_moderator(db_session, site)
@@ -93,7 +93,7 @@ def run(app: Flask, *words: str, code: int = 0) -> dict[str, Any]:
 
 
 def in_the_files(app: Flask, postgres: Postgres) -> Iterator[bytes]:
-    """Every byte of the database, whichever it is."""
+    """All bytes of the database, SQLite or PostgreSQL."""
     if app.config["DATABASE_URL"].startswith("sqlite"):
         file = Path(app.config["DATABASE_URL"].removeprefix("sqlite:///"))
         yield from (each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
@@ -270,7 +270,7 @@ def test_a_name_is_found_where_the_database_does_not_know_its_case(app: Flask, d
 def test_copies_that_sqlite_left_behind_in_its_pages_go_too(app: Flask, postgres: Postgres) -> None:
     trace, file = "https://left-behind.example/", app.config["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(file)) as connection:
-        # Without secure_delete what is overwritten stays, as it does where rows move to another page.
+        # Without secure_delete the old bytes stay, as they do where rows move to another page.
         connection.execute("PRAGMA secure_delete=OFF")
         connection.execute("CREATE TABLE scratch (said TEXT)")
         connection.execute("INSERT INTO scratch VALUES (?)", [trace])

@@ -1,4 +1,4 @@
-"""A thread is shown completely, in order, in a fixed number of queries."""
+"""A thread renders completely, in order, with a fixed number of queries."""
 
 import re
 from itertools import chain, pairwise
@@ -29,7 +29,7 @@ def say(thread: Thread, body: str, parent: Comment | None = None) -> Comment:
 
 
 def all_pages(site: Site, thread: Thread, sort: str) -> list[reading.Shown]:
-    """What a reader has seen who presses every "more"."""
+    """All comments that a reader sees after every "more" link."""
     shown, after = [], ""
     while True:
         page = reading.page_of(site, thread, sort=sort, after=after)
@@ -46,7 +46,7 @@ def further(site: Site, thread: Thread, more: str | None) -> list[reading.Shown]
     return [*page.comments, *further(site, thread, page.comments[-1].more)] if page else []
 
 
-# Each number says whom a comment answers: 0 is nobody, n is the n-th comment before it, if there is one.
+# Each number is a comment's parent: 0 for none, n for the n-th comment before it, if it exists.
 TREES = st.lists(st.integers(0, 6), min_size=1, max_size=25)
 
 
@@ -106,7 +106,7 @@ def queries_of(app: Flask, action) -> int:
 
 @pytest.mark.parametrize("sort", ["oldest", "newest"])
 def test_the_link_to_a_comment_finds_its_page(db_session: Session, client: FlaskClient, sort: str) -> None:
-    """With what it answers above it, what follows below it, and a way to the beginning."""
+    """With its parent above, the next comments below, and a link to the first page."""
     site = a_site(db_session, page_size=10)
     thread = a_thread(site)
     comments = [say(thread, f"c{at}") for at in range(40)]
@@ -174,7 +174,7 @@ def test_a_thread_that_fits_onto_a_page_is_shown_whole(db_session: Session) -> N
 
 @pytest.mark.parametrize("sort", ["oldest", "newest"])
 def test_what_was_removed_from_between_answers_takes_room_too(db_session: Session, sort: str) -> None:
-    """Six are to be seen, but twelve have a place."""
+    """Six are public; twelve have a tree path."""
     site = a_site(db_session, page_size=10)
     thread = a_thread(site)
     roots = [say(thread, f"root {at}") for at in range(6)]

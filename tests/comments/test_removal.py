@@ -1,4 +1,4 @@
-"""A site goes with everything that belongs to it, and nothing of another site does."""
+"""Removing a site deletes all its rows and none of another site."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A request key: what it stores once, and to whom it answers what."""
+"""Idempotency keys: one comment for each key, and the response to a retry."""
 
 import re
 from dataclasses import replace
@@ -96,7 +96,7 @@ def test_the_same_key_on_two_sites_is_two_requests(hanako: Reader, db_session: S
 
 @pytest.mark.parametrize("key", ["k" * 201, "clé", "tab\tinside"])
 def test_a_key_that_cannot_be_told_apart_is_refused(hanako: Reader, db_session: Session, key: str) -> None:
-    """Two keys of a client may differ only behind the two hundredth character."""
+    """Two keys of a client may share their first 200 characters."""
     page, program = hanako.says("typed", headers={"Idempotency-Key": key}), post_json(hanako.client, key)
     assert page.status_code == 400 and "typed" in page.text
     assert program.status_code == 400 and program.json["code"] == "bad_request_key"

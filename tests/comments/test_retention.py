@@ -1,4 +1,4 @@
-"""What a site keeps for a time only is forgotten when the time is over; the log stays whole."""
+"""Expired personal data is deleted after the site's retention time; the decision log stays complete."""
 
 import json
 from datetime import timedelta
@@ -23,7 +23,7 @@ def prune(app: Flask, *words: str) -> dict[str, Any]:
 
 
 def days_pass(db_session: Session, days: int) -> None:
-    """Everything that is there becomes so much older."""
+    """Move all timestamps back by this time."""
     for record, name in (
         (Comment, "created_at"), (Decision, "made_at"), (Revision, "replaced_at"), (Report, "made_at"),
     ):  # fmt: skip
@@ -34,7 +34,7 @@ def days_pass(db_session: Session, days: int) -> None:
 
 @pytest.fixture
 def paper(app: Flask, db_session: Session) -> Site:
-    """A site with a spammer, somebody who is read, and a reader who reported her."""
+    """A site with a spammer, a published author, and a reader who reported a comment."""
     site = a_site(db_session)
     alice = a_moderator(db_session, site)
     Reader(app.test_client(), "Hanako").says("I am read")

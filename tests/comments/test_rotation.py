@@ -1,4 +1,4 @@
-"""A key is replaced: everything is found under every key, and in the end nothing is left under the earlier one."""
+"""Key rotation: rows are found under every key, and finally no row depends on the old key."""
 
 import json
 import re
@@ -33,7 +33,7 @@ from tests.lived_in import BLOCKED, HANAKO, PEER, QUIET, REPORTER, REQUEST, WORD
 
 A, B, C = ("".join(reversed(letter * 9 + "0123456789abcdef" * 2)) for letter in "abc")
 LATER = timedelta(days=3)
-# Strings that look like keyed hashes, and are none.
+# Strings that look like keyed hashes but are not.
 UNKEYED = {
     "login.token_hash": "SHA-256 of a random token",
     "moderator.password_hash": "argon2id",
@@ -71,7 +71,7 @@ def inhabited(settings: dict[str, str]) -> dict[str, str]:
 
 def rotated(app: Flask, *more: str) -> dict[str, Any]:
     answer = app.test_cli_runner().invoke(args=["upkeep", "rotate-key", "--json", *more])
-    told = json.loads(answer.output.splitlines()[-1])  # signs of life stand before it
+    told = json.loads(answer.output.splitlines()[-1])  # health lines precede it
     assert answer.exit_code == (0 if told["done"] else 1)
     return told
 
@@ -85,7 +85,7 @@ def opens(key: str, ciphertext: str) -> bool:
 
 
 def is_under(key: str, index: str) -> bool:
-    """Also where it was forgotten: nothing of any key is in it."""
+    """Erased values too: no keyed value is left in them."""
     return index.startswith(secrets.tag_of(key) + ".") or len(index) < 43
 
 
@@ -290,7 +290,7 @@ def test_values_of_a_key_that_nobody_has_hold_no_other_key_back(
 
 
 def test_two_accounts_of_one_address_are_told_and_stop_nothing(inhabited: dict[str, str]) -> None:
-    """Versions that looked addresses up by the newest key only made a second account."""
+    """Versions that looked up addresses under the newest key alone created a second account."""
     with under(inhabited, B, A) as app:
         email = "alice@moderators.example"
         second = Moderator(name="Alice", email=email, email_index=Moderator.index_of(email), password_hash="-")

@@ -1,4 +1,4 @@
-"""A reader speaks: kept once, screened, and only then seen."""
+"""A posted comment is stored once, screened, and only then shown."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -69,7 +69,7 @@ def test_the_same_post_many_times_at_once_stores_one_comment(app: Flask, db_sess
 def test_the_same_words_are_the_same_comment_for_a_day_whatever_the_date(
     hanako: Reader, db_session: Session, known: bool
 ) -> None:
-    """The author is known by her token, wherever she is and however she calls herself; else by all that she typed."""
+    """An author is identified by token, from any network and name; without a token by the typed fields."""
     a_site(db_session)
     assert hanako.says("at midnight").status_code == 201
     again = replace(hanako, name="花子", peer="192.0.2.7") if known else replace(hanako, author="")
@@ -217,7 +217,7 @@ def test_without_a_script_the_answer_is_the_page_with_ones_own_comment(hanako: R
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: Session, app: Flask) -> None:
-    """And it takes the lock once: what is read, screened and drawn before and after is not under it."""
+    """The lock is taken once; reading, screening and rendering happen outside it."""
     a_site(db_session)
     taken: list[str] = []
     with app.app_context():
@@ -229,7 +229,7 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
     assert [each for each in locked if each.startswith("INSERT INTO comment")]
     assert locked[-1].startswith("UPDATE thread") and not [each for each in before if "INSERT" in each]
     assert not [each for each in locked if "knowledge" in each], "nobody waits for the checks"
-    db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
+    db_session.execute(text("SELECT 1"))  # from here the test's transaction has the lock
     assert hanako.says("").status_code == 422
     assert hanako.client.post("/embed/own", data=hanako.fields(token=hanako.token)).status_code == 200
     assert hanako.client.post("/embed/preview", data=hanako.fields(body="looks")).status_code == 200
@@ -240,8 +240,8 @@ def test_only_what_is_stored_waits_for_sqlites_lock(hanako: Reader, db_session: 
 def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_statement(
     hanako: Reader, db_session: Session, app: Flask, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    """Where it stands, requests and comments lately, bursts, where it stands under the lock; who writes, and what they
-    wrote before."""
+    """Queries: the thread, recent requests and comments, bursts, the thread again under the lock, the author, and
+    their earlier comments."""
     monkeypatch.setattr(filters, "LATELY", 60.0)
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.says("the first makes the thread")
@@ -260,7 +260,7 @@ def test_who_waits_for_sqlites_lock_in_vain_is_asked_to_come_again(
 ) -> None:
     a_site(db_session)
     monkeypatch.setattr(connections, "SQLITE_BUSY_MS", 50)
-    db_session.execute(text("SELECT 1"))  # the test's own transaction holds the lock from here
+    db_session.execute(text("SELECT 1"))  # from here the test's transaction has the lock
     answer = hanako.says("too early")
     assert answer.status_code == 503 and answer.headers["Retry-After"]
     db_session.rollback()

@@ -1,4 +1,4 @@
-"""One approved comment is no licence: what a trusted author changes is looked at before it is public."""
+"""Changes by a trusted author to name, email or website are held before they are public."""
 
 from datetime import timedelta
 

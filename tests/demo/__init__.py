@@ -1,1 +1,1 @@
-"""The demo: what a publisher's page looks like around Kaiwa."""
+"""Tests of the demo site."""

@@ -1,4 +1,4 @@
-"""The demo stands for every publisher's site: its pages are whole, strict, and hold of Kaiwa only the tag."""
+"""The demo is an example publisher site: valid pages, a strict policy, and only Kaiwa's embed tag."""
 
 import signal
 import socket
@@ -212,7 +212,7 @@ def test_nobody_real_is_written_to_or_linked_to() -> None:
 
 
 def is_example(host: str) -> bool:
-    """Names that RFC 2606 and JPRS keep for examples."""
+    """Names that RFC 2606 and JPRS reserve for examples."""
     return ".".join(host.split(".")[-2:]) in ("example.com", "example.net", "example.org", "example.jp")
 
 

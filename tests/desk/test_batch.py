@@ -1,4 +1,4 @@
-"""Many at once: one decision each, in one transaction, and nothing that she has not seen as it is."""
+"""Batch decisions: one decision for each comment, in one transaction; changed comments are left out."""
 
 import threading
 from collections import Counter, deque
@@ -92,7 +92,7 @@ def test_five_hundred_cost_a_fixed_number_of_questions_each(db_session: Session,
 
 
 def race(app: Flask, site_id: int, workers: int, comments: dict[int, int], names: list[int]) -> Counter[str]:
-    """Each worker wants to decide everything, each in another order; returns how often each was told what."""
+    """Each worker decides all comments, in its own order; return the count of each outcome."""
     told: Counter[str] = Counter()
     lock = threading.Lock()
 
@@ -112,7 +112,7 @@ def race(app: Flask, site_id: int, workers: int, comments: dict[int, int], names
                     db.session.rollback()
                     outcome = "was slower"
                 except (OperationalError, PoolTimeout) as trouble:
-                    # Locks and connections are not fair to twenty: the door says 503, and the browser comes again.
+                    # Locks and connections are not fair to twenty clients: some get a 503, and the browser retries.
                     assert isinstance(trouble, PoolTimeout) or outage(trouble)
                     db.session.rollback()
                     continue

@@ -1,4 +1,4 @@
-"""A card tells all that is needed to decide, and marks what was found without touching anything else."""
+"""A card shows everything needed to decide, and marks matches without changing the rest of the text."""
 
 import pytest
 from sqlalchemy.orm import Session

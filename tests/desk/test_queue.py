@@ -1,4 +1,4 @@
-"""What waits is handed out lane by lane, in order, once, to one moderator at a time; counts cannot drift."""
+"""Pending comments are assigned lane by lane, in order, to one moderator at a time; counters stay exact."""
 
 from datetime import timedelta
 
@@ -45,7 +45,7 @@ def bodies(page: queue.Page) -> list[str]:
 
 
 def looks(moderator: Moderator, lane: int = queue.ALL, after: str = "") -> queue.Page:
-    """What she is handed, with the leases that the door takes."""
+    """The moderator's cards, with the leases that the route takes."""
     ids = queue.ids_in(moderator, lane, after)
     Lease.take(ids[: queue.PAGE], moderator)
     return queue.page_of(moderator, lane, ids)
@@ -91,7 +91,7 @@ def test_several_sites_are_walked_one_after_the_other_without_a_gap(
             written(db_session, thread, f"{site.key}{number}")
     expected = [f"{site}{number}" for site in ("paper", "other") for number in range(5)]
     assert everything(both, Lane.REVIEW) == everything(both) == expected
-    assert everything(alice) == []  # all five have been handed to her colleague
+    assert everything(alice) == []  # all five are leased to the other moderator
 
 
 def test_counts_are_those_of_the_table_whatever_happens(db_session: Session, paper: Site, alice: Moderator) -> None:

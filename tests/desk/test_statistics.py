@@ -1,4 +1,4 @@
-"""The figures of a site: how long comments wait, who decides what, what does not stand; and their two pages."""
+"""Statistics of a site: waiting times, decisions by moderator, reversals; and their two pages."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ def alice(db_session: Session, paper: Site) -> Moderator:
 
 
 def waits(app: Flask, db_session: Session, body: str, minutes: int) -> Comment:
-    """A comment that has waited so long."""
+    """A comment that has waited this long."""
     Reader(app.test_client()).says(body)
     comment = the_comment(db_session, body)
     held = Decision.newest_of(comment)

@@ -1,4 +1,4 @@
-"""A backup taken while people write holds what they were told is kept, and can be put back."""
+"""A backup taken under load contains every acknowledged comment and can be restored."""
 
 import os
 import stat
@@ -18,7 +18,7 @@ BACKUPS = 50
 
 
 class Writing:
-    """Eight people who write for as long as this lasts."""
+    """Eight clients that post until the block ends."""
 
     def __init__(self, live) -> None:
         self.stop = threading.Event()

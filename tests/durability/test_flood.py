@@ -1,4 +1,4 @@
-"""A flood against one site: others read and write, the site holds everything by itself, nothing is lost."""
+"""A flood against one site: other sites are served, the site holds every comment, and none is lost."""
 
 from math import isfinite
 

@@ -1,4 +1,4 @@
-"""A full disk: nothing half-written is kept, whoever writes is asked to come again, readers notice nothing."""
+"""A full disk: no partial writes, writers get 503 with Retry-After, readers are served."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A database that hangs: ready pages, files and liveness are answered, the rest is told in time, nothing is lost."""
+"""A database that hangs: cached pages, files and liveness are served, others get 503 in time, no comment is lost."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ from tests.durability.test_storm import stopped
 from tests.rsgi import Asking, Told, alone
 from tests.services import Postgres
 
-# Seconds. The tests ask for answers within a multiple of them, for the machine may be busy.
+# Seconds. The tests expect responses within a multiple of them, as the machine may be busy.
 DEADLINE, PATIENCE = 1, 8
 OTHER = "https://paper.example/other"
 FORM = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "h@readers.example", "body": "Typed"}
@@ -47,7 +47,7 @@ def _the_tests_own_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Posted(Told):
-    """A request with a body, as the web server hands it over."""
+    """A request with a body, as the web server passes it."""
 
     def __init__(self, body: str = "") -> None:
         super().__init__()
@@ -92,7 +92,7 @@ async def within(seconds: float, *asked: Any) -> list[int]:
 
 @contextmanager
 def locked(database_url: str) -> Iterator[None]:
-    """Another program has all that readers and posts need."""
+    """Another program locks all tables that readers and posts need."""
     if database_url.startswith("sqlite"):
         other = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -114,7 +114,7 @@ def survives(app: Flask, db_session: Session, hung: Callable[[], Any]) -> None:
         with hung():
             now = [people.reads(path) for path in ("/healthz", "/embed.js", "/thread.css", "/embed/thread")]
             assert await within(PATIENCE, *now) == [200] * 4
-            # Nothing of these is ready; they take the threads, and some wait in line behind them.
+            # None of these is cached; they occupy the threads, and some are queued.
             slow = [asyncio.ensure_future(people.reads("/thread", f"{OTHER}/{number}")) for number in range(6)]
             slow += [asyncio.ensure_future(people.posts(f"key {number}")) for number in range(6)]
             slow += [asyncio.ensure_future(people.reads(path)) for path in ("/moderate/", "/readyz")]
@@ -129,7 +129,7 @@ def survives(app: Flask, db_session: Session, hung: Callable[[], Any]) -> None:
             await asyncio.sleep(0.05)
         while await people.reads("/readyz") != 200:
             assert monotonic() < until
-        # The browser sends its comment again, with the same key.
+        # The browser retries with the same key.
         assert {await people.posts("key 1"), await people.posts("key 1")} <= {200, 201}
         assert await people.reads("/thread", OTHER) == 200
 
@@ -155,7 +155,7 @@ def test_a_server_that_stops_answering_holds_up_only_what_needs_it(
 
 @on_sqlite
 def test_a_server_that_accepts_and_never_speaks_is_given_up(settings: dict[str, str], tmp_path: Path) -> None:
-    """As after a restart of Kaiwa beside a database that hangs: there is no connection yet."""
+    """As after a restart of Kaiwa while the database hangs: no connection exists yet."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://kaiwa@127.0.0.1:{silent.getsockname()[1]}/kaiwa"
         app = create_app(settings | {"DATABASE_URL": url}, tmp_path)
@@ -171,7 +171,7 @@ def test_a_server_that_accepts_and_never_speaks_is_given_up(settings: dict[str, 
 def test_a_locked_file_lets_nobody_wait_longer_than_the_first(
     app: Flask, db_session: Session, database_url: str
 ) -> None:
-    """One deadline, counted from the arrival, for who has the thread and for those in line behind."""
+    """One deadline, counted from arrival, for the running request and for queued ones."""
     a_site(db_session)
     people = People(app)
 
@@ -186,7 +186,7 @@ def test_a_locked_file_lets_nobody_wait_longer_than_the_first(
         assert await people.posts("key 1") == 201
         return took
 
-    # One after the other they would wait for sixteen deadlines.
+    # In sequence they would wait for sixteen deadlines.
     assert alone(run()) < 5 * DEADLINE
     assert db_session.query(Comment).count() == 1
 

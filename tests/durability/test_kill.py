@@ -1,4 +1,4 @@
-"""What was acknowledged is kept, once, whatever is killed while it is written."""
+"""Acknowledged comments are stored exactly once, whichever process is killed during the write."""
 
 import http.client
 import os
@@ -19,13 +19,13 @@ from tests.services import Live
 WRITERS = 8
 KILLS = 20
 TORTURE_KILLS = int(os.environ.get("KAIWA_KILLS", "200"))
-# Seconds that a machine may take to start what was killed.
+# Seconds that a machine may take to restart a process.
 PATIENCE = 30
 PAGE = "https://paper.example/story"
 
 
 class Writer(threading.Thread):
-    """Somebody who posts one comment after the other, and sends each again until she is told that it is kept."""
+    """A client that posts comments in sequence and retries each until it is acknowledged."""
 
     def __init__(self, live: Live, number: int, stop: threading.Event) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Writer(threading.Thread):
             connection.request("POST", "/embed/comments", urlencode(fields), headers)
             status = connection.getresponse().status
         except (OSError, http.client.HTTPException):
-            return False  # killed in the middle: nobody knows, so she asks again
+            return False  # killed in the middle: the outcome is unknown, so retry
         finally:
             connection.close()
         if status != 201:
@@ -60,7 +60,7 @@ class Writer(threading.Thread):
 
 
 def kill_again_and_again(live: Live, kills: int, writers: list[Writer]) -> int:
-    """Kill web workers, now and then the whole web server or the letter worker; return how many died."""
+    """Kill web workers, sometimes the whole web server or the worker; return the number of kills."""
     done, seed = 0, random.Random(1)
     while done < kills:
         await_writing(writers)
@@ -77,7 +77,7 @@ def kill_again_and_again(live: Live, kills: int, writers: list[Writer]) -> int:
 
 
 def await_writing(writers: list[Writer]) -> None:
-    """Somebody was told that her comment is kept: a slow machine would kill nothing but servers that are starting."""
+    """Wait for an acknowledged comment: otherwise a slow machine would only kill starting servers."""
     before, until = sum(len(writer.acknowledged) for writer in writers), time.monotonic() + PATIENCE
     while sum(len(writer.acknowledged) for writer in writers) == before and time.monotonic() < until:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The outbox cannot be written: nothing that would have caused a letter has happened, nobody is told that it did."""
+"""The outbox cannot be written: the change that would cause the email is rolled back and not acknowledged."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -18,13 +18,13 @@ from tests.web.test_queue import _readable, at_the_desk, press
 
 __all__ = ["_readable"]
 
-# More than is free within the pages that a database has.
+# More than the free space within the database's pages.
 TOO_LARGE = "x" * 4_000_000
 
 
 @contextmanager
 def no_letters(patch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Nothing can be said about who is told."""
+    """Choosing the recipients fails."""
     with patch.context() as now:
         now.setattr(events, "after", _breaks)
         yield 500
@@ -39,7 +39,7 @@ def no_outbox(patch: pytest.MonkeyPatch) -> Iterator[int]:
 
 @contextmanager
 def no_space(patch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The disk is full from the moment in which the outbox is written."""
+    """The disk is full from the first write to the outbox."""
 
     def fills(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("INSERT INTO delivery"):
@@ -52,7 +52,7 @@ def no_space(patch: pytest.MonkeyPatch) -> Iterator[int]:
         now.setattr(outbox, "_message_id", lambda: TOO_LARGE)
         yield 503
     event.remove(db.engine, "before_cursor_execute", fills)
-    db.engine.dispose()  # it is said to a connection, for as long as that lives
+    db.engine.dispose()  # set for each connection, until it closes
 
 
 def _breaks(*_: Any, **__: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_comment_that_cannot_cause_its_letter_is_not_taken(
 def test_a_decision_that_cannot_cause_its_letter_is_not_made(
     app: Flask, client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, breaks: Way
 ) -> None:
-    """What waits goes on waiting, and teaches nothing; pressed again, it is decided once."""
+    """The comment stays pending, the filter learns nothing, and a retry decides it once."""
     a_moderator(db_session, a_site(db_session, hold_all=True))
     hanako, desk = Reader(client), at_the_desk(app)
     hanako.says("It waits", notify="y")

@@ -1,6 +1,6 @@
 """Readers reply and moderators decide while processes are killed, the database hangs and others lock it.
 
-Each answer is checked when it comes, and everything that was acknowledged afterwards, with all counters counted again.
+Each response is checked at once; at the end all acknowledged writes are checked and all counters recomputed.
 """
 
 import http.client
@@ -32,7 +32,7 @@ from tests.services import Live, Postgres, restarted
 ORIGIN, PASSWORD = "https://paper.example", "correct horse battery"
 READERS, MODERATORS = 4, 2
 TORTURE_ROUNDS = int(os.environ.get("KAIWA_STORMS", "3"))
-# Seconds: how long a fault lasts, and what a slow machine may take until people are answered again.
+# Seconds: the length of a fault, and the time a slow machine may take to recover.
 LASTS, PATIENCE = 2.0, 60
 # Readers who post as fast as they can, and without the form's stamp.
 UNLIMITED = ("flood_per_author=0", "flood_per_address=0", "daily_per_author=0", "approvals_needed=0", "min_seconds=0")
@@ -41,7 +41,7 @@ ALLOWED = {200, 201, 202, 303, 409, 503}
 
 @dataclass
 class Storm:
-    """What people were told, and who ends it."""
+    """The acknowledged writes and the stop signal."""
 
     live: Live
     stop: threading.Event = field(default_factory=threading.Event)
@@ -61,7 +61,7 @@ class Storm:
     # Readers
 
     def reads_and_writes(self, number: int) -> None:
-        """Post one comment after the other, every second a reply, each again until it is acknowledged."""
+        """Post comments in sequence, every second one a reply; retry each until it is acknowledged."""
         said: list[int] = []
         for count in range(10**6):
             body, parent = f"reader {number} says {count}", said[-1] if said and count % 2 else None
@@ -142,7 +142,7 @@ class Storm:
             self.wrong.append(wrong)
 
     def goes_on(self) -> None:
-        """Return when somebody has written and somebody has decided since."""
+        """Return after at least one more acknowledged post and decision."""
         before, until = self.done(), time.monotonic() + PATIENCE
         while any(now <= then for now, then in zip(self.done(), before, strict=True)):
             assert time.monotonic() < until, f"nobody is answered any more: {self.statuses} {self.wrong[:3]}"
@@ -184,7 +184,7 @@ def kills_the_supervisor(live: Live, _url: str, _postgres: Postgres | None) -> N
 
 
 def locks_the_database(_live: Live, url: str, _postgres: Postgres | None) -> None:
-    """As a foreign program would, such as a migration or a backup."""
+    """As another program would, such as a migration or a backup."""
     if url.startswith("sqlite"):
         with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=30) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -225,7 +225,7 @@ def stops_the_database(_live: Live, _url: str, postgres: Postgres | None) -> Non
 
 @contextmanager
 def stopped(postgres: Postgres) -> Iterator[None]:
-    """PostgreSQL's processes hang: the system accepts connections for them, and nothing answers."""
+    """PostgreSQL's processes are stopped: the kernel accepts connections, and no process answers."""
     first = int((postgres.sockets / "data" / "postmaster.pid").read_text().split()[0])
     children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
     every = [*map(int, children), first]

@@ -1,4 +1,4 @@
-"""What readers and moderators do in a browser, and what axe thinks of the page they are on."""
+"""Actions of readers and moderators in a browser, and the axe accessibility check."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Attack strings from public suites, through the real form, into every place of display: nothing fires."""
+"""XSS strings from public suites, posted through the real form, execute on no page."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ document.addEventListener('securitypolicyviolation', ({violatedDirective, blocke
   fired.push(['csp', violatedDirective, blockedURI]);
 });
 """
-# What stands in the bodies and names of comments, beside what may stand there.
+# Elements allowed in comment bodies and names.
 FOREIGN = """root => {
   const allowed = 'P BR EM STRONG CODE PRE BLOCKQUOTE UL OL LI A DEL'.split(' ');
   // The desk's own, around what a check found and what an author changed; nothing may stand inside but text.
@@ -107,7 +107,7 @@ def quiet(live: Live, hold: str) -> None:
 
 
 def is_harmless(page: Page, root: str, least: int) -> None:
-    """`root` is JavaScript that finds the tree to look at; at least so many comments must be in it."""
+    """`root` is a JavaScript expression for the tree to check; it must contain at least this many comments."""
     page.wait_for_timeout(200)
     seen = page.evaluate(f"({root}).querySelectorAll('.comment .body, article.card .body').length")
     assert seen >= least, f"only {seen} comments to look at on {page.url}"
@@ -141,7 +141,7 @@ def looks_everywhere(live: Live, page: Page, path: str, count: int) -> None:
 
 
 def test_the_raw_strings_would_fire(browser: Any, attacks: list[str]) -> None:
-    """Else the silence below would mean nothing."""
+    """Control: without this, the tests below could pass without detecting anything."""
     page = browser.new_page()
     page.add_init_script(WATCH)
     page.goto("about:blank")
@@ -156,7 +156,7 @@ def test_the_raw_strings_would_fire(browser: Any, attacks: list[str]) -> None:
 
 
 def fitting(strings: list[str], into: str) -> list[str]:
-    """As they are, and for the site as the path of an address: else nearly all would be refused unseen."""
+    """Unchanged, and for the website as the path of a URL: otherwise nearly all would be refused."""
     return [f"https://example.org/{string}" for string in strings] if into == "website" else strings
 
 
@@ -177,7 +177,7 @@ def test_a_sample_fires_nowhere_in_the_queue(live: Live, new_page: Callable[...,
 
 
 def sees_the_whole_queue(live: Live, page: Page) -> int:
-    """Look at every card that waits; return how many there were."""
+    """Check every pending card; return their number."""
     logs_in(page, live)
     cards = 0
     while True:

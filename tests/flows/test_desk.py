@@ -1,4 +1,4 @@
-"""The desk in a real browser: hands on the keys, two moderators, a broken network, a Japanese input method."""
+"""The desk in a real browser: keyboard, two moderators, a broken network, a Japanese input method."""
 
 import re
 import statistics
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.flow
 NewPage = Callable[..., Page]
 ROUTE = "**/moderate/**/decisions"
 
-# Milliseconds between two keys of somebody who does not read; faster, the cards run out before the next page is there.
+# Milliseconds between two keys of a moderator who does not read; faster, the cards run out before the next page loads.
 FASTEST_HAND = 100
 
 # Counts frames and milliseconds from the key to the focus of another card.
@@ -73,7 +73,7 @@ def paper(live: Live, request: pytest.FixtureRequest) -> str:
 
 
 def wait_there(live: Live, key: str, number: int) -> None:
-    """Let so many comments wait."""
+    """Create this many pending comments."""
     with database_of(live) as session:
         site = session.scalars(select(Site).where(Site.key == key)).one()
         thread = Thread.obtain(site, key=key, url="https://paper.example/ferry", title="The ferry")
@@ -94,7 +94,7 @@ def at_the_desk(new_page: NewPage, live: Live, key: str, name: str = "alice", **
 
 
 def made_by(live: Live, key: str) -> list[tuple[int, str, str]]:
-    """Who decided what, in order: (comment, status, reason) of moderators' decisions."""
+    """Moderators' decisions in order: (comment, status, reason)."""
     with database_of(live) as session:
         rows = session.execute(
             select(Decision.comment_id, Decision.to_status, Decision.reason)
@@ -106,7 +106,7 @@ def made_by(live: Live, key: str) -> list[tuple[int, str, str]]:
 
 
 def sent(page: Page) -> None:
-    """Wait until nothing is on its way any more."""
+    """Wait until no request is in flight."""
     expect(page.locator("main")).not_to_have_attribute("data-sending", re.compile("[1-9]"), timeout=30_000)
 
 
@@ -146,7 +146,7 @@ def test_the_next_card_is_there_in_the_next_frame(live: Live, new_page: NewPage,
     wait_there(live, paper, 22)
     seen = hand_speed(live, new_page, paper, 20, latency)
     assert len(seen) == 20
-    # Frames are counted here; how long one takes hangs on the machine, and is looked at with two hundred of them.
+    # Frames are counted here; their duration depends on the machine and is checked over two hundred decisions.
     assert statistics.median(each[0] for each in seen) == 1
     made = made_by(live, paper)
     assert len(made) == len({id for id, _status, _reason in made}) == 20
@@ -250,7 +250,7 @@ def test_an_answer_that_is_lost_is_one_decision(live: Live, new_page: NewPage, p
 
 
 def presses(page: Page, **event: object) -> None:
-    """A key event as an input method makes it, which no keyboard of Playwright's can."""
+    """A key event as an input method sends it; Playwright's keyboard cannot."""
     page.evaluate(
         "(event) => (document.activeElement ?? document.body).dispatchEvent("
         "new KeyboardEvent('keydown', {bubbles: true, cancelable: true, ...event}))",

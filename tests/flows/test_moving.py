@@ -1,4 +1,4 @@
-"""A publisher has moved in: old links land, and she moves a page from the browser."""
+"""After an import: old links work, and an owner moves a page in the browser."""
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ from tests.services import Live
 
 pytestmark = pytest.mark.flow
 
-# A page may be as old as this; so long a decision takes at most until everybody sees it.
+# The maximum age of a cached page: a decision is visible to all readers after this time.
 CACHED_MS = 2000
 
 NewPage = Callable[..., Page]
@@ -106,7 +106,7 @@ def test_nothing_typed_is_lost_by_a_reload_or_a_lost_network(live: Live, new_pag
     expect(thread.locator("[name=body]")).to_have_value("A thought that took an hour")
 
     def cut(route: Route) -> None:
-        # The service stores it, and the answer is lost on its way.
+        # The service stores it, and the response is lost.
         route.fetch()
         route.abort()
 

@@ -1,4 +1,4 @@
-"""The pages of a site, and an author's letter, in a real browser: no mouse needed, nothing for axe to find."""
+"""The pages of a site and links in author emails in a real browser: keyboard only, no axe violations."""
 
 import re
 import time
@@ -124,7 +124,7 @@ def is_accessible(page: Page) -> None:
 
 
 def link_to(box: Postbox, live: Live, address: str, path: str) -> str:
-    """The newest link of this kind in a letter to the address, as soon as it comes."""
+    """Wait for the newest link of this kind in an email to the address."""
     for _ in range(600):
         for letter in reversed(box.to(address)):
             if found := re.search(rf"{live.url}/{path}/\S+", letter.text):

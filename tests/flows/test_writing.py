@@ -1,4 +1,4 @@
-"""What happens in a reader's browser once they write, beside what they see."""
+"""Background work in a reader's browser while they write."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
     thread = reads(page, live)
     writes(thread, "急いで書いた一言")
     expect(thread.locator("[name=stamp]")).to_have_attribute("value", re.compile(r"^typing\."))
-    # Turns that the page has while keys are derived: no clock, for a slow machine gives few of either.
+    # Event loop turns of the page while keys are derived; not time, which depends on the machine.
     page.evaluate(
         """() => { window.turns = window.derived = 0; let deriving = false
         const derive = crypto.subtle.deriveBits.bind(crypto.subtle)

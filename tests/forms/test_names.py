@@ -1,4 +1,4 @@
-"""Names: of the whole world, but none that cannot be seen or that passes for another."""
+"""Names: all languages are accepted; invisible and impersonating names are not."""
 
 import json
 from pathlib import Path

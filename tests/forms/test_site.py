@@ -1,4 +1,4 @@
-"""Settings of a site: the page has each of those that the command has; an origin is scheme, host and port."""
+"""Site settings: the page has every setting of the command; an origin is scheme, host and port."""
 
 import pytest
 from flask import Flask

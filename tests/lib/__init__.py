@@ -1,1 +1,1 @@
-"""Tests of the ground."""
+"""Tests of app/lib."""

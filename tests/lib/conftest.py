@@ -1,4 +1,4 @@
-"""Where the ground's tests find real input."""
+"""Real input for the tests of app/lib."""
 
 import json
 import os
@@ -13,7 +13,7 @@ SHARED = Path(os.environ.get("KAIWA_SHARED_DATA", Path(__file__).parents[3] / "s
 
 @pytest.fixture(scope="session")
 def real() -> Callable[[str], list[dict[str, Any]]]:
-    """Gives the rows of a file of shared/data; skips where the folder is missing."""
+    """Return the rows of a file of shared/data; skip if the folder is missing."""
 
     def rows(name: str) -> list[dict[str, Any]]:
         if not (SHARED / name).exists():

@@ -1,4 +1,4 @@
-"""Calls to other services reach nothing of our own, wait for nobody, and take no more than they were promised."""
+"""Outgoing requests reach no private address, have deadlines, and read at most a maximum response size."""
 
 import socket
 import threading

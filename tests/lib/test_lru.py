@@ -1,4 +1,4 @@
-"""A cache within bounds keeps what is asked for."""
+"""A bounded LRU cache keeps recently used entries."""
 
 from app.lib.lru import Cache
 

@@ -1,4 +1,4 @@
-"""Whatever a stranger writes, the page shows text, a dozen elements, and links that were meant."""
+"""Rendered comments contain text, a dozen elements and intended links, for any input."""
 
 import random
 import re
@@ -160,11 +160,11 @@ FOREIGN_SHAPES = [
     "<table><tr><td>", "<pre>\n", "<h1><p>", "a\n", "<q>", "<code>", "<![CDATA[", "<x y>",
 ]  # fmt: skip
 SECONDS = 0.1
-FACTOR = 3  # for slower or busier machines than the one that the promise was measured on
+FACTOR = 3  # margin for slow or busy machines
 
 
 def filled(shape: str, filler: str) -> str:
-    """As many of a shape as have effect, spread over the longest body."""
+    """As many copies of a shape as have an effect, spread over the longest body."""
     count = max(1, min(markup.MAX_MARKS // max(1, len(markup.MARK.findall(shape))), LONGEST_BODY // len(shape)))
     return ((shape + filler * (LONGEST_BODY // count - len(shape))) * count)[:LONGEST_BODY]
 
@@ -194,7 +194,7 @@ def test_twice_the_html_takes_about_twice_the_time(shape: str) -> None:
 
 
 def faults(html: str) -> list[str]:
-    """What is in the HTML that must not be, as a browser reads it."""
+    """Elements and attributes in the parsed HTML that are not allowed."""
     found = []
     for each in html5lib.parseFragment(html, namespaceHTMLElements=False).iter():
         if each.tag == "DOCUMENT_FRAGMENT":
@@ -223,7 +223,7 @@ def parsed_and_written(html: str) -> str:
 
 
 def test_the_oracle_sees_what_it_should() -> None:
-    """Before it finds nothing, it must find something."""
+    """Control: the oracle detects forbidden HTML."""
     for bad in [
         "<script>x</script>", "<p id=a>", "<a href='https://a.example'>x</a>", "<svg><p></svg>", "\u202e",
         "<p><p>", f'<a href="javascript:1" rel="{REL}">x</a>', f'<a href="/x" rel="{REL}">x</a>',

@@ -1,4 +1,4 @@
-"""Copies that a spammer varies have one key; what people write has keys of its own."""
+"""Varied copies of spam share a key; different comments have different keys."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tokens, sessions and CSRF tokens are signed with SHA-256; tokens of earlier versions still open."""
+"""Tokens, sessions and CSRF tokens are signed with SHA-256; tokens of earlier versions stay valid."""
 
 import hashlib
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Names and bodies keep what people wrote and lose what deceives; comparing is fair to Japanese."""
+"""Cleaning of names and bodies removes only deceptive characters; comparison works for Japanese."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""One page has one key however its address is written, and no other page has it."""
+"""All spellings of a page's URL have one key; different pages have different keys."""
 
 from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""Where the records of the tests stand."""
+"""Fixtures of the record tests."""
 
 import pytest
 from sqlalchemy.orm import Session

@@ -1,4 +1,4 @@
-"""A new comment is kept with its author and its first decision, or nothing of it is; at once with others too."""
+"""A comment is inserted with its author and first decision, or not at all; also under concurrency."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ AT_ONCE = 8
 def records(
     thread: Thread, status: Status = Status.APPROVED, parent: Comment | None = None, **more: Any
 ) -> tuple[Comment, Decision]:
-    """A comment with its place, and what is decided about it."""
+    """A comment with its tree path and its decision."""
     ours: dict[str, Any] = {"site_id": thread.site_id}
     author = more.pop("author", None) or Author(**ours, name="花子", email="hanako@readers.example", website="")
     said = {"body": "Said", "html": "<p>Said</p>", "renderer": 1, "reasons": [{"check": "words"}], "score": 0.25}
@@ -33,7 +33,7 @@ def records(
 
 
 def counts(db_session: Session) -> tuple[int, int, int, int]:
-    """Authors, comments, decisions, and what the thread says that the public sees."""
+    """Numbers of authors, comments and decisions, and the thread's public counter."""
     kinds = (Author, Comment, Decision)
     rows = [db_session.scalar(select(func.count()).select_from(kind)) for kind in kinds]
     return *rows, db_session.scalar(select(Thread.__table__.c.approved_count))
@@ -122,7 +122,7 @@ def test_a_reply_that_is_there_already_is_not_counted_again(db_session: Session,
 def test_a_reply_and_a_decision_about_what_it_answers_do_not_wait_for_each_other(
     app: Flask, db_session: Session, thread: Thread
 ) -> None:
-    """A decision has its comment, then those above it, and then the thread; so must who comes with a reply."""
+    """A decision locks the comment, its ancestors, then the thread; a reply must use the same order."""
     above, _ = kept = records(thread)
     keep(*kept)
     db_session.commit()

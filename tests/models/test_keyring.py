@@ -1,4 +1,4 @@
-"""A database knows its keys: with others nothing starts, and the message says how to mend that."""
+"""A database stores fingerprints of its keys: with other keys nothing starts, and the error says how to fix it."""
 
 import json
 import shutil
@@ -82,7 +82,7 @@ def test_a_lost_key_can_be_given_up(inhabited: dict[str, str]) -> None:
 
 def test_one_comment_under_a_wrong_key_does_not_make_it_the_right_one(inhabited: dict[str, str]) -> None:
     with under(inhabited, B) as app:
-        # As versions without fingerprints did.
+        # As stored by versions without fingerprints.
         app.extensions["keys admitted"] = (B,)
         Reader(app.test_client()).says("Under the wrong key.")
         db.session.execute(text("DELETE FROM key_print"))
@@ -115,7 +115,7 @@ def test_a_backup_of_another_key_is_refused(inhabited: dict[str, str], tmp_path:
     with under(inhabited, B) as app:
         refused = app.test_cli_runner().invoke(args=["upkeep", "restore-check", str(file)])
         assert refused.exit_code == 1 and "SECRET_KEY" in refused.output
-        # The service's own database is no matter: a backup can always be taken.
+        # The service's database does not matter: a backup always works.
         shutil.move(file, tmp_path / "moved.sqlite3")
         taken = app.test_cli_runner().invoke(args=["upkeep", "backup", str(file)])
         assert "damaged" not in taken.output

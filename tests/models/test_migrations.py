@@ -1,4 +1,4 @@
-"""The tables that migrations make are those that the records ask for, forwards and backwards, on both databases."""
+"""The migrations create the tables of the record classes, up and down, on both databases."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models import Comment, Rule
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
-# A site, a thread, an author and a comment, as the first migration made the tables.
+# A site, a thread, an author and a comment, in the tables of the first migration.
 UNDER_THE_FIRST: dict[str, dict[str, Any]] = {
     "site": {
         "id": 1, "key": "paper", "name": "Paper", "lang": "en", "timezone": "UTC", "origins": "[]", "created_at": WHEN,
@@ -57,7 +57,7 @@ def test_from_nothing_to_the_last_and_back(app: Flask) -> None:
 
 
 def test_an_upgrade_keeps_what_was_written(app: Flask, db_session: Session) -> None:
-    """Written by hand: the records know only the newest tables."""
+    """Plain SQL: the record classes match only the newest tables."""
     downgrade(revision="0001")
     for table, row in UNDER_THE_FIRST.items():
         names = ", ".join(row)

@@ -1,4 +1,4 @@
-"""A limit holds however many take from it at once, grows back slowly, and outlives a clock that was wrong."""
+"""A rate limit holds under concurrency, refills slowly, and recovers from a wrong clock."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Kept counts: right at once, added up by the worker, compared by the check and counted again by a command."""
+"""Counters: exact at once, folded by the worker, verified by `flask check`, recomputed by a command."""
 
 from datetime import timedelta
 
@@ -59,7 +59,7 @@ def test_a_decision_is_added_up_once_it_has_settled(app: Flask, db_session: Sess
     assert not Tally.settle()
     db_session.commit()
     assert db_session.get_one(Tallied, 1).upto == 0
-    # A moment ago another transaction may have got a lower id that is not committed yet.
+    # Another recent transaction may have a lower id that is not committed yet.
     assert not Tally.settle()
     db_session.commit()
     assert db_session.get_one(Tallied, 1, populate_existing=True).upto == 0

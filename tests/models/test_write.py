@@ -1,4 +1,4 @@
-"""A record written at once is the one that the unit of work would have written, and the session has it."""
+"""A directly inserted record equals the one of the unit of work, and the session contains it."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ OWN = {"id", "author_id", "comment_id", "root_id", "path", "created_at", "made_a
 
 
 def records(thread: Thread) -> tuple[Author, Comment, Decision]:
-    """One of each, with no more than they must have."""
+    """One record of each class, with the required columns."""
     ours: dict[str, Any] = {"site_id": thread.site_id}
     author = Author(**ours, site=thread.site, name="花子", email="hanako@readers.example")
     comment = Comment(**ours, thread_id=thread.id, author=author, body="Said", html="<p>Said</p>", renderer=1)
@@ -21,7 +21,7 @@ def records(thread: Thread) -> tuple[Author, Comment, Decision]:
 
 
 def written(db_session: Session, record: Any) -> dict[str, Any]:
-    """What stands in the row, as the database has it but for what is encrypted differently each time."""
+    """The raw row, without encrypted values, which differ each time."""
     table = type(record).__table__
     row = db_session.execute(select(table).where(table.c.id == record.id)).one()
     return {name: value for name, value in row._mapping.items() if name not in OWN}

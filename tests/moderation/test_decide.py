@@ -1,4 +1,4 @@
-"""One gate: every status has a decision, a reason and an undo; a stale page decides nothing."""
+"""Every status change has a decision, a reason and an undo; a decision on a stale version is refused."""
 
 import pytest
 from sqlalchemy.orm import Session

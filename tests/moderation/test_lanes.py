@@ -1,4 +1,4 @@
-"""What waits lies in the lane of its risk, and in none when it does not wait."""
+"""A pending comment is in the lane of its risk; other comments are in no lane."""
 
 from typing import Any
 

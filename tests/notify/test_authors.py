@@ -1,4 +1,4 @@
-"""Letters to authors: only who asked, only at an address that answered; why, how to object, how to stop."""
+"""Emails to authors: only on request and to confirmed addresses, with reason, appeal link and unsubscribe link."""
 
 import re
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def hanako(app: Flask, alice: Moderator) -> Reader:
 
 @pytest.fixture
 def letters(smtp: Postbox) -> Callable[[], list]:
-    """Send what waits; the letters to authors."""
+    """Send due deliveries; return the emails to authors."""
 
     def sent() -> list:
         while outbox.run_once():
@@ -63,7 +63,7 @@ def path_in(letter: EmailMessage, page: str) -> str:
 
 
 def presses(client: FlaskClient, path: str, **fields: str) -> TestResponse:
-    """Open the page of a link, and press its button."""
+    """Open the page of a link and press its button."""
     token = hidden(client.get(path), "csrf_token")
     return client.post(path, data={"csrf_token": token, **fields})
 

@@ -1,4 +1,4 @@
-"""Alice is told of what waits: once, in time, whatever happens to the mail server, and of nobody's address."""
+"""Alice gets one digest of pending comments, in time, despite mail server failures, without readers' addresses."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ CANARY = "canary.reader@secret.example"
 
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Play the clock: `later(minutes=16)`."""
+    """Move the clock: `later(minutes=16)`."""
     passed = timedelta()
     real = clock.now
 
@@ -73,7 +73,7 @@ def test_alice_gets_one_letter_in_a_quarter_of_an_hour_however_many_comments_com
         later(minutes=1)
     assert len(smtp.letters) == 2
     assert smtp.letters[0].subject == "1 comment waiting: Paper"
-    # What came after the first letter was sent; the second starts a quarter of an hour later.
+    # Comments that came after the first email was sent; the second starts a quarter of an hour later.
     assert smtp.letters[1].subject == "15 comments waiting: Paper"
     assert "16 comments waiting in total." in smtp.letters[1].text
     assert "5 more in the queue." in smtp.letters[1].text
@@ -85,7 +85,7 @@ def test_two_letters_that_wait_for_the_same_moderator_keep_their_distance(
     hanako.says("First")
     smtp.refuse("451 later")
     send_all()
-    hanako.says("Second")  # its letter must not overtake: Alice's turn is taken
+    hanako.says("Second")  # its email must not overtake: Alice's turn is taken
     later(seconds=60)
     send_all()
     assert [letter.subject for letter in smtp.letters] == ["1 comment waiting: Paper"]
@@ -101,7 +101,7 @@ def test_a_letter_promised_too_early_waits_for_its_turn(
     hanako.says("First")
     send_all()
     hanako.says("Second")
-    # As if its promise had been made before the first letter was seen to start out.
+    # As if its delivery had been added before the first email was claimed.
     db_session.execute(update(Delivery).where(Delivery.done_at.is_(None)).values(due_at=clock.now()))
     db_session.commit()
     send_all()
@@ -118,7 +118,7 @@ def test_a_comment_that_was_committed_while_a_letter_started_out_is_in_the_next(
     hanako.says("First")
     send_all()
     hanako.says("Second")
-    # As if it had been held just before the first letter took its turn, and committed just after.
+    # As if it had been held just before the first email took its turn, and committed just after.
     slow = the_comment(db_session, "Second")
     earlier = clock.now() - timedelta(seconds=5)
     db_session.execute(update(Decision).where(Decision.comment_id == slow.id).values(made_at=earlier))
@@ -199,7 +199,7 @@ def test_a_refused_letter_is_tried_again_with_the_same_message_id(
     assert answer[:3] in first.error
     db_session.commit()
     send_all()
-    assert smtp.letters == []  # not before its pause is over
+    assert smtp.letters == []  # not before its back-off is over
     later(seconds=40)
     send_all()
     assert [letter.message["Message-ID"] for letter in smtp.letters] == [first.message_id]
@@ -287,7 +287,7 @@ def test_names_cannot_write_headers(
 
 
 class _Killer:
-    """A mail server that takes a letter, and kills the worker before it can note that."""
+    """A mail server that accepts an email and kills the worker before it can record that."""
 
     def __init__(self) -> None:
         self.worker: subprocess.Popen[bytes] | None = None
@@ -325,7 +325,7 @@ def test_a_worker_that_dies_before_it_notes_what_it_sent_causes_one_double_at_mo
     assert killer.worker.wait(30) == -9
     killer.worker = None
     send_all()
-    assert len(killer.ids) == 1  # its claim still stands
+    assert len(killer.ids) == 1  # its claim is still valid
     later(minutes=6)
     send_all()
     later(hours=1)

@@ -27,7 +27,7 @@ __all__ = ["_readable"]
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 LONG = "選挙について、「市民の声」を読む――東京・大阪・札幌の読者から寄せられたコメント（第二回）"
-# No encoded words in these: what reads them does not decode.
+# No encoded words in these headers: their readers do not decode them.
 STRUCTURED = {"list-unsubscribe", "list-unsubscribe-post", "message-id", "date", "auto-submitted", "mime-version",
               "content-type", "content-transfer-encoding"}  # fmt: skip
 ENCODED = re.compile(r"=\?utf-8\?[bq]\?[^?\s]*\?=")
@@ -62,7 +62,7 @@ def alice(db_session: Session, paper: Site) -> Moderator:
 
 @pytest.fixture
 def sent(app: Flask, client: FlaskClient, alice: Moderator, smtp: Postbox, db_session: Session) -> list[Letter]:
-    """One email of each kind, as it came over the wire."""
+    """One email of each kind, as raw bytes."""
     hanako = Reader(client, name=LONG)
     hanako.says("First!", notify="y", title=f"{LONG} {LONG} {LONG}")
     author = db_session.query(Author).one()

@@ -1,4 +1,4 @@
-"""Bytes that no row owns are overwritten in SQLite's file, and nothing else is."""
+"""Bytes of deleted rows are overwritten in SQLite's file, and no others."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connection(file: Path) -> Iterator[sqlite3.Connection]:
-    """To a file with rows in a table and an index, of which half are deleted without secure_delete."""
+    """The path of a database with a table and an index, half of whose rows are deleted without secure_delete."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")
@@ -63,7 +63,7 @@ def test_nothing_is_left_of_deleted_rows_and_all_of_the_others(file: Path, conne
 def test_a_connection_that_has_the_pages_in_memory_does_not_bring_them_back(
     file: Path, connection: sqlite3.Connection
 ) -> None:
-    """Its next write would write whole pages, with the bytes beside the rows."""
+    """Its next write would write whole pages, including dead bytes."""
     assert rows(connection)
     assert dead_bytes.overwrite(file)
     connection.execute("UPDATE said SET words = words || '!' WHERE id % 7 = 0")

@@ -1,4 +1,4 @@
-"""The database, the key and everything beside them are their owner's alone, whatever the umask."""
+"""Only the owner can read the database, the key and the files beside them, whatever the umask."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""An upgrade while others write, and two upgrades at once: one works, nobody's request fails."""
+"""An upgrade under load, and two concurrent upgrades: one runs, no request fails."""
 
 import sqlite3
 import subprocess
@@ -20,7 +20,7 @@ from tests.conftest import SECRET_KEY
 from tests.models.test_migrations import UNDER_THE_FIRST
 from tests.services import ROOT, Postgres, _clean_environment
 
-# The tables in the order in which posts and decisions take them.
+# The tables in the order in which posts and decisions lock them.
 POST = (
     "INSERT INTO comment (site_id, thread_id, author_id, path, depth, status, version, places, reasons, name, website, "
     "body, html, renderer, lang, created_at, address) SELECT site_id, thread_id, author_id, path, depth, status, "
@@ -38,7 +38,7 @@ DECIDE = (
     "VALUES (1, 1, 'approved', 1, 'screening', '', '', now())",
     "UPDATE author SET name = name WHERE id = 1",
 )
-# The first comment of a page looks for the page first, against that order.
+# The first comment of a page queries the page first, against that order.
 FIRST_POST = (
     "SELECT thread.id, site.id FROM thread JOIN site ON site.id = site_id WHERE thread.id = 1 FOR UPDATE OF thread",
     *POST,
@@ -48,12 +48,12 @@ SETTINGS = (
     "SELECT count(*) FROM thread",
     "SELECT count(*) FROM comment WHERE id = 1",
 )
-# What they do, and how long they rest.
+# The action and the pause after it.
 WRITERS = ((POST, 0.03), (FIRST_POST, 0.03), (DECIDE, 0.1), (SETTINGS, 0.1))
 
 
 class Writer(threading.Thread):
-    """Somebody who posts or decides again and again; keeps what went wrong."""
+    """A client that posts or decides in a loop and records errors."""
 
     def __init__(self, where: str, statements: tuple[str, ...], rest: float, stop: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -91,7 +91,7 @@ def writers(where: str) -> Iterator[list[Writer]]:
 
 @pytest.fixture
 def old(postgres: Postgres, postgres_url: str) -> str:
-    """The address of a PostgreSQL database of the first version with a comment in it."""
+    """The URL of a PostgreSQL database of the first version with one comment."""
     app = create_app({"DATABASE_URL": postgres_url, "SECRET_KEY": SECRET_KEY})
     with app.app_context():
         downgrade(revision="0001")
@@ -134,7 +134,7 @@ def test_nobody_who_writes_fails_while_the_tables_change(old: str) -> None:
 def test_a_transaction_that_stays_open_is_waited_for_without_a_line_behind_it(
     old: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Others read on while the migration waits, although a waiting lock would stop them."""
+    """Reads continue while the migration waits, although a queued lock would block them."""
     caplog.set_level("WARNING")
     with psycopg.connect(_plain(old)) as holder, psycopg.connect(_plain(old), autocommit=True) as reader:
         holder.execute("SELECT 1 FROM site")

@@ -1,4 +1,4 @@
-"""Akismet is asked behind the reader's back: a comment waits for its answer, and whatever it does loses nothing."""
+"""Akismet is called in the background: a comment waits for its verdict, and no failure loses a comment."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -45,7 +45,7 @@ def hanako(client: FlaskClient, paper: Site) -> Reader:
 
 @pytest.fixture
 def works(db_session: Session) -> Callable[..., None]:
-    """Let the worker do what is due, after some time has passed."""
+    """Run the worker's due deliveries after some time."""
 
     def work(**later: float) -> None:
         for delivery in db_session.query(Delivery).filter(Delivery.done_at.is_(None)):

@@ -1,4 +1,4 @@
-"""Each check finds what it is about, tells of it in both languages, and leaves everybody else alone."""
+"""Each check has true positives, an explanation in both languages, and no false positives."""
 
 import json
 from itertools import product
@@ -172,7 +172,7 @@ def test_the_desk_learns_what_to_mark(paper: Site) -> None:
 
 
 def test_every_combination_of_findings_gives_its_strictest(paper: Site) -> None:
-    """Of the real checks: each rule that may stand, with each other, against what they ask for alone."""
+    """Every pair of rules, with the real checks, against the verdicts of each rule alone."""
     parts = {
         Verdict.PASS: ("fine", None),
         Verdict.HOLD: ("バカ", (Subject.WORD, "バカ", Effect.HOLD)),
@@ -218,7 +218,7 @@ def test_a_rejected_comment_looks_held_to_its_author(client: FlaskClient, db_ses
 
 
 def test_ordinary_japanese_is_left_alone(paper: Site, shared_data: Path) -> None:
-    """At most one in two hundred is held by what Kaiwa brings along."""
+    """The default checks hold at most one in two hundred real comments."""
     texts = [
         row["text"]
         for name in ("ham_hotel_reviews_ja", "ham_wp_theme_test_ja", "tox_inspection_ja")

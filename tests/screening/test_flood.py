@@ -1,4 +1,4 @@
-"""A burst of comments is held, and those who look after the site are told of it once."""
+"""A burst of comments is held, and the site's moderators get one email about it."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ BURST = 4
 
 @pytest.fixture
 def later(db_session: Session) -> Callable[..., None]:
-    """Let time pass, `later(minutes=11)`, by moving back all that has happened."""
+    """Let time pass, `later(minutes=11)`, by moving all timestamps back."""
 
     def pass_by(**time: float) -> None:
         ago = timedelta(**time)
@@ -135,7 +135,7 @@ def test_what_is_normal_is_learnt_from_what_people_approved(
     site = a_site(db_session, flood_per_address=1_000)
     assert site.burst == FEWEST_IN_A_BURST
     assert set(many(client, 12)) == {201}
-    # All within one minute of yesterday, and a wave of spam that nobody approved.
+    # All within one minute of yesterday, and a wave of unapproved spam.
     yesterday = clock.now().replace(second=30) - timedelta(days=1)
     db_session.execute(update(Comment).values(created_at=yesterday))
     db_session.commit()

@@ -1,4 +1,4 @@
-"""Tanaka makes a rule, tries it on the past, and ends it; everybody else is left alone."""
+"""Tanaka makes a rule, tries it on past comments, and ends it; other comments are unaffected."""
 
 import json
 import random
@@ -182,7 +182,7 @@ def test_a_block_is_tried_on_everything_that_its_author_wrote(db_session: Sessio
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_hundred_times_the_words_take_hardly_longer(db_session: Session, paper: Site) -> None:
-    """Of ten thousand words each is looked for by its pieces, not one after the other; on any machine."""
+    """Ten thousand words are matched by n-grams, not in sequence; independent of the machine."""
     cast = random.Random(3)
     kanji = [chr(cast.randint(0x4E00, 0x9FA0)) for _ in range(500)]
     listed = list(dict.fromkeys("".join(cast.choices(kanji, k=cast.randint(2, 6))) for _ in range(10_000)))

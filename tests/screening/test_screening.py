@@ -1,4 +1,4 @@
-"""Nothing is visible before every check has run, and a check that fails holds."""
+"""A comment is public only after every check has run; a failing check holds it."""
 
 import errno
 from itertools import product
@@ -76,7 +76,7 @@ def _stalls(case: object) -> None:
 def test_whichever_check_breaks_nothing_is_published_and_nothing_lost(
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, broken, how
 ) -> None:
-    """The others still run, and what they found is kept beside it."""
+    """The other checks still run, and their findings are stored too."""
     a_site(db_session)
     monkeypatch.setattr(run, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(run, "CHECKS", tuple(how if check is broken else check for check in CHECKS))

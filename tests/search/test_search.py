@@ -1,4 +1,4 @@
-"""Search finds what a reading of every text would find, newest first, whatever is on the shelves already."""
+"""Search returns the same as a full scan, newest first, whichever segments are indexed."""
 
 import random
 import unicodedata
@@ -27,7 +27,7 @@ ALPHABETS = (
     "กำน้ำหนัก हिन्दी 한국어 이ㅏ",
     "e\u0301a\u0308\u3099か\u3099% _ \\ \" ' * NEAR( - :",
 )
-SPREAD = 1777  # ids are so far apart: a hundred comments stand on several shelves
+SPREAD = 1777  # gap between ids: a hundred comments fall into several segments
 
 
 def texts(count: int, seed: int = 7) -> list[str]:
@@ -60,7 +60,7 @@ def db_commit() -> None:
 
 
 def found(viewer: Moderator, **wanted: object) -> list[int]:
-    """All pages of what she finds, in order."""
+    """All pages of the results, in order."""
     ids, after = [], None
     while after is None or after:
         page = query.look(viewer, Wanted(**wanted), after)
@@ -70,7 +70,7 @@ def found(viewer: Moderator, **wanted: object) -> list[int]:
 
 
 def plainly(db_session: Session, query: str) -> list[int]:
-    """What a reading of every text finds, in words of its own."""
+    """The results of a full scan, implemented independently."""
 
     def normal(text: str) -> str:
         return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -272,7 +272,7 @@ def test_what_changes_while_a_shelf_is_made_stays_to_be_shelved(
 def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that was read already, one that comes, one that is new, and one that goes; nobody waits meanwhile."""
+    """A comment already read, one that arrives, a new one and a deleted one; no writer waits for the indexing."""
     first, second, third, fourth = kept(db_session, paper, ["鯨", "鮫", "鰯", "鮪"])
     monkeypatch.setattr(index, "READ", 1)
     real, read = index.grams, []
@@ -321,7 +321,7 @@ def test_while_a_shelf_is_read_no_old_row_is_kept_for_it(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_what_is_shelved_is_looked_up_once(db_session: Session) -> None:
-    """Even where PostgreSQL takes the table for empty, as it was when it looked last."""
+    """Even if PostgreSQL's statistics still say that the table is empty."""
     db_session.execute(insert(Unshelved), {"comment_id": 1, "times": 1})
     db_session.execute(delete(Unshelved))
     db_session.execute(text("ANALYZE unshelved"))
@@ -373,7 +373,7 @@ def test_the_worker_shelves_what_came_and_later_only_much(
 def test_the_worker_rests_the_longer_the_longer_a_shelf_took(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or it would make the newest one anew all the time, and take a core from those whose comments it shelves."""
+    """Otherwise it would rebuild the newest segment all the time and use a whole core."""
     clock, made = [1.0], []
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(index, "due", lambda _least: [3])

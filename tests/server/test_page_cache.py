@@ -1,4 +1,4 @@
-"""What everybody may read is made once and given to all; what is one reader's, or made up, is not."""
+"""The page cache stores public pages only: no personal responses, no invented URLs."""
 
 import asyncio
 import gzip
@@ -34,7 +34,7 @@ MB = 2**20
 
 @dataclass
 class Clock:
-    """The edge's clock, in seconds."""
+    """The page cache's clock, in seconds."""
 
     now: float = 1000.0
 
@@ -43,7 +43,7 @@ class Clock:
 
 
 class Readers:
-    """Readers at a service with an edge; `made` counts what reached the doors."""
+    """Clients of an application with a page cache; `made` counts the requests that reached a view."""
 
     def __init__(self, app: Flask, room: int = 4 * MB) -> None:
         self.app, self.made = app, []
@@ -115,7 +115,7 @@ def test_a_renewal_that_hangs_keeps_nobody_waiting_for_more_than_a_second(
         readers.open.clear()
         for _ in range(20):
             assert (await asyncio.wait_for(readers.ask(), 5)).status == 200
-        # Not even a second for each renewal.
+        # Less than a second for each revalidation.
         monkeypatch.setattr(page_cache, "SLOW_S", 1000)
         clock.now += page_cache.FAILING_S - page_cache.FRESH_S - page_cache.RENEWING_S - 2
         assert (await asyncio.wait_for(readers.ask(), 5)).status == 200
@@ -383,9 +383,9 @@ def test_a_decision_and_a_setting_are_seen_by_all_processes_within_two_seconds(
 
 @contextmanager
 def busy_readers(address: str) -> Iterator[Callable[..., list[str]]]:
-    """Many readers who reload all the time, each time by a new connection, so that they meet every process.
+    """Many readers who reload constantly, each time on a new connection, so that they reach every process.
 
-    The function tells what twenty of them see who ask in `after` seconds or later.
+    The function returns the responses to twenty of them after at least `after` seconds.
     """
     answers: list[tuple[float, str]] = []
     over = threading.Event()

@@ -1,4 +1,4 @@
-"""Who waits for whom: readers for nobody but each other."""
+"""Separate thread pools: readers wait only for other readers."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def test_nobody_waits_for_those_of_another_kind(busy: str, method: str, path: st
 
 
 class Hung:
-    """A service whose threads all hang, with short deadlines and queues."""
+    """An application whose threads all hang, with short deadlines and queues."""
 
     def __init__(self, app: Flask | None = None, *, queued: int = 0, seconds: float = 30) -> None:
         self.over, self.begun = threading.Event(), list[str]()
@@ -161,15 +161,15 @@ def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
 
 
 class Download(Told):
-    """A client that reads a streamed answer when the test says so."""
+    """A client that reads a streamed response on demand."""
 
     def response_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None:
         self.status = status
-        # Without waiting for the other end; a read then says so when nothing is there yet.
+        # Non-blocking: a read without data raises at once.
         self.end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
     async def taken(self, size: int) -> bytes:
-        """The next bytes; fewer when the answer has ended."""
+        """The next bytes; fewer at the end of the response."""
         found = b""
         while len(found) < size:
             try:
@@ -184,7 +184,7 @@ class Download(Told):
 
 
 class Exporting:
-    """An application whose answer has no known length: so many parts of a kilobyte, each made when it is asked for."""
+    """An application with a response of unknown length: this many parts of a kilobyte, generated lazily."""
 
     def __init__(self, parts: int) -> None:
         self.parts, self.made, self.closed = parts, 0, threading.Event()
@@ -243,7 +243,7 @@ def test_an_export_waits_for_a_client_that_reads_slowly() -> None:
         await answering
         return made
 
-    # A pipe of 64 KiB, a part on its way and one that is made: nothing like the ten thousand.
+    # A pipe of 64 KiB, a part in flight and one being generated: far fewer than ten thousand.
     assert downloading(10_000, read) < 300
 
 

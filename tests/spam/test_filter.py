@@ -1,4 +1,4 @@
-"""The filter learns what Tanaka decides, forgets what she takes back, and says why."""
+"""The filter learns Tanaka's decisions, unlearns those she undoes, and explains its scores."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def decisions(count, seed=7):
 
 
 def learnt(log):
-    """The filter that was taught this log of (example, spam), and the correction of each."""
+    """Train a filter on this log of (example, spam); return it with the correction of each."""
     model = Filter()
     return model, [model.learn(example, spam=spam) for example, spam in log]
 
@@ -232,7 +232,7 @@ def test_an_evaluation_has_the_promised_keys_and_judges_before_it_learns():
 @pytest.mark.parametrize(
     ("name", "wanted", "shuffled"),
     [
-        # The best plain methods known to us: 0.987, 0.998, 0.997, 0.928, in the order of the file.
+        # The best known baseline methods: 0.987, 0.998, 0.997, 0.928, in the order of the file.
         ("spam_youtube_en", 0.994, False),
         ("spam_youtube_en", 0.990, True),
         ("spam_gambling_yt_id", 0.999, False),
@@ -254,7 +254,7 @@ def test_real_comments_are_told_apart_better_than_by_the_best_known_methods(name
 
 
 def test_marks_are_counted_without_white_space():
-    """A comment of many lines or spaces has no more marks than the same words in one line."""
+    """A comment with many lines or spaces has no more features than the same words in one line."""
 
     def marks(text: str) -> dict[str, str]:
         return {kind: value for kind, value in fact_features(Example(text), text, fold(text)) if kind in KINDS}

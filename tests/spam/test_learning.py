@@ -1,4 +1,4 @@
-"""The filter learns what Alice decides, forgets what she takes back, and knows the same however it came to know it."""
+"""The filter learns Alice's decisions and unlearns those she undoes; the model does not depend on the path to it."""
 
 import json
 import random
@@ -36,7 +36,7 @@ def pending(db_session: Session, site: Site, *bodies: str) -> list[Comment]:
 
 
 def known(db_session: Session, site: Site) -> bytes:
-    """What the filter knows, as another process would come to know it."""
+    """The model as another process would load it."""
     db_session.commit()
     model = Filter.load(Knowledge.read(site.id)[1])
     for lesson in Lesson.waiting(site.id):
@@ -46,7 +46,7 @@ def known(db_session: Session, site: Site) -> bytes:
 
 
 def learnt_again(db_session: Session, site: Site) -> bytes:
-    """The log learnt again, beside what is known; nothing is kept."""
+    """A model trained again from the log, for comparison; it is not stored."""
     db_session.commit()
     with snapshot():
         return learning._read_log(site.id).model.dump()
@@ -83,7 +83,7 @@ def test_undo_puts_back_what_an_earlier_decision_taught(db_session: Session, pap
 
 
 def test_undo_is_exact_whatever_was_learnt_since(db_session: Session, taught: Site, alice: Moderator) -> None:
-    """The correction of the decision that stands again is the one it had; colleagues' later ones stay as they are."""
+    """The restored decision has its former correction; later ones by other moderators stay unchanged."""
     one, two = pending(db_session, taught, f"{FINE} !", f"{SPAM} !")
     wrong = decide(one, Status.SPAM, seen=one.version, by=alice)
     decide(two, Status.SPAM, seen=two.version, by=alice)
@@ -105,7 +105,7 @@ def test_a_flood_decided_at_once_corrects_the_filter_once(db_session: Session, t
 def test_decisions_that_never_corrected_anything_do_so_when_the_log_is_learnt_again(
     db_session: Session, taught: Site
 ) -> None:
-    """As after an import, an archive, or a time when the filter could not be read."""
+    """As after an import, a restored archive, or an unreadable filter."""
     learnt = known(db_session, taught)
     db_session.execute(update(Comment).values(correction=None))
     db_session.execute(update(Lesson).values(correction=0))
@@ -127,7 +127,7 @@ def test_undoing_over_a_decision_of_screening_teaches_nothing(
 def test_whatever_people_do_learning_again_gives_the_same_bytes(
     app: Flask, db_session: Session, paper: Site, alice: Moderator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Decisions, corrections, undo, edits and withdrawals, folded often and at any moment."""
+    """Random decisions, corrections, undos, edits and withdrawals, folded at random moments."""
     monkeypatch.setattr(learning, "FOLD_AT", 7)
     cast, comments = random.Random(seed), pending(db_session, paper, *(f"{FINE} {n}" for n in range(8)))
     for _step in range(60):
@@ -236,7 +236,7 @@ def test_what_is_scored_takes_what_was_known_a_second_ago(
     monkeypatch.setattr(filters, "monotonic", lambda: clock[0])
     (comment,) = pending(db_session, paper, SPAM)
     assert filters.model_lately(paper.id).spam == 0
-    # What this process teaches it knows at once, what another one teaches a second later.
+    # This process sees its own training at once, that of others a second later.
     decide(comment, Status.SPAM, seen=comment.version, by=alice)
     db_session.commit()
     assert filters.model_lately(paper.id).spam == 1
@@ -301,7 +301,7 @@ def test_who_asks_to_be_forgotten_takes_her_name_out_of_what_was_learnt(
     assert before != known(db_session, paper) == learnt_again(db_session, paper)
 
 
-# What the score does
+# Effects of the score
 
 
 @pytest.fixture

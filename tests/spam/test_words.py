@@ -1,4 +1,4 @@
-"""Tanaka's words are found however a troll spells them, and nobody else is bothered."""
+"""Listed words are found in any disguised spelling, without false positives."""
 
 import os
 import random
@@ -96,8 +96,8 @@ def test_a_runaway_pattern_is_stopped_and_reported_and_the_words_still_count():
     assert [match.rule.text for match in findings.matches] == ["troll"]
 
 
-# Known to take for ever in engines that go back: nested and overlapping repeats, what refers back, looks around,
-# calls itself, forgives mistakes.
+# Exponential in backtracking engines: nested and overlapping repeats, back-references, look-around, recursion,
+# fuzzy matches.
 RUNAWAYS = [
     r"(a+)+$", r"(a|a)*b", r"(?:(?:a|aa)+b?)+c", r"(.*)*=x", r"(.*a){20}b", r"(?:a?){30}a{30}b", r"(\w+\s?)*!$",
     r".*.*.*.*.*.*.*x", r"(?:.*,){11}P", r"(a*)*\1b", r"(?=(a+)+b)a", r"(?<!(.*)*x)zq", r"(?:aaaaaaaaab){e<=9}",
@@ -107,7 +107,7 @@ RUNAWAYS = [
 
 
 def test_no_pattern_and_no_text_take_longer_than_all_patterns_may():
-    """Each alone, and all together, which only takes as long."""
+    """Each pattern alone, and all together, which takes no longer."""
     rules, stopped = [Rule(pattern, kind=Kind.PATTERN) for pattern in RUNAWAYS], set()
     for some in [[rule] for rule in rules] + [rules]:
         words = WordList(some)
@@ -115,7 +115,7 @@ def test_no_pattern_and_no_text_take_longer_than_all_patterns_may():
             started = thread_time()
             stopped |= set(words.find(text).unfinished)
             assert thread_time() - started < 3 * PATTERN_SECONDS, some
-    assert len(stopped) >= 5, "they were harmless"  # on a quick machine some come to an end
+    assert len(stopped) >= 5, "they were harmless"  # on a fast machine some finish
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the tests of the readers share."""
+"""Fixtures of the import tests."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def save(tmp_path: Path) -> Callable[[str | bytes], Path]:
-    """Write an export to a file whose name tells nothing."""
+    """Write an export to a file whose name does not reveal the format."""
 
     def write(content: str | bytes) -> Path:
         path = tmp_path / "export"

@@ -1,4 +1,4 @@
-"""Count what a reader hands out in the terms in which an export is described."""
+"""Count the records of an import reader in the terms of an export's description."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from app.transfer.record import CommentRecord, Record, Skip, ThreadRecord
 
 
 def count(records: Iterable[Record]) -> dict[str, Any]:
-    """Threads, comments, roots (answer nobody), replies (also to missing parents), orphans, depth, status."""
+    """Threads, comments, roots, replies (also to missing parents), orphans, depth, status."""
     records = list(records)
     comments = [record for record in records if isinstance(record, CommentRecord)]
     threads = {record.source_id for record in records if isinstance(record, ThreadRecord)}
@@ -31,7 +31,7 @@ def count(records: Iterable[Record]) -> dict[str, Any]:
 
 
 def depth(source_id: str, parents: dict[str, str | None]) -> int:
-    """How many ancestors of a comment are in the file."""
+    """The number of a comment's ancestors in the file."""
     seen = {source_id}
     while (parent := parents.get(source_id)) in parents and parent is not None and parent not in seen:
         seen.add(parent)

@@ -1,4 +1,4 @@
-"""Small exports of our own for the tests, written as the programs write them."""
+"""Small exports for the tests, in the form of the original programs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A site leaves with all that it has, and comes back as it was, on the other database too."""
+"""A site's archive is complete and restores it unchanged, also on the other database."""
 
 import json
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 
 
 def a_lively_site(app: Flask, db_session: Session) -> Site:
-    """With everything in it that an archive can hold."""
+    """A site with everything that an archive can contain."""
     site = a_site(db_session, close_after_days=7, email_required=False)
     site.name = "会話 & Co."
     alice = a_moderator(db_session, site, role=Role.OWNER)
@@ -243,11 +243,11 @@ def test_it_stays_out_of_a_site_that_others_use(app: Flask, db_session: Session,
     assert exported("other") == before
 
 
-# What a stranger may have written into it
+# Hostile content
 
 
 def spoiled(text: str, kind: str, **changes: Any) -> str:
-    """The archive with other values in the first line of a kind."""
+    """The archive with changed values in the first line of a kind."""
     lines = text.splitlines()
     at = next(number for number, line in enumerate(lines) if json.loads(line).get("type") == kind)
     lines[at] = json.dumps(json.loads(lines[at]) | changes)

@@ -1,4 +1,4 @@
-"""Whatever is done to an export, it is read, skipped or refused; nothing crashes and nothing vanishes."""
+"""Mutated exports are read, skipped or refused; no reader crashes, no record vanishes silently."""
 
 import tempfile
 from pathlib import Path

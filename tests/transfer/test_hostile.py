@@ -15,8 +15,8 @@ from app.transfer.record import Reason, Trouble
 from tests.transfer.conftest import ROOT
 from tests.transfer.exports import HEAD, TAIL, comment, page, wxr
 
-MAX_GROWTH = 150  # MiB above an idle process; the promise for any import is 300 in all
-MAX_SECONDS = 10  # of CPU; alone each takes a few at most
+MAX_GROWTH = 150  # MiB above an idle process; the documented limit for any import is 300 in all
+MAX_SECONDS = 10  # CPU seconds; on an idle machine each takes a few at most
 
 READER = """
 import json, resource, sys, time
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def read_apart(form: str, path: Path) -> Outcome:
-    """Read in a process of its own, as a peak of memory belongs to a process; it must stay in bounds."""
+    """Read in a separate process to measure its peak memory, which must stay in bounds."""
     command = [sys.executable, "-c", READER, form, str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     outcome = Outcome(done.stdout)

@@ -1,4 +1,4 @@
-"""Disqus, Isso, Commento and Remark42: statuses, threads and people as their programs meant them."""
+"""Disqus, Isso, Commento and Remark42: statuses, threads and authors are mapped correctly."""
 
 import gzip
 import json

@@ -12,8 +12,8 @@ from tests.transfer.counting import count
 
 FOLDER = Path(os.environ.get("KAIWA_SHARED_DATA", ROOT.parent / "shared" / "data")) / "imports"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text()) if FOLDER.is_dir() else {}
-FORMATS = {"wxr": "wordpress"}  # folders that are not called like the format
-OURS = {"unapproved": "pending", "trash": "rejected"}  # words of the sources for our statuses
+FORMATS = {"wxr": "wordpress"}  # folders with a name other than the format's
+OURS = {"unapproved": "pending", "trash": "rejected"}  # the sources' words for our statuses
 COMPARED = (
     "threads",
     "unknown_thread",

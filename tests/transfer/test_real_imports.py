@@ -1,4 +1,4 @@
-"""Every real export comes in whole, on both databases, and a second time nothing of it does."""
+"""Every real export is imported completely on both databases; a second import adds nothing."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def bring(app: Flask, site: str, file: Path, *options: str) -> dict[str, Any]:
 def test_every_real_export_comes_in_whole(app: Flask, db_session: Session, real_exports: Path) -> None:
     expected = json.loads((real_exports / "expected.json").read_text())
     for number, (name, told) in enumerate(expected.items()):
-        if "comments" not in told:  # no parser but ours reads it: our own count stands in
+        if "comments" not in told:  # no other parser reads it: use our own count
             told = told | count(READERS["disqus"](real_exports / name))
         site = a_site(db_session, f"site-{number}", max_depth=10)
         dry = bring(app, site.key, real_exports / name, "--dry-run")

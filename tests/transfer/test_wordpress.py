@@ -1,4 +1,4 @@
-"""What a WordPress export says is what the reader hands out, however the file was mangled."""
+"""The WordPress reader returns the export's records, also from damaged files."""
 
 import gzip
 from collections.abc import Callable
@@ -102,8 +102,8 @@ def test_a_date_in_local_time_only_is_taken_and_noted(save: Save) -> None:
     [
         ("Asia/Tokyo", "2019-03-04 10:49:28", "2019-03-04 01:49:28"),
         ("Europe/Berlin", "2019-07-04 10:49:28", "2019-07-04 08:49:28"),
-        ("Europe/Berlin", "2019-10-27 02:30:00", "2019-10-27 00:30:00"),  # came twice
-        ("Europe/Berlin", "2019-03-31 02:30:00", "2019-03-31 01:30:00"),  # never came
+        ("Europe/Berlin", "2019-10-27 02:30:00", "2019-10-27 00:30:00"),  # duplicate
+        ("Europe/Berlin", "2019-03-31 02:30:00", "2019-03-31 01:30:00"),  # missing
     ],
 )
 def test_a_local_date_is_that_of_the_clocks_where_it_was_written(save: Save, zone: str, clock: str, hour: str) -> None:

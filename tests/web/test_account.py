@@ -1,4 +1,4 @@
-"""Who gets in, who does not, and what a log-in is worth afterwards."""
+"""Log-in, log-out, rate limits and sessions."""
 
 import json
 import re
@@ -205,7 +205,7 @@ def test_a_proof_stands_in_for_a_refusal_once_and_for_its_network(
 def test_many_networks_that_compute_check_twenty_guesses_of_one_account_in_an_hour(
     client: FlaskClient, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real time would take an hour: the clock moves three minutes with each network."""
+    """The clock moves three minutes with each network: real time would take an hour."""
     checked, passed = 0, timedelta()
     monkeypatch.setattr(rate_limit, "now", lambda: clock.now() + passed)
     for network in range(19):

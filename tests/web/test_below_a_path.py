@@ -29,11 +29,11 @@ from tests.web.test_queue import ENGLISH, _readable
 __all__ = ["_readable"]
 
 HOST, BELOW = "https://example.org", "/comments"
-# What a page loads, opens or sends to; `content` for a refresh, `data-…` for our scripts.
+# Attributes with URLs; `content` for a refresh, `data-…` for our scripts.
 LINKS = re.compile(
     r"""\s(?:href|src|action|formaction|poster|cite|data-(?!key)[a-z-]+)=(?:"([^"]*)"|'([^']*)'|([^\s>]+))"""
 )
-# Nothing of a page to look at, or nothing to open without arguments of its own.
+# No HTML page, or a page that needs special arguments.
 SKIPPED = {"static", "health.metrics"}
 
 
@@ -48,7 +48,7 @@ def settings(settings: dict[str, str]) -> dict[str, str]:
 
 
 class Proxied(Client):
-    """A browser in front of a proxy that strips /comments and has nothing else."""
+    """A browser in front of a proxy that strips /comments and serves nothing else."""
 
     def __init__(self, app: Flask) -> None:
         def proxy(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -62,7 +62,7 @@ class Proxied(Client):
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         given = {"base_url": HOST, "headers": ENGLISH, "buffered": True} | kwargs
-        # In an empty context: a request must not find the test's own `g`.
+        # In an empty context: a request must not see the test's `g`.
         return contextvars.Context().run(super().open, *args, **given)
 
 
@@ -103,7 +103,7 @@ def fields_of(form: Any) -> dict[str, str]:
 
 
 def outside(address: str, page: str) -> bool:
-    """True for an address of this host that the proxy does not pass on to us."""
+    """True for a URL of this host that the proxy does not forward to us."""
     whole = urlsplit(urljoin(HOST + page, html.unescape(address).strip()))
     ours = whole.netloc in ("example.org", "localhost", "127.0.0.1")
     return ours and not whole.path.startswith(f"{BELOW}/")
@@ -118,7 +118,7 @@ def leading_outside(answer: TestResponse, page: str) -> list[str]:
 
 
 def pages(app: Flask, db_session: Session) -> dict[str, str]:
-    """The address of each GET route, with arguments that name something."""
+    """The URL of each GET route, with arguments of existing records."""
     alice, author = a_site_owner(db_session), db_session.query(Author).first()
     waiting = the_comment(db_session, "Number 2")
     rejected = db_session.query(Decision).filter_by(to_status=Status.REJECTED).one()

@@ -1,4 +1,4 @@
-"""What a moderator may block, what only administrators and owners may, and how blocks are seen and ended."""
+"""Blocks: the permissions of moderators, administrators and owners; listing and ending blocks."""
 
 from datetime import timedelta
 

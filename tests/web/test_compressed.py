@@ -1,4 +1,4 @@
-"""Pages that the page cache does not keep are compressed, and their length tells nothing."""
+"""Uncached pages are compressed, and their length reveals nothing."""
 
 import gzip
 

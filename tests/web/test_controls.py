@@ -1,4 +1,4 @@
-"""What the browser makes of every control of every form, against the form classes; forms and pages are discovered."""
+"""Every control of every form in a browser matches its form class; forms and pages are discovered."""
 
 import importlib
 import pkgutil
@@ -39,7 +39,7 @@ TYPES: dict[str, set[str]] = {
     "EmailField": {"email"}, "URLField": {"url"}, "DateField": {"date"}, "IntegerField": {"number"},
     "PasswordField": {"password"}, "HiddenField": {"hidden"}, "StringField": {"text", "search"},
 }  # fmt: skip
-# Of controls about the person at the keyboard; what moderators type about others must not be filled in.
+# Controls about the user; data about other people must not be autofilled.
 AUTOCOMPLETE = {
     ("/login", "email"): "username",
     ("/login", "password"): "current-password",
@@ -56,10 +56,10 @@ FORMS = {
     "/settings": "SettingsForm", "/people": "PersonForm", "/people/erase": "EraseForm", "/rules": "RuleForm",
     "/moderators": "InvitationForm", "/notes": "NoteForm", "/block": "BlockForm", "/search": "SearchForm",
 }  # fmt: skip
-# What the site of these tests requires beyond its classes.
+# Fields that the test's site requires beyond the form class.
 BY_SITE = {("CommentForm", "name"), ("CommentForm", "email")}
 NAVIGATION = {"headers": ENGLISH | {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}}
-# What is typed into the forms of the pages, to see the pages that answer.
+# Input for the forms, to reach the pages that answer them.
 NOTHING: dict[str, str] = {}
 WRONG = {"email": "x", "url": "x y", "number": "-1", "password": "x", "text": "\u2800", "textarea": "x" * 20_001}
 RIGHT = {"email": "hanako@readers.example", "url": "https://example.org/", "number": "7", "password": "x" * 12,
@@ -103,13 +103,13 @@ def vars_of(form: type) -> dict[str, Any]:
 
 @cache
 def _once() -> list[dict[str, Any]]:
-    """What the first test read, for the others."""
+    """The controls that the first test read, for the others."""
     return []
 
 
 @pytest.fixture
 def controls(app: Flask, paper: Site, db_session: Session, browser: Browser) -> list[dict[str, Any]]:
-    """Every control, as the browser reads it, of every page that has an address and of the pages that answer forms."""
+    """Every control, as the browser reads it, of every GET page and of the pages that answer forms."""
     if _once():
         return _once()
     found, window = [], browser.new_page()
@@ -148,16 +148,16 @@ def shown(app: Flask, paths: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _shape(sent: tuple[str, tuple[tuple[str, str], ...]]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Where a form is sent and what is typed into it, without ids and tokens."""
+    """A form's action and typed fields, without ids and tokens."""
     path, fields = sent
     return re.sub(r"\d+|[\w-]{30,}", "1", path), tuple(each for each in fields if each[1] in TYPED)
 
 
 def sent_from(page: str, text: str) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
-    """Where each form of a page is sent, with nothing, wrong and right things typed into it."""
+    """The requests of each form of a page: empty, with invalid and with valid input."""
     for form in BeautifulSoup(text, "html5lib").find_all("form", method="post"):
         action = urljoin(HOST + page, form.get("action") or "").removeprefix(HOST)
-        # Logging out ends the walk; withdrawing and removing leave nothing to walk.
+        # Logging out ends the crawl; withdrawing and removing leave nothing to crawl.
         if re.search(r"/(logout|withdraw|remove)$", action):
             continue
         buttons = {(each.get("formaction") or action, each.get("name") or "") for each in form.find_all("button")}

@@ -1,4 +1,4 @@
-"""The desk's buttons without a script: reasons, many at once, put off, note, trust, block, look around, search."""
+"""The desk without JavaScript: reasons, batches, snooze, notes, trust, blocks, context, search."""
 
 import re
 

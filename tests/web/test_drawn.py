@@ -1,4 +1,4 @@
-"""What was drawn before is what would be drawn now, whatever has changed meanwhile."""
+"""A cached rendering equals a fresh rendering, whatever has changed in between."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What a publisher's page loads, and which pages may send."""
+"""Files that a publisher's page loads, and origins that may post."""
 
 import pytest
 from flask.testing import FlaskClient

@@ -1,4 +1,4 @@
-"""The people page: an administrator gives a reader her data, or forgets her; on her own site, and nobody else may."""
+"""The privacy page: administrators export or erase a reader's data, on their own site only."""
 
 import json
 from typing import Any

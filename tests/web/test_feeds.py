@@ -1,4 +1,4 @@
-"""What was published lately, for feed readers, and nothing else."""
+"""Feeds contain recently published comments only."""
 
 from xml.etree import ElementTree
 

@@ -1,4 +1,4 @@
-"""Every route of the table answers with the headers that browsers need to protect its readers."""
+"""Every route sends the security headers."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def settings(settings: dict[str, str], request: pytest.FixtureRequest) -> dict[s
 
 
 def _answers(app: Flask, client: FlaskClient) -> Iterator[tuple[str, TestResponse]]:
-    """One answer of each method of each route; what stands in a path leads to the first of everything or nowhere."""
+    """One response of each method of each route; path arguments name the first record or none."""
     stands_for = {"key": "paper", "id": "1", "filename": "desk.css"}
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(?:\w+(?:\(.*?\))?:)?(\w+)>", lambda found: stands_for.get(found[1], "x"), rule.rule)

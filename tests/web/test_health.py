@@ -1,4 +1,4 @@
-"""Machines that watch learn how it goes, and the log tells it without anybody's data."""
+"""Health and metrics endpoints, and request logs without personal data."""
 
 import json
 from datetime import timedelta
@@ -84,7 +84,7 @@ LOOPBACK, STRANGER = "127.0.0.1", "203.0.113.9"
         ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-For": f"{STRANGER}, "}, 404),
         ("127.0.0.1/32", LOOPBACK, {"X-Forwarded-Proto": "https"}, 404),
         ("127.0.0.1/32", LOOPBACK, {"Forwarded": f"for={LOOPBACK}"}, 404),
-        # Nobody named this proxy: its address says nothing about the client's.
+        # This proxy is not configured: its header is not trusted.
         ("", LOOPBACK, {}, 200),
         ("", LOOPBACK, {"X-Forwarded-For": STRANGER}, 404),
         ("", LOOPBACK, {"X-Forwarded-For": LOOPBACK}, 404),
@@ -156,7 +156,7 @@ def test_a_server_that_only_reads_is_named(app: Flask, client: FlaskClient, db_s
 
 
 def test_an_email_that_is_refused_shows_in_the_lag_and_is_counted(client: FlaskClient, db_session: Session) -> None:
-    """The next try is planned for later, and the email is overdue all the same."""
+    """The next try is scheduled for later, but the email counts as overdue."""
     due = now() - timedelta(seconds=60)
     db_session.add(Delivery(kind="answer", message_id="<1@x>", due_at=due))
     db_session.commit()

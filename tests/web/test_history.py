@@ -1,4 +1,4 @@
-"""The log: every decision with who, what and when, the way back, and all of it as a file."""
+"""The decision log: every decision with moderator, status and time, undo, and export as a file."""
 
 import csv
 import io
@@ -91,7 +91,7 @@ def test_the_log_is_narrowed_by_reason_site_and_day(
     decide(comment, Status.REJECTED, seen=comment.version, by=alice, reason=Reason.HATE)
     old = decide(comment, Status.APPROVED, seen=comment.version, by=alice)
     old.made_at -= timedelta(days=10)
-    # Days are those of the site's clock: in the evening of UTC it is tomorrow there.
+    # Days are those of the site's time zone: in the evening of UTC it is tomorrow there.
     day, key = f"{old.made_at.astimezone(ZoneInfo(paper.timezone)):%Y-%m-%d}", paper.id
     foreign = a_site(db_session, "other").id
     db_session.commit()

@@ -1,4 +1,4 @@
-"""What is typed stays data: statements, wildcards and odd bytes in any parameter change and break nothing."""
+"""SQL, wildcards and odd bytes in any parameter are treated as data."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ TYPED = (
     "9" * 19,
     "a" * 5_000,
 )
-# Whatever a page may read from its query; a name that it does not know is harmless.
+# All query parameters of all pages; unknown names are ignored.
 NAMES = (
     "site", "url", "thread", "title", "lang", "sort", "after", "before", "comment", "parent", "own", "status", "lane",
     "moderator", "reason", "by", "since", "until", "from", "to", "days", "q", "text", "author", "email", "article",

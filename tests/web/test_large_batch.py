@@ -1,4 +1,4 @@
-"""Five hundred comments fit into one request of a moderator: to decide, to undo, and to keep on the screen."""
+"""One request can decide, undo or show five hundred comments."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ ROUTES = ["/moderate/decisions", "/moderate/decisions/undo", "/moderate/leases"]
 
 @pytest.fixture
 def rows(app: Flask, alice: Moderator, db_session: Session) -> list[str]:
-    """As many pending comments as one batch takes, as the form names them."""
+    """The maximum number of pending comments in a batch, as form values."""
     (first,) = said(app, db_session, "one")
     table: Any = Comment.__table__
     given = db_session.execute(select(table).where(table.c.id == first.id)).mappings().one()
@@ -46,7 +46,7 @@ def test_five_hundred_are_decided_and_undone_in_one_request_each(
     app: Flask, rows: list[str], alice: Moderator, db_session: Session
 ) -> None:
     desk = at_the_desk(app)
-    # Teaches the filter nothing, which would take longer than all else here.
+    # Does not train the filter, which would take longer than the rest of the test.
     answer = sends(desk, "/moderate/decisions", fetch=True, status="rejected", comment=rows)
     assert answer.status_code == 200 and f"{batch.MOST} comments" in answer.text
     assert count(db_session, Status.REJECTED) == batch.MOST

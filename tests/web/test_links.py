@@ -1,4 +1,4 @@
-"""Links in letters: they show, only their button acts, once, and only as they were made."""
+"""Signed links in emails: opening shows a page, only its button acts, once, and only unmodified."""
 
 from datetime import timedelta
 
@@ -73,7 +73,7 @@ def test_a_changed_link_opens_nothing(app: Flask, link: str) -> None:
     visitor = app.test_client()
     assert visitor.get(link).status_code == 200
     path, token = link.rsplit("/", 1)
-    # Of the very last character only some bits count.
+    # Only some bits of the last character count.
     for at in range(len(token) - 1):
         other = "A" if token[at] != "A" else "B"
         changed = token[:at] + other + token[at + 1 :]

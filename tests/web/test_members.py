@@ -1,4 +1,4 @@
-"""Owners choose moderators: by a letter that proves the mailbox, never without an owner left."""
+"""Owners invite moderators by an email that proves the mailbox; one owner always remains."""
 
 import re
 

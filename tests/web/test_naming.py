@@ -1,4 +1,4 @@
-"""What a page is called and where it is: nobody's claim counts for others before somebody confirms it."""
+"""Titles and URLs of pages: a reader's claim is not shown to others before it is confirmed."""
 
 import json
 from datetime import timedelta
@@ -43,7 +43,7 @@ def the_thread(db_session: Session) -> Thread:
 
 
 def public(client: FlaskClient, **more: str) -> str:
-    """Everything that others are shown of the page and the site."""
+    """Every public response about the page and the site."""
     where = {"site": "paper", "url": PAGE} | more
     answers = [client.get(path, query_string=where) for path in ("/thread", "/embed/thread", "/feeds/thread")]
     return "".join(answer.text for answer in [*answers, client.get("/feeds/site/paper.atom")])
@@ -115,7 +115,7 @@ def test_the_same_bytes_for_everybody_whatever_a_request_says(
     about: dict[str, Any] = {}
     query = {"site": "paper", "url": f"{PAGE}#evil", "title": "EVIL"}
     answer = reader.client.get("/thread", query_string=query, environ_overrides={"kaiwa.edge": about})
-    # An answer that repeats what was asked is kept for the same question alone.
+    # A response that repeats request data is cached for the same request only.
     assert about["known"] is named and ("EVIL" in answer.text) is not named
 
 

@@ -1,4 +1,4 @@
-"""A database or machine that fails is answered with 503 on every route, and named in the log; a bug stays 500."""
+"""A failing database or machine gives 503 on every route and a log line that names it; a bug stays 500."""
 
 import errno
 import json
@@ -221,7 +221,7 @@ def test_a_full_pool_and_a_lost_session_are_outages() -> None:
 
 @contextmanager
 def away_from(statement: str) -> Iterator[None]:
-    """The database answers up to the first statement that begins like this, and nothing from then on."""
+    """The database fails from the first statement that begins like this."""
     gone = False
 
     def before(_connection: Any, _cursor: Any, asked: str, *_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Hidden e-mail means hidden: nothing public holds an address, nor anything that is made from one."""
+"""Email addresses stay hidden: no public response contains an address or a value derived from it."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ CLIENTS = ["203.0.113.77", "2001:db8:aaaa:bbbb::77"]
 
 
 def derived(secret: str) -> Iterator[bytes]:
-    """What a careless program makes of an address."""
+    """Values that careless programs derive from an address."""
     for form in {secret, secret.lower()}:
         raw = form.encode()
         yield raw
@@ -75,7 +75,7 @@ def test_the_database_holds_no_address_in_the_clear(app: Flask, db_session: Sess
 
 
 def test_two_people_with_one_address_do_not_look_alike(app: Flask, db_session: Session) -> None:
-    """Else whoever types an address could see whose it is."""
+    """Otherwise typing an address would reveal its owner."""
     a_site(db_session)
     for name in ("Victim", "Forger"):
         Reader(app.test_client(), name, ADDRESSES[0]).says(f"I am {name}")

@@ -1,4 +1,4 @@
-"""The desk: what a moderator sees, what her buttons do, and what stays hidden from others."""
+"""The desk: a moderator's view, the buttons, and access control."""
 
 import re
 
@@ -45,7 +45,7 @@ def comment(app: Flask, db_session: Session, paper: Site) -> Comment:
 
 
 def at_the_desk(app: Flask, name: str = "alice") -> FlaskClient:
-    """A browser in which somebody has logged in."""
+    """A test client with a logged-in moderator."""
     client = app.test_client()
     token = hidden(client.get("/login"), "csrf_token")
     fields = {"email": f"{name}@moderators.example", "password": PASSWORD, "csrf_token": token}
@@ -64,7 +64,7 @@ def cards(answer: TestResponse) -> list[Tag]:
 
 
 def press(client: FlaskClient, comment: Comment, status: str, *, fetch: bool = False, **more) -> TestResponse:
-    """Press a button of a card, as the test knows the comment; `more` replaces single fields."""
+    """Press a button of a card, with the comment's current version; `more` replaces single fields."""
     fields = {"status": status, "seen": comment.version}
     path = f"/moderate/comments/{comment.id}/decisions"
     let_go(comment)
@@ -74,7 +74,7 @@ def press(client: FlaskClient, comment: Comment, status: str, *, fetch: bool = F
 
 
 def let_go(record: object) -> None:
-    """End the test's own transaction, for a request could not write beside it."""
+    """End the test's transaction: a request could not write beside it."""
     session = object_session(record)
     assert session
     session.commit()

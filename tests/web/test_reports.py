@@ -1,4 +1,4 @@
-"""Readers report what everybody sees: once each, without an account; enough of them bring it to the desk."""
+"""Readers report public comments, once each, without an account; enough reports bring a comment to the desk."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

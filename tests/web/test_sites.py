@@ -1,4 +1,4 @@
-"""The pages of a site: settings, embedding, rules; each for whom her role allows, none for strangers."""
+"""The pages of a site: settings, embedding, rules; each with its required role."""
 
 import re
 from datetime import timedelta
@@ -35,7 +35,7 @@ def desk(app: Flask, alice: Moderator) -> FlaskClient:
 
 
 def fields_of(page: TestResponse, action: str) -> dict[str, Any]:
-    """What a browser would send, untouched, from the form that leads to `action`."""
+    """The fields that a browser would send, unchanged, from the form with this `action`."""
     form = BeautifulSoup(page.text, "html.parser").find("form", action=action)
     found: dict[str, Any] = {}
     for control in form.select("input[name], textarea[name]"):

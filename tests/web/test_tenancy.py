@@ -1,6 +1,6 @@
-"""Every route there is, walked by moderators of another site, by small roles, by nobody: never data, never a change.
+"""Every route as a moderator of another site, with a lesser role and logged out: no data, no change.
 
-The routes come from the application, so that a new one is walked from its first day on.
+The routes come from the application, so that new ones are included.
 """
 
 import re
@@ -26,9 +26,9 @@ from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
 
 __all__ = ["_readable"]
 
-# Of the site that is walked around: what must never be told to anybody else.
+# Secrets of the victim site, which no other user may see.
 SECRETS = ("Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice", "alice@")
-# A word that stands beside a secret: a page may repeat what was searched for.
+# A word beside a secret: a page may repeat the search term.
 SOUGHT = "Zitrone"
 TABLES = (
     "site",
@@ -43,7 +43,7 @@ TABLES = (
     "author",
     "invitation",
 )
-# What these do is about the asking moderator alone.
+# These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account"}
 EVERYBODYS_PAGES = {"sites.embed", "service.show", "threads.page", "threads.name"}
 OWNERS_PAGES = "appointing."
@@ -61,7 +61,7 @@ class Door:
 
 
 def doors(app: Flask) -> Iterator[Door]:
-    """Every door for moderators; in its path, what belongs to the walked site: the first of everything."""
+    """Every route for moderators; path arguments name the victim site's first records."""
     houses = {door.bp.name for door in MODERATORS} - OWN_AFFAIRS
     stands_for = {"key": "paper", "id": "1"}
     for rule in app.url_map.iter_rules():
@@ -76,7 +76,7 @@ def doors(app: Flask) -> Iterator[Door]:
 
 @pytest.fixture
 def paper(app: Flask, db_session: Session) -> Site:
-    """A site with one of everything, made first, so that each of its records is number 1."""
+    """A site with one of everything, created first, so that each record has id 1."""
     site = a_site(db_session, hold_all=True)
     site.name = "Vertraulich"
     alice = a_moderator(db_session, site, "alice", Role.OWNER)
@@ -112,7 +112,7 @@ def everything(db_session: Session) -> str:
 
 
 def knock(desk: FlaskClient, door: Door, token: str = "", **more: str) -> TestResponse:
-    """With all that a door may ask for: foreign ids in the query, and a body that decides, makes and ends."""
+    """With all parameters: foreign ids in the query, and a body that decides, creates and ends."""
     asked = {"q": SOUGHT, "site": "1", "moderator": "1", "comment": "1", "author": "1", "ids": "1", "thread": "1"}
     if door.method == "GET":
         return desk.get(door.path, query_string=asked if more.get("asking") else {}, headers=ENGLISH, buffered=True)
@@ -161,7 +161,7 @@ def test_moderators_of_another_site_see_nothing_and_change_nothing_on_any_route(
 def test_what_happens_on_one_site_changes_no_byte_of_anothers_pages(
     app: Flask, paper: Site, other: Site, db_session: Session
 ) -> None:
-    """Counts and totals included."""
+    """Including counts and totals."""
     a_colleague(db_session, other, Role.OWNER)
     desk = at_the_desk(app, "owner-of-other")
     open_doors = [door for door in doors(app) if door.method == "GET" and not door.arguments]
@@ -181,7 +181,7 @@ def test_what_happens_on_one_site_changes_no_byte_of_anothers_pages(
 
 
 def _plain(answer: TestResponse) -> str:
-    """A page without what is fresh each time: tokens, and how long ago something was."""
+    """A page without parts that change each time: tokens and relative times."""
     assert answer.status_code == 200, answer.request.path
     page = re.sub(r'name="csrf_token" value="[^"]*"', "", answer.text)
     return re.sub(r"[\w.-]{40,}", "", page)

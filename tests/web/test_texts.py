@@ -1,4 +1,4 @@
-"""Every text of every route: whatever stands in it, an answer takes time in proportion to its length, and no error."""
+"""Every text parameter of every route: for any content, CPU time is linear in the length, without errors."""
 
 import importlib
 import pkgutil
@@ -32,13 +32,13 @@ from tests.web.texts import HEADERS, TAKEN, Taken
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-# Bytes of all of a form but the text under attack.
+# Bytes of a form without the text under attack.
 ROOM = 4_096
 LARGEST = 256 * 1024 - ROOM
-# Seconds of the processor for an answer to the longest text, and from where on they must not grow faster than it.
+# CPU seconds for a response to the longest text, and from which time growth is checked.
 MOST_S, SHORTEST_S, MOST = 0.1, 0.02, 2.5
 TRIES = 3
-# What has stopped a service before; the others are tried on each function (tests/test_linear.py) and by `make torture`.
+# Shapes that once stopped the service; others run on each function (tests/test_linear.py) and in `make torture`.
 DANGEROUS = (
     "marks of two classes", "marks that are spacing", "marks after NFKC only", "letters with two marks",
     "regional indicators", "letters that grow by 18", "all letters", "brackets", "deeper and deeper quotes",
@@ -48,7 +48,7 @@ read: set[str] = set()
 
 
 class Recorded(ImmutableMultiDict[str, str]):
-    """A query or form that notes the names that are asked for."""
+    """A query or form that records the names that are read."""
 
     def __getitem__(self, key: str) -> Any:
         read.add(key)
@@ -79,7 +79,7 @@ class RecordedRequest(Request):
 
 @dataclass(frozen=True)
 class Text:
-    """One text of a route: where it stands (query, form, json, path, header), under which name, how long it may be."""
+    """A text parameter: its location (query, form, json, path, header), name and maximum length."""
 
     endpoint: str
     method: str
@@ -92,7 +92,7 @@ class Text:
         return f"{self.method} {self.endpoint} {self.where} {self.name}{' (accepted)' if self.accepted else ''}"
 
     def written(self, shape: str, size: float) -> str:
-        """As many of the shape's letters as there is room for."""
+        """As many of the shape's characters as fit."""
         sample = SHAPES[shape](1_000)
         letters = int(self.largest * size * len(sample) / self._weighs(sample))
         return SHAPES[shape](letters - letters // 100)
@@ -104,8 +104,8 @@ class Text:
 
 
 def texts(app: Flask, *, settings: bool = False) -> Iterator[Text]:
-    """Every text of every route that the application has; of a site's settings, which are read alike, two or all."""
-    # What stores comments comes last: other pages show them.
+    """Every text parameter of every route; of a site's settings, which are parsed alike, two or all."""
+    # Routes that store comments come last: other pages show them.
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.endpoint.startswith(("api.", "comments."))):
         method = "POST" if "POST" in rule.methods else "GET"
         taken = with_settings(rule.endpoint) if settings else TAKEN[rule.endpoint]
@@ -131,7 +131,7 @@ class Attacker:
 
     def __init__(self, app: Flask, db_session: Session) -> None:
         self.app, self.anyone = app, app.test_client()
-        # Held, so that each comment stays as it is; one of them is public, and can be reported.
+        # All comments are held, so that each stays unchanged; one is public and can be reported.
         site = a_site(db_session)
         a_moderator(db_session, site, "alice", Role.OWNER)
         public = Reader(self.anyone).says("something public")
@@ -144,7 +144,7 @@ class Attacker:
         self.number = 0
 
     def seconds(self, text: Text, typed: str) -> float:
-        """How long the processor works on the answer. An error of ours, or an answer to somebody else, is a failure."""
+        """CPU time of the response. Fails on a server error, and on a response that requires another user."""
         client, path, request = self.request(text, typed)
         started = thread_time()
         answer = client.open(path, method=text.method, buffered=True, **request)
@@ -179,11 +179,11 @@ class Attacker:
 
     def filled(self, taken: Taken, endpoint: str) -> dict[str, str]:
         form = {"csrf_token": self.csrf} | taken.form
-        # What is withdrawn could not be edited any more.
+        # A withdrawn comment could not be edited any more.
         return form | {"token": self.owned} if endpoint in ("comments.edit", "comments.prove") else form
 
     def unlike_others(self, fields: dict[str, str], text: Text, typed: str) -> dict[str, str]:
-        """The same comment again would not be looked at."""
+        """A different text each time: a repeated comment would not be processed."""
         if text.name == "body":
             return fields | {"body": f"{self.number}{typed}"}
         return fields | {"body": f"words {self.number}"} if "body" in fields else fields
@@ -207,7 +207,7 @@ def attacker(app: Flask, db_session: Session, monkeypatch: pytest.MonkeyPatch) -
 
 
 def measured(attacker: Attacker, text: Text, shape: str) -> tuple[float, float]:
-    """Seconds for half of the longest text, and for all of it; the least of some tries where it is not little."""
+    """CPU seconds for half of the longest text, and for all of it; the minimum of some runs if it is not short."""
     whole, half = text.written(shape, 1), text.written(shape, 0.5)
     more = attacker.seconds(text, whole)
     less = attacker.seconds(text, half) if more > SHORTEST_S else more
@@ -227,7 +227,7 @@ def test_every_route_is_in_the_table(app: Flask) -> None:
 
 
 def test_every_field_of_every_form_is_in_the_table(app: Flask) -> None:
-    """A form that no route is known to read would be a text that nobody tries."""
+    """A form without a known route would be a text that is not tested."""
     for module in pkgutil.iter_modules(app_forms.__path__):
         importlib.import_module(f"app.forms.{module.name}")
     known = {name for endpoint in TAKEN for where in ("query", "form", "json")
@@ -246,7 +246,7 @@ def every(kind: type) -> Iterator[type]:
 
 
 def test_no_text_of_any_route_keeps_the_server_busy(app: Flask, attacker: Attacker) -> None:
-    """A shape for each of them, another for the next; and all that is dangerous in the text of a comment."""
+    """A different shape for each parameter, and all dangerous shapes for comment texts."""
     slow, shapes, missing = [], cycle(DANGEROUS), set()
     for text in [*heads("thread.page", "comments.post"), *texts(app)]:
         many = text.accepted and text.endpoint == "comments.post"
@@ -303,7 +303,7 @@ def unknown(text: Text) -> set[str]:
 
 
 def test_many_texts_at_once_keep_nobody_busy(app: Flask, attacker: Attacker) -> None:
-    """As many fields as are read, each of its share of the body; and as many parts."""
+    """The maximum number of fields and parts, which share the size of the body."""
     share = again("\u0316\u0301")(LARGEST // MOST_FIELDS // 4)
     many = [(name, share) for name in ("body", "title", "thread", "token", "comment") for _ in range(MOST_FIELDS // 6)]
     for path in ("/embed/comments", "/embed/own", "/embed/preview"):

@@ -1,4 +1,4 @@
-"""Whatever way something is decided: the answer says what was done, and what was not."""
+"""The response to every kind of decision names the changed and the skipped comments."""
 
 import pytest
 from flask import Flask

@@ -1,4 +1,4 @@
-"""A value that no key opens is shown as unreadable, and stops no page, export, worker or email."""
+"""A value that no key decrypts is shown as unreadable, and breaks no page, export, worker or email."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def spoilt(app: Flask, db_session: Session) -> dict[str, list[str]]:
 
 @pytest.fixture
 def desk(app: Flask, db_session: Session) -> FlaskClient:
-    """Logged in before the values were spoilt."""
+    """Logged in before the values became unreadable."""
     lived_in.settle(app.test_client(), db_session)
     return at_the_desk(app)
 
@@ -142,7 +142,7 @@ def test_one_delivery_that_cannot_be_read_stops_no_other(app: Flask, db_session:
     kinds = {each.kind for each in db_session.query(Delivery)}
     assert {"confirm", "invitation", "akismet"} <= kinds
     lived_in.spoil(db_session)
-    # One moderator whose address can be read still gets her email.
+    # A moderator whose address is readable still gets the email.
     alice.email = "alice@moderators.example"
     outbox.add("flood", moderator_id=alice.id, payload=str(site.id))
     db_session.commit()

@@ -1,11 +1,11 @@
-"""Every text that a request can bring to a route of the application, and a valid request to put it into."""
+"""Every text parameter of every route, with a valid request to put it into."""
 
 from dataclasses import dataclass, field
 
 from tests.cast import PAGE
 
 HERE = {"site": "paper", "url": PAGE, "thread": "", "title": "A story", "lang": "en", "sort": "oldest", "published": ""}
-# Read from the address wherever a thread is shown, also after a POST.
+# Query parameters of every page with a thread, also after a POST.
 PLACE = {"after": "", "comment": "", "parent": ""}
 READ = HERE | PLACE | {"own": ""}
 WRITTEN = HERE | {
@@ -20,7 +20,7 @@ LOG = dict.fromkeys(("site", "status", "moderator", "reason", "since", "until", 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a route reads of its client: names, and what is sent under the others while one is attacked."""
+    """The parameters a route reads, with valid values to send while another one is attacked."""
 
     query: dict[str, str] = field(default_factory=dict)
     form: dict[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Taken:
 
 SITE = {"key": "paper"}
 TOKEN = {"token": "x.y.z"}
-# By endpoint. A route that is not here fails the test, and so does a name that a route reads and that is not here.
+# By endpoint. A missing route fails the test, and so does a missing parameter that a route reads.
 TAKEN: dict[str, Taken] = {
     "account.change_language": Taken(form={"lang": "ja", **BACK}),
     "account.log_in": Taken(form={"email": "nobody@moderators.example", "password": "x", "lang": "en"} | BACK | PROOF),
@@ -120,7 +120,7 @@ TAKEN: dict[str, Taken] = {
     "threads.show": Taken(query={"old": "", "q": "", "after": ""}, path=SITE),
 }  # fmt: skip
 
-# Whatever a route may read of a request's head, and what stands before the text, so that it is read.
+# Request headers that a route may read, with a prefix so that the value is parsed.
 HEADERS = {
     "Accept": "text/html,", "Accept-Encoding": "gzip,", "Accept-Language": "en,", "Authorization": "Bearer ",
     "Cookie": "kaiwa_own=", "Forwarded": "for=", "Idempotency-Key": "", "If-Modified-Since": "", "If-None-Match": 'W/"',
