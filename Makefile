@@ -5,8 +5,8 @@ PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
-# Files of tests run side by side, each of them in order: their servers are their own. Three on two cores, for many
-# wait for a browser or a restart; the longest first (tests/conftest.py), or one would be waited for at the end.
+# Test files run in parallel, each in order. Three processes on two cores, because many tests wait for a browser or a
+# restart; the longest files first (tests/conftest.py).
 TOGETHER := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 define STYLE_AND_TYPES
@@ -16,18 +16,23 @@ $(PYTHON) -m mypy
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve check test test-one bench bench-peers torture screenshots catalogues lock clean
+.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
 	  printf '  %-18s %s\n' "$$name" "$$does"; done
 
-# The demo's account must not reach the database that `make serve` serves, also where that is named in .env.
-run: export DATABASE_URL := $(or $(DEMO_DATABASE_URL),sqlite:///$(CURDIR)/instance/demo.sqlite3)
+# The demo has its own database, because its account must not exist in the one of `make serve`, even if .env names it.
+run dev: export DATABASE_URL := $(or $(DEMO_DATABASE_URL),sqlite:///$(CURDIR)/instance/demo.sqlite3)
 run: $(VENV)/.run ## run Kaiwa with a demo site on http://127.0.0.1:8000 (PORT=8010 for another port)
 	@$(FLASK) db upgrade
 	@$(FLASK) demo seed
 	@exec $(FLASK) serve --demo
+
+dev: $(VENV)/.run ## like run, and restart on changes of code, templates and styles
+	@$(FLASK) db upgrade
+	@$(FLASK) demo seed
+	@exec $(FLASK) serve --demo --reload
 
 serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT with WORKERS
 	@$(FLASK) db upgrade
@@ -47,7 +52,7 @@ test-one: $(VENV)/.test ## run some tests only: make test-one T="tests/web -k qu
 	@sh scripts/chromium.sh
 	$(PYTHON) -m pytest $(T)
 
-bench: $(VENV)/.test ## measure speed, beside a baseline in the same run
+bench: $(VENV)/.test ## measure speed, with a baseline in the same run
 	@sh scripts/chromium.sh
 	$(PYTHON) -m bench $(ARGS)
 
@@ -58,28 +63,30 @@ torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
 	@sh scripts/chromium.sh
 	$(PYTHON) -m pytest -m torture $(ARGS)
 
-screenshots: $(VENV)/.test ## draw the README's pictures from the running demo
+screenshots: $(VENV)/.test ## take the README's screenshots of the running demo
 	@sh scripts/chromium.sh
 	$(PYTHON) -m scripts.screenshots
 
-catalogues: $(VENV)/.test ## bring the translations up to date, and say what is missing
+catalogues: $(VENV)/.test ## update the translations, and list missing ones
 	$(PYTHON) -m scripts.catalogues
 
-# ARGS=--upgrade takes newer versions; without it only what changed in the .in files moves.
+# ARGS=--upgrade takes newer versions; without it only changes of the .in files.
 lock: $(VENV)/bin/uv ## resolve requirements*.in again, with hashes
 	set -e; for each in requirements requirements-dev; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --output-file $$each.txt $(ARGS) $$each.in; done
 
-clean: ## forget the virtual environment and the caches; instance/ and its data stay
+clean: ## delete the virtual environment and caches, but not instance/
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PYTHON):
 	@sh scripts/venv.sh $(VENV)
 
-# The stamps are written last, so that an installation that was cut short is done again.
-$(VENV)/.run: requirements.txt $(PYTHON)
+# The stamps are written last, so that an interrupted installation is repeated.
+$(VENV)/.run: requirements.txt scripts/flask_command.py $(PYTHON)
 	$(PIP) --require-hashes --only-binary :all: -r requirements.txt
+	@printf '#!%s\nimport runpy\nrunpy.run_path("%s", run_name="__main__")\n' \
+	  "$(abspath $(PYTHON))" "$(CURDIR)/scripts/flask_command.py" > $(FLASK)
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run

@@ -63,7 +63,7 @@ def recommended(article: Article) -> list[Article]:
 
 
 def most_discussed(lang: str) -> list[Article]:
-    """Order a language's articles by what was said at first; the living numbers come from the service."""
+    """Order a language's articles by their number of demo comments; the service has the live numbers."""
     return sorted(published(lang), key=lambda article: approved_on(article.path), reverse=True)
 
 

@@ -1,4 +1,4 @@
-"""What the readers of the demo have said so far: plain data, loaded through the same doors as any comment."""
+"""The comments of the demo as data; they are submitted like any comment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def walk(remarks: tuple[Remark, ...], parent: Remark | None = None) -> Iterator[
 
 
 def approved_on(path: str) -> int:
-    """Count the public comments of an article, by its path; 0 for an article that nobody has talked about."""
+    """Count the public comments of an article, by its path; 0 for an article without comments."""
     return sum(remark.status == "approved" for remark, _ in walk(CONVERSATION.get(path, ())))
 
 

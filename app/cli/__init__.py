@@ -26,15 +26,15 @@ from app.cli import (
 )
 from app.models import keyring
 
-# They look, or mend just that; a backup must be possible whatever the keys are.
+# Diagnosis and repair: they must work with a wrong key.
 WITH_ANY_KEY = {"check", "backup", "restore-check", "evaluate", "accept-key"}
 
 
 def install(app: Flask) -> None:
-    """Teach `flask` these commands."""
+    """Register the commands."""
     upkeep.upkeep.add_command(shelve.shelve)
     upkeep.upkeep.add_command(keys.rotate_key)
-    doors = (
+    commands = (
         serve.serve,
         worker.worker,
         demo.demo,
@@ -48,13 +48,13 @@ def install(app: Flask) -> None:
         check.check,
         upkeep.upkeep,
     )
-    for command in doors:
+    for command in commands:
         _guard(command)
         app.cli.add_command(command)
 
 
 def _guard(command: click.Command) -> None:
-    """Have it refuse to run with a SECRET_KEY that is not the database's."""
+    """Make the command refuse a SECRET_KEY that does not belong to the database."""
     if isinstance(command, click.Group):
         for each in command.commands.values():
             _guard(each)

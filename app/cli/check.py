@@ -36,7 +36,7 @@ STUCK_AFTER = timedelta(minutes=10)
 @click.option("--json", "as_json", is_flag=True, help='As {"ok": ..., "findings": [{"code", "wrong", "mend"}]}.')
 @with_appcontext
 def check(as_json: bool) -> None:
-    """Look for what is set up wrong, and say how to mend it. Ends with 1 when something is."""
+    """Find configuration errors, with the fix for each. Exit code 1 if there are any."""
     findings = list(_findings())
     if as_json:
         shown = [{"code": code, "wrong": wrong, "mend": mend} for code, wrong, mend in findings]
@@ -50,10 +50,10 @@ def check(as_json: bool) -> None:
 
 
 def _findings() -> Iterator[Finding]:
-    yield from _about_keys()
-    yield from _about_files()
-    yield from _about_addresses()
-    yield from setup.about_sender()
+    yield from _check_keys()
+    yield from _check_files()
+    yield from _check_addresses()
+    yield from setup.check_sender()
     try:
         current = schema.is_current()
     except SQLAlchemyError as trouble:
@@ -68,12 +68,12 @@ def _findings() -> Iterator[Finding]:
         return
     if wrong := keyring.trouble():
         yield "keys", "SECRET_KEY is not the key of this database.", wrong
-    yield from setup.about_storage()
-    for look in _WITH_DATABASE:
-        yield from look()
+    yield from setup.check_storage()
+    for check in _DATABASE_CHECKS:
+        yield from check()
 
 
-def _about_keys() -> Iterator[Finding]:
+def _check_keys() -> Iterator[Finding]:
     if len(set(current_app.config["SECRET_KEY"])) < MIN_DISTINCT_CHARACTERS:
         yield "secret-key", "SECRET_KEY is easy to guess.", (
             "openssl rand -hex 32 makes a good one; put the present one first into SECRET_KEY_FALLBACKS, then "
@@ -81,14 +81,14 @@ def _about_keys() -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _about_files() -> Iterator[Finding]:
-    """The key, the database and what lies beside them hold what only their owner may read."""
+def _check_files() -> Iterator[Finding]:
+    """Key, database and the files beside them must be readable only by their owner."""
     for path in files.open_to_others(Path(current_app.instance_path), files.database_file()):
         mode = "700" if path.is_dir() else "600"
         yield "file-mode", f"Others on this machine may read {path}.", f"chmod {mode} {shlex.quote(str(path))}"
 
 
-def _about_addresses() -> Iterator[Finding]:
+def _check_addresses() -> Iterator[Finding]:
     public, proxies = urlsplit(current_app.config["PUBLIC_URL"]), current_app.config["TRUSTED_PROXIES"]
     if public.scheme == "http" and public.hostname not in LOOPBACK:
         yield (
@@ -106,7 +106,7 @@ def _about_addresses() -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _about_mail() -> Iterator[Finding]:
+def _check_mail() -> Iterator[Finding]:
     if not current_app.config["MAIL_URL"]:
         if metrics.moderators():
             yield (
@@ -123,7 +123,7 @@ def _about_mail() -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _about_sites() -> Iterator[Finding]:
+def _check_sites() -> Iterator[Finding]:
     moderators = metrics.moderators_by_site()
     for site in Site.all():
         if not site.origins:
@@ -140,13 +140,13 @@ def _about_sites() -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _about_worker() -> Iterator[Finding]:
+def _check_worker() -> Iterator[Finding]:
     if Heartbeat.is_late():
         seen = Heartbeat.last_seen()
         when = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
         yield (
             "worker",
-            f"No worker was seen {when}: no letters go out.",
+            f"No worker was seen {when}: no email goes out.",
             "Keep `flask worker` running beside the web server.",
         )
     if deaths := Heartbeat.deaths():
@@ -157,8 +157,8 @@ def _about_worker() -> Iterator[Finding]:
     if given_up:
         yield (
             "given-up",
-            f"{given_up} letters were given up.",
-            "The log has the reasons; `flask upkeep prune` forgets them in time.",
+            f"{given_up} emails were given up.",
+            "The log has the reasons; `flask upkeep prune` deletes them later.",
         )
     oldest = Delivery.oldest_waiting()
     if current_app.config["MAIL_URL"] and oldest and oldest < now() - STUCK_AFTER:
@@ -169,14 +169,14 @@ def _about_worker() -> Iterator[Finding]:
         )
 
 
-def _about_counts() -> Iterator[Finding]:
+def _check_counts() -> Iterator[Finding]:
     with snapshot():
         drifted = len(tally.drifted())
     if drifted:
         yield "counts", f"{drifted} kept counts of comments or decisions are wrong.", "flask upkeep recount"
 
 
-def _about_akismet() -> Iterator[Finding]:
+def _check_akismet() -> Iterator[Finding]:
     for site in (site for site in Site.all() if site.akismet_key):
         if site.akismet_is_mad:
             yield "akismet-doubted", f"Akismet has called everything on {site.key} spam: it is not believed.", (
@@ -186,10 +186,10 @@ def _about_akismet() -> Iterator[Finding]:
             yield "akismet-alert", f"Akismet says of the key of {site.key}: {site.akismet_alert}", (
                 "See the account of the key."
             )  # fmt: skip
-        yield from _about_key(site)
+        yield from _check_key(site)
 
 
-def _about_key(site: Site) -> Iterator[Finding]:
+def _check_key(site: Site) -> Iterator[Finding]:
     mend = f"flask site set {site.key} akismet_key=KEY akismet_blog=https://www.example.org"
     try:
         if not akismet.is_valid(site.akismet_key, site.akismet_address):
@@ -198,7 +198,7 @@ def _about_key(site: Site) -> Iterator[Finding]:
         yield "akismet", f"Akismet does not answer: {scrubbed(str(trouble))}", "See AKISMET_URL, and the way out to it."
 
 
-def _about_filters() -> Iterator[Finding]:
+def _check_filters() -> Iterator[Finding]:
     for site in Site.all():
         try:
             filters.model_of(site.id)
@@ -208,22 +208,22 @@ def _about_filters() -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _about_values() -> Iterator[Finding]:
+def _check_values() -> Iterator[Finding]:
     for name in keyring.unreadable():
         yield "unreadable", f"{name} has values that none of the keys opens: they are shown as unreadable.", (
             "Add the key under which they were written to SECRET_KEY_FALLBACKS, then flask upkeep rotate-key."
         )  # fmt: skip
 
 
-_WITH_DATABASE: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _about_values,
-    _about_mail,
-    _about_sites,
-    _about_filters,
-    _about_akismet,
-    _about_worker,
-    setup.about_demo,
-    setup.about_public_url,
-    setup.about_clocks,
-    _about_counts,
+_DATABASE_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _check_values,
+    _check_mail,
+    _check_sites,
+    _check_filters,
+    _check_akismet,
+    _check_worker,
+    setup.check_demo,
+    setup.check_public_url,
+    setup.check_clocks,
+    _check_counts,
 )

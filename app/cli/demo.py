@@ -1,4 +1,4 @@
-"""The demo: one site with articles in two languages, and people who talk about them."""
+"""`flask demo`: one site with articles in two languages and comments on them."""
 
 import secrets
 from datetime import timedelta
@@ -18,22 +18,26 @@ from app.lib.urls import page_key
 from app.models import Comment, Membership, Moderator, Role, Site, Status, Thread
 from app.models.thread import Named
 from app.moderation.decide import decide
+from app.transfer.addresses import Addresses
+from app.transfer.load import load
 from app.transfer.moves import remap
-from demo import articles
+from app.transfer.staging import Staging
+from demo import articles, generated
 from demo.conversation import CONVERSATION, Remark
 
 SITE = "demo"
 MODERATOR = "demo@example.org"
 PASSWORD_FILE = "demo_password"  # noqa: S105
 
-demo = AppGroup("demo", help="The demo site: make it, and tell its log-in.")
+demo = AppGroup("demo", help="The demo site: create it, print its log-in, fill it.")
 
 
 @demo.command("seed")
+@click.option("--comments", type=click.IntRange(0, 10_000_000), default=0, help="Add generated comments: a big site.")
 @click.option("--origin", help="Where the demo's articles are served; on the port after PORT unless said otherwise.")
 @with_appcontext
-def seed(origin: str | None) -> None:
-    """Make the demo site, its moderator and its conversation; a second run only renews the origin."""
+def seed(comments: int, origin: str | None) -> None:
+    """Create the demo site, its moderator and its comments; a second run only updates the origin."""
     origin = origin or f"http://127.0.0.1:{current_app.config['PORT'] + 1}"
     if others := [each.key for each in Site.all() if each.key != SITE]:
         raise click.ClickException(
@@ -47,16 +51,26 @@ def seed(origin: str | None) -> None:
         _add_moderator(site)
         db.session.flush()
         _move(site, origin)
-        _talk(site, origin)
-        # From here on readers come from outside.
+        _add_comments(site, origin)
+        # The limits apply to real readers only.
         site.flood_per_author, site.flood_per_address = 6, 30
     _move(site, origin)
     db.session.commit()
+    if comments:
+        _generate(site, origin, comments)
     click.echo(f"Log in at {current_app.config['PUBLIC_URL']}/login as {MODERATOR} with {_password()}")
 
 
+def _generate(site: Site, origin: str, comments: int) -> None:
+    with Staging(Addresses(site, SITE)) as staging:
+        for _count in staging.collect(generated.records(origin, comments)):
+            pass
+        for _count in load(site, staging, source=SITE):
+            db.session.commit()
+
+
 def _password() -> str:
-    """Made once for each installation and kept beside its database: a known one would be an open door."""
+    """Random for each installation, stored beside its database."""
     file = Path(current_app.instance_path) / PASSWORD_FILE
     if not file.exists():
         file.touch(mode=0o600)
@@ -84,33 +98,35 @@ def _move(site: Site, origin: str) -> None:
         remap(site, pairs)
 
 
-def _talk(site: Site, origin: str) -> None:
+def _add_comments(site: Site, origin: str) -> None:
     for path, remarks in CONVERSATION.items():
         article = articles.by_path()[path]
         thread = Thread.obtain(
             site, key=page_key(origin + path), url=origin + path, title=article.title, named_by=Named.HAND
         )
-        known: dict[str, str] = {}
+        tokens_by_email: dict[str, str] = {}
         for remark in remarks:
-            _say(thread, remark, None, known, article.lang)
+            _add_comment(thread, remark, None, tokens_by_email, article.lang)
 
 
-def _say(thread: Thread, remark: Remark, parent: Comment | None, known: dict[str, str], lang: str) -> None:
-    """`known` keeps the token of everybody who spoke, by address, as their browsers would."""
+def _add_comment(
+    thread: Thread, remark: Remark, parent: Comment | None, tokens_by_email: dict[str, str], lang: str
+) -> None:
+    """`tokens_by_email` keeps each author's token, like a browser."""
     draft = Draft(
         body=clean_body(remark.body),
         name=remark.name,
         email=remark.email,
         website=remark.website,
         parent_id=parent.id if parent else None,
-        author_token=known.get(remark.email, ""),
+        author_token=tokens_by_email.get(remark.email, ""),
         lang=lang,
     )
     comment = submit(thread, draft).comment
-    known[remark.email] = tokens.for_author(comment.author)
+    tokens_by_email[remark.email] = tokens.for_author(comment.author)
     comment.created_at = now() - timedelta(minutes=remark.minutes_ago)
     db.session.flush()
     if comment.status != remark.status:
         decide(comment, Status(remark.status), seen=comment.version, by=Moderator.with_email(MODERATOR))
     for reply in remark.replies:
-        _say(thread, reply, comment, known, lang)
+        _add_comment(thread, reply, comment, tokens_by_email, lang)

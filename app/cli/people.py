@@ -1,4 +1,4 @@
-"""`flask moderator`: who may log in, and what they may do on which site."""
+"""`flask moderator`: accounts, and their roles on sites."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from app.lib.text import clean_line
 from app.models import Login, Membership, Moderator, Role, Site
 from app.screening.impersonation import mixes_alphabets
 
-moderator = AppGroup("moderator", help="Who may log in, and what they may do.")
+moderator = AppGroup("moderator", help="Moderator accounts and their roles.")
 
 from_stdin = click.option(
     "--password-stdin",
@@ -27,22 +27,22 @@ from_stdin = click.option(
 
 @moderator.command("add")
 @click.argument("email")
-@click.option("--name", help="What other moderators know her by.")
-@click.option("--site", "key", required=True, metavar="KEY", help="The site that she looks after.")
+@click.option("--name", help="Name shown to other moderators.")
+@click.option("--site", "key", required=True, metavar="KEY", help="The site to moderate.")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="moderator", show_default=True)
 @click.option("--lang", type=LANGUAGE, help="Their language; the site's when not given.")
 @from_stdin
 def add(email: str, name: str | None, key: str, role: str, lang: str | None, password_stdin: bool) -> None:
-    """Let EMAIL moderate a site. Who moderates another one already keeps her name and password."""
-    place = _site(key)
-    her = Moderator.with_email(email)
-    if her and her.role_on(place.id):
-        raise click.ClickException(f"{email} is {her.role_on(place.id)} of {key} already.")
-    known = her is not None
-    her = her or _new(email, name, lang, password_stdin)
-    her.memberships.append(Membership(site=place, role=Role(role)))
+    """Let EMAIL moderate a site. An existing account keeps its name and password."""
+    site = _site(key)
+    account = Moderator.with_email(email)
+    if account and account.role_on(site.id):
+        raise click.ClickException(f"{email} is {account.role_on(site.id)} of {key} already.")
+    existed = account is not None
+    account = account or _new(email, name, lang, password_stdin)
+    account.memberships.append(Membership(site=site, role=Role(role)))
     db.session.commit()
-    click.echo(f"{email} is {role} of {key} now{', with the name and password that she had' if known else ''}.")
+    click.echo(f"{email} is {role} of {key} now{', with the existing name and password' if existed else ''}.")
 
 
 @moderator.command("list")
@@ -62,10 +62,10 @@ def list_(as_json: bool) -> None:
 @click.argument("email")
 @from_stdin
 def password(email: str, password_stdin: bool) -> None:
-    """Give EMAIL a new password, and end all her log-ins."""
-    her = _moderator(email)
-    her.password_hash = _hashed(password_stdin)
-    Login.end_all(her)
+    """Set a new password for EMAIL, and end all its log-ins."""
+    account = _moderator(email)
+    account.password_hash = _hashed(password_stdin)
+    Login.end_all(account)
     db.session.commit()
     click.echo(f"{email} has a new password, and is logged out everywhere.")
 
@@ -74,13 +74,13 @@ def password(email: str, password_stdin: bool) -> None:
 @click.argument("email")
 @click.option("--site", "key", metavar="KEY", help="Only from this site.")
 def remove(email: str, key: str | None) -> None:
-    """Take EMAIL's log-in away, or only one of her sites. What she decided stays."""
-    her = _moderator(email)
+    """Remove the account EMAIL, or its role on one site. Its decisions stay in the log."""
+    account = _moderator(email)
     if key:
-        _leave(her, _site(key))
+        _leave(account, _site(key))
     else:
-        Login.end_all(her)
-        db.session.delete(her)
+        Login.end_all(account)
+        db.session.delete(account)
     db.session.commit()
     click.echo(f"{email} no longer moderates {key}." if key else f"{email} is removed.")
 
@@ -91,23 +91,23 @@ def _new(email: str, name: str | None, lang: str | None, from_stdin: bool) -> Mo
     if is_invisible(clean_line(name)) or mixes_alphabets(clean_line(name)):
         raise click.ClickException("--name must be a name that can be seen, each word in one alphabet.")
     address = _checked(email)
-    her = Moderator(
+    account = Moderator(
         name=clean_line(name)[:80],
         email=address,
         email_index=Moderator.index_of(address),
         password_hash=_hashed(from_stdin),
         lang=lang or "",
     )
-    db.session.add(her)
-    return her
+    db.session.add(account)
+    return account
 
 
 def _checked(email: str) -> str:
     try:
-        # Operators also use names of machines that only their own network knows.
+        # Operators may use host names of their own network.
         return mailbox.check(email, private_names=True)
     except ValueError as trouble:
-        raise click.ClickException(f"{email!r} is not an e-mail address: {trouble}") from trouble
+        raise click.ClickException(f"{email!r} is not an email address: {trouble}") from trouble
 
 
 def _hashed(from_stdin: bool) -> str:
@@ -136,13 +136,13 @@ def _site(key: str) -> Site:
     return found
 
 
-def _leave(her: Moderator, place: Site) -> None:
-    membership = next((each for each in her.memberships if each.site_id == place.id), None)
+def _leave(account: Moderator, site: Site) -> None:
+    membership = next((each for each in account.memberships if each.site_id == site.id), None)
     if not membership:
-        raise click.ClickException(f"She does not moderate {place.key}.")
-    her.memberships.remove(membership)
+        raise click.ClickException(f"{account.email} does not moderate {site.key}.")
+    account.memberships.remove(membership)
 
 
-def _shown(her: Moderator) -> dict[str, Any]:
-    sites = {membership.site.key: membership.role for membership in her.memberships}
-    return {"email": her.email, "name": her.name, "lang": her.lang, "sites": dict(sorted(sites.items()))}
+def _shown(account: Moderator) -> dict[str, Any]:
+    sites = {membership.site.key: membership.role for membership in account.memberships}
+    return {"email": account.email, "name": account.name, "lang": account.lang, "sites": dict(sorted(sites.items()))}

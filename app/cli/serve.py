@@ -1,4 +1,4 @@
-"""Run the service: web server, worker and, if wanted, the demo's articles; whatever dies is started again."""
+"""`flask serve`: run web server, worker and optionally the demo's articles; restart processes that die."""
 
 import ctypes
 import json
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,25 +18,26 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-WEB_SERVER = Path(__file__).parent.parent / "server" / "granian_server.py"
+ROOT = Path(__file__).parent.parent.parent
+WEB_SERVER = ROOT / "app" / "server" / "granian_server.py"
+WATCHED = frozenset({".py", ".html", ".txt", ".css", ".js", ".svg"})
 LOOK_EVERY_S = 0.2
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
-# A child that has run for so long was not broken from the start.
+# A child that ran for this long restarts with the first pause.
 SETTLED_S = 60.0
-# What a worker or a request may take to finish what it is doing.
+# Time to finish requests and deliveries at a stop.
 PATIENCE_S = 20.0
-
-# For the head of a request, and so for the next one on a connection that stays open.
+# Timeout of a request's head, and so of an idle connection.
 HEAD_MS = 10_000
 
 PR_SET_PDEATHSIG = 1
-# Loaded here, for between fork and exec nothing may be loaded.
+# Loaded here, because nothing may be loaded between fork and exec.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass
 class Child:
-    """One process that must be running."""
+    """A supervised process."""
 
     name: str
     command: list[str]
@@ -46,12 +47,12 @@ class Child:
     due: float = field(default_factory=time.monotonic)
 
     def start(self) -> None:
-        # A session of its own: Ctrl+C in the terminal reaches us alone, and we pass it on.
+        # Its own session, so Ctrl+C reaches only the supervisor, which passes it on.
         self.process = subprocess.Popen(self.command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: S603
         self.started = time.monotonic()
 
-    def look(self) -> None:
-        """Start it if it is due, and plan a new start if it has died."""
+    def supervise(self) -> None:
+        """Start it if due; schedule a restart if it died."""
         moment = time.monotonic()
         if self.process is None:
             if moment >= self.due:
@@ -59,11 +60,16 @@ class Child:
         elif (code := self.process.poll()) is not None:
             self.pause = FIRST_PAUSE_S if moment - self.started > SETTLED_S else min(self.pause * 2, LONGEST_PAUSE_S)
             click.echo(f"{self.name} ended with {code}; it starts again in {self.pause:.0f} s", err=True)
-            _kill_group(self.process.pid)  # the web server's own processes would answer on, with nobody above them
+            _kill_group(self.process.pid)  # the web server's processes would run on
             self.process, self.due = None, moment + self.pause
 
+    def restart(self) -> None:
+        self.send(signal.SIGTERM)
+        self.stop(time.monotonic() + PATIENCE_S)
+        self.process, self.due = None, time.monotonic()
+
     def stop(self, deadline: float) -> None:
-        """Wait until it has drained, at most until `deadline`."""
+        """Wait until it exits, at most until `deadline`."""
         if self.process is None:
             return
         try:
@@ -73,24 +79,26 @@ class Child:
             _kill_group(self.process.pid)
             self.process.wait()
 
-    def tell(self, number: int) -> None:
+    def send(self, number: int) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
 
 
 @click.command("serve")
 @click.option("--demo", is_flag=True, help="Serve the demo's articles too, on the next port.")
+@click.option("--reload", is_flag=True, help="For development: restart on changes of code, templates and styles.")
 @with_appcontext
-def serve(demo: bool) -> None:
-    """Run Kaiwa on HOST and PORT with WORKERS until Ctrl+C or SIGTERM; both finish what was begun."""
+def serve(demo: bool, reload: bool) -> None:
+    """Run Kaiwa on HOST and PORT with WORKERS until Ctrl+C or SIGTERM; both finish running requests."""
     config = current_app.config
     _refuse_busy(config["HOST"], config["PORT"])
-    children = [_web(config), Child("worker", [sys.executable, "-m", "flask", "worker"])]
+    web = _development_web(config) if reload else _web(config)
+    children = [web, Child("worker", [sys.executable, "-m", "flask", "worker"])]
     if demo:
         _refuse_busy("127.0.0.1", config["PORT"] + 1)
         children.append(_demo(config))
     _announce(config, demo)
-    _run(children)
+    _run(children, reloaded=children[1:] if reload else [])
 
 
 def _web(config: Mapping[str, object]) -> Child:
@@ -107,8 +115,29 @@ def _web(config: Mapping[str, object]) -> Child:
         "log_level": "warning",
         "websockets": False,
     }
-    # -P: beside the program lie modules of ours, which must not be taken for the library's.
+    # -P: modules of ours beside the program must not shadow those of libraries.
     return Child("web", [sys.executable, "-P", str(WEB_SERVER), json.dumps(options)])
+
+
+def _development_web(config: Mapping[str, object]) -> Child:
+    """Flask's development server, without page cache. Only on this machine: its debugger runs any code."""
+    options = ["--debug", "--host", "127.0.0.1", "--port", str(config["PORT"])]
+    files = os.pathsep.join(str(file) for file in _watched_files() if file.suffix != ".py")
+    return Child("web", [sys.executable, "-m", "flask", "run", *options, "--extra-files", files])
+
+
+def _watched_files() -> Iterator[Path]:
+    for folder in ("app", "demo", "templates"):
+        yield from (file for file in (ROOT / folder).rglob("*") if file.suffix in WATCHED)
+
+
+def _last_change() -> float:
+    """A file that is being replaced may be missing for a moment."""
+    times = []
+    for file in _watched_files():
+        with suppress(FileNotFoundError):
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 def _demo(config: Mapping[str, object]) -> Child:
@@ -118,7 +147,7 @@ def _demo(config: Mapping[str, object]) -> Child:
 
 
 def _refuse_busy(host: str, port: int) -> None:
-    """The web server shares its port with its own kind: two services would take turns in answering."""
+    """granian shares its port (SO_REUSEPORT): two services would answer in turns."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
@@ -138,23 +167,28 @@ def _announce(config: Mapping[str, object], demo: bool) -> None:
     click.echo("Ctrl+C stops it.")
 
 
-def _run(children: list[Child]) -> None:
-    """Keep the children running until a signal says stop; then let them finish, at most for PATIENCE_S."""
+def _run(children: list[Child], reloaded: list[Child]) -> None:
+    """Supervise the children until a signal; then let them finish, at most for PATIENCE_S."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stop.set())
+    changed = _last_change() if reloaded else 0.0
     while not stop.wait(LOOK_EVERY_S):
+        if reloaded and (change := _last_change()) > changed:
+            changed = change
+            for child in reloaded:
+                child.restart()
         for child in children:
-            child.look()
+            child.supervise()
     deadline = time.monotonic() + PATIENCE_S
     for child in children:
-        child.tell(signal.SIGTERM)
+        child.send(signal.SIGTERM)
     for child in children:
         child.stop(deadline)
 
 
 def _kill_group(leader: int) -> None:
-    """Kill a child's whole session; that it is empty is the usual case."""
+    """Kill the processes that are left in a child's session."""
     with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""What `flask check` looks for in how an installation was set up: a demo, addresses that cannot be, guessed clocks."""
+"""Checks of the installation: a leftover demo account, invalid addresses, default time zones, storage."""
 
 from collections.abc import Iterator
 from email.utils import parseaddr
@@ -11,21 +11,21 @@ from app.lib import mailbox, seen_host
 from app.models import Moderator, Site
 from app.operations import storage
 
-Finding = tuple[str, str, str]  # a stable code, what is wrong, how to mend it
-# Names that no mail server outside of this machine takes (RFC 2606, RFC 6761, RFC 6762).
+Finding = tuple[str, str, str]  # a stable code, what is wrong, how to fix it
+# Reserved names that other mail servers refuse (RFC 2606, RFC 6761, RFC 6762).
 NOWHERE = ("localhost", "local", "invalid", "test", "example", "example.com", "example.net", "example.org")
 
 
-def about_demo() -> Iterator[Finding]:
+def check_demo() -> Iterator[Finding]:
     site, account = Site.with_key(demo.SITE), Moderator.with_email(demo.MODERATOR)
     if not account:
         return
-    mend = f"flask site remove {demo.SITE}" if site else f"flask moderator remove {demo.MODERATOR}"
-    yield "demo", f"The demo's account {demo.MODERATOR} may log in here.", f"{mend} (the demo has its own database now)"
+    fix = f"flask site remove {demo.SITE}" if site else f"flask moderator remove {demo.MODERATOR}"
+    yield "demo", f"The demo's account {demo.MODERATOR} may log in here.", f"{fix} (the demo has its own database now)"
 
 
-def about_sender() -> Iterator[Finding]:
-    """Asked where there is a mail server: without one nothing is sent."""
+def check_sender() -> Iterator[Finding]:
+    """Only with a mail server."""
     sender = current_app.config["MAIL_FROM"]
     _, address = parseaddr(sender)
     domain = address.rpartition("@")[2].casefold()
@@ -40,8 +40,8 @@ def about_sender() -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def about_public_url() -> Iterator[Finding]:
-    """A service that others reach, while its links lead to this machine."""
+def check_public_url() -> Iterator[Finding]:
+    """Requests come under another host name than PUBLIC_URL."""
     public = urlsplit(current_app.config["PUBLIC_URL"])
     if public.hostname not in seen_host.LOOPBACK:
         return
@@ -56,7 +56,7 @@ def about_public_url() -> Iterator[Finding]:
         ), "Set PUBLIC_URL to the https address of this service."  # fmt: skip
 
 
-def about_clocks() -> Iterator[Finding]:
+def check_clocks() -> Iterator[Finding]:
     for site in Site.all():
         if not site.timezone_chosen:
             yield "timezone", f"Site {site.key} has the default time zone {site.timezone}, never chosen.", (
@@ -64,8 +64,8 @@ def about_clocks() -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def about_storage() -> Iterator[Finding]:
-    """What is full or read-only now, and what is about to be."""
+def check_storage() -> Iterator[Finding]:
+    """Storage that is full or read-only, or nearly full."""
     fault = storage.try_to_write()
     state = storage.trouble()
     if fault or state:

@@ -24,15 +24,15 @@ ATTEMPTS_KEPT = timedelta(days=2)
 DELIVERIES_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
 
-upkeep = AppGroup("upkeep", help="Clear away what is done with; take backups; measure the spam filter.")
+upkeep = AppGroup("upkeep", help="Prune old rows, take backups, train and measure the spam filter.")
 
 
 @upkeep.command("prune")
-@click.option("--dry-run", is_flag=True, help="Say what would be forgotten, and forget nothing.")
+@click.option("--dry-run", is_flag=True, help="Report only.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object of counts.")
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Forget what is done with: rate limits, expired log-ins, finished letters (30 days), dead workers (1 day); and
-    what sites keep for a time only: networks, browsers, who reported, the text of spam, earlier texts."""
+    """Delete old rows: rate limits, expired log-ins, sent email (30 days), dead workers (1 day); and data with a
+    retention period of its site: networks, browsers, reporters, the text of spam, earlier texts."""
     gone = {
         "login_attempts": metrics.forget_attempts_before(now() - ATTEMPTS_KEPT),
         "limits": RateLimit.forget_restored(),
@@ -58,11 +58,11 @@ def prune(dry_run: bool, as_json: bool) -> None:
 @click.option("--site", "key", metavar="KEY", help="Of this site only.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
 def retrain(key: str | None, as_json: bool) -> None:
-    """Learn again from the log of decisions what each site's filter knows."""
+    """Train each site's spam filter again from the decision log."""
     sites = [(each.id, each.key) for each in ([site_of(key)] if key else Site.all())]
     done = [{"site": key, "fine": model.fine, "spam": model.spam} for key, model in _retrained(sites)]
     for each in [] if as_json else done:
-        click.echo(f"{each['site']}: learnt from {each['fine']} fine and {each['spam']} spam.")
+        click.echo(f"{each['site']}: trained with {each['fine']} fine and {each['spam']} spam.")
     if as_json:
         click.echo(json.dumps(done))
 
@@ -107,7 +107,7 @@ def take_backup(file: Path, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 def restore_check(file: Path, as_json: bool) -> None:
-    """Look whether FILE could be put in place: whole, of which version, and how much is in it."""
+    """Check if FILE can be restored: integrity, version, and counts."""
     try:
         found = backup.look_at(file)
     except backup.NotTaken as no:
@@ -130,7 +130,7 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_appcontext
 def accept_key(yes: bool) -> None:
-    """Go on with the present SECRET_KEY although another one is lost: what it encrypted stays unreadable."""
+    """Continue with the present SECRET_KEY after the former one was lost: its encrypted values stay unreadable."""
     if not yes:
         click.confirm("What the lost key encrypted cannot be read any more. Go on?", abort=True)
     keyring.accept()
@@ -141,7 +141,7 @@ def accept_key(yes: bool) -> None:
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 def evaluate(file: TextIO, as_json: bool) -> None:
-    """Judge each row of FILE before learning it, and say how well that went.
+    """Score each row of FILE, then train on it, and print how well that worked.
 
     FILE is JSON Lines of {"text", "label"}; the label "spam" stands against all others. Nothing is stored.
     """

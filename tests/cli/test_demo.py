@@ -12,6 +12,22 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 PATH = next(iter(articles.by_path()))
 
 
+def test_a_big_site_is_seeded_once(app: Flask, db_session: Session) -> None:
+    def seed(comments: int) -> int:
+        words = ["demo", "seed", "--origin", "http://127.0.0.1:8001", "--comments", str(comments)]
+        done = app.test_cli_runner().invoke(args=words)
+        assert done.exit_code == 0, done.output
+        db_session.expire_all()
+        return db_session.scalar(select(func.count()).select_from(Comment).where(Comment.source == "demo")) or 0
+
+    assert seed(150) == 150
+    assert seed(150) == 150
+    assert seed(210) == 210
+    statuses = db_session.execute(select(Comment.status, func.count()).group_by(Comment.status)).all()
+    assert {"approved", "pending", "spam"} <= {status for status, _count in statuses}
+    assert db_session.scalar(select(func.max(Comment.depth)).where(Comment.source == "demo"))
+
+
 def test_articles_on_another_port_show_the_same_comments(app: Flask, db_session: Session) -> None:
     def seed(port: int) -> None:
         done = app.test_cli_runner().invoke(args=["demo", "seed", "--origin", f"http://127.0.0.1:{port}"])
