@@ -1,4 +1,4 @@
-"""Every setting of the installation, once: its name, default, and what it is for; nonsense is refused at start."""
+"""The settings of the installation: name, default, purpose, validation at start."""
 
 import ipaddress
 import os
@@ -21,7 +21,7 @@ MOST_PUBLIC_URL = 500  # characters; a line of an email has room for it and a to
 
 
 class BadSetting(NoAppException):
-    """A setting that cannot work; the message names it and the mend, and `flask` shows it without a traceback."""
+    """An invalid setting; the message names it and the fix, and `flask` shows it without a traceback."""
 
 
 @dataclass(frozen=True)
@@ -333,7 +333,7 @@ def _kept_key(database: str, file: Path) -> str:
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     draft.touch(mode=0o600)
     draft.write_text(secrets.token_hex(32))
-    # Of several processes that start together, one gives the name and the others read a file that is whole.
+    # Of several processes that start together, one renames its file, and the others read a complete file.
     with suppress(FileExistsError):
         file.hardlink_to(draft)
     draft.unlink()
@@ -363,7 +363,7 @@ def _flask(config: dict[str, Any]) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 256 * 1024,
         "MAX_FORM_MEMORY_SIZE": 256 * 1024,
         "WTF_CSRF_TIME_LIMIT": None,
-        # The pages behind links in letters send no Referer, which this check would ask for; the token is asked anyway.
+        # Pages behind emailed links send no Referer, which this check requires; the token is checked anyway.
         "WTF_CSRF_SSL_STRICT": False,
         "BABEL_DEFAULT_LOCALE": "ja",
     }

@@ -1,4 +1,4 @@
-"""Trouble that is no bug: a polite "no" to a person, another service that takes nothing, a database that is away."""
+"""Expected errors: refusals for people, other services that fail, an unavailable database."""
 
 import errno
 import sqlite3
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.exc import InvalidRequestError, StatementError, TimeoutError
 
 RETRY_AFTER_S = "5"
-# Error classes and codes of PostgreSQL (appendix A of its manual) that say that the same statement may work later.
+# Error classes and codes of PostgreSQL (appendix A of its manual) for which a later attempt may succeed.
 PASSING_STATES = (
     "08",  # connection exceptions
     "25006",  # read-only server
@@ -21,7 +21,7 @@ PASSING_STATES = (
     "XX001",  # damaged table
     "XX002",  # damaged index
 )
-# Primary result codes of SQLite (https://www.sqlite.org/rescode.html) that say the same.
+# The same for SQLite (https://www.sqlite.org/rescode.html).
 PASSING_SQLITE = frozenset(
     {
         sqlite3.SQLITE_PERM,
@@ -44,7 +44,7 @@ PASSING_ERRNO = frozenset(
 
 
 class Refused(Exception):
-    """Something that may not be done; shown to people, never a bug.
+    """A refusal that is shown to people; not a bug.
 
     `code` is for programs and stable, `sentence` is in the reader's language, `field` names the form field
     it belongs to (or None), `status` is the HTTP status of the answer; with 429, `retry_after` seconds say when.
@@ -60,7 +60,7 @@ class Refused(Exception):
 
 
 class NotSent(Exception):
-    """Another service did not take what must go out.
+    """Another service did not accept a request.
 
     `for_good` when it says that it never will; `hopeless` when no service could take it, so that it is not tried again;
     `stalled` when it gave no answer, so that others need not try just now.

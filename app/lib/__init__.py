@@ -1,1 +1,1 @@
-"""Ground: small tools that know nothing of Kaiwa's records."""
+"""Small tools that know nothing of Kaiwa's records."""

@@ -1,4 +1,4 @@
-"""psycopg's connection, with a deadline for every answer of the server."""
+"""A psycopg connection with a deadline for each answer of the server."""
 
 from contextlib import suppress
 from functools import lru_cache
@@ -7,16 +7,16 @@ from typing import Any
 
 from app.lib import deadline
 
-# To tell the server that the statement is not wanted any more; a server that hangs does not hear it.
+# Timeout of a cancel request; a hanging server does not answer it.
 CANCEL_S = 1.0
 
 
 @lru_cache
 def bounded(psycopg: Any) -> type:
-    """A class of psycopg's connections that does so.
+    """Return the connection class.
 
-    The deadline is kept on our side: a server that is stopped cannot keep it, and behind pgbouncer in transaction mode
-    `SET statement_timeout` would be another client's too. It costs no statement.
+    The client enforces the deadline: a stopped server cannot, and behind pgbouncer in transaction mode `SET
+    statement_timeout` would affect other clients. It costs no statement.
     """
     return type("BoundedConnection", (Bounded, psycopg.Connection), {"psycopg": psycopg})
 
@@ -35,8 +35,8 @@ class Bounded:
             raise self.psycopg.OperationalError("the deadline of the request has passed") from None
 
     def _give_up(self) -> None:
-        """An unfinished transaction is rolled back by the server when the connection is closed."""
-        # Otherwise a statement that waits for a lock would occupy the server until it gets it.
+        """The server rolls the transaction back when the connection is closed."""
+        # Otherwise a statement would wait for its lock on the server.
         with suppress(self.psycopg.Error):
             self.cancel_safe(timeout=CANCEL_S)  # type: ignore[attr-defined]
         self.close()  # type: ignore[attr-defined]

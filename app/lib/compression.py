@@ -1,4 +1,4 @@
-"""Fewer bytes on the wire: which encoding a client takes, and a body in it."""
+"""Compress answers: content negotiation and encoders."""
 
 import gzip
 from functools import lru_cache
@@ -6,16 +6,16 @@ from functools import lru_cache
 import brotli
 import zstandard
 
-# Best first: brotli is the smallest on our pages, and every browser that takes zstd takes it too.
+# Best first: brotli is smallest for our pages, and all browsers with zstd support it.
 ENCODINGS = ("br", "zstd", "gzip")
 PLAIN = ""
-# A packet holds more than that: nothing is won.
+# Bytes; smaller bodies fit into one packet anyway.
 SMALLEST = 860
 
 
 @lru_cache(maxsize=256)
 def best_of(accepted: str) -> str:
-    """The best encoding that an Accept-Encoding header takes (RFC 9110, 12.5.3); PLAIN when it takes none of ours."""
+    """The best encoding that an Accept-Encoding header allows (RFC 9110, 12.5.3), or PLAIN."""
     weights = dict(_weight(part) for part in accepted.lower().split(","))
     rest = weights.get("*", 0.0)
     return next((name for name in ENCODINGS if weights.get(name, rest) > 0), PLAIN)
@@ -30,7 +30,7 @@ def _weight(part: str) -> tuple[str, float]:
 
 
 def compress(body: bytes, encoding: str, *, lasting: bool = False) -> bytes:
-    """`body` in one of ENCODINGS; as small as it gets when it is `lasting` and so worth forty milliseconds."""
+    """`body` in one of ENCODINGS; at the highest level, about forty milliseconds, if it is `lasting`."""
     if encoding == "br":
         return bytes(brotli.compress(body, quality=11 if lasting else 5))
     if encoding == "zstd":

@@ -1,4 +1,4 @@
-"""Until when a request, or one statement of a worker, may wait for the database."""
+"""Deadlines for database statements of a request or a worker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,18 +6,18 @@ from contextvars import ContextVar
 from math import inf
 from time import monotonic
 
-# Moments of the monotonic clock: a change of the wall clock moves no deadline.
+# Monotonic clock: changes of the wall clock do not matter.
 _until: ContextVar[float] = ContextVar("until", default=inf)
 _each: ContextVar[float] = ContextVar("each", default=inf)
 
 
 def set_until(moment: float) -> None:
-    """From here on, in this context, work must be done at this moment of the monotonic clock."""
+    """Set the deadline of this context, on the monotonic clock."""
     _until.set(moment)
 
 
 def left() -> float:
-    """Seconds that the next statement may take; infinite without a deadline, never below 0."""
+    """Seconds for the next statement; infinite without a deadline, never negative."""
     until = _until.get()
     return min(_each.get(), inf if until == inf else max(0.0, until - monotonic()))
 
@@ -28,7 +28,7 @@ def passed() -> bool:
 
 @contextmanager
 def for_each_statement(seconds: float) -> Iterator[None]:
-    """No statement inside may take longer than this."""
+    """Limit each statement in the block."""
     token = _each.set(seconds)
     try:
         yield

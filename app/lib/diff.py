@@ -1,4 +1,4 @@
-"""What changed between two texts, as people read it: by words, and by characters where no space parts words."""
+"""A diff of two texts for people: by words, and by characters in scripts without spaces."""
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
@@ -9,13 +9,12 @@ import regex
 
 from app.lib.grapheme import without_flags
 
-# A word of an alphabet, a number, white space; everything else, so also kana, kanji and emoji, by itself.
+# A word, a number, white space; any other character by itself, such as kana, kanji and emoji.
 TOKEN = regex.compile(r"[\p{L}\p{N}--[\p{Han}\p{Hiragana}\p{Katakana}ー]]+|\s+|\X", flags=regex.V1)
-# difflib takes time by the cube where few words are repeated often; that is why it may skip popular ones, and
-# why what differs in more places than this is shown as a whole.
-MOST_TOKENS = 1000
-# What stays the same between two changes and is shorter is shown as changed: 「の」 alone holds nothing together.
-SHORTEST_SAME = 2
+# difflib is cubic if few words are repeated often, so longer differences are shown as a whole.
+MAX_TOKENS = 1000
+# A shorter equal part between two changes is shown as changed, such as a single 「の」.
+MIN_SAME = 2
 
 
 class Change(StrEnum):
@@ -25,7 +24,7 @@ class Change(StrEnum):
 
 
 def between(before: str, after: str) -> list[tuple[Change, str]]:
-    """Return the parts of both texts in order; those that are not new make up `before`, not gone `after`."""
+    """Return the parts of both texts in order; `before` is all but NEW, `after` all but GONE."""
     old, new = _tokens(before), _tokens(after)
     head = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
     room = min(len(old), len(new)) - head
@@ -55,9 +54,9 @@ def _compared(old: list[str], new: list[str]) -> Iterator[tuple[Change, str]]:
 
 
 def _runs(old: list[str], new: list[str]) -> Iterator[tuple[bool, int, int, int, int]]:
-    if max(len(old), len(new)) > MOST_TOKENS:
+    if max(len(old), len(new)) > MAX_TOKENS:
         yield False, 0, len(old), 0, len(new)
         return
     for tag, start, end, new_start, new_end in SequenceMatcher(None, old, new).get_opcodes():
-        same = tag == "equal" and len("".join(old[start:end]).strip()) >= SHORTEST_SAME
+        same = tag == "equal" and len("".join(old[start:end]).strip()) >= MIN_SAME
         yield same, start, end, new_start, new_end

@@ -1,4 +1,4 @@
-"""Calls to other people's services: encrypted, never into our own network, never longer or larger than told."""
+"""HTTP requests to other services: encrypted, never into private networks (SSRF), bounded in time and size."""
 
 import http.client
 import ipaddress
@@ -11,28 +11,28 @@ from dataclasses import dataclass
 from email.message import Message
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-SECONDS = 10  # from the first packet to the last byte of the answer
-MOST_BYTES = 64 * 1024
+SECONDS = 10  # for the whole exchange
+MAX_BYTES = 64 * 1024
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-# Addresses that carry another within them, by which a network behind us could be reached (RFC 6052, RFC 3056).
-CARRIERS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+# Prefixes with an embedded IPv4 address that could be private (RFC 6052, RFC 3056).
+EMBEDDING_NETWORKS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
 
 
 class NoAnswer(Exception):
-    """There was no whole answer; the message says why."""
+    """No complete answer; the message says why."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`headers` ignores case."""
+    """`headers` is case-insensitive."""
 
     status: int
     headers: Message
     body: bytes
 
 
-def may_be_called(url: str) -> bool:
-    """https, or a server on this very machine that was named as such."""
+def is_allowed(url: str) -> bool:
+    """True for https, and for http to a loopback name."""
     parts = urlsplit(url)
     return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts)))
 
@@ -40,62 +40,61 @@ def may_be_called(url: str) -> bool:
 def post_form(url: str, fields: Mapping[str, str], agent: str) -> Answer:
     """POST `fields` form-encoded in UTF-8, and return the answer, whatever its status. Raises NoAnswer.
 
-    Redirects are not followed. The name is resolved once, and what it leads to is looked at before anybody is called:
-    a name that leads into a private network calls nobody (SSRF).
+    Redirects are not followed. The name is resolved once, and its addresses are checked before a connection is made.
     """
     parts = urlsplit(url)
-    if not may_be_called(url):
+    if not is_allowed(url):
         raise NoAnswer("the address is not https")
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": agent}
     try:
-        with _connected(parts) as wire:
-            return _asked(wire, parts, urlencode(fields).encode(), headers | {"Connection": "close"})
+        with _connect(parts) as sock:
+            return _send(sock, parts, urlencode(fields).encode(), headers | {"Connection": "close"})
     except (OSError, http.client.HTTPException) as trouble:
         raise NoAnswer(f"{type(trouble).__name__}: {trouble}") from trouble
 
 
-def _asked(wire: socket.socket, parts: SplitResult, body: bytes, headers: dict[str, str]) -> Answer:
+def _send(sock: socket.socket, parts: SplitResult, body: bytes, headers: dict[str, str]) -> Answer:
     connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
-    connection.sock = wire
-    # A server that sends a byte now and then never lets a read time out.
-    clock = threading.Timer(SECONDS, _hang_up, (wire,))
+    connection.sock = sock
+    # Each byte of a slow server would restart the timeout of a read.
+    clock = threading.Timer(SECONDS, _hang_up, (sock,))
     clock.start()
     try:
         connection.request("POST", parts.path or "/", body, headers)
         response = connection.getresponse()
-        answered = response.read(MOST_BYTES + 1)
-        if response.length or len(answered) > MOST_BYTES:
+        answered = response.read(MAX_BYTES + 1)
+        if response.length or len(answered) > MAX_BYTES:
             raise NoAnswer("the answer broke off, or is too large")
         return Answer(response.status, response.headers, answered)
     finally:
         clock.cancel()
 
 
-def _connected(parts: SplitResult) -> socket.socket:
+def _connect(parts: SplitResult) -> socket.socket:
     host, port = parts.hostname or "", parts.port or {"https": 443, "http": 80}[parts.scheme]
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     refused = [place[0] for *_, place in found if not _is_public(str(place[0]))]
     if refused and not _is_loopback(parts):
         raise NoAnswer("the address leads into a private network")
-    wire = _first_that_answers(found)
+    sock = _connect_first(found)
     if parts.scheme == "http":
-        return wire
-    return ssl.create_default_context().wrap_socket(wire, server_hostname=host)
+        return sock
+    return ssl.create_default_context().wrap_socket(sock, server_hostname=host)
 
 
-def _first_that_answers(found: list) -> socket.socket:
-    """Connect to what was looked at, not to what the name may lead to by now."""
+def _connect_first(found: list) -> socket.socket:
+    """Connect to the checked addresses, without resolving the name again."""
     trouble: OSError = OSError("no address")
     for family, kind, protocol, _name, place in found:
-        wire = socket.socket(family, kind, protocol)
-        wire.settimeout(SECONDS)
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(SECONDS)
         try:
-            wire.connect(place)
+            sock.connect(place)
         except OSError as problem:
-            wire.close()
+            sock.close()
             trouble = problem
         else:
-            return wire
+            return sock
     raise trouble
 
 
@@ -103,14 +102,14 @@ def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.split("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    return address.is_global and not address.is_multicast and not any(address in each for each in CARRIERS)
+    return address.is_global and not address.is_multicast and not any(address in each for each in EMBEDDING_NETWORKS)
 
 
 def _is_loopback(parts: SplitResult) -> bool:
     return parts.hostname in LOOPBACK
 
 
-def _hang_up(wire: socket.socket) -> None:
+def _hang_up(sock: socket.socket) -> None:
     with suppress(OSError):
-        # Of the socket itself: closing TLS politely would wait for the other side.
-        socket.socket.shutdown(wire, socket.SHUT_RDWR)
+        # The socket itself, because closing TLS waits for the peer.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

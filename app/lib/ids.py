@@ -1,4 +1,4 @@
-"""Ids as they come in from outside: digits, and no more of them than a column takes."""
+"""Parse ids of requests: digits that fit a column."""
 
 import re
 from typing import Any
@@ -10,14 +10,14 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def read(text: str | None) -> int:
-    """Return the id that a text stands for. Raises ValueError."""
+    """Return the id. Raises ValueError."""
     if not text or not _ID.fullmatch(text):
         raise ValueError("not an id")
     return int(text)
 
 
 class IdConverter(IntegerConverter):
-    """`<int:id>` in a route: what no column takes is no such page, not a failing query."""
+    """`<int:id>` in a route: an id that no column can hold is a 404, not a database error."""
 
     def __init__(self, map: Map, **options: Any) -> None:
         super().__init__(map, **({"max": MOST} | options))

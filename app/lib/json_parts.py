@@ -1,4 +1,4 @@
-"""Write a large JSON object part by part: values that are iterators become arrays, one item at a time."""
+"""Stream a large JSON object: iterators become arrays, one item at a time."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def encoded(fields: Mapping[str, Any], *, lines: bool) -> Iterator[str]:
-    """The object as JSON; each item of an iterator on a line of its own, or all on one line."""
+    """The object as JSON; with `lines`, each item of an iterator on its own line."""
     end = "\n" if lines else " "
     before = "{" + end.strip(" ")
     for name, value in fields.items():

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on standard error: one object for each event, with no one's data in it."""
+"""Logs as JSON lines on standard error, without personal data."""
 
 import json
 import logging
@@ -13,20 +13,20 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, State
 
 from app.lib.redact import scrubbed
 
-HOUSE = Path(__file__).parent.parent
+APP_FOLDER = Path(__file__).parent.parent
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 def install(level: str) -> None:
-    """Write what the house says at `level` and above; what libraries say stays with them."""
-    house = logging.getLogger("app")
-    house.handlers = [_StandardError()]
-    house.setLevel(level)
-    house.propagate = False
+    """Log records of the application at `level` and above; loggers of libraries stay as they are."""
+    logger = logging.getLogger("app")
+    logger.handlers = [_StandardError()]
+    logger.setLevel(level)
+    logger.propagate = False
 
 
 class _StandardError(logging.StreamHandler[Any]):
-    """Writes to what standard error is now, not to what it was when logging began."""
+    """Writes to the current `sys.stderr`, even if it was replaced."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,11 +38,11 @@ class _StandardError(logging.StreamHandler[Any]):
 
     @stream.setter
     def stream(self, _value: Any) -> None:
-        """Always the present one."""
+        """Ignored; the getter returns the current one."""
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object on one line: at, level, event, where, then what the caller gave as `extra`."""
+    """One JSON object on one line: at, level, event, from, and the caller's `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -54,12 +54,12 @@ class JsonLines(logging.Formatter):
         line |= {name: _plain(value) for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info and record.exc_info[1]:
             line["error"] = described(record.exc_info[1])
-        # ASCII only: no terminal does anything with what is in here.
+        # ASCII only, so no terminal interprets it.
         return json.dumps(line)
 
 
 def described(error: BaseException) -> list[dict[str, Any]]:
-    """Return the error and what caused it, newest first: kind, message without values, and where."""
+    """Return the error and its causes, newest first: kind, message without values, places."""
     found: list[dict[str, Any]] = []
     next_one: BaseException | None = error
     while next_one and len(found) < 5:
@@ -77,7 +77,7 @@ def described(error: BaseException) -> list[dict[str, Any]]:
 def _message(error: BaseException) -> str:
     if isinstance(error, OperationalError | ProgrammingError):
         return scrubbed(str(error.orig).split("\n", 1)[0])
-    # A database repeats the values of a row that it refused; its error number says enough.
+    # Messages of a database contain values of the row; the error code is enough.
     if isinstance(error, DBAPIError):
         return f"{type(error.orig).__name__} {getattr(error.orig, 'sqlstate', '') or ''}".strip()
     if isinstance(error, StatementError) or type(error).__module__.startswith(("psycopg", "sqlite3")):
@@ -86,9 +86,9 @@ def _message(error: BaseException) -> str:
 
 
 def _places(trace: TracebackType | None) -> list[str]:
-    """Where in our own files, and the last place of all; libraries in between only make it long."""
+    """Frames of our own files, and the last frame."""
     frames = traceback.extract_tb(trace)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HOUSE)]
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(APP_FOLDER)]
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in (*ours, *frames[-1:])]
 
 

@@ -1,4 +1,4 @@
-"""A cache within bounds: what nobody has asked for lately makes room for what is new."""
+"""A bounded cache with the clock algorithm, an approximation of least recently used."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-# What would take the place of so many others is not kept.
-FEWEST = 8
+# The largest entry is this part of the cache.
+MIN_ENTRIES = 8
 
 
 @dataclass(slots=True)
 class Entry(Generic[V]):
-    """`asked`: somebody wanted it since it last was the next to go."""
+    """`asked`: read since it was last considered for eviction."""
 
     thing: V
     weight: int
@@ -23,7 +23,7 @@ class Entry(Generic[V]):
 
 
 class Cache(Generic[K, V]):
-    """Things by key, at most `room` of their weights together; many threads may use it."""
+    """Entries by key with a total weight of at most `room`. Thread-safe."""
 
     def __init__(self, room: int) -> None:
         self.room, self.used = room, 0
@@ -31,7 +31,7 @@ class Cache(Generic[K, V]):
         self._lock = Lock()
 
     def get(self, key: K) -> V | None:
-        """What is kept under the key. Asking is noted and moves nothing, so that it costs one look and no lock."""
+        """The entry, or None. Reading sets a flag and moves nothing, so it needs no lock."""
         entry = self.entries.get(key)
         if entry is None:
             return None
@@ -39,13 +39,13 @@ class Cache(Generic[K, V]):
         return entry.thing
 
     def put(self, key: K, thing: V, weight: int) -> None:
-        """Keep it, or weigh it again."""
+        """Insert or replace an entry."""
         with self._lock:
             self._drop(key)
-            if weight > self.room // FEWEST:
+            if weight > self.room // MIN_ENTRIES:
                 return
             while self.used + weight > self.room:
-                self._make_room()
+                self._evict()
             self.entries[key] = Entry(thing, weight)
             self.used += weight
 
@@ -53,8 +53,8 @@ class Cache(Generic[K, V]):
         with self._lock:
             self._drop(key)
 
-    def _make_room(self) -> None:
-        """Drop the oldest, unless somebody has asked for it: then it has another turn (the "clock" of page caches)."""
+    def _evict(self) -> None:
+        """Evict the oldest entry; one that was read gets another turn."""
         key, entry = next(iter(self.entries.items()))
         if entry.asked:
             entry.asked = False

@@ -1,4 +1,4 @@
-"""The Markdown that readers write, and where Japanese and faces ask for other rules than CommonMark's."""
+"""Readers' Markdown: a subset of CommonMark with rules for Japanese and emoticons."""
 
 import re
 import unicodedata
@@ -19,13 +19,13 @@ from markdown_it.utils import EnvType, OptionsDict, PresetType
 from app.lib.text import link_at
 from app.lib.urls import MAX_LENGTH, safe_href
 
-MOST_OPEN = 60  # elements in one another; of 6,344 real comments none came near
+MAX_OPEN = 60  # nested elements; none of 6,344 real comments came near
 
-# What is missing stays as it was typed: headings (#1 is a number), rules, indented code (a poem), tables,
-# images, HTML, entities; references would make the line that defines one vanish.
-DIALECT: PresetType = {
+# Not supported, so shown as typed: headings (#1 is a number), rules, indented code (poems), tables, images, HTML,
+# entities, and references, whose definitions would disappear.
+PRESET: PresetType = {
     "options": {
-        "maxNesting": MOST_OPEN,
+        "maxNesting": MAX_OPEN,
         "html": False,
         "linkify": True,
         "typographer": False,
@@ -57,10 +57,10 @@ DIALECT: PresetType = {
 
 
 class ReaderMarkdown(MarkdownIt):
-    """The dialect. An instance holds nothing between texts."""
+    """Stateless between texts."""
 
     def __init__(self) -> None:
-        super().__init__(DIALECT, renderer_cls=ReaderHTML)
+        super().__init__(PRESET, renderer_cls=ReaderHTML)
         self.inline = ReaderInline()
         self.helpers = Helpers()  # type: ignore[assignment]
         self.block.ruler.at("blockquote", _quote, {"alt": ["paragraph", "blockquote", "list"]})
@@ -69,16 +69,16 @@ class ReaderMarkdown(MarkdownIt):
         self.block.ruler.at("paragraph", _paragraph)
         self.inline.ruler.at("linkify", _bare_link)
         self.inline.ruler.at("escape", _escape)
-        self.configure(DIALECT)
+        self.configure(PRESET)
 
     def html(self, body: str) -> str | None:
-        """Return the body as HTML, or None where it nests so deeply that markup cannot have been meant."""
+        """Return the body as HTML, or None if it is nested too deeply to be meant as markup."""
         env: EnvType = {}
         tokens = self.parse(body, env)
-        return None if _depth(tokens) >= MOST_OPEN - 1 else self.renderer.render(tokens, self.options, env)
+        return None if _depth(tokens) >= MAX_OPEN - 1 else self.renderer.render(tokens, self.options, env)
 
     def normalizeLink(self, url: str) -> str:
-        """The address as it may be linked, or '', which links nothing."""
+        """A safe URL, or '' for no link."""
         return safe_href(url)
 
     def normalizeLinkText(self, link: str) -> str:
@@ -94,7 +94,7 @@ class Helpers:
 
     @staticmethod
     def parseLinkDestination(text: str, start: int, maximum: int) -> Any:
-        # 32 brackets deep, each would read to the end of the text for an address that is too long to be one.
+        # Otherwise each of 32 nested brackets would read to the end of the text.
         return helpers.parseLinkDestination(text, start, min(maximum, start + MAX_LENGTH))
 
 
@@ -111,9 +111,9 @@ def _depth(tokens: Sequence[Token]) -> int:
     return deepest
 
 
-# Blocks. >>12 answers a comment by its number (so does every Japanese board); >_< and >:( are faces.
+# Blocks. >>12 refers to a comment by number, as on Japanese boards; >_< and >:( are emoticons.
 NOT_QUOTED = re.compile(r">{2,} *[0-9]|>[^\s\w>]{0,3}_?[^\s\w>]{0,3}<|>[:;=]['-]?[()DPXoO|/]")
-# A list begins with 1, because the number of a first item is not kept: 「3. について」 must not become 1.
+# Ordered lists start with 1, because the start number is lost: 「3. について」 must not become 1.
 FIRST_ITEM = re.compile(r"(?:[-+*]|1[.)])[ \t]+\S")
 SEPARATOR = re.compile(r"([-*+])(?:[ \t]*\1){2,}[ \t]*$")
 
@@ -139,7 +139,7 @@ def _fence(state: StateBlock, startLine: int, endLine: int, silent: bool) -> boo
 
 
 def _paragraph(state: StateBlock, startLine: int, endLine: int, silent: bool) -> bool:
-    """Japanese paragraphs begin with a full-width space, which the parser would trim."""
+    """Keep the full-width space at the start of Japanese paragraphs."""
     found = paragraph(state, startLine, endLine, silent)
     state.tokens[-2].content = state.getLines(startLine, state.line, state.blkIndent, False).strip(" \t\n")
     return found
@@ -150,7 +150,7 @@ def _line(state: StateBlock, line: int) -> str:
     return state.src[start : state.eMarks[line]]
 
 
-# Links that were only typed.
+# Bare URLs.
 SCHEME = re.compile(r"https?\Z", re.I)
 
 
@@ -169,13 +169,13 @@ def _bare_link(state: StateInline, silent: bool) -> bool:
         state.push("link_open", "a", 1).attrs = {"href": href}
         state.push("text", "", 0).content = link
         state.push("link_close", "a", -1)
-    else:  # passed over as a whole, or the next :// in it would be read to the end again
+    else:  # skipped as a whole; otherwise each :// in it would be read to the end again
         state.append_pending(link[len(scheme[0]) :])
     state.pos = scheme.start() + len(link)
     return True
 
 
-# Faces. A backslash is their arm, a * their cheek, and a _ their mouth.
+# Emoticons use \, * and _.
 SHRUG = "\\_(ツ)_/"
 OPENING, CLOSING = "(（", ")）"
 SPOKEN = "!?.,！？。、…"
@@ -190,17 +190,16 @@ def _escape(state: StateInline, silent: bool) -> bool:
     return True
 
 
-# Emphasis. CommonMark asks for a space or a western mark beside ** that stands at a bracket or full stop, and
-# Japanese has none: **「強調」**です. The rule here is https://github.com/tats-u/markdown-cjk-friendly,
-# version 1: East Asian punctuation counts as a letter, and beside a western mark an East Asian character is
-# as good as a space.
+# Emphasis. CommonMark requires a space or western punctuation beside ** next to punctuation, which Japanese does not
+# have: **「強調」**です. The rule is https://github.com/tats-u/markdown-cjk-friendly, version 1: East Asian punctuation
+# counts as alphabetic, and an East Asian character beside western punctuation as a space.
 RUN = re.compile(r"(.)\1*", re.S)
 
 
 class ReaderInline(ParserInline):
     def __init__(self) -> None:
         super().__init__()
-        # Only what our rules begin with; each stop of the default set costs as much as a word.
+        # Only characters that start our rules; each stop costs as much as a word.
         self.terminator_re = re.compile(r"[\n*_~`\[\]\\<]|:(?=//)")
 
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
@@ -218,7 +217,7 @@ class ReaderState(StateInline):
         end = run.end()
         before = self.src[start - 1] if start else " "
         after = self.src[end] if end < self.posMax else " "
-        if _is_face(self.src, start, end, before, after):
+        if _is_emoticon(self.src, start, end, before, after):
             return Scanned(False, False, end - start)
         left, right = _flanks(before, after), _flanks(after, before)
         can_open = left and (canSplitWord or not right or _is_mark(before))
@@ -227,7 +226,7 @@ class ReaderState(StateInline):
 
 
 def _flanks(outside: str, inside: str) -> bool:
-    """Is a run of delimiters with these neighbours left-flanking (or, seen from behind, right-flanking)?"""
+    """True if a delimiter run with these neighbours is left-flanking (or, mirrored, right-flanking)."""
     if inside.isspace():
         return False
     return not _is_western_mark(inside) or outside.isspace() or _is_mark(outside) or _is_east_asian(outside)
@@ -245,8 +244,8 @@ def _is_western_mark(char: str) -> bool:
     return _is_mark(char) and not _is_east_asian(char)
 
 
-def _is_face(src: str, start: int, end: int, before: str, after: str) -> bool:
-    """(*^_^*), m(_ _)m, ^_^; and *_* are faces; CommonMark would eat their eyes."""
+def _is_emoticon(src: str, start: int, end: int, before: str, after: str) -> bool:
+    """(*^_^*), m(_ _)m, ^_^; and *_* are emoticons, not emphasis."""
     if src[start] == "_":
         drawn = (_draws(before) or before in OPENING) and (_draws(after) or after in CLOSING)
         return drawn or before == after == "*"

@@ -1,4 +1,4 @@
-"""Names that people give themselves: can they be seen?"""
+"""Detect names without visible characters."""
 
 import regex
 
@@ -12,5 +12,5 @@ UNSEEN = regex.compile(
 
 
 def is_invisible(name: str) -> bool:
-    """True for a name of spaces, marks without a letter, fillers and the like; not for ''."""
+    """True for a name of spaces, marks, fillers and the like; False for ''."""
     return bool(name) and (is_blank(name) or UNSEEN.fullmatch(name) is not None)

@@ -1,4 +1,4 @@
-"""One key for texts that say nearly the same, so that a flood of variants can be seen and decided as one."""
+"""The same key for near-duplicate texts, to group the variants of a flood."""
 
 import hashlib
 import re
@@ -6,23 +6,23 @@ from zlib import crc32
 
 from app.lib.text import fold, link_spans
 
-# What a spammer varies from copy to copy: numbers, marks, spaces, emoji. Letters are what remains.
+# Spammers vary numbers, marks, spaces and emoji, but not the alphabetic characters.
 VARIED = re.compile(r"[\W\d_]+")
-SHINGLE = 5  # letters
-# Shorter texts have too few shingles to be told apart by two of them: they are alike when their letters are.
-SHORT = 24  # letters
-LONGEST = 2000  # letters that are looked at
-FOLDED = 2 * LONGEST  # characters in which they are looked for
+SHINGLE = 5  # characters
+# Shorter texts have too few shingles; their key is a hash of all characters.
+SHORT = 24  # characters
+LONGEST = 2000  # characters after folding
+FOLDED = 2 * LONGEST  # characters before folding
 SEEDS = (0, 0x9E3779B9)
 
 
 def key_of(text: str) -> str:
-    """Return 16 hexadecimal digits that near-duplicates share; '' for a text without a letter.
+    """Return 16 hexadecimal digits that near-duplicates share; '' for a text without alphabetic characters.
 
-    Links, numbers, marks, spaces, case, width and kana make no difference. Of longer texts the key is two
-    min-hashes of their shingles (Broder, "On the resemblance and containment of documents", 1997): two
-    texts with a share s of shingles in common get the same key with a probability of s squared, so that a
-    changed word rarely parts two copies, and unrelated texts (s below 0.05) meet once in 400 times.
+    Links, numbers, marks, spaces, case, width and kana make no difference. The key of a longer text is two min-hashes
+    of its shingles (Broder, "On the resemblance and containment of documents", 1997): two texts with a resemblance of s
+    have the same key with a probability of s squared. One changed word rarely makes a difference, and unrelated texts
+    (s below 0.05) collide once in 400 times.
     """
     letters = _letters(text)[:LONGEST]
     if not letters:

@@ -1,4 +1,4 @@
-"""Unicode normal forms in linear time, whatever a stranger sends."""
+"""Unicode normal forms in linear time for any input."""
 
 import unicodedata
 from typing import Literal
@@ -7,18 +7,17 @@ import regex
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
-# unicodedata sorts each run of combining marks by insertion, which takes time by the square of the run: 100,000
-# marks of two classes in turn cost ten seconds. No text needs a run longer than the 30 of the Stream-Safe Text
-# Format (UAX 15, 13); of a longer one the first 30 stay, in their order.
+# unicodedata uses an insertion sort for each run of combining marks, which is quadratic: 100,000 alternating marks take
+# ten seconds. The Stream-Safe Text Format (UAX 15, 13) allows runs of 30; only the first 30 are kept.
 LONGEST_RUN = 30
-# What is sorted: combining classes above 0, and the Tibetan vowels that decompose to such. The half-width voicing
-# marks become such in the compatibility forms.
+# Sorted characters: combining classes above 0, and Tibetan vowels that decompose to them. Half-width voicing marks
+# become combining in the compatibility forms.
 MARKS = r"[^\p{ccc=0}]\u0f73\u0f75\u0f81"
 COMPATIBILITY_MARKS = rf"{MARKS}\uff9e\uff9f"
 
 
 def _too_long(marks: str) -> "regex.Pattern[str]":
-    # The look behind: else each mark of a run that is just short enough would be tried as a beginning.
+    # Without the lookbehind, each mark of a run would be tried as a start.
     return regex.compile(rf"(?<![{marks}])([{marks}]{{{LONGEST_RUN}}})[{marks}]+", flags=regex.V1)
 
 
@@ -31,5 +30,5 @@ LONG_RUN = {
 
 
 def normalised(form: Form, s: str) -> str:
-    """Return the text in this normal form; of a run of more than LONGEST_RUN marks, the rest is left out."""
+    """Return the text in this normal form; marks after the first LONGEST_RUN of a run are removed."""
     return s if s.isascii() else unicodedata.normalize(form, LONG_RUN[form].sub(r"\1", s))

@@ -1,19 +1,19 @@
-"""Passwords: kept as argon2id hashes, compared in constant time."""
+"""Passwords: argon2id hashes, compared in constant time."""
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-MIN_LENGTH = 12  # characters; NIST SP 800-63B asks for length, and for no other rule
-MAX_LENGTH = 1000  # characters; hashing a novel would be work for nothing
+MIN_LENGTH = 12  # characters; NIST SP 800-63B requires length and no other rule
+MAX_LENGTH = 1000  # characters; bounds the time of hashing
 
 # The library's defaults are RFC 9106's second recommendation (64 MiB, three passes).
 _hasher = PasswordHasher()
 
 
 def hash_password(text: str) -> str:
-    """Return a salted argon2id hash, as text that names its own parameters.
+    """Return a salted argon2id hash with its parameters.
 
-    Raises ValueError, with a sentence, for a password that is too short or too long.
+    Raises ValueError with a sentence for people if the password is too short or too long.
     """
     if not MIN_LENGTH <= len(text) <= MAX_LENGTH:
         raise ValueError(f"The password must have {MIN_LENGTH} to {MAX_LENGTH} characters.")
@@ -21,7 +21,7 @@ def hash_password(text: str) -> str:
 
 
 def verify(hashed: str, text: str) -> bool:
-    """Whether `text` is the password that was hashed; False for a hash that is none."""
+    """True if `text` is the password; False for an invalid hash."""
     try:
         return _hasher.verify(hashed, text)
     except (VerificationError, InvalidHashError):
@@ -29,5 +29,5 @@ def verify(hashed: str, text: str) -> bool:
 
 
 def needs_rehash(hashed: str) -> bool:
-    """Whether the hash was made with weaker parameters than today's."""
+    """True if the hash has weaker parameters than today's."""
     return _hasher.check_needs_rehash(hashed)

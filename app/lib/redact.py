@@ -1,23 +1,23 @@
-"""Take out of a text what may not stand in a log: addresses, tokens, and what moves the reader's cursor."""
+"""Redact texts for the log: addresses, tokens, control characters."""
 
 import re
 
 LONGEST = 300  # characters of one value
-LOOKED_AT = 1_000  # characters in which something is looked for: each pattern tries every letter as a beginning
+SEARCHED = 1_000  # characters; each pattern is tried at each position
 
 EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
 IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)")
 IPV6 = re.compile(r"(?<![\w:])(?=(?:[0-9a-fA-F]*:){2})[0-9a-fA-F:]{3,39}(?:\.\d+){0,3}(?![\w:])")
-# Signatures, keys and hashes are long, without spaces, and of both letters and digits.
+# Signatures, keys and hashes: long, without spaces, alphanumeric.
 TOKEN = re.compile(r"(?=[\w.-]*\d)(?=[\w.-]*[A-Za-z])[A-Za-z0-9_.-]{24,}={0,2}")
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 def scrubbed(text: str) -> str:
-    """Return the text without e-mail and network addresses, tokens and control characters, cut short."""
-    if len(text) > LOOKED_AT:
-        # Whole words: of half an address or token the patterns know nothing.
-        text = text[:LOOKED_AT].rpartition(" ")[0]
+    """Return the text without email and network addresses, tokens and control characters, truncated."""
+    if len(text) > SEARCHED:
+        # Whole words, because the patterns do not match half an address or token.
+        text = text[:SEARCHED].rpartition(" ")[0]
     for pattern, instead in (
         (EMAIL, "(e-mail)"),
         (IPV6, "(address)"),

@@ -1,4 +1,4 @@
-"""What only we can read: encrypted columns, and blind indexes by which encrypted values are found."""
+"""Encrypted columns, and blind indexes that find encrypted values."""
 
 import base64
 import hashlib
@@ -20,10 +20,10 @@ DIGEST_LENGTH = 43  # characters of HMAC-SHA256 in base64url
 
 
 class Unreadable(str):
-    """An encrypted value that none of our keys opens.
+    """An encrypted value that none of the keys decrypts.
 
-    It is false like an empty value, so that code that asks `if author.email` does not use it, but equals nothing
-    except the same ciphertext. Shown, it says that it cannot be read. Written back, its ciphertext stays.
+    It is falsy, so `if author.email` skips it, but equal only to the same ciphertext. It renders as "(unreadable)", and
+    writing it back keeps the ciphertext.
     """
 
     ciphertext: str
@@ -60,9 +60,9 @@ def is_unreadable(value: object) -> TypeGuard[Unreadable]:
 
 
 class Encrypted(TypeDecorator[str]):
-    """A text column whose file content is ciphertext; '' and None stay as they are.
+    """A text column that is stored encrypted; '' and None stay as they are.
 
-    Fernet (AES-128-CBC with HMAC-SHA256); the nonce is fresh each time, so that equal values look different.
+    Fernet (AES-128-CBC with HMAC-SHA256) with a random nonce, so equal values have different ciphertexts.
     """
 
     impl = Text
@@ -83,7 +83,7 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(ciphertext: str, keys: tuple[str, ...]) -> str:
-    """The text, or an `Unreadable` where none of these keys opens it."""
+    """The text, or `Unreadable` if none of these keys decrypts it."""
     try:
         return _cipher(keys).decrypt(ciphertext.encode()).decode()
     except (InvalidToken, ValueError):
@@ -91,7 +91,7 @@ def decrypt(ciphertext: str, keys: tuple[str, ...]) -> str:
 
 
 class Index(str):
-    """A blind index: the text is what is written; `all` are the texts under which the same value may be stored."""
+    """A blind index under the present key; `all` has those under earlier keys too."""
 
     all: tuple[str, ...]
 
@@ -103,7 +103,7 @@ class Index(str):
 
 
 class BlindIndex(String):
-    """A column of blind indexes. Compared with an `Index`, it finds what was written under any of our keys."""
+    """A column of blind indexes. Comparison with an `Index` matches values under any of the keys."""
 
     cache_ok = True
 

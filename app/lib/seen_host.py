@@ -1,4 +1,4 @@
-"""Remember the last foreign host that a request asked for, where PUBLIC_URL names this machine only."""
+"""Store the last host name of requests while PUBLIC_URL names only this machine; `flask check` reads it."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Notes:
-    """Of one process: at most one small write a minute, whatever is asked."""
+    """At most one small write a minute for each process."""
 
     def __init__(self, instance: str) -> None:
         self.file, self.due = Path(instance) / FILE, 0.0
@@ -36,7 +36,7 @@ class Notes:
 
 
 def last(instance: str) -> str:
-    """The host that was seen last, or ''."""
+    """The last host, or ''."""
     try:
         found = (Path(instance) / FILE).read_text(errors="replace")[:260]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Tokens that say one thing, for one purpose, for a limited time; sessions and CSRF tokens. Signed with SHA-256."""
+"""Signed tokens with one purpose and a maximum age; sessions and CSRF tokens. HMAC-SHA256."""
 
 import hashlib
 from datetime import timedelta
@@ -23,7 +23,7 @@ class BadToken(ValueError):
 
 
 def sign(purpose: str, claim: Any) -> str:
-    """Return a URL-safe token that carries `claim` (JSON data, readable by whoever holds it)."""
+    """Return a URL-safe token with `claim` (JSON data, signed but not encrypted)."""
     return _serializer(purpose).dumps(claim)
 
 
@@ -50,7 +50,7 @@ def _serializer_of(purpose: str, *keys: str) -> URLSafeTimedSerializer:
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's sessions. A reader has none, and nothing is made to look into a cookie that is not there."""
+    """Flask's sessions; without a cookie no serializer is created, because readers have none."""
 
     digest_method = staticmethod(hashlib.sha256)
 

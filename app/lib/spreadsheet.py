@@ -1,4 +1,4 @@
-"""Rows as CSV in which a spreadsheet sees text only: what begins like a formula gets an apostrophe before it."""
+"""CSV for spreadsheets: values that look like formulas get an apostrophe."""
 
 import csv
 import io
@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-# OWASP, "CSV Injection"; the wide forms are what a Japanese keyboard types, and Excel takes them for the narrow.
+# OWASP, "CSV Injection"; Excel accepts the full-width forms of Japanese keyboards too.
 FORMULA = tuple("=+-@\t\r\n|%＝＋－＠")
 
-# Some programs leave this out before they look.
+# Some programs skip these characters first.
 UNSEEN = re.compile(r"^[ \xa0\xad\u2000-\u200f\u2060\u3000\ufeff\x01-\x08\x0b-\x1f]+")
 
 
@@ -21,7 +21,7 @@ def line(values: Iterable[Any]) -> str:
 
 
 def header(names: Sequence[str]) -> str:
-    """The first line; its byte order mark tells Excel that Japanese follows."""
+    """The first line, with a byte order mark, so that Excel reads UTF-8."""
     return "\ufeff" + line(names)
 
 

@@ -1,4 +1,4 @@
-"""What people type, as they type it: cleaned, counted, compared, cut short."""
+"""Clean, compare and shorten typed text; find links in it."""
 
 import re
 from collections.abc import Iterator
@@ -9,15 +9,13 @@ import regex
 from app.lib import grapheme
 from app.lib.normal_form import MARKS, normalised
 
-# The three flags that Unicode recommends with tag characters (England, Scotland, Wales); elsewhere tags only
-# hide.
+# The only recommended use of tag characters: the flags of England, Scotland and Wales.
 FLAGS = "|".join(
     "\U0001f3f4" + "".join(chr(0xE0000 + ord(each)) for each in code) + "\U000e007f"
     for code in ("gbeng", "gbsct", "gbwls")
 )
-# Controls, overrides and embeddings (deprecated by Unicode for isolates, UAX 9 2.7), fillers that look like
-# nothing, annotation marks, non-characters, lone surrogates: no language needs them, all of them have
-# deceived readers.
+# Controls, overrides and embeddings (superseded by isolates, UAX 9 2.7), blank fillers, annotation marks,
+# noncharacters, lone surrogates: no language needs them, and they are used to deceive.
 NEVER = regex.compile(
     r"[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}--[\n\t]]"
     r"|[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u202a-\u202e\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0]"
@@ -25,7 +23,7 @@ NEVER = regex.compile(
     rf"|(?P<flag>{FLAGS})|[\U000e0000-\U000e007f]",
     flags=regex.V1,
 )
-# Joiners where they change what is seen: in emoji, after a virama (Sinhala, Hindi), between Arabic letters
+# Joiners with a visible effect: in emoji, after a virama (Sinhala, Hindi), between characters of Arabic script
 # (Persian).
 JOINERS = regex.compile(
     r"(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])(\u200d)(?=\p{Extended_Pictographic})"
@@ -34,37 +32,37 @@ JOINERS = regex.compile(
 DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 ISOLATES = re.compile("[\u2066-\u2069]")
 POP_ISOLATE = "\u2069"
-# A letter carries up to four marks in any living language; towers of hundreds cover the neighbours' lines.
+# Living languages use up to four marks on a character; hundreds would cover neighbouring lines.
 _MARK = rf"[\p{{Mn}}\p{{Me}}{MARKS}]"
 TOWER = regex.compile(rf"(?<!{_MARK})({_MARK}{{8}}){_MARK}+", flags=regex.V1)
 LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
-# NFC would turn 神 (U+FA19), as some families write themselves, into 神.
+# NFC would replace 神 (U+FA19), which some family names use.
 NOT_COMPATIBILITY = re.compile("[^\uf900-\ufaff\U0002f800-\U0002fa1f]+")
 
 
 def clean_line(s: str) -> str:
-    """Return a one-line field (a name, a title): NFC, one space between words, nothing invisible."""
+    """Return a one-line field such as a name: NFC, single spaces, no invisible characters."""
     s = DIRECTION.sub("", without_never(LINE_END.sub(" ", s)))
     s = JOINERS.sub(lambda match: match[1] or match[2] or match[3] or "", s)
     return " ".join(TOWER.sub(r"\1", _composed(s)).split())
 
 
 def clean_body(s: str) -> str:
-    """Return a text of many lines, ends of lines as \\n: NFC, what languages need, nothing that deceives.
+    """Return a multi-line text with \\n: NFC, without deceptive characters.
 
-    Isolates stay where they are closed on their line, so that they cannot turn what stands after them.
+    Isolates stay if they are closed on their line, so they cannot affect later text.
     """
     s = TOWER.sub(r"\1", _composed(without_never(LINE_END.sub("\n", s))))
     return "\n".join(map(_isolates_closed, s.split("\n"))) if ISOLATES.search(s) else s
 
 
 def without_never(s: str) -> str:
-    """Return the text without the characters that no language needs; ends of lines are not touched."""
+    """Return the text without the characters of NEVER; line ends stay."""
     return NEVER.sub(lambda match: match["flag"] or "", s)
 
 
 def is_blank(s: str) -> bool:
-    """Is there nothing to see: only white space, joiners, and the letters that look like nothing?"""
+    """True for white space, joiners and blank characters only."""
     return BLANK.fullmatch(s) is not None
 
 
@@ -72,7 +70,7 @@ BLANK = regex.compile(r"[\s\u2800\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{
 
 
 def excerpt(s: str, most: int) -> str:
-    """Return the first `most` graphemes of a text on one line, the last of them … where it was cut."""
+    """Return the first `most` graphemes of a text on one line, with … at the end if it was cut."""
     line = clean_line(s)
     if len(line) <= most:
         return line
@@ -86,8 +84,8 @@ INVISIBLE = regex.compile(
     r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}--\s]", flags=regex.V1
 )
 VOICED = str.maketrans({"\u309b": "\u3099", "\u309c": "\u309a"})
-# Accents, tone marks, Hebrew and Arabic points: left out or scattered to get past a list. Not the marks that
-# make another letter: the vowels of Indic scripts and Thai, й, and (after composing) the dakuten of が.
+# Accents, tone marks, Hebrew and Arabic points, which are added to evade word lists. Not marks that make another
+# character: the vowels of Indic scripts and Thai, й, and (after composing) the dakuten of が.
 ACCENTS = regex.compile(
     r"(?<!и)\u0306|[[\p{Inherited}&&\p{M}]--[\u0306\u3099\u309a]]|[\p{Hebrew}&&\p{M}]|\p{Me}", flags=regex.V1
 )
@@ -96,11 +94,11 @@ KANA = str.maketrans({code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x3
 
 
 def fold(s: str) -> str:
-    """Return a text for comparing, never for showing: what looks or sounds alike is alike.
+    """Return a text for comparison, not for display. Idempotent.
 
-    NFKC, case, katakana as hiragana, half-width as full-width, accents and invisible characters left out,
-    runs of white space as one space. が and か stay two letters, however が was typed (か゛, ｶﾞ); a voicing
-    mark on a letter that cannot bear one (あ゛) is decoration and goes. Folding twice changes nothing.
+    NFKC, casefold, katakana as hiragana, half-width as full-width, no accents or invisible characters, single spaces.
+    が and か stay different characters in any spelling of が (か゛, ｶﾞ); a voicing mark on a character that cannot have
+    one (あ゛) is removed.
     """
     s = INVISIBLE.sub("", s).translate(VOICED)
     for _ in range(FOLDINGS):
@@ -110,7 +108,7 @@ def fold(s: str) -> str:
     return s
 
 
-FOLDINGS = 4  # a second is needed for a few letters whose lower case decomposes; more has not been seen
+FOLDINGS = 4  # a few characters, whose lower case decomposes, need two; none needs more
 
 
 def _folded_once(s: str) -> str:
@@ -121,19 +119,16 @@ def _folded_once(s: str) -> str:
 
 
 def links_in(text: str) -> list[str]:
-    """Return the web addresses in a text, as they stand there, in order; www.… without https:// too."""
+    """Return the URLs in a text in order, including www.… without https://."""
     return [text[start:end] for start, end in link_spans(text, bare=True)]
 
 
-# Where an address ends in running text. Japanese puts no space after it, so its characters decide:
-#   punctuation (。、」）) never belongs to an address;
-#   hiragana after Latin is a particle (…/articleを), also at the start of a segment (…/は) for the common
-#   ones;
-#   kanji and katakana belong to a path (…/wiki/2024年, …/wiki/日本の歴史), in a query only after = or more of
-#   them.
-# What cannot be told apart: a title that starts with a particle's letter (…/wiki/はやぶさ) ends too early,
-# and text after a title in Japanese (…/wiki/日本を読む) is taken in. Both are right when a space follows or %
-# encodes them.
+# Where a URL ends in running text. Japanese has no space after it, so the characters decide:
+#   punctuation (。、」）) is never part of a URL;
+#   hiragana after Latin script is a particle (…/articleを), also common particles at the start of a segment (…/は);
+#   kanji and katakana are part of a path (…/wiki/2024年, …/wiki/日本の歴史), in a query only after = or more of them.
+# Two cases are ambiguous: a title that starts like a particle (…/wiki/はやぶさ) ends too early, and text after a
+# Japanese title (…/wiki/日本を読む) is included. A space or percent-encoding avoids both.
 _J = r"\p{Han}\p{Hiragana}\p{Katakana}ー々〆〇"
 _PARTICLE = r"[をはがにでとものへだっ]|から|まで|より|です"
 _OTHER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_J}\p{{Hangul}}a-zA-Z0-9]]"
@@ -156,20 +151,20 @@ LINK_TAIL = "?!.,:;*_~'・"
 
 
 def link_spans(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
-    """Yield where http(s) addresses begin and end in a text, `bare` ones (www.…) too; in linear time."""
+    """Yield start and end of http(s) URLs in a text, with `bare` also of www.…; linear."""
     for match in LINK.finditer(text):
         if match["scheme"] or bare:
             yield match.start(), match.start() + len(_without_tail(match[0]))
 
 
 def link_at(text: str, start: int) -> str:
-    """Return the http(s) address that begins at `start`, or ''."""
+    """Return the http(s) URL at `start`, or ''."""
     match = LINK.match(text, start)
     return _without_tail(match[0]) if match and match["scheme"] else ""
 
 
 def _without_tail(link: str) -> str:
-    """Leave out punctuation at the end, and a bracket that was opened before the address (GFM 6.9)."""
+    """Remove final punctuation, and a bracket that was opened before the URL (GFM 6.9)."""
     unopened = {each: link.count(each) - link.count(CLOSERS[each]) for each in CLOSERS}
     end = len(link)
     while link[end - 1] in LINK_TAIL or unopened.get(link[end - 1], 0) > 0:
@@ -184,7 +179,7 @@ def _composed(s: str) -> str:
 
 
 def _isolates_closed(line: str) -> str:
-    """UAX 9, BD9: drop the isolates of a line that have no partner."""
+    """Remove unmatched isolates of a line (UAX 9, BD9)."""
     depth, partners = [], set()
     for match in ISOLATES.finditer(line):
         if match[0] != POP_ISOLATE:

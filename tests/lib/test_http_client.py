@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from app.lib import http_client
-from app.lib.http_client import NoAnswer, may_be_called, post_form
+from app.lib.http_client import NoAnswer, is_allowed, post_form
 
 PRIVATE = [
     "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.1", "224.0.0.1",
@@ -67,7 +67,7 @@ def test_a_name_that_leads_into_our_network_calls_nobody(address: str, monkeypat
     ],
 )  # fmt: skip
 def test_only_https_or_this_very_machine_may_be_called(url: str) -> None:
-    assert not may_be_called(url)
+    assert not is_allowed(url)
     with pytest.raises(NoAnswer):
         post_form(url, {}, "test")
 
@@ -92,7 +92,7 @@ def test_a_redirect_is_not_followed(listens: Callable[..., str]) -> None:
     [
         b"", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntr", b"nonsense\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000,
-        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (http_client.MOST_BYTES + 1),
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (http_client.MAX_BYTES + 1),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ntr",
     ],
 )  # fmt: skip
