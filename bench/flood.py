@@ -25,7 +25,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.screening.flood import WINDOW
 from bench import service
-from tests.services import Live, Postbox, running_smtp
+from tests.services import Live, MailServer, running_smtp
 
 PER_MINUTE, NETWORKS = 2_000, 500
 # Honest readers, on each of the two sites.
@@ -83,7 +83,7 @@ class Run:
     clusters: list[int]
 
 
-def run(database_url: str, box: Postbox, *, quiet: int, seconds: int) -> Run:
+def run(database_url: str, box: MailServer, *, quiet: int, seconds: int) -> Run:
     settings = {"MAIL_URL": box.url, "TRUSTED_PROXIES": "127.0.0.1/32", "FLOOD_HOLD": str(HOLD)}
     with service.filled(database_url) as app, service.running(app, **settings) as kaiwa:
         for site in SITES:
@@ -97,7 +97,7 @@ def run(database_url: str, box: Postbox, *, quiet: int, seconds: int) -> Run:
             calm = crowd.wait_until_calm()
         met = [seen.statuses for phase in (before, during) for seen in phase.values()]
         acknowledged = sum(statuses[201] + statuses[202] for statuses in met)
-        emails = sum("at once" in letter.subject for letter in box.letters)
+        emails = sum("at once" in received.subject for received in box.emails)
         stored, clusters = count_comments(app)
         return Run(before, during, crowd.held_after, calm, emails, stored - crowd.probes, acknowledged, clusters)
 

@@ -55,7 +55,7 @@ class Reader:
     token: str = ""
     peer: str = "127.0.0.1"
 
-    def says(self, body: str, *, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
+    def post(self, body: str, *, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
         answer = self.client.post(
             "/embed/comments",
             data=self.fields(body=body, **more),
@@ -70,7 +70,7 @@ class Reader:
         given = {"site": self.site, "url": self.url, "name": self.name, "email": self.email, "author": self.author}
         return given | more
 
-    def sees(self, **more: Any) -> TestResponse:
+    def get_thread(self, **more: Any) -> TestResponse:
         return self.client.get("/embed/thread", query_string={"site": self.site, "url": self.url} | more)
 
 

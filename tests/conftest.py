@@ -32,7 +32,7 @@ from app.models import keyring
 from tests.services import (
     ROOT,
     Live,
-    Postbox,
+    MailServer,
     Postgres,
     running_kaiwa,
     running_postgres,
@@ -127,7 +127,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str, smtp: Postbox) -> dict[str, str]:
+def settings(database_url: str, smtp: MailServer) -> dict[str, str]:
     """Settings by their names in config.py. A module may override the fixture, based on these."""
     return {
         "DATABASE_URL": database_url,
@@ -178,13 +178,13 @@ def db_session(app: Flask) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="session")
-def _smtp() -> Iterator[Postbox]:
+def _smtp() -> Iterator[MailServer]:
     with running_smtp() as box:
         yield box
 
 
 @pytest.fixture
-def smtp(_smtp: Postbox) -> Postbox:
+def smtp(_smtp: MailServer) -> MailServer:
     """A mail server with an empty inbox."""
     _smtp.empty()
     return _smtp
@@ -205,7 +205,7 @@ def start_kaiwa(tmp_path: Path) -> Iterator[Callable[..., Live]]:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, _smtp: Postbox) -> Iterator[Live]:
+def live(tmp_path_factory: pytest.TempPathFactory, _smtp: MailServer) -> Iterator[Live]:
     """Kaiwa with its demo site, worker and mail server, as `make run` starts it; one for each test file."""
     with running_kaiwa(tmp_path_factory.mktemp("live"), {"MAIL_URL": _smtp.url}, demo=True) as kaiwa:
         yield kaiwa

@@ -19,7 +19,7 @@ def behind(start: str, rest: Shape) -> Shape:
     return lambda n: (start + rest(n))[:n]
 
 
-def _all_letters(n: int) -> str:
+def _all_characters(n: int) -> str:
     """As many different characters as possible, to defeat caches."""
     return "".join(chr(0xA1 + place * 7 % 0xD000) for place in range(n))
 
@@ -43,7 +43,7 @@ SHAPES: dict[str, Shape] = {
     "letters with three marks": again("a\u0316\u0301\u0338"),
     "letters with two marks": again("\u0390\u0316\u0338"),
     "letters with all marks": _with_marks,
-    "all letters": _all_letters,
+    "all letters": _all_characters,
     "regional indicators": again("\U0001f1ef"),
     "regional indicators and joiners": again("\U0001f1ef\U0001f1f5\u200d"),
     "joined emoji": again("\U0001f468\u200d"),

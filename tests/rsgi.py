@@ -14,7 +14,7 @@ def alone(asked: Coroutine[Any, Any, Any]) -> Any:
 
 
 @dataclass
-class Told:
+class RsgiResponse:
     """The response that the application gives the server (RSGI)."""
 
     status: int = 0
@@ -33,7 +33,7 @@ class Told:
 
 
 @dataclass
-class Asking:
+class RsgiRequest:
     """A request as the server passes it (RSGI)."""
 
     path: str

@@ -178,7 +178,7 @@ def _stop(process: Process, how: signal.Signals = signal.SIGTERM, patience: floa
 
 
 @dataclass
-class Letter:
+class ReceivedEmail:
     """A received email: envelope sender and recipients, and the parsed message."""
 
     sender: str
@@ -197,30 +197,30 @@ class Letter:
 
 
 @dataclass
-class Postbox:
+class MailServer:
     """The emails that a mail server on a real socket received; `refuse` makes it reject the next ones."""
 
     url: str = ""
-    letters: list[Letter] = field(default_factory=list)
+    emails: list[ReceivedEmail] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
     def refuse(self, *answers: str) -> None:
         """Reject the next emails with these SMTP lines, such as `451 later`."""
         self.refusals.extend(answers)
 
-    def to(self, address: str) -> list[Letter]:
-        return [letter for letter in self.letters if address in letter.to]
+    def to(self, address: str) -> list[ReceivedEmail]:
+        return [received for received in self.emails if address in received.to]
 
-    def wait_for(self, count: int, seconds: float = 10) -> list[Letter]:
+    def wait_for(self, count: int, seconds: float = 10) -> list[ReceivedEmail]:
         """Wait for `count` emails and return all. Raises AssertionError when they do not arrive."""
         end = time.monotonic() + seconds
-        while len(self.letters) < count:
-            assert time.monotonic() < end, f"{len(self.letters)} letters instead of {count} after {seconds} s"
+        while len(self.emails) < count:
+            assert time.monotonic() < end, f"{len(self.emails)} emails instead of {count} after {seconds} s"
             time.sleep(0.05)
-        return self.letters
+        return self.emails
 
     def empty(self) -> None:
-        self.letters.clear()
+        self.emails.clear()
         self.refusals.clear()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
@@ -229,14 +229,14 @@ class Postbox:
         content = envelope.content
         assert isinstance(content, bytes)
         message = message_from_bytes(content, policy=policy.default)
-        self.letters.append(Letter(envelope.mail_from or "", list(envelope.rcpt_tos), message, content))
+        self.emails.append(ReceivedEmail(envelope.mail_from or "", list(envelope.rcpt_tos), message, content))
         return "250 OK"
 
 
 @contextmanager
-def running_smtp() -> Iterator[Postbox]:
+def running_smtp() -> Iterator[MailServer]:
     """Start a mail server that stores the received emails and forwards none."""
-    port, box = free_port(), Postbox()
+    port, box = free_port(), MailServer()
     controller = Controller(box, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True)
     controller.start()
     box.url = f"smtp://127.0.0.1:{port}"

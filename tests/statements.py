@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event
 
 
 @contextmanager
-def noted(engine: Engine) -> Iterator[list[str]]:
+def recorded(engine: Engine) -> Iterator[list[str]]:
     """Every statement sent within the block, in order, except those that begin a transaction."""
     statements: list[str] = []
 

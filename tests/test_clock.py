@@ -69,16 +69,16 @@ def test_a_burst_of_tomorrow_holds_nothing_today_and_a_new_one_is_told(app: Flas
 
 def test_limits_of_tomorrow_let_readers_write_today(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session, flood_per_author=2, flood_per_address=2, flood_per_site=50)
-    statuses = [Reader(client).says(f"tomorrow {number}").status_code for number in range(3)]
+    statuses = [Reader(client).post(f"tomorrow {number}").status_code for number in range(3)]
     assert statuses[:2] == [201, 201] and statuses[2] != 201
     corrected(db_session)
-    assert Reader(client).says("today").status_code == 201
+    assert Reader(client).post("today").status_code == 201
 
 
 def test_leases_and_snoozes_of_tomorrow_hide_no_card_today(client: FlaskClient, db_session: Session) -> None:
     site = a_site(db_session, hold_all=True)
     alice, bob = a_moderator(db_session, site), a_moderator(db_session, site, "bob")
-    Reader(client).says("It waits")
+    Reader(client).post("It waits")
     comment = the_comment(db_session, "It waits")
     assert Lease.take([comment.id], alice) == {comment.id}
     Deferral.put_off(comment, bob)
@@ -157,7 +157,7 @@ def test_a_worker_seen_tomorrow_is_late_today(app: Flask, db_session: Session) -
 def test_invitations_edits_and_reports_of_tomorrow_last_no_longer(client: FlaskClient, db_session: Session) -> None:
     site = a_site(db_session, edit_minutes=15)
     alice = a_moderator(db_session, site)
-    Reader(client).says("Said tomorrow")
+    Reader(client).post("Said tomorrow")
     comment = the_comment(db_session, "Said tomorrow")
     made = Invitation(site=site, email="bob@moderators.example", role="moderator", made_by=alice)
     db_session.add(made)

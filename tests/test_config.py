@@ -28,7 +28,7 @@ def test_nonsense_is_refused_by_name(tmp_path: Path, name: str, value: str) -> N
         config.load({name: value}, tmp_path)
 
 
-def test_a_key_is_made_once_and_is_nobody_elses(tmp_path: Path) -> None:
+def test_a_key_is_created_once_and_private(tmp_path: Path) -> None:
     first, second = (config.load({}, tmp_path)["SECRET_KEY"] for _ in range(2))
     assert first == second and len(first) == 64
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600

@@ -118,7 +118,7 @@ def read_for(seconds: float, url: str) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_is_one_readers_does_not_reach_another_through_nginx(proxied: str, db_session: Session) -> None:
+def test_nginx_does_not_share_personal_responses(proxied: str, db_session: Session) -> None:
     """Hanako posts without JavaScript; Bob opens the URL that she was redirected to."""
     site = db_session.query(Site).one()
     site.hold_all, site.version = True, site.version + 1
@@ -152,9 +152,7 @@ def kept_cookie(url: str, fields: str) -> str:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_nobody_reads_the_figures_through_nginx(
-    start_kaiwa: Callable[..., Live], database_url: str, tmp_path: Path
-) -> None:
+def test_nginx_does_not_serve_metrics(start_kaiwa: Callable[..., Live], database_url: str, tmp_path: Path) -> None:
     """Neither with the printed configuration, nor without its rule about metrics."""
     kaiwa = start_kaiwa(database_url)
     assert asked(f"{kaiwa.url}/metrics")[0] == 200

@@ -24,7 +24,7 @@ AVOIDED = {
     "building": r"\b(?:doors?|roofs?)\b",
     "clause": r"\bwhat (?:is|was|has)\b",
 }
-# Persons who act in tests, in the demo and in the docs; a text that names one may say "she".
+# Persons who act in tests, in the demo and in the docs; a text that names one may use a pronoun.
 CAST = re.compile(r"\b(?:Alice|Bob|Charlie|Hanako|Taro|Tanaka|Sato)\b|花子|太郎|田中", re.IGNORECASE)
 # A text that says one of these is about the letters of an alphabet, not about an email.
 ALPHABET = re.compile(
@@ -37,14 +37,14 @@ ALPHABET = re.compile(
 UNLESS = {"pronoun": CAST, "email": ALPHABET}
 # Occurrences that each folder may have. Only ever lower a number.
 BUDGET = {
-    "app": 587,
+    "app": 547,
     "bench": 1,
     "demo": 4,
     "docs": 22,
     "migrations": 5,
     "scripts": 1,
     "templates": 30,
-    "tests": 191,
+    "tests": 0,
     "interface": 1,
 }
 
@@ -57,7 +57,10 @@ class Allowed(NamedTuple):
     reason: str
 
 
-EXCEPTIONS = [Allowed("app/translations/ja/LC_MESSAGES/messages.po", "no letters", "of a script")]
+EXCEPTIONS = [
+    Allowed("app/translations/ja/LC_MESSAGES/messages.po", "no letters", "of a script"),
+    Allowed("tests/services.py", "`nobody` often may not enter", "a system user"),
+]
 
 
 class Text(NamedTuple):

@@ -103,21 +103,21 @@ def test_a_catalogue_with_a_tag_that_cannot_be_kept_is_refused(tmp_path: Path, f
 @pytest.mark.parametrize("lang", ["zh-Hant", "zh-Hant-TW", "zh-tw"])
 def test_a_reader_gets_a_thread_in_such_a_language(client: FlaskClient, db_session: Session, lang: str) -> None:
     a_site(db_session)
-    Reader(client).says("hello")
-    page = Reader(client).sees(lang=lang).text
+    Reader(client).post("hello")
+    page = Reader(client).get_thread(lang=lang).text
     assert 'lang="zh-Hant"' in page and "發表留言" in page and "1 則留言" in page and "lang=zh-Hant" in page
 
 
-def test_what_is_not_translated_is_english(client: FlaskClient, db_session: Session) -> None:
+def test_untranslated_messages_are_english(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session, lang="pt-BR")
-    page = Reader(client).sees().text
+    page = Reader(client).get_thread().text
     assert 'lang="pt-BR"' in page and "Post comment" in page
 
 
 def test_a_language_that_is_not_installed_gives_the_sites(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session, lang="zh-Hant")
     for lang in ("fr", "xx-YY", "jav"):
-        assert 'lang="zh-Hant"' in Reader(client).sees(lang=lang).text
+        assert 'lang="zh-Hant"' in Reader(client).get_thread(lang=lang).text
 
 
 def test_the_page_cache_tells_languages_apart_and_their_spellings_not() -> None:
@@ -169,10 +169,10 @@ def test_a_third_order_needs_one_more_entry(
     page_cache._asked_of.cache_clear()
     a_site(db_session)
     for body in ("apple", "banana"):
-        Reader(client).says(body)
-    page = Reader(client).sees(lang="en").text
+        Reader(client).post(body)
+    page = Reader(client).get_thread(lang="en").text
     assert page.count('class="sort"') == 2 and "sort=latest" in page and page.index("apple") < page.index("banana")
-    page = Reader(client).sees(lang="en", sort="latest").text
+    page = Reader(client).get_thread(lang="en", sort="latest").text
     assert page.index("banana") < page.index("apple") and 'data-sort="latest" data-newest-first' in page
     found = page_cache.asked_of("/thread", f"site=paper&url={PAGE}&sort=latest")
     assert found and "sort=latest" in found.query

@@ -20,7 +20,7 @@ from app.moderation import history
 from bench import routes, service
 from bench.fill import Shape
 from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
-from tests.statements import noted
+from tests.statements import recorded
 
 # PostgreSQL uses custom plans for the first five runs.
 TIMES = 20
@@ -84,7 +84,7 @@ def test_a_post_reads_no_whole_table(desk: Flask) -> None:
         assert asked and not [step for query, given in asked for step in whole_tables(query, given)]
 
 
-def test_what_is_named_is_looked_up_one_by_one() -> None:
+def test_named_rows_are_looked_up_by_index() -> None:
     named = list(range(1, 501))
     with service.database("sqlite") as url, service.filled(url, Shape(100, 20)) as app:
         with app.app_context():
@@ -115,12 +115,12 @@ def test_pages_and_comments_are_planned_once(app: Flask, client: FlaskClient, db
     db_session.commit()
     reader = Reader(client, peer="2001:db8::1")
     for number in range(TIMES):
-        assert reader.says(f"comment {number}").status_code == 201
-        assert reader.sees().status_code == 200
+        assert reader.post(f"comment {number}").status_code == 201
+        assert reader.get_thread().status_code == 200
     for sort in ("oldest", "newest"):
         for _ in range(TIMES):
-            assert reader.sees(sort=sort).status_code == 200
-            assert reader.sees(sort=sort, after="3").status_code == 200
+            assert reader.get_thread(sort=sort).status_code == 200
+            assert reader.get_thread(sort=sort, after="3").status_code == 200
     assert client.get("/embed/counts", query_string={"site": "paper", "url": PAGE}).json["counts"] == {PAGE: TIMES}
     # A comment with everything: a new author's reply, from an IPv6 network, with a request key.
     parent = the_comment(db_session, "comment 0")
@@ -128,8 +128,8 @@ def test_pages_and_comments_are_planned_once(app: Flask, client: FlaskClient, db
         taro = Reader(client, name="Taro", email=f"taro{number}@readers.example", peer="2001:db8::2")
         more = {"notify": "1", "parent": parent.id, "website": "https://taro.example"}
         key = {"Idempotency-Key": f"key {number}"}
-        with app.app_context(), noted(db.engine) as asked:
-            assert taro.says(f"answer {number}", **more, headers=key).status_code == 201
+        with app.app_context(), recorded(db.engine) as asked:
+            assert taro.post(f"answer {number}", **more, headers=key).status_code == 201
         assert max(map(len, asked)) <= LONGEST
     found = planned()
     assert max(int(value) for each in found for value in re.findall(r"\$(\d+)", each)) <= MOST_VALUES

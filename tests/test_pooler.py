@@ -69,8 +69,8 @@ def test_posts_decisions_and_reads_go_through_a_pooler(app: Flask, client: Flask
 
     def post(number: int) -> int:
         reader = Reader(app.test_client(), f"R {number}", f"r{number}@readers.example")
-        said = reader.says(f"comment {number}").status_code
-        return said if reader.sees().status_code == 200 else 0
+        said = reader.post(f"comment {number}").status_code
+        return said if reader.get_thread().status_code == 200 else 0
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         assert list(threads.map(post, range(POSTS))) == [201] * POSTS
@@ -106,17 +106,17 @@ def test_the_server_that_takes_writes_is_found_and_found_again(
         application = create_app(settings | {"DATABASE_URL": f"{several}?target_session_attrs=read-write"})
         with application.app_context():
             a_site(db.session())
-            assert Reader(application.test_client()).says("one").status_code == 201
+            assert Reader(application.test_client()).post("one").status_code == 201
             with psycopg.connect(postgres.url(_name(postgres_url)).replace("+psycopg", ""), autocommit=True) as admin:
                 admin.execute(f"ALTER DATABASE {_name(postgres_url)} SET default_transaction_read_only = on".encode())
                 admin.execute(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
                               b"AND datname = current_database()")  # fmt: skip
-                assert Reader(application.test_client()).says("two").status_code == 503
+                assert Reader(application.test_client()).post("two").status_code == 503
                 admin.execute(b"SET default_transaction_read_only = off")
                 admin.execute(f"ALTER DATABASE {_name(postgres_url)} RESET default_transaction_read_only".encode())
                 admin.execute(b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
                               b"AND datname = current_database()")  # fmt: skip
-            answers = [Reader(application.test_client()).says("three").status_code for _ in range(3)]
+            answers = [Reader(application.test_client()).post("three").status_code for _ in range(3)]
             assert answers[-1] in (200, 201)
             db.session.remove()
             db.engine.dispose()

@@ -81,7 +81,7 @@ def test_placeholders_are_those_of_the_sentence(lang: str) -> None:
 
 
 @pytest.mark.parametrize("lang", catalogues())
-def test_what_is_compiled_is_what_was_written(lang: str) -> None:
+def test_compiled_catalogues_match_their_source(lang: str) -> None:
     again = BytesIO()
     write_mo(again, catalogue(lang))
     again.seek(0)

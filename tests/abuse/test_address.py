@@ -22,7 +22,7 @@ def paper(db_session: Session) -> Site:
 
 def say(client: FlaskClient, number: int, peer: str, headers: dict[str, str] | None = None) -> int:
     reader = Reader(client, f"Reader {number}", f"r{number}@readers.example", peer=peer)
-    return reader.says(f"flood {number}", headers=headers).status_code
+    return reader.post(f"flood {number}", headers=headers).status_code
 
 
 def made_up(number: int) -> dict[str, str]:

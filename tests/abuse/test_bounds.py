@@ -11,7 +11,7 @@ from app.abuse.bounds import LONGEST_HEADER, LONGEST_PATH, LONGEST_QUERY, MOST_F
 from app.models import Comment
 from app.server.rsgi import Wire
 from tests.cast import Reader, a_site
-from tests.rsgi import Asking, Told, alone
+from tests.rsgi import RsgiRequest, RsgiResponse, alone
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 LARGEST = 256 * 1024
@@ -29,7 +29,7 @@ LARGEST = 256 * 1024
     ],
     ids=["query", "parameters", "header", "cookie", "any header"],
 )
-def test_what_is_too_long_is_refused_on_every_page(app: Flask, path: str, asked: dict[str, Any], status: int) -> None:
+def test_too_long_requests_are_refused_on_every_page(app: Flask, path: str, asked: dict[str, Any], status: int) -> None:
     # A client that keeps cookies would write that header itself.
     assert app.test_client(use_cookies=False).get(path, **asked).status_code == status
 
@@ -49,7 +49,7 @@ def test_a_refusal_is_one_line_in_the_log_and_never_the_text(
 
 @pytest.mark.parametrize("path", ["/login", "/logout", "/embed/comments", "/api/v1/comments", "/mail/stop/x", "/none"])
 def test_a_large_body_is_refused_by_its_head(app: Flask, path: str) -> None:
-    told, wire = Told(), Wire(app, largest=app.config["MAX_CONTENT_LENGTH"])
+    told, wire = RsgiResponse(), Wire(app, largest=app.config["MAX_CONTENT_LENGTH"])
 
     class Unread:
         """A body that must not be read."""
@@ -61,7 +61,7 @@ def test_a_large_body_is_refused_by_its_head(app: Flask, path: str) -> None:
             raise AssertionError("the body was read")
 
     headers = {"content-length": str(LARGEST + 1), "content-type": URLENCODED}
-    alone(wire.__rsgi__(Asking(path, "", headers, method="POST"), Unread()))
+    alone(wire.__rsgi__(RsgiRequest(path, "", headers, method="POST"), Unread()))
     assert told.status == 413
 
 
@@ -75,9 +75,9 @@ def test_the_longest_comments_still_fit(client: FlaskClient, db_session: Session
     a_site(db_session)
     # 180 KB and 240 KB, percent-encoded.
     for longest in ("あ" * 20_000, "👍" * 20_000):
-        assert Reader(client).says(longest).status_code == 201
+        assert Reader(client).post(longest).status_code == 201
     assert {len(comment.body) for comment in db_session.query(Comment)} == {20_000}
-    assert Reader(client).says("あ" * 20_001).status_code == 422
+    assert Reader(client).post("あ" * 20_001).status_code == 422
 
 
 def test_a_text_that_is_too_long_is_given_back_unread(client: FlaskClient, db_session: Session) -> None:

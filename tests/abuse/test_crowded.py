@@ -28,7 +28,7 @@ def paper(db_session: Session) -> Site:
 
 
 def post(client: FlaskClient, number: int, peer: str = "192.0.2.1", **more: str) -> TestResponse:
-    return Reader(client, f"R {number}", f"{number}@readers.example", peer=peer).says(f"post {number}", **more)
+    return Reader(client, f"R {number}", f"{number}@readers.example", peer=peer).post(f"post {number}", **more)
 
 
 def fill(client: FlaskClient) -> TestResponse:
@@ -53,10 +53,10 @@ def test_a_proof_is_bound_to_its_network_site_and_purpose(
     proof = solved(challenge_in(fill(client)))
     for number in range(LIMIT):
         post(client, number, "198.51.100.1")
-        Reader(client, f"O {number}", f"o{number}@readers.example", "other", peer="192.0.2.1").says(f"other {number}")
+        Reader(client, f"O {number}", f"o{number}@readers.example", "other", peer="192.0.2.1").post(f"other {number}")
     assert post(client, 10, "198.51.100.1", altcha=proof).status_code == 429
     other = Reader(client, "Other", "o@readers.example", "other", peer="192.0.2.1")
-    assert other.says("with a foreign proof", altcha=proof).status_code == 429
+    assert other.post("with a foreign proof", altcha=proof).status_code == 429
     given = json.loads(base64.b64decode(proof))
     given["challenge"]["parameters"]["data"]["for"] = "login"
     forged = base64.b64encode(json.dumps(given).encode()).decode()
@@ -78,7 +78,7 @@ def test_what_proofs_let_in_is_bounded_and_costs_more_and_more(
     assert db_session.query(Comment).count() == LIMIT * (1 + admission.PROVEN_TIMES)
 
 
-def test_what_is_held_stays_held_with_a_proof(client: FlaskClient, paper: Site, db_session: Session) -> None:
+def test_a_proof_does_not_publish_a_held_comment(client: FlaskClient, paper: Site, db_session: Session) -> None:
     proof = solved(challenge_in(fill(client)))
     paper.hold_all = True
     db_session.commit()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.extensions import db
 from app.models import Comment
 from tests.cast import ORIGIN, PAGE, Reader, a_site
-from tests.statements import noted
+from tests.statements import recorded
 
 FORM = "application/x-www-form-urlencoded"
 DOORS = ["/embed/comments", "/embed/preview", "/embed/own", "/embed/comments/1/edit", "/embed/comments/1/withdraw"]
@@ -22,7 +22,7 @@ def asked(app: Flask) -> Iterator[list[str]]:
     """All statements sent to the database while a test runs."""
     with app.app_context():
         engine = db.engine
-    with noted(engine) as statements:
+    with recorded(engine) as statements:
         yield statements
 
 
@@ -77,12 +77,12 @@ def test_an_unknown_site_and_a_foreign_page_cost_a_few_questions(
 ) -> None:
     a_site(db_session)
     asked.clear()
-    assert Reader(client, site="\0").sees().status_code == 404, "PostgreSQL takes no such text"
+    assert Reader(client, site="\0").get_thread().status_code == 404, "PostgreSQL takes no such text"
     assert asked == []
-    assert Reader(client, site="nosuch").says("x").status_code == 404
+    assert Reader(client, site="nosuch").post("x").status_code == 404
     assert 1 <= len(asked) <= 3 and all(each.startswith("SELECT") for each in asked), asked
     asked.clear()
-    assert Reader(client).says("x", headers={"Origin": ORIGIN + ".evil.example"}).status_code == 403
+    assert Reader(client).post("x", headers={"Origin": ORIGIN + ".evil.example"}).status_code == 403
     assert 1 <= len(asked) <= 3 and all(each.startswith("SELECT") for each in asked), asked
     assert db_session.query(Comment).count() == 0
 

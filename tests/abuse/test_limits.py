@@ -36,7 +36,7 @@ def paper(db_session: Session) -> Site:
 @pytest.fixture
 def hanako(client: FlaskClient, paper: Site, db_session: Session) -> Reader:
     reader = Reader(client, peer="192.0.2.1")
-    reader.says("hers")
+    reader.post("hers")
     return reader
 
 
@@ -90,7 +90,7 @@ def test_a_network_that_asks_too_often_is_refused_and_another_is_served(ask: Ask
         assert ask("198.51.100.1").status_code != 429
 
 
-def test_hopping_within_an_ipv6_network_helps_nobody(ask: Ask, purpose: str) -> None:
+def test_addresses_of_one_ipv6_network_share_a_limit(ask: Ask, purpose: str) -> None:
     if purpose in ("again", "invalid"):
         pytest.skip("counted for each client")
     for number in range(times(purpose)):
@@ -100,7 +100,7 @@ def test_hopping_within_an_ipv6_network_helps_nobody(ask: Ask, purpose: str) -> 
     assert 429 in tried, "one /48"
 
 
-def test_the_widget_can_read_the_refusal_and_what_was_typed_is_kept(ask: Ask, purpose: str) -> None:
+def test_the_widget_shows_the_refusal_and_keeps_the_input(ask: Ask, purpose: str) -> None:
     for _ in range(times(purpose)):
         ask("192.0.2.1")
     answer = ask("192.0.2.1", {"Origin": ORIGIN})  # type: ignore[call-arg]
@@ -110,7 +110,7 @@ def test_the_widget_can_read_the_refusal_and_what_was_typed_is_kept(ask: Ask, pu
     assert typed.get(purpose, "") in answer.text
 
 
-def test_without_a_script_what_was_typed_is_kept_too(hanako: Reader, db_session: Session, client: FlaskClient) -> None:
+def test_without_a_script_the_input_is_kept_too(hanako: Reader, db_session: Session, client: FlaskClient) -> None:
     id = the_comment(db_session, "hers").id
     fields = hanako.fields(token=hanako.token, body="typed for long")
     for path in (f"/embed/comments/{id}/edit", "/embed/preview"):
@@ -123,10 +123,10 @@ def test_mistakes_of_one_client_do_not_refuse_its_neighbours_and_a_hopping_one_e
     client: FlaskClient, hanako: Reader
 ) -> None:
     def mistake(number: int) -> int:
-        return Reader(client, peer=f"2001:db8:7:{number:x}::1").says("").status_code
+        return Reader(client, peer=f"2001:db8:7:{number:x}::1").post("").status_code
 
     assert [mistake(1) for _ in range(MOST * 2 + 1)][-1] == 429
-    assert Reader(client, "Taro", "t@readers.example", peer="2001:db8:7:2::1").says("a neighbour").status_code == 201
+    assert Reader(client, "Taro", "t@readers.example", peer="2001:db8:7:2::1").post("a neighbour").status_code == 201
     assert 429 in [mistake(number) for number in range(3, MOST * 2 * limits.NEIGHBOURS)]
 
 
@@ -141,13 +141,13 @@ def test_a_site_that_counts_no_networks_counts_none_here(
 
 
 def test_reading_is_not_counted(client: FlaskClient, hanako: Reader, db_session: Session) -> None:
-    assert {hanako.sees().status_code for _ in range(MOST * 8)} == {200}
+    assert {hanako.get_thread().status_code for _ in range(MOST * 8)} == {200}
     assert {client.get("/thread", query_string={"site": "paper", "url": PAGE}).status_code for _ in range(9)} == {200}
     assert db_session.query(RateLimit).count() == 0
 
 
 def test_a_comment_that_is_taken_writes_no_count(hanako: Reader, db_session: Session) -> None:
-    hanako.says("another")
+    hanako.post("another")
     assert db_session.query(RateLimit).count() == 0
 
 
@@ -176,7 +176,7 @@ def test_a_database_that_cannot_count_serves(
 def edits(client: FlaskClient, db_session: Session) -> Callable[[str], TestResponse]:
     a_site(db_session)
     hanako = Reader(client)
-    hanako.says("text 0")
+    hanako.post("text 0")
     id = the_comment(db_session, "text 0").id
     return lambda body: client.post(f"/embed/comments/{id}/edit", data=hanako.fields(token=hanako.token, body=body))
 

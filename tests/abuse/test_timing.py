@@ -37,13 +37,16 @@ def made(app: Flask, monkeypatch: pytest.MonkeyPatch, site: str = "paper", **ago
 
 def test_the_form_of_a_page_is_enough(client: FlaskClient, paper: Site) -> None:
     hanako = Reader(client)
-    for page in (hanako.sees().text, client.get("/thread", query_string={"site": "paper", "url": hanako.url}).text):
-        answer = hanako.says(f"by hand {len(page)}", stamp=stamp_in(page), headers=PAGE_SAYS)
+    for page in (
+        hanako.get_thread().text,
+        client.get("/thread", query_string={"site": "paper", "url": hanako.url}).text,
+    ):
+        answer = hanako.post(f"by hand {len(page)}", stamp=stamp_in(page), headers=PAGE_SAYS)
         assert answer.status_code == 201
 
 
 def test_all_readers_of_an_hour_get_the_same_page(client: FlaskClient, app: Flask, paper: Site) -> None:
-    first, second = Reader(client).sees(), Reader(app.test_client()).sees()
+    first, second = Reader(client).get_thread(), Reader(app.test_client()).get_thread()
     assert first.data == second.data and "Set-Cookie" not in first.headers
 
 
@@ -53,14 +56,14 @@ def test_who_types_faster_than_people_is_held(
     hanako = Reader(client)
     at_once = client.get("/embed/stamp", query_string={"site": "paper"})
     assert at_once.headers["Cache-Control"] == "no-store" and "Set-Cookie" not in at_once.headers
-    assert hanako.says("too fast", stamp=stamp_in(at_once.text)).status_code == 202
+    assert hanako.post("too fast", stamp=stamp_in(at_once.text)).status_code == 202
     assert the_comment(db_session, "too fast").reasons == [{"check": "timing", "verdict": "hold", "trouble": "fast"}]
-    assert hanako.says("quick, but known", stamp=stamp_in(at_once.text)).status_code == 201
+    assert hanako.post("quick, but known", stamp=stamp_in(at_once.text)).status_code == 201
     hanako.author = ""
-    assert hanako.says("in her time", stamp=made(app, monkeypatch, seconds=3)).status_code == 201
+    assert hanako.post("in her time", stamp=made(app, monkeypatch, seconds=3)).status_code == 201
     paper.min_seconds, hanako.author = 0, ""
     db_session.commit()
-    assert hanako.says("fast again", stamp=stamp_in(at_once.text)).status_code == 201
+    assert hanako.post("fast again", stamp=stamp_in(at_once.text)).status_code == 201
 
 
 def test_odd_stamps_hold_and_refuse_nothing(
@@ -76,22 +79,22 @@ def test_odd_stamps_hold_and_refuse_nothing(
         "typing.99999999999999999999.x", "typing.-1.x", "typing.١٢٣.x", "..", "\0", "あ", "x" * 5000,
     ]  # fmt: skip
     for number, stamp in enumerate(odd):
-        assert Reader(client).says(f"odd {number}", stamp=stamp).status_code == 202, stamp
+        assert Reader(client).post(f"odd {number}", stamp=stamp).status_code == 202, stamp
         assert the_comment(db_session, f"odd {number}").reasons[0]["trouble"] == "odd"
-    assert Reader(client).says("good", stamp=good).status_code == 201
+    assert Reader(client).post("good", stamp=good).status_code == 201
 
 
-def test_what_was_sent_without_our_form_is_held_whoever_sends_it(
+def test_posts_without_our_form_are_held_for_every_client(
     client: FlaskClient, paper: Site, db_session: Session
 ) -> None:
     """A program without an Origin header gets no exemption; the API accepts a stamp too."""
-    assert Reader(client).says("from a page", headers=PAGE_SAYS).status_code == 202
-    assert Reader(client).says("from a program").status_code == 202
+    assert Reader(client).post("from a page", headers=PAGE_SAYS).status_code == 202
+    assert Reader(client).post("from a program").status_code == 202
     given = Reader(client).fields(body="by the API")
     assert client.post("/api/v1/comments", json=given).status_code == 202
     for body in ("from a page", "from a program", "by the API"):
         assert the_comment(db_session, body).reasons[0]["trouble"] == "missing"
-    stamped = given | {"body": "with a stamp", "stamp": stamp_in(Reader(client).sees().text)}
+    stamped = given | {"body": "with a stamp", "stamp": stamp_in(Reader(client).get_thread().text)}
     assert client.post("/api/v1/comments", json=stamped).status_code == 201
 
 
@@ -102,7 +105,7 @@ def test_one_stamp_serves_a_handful_of_posts_from_one_network(
 
     def post(number: int, stamp: str, peer: str) -> int:
         reader = Reader(client, f"R {number}", f"{number}@readers.example", peer=peer)
-        return reader.says(f"post {number}", stamp=stamp).status_code
+        return reader.post(f"post {number}", stamp=stamp).status_code
 
     statuses = [post(number, stamp, f"192.0.2.{number}") for number in range(9)]
     assert statuses == [201] * (admission.POSTS_OF_A_STAMP + 1) + [202] * 3
@@ -114,7 +117,7 @@ def test_one_stamp_serves_a_handful_of_posts_from_one_network(
 def test_ordinary_comments_count_no_stamps(
     app: Flask, client: FlaskClient, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Reader(client).says("by hand", stamp=made(app, monkeypatch, seconds=30))
+    Reader(client).post("by hand", stamp=made(app, monkeypatch, seconds=30))
     assert db_session.query(RateLimit).count() == 0
 
 
@@ -122,6 +125,6 @@ def test_a_mistake_does_not_start_the_clock_again(
     app: Flask, client: FlaskClient, paper: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stamp = made(app, monkeypatch, seconds=30)
-    again = Reader(client).says("", stamp=stamp)
+    again = Reader(client).post("", stamp=stamp)
     assert again.status_code == 422 and stamp_in(again.text) == stamp
-    assert stamp_in(Reader(client).says("", stamp="odd").text).startswith("drawn.")
+    assert stamp_in(Reader(client).post("", stamp="odd").text).startswith("drawn.")

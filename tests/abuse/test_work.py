@@ -59,7 +59,7 @@ def proves(reader: Reader, id: int, payload: str, **more: str) -> TestResponse:
 
 
 def test_a_proof_publishes_what_only_doubts_held(hanako: Reader, db_session: Session) -> None:
-    answer = hanako.says("by hand", **ODD)
+    answer = hanako.post("by hand", **ODD)
     comment = the_comment(db_session, "by hand")
     assert (answer.status_code, comment.status) == (202, Status.PENDING)
     proven = proves(hanako, comment.id, solved(challenge_in(answer)))
@@ -68,23 +68,23 @@ def test_a_proof_publishes_what_only_doubts_held(hanako: Reader, db_session: Ses
     checks = [reason["check"] for reason in comment.reasons]
     assert comment.status == Status.APPROVED
     assert checks[0] == "timing" and checks[-1] == "work", "the doubt can still be read"
-    assert "by hand" in hanako.sees().text
+    assert "by hand" in hanako.get_thread().text
 
 
 @pytest.mark.parametrize("asks", [{"hold_all": True}, {"approvals_needed": 1}, {"min_seconds": 0}])
-def test_nobody_computes_in_vain(hanako: Reader, paper: Site, db_session: Session, asks: dict[str, Any]) -> None:
+def test_no_challenge_without_effect(hanako: Reader, paper: Site, db_session: Session, asks: dict[str, Any]) -> None:
     """No challenge if the comment is public, or also held for another reason."""
     for name, value in asks.items():
         setattr(paper, name, value)
     db_session.commit()
-    assert challenge_in(hanako.says("by hand", **ODD)) is None
+    assert challenge_in(hanako.post("by hand", **ODD)) is None
 
 
-def test_what_is_no_proof_changes_nothing(
+def test_an_invalid_proof_changes_nothing(
     app: Flask, hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = challenge_in(Reader(app.test_client(), "Taro", "t@readers.example").says("another", **ODD))
-    answer = hanako.says("by hand", **ODD)
+    other = challenge_in(Reader(app.test_client(), "Taro", "t@readers.example").post("another", **ODD))
+    answer = hanako.post("by hand", **ODD)
     id, challenge = the_comment(db_session, "by hand").id, challenge_in(answer)
     good = solved(challenge)
     data = json.loads(base64.b64decode(good))
@@ -108,7 +108,7 @@ def test_what_is_no_proof_changes_nothing(
 
 
 def test_a_proof_works_once(hanako: Reader, db_session: Session) -> None:
-    answer = hanako.says("by hand", **ODD)
+    answer = hanako.post("by hand", **ODD)
     id, good = the_comment(db_session, "by hand").id, solved(challenge_in(answer))
     assert [proves(hanako, id, good).status_code for _ in range(2)] == [201, 400]
     again = hanako.client.post(f"/embed/comments/{id}/edit", data=hanako.fields(token=hanako.token, body="edited"))
@@ -124,7 +124,7 @@ def test_a_flood_that_computes_publishes_no_more_than_is_normal(
     published = []
     for number in range(10):
         reader = Reader(client, f"Reader {number}", f"{number}@readers.example")
-        answer = reader.says(f"flood {number}")
+        answer = reader.post(f"flood {number}")
         if challenge := challenge_in(answer):
             assert challenge["parameters"]["cost"] == proof_of_work.COST_UNDER_PRESSURE
             answer = proves(reader, the_comment(db_session, f"flood {number}").id, solved(challenge))
@@ -133,7 +133,7 @@ def test_a_flood_that_computes_publishes_no_more_than_is_normal(
 
 
 def test_a_moderator_who_was_faster_stands(hanako: Reader, paper: Site, db_session: Session) -> None:
-    answer = hanako.says("by hand", **ODD)
+    answer = hanako.post("by hand", **ODD)
     comment, good = the_comment(db_session, "by hand"), solved(challenge_in(answer))
     move(db_session, comment, Status.REJECTED, by=a_moderator(db_session, paper))
     assert proves(hanako, comment.id, good).status_code == 400
@@ -141,7 +141,7 @@ def test_a_moderator_who_was_faster_stands(hanako: Reader, paper: Site, db_sessi
 
 
 def test_a_score_that_is_not_sure_is_a_doubt_too(hanako: Reader, db_session: Session) -> None:
-    answer = hanako.says("by hand", **ODD)
+    answer = hanako.post("by hand", **ODD)
     comment, good = the_comment(db_session, "by hand"), solved(challenge_in(answer))
     unsure = {"check": "score", "verdict": "hold", "score": 0.6, "band": "hold", "signals": []}
     comment.reasons = [unsure]

@@ -24,13 +24,13 @@ def a_talk(app: Flask, db_session: Session) -> None:
     site = a_site(db_session, email_required=False)
     alice = a_moderator(db_session, site)
     hanako = Reader(app.test_client())
-    hanako.says("a ]]> b & <c> 会話 \U0001d49e\x0b", name="Ha]]>na")
+    hanako.post("a ]]> b & <c> 会話 \U0001d49e\x0b", name="Ha]]>na")
     first = the_comment(db_session, "a ]]> b & <c> 会話 \U0001d49e")
-    hanako.says("answer", parent=str(first.id))
+    hanako.post("answer", parent=str(first.id))
     for number, (body, status) in enumerate(
         (("pending", Status.PENDING), ("bad", Status.REJECTED), ("ads", Status.SPAM), ("gone", Status.DELETED))
     ):
-        hanako.says(body, url=f"{PAGE}/{number % 2}")
+        hanako.post(body, url=f"{PAGE}/{number % 2}")
         move(db_session, the_comment(db_session, body), status, by=alice)
 
 
@@ -96,7 +96,7 @@ def test_a_spreadsheet_sees_no_formula(app: Flask, db_session: Session) -> None:
     a_site(db_session)
     for number, formula in enumerate(FORMULAE):
         body = f"{formula} {number}" if formula.strip() == formula else formula + f" {number}"
-        assert Reader(app.test_client(), name=formula).says(body).status_code == 201
+        assert Reader(app.test_client(), name=formula).post(body).status_code == 201
     text = export(app, "--format", "csv").decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert len(rows) == len(FORMULAE)

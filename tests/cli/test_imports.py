@@ -203,7 +203,7 @@ def _everything(db_session: Session) -> dict[str, list[Any]]:
     return found
 
 
-def test_an_import_writes_to_nobody_and_says_who_brought_each_comment(
+def test_an_import_sends_no_email_and_logs_its_moderator(
     app: Flask, db_session: Session, paper: Site, save: Save
 ) -> None:
     a_moderator(db_session, paper)
@@ -213,7 +213,7 @@ def test_an_import_writes_to_nobody_and_says_who_brought_each_comment(
     assert db_session.query(Delivery).count() == 0
 
 
-def test_a_moderator_takes_back_what_was_imported(
+def test_a_moderator_undoes_an_imported_decision(
     app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
 ) -> None:
     bring(app, save(wxr(page(comment(1), comment(2, parent="1")))))
@@ -238,12 +238,12 @@ def test_comments_stand_in_the_order_in_which_they_were_spoken(
     days = {1: "2021-01-03", 2: "2021-01-01", 3: "2021-01-02"}
     text = (comment(n, f"<![CDATA[on {day}]]>", date_gmt=f"{day} 00:00:00") for n, day in days.items())
     bring(app, save(wxr(page(*text))))
-    shown = Reader(client, url=f"{ORIGIN}/1/").sees().text
+    shown = Reader(client, url=f"{ORIGIN}/1/").get_thread().text
     assert shown.index("on 2021-01-01") < shown.index("on 2021-01-02") < shown.index("on 2021-01-03")
     assert comments(db_session)["2"].created_at == datetime(2021, 1, 1, tzinfo=UTC)
 
 
-def test_an_answer_to_nobody_stands_by_itself_with_a_note(
+def test_a_reply_without_a_parent_becomes_a_root_with_a_note(
     app: Flask, db_session: Session, paper: Site, save: Save
 ) -> None:
     text = wxr(page(comment(1, parent="99"), comment(2)), page(comment(3, parent="2"), number=2))
@@ -287,7 +287,7 @@ def test_a_chain_of_10_000_answers_comes_in(app: Flask, paper: Site, save: Save)
     assert (report["imported"], report["max_depth"]) == (10_000, 9_999)
 
 
-def test_one_person_is_one_author_by_her_address_and_nobody_else_is(
+def test_authors_are_merged_by_email_only(
     app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
 ) -> None:
     hers = {"author_email": "Hanako@example.com", "author": "Hanako"}
@@ -298,7 +298,7 @@ def test_one_person_is_one_author_by_her_address_and_nobody_else_is(
     assert found["1"].author.email == "Hanako@example.com"
     db_session.commit()
     # A typed address alone proves nothing.
-    Reader(client, "Hanako", "hanako@example.com", url=f"{ORIGIN}/1/").says("me again")
+    Reader(client, "Hanako", "hanako@example.com", url=f"{ORIGIN}/1/").post("me again")
     typed = db_session.query(Comment).filter_by(body="me again").one()
     assert typed.author_id != found["1"].author_id
 
@@ -324,7 +324,7 @@ def test_a_body_looks_as_it_looked_and_does_no_harm(
 ) -> None:
     body = "<![CDATA[one\ntwo\n\n<blockquote>said</blockquote> <code>x &lt; y</code><script>alert(1)</script>]]>"
     bring(app, save(wxr(page(comment(1, body, author_url="javascript:alert(1)")))))
-    shown = Reader(client, url=f"{ORIGIN}/1/").sees().text
+    shown = Reader(client, url=f"{ORIGIN}/1/").get_thread().text
     for seen in ("<p>one<br>\ntwo</p>", "<blockquote>", "<code>x &lt; y</code>"):
         assert seen in shown
     assert "alert" not in shown
@@ -354,7 +354,7 @@ def test_a_page_that_moved_takes_its_comments_along(
     report = bring(app, save(text), *moves)
     assert report["notes"] == []
     assert [each["url"] for each in report["by_thread"]] == [f"{ORIGIN}/1/", f"{ORIGIN}/two"]
-    assert "Reader 2" in Reader(client, url=f"{ORIGIN}/two/?utm_source=x").sees().text
+    assert "Reader 2" in Reader(client, url=f"{ORIGIN}/two/?utm_source=x").get_thread().text
 
 
 def test_a_page_of_another_host_or_none_is_kept_and_named(
@@ -472,7 +472,7 @@ def test_a_forged_last_id_does_not_make_the_time_left_endless(app: Flask, paper:
     assert "\rReading 9 comments" in shown and "Reading -" not in shown
 
 
-def test_where_nobody_watches_nothing_is_drawn(
+def test_no_progress_bar_without_a_terminal(
     app: Flask, paper: Site, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imports, "REDRAWN", -1)
@@ -500,7 +500,7 @@ def test_the_report_by_page_is_of_the_fullest_until_all_are_asked_for(
     assert "0 new, 1 unchanged, 0 skipped: https://example.com/1/" in all_said
 
 
-def test_who_stops_it_keeps_what_was_written_and_goes_on_later(
+def test_an_interrupted_import_keeps_its_rows_and_can_resume(
     app: Flask, db_session: Session, paper: Site, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(load, "BATCH", 3)
@@ -592,22 +592,22 @@ def test_a_link_with_the_old_number_lands_on_its_comment(
     found = comments(db_session)
     assert min(each.id for each in found.values()) > 9
     for number in dates:
-        shown = Reader(client, url=f"{ORIGIN}/1/").sees(comment=str(number)).text
+        shown = Reader(client, url=f"{ORIGIN}/1/").get_thread(comment=str(number)).text
         target = shown[shown.index(f'id="comment-{number}"') :]
         assert target.index(f'data-id="{found[str(number)].id}"') < target.index("</article>")
         assert target.index(f"said {number}") < target.index("</article>")
     # Kaiwa's id works too; pending comments are shown under neither.
     own = found["5"].id
-    assert f'id="comment-{own}"' in Reader(client, url=f"{ORIGIN}/1/").sees(comment=str(own)).text
-    assert 'id="comment-7"' not in Reader(client, url=f"{ORIGIN}/1/").sees(comment="7").text
-    assert 'id="comment-5"' not in Reader(client, url=f"{ORIGIN}/1/").sees().text
+    assert f'id="comment-{own}"' in Reader(client, url=f"{ORIGIN}/1/").get_thread(comment=str(own)).text
+    assert 'id="comment-7"' not in Reader(client, url=f"{ORIGIN}/1/").get_thread(comment="7").text
+    assert 'id="comment-5"' not in Reader(client, url=f"{ORIGIN}/1/").get_thread().text
 
 
 def test_new_comments_stand_above_the_old_numbers_too(
     app: Flask, client: FlaskClient, db_session: Session, paper: Site, save: Save
 ) -> None:
     bring(app, save(wxr(page(comment(5000), comment("99999999999999999999"), comment("9223372036854775000")))))
-    Reader(client, url=f"{ORIGIN}/1/").says("new")
+    Reader(client, url=f"{ORIGIN}/1/").post("new")
     ids = [each.id for each in comments(db_session).values()]
     assert min(ids) > 5000 and max(ids) < 5010
 

@@ -65,7 +65,7 @@ def test_settings_change_together_and_show_in_the_version(app: Flask, news: None
         ("name=", "1 to 200"),
     ],
 )
-def test_a_wrong_setting_changes_nothing_and_names_what_is_allowed(
+def test_a_wrong_setting_changes_nothing_and_lists_the_allowed_values(
     app: Flask, news: None, change: str, hint: str
 ) -> None:
     before = run(app, "site", "show", "news", "--json")

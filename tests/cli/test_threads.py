@@ -54,13 +54,13 @@ def everything(db_session: Session) -> list[Any]:
 def test_a_page_that_moved_has_its_comments_at_both_addresses(
     app: Flask, client: FlaskClient, db_session: Session, paper: Site
 ) -> None:
-    at(client, "/old").says("hello")
+    at(client, "/old").post("hello")
     assert outcomes(run(app, "move", "/old", "/new")) == [("moved", 1)]
     for path in ("/old", "/new", "/old/?utm_source=x"):
-        assert "hello" in at(client, path).sees().text
+        assert "hello" in at(client, path).get_thread().text
         assert count_at(client, path) == 1
     # A comment posted under the old URL joins the same page.
-    at(client, "/old").says("me too")
+    at(client, "/old").post("me too")
     assert db_session.query(Thread).count() == 1
     assert count_at(client, "/new") == 2
     (listed,) = run(app, "list")
@@ -69,14 +69,14 @@ def test_a_page_that_moved_has_its_comments_at_both_addresses(
 
 
 def test_a_page_that_moved_is_told_from_what_it_was_before(app: Flask, client: FlaskClient, paper: Site) -> None:
-    at(client, "/old").says("hello")
-    before = at(client, "/new").sees().headers["ETag"]
+    at(client, "/old").post("hello")
+    before = at(client, "/new").get_thread().headers["ETag"]
     run(app, "move", "/old", "/new")
-    assert at(client, "/new").sees().headers["ETag"] != before
+    assert at(client, "/new").get_thread().headers["ETag"] != before
 
 
 def test_a_page_moves_on_and_back(app: Flask, client: FlaskClient, db_session: Session, paper: Site) -> None:
-    at(client, "/a").says("hello")
+    at(client, "/a").post("hello")
     run(app, "move", "/a", "/b")
     run(app, "move", "/b", "/c")
     run(app, "move", "/a", "/a")
@@ -87,10 +87,10 @@ def test_a_page_moves_on_and_back(app: Flask, client: FlaskClient, db_session: S
 def test_a_page_with_comments_is_not_moved_over_but_merged(
     app: Flask, client: FlaskClient, db_session: Session, paper: Site
 ) -> None:
-    at(client, "/old").says("first")
-    at(client, "/new").says("second")
-    at(client, "/old").says("answer", parent=the_comment(db_session, "first").id)
-    at(client, "/old").says("out of sight")
+    at(client, "/old").post("first")
+    at(client, "/new").post("second")
+    at(client, "/old").post("answer", parent=the_comment(db_session, "first").id)
+    at(client, "/old").post("out of sight")
     move(db_session, the_comment(db_session, "out of sight"), Status.SPAM)
     before = everything(db_session)
     assert outcomes(run(app, "move", "/old", "/new", code=1)) == [("taken", 3)]
@@ -104,15 +104,15 @@ def test_a_page_with_comments_is_not_moved_over_but_merged(
     assert thread.approved_count == 3 and thread.version > version
     assert db_session.scalar(select(func.count()).select_from(Comment)) == 4
     db_session.commit()
-    shown = at(client, "/old").sees().text
+    shown = at(client, "/old").get_thread().text
     assert shown.index("first") < shown.index("answer") < shown.index("second")
     assert "out of sight" not in shown
     assert count_at(client, "/old") == count_at(client, "/new") == 3
 
 
 def test_what_led_to_a_merged_page_leads_on(app: Flask, client: FlaskClient, paper: Site) -> None:
-    at(client, "/a").says("one")
-    at(client, "/c").says("two")
+    at(client, "/a").post("one")
+    at(client, "/c").post("two")
     run(app, "move", "/a", "/b")
     run(app, "merge", "/b", "/c")
     assert [count_at(client, path) for path in ("/a", "/b", "/c")] == [2, 2, 2]
@@ -120,17 +120,17 @@ def test_what_led_to_a_merged_page_leads_on(app: Flask, client: FlaskClient, pap
 
 def test_pages_change_places(app: Flask, client: FlaskClient, tmp_path: Path, paper: Site) -> None:
     for name in "abc":
-        at(client, f"/{name}").says(f"said on {name}")
+        at(client, f"/{name}").post(f"said on {name}")
     answer = remap(app, tmp_path, ("/a", "/b"), ("/b", "/c"), ("/c", "/a"))
     assert outcomes(answer) == [("moved", 1)] * 3 and answer["done"]
     for old, new in ("ab", "bc", "ca"):
-        assert f"said on {old}" in at(client, f"/{new}").sees().text
+        assert f"said on {old}" in at(client, f"/{new}").get_thread().text
         assert count_at(client, f"/{new}") == 1
 
 
 def test_two_pages_become_one(app: Flask, client: FlaskClient, tmp_path: Path, paper: Site) -> None:
     for name in "ab":
-        assert at(client, f"/{name}").says(f"said on {name}").status_code == 201
+        assert at(client, f"/{name}").post(f"said on {name}").status_code == 201
     assert outcomes(remap(app, tmp_path, ("/a", "/c"), ("/b", "/c"))) == [("moved", 1), ("merged", 1)]
     assert [count_at(client, f"/{name}") for name in "abc"] == [2, 2, 2]
 
@@ -139,7 +139,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(
     app: Flask, client: FlaskClient, db_session: Session, tmp_path: Path, paper: Site
 ) -> None:
     for name in "ab":
-        at(client, f"/{name}").says(f"said on {name}")
+        at(client, f"/{name}").post(f"said on {name}")
     before = everything(db_session)
     pairs = (("/a", "/b"), ("/b", "/c"), ("/nothing", "/d"), ("/d?utm_source=x", "/d"))
     dry = remap(app, tmp_path, *pairs, options=("--dry-run",))
@@ -161,7 +161,7 @@ def test_with_one_line_that_cannot_be_nothing_is_done(
     app: Flask, client: FlaskClient, db_session: Session, tmp_path: Path, paper: Site, old: str, new: str, outcome: str
 ) -> None:
     for name in "ax":
-        at(client, f"/{name}").says(f"said on {name}")
+        at(client, f"/{name}").post(f"said on {name}")
     before = everything(db_session)
     answer = remap(app, tmp_path, ("/x", "/y"), (old, new), code=1)
     assert answer["moves"][1]["outcome"] == outcome and not answer["done"]
@@ -169,25 +169,25 @@ def test_with_one_line_that_cannot_be_nothing_is_done(
 
 
 def test_one_page_cannot_go_two_ways(app: Flask, client: FlaskClient, tmp_path: Path, paper: Site) -> None:
-    at(client, "/a").says("hello")
+    at(client, "/a").post("hello")
     answer = remap(app, tmp_path, ("/a", "/b"), ("/a?utm_source=x", "/c"), code=1)
     assert answer["moves"][1]["outcome"] == "twice"
 
 
 def test_a_page_gets_an_id_of_its_own(app: Flask, client: FlaskClient, paper: Site) -> None:
-    at(client, "/a").says("hello")
+    at(client, "/a").post("hello")
     run(app, "move", "/a", "id:story-7")
-    assert "hello" in at(client, "/anywhere").sees(thread="story-7").text
-    assert "hello" in at(client, "/a").sees().text
+    assert "hello" in at(client, "/anywhere").get_thread(thread="story-7").text
+    assert "hello" in at(client, "/a").get_thread().text
 
 
 def test_another_sites_pages_stay_where_they_are(
     app: Flask, client: FlaskClient, db_session: Session, tmp_path: Path, paper: Site
 ) -> None:
     a_site(db_session, "other")
-    Reader(client, site="other", url=f"{ORIGIN}/a").says("theirs")
+    Reader(client, site="other", url=f"{ORIGIN}/a").post("theirs")
     assert outcomes(run(app, "move", "/a", "/b")) == [("missing", 0)]
-    assert "theirs" in Reader(client, site="other", url=f"{ORIGIN}/a").sees().text
+    assert "theirs" in Reader(client, site="other", url=f"{ORIGIN}/a").get_thread().text
 
 
 def test_a_file_that_is_no_table_is_refused(app: Flask, tmp_path: Path, paper: Site) -> None:
@@ -199,7 +199,7 @@ def test_a_file_that_is_no_table_is_refused(app: Flask, tmp_path: Path, paper: S
 
 
 def test_a_person_reads_what_became_of_each(app: Flask, client: FlaskClient, paper: Site) -> None:
-    at(client, "/a").says("hello")
+    at(client, "/a").post("hello")
     runner = app.test_cli_runner()
     dry = runner.invoke(args=["thread", "move", "/a", "/b", "--site", "paper", "--dry-run"]).output
     assert "moved" in dry and "dry run" in dry

@@ -86,7 +86,7 @@ def test_each_mistake_is_found(app: Flask, healthy: Site, db_session: Session) -
     assert codes(app) == {"site-origins", "site-moderators", "worker"}
 
 
-def test_a_clock_that_nobody_chose_is_found(app: Flask, healthy: Site) -> None:
+def test_a_default_time_zone_is_reported(app: Flask, healthy: Site) -> None:
     runner = app.test_cli_runner()
     added = ["site", "add", "blog", "--name", "Blog", "--origin", "https://b.example", "--lang", "en"]
     assert "UTC" in runner.invoke(args=added).output

@@ -26,7 +26,7 @@ from app.notify.breaker import Breaker
 from app.screening import akismet as questions
 from tests.akismet_server import GOOD_KEY, Akismet, running_akismet
 from tests.cast import Reader, a_moderator, a_site
-from tests.services import ROOT, Postbox, _clean_environment
+from tests.services import ROOT, MailServer, _clean_environment
 from tests.web.test_queue import _readable
 
 __all__ = ["_readable"]
@@ -82,7 +82,7 @@ def alice(app: Flask, db_session: Session) -> Moderator:
     paper = a_site(db_session, akismet_key=GOOD_KEY)
     alice = a_moderator(db_session, paper)
     for number in range(COMMENTS):
-        assert Reader(app.test_client()).says(f"Number {number}").status_code == 202
+        assert Reader(app.test_client()).post(f"Number {number}").status_code == 202
     db_session.expire_all()
     db_session.commit()
     return alice
@@ -122,11 +122,11 @@ def test_a_mail_server_that_stalls_does_not_hold_up_akismet(
 
 
 def test_an_akismet_that_stalls_does_not_hold_up_mail(
-    app: Flask, alice: Moderator, stalled: Stalled, smtp: Postbox, lines: Callable[[], list[Line]]
+    app: Flask, alice: Moderator, stalled: Stalled, smtp: MailServer, lines: Callable[[], list[Line]]
 ) -> None:
     app.config.update(AKISMET_URL=f"http://127.0.0.1:{stalled.port}/1.1")
     lines()
-    assert comes(lambda: len(smtp.letters) == 1)
+    assert comes(lambda: len(smtp.emails) == 1)
     assert comes(lambda: len(stalled.connections) == 1)
     stalled.close()
 
@@ -195,7 +195,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_hung_up_on(app: Flask, monke
 
 
 def test_it_stops_during_a_delivery_and_leaves_its_claim(
-    app: Flask, alice: Moderator, stalled: Stalled, akismet: Akismet, smtp: Postbox, db_session: Session
+    app: Flask, alice: Moderator, stalled: Stalled, akismet: Akismet, smtp: MailServer, db_session: Session
 ) -> None:
     names = ("DATABASE_URL", "SECRET_KEY", "PUBLIC_URL")
     environment = _clean_environment() | {name: app.config[name] for name in names}
@@ -219,7 +219,7 @@ def test_it_stops_during_a_delivery_and_leaves_its_claim(
     db_session.commit()
     while outbox.run_once():
         pass
-    assert [letter.to for letter in smtp.letters] == [["alice@moderators.example"]], "once"
+    assert [received.to for received in smtp.emails] == [["alice@moderators.example"]], "once"
 
 
 def test_a_filter_that_cannot_be_learnt_again_is_reported_like_other_tasks(

@@ -23,67 +23,67 @@ def amends(reader: Reader, id: int, action: str, **more: str) -> TestResponse:
 
 def test_an_edit_is_shown_and_the_earlier_text_is_kept(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
-    hanako.says("before")
+    hanako.post("before")
     id = the_comment(db_session, "before").id
     assert amends(hanako, id, "edit", body="after").status_code == 200
-    assert "after" in hanako.sees().text and "before" not in hanako.sees().text
+    assert "after" in hanako.get_thread().text and "before" not in hanako.get_thread().text
     db_session.expire_all()
     assert [revision.body for revision in db_session.query(Revision)] == ["before"]
 
 
 def test_an_edit_that_gains_links_goes_back_to_the_queue(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
-    hanako.says("harmless")
+    hanako.post("harmless")
     id = the_comment(db_session, "harmless").id
     amends(hanako, id, "edit", body="https://a.example https://b.example")
     assert the_comment(db_session, "https://a.example https://b.example").status == Status.PENDING
-    assert "a.example" not in hanako.sees().text
+    assert "a.example" not in hanako.get_thread().text
 
 
 def test_a_withdrawn_comment_leaves_a_place_where_others_answered(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
-    hanako.says("root")
+    hanako.post("root")
     id, token = the_comment(db_session, "root").id, hanako.token
-    hanako.says("answer", parent=id)
+    hanako.post("answer", parent=id)
     hanako.token = token
     assert amends(hanako, id, "withdraw").status_code == 200
-    page = hanako.sees().text
+    page = hanako.get_thread().text
     assert "root" not in page and "answer" in page and f'id="comment-{id}"' in page
     assert 'data-total="1"' in page
 
 
 def test_a_withdrawn_comment_without_answers_is_gone(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
-    hanako.says("alone")
+    hanako.post("alone")
     id = the_comment(db_session, "alone").id
     amends(hanako, id, "withdraw")
-    assert f"comment-{id}" not in hanako.sees().text
+    assert f"comment-{id}" not in hanako.get_thread().text
 
 
-def test_nobody_else_may_amend_it(hanako: Reader, db_session: Session, app: Flask) -> None:
+def test_other_readers_may_not_amend_it(hanako: Reader, db_session: Session, app: Flask) -> None:
     a_site(db_session)
-    hanako.says("mine")
+    hanako.post("mine")
     id = the_comment(db_session, "mine").id
     thief = Reader(app.test_client(), token="forged")
     assert amends(thief, id, "edit", body="stolen").status_code == 403
-    hanako.says("another of mine")
+    hanako.post("another of mine")
     assert amends(hanako, id, "withdraw").status_code == 403
-    assert "mine" in hanako.sees().text
+    assert "mine" in hanako.get_thread().text
 
 
 def test_the_window_closes(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
-    hanako.says("old")
+    hanako.post("old")
     comment = the_comment(db_session, "old")
     comment.created_at -= timedelta(minutes=16)
     db_session.commit()
     assert amends(hanako, comment.id, "edit", body="late").status_code == 403
-    assert "late" not in hanako.sees().text
+    assert "late" not in hanako.get_thread().text
 
 
 def test_a_judged_comment_is_not_polished(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
-    hanako.says("bad")
+    hanako.post("bad")
     comment = the_comment(db_session, "bad")
     move(db_session, comment, Status.REJECTED)
     assert amends(hanako, comment.id, "edit", body="good").status_code == 403

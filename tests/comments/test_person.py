@@ -42,7 +42,7 @@ STATUSES = (Status.APPROVED, Status.PENDING, Status.REJECTED, Status.SPAM, Statu
 
 
 @pytest.fixture
-def her(app: Flask, db_session: Session) -> Reader:
+def writer(app: Flask, db_session: Session) -> Reader:
     """An author with comments in every status, under two names and tokens, mentioned by other readers."""
     app.config["TRUSTED_PROXIES"] = []
     site = a_site(db_session)
@@ -51,16 +51,16 @@ def her(app: Flask, db_session: Session) -> Reader:
     other = Reader(app.test_client(), "Bob", "bob@readers.example")
     for number, status in enumerate(STATUSES):
         reader.name = NAMES[number % 2]
-        reader.says(f"words {number}", website=WEBSITE, url=f"{PAGE}/{number % 2}")
+        reader.post(f"words {number}", website=WEBSITE, url=f"{PAGE}/{number % 2}")
         comment = the_comment(db_session, f"words {number}")
         comment.facts = {"browser": "q7"}
         db_session.commit()
         if status != Status.APPROVED:
             move(db_session, comment, status, by=alice)
-    Reader(app.test_client(), NAMES[0], EMAIL.upper()).says("words again")
+    Reader(app.test_client(), NAMES[0], EMAIL.upper()).post("words again")
     first = the_comment(db_session, "words 0")
-    other.says("an answer", parent=str(first.id), url=f"{PAGE}/0")
-    other.says(f"write to {EMAIL.lower()} if you like")
+    other.post("an answer", parent=str(first.id), url=f"{PAGE}/0")
+    other.post(f"write to {EMAIL.lower()} if you like")
     db_session.add(Revision(comment_id=first.id, body=f"I am {NAMES[0]}", html="<p>x</p>"))
     note = f"{NAMES[0]}, {EMAIL}, asked"
     db_session.add(
@@ -109,7 +109,7 @@ def canaries() -> list[bytes]:
     return [form for each in secrets for form in (each.encode(), each.encode("ascii", "backslashreplace"))]
 
 
-def test_all_that_is_known_of_her_is_told(app: Flask, her: Reader, db_session: Session) -> None:
+def test_the_export_is_complete(app: Flask, writer: Reader, db_session: Session) -> None:
     found = run(app, "export", EMAIL.upper())
     assert {comment["status"] for comment in found["comments"]} == {str(status) for status in STATUSES}
     assert len(found["comments"]) == 6 and len(found["authors"]) == 2
@@ -118,20 +118,20 @@ def test_all_that_is_known_of_her_is_told(app: Flask, her: Reader, db_session: S
     assert "bob@" not in json.dumps(found) and "alice" not in json.dumps(found).casefold(), "other people are not hers"
 
 
-def test_a_dry_run_forgets_nothing(app: Flask, her: Reader, db_session: Session) -> None:
+def test_a_dry_run_forgets_nothing(app: Flask, writer: Reader, db_session: Session) -> None:
     before = run(app, "export", EMAIL)
     assert run(app, "erase", EMAIL, "--dry-run")["by_status"]["approved"] == 2
     assert run(app, "export", EMAIL) == before
 
 
 @pytest.mark.parametrize("remove", [False, True])
-def test_nobody_finds_her_afterwards(
-    app: Flask, her: Reader, db_session: Session, postgres: Postgres, remove: bool
+def test_an_erased_author_is_found_nowhere(
+    app: Flask, writer: Reader, db_session: Session, postgres: Postgres, remove: bool
 ) -> None:
     hidden = "".join(f"{row}" for row in db_session.query(Comment.name).all())
     assert NAMES[0] in hidden, "there is something to find"
     db_session.rollback()
-    kept = her.sees(url=f"{PAGE}/0")
+    kept = writer.get_thread(url=f"{PAGE}/0")
     words = ["person", "erase", EMAIL, "--json", *(["--remove-text"] if remove else [])]
     done = app.test_cli_runner().invoke(args=words)
     assert done.exit_code == 0, done.output
@@ -155,7 +155,7 @@ def test_nobody_finds_her_afterwards(
     else:
         assert {comment.status for comment in mine} == {str(status) for status in STATUSES}
     db_session.rollback()
-    page = her.sees(url=f"{PAGE}/0")
+    page = writer.get_thread(url=f"{PAGE}/0")
     assert "an answer" in page.text and page.headers["ETag"] != kept.headers["ETag"]
     assert ("words 0" in page.text) is not remove
     assert len(db_session.query(Delivery).filter_by(kind="letter").all()) == 1, "other people's letters stay"
@@ -163,21 +163,21 @@ def test_nobody_finds_her_afterwards(
     assert db_session.query(Thread).filter(Thread.approved_count > 0).count() >= 1
 
 
-def test_no_token_of_hers_opens_anything(app: Flask, her: Reader, db_session: Session) -> None:
+def test_tokens_of_an_erased_author_are_void(app: Flask, writer: Reader, db_session: Session) -> None:
     site = the_comment(db_session, "words 0").site
-    assert tokens.author_of(site, her.author) and tokens.comments_of(site, [her.token])
+    assert tokens.author_of(site, writer.author) and tokens.comments_of(site, [writer.token])
     db_session.rollback()
     run(app, "erase", EMAIL)
     db_session.expire_all()
-    assert tokens.author_of(site, her.author) is None
-    assert tokens.comments_of(site, [her.token]) == []
+    assert tokens.author_of(site, writer.author) is None
+    assert tokens.comments_of(site, [writer.token]) == []
     db_session.rollback()
-    her.says("I am new here", name="New")
+    writer.post("I am new here", name="New")
     author = the_comment(db_session, "I am new here").author
     assert author.erased_at is None and author.email == EMAIL, "she begins anew"
 
 
-def test_a_run_that_was_stopped_goes_on(app: Flask, her: Reader, db_session: Session) -> None:
+def test_a_run_that_was_stopped_goes_on(app: Flask, writer: Reader, db_session: Session) -> None:
     steps = person_erasure.erase(people.find(EMAIL), person_erasure.Receipt(), remove_text=False)
     next(steps)
     db_session.commit()
@@ -186,8 +186,8 @@ def test_a_run_that_was_stopped_goes_on(app: Flask, her: Reader, db_session: Ses
     assert run(app, "erase", EMAIL)["authors"] == 2
 
 
-def test_words_of_others_are_told_of_and_kept(app: Flask, her: Reader, db_session: Session) -> None:
-    Reader(app.test_client(), "Bob").says(f"as {NAMES[0]} said")
+def test_words_of_others_are_told_of_and_kept(app: Flask, writer: Reader, db_session: Session) -> None:
+    Reader(app.test_client(), "Bob").post(f"as {NAMES[0]} said")
     answer = run(app, "erase", EMAIL)
     assert [(each["what"], each["table"]) for each in answer["left"]] == [("name", "comment")] * len(answer["left"])
     assert answer["left"] and the_comment(db_session, f"as {NAMES[0]} said")
@@ -195,7 +195,7 @@ def test_words_of_others_are_told_of_and_kept(app: Flask, her: Reader, db_sessio
 
 @pytest.mark.parametrize("indexed", [False, True])
 def test_an_address_is_found_in_every_spelling_and_every_table(
-    app: Flask, her: Reader, db_session: Session, indexed: bool
+    app: Flask, writer: Reader, db_session: Session, indexed: bool
 ) -> None:
     site, first = the_comment(db_session, "words 0").site, the_comment(db_session, "words 0")
     ours = (
@@ -205,7 +205,7 @@ def test_an_address_is_found_in_every_spelling_and_every_table(
     )  # fmt: skip
     bob = Reader(app.test_client(), "Bob")
     for number, written in enumerate(ours):
-        bob.says(f"ask {written} number {number}")
+        bob.post(f"ask {written} number {number}")
     comment = the_comment(db_session, f"ask {ours[0]} number 0")
     comment.claimed = {"title": f"by {ours[0]}", "url": f"https://a.example/?by={ours[2]}"}
     comment.reasons = [{"check": "words", "word": ours[0]}]
@@ -229,12 +229,12 @@ def test_an_address_is_found_in_every_spelling_and_every_table(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_only_texts_that_may_hold_an_address_or_a_name_are_read(
-    app: Flask, her: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
+    app: Flask, writer: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bob = Reader(app.test_client(), "Bob")
-    bob.says("write to bob@readers.example")
+    bob.post("write to bob@readers.example")
     for number in range(3):
-        bob.says(f"neither {number}")
+        bob.post(f"neither {number}")
     index.make(0)
     db_session.commit()
     asked = list(index.all_that_may_have(index.options_of(*person_erasure.AT_NGRAMS)))
@@ -245,11 +245,11 @@ def test_only_texts_that_may_hold_an_address_or_a_name_are_read(
 
 
 def test_a_name_that_many_have_is_counted_up_to_a_limit(
-    app: Flask, her: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
+    app: Flask, writer: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(person_erasure, "MAX_NAMES", 3)
     for number in range(5):
-        Reader(app.test_client(), NAMES[0]).says(f"my name too {number}")
+        Reader(app.test_client(), NAMES[0]).post(f"my name too {number}")
     db_session.rollback()
     left = [each for each in run(app, "erase", EMAIL)["left"] if each["table"] == "comment"]
     assert [(each["rows"], each["more"]) for each in left] == [(3, True)]
@@ -258,15 +258,15 @@ def test_a_name_that_many_have_is_counted_up_to_a_limit(
 @pytest.mark.parametrize("name", ["Gro\N{LATIN SMALL LETTER SHARP S}mann", "Grossmann", "\N{KELVIN SIGN}irsten"])
 def test_a_name_is_found_where_the_database_does_not_know_its_case(app: Flask, db_session: Session, name: str) -> None:
     a_site(db_session)
-    Reader(app.test_client(), name, EMAIL).says("words 0")
+    Reader(app.test_client(), name, EMAIL).post("words 0")
     others = {"Grossmann": "Gro\N{LATIN SMALL LETTER SHARP S}mann", "\N{KELVIN SIGN}irsten": "KIRSTEN"}
-    Reader(app.test_client(), "Bob").says(f"as {others.get(name, 'GROSSMANN')} said")
+    Reader(app.test_client(), "Bob").post(f"as {others.get(name, 'GROSSMANN')} said")
     left = run(app, "erase", EMAIL)["left"]
     assert {(each["what"], each["column"]) for each in left} == {("name", "body"), ("name", "html")}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.usefixtures("her")
+@pytest.mark.usefixtures("writer")
 def test_copies_that_sqlite_left_behind_in_its_pages_go_too(app: Flask, postgres: Postgres) -> None:
     trace, file = "https://left-behind.example/", app.config["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(file)) as connection:
@@ -281,9 +281,7 @@ def test_copies_that_sqlite_left_behind_in_its_pages_go_too(app: Flask, postgres
     assert trace.encode() not in b"".join(in_the_files(app, postgres))
 
 
-def test_search_does_not_know_her_any_more_and_still_knows_the_others(
-    app: Flask, her: Reader, db_session: Session
-) -> None:
+def test_search_forgets_an_erased_author_and_no_others(app: Flask, writer: Reader, db_session: Session) -> None:
     ids = [comment.id for comment in db_session.query(Comment) if comment.author.email == EMAIL]
     kept = the_comment(db_session, "an answer").id
     index.make(0)
@@ -296,11 +294,11 @@ def test_search_does_not_know_her_any_more_and_still_knows_the_others(
     assert kept in index.holding([0], all_pieces)[0] and not set(ids) & index.holding([0], all_pieces)[0]
 
 
-def test_of_another_site_nothing_is_touched(app: Flask, her: Reader, db_session: Session) -> None:
+def test_of_another_site_nothing_is_touched(app: Flask, writer: Reader, db_session: Session) -> None:
     other = a_site(db_session, "other")
     rules.make([rules.draft(other, Subject.EMAIL, Effect.HOLD, EMAIL)])
     db_session.commit()
-    Reader(app.test_client(), NAMES[0], EMAIL, site="other").says(f"{EMAIL} here too")
+    Reader(app.test_client(), NAMES[0], EMAIL, site="other").post(f"{EMAIL} here too")
     assert run(app, "erase", EMAIL, "--site", "paper")["authors"] == 2
     found = run(app, "export", EMAIL)
     assert [author["site"] for author in found["authors"]] == ["other"]
@@ -310,10 +308,10 @@ def test_of_another_site_nothing_is_touched(app: Flask, her: Reader, db_session:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_moderator_is_told_of_and_keeps_her_account(app: Flask, db_session: Session) -> None:
+def test_erasing_a_moderators_email_keeps_the_account(app: Flask, db_session: Session) -> None:
     site = a_site(db_session)
     alice = a_moderator(db_session, site)
-    Reader(app.test_client(), "Alice", alice.email).says("I write too")
+    Reader(app.test_client(), "Alice", alice.email).post("I write too")
     answer = run(app, "erase", alice.email, code=1)
     assert {each["table"] for each in answer["left"] if each["what"] == "email"} == {"moderator"}
     db_session.refresh(alice)

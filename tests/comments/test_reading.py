@@ -16,7 +16,7 @@ from app.extensions import db
 from app.lib.urls import page_key
 from app.models import Comment, Site, Status, Thread
 from tests.cast import PAGE, Reader, a_site, move
-from tests.statements import noted
+from tests.statements import recorded
 
 
 def a_thread(site: Site, url: str = PAGE) -> Thread:
@@ -92,14 +92,14 @@ def test_a_page_costs_the_same_queries_whatever_its_size(db_session: Session, cl
         for at in range(size):
             say(thread, f"{at}", root if at % answering == 0 else None)
         db_session.commit()
-        counts.append(queries_of(app, lambda url=thread.url: Reader(client, url=url).sees()))
+        counts.append(queries_of(app, lambda url=thread.url: Reader(client, url=url).get_thread()))
     assert counts == [2, 2, 2]
 
 
 def queries_of(app: Flask, action) -> int:
     with app.app_context():
         engine = db.engine
-    with noted(engine) as statements:
+    with recorded(engine) as statements:
         assert action().status_code == 200
     return len([each for each in statements if each.startswith("SELECT")])
 
@@ -114,12 +114,12 @@ def test_the_link_to_a_comment_finds_its_page(db_session: Session, client: Flask
     deep = say(thread, "deep", replies[25])
     db_session.commit()
     for wanted, above in ((comments[13], []), (replies[25], [comments[20]]), (deep, [comments[20], replies[25]])):
-        page = Reader(client).sees(comment=wanted.id, sort=sort, lang="en").text
+        page = Reader(client).get_thread(comment=wanted.id, sort=sort, lang="en").text
         ids = [int(id) for id in re.findall(r'<article id="comment-(\d+)"', page)]
         assert ids[: len(above) + 1] == [each.id for each in (*above, wanted)]
         assert len(ids) == 10 and "All comments" in page
-    assert "All comments" not in Reader(client).sees(lang="en").text
-    assert Reader(client).sees(comment="x' OR 1=1").status_code == 200
+    assert "All comments" not in Reader(client).get_thread(lang="en").text
+    assert Reader(client).get_thread(comment="x' OR 1=1").status_code == 200
 
 
 def test_a_busy_comment_hides_no_other(db_session: Session, client: FlaskClient) -> None:
@@ -135,7 +135,7 @@ def test_a_busy_comment_hides_no_other(db_session: Session, client: FlaskClient)
     assert page.total == 40 and page.next
     rest = further(site, thread, page.comments[5].more)
     assert [each.id for each in rest] == [each.id for each in replies[5:]]
-    assert Reader(client).sees(lang="en").text.count("More replies") == 1
+    assert Reader(client).get_thread(lang="en").text.count("More replies") == 1
 
 
 @pytest.mark.parametrize("sort", ["oldest", "newest"])
@@ -173,7 +173,7 @@ def test_a_thread_that_fits_onto_a_page_is_shown_whole(db_session: Session) -> N
 
 
 @pytest.mark.parametrize("sort", ["oldest", "newest"])
-def test_what_was_removed_from_between_answers_takes_room_too(db_session: Session, sort: str) -> None:
+def test_a_removed_comment_with_replies_counts_for_the_page_size(db_session: Session, sort: str) -> None:
     """Six are public; twelve have a tree path."""
     site = a_site(db_session, page_size=10)
     thread = a_thread(site)
@@ -194,14 +194,14 @@ def test_what_was_removed_from_between_answers_takes_room_too(db_session: Sessio
 def test_a_made_up_cursor_is_harmless(db_session: Session, client: FlaskClient, after: str) -> None:
     say(a_thread(a_site(db_session)), "hello")
     db_session.commit()
-    assert Reader(client).sees(after=after).status_code == 200
+    assert Reader(client).get_thread(after=after).status_code == 200
 
 
 def test_an_unchanged_thread_is_not_sent_again(db_session: Session, client: FlaskClient) -> None:
     comment = say(a_thread(a_site(db_session)), "hello")
     db_session.commit()
     reader = Reader(client)
-    etag = reader.sees().headers["ETag"]
+    etag = reader.get_thread().headers["ETag"]
     asked = {"query_string": {"site": "paper", "url": PAGE}, "headers": {"If-None-Match": etag}}
     assert client.get("/embed/thread", **asked).status_code == 304
     move(db_session, comment, Status.REJECTED)

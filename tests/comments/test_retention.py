@@ -37,10 +37,10 @@ def paper(app: Flask, db_session: Session) -> Site:
     """A site with a spammer, a published author, and a reader who reported a comment."""
     site = a_site(db_session)
     alice = a_moderator(db_session, site)
-    Reader(app.test_client(), "Hanako").says("I am read")
+    Reader(app.test_client(), "Hanako").post("I am read")
     spammer = Reader(app.test_client(), "Pills", "pills@spam.example")
-    spammer.says("cheap pills")
-    spammer.says("more pills")
+    spammer.post("cheap pills")
+    spammer.post("more pills")
     for body in ("cheap pills", "more pills"):
         move(db_session, the_comment(db_session, body), Status.SPAM, by=alice)
     read = the_comment(db_session, "I am read")
@@ -120,7 +120,7 @@ def test_many_are_forgotten_step_by_step(app: Flask, db_session: Session, monkey
     a_site(db_session)
     reader = Reader(app.test_client())
     for number in range(5):
-        reader.says(f"words {number}", url=f"{PAGE}/{number}")
+        reader.post(f"words {number}", url=f"{PAGE}/{number}")
     days_pass(db_session, 91)
     steps = [sum(counted.values()) for counted in retention.forget_all()]
     db_session.commit()

@@ -26,10 +26,10 @@ from app.notify import authors, signed_links
 from app.screening import rules
 from app.search import query
 from app.search.query import Wanted
-from tests import lived_in
+from tests import sample_installation
 from tests.cast import Reader, the_comment
 from tests.conftest import Visitor
-from tests.lived_in import BLOCKED, HANAKO, PEER, QUIET, REPORTER, REQUEST, WORDS
+from tests.sample_installation import BLOCKED, HANAKO, PEER, QUIET, REPORTER, REQUEST, WORDS
 
 A, B, C = ("".join(reversed(letter * 9 + "0123456789abcdef" * 2)) for letter in "abc")
 LATER = timedelta(days=3)
@@ -63,8 +63,8 @@ def under(settings: dict[str, str], *keys: str) -> Iterator[Flask]:
 @pytest.fixture
 def inhabited(settings: dict[str, str]) -> dict[str, str]:
     with under(settings, A) as app:
-        lived_in.settle(app.test_client(), db.session())
-        filled = {**lived_in.stored(Encrypted), **lived_in.stored(BlindIndex)}
+        sample_installation.fill_database(app.test_client(), db.session())
+        filled = {**sample_installation.stored(Encrypted), **sample_installation.stored(BlindIndex)}
         assert all(filled.values()), [name for name, values in filled.items() if not values]
     return settings
 
@@ -91,7 +91,7 @@ def is_under(key: str, index: str) -> bool:
 
 def test_for_each_blind_index_it_is_known_how_it_is_made_again(app: Flask) -> None:
     with app.app_context():
-        assert {f"{table.name}.{name}" for table, name in lived_in.columns(BlindIndex)} == STRATEGIES.keys()
+        assert {f"{table.name}.{name}" for table, name in sample_installation.columns(BlindIndex)} == STRATEGIES.keys()
         assert all("id" in table.c for table in key_columns.tables())
 
 
@@ -124,7 +124,7 @@ def test_no_keyed_hash_stands_in_another_column(inhabited: dict[str, str]) -> No
 def test_everything_is_found_under_every_key(inhabited: dict[str, str], version: str) -> None:
     if version == "earlier":
         with under(inhabited, A):
-            lived_in.as_earlier_versions_wrote(db.session())
+            sample_installation.as_earlier_versions_wrote(db.session())
     with under(inhabited, B, A) as app:
         client = app.test_client()
         site, (alice,) = db.session.query(Site).one(), Moderator.all()
@@ -145,12 +145,12 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         site.flood_per_address, site.akismet_key = 2, ""
         db.session.commit()
         again = Reader(client, email=HANAKO, peer=PEER)
-        assert again.says(WORDS).status_code == again.says(WORDS, notify="y", headers=REQUEST).status_code == 201
+        assert again.post(WORDS).status_code == again.post(WORDS, notify="y", headers=REQUEST).status_code == 201
         assert db.session.query(Comment).count() == 2
         db.session.rollback()
-        assert again.says("A second one.").status_code == 201
-        assert again.says("A third one.").status_code == 429
-        assert Reader(client, email=BLOCKED).says("I am blocked.").status_code == 202
+        assert again.post("A second one.").status_code == 201
+        assert again.post("A third one.").status_code == 429
+        assert Reader(client, email=BLOCKED).post("I am blocked.").status_code == 202
         assert the_comment(db.session(), "I am blocked.").status == "spam"
 
 
@@ -165,15 +165,15 @@ def test_nothing_is_left_under_an_earlier_key(
 ) -> None:
     if version == "earlier":
         with under(inhabited, A):
-            lived_in.as_earlier_versions_wrote(db.session())
+            sample_installation.as_earlier_versions_wrote(db.session())
     monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
     for keys in steps:
         with under(inhabited, *keys) as app:
             told = rotated(app)
             assert told["done"] and not told["unreadable"] and not told["left"] and not told["doubles"]
-            for name, values in lived_in.stored(Encrypted).items():
+            for name, values in sample_installation.stored(Encrypted).items():
                 assert values and all(opens(keys[0], each) for each in values), name
-            for name, values in lived_in.stored(BlindIndex).items():
+            for name, values in sample_installation.stored(BlindIndex).items():
                 assert all(is_under(keys[0], each) for each in values), name
             assert rotated(app)["rewritten"] == {}
     with under(inhabited, steps[-1][0]) as app:
@@ -214,7 +214,7 @@ def test_it_can_be_stopped_and_run_again(inhabited: dict[str, str], monkeypatch:
         assert rotated(app)["done"]
 
 
-def test_what_changes_meanwhile_is_not_lost(inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_changes_are_not_lost(inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     write = rotation._write
 
     def slowly(table: Any, *rest: Any) -> None:
@@ -230,7 +230,7 @@ def test_what_changes_meanwhile_is_not_lost(inhabited: dict[str, str], monkeypat
         assert {author.email for author in db.session.query(Author)} == {"new@readers.example"}
 
 
-def test_an_unsubscribe_of_an_address_that_nobody_has_any_more_is_told(
+def test_an_unsubscribe_of_an_unknown_address_is_reported(
     inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
@@ -246,7 +246,7 @@ def test_an_unsubscribe_of_an_address_that_nobody_has_any_more_is_told(
 def test_of_a_leaked_key_nothing_is_kept(inhabited: dict[str, str]) -> None:
     with under(inhabited, B, A) as app:
         assert rotated(app, "--leaked")["done"]
-        for name, values in lived_in.stored(BlindIndex).items():
+        for name, values in sample_installation.stored(BlindIndex).items():
             assert all(is_under(B, each) for each in values), name
     with under(inhabited, B) as app:
         assert app.test_cli_runner().invoke(args=["site", "list"]).exit_code == 0
@@ -272,18 +272,18 @@ def test_links_in_sent_emails_work_after_everything_is_rewritten(
         assert rotated(app)["done"]
 
 
-def test_values_of_a_key_that_nobody_has_hold_no_other_key_back(
+def test_values_under_an_unknown_key_do_not_block_other_keys(
     inhabited: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
     with under(inhabited, C) as app:
         app.test_cli_runner().invoke(args=["upkeep", "accept-key", "--yes"])
-        spoilt = lived_in.stored(Encrypted)
+        spoilt = sample_installation.stored(Encrypted)
         told = rotated(app, "--leaked")
         assert (
             told["done"] and told["unreadable"]["moderator.email"] == told["unreadable"]["moderator.email_index"] == 1
         )
-        assert lived_in.stored(Encrypted) == spoilt
+        assert sample_installation.stored(Encrypted) == spoilt
     with under(inhabited, C, A) as app:
         assert rotated(app)["unreadable"] == {}
         assert Moderator.with_email("alice@moderators.example")

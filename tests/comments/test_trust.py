@@ -33,7 +33,7 @@ def alice(db_session: Session, paper: Site) -> Moderator:
 def hanako(client: FlaskClient, alice: Moderator, db_session: Session) -> Reader:
     """An author with one approved comment."""
     reader = Reader(client, peer=HOME)
-    assert reader.says("the first", headers=FIREFOX).status_code == 202
+    assert reader.post("the first", headers=FIREFOX).status_code == 202
     move(db_session, the_comment(db_session, "the first"), Status.APPROVED, by=alice)
     return reader
 
@@ -44,7 +44,7 @@ def held_for(db_session: Session, body: str) -> list[str]:
 
 
 def test_an_author_who_stays_the_same_is_published(hanako: Reader) -> None:
-    assert [hanako.says(f"post {n}", headers=FIREFOX).status_code for n in range(3)] == [201] * 3
+    assert [hanako.post(f"post {n}", headers=FIREFOX).status_code for n in range(3)] == [201] * 3
 
 
 @pytest.mark.parametrize(
@@ -58,71 +58,71 @@ def test_an_author_who_stays_the_same_is_published(hanako: Reader) -> None:
 def test_a_changed_name_address_or_website_is_held_until_a_moderator_approves_it(
     hanako: Reader, alice: Moderator, db_session: Session, changed: dict[str, str], what: str
 ) -> None:
-    assert hanako.says("changed", headers=FIREFOX, **changed).status_code == 202
+    assert hanako.post("changed", headers=FIREFOX, **changed).status_code == 202
     assert held_for(db_session, "changed") == [what]
-    assert hanako.says("changed, again", headers=FIREFOX, **changed).status_code == 202, "held is not approved"
+    assert hanako.post("changed, again", headers=FIREFOX, **changed).status_code == 202, "held is not approved"
     assert held_for(db_session, "changed, again") == ["identity"]
     move(db_session, the_comment(db_session, "changed, again"), Status.APPROVED, by=alice)
-    assert hanako.says("and further", headers=FIREFOX, **changed).status_code == 201
+    assert hanako.post("and further", headers=FIREFOX, **changed).status_code == 201
 
 
-def test_what_is_held_for_a_change_takes_nothing_from_the_author(hanako: Reader) -> None:
-    assert hanako.says("changed", headers=FIREFOX, name="Someone").status_code == 202
-    assert hanako.says("as before", headers=FIREFOX).status_code == 201
+def test_a_hold_for_a_change_keeps_the_authors_trust(hanako: Reader) -> None:
+    assert hanako.post("changed", headers=FIREFOX, name="Someone").status_code == 202
+    assert hanako.post("as before", headers=FIREFOX).status_code == 201
 
 
 @pytest.mark.parametrize(
     ("typed", "alike"), [({"name": "hanako"}, True), ({"email": "HANAKO@readers.example"}, True), ({"name": ""}, False)]
 )
-def test_case_changes_nobody(
+def test_a_change_of_case_is_no_change(
     hanako: Reader, paper: Site, db_session: Session, typed: dict[str, str], alike: bool
 ) -> None:
     paper.name_required = False
     db_session.commit()
-    assert (hanako.says("again", headers=FIREFOX, **typed).status_code == 201) is alike
+    assert (hanako.post("again", headers=FIREFOX, **typed).status_code == 201) is alike
 
 
 def test_another_network_or_a_newer_browser_is_the_same_author_and_both_at_once_are_not(
     hanako: Reader, alice: Moderator, db_session: Session
 ) -> None:
-    assert hanako.says("updated", headers=NEWER_FIREFOX).status_code == 201
+    assert hanako.post("updated", headers=NEWER_FIREFOX).status_code == 201
     hanako.peer = ELSEWHERE
-    assert hanako.says("on the train", headers=FIREFOX).status_code == 201
-    assert hanako.says("another browser", headers=CHROME).status_code == 201
+    assert hanako.post("on the train", headers=FIREFOX).status_code == 201
+    assert hanako.post("another browser", headers=CHROME).status_code == 201
     hanako.peer = HOME
-    assert hanako.says("stolen", headers=FIREFOX).status_code == 202
+    assert hanako.post("stolen", headers=FIREFOX).status_code == 202
     assert held_for(db_session, "stolen") == ["place"]
-    assert hanako.says("stolen, again", headers=FIREFOX).status_code == 202
+    assert hanako.post("stolen, again", headers=FIREFOX).status_code == 202
     move(db_session, the_comment(db_session, "stolen"), Status.APPROVED, by=alice)
-    assert hanako.says("hers after all", headers=FIREFOX).status_code == 201
+    assert hanako.post("hers after all", headers=FIREFOX).status_code == 201
 
 
-def test_an_author_whom_a_rule_trusts_is_looked_at_too(hanako: Reader, alice: Moderator, db_session: Session) -> None:
+def test_changes_by_an_author_trusted_by_a_rule_are_held_too(
+    hanako: Reader, alice: Moderator, db_session: Session
+) -> None:
     id, site = the_comment(db_session, "the first").author_id, db_session.query(Site).one()
     rules.make([rules.draft(site, Subject.AUTHOR, Effect.ALLOW, str(id))], by=alice)
     db_session.commit()
-    assert hanako.says("trusted", headers=FIREFOX).status_code == 201
-    assert hanako.says("changed", headers=FIREFOX, name="Someone").status_code == 202
+    assert hanako.post("trusted", headers=FIREFOX).status_code == 201
+    assert hanako.post("changed", headers=FIREFOX, name="Someone").status_code == 202
 
 
-def test_where_nobody_must_be_approved_nobody_is_held_for_a_change(
-    hanako: Reader, paper: Site, db_session: Session
-) -> None:
+def test_no_hold_for_a_change_where_no_approval_is_needed(hanako: Reader, paper: Site, db_session: Session) -> None:
     paper.approvals_needed = 0
     db_session.commit()
     hanako.peer = ELSEWHERE
-    assert hanako.says("changed", headers=CHROME, name="Someone", website="https://a.example/").status_code == 201
+    assert hanako.post("changed", headers=CHROME, name="Someone", website="https://a.example/").status_code == 201
 
 
-def test_a_new_secret_key_holds_nobody_while_the_old_one_is_known(
+def test_a_new_secret_key_holds_no_comment_while_the_old_one_is_known(
     app: Flask, hanako: Reader, db_session: Session
 ) -> None:
     app.config["SECRET_KEY"], app.config["SECRET_KEY_FALLBACKS"] = "n" * 64, ["k" * 64]
-    assert hanako.says("after the rotation", headers=FIREFOX).status_code == 201
+    assert hanako.post("after the rotation", headers=FIREFOX).status_code == 201
 
 
 def test_only_keyed_hashes_are_kept_and_they_are_forgotten(hanako: Reader, db_session: Session) -> None:
-    hanako.says("again", headers=FIREFOX)
+    hanako.post("again", headers=FIREFOX)
     db_session.expire_all()
     author = db_session.query(Author).one()
     kept = (author.vouched_index, author.network_index, author.traits_index)
@@ -136,7 +136,7 @@ def test_only_keyed_hashes_are_kept_and_they_are_forgotten(hanako: Reader, db_se
 def test_the_network_and_the_browser_of_a_silent_author_are_forgotten(
     app: Flask, hanako: Reader, db_session: Session
 ) -> None:
-    hanako.says("again", headers=FIREFOX)
+    hanako.post("again", headers=FIREFOX)
     for age, left in ((89, True), (91, False)):
         then = clock.now() - timedelta(days=age)
         db_session.execute(update(Comment).values(created_at=then))
@@ -150,10 +150,10 @@ def test_the_network_and_the_browser_of_a_silent_author_are_forgotten(
 def test_a_day_has_a_cap_for_each_author(hanako: Reader, paper: Site, db_session: Session) -> None:
     paper.daily_per_author = 3
     db_session.commit()
-    assert [hanako.says(f"post {n}", headers=FIREFOX).status_code for n in range(3)] == [201, 201, 429]
-    refused = hanako.says("too many", headers=FIREFOX)
+    assert [hanako.post(f"post {n}", headers=FIREFOX).status_code for n in range(3)] == [201, 201, 429]
+    refused = hanako.post("too many", headers=FIREFOX)
     assert "too many" in refused.text and "24 時間以内に3件" in refused.text
     assert int(refused.headers["Retry-After"]) >= 3600
     db_session.execute(update(Comment).values(created_at=clock.now() - timedelta(hours=25)))
     db_session.commit()
-    assert hanako.says("the next day", headers=FIREFOX).status_code == 201
+    assert hanako.post("the next day", headers=FIREFOX).status_code == 201

@@ -89,7 +89,7 @@ def test_the_most_discussed_come_first_and_leave_the_number_to_the_service(reade
     assert not any(place.text for place in counts)
 
 
-def test_most_discussed_is_ordered_by_what_was_said() -> None:
+def test_most_discussed_is_ordered_by_comments() -> None:
     said = [approved_on(article.path) for article in most_discussed("ja")]
     assert said == sorted(said, reverse=True)
     assert said[0] == 12
@@ -163,7 +163,7 @@ def test_a_page_that_is_not_there_says_so_in_the_readers_language(reader: FlaskC
         assert str(WORDS[lang]["missing"]) in answer.text
 
 
-def test_the_doorstep_sends_a_reader_to_her_language(reader: FlaskClient) -> None:
+def test_the_root_url_redirects_to_the_readers_language(reader: FlaskClient) -> None:
     for asked, wanted in (("en-GB,en", "/en/"), ("ja", "/ja/"), ("fr", "/ja/")):
         answer = reader.get("/", headers={"Accept-Language": asked})
         assert (answer.status_code, answer.location) == (302, wanted)
@@ -203,7 +203,7 @@ def test_a_reply_is_newer_than_what_it_answers_and_answers_something_public() ->
         assert parent.status == "approved"
 
 
-def test_nobody_real_is_written_to_or_linked_to() -> None:
+def test_emails_and_links_name_example_domains_only() -> None:
     for remark in REMARKS:
         assert is_example(remark.email.partition("@")[2]), remark.email
         for word in [remark.website, *remark.body.split()]:

@@ -18,7 +18,7 @@ from app.models import Comment, Decision, Moderator, Site, Status
 from app.moderation.decide import AlreadyDecided, decide
 from tests.cast import a_moderator, a_site, move
 from tests.desk.test_queue import thread_of, written
-from tests.statements import noted
+from tests.statements import recorded
 
 
 def seen_of(comments: list[Comment]) -> dict[int, int]:
@@ -39,7 +39,7 @@ def test_every_marked_comment_gets_one_decision(db_session: Session, paper: Site
     assert len(undone.decided) == 5 and queue.counts(alice)[queue.ALL] == 5
 
 
-def test_what_has_changed_or_is_not_hers_is_left_out_and_told(
+def test_changed_and_foreign_comments_are_left_out_and_reported(
     db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     bob, thread = a_moderator(db_session, paper, "bob"), thread_of(db_session, paper)
@@ -68,7 +68,7 @@ def test_the_same_request_again_changes_nothing_and_says_the_same(
     assert made_already(comment, Status.APPROVED, seen=seen[comment.id], by=alice, reason="") is None
 
 
-def test_undo_of_many_leaves_what_has_moved_on(db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_undo_of_many_skips_comments_decided_again(db_session: Session, paper: Site, alice: Moderator) -> None:
     thread = thread_of(db_session, paper)
     one, two = written(db_session, thread, "1"), written(db_session, thread, "2")
     made = decide_all(seen_of([one, two]), Status.SPAM, by=alice).decided
@@ -85,7 +85,7 @@ def test_five_hundred_cost_a_fixed_number_of_questions_each(db_session: Session,
         comments = [written(db_session, thread, f"{size} {number}") for number in range(size)]
         seen = seen_of(comments)
         db_session.commit()
-        with noted(db.engine) as asked:
+        with recorded(db.engine) as asked:
             decide_all(seen, Status.SPAM, by=alice)
         prices.append(len(asked) / size)
     assert prices[1] <= prices[0] <= 11

@@ -14,7 +14,7 @@ from app.models import Author, Comment, Deferral, Lease, Moderator, Site, Status
 from app.moderation.decide import decide
 from app.moderation.lanes import Lane
 from tests.cast import a_moderator, a_site
-from tests.statements import noted
+from tests.statements import recorded
 
 
 def thread_of(db_session: Session, site: Site, name: str = "") -> Thread:
@@ -102,7 +102,7 @@ def test_counts_are_those_of_the_table_whatever_happens(db_session: Session, pap
     assert queue.counts(alice) == {1: 1, 2: 2, 3: 2, 4: 2, 5: 7}
 
 
-def test_what_is_decided_comes_newest_first(db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_decided_comments_are_listed_newest_first(db_session: Session, paper: Site, alice: Moderator) -> None:
     thread = thread_of(db_session, paper)
     for body in ("one", "two"):
         written(db_session, thread, body, status=Status.REJECTED)
@@ -134,7 +134,7 @@ def test_two_moderators_are_handed_different_cards_until_the_lease_ends(
     assert bodies(looks(alice)) == ["2", "3"]
 
 
-def test_nobody_takes_over_a_lease_that_still_runs(db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_an_active_lease_cannot_be_taken_over(db_session: Session, paper: Site, alice: Moderator) -> None:
     bob = a_moderator(db_session, paper, "bob")
     comment = written(db_session, thread_of(db_session, paper), "once")
     assert Lease.take([comment.id], alice) == {comment.id}
@@ -146,7 +146,7 @@ def test_nobody_takes_over_a_lease_that_still_runs(db_session: Session, paper: S
     assert Lease.take([comment.id], bob) == {comment.id}
 
 
-def test_what_she_put_off_leaves_her_queue_and_nobody_elses(db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_snooze_affects_the_moderators_own_queue_only(db_session: Session, paper: Site, alice: Moderator) -> None:
     bob = a_moderator(db_session, paper, "bob")
     comment = written(db_session, thread_of(db_session, paper), "later")
     Deferral.put_off(comment, alice)
@@ -168,7 +168,7 @@ def test_a_full_page_costs_as_many_questions_as_a_page_of_one(
             number += 1
         db_session.expire_all()
         assert alice.site_ids
-        with noted(db.engine) as asked:
+        with recorded(db.engine) as asked:
             page = looks(alice)
             shown = [(card.comment.thread.site.name, card.comment.author.name) for card in page.cards]
         prices.append(len(asked))
@@ -181,7 +181,7 @@ def test_a_lane_is_read_from_its_index_in_order(db_session: Session, paper: Site
     """No sort. PostgreSQL plans by size: `python -m bench.routes --plans` prints those."""
     if db.engine.dialect.name != "sqlite":
         pytest.skip("a plan of an empty table says nothing on PostgreSQL")
-    with noted(db.engine) as asked:
+    with recorded(db.engine) as asked:
         queue.ids_in(alice, lane, "1.2.3.abc.5")
     plan = db_session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[-1]}", (1,) * asked[-1].count("?"))
     told = [row[3] for row in plan]

@@ -29,7 +29,7 @@ def alice(db_session: Session, paper: Site) -> Moderator:
 
 def waits(app: Flask, db_session: Session, body: str, minutes: int) -> Comment:
     """A comment that has waited this long."""
-    Reader(app.test_client()).says(body)
+    Reader(app.test_client()).post(body)
     comment = the_comment(db_session, body)
     held = Decision.newest_of(comment)
     assert held
@@ -92,7 +92,7 @@ def test_each_plot_stands_beside_a_table(app: Flask, db_session: Session, paper:
     assert at_the_desk(app).get("/sites/paper/figures?days=8").status_code == 404
 
 
-def test_the_summary_is_public_only_where_the_site_says_so_and_names_nobody(
+def test_the_summary_is_public_only_if_enabled_and_has_no_names(
     app: Flask, db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     decides(db_session, waits(app, db_session, "number 1", 5), Status.REJECTED, alice, Reason.HATE)

@@ -73,7 +73,7 @@ def backs_up_under_load(live, folder: Path, times: int) -> None:
             if number > 1:
                 file.unlink()
         written = len(people.acknowledged())
-        assert written > len(before), "people wrote on meanwhile"
+        assert written > len(before), "clients posted during the backup"
     print(f"{times} backups while {written} comments were written: all whole, 0 acknowledged lost")
 
 
@@ -99,7 +99,7 @@ def test_fifty_backups_under_load_are_whole(
     backs_up_under_load(live, tmp_path, BACKUPS)
 
 
-def test_what_is_no_backup_is_told(start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path) -> None:
+def test_an_invalid_backup_is_reported(start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path) -> None:
     environment = {**os.environ, "DATABASE_URL": sqlite_url, "SECRET_KEY": "k" * 64}
     file = tmp_path / "one.sqlite3"
     flask(environment, "upkeep", "backup", str(file))

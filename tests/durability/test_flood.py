@@ -5,11 +5,11 @@ from math import isfinite
 import pytest
 
 from bench.flood import SITES, run
-from tests.services import Postbox
+from tests.services import MailServer
 
 
 @pytest.mark.torture
-def test_a_flood_stops_no_honest_reader_and_is_told_once(database_url: str, smtp: Postbox) -> None:
+def test_a_flood_stops_no_honest_reader_and_is_told_once(database_url: str, smtp: MailServer) -> None:
     seen = run(database_url, smtp, quiet=5, seconds=15)
     for phase in (seen.quiet, seen.flood):
         for site in SITES:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def by_form(client: FlaskClient, body: str) -> TestResponse:
-    return Reader(client).says(body)
+    return Reader(client).post(body)
 
 
 def by_program(client: FlaskClient, body: str) -> TestResponse:
@@ -62,7 +62,7 @@ def test_who_writes_is_asked_to_come_again_and_nothing_is_half_kept(
     assert all(answer.headers["Retry-After"] for answer in refused)
     assert db_session.query(Comment).count() == len(kept) == db_session.query(Decision).count()
     assert db_session.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
-    assert Reader(client).sees().status_code == 200
+    assert Reader(client).get_thread().status_code == 200
 
 
 def test_a_program_is_told_in_its_own_form(full: None, client: FlaskClient) -> None:

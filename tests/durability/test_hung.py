@@ -23,7 +23,7 @@ from app.models import Comment, Decision
 from app.server import rsgi
 from tests.cast import PAGE, a_site
 from tests.durability.test_storm import stopped
-from tests.rsgi import Asking, Told, alone
+from tests.rsgi import RsgiRequest, RsgiResponse, alone
 from tests.services import Postgres
 
 # Seconds. The tests expect responses within a multiple of them, as the machine may be busy.
@@ -46,7 +46,7 @@ def _the_tests_own_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rsgi, "_look_for_garbage_less_often", lambda: None)
 
 
-class Posted(Told):
+class Posted(RsgiResponse):
     """A request with a body, as the web server passes it."""
 
     def __init__(self, body: str = "") -> None:
@@ -63,8 +63,8 @@ class People:
         self.wire = rsgi.served(app)
 
     async def reads(self, path: str, url: str = PAGE) -> int:
-        told = Told()
-        await self.wire.__rsgi__(Asking(path, urlencode({"site": "paper", "url": url}), {}), told)  # type: ignore[arg-type]
+        told = RsgiResponse()
+        await self.wire.__rsgi__(RsgiRequest(path, urlencode({"site": "paper", "url": url}), {}), told)  # type: ignore[arg-type]
         return told.status
 
     async def posts(self, key: str, **more: str) -> int:
@@ -75,7 +75,7 @@ class People:
             "idempotency-key": key,
         }
         told = Posted(body)
-        await self.wire.__rsgi__(Asking("/embed/comments", "", headers, method="POST"), told)  # type: ignore[arg-type]
+        await self.wire.__rsgi__(RsgiRequest("/embed/comments", "", headers, method="POST"), told)  # type: ignore[arg-type]
         return told.status
 
     async def ready(self) -> None:
@@ -168,9 +168,7 @@ def test_a_server_that_accepts_and_never_speaks_is_given_up(settings: dict[str, 
 
 
 @on_sqlite
-def test_a_locked_file_lets_nobody_wait_longer_than_the_first(
-    app: Flask, db_session: Session, database_url: str
-) -> None:
+def test_requests_for_a_locked_file_wait_one_deadline(app: Flask, db_session: Session, database_url: str) -> None:
     """One deadline, counted from arrival, for the running request and for queued ones."""
     a_site(db_session)
     people = People(app)

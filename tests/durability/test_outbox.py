@@ -23,7 +23,7 @@ TOO_LARGE = "x" * 4_000_000
 
 
 @contextmanager
-def no_letters(patch: pytest.MonkeyPatch) -> Iterator[int]:
+def no_recipients(patch: pytest.MonkeyPatch) -> Iterator[int]:
     """Choosing the recipients fails."""
     with patch.context() as now:
         now.setattr(events, "after", _breaks)
@@ -59,7 +59,7 @@ def _breaks(*_: Any, **__: Any) -> None:
     raise RuntimeError("the outbox is broken")
 
 
-WAYS = pytest.mark.parametrize("breaks", [no_letters, no_outbox, no_space])
+WAYS = pytest.mark.parametrize("breaks", [no_recipients, no_outbox, no_space])
 Way = type[AbstractContextManager[int]]
 
 
@@ -73,30 +73,30 @@ def everything(db_session: Session) -> dict[str, list[Any]]:
 
 
 @WAYS
-def test_a_comment_that_cannot_cause_its_letter_is_not_taken(
+def test_a_comment_without_its_email_is_not_stored(
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, breaks: Way
 ) -> None:
     a_moderator(db_session, a_site(db_session, hold_all=True))
     hanako, before = Reader(client), everything(db_session)
     with breaks(monkeypatch) as status:
-        refused = hanako.says("Kept in her form")
+        refused = hanako.post("Kept in her form")
         assert refused.status_code == status
         assert bool(refused.headers.get("Retry-After")) == (status == 503)
     assert everything(db_session) == before
-    assert "Kept in her form" not in hanako.sees().text
-    assert hanako.says("Kept in her form").status_code == 202
+    assert "Kept in her form" not in hanako.get_thread().text
+    assert hanako.post("Kept in her form").status_code == 202
     assert the_comment(db_session, "Kept in her form").status == Status.PENDING
     assert (db_session.query(Decision).count(), db_session.query(Delivery).count()) == (1, 1)
 
 
 @WAYS
-def test_a_decision_that_cannot_cause_its_letter_is_not_made(
+def test_a_decision_without_its_email_is_not_made(
     app: Flask, client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, breaks: Way
 ) -> None:
     """The comment stays pending, the filter learns nothing, and a retry decides it once."""
     a_moderator(db_session, a_site(db_session, hold_all=True))
     hanako, desk = Reader(client), at_the_desk(app)
-    hanako.says("It waits", notify="y")
+    hanako.post("It waits", notify="y")
     comment = the_comment(db_session, "It waits")
     comment.author.confirmed_index = comment.author.email_index
     db_session.commit()
@@ -104,8 +104,8 @@ def test_a_decision_that_cannot_cause_its_letter_is_not_made(
     with breaks(monkeypatch) as status:
         assert press(desk, comment, "approved").status_code == status
     assert everything(db_session) == before
-    assert "It waits" not in hanako.sees().text
+    assert "It waits" not in hanako.get_thread().text
     assert press(desk, the_comment(db_session, "It waits"), "approved").status_code == 303
     assert the_comment(db_session, "It waits").status == Status.APPROVED
     assert {each.kind for each in db_session.query(Delivery).filter(Delivery.done_at.is_(None))} >= {"answer"}
-    assert "It waits" in hanako.sees().text
+    assert "It waits" in hanako.get_thread().text

@@ -11,7 +11,7 @@ JA, EN = "/ja/mancho-no-kane", "/en/seven-minutes"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
-def reads(page: Page, live: Live, path: str = JA) -> Locator:
+def open_article(page: Page, live: Live, path: str = JA) -> Locator:
     """Open an article and return the thread under it."""
     page.goto(live.demo_url + path)
     thread = page.locator("#kaiwa .thread")
@@ -19,17 +19,17 @@ def reads(page: Page, live: Live, path: str = JA) -> Locator:
     return thread
 
 
-def writes(thread: Locator, body: str, name: str = "花子", email: str = "hanako@readers.example") -> None:
+def fill_in(thread: Locator, body: str, name: str = "花子", email: str = "hanako@readers.example") -> None:
     thread.locator("[name=body]").last.fill(body)
     thread.locator("[name=name]").fill(name)
     thread.locator("[name=email]").fill(email)
 
 
-def sends(thread: Locator) -> None:
+def submit(thread: Locator) -> None:
     thread.locator("form.respond button.submit").click()
 
 
-def logs_in(page: Page, live: Live) -> None:
+def log_in(page: Page, live: Live) -> None:
     told = live.flask("demo", "seed")
     email, password = told.split(" as ")[1].strip().split(" with ")
     page.goto(f"{live.url}/login")
@@ -43,7 +43,7 @@ def card_of(page: Page, text: str) -> Locator:
     return page.locator("article[data-comment-id]", has_text=text)
 
 
-def finds_nothing(page: Page, context: str | None = None) -> None:
+def assert_accessible(page: Page, context: str | None = None) -> None:
     """axe-core, WCAG 2.2 A and AA, in light and in dark."""
     options: dict[str, Any] = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
     for scheme in ("light", "dark"):

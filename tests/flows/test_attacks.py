@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import logs_in
+from tests.flows.people import log_in
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -178,7 +178,7 @@ def test_a_sample_fires_nowhere_in_the_queue(live: Live, new_page: Callable[...,
 
 def sees_the_whole_queue(live: Live, page: Page) -> int:
     """Check every pending card; return their number."""
-    logs_in(page, live)
+    log_in(page, live)
     cards = 0
     while True:
         is_harmless(page, "document", 1)

@@ -18,7 +18,7 @@ from app.lib.clock import now
 from app.lib.passwords import hash_password
 from app.models import Comment, Decision, Lease, Membership, Moderator, Reason, Site, Thread
 from tests.cast import PASSWORD
-from tests.flows.people import finds_nothing
+from tests.flows.people import assert_accessible
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -194,7 +194,7 @@ def test_who_was_slower_leaves_it_so_or_overrides(live: Live, new_page: NewPage,
     sent(alice)
     bob.keyboard.press("s")
     expect(bob.locator("[data-conflict]")).to_contain_text("Alice: 承認済み")
-    finds_nothing(bob)
+    assert_accessible(bob)
     bob.keyboard.press("o")
     expect(bob.locator(f'article[data-comment-id="{ids[0]}"]')).to_have_count(0)
     bob.keyboard.press("s")
@@ -222,7 +222,7 @@ def test_a_broken_network_loses_no_decision(live: Live, new_page: NewPage, paper
     page.evaluate("location.reload()")
     page.wait_for_timeout(300)
     assert asked == ["beforeunload"]
-    finds_nothing(page)
+    assert_accessible(page)
     page.unroute(ROUTE)
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("article")).to_have_count(2)
@@ -258,9 +258,7 @@ def presses(page: Page, **event: object) -> None:
     )
 
 
-def test_keys_work_with_a_japanese_input_method_and_not_while_somebody_types(
-    live: Live, new_page: NewPage, paper: str
-) -> None:
+def test_keys_work_with_a_japanese_input_method_but_not_during_input(live: Live, new_page: NewPage, paper: str) -> None:
     wait_there(live, paper, 6)
     page = at_the_desk(new_page, live, paper, locale="ja")
     page.locator("article").first.focus()
@@ -340,7 +338,7 @@ def test_reasons_marks_and_undo_by_key(live: Live, new_page: NewPage, paper: str
     cards = page.locator("article:visible")
     page.keyboard.press("r")
     expect(page.locator("[data-reasons][open]")).to_have_count(1)
-    finds_nothing(page)
+    assert_accessible(page)
     page.keyboard.press("3")
     expect(cards).to_have_count(5)
     page.keyboard.press("r")
@@ -352,7 +350,7 @@ def test_reasons_marks_and_undo_by_key(live: Live, new_page: NewPage, paper: str
     page.keyboard.press("j")
     page.keyboard.press("Shift+X")
     expect(page.locator("[data-marked-count]")).to_have_text("3")
-    finds_nothing(page)
+    assert_accessible(page)
     page.keyboard.press("Shift+S")
     expect(cards).to_have_count(1)
     expect(page.locator("[data-done]")).to_contain_text("3 comments")
@@ -371,11 +369,11 @@ def test_what_opens_in_place_is_accessible_at_every_width(
 ) -> None:
     wait_there(live, paper, 2)
     page = at_the_desk(new_page, live, paper, viewport={"width": width, "height": 900}, locale="ja")
-    finds_nothing(page)
+    assert_accessible(page)
     for key in "ehb":
         page.keyboard.press(key)
         expect(page.locator("section.around")).to_be_visible()
-        finds_nothing(page)
+        assert_accessible(page)
         page.keyboard.press(key)
         expect(page.locator("section.around")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -384,10 +382,10 @@ def test_what_opens_in_place_is_accessible_at_every_width(
     page.fill("[name=q]", "Remark")
     page.keyboard.press("Enter")
     expect(page.locator("article")).to_have_count(2)
-    finds_nothing(page)
+    assert_accessible(page)
     for lane in range(1, 6):
         page.goto(f"{live.url}/moderate/?lane={lane}")
-        finds_nothing(page, "main")
+        assert_accessible(page, "main")
 
 
 def test_block_clears_what_it_touches(live: Live, new_page: NewPage, paper: str) -> None:

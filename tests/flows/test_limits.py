@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.abuse import guessing
-from tests.flows.people import finds_nothing, reads, sends, writes
+from tests.flows.people import assert_accessible, fill_in, open_article, submit
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -20,10 +20,10 @@ def test_a_comment_from_a_network_over_its_limit_is_sent_again_with_a_proof(
     live.flask("site", "set", "demo", *limits)
     page, statuses = new_page(locale="ja"), []
     page.on("response", lambda answer: answer.request.method == "POST" and statuses.append(answer.status))
-    thread = reads(page, live)
+    thread = open_article(page, live)
     for body in ("一つ目のコメント", "二つ目のコメント"):
-        writes(thread, body)
-        sends(thread)
+        fill_in(thread, body)
+        submit(thread)
         expect(thread.locator("article", has_text=body)).to_be_visible(timeout=PATIENCE)
         expect(thread.locator("[name=body]").last).to_have_value("")
     assert [each for each in statuses if each in (201, 429)] == [201, 429, 201]
@@ -42,7 +42,7 @@ def test_a_log_in_over_its_limit_is_let_in_with_a_proof(live: Live, new_page: Ca
         expect(page.locator("[name=password]")).to_have_value("")
     expect(page.locator("[role=alert]")).to_contain_text("Too many login attempts")
     expect(page.locator("#proven")).to_be_visible(timeout=PATIENCE)
-    finds_nothing(page)
+    assert_accessible(page)
     page.fill("[name=password]", password)
     page.press("[name=password]", "Enter")
     expect(page).to_have_url(f"{live.url}/moderate/")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import JA, finds_nothing, logs_in
+from tests.flows.people import JA, assert_accessible, log_in
 from tests.services import Live
 from tests.transfer.exports import comment, wxr
 from tests.transfer.exports import page as one_page
@@ -29,14 +29,14 @@ def test_an_old_link_lands_on_its_comment(live: Live, page: Page, tmp_path: Path
 
 
 def test_an_administrator_moves_a_page(live: Live, page: Page) -> None:
-    logs_in(page, live)
+    log_in(page, live)
     page.goto(f"{live.url}/sites/demo/threads")
-    finds_nothing(page)
+    assert_accessible(page)
     page.locator("li[data-thread-id] a[href*=old]").first.click()
     moves = page.locator("textarea")
     moves.fill(moves.input_value() + "/moved")
     page.click("[name=try]")
     expect(page.locator("#tried")).to_be_visible()
-    finds_nothing(page)
+    assert_accessible(page)
     page.locator("form#move button.approved").click()
     expect(page.locator("details.earlier").first).to_be_attached()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import EN, JA, finds_nothing, reads
+from tests.flows.people import EN, JA, assert_accessible, open_article
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -16,11 +16,11 @@ NewPage = Callable[..., Page]
 @pytest.mark.parametrize("width", [1280, 375])
 def test_a_reader_reports_a_comment_where_it_stands(live: Live, new_page: NewPage, width: int) -> None:
     page = new_page(locale="ja", viewport={"width": width, "height": 800})
-    comment = reads(page, live, JA).locator("article.comment").nth(1)
+    comment = open_article(page, live, JA).locator("article.comment").nth(1)
     comment.locator("a.report").click()
     form = comment.locator("form.flag")
     expect(form.locator("[name=reason]").first).to_be_focused()
-    finds_nothing(page)
+    assert_accessible(page)
     form.locator("button.submit").click()
     expect(comment.get_by_text("理由を選んでください。")).to_be_visible()
     form.get_by_label("個人攻撃").check()
@@ -28,7 +28,7 @@ def test_a_reader_reports_a_comment_where_it_stands(live: Live, new_page: NewPag
     form.locator("button.submit").click()
     thanks = comment.get_by_text("通報を受け付けました。モデレーターが確認します。")
     expect(thanks).to_be_focused()
-    finds_nothing(page)
+    assert_accessible(page)
 
 
 def test_the_same_without_javascript(live: Live, new_page: NewPage) -> None:
@@ -44,4 +44,4 @@ def test_the_page_of_a_report_is_accessible(live: Live, new_page: NewPage) -> No
     page = new_page(locale="en", viewport={"width": 375, "height": 700})
     page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{EN}&lang=en")
     page.locator("article.comment a.report").first.click()
-    finds_nothing(page)
+    assert_accessible(page)

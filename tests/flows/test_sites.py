@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import JA, card_of, finds_nothing, logs_in, reads, sends, writes
-from tests.services import Live, Postbox
+from tests.flows.people import JA, assert_accessible, card_of, fill_in, log_in, open_article, submit
+from tests.services import Live, MailServer
 
 pytestmark = pytest.mark.flow
 
@@ -18,7 +18,7 @@ PHONE, DESK = {"width": 375, "height": 800}, {"width": 1440, "height": 900}
 
 def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: NewPage) -> None:
     page = new_page(locale="ja", viewport=PHONE)
-    logs_in(page, live)
+    log_in(page, live)
     subjects = ("settings", "embed", "rules", "screening", "people", "threads", "moderators", "figures")
     for path in ["/sites/", *(f"/sites/demo/{each}" for each in subjects), "/moderate/log"]:
         page.goto(live.url + path)
@@ -27,15 +27,15 @@ def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: New
 
 def test_what_the_score_would_have_done_is_read_on_a_phone(live: Live, new_page: NewPage) -> None:
     desk = new_page(locale="ja", viewport=PHONE)
-    logs_in(desk, live)
+    log_in(desk, live)
     for body, button in (
         ("いい記事でした", "approved"),
         ("副業で月収100万円", "spam"),
         ("今すぐ登録で月収100万円", "approved"),
     ):
-        thread = reads(new_page(locale="ja"), live, JA)
-        writes(thread, body, email=f"{button}@scores.example")
-        sends(thread)
+        thread = open_article(new_page(locale="ja"), live, JA)
+        fill_in(thread, body, email=f"{button}@scores.example")
+        submit(thread)
         expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
         desk.goto(f"{live.url}/moderate/?lane=5")
         card_of(desk, body).locator(f"button[name=status][value={button}]").click()
@@ -47,41 +47,41 @@ def test_what_the_score_would_have_done_is_read_on_a_phone(live: Live, new_page:
 
 def test_a_rule_is_tried_and_made(live: Live, new_page: NewPage) -> None:
     page = new_page(locale="en")
-    logs_in(page, live)
+    log_in(page, live)
     page.goto(f"{live.url}/sites/demo/rules")
     page.fill("[name=value]", "帽子")
     page.click("[name=try]")
     expect(page.get_by_role("status").filter(has_text="of the last")).to_be_visible()
-    finds_nothing(page)
+    assert_accessible(page)
     page.click("form.sheet button.approved")
     expect(page.locator("[data-rule-id]")).to_have_count(1)
 
 
-def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: Postbox) -> None:
+def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: MailServer) -> None:
     address = "objecting@readers.example"
     page = new_page(locale="ja", viewport=PHONE)
-    thread = reads(page, live, JA)
-    writes(thread, "却下されるはずの一言", email=address)
+    thread = open_article(page, live, JA)
+    fill_in(thread, "却下されるはずの一言", email=address)
     thread.locator("[name=notify]").check()
-    sends(thread)
+    submit(thread)
     expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
     page.goto(link_to(_smtp, live, address, "mail/confirm"))
-    finds_nothing(page)
+    assert_accessible(page)
     page.get_by_role("button").click()
     expect(page.get_by_role("status")).to_be_visible()
 
     desk = new_page(locale="ja", java_script_enabled=False)
-    logs_in(desk, live)
+    log_in(desk, live)
     card = card_of(desk, "却下されるはずの一言")
     card.locator("[data-reasons] summary").click()
     card.locator("button[name=reason][value=attack]").click()
     expect(card).to_have_count(0)
     page.goto(link_to(_smtp, live, address, "appeal"))
-    finds_nothing(page)
+    assert_accessible(page)
     page.fill("textarea", "自分のことを書きました")
     page.get_by_role("button").click()
     expect(page.get_by_role("status")).to_be_visible()
-    finds_nothing(page)
+    assert_accessible(page)
     desk.goto(f"{live.url}/moderate/?lane=1")
     expect(card_of(desk, "却下されるはずの一言")).to_contain_text("自分のことを書きました")
     for lang, size, button in (("ja", PHONE, "配信停止"), ("en", DESK, "Subscribe again")):
@@ -101,9 +101,9 @@ def test_what_everybody_may_read_is_accessible(live: Live, new_page: NewPage) ->
         is_accessible(page)
 
 
-def test_whoever_is_invited_finds_an_accessible_page(live: Live, new_page: NewPage, _smtp: Postbox) -> None:
+def test_the_invitation_page_is_accessible(live: Live, new_page: NewPage, _smtp: MailServer) -> None:
     owner = new_page(locale="ja")
-    logs_in(owner, live)
+    log_in(owner, live)
     for lang, size in (("ja", PHONE), ("en", DESK)):
         live.flask("site", "set", "demo", f"lang={lang}")
         owner.goto(f"{live.url}/sites/demo/moderators")
@@ -119,15 +119,15 @@ def test_whoever_is_invited_finds_an_accessible_page(live: Live, new_page: NewPa
 
 def is_accessible(page: Page) -> None:
     """For axe, in light and dark, and no wider than the screen."""
-    finds_nothing(page)
+    assert_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} is too wide"
 
 
-def link_to(box: Postbox, live: Live, address: str, path: str) -> str:
+def link_to(box: MailServer, live: Live, address: str, path: str) -> str:
     """Wait for the newest link of this kind in an email to the address."""
     for _ in range(600):
-        for letter in reversed(box.to(address)):
-            if found := re.search(rf"{live.url}/{path}/\S+", letter.text):
+        for received in reversed(box.to(address)):
+            if found := re.search(rf"{live.url}/{path}/\S+", received.text):
                 return found[0]
         time.sleep(0.1)
     raise AssertionError(f"no letter to {address} with a link to {path}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import JA, finds_nothing, reads, sends, writes
+from tests.flows.people import JA, assert_accessible, fill_in, open_article, submit
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -18,14 +18,14 @@ def test_a_reader_who_only_reads_loads_nothing_more_and_one_who_writes_is_timed(
     page = new_page(locale="ja")
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url.partition("?")[0].removeprefix(live.url)))
-    thread = reads(page, live)
+    thread = open_article(page, live)
     page.wait_for_timeout(300)
     assert not {"/writing.js", "/embed/stamp"} & set(loaded)
     stamp = thread.locator("[name=stamp]")
     assert (stamp.get_attribute("value") or "").startswith("drawn.")
-    writes(thread, "書き始めた")
+    fill_in(thread, "書き始めた")
     expect(stamp).to_have_attribute("value", re.compile(r"^typing\."))
-    writes(thread, "書き続けた")
+    fill_in(thread, "書き続けた")
     assert loaded.count("/embed/stamp") == 1
 
 
@@ -34,8 +34,8 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
 ) -> None:
     live.flask("site", "set", "demo", "hold_all=no", "approvals_needed=0", "min_seconds=60")
     page = new_page(locale="ja")
-    thread = reads(page, live)
-    writes(thread, "急いで書いた一言")
+    thread = open_article(page, live)
+    fill_in(thread, "急いで書いた一言")
     expect(thread.locator("[name=stamp]")).to_have_attribute("value", re.compile(r"^typing\."))
     # Event loop turns of the page while keys are derived; not time, which depends on the machine.
     page.evaluate(
@@ -50,7 +50,7 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
         port2.postMessage(0) }"""
     )
     with page.expect_response("**/proof", timeout=60_000) as proven:
-        sends(thread)
+        submit(thread)
         expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
     assert proven.value.status == 201
     expect(thread.locator(".said")).to_have_text("コメントを公開しました。")
@@ -58,7 +58,7 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
     turns, derived = page.evaluate("[turns, derived]")
     print(f"turns of the page while {derived} keys were derived: {turns}")
     assert turns >= derived > 0, "the page was held up"
-    finds_nothing(page)
+    assert_accessible(page)
 
 
 def test_without_a_script_a_doubtful_comment_waits(live: Live, new_page: Callable[..., Page]) -> None:

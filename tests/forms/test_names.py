@@ -44,7 +44,7 @@ def paper(db_session: Session) -> Site:
 
 @pytest.mark.parametrize("name", UNSEEN)
 def test_a_name_that_cannot_be_seen_is_refused_by_page_and_api(client: FlaskClient, paper: Site, name: str) -> None:
-    page = Reader(client, name=name).says("Hello", lang="en")
+    page = Reader(client, name=name).post("Hello", lang="en")
     assert page.status_code == 422 and "name with visible characters" in page.text
     sent = {"site": "paper", "url": PAGE, "name": name, "body": "Hello", "email": "a@b.example"}
     program = client.post("/api/v1/comments", json=sent)
@@ -53,7 +53,7 @@ def test_a_name_that_cannot_be_seen_is_refused_by_page_and_api(client: FlaskClie
 
 @pytest.mark.parametrize("name", DISGUISED)
 def test_a_name_that_passes_for_the_site_or_its_staff_is_refused(client: FlaskClient, paper: Site, name: str) -> None:
-    answer = Reader(client, name=name).says("Hello", lang="en")
+    answer = Reader(client, name=name).post("Hello", lang="en")
     assert answer.status_code == 422 and "mistaken for another" in answer.text
 
 
@@ -65,7 +65,7 @@ TOGETHER = ["Paper Admin", "The Moderators", "Paper (official)", "Support Team",
 def test_the_sites_own_name_and_words_for_its_staff_wait_for_a_moderator(
     client: FlaskClient, paper: Site, db_session: Session, name: str
 ) -> None:
-    assert Reader(client, name=name).says("Hello").status_code == 202
+    assert Reader(client, name=name).post("Hello").status_code == 202
     comment = the_comment(db_session, "Hello")
     assert comment.status == Status.PENDING
     assert "office" in {each["check"] for each in comment.reasons}
@@ -90,7 +90,7 @@ def test_the_sites_own_name_and_words_for_its_staff_wait_for_a_moderator(
     ],
 )
 def test_ordinary_names_are_published(client: FlaskClient, paper: Site, name: str) -> None:
-    assert Reader(client, name=name).says("Hello").status_code == 201
+    assert Reader(client, name=name).post("Hello").status_code == 201
 
 
 def test_no_real_name_of_the_world_is_refused_or_held(shared_data: Path) -> None:

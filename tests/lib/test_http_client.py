@@ -48,7 +48,7 @@ def says(answer: bytes) -> Callable[[socket.socket], None]:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_a_name_that_leads_into_our_network_calls_nobody(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_with_a_private_address_is_not_connected_to(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443))
     found = [public, (family, socket.SOCK_STREAM, 6, "", (address, 443))]
@@ -72,7 +72,7 @@ def test_only_https_or_this_very_machine_may_be_called(url: str) -> None:
         post_form(url, {}, "test")
 
 
-def test_what_is_asked_and_answered_arrives_whole(listens: Callable[..., str]) -> None:
+def test_requests_and_responses_are_transferred_completely(listens: Callable[..., str]) -> None:
     answer = post_form(
         listens(says(b"HTTP/1.1 200 OK\r\nX-Said: yes\r\nContent-Length: 4\r\n\r\ntrue")), {"a": "あ"}, "t"
     )

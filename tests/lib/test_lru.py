@@ -5,7 +5,7 @@ from app.lib.lru import Cache
 ROOM, WEIGHT = 100, 10
 
 
-def test_what_is_asked_for_outlives_what_is_not() -> None:
+def test_recently_used_entries_are_evicted_last() -> None:
     cache: Cache[int, int] = Cache(ROOM)
     for number in range(50):
         cache.put(number, number, WEIGHT)
@@ -23,7 +23,7 @@ def test_what_everybody_asks_for_makes_room_all_the_same() -> None:
     assert cache.get(99) == 99 and cache.used == ROOM
 
 
-def test_what_is_too_large_is_not_kept_and_takes_nobodys_place() -> None:
+def test_a_too_large_entry_is_not_cached_and_evicts_none() -> None:
     cache: Cache[int, int] = Cache(ROOM)
     for number in range(5):
         cache.put(number, number, WEIGHT)

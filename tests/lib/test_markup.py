@@ -63,7 +63,7 @@ def test_markdown_is_shown_as_meant(body: str, html: str) -> None:
         "<javascript:alert(1)>", "http://", "https://localhost",
     ],
 )  # fmt: skip
-def test_what_is_not_ours_stays_as_it_was_typed(typed: str) -> None:
+def test_unknown_markup_stays_as_typed(typed: str) -> None:
     soup = BeautifulSoup(render(typed), "html5lib")
     assert soup.body.get_text().strip() == typed.strip()
     assert {each.name for each in soup.body.find_all(True)} == {"p"}
@@ -271,7 +271,7 @@ def test_heavy_texts_are_as_safe_as_light_ones(text: str) -> None:
 
 @settings(max_examples=300)
 @given(st.lists(PIECES, max_size=30).map("".join))
-def test_no_typed_letter_is_lost(text: str) -> None:
+def test_no_typed_character_is_lost(text: str) -> None:
     typed, shown = (re.sub(r"[^a強調]", "", each) for each in (text, plain(render(text))))
     hidden = re.findall(r"(?:\]\(|```|https://)", text)  # addresses and languages of code may go
     assert hidden or typed == shown
@@ -364,7 +364,7 @@ def test_wordpress_shows_ends_of_lines() -> None:
         ("> - a\n>   b\n\nx", "> - a\n>   b\n\nx"),
     ],
 )
-def test_mails_read_like_what_was_typed(body: str, text: str) -> None:
+def test_emails_read_like_the_typed_text(body: str, text: str) -> None:
     assert plain(render(body)) == text
 
 
@@ -388,5 +388,5 @@ def test_paragraphs_that_bleach_does_not_see_are_what_it_would_give_back(html: s
 
 
 @pytest.mark.parametrize("html", ["</p>", "<p>", "<p>a<b>c</b></p>", "<p>&nbsp;</p>", "<p x>a</p>", "<br>", "a"])
-def test_what_is_more_than_paragraphs_is_seen_by_bleach(html: str) -> None:
+def test_all_but_plain_paragraphs_goes_through_bleach(html: str) -> None:
     assert not markup.PARAGRAPHS.fullmatch(html)

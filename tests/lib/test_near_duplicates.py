@@ -35,7 +35,7 @@ def test_different_short_texts_differ() -> None:
     assert len({key_of(text) for text in texts}) == len(texts)
 
 
-def test_what_has_no_letter_has_no_key() -> None:
+def test_a_text_without_word_characters_has_no_key() -> None:
     assert {key_of(text) for text in ("", "123", "🔥🔥", "https://a.example")} == {""}
 
 

@@ -39,7 +39,7 @@ def test_names_of_the_world_stay_as_their_bearers_write_them(name: str) -> None:
         ("a" + "\u0301" * 100, "á" + "\u0301" * 8),
     ],
 )
-def test_nobody_hides_anything_in_a_name(typed: str, kept: str) -> None:
+def test_names_lose_invisible_characters(typed: str, kept: str) -> None:
     assert clean_line(typed) == kept
 
 

@@ -91,7 +91,7 @@ def test_encodings_of_one_address_are_one_key(one: str, same: str) -> None:
      "https:///a", "https://a..b/", "https://a b/", "https://news.example:99999/", "https://ne\tws.example/",
      "https://256.256.256.256/", "https://[::g]/", "https://a\\@b/", "file:///etc/passwd", "https://%00/"],
 )  # fmt: skip
-def test_what_is_no_page_has_no_key(typed: str) -> None:
+def test_an_invalid_url_has_no_key(typed: str) -> None:
     with pytest.raises(ValueError):
         page_key(typed)
     assert origin_of(typed) is None
@@ -259,7 +259,7 @@ def test_whatever_goes_out_is_plain_http_in_ascii(text: str) -> None:
             assert safe_url(address) == address
 
 
-def test_what_is_longer_than_a_name_can_be_is_no_host() -> None:
+def test_a_too_long_name_is_no_host() -> None:
     longest = "a." * 126 + "b"
     assert host_of(f"https://{longest}./x") == longest
     assert host_of(f"https://a{longest}/x") == ""

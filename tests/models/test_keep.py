@@ -39,7 +39,7 @@ def counts(db_session: Session) -> tuple[int, int, int, int]:
     return *rows, db_session.scalar(select(Thread.__table__.c.approved_count))
 
 
-def until_somebody_waits(db_session: Session) -> None:
+def until_a_lock_is_awaited(db_session: Session) -> None:
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     for _ in range(600):
         if db_session.scalar(waiting):
@@ -95,7 +95,7 @@ def test_an_author_who_is_known_stays_the_same(db_session: Session, thread: Thre
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_what_is_there_already_leaves_nothing_behind(db_session: Session, thread: Thread, known: bool) -> None:
+def test_a_duplicate_insert_leaves_no_rows(db_session: Session, thread: Thread, known: bool) -> None:
     first, _ = kept = records(thread, text_key="same")
     keep(*kept)
     db_session.commit()
@@ -139,7 +139,7 @@ def test_a_reply_and_a_decision_about_what_it_answers_do_not_wait_for_each_other
     with ThreadPoolExecutor(1) as people:
         above.lock()
         replying = people.submit(reply)
-        until_somebody_waits(db_session)
+        until_a_lock_is_awaited(db_session)
         above.thread.changed()
         db_session.commit()
         replying.result()

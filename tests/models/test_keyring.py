@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.lib.secrets import print_of
 from app.models import Author, KeyPrint, Site, keyring
-from tests import lived_in
+from tests import sample_installation
 from tests.cast import Reader
 from tests.comments.test_rotation import HANAKO, A, B, C, inhabited, under
 
@@ -28,11 +28,11 @@ def prints() -> int:
 def test_with_another_key_nothing_starts_and_nothing_is_taken(inhabited: dict[str, str], version: str) -> None:
     if version == "earlier":
         with under(inhabited, A):
-            lived_in.as_earlier_versions_wrote(db.session())
+            sample_installation.as_earlier_versions_wrote(db.session())
     with under(inhabited, B) as app:
         client, before = app.test_client(), db.session.query(Author).count()
         db.session.rollback()
-        assert Reader(client).says("Under the wrong key.").status_code == 503
+        assert Reader(client).post("Under the wrong key.").status_code == 503
         assert client.get("/moderate/").status_code == client.get("/embed/thread?site=paper").status_code == 503
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json["ready"], ready.json["keys"]) == (503, False, "another SECRET_KEY")
@@ -84,7 +84,7 @@ def test_one_comment_under_a_wrong_key_does_not_make_it_the_right_one(inhabited:
     with under(inhabited, B) as app:
         # As stored by versions without fingerprints.
         app.extensions["keys admitted"] = (B,)
-        Reader(app.test_client()).says("Under the wrong key.")
+        Reader(app.test_client()).post("Under the wrong key.")
         db.session.execute(text("DELETE FROM key_print"))
         db.session.commit()
     for key, code in ((B, 1), (A, 0)):
@@ -109,7 +109,7 @@ def test_a_backup_of_another_key_is_refused(inhabited: dict[str, str], tmp_path:
     file = tmp_path / "backup.sqlite3"
     with under(inhabited, A) as app:
         if version == "earlier":
-            lived_in.as_earlier_versions_wrote(db.session())
+            sample_installation.as_earlier_versions_wrote(db.session())
         assert app.test_cli_runner().invoke(args=["upkeep", "backup", str(file)]).exit_code == 0
         assert app.test_cli_runner().invoke(args=["upkeep", "restore-check", str(file)]).exit_code == 0
     with under(inhabited, B) as app:

@@ -56,7 +56,7 @@ def test_from_nothing_to_the_last_and_back(app: Flask) -> None:
         assert difference() == []
 
 
-def test_an_upgrade_keeps_what_was_written(app: Flask, db_session: Session) -> None:
+def test_an_upgrade_keeps_all_data(app: Flask, db_session: Session) -> None:
     """Plain SQL: the record classes match only the newest tables."""
     downgrade(revision="0001")
     for table, row in UNDER_THE_FIRST.items():

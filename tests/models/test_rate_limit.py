@@ -28,7 +28,7 @@ def test_the_burst_and_then_one_for_each_step(db_session: Session, monkeypatch: 
     assert [RateLimit.take("a", RATE) for _ in range(6)] == [0, 0, 0, 0, 0, 10]
 
 
-def test_what_is_given_back_can_be_taken_again_and_no_more(db_session: Session) -> None:
+def test_refunds_can_be_spent_again_and_no_more(db_session: Session) -> None:
     assert [RateLimit.take("a", RATE) > 0 for _ in range(6)] == [False] * 5 + [True]
     RateLimit.give_back("a", RATE)
     RateLimit.give_back("nobody", RATE)

@@ -18,7 +18,7 @@ def a_busy_desk(app: Flask, db_session: Session) -> int:
     site = a_site(db_session, hold_all=True)
     alice = a_moderator(db_session, site)
     for number in range(4):
-        assert Reader(app.test_client(), name=f"Reader {number}").says(f"comment {number}").status_code == 202
+        assert Reader(app.test_client(), name=f"Reader {number}").post(f"comment {number}").status_code == 202
     first, second, third = (the_comment(db_session, f"comment {number}") for number in range(3))
     move(db_session, first, Status.APPROVED, by=alice)
     move(db_session, second, Status.SPAM, by=alice)
@@ -85,7 +85,7 @@ def test_many_decisions_are_added_up_in_steps(app: Flask, db_session: Session, m
     assert tally.drifted() == []
 
 
-def test_what_has_drifted_is_found_and_counted_again(app: Flask, db_session: Session) -> None:
+def test_drifted_counters_are_found_and_recomputed(app: Flask, db_session: Session) -> None:
     site = a_busy_desk(app, db_session)
     comment = the_comment(db_session, "comment 3")
     db_session.execute(delete(Decision).where(Decision.comment_id == comment.id))

@@ -51,7 +51,7 @@ def test_an_old_decision_cannot_be_undone_over_a_newer_one(db_session: Session, 
         undo(first, by=alice)
 
 
-def test_a_branch_keeps_its_place_while_somebody_in_it_is_public(db_session: Session, held: Comment) -> None:
+def test_a_branch_is_shown_while_a_comment_in_it_is_public(db_session: Session, held: Comment) -> None:
     decide(held, Status.APPROVED, seen=held.version)
     reply = say(held.thread, "reply", held)
     decide(reply, Status.APPROVED, seen=reply.version)

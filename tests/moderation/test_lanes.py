@@ -96,7 +96,7 @@ def test_a_reported_comment_is_urgent_until_a_moderator_has_looked(
 
 
 @pytest.mark.parametrize("sent", [False, True])
-def test_undo_recalls_what_has_not_gone_out(db_session: Session, held: Comment, alice: Moderator, sent: bool) -> None:
+def test_undo_recalls_unsent_emails(db_session: Session, held: Comment, alice: Moderator, sent: bool) -> None:
     rejected = decide(held, Status.REJECTED, seen=held.version, by=alice)
     outbox.add("letter", decision=rejected)
     outbox.add("digest", once="of others")
@@ -112,7 +112,7 @@ def test_undo_recalls_what_has_not_gone_out(db_session: Session, held: Comment, 
     assert db_session.query(Delivery).filter_by(kind="digest").one().done_at is None
 
 
-def test_a_letter_that_is_on_its_way_is_not_called_back(db_session: Session, held: Comment, alice: Moderator) -> None:
+def test_an_email_being_sent_is_not_recalled(db_session: Session, held: Comment, alice: Moderator) -> None:
     rejected = decide(held, Status.REJECTED, seen=held.version, by=alice)
     outbox.add("letter", decision=rejected)
     delivery = db_session.query(Delivery).one()

@@ -16,7 +16,7 @@ from app.models import Author, Decision, Moderator, Reason, Site, Status
 from app.moderation.decide import decide, undo
 from app.notify import authors, outbox
 from tests.cast import Reader, a_moderator, a_site, the_comment
-from tests.services import Postbox
+from tests.services import MailServer
 from tests.web.test_queue import ENGLISH, _readable, hidden
 
 __all__ = ["_readable"]
@@ -45,20 +45,20 @@ def hanako(app: Flask, alice: Moderator) -> Reader:
 
 
 @pytest.fixture
-def letters(smtp: Postbox) -> Callable[[], list]:
+def emails(smtp: MailServer) -> Callable[[], list]:
     """Send due deliveries; return the emails to authors."""
 
     def sent() -> list:
         while outbox.run_once():
             pass
-        return [letter for letter in smtp.letters if "moderators.example" not in letter.message["To"]]
+        return [received for received in smtp.emails if "moderators.example" not in received.message["To"]]
 
     return sent
 
 
-def path_in(letter: EmailMessage, page: str) -> str:
-    found = re.search(rf"http://localhost(/{page}/\S+)", letter.get_body(("plain",)).get_content())  # type: ignore[union-attr]
-    assert found, letter
+def path_in(received: EmailMessage, page: str) -> str:
+    found = re.search(rf"http://localhost(/{page}/\S+)", received.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+    assert found, received
     return found[1]
 
 
@@ -68,9 +68,9 @@ def presses(client: FlaskClient, path: str, **fields: str) -> TestResponse:
     return client.post(path, data={"csrf_token": token, **fields})
 
 
-def confirmed(hanako: Reader, letters: Callable[[], list], body: str = "First!") -> None:
-    assert hanako.says(body, notify="y", lang="en").status_code == 202
-    assert presses(hanako.client, path_in(letters()[-1].message, "mail/confirm")).status_code == 303
+def confirmed(hanako: Reader, emails: Callable[[], list], body: str = "First!") -> None:
+    assert hanako.post(body, notify="y", lang="en").status_code == 202
+    assert presses(hanako.client, path_in(emails()[-1].message, "mail/confirm")).status_code == 303
 
 
 def decides(db_session: Session, body: str, status: Status, by: Moderator, reason: str = "") -> Decision:
@@ -80,31 +80,31 @@ def decides(db_session: Session, body: str, status: Status, by: Moderator, reaso
     return decision
 
 
-def test_without_the_tick_nobody_gets_a_letter(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+def test_without_the_checkbox_no_email_is_sent(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    hanako.says("First!")
+    hanako.post("First!")
     decides(db_session, "First!", Status.REJECTED, alice)
-    assert letters() == []
+    assert emails() == []
 
 
-def test_the_first_letter_asks_and_says_nothing_that_a_stranger_typed(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+def test_the_confirmation_email_repeats_no_typed_text(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
     hanako.name = "BUY NOW http://evil.example"
-    hanako.says("Come to http://evil.example", notify="y", title="http://evil.example", lang="en")
+    hanako.post("Come to http://evil.example", notify="y", title="http://evil.example", lang="en")
     decides(db_session, "Come to http://evil.example", Status.REJECTED, alice)
-    (letter,) = letters()
-    assert letter.subject == "Confirm your email for Paper comments"
-    assert "evil" not in letter.message.as_string() and "BUY" not in letter.message.as_string()
+    (received,) = emails()
+    assert received.subject == "Confirm your email for Paper comments"
+    assert "evil" not in received.message.as_string() and "BUY" not in received.message.as_string()
 
 
 def test_looking_at_the_links_does_nothing_however_often(
-    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+    app: Flask, hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
-    said = letters()
+    said = emails()
     paths = [path_in(said[0].message, "mail/confirm"), path_in(said[1].message, "mail/stop")]
     paths.append(path_in(said[1].message, "appeal"))
     db_session.commit()
@@ -125,16 +125,16 @@ def test_looking_at_the_links_does_nothing_however_often(
 
 
 def test_a_rejection_tells_why_and_is_objected_to_once(
-    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+    app: Flask, hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
-    letter = letters()[-1]
-    assert letter.subject == "Your comment wasn’t published: https://paper.example/story"
+    received = emails()[-1]
+    assert received.subject == "Your comment wasn’t published: https://paper.example/story"
     for part in ("It’s a personal attack", "Reviewed by a moderator.", "> First!"):
-        assert part in letter.text
-    assert "Alice" not in letter.message.as_string()
-    path = path_in(letter.message, "appeal")
+        assert part in received.text
+    assert "Alice" not in received.message.as_string()
+    path = path_in(received.message, "appeal")
     empty = presses(hanako.client, path, text="  ")
     assert empty.status_code == 422
     assert presses(hanako.client, path, text="I meant <myself>").status_code == 303
@@ -148,16 +148,16 @@ def test_a_rejection_tells_why_and_is_objected_to_once(
     assert hanako.client.post(path, data={"csrf_token": token, "text": "again"}).status_code in (400, 409)
     assert "received your appeal" in hanako.client.get(path, headers=ENGLISH).text
     decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
-    second = letters()[-1]
+    second = emails()[-1]
     assert "result of your appeal" in second.text and "/appeal/" not in second.text
 
 
-def test_what_she_objected_is_forgotten_with_her(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+def test_erasing_an_author_erases_appeals(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     decides(db_session, "First!", Status.REJECTED, alice)
-    presses(hanako.client, path_in(letters()[-1].message, "appeal"), text="I was in hospital")
+    presses(hanako.client, path_in(emails()[-1].message, "appeal"), text="I was in hospital")
     for _step in person_erasure.erase(person.find(HANAKO), person_erasure.Receipt(), remove_text=False):
         db_session.commit()
     db_session.commit()
@@ -167,55 +167,55 @@ def test_what_she_objected_is_forgotten_with_her(
 
 
 def test_an_approval_is_told_too_also_when_the_address_is_confirmed_afterwards(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    hanako.says("First!", notify="y", lang="en")
+    hanako.post("First!", notify="y", lang="en")
     decides(db_session, "First!", Status.APPROVED, alice)
-    (asks,) = letters()
+    (asks,) = emails()
     presses(hanako.client, path_in(asks.message, "mail/confirm"))
-    told = letters()[-1]
+    told = emails()[-1]
     assert told.subject.startswith("Your comment was published") and "#comment-" in told.text
 
 
-def test_what_was_taken_back_in_time_is_never_told(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+def test_an_undone_decision_sends_no_email(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     undo(decides(db_session, "First!", Status.REJECTED, alice), by=alice)
     db_session.commit()
-    assert len(letters()) == 1
+    assert len(emails()) == 1
 
 
 def test_spam_is_told_nothing(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     decides(db_session, "First!", Status.SPAM, alice)
-    hanako.says("Second", notify="y", subject="filled in")
-    assert len(letters()) == 1
+    hanako.post("Second", notify="y", subject="filled in")
+    assert len(emails()) == 1
 
 
-def test_whoever_types_her_confirmed_address_gets_no_letters_to_her(
-    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+def test_typing_anothers_confirmed_address_sends_no_email(
+    app: Flask, hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     forger = Reader(app.test_client(), email=hanako.email)
-    first, second = hanako.says("Mine", notify="y"), forger.says("Not hers: http://evil.example", notify="y")
+    first, second = hanako.post("Mine", notify="y"), forger.post("Not hers: http://evil.example", notify="y")
     assert first.status_code == second.status_code == 202
     decides(db_session, "Not hers: http://evil.example", Status.REJECTED, alice)
-    assert not any("evil" in letter.message.as_string() for letter in letters())
+    assert not any("evil" in received.message.as_string() for received in emails())
     assert db_session.query(Author).count() == 2
 
 
 def test_an_address_is_asked_twice_a_day_at_most_and_silence_is_kept(
-    app: Flask, alice: Moderator, letters: Callable[[], list], db_session: Session
+    app: Flask, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
     answers = set()
     for at in range(6):
-        answer = Reader(app.test_client(), email="victim@elsewhere.example").says(f"number {at}", notify="y", lang="en")
+        answer = Reader(app.test_client(), email="victim@elsewhere.example").post(f"number {at}", notify="y", lang="en")
         answers.add((answer.status_code, re.sub(r"number \d|\d+|[\w-]{20,}", "", answer.text)[:200]))
     assert len(answers) == 1, "nobody learns whether the address is known"
-    asked = letters()
+    asked = emails()
     assert len(asked) == authors.MOST_QUESTIONS_A_DAY
     one_click = asked[0].message["List-Unsubscribe"].strip("<>").removeprefix("http://localhost")
     assert asked[0].message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -223,31 +223,31 @@ def test_an_address_is_asked_twice_a_day_at_most_and_silence_is_kept(
     assert answer.status_code in (200, 303)
     db_session.execute(text("DELETE FROM delivery"))
     db_session.commit()
-    Reader(app.test_client(), email="Victim@Elsewhere.example").says("once more", notify="y")
-    assert len(letters()) == authors.MOST_QUESTIONS_A_DAY
+    Reader(app.test_client(), email="Victim@Elsewhere.example").post("once more", notify="y")
+    assert len(emails()) == authors.MOST_QUESTIONS_A_DAY
     app.test_client().post(one_click, data={"again": "1"})
-    Reader(app.test_client(), email="victim@elsewhere.example").says("and again", notify="y")
-    assert len(letters()) == authors.MOST_QUESTIONS_A_DAY + 1
+    Reader(app.test_client(), email="victim@elsewhere.example").post("and again", notify="y")
+    assert len(emails()) == authors.MOST_QUESTIONS_A_DAY + 1
 
 
-def test_a_busy_author_gets_ten_letters_a_day(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+def test_a_busy_author_gets_ten_emails_a_day(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     for at in range(authors.MOST_A_DAY + 3):
-        hanako.says(f"number {at}", notify="y")
+        hanako.post(f"number {at}", notify="y")
         decides(db_session, f"number {at}", Status.APPROVED, alice)
-    assert len(letters()) == authors.MOST_A_DAY
+    assert len(emails()) == authors.MOST_A_DAY
 
 
 def test_a_changed_link_opens_nothing(
-    app: Flask, hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+    app: Flask, hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     decides(db_session, "First!", Status.REJECTED, alice)
     visitor = app.test_client()
-    for page, letter in (("mail/confirm", letters()[0]), ("mail/stop", letters()[1]), ("appeal", letters()[1])):
-        path = path_in(letter.message, page)
+    for page, received in (("mail/confirm", emails()[0]), ("mail/stop", emails()[1]), ("appeal", emails()[1])):
+        path = path_in(received.message, page)
         token = path.rsplit("/", 1)[1]
         for at in range(0, len(token) - 1, 3):
             other = "A" if token[at] != "A" else "B"
@@ -258,13 +258,13 @@ def test_a_changed_link_opens_nothing(
 
 
 def test_names_and_titles_write_no_headers(
-    hanako: Reader, alice: Moderator, letters: Callable[[], list], db_session: Session
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
     hanako.name = "Hanako\r\nBcc: all@example.org"
-    confirmed(hanako, letters)
+    confirmed(hanako, emails)
     comment = the_comment(db_session, "First!")
     comment.thread.title, comment.name = "Story\r\nBcc: x@example.org", "x\r\nBcc: y@example.org"
     db_session.commit()
     decides(db_session, "First!", Status.APPROVED, alice)
-    letter = letters()[-1]
-    assert letter.message["To"] and "Bcc" not in letter.message
+    received = emails()[-1]
+    assert received.message["To"] and "Bcc" not in received.message

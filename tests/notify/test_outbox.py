@@ -18,7 +18,7 @@ from app.lib import clock
 from app.models import Decision, Delivery, Moderator, Role, Site, Status
 from app.notify import outbox
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
-from tests.services import ROOT, Postbox, _clean_environment, free_port
+from tests.services import ROOT, MailServer, _clean_environment, free_port
 
 CANARY = "canary.reader@secret.example"
 
@@ -64,60 +64,60 @@ def only_delivery(db_session: Session) -> Delivery:
     return db_session.query(Delivery).one()
 
 
-def test_alice_gets_one_letter_in_a_quarter_of_an_hour_however_many_comments_come(
-    hanako: Reader, smtp: Postbox, later: Callable[..., None]
+def test_alice_gets_one_digest_in_a_quarter_of_an_hour(
+    hanako: Reader, smtp: MailServer, later: Callable[..., None]
 ) -> None:
     for minute in range(30):
-        hanako.says(f"Comment number {minute}")
+        hanako.post(f"Comment number {minute}")
         send_all()
         later(minutes=1)
-    assert len(smtp.letters) == 2
-    assert smtp.letters[0].subject == "1 comment waiting: Paper"
+    assert len(smtp.emails) == 2
+    assert smtp.emails[0].subject == "1 comment waiting: Paper"
     # Comments that came after the first email was sent; the second starts a quarter of an hour later.
-    assert smtp.letters[1].subject == "15 comments waiting: Paper"
-    assert "16 comments waiting in total." in smtp.letters[1].text
-    assert "5 more in the queue." in smtp.letters[1].text
+    assert smtp.emails[1].subject == "15 comments waiting: Paper"
+    assert "16 comments waiting in total." in smtp.emails[1].text
+    assert "5 more in the queue." in smtp.emails[1].text
 
 
-def test_two_letters_that_wait_for_the_same_moderator_keep_their_distance(
-    hanako: Reader, alice: Moderator, smtp: Postbox, later: Callable[..., None], db_session: Session
+def test_two_waiting_digests_to_one_moderator_keep_the_interval(
+    hanako: Reader, alice: Moderator, smtp: MailServer, later: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("First")
+    hanako.post("First")
     smtp.refuse("451 later")
     send_all()
-    hanako.says("Second")  # its email must not overtake: Alice's turn is taken
+    hanako.post("Second")  # its email must not overtake: Alice's turn is taken
     later(seconds=60)
     send_all()
-    assert [letter.subject for letter in smtp.letters] == ["1 comment waiting: Paper"]
+    assert [received.subject for received in smtp.emails] == ["1 comment waiting: Paper"]
     later(minutes=16)
     send_all()
-    assert len(smtp.letters) == 2
-    assert "Second" in smtp.letters[1].text
+    assert len(smtp.emails) == 2
+    assert "Second" in smtp.emails[1].text
 
 
-def test_a_letter_promised_too_early_waits_for_its_turn(
-    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+def test_an_early_digest_waits_for_the_interval(
+    hanako: Reader, smtp: MailServer, later: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("First")
+    hanako.post("First")
     send_all()
-    hanako.says("Second")
+    hanako.post("Second")
     # As if its delivery had been added before the first email was claimed.
     db_session.execute(update(Delivery).where(Delivery.done_at.is_(None)).values(due_at=clock.now()))
     db_session.commit()
     send_all()
-    assert len(smtp.letters) == 1
+    assert len(smtp.emails) == 1
     later(minutes=16)
     send_all()
-    assert [letter.subject for letter in smtp.letters] == ["1 comment waiting: Paper"] * 2
+    assert [received.subject for received in smtp.emails] == ["1 comment waiting: Paper"] * 2
     assert {delivery.attempts for delivery in db_session.query(Delivery)} == {1}
 
 
-def test_a_comment_that_was_committed_while_a_letter_started_out_is_in_the_next(
-    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+def test_a_comment_committed_during_a_digest_is_in_the_next(
+    hanako: Reader, smtp: MailServer, later: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("First")
+    hanako.post("First")
     send_all()
-    hanako.says("Second")
+    hanako.post("Second")
     # As if it had been held just before the first email took its turn, and committed just after.
     slow = the_comment(db_session, "Second")
     earlier = clock.now() - timedelta(seconds=5)
@@ -125,62 +125,62 @@ def test_a_comment_that_was_committed_while_a_letter_started_out_is_in_the_next(
     db_session.commit()
     later(minutes=16)
     send_all()
-    assert len(smtp.letters) == 2
-    assert "Second" in smtp.letters[1].text
-    assert "First" not in smtp.letters[1].text
+    assert len(smtp.emails) == 2
+    assert "Second" in smtp.emails[1].text
+    assert "First" not in smtp.emails[1].text
 
 
-def test_bob_of_another_site_is_told_nothing(hanako: Reader, smtp: Postbox, db_session: Session) -> None:
+def test_bob_of_another_site_is_told_nothing(hanako: Reader, smtp: MailServer, db_session: Session) -> None:
     a_moderator(db_session, a_site(db_session, "other"), "bob")
-    hanako.says("Hello")
+    hanako.post("Hello")
     send_all()
-    assert [letter.to for letter in smtp.letters] == [["alice@moderators.example"]]
+    assert [received.to for received in smtp.emails] == [["alice@moderators.example"]]
 
 
-def test_no_letter_goes_out_when_another_moderator_was_faster(
-    hanako: Reader, alice: Moderator, smtp: Postbox, db_session: Session
+def test_no_digest_if_another_moderator_has_decided(
+    hanako: Reader, alice: Moderator, smtp: MailServer, db_session: Session
 ) -> None:
-    hanako.says("Hello")
+    hanako.post("Hello")
     move(db_session, the_comment(db_session, "Hello"), Status.APPROVED, by=alice)
     send_all()
-    assert smtp.letters == []
+    assert smtp.emails == []
     assert only_delivery(db_session).outcome == "nothing to say"
 
 
-def test_a_letter_has_words_a_queue_and_links_but_no_ones_address(hanako: Reader, smtp: Postbox) -> None:
-    hanako.says("A <b>bold</b> claim & more", website="https://hanako.example")
+def test_a_digest_has_texts_and_links_but_no_addresses(hanako: Reader, smtp: MailServer) -> None:
+    hanako.post("A <b>bold</b> claim & more", website="https://hanako.example")
     send_all()
-    letter = smtp.letters[0]
-    page = letter.message.get_body(("html",))
+    received = smtp.emails[0]
+    page = received.message.get_body(("html",))
     assert page is not None
     html = page.get_content()
-    for text in (letter.text, html):
+    for text in (received.text, html):
         assert "Hanako" in text
         assert "http://localhost/moderate/" in text
         assert text.count("http://localhost/act/") == 3
-    everything = bytes(letter.message) + html.encode() + letter.text.encode()
+    everything = bytes(received.message) + html.encode() + received.text.encode()
     assert CANARY.encode() not in everything
     assert b"127.0.0" not in everything
     assert "<b>" not in html
     assert "<img" not in html
 
 
-def test_the_letter_speaks_the_moderators_language(
-    hanako: Reader, alice: Moderator, smtp: Postbox, db_session: Session
+def test_a_digest_is_in_the_moderators_language(
+    hanako: Reader, alice: Moderator, smtp: MailServer, db_session: Session
 ) -> None:
     alice.lang = "en"
     db_session.commit()
-    hanako.says("こんにちは")
+    hanako.post("こんにちは")
     send_all()
-    assert "is waiting for review" in smtp.letters[0].text
+    assert "is waiting for review" in smtp.emails[0].text
 
 
 def test_looking_at_the_links_changes_nothing(
-    hanako: Reader, client: FlaskClient, smtp: Postbox, db_session: Session
+    hanako: Reader, client: FlaskClient, smtp: MailServer, db_session: Session
 ) -> None:
-    hanako.says("Hello")
+    hanako.post("Hello")
     send_all()
-    links = [word for word in smtp.letters[0].text.split() if "/act/" in word]
+    links = [word for word in smtp.emails[0].text.split() if "/act/" in word]
     assert len(links) == 3
     for link in links:
         assert client.get(link.removeprefix("http://localhost")).status_code == 200
@@ -188,28 +188,28 @@ def test_looking_at_the_links_changes_nothing(
 
 
 @pytest.mark.parametrize("answer", ["451 try again later", "421 going away", "554 no"])
-def test_a_refused_letter_is_tried_again_with_the_same_message_id(
-    answer: str, hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+def test_a_refused_email_is_retried_with_the_same_message_id(
+    answer: str, hanako: Reader, smtp: MailServer, later: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("Hello")
+    hanako.post("Hello")
     smtp.refuse(answer)
     send_all()
     first = only_delivery(db_session)
-    assert (smtp.letters, first.done_at, first.attempts) == ([], None, 1)
+    assert (smtp.emails, first.done_at, first.attempts) == ([], None, 1)
     assert answer[:3] in first.error
     db_session.commit()
     send_all()
-    assert smtp.letters == []  # not before its back-off is over
+    assert smtp.emails == []  # not before its back-off is over
     later(seconds=40)
     send_all()
-    assert [letter.message["Message-ID"] for letter in smtp.letters] == [first.message_id]
+    assert [received.message["Message-ID"] for received in smtp.emails] == [first.message_id]
     assert only_delivery(db_session).outcome == "sent"
 
 
 def test_a_mail_server_that_is_away_loses_nothing(
-    app: Flask, hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session
+    app: Flask, hanako: Reader, smtp: MailServer, later: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("Hello")
+    hanako.post("Hello")
     app.config["MAIL_URL"] = f"smtp://127.0.0.1:{free_port()}"
     send_all()
     assert "ConnectionRefused" in only_delivery(db_session).error
@@ -217,26 +217,26 @@ def test_a_mail_server_that_is_away_loses_nothing(
     app.config["MAIL_URL"] = smtp.url
     later(minutes=1)
     send_all()
-    assert len(smtp.letters) == 1
+    assert len(smtp.emails) == 1
 
 
-def test_letters_wait_while_there_is_no_mail_server(
-    app: Flask, hanako: Reader, smtp: Postbox, db_session: Session
+def test_emails_wait_while_there_is_no_mail_server(
+    app: Flask, hanako: Reader, smtp: MailServer, db_session: Session
 ) -> None:
     app.config["MAIL_URL"] = ""
-    hanako.says("Hello")
+    hanako.post("Hello")
     assert not outbox.run_once()
     assert only_delivery(db_session).attempts == 0
     db_session.commit()
     app.config["MAIL_URL"] = smtp.url
     send_all()
-    assert len(smtp.letters) == 1
+    assert len(smtp.emails) == 1
 
 
-def test_a_letter_that_nobody_takes_is_given_up_loudly_and_without_addresses(
-    hanako: Reader, smtp: Postbox, later: Callable[..., None], db_session: Session, capsys: Any
+def test_an_undeliverable_email_is_logged_without_addresses(
+    hanako: Reader, smtp: MailServer, later: Callable[..., None], db_session: Session, capsys: Any
 ) -> None:
-    hanako.says("Hello")
+    hanako.post("Hello")
     for _ in range(outbox.TRIES + 5):
         smtp.refuse("450 <alice@moderators.example> is busy")
         send_all()
@@ -256,8 +256,8 @@ def test_pauses_grow_and_stay_under_a_quarter_more_than_six_hours() -> None:
     assert 3 * 86_400 < sum(pauses) < 6 * 86_400
 
 
-def test_only_one_worker_takes_a_letter(hanako: Reader, db_session: Session) -> None:
-    hanako.says("Hello")
+def test_only_one_worker_claims_an_email(hanako: Reader, db_session: Session) -> None:
+    hanako.post("Hello")
     (id,) = Delivery.due(["digest"])
     assert Delivery.claim(id)
     assert not Delivery.claim(id)
@@ -268,22 +268,22 @@ def test_only_one_worker_takes_a_letter(hanako: Reader, db_session: Session) -> 
     "name", ["Eve\r\nBcc: victim@example.org", "Eve\u202egnp.exe", "admin@paper.example", '"<x@y>" \\', "花" * 300]
 )
 def test_names_cannot_write_headers(
-    name: str, hanako: Reader, paper: Site, alice: Moderator, smtp: Postbox, db_session: Session
+    name: str, hanako: Reader, paper: Site, alice: Moderator, smtp: MailServer, db_session: Session
 ) -> None:
     paper.name = alice.name = name[:200]
     db_session.commit()
-    hanako.says("Hello", name=name[:60].replace("\r\n", " "))
+    hanako.post("Hello", name=name[:60].replace("\r\n", " "))
     send_all()
-    (letter,) = smtp.letters
-    assert letter.to == ["alice@moderators.example"]
+    (received,) = smtp.emails
+    assert received.to == ["alice@moderators.example"]
     expected = ["Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version", "Content-Type"]
-    assert sorted(set(letter.message.keys()) - {"X-Peer", "X-MailFrom", "X-RcptTo"}) == sorted(expected)
-    (to,) = letter.message["To"].addresses
+    assert sorted(set(received.message.keys()) - {"X-Peer", "X-MailFrom", "X-RcptTo"}) == sorted(expected)
+    (to,) = received.message["To"].addresses
     assert to.addr_spec == "alice@moderators.example"
     assert "@" not in to.display_name
     # Python reads the folds of a long encoded name as spaces; mail programs do not (RFC 2047, 6.2).
     assert len(to.display_name.replace(" ", "")) <= 70
-    assert "\u202e" not in letter.subject + to.display_name
+    assert "\u202e" not in received.subject + to.display_name
 
 
 class _Killer:
@@ -315,7 +315,7 @@ def killer(app: Flask) -> Iterator[_Killer]:
 def test_a_worker_that_dies_before_it_notes_what_it_sent_causes_one_double_at_most(
     app: Flask, hanako: Reader, killer: _Killer, later: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("Hello")
+    hanako.post("Hello")
     db_session.commit()
     names = ("DATABASE_URL", "SECRET_KEY", "PUBLIC_URL", "MAIL_URL")
     environment = _clean_environment() | {name: app.config[name] for name in names}
@@ -335,18 +335,18 @@ def test_a_worker_that_dies_before_it_notes_what_it_sent_causes_one_double_at_mo
     assert only_delivery(db_session).outcome == "sent"
 
 
-def test_who_no_longer_moderates_gets_no_letter(
-    hanako: Reader, alice: Moderator, smtp: Postbox, db_session: Session
+def test_a_former_moderator_gets_no_email(
+    hanako: Reader, alice: Moderator, smtp: MailServer, db_session: Session
 ) -> None:
-    hanako.says("Hello")
+    hanako.post("Hello")
     db_session.delete(alice)
     db_session.commit()
     send_all()
-    assert smtp.letters == []
+    assert smtp.emails == []
 
 
-def test_an_admin_is_told_too(paper: Site, hanako: Reader, smtp: Postbox, db_session: Session) -> None:
+def test_an_admin_is_told_too(paper: Site, hanako: Reader, smtp: MailServer, db_session: Session) -> None:
     a_moderator(db_session, paper, "olga", Role.OWNER)
-    hanako.says(f"Hello from {PAGE}")
+    hanako.post(f"Hello from {PAGE}")
     send_all()
-    assert sorted(letter.to[0] for letter in smtp.letters) == ["alice@moderators.example", "olga@moderators.example"]
+    assert sorted(received.to[0] for received in smtp.emails) == ["alice@moderators.example", "olga@moderators.example"]

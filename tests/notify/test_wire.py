@@ -20,7 +20,7 @@ from app.moderation.decide import decide
 from app.notify import headers, outbox
 from config import BadSetting
 from tests.cast import Reader, a_moderator, a_site, the_comment
-from tests.services import Letter, Postbox
+from tests.services import MailServer, ReceivedEmail
 from tests.web.test_queue import _readable
 
 __all__ = ["_readable"]
@@ -61,17 +61,19 @@ def alice(db_session: Session, paper: Site) -> Moderator:
 
 
 @pytest.fixture
-def sent(app: Flask, client: FlaskClient, alice: Moderator, smtp: Postbox, db_session: Session) -> list[Letter]:
+def sent(
+    app: Flask, client: FlaskClient, alice: Moderator, smtp: MailServer, db_session: Session
+) -> list[ReceivedEmail]:
     """One email of each kind, as raw bytes."""
     hanako = Reader(client, name=LONG)
-    hanako.says("First!", notify="y", title=f"{LONG} {LONG} {LONG}")
+    hanako.post("First!", notify="y", title=f"{LONG} {LONG} {LONG}")
     author = db_session.query(Author).one()
     author.confirmed_index = author.email_index
     db_session.commit()
     comment = the_comment(db_session, "First!")
     decide(comment, Status.REJECTED, seen=comment.version, by=alice)
     db_session.commit()
-    Reader(app.test_client(), email="taro@例え.jp").says("Second!", notify="y")
+    Reader(app.test_client(), email="taro@例え.jp").post("Second!", notify="y")
     outbox.add("flood", moderator_id=alice.id, payload=str(comment.site_id))
     invitation = Invitation(site=comment.site, email="bob@moderators.example", role=Role.ADMIN, made_by=alice)
     db_session.add(invitation)
@@ -83,13 +85,13 @@ def sent(app: Flask, client: FlaskClient, alice: Moderator, smtp: Postbox, db_se
     db_session.expire_all()
     kinds = {each.kind for each in db_session.query(Delivery) if each.outcome == "sent"}
     assert kinds == set(outbox.COMPOSE), "one of each kind"
-    return smtp.letters
+    return smtp.emails
 
 
-def lines_of(letter: Letter) -> list[tuple[str, str]]:
+def lines_of(received: ReceivedEmail) -> list[tuple[str, str]]:
     """Name and raw value of each header, of the email and of its parts; folds kept."""
     found = []
-    for block in re.findall(rb"(?:\A|(?<=\r\n)--[^\r\n]+\r\n)((?:[!-9;-~]+:.*\r\n(?:[ \t].*\r\n)*)+)", letter.raw):
+    for block in re.findall(rb"(?:\A|(?<=\r\n)--[^\r\n]+\r\n)((?:[!-9;-~]+:.*\r\n(?:[ \t].*\r\n)*)+)", received.raw):
         for name, value in re.findall(rb"^([!-9;-~]+):(.*(?:\r\n[ \t].*)*)\r\n", block, re.M):
             found.append((name.decode("ascii").lower(), value.decode("ascii")))
     return found
@@ -99,34 +101,34 @@ def words_of(value: str) -> list[tuple[bytes, str | None]]:
     return [(part.encode() if isinstance(part, str) else part, charset) for part, charset in decode_header(value)]
 
 
-def test_every_header_of_every_email_is_ascii_and_short_enough(sent: list[Letter]) -> None:
+def test_every_header_of_every_email_is_ascii_and_short_enough(sent: list[ReceivedEmail]) -> None:
     assert len(sent) >= len(outbox.COMPOSE)
-    for letter in sent:
-        head = letter.raw.partition(b"\r\n\r\n")[0]
+    for received in sent:
+        head = received.raw.partition(b"\r\n\r\n")[0]
         assert head.isascii() and b"\n" not in head.replace(b"\r\n", b"")
-        assert max(map(len, letter.raw.split(b"\r\n"))) <= 998
-        for name, value in lines_of(letter):
+        assert max(map(len, received.raw.split(b"\r\n"))) <= 998
+        for name, value in lines_of(received):
             if name not in ("list-unsubscribe", "message-id"):
                 first, *more = f"{name}:{value}".split("\r\n")
                 assert all(len(line) <= 78 and line.strip() for line in [first, *more]), (name, value)
 
 
-def test_addresses_of_pages_and_other_structured_headers_have_no_encoded_words(sent: list[Letter]) -> None:
-    for letter in sent:
-        found = lines_of(letter)
+def test_addresses_of_pages_and_other_structured_headers_have_no_encoded_words(sent: list[ReceivedEmail]) -> None:
+    for received in sent:
+        found = lines_of(received)
         assert {"message-id", "date", "from", "to", "subject", "content-type"} <= {name for name, _value in found}
         for name, value in found:
             assert name not in STRUCTURED or "=?" not in value, (name, value)
-    stops = [value for letter in sent for name, value in lines_of(letter) if name == "list-unsubscribe"]
+    stops = [value for received in sent for name, value in lines_of(received) if name == "list-unsubscribe"]
     assert len(stops) == 2
     for stop in stops:
         assert re.fullmatch(r" <http://localhost/comments/mail/stop/[\w.~-]+>", stop), stop
 
 
-def test_no_encoded_word_cuts_a_character_and_all_together_say_what_was_typed(sent: list[Letter]) -> None:
+def test_encoded_words_cut_no_character_and_decode_to_the_input(sent: list[ReceivedEmail]) -> None:
     seen = 0
-    for letter in sent:
-        for name, value in lines_of(letter):
+    for received in sent:
+        for name, value in lines_of(received):
             for word in ENCODED.findall(value):
                 seen += 1
                 assert len(word) <= 75
@@ -135,18 +137,18 @@ def test_no_encoded_word_cuts_a_character_and_all_together_say_what_was_typed(se
             if name in ("from", "to"):
                 assert not any("@" in word for word in ENCODED.findall(value))
     assert seen > 20
-    assert any(LONG in letter.subject for letter in sent)
-    to = next(value for letter in sent for name, value in lines_of(letter) if name == "to" and "alice" in value)
+    assert any(LONG in received.subject for received in sent)
+    to = next(value for received in sent for name, value in lines_of(received) if name == "to" and "alice" in value)
     shown = b"".join(part for part, _charset in words_of(to.partition("<")[0].strip())).decode()
     assert LONG in shown and "=?utf-8?q?admin?=" in shown, "what looks encoded is text"
 
 
-def test_domains_go_out_as_a_labels_and_the_envelope_agrees(sent: list[Letter]) -> None:
-    for letter in sent:
-        assert letter.sender == "news@xn--r8jz45g.jp" == parseaddr(dict(lines_of(letter))["from"])[1]
-        assert letter.to == [parseaddr(dict(lines_of(letter))["to"])[1]]
-        assert parsedate_to_datetime(dict(lines_of(letter))["date"].strip()).tzinfo
-    assert ["taro@xn--r8jz45g.jp"] in [letter.to for letter in sent]
+def test_domains_go_out_as_a_labels_and_the_envelope_agrees(sent: list[ReceivedEmail]) -> None:
+    for received in sent:
+        assert received.sender == "news@xn--r8jz45g.jp" == parseaddr(dict(lines_of(received))["from"])[1]
+        assert received.to == [parseaddr(dict(lines_of(received))["to"])[1]]
+        assert parsedate_to_datetime(dict(lines_of(received))["date"].strip()).tzinfo
+    assert ["taro@xn--r8jz45g.jp"] in [received.to for received in sent]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ NOT_ASCII = ["花子@example.jp", "日本@mailx.com", "jo\u0301@example.org", "�
 def test_an_address_that_mail_servers_cannot_carry_is_refused_where_it_is_typed(
     client: FlaskClient, paper: Site, email: str, db_session: Session
 ) -> None:
-    answer = Reader(client, email=email).says("Hello", notify="y", lang="en")
+    answer = Reader(client, email=email).post("Hello", notify="y", lang="en")
     assert answer.status_code == 422 and "before the @" in answer.text
     with pytest.raises(ValueError):
         mailbox.check(email, private_names=True)
@@ -200,17 +202,17 @@ def test_an_address_that_mail_servers_cannot_carry_is_refused_where_it_is_typed(
 
 @pytest.mark.parametrize("email", NOT_ASCII)
 def test_a_stored_address_that_cannot_be_written_is_given_up_once_and_visibly(
-    alice: Moderator, client: FlaskClient, smtp: Postbox, db_session: Session, email: str,
+    alice: Moderator, client: FlaskClient, smtp: MailServer, db_session: Session, email: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     alice.email = email
     db_session.commit()
-    Reader(client).says("Hello")
+    Reader(client).post("Hello")
     while outbox.run_once():
         pass
     db_session.expire_all()
     given_up = db_session.query(Delivery).filter_by(kind="digest").one()
-    assert (given_up.outcome, given_up.attempts, smtp.letters) == ("gave up", 1, [])
+    assert (given_up.outcome, given_up.attempts, smtp.emails) == ("gave up", 1, [])
     assert "not ASCII" in given_up.error
     levels = {json.loads(line)["level"] for line in capsys.readouterr().err.splitlines() if "deliver" in line}
     assert levels == {"WARNING"}
@@ -218,14 +220,14 @@ def test_a_stored_address_that_cannot_be_written_is_given_up_once_and_visibly(
 
 @pytest.mark.parametrize("email", ["yamada..taro@docomo.ne.jp", "yamada.@ezweb.ne.jp"])
 def test_old_addresses_of_japanese_carriers_work(
-    alice: Moderator, client: FlaskClient, smtp: Postbox, db_session: Session, email: str
+    alice: Moderator, client: FlaskClient, smtp: MailServer, db_session: Session, email: str
 ) -> None:
-    assert Reader(client, email=email).says("Hello", notify="y").status_code == 202
+    assert Reader(client, email=email).post("Hello", notify="y").status_code == 202
     while outbox.run_once():
         pass
     local, domain = email.split("@")
-    (letter,) = smtp.to(email)
-    assert dict(lines_of(letter))["to"].strip() == f'<"{local}"@{domain}>'
+    (received,) = smtp.to(email)
+    assert dict(lines_of(received))["to"].strip() == f'<"{local}"@{domain}>'
 
 
 def test_a_message_id_is_ascii_whatever_the_host(app: Flask) -> None:

@@ -124,7 +124,7 @@ def _revision(url: str) -> str:
     return str(row[0]) if row else ""
 
 
-def test_nobody_who_writes_fails_while_the_tables_change(old: str) -> None:
+def test_no_write_fails_during_an_upgrade(old: str) -> None:
     with writers(_plain(old)) as running:
         _upgrade(old)
     assert [each.failed for each in running] == [[]] * len(WRITERS)

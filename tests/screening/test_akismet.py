@@ -67,21 +67,21 @@ def state_of(comment: Comment) -> str:
 def test_a_comment_waits_for_the_answer_and_is_published_when_all_else_passes(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
-    assert hanako.says("Hello there").status_code == 202
+    assert hanako.post("Hello there").status_code == 202
     assert akismet.asked == [], "nobody waits for a stranger's server"
     waiting = the_comment(db_session, "Hello there")
     assert (waiting.status, state_of(waiting)) == (Status.PENDING, "asked")
     works()
     published = the_comment(db_session, "Hello there")
     assert (published.status, state_of(published)) == (Status.APPROVED, "ham")
-    assert "Hello there" in hanako.sees().text
+    assert "Hello there" in hanako.get_thread().text
 
 
 def test_what_it_calls_spam_is_spam_and_is_told_nothing(
     client: FlaskClient, paper: Site, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
     spammer = Reader(client, SPAMMER, "s@spam.example")
-    assert spammer.says("Buy").status_code == 202
+    assert spammer.post("Buy").status_code == 202
     akismet.will(body="true", headers={"X-akismet-pro-tip": "discard", "X-akismet-guid": "abc"})
     works()
     comment = the_comment(db_session, "Buy")
@@ -91,7 +91,7 @@ def test_what_it_calls_spam_is_spam_and_is_told_nothing(
 def test_it_is_told_what_its_protocol_asks_for_and_the_address_is_kept_no_longer_than_needed(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("質問です", headers={"User-Agent": "Browser/1", "Referer": PAGE}, website="https://hanako.example")
+    hanako.post("質問です", headers={"User-Agent": "Browser/1", "Referer": PAGE}, website="https://hanako.example")
     works()
     (asked,) = akismet.of("comment-check")
     expected = {
@@ -111,7 +111,7 @@ def test_what_else_holds_a_comment_goes_on_holding_it(
 ) -> None:
     paper.hold_all = True
     db_session.commit()
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     works()
     comment = the_comment(db_session, "Hello there")
     assert (comment.status, state_of(comment)) == (Status.PENDING, "ham")
@@ -132,7 +132,7 @@ def test_a_failure_holds_the_comment_and_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(http_client, "SECONDS", 1)
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     akismet.will(**plan)
     works()
     waiting = the_comment(db_session, "Hello there")
@@ -147,7 +147,7 @@ def test_a_server_that_is_away_for_ever_leaves_the_comment_to_moderators(
     app: Flask, hanako: Reader, works: Callable[..., None], db_session: Session
 ) -> None:
     app.config["AKISMET_URL"] = "http://127.0.0.1:1/1.1"
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     for _ in range(outbox.TRIES + 2):
         works(hours=8)
     (delivery,) = db_session.query(Delivery).filter_by(kind="akismet")
@@ -159,7 +159,7 @@ def test_a_server_that_is_away_for_ever_leaves_the_comment_to_moderators(
 def test_it_may_want_to_be_asked_again_later(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     akismet.will(body="false", headers={"X-akismet-recheck-after": "600"})
     works()
     assert the_comment(db_session, "Hello there").status == Status.PENDING
@@ -172,7 +172,7 @@ def test_it_may_want_to_be_asked_again_later(
 def test_a_moderator_who_was_faster_stands(
     hanako: Reader, alice: Moderator, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     move(db_session, the_comment(db_session, "Hello there"), Status.REJECTED, by=alice)
     works()
     comment = the_comment(db_session, "Hello there")
@@ -182,18 +182,18 @@ def test_a_moderator_who_was_faster_stands(
 def test_an_answer_about_words_that_are_gone_publishes_nothing(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     id, token = the_comment(db_session, "Hello there").id, hanako.token
     real = http_client.post_form
 
-    def edited_meanwhile(*asked: Any) -> Any:
+    def edit_during_the_call(*asked: Any) -> Any:
         monkeypatch.undo()
         assert hanako.client.post(
             f"/embed/comments/{id}/edit", data=hanako.fields(token=token, body="Other words")
         ).status_code == 200  # fmt: skip
         return real(*asked)
 
-    monkeypatch.setattr("app.spam.akismet.post_form", edited_meanwhile)
+    monkeypatch.setattr("app.spam.akismet.post_form", edit_during_the_call)
     works()
     assert the_comment(db_session, "Other words").status == Status.PENDING
     works(seconds=6)
@@ -205,7 +205,7 @@ def test_an_answer_about_words_that_are_gone_publishes_nothing(
 def test_a_question_with_nothing_left_to_ask_is_finished(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session, paper: Site, gone: str
 ) -> None:
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     if gone == "key":
         paper.akismet_key = ""
     else:
@@ -220,7 +220,7 @@ def test_a_question_with_nothing_left_to_ask_is_finished(
 def test_an_edit_is_asked_about_again(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     works()
     id = the_comment(db_session, "Hello there").id
     hanako.client.post(f"/embed/comments/{id}/edit", data=hanako.fields(token=hanako.token, body="Hello again"))
@@ -247,7 +247,7 @@ def test_it_is_told_where_a_moderator_sees_it_otherwise_and_only_after_the_undo_
 ) -> None:  # fmt: skip
     paper.hold_all = True
     db_session.commit()
-    hanako.says("Hello there", name=author, headers={"User-Agent": "Browser/1"})
+    hanako.post("Hello there", name=author, headers={"User-Agent": "Browser/1"})
     works()
     move(db_session, the_comment(db_session, "Hello there"), status, by=alice)
     works()
@@ -263,7 +263,7 @@ def test_it_is_told_where_a_moderator_sees_it_otherwise_and_only_after_the_undo_
 def test_undo_recalls_what_it_would_be_told(
     hanako: Reader, alice: Moderator, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     works()
     comment = the_comment(db_session, "Hello there")
     move(db_session, comment, Status.SPAM, by=alice)
@@ -283,14 +283,14 @@ def test_a_key_that_calls_everything_spam_is_not_believed_and_the_operator_is_to
     paper.akismet_answers = "s" * (ANSWERS_NOTED - 2)
     db_session.commit()
     for number in range(3):
-        Reader(client, f"Reader {number}", f"{number}@readers.example").says(f"number {number}")
+        Reader(client, f"Reader {number}", f"{number}@readers.example").post(f"number {number}")
     works()
     statuses = [the_comment(db_session, f"number {number}").status for number in range(3)]
     assert statuses == [Status.SPAM, Status.PENDING, Status.PENDING]
     assert "is not believed" in capsys.readouterr().err
     assert "akismet-doubted" in checked(app, db_session)
     akismet.always = ""
-    Reader(client, "Later", "later@readers.example").says("at last")
+    Reader(client, "Later", "later@readers.example").post("at last")
     works()
     assert the_comment(db_session, "at last").status == Status.APPROVED
     assert "akismet-doubted" not in checked(app, db_session)
@@ -306,7 +306,7 @@ def test_the_operator_is_told_of_alerts_and_of_a_key_that_does_not_work(
     app: Flask, hanako: Reader, paper: Site, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
     assert "akismet" not in checked(app, db_session)
-    hanako.says("Hello there")
+    hanako.post("Hello there")
     akismet.will(body="false", headers={"X-akismet-alert-code": "10010", "X-akismet-alert-msg": "Over the limit"})
     works()
     assert "akismet-alert" in checked(app, db_session)

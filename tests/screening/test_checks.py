@@ -50,7 +50,7 @@ def test_a_pattern_that_runs_out_of_time_holds(paper: Site) -> None:
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_what_is_blocked_becomes_what_the_site_says(paper: Site, held: bool) -> None:
+def test_a_blocked_comment_gets_the_sites_status(paper: Site, held: bool) -> None:
     paper.hold_blocked = held
     stands(paper, Subject.EMAIL, "bob@spam.example", Effect.SPAM)
     stands(paper, Subject.LINK_DOMAIN, "win.example", Effect.SPAM)
@@ -61,7 +61,7 @@ def test_what_is_blocked_becomes_what_the_site_says(paper: Site, held: bool) -> 
     assert "bob" not in json.dumps(found.as_reason())
 
 
-def test_who_is_always_held_is_held_whatever_her_record(db_session: Session, paper: Site) -> None:
+def test_always_hold_ignores_the_authors_record(db_session: Session, paper: Site) -> None:
     bob = Author(site=paper)
     db_session.add(bob)
     db_session.flush()
@@ -126,7 +126,7 @@ def test_a_link_that_passes_for_another_is_held(paper: Site, text: str, shown: s
         "https://xn--/",
     ],
 )
-def test_hosts_in_their_own_script_pass_for_nobody(paper: Site, text: str) -> None:
+def test_hosts_in_their_own_script_are_no_impersonation(paper: Site, text: str) -> None:
     assert findings(paper, by(paper, body=text)) == {}
 
 
@@ -193,7 +193,7 @@ def test_every_combination_of_findings_gives_its_strictest(paper: Site) -> None:
 
 def test_an_approved_comment_that_gains_a_link_goes_back(client: FlaskClient, db_session: Session, paper: Site) -> None:
     hanako = Reader(client)
-    hanako.says("see https://a.example")
+    hanako.post("see https://a.example")
     comment = the_comment(db_session, "see https://a.example")
     path = f"/embed/comments/{comment.id}/edit"
 
@@ -203,7 +203,7 @@ def test_an_approved_comment_that_gains_a_link_goes_back(client: FlaskClient, db
 
     assert edits("look at https://a.example") == Status.APPROVED
     assert edits("look at https://b.example") == Status.PENDING
-    assert "b.example" not in hanako.sees().text
+    assert "b.example" not in hanako.get_thread().text
     reasons = the_comment(db_session, "look at https://b.example").reasons
     assert [reason["check"] for reason in reasons] == ["gained_links"]
 
@@ -211,8 +211,8 @@ def test_an_approved_comment_that_gains_a_link_goes_back(client: FlaskClient, db
 def test_a_rejected_comment_looks_held_to_its_author(client: FlaskClient, db_session: Session, paper: Site) -> None:
     stands(paper, Subject.WORD, "troll", Effect.REJECT)
     db_session.commit()
-    held = Reader(client).says("https://a.example https://b.example")
-    rejected = Reader(client, email="bob@readers.example").says("you troll")
+    held = Reader(client).post("https://a.example https://b.example")
+    rejected = Reader(client, email="bob@readers.example").post("you troll")
     assert the_comment(db_session, "you troll").status == Status.REJECTED
     assert (held.status_code, rejected.status_code) == (202, 202)
 

@@ -17,8 +17,8 @@ from app.models.site import FEWEST_IN_A_BURST
 from app.notify import outbox
 from app.screening import flood, rules
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, the_comment
-from tests.services import Postbox
-from tests.statements import noted
+from tests.services import MailServer
+from tests.statements import recorded
 
 BURST = 4
 
@@ -46,11 +46,11 @@ def paper(db_session: Session) -> Site:
 
 def many(client: FlaskClient, count: int, site: str = "paper", name: str = "Reader") -> list[int]:
     readers = [Reader(client, f"{name} {n}", f"{n}@readers.example", site) for n in range(count)]
-    return [reader.says(f"{reader.name} speaks").status_code for reader in readers]
+    return [reader.post(f"{reader.name} speaks").status_code for reader in readers]
 
 
 def test_a_burst_is_held_its_moderators_are_told_once_and_calm_returns(
-    client: FlaskClient, paper: Site, db_session: Session, smtp: Postbox, later: Callable[..., None]
+    client: FlaskClient, paper: Site, db_session: Session, smtp: MailServer, later: Callable[..., None]
 ) -> None:
     a_moderator(db_session, paper, "alice"), a_moderator(db_session, paper, "olga")
     a_moderator(db_session, a_site(db_session, "other"), "bob")
@@ -60,7 +60,7 @@ def test_a_burst_is_held_its_moderators_are_told_once_and_calm_returns(
     assert many(client, BURST + 6, name="Later") == [202] * (BURST + 6)
     while outbox.run_once():
         pass
-    told = [(letter.to, letter.subject) for letter in smtp.letters if "Traffic spike" in letter.subject]
+    told = [(received.to, received.subject) for received in smtp.emails if "Traffic spike" in received.subject]
     subject = "Traffic spike: all comments are held on Paper"
     assert told == [(["alice@moderators.example"], subject), (["olga@moderators.example"], subject)]
     later(minutes=6)
@@ -77,9 +77,9 @@ def test_certain_spam_starts_no_burst(client: FlaskClient, paper: Site, db_sessi
     db_session.commit()
     for number in range(BURST * 2):
         spammer = Reader(client, f"Spammer {number}", f"s{number}@readers.example", peer="203.0.113.7")
-        assert spammer.says(f"blocked {number}").status_code == 202
+        assert spammer.post(f"blocked {number}").status_code == 202
         trapped = Reader(client, f"Program {number}", f"p{number}@readers.example")
-        assert trapped.says(f"trapped {number}", subject="filled in").status_code == 202
+        assert trapped.post(f"trapped {number}", subject="filled in").status_code == 202
     assert many(client, BURST) == [201] * BURST, "a person is published all the while"
     assert many(client, 1, name="One more") == [202]
 
@@ -93,7 +93,7 @@ def test_a_burst_on_one_site_changes_nothing_on_another(client: FlaskClient, pap
 def test_nothing_of_a_burst_is_lost_and_reading_goes_on(client: FlaskClient, paper: Site, db_session: Session) -> None:
     many(client, BURST * 3)
     assert db_session.query(Comment).filter_by(status=Status.PENDING).count() == BURST * 2
-    page = Reader(client).sees()
+    page = Reader(client).get_thread()
     assert page.status_code == 200 and page.text.count("speaks") == BURST
 
 
@@ -102,13 +102,13 @@ def test_a_comment_in_a_burst_writes_no_more_than_another(
 ) -> None:
     with app.app_context():
         engine = db.engine
-    with noted(engine) as statements:
+    with recorded(engine) as statements:
         assert many(client, BURST * 3)[-1] == 202
     assert len([each for each in statements if each.startswith("UPDATE site")]) == 1
 
 
 def test_moderators_and_operators_see_it(
-    app: Flask, client: FlaskClient, paper: Site, db_session: Session, smtp: Postbox
+    app: Flask, client: FlaskClient, paper: Site, db_session: Session, smtp: MailServer
 ) -> None:
     a_moderator(db_session, paper)
     seen = app.test_client()
@@ -129,7 +129,7 @@ def _shown(app: Flask, db_session: Session) -> dict[str, object]:
     return json.loads(told.output)
 
 
-def test_what_is_normal_is_learnt_from_what_people_approved(
+def test_the_normal_rate_is_learnt_from_approved_comments(
     client: FlaskClient, db_session: Session, later: Callable[..., None]
 ) -> None:
     site = a_site(db_session, flood_per_address=1_000)

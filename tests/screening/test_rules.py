@@ -19,7 +19,7 @@ from app.screening.rulebook import rulebook
 from tests.cast import a_moderator, a_site
 from tests.desk.test_queue import thread_of, written
 from tests.growth import grows_straight, seconds
-from tests.statements import noted
+from tests.statements import recorded
 
 
 def stands(site: Site, subject: Subject, value: str, effect: Effect = Effect.HOLD, **more) -> Rule:
@@ -65,7 +65,7 @@ def test_a_rule_meets_what_it_is_about_and_nothing_else(
     assert met(paper, by(paper, **leaves)) == []
 
 
-def test_a_rule_about_an_author_meets_her_alone(db_session: Session, paper: Site) -> None:
+def test_an_author_rule_matches_that_author_only(db_session: Session, paper: Site) -> None:
     bob, carol = Author(site=paper), Author(site=paper)
     db_session.add_all([bob, carol])
     db_session.flush()
@@ -119,7 +119,7 @@ def test_a_second_rule_about_the_same_takes_the_place_of_the_first(db_session: S
     assert (first.ended_by_id, second.made_by_id) == (alice.id, alice.id)
 
 
-def test_what_is_made_or_ended_counts_from_the_next_comment_on(db_session: Session, paper: Site) -> None:
+def test_rule_changes_apply_from_the_next_comment_on(db_session: Session, paper: Site) -> None:
     comment = by(paper, body="troll")
     assert met(paper, comment) == []
     rule = stands(paper, Subject.WORD, "troll")
@@ -143,7 +143,7 @@ def test_known_rules_cost_a_comment_no_question(db_session: Session, paper: Site
     stands(paper, Subject.WORD, "troll")
     rulebook(paper)
     comment = by(paper, body="troll", email="bob@readers.example", address="192.0.2.0/24")
-    with noted(db.engine) as asked:
+    with recorded(db.engine) as asked:
         assert met(paper, comment)
     assert asked == []
 

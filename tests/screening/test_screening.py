@@ -30,7 +30,7 @@ def test_the_strictest_verdict_wins_and_every_reason_is_kept(
             (lambda case, at=at, verdict=verdict: Finding(f"check{at}", verdict)) for at, verdict in enumerate(verdicts)
         )
         monkeypatch.setattr(run, "CHECKS", given)
-        Reader(client).says(f"hello {verdicts}")
+        Reader(client).post(f"hello {verdicts}")
         comment = the_comment(db_session, f"hello {verdicts}")
         assert comment.status == STATUS_OF[max(verdicts)]
         assert [reason["check"] for reason in comment.reasons] == ["check0", "check1", "check2"]
@@ -50,7 +50,7 @@ def test_a_check_that_fails_holds_and_loses_nothing(
 ) -> None:
     a_site(db_session)
     monkeypatch.setattr(run, "CHECKS", (broken,))
-    assert Reader(client).says("kept").status_code == 202
+    assert Reader(client).post("kept").status_code == 202
     comment = the_comment(db_session, "kept")
     assert comment.status == Status.PENDING
     assert comment.reasons == [{"check": "failed", "verdict": "hold", "name": broken.__name__}]
@@ -62,7 +62,7 @@ def test_a_check_that_stalls_is_not_believed(
     a_site(db_session)
     monkeypatch.setattr(run, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(run, "CHECKS", (_stalls,))
-    assert Reader(client).says("kept").status_code == 202
+    assert Reader(client).post("kept").status_code == 202
     assert the_comment(db_session, "kept").reasons == [{"check": "slow", "verdict": "hold", "name": "_stalls"}]
 
 
@@ -80,13 +80,13 @@ def test_whichever_check_breaks_nothing_is_published_and_nothing_lost(
     a_site(db_session)
     monkeypatch.setattr(run, "CHECK_SECONDS", 0.05)
     monkeypatch.setattr(run, "CHECKS", tuple(how if check is broken else check for check in CHECKS))
-    assert Reader(client).says("https://bit.ly/a https://b.example").status_code == 202
+    assert Reader(client).post("https://bit.ly/a https://b.example").status_code == 202
     comment = the_comment(db_session, "https://bit.ly/a https://b.example")
     told = {reason["check"] for reason in comment.reasons}
     assert comment.status == Status.PENDING
     assert told - {broken.__name__} >= {"links", "shorteners"} - {broken.__name__}
     assert told & {"failed", "slow"}
-    assert "bit.ly" not in Reader(client).sees().text
+    assert "bit.ly" not in Reader(client).get_thread().text
 
 
 def _raises_for(*_asked: object) -> None:
@@ -103,16 +103,16 @@ def test_what_a_finding_causes_and_cannot_be_written_holds_and_loses_nothing(
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, how, cause: str, check: str
 ) -> None:
     a_site(db_session, akismet_key="k", flood_per_site=1)
-    Reader(client).says("the first of a burst")
+    Reader(client).post("the first of a burst")
     monkeypatch.setattr(checks, cause, how)
-    assert Reader(client).says("kept").status_code == 202
+    assert Reader(client).post("kept").status_code == 202
     comment = the_comment(db_session, "kept")
     assert comment.status == Status.PENDING
     assert {"check": "failed", "verdict": "hold", "name": check} in comment.reasons
     assert check not in {reason["check"] for reason in comment.reasons}
 
 
-def test_where_the_outbox_has_no_room_she_is_asked_to_come_again_and_nothing_is_half_kept(
+def test_a_full_outbox_gives_503_and_stores_nothing(
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def finds_the_disk_full(*_asked: object) -> None:
@@ -120,18 +120,18 @@ def test_where_the_outbox_has_no_room_she_is_asked_to_come_again_and_nothing_is_
 
     a_site(db_session, akismet_key="k")
     monkeypatch.setattr(checks, "queue_check", finds_the_disk_full)
-    answer = Reader(client).says("kept nowhere")
+    answer = Reader(client).post("kept nowhere")
     assert answer.status_code == 503 and answer.headers["Retry-After"]
     assert not db_session.query(Comment).count()
 
 
 def test_the_number_of_links_that_holds_is_the_sites(client: FlaskClient, db_session: Session) -> None:
     site = a_site(db_session, max_links=2)
-    assert Reader(client).says("one https://a.example").status_code == 201
-    assert Reader(client).says("two https://a.example and https://b.example").status_code == 202
+    assert Reader(client).post("one https://a.example").status_code == 201
+    assert Reader(client).post("two https://a.example and https://b.example").status_code == 202
     site.max_links = 0
     db_session.commit()
-    assert Reader(client).says("any https://a.example https://b.example https://c.example").status_code == 201
+    assert Reader(client).post("any https://a.example https://b.example https://c.example").status_code == 201
 
 
 def test_reasons_are_told_in_words(app) -> None:

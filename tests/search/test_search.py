@@ -188,11 +188,9 @@ def test_bob_of_another_site_finds_nothing_here(db_session: Session, paper: Site
         shelve()
 
 
-def test_a_reader_who_writes_edits_and_goes_is_found_as_she_is_now(
-    app: Flask, db_session: Session, paper: Site, alice: Moderator
-) -> None:
+def test_search_follows_posts_edits_and_erasure(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
     reader = Reader(app.test_client())
-    assert reader.says("鯨を見た").status_code == 201
+    assert reader.post("鯨を見た").status_code == 201
     id = the_comment(db_session, "鯨を見た").id
     shelve()
     assert Unshelved.by_shelf() == {}
@@ -209,12 +207,10 @@ def on_the_shelf(piece: str) -> set[int]:
     return set().union(*index.holding(list(Shelf.numbers()), [{piece}]).values())
 
 
-def test_a_shelf_forgets_whom_the_database_forgets(
-    app: Flask, db_session: Session, paper: Site, alice: Moderator
-) -> None:
-    her = Reader(app.test_client(), "Kanariya Q7", "canary@hidden.example")
-    her.says("鯨を見た")
-    Reader(app.test_client(), "Bob").says("鮫を見た")
+def test_a_segment_forgets_deleted_comments(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+    canary = Reader(app.test_client(), "Kanariya Q7", "canary@hidden.example")
+    canary.post("鯨を見た")
+    Reader(app.test_client(), "Bob").post("鮫を見た")
     id, other = the_comment(db_session, "鯨を見た").id, the_comment(db_session, "鮫を見た").id
     shelve()
     assert on_the_shelf("鯨") == on_the_shelf(index.of_name("kan")) == {id}
@@ -277,7 +273,7 @@ def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
     monkeypatch.setattr(index, "READ", 1)
     real, read = index.grams, []
 
-    def meanwhile(text: str) -> list[str]:
+    def change_during_indexing(text: str) -> list[str]:
         if not read:
             with Session(db.engine) as other:
                 known = other.get_one(Comment, first)
@@ -289,7 +285,7 @@ def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
             read.append(second + 1)
         return real(text)
 
-    monkeypatch.setattr(index, "grams", meanwhile)
+    monkeypatch.setattr(index, "grams", change_during_indexing)
     assert index.make(0)
     db_commit()
     assert sorted(Unshelved.within(Shelf.ids_of(0))) == [first, second, *read, third]
@@ -320,7 +316,7 @@ def test_while_a_shelf_is_read_no_old_row_is_kept_for_it(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_what_is_shelved_is_looked_up_once(db_session: Session) -> None:
+def test_indexed_comments_are_looked_up_once(db_session: Session) -> None:
     """Even if PostgreSQL's statistics still say that the table is empty."""
     db_session.execute(insert(Unshelved), {"comment_id": 1, "times": 1})
     db_session.execute(delete(Unshelved))

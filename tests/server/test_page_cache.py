@@ -26,7 +26,7 @@ from app.models import Comment, Status, Thread
 from app.server import page_cache, pool
 from app.server.rsgi import Wire
 from tests.cast import ORIGIN, PAGE, a_site, move
-from tests.rsgi import Asking, Told, alone
+from tests.rsgi import RsgiRequest, RsgiResponse, alone
 from tests.services import Live
 
 MB = 2**20
@@ -56,13 +56,15 @@ class Readers:
         assert self.open.wait(10)
         return self.app(environ, start_response)
 
-    async def ask(self, path: str = "/embed/thread", headers: dict[str, str] | None = None, **asked: Any) -> Told:
-        told = Told()
+    async def ask(
+        self, path: str = "/embed/thread", headers: dict[str, str] | None = None, **asked: Any
+    ) -> RsgiResponse:
+        told = RsgiResponse()
         query = urlencode({"site": "paper", "url": PAGE} | asked, doseq=True)
-        await self.wire.__rsgi__(Asking(path, query, headers or {}), told)  # type: ignore[arg-type]
+        await self.wire.__rsgi__(RsgiRequest(path, query, headers or {}), told)  # type: ignore[arg-type]
         return told
 
-    def reads(self, path: str = "/embed/thread", **asked: Any) -> Told:
+    def reads(self, path: str = "/embed/thread", **asked: Any) -> RsgiResponse:
         return alone(self.ask(path, **asked))
 
     def kept(self) -> int:
@@ -96,7 +98,7 @@ def a_comment(db_session: Session, body: str = "Published.", **settings: Any) ->
 
 
 def test_a_hot_thread_is_made_once_for_all_who_come_at_once(readers: Readers, comment: Comment) -> None:
-    async def crowd() -> list[Told]:
+    async def crowd() -> list[RsgiResponse]:
         return await asyncio.gather(*(readers.ask() for _ in range(50)))
 
     answers = alone(crowd())
@@ -104,7 +106,7 @@ def test_a_hot_thread_is_made_once_for_all_who_come_at_once(readers: Readers, co
     assert all(told.status == 200 and "Published." in told.text for told in answers)
 
 
-def test_a_renewal_that_hangs_keeps_nobody_waiting_for_more_than_a_second(
+def test_a_hanging_revalidation_delays_readers_at_most_a_second(
     readers: Readers, comment: Comment, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_cache, "SLOW_S", 0.01)
@@ -136,7 +138,7 @@ def test_who_finds_no_ready_bytes_waits_for_one_deadline_only(
     readers.open.clear()
     readers.wire.pools["read"].seconds = 0.05 - pool.GRACE_S
 
-    async def crowd() -> list[Told]:
+    async def crowd() -> list[RsgiResponse]:
         try:
             return await asyncio.gather(*(readers.ask() for _ in range(5)))
         finally:
@@ -152,7 +154,7 @@ def test_old_bytes_are_served_while_one_request_asks_again(
     readers.reads()
     move(db_session, comment, Status.REJECTED)
 
-    async def crowd() -> tuple[list[Told], Told]:
+    async def crowd() -> tuple[list[RsgiResponse], RsgiResponse]:
         clock.now += page_cache.FRESH_S + 0.1
         readers.open.clear()
         meanwhile = [await asyncio.wait_for(readers.ask(), 5) for _ in range(20)]
@@ -210,7 +212,7 @@ def test_other_ways_to_ask_the_same_make_nothing_new(readers: Readers, comment: 
     assert len(readers.made) == 1 and readers.kept() == 1
 
 
-def test_nobody_colours_what_others_get(readers: Readers, comment: Comment) -> None:
+def test_client_headers_do_not_poison_the_cache(readers: Readers, comment: Comment) -> None:
     coloured = readers.reads("/thread", url=f"{PAGE}?utm_source=mallory", title="Mallory was here")
     assert coloured.status == 200 and "allory" not in coloured.text
     assert "allory" not in readers.reads("/thread").text
@@ -237,7 +239,7 @@ def test_a_first_comment_takes_the_place_of_an_empty_page(readers: Readers, db_s
 
 
 @pytest.mark.parametrize("junk", ["thread", "url", "after", "comment", "title", "x"])
-def test_what_is_made_up_does_not_push_out_what_is_read(
+def test_invented_urls_do_not_evict_read_pages(
     app: Flask, clock: Clock, comment: Comment, monkeypatch: pytest.MonkeyPatch, junk: str
 ) -> None:
     readers = Readers(app, room=256 * 1024)
@@ -254,7 +256,7 @@ def test_what_is_made_up_does_not_push_out_what_is_read(
 
 
 def test_a_crowd_with_addresses_of_its_own_makes_a_known_page_once(readers: Readers, comment: Comment) -> None:
-    async def crowd() -> list[Told]:
+    async def crowd() -> list[RsgiResponse]:
         return await asyncio.gather(*(readers.ask(url=f"{PAGE}?utm_source={number}") for number in range(30)))
 
     assert len({told.body for told in alone(crowd())}) == 1
@@ -272,7 +274,7 @@ def test_long_and_foreign_addresses_are_not_remembered() -> None:
     ("path", "asked"),
     [("/thread", {"own": "1"}), ("/thread", {"parent": "1"}), ("/login", {}), ("/embed/thread", {"site": "none"})],
 )
-def test_what_is_not_for_everybody_is_not_kept(readers: Readers, comment: Comment, path: str, asked: Any) -> None:
+def test_personal_responses_are_not_cached(readers: Readers, comment: Comment, path: str, asked: Any) -> None:
     readers.reads(path, **asked)
     made = len(readers.made)
     readers.reads(path, **asked)

@@ -15,7 +15,7 @@ from app.server import pool
 from app.server.rsgi import AT_ONCE, AT_ONCE_ON_SQLITE, Wire
 from app.version import VERSION
 from app.web.errors import ready_answers
-from tests.rsgi import Asking, Told, alone
+from tests.rsgi import RsgiRequest, RsgiResponse, alone
 
 BUSY = {
     "desk": ("GET", "/moderate/search"),
@@ -37,7 +37,7 @@ ASKED = [
 
 @pytest.mark.parametrize("at_once", [AT_ONCE, AT_ONCE_ON_SQLITE], ids=["postgresql", "sqlite"])
 @pytest.mark.parametrize(("busy", "method", "path"), ASKED)
-def test_nobody_waits_for_those_of_another_kind(busy: str, method: str, path: str, at_once: dict[str, int]) -> None:
+def test_request_kinds_do_not_wait_for_each_other(busy: str, method: str, path: str, at_once: dict[str, int]) -> None:
     over = threading.Event()
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -47,12 +47,12 @@ def test_nobody_waits_for_those_of_another_kind(busy: str, method: str, path: st
 
     wire = Wire(application, largest=1024, at_once=at_once)
 
-    async def ask(method: str, path: str) -> Told:
-        told = Told()
-        await wire.__rsgi__(Asking(path, "", {}, method=method), told)  # type: ignore[arg-type]
+    async def ask(method: str, path: str) -> RsgiResponse:
+        told = RsgiResponse()
+        await wire.__rsgi__(RsgiRequest(path, "", {}, method=method), told)  # type: ignore[arg-type]
         return told
 
-    async def asked_meanwhile() -> bytes:
+    async def request_during_the_stall() -> bytes:
         waiting = [asyncio.ensure_future(ask(*BUSY[busy])) for _ in range(at_once[busy] + 1)]
         try:
             return (await asyncio.wait_for(ask(method, path), 5)).body
@@ -60,7 +60,7 @@ def test_nobody_waits_for_those_of_another_kind(busy: str, method: str, path: st
             over.set()
             await asyncio.gather(*waiting)
 
-    assert alone(asked_meanwhile()) == b"answered"
+    assert alone(request_during_the_stall()) == b"answered"
 
 
 class Hung:
@@ -84,9 +84,9 @@ class Hung:
         start_response("200 OK", [])
         return [b"answered"]
 
-    async def ask(self, path: str, lang: str = "en", method: str = "GET") -> Told:
-        told = Told()
-        await self.wire.__rsgi__(Asking(path, "", {"accept-language": lang}, method=method), told)  # type: ignore[arg-type]
+    async def ask(self, path: str, lang: str = "en", method: str = "GET") -> RsgiResponse:
+        told = RsgiResponse()
+        await self.wire.__rsgi__(RsgiRequest(path, "", {"accept-language": lang}, method=method), told)  # type: ignore[arg-type]
         return told
 
     def while_it_hangs(self, asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -151,8 +151,8 @@ def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
     wire = Wire(late, largest=1024, seconds={"desk": 0.1 - pool.GRACE_S})
 
     async def run() -> int:
-        told = Told()
-        await wire.__rsgi__(Asking("/moderate/log.csv", "", {}), told)  # type: ignore[arg-type]
+        told = RsgiResponse()
+        await wire.__rsgi__(RsgiRequest("/moderate/log.csv", "", {}), told)  # type: ignore[arg-type]
         go_on.set()
         return told.status
 
@@ -160,7 +160,7 @@ def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
     assert application.closed.wait(5)
 
 
-class Download(Told):
+class Download(RsgiResponse):
     """A client that reads a streamed response on demand."""
 
     def response_file(self, status: int, headers: list[tuple[str, str]], path: str) -> None:
@@ -212,7 +212,7 @@ def downloading(
     wire = Wire(application, largest=1024)
 
     async def run() -> Any:
-        asking = Asking("/moderate/log.csv", "", {})
+        asking = RsgiRequest("/moderate/log.csv", "", {})
         answering = asyncio.ensure_future(wire.__rsgi__(asking, client))  # type: ignore[arg-type]
         while not client.status:
             await asyncio.sleep(0.01)
@@ -259,7 +259,7 @@ def test_an_export_ends_when_its_client_is_gone() -> None:
 
 
 def test_a_short_answer_of_unknown_length_goes_out_at_once() -> None:
-    told = Told()
+    told = RsgiResponse()
     wire = Wire(Exporting(2), largest=1024)
-    alone(wire.__rsgi__(Asking("/moderate/log.csv", "", {}), told))  # type: ignore[arg-type]
+    alone(wire.__rsgi__(RsgiRequest("/moderate/log.csv", "", {}), told))  # type: ignore[arg-type]
     assert told.body == b"x" * 2048

@@ -59,7 +59,7 @@ def test_the_score_follows_what_tanaka_decided():
     assert model.score(FINE) < 0.1
 
 
-def test_what_is_taken_back_at_once_leaves_no_trace():
+def test_an_immediate_undo_leaves_no_trace():
     model = taught(decisions(60))
     before = model.dump()
     correction = model.learn(FINE, spam=True)
@@ -89,7 +89,7 @@ def test_what_the_filter_knew_already_corrects_little():
     assert model.learn(FINE, spam=True) > corrections[2], "today she thinks otherwise"
 
 
-def test_what_was_never_learnt_cannot_be_taken_back():
+def test_an_unlearnt_example_cannot_be_unlearnt():
     model = taught(decisions(10))
     before = model.dump()
     for label in (True, False):
@@ -98,7 +98,7 @@ def test_what_was_never_learnt_cannot_be_taken_back():
     assert model.dump() == before
 
 
-def test_what_was_never_learnt_takes_no_count_below_zero_and_says_that_the_sums_are_not_right():
+def test_unlearning_an_unknown_example_keeps_counts_at_zero_and_warns():
     model = Filter()
     model.learn(FINE, spam=False)
     for label in (True, False):

@@ -23,7 +23,7 @@ from app.spam import filters, learning, retraining
 from app.spam.filter import MAGIC, Filter, WrongModel
 from tests.cast import Reader, a_site, move, the_comment
 from tests.desk.test_queue import thread_of, written
-from tests.statements import noted
+from tests.statements import recorded
 
 SPAM = "副業で月収100万円！今すぐ登録 https://win.example"
 FINE = "とても参考になりました。ありがとうございます。"
@@ -174,7 +174,7 @@ def test_decisions_from_before_there_was_a_filter_are_learnt_and_can_be_undone(
     assert known(db_session, paper) == Filter().dump()
 
 
-def test_learning_again_gives_way_to_who_learns_meanwhile(
+def test_relearning_yields_to_concurrent_training(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = pending(db_session, paper, FINE, SPAM)
@@ -224,12 +224,12 @@ def test_every_process_sees_each_lesson_at_once(app: Flask, db_session: Session,
     filters.model_of(paper.id)
     db_session.rollback()
     assert filters.model_of(paper.id).dump() == known(db_session, paper)
-    with noted(db.engine) as asked:
+    with recorded(db.engine) as asked:
         filters.model_of(paper.id)
     assert len([each for each in asked if each.startswith("SELECT")]) == 1
 
 
-def test_what_is_scored_takes_what_was_known_a_second_ago(
+def test_scores_use_the_model_of_a_second_ago(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
@@ -244,7 +244,7 @@ def test_what_is_scored_takes_what_was_known_a_second_ago(
     db_session.commit()
     for passed, questions, spam in ((0.0, 0, 1), (filters.LATELY, 2, 2)):
         clock[0] += passed
-        with noted(db.engine) as asked:
+        with recorded(db.engine) as asked:
             assert filters.model_lately(paper.id).spam == spam
         assert len([each for each in asked if each.startswith("SELECT")]) == questions
 
@@ -256,11 +256,11 @@ def test_sites_do_not_learn_from_each_other(db_session: Session, paper: Site, al
     assert known(db_session, other) == Filter().dump()
 
 
-def test_an_edit_forgets_what_was_taught_about_the_earlier_text(
+def test_an_edit_unlearns_the_earlier_text(
     client: FlaskClient, db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     hanako = Reader(client)
-    hanako.says(FINE)
+    hanako.post(FINE)
     comment = the_comment(db_session, FINE)
     move(db_session, comment, Status.APPROVED, by=alice)
     assert comment.lesson == "fine"
@@ -290,9 +290,7 @@ def test_the_text_of_spam_may_go_and_what_it_taught_stays(
     assert Filter.load(known(db_session, paper)).spam == 0
 
 
-def test_who_asks_to_be_forgotten_takes_her_name_out_of_what_was_learnt(
-    db_session: Session, paper: Site, alice: Moderator
-) -> None:
+def test_erasure_removes_the_name_from_the_model(db_session: Session, paper: Site, alice: Moderator) -> None:
     (comment,) = pending(db_session, paper, FINE)
     decide(comment, Status.APPROVED, seen=comment.version, by=alice)
     before = known(db_session, paper)
@@ -314,12 +312,10 @@ def taught(db_session: Session, paper: Site, alice: Moderator) -> Site:
     return paper
 
 
-def test_without_decisions_there_is_no_score_and_nobody_is_held_for_it(
-    client: FlaskClient, db_session: Session, paper: Site
-) -> None:
+def test_without_decisions_there_is_no_score_and_no_hold(client: FlaskClient, db_session: Session, paper: Site) -> None:
     paper.score_acts, paper.score_hold_from = True, 0
     db_session.commit()
-    assert Reader(client).says(SPAM).status_code == 201
+    assert Reader(client).post(SPAM).status_code == 201
     comment = the_comment(db_session, SPAM)
     assert (comment.score, comment.reasons) == (None, [])
 
@@ -327,7 +323,7 @@ def test_without_decisions_there_is_no_score_and_nobody_is_held_for_it(
 def test_a_score_that_does_not_act_yet_is_shown_with_its_five_strongest_signals(
     app: Flask, client: FlaskClient, db_session: Session, taught: Site
 ) -> None:
-    assert Reader(client).says(SPAM).status_code == 201
+    assert Reader(client).post(SPAM).status_code == 201
     comment = the_comment(db_session, SPAM)
     (reason,) = comment.reasons
     assert (reason["check"], reason["verdict"], reason["band"]) == ("score", "pass", "spam")
@@ -358,13 +354,13 @@ def test_bands_do_what_the_site_turned_on_and_never_publish_alone(
     client: FlaskClient, db_session: Session, taught: Site, body: str, proven: bool, asks: dict, status: Status
 ) -> None:
     hanako = Reader(client)
-    hanako.says("first words of hers, approved")
+    hanako.post("first words of hers, approved")
     move(db_session, the_comment(db_session, "first words of hers, approved"), Status.APPROVED)
     for name, value in asks.items():
         setattr(taught, name, value)
     db_session.commit()
     hanako.author = hanako.author if proven else ""
-    hanako.says(body)
+    hanako.post(body)
     assert the_comment(db_session, body).status == status
 
 
@@ -378,7 +374,7 @@ def test_a_filter_that_cannot_be_read_holds_and_is_learnt_again(
     with pytest.raises(WrongModel):
         filters.model_of(taught.id)
     db_session.commit()
-    assert Reader(client).says("kept").status_code == 202
+    assert Reader(client).post("kept").status_code == 202
     comment = the_comment(db_session, "kept")
     assert comment.reasons == [{"check": "failed", "verdict": "hold", "name": "score"}]
     move(db_session, comment, Status.REJECTED, by=alice)
@@ -409,9 +405,7 @@ def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others
     assert Knowledge.read(other.id)[0] == revisions[other.id]
 
 
-def test_taking_back_what_was_never_learnt_stops_nothing_and_is_counted_again(
-    db_session: Session, taught: Site, alice: Moderator
-) -> None:
+def test_undoing_an_unlearnt_decision_triggers_a_recount(db_session: Session, taught: Site, alice: Moderator) -> None:
     (comment,) = pending(db_session, taught, "words that no model ever saw: xyzzy plugh")
     comment.lesson, comment.correction = "spam", 40
     db_session.commit()
@@ -430,7 +424,7 @@ def test_taking_back_what_was_never_learnt_stops_nothing_and_is_counted_again(
     assert known(db_session, taught) == learnt_again(db_session, taught)
 
 
-def test_what_is_taken_back_before_it_was_taught_is_counted_when_that_arrives(
+def test_an_undo_before_its_example_is_counted_when_it_arrives(
     db_session: Session, taught: Site, alice: Moderator
 ) -> None:
     known_before = known(db_session, taught)
@@ -449,7 +443,7 @@ def test_a_shadow_tells_what_the_bands_would_have_done(
     app: Flask, client: FlaskClient, db_session: Session, taught: Site, alice: Moderator
 ) -> None:
     for body in (SPAM, FINE, f"{SPAM} again", f"{FINE} again"):
-        Reader(client, email=f"{len(body)}@readers.example").says(body)
+        Reader(client, email=f"{len(body)}@readers.example").post(body)
     move(db_session, the_comment(db_session, f"{SPAM} again"), Status.APPROVED, by=alice)
     move(db_session, the_comment(db_session, f"{FINE} again"), Status.SPAM, by=alice)
     seen = thresholds.backtest(taught, now() - timedelta(days=7))

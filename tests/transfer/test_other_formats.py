@@ -72,7 +72,7 @@ def test_a_packed_backup_is_told_too(save: Save) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b"[1, 2]", b"SQLite format 3\0", b"%PDF-1.4", b"<html>"])
-def test_what_nobody_knows_is_refused(save: Save, content: bytes) -> None:
+def test_unknown_formats_are_refused(save: Save, content: bytes) -> None:
     with pytest.raises(UnreadableFile):
         detect(save(content))
 

@@ -33,7 +33,7 @@ WITHOUT_FILES = [pytest.param("", marks=pytest.mark.skip("needs the exports of r
 
 
 @pytest.mark.parametrize("name", EXPECTED or WITHOUT_FILES)
-def test_a_publisher_finds_every_comment_of_her_export(real_exports: Path, name: str) -> None:
+def test_every_comment_of_an_export_is_read(real_exports: Path, name: str) -> None:
     expected = EXPECTED[name]
     form = detect(real_exports / name)
     counted = count(READERS[form](real_exports / name))

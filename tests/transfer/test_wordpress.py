@@ -269,7 +269,7 @@ def test_packed_exports_are_unpacked_also_when_cut_or_in_several_members(save: S
 
 
 @pytest.mark.parametrize("content", ["", "hello", "<html><p>no export</p></html>", "\x1f\x8bnot gzip", "{}"])
-def test_what_is_no_export_is_refused(save: Save, content: str) -> None:
+def test_invalid_exports_are_refused(save: Save, content: str) -> None:
     with pytest.raises(UnreadableFile):
         list(wordpress.read(save(content.encode("latin-1"))))
 

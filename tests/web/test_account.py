@@ -119,7 +119,7 @@ def test_an_unknown_address_costs_the_same_work(
     assert all(hashed.startswith("$argon2id$") for hashed in compared)
 
 
-def test_what_is_missing_is_said_beside_its_field(client: FlaskClient) -> None:
+def test_missing_input_is_reported_beside_its_field(client: FlaskClient) -> None:
     answer = client.post("/login?x", data={"csrf_token": csrf(client)}, headers={"Accept-Language": "en"})
     assert answer.status_code == 422
     assert "Enter your password." in answer.text
@@ -256,7 +256,7 @@ def test_minutes_later_another_try_is_free_and_more_with_time(
     assert log_in(client).status_code == 303
 
 
-def test_what_was_counted_is_void_after_the_right_password(client: FlaskClient, alice: Moderator) -> None:
+def test_the_right_password_resets_the_counter(client: FlaskClient, alice: Moderator) -> None:
     for _ in range(3):
         for _ in range(4):
             assert log_in(client, password="wrong").status_code == 422

@@ -23,7 +23,7 @@ from app.notify import outbox, signed_links
 from app.notify.links import link_for
 from app.web import READERS
 from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site, the_comment
-from tests.services import Postbox
+from tests.services import MailServer
 from tests.web.test_queue import ENGLISH, _readable
 
 __all__ = ["_readable"]
@@ -72,7 +72,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     alice = a_moderator(db_session, site, "alice", Role.OWNER)
     hanako = Reader(app.test_client())
     for number in range(3):
-        hanako.says(f"Number {number}", title="Story", notify="y")
+        hanako.post(f"Number {number}", title="Story", notify="y")
     first, second = the_comment(db_session, "Number 0"), the_comment(db_session, "Number 1")
     decide(first, Status.APPROVED, seen=first.version, by=alice)
     decide(second, Status.REJECTED, seen=second.version, by=alice)
@@ -216,7 +216,7 @@ def test_log_in_leads_nowhere_outside_of_the_path(app: Flask, paper: Site, elsew
     assert browser.post(form["action"], data=data).location == f"{BELOW}/moderate/"
 
 
-def test_a_reader_posts_without_a_script_and_keeps_her_cookie_below_the_path(app: Flask, paper: Site) -> None:
+def test_posting_without_a_script_keeps_the_cookie_below_the_path(app: Flask, paper: Site) -> None:
     browser = Proxied(app)
     where = {"site": "paper", "url": PAGE}
     page = browser.get(f"{BELOW}/thread", query_string=where)
@@ -232,11 +232,11 @@ def test_a_reader_posts_without_a_script_and_keeps_her_cookie_below_the_path(app
     assert "By hand" in browser.get(urlsplit(answer.location).path + "?" + urlsplit(answer.location).query).text
 
 
-def test_emails_and_the_contract_name_the_path(app: Flask, paper: Site, smtp: Postbox) -> None:
+def test_emails_and_the_contract_name_the_path(app: Flask, paper: Site, smtp: MailServer) -> None:
     while outbox.run_once():
         pass
-    links = [link for letter in smtp.letters for link in re.findall(r"https?://example\.org[^\s\"<>]*", letter.text)]
-    assert len(smtp.letters) >= 3 and links and all(link.startswith(f"{HOST}{BELOW}/") for link in links)
+    links = [link for received in smtp.emails for link in re.findall(r"https?://example\.org[^\s\"<>]*", received.text)]
+    assert len(smtp.emails) >= 3 and links and all(link.startswith(f"{HOST}{BELOW}/") for link in links)
     assert Proxied(app).get(f"{BELOW}/api/v1/openapi.json").json["servers"] == [{"url": f"{BELOW}/api/v1"}]
 
 

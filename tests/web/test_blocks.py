@@ -122,7 +122,7 @@ def test_a_moderator_does_not_shorten_what_an_administrator_trusts(
 
 @pytest.mark.parametrize("act", ["block", "trust", "hold"])
 @pytest.mark.parametrize("maker", ["owner", "operator", "colleague"])
-def test_a_moderator_replaces_nobody_elses_block(
+def test_a_moderator_does_not_replace_others_blocks(
     app: Flask, comment: Comment, alice: Moderator, paper: Site, db_session: Session, act: str, maker: str
 ) -> None:
     role = Role.OWNER if maker == "owner" else Role.MODERATOR

@@ -43,7 +43,7 @@ def test_answers_that_the_page_cache_asks_for_stay_plain(app: Flask, client: Fla
     assert direct.headers["Content-Encoding"] == "br" and "Accept-Encoding" in direct.headers["Vary"]
 
 
-def test_what_is_small_or_streamed_stays_plain(app: Flask, alice: Moderator, comment: Comment) -> None:
+def test_small_or_streamed_responses_are_not_compressed(app: Flask, alice: Moderator, comment: Comment) -> None:
     desk, given = at_the_desk(app), {"Accept-Encoding": "br"}
     assert "Content-Encoding" not in desk.get("/healthz", headers=given).headers
     assert "Content-Encoding" not in desk.get("/moderate/log.csv", headers=given, buffered=True).headers

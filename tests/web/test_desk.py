@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models import Comment, Decision, Moderator, Note, Role, Rule, Site, Status
 from app.search import query
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
-from tests.statements import noted
+from tests.statements import recorded
 from tests.web.test_queue import (
     ENGLISH,
     HELD,
@@ -41,7 +41,7 @@ def sends(desk: FlaskClient, path: str, *, fetch: bool = False, **fields: object
 
 def said(app: Flask, db_session: Session, *bodies: str, **more: str) -> list[Comment]:
     for body in bodies:
-        assert Reader(app.test_client(), **more).says(body).status_code == 202
+        assert Reader(app.test_client(), **more).post(body).status_code == 202
     return [the_comment(db_session, body) for body in bodies]
 
 
@@ -121,7 +121,7 @@ def test_marked_comments_are_decided_together_and_taken_back_together(
     assert [status_of(db_session, each) for each in comments] == ["pending"] * 3
 
 
-def test_a_batch_tells_what_was_left_out_and_why(
+def test_a_batch_reports_skipped_comments_with_the_reason(
     app: Flask, alice: Moderator, paper: Site, db_session: Session
 ) -> None:
     one, two = said(app, db_session, "one", "two")
@@ -140,7 +140,7 @@ def test_the_answer_to_a_batch_asks_nothing_about_each_of_its_decisions(
     desk, comments = at_the_desk(app), said(app, db_session, *(f"Remark {number}" for number in range(8)))
     given = [f"{each.id}.{each.version}" for each in comments]
     db_session.commit()
-    with noted(db.engine) as asked:
+    with recorded(db.engine) as asked:
         assert sends(desk, "/moderate/decisions", fetch=True, status="spam", comment=given).status_code == 200
     assert sum(each.startswith("SELECT decision.") for each in asked) < len(given)
 
@@ -173,7 +173,7 @@ def test_in_the_lane_of_the_probably_fine_the_rest_of_the_page_can_be_approved(
     assert [status_of(db_session, each) for each in comments] == ["approved"] * 2
 
 
-def test_put_off_it_leaves_her_queue_for_an_hour_and_can_be_taken_up_again(
+def test_a_snoozed_card_leaves_the_queue_for_an_hour_and_can_return(
     app: Flask, alice: Moderator, comment: Comment, db_session: Session
 ) -> None:
     path = f"/moderate/comments/{comment.id}/defer"
@@ -188,7 +188,7 @@ def test_put_off_it_leaves_her_queue_for_an_hour_and_can_be_taken_up_again(
     assert status_of(db_session, comment) == Status.PENDING
 
 
-def test_a_note_is_seen_by_moderators_and_by_nobody_else(
+def test_notes_are_visible_to_moderators_only(
     app: Flask, alice: Moderator, comment: Comment, db_session: Session
 ) -> None:
     path = f"/moderate/comments/{comment.id}/notes"
@@ -199,7 +199,7 @@ def test_a_note_is_seen_by_moderators_and_by_nobody_else(
     (card,) = cards(desk.get("/moderate/"))
     assert "<i>ask</i> the editor" in card.select_one(".notes").text and "Alice" in card.select_one(".notes").text
     move(db_session, comment, Status.APPROVED)
-    assert "the editor" not in Reader(app.test_client()).sees().text
+    assert "the editor" not in Reader(app.test_client()).get_thread().text
     assert db_session.scalars(select(Note)).one().moderator_id == alice.id
 
 
@@ -266,7 +266,7 @@ def test_the_history_has_what_the_same_address_said_and_says_that_it_proves_noth
     assert "one" in text and "two" in text and "unverified" in text and ">other<" not in text
 
 
-def test_two_moderators_see_each_other_and_share_what_is_left(
+def test_two_moderators_see_each_other_and_share_the_queue(
     app: Flask, alice: Moderator, paper: Site, db_session: Session
 ) -> None:
     a_moderator(db_session, paper, "bob")
@@ -291,7 +291,7 @@ def archive(app: Flask, paper: Site, alice: Moderator, db_session: Session) -> F
     said(app, db_session, "Ferry", name="Jiro", email="jiro@readers.example")
     move(db_session, the_comment(db_session, "Ferry"), Status.SPAM, by=alice)
     theirs = a_site(db_session, "other", **HELD)
-    assert Reader(app.test_client(), site=theirs.key).says("大阪の秘密").status_code == 202
+    assert Reader(app.test_client(), site=theirs.key).post("大阪の秘密").status_code == 202
     db_session.commit()
     return at_the_desk(app)
 
@@ -302,7 +302,7 @@ def found(desk: FlaskClient, **query: object) -> set[str]:
     return {card.select_one(".body").text.strip() for card in cards(page)}
 
 
-def test_search_finds_by_everything_she_knows(archive: FlaskClient) -> None:
+def test_search_finds_by_every_field(archive: FlaskClient) -> None:
     osaka, tokyo = "大阪の天気は100%晴れ", "東京_a は雨"
     assert found(archive, q="大阪") == {osaka}
     assert found(archive, q="大阪　晴れ") == {osaka}

@@ -32,7 +32,7 @@ def _sets(**settings: object) -> Change:
     return lambda _session, site, *_: site.change(settings)
 
 
-def _is_said_anew(session: Session, _site: Site, asked: Comment, _answered: Comment) -> None:
+def _is_resubmitted(session: Session, _site: Site, asked: Comment, _answered: Comment) -> None:
     session.get_one(Comment, asked.id).html = "<p>Otherwise</p>"
     session.get_one(Comment, asked.id).edited_at = asked.created_at
 
@@ -53,7 +53,7 @@ def _moves_away(session: Session, _site: Site, asked: Comment, _answered: Commen
 CHANGES: list[Change] = [
     _sets(timezone="America/New_York"),
     _sets(name_required=False, name="Another"),
-    _is_said_anew,
+    _is_resubmitted,
     _moves(Status.SPAM),
     _moves(Status.APPROVED),
     _is_erased,
@@ -63,9 +63,7 @@ CHANGES: list[Change] = [
 ASKED: list[dict[str, str]] = [{}, {"lang": "ja"}, {"sort": "newest"}]
 
 
-def test_a_page_drawn_from_what_is_kept_is_the_page_drawn_anew(
-    app: Flask, client: FlaskClient, db_session: Session
-) -> None:
+def test_a_cached_page_equals_a_fresh_page(app: Flask, client: FlaskClient, db_session: Session) -> None:
     site, (asked, answered) = a_site(db_session), _talk(client, db_session)
     seen = {page: client.get("/thread", query_string=_query(page)).text for page in range(len(ASKED))}
     for change in CHANGES:
@@ -74,7 +72,7 @@ def test_a_page_drawn_from_what_is_kept_is_the_page_drawn_anew(
         asked = db_session.get_one(Comment, asked.id)
         for page in range(len(ASKED)):
             kept = client.get("/thread", query_string=_query(page)).text
-            assert kept == _anew(app, client, page)
+            assert kept == _fresh(app, client, page)
             assert kept != seen[page], "the change was to be seen"
             seen[page] = kept
 
@@ -82,19 +80,19 @@ def test_a_page_drawn_from_what_is_kept_is_the_page_drawn_anew(
 def test_a_comment_is_drawn_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     _talk(client, db_session)
-    Reader(client).sees()
+    Reader(client).get_thread()
     before = _comments_kept(app)
-    Reader(client).sees()
+    Reader(client).get_thread()
     assert _comments_kept(app) == before == 2
-    Reader(client).says("One more")
-    Reader(client).sees()
+    Reader(client).post("One more")
+    Reader(client).get_thread()
     assert _comments_kept(app) == before + 1
 
 
 def test_pages_alike_are_rendered_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     for page in range(2):
-        Reader(client).says(f"On page {page}", url=f"{PAGE}/{page}")
+        Reader(client).post(f"On page {page}", url=f"{PAGE}/{page}")
     rendered: list[str] = []
     with template_rendered.connected_to(lambda _app, template, **_: rendered.append(template.name), app):
         for page in range(2):
@@ -146,7 +144,7 @@ SHOWN = st.builds(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(comment=SHOWN, here=WORDS, lang=st.sampled_from(languages()), is_open=st.booleans())
-def test_what_is_filled_in_is_what_would_be_rendered(
+def test_cached_fragments_equal_rendered_ones(
     app: Flask, comment: reading.Shown, here: str, lang: str, is_open: bool
 ) -> None:
     page = reading.ThreadPage([], None, 1, None, is_open, "oldest")
@@ -168,7 +166,7 @@ def test_a_page_for_all_is_the_page_of_one(
     a_site(db_session, page_size=1)
     talk = {"url": f"{PAGE}?a=<b>&c='%d'", "title": title} | more
     for body in ("First", "Second", "Third"):
-        Reader(client).says(body, **talk)
+        Reader(client).post(body, **talk)
     with app.test_request_context("/thread", query_string={"site": "paper"} | talk):
         here = where(request.args)
         page, given = thread.read(here), thread.context(here)
@@ -181,7 +179,7 @@ def test_a_page_for_all_is_the_page_of_one(
 def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     browser = {"Sec-Fetch-Mode": "navigate"}
-    assert Reader(client).says("Mine to amend", headers=browser).status_code == 303
+    assert Reader(client).post("Mine to amend", headers=browser).status_code == 303
     own = client.get("/thread", query_string={**_query(0), "own": "1"}).text
     assert 'class="edit"' in own
     assert 'class="edit"' not in client.get("/thread", query_string=_query(0)).text
@@ -191,17 +189,17 @@ def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, 
     assert kept and not [part for part in kept if b'class="edit"' in part]
 
 
-def test_nobody_can_write_where_the_comments_stand(client: FlaskClient, db_session: Session) -> None:
+def test_no_text_can_imitate_a_placeholder(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
-    Reader(client, name=drawn.PLACE).says(f"Once {drawn.PLACE} more", title=drawn.PLACE)
+    Reader(client, name=drawn.PLACE).post(f"Once {drawn.PLACE} more", title=drawn.PLACE)
     page = client.get("/thread", query_string=_query(0)).text
     assert page.count("<article") == 1 and page.index("<main") < page.index("<article") and "<!--" not in page
 
 
 def _talk(client: FlaskClient, db_session: Session) -> tuple[Comment, Comment]:
-    Reader(client).says("Who was there?")
+    Reader(client).post("Who was there?")
     asked = the_comment(db_session, "Who was there?")
-    Reader(client, name="Taro", email="taro@readers.example").says("I was.", parent=asked.id)
+    Reader(client, name="Taro", email="taro@readers.example").post("I was.", parent=asked.id)
     return asked, the_comment(db_session, "I was.")
 
 
@@ -214,7 +212,7 @@ def _query(page: int) -> dict[str, str]:
     return {"site": "paper", "url": PAGE} | ASKED[page]
 
 
-def _anew(app: Flask, client: FlaskClient, page: int) -> str:
+def _fresh(app: Flask, client: FlaskClient, page: int) -> str:
     kept, app.extensions["drawn"] = app.extensions["drawn"], Cache(ROOM)
     text = client.get("/thread", query_string=_query(page)).text
     app.extensions["drawn"] = kept

@@ -74,5 +74,5 @@ def test_our_pages_stand_in_frames_of_the_site_alone(client: FlaskClient, db_ses
 def test_an_address_that_no_database_would_keep_is_no_page(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     reader = Reader(client, url=f"{ORIGIN}/{'あ' * 1000}")
-    assert reader.says("hello").status_code == 422
-    assert reader.sees().status_code == 422
+    assert reader.post("hello").status_code == 422
+    assert reader.get_thread().status_code == 422

@@ -24,9 +24,9 @@ PATH, EMAIL = "/sites/paper/people", "hanako@readers.example"
 @pytest.fixture
 def paper(app: Flask, db_session: Session) -> Site:
     site = a_site(db_session)
-    Reader(app.test_client()).says("one")
-    Reader(app.test_client(), email=EMAIL.upper()).says("two")
-    Reader(app.test_client(), "Bob", "bob@readers.example").says("mine")
+    Reader(app.test_client()).post("one")
+    Reader(app.test_client(), email=EMAIL.upper()).post("two")
+    Reader(app.test_client(), "Bob", "bob@readers.example").post("mine")
     move(db_session, the_comment(db_session, "two"), Status.SPAM)
     return site
 
@@ -76,7 +76,7 @@ def test_an_export_is_sent_while_it_is_read_and_holds_no_lock(
     assert set(whole) == {"email", "authors", "rules", "is_moderator", "comments"}
 
 
-def test_nobody_and_nonsense_are_told_kindly(desk: FlaskClient) -> None:
+def test_unknown_and_invalid_addresses_get_a_helpful_error(desk: FlaskClient) -> None:
     assert "No comments with this address" in send(desk, PATH, email="x@y.example").text
     for nonsense in ("", "hanako", "a b@c", "x" * 300 + "@y.example"):
         answer = send(desk, PATH, email=nonsense)
@@ -85,7 +85,7 @@ def test_nobody_and_nonsense_are_told_kindly(desk: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("text", ["keep", "remove"])
-def test_an_administrator_forgets_her(desk: FlaskClient, paper: Site, db_session: Session, text: str) -> None:
+def test_an_administrator_erases_a_reader(desk: FlaskClient, paper: Site, db_session: Session, text: str) -> None:
     unsure = send(desk, f"{PATH}/erase", email=EMAIL, text=text)
     assert unsure.status_code == 422 and "cannot be restored" in unsure.text
     assert the_comment(db_session, "one").name == "Hanako", "not yet"
@@ -115,8 +115,8 @@ def test_moderators_may_not_and_strangers_find_no_page(app: Flask, db_session: S
     assert the_comment(db_session, "one").name == "Hanako"
 
 
-def test_what_she_wrote_elsewhere_is_not_touched(desk: FlaskClient, app: Flask, db_session: Session) -> None:
+def test_comments_on_other_sites_are_not_erased(desk: FlaskClient, app: Flask, db_session: Session) -> None:
     a_site(db_session, "other")
-    Reader(app.test_client(), site="other").says("elsewhere")
+    Reader(app.test_client(), site="other").post("elsewhere")
     send(desk, f"{PATH}/erase", email=EMAIL, text="remove", sure="y")
     assert the_comment(db_session, "elsewhere").author.email == EMAIL

@@ -11,11 +11,11 @@ from tests.cast import PAGE, Reader, a_site, move, the_comment
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
-def test_a_feed_holds_what_is_public(client: FlaskClient, db_session: Session) -> None:
+def test_a_feed_contains_public_comments(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     reader = Reader(client, name="Hana & <Ko>")
-    reader.says("first <b>&amp;</b> **strong**")
-    reader.says("second")
+    reader.post("first <b>&amp;</b> **strong**")
+    reader.post("second")
     move(db_session, the_comment(db_session, "second"), Status.SPAM)
     for path in ("/feeds/site/paper.atom", f"/feeds/thread?site=paper&url={PAGE}"):
         feed = ElementTree.fromstring(client.get(path).data)  # noqa: S314

@@ -39,7 +39,7 @@ def _answers(app: Flask, client: FlaskClient) -> Iterator[tuple[str, TestRespons
 def test_every_route_has_the_headers(app: Flask, client: FlaskClient, db_session: Session) -> None:
     site = a_site(db_session)
     a_moderator(db_session, site)
-    Reader(client).says("Hello")
+    Reader(client).post("Hello")
     seen = 0
     for name, answer in _answers(app, client):
         headers, policy = answer.headers, answer.headers["Content-Security-Policy"]
@@ -66,7 +66,7 @@ def _check_cookies(name: str, answer: TestResponse) -> int:
 
 def test_every_cookie_is_bound_to_this_host(client: FlaskClient, db_session: Session) -> None:
     a_moderator(db_session, a_site(db_session))
-    posted = Reader(client).says("Hello", headers={"Sec-Fetch-Mode": "navigate"})
+    posted = Reader(client).post("Hello", headers={"Sec-Fetch-Mode": "navigate"})
     assert posted.status_code == 303 and _check_cookies("a comment", posted)
     page = client.get("/login", base_url=SECURE)
     assert _check_cookies("the form", page)
@@ -78,7 +78,7 @@ def test_every_cookie_is_bound_to_this_host(client: FlaskClient, db_session: Ses
 def test_a_cookie_that_another_host_could_have_set_is_not_read(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session, hold_all=True)
     reader = Reader(client)
-    reader.says("Waits.", headers={"Sec-Fetch-Mode": "navigate"})
+    reader.post("Waits.", headers={"Sec-Fetch-Mode": "navigate"})
     kept = client.get_cookie("__Host-kaiwa_own")
     assert kept
     own = {"site": reader.site, "url": reader.url, "own": "1"}

@@ -43,7 +43,7 @@ def test_it_is_not_ready_before_the_migrations(client: FlaskClient, db_session: 
 
 def test_figures_are_there_for_the_monitor(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session, hold_all=True)
-    Reader(client, email=CANARY).says("Hello")
+    Reader(client, email=CANARY).post("Hello")
     answer = client.get("/metrics")
     assert answer.mimetype == "text/plain"
     assert 'kaiwa_pending_comments{site="paper"} 1\n' in answer.text
@@ -110,7 +110,7 @@ def test_each_request_is_one_line_without_anybodys_data(
 ) -> None:
     a_site(db_session, hold_all=True)
     capsys.readouterr()
-    Reader(client, email=CANARY).says("Hello", headers={"User-Agent": f"{CANARY}\x1b[31m"})
+    Reader(client, email=CANARY).post("Hello", headers={"User-Agent": f"{CANARY}\x1b[31m"})
     client.get(f"/act/{CANARY}?token=s3cret", environ_base={"REMOTE_ADDR": "203.0.113.9"})
     client.get(f"/nowhere/{CANARY}%0d%0aforged")
     client.open("/healthz", method="EVIL")

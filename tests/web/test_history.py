@@ -149,7 +149,7 @@ def test_what_bob_exports_is_of_his_sites_alone(
 ) -> None:
     other = a_site(db_session, "other", hold_all=True)
     a_moderator(db_session, other, "bob", Role.OWNER)
-    Reader(app.test_client(), site="other").says("On the other site")
+    Reader(app.test_client(), site="other").post("On the other site")
     assert the_comment(db_session, "On the other site").site_id == other.id
     db_session.commit()
     desk = at_the_desk(app, "bob")
@@ -187,7 +187,7 @@ def test_the_log_of_several_sites_is_one_list(
     db_session.commit()
     reader = Reader(app.test_client(), site="other")
     for number in range(5):
-        reader.says(f"comment {number}")
+        reader.post(f"comment {number}")
         move(db_session, comment, (Status.SPAM, Status.APPROVED)[number % 2], by=alice)
     exported = [
         json.loads(line) for line in at_the_desk(app).get("/moderate/log.jsonl", buffered=True).text.splitlines()

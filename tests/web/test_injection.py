@@ -40,7 +40,7 @@ def pages(app: Flask) -> Iterator[str]:
 def site(db_session: Session, client: FlaskClient) -> Site:
     site = a_site(db_session)
     a_moderator(db_session, site, "alice", Role.OWNER)
-    assert Reader(client).says("a comment that is to be there afterwards").status_code == 201
+    assert Reader(client).post("a comment that is to be there afterwards").status_code == 201
     return site
 
 
@@ -73,6 +73,6 @@ def test_no_field_of_the_form_is_more_than_text(
     client: FlaskClient, db_session: Session, site: Site, typed: str
 ) -> None:
     for field in ("site", "url", "thread", "title", "parent", "name", "email", "website", "body", "author"):
-        answer = Reader(client).says(**{"body": f"another {field}"} | {field: typed})
+        answer = Reader(client).post(**{"body": f"another {field}"} | {field: typed})
         assert answer.status_code < 500, f"{field} answers {answer.status_code} to {typed[:40]!r}"
     assert db_session.query(Site).count() == 1

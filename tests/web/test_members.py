@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from app.models import Invitation, Membership, Moderator, Role, Site
 from app.notify import outbox
 from tests.cast import PASSWORD, a_moderator, a_site
-from tests.services import Postbox
+from tests.services import MailServer
 from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
 
 __all__ = ["_readable"]
@@ -41,11 +41,11 @@ def press(client: FlaskClient, path: str, page: str = PAGE, **fields: str) -> Te
     return client.post(path, data={"csrf_token": token, **fields}, headers=ENGLISH)
 
 
-def invited(smtp: Postbox) -> str:
+def invited(smtp: MailServer) -> str:
     """The link of the newest invitation."""
     while outbox.run_once():
         pass
-    found = re.search(r"http://localhost(/invitation/\S+)", smtp.letters[-1].text)
+    found = re.search(r"http://localhost(/invitation/\S+)", smtp.emails[-1].text)
     assert found
     return found[1]
 
@@ -57,15 +57,15 @@ def roles(db_session: Session, site: Site) -> dict[str, str]:
     return found
 
 
-def test_an_invitations_password_is_hidden_while_it_is_typed(app: Flask, desk: FlaskClient, smtp: Postbox) -> None:
+def test_an_invitations_password_is_hidden_while_it_is_typed(app: Flask, desk: FlaskClient, smtp: MailServer) -> None:
     press(desk, PAGE, email=BOB, role="moderator")
     form = BeautifulSoup(app.test_client().get(invited(smtp)).text, "html5lib").form
     assert form.find("input", {"name": "password"})["type"] == "password"
     assert form.find("input", {"name": "name"})["type"] == "text"
 
 
-def test_who_is_invited_chooses_her_password_and_is_in(
-    app: Flask, desk: FlaskClient, paper: Site, smtp: Postbox, db_session: Session
+def test_an_invited_person_sets_a_password_and_is_logged_in(
+    app: Flask, desk: FlaskClient, paper: Site, smtp: MailServer, db_session: Session
 ) -> None:
     assert press(desk, PAGE, email=BOB, role="admin").status_code == 303
     link, browser = invited(smtp), app.test_client()
@@ -80,7 +80,7 @@ def test_who_is_invited_chooses_her_password_and_is_in(
 
 
 def test_who_has_a_log_in_keeps_it_and_the_owner_learns_nothing_of_that(
-    app: Flask, desk: FlaskClient, paper: Site, smtp: Postbox, db_session: Session
+    app: Flask, desk: FlaskClient, paper: Site, smtp: MailServer, db_session: Session
 ) -> None:
     bob = a_moderator(db_session, a_site(db_session, "other"), "bob")
     hashed = bob.password_hash
@@ -89,8 +89,8 @@ def test_who_has_a_log_in_keeps_it_and_the_owner_learns_nothing_of_that(
     assert [answer.status_code for answer in answers] == [303, 303] and pages == [True, True]
     while outbox.run_once():
         pass
-    (letter,) = smtp.to(BOB)
-    link = re.search(r"http://localhost(/invitation/\S+)", letter.text)[1]
+    (received,) = smtp.to(BOB)
+    link = re.search(r"http://localhost(/invitation/\S+)", received.text)[1]
     browser = app.test_client()
     assert "password" not in browser.get(link).text.replace("Use your existing account", "")
     assert press(browser, link, link).status_code == 303
@@ -100,7 +100,7 @@ def test_who_has_a_log_in_keeps_it_and_the_owner_learns_nothing_of_that(
 
 
 def test_a_withdrawn_invitation_and_one_by_a_former_owner_open_nothing(
-    app: Flask, desk: FlaskClient, alice: Moderator, paper: Site, smtp: Postbox, db_session: Session
+    app: Flask, desk: FlaskClient, alice: Moderator, paper: Site, smtp: MailServer, db_session: Session
 ) -> None:
     press(desk, PAGE, email=BOB, role="owner")
     first = invited(smtp)

@@ -50,10 +50,8 @@ def public(client: FlaskClient, **more: str) -> str:
 
 
 @pytest.mark.parametrize("more", [{}, {"subject": "trapped"}], ids=["held", "trapped"])
-def test_a_strangers_title_and_address_are_shown_to_nobody(
-    reader: Reader, db_session: Session, more: dict[str, str]
-) -> None:
-    assert reader.says("first", title="EVIL", url=EVIL, published="2001-01-01", **more).status_code == 202
+def test_unconfirmed_titles_and_urls_are_not_shown(reader: Reader, db_session: Session, more: dict[str, str]) -> None:
+    assert reader.post("first", title="EVIL", url=EVIL, published="2001-01-01", **more).status_code == 202
     thread = the_thread(db_session)
     assert (thread.title, thread.url, thread.started_at, thread.named_by) == ("", "", None, 0)
     assert "evil" not in public(reader.client).lower()
@@ -62,10 +60,10 @@ def test_a_strangers_title_and_address_are_shown_to_nobody(
 def test_an_approved_comment_names_its_page_and_a_later_one_again(
     reader: Reader, db_session: Session, alice: Moderator
 ) -> None:
-    reader.says("first", title="The story", url=f"{ORIGIN}/story?utm_source=x#top")
+    reader.post("first", title="The story", url=f"{ORIGIN}/story?utm_source=x#top")
     move(db_session, the_comment(db_session, "first"), Status.APPROVED, by=alice)
     assert (the_thread(db_session).title, the_thread(db_session).url) == ("The story", PAGE)
-    reader.says("second", title="The story, corrected")
+    reader.post("second", title="The story, corrected")
     assert the_thread(db_session).title == "The story"
     version = the_thread(db_session).version
     move(db_session, the_comment(db_session, "second"), Status.APPROVED, by=alice)
@@ -73,7 +71,7 @@ def test_an_approved_comment_names_its_page_and_a_later_one_again(
     assert the_comment(db_session, "second").claimed is None
     shown = public(reader.client, title="EVIL")
     assert "The story, corrected" in shown and "EVIL" not in shown
-    reader.says("third", title="Spam")
+    reader.post("third", title="Spam")
     move(db_session, the_comment(db_session, "third"), Status.SPAM, by=alice)
     assert the_thread(db_session).title == "The story, corrected"
 
@@ -83,22 +81,22 @@ def test_what_the_rules_published_replaces_nothing_that_a_moderator_approved(
 ) -> None:
     paper.hold_all = False
     db_session.commit()
-    reader.says("first", title="By rules")
+    reader.post("first", title="By rules")
     assert the_thread(db_session).title == "By rules"
-    reader.says("second", title="By rules, again")
+    reader.post("second", title="By rules, again")
     assert the_thread(db_session).title == "By rules, again"
     paper.hold_all = True
     db_session.commit()
-    reader.says("third", title="By a moderator")
+    reader.post("third", title="By a moderator")
     move(db_session, the_comment(db_session, "third"), Status.APPROVED, by=alice)
     paper.hold_all = False
     db_session.commit()
-    assert reader.says("fourth", title="EVIL", published="2001-01-01").status_code == 201
+    assert reader.post("fourth", title="EVIL", published="2001-01-01").status_code == 201
     assert the_thread(db_session).title == "By a moderator"
 
 
 def test_an_address_names_its_own_page_only(reader: Reader, db_session: Session, alice: Moderator, app: Flask) -> None:
-    reader.says("waits", title="The story")
+    reader.post("waits", title="The story")
     words = ["thread", "move", "/story", "/moved", "--site", "paper"]
     assert app.test_cli_runner().invoke(args=words).exit_code == 0
     move(db_session, the_comment(db_session, "waits"), Status.APPROVED, by=alice)
@@ -109,7 +107,7 @@ def test_an_address_names_its_own_page_only(reader: Reader, db_session: Session,
 def test_the_same_bytes_for_everybody_whatever_a_request_says(
     reader: Reader, db_session: Session, alice: Moderator, named: bool
 ) -> None:
-    reader.says("first", title="The story")
+    reader.post("first", title="The story")
     if named:
         move(db_session, the_comment(db_session, "first"), Status.APPROVED, by=alice)
     about: dict[str, Any] = {}
@@ -122,7 +120,7 @@ def test_the_same_bytes_for_everybody_whatever_a_request_says(
 def test_a_moderator_sees_the_claim_as_not_confirmed(
     app: Flask, reader: Reader, db_session: Session, alice: Moderator
 ) -> None:
-    reader.says("first", title="<b>The story</b>", published="2026-11-01")
+    reader.post("first", title="<b>The story</b>", published="2026-11-01")
     desk = at_the_desk(app)
     card = desk.get("/moderate/").text
     assert "未確認の情報です" in card and "&lt;b&gt;The story" in card and "2026-10-31T15:00:00+00:00" in card
@@ -130,16 +128,16 @@ def test_a_moderator_sees_the_claim_as_not_confirmed(
 
 
 def test_time_counts_from_the_first_approved_comment(reader: Reader, db_session: Session, alice: Moderator) -> None:
-    reader.says("too early")
+    reader.post("too early")
     thread = db_session.scalars(select(Thread)).one()
     thread.created_at = now() - timedelta(days=60)
     db_session.commit()
-    assert reader.says("in time").status_code == 202
+    assert reader.post("in time").status_code == 202
     comment = the_comment(db_session, "in time")
     comment.created_at = now() - timedelta(days=15)
     db_session.commit()
     move(db_session, comment, Status.APPROVED, by=alice)
-    assert reader.says("too late").status_code == 403
+    assert reader.post("too late").status_code == 403
 
 
 PUBLISHED = [
@@ -153,18 +151,18 @@ PUBLISHED = [
 def test_a_date_counts_once_a_moderator_approved_it_and_within_bounds(
     reader: Reader, db_session: Session, alice: Moderator, published: str, is_open: bool
 ) -> None:
-    reader.says("first", published=published)
+    reader.post("first", published=published)
     assert the_thread(db_session).accepts_comments()
     move(db_session, the_comment(db_session, "first"), Status.APPROVED, by=alice)
     thread = the_thread(db_session)
     assert thread.accepts_comments() is ((is_open and published != "2026-11-20") or not thread._is_too_old())
     assert thread.started_at and now() - timedelta(days=366) < thread.started_at <= now()
     if not is_open:
-        assert reader.says("late").status_code == 403
+        assert reader.post("late").status_code == 403
 
 
 def test_what_a_moderator_types_stays(app: Flask, reader: Reader, db_session: Session, alice: Moderator) -> None:
-    reader.says("first", title="Wrong")
+    reader.post("first", title="Wrong")
     desk, id = at_the_desk(app), the_thread(db_session).id
     path = f"/sites/paper/threads/{id}"
     assert desk.get(path).status_code == 200
@@ -180,13 +178,13 @@ def test_what_a_moderator_types_stays(app: Flask, reader: Reader, db_session: Se
         assert again.status_code == 422 and f'id="page-{field}-error"' in again.text
     assert the_thread(db_session).title == "By hand"
     assert sends(desk, path, **{"title": "", "url": "", "published": ""}).status_code == 303
-    reader.says("second", title="By a reader")
+    reader.post("second", title="By a reader")
     move(db_session, the_comment(db_session, "second"), Status.APPROVED, by=alice)
     assert the_thread(db_session).title == "By a reader"
 
 
 def test_another_sites_moderator_names_nothing(app: Flask, reader: Reader, db_session: Session) -> None:
-    reader.says("first")
+    reader.post("first")
     a_moderator(db_session, a_site(db_session, "other"), "bob", Role.OWNER)
     desk, id = at_the_desk(app, "bob"), the_thread(db_session).id
     for site in ("paper", "other"):
@@ -196,7 +194,7 @@ def test_another_sites_moderator_names_nothing(app: Flask, reader: Reader, db_se
 
 
 def test_the_operator_names_a_page(app: Flask, reader: Reader, db_session: Session) -> None:
-    reader.says("first")
+    reader.post("first")
     run = app.test_cli_runner().invoke
     given = ["thread", "set", "/story", "title=By hand", f"url={EVIL.replace('id=7', '')}", "--site", "paper", "--json"]
     done = run(args=given)
@@ -218,6 +216,6 @@ DEEP_TWINS = [
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_deep_twins_of_an_address_are_one_page(reader: Reader, db_session: Session) -> None:
     for at, path in enumerate(DEEP_TWINS):
-        assert reader.says(f"said {at}", url=ORIGIN + path).status_code == 202
+        assert reader.post(f"said {at}", url=ORIGIN + path).status_code == 202
     assert the_thread(db_session).key == PAGE
     assert db_session.query(Comment).count() == len(DEEP_TWINS)

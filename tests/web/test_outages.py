@@ -128,7 +128,7 @@ def answers_503(app: Flask, client: FlaskClient, db_session: Session, fails: Cal
     assert "Typed with care</textarea>" in answers["plain form"].text
     assert db_session.query(Comment).count() == 0
     db_session.commit()
-    assert Reader(client).says("Typed with care").status_code == 201
+    assert Reader(client).post("Typed with care").status_code == 201
 
 
 @on_postgresql
@@ -148,12 +148,12 @@ def test_each_state_is_told_by_its_name(
     a_site(db_session)
     for state, name in STATES.items():
         with failing(with_state(state), "INSERT INTO comment"):
-            assert Reader(client).says("Typed").status_code == 503, state
+            assert Reader(client).post("Typed").status_code == 503, state
         assert f"{state} {name}" in capsys.readouterr().err
     for state in BUGS_OF_POSTGRESQL:
         with failing(with_state(state), "INSERT INTO comment"):
-            assert Reader(client).says("Typed").status_code == 500, state
-    assert Reader(client).says("Typed").status_code == 201
+            assert Reader(client).post("Typed").status_code == 500, state
+    assert Reader(client).post("Typed").status_code == 201
 
 
 @on_sqlite
@@ -171,12 +171,12 @@ def test_each_code_is_told_by_its_name(
     a_site(db_session)
     for name in CODES:
         with failing(with_code(name), "INSERT INTO comment"):
-            assert Reader(client).says("Typed").status_code == 503, name
+            assert Reader(client).post("Typed").status_code == 503, name
         assert f"{name}" in capsys.readouterr().err
     for name in BUGS_OF_SQLITE:
         with failing(with_code(name), "INSERT INTO comment"):
-            assert Reader(client).says("Typed").status_code == 500, name
-    assert Reader(client).says("Typed").status_code == 201
+            assert Reader(client).post("Typed").status_code == 500, name
+    assert Reader(client).post("Typed").status_code == 201
 
 
 def test_a_machine_without_file_descriptors_answers_503_everywhere(
@@ -191,7 +191,7 @@ def test_a_file_that_cannot_be_read_answers_503(
     app: Flask, client: FlaskClient, db_session: Session, spoiled: str
 ) -> None:
     a_moderator(db_session, a_site(db_session))
-    assert Reader(client).says("Typed").status_code == 201
+    assert Reader(client).post("Typed").status_code == 201
     db.session.remove()
     db.engine.dispose()
     file = Path(str(db.engine.url.database))
@@ -243,7 +243,7 @@ def test_a_moderator_stays_logged_in_when_the_database_goes_away(
     app: Flask, db_session: Session, statement: str
 ) -> None:
     a_moderator(db_session, a_site(db_session, hold_all=True))
-    Reader(app.test_client()).says("One")
+    Reader(app.test_client()).post("One")
     comment = the_comment(db_session, "One")
     path, seen = f"/moderate/comments/{comment.id}/decisions", comment.version
     db_session.commit()
@@ -258,7 +258,7 @@ def test_a_moderator_stays_logged_in_when_the_database_goes_away(
 @on_postgresql
 def test_a_connection_lost_after_the_response_is_made_changes_nothing(app: Flask, db_session: Session) -> None:
     a_moderator(db_session, a_site(db_session, hold_all=True))
-    Reader(app.test_client()).says("One")
+    Reader(app.test_client()).post("One")
     comment = the_comment(db_session, "One")
     path = f"/moderate/comments/{comment.id}/decisions"
     db_session.commit()

@@ -52,7 +52,7 @@ def test_no_public_answer_holds_or_derives_from_an_address(
     readers = [Reader(app.test_client(), f"Reader {at}", address) for at, address in enumerate(ADDRESSES)]
     said: list[TestResponse] = []
     for at, reader in enumerate(readers):
-        said.append(reader.says(f"words {at}", headers={"X-Forwarded-For": CLIENTS[at % 2]}))
+        said.append(reader.post(f"words {at}", headers={"X-Forwarded-For": CLIENTS[at % 2]}))
         assert said[-1].status_code == 201
     move(db_session, the_comment(db_session, "words 1"), Status.SPAM)
     answers = [*said, *public_answers(client, readers)]
@@ -67,7 +67,7 @@ def test_no_public_answer_holds_or_derives_from_an_address(
 def test_the_database_holds_no_address_in_the_clear(app: Flask, db_session: Session) -> None:
     a_site(db_session)
     for at, address in enumerate(ADDRESSES):
-        Reader(app.test_client(), email=address).says(f"words {at}")
+        Reader(app.test_client(), email=address).post(f"words {at}")
     for table in ("author", "comment", "delivery", "moderator"):
         rows = str(db_session.execute(text(f"SELECT * FROM {table}")).all())  # noqa: S608
         assert "hidden-" not in rows.lower() and "127.0.0." not in rows
@@ -78,7 +78,7 @@ def test_two_people_with_one_address_do_not_look_alike(app: Flask, db_session: S
     """Otherwise typing an address would reveal its owner."""
     a_site(db_session)
     for name in ("Victim", "Forger"):
-        Reader(app.test_client(), name, ADDRESSES[0]).says(f"I am {name}")
-    page = Reader(app.test_client()).sees().text
+        Reader(app.test_client(), name, ADDRESSES[0]).post(f"I am {name}")
+    page = Reader(app.test_client()).get_thread().text
     drawings = [part.split("</svg>")[0] for part in page.split('<path fill="')[1:3]]
     assert len(drawings) == 2 and drawings[0] != drawings[1]

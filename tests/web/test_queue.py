@@ -40,7 +40,7 @@ def alice(db_session: Session, paper: Site) -> Moderator:
 
 @pytest.fixture
 def comment(app: Flask, db_session: Session, paper: Site) -> Comment:
-    assert Reader(app.test_client()).says("First!").status_code == 202
+    assert Reader(app.test_client()).post("First!").status_code == 202
     return the_comment(db_session, "First!")
 
 
@@ -103,7 +103,7 @@ def test_alice_sees_what_waits_with_all_that_she_needs(app: Flask, alice: Modera
 
 def test_alice_sees_what_an_author_changed(app: Flask, db_session: Session, alice: Moderator) -> None:
     hanako = Reader(app.test_client())
-    hanako.says("とても良い記事です")
+    hanako.post("とても良い記事です")
     written = the_comment(db_session, "とても良い記事です")
     edit = f"/embed/comments/{written.id}/edit"
     hanako.client.post(edit, data=hanako.fields(token=hanako.token, body="とても悪い<b>記事です"))
@@ -248,7 +248,7 @@ def test_bob_sees_nothing_of_alices_site_on_any_route(
     assert status_of(db_session, comment) == Status.APPROVED
 
 
-def test_charlie_who_is_nobody_gets_nowhere(app: Flask, comment: Comment, db_session: Session) -> None:
+def test_charlie_without_a_role_has_no_access(app: Flask, comment: Comment, db_session: Session) -> None:
     charlie = app.test_client()
     decision = db_session.scalars(select(Decision)).one()
     paths = (f"/moderate/comments/{comment.id}/decisions", f"/moderate/decisions/{decision.id}/undo")

@@ -26,7 +26,7 @@ def paper(db_session: Session) -> Site:
 
 @pytest.fixture
 def comment(app: Flask, db_session: Session, paper: Site) -> Comment:
-    assert Reader(app.test_client()).says("You are a liar").status_code == 201
+    assert Reader(app.test_client()).post("You are a liar").status_code == 201
     return the_comment(db_session, "You are a liar")
 
 
@@ -168,7 +168,7 @@ def test_only_what_everybody_sees_can_be_reported(
     assert db_session.query(Report).count() == 0
 
 
-def test_a_report_needs_a_reason_and_keeps_what_was_typed(
+def test_a_report_needs_a_reason_and_keeps_the_input(
     flag: Callable[..., TestResponse], comment: Comment, db_session: Session
 ) -> None:
     for reason in ("", "duplicate", "nonsense"):
@@ -209,7 +209,7 @@ def test_nothing_of_the_reader_is_kept(flag: Callable[..., TestResponse], db_ses
 
 def test_without_a_script_it_is_a_page(app: Flask, comment: Comment) -> None:
     browser, page = app.test_client(), {"Sec-Fetch-Mode": "navigate", "Accept-Language": "en"}
-    link = BeautifulSoup(Reader(browser).sees(lang="en").text, "html.parser").select_one("a.report")
+    link = BeautifulSoup(Reader(browser).get_thread(lang="en").text, "html.parser").select_one("a.report")
     path = link["href"].removeprefix("http://localhost")
     asked = browser.get(path, headers=page)
     assert "You are a liar" in asked.text and hidden(asked, "lang") == "en"

@@ -46,9 +46,7 @@ def fields_of(page: TestResponse, action: str) -> dict[str, Any]:
     return found
 
 
-def test_the_settings_page_changes_what_was_changed_and_nothing_else(
-    desk: FlaskClient, paper: Site, db_session: Session
-) -> None:
+def test_the_settings_page_saves_only_changed_fields(desk: FlaskClient, paper: Site, db_session: Session) -> None:
     path, before = "/sites/paper/settings", {c.key: getattr(paper, c.key) for c in Site.__table__.columns}
     fields = fields_of(desk.get(path), path)
     assert desk.post(path, data=fields).status_code == 303
@@ -80,9 +78,7 @@ def test_a_setting_that_cannot_work_changes_nothing_and_loses_nothing(
     assert (paper.name, paper.max_links) == ("Paper", 2)
 
 
-def test_what_a_role_does_not_allow_is_refused_and_what_is_foreign_is_not_there(
-    app: Flask, paper: Site, db_session: Session
-) -> None:
+def test_forbidden_actions_give_403_and_foreign_sites_404(app: Flask, paper: Site, db_session: Session) -> None:
     a_moderator(db_session, paper, "bob")
     a_moderator(db_session, a_site(db_session, "other"), "charlie", Role.OWNER)
     bob, charlie = at_the_desk(app, "bob"), at_the_desk(app, "charlie")
@@ -115,7 +111,7 @@ def test_the_screening_page_compares_the_score_with_what_people_decided(
         ("Nobody is sure", 0.7, Status.REJECTED),
         ("Spam of last month", 0.03, Status.SPAM),
     ):
-        Reader(app.test_client()).says(body)
+        Reader(app.test_client()).post(body)
         comment = the_comment(db_session, body)
         if status == Status.APPROVED:
             move(db_session, comment, Status.PENDING, by=alice)
@@ -153,7 +149,7 @@ def test_a_rule_is_tried_on_past_comments_before_it_holds(
 ) -> None:
     hanako = Reader(app.test_client())
     for body in ("Buy my cheap pills", "ﾊﾞｶという人がばか", "A calm word"):
-        hanako.says(body)
+        hanako.post(body)
     move(db_session, the_comment(db_session, "Buy my cheap pills"), Status.SPAM)
     trial = ask(desk, subject="word", value="バカ", effect="hold", **{"try": "1"})
     page = BeautifulSoup(trial.text, "html.parser")
@@ -178,8 +174,8 @@ def test_a_block_says_how_many_past_and_pending_comments_it_touches(
     app: Flask, desk: FlaskClient, db_session: Session
 ) -> None:
     for at in range(3):
-        Reader(app.test_client(), email="troll@bad.example").says(f"words {at}")
-    Reader(app.test_client()).says("from somebody else")
+        Reader(app.test_client(), email="troll@bad.example").post(f"words {at}")
+    Reader(app.test_client()).post("from somebody else")
     move(db_session, the_comment(db_session, "words 2"), Status.PENDING)
     for subject, value in (("email", "Troll@bad.example"), ("email_domain", "bad.example"), ("address", "127.0.0.1")):
         page = ask(desk, subject=subject, value=value, effect="spam", **{"try": "1"}).text
@@ -226,7 +222,7 @@ def test_a_rule_of_another_site_cannot_be_ended(app: Flask, desk: FlaskClient, d
 def test_an_administrator_moves_pages_after_a_try(
     desk: FlaskClient, client: FlaskClient, db_session: Session, paper: Site
 ) -> None:
-    Reader(client, url=f"{ORIGIN}/old").says("here <b>I</b> am")
+    Reader(client, url=f"{ORIGIN}/old").post("here <b>I</b> am")
     path = "/sites/paper/threads"
     page = desk.get(path, query_string={"old": f"{ORIGIN}/old"})
     fields = fields_of(page, path)
@@ -234,10 +230,10 @@ def test_an_administrator_moves_pages_after_a_try(
     fields["moves"] += "/new\n/nothing,/x"
     tried = desk.post(path, data=fields | {"try": "1"})
     assert tried.status_code == 200 and "移動します" in tried.text and "コメントがありません" in tried.text
-    assert "here" not in Reader(client, url=f"{ORIGIN}/new").sees().text
+    assert "here" not in Reader(client, url=f"{ORIGIN}/new").get_thread().text
     assert desk.post(path, data=fields).status_code == 303
     for address in ("/old", "/new"):
-        assert "here" in Reader(client, url=ORIGIN + address).sees().text
+        assert "here" in Reader(client, url=ORIGIN + address).get_thread().text
     listed = desk.get(path, query_string={"q": "/NEW"}).text
     assert f"{ORIGIN}/old" in listed
     assert f"{ORIGIN}/new" not in desk.get(path, query_string={"q": "/old"}).text
@@ -248,7 +244,7 @@ def test_a_search_for_a_page_reads_some_pages_and_goes_on(
 ) -> None:
     monkeypatch.setattr(threads, "LOOK", 2)
     for number in range(5):
-        Reader(app.test_client(), "Hanako").says(f"words {number}", url=f"{ORIGIN}/story/{number}")
+        Reader(app.test_client(), "Hanako").post(f"words {number}", url=f"{ORIGIN}/story/{number}")
     seen, address = [], "/sites/paper/threads?q=story"
     for _page in range(3):
         page = BeautifulSoup(desk.get(address, headers=ENGLISH).text, "html.parser")
@@ -265,12 +261,12 @@ def test_a_search_for_a_page_reads_some_pages_and_goes_on(
 def test_moves_that_cannot_be_done_change_nothing_and_stay_in_the_form(
     desk: FlaskClient, client: FlaskClient, paper: Site, moves: str
 ) -> None:
-    Reader(client, url=f"{ORIGIN}/old").says("here I am")
+    Reader(client, url=f"{ORIGIN}/old").post("here I am")
     path = "/sites/paper/threads"
     answer = desk.post(path, data=fields_of(desk.get(path), path) | {"moves": moves})
     assert answer.status_code == 422
     assert BeautifulSoup(answer.text, "html.parser").find("textarea").text.strip() == moves
-    assert "here" in Reader(client, url=f"{ORIGIN}/old").sees().text
+    assert "here" in Reader(client, url=f"{ORIGIN}/old").get_thread().text
 
 
 def test_a_moderator_moves_no_pages(app: Flask, db_session: Session, paper: Site) -> None:

@@ -50,7 +50,7 @@ OWNERS_PAGES = "appointing."
 
 
 @dataclass(frozen=True)
-class Door:
+class Target:
     endpoint: str
     method: str
     path: str
@@ -60,9 +60,9 @@ class Door:
         return f"{self.method} {self.path}"
 
 
-def doors(app: Flask) -> Iterator[Door]:
+def targets(app: Flask) -> Iterator[Target]:
     """Every route for moderators; path arguments name the victim site's first records."""
-    houses = {door.bp.name for door in MODERATORS} - OWN_AFFAIRS
+    houses = {target.bp.name for target in MODERATORS} - OWN_AFFAIRS
     stands_for = {"key": "paper", "id": "1"}
     for rule in app.url_map.iter_rules():
         if rule.endpoint.split(".")[0] not in houses:
@@ -71,7 +71,7 @@ def doors(app: Flask) -> Iterator[Door]:
         assert not unknown, f"{rule.rule}: tell this test what of the walked site {unknown} may name"
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: stands_for[found[1]], rule.rule)
         for method in rule.methods - {"HEAD", "OPTIONS"}:
-            yield Door(rule.endpoint, method, path, frozenset(rule.arguments))
+            yield Target(rule.endpoint, method, path, frozenset(rule.arguments))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     alice = a_moderator(db_session, site, "alice", Role.OWNER)
     for number in range(3):
         reader = Reader(app.test_client(), "Verborgen", f"r{number}@versteckt.example")
-        reader.says(f"{SOUGHT} Geheimnis {number}", title="Vertraulich")
+        reader.post(f"{SOUGHT} Geheimnis {number}", title="Vertraulich")
     first = the_comment(db_session, f"{SOUGHT} Geheimnis 0")
     decide(first, Status.APPROVED, seen=first.version, by=alice)
     db_session.commit()
@@ -96,7 +96,7 @@ def paper(app: Flask, db_session: Session) -> Site:
 @pytest.fixture
 def other(app: Flask, db_session: Session, paper: Site) -> Site:
     other = a_site(db_session, "other", hold_all=True, lang="en")
-    Reader(app.test_client(), "Owen", site="other").says("Of the other site")
+    Reader(app.test_client(), "Owen", site="other").post("Of the other site")
     db_session.commit()
     return other
 
@@ -111,17 +111,17 @@ def everything(db_session: Session) -> str:
     return str(found)
 
 
-def knock(desk: FlaskClient, door: Door, token: str = "", **more: str) -> TestResponse:
+def knock(desk: FlaskClient, target: Target, token: str = "", **more: str) -> TestResponse:
     """With all parameters: foreign ids in the query, and a body that decides, creates and ends."""
     asked = {"q": SOUGHT, "site": "1", "moderator": "1", "comment": "1", "author": "1", "ids": "1", "thread": "1"}
-    if door.method == "GET":
-        return desk.get(door.path, query_string=asked if more.get("asking") else {}, headers=ENGLISH, buffered=True)
+    if target.method == "GET":
+        return desk.get(target.path, query_string=asked if more.get("asking") else {}, headers=ENGLISH, buffered=True)
     body = asked | {
         "csrf_token": token, "status": "approved", "seen": "2", "marked": "1:2", "comments": "1", "id": "1",
         "subject": "word", "value": "x", "effect": "hold", "reason": "", "role": "owner", "name": "x", "text": "x",
         "note": "x", "body": "x", "email": "somebody@new.example", "until": "",
     }  # fmt: skip
-    return desk.post(door.path, data=body, headers=ENGLISH, buffered=True)
+    return desk.post(target.path, data=body, headers=ENGLISH, buffered=True)
 
 
 def told(answer: TestResponse) -> list[str]:
@@ -132,10 +132,10 @@ def told(answer: TestResponse) -> list[str]:
 def test_there_is_something_to_see(app: Flask, paper: Site, db_session: Session) -> None:
     desk = at_the_desk(app)
     seen = set()
-    for door in doors(app):
-        if door.method == "GET":
-            answer = knock(desk, door)
-            assert answer.status_code == 200, door
+    for target in targets(app):
+        if target.method == "GET":
+            answer = knock(desk, target)
+            assert answer.status_code == 200, target
             seen |= set(told(answer))
     assert seen >= {"Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice"}
 
@@ -148,13 +148,13 @@ def test_moderators_of_another_site_see_nothing_and_change_nothing_on_any_route(
     desk = at_the_desk(app, f"{role}-of-other")
     token = hidden(desk.get("/moderate/log"), "csrf_token")
     before = everything(db_session)
-    for door in doors(app):
+    for target in targets(app):
         for asking in ("", "1"):
-            answer = knock(desk, door, token, asking=asking)
-            assert not told(answer), f"{door} tells {told(answer)}"
-            if door.arguments:
-                assert answer.status_code == 404, f"{door}: {answer.status_code}"
-            assert answer.status_code < 500, door
+            answer = knock(desk, target, token, asking=asking)
+            assert not told(answer), f"{target} tells {told(answer)}"
+            if target.arguments:
+                assert answer.status_code == 404, f"{target}: {answer.status_code}"
+            assert answer.status_code < 500, target
     assert everything(db_session) == before
 
 
@@ -164,20 +164,20 @@ def test_what_happens_on_one_site_changes_no_byte_of_anothers_pages(
     """Including counts and totals."""
     a_colleague(db_session, other, Role.OWNER)
     desk = at_the_desk(app, "owner-of-other")
-    open_doors = [door for door in doors(app) if door.method == "GET" and not door.arguments]
+    open_doors = [target for target in targets(app) if target.method == "GET" and not target.arguments]
     open_doors += [
-        Door(door.endpoint, "GET", door.path.replace("paper", "other"), frozenset())
-        for door in doors(app) if door.method == "GET" and door.arguments == {"key"}
+        Target(target.endpoint, "GET", target.path.replace("paper", "other"), frozenset())
+        for target in targets(app) if target.method == "GET" and target.arguments == {"key"}
     ]  # fmt: skip
-    before = {str(door): _plain(knock(desk, door)) for door in open_doors}
+    before = {str(target): _plain(knock(desk, target)) for target in open_doors}
     for number in range(3, 6):
-        Reader(app.test_client(), "Verborgen").says(f"{SOUGHT} Geheimnis {number}")
+        Reader(app.test_client(), "Verborgen").post(f"{SOUGHT} Geheimnis {number}")
     second = the_comment(db_session, f"{SOUGHT} Geheimnis 1")
     decide(second, Status.REJECTED, seen=second.version, by=db_session.get(Moderator, 1))
     db_session.commit()
     assert any("Of the other site" in page for page in before.values())
-    for door in open_doors:
-        assert _plain(knock(desk, door)) == before[str(door)], door
+    for target in open_doors:
+        assert _plain(knock(desk, target)) == before[str(target)], target
 
 
 def _plain(answer: TestResponse) -> str:
@@ -196,34 +196,34 @@ def test_small_roles_are_told_so_on_every_page_of_their_own_site(app: Flask, pap
     tokens = {role: hidden(desk.get("/moderate/log"), "csrf_token") for role, desk in desks.items()}
     before = everything(db_session)
     walked = 0
-    for door in doors(app):
-        if "key" not in door.arguments or door.endpoint in EVERYBODYS_PAGES:
+    for target in targets(app):
+        if "key" not in target.arguments or target.endpoint in EVERYBODYS_PAGES:
             continue
-        role = Role.ADMIN if door.endpoint.startswith(OWNERS_PAGES) else Role.MODERATOR
-        answer = knock(desks[role], door, tokens[role])
-        assert (answer.status_code, told(answer)) == (403, []), door
+        role = Role.ADMIN if target.endpoint.startswith(OWNERS_PAGES) else Role.MODERATOR
+        answer = knock(desks[role], target, tokens[role])
+        assert (answer.status_code, told(answer)) == (403, []), target
         walked += 1
     assert walked > 4
     assert everything(db_session) == before
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_nobody_gets_in_without_a_log_in(app: Flask, paper: Site, db_session: Session) -> None:
+def test_every_page_requires_a_log_in(app: Flask, paper: Site, db_session: Session) -> None:
     before, nobody = everything(db_session), app.test_client()
     token = hidden(nobody.get("/login"), "csrf_token")
-    for door in doors(app):
-        answer = knock(nobody, door, token)
-        assert (answer.status_code, told(answer)) == (303, []), door
-        assert answer.location.startswith("/login"), door
+    for target in targets(app):
+        answer = knock(nobody, target, token)
+        assert (answer.status_code, told(answer)) == (303, []), target
+        assert answer.location.startswith("/login"), target
     assert everything(db_session) == before
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_no_door_takes_a_form_without_its_token(app: Flask, paper: Site, db_session: Session) -> None:
+def test_no_route_accepts_a_form_without_its_token(app: Flask, paper: Site, db_session: Session) -> None:
     desk, before = at_the_desk(app), everything(db_session)
-    for door in doors(app):
-        if door.method == "POST":
+    for target in targets(app):
+        if target.method == "POST":
             for token in ("", "x"):
-                assert knock(desk, door, token).status_code == 400, door
+                assert knock(desk, target, token).status_code == 400, target
     assert everything(db_session) == before
     assert db_session.query(Rule).one().ended_at is None and ORIGIN in paper.origins

@@ -28,7 +28,7 @@ from app.models import Role
 from tests.cast import Reader, a_moderator, a_site
 from tests.hostile import SHAPES, again
 from tests.web.test_queue import at_the_desk, hidden
-from tests.web.texts import HEADERS, TAKEN, Taken
+from tests.web.texts import HEADERS, INPUTS, Input
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -108,7 +108,7 @@ def texts(app: Flask, *, settings: bool = False) -> Iterator[Text]:
     # Routes that store comments come last: other pages show them.
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.endpoint.startswith(("api.", "comments."))):
         method = "POST" if "POST" in rule.methods else "GET"
-        taken = with_settings(rule.endpoint) if settings else TAKEN[rule.endpoint]
+        taken = with_settings(rule.endpoint) if settings else INPUTS[rule.endpoint]
         sizes = {"query": LONGEST_QUERY - ROOM, "form": LARGEST, "json": LARGEST, "path": LONGEST_PATH - 200}
         for where, largest in sizes.items():
             for name in getattr(taken, where):
@@ -121,7 +121,7 @@ def texts(app: Flask, *, settings: bool = False) -> Iterator[Text]:
 
 def heads(*endpoints: str) -> Iterator[Text]:
     for endpoint in endpoints:
-        method = "POST" if TAKEN[endpoint].form or TAKEN[endpoint].json else "GET"
+        method = "POST" if INPUTS[endpoint].form or INPUTS[endpoint].json else "GET"
         for name in HEADERS:
             yield Text(endpoint, method, "header", name, LONGEST_HEADER - 100)
 
@@ -134,7 +134,7 @@ class Attacker:
         # All comments are held, so that each stays unchanged; one is public and can be reported.
         site = a_site(db_session)
         a_moderator(db_session, site, "alice", Role.OWNER)
-        public = Reader(self.anyone).says("something public")
+        public = Reader(self.anyone).post("something public")
         assert public.status_code == 201
         self.owned = public.headers["Kaiwa-Token"]
         site.hold_all, site.edit_minutes = True, 1440
@@ -177,7 +177,7 @@ class Attacker:
             sent["environ_overrides"]["HTTP_" + text.name.upper().replace("-", "_")] = value[:LONGEST_HEADER]
         return self.alice if ours else self.anyone, where, sent
 
-    def filled(self, taken: Taken, endpoint: str) -> dict[str, str]:
+    def filled(self, taken: Input, endpoint: str) -> dict[str, str]:
         form = {"csrf_token": self.csrf} | taken.form
         # A withdrawn comment could not be edited any more.
         return form | {"token": self.owned} if endpoint in ("comments.edit", "comments.prove") else form
@@ -189,8 +189,8 @@ class Attacker:
         return fields | {"body": f"words {self.number}"} if "body" in fields else fields
 
 
-def with_settings(endpoint: str) -> Taken:
-    taken = TAKEN[endpoint]
+def with_settings(endpoint: str) -> Input:
+    taken = INPUTS[endpoint]
     if endpoint != "sites.change_settings":
         return taken
     # Every setting, and the switch beside those that can be off.
@@ -223,14 +223,14 @@ def is_slow(less: float, more: float) -> bool:
 
 
 def test_every_route_is_in_the_table(app: Flask) -> None:
-    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(TAKEN)
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(INPUTS)
 
 
 def test_every_field_of_every_form_is_in_the_table(app: Flask) -> None:
     """A form without a known route would be a text that is not tested."""
     for module in pkgutil.iter_modules(app_forms.__path__):
         importlib.import_module(f"app.forms.{module.name}")
-    known = {name for endpoint in TAKEN for where in ("query", "form", "json")
+    known = {name for endpoint in INPUTS for where in ("query", "form", "json")
              for name in getattr(with_settings(endpoint), where)}  # fmt: skip
     for form in every(Form):
         if form.__module__.startswith("app.forms."):
@@ -266,7 +266,7 @@ def test_no_shape_in_any_text_of_any_route_keeps_the_server_busy(
 ) -> None:
     """Prints the table: route, text, shape, milliseconds for half of the longest text and for all of it."""
     slow, rows = [], []
-    for text in [*heads(*(each for each in TAKEN if each != "account.log_out")), *texts(app, settings=True)]:
+    for text in [*heads(*(each for each in INPUTS if each != "account.log_out")), *texts(app, settings=True)]:
         for shape in SHAPES:
             less, more = measured(attacker, text, shape)
             rows.append(row(text, shape, less, more))
@@ -302,7 +302,7 @@ def unknown(text: Text) -> set[str]:
     return {name for name in read if name not in known}
 
 
-def test_many_texts_at_once_keep_nobody_busy(app: Flask, attacker: Attacker) -> None:
+def test_many_texts_at_once_stay_cheap(app: Flask, attacker: Attacker) -> None:
     """The maximum number of fields and parts, which share the size of the body."""
     share = again("\u0316\u0301")(LARGEST // MOST_FIELDS // 4)
     many = [(name, share) for name in ("body", "title", "thread", "token", "comment") for _ in range(MOST_FIELDS // 6)]

@@ -17,10 +17,10 @@ from app.lib.signing import sign
 from app.models import Author, Delivery, Invitation, Moderator, Note, Site
 from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox
-from tests import lived_in
+from tests import sample_installation
 from tests.cast import Reader, the_comment
-from tests.lived_in import HANAKO, WORDS
-from tests.services import Postbox
+from tests.sample_installation import HANAKO, WORDS
+from tests.services import MailServer
 from tests.web.test_queue import ENGLISH, _readable, at_the_desk
 from tests.web.test_sites import fields_of
 
@@ -29,14 +29,14 @@ __all__ = ["_readable"]
 
 @pytest.fixture
 def spoilt(app: Flask, db_session: Session) -> dict[str, list[str]]:
-    lived_in.settle(app.test_client(), db_session)
-    return lived_in.spoil(db_session)
+    sample_installation.fill_database(app.test_client(), db_session)
+    return sample_installation.make_unreadable(db_session)
 
 
 @pytest.fixture
 def desk(app: Flask, db_session: Session) -> FlaskClient:
     """Logged in before the values became unreadable."""
-    lived_in.settle(app.test_client(), db_session)
+    sample_installation.fill_database(app.test_client(), db_session)
     return at_the_desk(app)
 
 
@@ -49,7 +49,7 @@ def test_an_unreadable_value_is_neither_empty_nor_text() -> None:
 def test_no_page_breaks_and_the_desk_says_what_cannot_be_read(
     app: Flask, desk: FlaskClient, db_session: Session
 ) -> None:
-    lived_in.spoil(db_session)
+    sample_installation.make_unreadable(db_session)
     ids = {"comment": the_comment(db_session, WORDS).id, "key": "paper", "decision": 1}
     visited = 0
     for rule in app.url_map.iter_rules():
@@ -72,13 +72,13 @@ def test_no_page_breaks_and_the_desk_says_what_cannot_be_read(
 
 
 def test_it_is_said_in_japanese_too(app: Flask, desk: FlaskClient, db_session: Session) -> None:
-    lived_in.spoil(db_session)
+    sample_installation.make_unreadable(db_session)
     page = desk.get("/sites/paper/moderators", headers={"Accept-Language": "ja"}).text
     assert "（読めません）" in page
 
 
 def test_settings_that_are_saved_keep_what_cannot_be_read(desk: FlaskClient, db_session: Session) -> None:
-    spoilt = lived_in.spoil(db_session)
+    spoilt = sample_installation.make_unreadable(db_session)
     page = desk.get("/sites/paper/settings", headers=ENGLISH)
     fields = fields_of(page, "/sites/paper/settings")
     assert fields["akismet_key"] == ""
@@ -86,7 +86,7 @@ def test_settings_that_are_saved_keep_what_cannot_be_read(desk: FlaskClient, db_
     site = db_session.query(Site).one()
     db_session.refresh(site)
     assert site.name == "New name" and is_unreadable(site.akismet_key)
-    assert lived_in.stored(Encrypted)["site.akismet_key"] == spoilt["site.akismet_key"]
+    assert sample_installation.stored(Encrypted)["site.akismet_key"] == spoilt["site.akismet_key"]
     assert desk.post("/sites/paper/settings", data=fields | {"akismet_key": "abc"}).status_code == 303
     db_session.refresh(site)
     assert site.akismet_key == "abc"
@@ -101,10 +101,10 @@ def test_writing_it_back_keeps_the_ciphertext_and_erasing_it_does_not(
     note, copy = db_session.query(Note).one(), Note(comment_id=1, text=db_session.query(Note).one().text)
     db_session.add(copy)
     db_session.commit()
-    assert copy.text == note.text and lived_in.stored(Encrypted)["author.email"] == spoilt["author.email"]
+    assert copy.text == note.text and sample_installation.stored(Encrypted)["author.email"] == spoilt["author.email"]
     author.email = ""
     db_session.commit()
-    assert len(lived_in.stored(Encrypted)["author.email"]) == len(spoilt["author.email"]) - 1
+    assert len(sample_installation.stored(Encrypted)["author.email"]) == len(spoilt["author.email"]) - 1
 
 
 def test_every_export_goes_through(app: Flask, spoilt: dict[str, list[str]], db_session: Session) -> None:
@@ -137,18 +137,18 @@ def test_an_archive_leaves_it_empty_and_comes_in_elsewhere(
     assert all(json.loads(line)["ended_at"] for line in text.splitlines() if json.loads(line).get("type") == "rule")
 
 
-def test_one_delivery_that_cannot_be_read_stops_no_other(app: Flask, db_session: Session, smtp: Postbox) -> None:
-    site, alice = lived_in.settle(app.test_client(), db_session)
+def test_one_delivery_that_cannot_be_read_stops_no_other(app: Flask, db_session: Session, smtp: MailServer) -> None:
+    site, alice = sample_installation.fill_database(app.test_client(), db_session)
     kinds = {each.kind for each in db_session.query(Delivery)}
     assert {"confirm", "invitation", "akismet"} <= kinds
-    lived_in.spoil(db_session)
+    sample_installation.make_unreadable(db_session)
     # A moderator whose address is readable still gets the email.
     alice.email = "alice@moderators.example"
     outbox.add("flood", moderator_id=alice.id, payload=str(site.id))
     db_session.commit()
     while outbox.run_once(CARRIERS) or outbox.run_once():
         pass
-    assert [letter.message["To"] for letter in smtp.letters] == ["Alice <alice@moderators.example>"]
+    assert [received.message["To"] for received in smtp.emails] == ["Alice <alice@moderators.example>"]
     for _ in range(outbox.TRIES_WHEN_REFUSED_FOR_GOOD):
         for each in db_session.query(Delivery).filter(Delivery.done_at.is_(None)):
             each.due_at = now() - timedelta(minutes=1)
@@ -165,7 +165,7 @@ def test_one_delivery_that_cannot_be_read_stops_no_other(app: Flask, db_session:
 
 def test_screening_goes_on_with_what_can_be_read(app: Flask, spoilt: dict[str, list[str]], db_session: Session) -> None:
     reader = Reader(app.test_client(), email=HANAKO)
-    assert reader.says("Casino (unreadable) in the ferry.").status_code == 202
+    assert reader.post("Casino (unreadable) in the ferry.").status_code == 202
     comment = the_comment(db_session, "Casino (unreadable) in the ferry.")
     assert comment.status == "pending" and {each["check"] for each in comment.reasons} >= {"akismet"}
     assert "words" not in {each["check"] for each in comment.reasons}

@@ -28,7 +28,7 @@ def hanako(client: FlaskClient, db_session: Session) -> Reader:
 
 
 @pytest.fixture
-def meanwhile(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+def concurrently(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
     """Run a function in another transaction, between a request's first read and its write lock."""
 
     def install(act: Callable[[], Any]) -> None:
@@ -101,69 +101,69 @@ def assert_counted(db_session: Session) -> None:
 @pytest.mark.parametrize("there_already", [False, True], ids=["move", "merge"])
 @pytest.mark.parametrize("program", [False, True], ids=["form", "api"])
 def test_a_comment_goes_where_its_page_went(
-    hanako: Reader, db_session: Session, meanwhile: Callable[..., None], there_already: bool, program: bool
+    hanako: Reader, db_session: Session, concurrently: Callable[..., None], there_already: bool, program: bool
 ) -> None:
-    hanako.says("first")
+    hanako.post("first")
     if there_already:
-        Reader(hanako.client, url=f"{ORIGIN}/new").says("there already")
-    meanwhile(lambda: remap("/story", "/new"))
+        Reader(hanako.client, url=f"{ORIGIN}/new").post("there already")
+    concurrently(lambda: remap("/story", "/new"))
     given = {"site": "paper", "url": PAGE, "body": "late", "name": "Hanako", "email": "hanako@readers.example"}
-    answer = hanako.client.post(API, json=given) if program else hanako.says("late")
+    answer = hanako.client.post(API, json=given) if program else hanako.post("late")
     assert answer.status_code == 201
     assert the_comment(db_session, "late").thread.key == f"{ORIGIN}/new"
-    assert "late" in hanako.sees(url=f"{ORIGIN}/new").text and "late" in hanako.sees().text
+    assert "late" in hanako.get_thread(url=f"{ORIGIN}/new").text and "late" in hanako.get_thread().text
     assert_counted(db_session)
 
 
 def test_a_first_comment_finds_the_page_that_moved_there(
-    hanako: Reader, db_session: Session, meanwhile: Callable[..., None]
+    hanako: Reader, db_session: Session, concurrently: Callable[..., None]
 ) -> None:
-    Reader(hanako.client, url=f"{ORIGIN}/old").says("first")
-    meanwhile(lambda: remap("/old", "/story"))
-    assert hanako.says("late").status_code == 201
+    Reader(hanako.client, url=f"{ORIGIN}/old").post("first")
+    concurrently(lambda: remap("/old", "/story"))
+    assert hanako.post("late").status_code == 201
     assert db_session.query(Thread).count() == 1
     assert_counted(db_session)
 
 
 @pytest.mark.parametrize("act", [close, hide, close_site])
 def test_a_page_that_was_closed_takes_nothing_more(
-    hanako: Reader, db_session: Session, meanwhile: Callable[..., None], act: Callable[[], None]
+    hanako: Reader, db_session: Session, concurrently: Callable[..., None], act: Callable[[], None]
 ) -> None:
-    hanako.says("first")
-    meanwhile(act)
-    answer = hanako.says("late")
+    hanako.post("first")
+    concurrently(act)
+    answer = hanako.post("late")
     assert answer.status_code == 403 and "受け付けていません" in answer.text
     assert db_session.query(Comment).count() == 1
 
 
-def test_a_reply_to_what_was_withdrawn_is_refused(
-    hanako: Reader, db_session: Session, meanwhile: Callable[..., None]
+def test_a_reply_to_a_withdrawn_comment_is_refused(
+    hanako: Reader, db_session: Session, concurrently: Callable[..., None]
 ) -> None:
-    hanako.says("first")
+    hanako.post("first")
     parent = the_comment(db_session, "first").id
-    meanwhile(withdraw_parent)
-    assert hanako.says("late", parent=parent).status_code == 422
+    concurrently(withdraw_parent)
+    assert hanako.post("late", parent=parent).status_code == 422
     assert db_session.query(Comment).count() == 1
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["page with comments", "page without"])
 def test_a_site_that_was_removed_is_not_found(
-    hanako: Reader, db_session: Session, meanwhile: Callable[..., None], first: bool
+    hanako: Reader, db_session: Session, concurrently: Callable[..., None], first: bool
 ) -> None:
     if first:
-        hanako.says("first")
-    meanwhile(remove_site)
-    assert hanako.says("late").status_code == 404
+        hanako.post("first")
+    concurrently(remove_site)
+    assert hanako.post("late").status_code == 404
     assert db_session.query(Comment).count() == 0
 
 
 @pytest.mark.parametrize("act", ["edit", "withdraw", "decide", "report"])
-def test_what_is_done_to_a_comment_reaches_its_new_page(
+def test_a_change_to_a_moved_comment_reaches_its_new_page(
     hanako: Reader, db_session: Session, app: Flask, monkeypatch: pytest.MonkeyPatch, act: str
 ) -> None:
     """The comment was read with its thread; the merge is committed before the comment is changed."""
-    Reader(hanako.client, url=f"{ORIGIN}/new").says("there already")
-    hanako.says("first")
+    Reader(hanako.client, url=f"{ORIGIN}/new").post("there already")
+    hanako.post("first")
     comment = the_comment(db_session, "first")
     move_to, left = Comment.move_to, [lambda: remap("/story", "/new")]
     postgres = db_session.get_bind().dialect.name == "postgresql"
@@ -200,8 +200,8 @@ def test_what_is_done_to_a_comment_reaches_its_new_page(
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_move_lets_a_decision_go_first(hanako: Reader, db_session: Session, app: Flask) -> None:
     """In the other order PostgreSQL would detect a deadlock and abort one transaction."""
-    Reader(hanako.client, url=f"{ORIGIN}/new").says("there already")
-    hanako.says("first")
+    Reader(hanako.client, url=f"{ORIGIN}/new").post("there already")
+    hanako.post("first")
     comment = db_session.query(Comment).filter_by(body="first").one()
     db_session.refresh(comment, with_for_update=True)
     with ThreadPoolExecutor(1) as other:

@@ -33,13 +33,13 @@ INVITED, PEER, REPORTER = "new@moderators.example", "2001:db8:7:8::1", "2001:db8
 WORDS, REQUEST = "We should keep the ferry.", {"Idempotency-Key": "request 1"}
 
 
-def settle(client: FlaskClient, db_session: Session) -> tuple[Site, Moderator]:
+def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moderator]:
     """Fill an empty database: readers, a moderator, and all kinds of personal data."""
     site = a_site(db_session, lang="en", public_summary=True)
     alice = a_moderator(db_session, site, role=Role.OWNER)
     hanako = Reader(client, email=HANAKO, peer=PEER)
-    assert hanako.says(WORDS, notify="y", headers=REQUEST).status_code == 201
-    assert Reader(client, name="Taro", email=QUIET).says("I want no emails.").status_code == 201
+    assert hanako.post(WORDS, notify="y", headers=REQUEST).status_code == 201
+    assert Reader(client, name="Taro", email=QUIET).post("I want no emails.").status_code == 201
     author = _author(db_session, HANAKO, site)
     authors.confirm(author)
     author.vouch(author.name, author.website)
@@ -69,7 +69,7 @@ def columns(kind: type) -> list[tuple[Table, str]]:
     return [(table, each.name) for table in tables for each in table.c if isinstance(each.type, kind)]
 
 
-def spoil(db_session: Session) -> dict[str, list[str]]:
+def make_unreadable(db_session: Session) -> dict[str, list[str]]:
     """Encrypt every value under an unknown key; return the values by table.column."""
     foreign = Fernet(Fernet.generate_key())
     for table, name in columns(Encrypted):
