@@ -52,7 +52,7 @@ def corrected(db_session: Session) -> None:
     db_session.expire_all()
 
 
-def test_a_burst_of_tomorrow_holds_nothing_today_and_a_new_one_is_told(app: Flask, db_session: Session) -> None:
+def test_a_burst_dated_tomorrow_is_ignored_and_a_new_one_is_reported(app: Flask, db_session: Session) -> None:
     site = a_site(db_session)
     a_moderator(db_session, site)
     start_holding(site)
@@ -129,7 +129,9 @@ def test_outgoing_rows_of_tomorrow_go_out_today(app: Flask, db_session: Session)
     tried.retry(timedelta(hours=6), "451 later")
     fresh = row(due_at=clock.now() + timedelta(seconds=15))
     db_session.commit()
-    assert not {tried.id, fresh.id, claimed.id} & set(Delivery.due(["digest"])), "what is not due waits as before"
+    assert not {tried.id, fresh.id, claimed.id} & set(Delivery.due(["digest"])), (
+        "deliveries that are not due wait as before"
+    )
     db_session.commit()
 
 

@@ -63,7 +63,7 @@ def test_ten_thousand_made_up_proxies_do_not_get_past_the_limit(client: FlaskCli
 
 
 @pytest.mark.parametrize("network", ["2001:db8:1:2::/64", "2001:db8:1:200::/56"])
-def test_who_hops_within_a_network_stays_one_sender(client: FlaskClient, paper: Site, network: str) -> None:
+def test_addresses_of_one_network_are_one_sender(client: FlaskClient, paper: Site, network: str) -> None:
     assert hops(client, network, 8) == [201] * LIMIT + [429] * 5
 
 

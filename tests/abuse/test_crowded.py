@@ -64,9 +64,7 @@ def test_a_proof_is_bound_to_its_network_site_and_purpose(
     assert post(client, 12, altcha=proof).status_code == 201, "the real one is not spent by that"
 
 
-def test_what_proofs_let_in_is_bounded_and_costs_more_and_more(
-    client: FlaskClient, paper: Site, db_session: Session
-) -> None:
+def test_posts_by_proof_are_limited_and_get_harder(client: FlaskClient, paper: Site, db_session: Session) -> None:
     challenge, costs = challenge_in(fill(client)), []
     for number in range(LIMIT * admission.PROVEN_TIMES):
         assert challenge

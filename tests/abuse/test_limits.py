@@ -194,11 +194,11 @@ def test_a_comment_is_edited_ten_times_and_its_first_and_last_earlier_texts_are_
     assert [edits(f"text {number}").status_code for number in range(1, 11)] == [200] * 10
     assert kept(db_session) == ["text 0", "text 9"]
     refused = edits("text 11")
-    assert refused.status_code == 429 and "text 11" in refused.text, "what was typed is kept"
+    assert refused.status_code == 429 and "text 11" in refused.text, "the input is kept"
     assert the_comment(db_session, "text 10").status == Status.APPROVED
 
 
-def test_what_a_moderator_decided_on_or_a_reader_reported_is_kept_as_well(
+def test_reported_and_moderated_comments_are_kept_as_well(
     app: Flask, edits: Callable[[str], TestResponse], db_session: Session
 ) -> None:
     alice = a_moderator(db_session, db_session.query(Site).one())

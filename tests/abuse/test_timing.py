@@ -50,7 +50,7 @@ def test_all_readers_of_an_hour_get_the_same_page(client: FlaskClient, app: Flas
     assert first.data == second.data and "Set-Cookie" not in first.headers
 
 
-def test_who_types_faster_than_people_is_held(
+def test_too_fast_comments_are_held(
     app: Flask, client: FlaskClient, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hanako = Reader(client)

@@ -44,7 +44,7 @@ def test_nonsense_is_refused_and_nothing_is_stored(client: FlaskClient, db_sessi
     assert db_session.query(Comment).count() == 0
 
 
-def test_what_the_contract_does_not_name_is_left_alone(client: FlaskClient, db_session: Session) -> None:
+def test_unknown_fields_are_ignored(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     answer = client.post("/api/v1/comments", json=WHO | {"body": "x", "status": "approved", "mine": {"deep": []}})
     assert answer.status_code == 201

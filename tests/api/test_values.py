@@ -89,7 +89,7 @@ def test_of_a_name_that_comes_twice_the_last_value_counts(client: FlaskClient, d
     assert [comment.body for comment in db_session.query(Comment)] == ["the last"]
 
 
-def test_what_nests_deeper_than_anything_sensible_is_refused(client: FlaskClient, db_session: Session) -> None:
+def test_too_deep_nesting_is_refused(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     for depth, status in ((DEEPEST - 1, 201), (DEEPEST, 400), (500, 400)):
         value = "[" * depth + "]" * depth

@@ -56,7 +56,7 @@ def test_a_file_is_for_its_owner_only_and_replaces_an_earlier_one(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_cannot_be_written_is_told_in_a_sentence(app: Flask, db_session: Session, tmp_path: Path) -> None:
+def test_an_unwritable_path_is_reported_in_a_sentence(app: Flask, db_session: Session, tmp_path: Path) -> None:
     runner = app.test_cli_runner()
     done = runner.invoke(args=["export", "--site", "nope"])
     assert done.exit_code == 1 and "There is no site" in done.stderr
@@ -81,7 +81,7 @@ def test_wordpress_would_read_all_of_it(app: Flask, db_session: Session, tmp_pat
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_wordpress_is_told_which_pages_are_hidden(app: Flask, db_session: Session, tmp_path: Path) -> None:
+def test_the_wxr_export_marks_hidden_pages(app: Flask, db_session: Session, tmp_path: Path) -> None:
     a_talk(app, db_session)
     hidden = db_session.query(Thread).order_by(Thread.id).first()
     assert hidden

@@ -338,7 +338,7 @@ def test_a_date_without_a_zone_is_of_the_site_s_place(app: Flask, db_session: Se
     assert [each["ids"] for each in report["notes"]] == [["1"]]
 
 
-def test_what_the_future_sent_is_of_today(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
+def test_timestamps_from_the_future_count_as_today(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
     report = bring(app, save(wxr(page(comment(1, date_gmt="2199-01-01 00:00:00")))))
     assert comments(db_session)["1"].created_at.year < 2199
     assert report["notes"][0]["ids"] == ["1"]
@@ -403,7 +403,7 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(app: Flask, paper: Site, s
     assert report["trouble"]
 
 
-def test_who_types_it_wrong_is_told_how(app: Flask, paper: Site, save: Save) -> None:
+def test_invalid_input_gets_a_helpful_error(app: Flask, paper: Site, save: Save) -> None:
     file = str(save(wxr(page(comment(1)))))
     run = app.test_cli_runner().invoke
     assert run(args=["import", "blogger", file, "--site", "paper"]).exit_code == 2
@@ -446,9 +446,7 @@ def forty(kind: str) -> bytes:
 
 @pytest.mark.parametrize("kind", ["plain", "gzip", "commento", "isso"])
 @pytest.mark.usefixtures("watched")
-def test_who_waits_sees_the_rate_and_the_time_left(
-    app: Flask, paper: Site, save: Save, tmp_path: Path, kind: str
-) -> None:
+def test_progress_shows_rate_and_remaining_time(app: Flask, paper: Site, save: Save, tmp_path: Path, kind: str) -> None:
     rows = ",".join(f"(1, {n}, NULL, 1, 1, 'said')" for n in range(2, 41))
     file = isso_database(tmp_path / "isso", INSERT + rows) if kind == "isso" else save(forty(kind))
     shown = on_terminal(app, file)
@@ -612,9 +610,7 @@ def test_new_comments_stand_above_the_old_numbers_too(
     assert min(ids) > 5000 and max(ids) < 5010
 
 
-def test_what_waited_for_years_elsewhere_does_not_make_the_moderators_look_slow(
-    app: Flask, db_session: Session, paper: Site, save: Save
-) -> None:
+def test_imported_waiting_times_do_not_count(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
     bring(app, save(wxr(page(comment(1, approved="0")))))
     alice = a_moderator(db_session, paper)
     move(db_session, comments(db_session)["1"], Status.APPROVED, by=alice)

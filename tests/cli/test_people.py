@@ -129,7 +129,7 @@ def test_a_new_password_ends_all_log_ins(app: Flask, news: None, client: FlaskCl
     assert verify(alice.password_hash, "another good password")
 
 
-def test_who_is_removed_is_gone_but_the_site_stays(app: Flask, news: None, db_session: Session) -> None:
+def test_a_removed_moderator_is_gone_but_the_site_stays(app: Flask, news: None, db_session: Session) -> None:
     _add(app, "alice@news.example", "--name", "Alice")
     run(app, "moderator", "remove", "alice@news.example")
     assert Moderator.all() == []

@@ -68,7 +68,7 @@ def test_a_page_that_moved_has_its_comments_at_both_addresses(
     assert (listed["comments"], listed["approved"]) == (2, 2)
 
 
-def test_a_page_that_moved_is_told_from_what_it_was_before(app: Flask, client: FlaskClient, paper: Site) -> None:
+def test_a_moved_page_has_another_etag(app: Flask, client: FlaskClient, paper: Site) -> None:
     at(client, "/old").post("hello")
     before = at(client, "/new").get_thread().headers["ETag"]
     run(app, "move", "/old", "/new")
@@ -110,7 +110,7 @@ def test_a_page_with_comments_is_not_moved_over_but_merged(
     assert count_at(client, "/old") == count_at(client, "/new") == 3
 
 
-def test_what_led_to_a_merged_page_leads_on(app: Flask, client: FlaskClient, paper: Site) -> None:
+def test_redirects_to_a_merged_page_lead_on(app: Flask, client: FlaskClient, paper: Site) -> None:
     at(client, "/a").post("one")
     at(client, "/c").post("two")
     run(app, "move", "/a", "/b")

@@ -138,7 +138,7 @@ def test_an_erased_author_is_found_nowhere(
     answer = json.loads(done.stdout.splitlines()[-1])
     assert (answer["authors"], answer["comments"], answer["rules"], answer["emails"]) == (2, 6, 2, 1)
     assert answer["swept"] and answer["left"] == [] and answer["in_file"] == 0
-    assert not db_session.query(Delivery).filter_by(kind="akismet").count(), "what Akismet was told of her request"
+    assert not db_session.query(Delivery).filter_by(kind="akismet").count(), "request data for Akismet is erased"
     everything = b"".join(in_the_files(app, postgres))
     assert b"an answer" in everything, "the others' words are there"
     assert [canary for canary in canaries() if canary in everything] == []
@@ -158,7 +158,7 @@ def test_an_erased_author_is_found_nowhere(
     page = writer.get_thread(url=f"{PAGE}/0")
     assert "an answer" in page.text and page.headers["ETag"] != kept.headers["ETag"]
     assert ("words 0" in page.text) is not remove
-    assert len(db_session.query(Delivery).filter_by(kind="letter").all()) == 1, "other people's letters stay"
+    assert len(db_session.query(Delivery).filter_by(kind="letter").all()) == 1, "other authors' emails stay"
     assert db_session.query(Report).one().note == "… lies"
     assert db_session.query(Thread).filter(Thread.approved_count > 0).count() >= 1
 
@@ -174,7 +174,7 @@ def test_tokens_of_an_erased_author_are_void(app: Flask, writer: Reader, db_sess
     db_session.rollback()
     writer.post("I am new here", name="New")
     author = the_comment(db_session, "I am new here").author
-    assert author.erased_at is None and author.email == EMAIL, "she begins anew"
+    assert author.erased_at is None and author.email == EMAIL, "a new author"
 
 
 def test_a_run_that_was_stopped_goes_on(app: Flask, writer: Reader, db_session: Session) -> None:
@@ -186,7 +186,7 @@ def test_a_run_that_was_stopped_goes_on(app: Flask, writer: Reader, db_session: 
     assert run(app, "erase", EMAIL)["authors"] == 2
 
 
-def test_words_of_others_are_told_of_and_kept(app: Flask, writer: Reader, db_session: Session) -> None:
+def test_mentions_by_others_are_reported_and_kept(app: Flask, writer: Reader, db_session: Session) -> None:
     Reader(app.test_client(), "Bob").post(f"as {NAMES[0]} said")
     answer = run(app, "erase", EMAIL)
     assert [(each["what"], each["table"]) for each in answer["left"]] == [("name", "comment")] * len(answer["left"])

@@ -37,7 +37,7 @@ def test_the_same_key_with_other_content_is_refused(hanako: Reader, db_session: 
     again = hanako.post(headers=KEY, **given)
     assert again.status_code == 422 and "Kaiwa-Token" not in again.headers and "Kaiwa-Author" not in again.headers
     assert 'role="alert"' in again.text and "以前に別の内容で" in again.text
-    assert given["body"] in again.text, "what was typed is still in the form"
+    assert given["body"] in again.text, "the input is still in the form"
     assert db_session.query(Comment).count() == 1
 
 

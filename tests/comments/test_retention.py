@@ -85,7 +85,7 @@ def test_spam_that_was_just_decided_on_is_kept(app: Flask, db_session: Session, 
     move(db_session, the_comment(db_session, "cheap pills"), Status.SPAM)
     assert prune(app)["spam"] == 1
     kept = the_comment(db_session, "cheap pills")
-    assert db_session.get_one(Author, kept.author_id).email == "pills@spam.example", "her other comment is there"
+    assert db_session.get_one(Author, kept.author_id).email == "pills@spam.example", "another comment remains"
 
 
 def test_networks_and_reporters_are_forgotten(app: Flask, db_session: Session, paper: Site) -> None:

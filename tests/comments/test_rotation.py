@@ -187,7 +187,7 @@ def test_nothing_is_left_under_an_earlier_key(
         assert comment.address_index in Comment.network_index(site, comment.address).all
 
 
-def test_what_serves_for_a_day_keeps_the_earlier_key_for_two(inhabited: dict[str, str]) -> None:
+def test_day_limits_accept_the_old_key_for_two_days(inhabited: dict[str, str]) -> None:
     with under(inhabited, B, A) as app:
         told = rotated(app)
         assert set(told["left"]) == {
@@ -289,7 +289,7 @@ def test_values_under_an_unknown_key_do_not_block_other_keys(
         assert Moderator.with_email("alice@moderators.example")
 
 
-def test_two_accounts_of_one_address_are_told_and_stop_nothing(inhabited: dict[str, str]) -> None:
+def test_two_accounts_of_one_address_are_reported_and_do_not_stop_rotation(inhabited: dict[str, str]) -> None:
     """Versions that looked up addresses under the newest key alone created a second account."""
     with under(inhabited, B, A) as app:
         email = "alice@moderators.example"

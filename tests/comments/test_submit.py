@@ -154,7 +154,7 @@ def test_lengths_count_what_a_person_sees(hanako: Reader, db_session: Session) -
     assert hanako.post("あ" * 20_000).status_code == 201
 
 
-def test_a_flood_is_told_to_slow_down_and_loses_nothing(hanako: Reader, db_session: Session) -> None:
+def test_a_flood_gets_429_and_loses_no_comment(hanako: Reader, db_session: Session) -> None:
     a_site(db_session, flood_per_author=2)
     hanako.post("one"), hanako.post("two")
     answer = hanako.post("three")
@@ -188,7 +188,7 @@ def test_pages_of_other_sites_and_other_origins_are_refused(hanako: Reader, db_s
     assert hanako.post("x", headers={"Origin": "https://paper.example"}).status_code == 201
 
 
-def test_what_fills_in_the_hidden_field_is_spam_and_is_told_nothing(hanako: Reader, db_session: Session) -> None:
+def test_a_filled_honeypot_is_spam_without_a_message(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
     answer = hanako.post("buy", subject="http://spam.example")
     assert answer.status_code == 202 and "コメントを受け付けました。承認後に公開されます。" in answer.text
@@ -226,7 +226,7 @@ def test_only_the_insert_takes_sqlites_lock(hanako: Reader, db_session: Session,
     before, locked = taken[:locked_from], taken[locked_from : taken.index("COMMIT", locked_from)]
     assert [each for each in locked if each.startswith("INSERT INTO comment")]
     assert locked[-1].startswith("UPDATE thread") and not [each for each in before if "INSERT" in each]
-    assert not [each for each in locked if "knowledge" in each], "nobody waits for the checks"
+    assert not [each for each in locked if "knowledge" in each], "the lock is not held during the checks"
     db_session.execute(text("SELECT 1"))  # from here the test's transaction has the lock
     assert hanako.post("").status_code == 422
     assert hanako.client.post("/embed/own", data=hanako.fields(token=hanako.token)).status_code == 200
@@ -253,7 +253,7 @@ def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_state
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_who_waits_for_sqlites_lock_in_vain_is_asked_to_come_again(
+def test_a_lock_timeout_on_sqlite_gives_503(
     hanako: Reader, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_site(db_session)

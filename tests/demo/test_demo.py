@@ -151,7 +151,7 @@ def test_every_link_and_file_of_ours_is_there(reader: FlaskClient, path: str) ->
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_who_cannot_see_the_picture_is_told_what_it_shows(reader: FlaskClient, path: str) -> None:
+def test_every_picture_has_a_text_alternative(reader: FlaskClient, path: str) -> None:
     assert by_path()[path].alt
     assert one(page(reader, path), "figure img")["alt"] == by_path()[path].alt
 

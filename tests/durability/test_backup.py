@@ -40,7 +40,7 @@ class Writing:
     def wait_for(self, count: int) -> None:
         end = time.monotonic() + 60
         while len(self.acknowledged()) < count:
-            assert time.monotonic() < end, "nobody writes"
+            assert time.monotonic() < end, "no client writes"
             time.sleep(0.02)
 
 

@@ -9,7 +9,7 @@ from tests.services import MailServer
 
 
 @pytest.mark.torture
-def test_a_flood_stops_no_honest_reader_and_is_told_once(database_url: str, smtp: MailServer) -> None:
+def test_a_flood_blocks_no_honest_reader_and_is_reported_once(database_url: str, smtp: MailServer) -> None:
     seen = run(database_url, smtp, quiet=5, seconds=15)
     for phase in (seen.quiet, seen.flood):
         for site in SITES:
@@ -19,5 +19,5 @@ def test_a_flood_stops_no_honest_reader_and_is_told_once(database_url: str, smtp
     assert set(seen.flood["flood"].statuses) == {201, 202}
     assert seen.held_after > 0 and isfinite(seen.calm_after)
     assert seen.emails == 1
-    assert seen.stored == seen.acknowledged, "what was acknowledged is stored, once"
+    assert seen.stored == seen.acknowledged, "acknowledged comments are stored exactly once"
     assert len(seen.clusters) == 1, "one key clears them"

@@ -52,7 +52,7 @@ def full(app: Flask, db_session: Session) -> None:
 
 @pytest.mark.parametrize("says", [by_form, by_program])
 @pytest.mark.parametrize("size", SIZES)
-def test_who_writes_is_asked_to_come_again_and_nothing_is_half_kept(
+def test_writes_get_503_and_store_nothing(
     full: None, client: FlaskClient, db_session: Session, says: Callable[..., TestResponse], size: int
 ) -> None:
     answers = [says(client, f"{number} {'x' * size}") for number in range(60)]
@@ -65,7 +65,7 @@ def test_who_writes_is_asked_to_come_again_and_nothing_is_half_kept(
     assert Reader(client).get_thread().status_code == 200
 
 
-def test_a_program_is_told_in_its_own_form(full: None, client: FlaskClient) -> None:
+def test_a_program_gets_a_json_error_on_a_full_disk(full: None, client: FlaskClient) -> None:
     answers = [by_program(client, f"{number} {'x' * 9_000}") for number in range(20)]
     assert answers[-1].content_type == "application/problem+json" and answers[-1].json["code"] == "busy"
 

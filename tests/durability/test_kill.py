@@ -101,7 +101,7 @@ def survives(live: Live, database_url: str, kills: int) -> None:
     for writer in writers:
         writer.join()
     acknowledged = [body for writer in writers for body in writer.acknowledged]
-    assert len(acknowledged) > kills, "somebody was writing all the time"
+    assert len(acknowledged) > kills, "clients were writing all the time"
     assert not sum((writer.refused for writer in writers), Counter()) - Counter({503: 10**9}), "503 or success"
     live.stop()
     check(database_url, acknowledged)

@@ -145,7 +145,7 @@ class Storm:
         """Return after at least one more acknowledged post and decision."""
         before, until = self.done(), time.monotonic() + PATIENCE
         while any(now <= then for now, then in zip(self.done(), before, strict=True)):
-            assert time.monotonic() < until, f"nobody is answered any more: {self.statuses} {self.wrong[:3]}"
+            assert time.monotonic() < until, f"no client gets responses any more: {self.statuses} {self.wrong[:3]}"
             time.sleep(0.05)
 
 

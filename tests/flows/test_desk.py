@@ -184,7 +184,7 @@ def test_two_moderators_share_a_lane(live: Live, new_page: NewPage, paper: str) 
     assert first in ids_on(bob)
 
 
-def test_who_was_slower_leaves_it_so_or_overrides(live: Live, new_page: NewPage, paper: str) -> None:
+def test_a_conflict_can_be_accepted_or_overridden(live: Live, new_page: NewPage, paper: str) -> None:
     wait_there(live, paper, 2)
     alice, bob = at_the_desk(new_page, live, paper), at_the_desk(new_page, live, paper, "bob", locale="ja")
     expect(bob.locator(".reviewer")).to_have_count(2)
@@ -364,9 +364,7 @@ def test_reasons_marks_and_undo_by_key(live: Live, new_page: NewPage, paper: str
 
 
 @pytest.mark.parametrize("width", [375, 1440])
-def test_what_opens_in_place_is_accessible_at_every_width(
-    live: Live, new_page: NewPage, paper: str, width: int
-) -> None:
+def test_panels_are_accessible_at_every_width(live: Live, new_page: NewPage, paper: str, width: int) -> None:
     wait_there(live, paper, 2)
     page = at_the_desk(new_page, live, paper, viewport={"width": width, "height": 900}, locale="ja")
     assert_accessible(page)

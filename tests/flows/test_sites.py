@@ -25,7 +25,7 @@ def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: New
         is_accessible(page)
 
 
-def test_what_the_score_would_have_done_is_read_on_a_phone(live: Live, new_page: NewPage) -> None:
+def test_the_score_simulation_is_readable_on_a_phone(live: Live, new_page: NewPage) -> None:
     desk = new_page(locale="ja", viewport=PHONE)
     log_in(desk, live)
     for body, button in (
@@ -57,7 +57,7 @@ def test_a_rule_is_tried_and_made(live: Live, new_page: NewPage) -> None:
     expect(page.locator("[data-rule-id]")).to_have_count(1)
 
 
-def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: MailServer) -> None:
+def test_an_author_gets_an_email_and_appeals(live: Live, new_page: NewPage, _smtp: MailServer) -> None:
     address = "objecting@readers.example"
     page = new_page(locale="ja", viewport=PHONE)
     thread = open_article(page, live, JA)
@@ -92,7 +92,7 @@ def test_an_author_is_told_and_objects(live: Live, new_page: NewPage, _smtp: Mai
     expect(page.get_by_role("button", name="Unsubscribe")).to_be_visible()
 
 
-def test_what_everybody_may_read_is_accessible(live: Live, new_page: NewPage) -> None:
+def test_public_pages_are_accessible(live: Live, new_page: NewPage) -> None:
     live.flask("site", "set", "demo", "public_summary=yes")
     for lang, size in (("ja", PHONE), ("en", DESK)):
         page = new_page(locale=lang, viewport=size)

@@ -14,7 +14,7 @@ def test_recently_used_entries_are_evicted_last() -> None:
     assert cache.get(49) == 49 and cache.get(1) is None
 
 
-def test_what_everybody_asks_for_makes_room_all_the_same() -> None:
+def test_popular_entries_are_evicted_too() -> None:
     cache: Cache[int, int] = Cache(ROOM)
     for number in range(ROOM // WEIGHT):
         cache.put(number, number, WEIGHT)

@@ -48,7 +48,7 @@ def texts_of(shared_data: Path, name: str) -> list[str]:
     return sorted({json.loads(line)["text"] for line in lines[:3000]})
 
 
-def test_what_real_people_write_does_not_meet_by_chance(shared_data: Path) -> None:
+def test_real_comments_do_not_collide(shared_data: Path) -> None:
     keys = [key_of(text) for text in texts_of(shared_data, "ham_hotel_reviews_ja.jsonl")]
     assert len(keys) > 500 and len(set(keys)) > len(keys) * 0.98
 

@@ -159,7 +159,7 @@ def test_links_end_where_people_see_them_end(text: str, links: list[str]) -> Non
     assert links_in(text) == links
 
 
-def test_what_only_looks_like_an_address_is_not_linked() -> None:
+def test_text_that_resembles_a_url_is_not_linked() -> None:
     assert list(link_spans("www.example.com")) == []
     assert list(link_spans("www.example.com", bare=True)) == [(0, 15)]
 

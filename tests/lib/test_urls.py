@@ -250,7 +250,7 @@ def test_a_link_that_may_not_be_followed_stays_text() -> None:
 
 
 @given(st.text() | st.sampled_from(REFUSED))
-def test_whatever_goes_out_is_plain_http_in_ascii(text: str) -> None:
+def test_outgoing_requests_are_ascii_http(text: str) -> None:
     for typed in (text, f"https://{text}", f"https://a.example/{text}"):
         address = safe_href(typed)
         if address:

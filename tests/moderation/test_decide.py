@@ -31,7 +31,7 @@ def test_a_decision_is_remembered_and_can_be_undone(db_session: Session, held: C
     assert db_session.query(Decision).count() == 3
 
 
-def test_a_stale_page_decides_nothing_and_is_told_who_was_faster(db_session: Session, held: Comment) -> None:
+def test_a_stale_page_decides_nothing_and_names_the_earlier_moderator(db_session: Session, held: Comment) -> None:
     alice, bob = a_moderator(db_session, held.site, "alice"), a_moderator(db_session, held.site, "bob")
     seen = held.version
     decide(held, Status.APPROVED, seen=seen, by=alice)

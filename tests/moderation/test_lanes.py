@@ -49,7 +49,7 @@ def test_the_reasons_and_the_score_choose_the_lane(
     assert lane_of(held) == lane
 
 
-def test_who_was_published_before_is_probably_fine(db_session: Session, held: Comment, alice: Moderator) -> None:
+def test_published_authors_are_probably_fine(db_session: Session, held: Comment, alice: Moderator) -> None:
     held.reasons = [reason("hold_all")]
     earlier = say(held.thread, "earlier")
     earlier.author = held.author

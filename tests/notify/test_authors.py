@@ -166,7 +166,7 @@ def test_erasing_an_author_erases_appeals(
     assert {each.note for each in db_session.query(Decision)} == {""}
 
 
-def test_an_approval_is_told_too_also_when_the_address_is_confirmed_afterwards(
+def test_an_approval_is_emailed_also_after_late_confirmation(
     hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
     hanako.post("First!", notify="y", lang="en")
@@ -186,9 +186,7 @@ def test_an_undone_decision_sends_no_email(
     assert len(emails()) == 1
 
 
-def test_spam_is_told_nothing(
-    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
-) -> None:
+def test_no_email_about_spam(hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session) -> None:
     confirmed(hanako, emails)
     decides(db_session, "First!", Status.SPAM, alice)
     hanako.post("Second", notify="y", subject="filled in")
@@ -214,7 +212,7 @@ def test_an_address_is_asked_twice_a_day_at_most_and_silence_is_kept(
     for at in range(6):
         answer = Reader(app.test_client(), email="victim@elsewhere.example").post(f"number {at}", notify="y", lang="en")
         answers.add((answer.status_code, re.sub(r"number \d|\d+|[\w-]{20,}", "", answer.text)[:200]))
-    assert len(answers) == 1, "nobody learns whether the address is known"
+    assert len(answers) == 1, "the response does not reveal known addresses"
     asked = emails()
     assert len(asked) == authors.MOST_QUESTIONS_A_DAY
     one_click = asked[0].message["List-Unsubscribe"].strip("<>").removeprefix("http://localhost")

@@ -130,7 +130,7 @@ def test_a_comment_committed_during_a_digest_is_in_the_next(
     assert "First" not in smtp.emails[1].text
 
 
-def test_bob_of_another_site_is_told_nothing(hanako: Reader, smtp: MailServer, db_session: Session) -> None:
+def test_bob_of_another_site_gets_no_email(hanako: Reader, smtp: MailServer, db_session: Session) -> None:
     a_moderator(db_session, a_site(db_session, "other"), "bob")
     hanako.post("Hello")
     send_all()
@@ -345,7 +345,7 @@ def test_a_former_moderator_gets_no_email(
     assert smtp.emails == []
 
 
-def test_an_admin_is_told_too(paper: Site, hanako: Reader, smtp: MailServer, db_session: Session) -> None:
+def test_an_admin_gets_the_digest_too(paper: Site, hanako: Reader, smtp: MailServer, db_session: Session) -> None:
     a_moderator(db_session, paper, "olga", Role.OWNER)
     hanako.post(f"Hello from {PAGE}")
     send_all()

@@ -26,7 +26,7 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_an_installation_creates_is_for_its_owner_only(tmp_path: Path, careless: None) -> None:
+def test_created_files_are_private_to_their_owner(tmp_path: Path, careless: None) -> None:
     instance = tmp_path / "instance"
     app = create_app({"MAIL_URL": ""}, instance)
     runner = app.test_cli_runner()

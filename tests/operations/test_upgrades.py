@@ -152,7 +152,7 @@ def test_a_transaction_that_stays_open_is_waited_for_without_a_line_behind_it(
     assert _revision(old) == "0004"
 
 
-def test_who_holds_a_table_for_too_long_is_named(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_lock_holder_is_named(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upgrades, "PATIENCE_S", 0.3)
     with psycopg.connect(_plain(old), application_name="report") as holder:
         holder.execute("SELECT 1 FROM site")

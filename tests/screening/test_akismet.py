@@ -68,7 +68,7 @@ def test_a_comment_waits_for_the_answer_and_is_published_when_all_else_passes(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
     assert hanako.post("Hello there").status_code == 202
-    assert akismet.asked == [], "nobody waits for a stranger's server"
+    assert akismet.asked == [], "the request does not wait for Akismet"
     waiting = the_comment(db_session, "Hello there")
     assert (waiting.status, state_of(waiting)) == (Status.PENDING, "asked")
     works()
@@ -77,7 +77,7 @@ def test_a_comment_waits_for_the_answer_and_is_published_when_all_else_passes(
     assert "Hello there" in hanako.get_thread().text
 
 
-def test_what_it_calls_spam_is_spam_and_is_told_nothing(
+def test_akismet_spam_is_spam_without_a_message(
     client: FlaskClient, paper: Site, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
     spammer = Reader(client, SPAMMER, "s@spam.example")
@@ -88,7 +88,7 @@ def test_what_it_calls_spam_is_spam_and_is_told_nothing(
     assert (comment.status, state_of(comment), comment.reasons[-1]["guid"]) == (Status.SPAM, "discard", "abc")
 
 
-def test_it_is_told_what_its_protocol_asks_for_and_the_address_is_kept_no_longer_than_needed(
+def test_akismet_gets_the_required_fields_and_the_address_is_deleted_in_time(
     hanako: Reader, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
     hanako.post("質問です", headers={"User-Agent": "Browser/1", "Referer": PAGE}, website="https://hanako.example")
@@ -241,7 +241,7 @@ def test_an_edit_is_asked_about_again(
         ("Hanako", Status.REJECTED, ""),
     ],
 )
-def test_it_is_told_where_a_moderator_sees_it_otherwise_and_only_after_the_undo_window(
+def test_a_correction_is_sent_after_the_undo_window_only(
     author: str, status: Status, method: str, hanako: Reader, alice: Moderator, paper: Site, akismet: Akismet,
     works: Callable[..., None], db_session: Session,
 ) -> None:  # fmt: skip
@@ -260,7 +260,7 @@ def test_it_is_told_where_a_moderator_sees_it_otherwise_and_only_after_the_undo_
         assert fields["user_ip"] == "192.0.2.0"
 
 
-def test_undo_recalls_what_it_would_be_told(
+def test_undo_recalls_a_pending_correction(
     hanako: Reader, alice: Moderator, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
     hanako.post("Hello there")
@@ -275,7 +275,7 @@ def test_undo_recalls_what_it_would_be_told(
     assert [name for name, _ in akismet.asked] == ["comment-check"]
 
 
-def test_a_key_that_calls_everything_spam_is_not_believed_and_the_operator_is_told(
+def test_a_key_that_calls_everything_spam_is_ignored_and_reported(
     app: Flask, client: FlaskClient, paper: Site, akismet: Akismet, works: Callable[..., None], db_session: Session,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -302,7 +302,7 @@ def checked(app: Flask, db_session: Session) -> str:
     return told
 
 
-def test_the_operator_is_told_of_alerts_and_of_a_key_that_does_not_work(
+def test_alerts_and_invalid_keys_are_reported_to_the_operator(
     app: Flask, hanako: Reader, paper: Site, akismet: Akismet, works: Callable[..., None], db_session: Session
 ) -> None:
     assert "akismet" not in checked(app, db_session)

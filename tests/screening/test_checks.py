@@ -29,7 +29,7 @@ def test_a_harmless_comment_meets_no_check(paper: Site) -> None:
 
 
 @pytest.mark.parametrize("effect", [Effect.HOLD, Effect.REJECT, Effect.SPAM])
-def test_a_word_asks_for_what_its_rule_says_and_is_kept_as_typed(paper: Site, effect: Effect) -> None:
+def test_a_word_rule_has_its_effect_and_is_stored_as_typed(paper: Site, effect: Effect) -> None:
     stands(paper, Subject.WORD, "バカ", effect)
     found = findings(paper, by(paper, body="このﾊﾞｶが"))["words"]
     assert (found.verdict.name.lower(), found.details) == (effect, {"found": ["ﾊﾞｶ"]})
@@ -141,7 +141,7 @@ def test_threats_and_legal_words_are_held_on_every_site(paper: Site, text: str, 
 @pytest.mark.parametrize(
     "text", ["この味を知るまで死ねない", "必死ねばり", "裁判の判決は妥当だ", "殺人事件の記事", "liberal"]
 )
-def test_who_writes_about_such_things_is_not_held(paper: Site, text: str) -> None:
+def test_harmless_mentions_are_not_held(paper: Site, text: str) -> None:
     assert findings(paper, by(paper, body=text)) == {}
 
 

@@ -49,7 +49,7 @@ def many(client: FlaskClient, count: int, site: str = "paper", name: str = "Read
     return [reader.post(f"{reader.name} speaks").status_code for reader in readers]
 
 
-def test_a_burst_is_held_its_moderators_are_told_once_and_calm_returns(
+def test_a_burst_is_held_with_one_email_and_ends(
     client: FlaskClient, paper: Site, db_session: Session, smtp: MailServer, later: Callable[..., None]
 ) -> None:
     a_moderator(db_session, paper, "alice"), a_moderator(db_session, paper, "olga")
@@ -151,7 +151,7 @@ def test_the_normal_rate_is_learnt_from_approved_comments(
     assert site.learnt_at == learnt, "once a day is enough"
     later(days=8)
     flood.learn_normal_rate()
-    assert site.learnt_at > learnt and site.busiest_minute == 0, "what is long ago is forgotten"
+    assert site.learnt_at > learnt and site.busiest_minute == 0, "old events are forgotten"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def _breaks_the_database_for(*_asked: object) -> None:
 
 @pytest.mark.parametrize("how", [_raises_for, _breaks_the_database_for])
 @pytest.mark.parametrize(("cause", "check"), [("queue_check", "akismet"), ("start_holding", "flood")])
-def test_what_a_finding_causes_and_cannot_be_written_holds_and_loses_nothing(
+def test_an_unwritable_effect_of_a_finding_holds_the_comment(
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, how, cause: str, check: str
 ) -> None:
     a_site(db_session, akismet_key="k", flood_per_site=1)
@@ -134,7 +134,7 @@ def test_the_number_of_links_that_holds_is_the_sites(client: FlaskClient, db_ses
     assert Reader(client).post("any https://a.example https://b.example https://c.example").status_code == 201
 
 
-def test_reasons_are_told_in_words(app) -> None:
+def test_reasons_are_shown_in_words(app) -> None:
     with app.test_request_context(headers={"Accept-Language": "ja"}):
         assert sentence_of({"check": "links", "count": 3}) == "リンク 3 件"
     with app.test_request_context(headers={"Accept-Language": "en"}):

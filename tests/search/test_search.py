@@ -101,7 +101,7 @@ def queries(bodies: list[str]) -> Iterator[str]:
     )
 
 
-def test_a_text_has_every_piece_that_a_word_of_it_asks_for() -> None:
+def test_a_text_has_all_ngrams_of_its_words() -> None:
     for each in texts(200):
         for run in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", each).casefold()).split():
             for at in range(len(run)):
@@ -130,7 +130,7 @@ def test_it_finds_what_reading_everything_finds(
             db_session.commit()
 
 
-def test_names_and_articles_are_found_on_the_shelves_too(db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_names_and_articles_are_indexed_too(db_session: Session, paper: Site, alice: Moderator) -> None:
     ids = kept(db_session, paper, ["one", "two"], name="山田 Ｈａｎａｋｏ")
     others = kept(db_session, paper, ["two, three"], first=SIZE * 3, name="Bob")
     shelve()
@@ -155,7 +155,7 @@ def test_a_search_reads_only_so_much_and_goes_on_from_there(
         shelve()
 
 
-def test_what_stands_everywhere_is_found_on_one_shelf_and_what_stands_nowhere_by_one_question(
+def test_frequent_words_need_one_segment_and_absent_words_one_query(
     db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     ids = kept(db_session, paper, ["大阪の天気"] * 110)
@@ -223,7 +223,7 @@ def test_a_segment_forgets_deleted_comments(app: Flask, db_session: Session, pap
     assert people.find("canary@hidden.example").authors == []
 
 
-def test_two_who_make_the_same_shelf_leave_what_the_faster_one_knows(
+def test_two_indexers_of_one_segment_keep_the_faster_ones_result(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (id,) = kept(db_session, paper, ["鯨"])
@@ -246,7 +246,7 @@ def test_two_who_make_the_same_shelf_leave_what_the_faster_one_knows(
     assert on_the_shelf("鮫") == {id} and on_the_shelf("鯨") == set()
 
 
-def test_what_changes_while_a_shelf_is_made_stays_to_be_shelved(
+def test_changes_while_a_segment_is_created_stay_dirty(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (id,) = kept(db_session, paper, ["鯨"])
@@ -265,7 +265,7 @@ def test_what_changes_while_a_shelf_is_made_stays_to_be_shelved(
     assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
 
 
-def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
+def test_changes_while_a_segment_is_read_stay_dirty(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A comment already read, one that arrives, a new one and a deleted one; no writer waits for the indexing."""
@@ -294,7 +294,7 @@ def test_what_changes_while_a_shelf_is_read_stays_to_be_shelved(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_while_a_shelf_is_read_no_old_row_is_kept_for_it(
+def test_reading_a_segment_does_not_hold_back_vacuum(
     db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(db_session, paper, ["鯨"] * 4)
@@ -340,14 +340,14 @@ def test_a_list_comes_back_as_it_went_in_however_long(count: int) -> None:
     assert index._read(page, 8) == index._read(None, 7) == set()
 
 
-def test_the_command_shelves_everything(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_the_command_indexes_everything(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
     kept(db_session, paper, ["鯨"] * 30)
     done = app.test_cli_runner().invoke(args=["upkeep", "shelve", "--json"])
     assert done.exit_code == 0 and done.stdout.strip() == '{"shelves": 2, "left": 0}', done.output
     assert len(on_the_shelf("鯨")) == 30
 
 
-def test_the_worker_shelves_what_came_and_later_only_much(
+def test_the_worker_indexes_new_comments_and_later_only_full_segments(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1.0]
@@ -366,7 +366,7 @@ def test_the_worker_shelves_what_came_and_later_only_much(
         db.session.commit()
 
 
-def test_the_worker_rests_the_longer_the_longer_a_shelf_took(
+def test_the_worker_pauses_in_proportion_to_indexing_time(
     db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise it would rebuild the newest segment all the time and use a whole core."""

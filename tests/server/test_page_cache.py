@@ -124,7 +124,7 @@ def test_a_hanging_revalidation_delays_readers_at_most_a_second(
         clock.now += 2
         late = asyncio.ensure_future(readers.ask())
         await asyncio.sleep(0.05)
-        assert not late.done(), "what was true a minute ago is not served any more"
+        assert not late.done(), "pages older than a minute are not served"
         readers.open.set()
         assert (await late).status == 200
 
@@ -132,7 +132,7 @@ def test_a_hanging_revalidation_delays_readers_at_most_a_second(
     assert readers.made == ["/embed/thread"] * 2
 
 
-def test_who_finds_no_ready_bytes_waits_for_one_deadline_only(
+def test_an_uncached_request_waits_one_deadline_only(
     readers: Readers, comment: Comment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readers.open.clear()
@@ -316,7 +316,7 @@ def test_each_client_gets_the_encoding_that_it_takes(
     assert cache.used == sum(each.thing.size + len(key[1]) for key, each in cache.entries.items())
 
 
-def test_who_has_the_same_bytes_is_told_so(readers: Readers, comment: Comment) -> None:
+def test_a_matching_etag_gets_304(readers: Readers, comment: Comment) -> None:
     etag = readers.reads().headers["etag"]
     for given in (etag, f'"another", {etag}', etag.removeprefix("W/")):
         told = alone(readers.ask(headers={"if-none-match": given}))

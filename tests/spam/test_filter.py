@@ -68,7 +68,7 @@ def test_an_immediate_undo_leaves_no_trace():
     assert model.dump() == before
 
 
-def test_the_filter_is_the_sum_of_what_stands_in_whatever_order_it_came_and_went():
+def test_the_model_does_not_depend_on_the_order_of_training():
     log = list(decisions(80))
     model, corrections = learnt(log)
     lessons = list(zip(log, corrections, strict=True))
@@ -81,12 +81,12 @@ def test_the_filter_is_the_sum_of_what_stands_in_whatever_order_it_came_and_went
     assert model.dump() == again.dump() != learnt(log)[0].dump()
 
 
-def test_what_the_filter_knew_already_corrects_little():
+def test_known_examples_cause_small_corrections():
     model, corrections = learnt([(SPAM, True), (FINE, False)] * 20)
     assert corrections[0] == corrections[1] == 0, "nothing is known that could be mistaken"
     assert corrections[2] > 0 > corrections[3]
     assert corrections[-2:] == [0, 0]
-    assert model.learn(FINE, spam=True) > corrections[2], "today she thinks otherwise"
+    assert model.learn(FINE, spam=True) > corrections[2], "the later decision wins"
 
 
 def test_an_unlearnt_example_cannot_be_unlearnt():
@@ -160,7 +160,7 @@ def test_a_model_is_small():
     "text",
     ["", "\ud800", "ﷺ" * 20_000, "a\u0301" * 10_000, "".join(map(chr, range(0x4E00, 0x4E00 + 20_000)))],
 )
-def test_whatever_a_stranger_writes_is_scored_in_no_more_time_than_it_is_long(text):
+def test_scoring_time_is_linear_in_the_text(text):
     model = taught(decisions(50))
 
     def score(text):

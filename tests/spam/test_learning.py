@@ -66,7 +66,7 @@ def test_approved_is_fine_spam_is_spam_and_nothing_else_teaches(
     assert (model.fine, model.spam) == (1, 1)
 
 
-def test_undo_puts_back_what_an_earlier_decision_taught(db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_undo_restores_the_training_of_an_earlier_decision(db_session: Session, paper: Site, alice: Moderator) -> None:
     (comment,) = pending(db_session, paper, FINE)
     nothing = known(db_session, paper)
     decide(comment, Status.APPROVED, seen=comment.version, by=alice)
@@ -124,7 +124,7 @@ def test_undoing_over_a_decision_of_screening_teaches_nothing(
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_people_do_learning_again_gives_the_same_bytes(
+def test_relearning_gives_the_same_bytes_after_any_history(
     app: Flask, db_session: Session, paper: Site, alice: Moderator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random decisions, corrections, undos, edits and withdrawals, folded at random moments."""
@@ -207,7 +207,9 @@ def test_two_who_fold_at_once_count_nothing_twice(db_session: Session, paper: Si
     assert known(db_session, paper) == before
 
 
-def test_every_process_sees_each_lesson_at_once(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+def test_every_process_sees_each_training_example_at_once(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
     one, two, three = pending(db_session, paper, FINE, SPAM, "another")
     ours = filters.model_of(paper.id)
     assert (ours.fine, ours.spam) == (0, 0)
@@ -271,7 +273,7 @@ def test_an_edit_unlearns_the_earlier_text(
     assert known(db_session, paper) == Filter().dump() == learnt_again(db_session, paper)
 
 
-def test_the_text_of_spam_may_go_and_what_it_taught_stays(
+def test_deleting_spam_texts_keeps_their_training(
     app: Flask, db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     fine, spam = pending(db_session, paper, FINE, SPAM)

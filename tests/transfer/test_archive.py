@@ -190,7 +190,7 @@ def test_beside_another_site_ids_move_up_and_leave_as_they_were(app: Flask, db_s
     copy = Site.with_key("copy")
     assert copy
     rule = db.session.scalars(select(Rule).where(Rule.site_id == copy.id, Rule.subject == Subject.AUTHOR)).one()
-    assert Author.of_site(copy, int(rule.value)), "a rule about an author follows her"
+    assert Author.of_site(copy, int(rule.value)), "author rules follow the author"
     db.session.rollback()
     Reader(app.test_client(), site="copy").post("after all that")
     assert the_comment(db_session, "after all that").site_id == copy.id
@@ -208,7 +208,7 @@ def test_a_run_that_was_cut_off_goes_on(app: Flask, db_session: Session, elsewhe
                 restored(file)
             db.session.rollback()
             site = Site.with_key("paper")
-            assert site and not site.open, "nobody may write in between"
+            assert site and not site.open, "no writes may come in between"
         file.write_text(whole[:-20])
         with pytest.raises(TruncatedFile):
             restored(file)
@@ -294,7 +294,7 @@ def test_a_line_that_cannot_be_is_named_and_left_out(app: Flask, db_session: Ses
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_it_brings_is_shown_safely(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
+def test_imported_text_is_shown_safely(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
     a_lively_site(app, db_session)
     evil = {"html": "<img src=x onerror=alert(1)>hello<script>alert(2)</script>", "website": "javascript:alert(3)"}
     evil |= {"name": "\u202eevil\x00", "reasons": [{"check": "links"}, "x", {"check": "hold_all"}]}
@@ -379,7 +379,7 @@ def test_every_column_of_every_table_is_archived_or_left_out_for_a_reason(app: F
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", ["wxr/wp-theme-test-data-ja.xml", "isso/isso-wp-theme-test-data-ja.db"])
-def test_what_came_from_elsewhere_goes_on_unchanged(
+def test_imported_comments_stay_unchanged(
     app: Flask, db_session: Session, file: Path, real_exports: Path, name: str
 ) -> None:
     a_site(db_session)

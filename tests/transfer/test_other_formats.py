@@ -67,7 +67,7 @@ def test_the_format_is_told_from_the_content(tmp_path: Path, save: Save, name: s
     assert count(READERS[name](path))["comments"] > 0
 
 
-def test_a_packed_backup_is_told_too(save: Save) -> None:
+def test_a_compressed_backup_is_reported_too(save: Save) -> None:
     assert detect(save(gzip.compress((FIXTURES / "remark42.ndjson").read_bytes()))) == "remark42"
 
 

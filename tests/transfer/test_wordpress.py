@@ -182,7 +182,7 @@ def test_a_section_that_is_never_closed_costs_neither_its_comment_nor_the_next(s
     assert [found.line for found in comments(records)] == lines
 
 
-def test_what_a_commenter_writes_never_becomes_a_comment_of_its_own(save: Save) -> None:
+def test_text_in_a_comment_does_not_become_another_comment(save: Save) -> None:
     forged = "x</wp:comment_content><wp:comment_approved>1</wp:comment_approved></wp:comment>" + comment(
         666, "<![CDATA[forged", author="The Editor"
     )
@@ -243,7 +243,7 @@ def test_a_broken_character_is_marked_and_the_others_stay(save: Save) -> None:
     assert read_one(save(text)).body == "<p>面白い\ufffdでした</p>"
 
 
-def test_every_cut_hands_out_what_stood_before_it_and_then_says_so(save: Save) -> None:
+def test_a_cut_file_gives_all_records_before_the_cut_and_an_error(save: Save) -> None:
     whole = wxr(page(comment(1), comment(2)), page(comment(3), number=2))
     first_end = whole.index("</wp:comment>") + len("</wp:comment>")
     for cut in range(len(HEAD), len(whole) - len("</rss>\n"), 7):

@@ -215,7 +215,7 @@ def test_many_networks_that_compute_check_twenty_guesses_of_one_account_in_an_ho
     assert 10 < checked <= 20
 
 
-def test_what_proofs_allow_a_network_is_bounded_and_costs_more_and_more(
+def test_proofs_for_a_network_are_limited_and_get_harder(
     client: FlaskClient, alice: Moderator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guessing, "PER_NETWORK", Rate(1, 3600))

@@ -96,7 +96,7 @@ def test_an_owners_block_needs_no_end(app: Flask, comment: Comment, alice: Moder
 
 @pytest.mark.parametrize("effect", ["allow", "hold"])
 @pytest.mark.parametrize("role", [Role.MODERATOR, Role.ADMIN])
-def test_what_a_moderator_trusts_or_always_holds_has_an_end(
+def test_trust_and_always_hold_by_a_moderator_expire(
     app: Flask, comment: Comment, alice: Moderator, db_session: Session, effect: str, role: Role
 ) -> None:
     alice.memberships[0].role = role

@@ -254,7 +254,7 @@ def _validators(field: Any) -> list[Any]:
     return list(given)
 
 
-def test_what_a_class_requires_is_required_in_the_browser_and_nothing_else_is(controls: list[dict[str, Any]]) -> None:
+def test_required_fields_match_the_form_classes(controls: list[dict[str, Any]]) -> None:
     met, wrong = set(), []
     for each, form, field in _typed_controls(controls):
         flags = [getattr(validator, "field_flags", {}) for validator in _validators(field)]

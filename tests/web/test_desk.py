@@ -223,7 +223,7 @@ def owner(alice: Moderator, db_session: Session) -> Moderator:
     return alice
 
 
-def test_a_block_says_what_it_touches_and_clears_what_waits(
+def test_a_block_counts_its_comments_and_clears_pending_ones(
     app: Flask, owner: Moderator, paper: Site, db_session: Session
 ) -> None:
     one, two = said(app, db_session, "one https://casino.example", "two https://casino.example")
@@ -245,7 +245,7 @@ def test_a_block_says_what_it_touches_and_clears_what_waits(
 
 @pytest.mark.parametrize("fetch", [False, True])
 @pytest.mark.parametrize("what", ["thread", "author", "block"])
-def test_what_surrounds_a_comment_opens_in_place_and_as_a_page(
+def test_the_context_of_a_comment_opens_in_place_and_as_a_page(
     app: Flask, alice: Moderator, comment: Comment, fetch: bool, what: str
 ) -> None:
     path = f"/moderate/comments/{comment.id}/{what}"
@@ -255,7 +255,7 @@ def test_what_surrounds_a_comment_opens_in_place_and_as_a_page(
     assert ("<html" in answer.text) != fetch and "<section" in answer.text
 
 
-def test_the_history_has_what_the_same_address_said_and_says_that_it_proves_nothing(
+def test_the_history_lists_comments_from_the_same_address_with_a_caveat(
     app: Flask, alice: Moderator, paper: Site, db_session: Session
 ) -> None:
     one, _two = said(app, db_session, "one", "two")
@@ -328,7 +328,7 @@ def test_search_finds_by_every_field(archive: FlaskClient) -> None:
         ("' OR 1=1 --", set()),
     ],
 )
-def test_what_people_type_is_text_and_nothing_else(archive: FlaskClient, typed: str, shown: set[str]) -> None:
+def test_input_is_shown_as_text(archive: FlaskClient, typed: str, shown: set[str]) -> None:
     assert found(archive, q=typed) == shown
 
 

@@ -77,7 +77,7 @@ def test_a_cached_page_equals_a_fresh_page(app: Flask, client: FlaskClient, db_s
             seen[page] = kept
 
 
-def test_a_comment_is_drawn_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
+def test_a_comment_is_rendered_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     _talk(client, db_session)
     Reader(client).get_thread()
@@ -176,7 +176,7 @@ def test_a_page_for_all_is_the_page_of_one(
     assert b"<article" in one
 
 
-def test_what_only_its_author_sees_is_not_kept(app: Flask, client: FlaskClient, db_session: Session) -> None:
+def test_responses_for_the_author_are_not_cached(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     browser = {"Sec-Fetch-Mode": "navigate"}
     assert Reader(client).post("Mine to amend", headers=browser).status_code == 303

@@ -144,9 +144,7 @@ def test_a_formula_in_the_log_is_text_in_a_spreadsheet(
         assert row[name] == "'" + formula
 
 
-def test_what_bob_exports_is_of_his_sites_alone(
-    app: Flask, alice: Moderator, comment: Comment, db_session: Session
-) -> None:
+def test_bob_exports_only_his_own_sites(app: Flask, alice: Moderator, comment: Comment, db_session: Session) -> None:
     other = a_site(db_session, "other", hold_all=True)
     a_moderator(db_session, other, "bob", Role.OWNER)
     Reader(app.test_client(), site="other").post("On the other site")

@@ -120,12 +120,12 @@ def test_a_site_is_never_left_without_an_owner(
     app: Flask, desk: FlaskClient, alice: Moderator, paper: Site, db_session: Session
 ) -> None:
     bob = a_moderator(db_session, paper, "bob")
-    her, his = alice.id, bob.id
+    alice_id, bob_id = alice.id, bob.id
     db_session.commit()
-    assert press(desk, f"{PAGE}/{her}/remove").status_code == 409
-    assert press(desk, f"{PAGE}/{her}/role", role="moderator").status_code == 409
-    assert press(desk, f"{PAGE}/{his}/role", role="owner").status_code == 303
-    assert press(desk, f"{PAGE}/{her}/remove").status_code == 303
+    assert press(desk, f"{PAGE}/{alice_id}/remove").status_code == 409
+    assert press(desk, f"{PAGE}/{alice_id}/role", role="moderator").status_code == 409
+    assert press(desk, f"{PAGE}/{bob_id}/role", role="owner").status_code == 303
+    assert press(desk, f"{PAGE}/{alice_id}/remove").status_code == 303
     assert roles(db_session, paper) == {"Bob": "owner"}
     assert desk.get(PAGE).status_code == 404
 

@@ -76,7 +76,7 @@ def test_an_approved_comment_names_its_page_and_a_later_one_again(
     assert the_thread(db_session).title == "The story, corrected"
 
 
-def test_what_the_rules_published_replaces_nothing_that_a_moderator_approved(
+def test_rule_approvals_do_not_replace_moderator_approvals(
     reader: Reader, db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     paper.hold_all = False
@@ -161,7 +161,7 @@ def test_a_date_counts_once_a_moderator_approved_it_and_within_bounds(
         assert reader.post("late").status_code == 403
 
 
-def test_what_a_moderator_types_stays(app: Flask, reader: Reader, db_session: Session, alice: Moderator) -> None:
+def test_a_moderators_title_and_url_are_kept(app: Flask, reader: Reader, db_session: Session, alice: Moderator) -> None:
     reader.post("first", title="Wrong")
     desk, id = at_the_desk(app), the_thread(db_session).id
     path = f"/sites/paper/threads/{id}"

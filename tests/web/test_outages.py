@@ -142,7 +142,7 @@ def test_a_postgresql_that_fails_for_now_answers_503_everywhere(
 
 
 @on_postgresql
-def test_each_state_is_told_by_its_name(
+def test_each_postgresql_state_is_logged_by_name(
     app: Flask, client: FlaskClient, db_session: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
     a_site(db_session)
@@ -165,7 +165,7 @@ def test_a_sqlite_that_fails_for_now_answers_503_everywhere(
 
 
 @on_sqlite
-def test_each_code_is_told_by_its_name(
+def test_each_sqlite_code_is_logged_by_name(
     app: Flask, client: FlaskClient, db_session: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
     a_site(db_session)

@@ -147,7 +147,7 @@ def test_the_script_gets_a_fragment_with_the_way_back(
 
 
 @pytest.mark.parametrize("fetch", [True, False])
-def test_who_was_slower_is_told_who_decided_what_and_may_override(
+def test_a_conflict_names_the_earlier_decision_and_offers_an_override(
     app: Flask, alice: Moderator, paper: Site, comment: Comment, db_session: Session, fetch: bool
 ) -> None:
     bob = a_moderator(db_session, paper, "bob")
@@ -178,9 +178,7 @@ def test_the_same_press_again_is_one_decision(
     assert db_session.scalar(by_alice) == 1
 
 
-def test_what_its_author_withdrew_stays_withdrawn(
-    app: Flask, alice: Moderator, comment: Comment, db_session: Session
-) -> None:
+def test_withdrawn_comments_stay_withdrawn(app: Flask, alice: Moderator, comment: Comment, db_session: Session) -> None:
     move(db_session, comment, Status.DELETED)
     desk = at_the_desk(app)
     assert press(desk, comment, "approved", fetch=True).status_code == 409
@@ -217,7 +215,7 @@ def test_a_decision_without_the_forms_token_is_refused(
     assert status_of(db_session, comment) == Status.PENDING
 
 
-def test_the_script_is_told_when_the_log_in_has_ended(app: Flask, comment: Comment) -> None:
+def test_the_script_gets_401_after_the_session_has_ended(app: Flask, comment: Comment) -> None:
     answer = app.test_client().get("/moderate/", headers={"X-Requested-With": "fetch"})
     assert answer.status_code == 401
 
@@ -228,7 +226,7 @@ def test_bob_sees_nothing_of_alices_site_on_any_route(
     a_moderator(db_session, a_site(db_session, "other", **HELD), "bob")
     screened = db_session.scalars(select(Decision).where(Decision.comment_id == comment.id)).one()
     ids = [screened.id, decide(comment, Status.APPROVED, seen=comment.version, by=alice).id]
-    her_id = alice.id
+    alice_id = alice.id
     db_session.commit()
     assert "First!" in at_the_desk(app).get("/moderate/?status=approved").text
     desk = at_the_desk(app, "bob")
@@ -244,7 +242,7 @@ def test_bob_sees_nothing_of_alices_site_on_any_route(
     token = hidden(desk.get("/moderate/log"), "csrf_token")
     for id in ids:
         assert desk.post(f"/moderate/decisions/{id}/undo", data={"csrf_token": token}).status_code == 404
-    assert desk.get(f"/moderate/log?moderator={her_id}").status_code == 404
+    assert desk.get(f"/moderate/log?moderator={alice_id}").status_code == 404
     assert status_of(db_session, comment) == Status.APPROVED
 
 

@@ -142,7 +142,7 @@ def test_taking_back_what_a_moderator_decided_opens_them_again(
     assert open_reports(db_session, comment) == {"attack": 2}
 
 
-def test_what_readers_hid_is_shown_again_from_the_log(
+def test_comments_hidden_by_reports_are_restored_from_the_log(
     app: Flask, flag: Callable[..., TestResponse], comment: Comment, alice: Moderator, db_session: Session
 ) -> None:
     for at in range(1, 4):
@@ -179,7 +179,7 @@ def test_a_report_needs_a_reason_and_keeps_the_input(
     assert open_reports(db_session, comment) == {}
 
 
-def test_who_reports_everything_is_asked_to_wait(
+def test_mass_reporting_gets_429(
     flag: Callable[..., TestResponse], comment: Comment, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reports, "PER_READER", 1)

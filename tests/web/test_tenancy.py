@@ -158,7 +158,7 @@ def test_moderators_of_another_site_see_nothing_and_change_nothing_on_any_route(
     assert everything(db_session) == before
 
 
-def test_what_happens_on_one_site_changes_no_byte_of_anothers_pages(
+def test_one_site_does_not_change_another_sites_pages(
     app: Flask, paper: Site, other: Site, db_session: Session
 ) -> None:
     """Including counts and totals."""
@@ -188,7 +188,7 @@ def _plain(answer: TestResponse) -> str:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_small_roles_are_told_so_on_every_page_of_their_own_site(app: Flask, paper: Site, db_session: Session) -> None:
+def test_lesser_roles_get_403_on_pages_of_their_own_site(app: Flask, paper: Site, db_session: Session) -> None:
     desks = {}
     for role in (Role.MODERATOR, Role.ADMIN):
         a_colleague(db_session, paper, role)

@@ -31,9 +31,7 @@ def shown_after(desk: FlaskClient, answer: TestResponse) -> str:
 
 
 @pytest.mark.parametrize("why", ["gone", "changed", "emptied", "many gone"])
-def test_a_batch_of_which_nothing_is_done_says_so(
-    app: Flask, comments: list[Comment], db_session: Session, why: str
-) -> None:
+def test_a_batch_without_effect_is_reported(app: Flask, comments: list[Comment], db_session: Session, why: str) -> None:
     step = -1 if why == "changed" else 0
     seen = [f"{comment.id}.{comment.version + step}" for comment in comments]
     for comment in comments:
@@ -50,7 +48,7 @@ def test_a_batch_of_which_nothing_is_done_says_so(
     assert fetched.status_code == 200 and "Nothing changed." in fetched.text
 
 
-def test_a_batch_of_which_a_part_is_done_says_both(app: Flask, comments: list[Comment], db_session: Session) -> None:
+def test_a_partly_applied_batch_reports_both_parts(app: Flask, comments: list[Comment], db_session: Session) -> None:
     one, two = comments
     seen = [f"{one.id}.{one.version}", f"{two.id}.{two.version - 1}", "99999.1"]
     db_session.commit()
@@ -68,7 +66,7 @@ def test_an_undo_of_nothing_says_so(app: Flask, alice: Moderator, paper: Site, f
     assert "Nothing to undo" in page and "Undone." not in page
 
 
-def test_a_link_from_an_email_says_that_a_colleague_was_faster(
+def test_a_link_from_an_email_reports_an_earlier_decision(
     app: Flask, comments: list[Comment], alice: Moderator, db_session: Session
 ) -> None:
     path = link_for(comments[0], Status.APPROVED, alice).removeprefix("http://localhost")

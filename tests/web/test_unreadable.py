@@ -46,7 +46,7 @@ def test_an_unreadable_value_is_neither_empty_nor_text() -> None:
     assert is_unreadable(value) and not is_unreadable("") and json.dumps(value) == '"(unreadable)"'
 
 
-def test_no_page_breaks_and_the_desk_says_what_cannot_be_read(
+def test_no_page_breaks_and_the_desk_marks_unreadable_values(
     app: Flask, desk: FlaskClient, db_session: Session
 ) -> None:
     sample_installation.make_unreadable(db_session)
