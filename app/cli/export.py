@@ -1,4 +1,4 @@
-"""`flask export`: everything that a site has, in a file that others can read."""
+"""`flask export`: write all data of a site to a file."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""`flask import`: another program's comments move in, and every one of them is accounted for."""
+"""`flask import`: import comments of another program, with a report on each."""
 
 import json
 import re
@@ -26,24 +26,22 @@ from app.transfer.restore import Restore
 from app.transfer.source import Source
 from app.transfer.staging import Staging
 
-LISTED = 20  # lines of a kind on a terminal; --json has all
+LISTED = 20  # lines of each kind on a terminal; --json has all
 PAGES = 1_000  # in JSON, unless all are asked for
 REDRAWN = 0.2  # seconds
-FORESEEN = 0.001  # of the whole, before the time left is told; a forged database may have any highest id
+MIN_SHARE = 0.001  # before the time left is shown; a forged database may have any highest id
 MOVE = re.compile(r"(.+?)=((?:https?:/)?/.*)")
 BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
 
 
 @click.command("import")
 @click.argument("words", nargs=-1, required=True, metavar="[FORMAT] FILE")
-@click.option("--site", "key", required=True, metavar="KEY", help="Where the comments belong.")
+@click.option("--site", "key", required=True, metavar="KEY", help="The site of the comments.")
 @click.option("--dry-run", is_flag=True, help="Report the same, and write nothing.")
-@click.option(
-    "--map", "moves", multiple=True, metavar="OLD=NEW", help="Pages that moved: addresses, or how they begin."
-)
-@click.option("--close-threads", is_flag=True, help="Take no new comments on these pages.")
-@click.option("--pingbacks", is_flag=True, help="Take pingbacks and trackbacks too.")
-@click.option("--only-public", is_flag=True, help="Leave out comments of pages that were not public.")
+@click.option("--map", "moves", multiple=True, metavar="OLD=NEW", help="Moved pages: URLs, or their prefixes.")
+@click.option("--close-threads", is_flag=True, help="Close these pages to new comments.")
+@click.option("--pingbacks", is_flag=True, help="Import pingbacks and trackbacks too.")
+@click.option("--only-public", is_flag=True, help="Skip comments of pages that were not public.")
 @click.option("--per-thread", is_flag=True, help="Report on every page, not only on the fullest.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 @with_appcontext
@@ -58,10 +56,10 @@ def import_(
     per_thread: bool,
     as_json: bool,
 ) -> None:
-    """Bring in the comments of FILE, as FORMAT or whatever it turns out to be.
+    """Import the comments of FILE; without FORMAT, it is detected.
 
-    A second run changes nothing, and goes on where the first was stopped. Nothing that is here is touched,
-    and no letters go out. Ends with 0 when the file was read to its end, 1 when it was refused or cut short.
+    A second run changes nothing, and continues an interrupted one. Existing comments are not changed, and no email is
+    sent. Exit code 0 if the file was read to its end, 1 if it was refused or truncated.
     """
     form, file = _form_and_file(words)
     if (form or _detected(file)) == archive.FORMAT:
@@ -71,7 +69,7 @@ def import_(
             )
         if not KEY.fullmatch(key):
             raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
-        raise SystemExit(_come_back(Restore(key, file), dry_run=dry_run, as_json=as_json))
+        raise SystemExit(_restore(Restore(key, file), dry_run=dry_run, as_json=as_json))
     site = site_of(key)
     pairs = [_move(text) for text in moves]
     trouble = ""
@@ -102,15 +100,15 @@ def _form_and_file(words: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _detected(file: str) -> str:
-    """'' for what no reader would know; the report says why."""
+    """'' for an unknown format; the report says why."""
     try:
         return detect(file)
     except UnreadableFile:
         return ""
 
 
-def _come_back(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
-    """Bring an archive of ours back, step by step or as a whole; the exit code."""
+def _restore(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
+    """Restore an archive, in steps or in one transaction; return the exit code."""
     trouble = ""
     tally = restore.tally
     try:
@@ -152,7 +150,7 @@ def _move(text: str) -> tuple[str, str]:
 
 
 def _read(staging: Staging, form: str, source: Source, *, quiet: bool) -> str:
-    """Take in the file; what is wrong with it, or ''. What came before the trouble is kept."""
+    """Read the file; return the error, or ''. Records before an error stay."""
     steps = staging.collect(READERS[form](source))
     try:
         for _count in _shown(steps, "Reading", share=lambda _count: source.share, quiet=quiet):
@@ -165,7 +163,7 @@ def _read(staging: Staging, form: str, source: Source, *, quiet: bool) -> str:
 
 
 def _written(staging: Staging, steps: Iterator[int], label: str, *, quiet: bool) -> str:
-    """Commit step by step; why it was cut short, or ''."""
+    """Commit each step; return the reason of an interruption, or ''."""
     try:
         for _count in _shown(steps, label, share=lambda count: count / staging.total, quiet=quiet):
             db.session.commit()
@@ -179,7 +177,7 @@ def _written(staging: Staging, steps: Iterator[int], label: str, *, quiet: bool)
 
 
 def _shown(steps: Iterator[int], label: str, *, share: Callable[[int], float], quiet: bool) -> Iterator[int]:
-    """Pass on how many it is, and draw on a terminal: the share, the rate, the time left."""
+    """Pass the counts through, and show progress on a terminal: share, rate, time left."""
     if quiet or not sys.stderr.isatty():
         yield from steps
         return
@@ -189,7 +187,7 @@ def _shown(steps: Iterator[int], label: str, *, share: Callable[[int], float], q
         yield count
         now = time.monotonic()
         if not count:
-            begun = now  # what came before the first, such as putting in order, is no part of the rate
+            begun = now  # without the time before the first step, such as sorting
         elif now - drawn > REDRAWN:
             drawn = now
             click.echo(f"\r{label} {_progress(count, share(count), now - begun)}\033[K", nl=False, err=True)
@@ -198,13 +196,13 @@ def _shown(steps: Iterator[int], label: str, *, share: Callable[[int], float], q
 
 def _progress(count: int, share: float, seconds: float) -> str:
     shown = f"{count:,} comments, {count / seconds:,.0f} a second"
-    if share < FORESEEN:
+    if share < MIN_SHARE:
         return shown
     return f"{share:.0%}: {shown}, {timedelta(seconds=round(seconds / share - seconds))} left"
 
 
 def _as_json(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> Iterator[str]:
-    """One object, piece by piece: there may be millions of skips."""
+    """One object, streamed: there may be millions of skips."""
     yield json.dumps(counts, ensure_ascii=False)[:-1]
     pages = islice(staging.by_thread(), None if per_thread else PAGES)
     for name, rows in (("skips", staging.skips()), ("notes", staging.notes()), ("by_thread", pages)):
@@ -221,7 +219,7 @@ def _as_text(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> I
     yield (
         f"{counts['read']:,} comments read on {counts['threads']:,} pages ({counts['format'] or 'unknown format'}).\n"
         f"{counts['imported']:,} {done}, {counts['unchanged']:,} were here already, {counts['skipped']:,} skipped.\n"
-        f"{counts['roots']:,} begin a talk and {counts['replies']:,} answer, {counts['max_depth']} deep. {statuses}\n"
+        f"{counts['roots']:,} top-level, {counts['replies']:,} replies, {counts['max_depth']} deep. {statuses}\n"
     )
     yield from _listed("Skipped:", map(_skip_line, staging.skips()))
     notes = (f"{each['count']:,} x {each['note']} ({', '.join(each['ids'])})" for each in staging.notes())
@@ -233,7 +231,7 @@ def _as_text(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> I
 
 
 def _thread_line(each: dict[str, Any]) -> str:
-    url = each["url"] or each["key"] or "of pages that nobody can tell"
+    url = each["url"] or each["key"] or "of unknown pages"
     return f"{each['imported']:,} new, {each['unchanged']:,} unchanged, {each['skipped']:,} skipped: {url}"
 
 

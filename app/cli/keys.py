@@ -1,4 +1,4 @@
-"""`flask upkeep rotate-key`: bring everything under the present SECRET_KEY, and say when the earlier one may go."""
+"""`flask upkeep rotate-key`: encrypt and index everything again with the present SECRET_KEY."""
 
 import json
 import time
@@ -19,14 +19,14 @@ TOKENS = (
 
 
 @click.command("rotate-key")
-@click.option("--forget-unmatched", is_flag=True, help="Forget unsubscribes of addresses that no author has any more.")
-@click.option("--leaked", is_flag=True, help="Keep nothing of the earlier key: forget what cannot be made again.")
+@click.option("--forget-unmatched", is_flag=True, help="Delete unsubscribes of addresses without an author.")
+@click.option("--leaked", is_flag=True, help="Delete hashes of the earlier key that cannot be recomputed.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 @with_appcontext
 def rotate_key(forget_unmatched: bool, leaked: bool, as_json: bool) -> None:
-    """Encrypt and index again what is under the keys of SECRET_KEY_FALLBACKS, while the service runs.
+    """Encrypt and index again all values under keys of SECRET_KEY_FALLBACKS, while the service runs.
 
-    Can be stopped and run again. Ends with 0 when nothing is left under an earlier key, else with 1.
+    Can be interrupted and repeated. Exit code 0 if nothing is left under an earlier key, else 1.
     """
     progress = Progress()
     steps = rotation.rotate(progress, forget_unmatched=forget_unmatched or leaked, forget_hashes=leaked)

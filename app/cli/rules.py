@@ -1,4 +1,4 @@
-"""`flask rule`: what a site asks of screening about words, links and people."""
+"""`flask rule`: screening rules of a site."""
 
 import json
 from datetime import timedelta
@@ -57,7 +57,7 @@ def add(
 @click.argument("key")
 @json_option
 def list_(key: str, as_json: bool) -> None:
-    """List the rules that stand on the site KEY."""
+    """List the active rules of the site KEY."""
     standing = Rule.standing(site_of(key))
     if as_json:
         click.echo(json.dumps([_shown(each) for each in standing], ensure_ascii=False))
@@ -70,7 +70,7 @@ def list_(key: str, as_json: bool) -> None:
 @click.argument("key")
 @click.argument("id", type=int)
 def end(key: str, id: int) -> None:
-    """Let the rule ID of the site KEY stand no longer; the log keeps it."""
+    """End the rule ID of the site KEY; the log keeps it."""
     found = Rule.of_site([site_of(key).id], id)
     if not found:
         raise click.ClickException(f"Site {key} has no rule {id}; flask rule list {key} shows all.")
@@ -85,7 +85,7 @@ def end(key: str, id: int) -> None:
 @effect_option
 @json_option
 def import_(key: str, file: TextIO, effect: str, as_json: bool) -> None:
-    """Make a rule of each line of FILE, a list of words; what stands already stays."""
+    """Add a rule for each line of FILE, a list of words; existing rules stay."""
     found = site_of(key)
     before, words, refused = {each.id for each in Rule.standing(found, Subject.WORD)}, [], []
     for number, line in enumerate(file, 1):

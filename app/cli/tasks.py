@@ -1,4 +1,4 @@
-"""What the worker does again and again, and threads for receivers that must not wait for each other."""
+"""The worker's periodic tasks, and threads for independent receivers."""
 
 import logging
 import threading
@@ -13,13 +13,13 @@ from app.lib import deadline
 
 log = logging.getLogger(__name__)
 
-PAUSE = 1.0  # seconds between two looks when there is nothing to do
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # seconds until a task that failed is tried again
+PAUSE = 1.0  # seconds, if there is nothing to do
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0  # seconds before a retry
 
 
 @dataclass
 class Task:
-    """Something that the worker does again and again. One that fails waits longer each time; the others go on."""
+    """A periodic task; failures are retried with back-off, independently of other tasks."""
 
     name: str
     run: Callable[[], bool]
@@ -27,7 +27,7 @@ class Task:
     due: float = 0.0
 
     def try_now(self) -> bool:
-        """Run it, unless it waits after a failure; True when there is more to do at once."""
+        """Run it unless it is in back-off; True if there is more to do at once."""
         if time.monotonic() < self.due:
             return False
         try:
@@ -45,21 +45,21 @@ class Task:
 
 
 class Line:
-    """A thread that runs one task until `stop` is set, every `pause` seconds when there is nothing to do at once."""
+    """A thread that runs one task until `stop` is set, with pauses of `pause` seconds."""
 
     def __init__(
         self, app: Flask, task: Task, stop: threading.Event, *, pause: float = PAUSE, timeout: float | None = None
     ) -> None:
         self.app, self.task, self.stop, self.pause = app, task, stop, pause
         self.timeout = app.config["WORKER_TIMEOUT"] if timeout is None else timeout
-        # A daemon: a receiver that stalls does not keep the process from ending.
+        # A daemon thread, so a stalled receiver does not keep the process alive.
         self.thread = threading.Thread(target=self._run, name=task.name, daemon=True)
 
     def start(self) -> None:
         self.thread.start()
 
     def finish(self, seconds: float) -> None:
-        """Wait so long for the delivery in progress; then its claim is left to its lease, as after a kill."""
+        """Wait for the delivery in progress; after that its lease expires, as after a kill."""
         self.thread.join(seconds)
         if self.thread.is_alive():
             log.warning("stopped during a delivery", extra={"task": self.task.name})
@@ -70,5 +70,5 @@ class Line:
                 self.stop.wait(0 if self.task.try_now() else self._wait_s())
 
     def _wait_s(self) -> float:
-        # A task that failed is tried again when it is due, which may be sooner.
+        # A retry may be due sooner.
         return PAUSE if self.task.failures else self.pause

@@ -1,4 +1,4 @@
-"""`flask thread`: the pages of a site, and their comments when a page gets another address."""
+"""`flask thread`: list, name, move and merge the pages of a site."""
 
 import json
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ from app.transfer.moves import REFUSED, Move, Outcome
 
 BATCH = 500
 
-thread = AppGroup("thread", help="The pages of a site, and their comments when a page moves.")
-site_option = click.option("--site", "key", required=True, metavar="KEY", help="Whose pages they are.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would become of each, and change nothing.")
+thread = AppGroup("thread", help="List, name, move and merge the pages of a site.")
+site_option = click.option("--site", "key", required=True, metavar="KEY", help="The site of the pages.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Report only.")
 json_option = click.option("--json", "as_json", is_flag=True, help="As one JSON value.")
 
 
@@ -29,7 +29,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="As one JSON 
 @click.option("--search", default="", metavar="TEXT", help="Only those with TEXT in address or title.")
 @json_option
 def list_(key: str, search: str, as_json: bool) -> None:
-    """List the pages that have comments, the newest first, with the addresses that they had earlier."""
+    """List the pages with comments, newest first, with their earlier URLs."""
     rows = list(_rows(site_of(key), search))
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
@@ -48,7 +48,7 @@ def list_(key: str, search: str, as_json: bool) -> None:
 @dry_run_option
 @json_option
 def move(old: str, new: str, key: str, dry_run: bool, as_json: bool) -> None:
-    """Take the comments of the page OLD along to NEW, which must have none yet. OLD keeps leading to them."""
+    """Move the comments of the page OLD to NEW, which must have none. OLD becomes an alias."""
     _remap(key, [(old, new)], dry_run, as_json, merge=False)
 
 
@@ -59,7 +59,7 @@ def move(old: str, new: str, key: str, dry_run: bool, as_json: bool) -> None:
 @dry_run_option
 @json_option
 def merge(old: str, into: str, key: str, dry_run: bool, as_json: bool) -> None:
-    """Bring the comments of the page OLD to those of the page INTO. This cannot be undone."""
+    """Merge the comments of the page OLD into those of INTO. This cannot be undone."""
     _remap(key, [(old, into)], dry_run, as_json, merge=True)
 
 
@@ -69,10 +69,10 @@ def merge(old: str, into: str, key: str, dry_run: bool, as_json: bool) -> None:
 @site_option
 @json_option
 def set_(page: str, changes: tuple[str, ...], key: str, as_json: bool) -> None:
-    """Set what the page PAGE (an address, a path or id:...) is called, where it is, and when it was published.
+    """Set title, URL or date of the page PAGE (a URL, a path or id:...).
 
-    NAME is title, url or published (such as 2026-11-29). What is set here is not changed by later comments; with an
-    empty title and url, they set both again.
+    NAME is title, url or published (such as 2026-11-29). Later comments do not change values that are set here; with an
+    empty title and url, they do again.
     """
     site = site_of(key)
     found = moves.thread_at(site, page)

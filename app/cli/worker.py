@@ -1,4 +1,4 @@
-"""`flask worker`: sends what waits in the outbox, and shows that it is alive."""
+"""`flask worker`: deliver the outbox and run periodic tasks."""
 
 import logging
 import os

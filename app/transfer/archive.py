@@ -1,4 +1,4 @@
-"""What the archive of a site holds: one declaration for each table, and its lines, read from one moment."""
+"""The archive of a site: the declaration of each table, and writing of the lines."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ from app.models import (
 )
 
 FORMAT, VERSION = "kaiwa", 1
-BATCH = 500  # rows that are in memory at once
+BATCH = 500  # rows in memory
 
 Row = dict[str, Any]
 Shift = Mapping[str, int]
@@ -36,7 +36,7 @@ Shift = Mapping[str, int]
 
 @dataclass(frozen=True)
 class ArchivedTable:
-    """A table of the archive. Every column is in it, but those that are left out, each for its reason.
+    """A table of the archive with all columns but `left_out`, which maps each to the reason.
 
     `created_column` is when a row was made: an id whose row is as old as the archive says is the same row.
     `hash_facts` says of a keyed hash what can be said without the key.
@@ -63,7 +63,7 @@ class ArchivedTable:
         return [column for column in self.table.columns if column.name not in self.left_out]
 
     def of_site(self, site: Site) -> Select[Any]:
-        """All rows of the site in the order of their ids; a row without a site is where its comment is."""
+        """All rows of the site by id; a row without a site belongs to the site of its comment."""
         hash_facts = [said.label(name) for name, said in self.hash_facts.items()]
         query = select(*self.columns, *hash_facts).order_by(self.table.c.id)
         if "site_id" in self.table.c:
@@ -72,23 +72,23 @@ class ArchivedTable:
 
 
 def of(column: Any, site: Site) -> ColumnElement[bool]:
-    """Rows of the site, so that they are read by id: by an index of sites they would have to be sorted, all at once."""
+    """Rows of the site, without the index of sites, so that they are read in order of ids without a sort."""
     return no_index(column) == site.id
 
 
 def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Yes or no, where SQL would also say that it does not know."""
+    """False instead of NULL."""
     return func.coalesce(condition, false(), type_=Boolean())
 
 
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
-RECOMPUTED = "a keyed hash, made anew with the key of the installation that reads it"
+RECOMPUTED = "a keyed hash, recomputed with the key of the importing installation"
 TRUST = "a keyed hash; an author is recognised again from the next comment on"
-RETRAINED = "learnt again from the decisions: flask upkeep retrain"
+RETRAINED = "trained again from the decisions: flask upkeep retrain"
 TREE = "the place in the tree follows from the parents and the site's max_depth"
 
-# In the order in which they refer to each other.
+# Referenced tables first.
 TABLES = (
     ArchivedTable(
         Thread,
@@ -131,26 +131,26 @@ TABLES = (
     ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),
 )
 BY_NAME = {table.name: table for table in TABLES}
-# Keyed hashes that nobody can make anew, and that are as good as any other mark that differs.
+# Keyed hashes that cannot be recomputed; only their equality matters.
 OPAQUE = {"report": ("reporter_index",)}
 # The first line after the head; not with_ids, because there is one.
 SITE_LEFT_OUT = {
     "id": "the number of another installation",
-    "key": "whoever reads the archive names the site",
+    "key": "the operator names the site on import",
     "archive_shift": "about an earlier archive, not about the site",
     "pressed_until": "a burst of comments here and now",
 }
 SITE_COLUMNS = [column for column in Site.__table__.columns if column.name not in SITE_LEFT_OUT]
-# Only who is named by a decision or a rule, and only by name and address: the archive opens no doors.
+# Only moderators of decisions and rules, only name and email address: the archive grants no access.
 MODERATOR_COLUMNS = [Moderator.__table__.c.email, Moderator.__table__.c.name]
 LEFT_OUT = {
-    "moderator": "by name and e-mail only; passwords, log-ins and roles are given by `flask moderator`",
+    "moderator": "by name and email only; passwords, log-ins and roles are set by `flask moderator`",
     "membership": "who may moderate is for the installation to say",
-    "invitation": "opens doors",
-    "login": "opens doors",
+    "invitation": "grants access",
+    "login": "grants access",
     "rate_limit": "how much a network used lately",
     "login_attempt": "counted by processes of the previous version",
-    "delivery": "letters are never sent again",
+    "delivery": "emails are never sent again",
     **dict.fromkeys(("tally", "tallied"), "counted again"),
     "key_print": "about this installation's keys",
     "heartbeat": "about this installation's processes",
@@ -164,7 +164,7 @@ LEFT_OUT = {
 
 
 def lines(site: Site) -> Iterator[str]:
-    """The archive's lines, each with its newline; the session should see one moment, see `extensions.snapshot`."""
+    """The archive's lines with newlines. Call it within `database.snapshot`."""
     yield _line(
         {"format": FORMAT, "version": VERSION, "tables": {table.name: _extent(table, site) for table in TABLES}}
     )
@@ -182,12 +182,12 @@ def lines(site: Site) -> Iterator[str]:
 
 
 def reference(column: Column[Any]) -> str | None:
-    """The table that a foreign key leads to."""
+    """The table that a foreign key refers to."""
     return next((key.column.table.name for key in column.foreign_keys), None)
 
 
 def with_ids(table: ArchivedTable, row: Row, shift: Shift, moderators: Mapping[Any, Any]) -> Row:
-    """The row with every id moved by its table's shift, and every moderator as `moderators` names her."""
+    """The row with all ids shifted by its table's offset, and moderators replaced by `moderators`."""
     moved = dict(row)
     for column in table.columns:
         target = table.name if column.primary_key else reference(column)
@@ -202,7 +202,7 @@ def with_ids(table: ArchivedTable, row: Row, shift: Shift, moderators: Mapping[A
 
 
 def moderators_of(site: Site) -> dict[int, Row]:
-    """By id, who is named in the site's tables."""
+    """The moderators that the site's tables refer to, by id."""
     named = [
         table.of_site(site).with_only_columns(column).order_by(None)
         for table in TABLES
@@ -233,7 +233,7 @@ def _rows(query: Select[Any]) -> Iterator[Row]:
 
 
 def _written(row: Row) -> Row:
-    """As JSON. What cannot be read is left empty; a rule without its value ends, because it would meet anything."""
+    """As JSON. Unreadable values become empty; a rule with an unreadable value is ended, because it would match all."""
     if "ended_at" in row and is_unreadable(row["value"]):
         row |= {"ended_at": row["ended_at"] or row["made_at"]}
     return {name: _as_json(value) for name, value in row.items()}

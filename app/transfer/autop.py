@@ -19,7 +19,7 @@ _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
 
 
 def paragraphs(text: str) -> str:
-    """HTML of a comment as WordPress shows it, from the HTML that it stores. '' stays ''."""
+    """The HTML that WordPress shows for the HTML that it stores. '' stays ''."""
     return "\n".join(_runs(text.replace("\r\n", "\n").replace("\r", "\n")))
 
 

@@ -22,19 +22,18 @@ from app.transfer.source import File, Source
 
 VERSION = 1
 STATUSES: dict[str, Status] = {"approved": "approved", "unapproved": "pending", "flagged": "pending"}
-ANONYMOUS = "anonymous"  # commenterHex of those who had no account
+ANONYMOUS = "anonymous"  # commenterHex of commenters without an account
 
 _ID = re.compile(r'"commentHex"\s{0,9}:\s{0,9}"([\w-]{1,128})"')
 
-People = dict[str, tuple[str, str, str]]  # commenterHex -> name, e-mail, website
+People = dict[str, tuple[str, str, str]]  # commenterHex -> name, email, website
 
 
 def read(file: File) -> Iterator[Record]:
-    """Each page when its first comment comes, and the comments in the file's order.
+    """Each page before its first comment; comments in the order of the file.
 
     The people stand behind the comments, so the file is read twice; only people and page names are held.
-    Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
-    export of Commento at all.
+    Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
     source = Source.of(file)
     source.passes = 2
@@ -56,7 +55,7 @@ def _people(source: Source) -> People:
     try:
         for element in json_stream.elements(source):
             is_export = is_export or element.key in ("comments", "commenters")
-            if isinstance(element, json_stream.Spoiled):
+            if isinstance(element, json_stream.BadElement):
                 continue  # the comments of such a person carry Note.NO_AUTHOR
             if element.key == "version" and element.value != VERSION:
                 raise UnreadableFile(Trouble.WRONG_FORMAT)
@@ -66,7 +65,7 @@ def _people(source: Source) -> People:
                 )
                 people[hexa] = (name, email, link)
     except UnreadableFile as error:
-        # The second reading meets the cut again, after all that can be had.
+        # The second pass reaches the truncation again, after all readable records.
         if not is_export or error.trouble is not Trouble.TRUNCATED:
             raise
     if not is_export:
@@ -74,8 +73,8 @@ def _people(source: Source) -> People:
     return people
 
 
-def _taken(element: json_stream.Element | json_stream.Spoiled, people: People) -> CommentRecord | Skip:
-    if isinstance(element, json_stream.Spoiled):
+def _taken(element: json_stream.Element | json_stream.BadElement, people: People) -> CommentRecord | Skip:
+    if isinstance(element, json_stream.BadElement):
         found = _ID.search(element.head)
         return Skip(found[1] if found else None, element.reason, element.line)
     if not isinstance(element.value, dict):
@@ -143,7 +142,7 @@ def _status(row: dict[str, Any], notes: list[Note]) -> Status:
 
 def _word(row: dict[str, Any], key: str) -> str:
     word = one_line(row.get(key))
-    return "" if word == "undefined" else word  # what its browser side wrote for "nothing"
+    return "" if word == "undefined" else word  # written by its JavaScript for a missing value
 
 
 def _path(path: str) -> str:

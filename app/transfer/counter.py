@@ -1,4 +1,4 @@
-"""Count what became of the rows of an archive."""
+"""Counts of a restored archive."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from app.transfer.record import Reason, Skip
 
 
 @dataclass
-class Tally:
-    """What became of the comments of an archive, in the words of `flask import --json`, and of its other rows."""
+class RestoreCounts:
+    """Counts of comments as in `flask import --json`, and of the other tables."""
 
     expected: int = 0
-    # Lines of which nobody can say what they are.
+    # Lines of unknown type.
     unrecognised_lines: int = 0
     roots: int = 0
     max_depth: int = 0

@@ -1,4 +1,4 @@
-"""All comments of a site as a table, for people with a spreadsheet."""
+"""Export all comments of a site as CSV for spreadsheets."""
 
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""Tell from what a file holds, never from its name, which program wrote it."""
+"""Detect the format of a file from its content."""
 
 import re
 from collections.abc import Callable, Iterator

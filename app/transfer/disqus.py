@@ -38,8 +38,7 @@ _ID = re.compile(r"<post\s[^<>]{0,200}?id\s*=\s*[\"']?([\w-]{1,64})")
 def read(file: File) -> Iterator[Record]:
     """The pages and posts of the export, in its order.
 
-    Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
-    export at all.
+    Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
     for event in xml.events(file, SHAPE):
         match event:

@@ -1,4 +1,4 @@
-"""Turn one field as another system wrote it into a plain value."""
+"""Parse single fields of other systems."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ def legible(text: str) -> str:
 
 
 def one_line(value: object) -> str:
-    """A field that is one line: text or number; anything else (null, list, object) becomes ''."""
+    """Text or number as one line; anything else (null, list, object) becomes ''."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     text = legible(str(value)[: MAX_LINE * 4])
@@ -30,15 +30,15 @@ def one_line(value: object) -> str:
 
 
 def is_shortened(*values: object) -> bool:
-    """Whether `one_line` cuts any of the values."""
+    """True if `one_line` truncates a value."""
     return any(isinstance(value, str) and len(value.strip()) > MAX_LINE for value in values)
 
 
 def moment(value: str, zone: tzinfo = UTC) -> datetime | None:
-    """An aware UTC time from ISO 8601, MySQL or RFC 5322 notation; one without a zone is of `zone`.
+    """Parse ISO 8601, MySQL or RFC 5322 notation into an aware UTC time; without a zone, in `zone`.
 
-    An hour that the clocks showed twice is the first of the two; one that they left out, what it would have been.
-    None for what cannot be read, and for MySQL's 0000-00-00.
+    Of an ambiguous local time (end of summer time) the first is used; a skipped one is read with the earlier offset.
+    None for invalid times, and for MySQL's 0000-00-00.
     """
     text = value.strip()[:64]
     try:
@@ -55,7 +55,7 @@ def _written(text: str) -> datetime:
 
 
 def moment_of_epoch(seconds: object) -> datetime | None:
-    """An aware UTC time from seconds since 1970; None where that is no number or no date."""
+    """An aware UTC time from seconds since 1970; None for an invalid value."""
     try:
         return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):
@@ -63,18 +63,18 @@ def moment_of_epoch(seconds: object) -> datetime | None:
 
 
 def address(value: object) -> str:
-    """An IP address in canonical form, IPv4 taken out of ::ffff:0:0/96; '' for anything else (hashes)."""
+    """An IP address in canonical form, IPv4-mapped ones as IPv4; '' for anything else (hashes)."""
     try:
         ip = ip_address(one_line(value).split(",")[0].strip())
     except ValueError:
         return ""
     if isinstance(ip, IPv6Address) and ip.scope_id:
-        return ""  # a zone has no meaning to others
+        return ""  # a zone is valid on one machine only
     mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
     return str(mapped or ip)
 
 
 def made_up_id(*parts: str) -> str:
-    """An id for a record that has none: equal content gives the same id, so a second run adds nothing."""
+    """An id for a record without one, from its content, so a second run adds nothing."""
     digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=12)
     return "made-" + digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Read Isso's database: a SQLite file that is opened for reading only and trusted with nothing."""
+"""Read Isso's database: an untrusted SQLite file, opened read-only."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -137,7 +137,7 @@ def _must_have(database: sqlite3.Connection, table: str, columns: tuple[str, ...
 
 
 def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[int, dict[str, object] | Skip]]:
-    """Each row by itself, with its rowid: one that is too large or stands on a broken page costs only itself."""
+    """Each row in its own query, so that a too large or damaged row does not affect others."""
     columns = _WANTED[table]
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE rowid=?"  # noqa: S608 - names from _WANTED
     after: int | None = None

@@ -1,4 +1,4 @@
-"""Take a long JSON document apart without holding it: the elements of its top-level lists, one by one."""
+"""Stream the elements of the top-level lists of a long JSON document."""
 
 import json
 import re
@@ -23,7 +23,7 @@ _PLAIN_END = re.compile(r"[,\]}\s]")
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of the list `key`; or a plain value under `key`, which is not `listed`."""
+    """An element of the list `key`, or (not `listed`) the value of `key`."""
 
     key: str
     value: object
@@ -32,8 +32,8 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoiled:
-    """An element that could not be read; `head` is how it begins."""
+class BadElement:
+    """An unreadable element and its first characters."""
 
     key: str
     reason: Reason
@@ -41,10 +41,10 @@ class Spoiled:
     head: str
 
 
-def elements(source: Source) -> Iterator[Element | Spoiled]:
-    """What the object at the top holds, in order.
+def elements(source: Source) -> Iterator[Element | BadElement]:
+    """The elements of the top-level object in order.
 
-    Raises UnreadableFile when the text is no JSON object, TruncatedFile when it ends too early.
+    Raises UnreadableFile if the text is no JSON object, TruncatedFile if it ends too early.
     """
     stream = StreamWindow(source.text())
     try:
@@ -56,12 +56,12 @@ def elements(source: Source) -> Iterator[Element | Spoiled]:
 
 
 class _End(Exception):
-    """The text ended where more had to come, perhaps within an element that had begun."""
+    """The text ended too early, perhaps within an element."""
 
-    begun: Spoiled | None = None
+    begun: BadElement | None = None
 
 
-def _object(stream: StreamWindow) -> Iterator[Element | Spoiled]:
+def _object(stream: StreamWindow) -> Iterator[Element | BadElement]:
     _expect(stream, "{")
     while _found(stream, _KEY_OR_END) == '"':
         key = _value(stream, "", listed=False)
@@ -75,7 +75,7 @@ def _object(stream: StreamWindow) -> Iterator[Element | Spoiled]:
             yield _value(stream, key.value, listed=False)
 
 
-def _list(stream: StreamWindow, key: str) -> Iterator[Element | Spoiled]:
+def _list(stream: StreamWindow, key: str) -> Iterator[Element | BadElement]:
     while _found(stream, _ELEMENT_OR_END) != "]":
         yield _value(stream, key, listed=True)
     stream.mark += 1
@@ -95,26 +95,26 @@ def _expect(stream: StreamWindow, char: str) -> None:
     stream.mark += 1
 
 
-def _value(stream: StreamWindow, key: str, *, listed: bool) -> Element | Spoiled:
+def _value(stream: StreamWindow, key: str, *, listed: bool) -> Element | BadElement:
     line = stream.line()
-    stream.keep(MAX_ELEMENT)
+    stream.capture(MAX_ELEMENT)
     try:
-        depth = _pass_value(stream)
+        depth = _skip_value(stream)
     except _End as end:
-        end.begun = Spoiled(key, Reason.CUT_OFF, line, stream.kept()[0][:HEAD])
+        end.begun = BadElement(key, Reason.CUT_OFF, line, stream.captured()[0][:HEAD])
         raise
-    text, whole = stream.kept()
+    text, whole = stream.captured()
     if not whole or depth > MAX_DEPTH:
         reason = Reason.TOO_DEEP if whole else Reason.TOO_LARGE
-        return Spoiled(key, reason, line, text[:HEAD])
+        return BadElement(key, reason, line, text[:HEAD])
     try:
         return Element(key, json.loads(text, strict=False), line, listed)
     except ValueError:  # also a number of more digits than Python converts
-        return Spoiled(key, Reason.MALFORMED, line, text[:HEAD])
+        return BadElement(key, Reason.MALFORMED, line, text[:HEAD])
 
 
-def _pass_value(stream: StreamWindow) -> int:
-    """Move behind one value by its brackets and quotes alone; returns how deep it goes."""
+def _skip_value(stream: StreamWindow) -> int:
+    """Move behind one value by brackets and quotes; return its depth."""
     depth = deepest = 0
     first = _found(stream, _START)
     if first not in '"{[':
@@ -125,7 +125,7 @@ def _pass_value(stream: StreamWindow) -> int:
         sign = _found(stream, _TOKEN)
         stream.mark += 1
         if sign == '"':
-            _pass_string(stream)
+            _skip_string(stream)
         else:
             depth += 1 if sign in "{[" else -1
             deepest = max(deepest, depth)
@@ -133,7 +133,7 @@ def _pass_value(stream: StreamWindow) -> int:
             return deepest
 
 
-def _pass_string(stream: StreamWindow) -> None:
+def _skip_string(stream: StreamWindow) -> None:
     while True:
         sign = _found(stream, _STRING_END)
         stream.mark += len(sign)

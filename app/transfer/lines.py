@@ -1,4 +1,4 @@
-"""Read the archive of a site line by line, and believe none of it: what it promises, what it sets."""
+"""Read the archive of a site line by line, and validate its header and settings."""
 
 import json
 import re
@@ -10,16 +10,16 @@ from zoneinfo import available_timezones
 from app.lib.language import languages
 from app.lib.urls import is_origin
 from app.transfer.archive import BY_NAME, FORMAT, SITE_COLUMNS, VERSION, Row
-from app.transfer.counter import Tally
+from app.transfer.counter import RestoreCounts
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import Source
 from app.transfer.stream_window import StreamWindow
-from app.transfer.validate import InvalidValue, default_of, fit
+from app.transfer.validate import InvalidValue, default_of, validated
 
 MAX_LINE = 1 << 25  # characters
-MOST = 1_000_000  # of anything that a site sets: days, minutes, comments
+MAX_SETTING = 1_000_000  # days, minutes, comments
 GROWING = ("version", "rules_version")
-HIGHEST = 1 << 44  # of an id: nine steps of base 32 hold a little more
+HIGHEST = 1 << 44  # of an id; nine digits of base 32 hold a little more
 
 _NEWLINE = re.compile("\n")
 _ID = re.compile(r'"id"\s{0,9}:\s{0,9}([0-9]{1,18})')
@@ -27,20 +27,20 @@ _ID = re.compile(r'"id"\s{0,9}:\s{0,9}([0-9]{1,18})')
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the file: what it holds, and where it stands."""
+    """A line: record type, row, line number."""
 
     kind: str
     row: Row
     number: int
 
 
-def lines_of(source: Source, tally: Tally) -> Iterator[Line]:
+def lines_of(source: Source, tally: RestoreCounts) -> Iterator[Line]:
     stream = StreamWindow(source.text())
     while True:
         number = stream.line()
-        stream.keep(MAX_LINE)
+        stream.capture(MAX_LINE)
         ended = stream.skip_past(_NEWLINE)
-        text, whole = stream.kept()
+        text, whole = stream.captured()
         if not text and not ended:
             break
         row = _loaded(text) if whole else None
@@ -60,7 +60,7 @@ def lines_of(source: Source, tally: Tally) -> Iterator[Line]:
 
 
 def _loaded(text: str) -> Any:
-    """The value, or None for what is no JSON or is nested beyond reason; the caller reports the line."""
+    """The value, or None for invalid or too deeply nested JSON; the caller reports the line."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -82,7 +82,7 @@ def display_id(line: Line) -> str | None:
 
 
 def table_sizes(head: Line | None) -> dict[str, dict[str, int]]:
-    """How many rows of each table the archive says that it has, and their highest id."""
+    """Row count and highest id of each table, from the header."""
     row = head.row if head else {}
     if row.get("format") != FORMAT or not isinstance(row.get("tables"), dict):
         raise UnreadableFile(Trouble.WRONG_FORMAT)
@@ -97,13 +97,13 @@ def table_sizes(head: Line | None) -> dict[str, dict[str, int]]:
 
 
 def settings_of(line: Line | None) -> Row:
-    """The site's settings. Raises UnreadableFile when one of them cannot work: a site must not be half set."""
+    """The site's settings. Raises UnreadableFile if one of them is invalid."""
     row = line.row if line and line.kind == "site" else None
     if row is None:
         raise UnreadableFile(Trouble.DAMAGED, line=2)
     try:
         settings = {
-            column.name: fit(column, row[column.name]) if column.name in row else default_of(column)
+            column.name: validated(column, row[column.name]) if column.name in row else default_of(column)
             for column in SITE_COLUMNS
         }
         if not _can_work(settings):
@@ -123,5 +123,5 @@ def _can_work(settings: Row) -> bool:
         and settings["max_depth"] <= 10
         and 1 <= settings["page_size"] <= 200
         and re.fullmatch("(?:[0-9a-f]{2}){1,32}", settings["avatar_key"]) is not None
-        and all(value <= MOST for name, value in settings.items() if type(value) is int and name not in GROWING)
+        and all(value <= MAX_SETTING for name, value in settings.items() if type(value) is int and name not in GROWING)
     )

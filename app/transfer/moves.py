@@ -1,4 +1,4 @@
-"""Pages get other addresses, and their comments go with them: none lost, none doubled, and old links still land."""
+"""Move threads to new URLs and merge them; the old URLs become aliases."""
 
 import csv
 from collections.abc import Iterable
@@ -19,9 +19,9 @@ from app.models.alias import LONGEST_KEY
 # How long a move waits for a lock on PostgreSQL, and how often it tries.
 LOCK_TIMEOUT_MS, ATTEMPTS = 500, 20
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
-AT_ONCE = 500  # pages in one question
-SHOWN = 200  # characters of a line that is refused
-OWN_ID = "id:"  # how the key of a page begins that gives itself an id (data-thread)
+BATCH = 500  # pages in a query
+SHOWN = 200  # characters of a refused line
+OWN_ID = "id:"  # prefix of the key of a page with its own id (data-thread)
 
 
 class Outcome(StrEnum):
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
     MERGED = "merged"  # the new page had comments already
     SAME = "same"  # both are the same page
     MISSING = "missing"  # no comments at the old address
-    TAKEN = "taken"  # the new page has comments, and merging was not asked for
+    TAKEN = "taken"  # the new page has comments, and `merge` is off
     TWICE = "twice"  # the same old page once more
     WRONG_OLD = "wrong old address"
     WRONG_NEW = "no page of this site"
@@ -40,7 +40,7 @@ REFUSED = frozenset({Outcome.TAKEN, Outcome.TWICE, Outcome.WRONG_OLD, Outcome.WR
 
 @dataclass
 class Move:
-    """One page's way, and what became of it; `comments` are those that went along, of every status."""
+    """A move and its outcome; `comments` is the number of moved ones, in every status."""
 
     old: str
     new: str
@@ -89,7 +89,7 @@ def _remapped(site: Site, given: list[tuple[str, str]], *, merge: bool) -> list[
     Thread.hold([thread.id for thread, _move in setting_out])
     left = {thread.id: thread.key for thread, _move in setting_out}
     for thread, _move in setting_out:
-        # On the way it is nowhere, so that the page after it can have its place.
+        # It has a temporary key, so that the next page can take its key.
         thread.rename(f"moving:{thread.id}")
     arrived = [
         (_arrive(site, thread, move, left[thread.id], merge=merge), left[thread.id]) for thread, move in setting_out
@@ -100,7 +100,7 @@ def _remapped(site: Site, given: list[tuple[str, str]], *, merge: bool) -> list[
 
 
 def thread_at(site: Site, address: str) -> Thread | None:
-    """The thread of a page, by an address as people have it."""
+    """The thread of a page by URL, path or id."""
     key = _key(site, address.strip())
     return Thread.for_page(site, key) if key else None
 
@@ -115,7 +115,7 @@ def _limit_waiting() -> None:
 
 
 def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
-    """The moves that can begin; what stands against the others is written down in them."""
+    """The moves that are possible; the others get their outcome."""
     begun: dict[int, tuple[Thread, Move]] = {}
     keys = [_key(site, move.old) for move in moves]
     threads = _threads(site, [key for key in keys if key])
@@ -133,15 +133,15 @@ def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
 
 
 def _threads(site: Site, keys: list[str]) -> dict[str, Thread]:
-    """All of them, some hundreds in one question."""
+    """All of them, in batches."""
     found: dict[str, Thread] = {}
-    for at in range(0, len(keys), AT_ONCE):
-        found |= Thread.for_pages(site, keys[at : at + AT_ONCE])
+    for at in range(0, len(keys), BATCH):
+        found |= Thread.for_pages(site, keys[at : at + BATCH])
     return found
 
 
 def _arrive(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -> Thread:
-    """Where the comments are now."""
+    """The current thread of the comments."""
     there = Thread.for_page(site, move.key)
     move.comments = Comment.numbers_in([thread.id]).get(thread.id, 0)
     if there is None or there.id == thread.id:
@@ -172,14 +172,14 @@ def _merge(thread: Thread, into: Thread) -> None:
 
 
 def _leave_a_trace(site: Site, thread: Thread, left: str) -> None:
-    """The old address leads to where the comments are, unless a page is there now."""
+    """Make the old URL an alias, unless a page has it now."""
     there = Thread.for_page(site, left)
     if there is None or there.key != left:
         ThreadAlias.lead(site.id, left, thread.id)
 
 
 def _new_key(site: Site, address: str) -> str:
-    """The key of a page of the site, or '' when it is none."""
+    """The key of a page of the site, or '' for other URLs."""
     whole = _whole(site, address)
     return _key(site, address) if address.startswith(OWN_ID) or is_allowed(whole, site.origins) else ""
 
@@ -195,7 +195,7 @@ def _key(site: Site, address: str) -> str:
 
 
 def _address(site: Site, new: str) -> str | None:
-    """The address to show; a page that is known by its own id keeps the one it has."""
+    """The URL to show; a page with its own id keeps its URL."""
     return None if new.startswith(OWN_ID) else canonical(_whole(site, new))
 
 

@@ -1,4 +1,4 @@
-"""What every foreign format is turned into, so that one loader can take them all."""
+"""The neutral records that all import formats are converted to."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,12 +11,12 @@ Format = Literal["html", "markdown"]
 
 
 class Reason(StrEnum):
-    """Why a record could not be taken. The values are sentences that the report may translate."""
+    """Why a record was skipped. The values are sentences of the report."""
 
     TOO_LARGE = "The record is larger than the limit."
     TOO_DEEP = "The record is nested deeper than the limit."
     NOT_CLOSED = "The record is not closed before the next one begins."
-    MALFORMED = "The record is not well-formed and could not be mended."
+    MALFORMED = "The record is not well-formed and could not be repaired."
     CUT_OFF = "The file ends inside this record."
     NO_THREAD = "The comment does not say to which page it belongs."
     NOT_A_COMMENT = "The record is a private note of another program, not a comment."
@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 
 class Note(StrEnum):
-    """What was changed or guessed in a record that was taken all the same."""
+    """Changes or guesses in an imported record."""
 
     UNKNOWN_STATUS = "The status is not known; the comment waits for a decision."
     UNKNOWN_TYPE = "The type of comment is not known; taken as an ordinary comment."
@@ -38,7 +38,7 @@ class Note(StrEnum):
     LOCAL_DATE = "Only a local date is given; taken in the site's time zone."
     NO_ID = "The record has no id; one was made from its content."
     SHORTENED = "A field was longer than the limit and was shortened."
-    REPAIRED = "The record was not well-formed and was mended."
+    REPAIRED = "The record was not well-formed and was repaired."
     FIELD_LOST = "A field of the page was not readable."
     NO_AUTHOR = "The file does not hold the author to whom the comment refers."
     FUTURE_DATE = "The date lies in the future; the time of the import stands in for it."
@@ -52,7 +52,7 @@ class Note(StrEnum):
 
 
 class Trouble(StrEnum):
-    """Why a whole file is refused."""
+    """Why a file is refused."""
 
     NOT_READABLE = "The file cannot be opened or read."
     UNKNOWN_FORMAT = "The file is in no format that can be imported."
@@ -67,7 +67,7 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ThreadRecord:
-    """A page under which people spoke. `url` may be relative or empty, as the source has it."""
+    """A page with comments. `url` may be relative or empty."""
 
     source_id: str
     url: str
@@ -78,18 +78,17 @@ class ThreadRecord:
 
 @dataclass(frozen=True, slots=True)
 class HiddenPage:
-    """A page that the source did not show to the public. May come before or after its comments."""
+    """A page that was not public. May come before or after its comments."""
 
     source_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommentRecord:
-    """One comment as the source has it: nothing is sanitised yet, nothing is checked against others.
+    """One comment, not yet sanitised or checked against others.
 
-    `parent_source_id` is None for a comment that answers nobody; the parent may come later, or never.
-    `body` is foreign HTML or Markdown, by `format`. `created_at` is aware and in UTC.
-    Only ids are shown by `repr`, so that a traceback tells nothing about a person.
+    `parent_source_id` is None for a root; the parent may come later, or never. `body` is HTML or Markdown, by `format`.
+    `created_at` is aware and in UTC. `repr` shows only ids, so tracebacks have no personal data.
     """
 
     source_id: str
@@ -110,7 +109,7 @@ class CommentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A record that was met and not taken: its id where one could be found, the reason, its line."""
+    """A record that was not imported: id if found, reason, line."""
 
     id: str | None
     reason: Reason
@@ -121,7 +120,7 @@ Record = ThreadRecord | HiddenPage | CommentRecord | Skip
 
 
 class UnreadableFile(ValueError):
-    """The file as a whole is refused. `line` and `position` (bytes, unpacked) tell where, if known."""
+    """The file is refused. `line` and `position` (bytes, unpacked) say where, if known."""
 
     def __init__(self, trouble: Trouble, *, line: int | None = None, position: int | None = None) -> None:
         super().__init__(str(trouble) + (f" (line {line})" if line is not None else ""))
@@ -129,7 +128,7 @@ class UnreadableFile(ValueError):
 
 
 class TruncatedFile(UnreadableFile):
-    """The file ends too early; all that stood before the cut has been handed out already."""
+    """The file ends too early; the records before were yielded already."""
 
     def __init__(self, *, line: int | None = None, position: int | None = None) -> None:
         super().__init__(Trouble.TRUNCATED, line=line, position=position)

@@ -28,10 +28,9 @@ _ID = re.compile(r'"id"\s{0,9}:\s{0,9}"([^"\\]{1,128})"')
 
 
 def read(file: File) -> Iterator[Record]:
-    """Each page when its first comment comes, and the comments in the file's order.
+    """Each page before its first comment; comments in the order of the file.
 
-    Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
-    backup of Remark42 at all.
+    Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
     source = Source.of(file)
     stream = StreamWindow(source.text())
@@ -42,7 +41,7 @@ def read(file: File) -> Iterator[Record]:
         if not ended and (source.damaged or not _is_json(text)):
             yield Skip(_id_in(text), Reason.CUT_OFF, number)
             raise TruncatedFile(line=number, position=source.position)
-        found = _taken(text, number) if whole else Skip(_id_in(text), Reason.TOO_LARGE, number)
+        found = _parse_line(text, number) if whole else Skip(_id_in(text), Reason.TOO_LARGE, number)
         if isinstance(found, tuple):
             comment, title = found
             if comment.thread_source_id not in seen:
@@ -56,16 +55,16 @@ def read(file: File) -> Iterator[Record]:
 
 
 def _line(stream: StreamWindow, limit: int) -> tuple[str, bool, int, bool] | None:
-    """The next line: its text, whether that is all of it, its number, whether a newline ends it."""
+    """The next line: text, whether it is complete (below the limit), number, whether a newline ends it."""
     number = stream.line()
-    stream.keep(limit)
+    stream.capture(limit)
     ended = stream.skip_past(_NEWLINE)
-    text, whole = stream.kept()
+    text, whole = stream.captured()
     return (text, whole, number, ended) if text or ended else None
 
 
 def _closed_pages(stream: StreamWindow) -> frozenset[str]:
-    """The pages that the first line calls read-only; the line must be there and be Remark42's."""
+    """The read-only pages of the first line. Raises UnreadableFile if it is not a header of Remark42."""
     line = _line(stream, MAX_META)
     meta = _loaded(line[0]) if line and line[1] else None
     if not isinstance(meta, dict) or not {"users", "posts"} <= meta.keys():
@@ -76,7 +75,7 @@ def _closed_pages(stream: StreamWindow) -> frozenset[str]:
 
 
 def _loaded(text: str) -> Any:
-    """The value, or None for what is no JSON or is nested beyond reason."""
+    """The value, or None for invalid or too deeply nested JSON."""
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):  # the caller reports the line
@@ -92,7 +91,7 @@ def _id_in(text: str) -> str | None:
     return found[1] if found else None
 
 
-def _taken(text: str, line: int) -> tuple[CommentRecord, str] | Skip | None:
+def _parse_line(text: str, line: int) -> tuple[CommentRecord, str] | Skip | None:
     """The comment with its page's title; None for an empty line."""
     if not text.strip():
         return None

@@ -26,12 +26,12 @@ from app.transfer.archive import (
     reference,
     with_ids,
 )
-from app.transfer.counter import Tally
+from app.transfer.counter import RestoreCounts
 from app.transfer.lines import HIGHEST, Line, display_id, lines_of, settings_of, table_sizes
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.restore_rows import insert_rows
 from app.transfer.source import Source
-from app.transfer.validate import InvalidValue, default_of, fit
+from app.transfer.validate import InvalidValue, default_of, validated
 
 MAX_MODERATORS = 10_000
 NO_PASSWORD = "!"  # noqa: S105 - not a hash, so no password matches
@@ -68,7 +68,7 @@ class Restore:
 
     def __init__(self, key: str, path: Path | str) -> None:
         self.key, self.path = key, path
-        self.tally = Tally()
+        self.tally = RestoreCounts()
         self.known = {name: Ids() for name in BY_NAME}
         self.moderators: dict[str, int] = {}
         self.shift: dict[str, int] = {}
@@ -165,7 +165,7 @@ class Restore:
     def _restore_moderator(self, line: Line) -> None:
         """An unknown moderator is created with a name, without password and site."""
         try:
-            row = {column.name: fit(column, line.row.get(column.name)) for column in MODERATOR_COLUMNS}
+            row = {column.name: validated(column, line.row.get(column.name)) for column in MODERATOR_COLUMNS}
         except InvalidValue:
             return self._skip(line, Reason.MALFORMED)
         if len(self.moderators) >= MAX_MODERATORS or not 3 <= len(row["email"]) <= 254:
@@ -202,7 +202,7 @@ class Restore:
         value, target = row[column.name], reference(column)
         if target == "moderator":
             return value if isinstance(value, str) and value in self.moderators else None
-        value = fit(column, value)
+        value = validated(column, value)
         if target in BY_NAME and value is not None:
             # A reference to a missing row becomes null where the column allows it: a reply becomes a root.
             if column.nullable and self.known[target].depth(value) is None:

@@ -1,4 +1,4 @@
-"""Read an export as text: unpacked, decoded, cleaned, a piece at a time, never trusting its labels."""
+"""Read an export as text in pieces: decompress, detect the encoding, decode."""
 
 import codecs
 import os
@@ -13,8 +13,8 @@ from app.transfer.fields import legible
 from app.transfer.record import Trouble, UnreadableFile
 
 CHUNK = 1 << 18  # bytes
-MAX_RATIO = 200  # unpacked to packed; text of real blogs packs 3 to 20 times, zlib's limit is 1,032
-RATIO_GRACE = 1 << 26  # bytes unpacked before the ratio counts: a small file may repeat itself
+MAX_RATIO = 200  # compression ratio; texts of real blogs have 3 to 20, zlib's maximum is 1,032
+RATIO_GRACE = 1 << 26  # unpacked bytes before the ratio is checked
 GZIP_MAGIC = b"\x1f\x8b"
 
 _DECLARED = re.compile(rb"^[^<]{0,16}<\?xml[^>]{0,200}encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
@@ -28,7 +28,7 @@ _SUPERSET = {
 }
 _KNOWN = re.compile(r"utf-8|iso8859-\d+|cp125\d|cp932|euc_jp|iso2022_jp|gb18030|big5|big5hkscs|euc_kr|koi8-[ru]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-# Kanji prove nothing: "é" and its neighbour read as one in Shift_JIS. No Japanese text lacks kana.
+# Kanji are no evidence: "é" and its neighbour are one in Shift_JIS. All Japanese texts have kana.
 _KANA = re.compile("[\u3041-\u30fe]")
 MIN_KANA_SHARE = 0.1  # of the characters outside ASCII
 
@@ -44,7 +44,7 @@ class Source:
         self.position = 0  # bytes handed to the decoder so far, unpacked
         self.damaged = False
         self.passes = 1  # how often the file will be read
-        # How far that has come: bytes as they lie on the disk, or the ids of a database.
+        # Progress: bytes on disk, or ids of a database.
         self.done = self.whole = 0
 
     @classmethod
@@ -53,7 +53,7 @@ class Source:
 
     @property
     def share(self) -> float:
-        """Of the file, how much has been read; 0 where nobody knows."""
+        """The share of the file that has been read; 0 if unknown."""
         return min(self.done / self.whole, 1) if self.whole > 0 else 0
 
     def text(self) -> Iterator[str]:
@@ -107,7 +107,7 @@ class Source:
         self.damaged = members.damaged or members.open
 
 
-File = Source | Path | str  # what a reader takes
+File = Source | Path | str  # the argument of a reader
 
 
 class _Members:
@@ -151,7 +151,7 @@ def _python_name(label: str) -> str:
     except LookupError:
         return ""
     name = _SUPERSET.get(name, name)
-    return name if _KNOWN.fullmatch(name) else ""  # a label is a stranger's word: no codec but these
+    return name if _KNOWN.fullmatch(name) else ""  # the label is not trusted: only these codecs
 
 
 def encoding_of(chunk: bytes, declared: str) -> str:
@@ -181,7 +181,7 @@ def _reads(chunk: bytes, name: str) -> str | None:
 
 
 def _kana_share(chunk: bytes, name: str) -> float:
-    """The share of kana when `chunk` is read as `name`; 0 where it cannot be read so."""
+    """The share of kana in `chunk` decoded as `name`; 0 if it cannot be decoded."""
     text = _reads(chunk, name) or ""
     foreign = sum(not char.isascii() for char in text)
     return len(_KANA.findall(text)) / max(foreign, 1)

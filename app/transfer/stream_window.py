@@ -1,15 +1,15 @@
-"""Look through a text of any length with a short window that only moves forward."""
+"""Search a text of any length through a bounded window that moves forward."""
 
 import re
 from collections.abc import Iterable
 
-OVERLAP = 512  # characters kept at the end of the window, as a match may begin in them
+OVERLAP = 512  # characters kept at the end of the window, because a match may start in them
 
 
 class StreamWindow:
-    """A window over `pieces` of text. Positions are indices into `window` and move when it grows.
+    """A window over `pieces` of text. Positions are indices into `window` and shift when it grows.
 
-    `mark` is where reading goes on; what stands before it is forgotten when more is read.
+    `mark` is the current position; text before it is dropped when more is read.
     """
 
     def __init__(self, pieces: Iterable[str]) -> None:
@@ -19,13 +19,13 @@ class StreamWindow:
         self.ended = False
         self._line = 1
         self._counted = 0
-        self._kept: list[str] | None = None
+        self._captured: list[str] | None = None
         self._capture_from = self._captured_size = self._capture_limit = 0
 
     def grow(self) -> None:
-        """Read one more piece and forget what is before `mark`. Sets `ended` at the end."""
+        """Read one more piece and drop the text before `mark`. Sets `ended` at the end."""
         self._count(self.mark)
-        self._keep(self.mark)
+        self._append(self.mark)
         gone = self.mark
         try:
             self.window = self.window[gone:] + next(self._pieces)
@@ -34,7 +34,7 @@ class StreamWindow:
         self.mark = self._counted = self._capture_from = 0
 
     def line(self) -> int:
-        """The line, from 1, on which `mark` stands."""
+        """The line number of `mark`, from 1."""
         self._count(self.mark)
         return self._line
 
@@ -54,27 +54,27 @@ class StreamWindow:
             self.grow()
 
     def skip_past(self, pattern: re.Pattern[str]) -> bool:
-        """Move `mark` behind the next match; at the end of the text and False where there is none."""
+        """Move `mark` behind the next match; without one, to the end, and return False."""
         match = self.find(pattern)
         self.mark = match.end() if match else len(self.window)
         return match is not None
 
-    def keep(self, limit: int) -> None:
-        """Remember the text from `mark` on, up to about `limit` characters, until `kept` is called."""
-        self._kept, self._capture_from, self._captured_size, self._capture_limit = [], self.mark, 0, limit
+    def capture(self, limit: int) -> None:
+        """Capture the text from `mark` on, up to about `limit` characters, until `captured` is called."""
+        self._captured, self._capture_from, self._captured_size, self._capture_limit = [], self.mark, 0, limit
 
-    def kept(self) -> tuple[str, bool]:
-        """The text from where `keep` was called up to `mark`, and whether that is all of it."""
-        self._keep(self.mark)
-        text, whole = "".join(self._kept or ()), self._captured_size <= self._capture_limit
-        self._kept = None
+    def captured(self) -> tuple[str, bool]:
+        """The captured text up to `mark`, and whether it is complete (below the limit)."""
+        self._append(self.mark)
+        text, whole = "".join(self._captured or ()), self._captured_size <= self._capture_limit
+        self._captured = None
         return text, whole
 
-    def _keep(self, position: int) -> None:
-        if self._kept is None:
+    def _append(self, position: int) -> None:
+        if self._captured is None:
             return
         if self._captured_size <= self._capture_limit:
-            self._kept.append(self.window[self._capture_from : position])
+            self._captured.append(self.window[self._capture_from : position])
         self._captured_size += position - self._capture_from
         self._capture_from = position
 

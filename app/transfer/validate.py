@@ -1,4 +1,4 @@
-"""Whether a stranger's value fits the column that it is meant for; what does not is refused, never bent."""
+"""Validate values of an archive for their columns; invalid values are refused, not adapted."""
 
 import math
 from collections.abc import Callable, Collection
@@ -17,19 +17,18 @@ from app.models.thread import LONGEST_TITLE
 from app.screening.reasons import sentence_of
 from app.transfer.fields import MAX_BODY, legible
 
-MAX_TEXT = 1 << 23  # characters of a value that no column limits: escaped, a text of MAX_BODY has five times as many
-MAX_DEPTH = 12  # lists and objects in each other; ours have 3
+MAX_TEXT = 1 << 23  # characters, for columns without a limit; escaping can make a text of MAX_BODY five times as long
+MAX_DEPTH = 12  # nested lists and objects; ours have 3
 
-# Column types from the special to the general: the first that a column is of counts.
 Fit = Callable[[Column[Any], Any], Any]
 
 
 class InvalidValue(ValueError):
-    """The value cannot have come from such a column."""
+    """The value is invalid for the column."""
 
 
-def fit(column: Column[Any], value: Any) -> Any:
-    """The value as the column takes it. Raises InvalidValue."""
+def validated(column: Column[Any], value: Any) -> Any:
+    """The value as the column stores it. Raises InvalidValue."""
     if value is None:
         return _require(bool(column.nullable), value)
     kind = next(kind for kind in VALIDATORS if isinstance(column.type, kind))
@@ -39,7 +38,7 @@ def fit(column: Column[Any], value: Any) -> Any:
 
 
 def default_of(column: Column[Any]) -> Any:
-    """What a column gets that the archive of an earlier version does not know."""
+    """The value of a column that an archive of an earlier version lacks."""
     default: Any = column.default
     if default is None:
         return _require(bool(column.nullable), None)
@@ -88,6 +87,7 @@ def _legible_data(value: Any, depth: int) -> Any:
     return value
 
 
+# Specific column types before general ones.
 VALIDATORS: dict[type[Any], Fit] = {
     Moment: _moment,
     Encrypted: _text,
@@ -113,12 +113,12 @@ def _website(value: str) -> str:
 
 
 def _address(value: str) -> str:
-    """Of a page: it becomes a link, which must not run anything."""
+    """The URL of a page, which becomes a link."""
     return _require(not value or value.startswith(("https://", "http://")), value)
 
 
 def _claimed(value: Any) -> dict[str, str]:
-    """What a comment's page says of itself: the desk shows it, and an approval takes it over."""
+    """URL, title and date that a page claims; moderators see them, and an approval stores them."""
     _require(isinstance(value, dict) and value.keys() <= {"url", "title", "published"}, value)
     _require(all(isinstance(each, str) for each in value.values()), value)
     try:
@@ -130,11 +130,11 @@ def _claimed(value: Any) -> dict[str, str]:
 
 
 def _reasons(value: Any) -> list[dict[str, Any]]:
-    return [each for each in _require(isinstance(value, list), value) if _can_be_said(each)]
+    return [each for each in _require(isinstance(value, list), value) if _can_be_rendered(each)]
 
 
-def _can_be_said(reason: Any) -> bool:
-    """The desk shows it to every moderator: one that breaks the sentence would break the page."""
+def _can_be_rendered(reason: Any) -> bool:
+    """True if the moderation page can render the reason."""
     try:
         return bool(sentence_of(reason))
     except (KeyError, TypeError, ValueError, AttributeError):

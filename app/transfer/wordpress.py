@@ -1,4 +1,4 @@
-"""Read a WordPress export (WXR 1.0 to 1.2), and what other tools write under that name."""
+"""Read a WordPress export (WXR 1.0 to 1.2), including variants of other tools."""
 
 import re
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ from app.transfer.record import (
 )
 from app.transfer.source import File, Source
 
-# Comments that come before their page is known wait for it, but not without end.
+# Limits for comments that come before their page is known.
 MAX_WAITING = 1_000
 MAX_WAITING_SIZE = 1 << 23  # characters
 
 _FIELDS = ("title", "link", "post_id", "comment_status", "status", "post_password")
-# The states of an item whose page everyone can read: "inherit" is an attachment's. Tools that are not WordPress may
-# leave the state out. Any other one (private, draft, pending, future, trash, a plugin's own) is not public.
+# Public states of an item; "inherit" is that of attachments. Other tools may omit the state. All others (private,
+# draft, pending, future, trash, those of plugins) are not public.
 PUBLIC_STATES = frozenset({"", "publish", "inherit"})
 _STOPS = ("rss", "item", "comment", *_FIELDS)
 SHAPE = xml.Shape(
@@ -65,7 +65,7 @@ KINDS: dict[str, Kind] = {
     "pingback": "pingback",
     "trackback": "trackback",
 }
-# Shops and schedulers keep private notes in the table of comments; none may ever come out on a page.
+# Shops and schedulers store private notes in the table of comments; they must never be published.
 PRIVATE_TYPES = frozenset({"order_note", "action_log", "edd_payment_note", "note", "wc_admin_note"})
 
 _ID = re.compile(r"comment_id>\s{0,64}(?:<!\[CDATA\[)?\s{0,64}([0-9]{1,20})")
@@ -74,8 +74,7 @@ _ID = re.compile(r"comment_id>\s{0,64}(?:<!\[CDATA\[)?\s{0,64}([0-9]{1,20})")
 def read(file: File) -> Iterator[Record]:
     """The pages of the export, each followed by its comments.
 
-    Raises TruncatedFile after the last record of a file that is cut off, UnreadableFile for what is no
-    export at all.
+    Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
     source = Source.of(file)
     page: _Page | None = None
@@ -115,7 +114,7 @@ def _id_in(head: str) -> str | None:
 
 
 class _Page:
-    """One item: what is known of it so far, and the comments that wait until it is enough."""
+    """One item: its known fields, and the comments that wait for them."""
 
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
@@ -144,7 +143,7 @@ class _Page:
             yield from self.close()
 
     def end(self) -> Iterator[Record]:
-        """Hand out what is left, and say whether the page was hidden: its state may stand after its comments."""
+        """Yield the rest, and whether the page was hidden: its state may come after its comments."""
         yield from self.close()
         if self._id is not None and not self._is_public():
             yield HiddenPage(self._id)
@@ -154,7 +153,7 @@ class _Page:
         return state in PUBLIC_STATES and not self._fields.get("post_password")
 
     def close(self) -> Iterator[Record]:
-        """Hand out the page with all that waited for it, unless that has happened."""
+        """Yield the page with its waiting comments, once."""
         if self._id is not None:
             return
         self._id = self._named()

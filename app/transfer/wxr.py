@@ -1,4 +1,4 @@
-"""A site's pages and comments as WordPress exports them (WXR 1.2), which most systems can read."""
+"""Export a site's pages and comments as WXR 1.2, which most systems can read."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo

@@ -27,7 +27,7 @@ _TAG_END = re.compile(r"/?>|<")
 
 @dataclass(frozen=True, slots=True)
 class SectionStart:
-    """A bracket opened."""
+    """A section starts."""
 
     name: str
     line: int
@@ -35,14 +35,14 @@ class SectionStart:
 
 @dataclass(frozen=True, slots=True)
 class SectionEnd:
-    """A bracket closed."""
+    """A section ends."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that could not be read; `head` is how it begins."""
+    """An unreadable record and its first characters."""
 
     name: str
     reason: Reason
@@ -62,10 +62,10 @@ Event = SectionStart | SectionEnd | Element | BadRecord | Truncated
 
 
 def events(file: File, shape: Shape) -> Iterator[Event]:
-    """The records of `shape` in the file, in order, with everything that could not be read among them.
+    """The records of the file in order, including unreadable ones.
 
-    Raises UnreadableFile when the file cannot be opened, holds a document type, is a gzip bomb, or has
-    not one element of the shape.
+    Raises UnreadableFile if the file cannot be opened, has a document type, is a gzip bomb, or has no element of the
+    shape.
     """
     source = Source.of(file)
     stream = StreamWindow(source.text())
@@ -103,10 +103,10 @@ def _skip_section(stream: StreamWindow, match: re.Match[str]) -> bool:
 
 def _record(stream: StreamWindow, shape: Shape, tag: str) -> Iterator[Event]:
     name, line = local_name(tag), stream.line()
-    stream.keep(MAX_RECORD)
+    stream.capture(MAX_RECORD)
     stream.mark += len(tag) + 1
     end = _find_end(stream, shape.inside[name])
-    text, whole = stream.kept()
+    text, whole = stream.captured()
     if not whole:
         yield BadRecord(name, Reason.TOO_LARGE, line, text[:HEAD])
     elif end == "cut":
@@ -147,9 +147,8 @@ def _whole(text: str, shape: Shape, name: str, line: int) -> Iterator[Event]:
     if isinstance(repaired, Element) or "<![CDATA[" not in text:
         yield repaired
     else:
-        # A section that is never closed swallows what follows, up to the end of some later section.
-        # Only a record that is broken anyway comes here: in a sound file whatever a commenter writes
-        # stays inside his own section and is never looked at as markup.
+        # An unclosed section includes the following records, up to the end of a later section. Only malformed records
+        # get here: in a valid file the text of a commenter stays inside its section and is never parsed as markup.
         yield from _salvage(text, shape, line)
 
 

@@ -23,11 +23,11 @@ class Element:
     cdata: set[str] = field(default_factory=set)
 
     def markup(self, path: str) -> str:
-        """The field as HTML: XML's escaping taken off once, nothing else."""
+        """The field as HTML: only XML's escaping is removed."""
         return self.fields.get(path, "")
 
     def text(self, path: str) -> str:
-        """The field as plain text. In CDATA the source's own HTML escaping is still on, so it comes off."""
+        """The field as plain text. In CDATA the HTML escaping of the source is removed too."""
         text = self.fields.get(path, "")
         return unescape(text) if path in self.cdata else text
 
@@ -40,14 +40,14 @@ class TooDeep(Exception):
 
 
 class _Forbidden(expat.ExpatError):
-    """The record brings declarations of its own."""
+    """The record has declarations of its own."""
 
 
 def parse(text: str, shape: Shape, name: str, line: int) -> Element:
-    """Raises expat.ExpatError for what is not well-formed, TooDeep beyond MAX_DEPTH."""
+    """Raises expat.ExpatError for malformed text, TooDeep beyond MAX_DEPTH."""
     element = Element(name, line)
     builder = _Builder(element, shape.bodies)
-    parser = expat.ParserCreate("utf-8")  # without namespaces: prefixes that nobody declared are common
+    parser = expat.ParserCreate("utf-8")  # without namespaces: undeclared prefixes are common
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
@@ -66,7 +66,7 @@ def _forbid(*_declaration: Any) -> None:
 
 
 class _Builder:
-    """Collects what expat reports into fields by path."""
+    """Collects the events of expat into fields by path."""
 
     def __init__(self, element: Element, bodies: frozenset[str]) -> None:
         self.parts: dict[str, list[str]] = {}
@@ -86,7 +86,7 @@ class _Builder:
 
     def _open(self, path: str, attributes: dict[str, str]) -> None:
         self._paths.append(path)
-        # A field that comes twice keeps its first value; the second is read into a list nobody looks at.
+        # Of a repeated field the first value counts; the second goes into an unused list.
         self._current = [] if self.parts.get(path) else self.parts.setdefault(path, [])
         if attributes:
             known = self._element.attributes.setdefault(path, {})

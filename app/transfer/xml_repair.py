@@ -1,4 +1,4 @@
-"""Repair records that are not well-formed."""
+"""Repair malformed records."""
 
 import re
 from html import unescape
@@ -44,9 +44,9 @@ def _repaired_token(token: re.Match[str], shape: Shape) -> str:
 
 
 def _character_of(reference: str) -> str:
-    """What a reference stands for; itself where it stands for nothing that XML may hold."""
+    """The character of a reference; the reference itself if it is unknown."""
     if reference.startswith("&#"):
-        return unescape(reference)  # maps what is forbidden to U+FFFD or nothing, by HTML's own table
+        return unescape(reference)  # replaces or removes forbidden characters, by HTML's table
     return html5.get(reference[1:], reference)
 
 
@@ -62,7 +62,7 @@ def _repaired_tag(tag: str) -> str:
 
 
 def close_sections(text: str) -> str:
-    """Close each CDATA section that runs over the end tag of the element in which it was opened."""
+    """Close each CDATA section that continues past the end tag of its element."""
     out: list[str] = []
     at = 0
     for _ in range(MAX_SECTIONS):

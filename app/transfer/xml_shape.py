@@ -9,7 +9,7 @@ _PREFIX = r"(?:[A-Za-z_][\w.-]{0,30}:)?"
 
 @dataclass(frozen=True)
 class Shape:
-    """The few element names of a format that matter; each may have any prefix where `prefixed` has it.
+    """The element names of a format that matter; those in `prefixed` may have any prefix.
 
     `sections` hold records and are announced when they open and close. A `records` element is read whole.
     A record that is not closed ends where one of `stops[name]` begins. Tags outside of `known` are taken

@@ -96,7 +96,7 @@ def test_alice_takes_a_second_site_with_her_old_password(app: Flask, news: None,
     _add(app, "alice@news.example", "--name", "Alice")
     run(app, "site", "add", "blog", "--name", "Blog", "--origin", "https://b.example")
     said = run(app, "moderator", "add", "alice@news.example", "--site", "blog", "--role", "admin")
-    assert "password that she had" in said
+    assert "with the existing name and password" in said
     run(app, "moderator", "remove", "alice@news.example", "--site", "news")
     assert json.loads(run(app, "moderator", "list", "--json"))[0]["sites"] == {"blog": "admin"}
 
