@@ -101,8 +101,8 @@ def work_at_the_desk(app: Flask, moderator: int) -> None:
 
 def shelve() -> None:
     """Index new comments, like the worker."""
-    for number in index.due():
-        index.make(number)
+    for number in index.dirty_segments():
+        index.build(number)
         db.session.commit()
 
 

@@ -19,7 +19,7 @@ from app.extensions import db
 from app.lib.passwords import hash_password
 from app.lib.signing import sign
 from app.models import Author, Comment, Decision, Invitation, Membership, Moderator, Role, Site, Status, Tally, Thread
-from app.notify import links, signed_links
+from app.notify import decision_links, signed_links
 from bench import service
 from bench.fill import Shape, fill, page_of, shelve, work_at_the_desk
 
@@ -347,7 +347,7 @@ def examples() -> Examples:
     invitation = db.session.scalars(select(Invitation)).one()
     alice = db.session.scalars(select(Moderator)).one()
     urls = {
-        "links.show": links.link_for(held, Status.APPROVED, alice),
+        "links.show": decision_links.link_for(held, Status.APPROVED, alice),
         "letters.show_confirm": signed_links.confirm_link(busy),
         "letters.show_stop": signed_links.stop_link(busy),
         "letters.show_appeal": signed_links.appeal_link(refused),

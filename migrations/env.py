@@ -35,4 +35,4 @@ def attempt() -> None:
             context.run_migrations()
 
 
-upgrades.run_patiently(attempt)
+upgrades.run_with_retries(attempt)

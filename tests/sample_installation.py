@@ -48,7 +48,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     with db.session.no_autoflush:
         report(comment, reader=address.reporter(site, REPORTER), reason=Reason.ATTACK, note="He means me.")
     drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino")]
-    rules.make([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
+    rules.create([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
     db_session.add(Note(comment=comment, moderator=alice, text="I know her."))
     db_session.add(LoginAttempt(subject=blind_index("login account", "somebody")))
     members.invite(site, INVITED, Role.MODERATOR, by=alice)

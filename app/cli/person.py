@@ -69,8 +69,8 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
     receipt = Receipt()
     for _step in person_erasure.erase(reader, receipt, remove_text=remove_text):
         db.session.commit()
-    for number in index.stale():
-        index.forget_changed(number)
+    for number in index.stale_segments():
+        index.remove_dirty(number)
     found = _verify(reader, names)
     _print_result({"dry_run": False, **asdict(receipt), **found}, as_json)
     if found["in_file"] or not found["swept"] or any(each["what"] == "email" for each in found["left"]):
@@ -87,7 +87,7 @@ def _person(email: str, key: str | None) -> Person:
 
 def _verify(reader: Person, names: list[str]) -> dict[str, Any]:
     """Remaining rows, and in an SQLite file without such rows, remaining bytes."""
-    swept = vacuum.sweep(TOUCHED)
+    swept = vacuum.remove_dead_bytes(TOUCHED)
     with snapshot():
         left = person_erasure.remnants(reader, names)
     explained = {each["what"] for each in left}
@@ -99,7 +99,7 @@ def _verify(reader: Person, names: list[str]) -> dict[str, Any]:
         )
         if what not in explained and reader.site_ids is None
     ]
-    in_file = vacuum.file_holds(needles)
+    in_file = vacuum.occurrences_in_file(needles)
     return {
         "swept": swept,
         "left": left,

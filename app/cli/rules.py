@@ -48,7 +48,7 @@ def add(
     if dry_run:
         _tell_dry_run(rules.dry_run(draft), as_json)
         return
-    (made,) = rules.make([draft])
+    (made,) = rules.create([draft])
     db.session.commit()
     click.echo(json.dumps(_shown(made), ensure_ascii=False) if as_json else _line(made))
 
@@ -93,7 +93,7 @@ def import_(key: str, file: TextIO, effect: str, as_json: bool) -> None:
             words += [rules.draft(found, Subject.WORD, Effect(effect), line)] if line.strip() else []
         except Refused as no:
             refused.append({"line": number, "reason": no.sentence})
-    standing = {each.id for each in rules.make(words)}
+    standing = {each.id for each in rules.create(words)}
     db.session.commit()
     told = {"added": len(standing - before), "unchanged": len(standing & before), "refused": refused}
     click.echo(json.dumps(told, ensure_ascii=False) if as_json else _counted(told))

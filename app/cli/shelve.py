@@ -18,7 +18,7 @@ def shelve(as_json: bool) -> None:
     The worker does the same in time; this is for after an upgrade or a large import. Others go on writing, and it
     may be stopped at any time. `left` is what was written meanwhile.
     """
-    numbers = index.due()
+    numbers = index.dirty_segments()
     with click.progressbar(numbers, label="Shelves", file=sys.stderr, hidden=as_json) as steps:
         made = sum(_make(number) for number in steps)
     left = sum(Unshelved.by_shelf().values())
@@ -26,6 +26,6 @@ def shelve(as_json: bool) -> None:
 
 
 def _make(number: int) -> bool:
-    made = index.make(number)
+    made = index.build(number)
     db.session.commit()
     return made

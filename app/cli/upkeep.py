@@ -98,8 +98,8 @@ def take_backup(file: Path, as_json: bool) -> None:
     FILE is made for its owner only, and must not be there yet. PostgreSQL has pg_dump: docs/backup.md.
     """
     try:
-        _tell(backup.take(file), as_json)
-    except backup.NotTaken as no:
+        _tell(backup.create(file), as_json)
+    except backup.BackupError as no:
         raise click.ClickException(str(no)) from no
 
 
@@ -109,8 +109,8 @@ def take_backup(file: Path, as_json: bool) -> None:
 def restore_check(file: Path, as_json: bool) -> None:
     """Check if FILE can be restored: integrity, version, and counts."""
     try:
-        found = backup.look_at(file)
-    except backup.NotTaken as no:
+        found = backup.verify(file)
+    except backup.BackupError as no:
         raise click.ClickException(str(no)) from no
     _tell(found, as_json)
     if not found["current"] and not as_json:

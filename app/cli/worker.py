@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 # What each gets, by its name: none of them waits for another.
 RECEIVERS: dict[str, Callable[[], Mapping[str, outbox.Carrier]]] = {
-    "mail": outbox.letters,
+    "mail": outbox.email_carriers,
     "akismet": lambda: CARRIERS,
 }
 FINISH_SECONDS = 3.0  # for the deliveries in progress when the worker stops
@@ -156,10 +156,10 @@ def _shelver() -> Callable[[], bool]:
         clock = time.monotonic()
         if not todo and clock >= next_look:
             whole = clock >= next_whole
-            todo.extend(index.due(1 if whole else index.ENOUGH))
+            todo.extend(index.dirty_segments(1 if whole else index.WORTH_BUILDING))
             next_look, next_whole = clock + SHELVES_EVERY, clock + ALL_SHELVES_EVERY if whole else next_whole
         if todo:
-            index.make(todo.pop(0))
+            index.build(todo.pop(0))
             db.session.commit()
             done = time.monotonic()
             next_look = max(next_look, done + SHELVES_REST * (done - clock))

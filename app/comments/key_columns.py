@@ -30,7 +30,7 @@ class Recomputed:
 
 @dataclass(frozen=True)
 class Expiring:
-    """A blind index whose source value is not stored: after OUTDATED_AFTER, `forgotten` replaces it."""
+    """A blind index of a value that is not stored: after OUTDATED_AFTER, `forgotten` replaces it."""
 
     created: str
     forgotten: Callable[[int], str | None] = lambda _id: None
@@ -84,7 +84,6 @@ STRATEGIES: dict[str, Recomputed | Expiring | ByAuthor] = {
 
 
 def tables() -> list[Table]:
-    """Every table with a column that depends on a key."""
     return [table for table in db.metadata.sorted_tables if encrypted(table) or indexed(table)]
 
 

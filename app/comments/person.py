@@ -45,7 +45,6 @@ class Person:
         return list(db.session.scalars(with_thread.order_by(Comment.id).limit(limit)))
 
     def count(self) -> Counter[str]:
-        """Number of comments by status."""
         return sum(
             (Counter(each) for each in Comment.records([author.id for author in self.authors]).values()), Counter()
         )
@@ -64,7 +63,6 @@ class Person:
 
 
 def find(email: str, site: Site | None = None) -> Person:
-    """The person with this address on one site, or on all sites."""
     sites = [site] if site else Site.all()
     return Person(email.strip(), Author.with_email(sites, email), [site.id] if site else None)
 

@@ -1,4 +1,4 @@
-"""Erase the personal data of one person, in every status and table, and report what is left."""
+"""Erase the personal data of one person, in every status and table, and report remnants."""
 
 import logging
 from collections import Counter
@@ -160,7 +160,7 @@ def _change_threads(comments: list[Comment]) -> None:
 def _erase_mentions(person: Person, receipt: Receipt) -> None:
     """Erase the address where other people wrote it. The search is read-only and blocks no writer."""
     with snapshot():
-        found = vacuum.holding(person.email, (), person.site_ids, comments=_with_an_address())
+        found = vacuum.occurrences(person.email, (), person.site_ids, comments=_with_an_address())
         places = [place for _email, place in found if place.table.name not in NEVER_CHANGED]
     for place in places:
         row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
@@ -193,10 +193,10 @@ def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
     """
     names = list(filter(is_searchable, names))
     named = chain.from_iterable(index.options_of_name(name) for name in names)
-    sites, naming = person.site_ids, index.all_that_may_have(list(named))
+    sites, naming = person.site_ids, index.all_candidates(list(named))
     found = chain(
-        vacuum.holding(person.email, (), sites, comments=_with_an_address()),
-        vacuum.holding("", names, sites, comments=naming, most=MAX_NAMES) if names else (),
+        vacuum.occurrences(person.email, (), sites, comments=_with_an_address()),
+        vacuum.occurrences("", names, sites, comments=naming, most=MAX_NAMES) if names else (),
     )
     ids: dict[tuple[str, str, str], list[str]] = {}
     of_table: Counter[str] = Counter()
@@ -212,5 +212,4 @@ def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
 
 
 def _with_an_address() -> Iterator[int]:
-    """Comments whose text or name may contain an email address."""
-    return index.all_that_may_have(index.options_of(*AT_NGRAMS))
+    return index.all_candidates(index.options_of(*AT_NGRAMS))

@@ -152,7 +152,6 @@ def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[l
 
 
 def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:
-    """Candidate branches for a page, and more than fit if there are more."""
     root, path = _position(after)
     if root and path:
         return [tree.rest_of_branch(thread, root, path, room)]
@@ -180,7 +179,6 @@ def show(comment: Comment) -> Shown:
 
 
 def show_own(comment: Comment, token: str) -> Shown:
-    """The view that only the author gets."""
     until = amend.editable_until(comment)
     own = AuthorView(_public_status(comment.status), until, token, comment.body)
     gone = comment.status == Status.DELETED

@@ -128,6 +128,6 @@ def _account(id: int) -> int:
 
 
 def _forget_in_search(numbers: Collection[int]) -> Iterator[int]:
-    for number in sorted(set(index.stale()) & set(numbers)):
-        index.make(number)
+    for number in sorted(set(index.stale_segments()) & set(numbers)):
+        index.build(number)
         yield 0

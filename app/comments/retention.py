@@ -45,7 +45,6 @@ def forget_all() -> Iterator[Counter[str]]:
 
 
 def count_all() -> Counter[str]:
-    """Count what `forget_all` would erase now."""
     counts: Counter[str] = Counter()
     for site in Site.all():
         for name, kind in KINDS.items():
@@ -56,7 +55,6 @@ def count_all() -> Counter[str]:
 
 
 def _next(site: Site, kind: Kind, after: int) -> Sequence[int]:
-    """The next expired ids, read without blocking writers."""
     with snapshot():
         due = kind.due(site)
         if due is None:
@@ -71,7 +69,6 @@ def _old_networks(site: Site, before: datetime) -> ColumnElement[bool]:
 
 
 def _old_spam(site: Site, before: datetime) -> ColumnElement[bool]:
-    """Spam without a decision since `before`."""
     decided = select(Decision.id).where(Decision.comment_id == Comment.id, Decision.made_at >= before).exists()
     spam = (Comment.site_id == site.id) & (Comment.status == Status.SPAM) & Comment.emptied_at.is_(None)
     return spam & (Comment.created_at < before) & ~decided
@@ -88,7 +85,7 @@ def _old_reports(site: Site, before: datetime) -> ColumnElement[bool]:
 
 
 def _old_browsers(site: Site, before: datetime) -> ColumnElement[bool]:
-    """Authors without a comment since `before`, whose network or browser is still stored."""
+    """Authors with a stored network or browser and without a comment since `before`."""
     known = or_(Author.network_index.is_not(None), Author.traits_index.is_not(None))
     lately = select(Comment.id).where(Comment.author_id == Author.id, Comment.created_at >= before).exists()
     return (Author.site_id == site.id) & known & ~lately
@@ -106,7 +103,7 @@ def _forget_spam(ids: Sequence[int]) -> None:
     """The row stays for the decision log, without content; so does its author's, if it has no other comment."""
     rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
     for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
-        learning.keep_lesson(comment)
+        learning.keep_slots(comment)
         comment.empty()
     db.session.flush()
     authors = select(Comment.author_id).where(Comment.id.in_(ids))

@@ -69,7 +69,7 @@ def rotate(progress: Progress, *, forget_unmatched: bool = False, forget_hashes:
 
 
 def count_left(progress: Progress) -> Iterator[str]:
-    """Count what is not under the current key. Yields the table's name after each batch."""
+    """Count all values that are not under the current key. Yields the table's name after each batch."""
     keys, tag = all_keys(), tag_of(all_keys()[0])
     progress.left.clear()
     for table in tables():

@@ -64,7 +64,6 @@ class Branch(NamedTuple):
 
     @property
     def end(self) -> str:
-        """The cursor after the last comment."""
         last = self.places[-1]
         return f"{last.root_id}.{last.path}"
 
@@ -142,7 +141,6 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
 
 
 def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Branch:
-    """The comments after a path in its branch."""
     return _branch(_in_branch(thread.id, root_id, limit, Comment.path > after), limit)
 
 

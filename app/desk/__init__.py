@@ -1,1 +1,1 @@
-"""What moderators work with: queue, cards, batches, blocking, context, statistics, members."""
+"""The moderators' desk: queue, cards, batches, blocking, context, statistics, members."""

@@ -1,4 +1,4 @@
-"""Decide on many comments at once: one transaction, one decision each, and nothing that has changed unseen."""
+"""Decide on many comments in one transaction: one decision each, and none on a comment that has changed since."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was decided; and what was left out: gone (not hers, or withdrawn), or changed since she saw it."""
+    """New decisions, and comments left out: changed since the moderator saw them, or gone (withdrawn, not theirs)."""
 
     decided: list[Decision] = field(default_factory=list)
     changed: list[Comment] = field(default_factory=list)
@@ -21,12 +21,12 @@ class Outcome:
 
 
 def decide_all(seen: dict[int, int], status: Status, *, by: Moderator, reason: str = "") -> Outcome:
-    """Give `status` to the comments with these ids, of which she saw these versions; in the caller's transaction.
+    """Set `status` on these comments, given as id and seen version; in the caller's transaction.
 
-    Her own decision on exactly what she saw counts as made: the same request may come again.
+    Idempotent: a decision that the moderator has already made on the same version counts as made.
     """
     outcome = Outcome()
-    # Threads in one order: two batches then wait for each other instead of blocking each other.
+    # In one order of threads, so that two batches wait for each other instead of deadlocking.
     found = sorted(load(list(seen)), key=lambda comment: (comment.thread_id, comment.id))
     mine = [each for each in found if each.site_id in by.site_ids and each.status != Status.DELETED]
     outcome.gone.extend(seen.keys() - {comment.id for comment in mine})
@@ -36,12 +36,11 @@ def decide_all(seen: dict[int, int], status: Status, *, by: Moderator, reason: s
 
 
 def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
-    """Take back what still stands of these decisions."""
     outcome = Outcome()
     for decision in sorted(decisions, key=lambda each: (each.comment.thread_id, each.comment_id)):
         try:
             undone = undo(decision, by=by) if can_be_undone(decision) else None
-        except Refused:  # another moderator was faster, or its text is not kept any more
+        except Refused:  # decided by another moderator, or the text was deleted
             undone = None
         if undone:
             outcome.decided.append(undone)
@@ -50,8 +49,8 @@ def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
     return outcome
 
 
-def made_already(comment: Comment, status: Status, *, seen: int, by: Moderator, reason: str) -> Decision | None:
-    """Their decision that followed on the version `seen`: the same press again, its first answer lost on the way."""
+def existing_decision(comment: Comment, status: Status, *, seen: int, by: Moderator, reason: str) -> Decision | None:
+    """The moderator's decision on the version `seen`: the request was repeated after its response got lost."""
     made = Decision.that_made(comment, seen + 1)
     same = made and (made.moderator_id, made.to_status, made.reason) == (by.id, status, reason)
     return made if same else None
@@ -61,10 +60,10 @@ def _decide(comment: Comment, status: Status, seen: int, by: Moderator, reason: 
     try:
         outcome.decided.append(decide(comment, status, seen=seen, by=by, reason=reason))
     except AlreadyDecided:
-        if made := made_already(comment, status, seen=seen, by=by, reason=reason):
-            outcome.decided.append(made)
+        if existing := existing_decision(comment, status, seen=seen, by=by, reason=reason):
+            outcome.decided.append(existing)
         else:
             outcome.changed.append(comment)
     except Refused:
-        # Its text is not kept any more, so it can be nothing that is shown.
+        # Its text was deleted, so it cannot be published.
         outcome.gone.append(comment.id)

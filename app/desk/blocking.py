@@ -1,4 +1,4 @@
-"""Whom and what of a comment a moderator can block, and how many comments that would touch."""
+"""Block a comment's author, email address, network or linked domains."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ from app.lib.clock import now
 from app.models import Comment, Effect, Moderator, Role, Rule, Site, Status, Subject
 from app.screening import hosts, rules
 
-# Of those that the database cannot find by itself, so many of the newest are looked at.
+# Newest comments that are checked if the database cannot find the matches by itself.
 AMONG = 1000
-# And so many of the newest are counted for the dialog, once for each choice.
+# Newest comments that the dialog counts for each choice.
 COUNTED_AMONG = 250
 MOST_LINKS = 5
-# What moderators may block, and for how many days; all else is for administrators and owners.
+# Moderators may block these, for a limited time; the rest needs an administrator or owner.
 ONE_PERSON = frozenset({Subject.AUTHOR, Subject.EMAIL})
 MODERATORS_DAYS = 90
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that can be blocked; `touched` says how many comments of which status it meets."""
+    """A rule that the dialog offers; `touched` counts the matching comments by status."""
 
     subject: Subject
     value: str
@@ -38,30 +38,29 @@ class Choice:
 
 
 def most_days(by: Moderator, site: Site) -> int | None:
-    """The longest block that this moderator may make on the site; None for any length, also without an end."""
+    """The longest block that the moderator's role allows; None for no limit."""
     role = by.role_on(site.id)
     return None if role and role.reaches(Role.ADMIN) else MODERATORS_DAYS
 
 
 def choices(comment: Comment, by: Moderator) -> list[Choice]:
-    """What `by` may block of the comment."""
     limited = most_days(by, comment.site) is not None
     found = dict.fromkeys(each for each in _subjects(comment) if not limited or each[0] in ONE_PERSON)
-    # The drafts are only tried: a look at the database must not write them.
+    # The drafts are only tried: without this, autoflush would insert them.
     with db.session.no_autoflush:
         return [Choice(*each, rules.dry_run(_rule(comment, *each), COUNTED_AMONG).by_status) for each in found]
 
 
 def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: str = "") -> Rule:
-    """Block what `name` (of a choice) says, for so many days or for good, in the caller's transaction.
+    """Create the rule of the choice `name`, for some days or forever (0), in the caller's transaction.
 
-    Raises KeyError when the comment has no such thing, and Refused where it needs an administrator.
+    Raises KeyError if the comment has no such choice, and Refused if it needs an administrator.
     """
     subject, value = {f"{subject} {value}": (subject, value) for subject, value in _subjects(comment)}[name]
     _refuse_beyond_role(subject, days, most_days(by, comment.site))
     expires_at = now() + timedelta(days=days) if days else None
     drafted = rules.draft(comment.site, subject, Effect.SPAM, value, reason=reason, expires_at=expires_at)
-    (made,) = rules.make([drafted], by=by)
+    (made,) = rules.create([drafted], by=by)
     return made
 
 
@@ -76,12 +75,11 @@ def trust(comment: Comment, effect: Effect, *, by: Moderator) -> Rule:
             return standing
     days = most_days(by, site)
     expires_at = now() + timedelta(days=days) if days else None
-    (made,) = rules.make([rules.draft(site, Subject.AUTHOR, effect, author, expires_at=expires_at)], by=by)
+    (made,) = rules.create([rules.draft(site, Subject.AUTHOR, effect, author, expires_at=expires_at)], by=by)
     return made
 
 
 def clear(rule: Rule, *, by: Moderator) -> Outcome:
-    """Mark as spam what waits and is met by the rule."""
     touched = [comment for comment, _hits in rules.dry_run(rule, AMONG).touched if comment.status == Status.PENDING]
     return decide_all({comment.id: comment.version for comment in touched}, Status.SPAM, by=by, reason="spam")
 

@@ -1,4 +1,4 @@
-"""What surrounds a comment: the whole conversation, and everything that its author said on the site."""
+"""The context of a comment: its conversation, and all comments of its author on the site."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from app.extensions import db
 from app.models import Author, Comment
 from app.moderation.lanes import Lane
 
-THREAD = 200
-WAITING = [lane.value for lane in Lane if lane]
-HISTORY = 50
+MAX_SHOWN = 200
+LANES = [lane.value for lane in Lane if lane]
+MAX_HISTORY = 50
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """Comments in the order in which they are read; `cut`: there are more, before or after."""
+    """Comments in reading order; `cut` if there are more before or after them."""
 
     comments: Sequence[Comment]
     cut: bool
 
 
 def conversation_around(comment: Comment) -> Conversation:
-    """What readers see of the thread and what waits in it; of a long one, from the comment's branch on."""
+    """The public and pending comments of a thread; of a long one, from the comment's branch on."""
     public = _read_in_order(comment, Comment.thread_id == comment.thread_id, text("comment.places > 0"))
-    waiting = _read_in_order(comment, Comment.id.in_(_waiting_near(comment)))
+    waiting = _read_in_order(comment, Comment.id.in_(_pending_near(comment)))
     found = {each.id: each for each in (*public, *waiting, comment)}
     shown = sorted(found.values(), key=lambda each: (each.root_id or 0, each.path))
-    return Conversation(shown[:THREAD], cut=len(shown) > THREAD or comment.thread.approved_count > len(public))
+    return Conversation(shown[:MAX_SHOWN], cut=len(shown) > MAX_SHOWN or comment.thread.approved_count > len(public))
 
 
-def said_by(comment: Comment) -> Sequence[Comment]:
-    """The newest comments of its author, and of whoever typed the same e-mail address, which proves nothing."""
-    newest = Comment.newest_ids(Comment.author_id, _same_people(comment.author), HISTORY)
+def comments_by_author(comment: Comment) -> Sequence[Comment]:
+    """The newest comments of its author and of others with the same typed email address (which proves nothing)."""
+    newest = Comment.newest_ids(Comment.author_id, _same_people(comment.author), MAX_HISTORY)
     return db.session.scalars(
         select(Comment)
         .where(Comment.id.in_(newest))
@@ -45,17 +45,17 @@ def said_by(comment: Comment) -> Sequence[Comment]:
 
 def _read_in_order(comment: Comment, *conditions) -> Sequence[Comment]:
     query = select(Comment).where(*conditions)
-    if comment.thread.approved_count > THREAD:
+    if comment.thread.approved_count > MAX_SHOWN:
         query = query.where(Comment.root_id >= comment.root_id)
-    ordered = query.order_by(Comment.root_id, Comment.path).limit(THREAD)
+    ordered = query.order_by(Comment.root_id, Comment.path).limit(MAX_SHOWN)
     return db.session.scalars(ordered.options(joinedload(Comment.parent))).all()
 
 
-def _waiting_near(comment: Comment) -> Sequence[int]:
-    """What waits on the article from the comment's branch on, found in the index of lanes alone."""
+def _pending_near(comment: Comment) -> Sequence[int]:
+    """Pending comments of the thread from the comment's branch on, from the index of lanes alone."""
     here = Comment.site_id == comment.site_id, Comment.thread_id == comment.thread_id
-    query = select(Comment.id).where(*here, Comment.lane.in_(WAITING), text("comment.lane <> 0"))
-    return db.session.scalars(query.where(Comment.id >= comment.root_id).order_by(Comment.id).limit(THREAD)).all()
+    query = select(Comment.id).where(*here, Comment.lane.in_(LANES), text("comment.lane <> 0"))
+    return db.session.scalars(query.where(Comment.id >= comment.root_id).order_by(Comment.id).limit(MAX_SHOWN)).all()
 
 
 def _same_people(author: Author) -> list[int]:

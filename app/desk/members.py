@@ -1,4 +1,4 @@
-"""Owners invite moderators, give them roles and let them go; no site is left without an owner."""
+"""Invite moderators, change roles and remove members; a site always has an owner."""
 
 import json
 from datetime import timedelta
@@ -14,14 +14,14 @@ from app.notify import outbox
 from app.notify.authors import recipient
 
 DAY = timedelta(days=1)
-# To one address, from all sites together.
+# Invitations to one address, from all sites together.
 MOST_A_DAY = 3
 
 
 def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
-    """Promise a letter, in the caller's transaction; the same whether or not the address is known to us.
+    """Invite an email address, in the caller's transaction. The response does not reveal whether it has an account.
 
-    Raises Refused (429) when the address has got enough of them today.
+    Raises Refused (429) if the address got enough invitations today.
     """
     to = recipient(email)
     if Delivery.count_to(to, now() - DAY, "invitation") >= MOST_A_DAY:
@@ -36,34 +36,34 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
 
 
 def accept(invitation: Invitation, *, name: str = "", password: str = "") -> Moderator:
-    """Who reads the mailbox becomes moderator, with the log-in that she has, or else with this name and password."""
-    her = Moderator.with_email(invitation.email) or _new(invitation.email, name, password)
-    if her.role_on(invitation.site_id) is None:
-        her.memberships.append(Membership(site=invitation.site, role=invitation.role))
+    """Make the invited person a member, with their existing account or a new one with this name and password."""
+    moderator = Moderator.with_email(invitation.email) or _new(invitation.email, name, password)
+    if moderator.role_on(invitation.site_id) is None:
+        moderator.memberships.append(Membership(site=invitation.site, role=invitation.role))
     invitation.end()
     db.session.flush()
-    return her
+    return moderator
 
 
 def change_role(membership: Membership, role: Role) -> None:
-    """Raises Refused (409) when she is the last owner."""
+    """Raises Refused (409) for the last owner."""
     if role != Role.OWNER:
         _keep_an_owner(membership)
     membership.role = role
 
 
-def let_go(membership: Membership) -> None:
-    """She moderates the site no more; what she decided stays. Raises Refused (409) when she is the last owner."""
+def remove(membership: Membership) -> None:
+    """Remove a member; their decisions stay. Raises Refused (409) for the last owner."""
     _keep_an_owner(membership)
     db.session.delete(membership)
 
 
 def _new(email: str, name: str, password: str) -> Moderator:
-    her = Moderator(
+    moderator = Moderator(
         name=name, email=email, email_index=Moderator.index_of(email), password_hash=hash_password(password)
     )
-    db.session.add(her)
-    return her
+    db.session.add(moderator)
+    return moderator
 
 
 def _keep_an_owner(membership: Membership) -> None:

@@ -1,4 +1,4 @@
-"""A moderator or the operator says what a page is called, where it is, and when it was published."""
+"""Set the title, address and date of a page by hand."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -17,12 +17,11 @@ FIELDS = ("title", "url", "published")
 
 
 def name(thread: Thread, given: dict[str, str]) -> None:
-    """Take over what is given of title, url and published (ISO 8601), in the caller's transaction.
+    """Change title, url or published (ISO 8601) in the caller's transaction. Raises Refused (422) with the wrong field.
 
-    What is typed here stays, whatever later comments say; with an empty title and address they count again. Raises
-    Refused (422) with the field that cannot be.
+    Values set by hand override those that comments claim. With an empty title and address the claims count again.
     """
-    read = {field: _READ[field](thread, text.strip()) for field, text in given.items()}
+    read = {field: _NORMALISE[field](thread, text.strip()) for field, text in given.items()}
     values: dict[str, Any] = {"started_at" if field == "published" else field: value for field, value in read.items()}
     after = {"title": thread.title, "url": thread.url} | values
     values["named_by"] = Named.HAND if after["title"] or after["url"] else Named.NOBODY
@@ -55,7 +54,7 @@ def _url(thread: Thread, text: str) -> str:
 
 
 def _published(thread: Thread, text: str) -> datetime | None:
-    """On the site's clock unless it names a zone; None lets the next approved comment start the time."""
+    """In the site's time zone unless given; None lets the next approved comment set the date."""
     if not text:
         return None
     try:
@@ -69,4 +68,4 @@ def _published(thread: Thread, text: str) -> datetime | None:
     return at
 
 
-_READ = {"title": _title, "url": _url, "published": _published}
+_NORMALISE = {"title": _title, "url": _url, "published": _published}

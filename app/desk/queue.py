@@ -1,4 +1,4 @@
-"""The queue: what waits for a moderator, lane by lane, and who else is at it."""
+"""The queue: pending comments lane by lane, and which other moderators are reviewing them."""
 
 import re
 from dataclasses import dataclass
@@ -13,40 +13,40 @@ from app.models import Comment, Deferral, Lease, Moderator, Status, deferral, le
 from app.moderation.lanes import Lane
 
 PAGE = 25
-# More are not counted: a page would take the longer the more waits.
+# Counting stops here; otherwise a page would get slower as the queue grows.
 COUNTED = 1_000
-ALL = 5  # the lane of all lanes
+ALL = 5  # all lanes together
 LANES = (*(lane for lane in Lane if lane), ALL)
 PLACE = re.compile(r"\d{1,18}\.\d\.\d{1,18}\.[0-9a-f]{0,32}\.\d{1,18}", re.ASCII)
-# Within a site by lane, then article by article, copies beside each other, the oldest first: ix_comment_lane.
+# Within a site by lane, then by thread, near duplicates together, oldest first: index ix_comment_lane.
 ORDER = (Comment.site_id, Comment.lane, Comment.thread_id, Comment.cluster, Comment.id)
 
 
 @dataclass(frozen=True)
 class Page:
-    """The cards of a lane (or of a status), how many wait in each lane, and where the page after this begins."""
+    """The cards of a lane or status, the number of comments in each lane, and the cursor of the next page."""
 
     cards: list[Card]
     counts: dict[int, int]
     after: str = ""
-    # Of others who are reviewing, how many comments each has before her; and how many were put off by herself.
+    # Other moderators with their numbers of leased comments; and how many comments this moderator has snoozed.
     reviewing: dict[str, int] | None = None
     deferred: int = 0
-    # Where a search goes on that has not looked through everything yet.
+    # Where to continue a search that has not scanned everything.
     further: str = ""
 
 
 def ids_in(moderator: Moderator, lane: int, after: str = "", *, deferred: bool = False) -> list[int]:
-    """Ids of the next comments of a lane that nobody else has before her: a page and one more.
+    """Ids of the next comments of a lane without another moderator's lease: a page and one more.
 
-    `after` is a page's `after`; `deferred` asks for those that she has put off.
+    `after` is a page's `after`; `deferred` selects the comments that the moderator has snoozed.
     """
-    put_off = _put_off_by(moderator)
-    return _next(moderator, lane, after, ~_with_others(moderator), put_off if deferred else ~put_off)
+    snoozed = _snoozed_by(moderator)
+    return _next(moderator, lane, after, ~_with_others(moderator), snoozed if deferred else ~snoozed)
 
 
 def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
-    """Ids of what others have before them: shown last, so that nobody sees an empty page while something waits."""
+    """Comments leased by other moderators: shown last, so that the queue looks empty only if it is."""
     return _next(moderator, lane, "", _with_others(moderator))[:PAGE]
 
 
@@ -67,7 +67,7 @@ def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: lis
 
 
 def decided(moderator: Moderator, status: Status, after: int | None = None) -> Page:
-    """What has this status, the newest first, from before the comment `after`."""
+    """Comments with this status, newest first, starting before the comment `after`."""
     query = select(Comment.id).where(Comment.site_id.in_(moderator.site_ids), Comment.status == status)
     if after:
         query = query.where(Comment.id < after)
@@ -77,7 +77,7 @@ def decided(moderator: Moderator, status: Status, after: int | None = None) -> P
 
 
 def counts(moderator: Moderator) -> dict[int, int]:
-    """How many comments wait in each lane and in all, `COUNTED` standing for as many or more."""
+    """Number of comments in each lane and in all; `COUNTED` means as many or more."""
     lanes = [lane for lane in LANES if lane != ALL]
     found = db.session.execute(select(*(_count(moderator, lane) for lane in lanes))).one()
     return dict(zip(lanes, found, strict=True)) | {ALL: min(sum(found), COUNTED)}
@@ -97,7 +97,7 @@ def _place(comment: Comment) -> tuple[int, int, int, str, int]:
 
 
 def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool]) -> list[int]:
-    """One question: each part of it is a range of the index, read in order until there is enough."""
+    """One query: each part is an index range, read in order up to the limit."""
     parts = [part.where(*conditions).order_by(*ORDER).limit(PAGE + 1) for part in _parts(moderator, lane, after)]
     if len(parts) == 1:
         return list(db.session.scalars(parts[0]))
@@ -122,10 +122,10 @@ def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:
 
 
 def _with_others(moderator: Moderator) -> ColumnElement[bool]:
-    hers = Lease.moderator_id == moderator.id
-    return exists().where(Lease.comment_id == Comment.id, ~hers, runs(Lease.until, lease.LASTS))
+    own = Lease.moderator_id == moderator.id
+    return exists().where(Lease.comment_id == Comment.id, ~own, runs(Lease.until, lease.LASTS))
 
 
-def _put_off_by(moderator: Moderator) -> ColumnElement[bool]:
+def _snoozed_by(moderator: Moderator) -> ColumnElement[bool]:
     mine = (Deferral.comment_id == Comment.id, Deferral.moderator_id == moderator.id)
     return exists().where(*mine, runs(Deferral.until, deferral.LASTS))

@@ -1,13 +1,13 @@
-"""The search page of the desk: what a search found, as cards."""
+"""Search results of the desk, as cards."""
 
 from app.desk.cards import cards_of, load
 from app.desk.queue import Page, counts
 from app.models import Moderator
-from app.search.query import Wanted, look
+from app.search.query import SearchQuery, search
 
 
-def find(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Page:
-    """A page of results, newest first, starting before the comment `after`; a bounded number of comments is read."""
-    found = look(viewer, wanted, after)
+def find(viewer: Moderator, query: SearchQuery, after: int | None = None) -> Page:
+    """A page of results, newest first, starting before the comment `after`; scans a bounded number of comments."""
+    found = search(viewer, query, after)
     cards = cards_of(load(found.ids), viewer)
     return Page(cards, counts(viewer), after=str(found.after or ""), further=str(found.further or ""))

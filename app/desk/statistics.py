@@ -1,4 +1,4 @@
-"""How well a site's moderators serve its readers: how long comments wait, who decides what, and what does not stand."""
+"""Statistics of a site's moderation: how long comments wait, who decides, and which decisions are reversed."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,17 +15,17 @@ from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Moderator, Site, Status, Tally, Thread
 from app.models.tally import STATUS
 
-# The newest so many decisions are looked at, so that the price does not grow with the archive.
+# Newest decisions that are counted, so that the cost does not grow with the archive.
 MOST = 10_000
 HOT = 10  # articles
 HOT_AMONG = 3_000  # decisions
-# Who takes back her own decision so soon has slipped, and changed her mind about nothing.
+# A moderator's own reversal within this time corrects a slip and does not count.
 SLIP = timedelta(minutes=1)
 
 
 @dataclass
 class Share:
-    """What one moderator, one day or one reason had: decisions, how long their comments had waited, what fell."""
+    """Decisions of one moderator, day or reason: count, reversals, and waiting times of their comments."""
 
     decided: int = 0
     reversed: int = 0
@@ -46,7 +46,7 @@ class Share:
 
 
 @dataclass
-class Figures:
+class Statistics:
     days: int
     complete: bool
     waiting: int = 0
@@ -59,25 +59,25 @@ class Figures:
     hot: list[tuple[Thread, int]] = field(default_factory=list)
 
 
-def figures_of(site: Site, days: int) -> Figures:
-    """The figures of the last `days`, today included, on the site's clock."""
+def statistics_of(site: Site, days: int) -> Statistics:
+    """Statistics of the last `days`, including today, in the site's time zone."""
     since, first = now() - timedelta(days=days), Decision.id_back(site.id, MOST)
     rows = _decisions(site, since, first)
-    figures = Figures(days, complete=not first or Decision.made_before(first, since))
-    figures.waiting, figures.oldest = _waiting(site)
-    figures.by_day = {day: Share() for day in _last(days, ZoneInfo(site.timezone))}
-    _count(figures, rows, ZoneInfo(site.timezone))
-    figures.hot = _hot(site, since)
-    return figures
+    statistics = Statistics(days, complete=not first or Decision.made_before(first, since))
+    statistics.waiting, statistics.oldest = _waiting(site)
+    statistics.by_day = {day: Share() for day in _last(days, ZoneInfo(site.timezone))}
+    _count(statistics, rows, ZoneInfo(site.timezone))
+    statistics.hot = _hot(site, since)
+    return statistics
 
 
 def percentile(values: list[float], percent: int) -> float | None:
-    """The nearest rank: a value that occurs, never one between two."""
+    """Nearest rank: a value that occurs, never an interpolation."""
     return sorted(values)[ceil(len(values) * percent / 100) - 1] if values else None
 
 
 def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
-    """By moderators, and what let comments wait for them, oldest first, from the decision `first` on."""
+    """Moderators' decisions, and those that held comments for them, oldest first, from the decision `first` on."""
     held = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
     query = (
         select(
@@ -94,7 +94,7 @@ def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
 
 
 def _waiting(site: Site) -> tuple[int, datetime | None]:
-    """How many comments wait, and since when the first of them: the one with the lowest id."""
+    """The number of pending comments, and the time of the one with the lowest id."""
     first = select(Comment.created_at).where(Comment.site_id == site.id, Comment.status == Status.PENDING)
     count = Tally.counts(STATUS).get((site.id, Status.PENDING), 0)
     return count, db.session.scalar(first.order_by(Comment.id).limit(1))
@@ -105,8 +105,8 @@ def _last(days: int, zone: ZoneInfo) -> list[date]:
     return [today - timedelta(days=back) for back in reversed(range(days))]
 
 
-def _count(figures: Figures, rows: Iterable[Row[Any]], zone: ZoneInfo) -> None:
-    """Walk through history: a comment waits from what held it to the moderator who decides."""
+def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo) -> None:
+    """Go through the decisions: a comment waits from the decision that held it to the moderator's decision."""
     held: dict[int, datetime] = {}
     standing: dict[int, tuple[Row[Any], list[Share]]] = {}
     for row in rows:
@@ -114,12 +114,12 @@ def _count(figures: Figures, rows: Iterable[Row[Any]], zone: ZoneInfo) -> None:
             held[row.comment_id] = row.made_at
         if row.actor != Actor.MODERATOR:
             continue
-        _note_reversal(standing.pop(row.comment_id, None), row)
+        _count_reversal(standing.pop(row.comment_id, None), row)
         if row.to_status == Status.PENDING:
             continue
-        shares = _shares(figures, row, zone)
+        shares = _shares(statistics, row, zone)
         standing[row.comment_id] = (row, shares)
-        figures.outcomes[row.to_status] += 1
+        statistics.outcomes[row.to_status] += 1
         for share in shares:
             share.decided += 1
             if row.from_status == Status.PENDING:
@@ -127,21 +127,21 @@ def _count(figures: Figures, rows: Iterable[Row[Any]], zone: ZoneInfo) -> None:
 
 
 def _wait(row: Row[Any], held: dict[int, datetime]) -> list[float]:
-    """Seconds since it was held or written; nothing for what waited elsewhere, perhaps for years, and was imported."""
+    """Seconds since it was held or written; none for imported comments, which waited elsewhere."""
     begun = held.get(row.comment_id) or (None if row.source else row.created_at)
     return [(row.made_at - begun).total_seconds()] if begun else []
 
 
-def _shares(figures: Figures, row: Row[Any], zone: ZoneInfo) -> list[Share]:
+def _shares(statistics: Statistics, row: Row[Any], zone: ZoneInfo) -> list[Share]:
     return [
-        figures.all,
-        figures.by_day.setdefault(row.made_at.astimezone(zone).date(), Share()),
-        figures.by_moderator.setdefault(row.name or "", Share()),
-        figures.by_reason.setdefault(row.reason, Share()),
+        statistics.all,
+        statistics.by_day.setdefault(row.made_at.astimezone(zone).date(), Share()),
+        statistics.by_moderator.setdefault(row.name or "", Share()),
+        statistics.by_reason.setdefault(row.reason, Share()),
     ]
 
 
-def _note_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) -> None:
+def _count_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) -> None:
     if before is None or before[0].to_status == row.to_status:
         return
     earlier, shares = before
@@ -152,7 +152,7 @@ def _note_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) -
 
 
 def _hot(site: Site, since: datetime) -> list[tuple[Thread, int]]:
-    """The articles on which most comments were decided lately, by a person or by screening."""
+    """Threads with the most recently decided comments, by people or by screening."""
     newest = Decision.site_id == site.id, Decision.id >= Decision.id_back(site.id, HOT_AMONG)
     decided = select(Decision.comment_id).where(*newest, Decision.made_at > since, Decision.actor != Actor.IMPORT)
     counts = Counter(db.session.scalars(select(Comment.thread_id).where(Comment.id.in_(decided)))).most_common(HOT)

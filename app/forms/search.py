@@ -7,7 +7,7 @@ from wtforms import DateField, Form, IntegerField, StringField
 from wtforms.validators import AnyOf, Length, Optional
 
 from app.models import Reason, Status
-from app.search.query import Wanted
+from app.search.query import SearchQuery
 
 LONGEST = 200  # characters
 
@@ -31,8 +31,8 @@ class SearchForm(Form):
     reason = StringField(filters=[_stripped], validators=[AnyOf(["", *map(str, Reason)])])
     alike = IntegerField(validators=[Optional()])
 
-    def wanted(self) -> Wanted:
-        return Wanted(
+    def wanted(self) -> SearchQuery:
+        return SearchQuery(
             text=self.q.data or "",
             name=self.name.data or "",
             email=self.email.data or "",

@@ -37,7 +37,6 @@ def _answered(reason: dict[str, Any]) -> dict[str, Any]:
 
 
 def _awaits_answer(reason: dict[str, Any]) -> bool:
-    """True if the answer of this check is still to come."""
     return bool(reason.get("state") == "asked")
 
 

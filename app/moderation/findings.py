@@ -18,7 +18,6 @@ STATUS_OF = {
 
 
 def rescreen(case: Case) -> Decision:
-    """Run all checks on a stored comment and decide again."""
     again = partial(decide, seen=case.comment.version, actor=Actor.SCREENING)
     return apply_findings(case, run_checks(case, guard=db.session.begin_nested), again)
 

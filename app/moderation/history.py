@@ -103,12 +103,10 @@ COLUMNS = tuple(_EXPORTED)
 
 
 def decision_of(moderator: Moderator, id: int) -> Decision | None:
-    """One decision on one of the moderator's sites."""
     return db.session.scalar(select(Decision).where(Decision.id == id, Decision.site_id.in_(moderator.site_ids)))
 
 
 def decisions_of(moderator: Moderator, ids: list[int]) -> list[Decision]:
-    """Those of the decisions that are on the moderator's sites."""
     query = select(Decision).where(Decision.id.in_(ids), Decision.site_id.in_(moderator.site_ids))
     return list(db.session.scalars(query.options(joinedload(Decision.comment, innerjoin=True))))
 

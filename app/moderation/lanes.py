@@ -16,7 +16,7 @@ class Lane(IntEnum):
     SPAM = 4
 
 
-# Somebody may be harmed while it waits: threats, legal action, appeals, reports.
+# A person may be harmed while it waits: threats, legal action, appeals, reports.
 URGENT_CHECKS = frozenset({"threat", "legal", "appeal", "reports"})
 # Checks that hold most comments and say nothing against them.
 GENTLE_CHECKS = frozenset({"first_comment", "hold_all"})

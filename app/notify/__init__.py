@@ -1,1 +1,1 @@
-"""Who is told what: the outbox and its email."""
+"""Notifications: the outbox, and the emails that it sends."""

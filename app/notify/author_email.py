@@ -1,4 +1,4 @@
-"""The words of letters to authors: whether an address is hers, and what was decided on her comment and why."""
+"""Emails to authors: confirmation of an address, and decisions on their comments with reasons."""
 
 import json
 from email.message import EmailMessage
@@ -32,44 +32,43 @@ NO_REASON = _l("It doesn’t follow this site’s guidelines.")
 
 
 def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
-    """Say nothing that the one who typed the address could have written: it may be a stranger's."""
-    kept = json.loads(delivery.payload)
-    author = db.session.get(Author, kept["author"])
-    if author is None or author.email != kept["email"] or author.is_confirmed or _is_silent(author):
+    """Contains no typed text: a stranger may have typed the address."""
+    payload = json.loads(delivery.payload)
+    author = db.session.get(Author, payload["author"])
+    if author is None or author.email != payload["email"] or author.is_confirmed or _has_unsubscribed(author):
         return None
-    with speaking(kept["lang"] or author.site.lang):
-        about = {
+    with speaking(payload["lang"] or author.site.lang):
+        context = {
             "site": clean_line(author.site.name),
             "confirm": signed_links.confirm_link(author),
             "stop": signed_links.stop_link(author),
         }
-        subject = _("Confirm your email for %(site)s comments", site=about["site"])
-        return _letter(delivery, author, "", subject, "confirm", about)
+        subject = _("Confirm your email for %(site)s comments", site=context["site"])
+        return _email(delivery, author, "", subject, "confirm", context)
 
 
 def compose_answer(delivery: Delivery) -> EmailMessage | None:
-    """None when the decision does not stand any more, or nobody wants to know."""
+    """None if the decision is no longer the newest, or the author has unsubscribed."""
     decision = db.session.get(Decision, delivery.decision_id)
     if decision is None or decision.comment.version != decision.version:
         return None
     comment, author = decision.comment, decision.comment.author
-    if not author.is_confirmed or _is_silent(author):
+    if not author.is_confirmed or _has_unsubscribed(author):
         return None
     with speaking(comment.lang or author.site.lang):
-        about = _about(decision)
+        context = _context(decision)
         approved = decision.to_status == Status.APPROVED
         subject = (
             _("Your comment was published: %(page)s") if approved else _("Your comment wasn’t published: %(page)s")
         )
-        return _letter(delivery, author, comment.name, subject % {"page": about["page"]}, "answer", about)
+        return _email(delivery, author, comment.name, subject % {"page": context["page"]}, "answer", context)
 
 
 def why(decision: Decision) -> str:
-    """The reason of a rejection, in a sentence for its author."""
     return str(WHY.get(decision.reason, NO_REASON))
 
 
-def _about(decision: Decision) -> dict[str, Any]:
+def _context(decision: Decision) -> dict[str, Any]:
     comment, rejected = decision.comment, decision.to_status == Status.REJECTED
     first_time = rejected and not Decision.has_reason(comment, "appeal")
     return {
@@ -87,20 +86,20 @@ def _about(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _is_silent(author: Author) -> bool:
+def _has_unsubscribed(author: Author) -> bool:
     return Silence.holds(author.site, author.address_index)
 
 
-def _letter(
-    delivery: Delivery, author: Author, name: str, subject: str, template: str, about: dict[str, Any]
+def _email(
+    delivery: Delivery, author: Author, name: str, subject: str, template: str, context: dict[str, Any]
 ) -> EmailMessage:
-    return smtp.letter(
+    return smtp.build_message(
         to=author.email,
         name=name,
         subject=subject,
-        text=render_template(f"mail/{template}.txt", **about),
-        html=render_template(f"mail/{template}.html", **about),
+        text=render_template(f"mail/{template}.txt", **context),
+        html=render_template(f"mail/{template}.html", **context),
         message_id=delivery.message_id,
         date=delivery.created_at,
-        stop=about["stop"],
+        unsubscribe=context["stop"],
     )

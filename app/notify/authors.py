@@ -1,4 +1,4 @@
-"""Which letters authors get: only who asked, at an address that has answered once, and never many."""
+"""Which emails authors get: only on request, at a confirmed address, and a limited number a day."""
 
 import json
 from datetime import timedelta
@@ -11,64 +11,64 @@ from app.models import Actor, Author, Comment, Decision, Delivery, Silence, Stat
 from app.notify import outbox
 
 DAY = timedelta(days=1)
-# Anybody can type anybody's address: whoever it belongs to gets few letters that ask, from all sites together.
-MOST_QUESTIONS_A_DAY = 2
-MOST_A_DAY = 10
-# When an address is confirmed late, she is still told of what was decided meanwhile.
-MEANWHILE = timedelta(days=7)
+# Confirmation emails a day to one address, from all sites together: strangers may type it.
+MAX_CONFIRMATIONS_A_DAY = 2
+MAX_EMAILS_A_DAY = 10
+# An address that is confirmed late still gets the decisions of these days.
+RECENT = timedelta(days=7)
 
 
 def ask_to_confirm(comment: Comment) -> None:
-    """Ask once whether the address is hers, where she wants letters about a comment that is no spam."""
+    """Queue one confirmation email if the author wants notifications and the comment is no spam."""
     author = comment.author
-    if not comment.notify or author.is_confirmed or comment.status == Status.SPAM or not _may_write_to(author):
+    if not comment.notify or author.is_confirmed or comment.status == Status.SPAM or not _may_email(author):
         return
     to = recipient(author.email)
-    if Delivery.count_to(to, now() - DAY, "confirm") < MOST_QUESTIONS_A_DAY:
+    if Delivery.count_to(to, now() - DAY, "confirm") < MAX_CONFIRMATIONS_A_DAY:
         payload = json.dumps({"author": author.id, "email": author.email, "lang": comment.lang})
         outbox.add("confirm", once=f"confirm {author.id}", payload=payload, recipient=to)
 
 
 def confirm(author: Author) -> None:
-    """The mailbox has answered; what was decided meanwhile is told now."""
+    """Mark the address as confirmed, and queue emails about decisions made since."""
     author.confirmed_index = author.email_index
     Silence.lift(author.site, author.address_index or "")
-    for comment in Comment.asked_for(author, since=now() - MEANWHILE):
+    for comment in Comment.asked_for(author, since=now() - RECENT):
         newest = Decision.newest_of(comment)
         if newest:
-            tell(newest)
+            notify(newest)
 
 
 def article_of(author: Author) -> str:
     """The address of the article on which this author asked for emails last, or ''."""
-    asked = Comment.asked_for(author, since=now() - MEANWHILE)
+    asked = Comment.asked_for(author, since=now() - RECENT)
     return max(asked, key=lambda comment: comment.id).thread.address if asked else ""
 
 
-def tell(decision: Decision) -> None:
-    """Promise a letter about a decision that changes what others see of her comment, after the undo window."""
+def notify(decision: Decision) -> None:
+    """Queue an email about a decision that changes a comment's visibility, due after the undo window."""
     comment, author = decision.comment, decision.comment.author
-    if not comment.notify or not _is_worth_telling(decision) or not author.is_confirmed or not _may_write_to(author):
+    if not comment.notify or not _is_worth_an_email(decision) or not author.is_confirmed or not _may_email(author):
         return
     to = recipient(author.email)
     outbox.add("answer", once=f"answer {decision.id}", recipient=to, decision=decision)
 
 
 def recipient(email: str) -> Index:
-    """The keyed hash under which letters to an address are counted."""
+    """The keyed hash by which emails to an address are counted."""
     return blind_index("recipient", email.strip().casefold())
 
 
-def _is_worth_telling(decision: Decision) -> bool:
-    """What a person decided, and what screening refused; a comment that appeared at once has told it itself."""
+def _is_worth_an_email(decision: Decision) -> bool:
+    """Decisions by people, and rejections by screening. A comment published at once needs no email."""
     if decision.to_status == decision.from_status:
         return False
     by_a_person = decision.actor == Actor.MODERATOR and decision.to_status in (Status.APPROVED, Status.REJECTED)
     return by_a_person or (decision.actor == Actor.SCREENING and decision.to_status == Status.REJECTED)
 
 
-def _may_write_to(author: Author) -> bool:
-    """Two at once may both take the last letter of the day: cheaper than a lock."""
+def _may_email(author: Author) -> bool:
+    """Two concurrent emails may both be the last one of the day: cheaper than a lock."""
     if not current_app.config["MAIL_URL"] or not author.email or Silence.holds(author.site, author.address_index):
         return False
-    return Delivery.count_to(recipient(author.email), now() - DAY) < MOST_A_DAY
+    return Delivery.count_to(recipient(author.email), now() - DAY) < MAX_EMAILS_A_DAY

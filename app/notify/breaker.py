@@ -1,4 +1,4 @@
-"""A circuit breaker: a receiver that stalls or is away is left alone for a while, longer each time."""
+"""A circuit breaker: leaves a failing receiver alone for a while, longer after each failure."""
 
 import random
 import time
@@ -8,7 +8,7 @@ LONGEST_PAUSE = 60.0  # seconds; the longest wait after the receiver answers aga
 
 
 class Breaker:
-    """One for each receiver, in the process that sends. Its clock is monotonic."""
+    """One for each receiver, in the sending process. Its clock is monotonic."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -19,7 +19,7 @@ class Breaker:
         return time.monotonic() < self._until
 
     def note_stall(self) -> float:
-        """Return for how many seconds it is left alone now."""
+        """Record a failure; returns the pause in seconds."""
         pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
         pause *= random.uniform(0.75, 1.0)  # noqa: S311 (spreads load, guards nothing)
         self._failures += 1

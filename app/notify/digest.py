@@ -1,4 +1,4 @@
-"""The digest: one letter to a moderator about the comments that came since the last one and still wait."""
+"""The digest: one email to a moderator about comments that arrived since the last one and are pending."""
 
 import json
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from app.lib.text import clean_line, excerpt
 from app.models import Comment, Delivery, Moderator, Status, waiting
 from app.models.waiting import Span
 from app.notify import smtp
-from app.notify.links import link_for
+from app.notify.decision_links import link_for
 
-LISTED = 10  # comments; the letter of a busy day must still fit on a screen
+LISTED = 10  # comments; the email of a busy day must fit on a screen
 EXCERPT = 200  # characters
-# A comment may be committed a moment after its time was taken, and after a letter that looked for it in vain.
+# A comment may be committed a moment after its timestamp, when the previous digest has already looked.
 OVERLAP = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
 class Line:
-    """What a letter says of one comment: nothing of its author but the public name."""
+    """One comment in the email; of its author only the public name."""
 
     site: str
     page: str
@@ -38,10 +38,10 @@ class Line:
 
 
 def begin(delivery: Delivery) -> bool:
-    """Take this moderator's turn for a letter, in the caller's transaction; False when it must wait.
+    """Claim the moderator's turn for a digest, in the caller's transaction; False if it must wait.
 
-    A letter that has begun keeps its span of time through every retry. From then on new comments cause
-    a letter of their own, which finds the turn taken and keeps its distance.
+    A digest keeps its time span through all retries. Comments that arrive later queue another digest, which waits for
+    its turn.
     """
     if delivery.kind != "digest" or delivery.payload:
         return True
@@ -54,12 +54,12 @@ def begin(delivery: Delivery) -> bool:
     if not waiting.take_turn(moderator, distance):
         delivery.put_off(min(moderator.digest_at or now(), latest()) + distance)
         return False
-    delivery.payload, delivery.once = _kept(moderator, span), None
+    delivery.payload, delivery.once = _stored_span(moderator, span), None
     return True
 
 
 def compose(delivery: Delivery) -> EmailMessage | None:
-    """Return the letter about what still waits of the delivery's span of time; None when nothing does."""
+    """Build the email about pending comments of the delivery's time span; None if there are none."""
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
     span = _span_of(json.loads(delivery.payload))
     count = waiting.count(moderator, span)
@@ -67,7 +67,7 @@ def compose(delivery: Delivery) -> EmailMessage | None:
         return None
     comments = waiting.oldest(moderator, span, LISTED)
     with speaking(moderator.lang or comments[0].site.lang):
-        return _letter(delivery, moderator, comments, count)
+        return _email(delivery, moderator, comments, count)
 
 
 def _next_span(moderator: Moderator) -> Span:
@@ -77,21 +77,21 @@ def _next_span(moderator: Moderator) -> Span:
     return Span(since, now(), tuple(told))
 
 
-def _kept(moderator: Moderator, span: Span) -> str:
-    """The span as text, with the comments that the next letter would otherwise find again."""
+def _stored_span(moderator: Moderator, span: Span) -> str:
+    """The span as JSON, with the comments that the next digest would otherwise find again."""
     fresh = waiting.ids(moderator, replace(span, since=now() - 2 * OVERLAP))
     shown = [moment.isoformat() if moment else None for moment in (span.since, span.until)]
     return json.dumps({"span": shown, "told": list(span.told), "fresh": list(fresh)})
 
 
-def _span_of(kept: dict[str, Any]) -> Span:
-    since, until = (datetime.fromisoformat(text) if text else None for text in kept["span"])
-    return Span(since, until, tuple(kept["told"]))
+def _span_of(stored: dict[str, Any]) -> Span:
+    since, until = (datetime.fromisoformat(text) if text else None for text in stored["span"])
+    return Span(since, until, tuple(stored["told"]))
 
 
-def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int) -> EmailMessage:
+def _email(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int) -> EmailMessage:
     names = ", ".join(sorted({clean_line(comment.site.name) for comment in comments}))
-    about = {
+    context = {
         "moderator": clean_line(moderator.name),
         "lines": [_line(comment, moderator) for comment in comments],
         "count": count,
@@ -100,12 +100,12 @@ def _letter(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment
         "queue": current_app.config["PUBLIC_URL"] + "/moderate/",
         "lang": moderator.lang or comments[0].site.lang,
     }
-    return smtp.letter(
+    return smtp.build_message(
         to=moderator.email,
         name=moderator.name,
         subject=_n("%(num)d comment waiting: %(sites)s", "%(num)d comments waiting: %(sites)s", count, sites=names),
-        text=render_template("mail/digest.txt", **about),
-        html=render_template("mail/digest.html", **about),
+        text=render_template("mail/digest.txt", **context),
+        html=render_template("mail/digest.html", **context),
         message_id=delivery.message_id,
         date=delivery.created_at,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who is told what: each cause of a letter becomes a row of the outbox in the transaction of its cause."""
+"""Queue notifications in the transaction of their cause."""
 
 from datetime import datetime, timedelta
 
@@ -10,21 +10,20 @@ from app.notify import authors, outbox
 
 
 def after(decision: Decision) -> None:
-    """Write what `decision` causes to be sent."""
     if decision.to_status == Status.PENDING and decision.moderator_id is None:
         for id, digest_at in Moderator.digests_of(decision.comment.site):
-            _promise_digest(id, digest_at)
-    authors.tell(decision)
+            _queue_digest(id, digest_at)
+    authors.notify(decision)
 
 
-def _promise_digest(moderator_id: int, last: datetime | None) -> None:
-    """One letter about what waits; causes that come before it is sent join it."""
+def _queue_digest(moderator_id: int, last: datetime | None) -> None:
+    """One digest about pending comments; later causes join a digest that has not been sent."""
     distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
     due = max(now(), min(last, latest()) + distance) if last else now()
     outbox.add("digest", moderator_id=moderator_id, once=f"digest {moderator_id}", due_at=due)
 
 
 def flooded(site: Site) -> None:
-    """Tell the site's moderators that a burst makes it hold everything."""
+    """Notify the site's moderators that a burst makes it hold everything."""
     for id, _ in Moderator.digests_of(site):
         outbox.add("flood", moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))

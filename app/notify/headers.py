@@ -1,7 +1,7 @@
-"""Header lines of an email as they go over the wire: ASCII, folded, encoded words only where text stands.
+"""Email headers in their final form: ASCII, folded, encoded words only for text.
 
-Python's own folding turns a long URL into encoded words, which no mail program reads in List-Unsubscribe, and
-reads "=?utf-8?q?...?=" that was typed into a subject as if it were encoded.
+Python's folding turns a long URL into encoded words, which no mail program reads in List-Unsubscribe, and decodes
+"=?utf-8?q?...?=" that was typed into a subject.
 """
 
 import re
@@ -19,35 +19,35 @@ PLAIN = re.compile(r"[\x20-\x7e]*")
 WORDS = re.compile(r"[A-Za-z0-9 ]+")
 
 
-class Wire(EmailPolicy):
-    """Writes headers that were added by `put` as they are, all others as Python does."""
+class RawPolicy(EmailPolicy):
+    """Writes headers added by `put` unchanged, all others as Python does."""
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
-        return (name, value) if isinstance(value, Ready) else super().header_store_parse(name, value)
+        return (name, value) if isinstance(value, RawValue) else super().header_store_parse(name, value)
 
     def fold(self, name: str, value: Any) -> str:
-        return f"{name}: {value}\r\n" if isinstance(value, Ready) else super().fold(name, value)
+        return f"{name}: {value}\r\n" if isinstance(value, RawValue) else super().fold(name, value)
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         return self.fold(name, value).encode("ascii")
 
 
-class Ready(str):
-    """The value of a header, encoded and folded."""
+class RawValue(str):
+    """A header value that is encoded and folded."""
 
 
-POLICY = Wire(**{name: getattr(SMTP, name) for name in ("linesep", "max_line_length", "utf8", "cte_type")})
+POLICY = RawPolicy(**{name: getattr(SMTP, name) for name in ("linesep", "max_line_length", "utf8", "cte_type")})
 
 
 def put(message: EmailMessage, name: str, value: str) -> None:
-    """Add a header whose value is ready for the wire. Raises ValueError for anything that would end its line."""
+    """Add a final header value. Raises ValueError if it would end its line or is not ASCII."""
     if not value.isascii() or re.search(r"\r\n(?![ \t])|(?<!\r)\n|\r(?!\n)|\0", value):
-        raise ValueError(f"{name} is not ready for the wire")
-    message[name] = Ready(value)
+        raise ValueError(f"{name} is not a valid header")
+    message[name] = RawValue(value)
 
 
 def text(name: str, typed: str) -> str:
-    """Return one line of typed text for the header `name`, folded at spaces or in encoded words."""
+    """Typed text for the header `name`, folded at spaces or in encoded words."""
     if not PLAIN.fullmatch(typed) or "=?" in typed:
         return _encoded(name, typed)
     first = LINE - len(name) - 2
@@ -56,7 +56,7 @@ def text(name: str, typed: str) -> str:
 
 
 def mailbox(name: str, shown: str, address: str) -> str:
-    """Return `shown <address>` for the header `name`. Raises ValueError when the address cannot be written."""
+    """`shown <address>` for the header `name`. Raises ValueError for an address that cannot be encoded."""
     written = f"<{on_the_wire(address)}>"
     if not shown:
         return written
@@ -66,7 +66,7 @@ def mailbox(name: str, shown: str, address: str) -> str:
 
 
 def domain_of(url: SplitResult) -> str:
-    """Return the host of an address as the right side of a Message-ID (RFC 5322, 3.6.4; RFC 5321, 4.1.3)."""
+    """The host of a URL as the right side of a Message-ID (RFC 5322, 3.6.4; RFC 5321, 4.1.3)."""
     host = url.hostname or "localhost"
     return f"[IPv6:{host}]" if ":" in host else host
 

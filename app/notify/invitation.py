@@ -1,4 +1,4 @@
-"""The letter that asks somebody to moderate a site; its link opens a page, and only that page's button accepts."""
+"""The invitation email. Its link opens a page; only that page's button accepts."""
 
 import json
 from email.message import EmailMessage
@@ -18,7 +18,7 @@ from app.notify import smtp
 
 
 def invitation_of(token: str) -> Invitation:
-    """Raises Refused (410) when it is none, was answered or withdrawn, or who made it may not appoint any more."""
+    """Raises Refused (410) if it is invalid, answered or withdrawn, or if its sender is no longer an owner."""
     try:
         found = db.session.get(Invitation, unsign("invitation", token, LASTS))
     except BadToken:
@@ -38,18 +38,18 @@ def compose(delivery: Delivery) -> EmailMessage | None:
     if invitation is None or not invitation.is_open:
         return None
     site = invitation.site
-    about = {
+    context = {
         "site": clean_line(site.name),
         "by": clean_line(invitation.made_by.name),
         "link": f"{current_app.config['PUBLIC_URL']}/invitation/{sign('invitation', invitation.id)}",
     }
     with speaking(site.lang):
-        return smtp.letter(
+        return smtp.build_message(
             to=invitation.email,
             name="",
-            subject=_("Moderate comments on %(site)s?", site=about["site"]),
-            text=render_template("mail/invitation.txt", **about),
-            html=render_template("mail/invitation.html", **about),
+            subject=_("Moderate comments on %(site)s?", site=context["site"]),
+            text=render_template("mail/invitation.txt", **context),
+            html=render_template("mail/invitation.html", **context),
             message_id=delivery.message_id,
             date=delivery.created_at,
         )

@@ -1,4 +1,4 @@
-"""The outbox: what must go out is kept with its cause; claimed, sent, tried again, and given up loudly."""
+"""The outbox: deliveries are stored with their cause, claimed, sent, retried with back-off, and given up visibly."""
 
 import logging
 import random
@@ -18,29 +18,29 @@ from app.lib.redact import scrubbed
 from app.lib.secrets import is_unreadable
 from app.models import Comment, Decision, Delivery
 from app.models.delivery import LONGEST_PAUSE
-from app.notify import alarm, author_email, digest, invitation, smtp
+from app.notify import author_email, digest, flood_email, invitation, smtp
 from app.notify.breaker import Breaker
 from app.notify.headers import domain_of
 
 log = logging.getLogger(__name__)
 
-# What knows the words of each kind of letter. None means that there is nothing left to say.
+# Builds the email of each kind; None if there is nothing to send any more.
 COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "digest": digest.compose,
-    "flood": alarm.compose,
+    "flood": flood_email.compose,
     "confirm": author_email.compose_confirmation,
     "answer": author_email.compose_answer,
     "invitation": invitation.compose,
 }
 
-# Brings a delivery where it must go, and returns how that ended; '' when it has put itself off. Raises NotSent.
-# It commits before it speaks to anybody: no transaction is open while others take their time.
+# Sends a delivery and returns the outcome; '' if it has postponed itself. Raises NotSent. It commits before it talks to
+# a server, so that no transaction is open while that answers.
 Carrier = Callable[[Delivery], str]
 
 FIRST_PAUSE = timedelta(seconds=30)
-# Together about four days, as long as mail servers themselves keep trying (RFC 5321, 4.5.4.1).
+# About four days in total, as long as mail servers keep trying (RFC 5321, 4.5.4.1).
 TRIES = 24
-# A refusal for good may still be a server that somebody is just setting up.
+# A permanent refusal may be a server that is being set up.
 TRIES_WHEN_REFUSED_FOR_GOOD = 4
 
 
@@ -55,12 +55,12 @@ def add(
     due_at: datetime | None = None,
     decision: Decision | None = None,
 ) -> None:
-    """Write a delivery in the caller's transaction; one that waits under the same `once` already is enough.
+    """Insert a delivery, in the caller's transaction, unless one with the same `once` is waiting (upsert).
 
-    What a `decision` causes is due after the undo window, and is recalled by the next decision on its comment.
+    A delivery caused by a `decision` is due after the undo window, and the comment's next decision recalls it.
 
-    The row that waits is touched, so that nobody can claim it before this transaction has ended: a letter
-    never starts out without the cause that joined it.
+    The waiting row is updated to lock it until this transaction ends: otherwise a worker could send it without the new
+    cause.
     """
     dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
     new = dialect.insert(Delivery).values(
@@ -87,17 +87,17 @@ def undo_window() -> timedelta:
     return timedelta(seconds=current_app.config["UNDO_WINDOW"])
 
 
-def letters() -> dict[str, Carrier]:
-    """Who carries letters, by their kind; nobody where there is no mail server."""
-    return dict.fromkeys(COMPOSE, _send_letter) if current_app.config["MAIL_URL"] else {}
+def email_carriers() -> dict[str, Carrier]:
+    """Carriers of emails by kind; none without a mail server."""
+    return dict.fromkeys(COMPOSE, _send_email) if current_app.config["MAIL_URL"] else {}
 
 
 def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | None = None) -> bool:
-    """Let the delivery that waits longest go out, of the kinds that have a carrier; False when none is due.
+    """Send the delivery that is due longest, of the kinds in `carriers` (default: emails); False if none is due.
 
-    Without `carriers`: letters. `breaker` is told how the receiver answered. Commits.
+    `breaker` is told whether the receiver answered. Commits.
     """
-    carriers = letters() if carriers is None else carriers
+    carriers = email_carriers() if carriers is None else carriers
     due = Delivery.due(carriers, limit=1)
     if due and _begin(due[0]):
         _deliver(due[0], carriers, breaker or Breaker())
@@ -106,7 +106,7 @@ def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | N
 
 
 def _begin(id: int) -> bool:
-    """Claim a delivery and let it start, in one transaction; False when it does not go out now."""
+    """Claim a delivery and prepare it, in one transaction; False if it is not to be sent now."""
     if not Delivery.claim(id):
         return False
     try:
@@ -127,7 +127,7 @@ def _is_ready(delivery: Delivery) -> bool:
 
 
 def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None:
-    """Carry one delivery. Whatever goes wrong is noted on this row alone; the others go out."""
+    """Send one delivery. An error is recorded on its row and does not stop the others."""
     delivery = db.session.get_one(Delivery, id)
     try:
         outcome = carriers[delivery.kind](delivery)
@@ -169,28 +169,28 @@ def _fail(id: int, trouble: Exception) -> None:
     _try_again(delivery, type(trouble).__name__, TRIES)
 
 
-def _send_letter(delivery: Delivery) -> str:
-    letter = COMPOSE[delivery.kind](delivery)
+def _send_email(delivery: Delivery) -> str:
+    message = COMPOSE[delivery.kind](delivery)
     db.session.commit()
-    if letter:
-        smtp.send(letter)
-    return "sent" if letter else "nothing to say"
+    if message:
+        smtp.send(message)
+    return "sent" if message else "nothing to say"
 
 
 def _try_again(delivery: Delivery, trouble: str, tries: int, level: int = logging.ERROR) -> None:
-    about = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
+    details = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
     trouble = scrubbed(trouble)
     delivery.fail()
     if delivery.attempts >= tries:
         delivery.finish("gave up", trouble)
-        log.log(level, "delivery given up", extra=about | {"trouble": trouble})
+        log.log(level, "delivery given up", extra=details | {"trouble": trouble})
         return
     delivery.retry(pause_after(delivery.attempts), trouble)
-    log.warning("delivery not sent yet", extra=about | {"trouble": trouble})
+    log.warning("delivery not sent yet", extra=details | {"trouble": trouble})
 
 
 def pause_after(attempts: int) -> timedelta:
-    """Twice as long each time, a quarter more or less, so that they do not come back all at once."""
+    """Exponential back-off with jitter of a quarter."""
     pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 (spreads load, guards nothing)
 

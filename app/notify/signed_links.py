@@ -1,4 +1,4 @@
-"""What a link in an author's letter permits, without a log-in: confirm her address, stop letters, object once."""
+"""Signed links in authors' emails, valid without a log-in: confirm the address, unsubscribe, appeal once."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,15 +14,15 @@ from app.lib.signing import BadToken, sign, unsign
 from app.models import Author, Decision, Site, Status
 
 CONFIRM_LASTS = timedelta(days=7)
-# Six months to complain are what the EU's Digital Services Act asks for (article 20).
+# The EU's Digital Services Act (article 20) requires six months to complain.
 APPEAL_LASTS = timedelta(days=183)
-# Letters are kept for years, and whoever opens an old one may still want no more of them.
+# People keep emails for years and may unsubscribe from an old one.
 STOP_LASTS = timedelta(days=3650)
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address of a site, by its keyed hash alone."""
+    """An email address of a site, by its keyed hash only."""
 
     site: Site
     email_index: Index | str
@@ -41,7 +41,7 @@ def appeal_link(decision: Decision) -> str:
 
 
 def author_to_confirm(token: str) -> Author:
-    """Raises Refused (410), also when she has another address by now."""
+    """Raises Refused (410), also if the author has changed the address since."""
     site_id, author_id, email_index = _claim("confirm", token, CONFIRM_LASTS)
     author = db.session.get(Author, author_id)
     if author is None or author.site_id != site_id or not author.is_found_by(email_index):
@@ -54,11 +54,11 @@ def address_to_stop(token: str) -> Address:
     site = db.session.get(Site, site_id)
     if site is None:
         raise _gone()
-    return Address(site, _index_today(email_index, *author_id))
+    return Address(site, _current_index(email_index, *author_id))
 
 
-def _index_today(email_index: str, author_id: int | None = None) -> Index | str:
-    """The same address under every key, as long as its author still has it; emails may be older than the key."""
+def _current_index(email_index: str, author_id: int | None = None) -> Index | str:
+    """The address under the current key, if its author still has it; emails may be older than the key."""
     author = db.session.get(Author, author_id) if author_id else None
     return author.address_index or email_index if author and author.is_found_by(email_index) else email_index
 

@@ -1,4 +1,4 @@
-"""Letters as RFC 5322 wants them, handed to the mail server."""
+"""Build emails as RFC 5322 requires, and send them by SMTP."""
 
 import smtplib
 import socket
@@ -19,19 +19,26 @@ from app.lib.text import clean_line, excerpt
 from app.notify import headers
 
 TIMEOUT = 20  # seconds, for each answer of the server
-# For a whole email, well below the lease of its claim: another worker must not send it at the same time.
+# For a whole email; well below the lease of its claim, so that no other worker sends it at the same time.
 LONGEST = 120.0  # seconds
 NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
 SUBJECT_LENGTH = 150  # characters
 
 
-def letter(
-    *, to: str, name: str, subject: str, text: str, html: str, message_id: str, date: datetime, stop: str = ""
+def build_message(
+    *,
+    to: str,
+    name: str,
+    subject: str,
+    text: str,
+    html: str,
+    message_id: str,
+    date: datetime,
+    unsubscribe: str = "",
 ) -> EmailMessage:
-    """Return a letter in plain text and HTML; names and subject may be anybody's typing.
+    """Build an email in plain text and HTML; names and subject may be untrusted.
 
-    `stop` is an address to which one POST ends such letters (RFC 8058). Raises NotSent for an address that no
-    email can carry.
+    `unsubscribe` is a URL for one-click unsubscribing (RFC 8058). Raises NotSent for an address that no email can use.
     """
     if is_unreadable(to):
         raise NotSent("The email address cannot be decrypted.", for_good=True)
@@ -42,9 +49,9 @@ def letter(
         "From": _mailbox("From", *_sender()),
         "To": _mailbox("To", name, to),
         "Subject": headers.text("Subject", excerpt(clean_line(subject), SUBJECT_LENGTH)),
-        # RFC 3834: no automatic replies, please.
+        # RFC 3834: asks for no automatic replies.
         "Auto-Submitted": "auto-generated",
-        **(_unsubscribe(stop) if stop else {}),
+        **(_unsubscribe(unsubscribe) if unsubscribe else {}),
     }.items():
         headers.put(message, header, value)
     message.set_content(text, cte="quoted-printable")
@@ -53,49 +60,46 @@ def letter(
 
 
 def send(message: EmailMessage) -> None:
-    """Hand a letter to the mail server of MAIL_URL. Raises NotSent."""
+    """Send an email through the server of MAIL_URL. Raises NotSent."""
     sender, receiver = (message[name].addresses[0].addr_spec for name in ("From", "To"))
     try:
-        with connect() as server, _clock(server):
+        with connect() as server, _time_limit(server):
             server.sendmail(sender, [receiver], message.as_bytes())
     except smtplib.SMTPRecipientsRefused as trouble:
         code, answer = next(iter(trouble.recipients.values()))
-        raise NotSent(_said(code, answer), for_good=code >= 500) from trouble
+        raise NotSent(_reply(code, answer), for_good=code >= 500) from trouble
     except smtplib.SMTPResponseException as trouble:
-        raise NotSent(_said(trouble.smtp_code, trouble.smtp_error), for_good=_is_about_this(trouble)) from trouble
+        raise NotSent(_reply(trouble.smtp_code, trouble.smtp_error), for_good=_is_permanent(trouble)) from trouble
     except (smtplib.SMTPException, OSError) as trouble:
         raise NotSent(f"{type(trouble).__name__}: {trouble}", stalled=True) from trouble
 
 
 @contextmanager
-def _clock(server: smtplib.SMTP) -> Iterator[None]:
-    """Hang up on a server that sends a byte now and then, for which no read would ever time out."""
-    rang = threading.Event()
-    clock = threading.Timer(LONGEST, _hang_up, (server, rang))
-    clock.daemon = True
-    clock.start()
+def _time_limit(server: smtplib.SMTP) -> Iterator[None]:
+    """Close the connection of a server that sends a byte now and then: no single read would time out."""
+    timed_out = threading.Event()
+    timer = threading.Timer(LONGEST, _hang_up, (server, timed_out))
+    timer.daemon = True
+    timer.start()
     try:
         yield
     except smtplib.SMTPException as trouble:
-        # Half an answer before we hung up is none.
-        raise TimeoutError(f"no whole answer in {LONGEST:g} s") if rang.is_set() else trouble from None
+        # A partial answer before our time-out is no answer.
+        raise TimeoutError(f"no whole answer in {LONGEST:g} s") if timed_out.is_set() else trouble from None
     finally:
-        clock.cancel()
+        timer.cancel()
 
 
-def _hang_up(server: smtplib.SMTP, rang: threading.Event) -> None:
-    rang.set()
+def _hang_up(server: smtplib.SMTP, timed_out: threading.Event) -> None:
+    timed_out.set()
     with suppress(OSError):
         if server.sock:
-            # Of the socket itself: closing TLS politely would wait for the other side.
+            # Shut down the raw socket: closing TLS would wait for the other side.
             socket.socket.shutdown(server.sock, socket.SHUT_RDWR)
 
 
 def connect() -> smtplib.SMTP:
-    """Return a connection to the mail server, encrypted where it offers that, and logged in.
-
-    Raises what smtplib and sockets raise.
-    """
+    """Connect to the mail server, with STARTTLS if offered, and log in. Raises what smtplib and sockets raise."""
     url = urlsplit(current_app.config["MAIL_URL"])
     server = _open(url)
     try:
@@ -123,7 +127,7 @@ def _sender() -> tuple[str, str]:
 
 
 def _mailbox(header: str, name: str, address: str) -> str:
-    # A name with an @ would read as somebody's address where programs show only the name.
+    # A name with an @ would look like an address where only the name is shown.
     shown = excerpt(clean_line(name).replace("@", "＠"), NAME_LENGTH)
     try:
         return headers.mailbox(header, shown, address)
@@ -131,14 +135,14 @@ def _mailbox(header: str, name: str, address: str) -> str:
         raise NotSent(str(trouble), hopeless=True) from trouble
 
 
-def _unsubscribe(stop: str) -> dict[str, str]:
-    return {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+def _unsubscribe(unsubscribe: str) -> dict[str, str]:
+    return {"List-Unsubscribe": f"<{unsubscribe}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
-def _is_about_this(trouble: smtplib.SMTPResponseException) -> bool:
-    """A log-in or greeting refused for good is the operator's to mend, and then the letter goes out."""
+def _is_permanent(trouble: smtplib.SMTPResponseException) -> bool:
+    """False for a rejected log-in or greeting: the operator can fix that, and then the email is sent."""
     return trouble.smtp_code >= 500 and isinstance(trouble, smtplib.SMTPDataError | smtplib.SMTPSenderRefused)
 
 
-def _said(code: int, answer: bytes | str) -> str:
+def _reply(code: int, answer: bytes | str) -> str:
     return f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"

@@ -1,1 +1,1 @@
-"""What the operator needs: backup, vacuum, schema, metrics, storage."""
+"""Operator's tasks: backup, erasing dead bytes, schema, upgrades, metrics, storage."""

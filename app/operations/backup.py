@@ -1,4 +1,4 @@
-"""A copy of SQLite's file that is whole while others write, and a look at one before it is needed."""
+"""Copy an SQLite database while others write, and verify a copy."""
 
 import hashlib
 import os
@@ -18,41 +18,41 @@ from app.operations import schema
 COUNTED = ("site", "thread", "comment", "author", "decision")
 
 
-class NotTaken(ValueError):
-    """No copy was made; the message says why."""
+class BackupError(ValueError):
+    """The backup failed or is invalid; the message says why."""
 
 
 def path_of_database() -> Path:
-    """The file that holds everything. Raises NotTaken when another server does."""
+    """The SQLite file. Raises BackupError for PostgreSQL."""
     path = db.engine.url.database
     if db.engine.dialect.name != "sqlite" or not path:
-        raise NotTaken("This database is PostgreSQL's: pg_dump takes its backup, see docs/backup.md.")
+        raise BackupError("This database is PostgreSQL's: pg_dump takes its backup, see docs/backup.md.")
     return Path(path)
 
 
-def take(file: Path) -> dict[str, Any]:
-    """Copy the database to `file`, as it is at one moment, readable for its owner only; writers go on.
+def create(file: Path) -> dict[str, Any]:
+    """Copy the database to `file` as of one moment, readable for its owner only; writers are not blocked.
 
-    The copy is checked before it gets its name. Returns {"file", "bytes", "sha256", "counts"}; raises NotTaken.
+    The copy is verified before it gets its name. Returns {"file", "bytes", "sha256", "counts"}; raises BackupError.
     """
     source = path_of_database()
     if file.exists():
-        raise NotTaken(f"{file} is there already; a backup never replaces another.")
+        raise BackupError(f"{file} is there already; a backup never replaces another.")
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         _copy(source, part)
-        found = look_at(part)
-        _keep(part, file)
+        found = verify(part)
+        _publish(part, file)
     except (OSError, sqlite3.Error) as trouble:
-        raise NotTaken(f"{file} cannot be written: {trouble}.") from trouble
+        raise BackupError(f"{file} cannot be written: {trouble}.") from trouble
     finally:
         part.unlink(missing_ok=True)
     return found | {"file": str(file)}
 
 
 def _copy(source: Path, copy: Path) -> None:
-    """VACUUM INTO reads within one transaction, which in WAL mode no writer waits for; what was erased is not in it."""
+    """VACUUM INTO reads in one transaction, which blocks no writer in WAL mode. Erased data is not copied."""
     connection = sqlite3.connect(source, timeout=SQLITE_BUSY_MS / 1000, isolation_level=None)
     try:
         connection.execute("VACUUM INTO ?", (str(copy),))
@@ -60,26 +60,26 @@ def _copy(source: Path, copy: Path) -> None:
         connection.close()
 
 
-def _keep(part: Path, file: Path) -> None:
-    """On the disk, and then under its name, unless that was taken meanwhile."""
+def _publish(part: Path, file: Path) -> None:
+    """Flush to disk, then link to its final name unless that exists by now."""
     with part.open("rb") as written:
         os.fsync(written.fileno())
     try:
         file.hardlink_to(part)
     except FileExistsError as trouble:
-        raise NotTaken(f"{file} is there already; a backup never replaces another.") from trouble
+        raise BackupError(f"{file} is there already; a backup never replaces another.") from trouble
     folder = os.open(file.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
 
 
-def look_at(file: Path) -> dict[str, Any]:
-    """Whether a copy could be put in place: whole, of this version's tables, and how much is in it.
+def verify(file: Path) -> dict[str, Any]:
+    """Verify a copy: integrity, schema version and row counts.
 
-    Returns {"file", "bytes", "sha256", "counts", "revision", "current"}. Raises NotTaken with what is wrong.
+    Returns {"file", "bytes", "sha256", "counts", "revision", "current"}. Raises BackupError with the reason.
     """
     if not file.is_file():
-        raise NotTaken(f"{file} is not there.")
+        raise BackupError(f"{file} is not there.")
     connection = sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1", uri=True)
     try:
         _check(connection, file)
@@ -87,7 +87,7 @@ def look_at(file: Path) -> dict[str, Any]:
         _check_keys(connection)
         revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
     except sqlite3.Error as trouble:
-        raise NotTaken(f"{file} is no backup of Kaiwa: {trouble}.") from trouble
+        raise BackupError(f"{file} is no backup of Kaiwa: {trouble}.") from trouble
     finally:
         connection.close()
     return {
@@ -96,21 +96,21 @@ def look_at(file: Path) -> dict[str, Any]:
         "sha256": _sha256(file),
         "counts": counts,
         "revision": " ".join(sorted(revisions)),
-        "current": schema.is_wanted(revisions),
+        "current": schema.is_expected(revisions),
     }
 
 
 def _check(connection: sqlite3.Connection, file: Path) -> None:
     broken = [row[0] for row in connection.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
     if broken:
-        raise NotTaken(f"{file} is damaged: {'; '.join(broken)}")
+        raise BackupError(f"{file} is damaged: {'; '.join(broken)}")
     lost = connection.execute("PRAGMA foreign_key_check").fetchone()
     if lost:
-        raise NotTaken(f"{file} is damaged: a row of {lost[0]} belongs to one of {lost[2]} that is not there.")
+        raise BackupError(f"{file} is damaged: a row of {lost[0]} belongs to one of {lost[2]} that is not there.")
 
 
 def _check_keys(connection: sqlite3.Connection) -> None:
-    """Raises NotTaken when the copy holds values under a key that we do not have."""
+    """Raises BackupError if the copy contains values encrypted with a key that we do not have."""
 
     def rows_of(table: Table, column: Column[Any], newest: bool) -> list[tuple[Any, ...]]:
         order = "DESC" if newest else "ASC"
@@ -118,7 +118,7 @@ def _check_keys(connection: sqlite3.Connection) -> None:
         try:
             return connection.execute(query).fetchall()
         except sqlite3.OperationalError:
-            return []  # the copy is of a version that does not have it yet
+            return []  # older schema without this column
 
     try:
         prints = [keyring.Print(*row) for row in connection.execute("SELECT salt, digest, since FROM key_print")]
@@ -127,7 +127,7 @@ def _check_keys(connection: sqlite3.Connection) -> None:
     try:
         keyring.judge(prints, rows_of, all_keys())
     except keyring.WrongKey as wrong:
-        raise NotTaken(str(wrong)) from wrong
+        raise BackupError(str(wrong)) from wrong
 
 
 def _sha256(file: Path) -> str:

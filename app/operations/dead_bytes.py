@@ -1,7 +1,7 @@
-"""Overwrite the bytes of an SQLite file that belong to no row: copies that stay where rows moved to another page.
+"""Overwrite unallocated bytes of an SQLite file: copies that stay where rows moved to another page.
 
-VACUUM does the same by writing the whole file again. Here only unallocated bytes are written, as the file format
-describes them (https://www.sqlite.org/fileformat2.html), while SQLite's write lock is held and its log is empty.
+VACUUM does the same by rewriting the whole file. This writes only unallocated bytes, as defined by the file format
+(https://www.sqlite.org/fileformat2.html), while it holds SQLite's write lock and the log is empty.
 """
 
 import os
@@ -15,17 +15,17 @@ from typing import NamedTuple
 TRIES = 5
 WAIT_S = 15
 TREES = {2: 12, 5: 12, 10: 8, 13: 8}  # kinds of b-tree pages, and the bytes of their header
-# Until then no overflow page begins like a b-tree page: it begins with the number of the next page.
+# Below this number no overflow page starts like a b-tree page: it starts with the number of the next page.
 MOST_PAGES = 0x02000000
 AT_ONCE = 1024  # pages in memory
 
 
 class UnknownLayout(Exception):
-    """The file is not one whose unallocated bytes are known: VACUUM can write it again."""
+    """The file's layout is not supported: use VACUUM."""
 
 
 class Header(NamedTuple):
-    """From the first page: bytes of a page, those of them in use, pages of the file, first page of the free list."""
+    """From the first page: page size, usable bytes of a page, number of pages, first page of the free list."""
 
     size: int
     usable: int
@@ -34,9 +34,9 @@ class Header(NamedTuple):
 
 
 def overwrite(path: Path) -> bool:
-    """Zero them all; False when readers or writers were in the way. Raises UnknownLayout, and then wrote nothing.
+    """Zero all unallocated bytes; False if readers or writers were in the way. Raises UnknownLayout before any write.
 
-    POSIX locks of this process on the file are lost when it is closed: the caller has no other connection in use.
+    Closing the file drops this process's POSIX locks on it: the caller must have no other connection in use.
     """
     with ExitStack() as stack:
         file = stack.enter_context(path.open("r+b", buffering=0))  # closed last
@@ -45,7 +45,7 @@ def overwrite(path: Path) -> bool:
             return False
         for start, length in list(_dead(file.fileno())):
             os.pwrite(file.fileno(), bytes(length), start)
-        # A commit: every other connection drops the pages that it has in memory, which hold the same bytes.
+        # Commit, so that other connections drop their cached pages, which contain the same bytes.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("COMMIT")
@@ -54,7 +54,7 @@ def overwrite(path: Path) -> bool:
 
 
 def _locked(connection: sqlite3.Connection, log: Path) -> bool:
-    """Take the write lock while the log is empty: the file is complete then, and only this process writes it."""
+    """Take the write lock while the log is empty: then the file is complete, and only this process writes it."""
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         raise UnknownLayout("journal_mode is not WAL")
     for _attempt in range(TRIES):
@@ -70,7 +70,7 @@ def _locked(connection: sqlite3.Connection, log: Path) -> bool:
 
 
 def _dead(file: int) -> Iterator[tuple[int, int]]:
-    """Where unallocated bytes stand that are not zero, and how many. The first page holds only the schema."""
+    """Offset and length of unallocated bytes that are not zero. The first page contains only the schema."""
     header = _header(file)
     free = dict(_free_pages(file, header))
     for first in range(2, header.pages + 1, AT_ONCE):
@@ -95,7 +95,7 @@ def _header(file: int) -> Header:
 
 
 def _free_pages(file: int, header: Header) -> Iterator[tuple[int, int]]:
-    """Pages of the free list, and where the unused part of each begins; its trunks hold the numbers of the others."""
+    """Pages of the free list and the start of their unused part; trunk pages contain the numbers of the others."""
     trunk, seen = header.free, set[int]()
     while trunk:
         if trunk in seen or trunk > header.pages:
@@ -111,7 +111,7 @@ def _free_pages(file: int, header: Header) -> Iterator[tuple[int, int]]:
 
 
 def _gaps(page: bytes, usable: int) -> Iterator[tuple[int, int]]:
-    """From where to where a b-tree page is unallocated: before its cells, and in its free blocks."""
+    """Unallocated ranges of a b-tree page: before its cells, and its free blocks."""
     head = TREES.get(page[0])
     if head is None:
         return

@@ -1,4 +1,4 @@
-"""What is counted over the whole installation, for its operator; numbers only, nobody in particular."""
+"""Counts over the whole installation for its operator; numbers only, no personal data."""
 
 from collections import Counter
 from datetime import datetime
@@ -18,7 +18,7 @@ from app.models.tally import ACTOR, STATUS, Tally
 
 
 def pending_by_site() -> dict[str, int]:
-    """Waiting comments by site key; sites without any are there with 0."""
+    """Pending comments by site key, including sites without any."""
     counts = Tally.counts(STATUS)
     rows = db.session.execute(select(Site.id, Site.key))
     return {key: counts.get((id, Status.PENDING), 0) for id, key in rows}
@@ -34,7 +34,6 @@ def decisions_by_actor() -> dict[str, int]:
 
 
 def _by_name(kind: str) -> Counter[str]:
-    """The kept counts of all sites together."""
     found = Counter[str]()
     for (_site, name), number in Tally.counts(kind).items():
         found[name] += number
@@ -55,7 +54,7 @@ def moderators() -> int:
 
 
 def moderators_by_site() -> dict[str, int]:
-    """Moderators by site key; sites without any are there with 0."""
+    """Moderators by site key, including sites without any."""
     return _pairs(select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key))
 
 

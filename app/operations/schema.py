@@ -1,4 +1,4 @@
-"""Whether the database has the tables that this program expects."""
+"""Check that the database schema is the one this version expects."""
 
 from functools import lru_cache
 
@@ -10,16 +10,16 @@ from app.extensions import db
 
 
 def is_current() -> bool:
-    """Tell whether all migrations were made; one indexed query. Raises what the database raises."""
+    """True if all migrations have run; one indexed query. Raises what the database raises."""
     found = MigrationContext.configure(db.session.connection()).get_current_heads()
-    return is_wanted(set(found))
+    return is_expected(set(found))
 
 
-def is_wanted(revisions: set[str]) -> bool:
-    """Whether a database at these revisions has the tables of this program."""
-    return revisions == _wanted(str(current_app.extensions["migrate"].directory))
+def is_expected(revisions: set[str]) -> bool:
+    """True if these are the schema revisions of this version."""
+    return revisions == _expected(str(current_app.extensions["migrate"].directory))
 
 
 @lru_cache(maxsize=4)
-def _wanted(folder: str) -> frozenset[str]:
+def _expected(folder: str) -> frozenset[str]:
     return frozenset(ScriptDirectory(folder).get_heads())

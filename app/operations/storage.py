@@ -1,4 +1,4 @@
-"""Whether the database can be written to: asked without writing, and by a write that is meant to be tried."""
+"""Check whether the database accepts writes: without writing, or by a test write."""
 
 import os
 from pathlib import Path
@@ -11,35 +11,35 @@ from app.errors import outage
 from app.extensions import db
 
 FULL, READ_ONLY = "full", "read-only"
-# Less than that is filled by SQLite's log before anybody has looked.
+# SQLite's log can fill less than this before a human reacts.
 LEAST_FREE = 16 * 1024 * 1024  # bytes
 SEEN_FOR_S = 60.0
-# By the names that errors.outage gives.
+# By the codes of errors.outage.
 NAMES = (
     ("53100", FULL), ("SQLITE_FULL", FULL), ("ENOSPC", FULL), ("EDQUOT", FULL),
     ("25006", READ_ONLY), ("SQLITE_READONLY", READ_ONLY), ("EROFS", READ_ONLY),
 )  # fmt: skip
 
-# When a request of this process last failed for such a reason.
+# When a request of this process last failed for this reason.
 _seen: dict[str, float] = {}
 
 
 def note(fault: str) -> None:
-    """Remember what a request has met: a server on another machine tells of its disk in no other way."""
+    """Record a failed write of a request: a remote server reports a full disk in no other way."""
     for start, name in NAMES:
         if fault.startswith(start):
             _seen[name] = monotonic()
 
 
 def trouble() -> str:
-    """`full`, `read-only`, or '' when nothing is known to be in the way. Writes nothing. Raises SQLAlchemyError."""
+    """`full`, `read-only`, or '' if no problem is known. Writes nothing. Raises SQLAlchemyError."""
     if found := _file_trouble() if db.engine.dialect.name == "sqlite" else _server_trouble():
         return found
     return next((name for name, moment in _seen.items() if monotonic() < moment + SEEN_FOR_S), "")
 
 
 def try_to_write() -> str:
-    """Write a row as it is, and return the name of the fault that kept us from it, or ''."""
+    """Rewrite one row unchanged; returns the code of the fault, or ''."""
     try:
         db.session.rollback()
         db.session.execute(text("UPDATE alembic_version SET version_num = version_num"))
@@ -64,6 +64,6 @@ def _file_trouble() -> str:
 
 
 def _server_trouble() -> str:
-    """On a standby, and after `default_transaction_read_only`, which some hosts set when the disk is nearly full."""
+    """True on a standby, and with `default_transaction_read_only`, which some hosts set on a nearly full disk."""
     only_reads = db.session.connection().scalar(text("SHOW transaction_read_only"))
     return READ_ONLY if only_reads == "on" else ""

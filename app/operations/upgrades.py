@@ -1,4 +1,4 @@
-"""Run migrations one by one while others write: ordered table locks, bounded waits, and one upgrade at a time."""
+"""Run migrations one by one under traffic: ordered table locks, bounded waits, one upgrade at a time."""
 
 import logging
 import random
@@ -14,16 +14,16 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 log = logging.getLogger("alembic.upgrade")
 
-# Any number does that no other program uses in this database.
+# Any number that no other program uses for advisory locks in this database.
 ADVISORY_KEY = 0x6B616977
-# Weak locks: vacuum is in their way, readers and writers are not.
+# Weak locks conflict with vacuum, but not with readers and writers.
 WEAK_WAIT_MS = 10_000
-# All strong locks together must come sooner than PostgreSQL looks for deadlocks (deadlock_timeout, 1 s): then the
-# migration steps back, and never a post. No request waits longer for a lock that is not given.
+# All strong locks must be granted before PostgreSQL looks for deadlocks (deadlock_timeout, 1 s): then the migration
+# steps back, and never a post. No request waits longer for a lock that is not granted.
 STRONG_WAIT_S = 0.5
-# Posts and decisions write to it before anything else: while it is locked, none of them holds another table.
+# Posts and decisions write to this table first: while it is locked, none of them holds another one.
 FIRST = "comment"
-PATIENCE_S = 300.0
+TIMEOUT_S = 300.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
 DEADLOCK, LOCK_TIMEOUT, BUSY = "40P01", "55P03", "database is locked"
@@ -35,16 +35,16 @@ CREATE TABLE IF NOT EXISTS alembic_version (
 
 
 class Overtaken(Exception):
-    """Another upgrade made this step while we waited for our turn."""
+    """Another upgrade ran this step while we waited."""
 
 
-class TablesAreTaken(Exception):
-    """Others held a table for longer than PATIENCE_S; the message names them."""
+class TablesLocked(Exception):
+    """Other sessions held a table for longer than TIMEOUT_S; the message names them."""
 
 
-def run_patiently(attempt: Callable[[], None]) -> None:
-    """Call `attempt` until no other upgrade and no lock of others is in its way, for PATIENCE_S at most."""
-    until, pause = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
+def run_with_retries(attempt: Callable[[], None]) -> None:
+    """Retry `attempt` while another upgrade or locks of other sessions are in its way, up to TIMEOUT_S."""
+    until, pause = time.monotonic() + TIMEOUT_S, FIRST_PAUSE_S
     while True:
         try:
             return attempt()
@@ -54,11 +54,11 @@ def run_patiently(attempt: Callable[[], None]) -> None:
             if not _is_about_locks(trouble) or time.monotonic() > until:
                 raise
             log.warning("the database is locked by others; trying again")
-        pause = _rest(pause)
+        pause = _sleep(pause)
 
 
 def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callable[..., Iterable[Any]]:
-    """Alembic's steps, each of which first takes its turn and all its locks. `order` names tables, parents first."""
+    """Alembic's steps; each takes the advisory lock and all table locks first. `order`: tables, parents first."""
 
     def wrapped(heads: Any, migration: MigrationContext) -> Iterable[Any]:
         for step in steps(heads, migration):
@@ -70,7 +70,7 @@ def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callab
 
 
 def prepare(connection: Connection) -> None:
-    """Make Alembic's own table, which two upgrades of an empty database would both make."""
+    """Create Alembic's table, which two upgrades of an empty database would both create."""
     if connection.dialect.name == "postgresql":
         with connection.begin():
             if not inspect(connection).has_table("alembic_version"):
@@ -84,7 +84,7 @@ def _with_locks(
     act = step.migration_fn
 
     def migrate(**given: Any) -> Any:
-        # SQLite's transaction has begun with its one lock for writing.
+        # SQLite's transaction already holds its one write lock.
         if connection.dialect.name == "postgresql":
             _take_turn(connection)
         if set(migration.get_current_heads()) != set(step.from_revisions):
@@ -99,8 +99,8 @@ def _with_locks(
 
 
 def _take_turn(connection: Connection) -> None:
-    """One upgrade at a time, until the end of the transaction: a session's lock would be lost behind a pooler."""
-    # What a role or an address limits for requests is no limit for a migration.
+    """One upgrade at a time, until the end of the transaction: a session lock would be lost behind a pooler."""
+    # Limits for requests, set for a role, do not apply to a migration.
     for limit in ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"):
         connection.execute(text(f"SET LOCAL {limit} = 0"))
     key = {"key": ADVISORY_KEY}
@@ -110,7 +110,7 @@ def _take_turn(connection: Connection) -> None:
 
 
 def _named_in(source: str, connection: Connection, order: Sequence[str]) -> list[str]:
-    """The tables that a migration may touch: each one that is named anywhere in its file."""
+    """Tables that a migration may touch: all that are named anywhere in its file."""
     there = set(inspect(connection).get_table_names()) - {"alembic_version"}
     named = there & set(re.findall(r"\w+", source))
     place = {name: number for number, name in enumerate((FIRST, *order))} | {FIRST: -1}
@@ -120,26 +120,26 @@ def _named_in(source: str, connection: Connection, order: Sequence[str]) -> list
 def _lock(connection: Connection, tables: list[str], revision: str) -> None:
     """Take all locks of a migration before its first statement.
 
-    The weak ones send autovacuum away, and are kept while the strong ones are asked for again and again. A table that
-    was not free comes first the next time: others take it before the rest, and must find nothing locked on their way.
+    The weak ones cancel autovacuum and are kept while the strong ones are retried. A table that was not free comes
+    first in the next attempt: sessions that hold it may want others, and must find nothing locked on their way.
     """
     if not tables:
         return
     names = ", ".join(f'"{name}"' for name in tables)
     connection.execute(text(f"SET LOCAL lock_timeout = '{WEAK_WAIT_MS}ms'"))
     connection.execute(text(f"LOCK TABLE {names} IN SHARE UPDATE EXCLUSIVE MODE"))
-    until, pause = time.monotonic() + PATIENCE_S, FIRST_PAUSE_S
-    while taken := _taken_by_others(connection, tables):
+    until, pause = time.monotonic() + TIMEOUT_S, FIRST_PAUSE_S
+    while taken := _blocked_table(connection, tables):
         if time.monotonic() > until:
-            raise TablesAreTaken(f"migration {revision} waits for {names}, held by {_holders(connection, tables)}")
+            raise TablesLocked(f"migration {revision} waits for {names}, held by {_holders(connection, tables)}")
         log.warning("migration %s waits for others to end: %s", revision, taken)
         tables = [taken, *(name for name in tables if name != taken)]
-        pause = _rest(pause)
+        pause = _sleep(pause)
     connection.execute(text(f"SET LOCAL lock_timeout = '{WEAK_WAIT_MS}ms'"))
 
 
-def _taken_by_others(connection: Connection, tables: list[str]) -> str:
-    """Lock all tables, in this order, or none: then return the first that was not free in time."""
+def _blocked_table(connection: Connection, tables: list[str]) -> str:
+    """Lock all tables in this order, or none and return the first that was not free in time."""
     until = time.monotonic() + STRONG_WAIT_S * random.uniform(0.2, 1)  # noqa: S311 (guards nothing)
     attempt, name = connection.begin_nested(), ""
     try:
@@ -172,7 +172,7 @@ def _is_about_locks(trouble: DBAPIError) -> bool:
     return getattr(trouble.orig, "sqlstate", None) in (DEADLOCK, LOCK_TIMEOUT) or BUSY in str(trouble.orig)
 
 
-def _rest(pause: float) -> float:
-    """Wait, a quarter more or less, and return how long the next time."""
+def _sleep(pause: float) -> float:
+    """Sleep with jitter of a quarter, and return the next pause."""
     time.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 (spreads load, guards nothing)
     return min(pause * 2, LONGEST_PAUSE_S)

@@ -1,4 +1,4 @@
-"""The database as a whole: where a text stands in it, and a file from which what was erased is really gone."""
+"""Find text anywhere in the database, and remove the bytes of erased rows from its files."""
 
 import json
 import logging
@@ -34,14 +34,14 @@ from app.operations import dead_bytes
 
 log = logging.getLogger(__name__)
 
-ROWS = 1000  # in memory at once
+ROWS = 1000  # in memory
 AT_ONCE = 500  # ids in one statement
-MEMORY = "256MB"  # for PostgreSQL to sort what it indexes again
+MEMORY = "256MB"  # for PostgreSQL to rebuild indexes
 CHUNK = 1 << 22  # bytes
 
 
 class Place(NamedTuple):
-    """A value of one row; `id` is its primary key."""
+    """A value in one row; `id` is its primary key."""
 
     table: Table
     column: Column[Any]
@@ -49,19 +49,19 @@ class Place(NamedTuple):
     value: Any
 
 
-# An address in author.email is found by its keyed hash, if there is one; comment.address holds networks.
+# author.email is found by its keyed hash, if there is one; comment.address holds networks.
 BY_INDEX = {"author.email": "email_index"}
 # The Message-ID of an email is made of a number and the host.
 NOT_SEARCHED = {"comment.address", "comment.path", "delivery.message_id"}
-# The search index knows what these say; HTML is made from the text.
+# Found by the search index; HTML is rendered from the text.
 INDEXED = {"comment.body", "comment.html", "comment.name"}
-UNREADABLE = (
+HASHES = (
     "_index", "_hash", "_digest", "avatar_key", "fingerprint", "recipient", "request_key", "text_key", "typed_by",
 )  # fmt: skip
-OURS = 32  # characters; no shorter column holds typed text
-# What is written alike in a text, in HTML and in JSON.
+MAX_CODE = 32  # characters; no shorter column holds typed text
+# Characters that text, HTML and JSON write alike.
 PLAIN = re.compile(r"[ !#-%(-;=?-\[\]-~]+")
-# Characters that are ASCII letters in lower case, such as the Kelvin sign, and ß, which is two.
+# Characters with ASCII letters as lower case, such as the Kelvin sign, and ß, which has two.
 ODD = {
     chr(code): letters
     for code in range(0x80, 0x1_0000)
@@ -69,7 +69,7 @@ ODD = {
 }
 
 
-def holding(
+def occurrences(
     address: str,
     names: Sequence[str] = (),
     site_ids: Sequence[int] | None = None,
@@ -77,18 +77,18 @@ def holding(
     comments: Iterable[int],
     most: int | None = None,
 ) -> Iterator[tuple[str, Place]]:
-    """Every value that holds the email address however it is written, or a name in any case, with what it holds.
+    """Every value that contains the email address in any spelling, or a name in any case, with what it contains.
 
-    In all tables, or only in the rows that belong to these sites; `most` values of a table. The database narrows plain
-    text down; rows with an encrypted value are read one at a time. `comments` are the ids of all comments whose text
-    or name may hold one: the search index knows them (app/search/index.py), so that not every text is read.
+    In all tables, or only in rows of these sites; at most `most` values of a table. The database filters plain text;
+    rows with an encrypted value are read one by one. `comments` are the ids of all comments whose text or name may
+    match, according to the search index (app/search/index.py).
     """
     folded = {name: name.casefold() for name in names}
     for table in db.metadata.sorted_tables:
-        yield from islice(_holding_in(table, address, folded, site_ids, comments), most)
+        yield from islice(_occurrences_in(table, address, folded, site_ids, comments), most)
 
 
-def _holding_in(
+def _occurrences_in(
     table: Table, address: str, folded: dict[str, str], site_ids: Sequence[int] | None, comments: Iterable[int]
 ) -> Iterator[tuple[str, Place]]:
     within = _of_sites(table, site_ids)
@@ -105,10 +105,10 @@ def _holding_in(
             for column, value in zip(columns, row[len(table.primary_key) :], strict=True):
                 if value:
                     place = Place(table, column, tuple(row[: len(table.primary_key)]), value)
-                    yield from ((needle, place) for needle in _held(list(strings_in(value)), address, folded))
+                    yield from ((needle, place) for needle in _matches(list(strings_in(value)), address, folded))
 
 
-def _held(texts: list[str], address: str, folded: dict[str, str]) -> Iterator[str]:
+def _matches(texts: list[str], address: str, folded: dict[str, str]) -> Iterator[str]:
     if address and any(address_forms.holds(each, address) for each in texts):
         yield address
     said = "\n".join(texts).casefold() if folded else ""
@@ -116,7 +116,6 @@ def _held(texts: list[str], address: str, folded: dict[str, str]) -> Iterator[st
 
 
 def strings_in(value: Any) -> Iterator[str]:
-    """The texts of a value of a column; JSON holds several."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -127,14 +126,16 @@ def strings_in(value: Any) -> Iterator[str]:
 
 def _may_hold(column: Column[Any]) -> bool:
     kind = column.type
-    typed = isinstance(kind, String | Text | JSON | Encrypted) and (getattr(kind, "length", None) or OURS + 1) > OURS
-    return typed and str(column) not in NOT_SEARCHED and not str(column.name).endswith(UNREADABLE)
+    typed = (
+        isinstance(kind, String | Text | JSON | Encrypted)
+        and (getattr(kind, "length", None) or MAX_CODE + 1) > MAX_CODE
+    )
+    return typed and str(column) not in NOT_SEARCHED and not str(column.name).endswith(HASHES)
 
 
 def _by_id(
     table: Table, texts: list[Column[Any]], within: ColumnElement[bool], ids: Iterable[int]
 ) -> Iterator[Row[Any]]:
-    """Rows with these ids, some at a time."""
     waiting = iter(ids if texts else ())
     while some := list(islice(waiting, AT_ONCE)):
         yield from db.session.execute(select(table.c.id, *texts).where(table.c.id.in_(some), within))
@@ -153,7 +154,7 @@ def _narrowed(
             holds.append(and_(column != "", table.c[index].is_(None)) if index else column != "")
         else:
             some = [_contains(column, name) for name in names] + ([_has_address(column)] if address else [])
-            # Most are empty, and to compare them costs much less.
+            # Most are empty, and this comparison is much cheaper.
             holds.append(and_(_said(column).not_in(("", "[]")), or_(false(), *some)))
     query = select(*keys, *texts).where(within, or_(false(), *holds))
     yield from db.session.execute(query, execution_options={"yield_per": ROWS})
@@ -164,7 +165,7 @@ def _said(column: Column[Any]) -> ColumnElement[str]:
 
 
 def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[bool] | None:
-    """Which rows belong to these sites; None when none of the table does."""
+    """The condition for rows of these sites; None if the table has none."""
     if site_ids is None:
         return true()
     if "site_id" in table.c:
@@ -176,7 +177,7 @@ def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[boo
 
 
 def _has_address(column: Column[Any]) -> ColumnElement[bool]:
-    """Whether there is an @ in any spelling; in JSON it may be escaped."""
+    """True if it contains an @ in any spelling; JSON may escape it."""
     if isinstance(column.type, JSON):
         said = _said(column)
         return or_(*(said.contains(sign, autoescape=True) for sign in ("@", "\\uff20", "\\ufe6b", "%40", "&")))
@@ -187,7 +188,7 @@ def _has_address(column: Column[Any]) -> ColumnElement[bool]:
 
 
 def _contains(column: Column[Any], needle: str) -> ColumnElement[bool]:
-    """May say too much: the database compares a part of it, in any case of ASCII letters."""
+    """May be a false positive: the database compares a part of it, ignoring ASCII case."""
     said = _said(column)
     if needle.lower() == needle.upper():
         # JSON is written in ASCII.
@@ -199,7 +200,7 @@ def _contains(column: Column[Any], needle: str) -> ColumnElement[bool]:
 
 
 def _is_odd(column: Column[Any], plain: str) -> ColumnElement[bool]:
-    """Whether characters are in it that could be a part of this in lower case: Python compares those rows."""
+    """True if it contains characters that become a part of this in lower case: Python compares those rows."""
     odd = "".join(character for character, letters in ODD.items() if letters.intersection(plain))
     if isinstance(column.type, JSON):
         return _said(column).contains("\\u", autoescape=True)
@@ -208,16 +209,15 @@ def _is_odd(column: Column[Any], plain: str) -> ColumnElement[bool]:
     return column.op("~")(f"[{odd}]")
 
 
-def sweep(tables: Collection[str]) -> bool:
-    """Remove the bytes of what was erased from these tables. Commits; False when others were in the way.
+def remove_dead_bytes(tables: Collection[str]) -> bool:
+    """Remove the bytes of erased rows of these tables. Commits; False if other connections were in the way.
 
-    SQLite zeroes what is deleted (secure_delete), but not the copies that stay in a page when its rows move to
-    another one: those are overwritten. PostgreSQL keeps dead rows in its pages until VACUUM FULL, which locks each
-    table for the time that it takes to copy it.
+    SQLite zeroes deleted rows (secure_delete), but not the copies that stay in a page when rows move to another one:
+    those are overwritten. PostgreSQL keeps dead rows until VACUUM FULL, which locks each table while it is copied.
     """
     db.session.commit()
     if db.engine.dialect.name == "sqlite":
-        return _sweep_file()
+        return _clean_file()
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"SET maintenance_work_mem = '{MEMORY}'"))
         for table in sorted(tables):
@@ -226,19 +226,19 @@ def sweep(tables: Collection[str]) -> bool:
     return True
 
 
-def _sweep_file() -> bool:
-    """Overwrite dead bytes; a file of a layout that is not known to us is written again by SQLite."""
+def _clean_file() -> bool:
+    """Overwrite dead bytes; falls back to VACUUM for a file with an unknown layout."""
     path = db.engine.url.database
     db.engine.dispose()
     try:
         return dead_bytes.overwrite(Path(path)) if path else True
     except dead_bytes.UnknownLayout as trouble:
         log.warning("file is written again", extra={"because": str(trouble)})
-        return _written_again()
+        return _vacuum_file()
 
 
-def _written_again() -> bool:
-    """Past SQLAlchemy, which would begin a transaction: within one SQLite does neither."""
+def _vacuum_file() -> bool:
+    """Bypasses SQLAlchemy, which would begin a transaction: neither statement works in one."""
     connection = db.engine.raw_connection()
     try:
         connection.execute("VACUUM")
@@ -250,8 +250,8 @@ def _written_again() -> bool:
     return not busy
 
 
-def file_holds(needles: list[str]) -> list[str] | None:
-    """Those of the texts that stand in SQLite's files, as text or as JSON writes it; None for another server's."""
+def occurrences_in_file(needles: list[str]) -> list[str] | None:
+    """Those of the texts that occur in SQLite's files, as text or as JSON; None for PostgreSQL."""
     path = db.engine.url.database
     if db.engine.dialect.name != "sqlite" or not path:
         return None
@@ -271,7 +271,7 @@ def _forms(needle: str) -> set[bytes]:
 
 
 def _within(file: Path, needles: Collection[bytes]) -> set[bytes]:
-    """Which of them stand in the file, which is read once."""
+    """Those of the needles that occur in the file, which is read once."""
     found, tail, longest = set[bytes](), b"", max(map(len, needles), default=0)
     with file.open("rb") as handle:
         while needles and (chunk := handle.read(CHUNK)):

@@ -32,7 +32,7 @@ class Case:
     # True if the author showed a token. A typed name or address proves nothing.
     proven: bool
     trapped: bool = False
-    # Seconds from the first key to submit; None if unknown. `stamp`: what is wrong with the form's stamp, or ''.
+    # Seconds from the first key to submit; None if unknown. `stamp`: the problem of the form's stamp, or ''.
     seconds: float | None = None
     stamp: str = ""
     # Fields that a known author changed since they were trusted (Author.changes).
@@ -44,7 +44,6 @@ class Case:
 
     @cached_property
     def hits(self) -> list[Hit]:
-        """The site's rules that match."""
         return rulebook(self.site).match(self.comment)
 
     @cached_property
@@ -61,7 +60,6 @@ class Case:
 
     @cached_property
     def prediction(self) -> Prediction:
-        """The spam filter's prediction."""
         return scores.predict(self.comment, self.site.id, self.features)
 
     @property

@@ -27,7 +27,7 @@ def start_holding(site: Site) -> None:
 
 
 def learn_normal_rate() -> None:
-    """Update the normal rate of one site whose rate is unknown or outdated."""
+    """Update the normal rate of one site that has none, or an outdated one."""
     site = Site.learnt_before(now() - LEARNS_EVERY)
     if site:
         site.busiest_minute, site.learnt_at = arrivals.busiest_minute(site, now() - LEARNS_FROM), now()

@@ -69,7 +69,7 @@ def rulebook(site: Site) -> "Rulebook":
 
 
 def _rules_of(site: Site) -> list[ActiveRule]:
-    """A rule whose value cannot be decrypted matches nothing; `flask check` reports it."""
+    """A rule with an undecryptable value matches nothing; `flask check` reports it."""
     return [ActiveRule.of(rule) for rule in Rule.standing(site) if not is_unreadable(rule.value)]
 
 

@@ -44,7 +44,7 @@ EFFECTS = {
 def draft(
     site: Site, subject: Subject, effect: Effect, value: str, *, reason: str = "", expires_at: datetime | None = None
 ) -> Rule:
-    """Return the rule without storing it; `make` does.
+    """Return the rule without storing it; `create` does.
 
     The value is normalised: hosts as browsers write them, networks no narrower than they are stored. Raises Refused
     (422) with the invalid field.
@@ -61,16 +61,15 @@ def draft(
 
 
 def index_of(site: Site, subject: Subject, value: str) -> Index:
-    """The blind index by which rules about the same value are found."""
     return blind_index(f"rule {site.id} {subject}", _compared(subject, value))
 
 
-def make(drafts: Iterable[Rule], *, by: Moderator | None = None) -> list[Rule]:
+def create(drafts: Iterable[Rule], *, by: Moderator | None = None) -> list[Rule]:
     """Store rules, in the caller's transaction; returns the active rules in the same order.
 
     A new rule ends an earlier one about the same value. An identical rule stays and no second one is stored.
     """
-    return [_make(each, by) for each in drafts]
+    return [_create(each, by) for each in drafts]
 
 
 def end(rule: Rule, *, by: Moderator | None = None) -> None:
@@ -118,7 +117,7 @@ def _tried(rule: Rule, ids: list[int]) -> Select[Comment]:
     return query.options(selectinload(Comment.author).load_only(*author)) if of_author else query
 
 
-def _make(new: Rule, by: Moderator | None) -> Rule:
+def _create(new: Rule, by: Moderator | None) -> Rule:
     for earlier in Rule.about(new.site, Subject(new.subject), new.value_index):
         if (earlier.effect, earlier.expires_at) == (new.effect, new.expires_at):
             return earlier
@@ -161,7 +160,6 @@ _TRIED = (
 
 
 def _newest(rule: Rule, among: int) -> list[int]:
-    """The newest comments of the site, or of the author that the rule is about."""
     if rule.subject == Subject.AUTHOR:
         return Comment.newest_ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
     if rule.subject == Subject.EMAIL:

@@ -48,7 +48,6 @@ class Backtest:
 
     @property
     def scored(self) -> int:
-        """The number of comments with a score."""
         return sum(sum(row.values()) for row in self.counts.values())
 
 

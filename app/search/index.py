@@ -1,7 +1,7 @@
-"""What search reads instead of the comments: lists of where each piece of text stands, a shelf of ids at a time.
+"""The n-gram index: posting lists of comments by hashed n-gram, stored in segments of consecutive ids.
 
-A piece is hashed to one of 262,144 lists, 64 of them to a page. A list holds places on the shelf: as 16-bit numbers,
-or, where there are many, as one bit for each place. Pieces that share a list cost a look too many, nothing else.
+An n-gram is hashed to one of 262,144 lists, 64 of them in a page. A list holds positions in the segment, as 16-bit
+numbers or, if there are many, as a bit map. N-grams that share a list cause false positives, never false negatives.
 """
 
 import zlib
@@ -16,112 +16,112 @@ from app.database import looking
 from app.extensions import db
 from app.models import Comment, Shelf, ShelfPage, Unshelved
 from app.models.shelf import AT_ONCE, PAGES, SIZE
-from app.search.ngrams import grams, needed, words_of
+from app.search.ngrams import ngrams_of, required_ngrams, words_of
 
-LISTS = 64  # on a page
-HEAD = f"<{LISTS}H"  # how many places each list of the page has
+LISTS = 64  # in a page
+HEAD = f"<{LISTS}H"  # the length of each list in the page
 HEAD_BYTES = 2 * LISTS
-BITS_BYTES = SIZE // 8
-MANY = BITS_BYTES // 2  # from here on bits take less room
-READ = 1000  # comments in memory at once
+BITMAP_BYTES = SIZE // 8
+DENSE = BITMAP_BYTES // 2  # from here on a bit map is smaller
+BATCH = 1000  # comments in memory
 BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
-# So many comments are taken out of a shelf that stays; for more it is made again.
-FEW = 100
-# So many new comments are worth making a shelf anew, which takes a second or two. Until then search reads them.
-ENOUGH = 500
-# So many pieces of a name are asked for: the longest.
-ASKED = 8
+# Up to this number, changed comments are removed from a segment; above it the segment is rebuilt.
+MAX_REMOVED = 100
+# Dirty comments that are worth rebuilding a segment, which takes a second or two. Until then search reads the comments
+# themselves.
+WORTH_BUILDING = 500
+# So many ngrams of a name are asked for: the longest.
+MAX_NGRAMS = 8
 
-Key = tuple[int, int]  # of a list: its page, and its number there
-
-
-def key_of(piece: str) -> Key:
-    return divmod(zlib.crc32(piece.encode("utf-8", "surrogatepass")) % (PAGES * LISTS), LISTS)
+Key = tuple[int, int]  # page, and number of the list in it
 
 
-# What is no piece of a text stands in lists of its own; the first character is in no text that we keep.
+def list_of(ngram: str) -> Key:
+    return divmod(zlib.crc32(ngram.encode("utf-8", "surrogatepass")) % (PAGES * LISTS), LISTS)
 
 
-def of_name(piece: str) -> str:
-    return f"\x01{piece}"
+# Names, sites and threads have lists of their own. The first character occurs in no stored text.
 
 
-def of_site(id: int) -> str:
+def name_key(ngram: str) -> str:
+    return f"\x01{ngram}"
+
+
+def site_key(id: int) -> str:
     return f"\x02{id}"
 
 
-def of_thread(id: int) -> str:
+def thread_key(id: int) -> str:
     return f"\x03{id}"
 
 
-# Making
+# Building
 
 
-def due(least: int = 1) -> list[int]:
-    """Numbers of the shelves that do not know what `least` of their comments say, the newest first."""
-    return sorted((shelf for shelf, count in Unshelved.by_shelf().items() if count >= least), reverse=True)
+def dirty_segments(least: int = 1) -> list[int]:
+    """Numbers of segments with at least `least` dirty comments, newest first."""
+    return sorted((segment for segment, count in Unshelved.by_shelf().items() if count >= least), reverse=True)
 
 
-def stale() -> list[int]:
-    """Of the shelves that exist, those that may know what a comment does not say any more."""
-    return sorted(set(due()).intersection(Shelf.numbers()))
+def stale_segments() -> list[int]:
+    """Existing segments that may contain text that was changed or erased."""
+    return sorted(set(dirty_segments()).intersection(Shelf.numbers()))
 
 
-def make(number: int) -> bool:
-    """Make a shelf of what its comments say now, for the caller to commit; False when somebody else just did.
+def build(number: int) -> bool:
+    """Build a segment from the current comments, for the caller to commit; False if another process just did.
 
-    Reads in a second or two and some tens of megabytes; only the writing holds others up. What changes while it reads
-    stays to be shelved. A snapshot would not be better for it, and worse for everybody else: as long as one is open,
-    PostgreSQL keeps each version of a row that is written, and who looks for the newest passes all of them.
+    Reading takes a second or two and some tens of megabytes; only the write blocks others. Comments that change
+    during the build stay dirty. It uses no snapshot: while one is open, PostgreSQL keeps every version of an updated
+    row, and queries for the newest rows have to skip all of them.
     """
     with looking():
-        # In this order, or the work of somebody who has just made the shelf would be taken for not done.
+        # In this order: otherwise a segment that another process has just built would be marked dirty.
         seen = Shelf.revision_of(number)
         changed = Unshelved.within(Shelf.ids_of(number))
-        places = _places(number)
-    if not Shelf.replace(number, _packed(places), seen=seen):
+        positions = _positions(number)
+    if not Shelf.replace(number, _packed(positions), seen=seen):
         return False
     Unshelved.settle(changed)
     return True
 
 
-def forget_changed(number: int) -> None:
-    """Take the comments out of a shelf that do not say any more what it knows; commits.
+def remove_dirty(number: int) -> None:
+    """Remove dirty comments from a segment; commits.
 
-    Search reads these comments themselves until the shelf is made again. Where they are many, that is done at once.
+    Search reads these comments directly until the segment is rebuilt. If there are many, it is rebuilt at once.
     """
     while True:
         with looking():
             seen = Shelf.revision_of(number)
             ids = list(Unshelved.within(Shelf.ids_of(number)))
-            pages = _without(number, ids) if len(ids) <= FEW else {}
-        done = Shelf.change(number, pages, seen=seen) if len(ids) <= FEW else make(number)
+            pages = _without(number, ids) if len(ids) <= MAX_REMOVED else {}
+        done = Shelf.change(number, pages, seen=seen) if len(ids) <= MAX_REMOVED else build(number)
         db.session.commit()
         if done:
             return
 
 
 def _without(number: int, ids: list[int]) -> dict[int, bytes]:
-    """The pages in which these comments stand, without them."""
     first = Shelf.ids_of(number)[0]
     gone, found = {id - first for id in ids}, {}
     for page in range(0, PAGES, AT_ONCE):
-        for (_shelf, at), lists in ShelfPage.of([number], range(page, min(page + AT_ONCE, PAGES))).items():
+        for (_segment, at), lists in ShelfPage.of([number], range(page, min(page + AT_ONCE, PAGES))).items():
             if changed := _page_without(lists, gone):
                 found[at] = changed
     return found
 
 
 def _page_without(page: bytes, gone: set[int]) -> bytes:
-    """Empty when none of these places is on the page."""
+    """Empty if the page contains none of these positions."""
     counts = list(unpack_from(HEAD, page))
-    if max(counts) < MANY and not any(pack("<H", place) in page for place in gone):
+    if max(counts) < DENSE and not any(pack("<H", position) in page for position in gone):
         return b""
     lists, at, changed = [], HEAD_BYTES, False
     for number, count in enumerate(counts):
         stored = page[at : at + _size(count)]
         at += len(stored)
-        if any(_may_have(stored, place) for place in gone):
+        if any(_may_contain(stored, position) for position in gone):
             counts[number], stored = _list_without(stored, gone)
             changed |= counts[number] != count
         lists.append(stored)
@@ -129,56 +129,54 @@ def _page_without(page: bytes, gone: set[int]) -> bytes:
 
 
 def _size(count: int) -> int:
-    return BITS_BYTES if count >= MANY else 2 * count
+    return BITMAP_BYTES if count >= DENSE else 2 * count
 
 
-def _may_have(stored: bytes, place: int) -> bool:
-    """Two bytes that lie across two numbers may look like the place."""
-    if len(stored) == BITS_BYTES:
-        return bool(stored[place >> 3] >> (place & 7) & 1)
-    return pack("<H", place) in stored
+def _may_contain(stored: bytes, position: int) -> bool:
+    """May be a false positive: two bytes across two numbers can equal the position."""
+    if len(stored) == BITMAP_BYTES:
+        return bool(stored[position >> 3] >> (position & 7) & 1)
+    return pack("<H", position) in stored
 
 
 def _list_without(stored: bytes, gone: set[int]) -> tuple[int, bytes]:
-    """How many places are left of a list, and how they are stored."""
-    if len(stored) < BITS_BYTES:
-        kept = [place for place in unpack(f"<{len(stored) // 2}H", stored) if place not in gone]
+    if len(stored) < BITMAP_BYTES:
+        kept = [position for position in unpack(f"<{len(stored) // 2}H", stored) if position not in gone]
         return len(kept), _list(kept)
     bits = bytearray(stored)
-    for place in gone:
-        bits[place >> 3] &= ~(1 << (place & 7))
+    for position in gone:
+        bits[position >> 3] &= ~(1 << (position & 7))
     count = int.from_bytes(bits, "little").bit_count()
-    return count, bytes(bits) if count >= MANY else _list(sorted(_places_in(bytes(bits))))
+    return count, bytes(bits) if count >= DENSE else _list(sorted(_positions_in(bytes(bits))))
 
 
-def _places(number: int) -> dict[str, "array[int]"]:
-    """Where each piece stands, in rising order."""
+def _positions(number: int) -> dict[str, "array[int]"]:
+    """Positions by n-gram, ascending."""
     ids = Shelf.ids_of(number)
     found: dict[str, array[int]] = defaultdict(lambda: array("H"))
-    for id, site, thread, name, body in _said(ids):
-        place = id - ids[0]
-        for piece in grams(body):
-            found[piece].append(place)
-        for piece in (of_site(site), of_thread(thread), *map(of_name, grams(name))):
-            found[piece].append(place)
+    for id, site, thread, name, body in _comments(ids):
+        position = id - ids[0]
+        for ngram in ngrams_of(body):
+            found[ngram].append(position)
+        for ngram in (site_key(site), thread_key(thread), *map(name_key, ngrams_of(name))):
+            found[ngram].append(position)
     return found
 
 
-def _said(ids: range) -> Iterator[Row[int, int, int, str, str]]:
-    """What these comments say, in their order, some at a time."""
+def _comments(ids: range) -> Iterator[Row[int, int, int, str, str]]:
     query = select(Comment.id, Comment.site_id, Comment.thread_id, Comment.name, Comment.body).order_by(Comment.id)
     while ids:
-        rows = db.session.execute(query.where(Comment.id.between(ids[0], ids[-1])).limit(READ)).all()
+        rows = db.session.execute(query.where(Comment.id.between(ids[0], ids[-1])).limit(BATCH)).all()
         yield from rows
-        ids = range(rows[-1].id + 1, ids.stop) if len(rows) == READ else range(0)
+        ids = range(rows[-1].id + 1, ids.stop) if len(rows) == BATCH else range(0)
 
 
-def _packed(places: dict[str, "array[int]"]) -> dict[int, bytes]:
-    """The pages, by their numbers. Empties `places` on the way: both together would be twice the memory."""
+def _packed(positions: dict[str, "array[int]"]) -> dict[int, bytes]:
+    """Pages by number. Empties `positions` on the way, so that both are never in memory together."""
     pages: dict[int, dict[int, Sequence[int]]] = defaultdict(dict)
-    while places:
-        piece, found = places.popitem()
-        page, number = key_of(piece)
+    while positions:
+        ngram, found = positions.popitem()
+        page, number = list_of(ngram)
         shared = pages[page].get(number)
         pages[page][number] = sorted({*shared, *found}) if shared else found
     return {number: _page(lists) for number, lists in pages.items()}
@@ -189,62 +187,63 @@ def _page(lists: dict[int, Sequence[int]]) -> bytes:
     return head + b"".join(_list(lists[number]) for number in sorted(lists))
 
 
-def _list(places: Sequence[int]) -> bytes:
-    if len(places) < MANY:
-        return pack(f"<{len(places)}H", *places)
-    bits = bytearray(BITS_BYTES)
-    for place in places:
-        bits[place >> 3] |= 1 << (place & 7)
+def _list(positions: Sequence[int]) -> bytes:
+    if len(positions) < DENSE:
+        return pack(f"<{len(positions)}H", *positions)
+    bits = bytearray(BITMAP_BYTES)
+    for position in positions:
+        bits[position >> 3] |= 1 << (position & 7)
     return bytes(bits)
 
 
 # Reading
 
 
-def holding(shelves: Sequence[int], pieces: Iterable[Collection[str]]) -> dict[int, set[int]]:
-    """Ids of the comments, by shelf, that may have one piece of each collection; the first is asked for first.
+def candidates(segments: Sequence[int], ngrams: Iterable[Collection[str]]) -> dict[int, set[int]]:
+    """Ids by segment of comments that may contain one n-gram of each collection; the first one is looked up first.
 
-    What was in `shelves` and is not in the answer holds none.
+    A segment without an entry in the result contains no match.
     """
     found: dict[int, set[int]] = {}
-    for some in pieces:
-        keys = [key_of(piece) for piece in some]
-        pages = ShelfPage.of(shelves, {page for page, _number in keys})
-        for shelf in shelves:
-            lists = [_read(pages.get((shelf, page)), number) for page, number in keys]
-            found[shelf] = _among(found[shelf], lists) if shelf in found else set().union(*map(_places_in, lists))
-        shelves = [shelf for shelf in shelves if found[shelf]]
-    return {shelf: {shelf * SIZE + place for place in found[shelf]} for shelf in shelves}
+    for alternatives in ngrams:
+        keys = [list_of(ngram) for ngram in alternatives]
+        pages = ShelfPage.of(segments, {page for page, _number in keys})
+        for segment in segments:
+            lists = [_read(pages.get((segment, page)), number) for page, number in keys]
+            found[segment] = (
+                _in_any(found[segment], lists) if segment in found else set().union(*map(_positions_in, lists))
+            )
+        segments = [segment for segment in segments if found[segment]]
+    return {segment: {segment * SIZE + position for position in found[segment]} for segment in segments}
 
 
-def all_that_may_have(options: Sequence[Sequence[Collection[str]]]) -> Iterator[int]:
-    """Ids of the comments that may have the pieces of one of the options, a shelf at a time; then those that no shelf
-    knows yet.
-    """
-    unknown = set(Unshelved.ids())
-    for shelf in sorted(Shelf.numbers()):
-        found = set().union(*(holding([shelf], pieces).get(shelf, set()) for pieces in options))
-        yield from sorted(found - unknown)
-    yield from sorted(unknown)
+def all_candidates(options: Sequence[Sequence[Collection[str]]]) -> Iterator[int]:
+    """Ids of comments that may match one of the options, a segment at a time; then the dirty comments."""
+    dirty = set(Unshelved.ids())
+    for segment in sorted(Shelf.numbers()):
+        found = set().union(*(candidates([segment], ngrams).get(segment, set()) for ngrams in options))
+        yield from sorted(found - dirty)
+    yield from sorted(dirty)
 
 
 def options_of_name(name: str) -> list[list[list[str]]]:
-    """The pieces that a comment has in its text or its name where this name stands."""
-    pieces = sorted({piece for word in words_of(name) for piece in needed(word)}, key=len, reverse=True)[:ASKED]
-    return [[[piece] for piece in pieces], [[of_name(piece)] for piece in pieces]]
+    """N-grams of a name: in the text, or in the author's name."""
+    ngrams = sorted({ngram for word in words_of(name) for ngram in required_ngrams(word)}, key=len, reverse=True)[
+        :MAX_NGRAMS
+    ]
+    return [[[ngram] for ngram in ngrams], [[name_key(ngram)] for ngram in ngrams]]
 
 
 def options_of(*signs: str) -> list[list[list[str]]]:
-    """The same for any of these signs, which are pieces."""
-    return [[list(signs)], [[of_name(sign) for sign in signs]]]
+    """The same for any of these signs, which are n-grams themselves."""
+    return [[list(signs)], [[name_key(sign) for sign in signs]]]
 
 
-def rarest(shelf: int, pieces: Collection[str], limit: int) -> list[str]:
-    """Those that stand in the fewest comments of this shelf."""
-    keys = {piece: key_of(piece) for piece in pieces}
-    pages = ShelfPage.of([shelf], {page for page, _number in keys.values()})
-    counts = {piece: _count(pages.get((shelf, page)), number) for piece, (page, number) in keys.items()}
-    return sorted(pieces, key=lambda piece: (counts[piece], piece))[:limit]
+def rarest(segment: int, ngrams: Collection[str], limit: int) -> list[str]:
+    keys = {ngram: list_of(ngram) for ngram in ngrams}
+    pages = ShelfPage.of([segment], {page for page, _number in keys.values()})
+    counts = {ngram: _count(pages.get((segment, page)), number) for ngram, (page, number) in keys.items()}
+    return sorted(ngrams, key=lambda ngram: (counts[ngram], ngram))[:limit]
 
 
 def _count(page: bytes | None, number: int) -> int:
@@ -252,28 +251,27 @@ def _count(page: bytes | None, number: int) -> int:
 
 
 def _read(page: bytes | None, number: int) -> set[int] | bytes:
-    """A list as a set, or as its bits."""
+    """A list as a set or as a bit map."""
     if page is None:
         return set()
     counts = unpack_from(HEAD, page)
     at = HEAD_BYTES + sum(map(_size, counts[:number]))
-    if counts[number] >= MANY:
-        return page[at : at + BITS_BYTES]
+    if counts[number] >= DENSE:
+        return page[at : at + BITMAP_BYTES]
     return set(unpack_from(f"<{counts[number]}H", page, at))
 
 
-def _places_in(found: set[int] | bytes) -> set[int]:
+def _positions_in(found: set[int] | bytes) -> set[int]:
     if isinstance(found, set):
         return found
     return {8 * at + bit for at, byte in enumerate(found) for bit in BITS[byte]}
 
 
-def _among(places: set[int], lists: Collection[set[int] | bytes]) -> set[int]:
-    """Those of the places that are in one of the lists."""
-    return set().union(*(_both(places, each) for each in lists))
+def _in_any(positions: set[int], lists: Collection[set[int] | bytes]) -> set[int]:
+    return set().union(*(_intersection(positions, each) for each in lists))
 
 
-def _both(places: set[int], found: set[int] | bytes) -> set[int]:
+def _intersection(positions: set[int], found: set[int] | bytes) -> set[int]:
     if isinstance(found, set):
-        return places & found
-    return {place for place in places if found[place >> 3] >> (place & 7) & 1}
+        return positions & found
+    return {position for position in positions if found[position >> 3] >> (position & 7) & 1}

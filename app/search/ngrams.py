@@ -1,4 +1,4 @@
-"""A text as its short pieces, by which comments that have a word in them are found without reading all of them."""
+"""Split text into n-grams, so that the index finds comments without reading all of them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,36 +6,36 @@ from operator import add
 
 from app.lib.normal_form import normalised
 
-# Alphabets have few letters: their pairs are in nearly every text, so there it takes three to tell texts apart.
+# Alphabets have few letters, so that nearly every text contains a given pair: alphabetic text uses triples.
 ALPHABETIC = re.compile("[\\0-\u2e7f]+")
 
 
 def normal(text: str) -> str:
-    """What two texts are compared by: half-width and full-width, capital and small letters are the same."""
+    """Normal form for comparing: width and case are ignored."""
     return normalised("NFKC", normalised("NFKC", text).casefold())
 
 
 def words_of(query: str) -> list[str]:
-    """What stands between spaces, in normal form."""
+    """The words of a query in normal form, without duplicates."""
     return list(dict.fromkeys(normal(query).split()))
 
 
-def says(text: str, words: Iterable[str]) -> bool:
-    """Whether each of these words (`words_of`) stands somewhere in the text, also within a longer one."""
-    said = normal(text)
-    return all(word in said for word in words)
+def contains(text: str, words: Iterable[str]) -> bool:
+    """True if the text contains every word (as given by `words_of`), also inside longer words."""
+    normalised_text = normal(text)
+    return all(word in normalised_text for word in words)
 
 
-def grams(text: str) -> set[str]:
-    """Every piece of a text that `needed` may ask for."""
+def ngrams_of(text: str) -> set[str]:
+    """Every n-gram of a text that `required_ngrams` may require."""
     found: set[str] = set()
     for run in normal(text).split():
         found.update(run, map(add, run, run[1:]), *_triples(run))
     return found
 
 
-def needed(word: str) -> set[str]:
-    """The pieces that a text has which says this word; others may have them too."""
+def required_ngrams(word: str) -> set[str]:
+    """The n-grams of every text that contains this word; other texts may contain them, too."""
     pairs = set(map(add, word, word[1:]))
     rare = {pair for pair in pairs if not ALPHABETIC.fullmatch(pair)}
     return rare.union(*_triples(word)) or pairs or {word}

@@ -1,4 +1,4 @@
-"""Search: comments of a moderator's sites by what was said, by whom, where, when, and how it was decided."""
+"""Search a moderator's sites by text, author, page, date and decision."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from app.extensions import db
 from app.models import Author, Comment, Decision, Moderator, Shelf, Site, Status, Thread, Unshelved
 from app.models.shelf import SIZE
 from app.search import index
-from app.search.ngrams import needed, says, words_of
+from app.search.ngrams import contains, required_ngrams, words_of
 
-# So many comments, by their ids, are looked through for one answer where no index leads to what is wanted,
-STEP = 50_000
-# and so many are read that may be what is wanted.
-LOOK = 5000
-PAGE = 25  # results on one page, as cards of the queue
-AT_ONCE = 500  # of these in one question
-# Shelves in one question: what is often said is on the first.
-SHELVES = (1, 4, 16, 64)
-# The rarest pieces leave so little that more of them would cost more than they spare.
-PIECES = 6
-ARTICLES = 50  # more of them with one name are no help
+# Ids scanned for one page of results where no index leads to the matches,
+MAX_SCANNED = 50_000
+# and candidates read.
+MAX_READ = 5000
+PAGE = 25  # results on a page, shown as cards
+AT_ONCE = 500  # candidates in one query
+# Segments in one query: few at first, because common words match in the first one.
+SEGMENTS = (1, 4, 16, 64)
+# With the rarest n-grams, looking up more would cost more than it filters out.
+MAX_NGRAMS = 6
+MAX_THREADS = 50  # more threads with the same title are no help
 
 
 Matching = Select[int, str, str]  # id, body, name
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What she asks for; what is empty does not narrow. Dates are whole days of the site's clock."""
+class SearchQuery:
+    """Search criteria; empty ones match all. Dates are whole days in the site's time zone."""
 
     text: str = ""
     name: str = ""
@@ -46,7 +46,7 @@ class Wanted:
     alike: int | None = None
 
     def is_empty(self) -> bool:
-        return self == Wanted()
+        return self == SearchQuery()
 
     @property
     def is_indexed(self) -> bool:
@@ -55,7 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Words:
-    """Every word that she typed must be there, in the text and in the name."""
+    """All words must occur, in the text and in the name."""
 
     text: list[str]
     name: list[str]
@@ -64,49 +64,49 @@ class Words:
         return bool(self.text or self.name)
 
     def are_in(self, row: Row[int, str, str]) -> bool:
-        return says(row.body, self.text) and says(row.name, self.name)
+        return contains(row.body, self.text) and contains(row.name, self.name)
 
-    def pieces(self) -> set[str]:
-        said = {piece for word in self.text for piece in needed(word)}
-        return said.union(index.of_name(piece) for word in self.name for piece in needed(word))
+    def ngrams(self) -> set[str]:
+        ngrams = {ngram for word in self.text for ngram in required_ngrams(word)}
+        return ngrams.union(index.name_key(ngram) for word in self.name for ngram in required_ngrams(word))
 
 
 @dataclass(frozen=True)
 class Found:
-    """A page of ids, the newest first; before which comment the next page begins, or where the look ended (0: not)."""
+    """A page of ids, newest first; `after`: cursor of the next page; `further`: where an unfinished scan goes on."""
 
     ids: list[int]
     after: int = 0
     further: int = 0
 
 
-def look(viewer: Moderator, wanted: Wanted, after: int | None = None) -> Found:
+def search(viewer: Moderator, query: SearchQuery, after: int | None = None) -> Found:
     start = after or (db.session.scalar(select(func.max(Comment.id))) or 0) + 1
-    words, articles = Words(words_of(wanted.text), words_of(wanted.name)), _articles(viewer, wanted.article)
-    by_columns = wanted.is_indexed or not (words or articles)
-    # A site's comments of one status stand in the order of their ids, and those alike beside each other; by any other
-    # of its indexes all would be read.
-    walks = by_columns and (wanted.alike or wanted.status)
+    words, thread_ids = Words(words_of(query.text), words_of(query.name)), _threads(viewer, query.article)
+    by_columns = query.is_indexed or not (words or thread_ids)
+    # The index of a site's comments by status is sorted by id, and so is that of near duplicates; any other index would
+    # make it read all of them.
+    walks = by_columns and (query.alike or query.status)
     site = Comment.site_id if walks else no_index(Comment.site_id)
     matching: Matching = select(Comment.id, Comment.body, Comment.name).order_by(Comment.id.desc())
-    matching = matching.where(site.in_(viewer.site_ids), *_conditions(viewer, wanted, articles))
-    if wanted.email and not wanted.alike:
-        ids, end = _by_shelves(matching, words, _slices(_written_by(viewer, wanted.email, start)))
+    matching = matching.where(site.in_(viewer.site_ids), *_conditions(viewer, query, thread_ids))
+    if query.email and not query.alike:
+        ids, end = _by_index(matching, words, _slices(_written_by(viewer, query.email, start)))
     elif by_columns:
-        ids, end = _by_columns(matching, words, start, 0 if wanted.is_indexed else start - STEP)
+        ids, end = _by_columns(matching, words, start, 0 if query.is_indexed else start - MAX_SCANNED)
     else:
-        ids, end = _by_shelves(matching, words, _candidates(viewer, words, articles, start))
+        ids, end = _by_index(matching, words, _candidates(viewer, words, thread_ids, start))
     if len(ids) > PAGE:
         return Found(ids[:PAGE], after=ids[PAGE - 1])
     return Found(ids, further=end if end > 1 else 0)
 
 
 def _by_columns(matching: Matching, words: Words, start: int, end: int) -> tuple[list[int], int]:
-    """A page of ids and one more, and before which comment to go on (0: everything was looked through)."""
+    """A page of ids and one more, and the cursor to continue from (0: all scanned)."""
     ids: list[int] = []
     last, looked = start, 0
-    while len(ids) <= PAGE and looked < LOOK:
-        most = min(AT_ONCE, LOOK - looked) if words else PAGE + 1
+    while len(ids) <= PAGE and looked < MAX_READ:
+        most = min(AT_ONCE, MAX_READ - looked) if words else PAGE + 1
         rows = db.session.execute(matching.where(Comment.id < last, Comment.id >= end).limit(most)).all()
         ids += [row.id for row in rows if words.are_in(row)]
         if len(rows) < most:
@@ -115,76 +115,76 @@ def _by_columns(matching: Matching, words: Words, start: int, end: int) -> tuple
     return ids, last
 
 
-def _by_shelves(matching: Matching, words: Words, candidates: Iterator[list[int]]) -> tuple[list[int], int]:
-    """The same from what the shelves hold: that may be a little more than what was asked for."""
+def _by_index(matching: Matching, words: Words, candidates: Iterator[list[int]]) -> tuple[list[int], int]:
+    """The same for index candidates, which may include false positives."""
     found: list[int] = []
     looked = 0
     for ids in candidates:
         rows = db.session.execute(matching.where(Comment.id.in_(ids)))
         found += [row.id for row in rows if words.are_in(row)]
         looked += len(ids)
-        if len(found) > PAGE or looked >= LOOK:
+        if len(found) > PAGE or looked >= MAX_READ:
             return found[: PAGE + 1], ids[-1]
     return found, 0
 
 
-def _candidates(viewer: Moderator, words: Words, articles: Collection[int] | None, start: int) -> Iterator[list[int]]:
-    """Ids of what may be it, the newest first, some at a time: what is not shelved yet, and what the shelves hold."""
-    # Before the shelves, so that nothing can be shelved in between and be missed in both.
-    fresh = Unshelved.newest(start, LOOK)
-    end = fresh[-1] if len(fresh) == LOOK else 0
+def _candidates(viewer: Moderator, words: Words, thread_ids: Collection[int] | None, start: int) -> Iterator[list[int]]:
+    """Candidate ids, newest first, in batches: dirty comments and matches of the index."""
+    # Read before the segments: a comment that is indexed in between is then found twice rather than missed.
+    dirty = Unshelved.newest(start, MAX_READ)
+    end = dirty[-1] if len(dirty) == MAX_READ else 0
     numbers = sorted((each for each in Shelf.numbers() if end // SIZE <= each <= start // SIZE), reverse=True)
-    pieces = _pieces(viewer, words, articles, numbers)
-    for some in _stretches(numbers, {id // SIZE for id in fresh}):
-        held = index.holding([each for each in some if each in numbers], pieces)
-        ids = {id for id in fresh if id // SIZE in some}.union(*held.values())
+    ngrams = _required_ngrams(viewer, words, thread_ids, numbers)
+    for some in _segment_batches(numbers, {id // SIZE for id in dirty}):
+        matches = index.candidates([each for each in some if each in numbers], ngrams)
+        ids = {id for id in dirty if id // SIZE in some}.union(*matches.values())
         yield from _slices(sorted((id for id in ids if end <= id < start), reverse=True))
 
 
-def _pieces(
-    viewer: Moderator, words: Words, articles: Collection[int] | None, numbers: list[int]
+def _required_ngrams(
+    viewer: Moderator, words: Words, thread_ids: Collection[int] | None, numbers: list[int]
 ) -> list[Collection[str]]:
-    """Of each of these collections, one piece must be there."""
-    pieces = words.pieces()
-    kept = index.rarest(numbers[0], pieces, PIECES) if numbers else pieces
-    wheres = [{index.of_thread(id) for id in articles}] if articles else []
-    return [*({piece} for piece in kept), *wheres, {index.of_site(id) for id in viewer.site_ids}]
+    """A match must contain one n-gram of each of these collections."""
+    ngrams = words.ngrams()
+    rarest = index.rarest(numbers[0], ngrams, MAX_NGRAMS) if numbers else ngrams
+    threads = [{index.thread_key(id) for id in thread_ids}] if thread_ids else []
+    return [*({ngram} for ngram in rarest), *threads, {index.site_key(id) for id in viewer.site_ids}]
 
 
-def _stretches(made: list[int], fresh: Collection[int]) -> Iterator[list[int]]:
-    """Numbers of shelves, the newest first: a few, then more at once."""
-    numbers = sorted({*made, *fresh}, reverse=True)
-    sizes = iter(SHELVES)
+def _segment_batches(built: list[int], dirty: Collection[int]) -> Iterator[list[int]]:
+    """Segment numbers, newest first: few, then more at once."""
+    numbers = sorted({*built, *dirty}, reverse=True)
+    sizes = iter(SEGMENTS)
     while numbers:
-        size = next(sizes, SHELVES[-1])
+        size = next(sizes, SEGMENTS[-1])
         yield numbers[:size]
         numbers = numbers[size:]
 
 
 def _slices(ids: list[int]) -> Iterator[list[int]]:
-    """A few first: mostly they are enough for a page."""
+    """Few first: usually they fill a page."""
     if ids:
         yield ids[: 2 * PAGE]
     for at in range(2 * PAGE, len(ids), AT_ONCE):
         yield ids[at : at + AT_ONCE]
 
 
-def _conditions(viewer: Moderator, wanted: Wanted, articles: Collection[int] | None) -> list[ColumnElement[bool]]:
+def _conditions(viewer: Moderator, query: SearchQuery, thread_ids: Collection[int] | None) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool] | None] = [
-        _wrote_as(viewer, wanted.email) if wanted.alike else None,
-        _below(viewer, wanted.article) if articles is None else Comment.thread_id.in_(articles),
-        Comment.status == wanted.status if wanted.status else Comment.status != Status.DELETED,
-        Comment.created_at >= _midnight(viewer, wanted.since) if wanted.since else None,
-        Comment.created_at < _midnight(viewer, wanted.until + timedelta(days=1)) if wanted.until else None,
-        _decided(wanted),
-        _alike(viewer, wanted.alike),
+        _wrote_as(viewer, query.email) if query.alike else None,
+        _below(viewer, query.article) if thread_ids is None else Comment.thread_id.in_(thread_ids),
+        Comment.status == query.status if query.status else Comment.status != Status.DELETED,
+        Comment.created_at >= _midnight(viewer, query.since) if query.since else None,
+        Comment.created_at < _midnight(viewer, query.until + timedelta(days=1)) if query.until else None,
+        _decided(query),
+        _alike(viewer, query.alike),
     ]
     return [condition for condition in found if condition is not None]
 
 
 def _written_by(viewer: Moderator, email: str, start: int) -> list[int]:
-    """The newest comments of those who gave this whole address: its keyed hash is all that can be compared."""
-    return Comment.newest_ids(Comment.author_id, _authors(viewer, email), LOOK, below=start)
+    """The newest comments by authors with this exact address: only its keyed hash can be compared."""
+    return Comment.newest_ids(Comment.author_id, _authors(viewer, email), MAX_READ, below=start)
 
 
 def _wrote_as(viewer: Moderator, email: str) -> ColumnElement[bool] | None:
@@ -195,12 +195,12 @@ def _authors(viewer: Moderator, email: str) -> Sequence[int]:
     return [author.id for author in Author.with_email(_sites(viewer), email)]
 
 
-def _articles(viewer: Moderator, article: str) -> Sequence[int] | None:
-    """Ids of the threads that are meant; None when none is asked for, or when they are too many to name."""
+def _threads(viewer: Moderator, article: str) -> Sequence[int] | None:
+    """Ids of matching threads; None if the query names none, or too many match."""
     if not article:
         return None
-    ids = db.session.scalars(select(Thread.id).where(_named(viewer, article)).limit(ARTICLES + 1)).all()
-    return ids if len(ids) <= ARTICLES else None
+    ids = db.session.scalars(select(Thread.id).where(_named(viewer, article)).limit(MAX_THREADS + 1)).all()
+    return ids if len(ids) <= MAX_THREADS else None
 
 
 def _below(viewer: Moderator, article: str) -> ColumnElement[bool] | None:
@@ -208,19 +208,19 @@ def _below(viewer: Moderator, article: str) -> ColumnElement[bool] | None:
 
 
 def _named(viewer: Moderator, article: str) -> ColumnElement[bool]:
-    """The title has these words, or the address begins so."""
+    """The title contains these words, or the address starts with them."""
     titled = Thread.title.icontains(article, autoescape=True)
     begins = or_(*(column.startswith(article, autoescape=True) for column in (Thread.url, Thread.key)))
     return and_(Thread.site_id.in_(viewer.site_ids), or_(titled, begins))
 
 
-def _decided(wanted: Wanted) -> ColumnElement[bool] | None:
-    if not (wanted.moderator or wanted.reason):
+def _decided(query: SearchQuery) -> ColumnElement[bool] | None:
+    if not (query.moderator or query.reason):
         return None
-    query = exists().where(Decision.comment_id == Comment.id)
-    if wanted.moderator:
-        query = query.where(Decision.moderator_id == wanted.moderator)
-    return query.where(Decision.reason == wanted.reason) if wanted.reason else query
+    decision = exists().where(Decision.comment_id == Comment.id)
+    if query.moderator:
+        decision = decision.where(Decision.moderator_id == query.moderator)
+    return decision.where(Decision.reason == query.reason) if query.reason else decision
 
 
 def _alike(viewer: Moderator, id: int | None) -> ColumnElement[bool] | None:

@@ -1,1 +1,1 @@
-"""Words as statistics: a site's word lists, and the filter that learns from its moderators."""
+"""Text as statistics: word lists, the spam filter and its training, Akismet's protocol."""

@@ -1,4 +1,4 @@
-"""See through what a spammer does to a word, and remember where each letter stood in the original."""
+"""Undo the disguises of spammed words, and map each letter back to its place in the original."""
 
 import re
 import unicodedata
@@ -16,18 +16,18 @@ MARK = (
 )
 MARKS = re.compile(f"[{MARK}]")
 UNSEEN = re.compile(f"{INVISIBLE.pattern[:-1]}{MARK}]")
-# A letter with its marks is one piece, so that ﾊﾞ and a decomposed が are one letter. Four marks are enough
-# for every language; normalising the thousands of a "zalgo" text at once would take time by their square.
-PIECE = re.compile(f"(?s)[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{MARK}\uff9e\uff9f]{{0,4}}")
-NEEDS_PIECES = re.compile(f"[{MARK}\uff9e\uff9f\u1100-\u11ff]")
+# A letter with its combining marks is one unit, so that ﾊﾞ and a decomposed が are one letter. Four marks are enough for
+# every language; normalising the thousands of a "zalgo" text at once takes quadratic time.
+UNIT = re.compile(f"(?s)[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{MARK}\uff9e\uff9f]{{0,4}}")
+NEEDS_UNITS = re.compile(f"[{MARK}\uff9e\uff9f\u1100-\u11ff]")
 KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
-REMEMBERED = 20_000
-# Letters that one becomes at most, with its marks: ㌀ is four. An Arabic ligature that is 18 stays what it is.
+MAX_CACHED = 20_000
+# Maximum length of one folded character, with its marks: ㌀ is four. An Arabic ligature of 18 stays unfolded.
 MOST_FOLDED = 10
 HANZI, HANGUL = ("㐀", "鿿"), ("가", "힣")
 
-# Letters drawn like a small Latin one: facts of Unicode's confusables.txt (UTS #39), the part that casefolded
-# comments can hold, with the small capitals and black letters in boxes that NFKC leaves alone.
+# Letters that look like a small Latin one: facts of Unicode's confusables.txt (UTS #39), the part that casefolded
+# comments can contain, with small capitals and boxed letters that NFKC keeps.
 LOOK_ALIKES = {
     "a": "аαɑᴀⲁꭺ", "b": "ьʙᏏᖯƅ", "c": "сϲᴄⲥꮯ", "d": "ԁᴅɗᏧ", "e": "еҽᴇєεꬲ", "f": "ꜰϝſẝ", "g": "ɡցɢᶃ",
     "h": "һհʜᏂ", "i": "іıɩιɪӏꙇ", "j": "јϳᴊʝ", "k": "κкᴋⲕ", "l": "ʟⅼաḷӀǀ", "m": "мᴍϻꮇ", "n": "пոηɴռ",
@@ -41,19 +41,19 @@ BOXED = {
     for offset in range(26)
 }
 PLAINER = KANA | BOXED
-# Digits and signs that stand for letters, only within a word that has letters too.
+# Digits and signs used as letters, only within a word that also has letters.
 LEET = {ord(sign): letter for sign, letter in zip("013457@$!€", "oieastasie", strict=True)}
-# Kanji drawn like katakana, as in 激工口どうが; here already as hiragana.
+# Kanji that look like katakana, as in 激工口どうが; here already as hiragana.
 KANJI_KANA = {ord(kanji): kana for kanji, kana in zip("工口力二夕卜八", "えろかにたとは", strict=True)}
 
-# Scripts that put no space between words: kana, hanzi, hangul, Thai, Lao, Burmese, Khmer.
+# Scripts without spaces between words: kana, hanzi, hangul, Thai, Lao, Burmese, Khmer.
 UNSPACED = "ぁ-ゟァ-ヿ㐀-鿿豈-﫿々〆\U00020000-\U0003ffff가-힣ᄀ-ᇿ\u3130-\u318f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 CONTINUOUS = re.compile(f"[{UNSPACED}]")
 TOKEN = re.compile(r"[\w@$!€]+")
 OTHER_ALPHABET = re.compile("[\u0370-\u058f]")
 PURE_LATIN = re.compile("[a-z]")
-# Both end before anything but a letter or digit. Were _ no end either, a_-a_-a_ would be tried from each of its letters
-# to its last one.
+# Both end before anything but a letter or digit. If _ did not end them, a_-a_-a_ would be tried from each of its
+# letters to its last one (quadratic).
 SPACED_LETTERS = re.compile(r"(?<!\w)[^\W_](?:[\W_]{1,3}[^\W_]){2,}(?![^\W_])")
 CHOPPED_WORD = re.compile(r"(?<!\w)[^\W_]{1,2}(?:[.\-_*·~|/+,']+[^\W_]{1,2}){2,}(?![^\W_])")
 GAP = "[ .,·・･*＊★☆♡♥+~_|/\\-'’]{1,3}"
@@ -63,20 +63,19 @@ CJK_GAP = re.compile(f"(?<={CJK}){GAP}(?={CJK})")
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read a text: the folded letters, and for each the place of its original."""
+    """One way to read a text: folded letters, each with its position in the original."""
 
     text: str
     starts: list[int]
     ends: list[int]
-    # A reading of b u y as one word: what was found may be any part of it.
+    # For "b u y" read as one word: a match may be any part of it.
     anywhere: bool = False
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the original's [start, end) of a find in this reading."""
+        """The [start, end) in the original of a match in this reading."""
         return self.starts[start], self.ends[end - 1]
 
     def pick(self, places: Iterable[int], *, anywhere: bool = False) -> "Reading":
-        """Return the reading of these letters only."""
         chosen = list(places)
         return Reading(
             "".join([self.text[place] for place in chosen]),
@@ -87,7 +86,7 @@ class Reading:
 
 
 def readings(text: str) -> list[Reading]:
-    """Return the text as it stands (folded), undisguised where that differs, and without spacing tricks."""
+    """The text folded, undisguised where that differs, and without spacing tricks."""
     plain = read(text)
     clear = undisguised(plain)
     found = [plain] if clear.text == plain.text else [plain, clear]
@@ -97,27 +96,27 @@ def readings(text: str) -> list[Reading]:
 
 
 def read(text: str) -> Reading:
-    """Fold width, case, kana and invisible characters, with a map back; white space becomes one space."""
+    """Fold width, case, kana, invisible characters and white space, with a map to the original."""
     return mapped(text, _FOLDED)
 
 
 def fold(text: str) -> str:
-    """Return the folded text alone, as rules are folded."""
+    """The folded text alone, as rules are folded."""
     return read(text).text.strip()
 
 
 def narrowed(text: str) -> Reading:
-    """Fold width, fonts and invisible characters only: what patterns are tried on."""
+    """Fold width, fonts and invisible characters only, for patterns."""
     return mapped(text, _NARROWED)
 
 
 def clear_form(word: str) -> str:
-    """Return a folded word of a rule with all its look-alikes as Latin, as a mixed spelling of it is read."""
+    """A rule's folded word with all look-alikes as Latin, as a mixed spelling of it is read."""
     return word.translate(_ALIKE).translate(LATIN)
 
 
 def undisguised(plain: Reading) -> Reading:
-    """Replace look-alike letters, accents, digits for letters and kanji for kana; one for one."""
+    """Replace look-alikes, accents, digits for letters and kanji for kana, one to one."""
     genuine = _has_genuine_alphabet(plain.text)
     text = plain.text.translate(_ALIKE) if not plain.text.isascii() else plain.text
     text = TOKEN.sub(lambda token: _plain_word(token[0], genuine=genuine), text)
@@ -125,56 +124,55 @@ def undisguised(plain: Reading) -> Reading:
 
 
 class _Folded(dict[str, str]):
-    """The fold of every piece met so far; bounded, since strangers choose the pieces."""
+    """Cache of folded units; bounded, because strangers choose the keys."""
 
-    def __missing__(self, piece: str) -> str:
-        folded = fold_piece(piece)
-        if len(self) < REMEMBERED:
-            self[piece] = folded
+    def __missing__(self, unit: str) -> str:
+        folded = fold_unit(unit)
+        if len(self) < MAX_CACHED:
+            self[unit] = folded
         return folded
 
 
 class _Narrowed(dict[str, str]):
-    """As _Folded, for patterns, which mind case and kana themselves."""
+    """As _Folded, for patterns, which handle case and kana themselves."""
 
-    def __missing__(self, piece: str) -> str:
-        narrow = unicodedata.normalize("NFKC", piece)
-        narrow = INVISIBLE.sub("", narrow) if len(narrow) <= MOST_FOLDED else piece
-        if len(self) < REMEMBERED:
-            self[piece] = narrow
+    def __missing__(self, unit: str) -> str:
+        narrow = unicodedata.normalize("NFKC", unit)
+        narrow = INVISIBLE.sub("", narrow) if len(narrow) <= MOST_FOLDED else unit
+        if len(self) < MAX_CACHED:
+            self[unit] = narrow
         return narrow
 
 
-def fold_piece(piece: str) -> str:
-    """Return one letter and its marks, folded."""
-    if len(piece) == 1 and (HANZI[0] <= piece <= HANZI[1] or HANGUL[0] <= piece <= HANGUL[1]):
-        return piece  # already as plain as they get, and too many to remember
-    narrow = unicodedata.normalize("NFKC", piece)
+def fold_unit(unit: str) -> str:
+    if len(unit) == 1 and (HANZI[0] <= unit <= HANZI[1] or HANGUL[0] <= unit <= HANGUL[1]):
+        return unit  # cannot be folded, and too many to cache
+    narrow = unicodedata.normalize("NFKC", unit)
     folded = narrow.casefold()
     if folded != narrow:
         folded = unicodedata.normalize("NFKC", folded)
     if len(folded) > MOST_FOLDED:
-        return piece
+        return unit
     if folded.isspace():
         return " "
     return folded if folded.isascii() else UNSEEN.sub("", folded).translate(PLAINER)
 
 
 def mapped(text: str, table: dict[str, str]) -> Reading:
-    """Return the text folded piece by piece with the way back to the original."""
-    pieces = PIECE.findall(text) if NEEDS_PIECES.search(text) else list(text)
-    folded = [table[piece] for piece in pieces]
-    if max(map(len, folded), default=0) == min(map(len, folded), default=0) == 1 and len(pieces) == len(text):
+    """Fold a text unit by unit, with a map to the original."""
+    units = UNIT.findall(text) if NEEDS_UNITS.search(text) else list(text)
+    folded = [table[unit] for unit in units]
+    if max(map(len, folded), default=0) == min(map(len, folded), default=0) == 1 and len(units) == len(text):
         reading = Reading("".join(folded), list(range(len(text))), list(range(1, len(text) + 1)))
     else:
-        reading = _mapped_unevenly(pieces, folded)
+        reading = _mapped_unevenly(units, folded)
     return _single_spaced(reading) if "  " in reading.text else reading
 
 
-def _mapped_unevenly(pieces: list[str], folded: list[str]) -> Reading:
+def _mapped_unevenly(units: list[str], folded: list[str]) -> Reading:
     starts, ends, place = [], [], 0
-    for piece, letters in zip(pieces, folded, strict=True):
-        end = place + len(piece)
+    for unit, letters in zip(units, folded, strict=True):
+        end = place + len(unit)
         starts += [place] * len(letters)
         ends += [end] * len(letters)
         place = end
@@ -189,7 +187,7 @@ def _single_spaced(reading: Reading) -> Reading:
 
 
 def _has_genuine_alphabet(text: str) -> bool:
-    # A letter that looks like no Latin one: somebody writes Russian or Greek, and рот is no "pot".
+    # With a letter that looks like no Latin one the text is really Russian or Greek, and рот is not "pot".
     return any(ord(char) not in LATIN for char in OTHER_ALPHABET.findall(text))
 
 
@@ -204,19 +202,19 @@ def _plain_word(word: str, *, genuine: bool) -> str:
 
 
 class _Alike(dict[int, str]):
-    """Letters without their accents, and kanji as the kana that they are drawn like."""
+    """Letters without accents, and kanji as the kana that they look like."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
         base = char if CONTINUOUS.match(char) else MARKS.sub("", unicodedata.normalize("NFD", char))
         alike = base if len(base) == 1 else char
-        if len(self) < REMEMBERED:
+        if len(self) < MAX_CACHED:
             self[code] = alike
         return alike
 
 
 def _joined(reading: Reading) -> list[Reading]:
-    """Return readings of what was spelt with gaps: b u y, vi-ag-ra, 死 ね."""
+    """Readings of words spelt with gaps: b u y, vi-ag-ra, 死 ね."""
     text, found = reading.text, []
     for run in SPACED_LETTERS.finditer(text):
         found.append(reading.pick(_letters(text, run), anywhere=True))

@@ -1,4 +1,4 @@
-"""Say honestly how well the filter would have done: judge each row before learning it."""
+"""Evaluate the filter prequentially: score each row before learning it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import thread_time
@@ -11,10 +11,10 @@ WARM_UP = 500
 
 
 def evaluate(rows: Iterable[Mapping[str, Any]]) -> dict[str, int | float | None]:
-    """Return figures over rows of {"text", "label"} in their order; label "spam" against all others.
+    """Metrics over rows of {"text", "label"} in their order; label "spam" against all others.
 
-    AUROC is None where only one kind of row is there to be told apart (Fawcett, "An introduction to ROC
-    analysis", 2006); ties count half. The shares caught are over the whole run.
+    AUROC is None without rows of both classes (Fawcett, "An introduction to ROC analysis", 2006); ties count half.
+    Shares caught are over the whole run.
     """
     scores, labels, seconds = _test_then_learn(rows)
     return {
@@ -29,7 +29,7 @@ def evaluate(rows: Iterable[Mapping[str, Any]]) -> dict[str, int | float | None]
 
 
 def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
-    """Return the chance that a random spam row scores above a random other row."""
+    """The probability that a random spam row scores above a random other row."""
     spam = sum(labels)
     fine = len(labels) - spam
     if not spam or not fine:
@@ -38,13 +38,13 @@ def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
     return (ranks - spam * (spam + 1) / 2) / (spam * fine)
 
 
-def caught(scores: Sequence[float], labels: Sequence[bool], alarms: float) -> float | None:
-    """Return the share of spam above the lowest threshold that raises at most this share of false alarms."""
+def caught(scores: Sequence[float], labels: Sequence[bool], max_fpr: float) -> float | None:
+    """The recall of spam at the lowest threshold with at most this false positive rate."""
     spam = sorted((score for score, label in zip(scores, labels, strict=True) if label), reverse=True)
     fine = sorted((score for score, label in zip(scores, labels, strict=True) if not label), reverse=True)
     if not spam or not fine:
         return None
-    highest_passed = fine[int(alarms * len(fine))]
+    highest_passed = fine[int(max_fpr * len(fine))]
     return sum(score > highest_passed for score in spam) / len(spam)
 
 
@@ -52,8 +52,8 @@ def _test_then_learn(rows: Iterable[Mapping[str, Any]]) -> tuple[list[float], li
     model, scores, labels, seconds = Filter(), [], [], 0.0
     for row in rows:
         example, spam = Example(str(row["text"])), row["label"] == "spam"
-        started = thread_time()  # of this core alone: a busy neighbour is not our slowness
-        scores.append(model.evidence(slots(example)))  # which a score rounds to 0 or 1 where it is large
+        started = thread_time()  # CPU time: not affected by other processes
+        scores.append(model.evidence(slots(example)))  # a score would round large values to 0 or 1
         seconds += thread_time() - started
         labels.append(spam)
         model.learn(example, spam=spam)

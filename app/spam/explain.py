@@ -1,4 +1,4 @@
-"""Tell a moderator in words why the filter thinks what it thinks."""
+"""Explain a score to a moderator: the features that contributed most."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -14,9 +14,9 @@ from app.spam.features import (
     WORD,
     Example,
     Slots,
-    fact_features,
     fold,
-    grams,
+    metadata_features,
+    ngrams,
     slot,
     slots,
     word_features,
@@ -31,7 +31,7 @@ VARIED = 6
 
 @dataclass(frozen=True)
 class Signal:
-    """One reason for a score: `weight` in log odds, positive for spam; how many examples it was seen in."""
+    """One feature: `weight` in log odds, positive for spam, and the number of examples that had it."""
 
     kind: str
     text: str
@@ -41,20 +41,21 @@ class Signal:
 
 
 def strongest(model: Filter, example: Example, count: int = STRONGEST) -> list[Signal]:
-    """Return what moved the score most, strongest first; nothing while the filter knows nothing."""
+    """The features that moved the score most, strongest first; none while the filter is untrained."""
     found = slots(example)
-    signals = [signal for signal in (*_wording(model, example, found), *_facts(model, example, found)) if signal.weight]
+    signals = [
+        signal for signal in (*_wording(model, example, found), *_metadata(model, example, found)) if signal.weight
+    ]
     return sorted(signals, key=lambda signal: (-abs(signal.weight), signal.kind, signal.text))[:count]
 
 
 def sentence(signal: Signal) -> str:
-    """Return the signal as people read it, in the language of the request."""
     what = named(signal)
     if signal.fine or signal.spam:
         return _(
             "%(what)s – in %(spam)d spam and %(fine)d approved comments", what=what, spam=signal.spam, fine=signal.fine
         )
-    # A word never met as such, judged by the letters it is made of.
+    # An unknown word, scored by its n-grams.
     return (
         _("%(what)s – similar to words in spam", what=what)
         if signal.weight > 0
@@ -63,37 +64,36 @@ def sentence(signal: Signal) -> str:
 
 
 def _wording(model: Filter, example: Example, found: Slots) -> Iterator[Signal]:
-    """The words and phrases; each word answers for the pieces of letters that begin in it."""
+    """Words and phrases; a word includes the n-grams that start in it."""
     folded = fold(wording(example.text))
-    pieces = _by_piece(model, folded, found)
+    ngram_weights = _ngram_weights(model, folded, found)
     for kind, text in dict.fromkeys(word_features(folded)):
         place = slot(kind, text)
-        weight = model.weight(place, "words", found) + (pieces.get(text, 0.0) if kind == "word" else 0.0)
+        weight = model.weight(place, "words", found) + (ngram_weights.get(text, 0.0) if kind == "word" else 0.0)
         yield Signal(kind, text, weight, *model.seen(place))
 
 
-def _by_piece(model: Filter, folded: str, found: Slots) -> dict[str, float]:
+def _ngram_weights(model: Filter, folded: str, found: Slots) -> dict[str, float]:
     words = list(WORD.finditer(folded))[:MAX_WORDS]
     if not words:
         return {}
     starts = [word.start() for word in words]
     weights: dict[str, float] = {}
-    places = {place: start for start, _end, place in grams(folded)}
+    places = {place: start for start, _end, place in ngrams(folded)}
     for place, start in places.items():
         word = words[max(bisect_right(starts, max(start, 0)) - 1, 0)][0]
-        weights[word] = weights.get(word, 0.0) + model.weight(place, "grams", found)
+        weights[word] = weights.get(word, 0.0) + model.weight(place, "ngrams", found)
     return weights
 
 
-def _facts(model: Filter, example: Example, found: Slots) -> Iterator[Signal]:
+def _metadata(model: Filter, example: Example, found: Slots) -> Iterator[Signal]:
     text = wording(example.text)
-    for kind, value in dict.fromkeys(fact_features(example, text, fold(text))):
+    for kind, value in dict.fromkeys(metadata_features(example, text, fold(text))):
         place = slot(kind, value)
-        yield Signal(kind, value, model.weight(place, "facts", found), *model.seen(place))
+        yield Signal(kind, value, model.weight(place, "metadata", found), *model.seen(place))
 
 
 def named(signal: Signal) -> str:
-    """Return what the signal is, as people read it."""
     name, said = NAMES[signal.kind]
     return str(name) % {"text": said(signal.text)}
 
@@ -140,7 +140,7 @@ def _share(tenths: str) -> str:
 
 
 def _range(doubling: str) -> str:
-    """What `features` counted by doubling: 0, 1, 2–3, 4–7 ..."""
+    """The range of a count stored by doubling: 0, 1, 2–3, 4–7 ..."""
     power = int(doubling)
     return doubling if power < 2 else f"{1 << power - 1}–{(1 << power) - 1}"
 

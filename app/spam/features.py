@@ -1,4 +1,4 @@
-"""See a comment as the filter sees it: words, pieces of words and circumstances, each hashed to a slot."""
+"""Extract a comment's features for the filter: words, n-grams and metadata, each hashed to a slot."""
 
 import re
 import unicodedata
@@ -10,20 +10,20 @@ from zlib import crc32
 
 from app.lib.normal_form import normalised
 
-# Raised whenever the same example would fall into other slots; a model of another version is relearnt.
+# Increase when the same example would get other slots; models of other versions are trained again.
 VERSION = 2
 SLOTS = 1 << 18
 
-# Reading cost grows with the sample, not with the 20,000 characters that a comment may have. Spam shows
-# itself at the beginning or signs at the end; links are taken from the whole text.
+# The cost grows with this sample, not with the 20,000 characters that a comment may have. Spam shows at the beginning
+# or signs at the end; links are taken from the whole text.
 HEAD, TAIL = 330, 130
 MAX_WORDS = 150
 MAX_LINKS = 20
-GRAM_SIZES = (2, 3, 4)
+NGRAM_SIZES = (2, 3, 4)
 
-# Words of one writing system each, so that 副業で月収 is three words, and every mark by itself.
+# Words of one script each, so that 副業で月収 is three words, and every punctuation mark by itself.
 WORD = re.compile(r"[ぁ-ゖゝゞ]+|[ァ-ヺー]+|[㐀-鿿々豈-﫿]+|[가-힣]+|(?:(?![ぁ-ヺー㐀-鿿々豈-﫿가-힣])\w)+|[^\w\s]")
-# Two patterns that begin with fixed letters: Python's engine jumps from one to the next in a long text.
+# Two patterns with fixed first letters: Python's engine searches for those quickly in a long text.
 HOST, PATH = r"([^\s/?#<>\"'、。」)]{1,255})", r"([/?#][!#-&(-;=?-~]*)?"
 LINK = re.compile(f"://{HOST}{PATH}")
 WWW_LINK = re.compile(rf"www\.{HOST}{PATH}")
@@ -50,11 +50,11 @@ SCRIPTS = (
 
 @dataclass(frozen=True)
 class Example:
-    """What the filter may know of one comment when it is judged; keep it with the decision to unlearn it.
+    """What the filter may read of a comment; stored with the decision, to unlearn it.
 
-    `seconds` is the time between opening the form and posting, None when unknown; `approved` and `rejected`
-    are the author's record on this site at that moment; `lang` is the thread's language ("ja", "en").
-    What is unknown is left at its default and then says nothing.
+    `seconds` from opening the form to posting, None if unknown. `approved` and `rejected` count the author's earlier
+    comments on this site. `lang` is the thread's language ("ja", "en"). Unknown values keep their default and yield no
+    feature.
     """
 
     text: str
@@ -68,47 +68,45 @@ class Example:
 
 @dataclass(frozen=True)
 class Slots:
-    """The slots of one example by family: each family is normalised and weighted for itself."""
+    """The slots of an example by family; each family is normalised and weighted separately."""
 
     words: tuple[int, ...]
-    grams: tuple[int, ...]
-    facts: tuple[int, ...]
+    ngrams: tuple[int, ...]
+    metadata: tuple[int, ...]
 
     @property
     def count(self) -> int:
-        """How many they are, over all families."""
-        return len(self.words) + len(self.grams) + len(self.facts)
+        return len(self.words) + len(self.ngrams) + len(self.metadata)
 
     def all(self) -> set[int]:
-        """Every slot once, however many of the example's features share it."""
-        return {*self.words, *self.grams, *self.facts}
+        """Every slot once, even if several features share it."""
+        return {*self.words, *self.ngrams, *self.metadata}
 
 
 def slots(example: Example) -> Slots:
-    """Return where the example's features are counted; pure, bounded, the same in every process."""
+    """The slots of an example; pure, bounded, the same in every process."""
     text = wording(example.text)
     folded = fold(text)
     words = (slot(kind, value) for kind, value in word_features(folded))
-    facts = (slot(kind, value) for kind, value in fact_features(example, text, folded))
-    return Slots(_sorted(words), _sorted(_gram_slots(folded)), _sorted(facts))
+    metadata = (slot(kind, value) for kind, value in metadata_features(example, text, folded))
+    return Slots(_sorted(words), _sorted(_ngram_slots(folded)), _sorted(metadata))
 
 
 def slot(kind: str, value: str) -> int:
-    """Return the slot of one word, phrase or fact."""
     return crc32(f"{kind}:{value}".encode("utf-8", "surrogatepass")) % SLOTS
 
 
 def wording(text: str) -> str:
-    """Return the part of a long text that is read, its links without their paths.
+    """The part of a long text that is read, with links without their paths.
 
-    A path is one thing, however many pieces it has: by the piece, a single link would outweigh all that is said.
+    The path of a link is one feature: as n-grams it would outweigh the text.
     """
     said = WWW_LINK.sub(r"www.\1", LINK.sub(r"://\1", text))
     return said if len(said) <= HEAD + TAIL else f"{said[:HEAD]} {said[-TAIL:]}"
 
 
 def fold(text: str) -> str:
-    """Return the text without disguises that cost a spammer nothing: width, fonts, case, invisible marks."""
+    """The text without cheap disguises: width, fonts, case, invisible characters."""
     plain = INVISIBLE.sub("", normalised("NFKC", text).casefold())
     return " ".join(plain.split())[: HEAD + TAIL]
 
@@ -120,31 +118,31 @@ def word_features(folded: str) -> Iterator[tuple[str, str]]:
     yield from (("phrase", f"{one} {two}") for one, two in pairwise(words))
 
 
-def grams(folded: str) -> Iterator[tuple[int, int, int]]:
+def ngrams(folded: str) -> Iterator[tuple[int, int, int]]:
     """Yield (start, end, slot) in the folded text for every run of two to four characters."""
     padded = f" {folded} "
-    for size in GRAM_SIZES:
+    for size in NGRAM_SIZES:
         for start, found in enumerate(_hashes(padded, size)):
             yield start - 1, start - 1 + size, found
 
 
-def fact_features(example: Example, text: str, folded: str) -> Iterator[tuple[str, str]]:
-    """Yield (kind, value) for all that is not the wording: shape, links, name, time, language, record."""
+def metadata_features(example: Example, text: str, folded: str) -> Iterator[tuple[str, str]]:
+    """Yield (kind, value) for everything but words: shape, links, name, time, language, record."""
     yield from _shape(example.text, text, folded)
     yield from _links(example, text)
     yield from _script(folded, example.lang)
-    yield from _circumstances(example)
+    yield from _author_and_record(example)
 
 
-def _gram_slots(folded: str) -> Iterator[int]:
+def _ngram_slots(folded: str) -> Iterator[int]:
     padded = f" {folded} "
-    for size in GRAM_SIZES:
+    for size in NGRAM_SIZES:
         yield from _hashes(padded, size)
 
 
 def _hashes(text: str, size: int) -> list[int]:
-    # A multiplicative hash of code points (Knuth, TAOCP 3, 6.4) instead of crc32: half the time per piece,
-    # and pieces are nine tenths of all features.
+    # A multiplicative hash of code points (Knuth, TAOCP 3, 6.4) instead of crc32: half the time for each n-gram, and
+    # these are nine tenths of all features.
     codes = [ord(char) for char in text]
     if size == 2:
         return [(a * 2654435761 + b * 2246822519 >> 11) % SLOTS for a, b in pairwise(codes)]
@@ -194,7 +192,7 @@ def _links(example: Example, text: str) -> Iterator[tuple[str, str]]:
 def _website_host(website: str) -> str:
     try:
         return urlsplit(website).hostname or ""
-    except ValueError:  # an address that no browser could follow has no host to learn
+    except ValueError:  # an invalid address has no host
         return ""
 
 
@@ -205,7 +203,7 @@ def _script(folded: str, lang: str) -> Iterator[tuple[str, str]]:
         yield "script_in", f"{found} {lang}"
 
 
-def _circumstances(example: Example) -> Iterator[tuple[str, str]]:
+def _author_and_record(example: Example) -> Iterator[tuple[str, str]]:
     name = fold(example.name[:80])
     if name:
         yield "name", name
@@ -219,7 +217,7 @@ def _circumstances(example: Example) -> Iterator[tuple[str, str]]:
 
 
 def _doubling(count: int) -> str:
-    """0, 1, 2 to 3, 4 to 7, 8 to 15 ... by the number of its binary digits."""
+    """0, 1, 2 to 3, 4 to 7, 8 to 15 ... by bit length."""
     return str(max(count, 0).bit_length())
 
 

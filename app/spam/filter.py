@@ -1,9 +1,8 @@
-"""Learn a site's taste from its moderators, and forget exactly what they take back.
+"""The spam model: learns from moderators' decisions and unlearns exactly.
 
-The model is a sum. Each example adds one to the counts of its slots, as spam or as fine, and to their corrections
-what the model had to be told: how far its score was from the decision, when that was made. The example keeps its
-correction, so that the sum without it is the model that was never given it; sums commute, so processes may learn in
-any order, and the same log gives the same bytes.
+The model is a sum. Each example increments the counts of its slots, as spam or as fine, and adds its residual: how far
+the prediction was from the decision when that was made. The example stores its residual, so that subtracting it gives
+the model that never saw it. Sums commute: processes may learn in any order, and the same log gives the same bytes.
 """
 
 import sys
@@ -17,123 +16,120 @@ from struct import Struct
 from app.spam.features import SLOTS, VERSION, Example, Slots, slots
 
 # Naive Bayes on presence (Rennie et al., "Tackling the Poor Assumptions of Naive Bayes", ICML 2003, for the
-# normalisation by length), one vote per family; and a logistic regression by steps of its gradient, which learns
-# only what that leaves unexplained. Numbers measured on shared/data/moderation, see docs.
+# normalisation by length), one vote per family; and a logistic regression by gradient steps, which learns only what
+# that leaves unexplained. Values measured on shared/data/moderation, see docs.
 SMOOTHING = 0.1
-HALF_TRUST = 0.5  # a slot seen once counts two thirds, one seen ten times nearly whole
-WEIGHTS = {"words": 0.35, "grams": 0.25, "facts": 0.35}
-STEP = 3.0  # how far one example may move its own log odds, were the score quite wrong
-UNIT = 4096  # corrections are whole numbers of this part, so that taking back is exact
-ENOUGH = 5  # decisions of the rarer kind at which the score may go half of its way from 0.5
+HALF_TRUST = 0.5  # a slot seen once counts two thirds, one seen ten times nearly in full
+WEIGHTS = {"words": 0.35, "ngrams": 0.25, "metadata": 0.35}
+LEARNING_RATE = 3.0  # learning rate, in log odds
+UNIT = 4096  # residuals are integers of this unit, so that unlearning is exact
+ENOUGH = 5  # decisions of the rarer class at which scores are halved towards 0.5
 
 HEADER = Struct("<4sHcIII")
 MAGIC = b"KAI1"
-# The same, of sums that an example was taken from that is not in them: usable, and to be learnt again.
+# Sums from which an example was subtracted that they did not contain: usable, but to be trained again.
 UNSOUND = b"KAI0"
-# Two bytes for a count, four on the few sites where something occurred more often than that.
+# Two bytes for a count; four on the few sites with larger ones.
 NARROW, WIDE, SIGNED = "H", "I", "i"
 NARROW_MOST = 65_535
 
 
 class WrongModel(ValueError):
-    """The stored bytes are no model of this version: learn the log again."""
+    """The stored bytes are no model of this version: train it from the log."""
 
 
 class NotLearnt(ValueError):
-    """The example to be unlearnt was never learnt as this label."""
+    """The example to be unlearnt was not learnt with this label."""
 
 
 class Filter:
-    """A site's model: two megabytes of sums, neutral until both kinds were seen."""
+    """A site's model: two megabytes of sums; neutral until it has examples of both classes."""
 
     def __init__(self) -> None:
         self.fine = 0
         self.spam = 0
-        # False after an example was taken back that was not in the sums.
+        # False after an example was unlearnt that the sums did not contain.
         self.sound = True
-        # Fine and spam of a slot lie side by side: one cache line per look-up.
+        # Both counts of a slot are adjacent: one cache line per look-up.
         self._counts = _empty(NARROW)
-        self._corrections = array(SIGNED, bytes(SLOTS * array(SIGNED).itemsize))
+        self._residuals = array(SIGNED, bytes(SLOTS * array(SIGNED).itemsize))
 
     def learn(self, example: Example, *, spam: bool) -> int:
-        """Add the example as spam or as fine; returns its correction, which `unlearn` must be given."""
+        """Add an example; returns its residual, which `unlearn` needs."""
         found = slots(example)
-        correction = self.correction(found, spam=spam)
-        self.add(found.all(), spam=spam, correction=correction)
-        return correction
+        residual = self.residual(found, spam=spam)
+        self.add(found.all(), spam=spam, residual=residual)
+        return residual
 
-    def unlearn(self, example: Example, *, spam: bool, correction: int) -> None:
-        """Take back one `learn` of the same example and label; NotLearnt, and no change, if none was."""
+    def unlearn(self, example: Example, *, spam: bool, residual: int) -> None:
+        """Undo one `learn` of the same example and label. Raises NotLearnt, and changes nothing, if there was none."""
         found = slots(example).all()
         if not self._total(spam) or any(not self._counts[2 * slot + spam] for slot in found):
             raise NotLearnt("this example was not learnt with this label")
-        self.add(found, spam=spam, correction=correction, step=-1)
+        self.add(found, spam=spam, residual=residual, step=-1)
 
     def score(self, example: Example) -> float:
-        """Return how likely the example is spam, 0 to 1; 0.5 knows nothing."""
+        """The probability that the example is spam, 0 to 1; 0.5 if untrained."""
         return probability(self.evidence(slots(example)))
 
     def evidence(self, found: Slots) -> float:
-        """Return the log odds for spam that these slots carry on this site."""
         votes = ((WEIGHTS[name], getattr(found, name)) for name in WEIGHTS)
         counted = sum(weight * self._vote(family) for weight, family in votes if family)
-        return self.scale() * (counted + self._corrected(found))
+        return self.scale() * (counted + self._residual_sum(found))
 
     def weight(self, slot: int, family: str, found: Slots) -> float:
-        """Return the part of `evidence` that one slot of a family carries."""
-        counted = WEIGHTS[family] * self._leaning(slot) / sqrt(len(getattr(found, family)) + 1)
-        return self.scale() * (counted + self._corrections[slot] / UNIT / _length(found))
+        counted = WEIGHTS[family] * self._log_odds(slot) / sqrt(len(getattr(found, family)) + 1)
+        return self.scale() * (counted + self._residuals[slot] / UNIT / _length(found))
 
-    def correction(self, found: Slots, *, spam: bool) -> int:
-        """Return what an example of these slots, decided like this now, adds to the corrections of each."""
-        missed = spam - probability(self.evidence(found))
-        return round(UNIT * STEP * self.scale() * missed / _length(found))
+    def residual(self, found: Slots, *, spam: bool) -> int:
+        """The residual of an example with these slots, if it were decided now."""
+        error = spam - probability(self.evidence(found))
+        return round(UNIT * LEARNING_RATE * self.scale() * error / _length(found))
 
     def scale(self) -> float:
-        """Return how far the evidence is believed: not at all until both kinds were seen."""
+        """How much the evidence counts: 0 until there are examples of both classes."""
         seen = min(self.fine, self.spam)
         return seen / (seen + ENOUGH)
 
     def seen(self, slot: int) -> tuple[int, int]:
-        """Return in how many (fine, spam) examples the slot occurred."""
         return self._counts[2 * slot], self._counts[2 * slot + 1]
 
     def dump(self) -> bytes:
-        """Return the model as bytes; equal models give equal bytes."""
+        """The model as bytes; equal models give equal bytes."""
         width = NARROW if max(self._counts) <= NARROW_MOST else WIDE
         header = HEADER.pack(MAGIC if self.sound else UNSOUND, VERSION, width.encode(), SLOTS, self.fine, self.spam)
-        parts = array(width, self._counts), array(SIGNED, self._corrections)
+        parts = array(width, self._counts), array(SIGNED, self._residuals)
         return header + zlib.compress(b"".join(_little_endian(part).tobytes() for part in parts), 1)
 
     @classmethod
     def load(cls, data: bytes) -> "Filter":
-        """Return the model that `dump` gave; WrongModel for anything else. b"" knows nothing yet."""
+        """The model from `dump`; b"" is an untrained one. Raises WrongModel for anything else."""
         model = cls()
         if data:
             width, model.fine, model.spam = _read_header(data)
             model.sound = data.startswith(MAGIC)
-            model._counts, model._corrections = _read_sums(data, width)
+            model._counts, model._residuals = _read_sums(data, width)
         return model
 
-    def add(self, found: Iterable[int], *, spam: bool, correction: int, step: int = 1) -> None:
-        """Add an example by its slots, each of them once; a step of -1 takes it back.
+    def add(self, found: Iterable[int], *, spam: bool, residual: int, step: int = 1) -> None:
+        """Add an example by its distinct slots; with step -1, subtract it.
 
-        One that is not in the sums takes no count below zero, and `sound` tells that they are to be learnt again.
+        Subtracting an example that was not added leaves no count negative, and clears `sound`.
         """
         if self._may_overflow(spam, step):
             self._counts = array(WIDE, self._counts)
-        counts, corrections = self._counts, self._corrections
+        counts, residuals = self._counts, self._residuals
         for slot in found:
             at = 2 * slot + spam
             if counts[at] or step > 0:
                 counts[at] += step
-                corrections[slot] += step * correction
+                residuals[slot] += step * residual
             else:
                 self.sound = False
         self._add_to_total(spam, step)
 
     def _may_overflow(self, spam: bool, step: int) -> bool:
-        """Counts are at most the total, in sound sums."""
+        """In sound sums a count is at most the total."""
         return step > 0 and self._counts.typecode == NARROW and (self._total(spam) >= NARROW_MOST or not self.sound)
 
     def _add_to_total(self, spam: bool, step: int) -> None:
@@ -151,7 +147,7 @@ class Filter:
         return log((self.fine + 2 * SMOOTHING) / (self.spam + 2 * SMOOTHING))
 
     def _vote(self, family: tuple[int, ...]) -> float:
-        # Divided by the root of the length: a long comment is not a surer one.
+        # Divided by the root of the length: a long comment is not more certain.
         counts, prior, total = self._counts, self._prior(), 0.0
         for slot in family:
             fine, spam = counts[2 * slot], counts[2 * slot + 1]
@@ -160,11 +156,11 @@ class Filter:
                 total += trust * (lean + prior)
         return total / sqrt(len(family) + 1)
 
-    def _corrected(self, found: Slots) -> float:
-        families = (found.words, found.grams, found.facts)
-        return sum(sum(map(self._corrections.__getitem__, family)) for family in families) / UNIT / _length(found)
+    def _residual_sum(self, found: Slots) -> float:
+        families = (found.words, found.ngrams, found.metadata)
+        return sum(sum(map(self._residuals.__getitem__, family)) for family in families) / UNIT / _length(found)
 
-    def _leaning(self, slot: int) -> float:
+    def _log_odds(self, slot: int) -> float:
         """The unweighted log odds of one slot by its counts, positive for spam."""
         fine, spam = self.seen(slot)
         if not fine and not spam:
@@ -174,7 +170,7 @@ class Filter:
 
 
 def probability(evidence: float) -> float:
-    """Return log odds as a probability, without overflow."""
+    """Log odds as a probability, without overflow."""
     return 1 / (1 + exp(-max(-60.0, min(60.0, evidence))))
 
 
@@ -203,7 +199,7 @@ def _little_endian(sums: "array[int]") -> "array[int]":
 
 
 def is_current(data: bytes) -> bool:
-    """Whether a model that begins so is of this version and sound; nothing stored is."""
+    """True if bytes with this header are a sound model of this version; also for b""."""
     try:
         return not data or (bool(_read_header(data)) and data.startswith(MAGIC))
     except WrongModel:
@@ -220,7 +216,7 @@ def _read_header(data: bytes) -> tuple[str, int, int]:
 
 
 def _read_sums(data: bytes, width: str) -> tuple["array[int]", "array[int]"]:
-    # The bound is set while unpacking: a damaged row cannot fill the memory.
+    # Bounded while unpacking, so that a damaged row cannot fill the memory.
     counted = 2 * SLOTS * array(width).itemsize
     expected, unpacker = counted + SLOTS * array(SIGNED).itemsize, zlib.decompressobj()
     try:

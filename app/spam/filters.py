@@ -1,6 +1,6 @@
-"""The sites' filters that a process keeps ready: what is written down of each, and the lessons that came since.
+"""A process's cache of spam models: each is the stored one plus the training examples since.
 
-Whoever needs one adds the lessons that she has not read yet; sums commute, so the order does not matter.
+Sums commute, so the order in which a process adds examples does not matter.
 """
 
 from collections import OrderedDict
@@ -15,88 +15,88 @@ from app.models import Knowledge, Lesson
 from app.spam.filter import Filter
 
 # Two megabytes each.
-FILTERS_KEPT = 64
-# So many seconds a process takes what it knows for what is known; decisions are seen everywhere within two.
-LATELY = 1.0
+MAX_CACHED = 64
+# Seconds for which a process trusts its cache; decisions take effect everywhere within two.
+CACHE_SECONDS = 1.0
 
 
 @dataclass
-class _Kept:
+class _Cached:
     revision: int
     model: Filter
     lessons: set[int] = field(default_factory=set)
-    # On the monotonic clock, when they were all that there were.
-    asked: float = -LATELY
+    # Monotonic time of the last check for new examples.
+    checked: float = -CACHE_SECONDS
 
 
 @dataclass
-class _Shelf:
-    """The filters used last. One thread at a time adds lessons, so that none is added twice."""
+class _Cache:
+    """The models used last. One thread at a time adds examples, so that none is added twice."""
 
-    filters: "OrderedDict[int, _Kept]" = field(default_factory=OrderedDict)
+    filters: "OrderedDict[int, _Cached]" = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
 
-def model_lately(site_id: int) -> Filter:
-    """The site's filter as it was a second ago, or now: where comments pour in, that is not asked for each of them.
+def recent_model(site_id: int) -> Filter:
+    """The site's model as of the last second: during a burst it is not queried for each comment.
 
-    What this process has taught it is in it. Raises WrongModel when what is stored cannot be read.
+    Includes everything that this process has added. Raises WrongModel if the stored model is unreadable.
     """
-    kept = _shelf().filters.get(site_id)
-    return kept.model if kept and monotonic() - kept.asked < LATELY else model_of(site_id)
+    cached = _cache().filters.get(site_id)
+    return cached.model if cached and monotonic() - cached.checked < CACHE_SECONDS else model_of(site_id)
 
 
 def model_of(site_id: int) -> Filter:
-    """The site's filter with every lesson so far; costs one question while nobody has decided anything.
+    """The site's model with all examples; one query if there are no new ones.
 
-    Raises WrongModel when what is stored cannot be read.
+    Raises WrongModel if the stored model is unreadable.
     """
-    shelf, asked = _shelf(), monotonic()
+    cache, checked = _cache(), monotonic()
     revision, lessons = Knowledge.state_of(site_id)
-    with shelf.lock:
-        kept = shelf.filters.get(site_id)
-        if kept is None or not _can_be_added_to(kept, revision, lessons):
-            kept = shelf.filters[site_id] = _loaded(site_id)
-        elif kept.lessons != lessons:
-            _bring_up_to_date(kept, site_id)
-        kept.asked = asked
-        shelf.filters.move_to_end(site_id)
-        while len(shelf.filters) > FILTERS_KEPT:
-            shelf.filters.popitem(last=False)
-        return kept.model
+    with cache.lock:
+        cached = cache.filters.get(site_id)
+        if cached is None or not _can_be_added_to(cached, revision, lessons):
+            cached = cache.filters[site_id] = _loaded(site_id)
+        elif cached.lessons != lessons:
+            _add_new(cached, site_id)
+        cached.checked = checked
+        cache.filters.move_to_end(site_id)
+        while len(cache.filters) > MAX_CACHED:
+            cache.filters.popitem(last=False)
+        return cached.model
 
 
-def _can_be_added_to(kept: _Kept, revision: int, lessons: set[int]) -> bool:
-    """Unsound sums are read again with each lesson: perhaps one that takes back was read before the one that taught."""
-    sound = kept.model.sound or kept.lessons == lessons
-    return kept.revision == revision and kept.lessons <= lessons and sound
+def _can_be_added_to(cached: _Cached, revision: int, lessons: set[int]) -> bool:
+    """Unsound sums are reloaded with each new example: a subtraction may have been read before its addition."""
+    sound = cached.model.sound or cached.lessons == lessons
+    return cached.revision == revision and cached.lessons <= lessons and sound
 
 
-def ask_again(site_id: int) -> None:
-    """This process has taught the filter something: whoever needs it next asks for it."""
-    if kept := _shelf().filters.get(site_id):
-        kept.asked = -LATELY
+def expire(site_id: int) -> None:
+    """Expire the cache after this process has added an example."""
+    if cached := _cache().filters.get(site_id):
+        cached.checked = -CACHE_SECONDS
 
 
 def add_all(model: Filter, lessons: Iterable[Lesson]) -> None:
     for lesson in lessons:
-        model.add(lesson.slots, spam=lesson.spam, correction=lesson.correction, step=lesson.step)
+        model.add(lesson.slots, spam=lesson.spam, residual=lesson.correction, step=lesson.step)
 
 
-def _shelf() -> _Shelf:
-    shelf: _Shelf = current_app.extensions.setdefault("filters", _Shelf())
-    return shelf
+def _cache() -> _Cache:
+    cache: _Cache = current_app.extensions.setdefault("filters", _Cache())
+    return cache
 
 
-def _loaded(site_id: int) -> _Kept:
-    # The counts first: a lesson that is added to them in between is then missing here until the next look.
+def _loaded(site_id: int) -> _Cached:
+    # Read the model first: an example that is merged into it in between is then missing only until the next check.
     revision, counts = Knowledge.read(site_id)
-    kept = _Kept(revision, Filter.load(counts))
-    _bring_up_to_date(kept, site_id)
-    return kept
+    cached = _Cached(revision, Filter.load(counts))
+    _add_new(cached, site_id)
+    return cached
 
 
-def _bring_up_to_date(kept: _Kept, site_id: int) -> None:
-    missing = Lesson.waiting(site_id, without=kept.lessons)
-    add_all(kept.model, missing)
-    kept.lessons |= {lesson.id for lesson in missing}
+def _add_new(cached: _Cached, site_id: int) -> None:
+    missing = Lesson.waiting(site_id, without=cached.lessons)
+    add_all(cached.model, missing)
+    cached.lessons |= {lesson.id for lesson in missing}

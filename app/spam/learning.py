@@ -1,13 +1,13 @@
-"""Learn from what people decide and forget it with them: exactly, from many processes, without a lock.
+"""Train the spam filter from moderators' decisions, and unlearn exactly; from many processes, without a lock.
 
-A decision writes down what it teaches, in its own transaction: a lesson. Whoever needs the filter adds the lessons to
-what she has read (filters.py); from time to time somebody writes the sums down, by compare and set. How far the filter
-was from a decision when that was made, its correction, is kept with it: what was learnt equals the log learnt again
-(`retrain`), and taking it out leaves what was there without it.
+A decision inserts a training example in its own transaction. A process adds new examples to its cached model
+(filters.py); from time to time one process merges them into the stored model by compare-and-set. The residual of the
+filter is stored with the decision, so that retraining from the log (`retrain`) gives the same model, and unlearning
+restores the model without the example.
 
-Only decisions of people teach: approved is fine, spam is spam. The newest decision on a comment counts; undoing
-it puts back what stood before. An edit, or any decision that nobody made, forgets what was taught about the
-earlier text. A comment whose lesson stands does not change; whoever changes one calls `forget` first.
+Only people's decisions teach: approved is fine, spam is spam. The newest decision on a comment counts; undoing it
+restores the one before. An edit, and any automatic decision, unlearns the earlier text. A comment with a training
+example does not change; call `forget` before changing one.
 """
 
 import logging
@@ -30,24 +30,24 @@ from app.spam.filter import Filter, WrongModel
 log = logging.getLogger(__name__)
 
 TEACHES = {Status.APPROVED: "fine", Status.SPAM: "spam"}
-# So many lessons are added to the counts by the one who writes the last; reading that many takes milliseconds.
-FOLD_AT = 256
+# Examples after which a process merges them into the stored model; reading as many takes milliseconds.
+MERGE_AT = 256
 
 
-def example_of(comment: Any, facts: dict[str, Any] | None = None) -> Example:
-    """What the filter sees of a comment; the same whenever it is asked, as long as nobody edits it.
+def example_of(comment: Any, features: dict[str, Any] | None = None) -> Example:
+    """The features of a comment; the same until it is edited.
 
-    `facts` are those kept with it, unless they are given.
+    `features` defaults to those stored with it.
     """
-    facts = facts or comment.facts or {}
-    record = {name: facts.get(name) for name in ("seconds", "approved", "rejected")}
+    features = features or comment.facts or {}
+    record = {name: features.get(name) for name in ("seconds", "approved", "rejected")}
     return Example(comment.body, comment.name, comment.website, comment.lang, **record)
 
 
 def follow(decision: Decision) -> None:
-    """Learn what a decision teaches in place of what was learnt from its comment before, in its transaction.
+    """Learn from a decision instead of from what its comment has taught before, in the decision's transaction.
 
-    The decision is not in the session yet, so that what it taught is written with it.
+    The decision is not in the session yet, so that its residual is inserted with it.
     """
     comment, teacher = decision.comment, _teacher(decision)
     taught = TEACHES[Status(teacher.to_status)] if teacher else ""
@@ -56,36 +56,36 @@ def follow(decision: Decision) -> None:
         if teacher:
             _learn(comment, taught, teacher.correction)
         db.session.flush()
-        if Lesson.count(comment.site_id) >= FOLD_AT:
-            fold(comment.site_id)
+        if Lesson.count(comment.site_id) >= MERGE_AT:
+            merge(comment.site_id)
     decision.correction = comment.correction
 
 
 def forget(comment: Comment) -> None:
-    """Take back what was learnt from a comment, before it changes; in the caller's transaction."""
+    """Unlearn a comment before it changes; in the caller's transaction."""
     if comment.lesson:
-        _note(comment, _places(comment), step=-1)
+        _note(comment, _slots(comment), step=-1)
         comment.lesson, comment.correction, comment.places_learnt = "", None, None
 
 
 @contextmanager
 def relearning(comment: Comment) -> Iterator[None]:
-    """Change what the filter sees of a comment, not what it is: the same is learnt from what it has become."""
-    taught, correction = comment.lesson, comment.correction
+    """Change fields of a comment that the filter reads: unlearns before, and learns the same label after."""
+    taught, residual = comment.lesson, comment.correction
     forget(comment)
     yield
     if taught:
-        _learn(comment, taught, correction)
+        _learn(comment, taught, residual)
 
 
-def keep_lesson(comment: Comment) -> None:
-    """Keep where its features are counted, hashed as they are, before its text goes: its lesson stands."""
+def keep_slots(comment: Comment) -> None:
+    """Store the comment's hashed slots before its text is deleted, so that its example stays valid."""
     if comment.lesson:
-        comment.places_learnt = array("I", _places(comment)).tobytes()
+        comment.places_learnt = array("I", _slots(comment)).tobytes()
 
 
 def teacher_of(decisions: Sequence[Any]) -> Any | None:
-    """Which of a comment's decisions, oldest first, teaches; None where the last says nothing."""
+    """The decision that teaches, of a comment's decisions in order; None if the newest one does not."""
     newest = decisions[-1] if decisions else None
     if newest is not None and newest.undoes_id:
         return teacher_of([each for each in decisions if each.id < newest.undoes_id])
@@ -93,8 +93,8 @@ def teacher_of(decisions: Sequence[Any]) -> Any | None:
     return newest if teaches else None
 
 
-def fold(site_id: int) -> None:
-    """Add the lessons that wait to the counts; where somebody else is doing it, leave it to her."""
+def merge(site_id: int) -> None:
+    """Merge waiting examples into the stored model; does nothing if another process just did."""
     revision, counts = Knowledge.read(site_id)
     try:
         model = Filter.load(counts)
@@ -107,31 +107,31 @@ def fold(site_id: int) -> None:
         Lesson.remove(lesson.id for lesson in lessons)
 
 
-def _learn(comment: Comment, taught: str, correction: int | None) -> None:
-    """Where the filter was corrected by the same before, it takes back what it was given then."""
+def _learn(comment: Comment, taught: str, residual: int | None) -> None:
+    """With the residual that was stored when the same was learnt before."""
     found = slots(example_of(comment))
-    if correction is None:
-        correction = _correction(comment.site_id, found, taught)
-    comment.lesson, comment.correction = taught, correction
+    if residual is None:
+        residual = _residual(comment.site_id, found, taught)
+    comment.lesson, comment.correction = taught, residual
     _note(comment, found.all(), step=1)
 
 
-def _correction(site_id: int, found: Slots, taught: str) -> int | None:
-    """None where what is known cannot be read: then it is only counted, until the log is learnt again."""
+def _residual(site_id: int, found: Slots, taught: str) -> int | None:
+    """None if the stored model is unreadable: then it is only counted, until the filter is retrained."""
     try:
-        return filters.model_of(site_id).correction(found, spam=taught == "spam")
+        return filters.model_of(site_id).residual(found, spam=taught == "spam")
     except WrongModel:
         return None
 
 
-def _note(comment: Comment, places: Iterable[int], *, step: int) -> None:
-    spam, correction = comment.lesson == "spam", comment.correction or 0
-    db.session.add(Lesson.of(comment.site_id, places, spam=spam, correction=correction, step=step))
-    filters.ask_again(comment.site_id)
+def _note(comment: Comment, found: Iterable[int], *, step: int) -> None:
+    spam, residual = comment.lesson == "spam", comment.correction or 0
+    db.session.add(Lesson.of(comment.site_id, found, spam=spam, correction=residual, step=step))
+    filters.expire(comment.site_id)
 
 
-def _places(comment: Any) -> Iterable[int]:
-    """Where a comment's features are counted; kept apart when its text is not."""
+def _slots(comment: Any) -> Iterable[int]:
+    """The slots of a comment; stored if its text was deleted."""
     return array("I", comment.places_learnt) if comment.places_learnt else slots(example_of(comment)).all()
 
 
@@ -141,25 +141,25 @@ def _teacher(decision: Decision) -> Decision | None:
     return teacher_of([each for each in Decision.all_of(decision.comment) if each.id < decision.undoes_id])
 
 
-# The log learnt again
+# Retraining
 
 
 @dataclass(frozen=True)
 class _Log:
-    """What the decisions teach, at one moment: the model, and what stands in the tables beside it."""
+    """The result of reading the log: the model, and the state of the tables that it replaces."""
 
     model: Filter
     revision: int
     lessons: list[int]
-    # Comments that say something else about what was learnt from them: id, version, and what it should be.
+    # Comments with a wrong label or residual: id, version, and the right values.
     mistaken: list[tuple[int, int, dict[str, Any]]]
 
 
 def retrain(site_id: int) -> Filter | None:
-    """Learn a site's whole log again and put that in the place of what is known, in the caller's transaction.
+    """Train a site's model from its whole log and replace the stored one, in the caller's transaction.
 
-    The log is read from a snapshot before that transaction begins, so that nobody waits for it; what was loaded
-    before is forgotten. None when somebody decided or learnt meanwhile: nothing is changed, try again.
+    The log is read from a snapshot before that transaction begins, so that it blocks no writer. None if a decision was
+    made or learnt in between: nothing is changed, try again.
     """
     with snapshot():
         read = _read_log(site_id)
@@ -173,8 +173,8 @@ def retrain(site_id: int) -> Filter | None:
     return read.model
 
 
-# What is read of a comment to learn it, and to see whether that was learnt.
-SEEN = (
+# Columns needed to learn a comment, and to check its stored label.
+COLUMNS = (
     Comment.id,
     Comment.version,
     Comment.lesson,
@@ -195,27 +195,27 @@ def _read_log(site_id: int) -> _Log:
     known = db.session.execute(
         select(Comment.id, Comment.version, Comment.lesson).where(Comment.site_id == site_id, Comment.lesson != "")
     )
-    mistaken = [(row.id, row.version, _said("", None)) for row in known if row.id not in taught]
+    mistaken = [(row.id, row.version, _as_stored("", None)) for row in known if row.id not in taught]
     model = Filter()
     for ids in _chunks(list(taught)):
-        for row in db.session.execute(select(*SEEN).where(Comment.id.in_(ids)).order_by(Comment.id)):
-            right = _said(taught[row.id], _learnt_again(model, row, taught[row.id]))
-            if right != _said(row.lesson, row.correction):
+        for row in db.session.execute(select(*COLUMNS).where(Comment.id.in_(ids)).order_by(Comment.id)):
+            right = _as_stored(taught[row.id], _learnt_again(model, row, taught[row.id]))
+            if right != _as_stored(row.lesson, row.correction):
                 mistaken.append((row.id, row.version, right))
     return _Log(model, revision, lessons, mistaken)
 
 
 def _learnt_again(model: Filter, row: Any, taught: str) -> int:
-    """Add a comment to the model; returns the correction that it had when it was learnt, or else a new one."""
-    spam, correction = taught == "spam", row.correction if row.lesson == taught else None
-    if correction is None:
-        correction = 0 if row.places_learnt else model.correction(slots(example_of(row)), spam=spam)
-    model.add(_places(row), spam=spam, correction=correction)
-    return correction
+    """Add a comment to the model; returns its stored residual, or a new one."""
+    spam, residual = taught == "spam", row.correction if row.lesson == taught else None
+    if residual is None:
+        residual = 0 if row.places_learnt else model.residual(slots(example_of(row)), spam=spam)
+    model.add(_slots(row), spam=spam, residual=residual)
+    return residual
 
 
-def _said(lesson: str, correction: int | None) -> dict[str, Any]:
-    return {"lesson": lesson, "correction": correction}
+def _as_stored(lesson: str, residual: int | None) -> dict[str, Any]:
+    return {"lesson": lesson, "correction": residual}
 
 
 def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
@@ -223,7 +223,7 @@ def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
 
 
 def _taught(site_id: int) -> Iterator[tuple[int, str]]:
-    """Yield (comment id, what its decisions teach) for every comment that teaches something."""
+    """Yield (comment id, label) for every comment that teaches."""
     by_people = select(Decision.comment_id).where(Decision.site_id == site_id, Decision.actor == Actor.MODERATOR)
     rows = db.session.execute(
         select(Decision.comment_id, Decision.id, Decision.actor, Decision.to_status, Decision.undoes_id)

@@ -1,4 +1,4 @@
-"""Learn filters again that another version has stored, or whose sums are not right; that needs no command."""
+"""Retrain models of another version and unsound ones in the worker, without a command."""
 
 import logging
 from time import monotonic
@@ -13,11 +13,11 @@ from app.spam.filter import HEADER, Filter, is_current
 
 log = logging.getLogger(__name__)
 
-TRIES = 10  # a moderator may decide while the log is read
+TRIES = 10  # a decision during the read makes it fail
 
 
 def outdated() -> list[tuple[int, str]]:
-    """Id and key of each site whose filter this version cannot read or finds unsound, by the first bytes stored."""
+    """Id and key of each site with a model that this version cannot read, or an unsound one, by its first bytes."""
     head = func.substr(Knowledge.counts, 1, HEADER.size, type_=LargeBinary)
     with looking():
         rows = db.session.execute(select(Site.id, Site.key, head).join(Knowledge, Knowledge.site_id == Site.id))
@@ -25,9 +25,9 @@ def outdated() -> list[tuple[int, str]]:
 
 
 def retrain(site_id: int) -> Filter | None:
-    """Learn a site's log again, and commit; None when a decision arrived in between each time."""
+    """Retrain a site's model and commit; None if decisions got in between each time."""
     for _attempt in range(TRIES):
-        db.session.rollback()  # no transaction is open while the log is read
+        db.session.rollback()  # no open transaction while the log is read
         if model := learning.retrain(site_id):
             db.session.commit()
             return model

@@ -28,8 +28,7 @@ NO_PREDICTION = Prediction(None, [], None)
 
 
 def predict(comment: Comment, site_id: int, features: dict[str, Any]) -> Prediction:
-    """Score a comment with the model trained by its site's moderators."""
-    model, example = filters.model_lately(site_id), learning.example_of(comment, features)
+    model, example = filters.recent_model(site_id), learning.example_of(comment, features)
     score = model.score(example) if model.scale() else None
     signals = explain.strongest(model, example) if score is not None else []
     return Prediction(score, [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in signals], features)

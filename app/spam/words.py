@@ -1,4 +1,4 @@
-"""Find a site's words in a comment: within Japanese, Chinese and Korean text, as whole words elsewhere."""
+"""Find a site's words in a comment: inside Japanese, Chinese and Korean text, as whole words elsewhere."""
 
 import re
 from bisect import bisect_right
@@ -15,19 +15,19 @@ from app.spam.disguise import CONTINUOUS, UNSPACED, Reading, clear_form, fold, n
 
 MAX_WORD = 200
 MAX_PATTERN = 300
-# Nested counts such as (?:a{5000}){5000} are written out while a pattern is compiled, which nothing interrupts.
+# Nested counts such as (?:a{5000}){5000} are expanded while a pattern is compiled, which has no time limit.
 MOST_REPEATS = 10_000
 COUNT = re.compile(r"\{(\d+)")
-# All patterns of a site together, for one text; what could not be finished is reported, and holds. Each may take half
-# of what is left, so that one that runs away does not silence the others.
+# Time for all patterns of a site on one text; a pattern that does not finish is reported and holds. Each may take half
+# of the rest, so that a slow one does not disable the others.
 PATTERN_SECONDS = 0.05
 SHORTEST_TRY = 1e-6  # seconds
-SHORTEST_JOINED = 3  # "b u y" is a word, the "i d" of initials is none
+SHORTEST_JOINED = 3  # "b u y" is a word, the initials "i d" are not
 MOST_MATCHES = 200
 
 
 class Kind(StrEnum):
-    """What a rule's text means."""
+    """How a rule's text is interpreted."""
 
     WORD = "word"
     PATTERN = "pattern"
@@ -37,7 +37,7 @@ class Kind(StrEnum):
 class Rule:
     """A word or pattern of a site's lists. A word may begin or end with * to match parts of longer words.
 
-    One that `allows` takes back what others found inside of it.
+    One that `allows` removes matches of other rules inside its own.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Match:
-    """A rule, and the [start, end) where it was found in the text as it was typed."""
+    """A rule and its [start, end) in the text as typed."""
 
     rule: Rule
     start: int
@@ -56,18 +56,18 @@ class Match:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found, in order of place, and the patterns that ran out of time (they must hold)."""
+    """Matches in order, and the patterns that timed out (they must hold)."""
 
     matches: list[Match]
     unfinished: list[Rule]
 
 
 class BadRule(ValueError):
-    """The rule can match nothing, or is no pattern; `args[0]` is a code: empty, long, pattern."""
+    """The rule can match nothing, or is an invalid pattern; `args[0]` is a code: empty, long, pattern."""
 
 
 class WordList:
-    """All rules of one site, ready to be tried on any number of comments."""
+    """All rules of one site, compiled for any number of comments."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raise BadRule for a rule that `check` refuses."""
@@ -77,7 +77,6 @@ class WordList:
             self._add(rule)
 
     def find(self, text: str) -> Findings:
-        """Return every rule that matches the text, its places, and what could not be finished in time."""
         matches = {match for reading in readings(text) for match in self._words_in(reading)}
         by_pattern, unfinished = self._patterns_in(text)
         found = _without_allowed(matches | by_pattern)
@@ -124,7 +123,7 @@ def check(rule: Rule) -> None:
 
 
 def compiled(pattern: str) -> "regex.Pattern[str]":
-    """Return the pattern, which minds neither case nor width; BadRule if it is none or matches emptiness."""
+    """Compile a pattern, ignoring case and width; raises BadRule if it is invalid or matches the empty text."""
     if prod(int(count) or 1 for count in COUNT.findall(pattern)) > MOST_REPEATS:
         raise BadRule("pattern")
     try:
@@ -138,7 +137,7 @@ def compiled(pattern: str) -> "regex.Pattern[str]":
 
 
 def marked(text: str, matches: Iterable[Match]) -> list[tuple[str, bool]]:
-    """Return the text in parts, each with whether a rule matched it, for the queue to mark."""
+    """The text in parts, each with whether a rule matched it, for highlighting."""
     parts, last = [], 0
     for start, end in _merged(matches):
         parts += [(text[last:start], False), (text[start:end], True)]
@@ -150,7 +149,7 @@ def marked(text: str, matches: Iterable[Match]) -> list[tuple[str, bool]]:
 class _Entry:
     rule: Rule
     text: str
-    # Which ends must be the ends of a word.
+    # Which ends must be word boundaries.
     left: bool
     right: bool
 
@@ -171,16 +170,16 @@ class _Entry:
 
 
 class _Index:
-    """Find which of thousands of words begin at a place, by their first letters and then by their lengths.
+    """Find which of thousands of words start at a position, by their first letters and then by their lengths.
 
-    Two look-ups a place where nothing begins, and one more for each length of the words that begin alike:
-    never more than the longest word, whatever a stranger writes.
+    Two look-ups a position where nothing starts, and one more for each length of words with the same start: never more
+    than the longest word, whatever a stranger writes.
     """
 
     def __init__(self) -> None:
         self._lengths: dict[str, tuple[int, ...]] = {}
         self._entries: dict[str, list[_Entry]] = {}
-        self._letters: set[str] = set()  # words of a single letter, such as 死
+        self._letters: set[str] = set()  # single-letter words, such as 死
 
     def add(self, form: str, entry: _Entry) -> None:
         self._entries.setdefault(form, []).append(entry)
@@ -190,7 +189,6 @@ class _Index:
         self._lengths[head] = tuple(sorted({*self._lengths.get(head, ()), len(form)}))
 
     def find(self, text: str, starts: Iterable[int] | None) -> Iterator[tuple[int, int, _Entry]]:
-        """Yield (start, end, entry) for words that begin at one of these places, or anywhere for None."""
         if not self._entries or not text:
             return
         for start in self._beginnings(text, starts):
@@ -211,7 +209,7 @@ class _Index:
 
 
 def _forms(text: str) -> set[str]:
-    """The folded word, and as a mixed spelling of it reads, unless that is another word in Latin."""
+    """The folded word, and its mixed spelling unless that is another word in Latin."""
     clear = clear_form(text)
     return {text} if clear.isascii() else {text, clear}
 
@@ -230,7 +228,7 @@ def _fits(entry: _Entry, reading: Reading, start: int, end: int) -> bool:
 
 
 def _is_letter(char: str) -> bool:
-    """Whether the character joins into a word with its neighbour; kana and hanzi do not."""
+    """True if the character joins its neighbour in a word; kana and hanzi do not."""
     return char.isalnum() and not CONTINUOUS.match(char)
 
 
@@ -252,7 +250,7 @@ def _without_allowed(matches: set[Match]) -> list[Match]:
 
 
 def _is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
-    """Whether it stands in one of these spans, which are in order and do not overlap."""
+    """True if it lies in one of these spans, which are sorted and do not overlap."""
     before = bisect_right(starts, match.start)
     return before > 0 and match.end <= spans[before - 1][1]
 
@@ -271,5 +269,5 @@ def _place(match: Match) -> tuple[int, int, str]:
     return match.start, match.end, match.rule.text
 
 
-# Runs of letters that join; kana and hanzi stand between them like a space.
+# Runs of letters that join; kana and hanzi separate them like a space.
 _JOINING = re.compile(rf"[^\W_{UNSPACED}]+")

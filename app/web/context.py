@@ -30,7 +30,7 @@ def thread(id: int) -> str:
 def author(id: int) -> str:
     comment = comment_or_404(id)
     record = Comment.records([comment.author_id])[comment.author_id]
-    return _shown("author", comment=comment, said=context.said_by(comment), record=record)
+    return _shown("author", comment=comment, said=context.comments_by_author(comment), record=record)
 
 
 @bp.post("/comments/<int:id>/notes")

@@ -43,7 +43,7 @@ def decide_one(id: int) -> Any:
     try:
         decision = decide(comment, form.verdict, **given)
     except AlreadyDecided as conflict:
-        made = batch.made_already(conflict.comment, form.verdict, seen=form.seen.data, by=me, reason=form.why)
+        made = batch.existing_decision(conflict.comment, form.verdict, seen=form.seen.data, by=me, reason=form.why)
         return _decided([made], form) if made else _conflict(conflict, form)
     db.session.commit()
     return _decided([decision], form)

@@ -8,7 +8,7 @@ from app.extensions import db
 from app.lib import language
 from app.models import Decision, Report
 from app.moderation.decide import AlreadyDecided, decide
-from app.notify.links import Offer, offer_of
+from app.notify.decision_links import Offer, offer_of
 
 bp = Blueprint("links", __name__)
 

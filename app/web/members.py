@@ -54,7 +54,7 @@ def change_role(key: str, id: int) -> Any:
 @bp.post("/<int:id>/remove")
 @moderator_required
 def remove(key: str, id: int) -> Any:
-    members.let_go(_membership(site_or_404(key, Role.OWNER), id))
+    members.remove(_membership(site_or_404(key, Role.OWNER), id))
     db.session.commit()
     return _back(key)
 

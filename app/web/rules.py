@@ -36,7 +36,7 @@ def make(key: str) -> Any:
         return _page(site, _blamed(form, no)), no.status
     if "try" in request.form:
         return _page(site, form, draft=draft, trial=rules.dry_run(draft))
-    rules.make([draft], by=current_moderator())
+    rules.create([draft], by=current_moderator())
     db.session.commit()
     flash(_("Rule added."))
     return redirect(url_for("rules.show", key=key), 303)

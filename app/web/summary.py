@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
-from app.desk.statistics import figures_of
+from app.desk.statistics import statistics_of
 from app.lib.language import speak
 from app.models import Site
 
@@ -17,6 +17,6 @@ def show(key: str) -> Response:
     if site is None or not site.public_summary:
         abort(404)
     speak(request.args.get("lang", ""), site.lang, site.timezone)
-    answer = make_response(render_template("service/summary.html", site=site, figures=figures_of(site, DAYS)))
+    answer = make_response(render_template("service/summary.html", site=site, figures=statistics_of(site, DAYS)))
     answer.headers["Cache-Control"] = "public, max-age=300"
     return answer

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.cli import imports
 from app.comments.submit import Draft, submit
-from app.desk.statistics import figures_of
+from app.desk.statistics import statistics_of
 from app.models import Actor, Author, Comment, Decision, Delivery, Site, Status, Thread
 from app.models.path import ids_in
 from app.transfer import load, source, staging
@@ -614,5 +614,5 @@ def test_imported_waiting_times_do_not_count(app: Flask, db_session: Session, pa
     bring(app, save(wxr(page(comment(1, approved="0")))))
     alice = a_moderator(db_session, paper)
     move(db_session, comments(db_session)["1"], Status.APPROVED, by=alice)
-    figures = figures_of(paper, 7)
+    figures = statistics_of(paper, 7)
     assert (figures.all.decided, figures.all.waits) == (1, [])

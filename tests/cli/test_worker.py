@@ -188,7 +188,9 @@ def test_a_server_that_sends_a_byte_now_and_then_is_hung_up_on(app: Flask, monke
     app.config["MAIL_URL"] = f"smtp://127.0.0.1:{listener.getsockname()[1]}"
     with app.app_context(), pytest.raises(NotSent) as found:
         smtp.send(
-            smtp.letter(to="a@b.example", name="", subject="x", text="x", html="x", message_id="<a@b>", date=now())
+            smtp.build_message(
+                to="a@b.example", name="", subject="x", text="x", html="x", message_id="<a@b>", date=now()
+            )
         )
     assert found.value.stalled
     listener.close()

@@ -74,8 +74,8 @@ def writer(app: Flask, db_session: Session) -> Reader:
             note=note,
         )
     )
-    rules.make([rules.draft(site, Subject.EMAIL, Effect.SPAM, EMAIL)], by=alice)
-    rules.make([rules.draft(site, Subject.AUTHOR, Effect.HOLD, str(first.author_id))], by=alice)
+    rules.create([rules.draft(site, Subject.EMAIL, Effect.SPAM, EMAIL)], by=alice)
+    rules.create([rules.draft(site, Subject.AUTHOR, Effect.HOLD, str(first.author_id))], by=alice)
     db_session.add(Delivery(kind="letter", payload=json.dumps({"to": EMAIL}), message_id="<m>"))
     db_session.add(Delivery(kind="letter", payload=json.dumps({"to": "bob@readers.example"}), message_id="<n>"))
     asked = {"user_ip": "203.0.113.7", "user_agent": NAMES[0]}
@@ -216,7 +216,7 @@ def test_an_address_is_found_in_every_spelling_and_every_table(
     db_session.add(Report(site_id=site.id, comment_id=first.id, **report))
     db_session.commit()
     if indexed:
-        index.make(0)
+        index.build(0)
         db_session.commit()
     answer = run(app, "erase", EMAIL)
     assert answer["left"] == [] and answer["emails"] == 2
@@ -235,12 +235,12 @@ def test_only_texts_that_may_hold_an_address_or_a_name_are_read(
     bob.post("write to bob@readers.example")
     for number in range(3):
         bob.post(f"neither {number}")
-    index.make(0)
+    index.build(0)
     db_session.commit()
-    asked = list(index.all_that_may_have(index.options_of(*person_erasure.AT_NGRAMS)))
+    asked = list(index.all_candidates(index.options_of(*person_erasure.AT_NGRAMS)))
     said = {comment.body for comment in db_session.query(Comment).where(Comment.id.in_(asked))}
     assert "write to bob@readers.example" in said and not any("neither" in each for each in said)
-    named = list(index.all_that_may_have(index.options_of_name("bOB")))
+    named = list(index.all_candidates(index.options_of_name("bOB")))
     assert {comment.name for comment in db_session.query(Comment).where(Comment.id.in_(named))} == {"Bob"}
 
 
@@ -284,19 +284,19 @@ def test_copies_that_sqlite_left_behind_in_its_pages_go_too(app: Flask, postgres
 def test_search_forgets_an_erased_author_and_no_others(app: Flask, writer: Reader, db_session: Session) -> None:
     ids = [comment.id for comment in db_session.query(Comment) if comment.author.email == EMAIL]
     kept = the_comment(db_session, "an answer").id
-    index.make(0)
+    index.build(0)
     db_session.commit()
-    her_piece, all_pieces = [[index.of_name("カナ")]], [[index.of_site(1)]]
-    assert set(ids) & index.holding([0], her_piece).get(0, set())
+    her_piece, all_pieces = [[index.name_key("カナ")]], [[index.site_key(1)]]
+    assert set(ids) & index.candidates([0], her_piece).get(0, set())
     db_session.rollback()
     run(app, "erase", EMAIL)
-    assert not index.holding([0], her_piece).get(0)
-    assert kept in index.holding([0], all_pieces)[0] and not set(ids) & index.holding([0], all_pieces)[0]
+    assert not index.candidates([0], her_piece).get(0)
+    assert kept in index.candidates([0], all_pieces)[0] and not set(ids) & index.candidates([0], all_pieces)[0]
 
 
 def test_of_another_site_nothing_is_touched(app: Flask, writer: Reader, db_session: Session) -> None:
     other = a_site(db_session, "other")
-    rules.make([rules.draft(other, Subject.EMAIL, Effect.HOLD, EMAIL)])
+    rules.create([rules.draft(other, Subject.EMAIL, Effect.HOLD, EMAIL)])
     db_session.commit()
     Reader(app.test_client(), NAMES[0], EMAIL, site="other").post(f"{EMAIL} here too")
     assert run(app, "erase", EMAIL, "--site", "paper")["authors"] == 2

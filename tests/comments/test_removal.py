@@ -41,8 +41,8 @@ def furnish(client: FlaskClient, db_session: Session, key: str) -> Site:
     members.invite(site, f"new@{key}.example", Role.ADMIN, by=alice)
     events.flooded(site)
     db_session.commit()
-    for number in index.due():
-        index.make(number)
+    for number in index.dirty_segments():
+        index.build(number)
         db_session.commit()
     return site
 

@@ -25,7 +25,7 @@ from app.models import Author, Comment, Delivery, Moderator, Report, Rule, Silen
 from app.notify import authors, signed_links
 from app.screening import rules
 from app.search import query
-from app.search.query import Wanted
+from app.search.query import SearchQuery
 from tests import sample_installation
 from tests.cast import Reader, the_comment
 from tests.conftest import Visitor
@@ -134,7 +134,7 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         assert "is owner of paper already" in app.test_cli_runner().invoke(args=added).output
         (hanako,) = Author.with_email([site], HANAKO)
         assert hanako.is_confirmed and comment.author is hanako
-        assert query.look(alice, Wanted(email=HANAKO)).ids == [comment.id]
+        assert query.search(alice, SearchQuery(email=HANAKO)).ids == [comment.id]
         assert Silence.holds(site, Author.index_of(site, QUIET))
         reporter = address.reporter(site, REPORTER)
         assert Report.count_by(reporter.network, now() - LATER) == 1

@@ -240,7 +240,7 @@ def test_a_comment_costs_few_questions_and_is_written_on_postgresql_in_one_state
 ) -> None:
     """Queries: the thread, recent requests and comments, bursts, the thread again under the lock, the author, and
     their earlier comments."""
-    monkeypatch.setattr(filters, "LATELY", 60.0)
+    monkeypatch.setattr(filters, "CACHE_SECONDS", 60.0)
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.post("the first makes the thread")
     hanako.post("with the next one it is stored who is trusted")

@@ -101,7 +101,7 @@ def test_changes_by_an_author_trusted_by_a_rule_are_held_too(
     hanako: Reader, alice: Moderator, db_session: Session
 ) -> None:
     id, site = the_comment(db_session, "the first").author_id, db_session.query(Site).one()
-    rules.make([rules.draft(site, Subject.AUTHOR, Effect.ALLOW, str(id))], by=alice)
+    rules.create([rules.draft(site, Subject.AUTHOR, Effect.ALLOW, str(id))], by=alice)
     db_session.commit()
     assert hanako.post("trusted", headers=FIREFOX).status_code == 201
     assert hanako.post("changed", headers=FIREFOX, name="Someone").status_code == 202

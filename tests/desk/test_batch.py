@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.desk import queue
-from app.desk.batch import decide_all, made_already, undo_all
+from app.desk.batch import decide_all, existing_decision, undo_all
 from app.errors import outage
 from app.extensions import db
 from app.models import Comment, Decision, Moderator, Site, Status
@@ -64,8 +64,8 @@ def test_the_same_request_again_changes_nothing_and_says_the_same(
     again = decide_all(seen, Status.SPAM, by=alice)
     assert again.decided == first and again.changed == []
     bob = a_moderator(db_session, paper, "bob")
-    assert made_already(comment, Status.SPAM, seen=seen[comment.id], by=bob, reason="") is None
-    assert made_already(comment, Status.APPROVED, seen=seen[comment.id], by=alice, reason="") is None
+    assert existing_decision(comment, Status.SPAM, seen=seen[comment.id], by=bob, reason="") is None
+    assert existing_decision(comment, Status.APPROVED, seen=seen[comment.id], by=alice, reason="") is None
 
 
 def test_undo_of_many_skips_comments_decided_again(db_session: Session, paper: Site, alice: Moderator) -> None:

@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.desk.statistics import figures_of, percentile
+from app.desk.statistics import percentile, statistics_of
 from app.lib.clock import now
 from app.models import Comment, Decision, Moderator, Reason, Role, Site, Status
 from app.moderation.decide import decide, undo
@@ -61,7 +61,7 @@ def test_the_figures_tell_how_long_who_why_and_what_did_not_stand(
     slip = decides(db_session, first, Status.SPAM, alice)
     undo(slip, by=alice)
     db_session.commit()
-    figures = figures_of(paper, 7)
+    figures = statistics_of(paper, 7)
     assert (figures.waiting, figures.complete) == (1, True)
     assert figures.oldest and now() - figures.oldest > timedelta(minutes=39)
     assert round((figures.all.median or 0) / 60) == 20
@@ -77,8 +77,8 @@ def test_the_figures_tell_how_long_who_why_and_what_did_not_stand(
 def test_another_sites_figures_do_not_mix_in(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
     decides(db_session, waits(app, db_session, "number 1", 5), Status.APPROVED, alice)
     other = a_site(db_session, "other")
-    assert figures_of(paper, 7).all.decided == 1
-    assert (figures_of(other, 7).all.decided, figures_of(other, 7).hot) == (0, [])
+    assert statistics_of(paper, 7).all.decided == 1
+    assert (statistics_of(other, 7).all.decided, statistics_of(other, 7).hot) == (0, [])
 
 
 def test_each_plot_stands_beside_a_table(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:

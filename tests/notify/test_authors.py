@@ -214,7 +214,7 @@ def test_an_address_is_asked_twice_a_day_at_most_and_silence_is_kept(
         answers.add((answer.status_code, re.sub(r"number \d|\d+|[\w-]{20,}", "", answer.text)[:200]))
     assert len(answers) == 1, "the response does not reveal known addresses"
     asked = emails()
-    assert len(asked) == authors.MOST_QUESTIONS_A_DAY
+    assert len(asked) == authors.MAX_CONFIRMATIONS_A_DAY
     one_click = asked[0].message["List-Unsubscribe"].strip("<>").removeprefix("http://localhost")
     assert asked[0].message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     answer = app.test_client().post(one_click, data={"List-Unsubscribe": "One-Click"})
@@ -222,20 +222,20 @@ def test_an_address_is_asked_twice_a_day_at_most_and_silence_is_kept(
     db_session.execute(text("DELETE FROM delivery"))
     db_session.commit()
     Reader(app.test_client(), email="Victim@Elsewhere.example").post("once more", notify="y")
-    assert len(emails()) == authors.MOST_QUESTIONS_A_DAY
+    assert len(emails()) == authors.MAX_CONFIRMATIONS_A_DAY
     app.test_client().post(one_click, data={"again": "1"})
     Reader(app.test_client(), email="victim@elsewhere.example").post("and again", notify="y")
-    assert len(emails()) == authors.MOST_QUESTIONS_A_DAY + 1
+    assert len(emails()) == authors.MAX_CONFIRMATIONS_A_DAY + 1
 
 
 def test_a_busy_author_gets_ten_emails_a_day(
     hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
     confirmed(hanako, emails)
-    for at in range(authors.MOST_A_DAY + 3):
+    for at in range(authors.MAX_EMAILS_A_DAY + 3):
         hanako.post(f"number {at}", notify="y")
         decides(db_session, f"number {at}", Status.APPROVED, alice)
-    assert len(emails()) == authors.MOST_A_DAY
+    assert len(emails()) == authors.MAX_EMAILS_A_DAY
 
 
 def test_a_changed_link_opens_nothing(

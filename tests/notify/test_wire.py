@@ -181,7 +181,7 @@ def test_any_name_stays_a_name(shown: str) -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nBcc: x@y", "a\nb", "a\rb", "é", "a\r\n", "a\0b"])
 def test_nothing_ends_a_headers_line(value: str) -> None:
-    with pytest.raises(ValueError, match="not ready"):
+    with pytest.raises(ValueError, match="not a valid header"):
         headers.put(EmailMessage(policy=headers.POLICY), "Subject", value)
 
 

@@ -153,10 +153,10 @@ def test_a_transaction_that_stays_open_is_waited_for_without_a_line_behind_it(
 
 
 def test_a_long_lock_holder_is_named(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upgrades, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(upgrades, "TIMEOUT_S", 0.3)
     with psycopg.connect(_plain(old), application_name="report") as holder:
         holder.execute("SELECT 1 FROM site")
-        with pytest.raises(upgrades.TablesAreTaken, match=r"0003 waits for .*\"site\".*process \d+ \(report\)"):
+        with pytest.raises(upgrades.TablesLocked, match=r"0003 waits for .*\"site\".*process \d+ \(report\)"):
             _upgrade(old)
 
 

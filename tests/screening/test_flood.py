@@ -73,7 +73,7 @@ def test_a_burst_is_held_with_one_email_and_ends(
 
 def test_certain_spam_starts_no_burst(client: FlaskClient, paper: Site, db_session: Session) -> None:
     network = rules.draft(paper, Subject.ADDRESS, Effect.SPAM, "203.0.113.0/24")
-    rules.make([network])
+    rules.create([network])
     db_session.commit()
     for number in range(BURST * 2):
         spammer = Reader(client, f"Spammer {number}", f"s{number}@readers.example", peer="203.0.113.7")

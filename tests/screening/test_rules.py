@@ -23,7 +23,7 @@ from tests.statements import recorded
 
 
 def stands(site: Site, subject: Subject, value: str, effect: Effect = Effect.HOLD, **more) -> Rule:
-    (made,) = rules.make([rules.draft(site, subject, effect, value, **more)])
+    (made,) = rules.create([rules.draft(site, subject, effect, value, **more)])
     return made
 
 
@@ -114,7 +114,7 @@ def test_a_second_rule_about_the_same_takes_the_place_of_the_first(db_session: S
     alice = a_moderator(db_session, paper, role=Role.ADMIN)
     first = stands(paper, Subject.WORD, "バカ")
     assert stands(paper, Subject.WORD, "ﾊﾞｶ") is first
-    (second,) = rules.make([rules.draft(paper, Subject.WORD, Effect.REJECT, "ばか")], by=alice)
+    (second,) = rules.create([rules.draft(paper, Subject.WORD, Effect.REJECT, "ばか")], by=alice)
     assert Rule.standing(paper) == [second]
     assert (first.ended_by_id, second.made_by_id) == (alice.id, alice.id)
 
@@ -189,7 +189,7 @@ def test_a_hundred_times_the_words_take_hardly_longer(db_session: Session, paper
     comment = by(paper, body="".join(cast.choices([*kanji, "。"], k=20_000)))
     few, many = _book(listed[:100]), _book(listed)
     assert many.match(comment)
-    assert seconds(many.look, comment) < 5 * seconds(few.look, comment)
+    assert seconds(many.match, comment) < 5 * seconds(few.match, comment)
 
 
 def _book(words: list[str]) -> rulebook_module.Rulebook:

@@ -15,8 +15,8 @@ from app.extensions import db
 from app.models import Author, Comment, Moderator, Shelf, ShelfPage, Site, Status, Thread, Unshelved
 from app.models.shelf import SIZE
 from app.search import index, query
-from app.search.ngrams import grams, needed
-from app.search.query import Wanted
+from app.search.ngrams import ngrams_of, required_ngrams
+from app.search.query import SearchQuery
 from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
 
 ALPHABETS = (
@@ -50,8 +50,8 @@ def kept(db_session: Session, site: Site, bodies: list[str], first: int = 5, **m
 
 
 def shelve(numbers: list[int] | None = None) -> None:
-    for number in index.due() if numbers is None else numbers:
-        assert index.make(number)
+    for number in index.dirty_segments() if numbers is None else numbers:
+        assert index.build(number)
         db_commit()
 
 
@@ -63,7 +63,7 @@ def found(viewer: Moderator, **wanted: object) -> list[int]:
     """All pages of the results, in order."""
     ids, after = [], None
     while after is None or after:
-        page = query.look(viewer, Wanted(**wanted), after)
+        page = query.search(viewer, SearchQuery(**wanted), after)
         ids += page.ids
         after = page.after or page.further
     return ids
@@ -106,7 +106,7 @@ def test_a_text_has_all_ngrams_of_its_words() -> None:
         for run in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", each).casefold()).split():
             for at in range(len(run)):
                 for length in (1, 2, 3, 9):
-                    assert needed(run[at : at + length]) <= grams(each)
+                    assert required_ngrams(run[at : at + length]) <= ngrams_of(each)
 
 
 @pytest.mark.parametrize("shelved", ["nothing", "a part", "all", "all, then changed"])
@@ -115,9 +115,9 @@ def test_it_finds_what_reading_everything_finds(
 ) -> None:
     bodies = texts(110)
     ids = kept(db_session, paper, bodies)
-    assert max(ids) // SIZE >= 5 and len(index.due()) == max(ids) // SIZE + 1
+    assert max(ids) // SIZE >= 5 and len(index.dirty_segments()) == max(ids) // SIZE + 1
     if shelved != "nothing":
-        shelve(index.due()[2:4] if shelved == "a part" else None)
+        shelve(index.dirty_segments()[2:4] if shelved == "a part" else None)
     if shelved == "all, then changed":
         for id, body in zip(ids[::5], texts(30, seed=8), strict=False):
             db_session.get_one(Comment, id).body = body
@@ -146,9 +146,9 @@ def test_a_search_reads_only_so_much_and_goes_on_from_there(
     move = select(Comment).where(Comment.id == ids[0])
     db_session.scalars(move).one().body = "ham 大阪"
     db_session.commit()
-    monkeypatch.setattr(query, "LOOK", 10)
+    monkeypatch.setattr(query, "MAX_READ", 10)
     for _state in ("fresh", "shelved"):
-        page = query.look(alice, Wanted(text="大阪", status=Status.SPAM))
+        page = query.search(alice, SearchQuery(text="大阪", status=Status.SPAM))
         assert not page.ids and page.further
         assert found(alice, text="大阪 ham") == ids[:1]
         assert found(alice, text="大阪") == ids[::-1], "nothing twice, nothing left out"
@@ -169,11 +169,11 @@ def test_frequent_words_need_one_segment_and_absent_words_one_query(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ShelfPage, "of", noted)
-        assert query.look(alice, Wanted(text="大阪")).ids == ids[::-1][:25]
+        assert query.search(alice, SearchQuery(text="大阪")).ids == ids[::-1][:25]
         assert set().union(*asked) == {5, 4, 3, 2, 1}, "the last one has not enough for a page"
         asked.clear()
-        assert query.look(alice, Wanted(text="鯨")).ids == []
-    assert len(asked) == 1 + len(query.SHELVES[:3]), "the rarest piece, then one question for each stretch"
+        assert query.search(alice, SearchQuery(text="鯨")).ids == []
+    assert len(asked) == 1 + len(query.SEGMENTS[:3]), "the rarest piece, then one question for each stretch"
 
 
 def test_bob_of_another_site_finds_nothing_here(db_session: Session, paper: Site, alice: Moderator) -> None:
@@ -204,7 +204,7 @@ def test_search_follows_posts_edits_and_erasure(app: Flask, db_session: Session,
 
 
 def on_the_shelf(piece: str) -> set[int]:
-    return set().union(*index.holding(list(Shelf.numbers()), [{piece}]).values())
+    return set().union(*index.candidates(list(Shelf.numbers()), [{piece}]).values())
 
 
 def test_a_segment_forgets_deleted_comments(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
@@ -213,12 +213,12 @@ def test_a_segment_forgets_deleted_comments(app: Flask, db_session: Session, pap
     Reader(app.test_client(), "Bob").post("鮫を見た")
     id, other = the_comment(db_session, "鯨を見た").id, the_comment(db_session, "鮫を見た").id
     shelve()
-    assert on_the_shelf("鯨") == on_the_shelf(index.of_name("kan")) == {id}
+    assert on_the_shelf("鯨") == on_the_shelf(index.name_key("kan")) == {id}
     db_commit()
     done = app.test_cli_runner().invoke(args=["person", "erase", "canary@hidden.example", "--remove-text", "--json"])
     assert done.exit_code == 0, done.output
     db_session.expire_all()
-    assert on_the_shelf("鯨") == on_the_shelf(index.of_name("kan")) == set()
+    assert on_the_shelf("鯨") == on_the_shelf(index.name_key("kan")) == set()
     assert on_the_shelf("鮫") == {other}
     assert people.find("canary@hidden.example").authors == []
 
@@ -236,12 +236,12 @@ def test_two_indexers_of_one_segment_keep_the_faster_ones_result(
             raced.append(True)
             db_session.get_one(Comment, id).body = "鮫"
             db_session.commit()
-            assert index.make(0)
+            assert index.build(0)
             db_session.commit()
         return pages
 
     monkeypatch.setattr(index, "_packed", slowly)
-    assert not index.make(0)
+    assert not index.build(0)
     db_session.rollback()
     assert on_the_shelf("鮫") == {id} and on_the_shelf("鯨") == set()
 
@@ -259,7 +259,7 @@ def test_changes_while_a_segment_is_created_stay_dirty(
         return pages
 
     monkeypatch.setattr(index, "_packed", slowly)
-    assert index.make(0)
+    assert index.build(0)
     db_session.commit()
     assert Unshelved.by_shelf() == {0: 1}
     assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
@@ -270,8 +270,8 @@ def test_changes_while_a_segment_is_read_stay_dirty(
 ) -> None:
     """A comment already read, one that arrives, a new one and a deleted one; no writer waits for the indexing."""
     first, second, third, fourth = kept(db_session, paper, ["鯨", "鮫", "鰯", "鮪"])
-    monkeypatch.setattr(index, "READ", 1)
-    real, read = index.grams, []
+    monkeypatch.setattr(index, "BATCH", 1)
+    real, read = index.ngrams_of, []
 
     def change_during_indexing(text: str) -> list[str]:
         if not read:
@@ -285,8 +285,8 @@ def test_changes_while_a_segment_is_read_stay_dirty(
             read.append(second + 1)
         return real(text)
 
-    monkeypatch.setattr(index, "grams", change_during_indexing)
-    assert index.make(0)
+    monkeypatch.setattr(index, "ngrams_of", change_during_indexing)
+    assert index.build(0)
     db_commit()
     assert sorted(Unshelved.within(Shelf.ids_of(0))) == [first, second, *read, third]
     assert found(alice, text="鮃") == [second, first]
@@ -298,7 +298,7 @@ def test_reading_a_segment_does_not_hold_back_vacuum(
     db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(db_session, paper, ["鯨"] * 4)
-    monkeypatch.setattr(index, "READ", 1)
+    monkeypatch.setattr(index, "BATCH", 1)
     held: list[int] = []
     others = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -310,8 +310,8 @@ def test_reading_a_segment_does_not_hold_back_vacuum(
             held.append(other.scalars(others).one())
         return []
 
-    monkeypatch.setattr(index, "grams", nothing)
-    assert index.make(0)
+    monkeypatch.setattr(index, "ngrams_of", nothing)
+    assert index.build(0)
     assert set(held) == {0}
 
 
@@ -331,12 +331,12 @@ def test_indexed_comments_are_looked_up_once(db_session: Session) -> None:
     assert Unshelved.by_shelf() == {}
 
 
-@pytest.mark.parametrize("count", [1, index.MANY - 1, index.MANY, SIZE])
+@pytest.mark.parametrize("count", [1, index.DENSE - 1, index.DENSE, SIZE])
 def test_a_list_comes_back_as_it_went_in_however_long(count: int) -> None:
     places = random.Random(count).sample(range(SIZE), count)
     page = index._page({0: [3], 7: sorted(places), 63: [5, SIZE - 1]})
-    assert index._places_in(index._read(page, 7)) == set(places)
-    assert index._places_in(index._read(page, 63)) == {5, SIZE - 1}
+    assert index._positions_in(index._read(page, 7)) == set(places)
+    assert index._positions_in(index._read(page, 63)) == {5, SIZE - 1}
     assert index._read(page, 8) == index._read(None, 7) == set()
 
 
@@ -352,7 +352,7 @@ def test_the_worker_indexes_new_comments_and_later_only_full_segments(
 ) -> None:
     clock = [1.0]
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(index, "ENOUGH", 3)
+    monkeypatch.setattr(index, "WORTH_BUILDING", 3)
     turn = worker._shelver()
     kept(db_session, paper, ["鯨"] * 30)
     while turn():
@@ -372,13 +372,13 @@ def test_the_worker_pauses_in_proportion_to_indexing_time(
     """Otherwise it would rebuild the newest segment all the time and use a whole core."""
     clock, made = [1.0], []
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(index, "due", lambda _least: [3])
+    monkeypatch.setattr(index, "dirty_segments", lambda _least: [3])
 
     def takes_four_seconds(shelf: int) -> None:
         made.append(shelf)
         clock[0] += 4.0
 
-    monkeypatch.setattr(index, "make", takes_four_seconds)
+    monkeypatch.setattr(index, "build", takes_four_seconds)
     turn = worker._shelver()
     for pause, number in ((0.0, 1), (worker.SHELVES_EVERY, 1), (4.0 * worker.SHELVES_REST, 2)):
         clock[0] += pause

@@ -10,7 +10,7 @@ import pytest
 from app.spam import filter as filter_module
 from app.spam.evaluate import auroc, caught, evaluate
 from app.spam.explain import sentence, strongest
-from app.spam.features import Example, fact_features, fold, slots, word_features
+from app.spam.features import Example, fold, metadata_features, slots, word_features
 from app.spam.filter import Filter, NotLearnt, WrongModel
 from tests.growth import grows_straight
 
@@ -34,7 +34,7 @@ def decisions(count, seed=7):
 
 
 def learnt(log):
-    """Train a filter on this log of (example, spam); return it with the correction of each."""
+    """Train a filter on this log of (example, spam); return it with the residual of each."""
     model = Filter()
     return model, [model.learn(example, spam=spam) for example, spam in log]
 
@@ -62,31 +62,31 @@ def test_the_score_follows_what_tanaka_decided():
 def test_an_immediate_undo_leaves_no_trace():
     model = taught(decisions(60))
     before = model.dump()
-    correction = model.learn(FINE, spam=True)
-    assert correction > 0 and model.dump() != before
-    model.unlearn(FINE, spam=True, correction=correction)
+    residual = model.learn(FINE, spam=True)
+    assert residual > 0 and model.dump() != before
+    model.unlearn(FINE, spam=True, residual=residual)
     assert model.dump() == before
 
 
 def test_the_model_does_not_depend_on_the_order_of_training():
     log = list(decisions(80))
-    model, corrections = learnt(log)
-    lessons = list(zip(log, corrections, strict=True))
-    for (example, spam), correction in lessons[10:30]:
+    model, residuals = learnt(log)
+    lessons = list(zip(log, residuals, strict=True))
+    for (example, spam), residual in lessons[10:30]:
         model = Filter.load(model.dump())
-        model.unlearn(example, spam=spam, correction=correction)
+        model.unlearn(example, spam=spam, residual=residual)
     again = Filter()
-    for (example, spam), correction in reversed([*lessons[:10], *lessons[30:]]):
-        again.add(slots(example).all(), spam=spam, correction=correction)
+    for (example, spam), residual in reversed([*lessons[:10], *lessons[30:]]):
+        again.add(slots(example).all(), spam=spam, residual=residual)
     assert model.dump() == again.dump() != learnt(log)[0].dump()
 
 
 def test_known_examples_cause_small_corrections():
-    model, corrections = learnt([(SPAM, True), (FINE, False)] * 20)
-    assert corrections[0] == corrections[1] == 0, "nothing is known that could be mistaken"
-    assert corrections[2] > 0 > corrections[3]
-    assert corrections[-2:] == [0, 0]
-    assert model.learn(FINE, spam=True) > corrections[2], "the later decision wins"
+    model, residuals = learnt([(SPAM, True), (FINE, False)] * 20)
+    assert residuals[0] == residuals[1] == 0, "nothing is known that could be mistaken"
+    assert residuals[2] > 0 > residuals[3]
+    assert residuals[-2:] == [0, 0]
+    assert model.learn(FINE, spam=True) > residuals[2], "the later decision wins"
 
 
 def test_an_unlearnt_example_cannot_be_unlearnt():
@@ -94,7 +94,7 @@ def test_an_unlearnt_example_cannot_be_unlearnt():
     before = model.dump()
     for label in (True, False):
         with pytest.raises(NotLearnt):
-            model.unlearn(SPAM, spam=label, correction=0)
+            model.unlearn(SPAM, spam=label, residual=0)
     assert model.dump() == before
 
 
@@ -102,8 +102,8 @@ def test_unlearning_an_unknown_example_keeps_counts_at_zero_and_warns():
     model = Filter()
     model.learn(FINE, spam=False)
     for label in (True, False):
-        model.add(slots(SPAM).all(), spam=label, correction=9, step=-1)
-        model.add(slots(SPAM).all(), spam=label, correction=9, step=-1)
+        model.add(slots(SPAM).all(), spam=label, residual=9, step=-1)
+        model.add(slots(SPAM).all(), spam=label, residual=9, step=-1)
     assert not model.sound and (model.fine, model.spam) == (0, 0)
     assert model.score(SPAM) == model.score(FINE) == 0.5
     assert not Filter.load(model.dump()).sound and Filter.load(taught(decisions(5)).dump()).sound
@@ -130,10 +130,10 @@ def test_more_decisions_than_a_narrow_count_holds_are_counted_and_taken_back(mon
     model.spam = filter_module.NARROW_MOST
     model._counts[2 * place + 1] = filter_module.NARROW_MOST
     full = model.dump()
-    correction = model.learn(SPAM, spam=True)
+    residual = model.learn(SPAM, spam=True)
     assert model.seen(place) == (0, 65_536)
     assert Filter.load(model.dump()).seen(place) == (0, 65_536)
-    model.unlearn(SPAM, spam=True, correction=correction)
+    model.unlearn(SPAM, spam=True, residual=residual)
     assert model.dump() == full != before
 
 
@@ -257,7 +257,7 @@ def test_marks_are_counted_without_white_space():
     """A comment with many lines or spaces has no more features than the same words in one line."""
 
     def marks(text: str) -> dict[str, str]:
-        return {kind: value for kind, value in fact_features(Example(text), text, fold(text)) if kind in KINDS}
+        return {kind: value for kind, value in metadata_features(Example(text), text, fold(text)) if kind in KINDS}
 
     assert marks("!" * 10 + "a" * 10) == {"marks": "5", "symbols": "0"}
     assert marks("$" * 4 + "a" * 6) == {"marks": "0", "symbols": "3"}

@@ -40,7 +40,7 @@ def known(db_session: Session, site: Site) -> bytes:
     db_session.commit()
     model = Filter.load(Knowledge.read(site.id)[1])
     for lesson in Lesson.waiting(site.id):
-        model.add(lesson.slots, spam=lesson.spam, correction=lesson.correction, step=lesson.step)
+        model.add(lesson.slots, spam=lesson.spam, residual=lesson.correction, step=lesson.step)
     db_session.commit()
     return model.dump()
 
@@ -128,7 +128,7 @@ def test_relearning_gives_the_same_bytes_after_any_history(
     app: Flask, db_session: Session, paper: Site, alice: Moderator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random decisions, corrections, undos, edits and withdrawals, folded at random moments."""
-    monkeypatch.setattr(learning, "FOLD_AT", 7)
+    monkeypatch.setattr(learning, "MERGE_AT", 7)
     cast, comments = random.Random(seed), pending(db_session, paper, *(f"{FINE} {n}" for n in range(8)))
     for _step in range(60):
         comment = cast.choice(comments)
@@ -186,7 +186,7 @@ def test_relearning_yields_to_concurrent_training(
         with snapshot():
             yield
         decide(two, Status.SPAM, seen=two.version, by=alice)
-        learning.fold(paper.id)
+        learning.merge(paper.id)
         db_session.commit()
 
     monkeypatch.setattr(learning, "snapshot", slow)
@@ -199,7 +199,7 @@ def test_two_who_fold_at_once_count_nothing_twice(db_session: Session, paper: Si
     for comment in pending(db_session, paper, FINE, SPAM):
         decide(comment, Status.APPROVED, seen=comment.version, by=alice)
     before = known(db_session, paper)
-    learning.fold(paper.id)
+    learning.merge(paper.id)
     db_session.commit()
     assert not Knowledge.replace(paper.id, b"", seen=0)
     assert Knowledge.replace(paper.id, Knowledge.read(paper.id)[1], seen=1)
@@ -216,7 +216,7 @@ def test_every_process_sees_each_training_example_at_once(
     approved = decide(one, Status.APPROVED, seen=one.version, by=alice)
     decide(two, Status.SPAM, seen=two.version, by=alice)
     assert filters.model_of(paper.id).dump() == known(db_session, paper)
-    learning.fold(paper.id)
+    learning.merge(paper.id)
     decide(three, Status.SPAM, seen=three.version, by=alice)
     assert filters.model_of(paper.id).dump() == known(db_session, paper)
     undo(approved, by=alice)
@@ -237,17 +237,17 @@ def test_scores_use_the_model_of_a_second_ago(
     clock = [100.0]
     monkeypatch.setattr(filters, "monotonic", lambda: clock[0])
     (comment,) = pending(db_session, paper, SPAM)
-    assert filters.model_lately(paper.id).spam == 0
+    assert filters.recent_model(paper.id).spam == 0
     # This process sees its own training at once, that of others a second later.
     decide(comment, Status.SPAM, seen=comment.version, by=alice)
     db_session.commit()
-    assert filters.model_lately(paper.id).spam == 1
+    assert filters.recent_model(paper.id).spam == 1
     db_session.add(Lesson.of(paper.id, [7], spam=True, correction=0, step=1))
     db_session.commit()
-    for passed, questions, spam in ((0.0, 0, 1), (filters.LATELY, 2, 2)):
+    for passed, questions, spam in ((0.0, 0, 1), (filters.CACHE_SECONDS, 2, 2)):
         clock[0] += passed
         with recorded(db.engine) as asked:
-            assert filters.model_lately(paper.id).spam == spam
+            assert filters.recent_model(paper.id).spam == spam
         assert len([each for each in asked if each.startswith("SELECT")]) == questions
 
 
@@ -369,7 +369,7 @@ def test_bands_do_what_the_site_turned_on_and_never_publish_alone(
 def test_a_filter_that_cannot_be_read_holds_and_is_learnt_again(
     app: Flask, client: FlaskClient, db_session: Session, taught: Site, alice: Moderator
 ) -> None:
-    learning.fold(taught.id)
+    learning.merge(taught.id)
     whole = Knowledge.read(taught.id)
     assert Knowledge.replace(taught.id, b"damaged", seen=whole[0])
     db_session.commit()
@@ -418,7 +418,7 @@ def test_undoing_an_unlearnt_decision_triggers_a_recount(db_session: Session, ta
     model = filters.model_of(taught.id)
     assert not model.sound and min(model._counts) >= 0
     db_session.commit()
-    learning.fold(taught.id)
+    learning.merge(taught.id)
     db_session.commit()
     assert [key for _, key in retraining.outdated()] == ["paper"]
     retraining.retrain_outdated()

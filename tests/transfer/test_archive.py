@@ -67,7 +67,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     author.value_index, author.made_by_id = rules.index_of(site, Subject.AUTHOR, author.value), alice.id
     drafts = [rules.draft(site, Subject.WORD, Effect.SPAM, "pills", reason="noise", expires_at=now() + timedelta(9))]
     db_session.add(author)
-    rules.make(drafts, by=alice)
+    rules.create(drafts, by=alice)
     report = {"reason": "hate", "note": "really", "reporter_index": "r" * 43, "comment_version": 2}
     db_session.add(Report(site_id=site.id, comment_id=first.id, decision_id=undone.id, **report))
     writer = first.author

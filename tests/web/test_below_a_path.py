@@ -20,7 +20,7 @@ from app.models.report import Reporter
 from app.moderation.decide import decide
 from app.moderation.reports import report
 from app.notify import outbox, signed_links
-from app.notify.links import link_for
+from app.notify.decision_links import link_for
 from app.web import READERS
 from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site, the_comment
 from tests.services import MailServer

@@ -113,7 +113,7 @@ def test_a_moderator_does_not_shorten_what_an_administrator_trusts(
     app: Flask, comment: Comment, paper: Site, db_session: Session
 ) -> None:
     owner = a_moderator(db_session, paper, "bob", Role.OWNER)
-    (made,) = rules.make([rules.draft(paper, Subject.AUTHOR, Effect.ALLOW, str(comment.author_id))], by=owner)
+    (made,) = rules.create([rules.draft(paper, Subject.AUTHOR, Effect.ALLOW, str(comment.author_id))], by=owner)
     db_session.commit()
     answer = sends(at_the_desk(app), f"/moderate/comments/{comment.id}/author", fetch=True, effect="allow")
     assert answer.status_code == 200 and "from now on" in answer.text
@@ -128,7 +128,7 @@ def test_a_moderator_does_not_replace_others_blocks(
     role = Role.OWNER if maker == "owner" else Role.MODERATOR
     by = None if maker == "operator" else a_moderator(db_session, paper, "bob", role)
     author = str(comment.author_id)
-    (made,) = rules.make([rules.draft(paper, Subject.AUTHOR, Effect.SPAM, author)], by=by)
+    (made,) = rules.create([rules.draft(paper, Subject.AUTHOR, Effect.SPAM, author)], by=by)
     db_session.commit()
     desk = at_the_desk(app)
     if act == "block":

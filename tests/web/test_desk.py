@@ -335,7 +335,7 @@ def test_input_is_shown_as_text(archive: FlaskClient, typed: str, shown: set[str
 def test_a_search_looks_only_so_far_back_and_offers_to_go_on(
     archive: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query, "STEP", 2)
+    monkeypatch.setattr(query, "MAX_SCANNED", 2)
     seen, path = [], "/moderate/search?status=pending&until=2199-01-01"
     while path:
         page = archive.get(path, headers=ENGLISH)

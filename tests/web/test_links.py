@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.lib.signing import sign
 from app.models import Comment, Decision, Moderator, Status
-from app.notify import links
+from app.notify import decision_links
 from tests.cast import a_moderator, a_site, move
 from tests.web.test_queue import _readable, alice, comment, hidden, let_go, paper, status_of
 
@@ -22,7 +22,7 @@ def link(alice: Moderator, comment: Comment) -> str:
 
 
 def path_of(comment: Comment, moderator: Moderator) -> str:
-    link = links.link_for(comment, Status.APPROVED, moderator)
+    link = decision_links.link_for(comment, Status.APPROVED, moderator)
     let_go(comment)
     return link.removeprefix("http://localhost")
 
@@ -91,7 +91,7 @@ def test_a_link_ends_with_its_time_and_with_its_moderators_role(
     app: Flask, link: str, alice: Moderator, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as played:
-        played.setattr(links, "LASTS", timedelta(seconds=-1))
+        played.setattr(decision_links, "LASTS", timedelta(seconds=-1))
         assert app.test_client().get(link).status_code == 410
     assert app.test_client().get(link).status_code == 200
     alice.memberships.clear()

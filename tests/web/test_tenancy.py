@@ -87,7 +87,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     decide(first, Status.APPROVED, seen=first.version, by=alice)
     db_session.commit()
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
-    rules.make([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
+    rules.create([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
     db_session.commit()
     return site

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.desk import batch
 from app.models import Comment, Decision, Moderator, Site, Status
-from app.notify.links import link_for
+from app.notify.decision_links import link_for
 from tests.cast import move
 from tests.web.test_desk import said, sends
 from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, let_go, paper, status_of

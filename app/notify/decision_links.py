@@ -1,4 +1,4 @@
-"""Links in letters that lead to one decision on one comment; made here, followed by the web."""
+"""Signed links in moderators' emails, each for one decision on one comment."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +17,7 @@ PURPOSE = "decide"
 
 @dataclass(frozen=True)
 class Offer:
-    """What a link offers to its moderator: this status for this comment, as it was when the letter was written."""
+    """The decision a link offers: this status for this comment at the version that the email was written for."""
 
     comment: Comment
     status: Status
@@ -26,16 +26,16 @@ class Offer:
 
 
 def link_for(comment: Comment, status: Status, moderator: Moderator) -> str:
-    """Return the address of the page that offers `status` for `comment`; it opens for `LASTS`.
+    """The address of the page that offers `status` for `comment`; valid for `LASTS`.
 
-    It can work once only: the comment must still be at the version of now, and each decision changes that.
+    It works once: the comment must still have its current version, which each decision changes.
     """
     claim = [comment.id, comment.site_id, str(status), comment.version, moderator.id]
     return f"{current_app.config['PUBLIC_URL']}/act/{sign(PURPOSE, claim)}"
 
 
 def offer_of(token: str) -> Offer:
-    """Read a token of `link_for`. Raises Refused (410) when it is not ours, too old, or no longer allowed."""
+    """Read a token of `link_for`. Raises Refused (410) if it is invalid, expired or no longer allowed."""
     try:
         comment_id, site_id, status, seen, moderator_id = unsign(PURPOSE, token, LASTS)
     except BadToken as trouble:

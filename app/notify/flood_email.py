@@ -1,4 +1,4 @@
-"""The alarm: one letter to a moderator when a burst makes her site hold everything."""
+"""The flood email: tells a moderator that a burst makes the site hold everything."""
 
 from email.message import EmailMessage
 
@@ -13,30 +13,30 @@ from app.notify import smtp
 
 
 def compose(delivery: Delivery) -> EmailMessage | None:
-    """Return the letter about the site whose id is the delivery's payload; None when it is not hers any more."""
+    """Build the email about the site in the payload; None if the moderator has left the site."""
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
     site = db.session.get(Site, int(delivery.payload))
     if site is None or moderator.role_on(site.id) is None:
         return None
     with speaking(moderator.lang or site.lang):
-        return _letter(delivery, moderator, site)
+        return _email(delivery, moderator, site)
 
 
-def _letter(delivery: Delivery, moderator: Moderator, site: Site) -> EmailMessage:
+def _email(delivery: Delivery, moderator: Moderator, site: Site) -> EmailMessage:
     name = clean_line(site.name)
-    about = {
+    context = {
         "site": name,
         "burst": site.burst,
         "minutes": -(-current_app.config["FLOOD_HOLD"] // 60),
         "queue": current_app.config["PUBLIC_URL"] + "/moderate/",
         "lang": moderator.lang or site.lang,
     }
-    return smtp.letter(
+    return smtp.build_message(
         to=moderator.email,
         name=moderator.name,
         subject=_("Traffic spike: all comments are held on %(site)s", site=name),
-        text=render_template("mail/alarm.txt", **about),
-        html=render_template("mail/alarm.html", **about),
+        text=render_template("mail/alarm.txt", **context),
+        html=render_template("mail/alarm.html", **context),
         message_id=delivery.message_id,
         date=delivery.created_at,
     )
