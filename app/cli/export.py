@@ -35,7 +35,7 @@ FORMATS: dict[str, Callable[[Site], Iterator[str]]] = {
 def export(key: str, form: str, output: Path | None) -> None:
     """Write a site's comments, and in our own format all else that it has, as it is at this moment.
 
-    The file holds the e-mail addresses of readers in the clear: it is made readable for its owner only.
+    The file holds the email addresses of readers in plain text, so only its owner may read it.
     """
     with snapshot():
         lines = FORMATS[form](site_of(key))
@@ -44,7 +44,7 @@ def export(key: str, form: str, output: Path | None) -> None:
                 sys.stdout.buffer.write(line.encode())
         else:
             write_privately(output, lines)
-    click.echo("It holds readers' e-mail addresses in the clear: keep it where nobody else reads it.", err=True)
+    click.echo("It holds readers' email addresses in plain text: keep it private.", err=True)
 
 
 def write_privately(path: Path, lines: Iterator[str]) -> None:

@@ -37,7 +37,7 @@ def a_talk(app: Flask, db_session: Session) -> None:
 def export(app: Flask, *words: str) -> bytes:
     done = app.test_cli_runner().invoke(args=["export", "--site", "paper", *words])
     assert done.exit_code == 0, done.stderr
-    assert "e-mail addresses" in done.stderr
+    assert "email addresses" in done.stderr
     return done.stdout_bytes
 
 
