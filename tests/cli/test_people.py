@@ -54,7 +54,7 @@ def test_settings_change_together_and_show_in_the_version(app: Flask, news: None
         ("max_links=-1", "from 1 to 100, or 0 to turn it off"),
         ("max_links=٣", "from 1 to 100, or 0 to turn it off"),
         ("open=perhaps", "yes or no"),
-        ("lang=xx", "en or ja"),
+        ("lang=xx", "ja, en"),
         ("origins=", "https://www.example.org"),
         ("origins=javascript:alert(1)", "https://www.example.org"),
         ("origins=https://a.example/path", "without a path"),
