@@ -97,7 +97,7 @@ def run(database_url: str, box: MailServer, *, quiet: int, seconds: int) -> Run:
             calm = crowd.wait_until_calm()
         met = [seen.statuses for phase in (before, during) for seen in phase.values()]
         acknowledged = sum(statuses[201] + statuses[202] for statuses in met)
-        emails = sum("at once" in received.subject for received in box.emails)
+        emails = sum("Traffic spike" in received.subject for received in box.emails)
         stored, clusters = count_comments(app)
         return Run(before, during, crowd.held_after, calm, emails, stored - crowd.probes, acknowledged, clusters)
 

@@ -333,7 +333,7 @@ def test_a_score_that_does_not_act_yet_is_shown_with_its_five_strongest_signals(
     assert len(reason["signals"]) == 5
     with app.test_request_context(headers={"Accept-Language": "ja"}):
         said = sentence_of(reason)
-    assert said.startswith("スコア ") and "副業" in said
+    assert said.startswith("スパム度 ") and "副業" in said
 
 
 @pytest.mark.parametrize(
