@@ -1,9 +1,8 @@
-"""Transactions of the session, ids for new rows, and hints for the query planner."""
+"""Transactions and records of the session, ids for new rows, and hints for the query planner."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import g
 from sqlalchemy import (
@@ -12,12 +11,15 @@ from sqlalchemy import (
     CursorResult,
     Executable,
     Integer,
-    Select,
+    Table,
     func,
     literal_column,
     select,
 )
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.sql.functions import FunctionElement
 
 from app.connections import begin
 from app.extensions import db
@@ -71,41 +73,79 @@ def rows_changed(statement: Executable) -> int:
     return result.rowcount
 
 
-def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
-    """Ids for `count` new rows of a record, rising, higher than `above`, that nobody else gets.
+R = TypeVar("R", bound=Any)
 
-    SQLite has no numbers to give away: there the caller's transaction must hold the lock for writing.
+
+def new(kind: type[R], **columns: Any) -> R:
+    """A new record with these columns and relationships, without the ORM's change events, for `attach`."""
+    record: R = kind()
+    vars(record).update(columns)
+    return record
+
+
+def attach(record: Any, *referred: Any) -> None:
+    """Add a record whose row exists to the session, with records that it refers to."""
+    for each in (record, *referred):
+        make_transient_to_detached(each)
+    db.session.add(record)
+
+
+def from_row(kind: type[R], row: Sequence[Any], **referred: Any) -> R:
+    """The record of a row that has all columns of its table in their order: from the session, else attached to it."""
+    values = dict(zip(kind.__table__.columns.keys(), row, strict=True))
+    known: R | None = db.session().identity_map.get(db.Session.identity_key(kind, values["id"]))
+    if known is not None:
+        return known
+    record = new(kind, **values, **referred)
+    attach(record)
+    return record
+
+
+def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
+    """Unused, ascending ids for `count` new rows, higher than `above`.
+
+    SQLite has no sequences: there the caller's transaction must hold the write lock.
     """
+    table = record.__table__
     if db.engine.dialect.name == "sqlite":
-        highest = max(db.session.connection().scalar(_highest(record)) or 0, above)
-        return list(range(highest + 1, highest + 1 + count))
-    ids = _taken(record, count)
+        first = max(db.session.connection().scalar(select(next_id(table))) or 0, above + 1)
+        return list(range(first, first + count))
+    ids = _taken(table, count)
     if ids and ids[0] <= above:
-        db.session.execute(select(func.setval(sequence(record), above)))
-        ids = _taken(record, count)
+        db.session.execute(select(func.setval(_sequence(table), above)))
+        ids = _taken(table, count)
     return ids
 
 
-def next_id(record: Any, dialect: str) -> ColumnElement[int]:
-    """One of them, as a part of a question to such a database."""
-    if dialect == "sqlite":
-        return func.coalesce(_highest(record).scalar_subquery(), 0) + 1
-    return func.nextval(sequence(record))
-
-
-def _taken(record: Any, count: int) -> list[int]:
-    return sorted(db.session.connection().scalars(_next(record, count)))
-
-
-@lru_cache
-def _next(record: Any, count: int) -> Select[int]:
+def _taken(table: Table, count: int) -> list[int]:
     series = func.generate_series(constant(1), constant(count)).alias()
-    return select(func.nextval(sequence(record))).select_from(series)
+    return sorted(db.session.connection().scalars(select(next_id(table)).select_from(series)))
 
 
-def sequence(record: Any) -> ColumnElement[str]:
-    """From where PostgreSQL takes a record's ids."""
-    return func.pg_get_serial_sequence(literal_column(f"'{record.__tablename__}'"), literal_column("'id'"))
+def _sequence(table: Table) -> ColumnElement[str]:
+    return func.pg_get_serial_sequence(literal_column(f"'{table.name}'"), literal_column("'id'"))
+
+
+class _NextId(FunctionElement[int]):
+    type = Integer()
+    inherit_cache = True
+
+
+def next_id(table: Table) -> ColumnElement[int]:
+    """The next id of a table as an expression: from its sequence, or SQLite's highest id and one."""
+    return _NextId(literal_column(f"'{table.name}'"))
+
+
+@compiles(_NextId, "postgresql")
+def _from_sequence(element: Any, compiler: Any, **options: Any) -> str:
+    return f"nextval(pg_get_serial_sequence({compiler.process(element.clauses, **options)}, 'id'))"
+
+
+@compiles(_NextId, "sqlite")
+def _above_highest(element: Any, _compiler: Any, **_options: Any) -> str:
+    (quoted,) = element.clauses
+    table = quoted.name.strip("'")
+    return f"(SELECT coalesce(max(id), 0) + 1 FROM {table})"  # noqa: S608
 
 
 def constant(number: int) -> ColumnElement[int]:
@@ -122,12 +162,8 @@ def no_index(column: Any) -> ColumnElement[int]:
     SQLite knows nothing of how its tables have grown, and reads all comments of a site by an index of sites rather than
     two dozen that are named.
     """
-    return column + 0
-
-
-@lru_cache
-def _highest(record: Any) -> Select[int]:
-    return select(func.max(record.__table__.c.id))
+    same: ColumnElement[int] = column + 0
+    return same
 
 
 def snapshot() -> AbstractContextManager[None]:

@@ -72,7 +72,7 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
             series = SERIES.format({THREADS: ":count", AUTHORS: ":all / 5 + 1", COMMENTS: ":all"}[statement])
             run(text(statement.format(series=series, root=_step("root_id"), own=_step("id"), **words)), given)
         if postgres:
-            run(text("INSERT INTO unshelved (comment_id) SELECT id FROM comment WHERE id > :comments"), given)
+            run(text("INSERT INTO dirty_comment (comment_id) SELECT id FROM comment WHERE id > :comments"), given)
         for table in TABLES if postgres else ():
             run(text(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))"))  # noqa: S608
         db.session.commit()
@@ -132,9 +132,10 @@ INSERT INTO author (id, site_id, name, email, email_index, website, created_at)
 """
 # Every third is a reply to the one before; five are by one author.
 COMMENTS = """
-INSERT INTO comment (id, site_id, thread_id, author_id, parent_id, root_id, path, depth, status, version, places,
+INSERT INTO comment (id, site_id, thread_id, author_id, parent_id, root_id, path, depth, status, version,
+    approved_descendants,
     reasons, name, website, body, html, renderer, lang, created_at, address, address_index, fingerprint, text_key,
-    lane, cluster, score, lesson)
+    lane, cluster, score, trained_as)
 {series}, numbered AS (SELECT i, i / :each AS t, i % :each AS k, CAST(:comments + i + 1 AS bigint) AS id FROM n),
 placed AS (SELECT *, id - ({parent}) AS root_id, {status} AS status FROM numbered)
 SELECT id, :site, :threads + t + 1, {author}, CASE WHEN root_id < id THEN root_id END, root_id,
@@ -177,9 +178,9 @@ SELECT site_id, id, 'reader', 'spam', '', created_at, 1, CASE WHEN id % 1000 = 0
 FROM comment WHERE id % 500 = 0 AND status = 'approved'
 """
 DELIVERIES = """
-INSERT INTO delivery (kind, payload, comment_id, recipient, message_id, created_at, due_at, attempts, done_at, outcome,
-    error)
-SELECT 'decided', '', id, 'reader ' || id % 1000, 'message ' || id, created_at, created_at, 1, created_at,
+INSERT INTO delivery (site_id, kind, payload, comment_id, recipient, message_id, created_at, due_at, attempts, done_at,
+    outcome, error)
+SELECT site_id, 'decided', '', id, 'reader ' || id % 1000, 'message ' || id, created_at, created_at, 1, created_at,
     CASE WHEN id % 100 = 0 THEN 'gave up' ELSE 'sent' END, '' FROM comment WHERE id % 10 = 0
 """
 ALIASES = """

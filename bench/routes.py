@@ -18,7 +18,19 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.lib.passwords import hash_password
 from app.lib.signing import sign
-from app.models import Author, Comment, Decision, Invitation, Membership, Moderator, Role, Site, Status, Tally, Thread
+from app.models import (
+    Author,
+    Comment,
+    Decision,
+    Invitation,
+    Membership,
+    Moderator,
+    Role,
+    Site,
+    SiteCounter,
+    Status,
+    Thread,
+)
 from app.notify import decision_links, signed_links
 from bench import service
 from bench.fill import Shape, fill, page_of, shelve, work_at_the_desk
@@ -377,7 +389,7 @@ def fill_store(app: Flask, comments: int) -> None:
     with app.app_context():
         reject_one()
         shelve()
-        Tally.recount()
+        SiteCounter.recount()
         db.session.commit()
 
 

@@ -19,9 +19,9 @@ from app.models import (
     Note,
     Reason,
     Role,
-    Silence,
     Site,
     Subject,
+    Unsubscribe,
 )
 from app.moderation.reports import report
 from app.notify import authors, outbox
@@ -43,13 +43,13 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     author = _author(db_session, HANAKO, site)
     authors.confirm(author)
     author.vouch(author.name, author.website)
-    Silence.ask(site, Author.index_of(site, QUIET) or "")
+    Unsubscribe.add(site, Author.index_of(site, QUIET) or "")
     comment = the_comment(db_session, WORDS)
     with db.session.no_autoflush:
         report(comment, reader=address.reporter(site, REPORTER), reason=Reason.ATTACK, note="He means me.")
     drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino")]
     rules.create([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
-    db_session.add(Note(comment=comment, moderator=alice, text="I know her."))
+    db_session.add(Note(site_id=comment.site_id, comment=comment, moderator=alice, text="I know her."))
     db_session.add(LoginAttempt(subject=blind_index("login account", "somebody")))
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
     site.akismet_key = "0123456789ab"

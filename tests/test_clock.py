@@ -12,13 +12,13 @@ from app.comments import amend
 from app.desk import queue
 from app.lib import clock
 from app.models import (
-    Deferral,
     Delivery,
     Heartbeat,
     Invitation,
     Lease,
     Login,
     Report,
+    Snooze,
     waiting,
 )
 from app.notify import outbox
@@ -81,14 +81,14 @@ def test_leases_and_snoozes_of_tomorrow_hide_no_card_today(client: FlaskClient, 
     Reader(client).post("It waits")
     comment = the_comment(db_session, "It waits")
     assert Lease.take([comment.id], alice) == {comment.id}
-    Deferral.put_off(comment, bob)
+    Snooze.begin(comment, bob)
     db_session.commit()
-    assert Lease.of_others(bob, [comment.id]) and Deferral.count(bob) == 1
+    assert Lease.of_others(bob, [comment.id]) and Snooze.count(bob) == 1
     assert not Lease.take([comment.id], bob)
     db_session.commit()
     corrected(db_session)
     assert not Lease.of_others(bob, [comment.id]) and not Lease.counts_of_others(bob, [site.id])
-    assert Deferral.count(bob) == 0
+    assert Snooze.count(bob) == 0
     assert Lease.take([comment.id], bob) == {comment.id}
     db_session.commit()
     assert queue.ids_in(bob, comment.lane) == [comment.id] and not queue.ids_in(bob, comment.lane, deferred=True)

@@ -24,7 +24,7 @@ def openapi() -> Response:
 
 
 def _described() -> dict[str, Any]:
-    contract = json.loads((Path(__file__).parent / "openapi.json").read_text())
+    contract: dict[str, Any] = json.loads((Path(__file__).parent / "openapi.json").read_text())
     properties = contract["components"]["schemas"]["NewComment"]["properties"]
     for name, most in LIMITS.items():
         properties[name]["maxLength"] = most

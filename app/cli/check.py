@@ -20,7 +20,7 @@ from app.errors import NotSent
 from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.urls import is_origin
-from app.models import Delivery, Heartbeat, Site, files, keyring, tally
+from app.models import Delivery, Heartbeat, Site, files, keyring, site_counter
 from app.notify import smtp
 from app.operations import metrics, schema
 from app.spam import akismet, filters
@@ -171,7 +171,7 @@ def _check_worker() -> Iterator[Finding]:
 
 def _check_counts() -> Iterator[Finding]:
     with snapshot():
-        drifted = len(tally.drifted())
+        drifted = len(site_counter.drifted())
     if drifted:
         yield "counts", f"{drifted} kept counts of comments or decisions are wrong.", "flask upkeep recount"
 

@@ -15,8 +15,9 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import IntegrityError
 
-from app.cli.sites import KEY, site_of
+from app.cli.sites import site_of
 from app.extensions import db
+from app.models.site import KEY
 from app.transfer import archive
 from app.transfer.addresses import Addresses
 from app.transfer.detect import READERS, detect

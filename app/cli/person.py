@@ -23,7 +23,18 @@ person = AppGroup("person", help="Export or erase the data of a reader.")
 
 
 # All of them, even if unchanged: an interrupted run may have left bytes there.
-TOUCHED = ["author", "comment", "decision", "delivery", "note", "report", "revision", "rule", "shelf_page", "silence"]
+TOUCHED = [
+    "author",
+    "comment",
+    "decision",
+    "delivery",
+    "note",
+    "report",
+    "revision",
+    "rule",
+    "segment_page",
+    "unsubscribe",
+]
 
 
 def reader_arguments(command: Callable[..., None]) -> Callable[..., None]:

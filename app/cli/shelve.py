@@ -6,7 +6,7 @@ import sys
 import click
 
 from app.extensions import db
-from app.models import Unshelved
+from app.models import DirtyComment
 from app.search import index
 
 
@@ -21,7 +21,7 @@ def shelve(as_json: bool) -> None:
     numbers = index.dirty_segments()
     with click.progressbar(numbers, label="Shelves", file=sys.stderr, hidden=as_json) as steps:
         made = sum(_make(number) for number in steps)
-    left = sum(Unshelved.by_shelf().values())
+    left = sum(DirtyComment.by_shelf().values())
     click.echo(json.dumps({"shelves": made, "left": left}) if as_json else f"{made} made, {left} comments left.")
 
 

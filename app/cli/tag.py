@@ -7,7 +7,7 @@ import click
 from app.lib.language import languages
 
 
-class Language(click.ParamType):
+class Language(click.ParamType[str]):
     name = "language"
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:

@@ -14,7 +14,7 @@ from app.comments import retention
 from app.database import snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Heartbeat, RateLimit, Site, Tally, keyring, tally
+from app.models import Heartbeat, RateLimit, Site, SiteCounter, keyring, site_counter
 from app.operations import backup, metrics
 from app.spam import evaluate as evaluation
 from app.spam import retraining
@@ -83,8 +83,8 @@ def recount(as_json: bool) -> None:
     On SQLite posts wait for it: about a second for a million comments.
     """
     with snapshot():
-        drifted = len(tally.drifted())
-    Tally.recount()
+        drifted = len(site_counter.drifted())
+    SiteCounter.recount()
     db.session.commit()
     _tell({"corrected": drifted}, as_json)
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli.tasks import PAUSE, Line, Task
 from app.extensions import db
 from app.lib import deadline
-from app.models import Heartbeat, RateLimit, Tally
+from app.models import Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
 from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox
@@ -97,7 +97,8 @@ def _finish(lines: Sequence[Line]) -> None:
 
 
 def _app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined]
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
 
 
 def _turn(tasks: Sequence[Task]) -> float:
@@ -124,9 +125,9 @@ def _carry() -> bool:
 
 
 def _add_up() -> bool:
-    """Keep the counts of `/metrics` (app/models/tally.py)."""
-    if Tally.is_due():
-        while Tally.settle():
+    """Keep the counts of `/metrics` (app/models/site_counter.py)."""
+    if SiteCounter.is_due():
+        while SiteCounter.settle():
             db.session.commit()
         db.session.commit()
     return False

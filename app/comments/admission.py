@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from app.errors import Refused
 from app.lib.clock import now
 from app.lib.secrets import blind_index
-from app.models import Author, Rate, RateLimit, Site, arrivals
+from app.models import Author, Rate, RateLimit, Site, recent_posts
 from app.models.site import WIDE_TIMES
 from app.screening.flood import WINDOW
 
@@ -62,7 +62,7 @@ class Admission:
 
 def check_limits(site: Site, sender: Sender, known: Author | None, email: str) -> Admission:
     limits = {name: limit for name, limit in _limits(site, sender, known, email) if limit.most}
-    over = {name for name, reached in zip(limits, arrivals.reached([*limits.values()]), strict=True) if reached}
+    over = {name for name, reached in zip(limits, recent_posts.reached([*limits.values()]), strict=True) if reached}
     crowded = bool(over & {"network", "wide"}) or ("busy" in over and _has_had_its_share(site, sender))
     worn = "stamp" in over and RateLimit.take(blind_index("stamp", f"{sender.stamp} {sender.network}"), STAMP_AGAIN) > 0
     return Admission(_refused(site, over), crowded, worn)
@@ -79,24 +79,24 @@ def require_proof(site: Site, sender: Sender) -> None:
     RateLimit.take(subject, rate)
 
 
-def _limits(site: Site, sender: Sender, known: Author | None, email: str) -> Iterator[tuple[str, arrivals.Limit]]:
+def _limits(site: Site, sender: Sender, known: Author | None, email: str) -> Iterator[tuple[str, recent_posts.Limit]]:
     """Limits by name; a limit of 0 is off."""
     lately = now() - WINDOW
     here = {"site_id": site.id, "address_index": sender.network}
-    yield "network", arrivals.Limit(site.flood_per_address, lately, here)
+    yield "network", recent_posts.Limit(site.flood_per_address, lately, here)
     if site.flood_per_address >= SHARED_FROM:
-        yield "busy", arrivals.Limit(site.flood_per_address // 2, lately, here)
+        yield "busy", recent_posts.Limit(site.flood_per_address // 2, lately, here)
     if sender.wide:
         around = {"site_id": site.id, "wide_index": sender.wide}
-        yield "wide", arrivals.Limit(site.flood_per_address * WIDE_TIMES, lately, around)
+        yield "wide", recent_posts.Limit(site.flood_per_address * WIDE_TIMES, lately, around)
     if known:
-        yield "author", arrivals.Limit(site.flood_per_author, lately, {"author_id": known.id})
-        yield "day", arrivals.Limit(site.daily_per_author, now() - DAY, {"author_id": known.id})
+        yield "author", recent_posts.Limit(site.flood_per_author, lately, {"author_id": known.id})
+        yield "day", recent_posts.Limit(site.daily_per_author, now() - DAY, {"author_id": known.id})
     elif email:
         same_person = {**here, "email_index": Author.index_of(site, email)}
-        yield "author", arrivals.Limit(site.flood_per_author, lately, same_person)
+        yield "author", recent_posts.Limit(site.flood_per_author, lately, same_person)
     if sender.stamped_at and site.min_seconds:
-        yield "stamp", arrivals.Limit(POSTS_OF_A_STAMP, sender.stamped_at, here)
+        yield "stamp", recent_posts.Limit(POSTS_OF_A_STAMP, sender.stamped_at, here)
 
 
 def _has_had_its_share(site: Site, sender: Sender) -> bool:

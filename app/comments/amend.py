@@ -1,6 +1,6 @@
 """Edit or withdraw one's own comment."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -22,7 +22,7 @@ AMENDABLE = (Status.PENDING, Status.APPROVED)
 EDITS = Rate(10, timedelta(days=1).total_seconds())
 
 
-def editable_until(comment: Comment):
+def editable_until(comment: Comment) -> datetime | None:
     """Until when the author may change the comment; None if that time is over."""
     until = comment.created_at + comment.site.edit_window
     return until if is_running(until, comment.site.edit_window) and comment.status in AMENDABLE else None
@@ -35,7 +35,7 @@ def edit(comment: Comment, body: str) -> Decision:
     was_public = comment.status == Status.APPROVED
     published = comment.body if was_public else None
     learning.forget(comment)
-    db.session.add(Revision(comment_id=comment.id, body=comment.body, html=comment.html))
+    db.session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
     comment.edited_at, comment.cluster = now(), near_duplicates.key_of(body)
     # The old fingerprint must not identify the new text.

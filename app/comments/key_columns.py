@@ -79,7 +79,7 @@ STRATEGIES: dict[str, Recomputed | Expiring | ByAuthor] = {
     "report.reporter_index": Expiring("made_at", lambda id: f"{FORGOTTEN}{id}"),
     "report.wide_index": Expiring("made_at"),
     "rule.value_index": Recomputed(_of_rule, also=("subject",)),
-    "silence.email_index": ByAuthor(),
+    "unsubscribe.email_index": ByAuthor(),
 }
 
 

@@ -13,7 +13,19 @@ from app.comments.person import Person, deleted_author_name
 from app.database import snapshot
 from app.extensions import db
 from app.lib import address_forms
-from app.models import Actor, Author, Comment, Decision, Delivery, Moderator, Note, Revision, Silence, Status, Subject
+from app.models import (
+    Actor,
+    Author,
+    Comment,
+    Decision,
+    Delivery,
+    Moderator,
+    Note,
+    Revision,
+    Status,
+    Subject,
+    Unsubscribe,
+)
 from app.moderation.decide import decide
 from app.operations import vacuum
 from app.screening import akismet, rules
@@ -42,10 +54,10 @@ TABLES = {
     "decision": "stays; notes lose the address, and the names where they are about the person's comments",
     "rule": "rules about the address or the author end and lose the address",
     "note": "notes on the person's comments are deleted; others lose the address",
-    "silence": "the unsubscribe is deleted with the address",
+    "unsubscribe": "the unsubscribe is deleted with the address",
     "thread_alias": "no personal data",
     "lease": "no personal data",
-    "deferral": "no personal data",
+    "snooze": "no personal data",
     "report": "a note loses the address; the reporter is stored as a keyed hash only",
     "delivery": "emails that contain the address are deleted",
     "thread": "its version increases, so that caches drop the old page",
@@ -56,15 +68,15 @@ TABLES = {
     "login": "no personal data",
     "login_attempt": "keyed hashes, kept for two days",
     "rate_limit": "keyed hashes, kept for some days at most",
-    "knowledge": "counts of hashed words; those of an emptied comment are subtracted",
-    "lesson": "hashed words of one decision, until they are counted",
+    "spam_model": "counts of hashed words; those of an emptied comment are subtracted",
+    "training_example": "hashed words of one decision, until they are counted",
     "heartbeat": "no personal data",
-    "tally": "no personal data",
-    "tallied": "no personal data",
+    "site_counter": "no personal data",
+    "counter_mark": "no personal data",
     "key_print": "no personal data",
-    "shelf": "no personal data",
-    "shelf_page": "comment ids by hashed n-grams; rebuilt from the remaining text",
-    "unshelved": "no personal data",
+    "search_segment": "no personal data",
+    "segment_page": "comment ids by hashed n-grams; rebuilt from the remaining text",
+    "dirty_comment": "no personal data",
 }
 
 
@@ -105,7 +117,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         receipt.rules += 1
     for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
         if index := author.address_index:
-            Silence.lift(author.site, index)
+            Unsubscribe.remove(author.site, index)
         author.erase()
         receipt.authors += 1
     yield

@@ -249,5 +249,7 @@ def _position(after: str) -> tuple[int | None, str]:
 def _placed(thread: Thread, number: int) -> Comment | None:
     """The visible comment of this thread with this id, or with this id in the program it was imported from."""
     ours, theirs = Comment.of_site([thread.site_id], number), imported.numbered_elsewhere(thread, number)
-    placed = (found for found in (ours, *theirs) if found and found.thread_id == thread.id and found.places > 0)
+    placed = (
+        found for found in (ours, *theirs) if found and found.thread_id == thread.id and found.approved_descendants > 0
+    )
     return next(placed, None)

@@ -1,6 +1,5 @@
 """Remove a site with all its data, in short transactions, without touching other sites."""
 
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,8 @@ from sqlalchemy import Table, delete, func, select, update
 
 from app.database import rows_changed
 from app.extensions import db
-from app.models import Author, Comment, Decision, Delivery, Invitation, Membership, Moderator, Site, Thread
-from app.models.shelf import SIZE
+from app.models import Author, Comment, Decision, Membership, Moderator, Site, Thread
+from app.models.search_segment import SIZE
 from app.search import index
 
 BATCH = 500  # rows in one transaction
@@ -50,7 +49,6 @@ def remove(site_id: int) -> Iterator[int]:
     rows_changed(update(Site).where(Site.id == site_id).values(open=False, version=Site.version + 1))
     yield 0
     accounts = [each.id for each in _only_of(site_id)]
-    yield from _deliveries(site_id)
     numbers = {id // SIZE for id in db.session.scalars(_edges(site_id)) if id is not None}
     for table in reversed(_tables()):
         yield from _rows_of(table, site_id)
@@ -79,37 +77,6 @@ def _rows_of(table: Table, site_id: int) -> Iterator[int]:
 def _edges(site_id: int) -> Any:
     first = select(func.min(Comment.id)).where(Comment.site_id == site_id)
     return first.union_all(select(func.max(Comment.id)).where(Comment.site_id == site_id))
-
-
-def _deliveries(site_id: int) -> Iterator[int]:
-    """An outbox row references its site in several ways and lives for thirty days: read the whole table once."""
-    last = 0
-    while rows := db.session.scalars(
-        select(Delivery).where(Delivery.id > last).order_by(Delivery.id).limit(BATCH)
-    ).all():
-        last = rows[-1].id
-        about = [row.id for row in rows if _is_about(row, site_id)]
-        yield rows_changed(delete(Delivery).where(Delivery.id.in_(about))) if about else 0
-        db.session.expunge_all()
-
-
-def _is_about(row: Delivery, site_id: int) -> bool:
-    kind, _, number = (row.once or "").partition(" ")
-    if row.comment_id:
-        return _site_of(Comment, row.comment_id) == site_id
-    if row.decision_id:
-        return _site_of(Decision, row.decision_id) == site_id
-    if kind == "confirm":
-        return _site_of(Author, int(number)) == site_id
-    if kind == "flood":
-        return int(number.split()[0]) == site_id
-    if row.kind == "invitation" and row.payload:
-        return _site_of(Invitation, json.loads(row.payload)["invitation"]) == site_id
-    return False
-
-
-def _site_of(record: Any, id: int) -> int | None:
-    return db.session.scalar(select(record.site_id).where(record.id == id))
 
 
 def _only_of(site_id: int) -> list[Moderator]:

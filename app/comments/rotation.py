@@ -25,7 +25,7 @@ from app.database import looking
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.secrets import all_keys, candidates, decrypt, encrypt, is_unreadable, tag_of
-from app.models import Author, Silence, Site
+from app.models import Author, Site, Unsubscribe
 
 BATCH = 200  # rows in one transaction: on SQLite other writers wait for a few milliseconds
 
@@ -64,7 +64,7 @@ def rotate(progress: Progress, *, forget_unmatched: bool = False, forget_hashes:
             yield table.name
     if forget_unmatched:
         for unsubscribe in _stale_unsubscribes():
-            db.session.execute(delete(Silence).where(Silence.id == unsubscribe[0]))
+            db.session.execute(delete(Unsubscribe).where(Unsubscribe.id == unsubscribe[0]))
         db.session.commit()
 
 
@@ -163,7 +163,7 @@ def _write(table: Table, changes: list[Change], moved: Mapping[tuple[int, str], 
         progress.rewritten[table.name] += changed
     for (site_id, old), new in moved.items():
         _move_unsubscribe(site_id, old, new)
-        progress.rewritten["silence"] += 1
+        progress.rewritten["unsubscribe"] += 1
     db.session.commit()
 
 
@@ -188,7 +188,7 @@ def _stale_unsubscribes() -> list[tuple[int, int, str]]:
     """(id, site_id, index) of unsubscribes that are not under the current key."""
     tag = tag_of(all_keys()[0])
     with looking():
-        rows = db.session.execute(select(Silence.id, Silence.site_id, Silence.email_index)).all()
+        rows = db.session.execute(select(Unsubscribe.id, Unsubscribe.site_id, Unsubscribe.email_index)).all()
     return [(row.id, row.site_id, row.email_index) for row in rows if is_stale(row.email_index, tag)]
 
 
@@ -207,11 +207,11 @@ def _moved_unsubscribes(
 
 def _move_unsubscribe(site_id: int, old: str, new: str) -> None:
     """One row is enough if the same address has unsubscribed again under the current key."""
-    mine = (Silence.site_id == site_id, Silence.email_index == old)
-    there = exists().where(Silence.site_id == site_id, Silence.email_index == new)
+    mine = (Unsubscribe.site_id == site_id, Unsubscribe.email_index == old)
+    there = exists().where(Unsubscribe.site_id == site_id, Unsubscribe.email_index == new)
     if db.session.scalar(select(there)):
-        db.session.execute(delete(Silence).where(*mine), execution_options={"synchronize_session": False})
+        db.session.execute(delete(Unsubscribe).where(*mine), execution_options={"synchronize_session": False})
     else:
         db.session.execute(
-            update(Silence).where(*mine).values(email_index=new), execution_options={"synchronize_session": False}
+            update(Unsubscribe).where(*mine).values(email_index=new), execution_options={"synchronize_session": False}
         )

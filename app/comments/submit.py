@@ -8,14 +8,14 @@ from flask_babel import gettext as _
 
 from app.comments import admission, tokens
 from app.comments.admission import Admission
+from app.database import new
 from app.errors import Refused
 from app.extensions import db
 from app.lib import markup, near_duplicates
 from app.lib.clock import now
 from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
-from app.models import Author, Comment, KeptAlready, Site, Status, Thread, arrivals
-from app.models.held import made
+from app.models import Author, Comment, DuplicateComment, Site, Status, Thread, duplicates
 from app.moderation.findings import apply_findings
 from app.notify import authors
 from app.screening.akismet import Sender
@@ -120,7 +120,7 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
     try:
         parent = _checked_parent(thread, draft, screened)
         comment = _insert(thread, parent, screened, prints)
-    except (KeptAlready, Refused):
+    except (DuplicateComment, Refused):
         # A retry gets the first response, even if the page was closed since.
         if earlier := _earlier(thread.site, draft, screened.known, prints):
             return earlier
@@ -142,7 +142,7 @@ def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment
 
 
 def _earlier(site: Site, draft: Draft, known: Author | None, prints: Fingerprints) -> Submitted | None:
-    earlier = arrivals.earlier(site, _request_key(draft), prints.words, prints.person, known)
+    earlier = duplicates.earlier(site, _request_key(draft), prints.words, prints.person, known)
     if earlier.sent:
         return _sent_before(db.session.get_one(Comment, earlier.sent), draft, known, prints)
     if earlier.said:
@@ -194,7 +194,7 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
     """The comment, in no session; its author as typed in this request."""
-    author = made(Author, site=site, site_id=site.id)
+    author = new(Author, site=site, site_id=site.id)
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
     return Comment.new(
         site_id=site.id,
@@ -245,7 +245,7 @@ def _insert(thread: Thread, parent: Comment | None, screened: Screened, prints: 
     comment.claimed = thread.news_in(screened.claimed)
     try:
         apply_findings(screened.case, screened.findings)
-    except KeptAlready:
+    except DuplicateComment:
         if known:
             # Discard the name that was typed this time.
             db.session.expire(known)

@@ -82,7 +82,7 @@ def whole(thread: Thread, *, newest_first: bool, limit: int) -> list[Seen] | Non
 def _whole(limit: int) -> Select[Any]:
     """The query of `whole`: one index scan instead of a search for branches first."""
     thread: BindParameter[int] = bindparam("thread")
-    places = _seen().where(Comment.thread_id == thread, text("comment.places > 0"))
+    places = _seen().where(Comment.thread_id == thread, text("comment.approved_descendants > 0"))
     return places.order_by(Comment.root_id, Comment.path).limit(constant(limit))
 
 
@@ -110,7 +110,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
     thread: BindParameter[int] = bindparam("thread")
     # By `root_id`, which equals the root's own id: by `id` PostgreSQL would scan the comments of all threads.
     roots = select(root.c.root_id.label("id")).where(
-        root.c.thread_id == thread, text("root.places > 0 AND root.depth = 0")
+        root.c.thread_id == thread, text("root.approved_descendants > 0 AND root.depth = 0")
     )
     if behind:
         after: BindParameter[int] = bindparam("after")
@@ -122,7 +122,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
     # The first reply that is not shown: tells that there are more.
     last = (
         select(cut.c.path)
-        .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.places > 0"))
+        .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.approved_descendants > 0"))
         .order_by(cut.c.path).limit(constant(1)).offset(1 + most)
         .scalar_subquery()
     )  # fmt: skip
@@ -131,7 +131,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
     place = (
         select(reply.c.id, found.c.id.label("root_id"), reply.c.path)
         .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
-        .where(reply.c.thread_id == thread, text("reply.places > 0"))
+        .where(reply.c.thread_id == thread, text("reply.approved_descendants > 0"))
         .order_by(found.c.id.desc() if newest_first else found.c.id, reply.c.path)
         .limit(constant(2 * room + 1))
         .subquery("place")
@@ -156,7 +156,9 @@ def branch_around(comment: Comment, replies: int) -> Branch:
 def _in_branch(thread_id: int, root_id: int, limit: int, where: ColumnElement[bool]) -> list[Place]:
     query = (
         _seen()
-        .where(Comment.thread_id == thread_id, Comment.root_id == root_id, text("comment.places > 0"), where)
+        .where(
+            Comment.thread_id == thread_id, Comment.root_id == root_id, text("comment.approved_descendants > 0"), where
+        )
         .order_by(Comment.path)
         .limit(constant(limit + 1))
     )

@@ -79,7 +79,7 @@ def load(ids: Collection[int]) -> list[Comment]:
         joinedload(Comment.author, innerjoin=True),
         joinedload(Comment.site, innerjoin=True),
         joinedload(Comment.parent),
-        undefer(Comment.places_learnt),
+        undefer(Comment.learnt_slots),
     )  # fmt: skip
     found = {comment.id: comment for comment in db.session.scalars(query)}
     return [found[id] for id in ids if id in found]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db
@@ -25,7 +25,7 @@ class Conversation:
 
 def conversation_around(comment: Comment) -> Conversation:
     """The public and pending comments of a thread; of a long one, from the comment's branch on."""
-    public = _read_in_order(comment, Comment.thread_id == comment.thread_id, text("comment.places > 0"))
+    public = _read_in_order(comment, Comment.thread_id == comment.thread_id, text("comment.approved_descendants > 0"))
     waiting = _read_in_order(comment, Comment.id.in_(_pending_near(comment)))
     found = {each.id: each for each in (*public, *waiting, comment)}
     shown = sorted(found.values(), key=lambda each: (each.root_id or 0, each.path))
@@ -43,7 +43,7 @@ def comments_by_author(comment: Comment) -> Sequence[Comment]:
     ).all()
 
 
-def _read_in_order(comment: Comment, *conditions) -> Sequence[Comment]:
+def _read_in_order(comment: Comment, *conditions: ColumnElement[bool] | TextClause) -> Sequence[Comment]:
     query = select(Comment).where(*conditions)
     if comment.thread.approved_count > MAX_SHOWN:
         query = query.where(Comment.root_id >= comment.root_id)

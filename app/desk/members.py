@@ -31,7 +31,9 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
     invitation = Invitation(site=site, email=email, role=role, made_by=by)
     db.session.add(invitation)
     db.session.flush()
-    outbox.add("invitation", payload=json.dumps({"invitation": invitation.id}), recipient=to)
+    outbox.add(
+        "invitation", site_id=invitation.site_id, payload=json.dumps({"invitation": invitation.id}), recipient=to
+    )
     return invitation
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select
 from app.desk.cards import Card, cards_of, load
 from app.extensions import db
 from app.lib.clock import runs
-from app.models import Comment, Deferral, Lease, Moderator, Status, deferral, lease
+from app.models import Comment, Lease, Moderator, Snooze, Status, lease, snooze
 from app.moderation.lanes import Lane
 
 PAGE = 25
@@ -62,7 +62,7 @@ def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: lis
         counts(moderator),
         place_of(last) if last else "",
         Lease.counts_of_others(moderator, moderator.site_ids),
-        Deferral.count(moderator),
+        Snooze.count(moderator),
     )
 
 
@@ -127,5 +127,5 @@ def _with_others(moderator: Moderator) -> ColumnElement[bool]:
 
 
 def _snoozed_by(moderator: Moderator) -> ColumnElement[bool]:
-    mine = (Deferral.comment_id == Comment.id, Deferral.moderator_id == moderator.id)
-    return exists().where(*mine, runs(Deferral.until, deferral.LASTS))
+    mine = (Snooze.comment_id == Comment.id, Snooze.moderator_id == moderator.id)
+    return exists().where(*mine, runs(Snooze.until, snooze.LASTS))

@@ -12,8 +12,8 @@ from sqlalchemy import Row, and_, or_, select
 
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Actor, Comment, Decision, Moderator, Site, Status, Tally, Thread
-from app.models.tally import STATUS
+from app.models import Actor, Comment, Decision, Moderator, Site, SiteCounter, Status, Thread
+from app.models.site_counter import STATUS
 
 # Newest decisions that are counted, so that the cost does not grow with the archive.
 MOST = 10_000
@@ -96,7 +96,7 @@ def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
 def _waiting(site: Site) -> tuple[int, datetime | None]:
     """The number of pending comments, and the time of the one with the lowest id."""
     first = select(Comment.created_at).where(Comment.site_id == site.id, Comment.status == Status.PENDING)
-    count = Tally.counts(STATUS).get((site.id, Status.PENDING), 0)
+    count = SiteCounter.counts(STATUS).get((site.id, Status.PENDING), 0)
     return count, db.session.scalar(first.order_by(Comment.id).limit(1))
 
 

@@ -129,7 +129,7 @@ class CommentForm(Form):
 
     def validate(self, extra_validators: Any = None) -> bool:
         extra = {name: [_Required()] for name, wanted in self._wanted.items() if wanted}
-        return super().validate(extra_validators={**extra, **(extra_validators or {})})
+        return bool(super().validate(extra_validators={**extra, **(extra_validators or {})}))
 
     def draft(self, lang: str, page: str, claimed: Mapping[str, str], author: str = "") -> Draft:
         """What was sent, with what we know of the request.

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
+from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 SECONDS = 10  # for the whole exchange
@@ -82,7 +83,7 @@ def _connect(parts: SplitResult) -> socket.socket:
     return ssl.create_default_context().wrap_socket(sock, server_hostname=host)
 
 
-def _connect_first(found: list) -> socket.socket:
+def _connect_first(found: list[Any]) -> socket.socket:
     """Connect to the checked addresses, without resolving the name again."""
     trouble: OSError = OSError("no address")
     for family, kind, protocol, _name, place in found:

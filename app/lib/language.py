@@ -84,8 +84,8 @@ def choose() -> str:
 def speak(wanted: str, otherwise: str, timezone: str = "UTC") -> str:
     """Set the language of this answer: the one for `wanted` if it is installed, else the one for `otherwise`."""
     g.timezone = timezone
-    g.lang = matching(wanted) or matching(otherwise) or DEFAULT
-    return g.lang
+    lang = g.lang = matching(wanted) or matching(otherwise) or DEFAULT
+    return lang
 
 
 def speaking(tag: str) -> AbstractContextManager[None]:

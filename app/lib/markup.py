@@ -138,7 +138,8 @@ _local = threading.local()
 def _markdown() -> ReaderMarkdown:
     if not hasattr(_local, "markdown"):
         _local.markdown = ReaderMarkdown()
-    return _local.markdown
+    markdown: ReaderMarkdown = _local.markdown
+    return markdown
 
 
 def _cleaner() -> Cleaner:

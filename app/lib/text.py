@@ -58,7 +58,7 @@ def clean_body(s: str) -> str:
 
 def without_never(s: str) -> str:
     """Return the text without the characters of NEVER; line ends stay."""
-    return NEVER.sub(lambda match: match["flag"] or "", s)
+    return str(NEVER.sub(lambda match: str(match["flag"] or ""), s))
 
 
 def is_blank(s: str) -> bool:

@@ -4,15 +4,12 @@ from app.models.alias import ThreadAlias
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
-from app.models.deferral import Deferral
 from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
+from app.models.insert import DuplicateComment, insert_comment, insert_record
 from app.models.invitation import Invitation
-from app.models.keep import KeptAlready, keep
 from app.models.keyring import KeyPrint
-from app.models.knowledge import Knowledge
 from app.models.lease import Lease
-from app.models.lesson import Lesson
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
@@ -21,16 +18,55 @@ from app.models.reason import Reason, reason_codes, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
-from app.models.shelf import Shelf, ShelfPage, Unshelved
-from app.models.silence import Silence
+from app.models.search_segment import DirtyComment, SearchSegment, SegmentPage
 from app.models.site import Site
-from app.models.tally import Tallied, Tally
+from app.models.site_counter import CounterMark, SiteCounter
+from app.models.snooze import Snooze
+from app.models.spam_model import SpamModel
 from app.models.thread import Thread
+from app.models.training_example import TrainingExample
+from app.models.unsubscribe import Unsubscribe
 
 __all__ = [
-    "Actor", "Author", "Comment", "Decision", "Deferral", "Delivery", "Effect", "Heartbeat", "Invitation",
-    "KeptAlready", "KeyPrint", "Knowledge", "Lease", "Lesson", "Login", "LoginAttempt", "Membership", "Moderator",
-    "Note", "Rate", "RateLimit", "Reason", "Report", "Revision", "Role", "Rule", "Shelf", "ShelfPage", "Silence",
-    "Site", "Status", "Subject", "Tallied", "Tally", "Thread", "ThreadAlias", "Unshelved", "keep", "reason_codes",
+    "Actor",
+    "Author",
+    "Comment",
+    "CounterMark",
+    "Decision",
+    "Delivery",
+    "DirtyComment",
+    "DuplicateComment",
+    "Effect",
+    "Heartbeat",
+    "Invitation",
+    "KeyPrint",
+    "Lease",
+    "Login",
+    "LoginAttempt",
+    "Membership",
+    "Moderator",
+    "Note",
+    "Rate",
+    "RateLimit",
+    "Reason",
+    "Report",
+    "Revision",
+    "Role",
+    "Rule",
+    "SearchSegment",
+    "SegmentPage",
+    "Site",
+    "SiteCounter",
+    "Snooze",
+    "SpamModel",
+    "Status",
+    "Subject",
+    "Thread",
+    "ThreadAlias",
+    "TrainingExample",
+    "Unsubscribe",
+    "insert_comment",
+    "insert_record",
+    "reason_codes",
     "reason_name",
 ]  # fmt: skip

@@ -6,13 +6,13 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint, delete, select, upd
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 
 LONGEST_KEY = 2100
 
 
-class ThreadAlias(db.Model):
+class ThreadAlias(Model):
     """A thread of its own under the same key comes first; then nobody asks for the alias."""
 
     __tablename__ = "thread_alias"

@@ -10,7 +10,7 @@ from sqlalchemy import Index as TableIndex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import no_index
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib import address_forms
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidates
@@ -21,7 +21,7 @@ from app.models.site import Site
 TYPED = ("name", "email", "website")
 
 
-class Author(db.Model):
+class Author(Model):
     """One row for each identity that proved itself, by a token that her browser keeps.
 
     A typed name and address prove nothing: whoever types those of somebody else gets a row of his own,

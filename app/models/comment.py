@@ -23,20 +23,21 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from app.database import no_index, rows_changed
-from app.extensions import Id, db
+from app.database import new, no_index, rows_changed
+from app.extensions import Id, Model, db
 from app.lib import networks, secrets
 from app.lib.clock import Moment, now
 from app.lib.ids import MOST
 from app.lib.secrets import BlindIndex, Encrypted, blind_index
 from app.models.author import Author
-from app.models.held import made
 from app.models.path import Path, above_at, depth_of, ids_in, place_of
 from app.models.site import Site
 from app.models.thread import Thread
 
 LONGEST_SOURCE_ID = 200
 FEW = 5  # authors of one person
+# Conditions of the indexes of the public tree.
+PUBLIC, PUBLIC_ROOT = text("approved_descendants > 0"), text("approved_descendants > 0 AND depth = 0")
 
 
 class Status(StrEnum):
@@ -47,19 +48,19 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
-class Comment(db.Model):
+class Comment(Model):
     __tablename__ = "comment"
     __table_args__ = (
         ForeignKeyConstraint(["site_id", "thread_id"], ["thread.site_id", "thread.id"], ondelete="CASCADE"),
         # The public tree: only what has a place in it, in the order in which it is read.
         Index(
             "ix_comment_tree", "thread_id", "root_id", "path",
-            sqlite_where=text("places > 0"), postgresql_where=text("places > 0"),
+            sqlite_where=PUBLIC, postgresql_where=PUBLIC,
         ),
         # Whose branches a page shows, without their replies.
         Index(
             "ix_comment_roots", "thread_id", "root_id",
-            sqlite_where=text("places > 0 AND depth = 0"), postgresql_where=text("places > 0 AND depth = 0"),
+            sqlite_where=PUBLIC_ROOT, postgresql_where=PUBLIC_ROOT,
         ),
         Index("ix_comment_queue", "site_id", "status", "id"),
         # The desk: only what waits, in the order in which it is handed out; counts are read from it too.
@@ -98,7 +99,7 @@ class Comment(db.Model):
     status: Mapped[str] = mapped_column(String(16), default=Status.PENDING)
     version: Mapped[int] = mapped_column(default=1)
     # Approved comments in this branch, itself included: above zero, it has a place in the public tree.
-    places: Mapped[int] = mapped_column(default=0)
+    approved_descendants: Mapped[int] = mapped_column(default=0)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
     name: Mapped[str] = mapped_column(String(400), default="")
@@ -137,11 +138,11 @@ class Comment(db.Model):
     score: Mapped[float | None]
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # What was learnt from it and stands: "fine", "spam" or nothing (moderation/learning.py).
-    lesson: Mapped[str] = mapped_column(String(8), default="")
+    trained_as: Mapped[str] = mapped_column(String(8), default="")
     # How far the filter was from that when it was decided; None: it is only counted.
-    correction: Mapped[int | None]
+    residual: Mapped[int | None]
     # Where its features are counted, once its text is forgotten and its lesson stands.
-    places_learnt: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    learnt_slots: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # In which lane of the desk it waits (moderation/lanes.py); 0: in none. Near-duplicates share a cluster.
     lane: Mapped[int] = mapped_column(SmallInteger, default=0)
     cluster: Mapped[str] = mapped_column(String(32), default="")
@@ -156,7 +157,7 @@ class Comment(db.Model):
     @classmethod
     def new(cls, **columns: Any) -> "Comment":
         """A comment that nobody but the caller knows of yet; it waits."""
-        return made(cls, status=Status.PENDING, version=1, places=0, lane=0, lesson="", **columns)
+        return new(cls, status=Status.PENDING, version=1, approved_descendants=0, lane=0, trained_as="", **columns)
 
     def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
         """Take a place in the thread's tree. Below the deepest level it joins that level.
@@ -201,7 +202,7 @@ class Comment(db.Model):
     def begin(self, status: Status, lane: int) -> None:
         """Have a first status and a lane; nobody has seen it yet, and it is not kept."""
         self.status, self.lane, self.version = status, lane, self.version + 1
-        self.places = int(status == Status.APPROVED)
+        self.approved_descendants = int(status == Status.APPROVED)
 
     def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
         """Give a status and a lane, if the comment is still as it was seen; False when somebody was faster."""
@@ -209,7 +210,12 @@ class Comment(db.Model):
         moved = rows_changed(
             update(Comment)
             .where(Comment.id == self.id, Comment.version == seen)
-            .values(status=status, lane=lane, version=Comment.version + 1, places=Comment.places + step)
+            .values(
+                status=status,
+                lane=lane,
+                version=Comment.version + 1,
+                approved_descendants=Comment.approved_descendants + step,
+            )
         )
         if moved != 1:
             return False
@@ -223,14 +229,18 @@ class Comment(db.Model):
     def _read_place(self) -> None:
         """Read what an update of its row may have waited for: its thread may be merged into another one."""
         before = self.thread_id
-        db.session.refresh(self, ("status", "version", "lane", "places", "thread_id"))
+        db.session.refresh(self, ("status", "version", "lane", "approved_descendants", "thread_id"))
         if self.thread_id != before:
             db.session.expire(self, ("thread",))
 
     def count_above(self, step: int) -> None:
         """So many more of those below are public, for everyone in the branch above it."""
         if above := ids_in(self.path)[:-1]:
-            rows_changed(update(Comment).where(Comment.id.in_(above)).values(places=Comment.places + step))
+            rows_changed(
+                update(Comment)
+                .where(Comment.id.in_(above))
+                .values(approved_descendants=Comment.approved_descendants + step)
+            )
 
     def lock(self) -> None:
         """Read it anew; until the transaction ends nobody else changes it."""
@@ -340,7 +350,9 @@ class Comment(db.Model):
         rows = [{"comment": id, "more": more} for id, more in sorted(gained.items())]
         branch = update(cls.__table__).where(cls.__table__.c.id == bindparam("comment"))
         if rows:
-            db.session.connection().execute(branch.values(places=cls.__table__.c.places + bindparam("more")), rows)
+            db.session.connection().execute(
+                branch.values(approved_descendants=cls.__table__.c.approved_descendants + bindparam("more")), rows
+            )
 
     @classmethod
     def records(cls, author_ids: list[int]) -> dict[int, dict[str, int]]:

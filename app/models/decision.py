@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
 from app.models.comment import Comment
 from app.models.moderator import Moderator
@@ -23,7 +23,7 @@ class Actor(StrEnum):
     SYSTEM = "system"
 
 
-class Decision(db.Model):
+class Decision(Model):
     __tablename__ = "decision"
     __table_args__ = (
         Index("ix_decision_site_newest", "site_id", "id"),
@@ -52,7 +52,7 @@ class Decision(db.Model):
     # She was told of a colleague's decision, the one before this, and replaced it.
     overrides: Mapped[bool] = mapped_column(default=False)
     # How far the filter was from it, where it taught something (moderation/learning.py); undo brings that back.
-    correction: Mapped[int | None]
+    residual: Mapped[int | None]
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     comment: Mapped[Comment] = relationship()

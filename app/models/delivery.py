@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import ForeignKey, Index, String, Text, func, or_, select, text, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, is_over, latest, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment
@@ -20,7 +20,7 @@ LONGEST_PAUSE = timedelta(hours=6)
 CLAIM_LEASE = timedelta(minutes=5)
 
 
-class Delivery(db.Model):
+class Delivery(Model):
     __tablename__ = "delivery"
     __table_args__ = (
         Index("ix_delivery_recipient", "recipient", "created_at"),
@@ -44,6 +44,10 @@ class Delivery(db.Model):
             "ix_delivery_failed", "failures",
             sqlite_where=text("failures > 0"), postgresql_where=text("failures > 0"),
         ),
+        Index(
+            "ix_delivery_site", "site_id",
+            sqlite_where=text("site_id IS NOT NULL"), postgresql_where=text("site_id IS NOT NULL"),
+        ),
         # One unsent letter of a kind about one thing for one person; the next cause joins it.
         Index(
             "uq_delivery_waiting", "once", unique=True,
@@ -52,6 +56,8 @@ class Delivery(db.Model):
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
+    # None: a digest, which is about all sites of its moderator.
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(32))
     once: Mapped[str | None] = mapped_column(String(100))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"))
@@ -152,11 +158,11 @@ class Delivery(db.Model):
         return db.session.scalar(select(func.sum(cls.failures)).where(cls.failures > 0)) or 0
 
     @classmethod
-    def _free(cls):
+    def _free(cls) -> ColumnElement[bool]:
         return or_(cls.claimed_at.is_(None), ~happened_since(cls.claimed_at, now() - CLAIM_LEASE))
 
     @classmethod
-    def _is_due(cls):
+    def _is_due(cls) -> ColumnElement[bool]:
         """Now, or at a moment that only a clock which was wrong can have set."""
         return or_(is_over(cls.due_at, _longest_wait()), cls.created_at > latest())
 

@@ -7,7 +7,7 @@ from sqlalchemy import String, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import db
+from app.extensions import Model, db
 from app.lib.clock import Moment, latest, now
 
 EVERY = timedelta(seconds=10)
@@ -18,7 +18,7 @@ MANY_DEATHS, LATELY = 3, timedelta(minutes=10)
 SILENT_AFTER = 3 * EVERY
 
 
-class Heartbeat(db.Model):
+class Heartbeat(Model):
     """One row for each worker process that runs, or ran and was not stopped cleanly."""
 
     __tablename__ = "heartbeat"

@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, latest, now
 from app.lib.secrets import Encrypted
 from app.models.moderator import Moderator
@@ -15,7 +15,7 @@ from app.models.site import Site
 LASTS = timedelta(days=7)
 
 
-class Invitation(db.Model):
+class Invitation(Model):
     __tablename__ = "invitation"
     __table_args__ = (Index("ix_invitation_site", "site_id", "ended_at"),)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, String, Table, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted, all_keys, decrypt, is_unreadable, print_of
 
@@ -25,7 +25,7 @@ class WrongKey(ValueError):
     """Our keys are not those of the database; the message says how to mend that."""
 
 
-class KeyPrint(db.Model):
+class KeyPrint(Model):
     """One for each key in use. A salted check value: it tells no key, and equal keys of two databases differ."""
 
     __tablename__ = "key_print"

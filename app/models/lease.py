@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import db
+from app.extensions import Model, db
 from app.lib.clock import Moment, is_over, now, runs
 from app.models.comment import Comment
 from app.models.moderator import Moderator
@@ -16,7 +16,7 @@ from app.models.moderator import Moderator
 LASTS = timedelta(minutes=3)
 
 
-class Lease(db.Model):
+class Lease(Model):
     """Beside the comment, not on it: to look at a card must not write to the row that readers read."""
 
     __tablename__ = "lease"

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, Index, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now, runs
 from app.lib.secrets import BlindIndex
 from app.models.moderator import Moderator
 
 
-class Login(db.Model):
+class Login(Model):
     __tablename__ = "login"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -46,7 +46,7 @@ class Login(db.Model):
         db.session.execute(delete(cls).where(cls.moderator_id == moderator.id))
 
 
-class LoginAttempt(db.Model):
+class LoginAttempt(Model):
     """A log-in that failed under the version before: its processes still count them during an upgrade."""
 
     __tablename__ = "login_attempt"

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 
-from sqlalchemy import ForeignKey, Row, Select, String, bindparam, select
+from sqlalchemy import ForeignKey, Row, String, bindparam, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index
 from app.models.site import Site
@@ -25,7 +24,7 @@ class Role(StrEnum):
         return order.index(self) >= order.index(least)
 
 
-class Moderator(db.Model):
+class Moderator(Model):
     __tablename__ = "moderator"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -58,7 +57,7 @@ class Moderator(db.Model):
     @classmethod
     def digests_of(cls, site: Site) -> Sequence[Row[int, datetime | None]]:
         """Ids of who looks after the site, and when each got her last digest; records would cost too much here."""
-        return db.session.execute(_digests_of(), {"site": site.id}).all()
+        return db.session.execute(_DIGESTS, {"site": site.id}).all()
 
     @classmethod
     def names_on(cls, site: Site) -> Sequence[str]:
@@ -76,7 +75,7 @@ class Moderator(db.Model):
         return f"<Moderator {self.id}>"
 
 
-class Membership(db.Model):
+class Membership(Model):
     __tablename__ = "membership"
 
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), primary_key=True)
@@ -98,7 +97,9 @@ class Membership(db.Model):
         return list(db.session.scalars(query.with_for_update(of=cls) if for_update else query))
 
 
-@lru_cache
-def _digests_of() -> Select[int, datetime | None]:
-    query = select(Moderator.id, Moderator.digest_at).join(Membership)
-    return query.where(Membership.site_id == bindparam("site")).order_by(Moderator.id)
+_DIGESTS = (
+    select(Moderator.id, Moderator.digest_at)
+    .join(Membership)
+    .where(Membership.site_id == bindparam("site"))
+    .order_by(Moderator.id)
+)

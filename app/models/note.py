@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted
 from app.models.comment import Comment
@@ -15,11 +15,12 @@ from app.models.moderator import Moderator
 LONGEST = 2000  # characters
 
 
-class Note(db.Model):
+class Note(Model):
     __tablename__ = "note"
     __table_args__ = (Index("ix_note_comment", "comment_id", "id"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
     # May tell more of the author than she did herself.

@@ -1,12 +1,8 @@
 """A comment's place in its thread's tree as text: the ids from the root to itself, so that text order is tree order."""
 
-from functools import reduce
-from operator import add
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, String, cast, func
-
-from app.database import constant
+from sqlalchemy import String
 
 # Each step is an id in base 32 with a fixed width.
 STEP = 9
@@ -43,10 +39,3 @@ def _step(id: int) -> str:
         id, digit = divmod(id, 32)
         digits = DIGITS[digit] + digits
     return digits
-
-
-def step_of(id: ColumnElement[int], digits: ColumnElement[str]) -> ColumnElement[str]:
-    """The step that an id is, where the database gives that id; `digits` are ours."""
-    steps = (id.bitwise_rshift(constant(5 * at)).bitwise_and(constant(31)) for at in reversed(range(STEP)))
-    ends = (cast(each, Integer) + constant(1) for each in steps)
-    return reduce(add, (func.substr(digits, each, constant(1), type_=String) for each in ends))

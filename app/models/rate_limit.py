@@ -1,7 +1,6 @@
 """A rate limit: how much one subject has used lately, counted in the database so that it holds with many processes."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import losable, rows_changed
-from app.extensions import db
+from app.extensions import Model, db
 from app.lib.clock import now
 
 # The clocks of several machines may differ by as much.
@@ -24,7 +23,7 @@ class Rate(NamedTuple):
     seconds: float
 
 
-class RateLimit(db.Model):
+class RateLimit(Model):
     """One row for each subject, a keyed hash without its key's tag: under another key, counts begin again.
 
     A row is worthless once `due_ms` is over, and then deleted.
@@ -44,7 +43,7 @@ class RateLimit(db.Model):
         written."""
         given = _given(subject, rate)
         with losable() as connection:
-            if connection.execute(_taken(connection.dialect.name), given).first():
+            if connection.execute(_TAKE[connection.dialect.name], given).first():
                 return 0
         return max(1, cls.wait(subject, rate))
 
@@ -99,10 +98,8 @@ def _given(subject: str, rate: Rate) -> dict[str, Any]:
             "impossible": free_until + step + LEEWAY_MS}  # fmt: skip
 
 
-@lru_cache
-def _taken(dialect: str) -> Any:
-    """The upsert, compiled once; it changes no row where the limit is reached."""
-    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
+def _upsert(insert: Any) -> Any:
+    """Changes no row if the limit is reached."""
     table = RateLimit.__table__
     moment, step = bindparam("now", type_=BigInteger), bindparam("step", type_=BigInteger)
     impossible = table.c.due_ms > bindparam("impossible", type_=BigInteger)
@@ -113,6 +110,9 @@ def _taken(dialect: str) -> Any:
         index_elements=["subject"], set_={"due_ms": begun + step}, where=or_(free, impossible)
     )
     return kept.returning(table.c.due_ms)
+
+
+_TAKE = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
 
 def stored(subject: str) -> str:

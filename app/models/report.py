@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment, Status
@@ -22,7 +22,7 @@ class Reporter(NamedTuple):
     wide: str | None = None
 
 
-class Report(db.Model):
+class Report(Model):
     """`decision_id` is the decision by which a moderator answered it; until then it is open."""
 
     __tablename__ = "report"

@@ -6,17 +6,18 @@ from itertools import pairwise
 from sqlalchemy import ForeignKey, Select, Text, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
 from app.models.decision import Decision
 from app.models.report import Report
 
 
-class Revision(db.Model):
+class Revision(Model):
     __tablename__ = "revision"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"), index=True)
     body: Mapped[str] = mapped_column(Text)
     html: Mapped[str] = mapped_column(Text)

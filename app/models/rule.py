@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, or_, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.moderator import Moderator
@@ -34,7 +34,7 @@ class Effect(StrEnum):
     SPAM = "spam"
 
 
-class Rule(db.Model):
+class Rule(Model):
     """Rules are ended, never erased, so that the log can tell why a comment was held."""
 
     __tablename__ = "rule"

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, String, Text, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.database import rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import LEEWAY, Moment, happened_since, is_over, is_running, now
 from app.lib.secrets import Encrypted, is_unreadable
 
@@ -25,7 +25,7 @@ ANSWERS_NOTED = 50
 WIDE_TIMES = 4
 
 
-class Site(db.Model):
+class Site(Model):
     __tablename__ = "site"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

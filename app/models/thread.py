@@ -3,19 +3,15 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from enum import IntEnum
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
     ForeignKey,
     Select,
     SmallInteger,
     String,
     Text,
     UniqueConstraint,
-    Update,
     bindparam,
     or_,
     select,
@@ -25,13 +21,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.orm.attributes import set_committed_value
 
-from app.database import constant, rows_changed
-from app.extensions import Id, db
+from app.database import constant, from_row, rows_changed
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.ids import MOST
 from app.lib.urls import is_allowed, page_key
 from app.models.alias import LONGEST_KEY, ThreadAlias
-from app.models.held import record_of
 from app.models.site import Site
 
 LONGEST_TITLE = 500
@@ -48,7 +43,7 @@ class Named(IntEnum):
     HAND = 3  # a moderator or the operator typed them
 
 
-class Thread(db.Model):
+class Thread(Model):
     __tablename__ = "thread"
     __table_args__ = (UniqueConstraint("site_id", "key"), UniqueConstraint("site_id", "id"))
 
@@ -90,11 +85,11 @@ class Thread(db.Model):
     def of_page(cls, site_key: str, key: str) -> "Thread | None":
         """The same with the site's key, so that site and thread are one question."""
         connection, given = db.session.connection(), {"site": site_key, "key": key}
-        row = connection.execute(_of_page(), given).first() or connection.execute(_of_page_once(), given).first()
+        row = connection.execute(_OF_PAGE, given).first() or connection.execute(_OF_ALIAS, given).first()
         if row is None:
             return None
         width = len(cls.__table__.c)
-        return record_of(cls, row[:width], site=record_of(Site, row[width:]))
+        return from_row(cls, row[:width], site=from_row(Site, row[width:]))
 
     @classmethod
     def locked(cls, site: Site, key: str) -> "Thread | None":
@@ -273,7 +268,7 @@ class Thread(db.Model):
 
     def changed(self, approved: int = 0) -> None:
         """Tell every cache that the public sees something else; `approved` is added to the count."""
-        db.session.connection().execute(_changed(), {"thread": self.id, "more": approved})
+        db.session.connection().execute(_CHANGED, {"thread": self.id, "more": approved})
         self.has_changed()
 
     def has_changed(self) -> None:
@@ -290,33 +285,14 @@ def _locked() -> Select[Thread]:
     return query.execution_options(populate_existing=True)
 
 
-def changing(approved: ColumnElement[int]) -> Update:
-    """The public sees something else, and so many approved comments more: of whichever threads the caller says."""
-    columns = Thread.__table__.c
-    changed = {"version": columns.version + constant(1), "approved_count": columns.approved_count + approved}
-    return update(Thread.__table__).values(changed)
-
-
-@lru_cache
-def _changed() -> Update:
-    """The statement of `changed`, put together once: it is run for every comment, under SQLite's lock."""
-    more: BindParameter[int] = bindparam("more")
-    return changing(more).where(Thread.__table__.c.id == bindparam("thread"))
-
-
-@lru_cache
-def _of_page() -> Select[Any]:
-    """The question of `of_page`, put together once: it is asked for every page that is read."""
-    return _with_site().where(Thread.__table__.c.key == bindparam("key"))
-
-
-@lru_cache
-def _of_page_once() -> Select[Any]:
-    """The same by a key that the thread had earlier."""
-    aliases = ThreadAlias.__table__.c
-    return _with_site().where(aliases.thread_id == Thread.__table__.c.id, aliases.key == bindparam("key"))
-
-
-def _with_site() -> Select[Any]:
-    threads, sites = Thread.__table__.c, Site.__table__.c
-    return select(*threads, *sites).where(threads.site_id == sites.id, sites.key == bindparam("site"))
+_threads, _sites, _aliases = Thread.__table__.c, Site.__table__.c, ThreadAlias.__table__.c
+# Statements of every page and comment, built once.
+_CHANGED = (
+    update(Thread.__table__)
+    .where(_threads.id == bindparam("thread"))
+    .values(version=_threads.version + constant(1), approved_count=_threads.approved_count + bindparam("more"))
+)
+_WITH_SITE = select(*_threads, *_sites).where(_threads.site_id == _sites.id, _sites.key == bindparam("site"))
+_OF_PAGE = _WITH_SITE.where(_threads.key == bindparam("key"))
+# By a key that the thread had earlier.
+_OF_ALIAS = _WITH_SITE.where(_aliases.thread_id == _threads.id, _aliases.key == bindparam("key"))

@@ -2,12 +2,11 @@
 
 from flask_babel import gettext as _
 
+from app.database import new
 from app.errors import Refused
 from app.extensions import db
-from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, keep
-from app.models.held import made
+from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, insert_comment, insert_record
 from app.models.thread import Named
-from app.models.write import write
 from app.moderation.lanes import lane_of
 from app.notify import events
 from app.screening import akismet
@@ -73,7 +72,7 @@ def decide(
         overrides=overrides,
     )
     learning.follow(decision)
-    write(decision)
+    insert_record(decision)
     if Report.settle(decision, undoes) and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
     events.after(decision)
@@ -88,13 +87,13 @@ def _trust(comment: Comment) -> None:
 
 
 def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decision:
-    """Insert a new comment with its first decision, by screening, in the caller's transaction. Raises KeptAlready.
+    """Insert a new comment with its first decision, by screening, in the caller's transaction. Raises DuplicateComment.
 
     A new comment has no queued effects and no reports.
     """
     before = comment.status
     comment.begin(status, lane_of(comment, status))
-    decision = made(
+    decision = new(
         Decision,
         site_id=comment.site_id,
         comment=comment,
@@ -105,7 +104,7 @@ def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decisio
         reason=reason,
     )
     claimed, comment.claimed = comment.claimed, None if status == Status.APPROVED else comment.claimed
-    keep(comment, decision)
+    insert_comment(comment, decision)
     if status == Status.APPROVED:
         comment.thread.confirm(claimed, Named.SCREENING, comment.created_at)
     events.after(decision)

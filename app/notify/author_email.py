@@ -12,7 +12,7 @@ from app.extensions import db
 from app.lib import markup
 from app.lib.language import speaking
 from app.lib.text import clean_line, excerpt
-from app.models import Author, Decision, Delivery, Reason, Silence, Status, reason_name
+from app.models import Author, Decision, Delivery, Reason, Status, Unsubscribe, reason_name
 from app.notify import signed_links, smtp
 
 EXCERPT = 500  # characters
@@ -87,7 +87,7 @@ def _context(decision: Decision) -> dict[str, Any]:
 
 
 def _has_unsubscribed(author: Author) -> bool:
-    return Silence.holds(author.site, author.address_index)
+    return Unsubscribe.holds(author.site, author.address_index)
 
 
 def _email(

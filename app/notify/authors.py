@@ -7,7 +7,7 @@ from flask import current_app
 
 from app.lib.clock import now
 from app.lib.secrets import Index, blind_index
-from app.models import Actor, Author, Comment, Decision, Delivery, Silence, Status
+from app.models import Actor, Author, Comment, Decision, Delivery, Status, Unsubscribe
 from app.notify import outbox
 
 DAY = timedelta(days=1)
@@ -26,13 +26,13 @@ def ask_to_confirm(comment: Comment) -> None:
     to = recipient(author.email)
     if Delivery.count_to(to, now() - DAY, "confirm") < MAX_CONFIRMATIONS_A_DAY:
         payload = json.dumps({"author": author.id, "email": author.email, "lang": comment.lang})
-        outbox.add("confirm", once=f"confirm {author.id}", payload=payload, recipient=to)
+        outbox.add("confirm", site_id=author.site_id, once=f"confirm {author.id}", payload=payload, recipient=to)
 
 
 def confirm(author: Author) -> None:
     """Mark the address as confirmed, and queue emails about decisions made since."""
     author.confirmed_index = author.email_index
-    Silence.lift(author.site, author.address_index or "")
+    Unsubscribe.remove(author.site, author.address_index or "")
     for comment in Comment.asked_for(author, since=now() - RECENT):
         newest = Decision.newest_of(comment)
         if newest:
@@ -69,6 +69,6 @@ def _is_worth_an_email(decision: Decision) -> bool:
 
 def _may_email(author: Author) -> bool:
     """Two concurrent emails may both be the last one of the day: cheaper than a lock."""
-    if not current_app.config["MAIL_URL"] or not author.email or Silence.holds(author.site, author.address_index):
+    if not current_app.config["MAIL_URL"] or not author.email or Unsubscribe.holds(author.site, author.address_index):
         return False
     return Delivery.count_to(recipient(author.email), now() - DAY) < MAX_EMAILS_A_DAY

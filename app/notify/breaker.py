@@ -20,7 +20,7 @@ class Breaker:
 
     def note_stall(self) -> float:
         """Record a failure; returns the pause in seconds."""
-        pause = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
+        pause: float = min(FIRST_PAUSE * 2 ** min(self._failures, 10), LONGEST_PAUSE)
         pause *= random.uniform(0.75, 1.0)  # noqa: S311 (spreads load, guards nothing)
         self._failures += 1
         self._until = time.monotonic() + pause

@@ -26,4 +26,4 @@ def _queue_digest(moderator_id: int, last: datetime | None) -> None:
 def flooded(site: Site) -> None:
     """Notify the site's moderators that a burst makes it hold everything."""
     for id, _ in Moderator.digests_of(site):
-        outbox.add("flood", moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))
+        outbox.add("flood", site_id=site.id, moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))

@@ -54,6 +54,7 @@ def add(
     recipient: str | None = None,
     due_at: datetime | None = None,
     decision: Decision | None = None,
+    site_id: int | None = None,
 ) -> None:
     """Insert a delivery, in the caller's transaction, unless one with the same `once` is waiting (upsert).
 
@@ -65,6 +66,7 @@ def add(
     dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
     new = dialect.insert(Delivery).values(
         kind=kind,
+        site_id=site_id or _site_of(decision or comment),
         once=once,
         moderator_id=moderator_id,
         decision_id=decision.id if decision else None,
@@ -81,6 +83,10 @@ def add(
             set_={"due_at": Delivery.due_at},
         )
     )
+
+
+def _site_of(cause: Comment | Decision | None) -> int | None:
+    return cause.site_id if cause else None
 
 
 def undo_window() -> timedelta:
@@ -191,7 +197,7 @@ def _try_again(delivery: Delivery, trouble: str, tries: int, level: int = loggin
 
 def pause_after(attempts: int) -> timedelta:
     """Exponential back-off with jitter of a quarter."""
-    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 (spreads load, guards nothing)
 
 

@@ -14,12 +14,12 @@ from app.models.delivery import Delivery
 from app.models.login import Login, LoginAttempt
 from app.models.moderator import Membership, Moderator
 from app.models.site import Site
-from app.models.tally import ACTOR, STATUS, Tally
+from app.models.site_counter import ACTOR, STATUS, SiteCounter
 
 
 def pending_by_site() -> dict[str, int]:
     """Pending comments by site key, including sites without any."""
-    counts = Tally.counts(STATUS)
+    counts = SiteCounter.counts(STATUS)
     rows = db.session.execute(select(Site.id, Site.key))
     return {key: counts.get((id, Status.PENDING), 0) for id, key in rows}
 
@@ -35,7 +35,7 @@ def decisions_by_actor() -> dict[str, int]:
 
 def _by_name(kind: str) -> Counter[str]:
     found = Counter[str]()
-    for (_site, name), number in Tally.counts(kind).items():
+    for (_site, name), number in SiteCounter.counts(kind).items():
         found[name] += number
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -32,6 +33,21 @@ CREATE TABLE IF NOT EXISTS alembic_version (
     version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )
 """
+
+
+# Revisions from before 0.1.0, whose migrations are gone.
+BEFORE_0_1_0 = frozenset(f"{number:04}" for number in range(1, 31))
+
+
+class TooOld(click.ClickException):
+    """The database is from before 0.1.0; the message says how to move its sites."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This database was made by a version before 0.1.0, and cannot be upgraded in place. Nothing was changed. "
+            "Export each site with the version that made it (flask export --site KEY), give this version an empty "
+            "database, and import the files (flask import kaiwa FILE --site KEY): docs/upgrading.md."
+        )
 
 
 class Overtaken(Exception):
@@ -70,12 +86,14 @@ def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callab
 
 
 def prepare(connection: Connection) -> None:
-    """Create Alembic's table, which two upgrades of an empty database would both create."""
-    if connection.dialect.name == "postgresql":
-        with connection.begin():
-            if not inspect(connection).has_table("alembic_version"):
-                _take_turn(connection)
-                connection.execute(text(VERSION_TABLE))
+    """Create Alembic's table, which two upgrades of an empty database would both create. Raises TooOld."""
+    with connection.begin():
+        if inspect(connection).has_table("alembic_version"):
+            if BEFORE_0_1_0.intersection(connection.scalars(text("SELECT version_num FROM alembic_version"))):
+                raise TooOld
+        elif connection.dialect.name == "postgresql":
+            _take_turn(connection)
+            connection.execute(text(VERSION_TABLE))
 
 
 def _with_locks(

@@ -168,12 +168,7 @@ def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[boo
     """The condition for rows of these sites; None if the table has none."""
     if site_ids is None:
         return true()
-    if "site_id" in table.c:
-        return table.c.site_id.in_(site_ids)
-    if "comment_id" not in table.c:
-        return None
-    comment = db.metadata.tables["comment"]
-    return table.c.comment_id.in_(select(comment.c.id).where(comment.c.site_id.in_(site_ids)))
+    return table.c.site_id.in_(site_ids) if "site_id" in table.c else None
 
 
 def _has_address(column: Column[Any]) -> ColumnElement[bool]:

@@ -65,7 +65,8 @@ class Case:
     @property
     def known_prediction(self) -> Prediction:
         """The prediction if a check has asked for it and the filter did not fail."""
-        return vars(self).get("prediction", NO_PREDICTION)
+        prediction: Prediction = vars(self).get("prediction", NO_PREDICTION)
+        return prediction
 
     @property
     def approved(self) -> int:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import current_app
 
 from app.lib.clock import now
-from app.models import Site, arrivals
+from app.models import Site, recent_posts
 from app.notify import events
 
 # Period of rate limits and bursts.
@@ -16,7 +16,7 @@ LEARNS_EVERY = timedelta(days=1)
 
 def is_bursting(site: Site) -> bool:
     """True if more comments arrive than is normal. Counted in the table, so it holds across processes."""
-    return bool(site.burst) and arrivals.more_than(site.burst - 1, site, now() - WINDOW)
+    return bool(site.burst) and recent_posts.more_than(site.burst - 1, site, now() - WINDOW)
 
 
 def start_holding(site: Site) -> None:
@@ -30,4 +30,4 @@ def learn_normal_rate() -> None:
     """Update the normal rate of one site that has none, or an outdated one."""
     site = Site.learnt_before(now() - LEARNS_EVERY)
     if site:
-        site.busiest_minute, site.learnt_at = arrivals.busiest_minute(site, now() - LEARNS_FROM), now()
+        site.busiest_minute, site.learnt_at = recent_posts.busiest_minute(site, now() - LEARNS_FROM), now()

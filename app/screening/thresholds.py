@@ -61,13 +61,13 @@ def backtest(site: Site, since: datetime) -> Backtest:
     since = max(since, Comment.moment_back(site.id, AMONG) or since)
     scored = (Comment.site_id == site.id, Comment.score.is_not(None), Comment.created_at > since)
     rows = db.session.execute(
-        select(threshold, Comment.lesson, func.count()).where(*scored).group_by(threshold, Comment.lesson)
+        select(threshold, Comment.trained_as, func.count()).where(*scored).group_by(threshold, Comment.trained_as)
     )
     counts = {each: {"fine": 0, "spam": 0, "": 0} for each in Threshold}
     for name, label, count in rows:
         counts[Threshold(name)][label] = count
-    false_alarms = _newest(*scored, threshold == Threshold.SPAM.value, Comment.lesson == "fine")
-    missed = _newest(*scored, threshold == Threshold.FINE.value, Comment.lesson == "spam")
+    false_alarms = _newest(*scored, threshold == Threshold.SPAM.value, Comment.trained_as == "fine")
+    missed = _newest(*scored, threshold == Threshold.FINE.value, Comment.trained_as == "spam")
     return Backtest(counts, false_alarms, missed)
 
 

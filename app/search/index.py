@@ -14,8 +14,8 @@ from sqlalchemy import Row, select
 
 from app.database import looking
 from app.extensions import db
-from app.models import Comment, Shelf, ShelfPage, Unshelved
-from app.models.shelf import AT_ONCE, PAGES, SIZE
+from app.models import Comment, DirtyComment, SearchSegment, SegmentPage
+from app.models.search_segment import AT_ONCE, PAGES, SIZE
 from app.search.ngrams import ngrams_of, required_ngrams, words_of
 
 LISTS = 64  # in a page
@@ -60,12 +60,12 @@ def thread_key(id: int) -> str:
 
 def dirty_segments(least: int = 1) -> list[int]:
     """Numbers of segments with at least `least` dirty comments, newest first."""
-    return sorted((segment for segment, count in Unshelved.by_shelf().items() if count >= least), reverse=True)
+    return sorted((segment for segment, count in DirtyComment.by_shelf().items() if count >= least), reverse=True)
 
 
 def stale_segments() -> list[int]:
     """Existing segments that may contain text that was changed or erased."""
-    return sorted(set(dirty_segments()).intersection(Shelf.numbers()))
+    return sorted(set(dirty_segments()).intersection(SearchSegment.numbers()))
 
 
 def build(number: int) -> bool:
@@ -77,12 +77,12 @@ def build(number: int) -> bool:
     """
     with looking():
         # In this order: otherwise a segment that another process has just built would be marked dirty.
-        seen = Shelf.revision_of(number)
-        changed = Unshelved.within(Shelf.ids_of(number))
+        seen = SearchSegment.revision_of(number)
+        changed = DirtyComment.within(SearchSegment.ids_of(number))
         positions = _positions(number)
-    if not Shelf.replace(number, _packed(positions), seen=seen):
+    if not SearchSegment.replace(number, _packed(positions), seen=seen):
         return False
-    Unshelved.settle(changed)
+    DirtyComment.settle(changed)
     return True
 
 
@@ -93,20 +93,20 @@ def remove_dirty(number: int) -> None:
     """
     while True:
         with looking():
-            seen = Shelf.revision_of(number)
-            ids = list(Unshelved.within(Shelf.ids_of(number)))
+            seen = SearchSegment.revision_of(number)
+            ids = list(DirtyComment.within(SearchSegment.ids_of(number)))
             pages = _without(number, ids) if len(ids) <= MAX_REMOVED else {}
-        done = Shelf.change(number, pages, seen=seen) if len(ids) <= MAX_REMOVED else build(number)
+        done = SearchSegment.change(number, pages, seen=seen) if len(ids) <= MAX_REMOVED else build(number)
         db.session.commit()
         if done:
             return
 
 
 def _without(number: int, ids: list[int]) -> dict[int, bytes]:
-    first = Shelf.ids_of(number)[0]
+    first = SearchSegment.ids_of(number)[0]
     gone, found = {id - first for id in ids}, {}
     for page in range(0, PAGES, AT_ONCE):
-        for (_segment, at), lists in ShelfPage.of([number], range(page, min(page + AT_ONCE, PAGES))).items():
+        for (_segment, at), lists in SegmentPage.of([number], range(page, min(page + AT_ONCE, PAGES))).items():
             if changed := _page_without(lists, gone):
                 found[at] = changed
     return found
@@ -152,7 +152,7 @@ def _list_without(stored: bytes, gone: set[int]) -> tuple[int, bytes]:
 
 def _positions(number: int) -> dict[str, "array[int]"]:
     """Positions by n-gram, ascending."""
-    ids = Shelf.ids_of(number)
+    ids = SearchSegment.ids_of(number)
     found: dict[str, array[int]] = defaultdict(lambda: array("H"))
     for id, site, thread, name, body in _comments(ids):
         position = id - ids[0]
@@ -207,7 +207,7 @@ def candidates(segments: Sequence[int], ngrams: Iterable[Collection[str]]) -> di
     found: dict[int, set[int]] = {}
     for alternatives in ngrams:
         keys = [list_of(ngram) for ngram in alternatives]
-        pages = ShelfPage.of(segments, {page for page, _number in keys})
+        pages = SegmentPage.of(segments, {page for page, _number in keys})
         for segment in segments:
             lists = [_read(pages.get((segment, page)), number) for page, number in keys]
             found[segment] = (
@@ -219,8 +219,8 @@ def candidates(segments: Sequence[int], ngrams: Iterable[Collection[str]]) -> di
 
 def all_candidates(options: Sequence[Sequence[Collection[str]]]) -> Iterator[int]:
     """Ids of comments that may match one of the options, a segment at a time; then the dirty comments."""
-    dirty = set(Unshelved.ids())
-    for segment in sorted(Shelf.numbers()):
+    dirty = set(DirtyComment.ids())
+    for segment in sorted(SearchSegment.numbers()):
         found = set().union(*(candidates([segment], ngrams).get(segment, set()) for ngrams in options))
         yield from sorted(found - dirty)
     yield from sorted(dirty)
@@ -241,7 +241,7 @@ def options_of(*signs: str) -> list[list[list[str]]]:
 
 def rarest(segment: int, ngrams: Collection[str], limit: int) -> list[str]:
     keys = {ngram: list_of(ngram) for ngram in ngrams}
-    pages = ShelfPage.of([segment], {page for page, _number in keys.values()})
+    pages = SegmentPage.of([segment], {page for page, _number in keys.values()})
     counts = {ngram: _count(pages.get((segment, page)), number) for ngram, (page, number) in keys.items()}
     return sorted(ngrams, key=lambda ngram: (counts[ngram], ngram))[:limit]
 

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, sele
 
 from app.database import no_index
 from app.extensions import db
-from app.models import Author, Comment, Decision, Moderator, Shelf, Site, Status, Thread, Unshelved
-from app.models.shelf import SIZE
+from app.models import Author, Comment, Decision, DirtyComment, Moderator, SearchSegment, Site, Status, Thread
+from app.models.search_segment import SIZE
 from app.search import index
 from app.search.ngrams import contains, required_ngrams, words_of
 
@@ -131,9 +131,9 @@ def _by_index(matching: Matching, words: Words, candidates: Iterator[list[int]])
 def _candidates(viewer: Moderator, words: Words, thread_ids: Collection[int] | None, start: int) -> Iterator[list[int]]:
     """Candidate ids, newest first, in batches: dirty comments and matches of the index."""
     # Read before the segments: a comment that is indexed in between is then found twice rather than missed.
-    dirty = Unshelved.newest(start, MAX_READ)
+    dirty = DirtyComment.newest(start, MAX_READ)
     end = dirty[-1] if len(dirty) == MAX_READ else 0
-    numbers = sorted((each for each in Shelf.numbers() if end // SIZE <= each <= start // SIZE), reverse=True)
+    numbers = sorted((each for each in SearchSegment.numbers() if end // SIZE <= each <= start // SIZE), reverse=True)
     ngrams = _required_ngrams(viewer, words, thread_ids, numbers)
     for some in _segment_batches(numbers, {id // SIZE for id in dirty}):
         matches = index.candidates([each for each in some if each in numbers], ngrams)

@@ -12,10 +12,12 @@ from math import inf
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from app.lib import deadline
+
+T = TypeVar("T")
 
 Headers = list[tuple[str, str]]
 
@@ -59,7 +61,7 @@ class Reply:
             parts.append(self.more())
         return self.status, self.headers, b"".join(parts)
 
-    def _in_context(self, act: Callable[[], Any]) -> Any:
+    def _in_context(self, act: Callable[[], T]) -> T:
         with self._lock:
             return self._context.run(act)
 

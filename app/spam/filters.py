@@ -11,7 +11,7 @@ from time import monotonic
 
 from flask import current_app
 
-from app.models import Knowledge, Lesson
+from app.models import SpamModel, TrainingExample
 from app.spam.filter import Filter
 
 # Two megabytes each.
@@ -52,7 +52,7 @@ def model_of(site_id: int) -> Filter:
     Raises WrongModel if the stored model is unreadable.
     """
     cache, checked = _cache(), monotonic()
-    revision, lessons = Knowledge.state_of(site_id)
+    revision, lessons = SpamModel.state_of(site_id)
     with cache.lock:
         cached = cache.filters.get(site_id)
         if cached is None or not _can_be_added_to(cached, revision, lessons):
@@ -78,9 +78,9 @@ def expire(site_id: int) -> None:
         cached.checked = -CACHE_SECONDS
 
 
-def add_all(model: Filter, lessons: Iterable[Lesson]) -> None:
+def add_all(model: Filter, lessons: Iterable[TrainingExample]) -> None:
     for lesson in lessons:
-        model.add(lesson.slots, spam=lesson.spam, residual=lesson.correction, step=lesson.step)
+        model.add(lesson.slots, spam=lesson.spam, residual=lesson.residual, step=lesson.step)
 
 
 def _cache() -> _Cache:
@@ -90,13 +90,13 @@ def _cache() -> _Cache:
 
 def _loaded(site_id: int) -> _Cached:
     # Read the model first: an example that is merged into it in between is then missing only until the next check.
-    revision, counts = Knowledge.read(site_id)
+    revision, counts = SpamModel.read(site_id)
     cached = _Cached(revision, Filter.load(counts))
     _add_new(cached, site_id)
     return cached
 
 
 def _add_new(cached: _Cached, site_id: int) -> None:
-    missing = Lesson.waiting(site_id, without=cached.lessons)
+    missing = TrainingExample.waiting(site_id, without=cached.lessons)
     add_all(cached.model, missing)
     cached.lessons |= {lesson.id for lesson in missing}

@@ -22,7 +22,7 @@ from sqlalchemy import select, update
 
 from app.database import rows_changed, snapshot
 from app.extensions import db
-from app.models import Actor, Comment, Decision, Knowledge, Lesson, Status
+from app.models import Actor, Comment, Decision, SpamModel, Status, TrainingExample
 from app.spam import filters
 from app.spam.features import Example, Slots, slots
 from app.spam.filter import Filter, WrongModel
@@ -51,27 +51,27 @@ def follow(decision: Decision) -> None:
     """
     comment, teacher = decision.comment, _teacher(decision)
     taught = TEACHES[Status(teacher.to_status)] if teacher else ""
-    if taught != comment.lesson:
+    if taught != comment.trained_as:
         forget(comment)
         if teacher:
-            _learn(comment, taught, teacher.correction)
+            _learn(comment, taught, teacher.residual)
         db.session.flush()
-        if Lesson.count(comment.site_id) >= MERGE_AT:
+        if TrainingExample.count(comment.site_id) >= MERGE_AT:
             merge(comment.site_id)
-    decision.correction = comment.correction
+    decision.residual = comment.residual
 
 
 def forget(comment: Comment) -> None:
     """Unlearn a comment before it changes; in the caller's transaction."""
-    if comment.lesson:
+    if comment.trained_as:
         _note(comment, _slots(comment), step=-1)
-        comment.lesson, comment.correction, comment.places_learnt = "", None, None
+        comment.trained_as, comment.residual, comment.learnt_slots = "", None, None
 
 
 @contextmanager
 def relearning(comment: Comment) -> Iterator[None]:
     """Change fields of a comment that the filter reads: unlearns before, and learns the same label after."""
-    taught, residual = comment.lesson, comment.correction
+    taught, residual = comment.trained_as, comment.residual
     forget(comment)
     yield
     if taught:
@@ -80,8 +80,8 @@ def relearning(comment: Comment) -> Iterator[None]:
 
 def keep_slots(comment: Comment) -> None:
     """Store the comment's hashed slots before its text is deleted, so that its example stays valid."""
-    if comment.lesson:
-        comment.places_learnt = array("I", _slots(comment)).tobytes()
+    if comment.trained_as:
+        comment.learnt_slots = array("I", _slots(comment)).tobytes()
 
 
 def teacher_of(decisions: Sequence[Any]) -> Any | None:
@@ -95,16 +95,16 @@ def teacher_of(decisions: Sequence[Any]) -> Any | None:
 
 def merge(site_id: int) -> None:
     """Merge waiting examples into the stored model; does nothing if another process just did."""
-    revision, counts = Knowledge.read(site_id)
+    revision, counts = SpamModel.read(site_id)
     try:
         model = Filter.load(counts)
     except WrongModel:
         log.error("the filter of site %s cannot be read: flask upkeep retrain", site_id)
         return
-    lessons = Lesson.waiting(site_id)
+    lessons = TrainingExample.waiting(site_id)
     filters.add_all(model, lessons)
-    if Knowledge.replace(site_id, model.dump(), seen=revision):
-        Lesson.remove(lesson.id for lesson in lessons)
+    if SpamModel.replace(site_id, model.dump(), seen=revision):
+        TrainingExample.remove(lesson.id for lesson in lessons)
 
 
 def _learn(comment: Comment, taught: str, residual: int | None) -> None:
@@ -112,7 +112,7 @@ def _learn(comment: Comment, taught: str, residual: int | None) -> None:
     found = slots(example_of(comment))
     if residual is None:
         residual = _residual(comment.site_id, found, taught)
-    comment.lesson, comment.correction = taught, residual
+    comment.trained_as, comment.residual = taught, residual
     _note(comment, found.all(), step=1)
 
 
@@ -125,14 +125,14 @@ def _residual(site_id: int, found: Slots, taught: str) -> int | None:
 
 
 def _note(comment: Comment, found: Iterable[int], *, step: int) -> None:
-    spam, residual = comment.lesson == "spam", comment.correction or 0
-    db.session.add(Lesson.of(comment.site_id, found, spam=spam, correction=residual, step=step))
+    spam, residual = comment.trained_as == "spam", comment.residual or 0
+    db.session.add(TrainingExample.of(comment.site_id, found, spam=spam, residual=residual, step=step))
     filters.expire(comment.site_id)
 
 
 def _slots(comment: Any) -> Iterable[int]:
     """The slots of a comment; stored if its text was deleted."""
-    return array("I", comment.places_learnt) if comment.places_learnt else slots(example_of(comment)).all()
+    return array("I", comment.learnt_slots) if comment.learnt_slots else slots(example_of(comment)).all()
 
 
 def _teacher(decision: Decision) -> Decision | None:
@@ -163,9 +163,9 @@ def retrain(site_id: int) -> Filter | None:
     """
     with snapshot():
         read = _read_log(site_id)
-    if not Knowledge.replace(site_id, read.model.dump(), seen=read.revision):
+    if not SpamModel.replace(site_id, read.model.dump(), seen=read.revision):
         return None
-    Lesson.remove(read.lessons)
+    TrainingExample.remove(read.lessons)
     for id, version, taught in read.mistaken:
         same = update(Comment).where(Comment.id == id, Comment.version == version)
         if not rows_changed(same.values(taught)):
@@ -177,9 +177,9 @@ def retrain(site_id: int) -> Filter | None:
 COLUMNS = (
     Comment.id,
     Comment.version,
-    Comment.lesson,
-    Comment.correction,
-    Comment.places_learnt,
+    Comment.trained_as,
+    Comment.residual,
+    Comment.learnt_slots,
     Comment.body,
     Comment.name,
     Comment.website,
@@ -189,33 +189,35 @@ COLUMNS = (
 
 
 def _read_log(site_id: int) -> _Log:
-    revision = db.session.scalar(select(Knowledge.revision).where(Knowledge.site_id == site_id)) or 0
-    lessons = list(db.session.scalars(select(Lesson.id).where(Lesson.site_id == site_id)))
+    revision = db.session.scalar(select(SpamModel.revision).where(SpamModel.site_id == site_id)) or 0
+    lessons = list(db.session.scalars(select(TrainingExample.id).where(TrainingExample.site_id == site_id)))
     taught = dict(_taught(site_id))
     known = db.session.execute(
-        select(Comment.id, Comment.version, Comment.lesson).where(Comment.site_id == site_id, Comment.lesson != "")
+        select(Comment.id, Comment.version, Comment.trained_as).where(
+            Comment.site_id == site_id, Comment.trained_as != ""
+        )
     )
     mistaken = [(row.id, row.version, _as_stored("", None)) for row in known if row.id not in taught]
     model = Filter()
     for ids in _chunks(list(taught)):
         for row in db.session.execute(select(*COLUMNS).where(Comment.id.in_(ids)).order_by(Comment.id)):
             right = _as_stored(taught[row.id], _learnt_again(model, row, taught[row.id]))
-            if right != _as_stored(row.lesson, row.correction):
+            if right != _as_stored(row.trained_as, row.residual):
                 mistaken.append((row.id, row.version, right))
     return _Log(model, revision, lessons, mistaken)
 
 
 def _learnt_again(model: Filter, row: Any, taught: str) -> int:
     """Add a comment to the model; returns its stored residual, or a new one."""
-    spam, residual = taught == "spam", row.correction if row.lesson == taught else None
+    spam, residual = taught == "spam", row.residual if row.trained_as == taught else None
     if residual is None:
-        residual = 0 if row.places_learnt else model.residual(slots(example_of(row)), spam=spam)
+        residual = 0 if row.learnt_slots else model.residual(slots(example_of(row)), spam=spam)
     model.add(_slots(row), spam=spam, residual=residual)
     return residual
 
 
 def _as_stored(lesson: str, residual: int | None) -> dict[str, Any]:
-    return {"lesson": lesson, "correction": residual}
+    return {"trained_as": lesson, "residual": residual}
 
 
 def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:

@@ -7,7 +7,7 @@ from sqlalchemy import LargeBinary, func, select
 
 from app.database import looking
 from app.extensions import db
-from app.models import Knowledge, Site
+from app.models import Site, SpamModel
 from app.spam import learning
 from app.spam.filter import HEADER, Filter, is_current
 
@@ -18,9 +18,9 @@ TRIES = 10  # a decision during the read makes it fail
 
 def outdated() -> list[tuple[int, str]]:
     """Id and key of each site with a model that this version cannot read, or an unsound one, by its first bytes."""
-    head = func.substr(Knowledge.counts, 1, HEADER.size, type_=LargeBinary)
+    head = func.substr(SpamModel.counts, 1, HEADER.size, type_=LargeBinary)
     with looking():
-        rows = db.session.execute(select(Site.id, Site.key, head).join(Knowledge, Knowledge.site_id == Site.id))
+        rows = db.session.execute(select(Site.id, Site.key, head).join(SpamModel, SpamModel.site_id == Site.id))
         return [(id, key) for id, key, found in rows if not is_current(bytes(found))]
 
 

@@ -20,11 +20,11 @@ from app.models import (
     Report,
     Revision,
     Rule,
-    Silence,
     Site,
     Subject,
     Thread,
     ThreadAlias,
+    Unsubscribe,
 )
 
 FORMAT, VERSION = "kaiwa", 1
@@ -63,12 +63,9 @@ class ArchivedTable:
         return [column for column in self.table.columns if column.name not in self.left_out]
 
     def of_site(self, site: Site) -> Select[Any]:
-        """All rows of the site by id; a row without a site belongs to the site of its comment."""
+        """All rows of the site by id."""
         hash_facts = [said.label(name) for name, said in self.hash_facts.items()]
-        query = select(*self.columns, *hash_facts).order_by(self.table.c.id)
-        if "site_id" in self.table.c:
-            return query.where(of(self.table.c.site_id, site))
-        return query.join(Comment, self.table.c.comment_id == Comment.id).where(of(Comment.site_id, site))
+        return select(*self.columns, *hash_facts).where(of(self.table.c.site_id, site)).order_by(self.table.c.id)
 
 
 def of(column: Any, site: Site) -> ColumnElement[bool]:
@@ -112,16 +109,16 @@ TABLES = (
         left_out={
             **OWNER,
             **dict.fromkeys(("root_id", "path", "depth"), TREE),
-            "places": "counted again",
+            "approved_descendants": "counted again",
             "address_index": RECOMPUTED,
             "wide_index": "counts the floods of the last minutes",
-            **dict.fromkeys(("lesson", "correction", "places_learnt"), RETRAINED),
+            **dict.fromkeys(("trained_as", "residual", "learnt_slots"), RETRAINED),
             **dict.fromkeys(("request_key", "request_digest", "fingerprint", "typed_by", "text_key"), KEYED),
         },
     ),
-    ArchivedTable(Revision, created_column="replaced_at", left_out={}),
-    ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "correction": RETRAINED}),
-    ArchivedTable(Note, created_column="made_at", left_out={}),
+    ArchivedTable(Revision, created_column="replaced_at", left_out=OWNER),
+    ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "residual": RETRAINED}),
+    ArchivedTable(Note, created_column="made_at", left_out=OWNER),
     ArchivedTable(
         Rule,
         created_column="made_at",
@@ -151,15 +148,15 @@ LEFT_OUT = {
     "rate_limit": "how much a network used lately",
     "login_attempt": "counted by processes of the previous version",
     "delivery": "emails are never sent again",
-    **dict.fromkeys(("tally", "tallied"), "counted again"),
+    **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),
     "key_print": "about this installation's keys",
     "heartbeat": "about this installation's processes",
     "lease": "who looks at what this minute",
-    "deferral": "what a moderator put off for an hour",
-    "knowledge": RETRAINED,
-    "lesson": RETRAINED,
-    **dict.fromkeys(("shelf", "shelf_page", "unshelved"), "made anew of the comments, for search"),
-    "silence": "keyed hashes; said of the authors instead (`silent`)",
+    "snooze": "what a moderator put off for an hour",
+    "spam_model": RETRAINED,
+    "training_example": RETRAINED,
+    **dict.fromkeys(("search_segment", "segment_page", "dirty_comment"), "made anew of the comments, for search"),
+    "unsubscribe": "keyed hashes; said of the authors instead (`silent`)",
 }
 
 
@@ -174,7 +171,7 @@ def lines(site: Site) -> Iterator[str]:
         yield _line({"type": "moderator", **row})
     emails = {id: row["email"] for id, row in people.items()}
     for table in TABLES:
-        silences = Silence.of_site(site) if table.record is Author else frozenset()
+        silences = Unsubscribe.of_site(site) if table.record is Author else frozenset()
         for row in _rows(table.of_site(site)):
             if table.record is Author:
                 row["silent"] = not silences.isdisjoint(candidates([Author.index_of(site, row["email"])]))

@@ -17,8 +17,10 @@ from app.transfer.record import (
     TruncatedFile,
 )
 from app.transfer.source import File
+from app.transfer.xml_element import Element
+from app.transfer.xml_shape import Shape
 
-SHAPE = xml.Shape(
+SHAPE = Shape(
     root="disqus",
     sections=(),
     records=("thread", "post"),
@@ -42,12 +44,12 @@ def read(file: File) -> Iterator[Record]:
     """
     for event in xml.events(file, SHAPE):
         match event:
-            case xml.Element(name="thread"):
+            case Element(name="thread"):
                 yield (thread := _thread(event))
                 # A deleted discussion is shown nowhere, though its posts are exported as approved.
                 if _flag(event, "isDeleted"):
                     yield HiddenPage(thread.source_id)
-            case xml.Element():
+            case Element():
                 yield _comment(event)
             case xml.BadRecord():
                 found = _ID.search(event.head)
@@ -56,7 +58,7 @@ def read(file: File) -> Iterator[Record]:
                 raise TruncatedFile(line=event.line, position=event.position)
 
 
-def _thread(element: xml.Element) -> ThreadRecord:
+def _thread(element: Element) -> ThreadRecord:
     link, title = element.text("link"), element.text("title")
     notes = [Note.SHORTENED] if is_shortened(link, title) else []
     source_id = element.attribute("", "id") or one_line(element.text("id")) or one_line(link)
@@ -72,7 +74,7 @@ def _thread(element: xml.Element) -> ThreadRecord:
     )
 
 
-def _comment(element: xml.Element) -> CommentRecord | Skip:
+def _comment(element: Element) -> CommentRecord | Skip:
     body = element.markup("message").strip()
     source_id = one_line(element.attribute("", "id") or element.text("id"))
     thread = one_line(element.attribute("thread", "id"))
@@ -109,7 +111,7 @@ def _comment(element: xml.Element) -> CommentRecord | Skip:
     )
 
 
-def _status(element: xml.Element, notes: list[Note]) -> Status:
+def _status(element: Element, notes: list[Note]) -> Status:
     flags = {name: _flag(element, name) for name in ("isDeleted", "isSpam", "isApproved")}
     if flags["isDeleted"]:
         return "deleted"
@@ -121,6 +123,6 @@ def _status(element: xml.Element, notes: list[Note]) -> Status:
     return "pending" if flags["isApproved"] is False else "approved"
 
 
-def _flag(element: xml.Element, name: str) -> bool | None:
+def _flag(element: Element, name: str) -> bool | None:
     """True or False as the export says it; None for anything else."""
     return {"true": True, "1": True, "false": False, "0": False}.get(element.text(name).strip().lower())

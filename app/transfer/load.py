@@ -126,7 +126,7 @@ def _write(site: Site, source: str, fresh: Fresh, above_id: int) -> None:
         above[staged.source_id] = Known(id, place["path"], row["thread_id"])
     gained = _approved_by_subtree(rows)
     for row in rows:
-        row["places"] = gained.pop(row["id"], 0)
+        row["approved_descendants"] = gained.pop(row["id"], 0)
     db.session.execute(insert(Comment), rows)
     db.session.execute(insert(Decision), [_decision(row) for row in rows])
     Comment.gain_places(gained)

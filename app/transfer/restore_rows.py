@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.lib import markup
-from app.models import Author, Comment, Silence, Site, Status, Subject, Thread
+from app.models import Author, Comment, Site, Status, Subject, Thread, Unsubscribe
 from app.models.path import ids_in, place_of
 from app.screening import rules
 from app.transfer.archive import ArchivedTable, Row
@@ -17,8 +17,7 @@ from app.transfer.archive import ArchivedTable, Row
 def insert_rows(site: Site, table: ArchivedTable, rows: list[Row]) -> set[int]:
     """The ids of the inserted rows; a row that exists already is left out."""
     for row in rows:
-        if "site_id" in table.table.c:
-            row["site_id"] = site.id
+        row["site_id"] = site.id
         if table.name in RECOMPUTE:
             RECOMPUTE[table.name](site, row)
     if table.name == "comment":
@@ -54,7 +53,7 @@ def _recompute_author(site: Site, row: Row) -> None:
     row["email_index"] = index = Author.index_of(site, row["email"])
     row["confirmed_index"] = index if row.pop("confirmed") else None
     if row.pop("silent") and index:
-        Silence.ask(site, index)
+        Unsubscribe.add(site, index)
 
 
 def _recompute_comment(site: Site, row: Row) -> None:
@@ -87,7 +86,7 @@ def _set_paths(site: Site, rows: list[Row]) -> None:
         thread, path = places.get(row["parent_id"], (None, ""))
         if thread != row["thread_id"]:
             row["parent_id"], path = None, ""
-        row |= place_of(row["id"], path, site.max_depth) | {"places": 0}
+        row |= place_of(row["id"], path, site.max_depth) | {"approved_descendants": 0}
         places[row["id"]] = (row["thread_id"], row["path"])
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, SmallInteger, String, Text
 
@@ -16,6 +16,8 @@ from app.models import Actor, Effect, Status, Subject
 from app.models.thread import LONGEST_TITLE
 from app.screening.reasons import sentence_of
 from app.transfer.fields import MAX_BODY, legible
+
+T = TypeVar("T")
 
 MAX_TEXT = 1 << 23  # characters, for columns without a limit; escaping can make a text of MAX_BODY five times as long
 MAX_DEPTH = 12  # nested lists and objects; ours have 3
@@ -45,7 +47,7 @@ def default_of(column: Column[Any]) -> Any:
     return default.arg(None) if default.is_callable else default.arg
 
 
-def _require(holds: bool, value: Any) -> Any:
+def _require(holds: bool, value: T) -> T:
     if not holds:
         raise InvalidValue
     return value
@@ -66,11 +68,13 @@ def _text(column: Column[Any], value: Any) -> str:
 
 def _number(column: Column[Any], value: Any) -> int:
     bits = 15 if isinstance(column.type, SmallInteger) else 53 if isinstance(column.type, BigInteger) else 31
-    return _require(type(value) is int and 0 <= value < 1 << bits, value)
+    number: int = _require(type(value) is int and 0 <= value < 1 << bits, value)
+    return number
 
 
 def _float(_column: Column[Any], value: Any) -> float:
-    return _require(type(value) in (int, float) and math.isfinite(value), value)
+    number: float = _require(type(value) in (int, float) and math.isfinite(value), value)
+    return number
 
 
 def _data(_column: Column[Any], value: Any) -> Any:

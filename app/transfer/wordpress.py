@@ -21,6 +21,8 @@ from app.transfer.record import (
     TruncatedFile,
 )
 from app.transfer.source import File, Source
+from app.transfer.xml_element import Element
+from app.transfer.xml_shape import Shape
 
 # Limits for comments that come before their page is known.
 MAX_WAITING = 1_000
@@ -31,7 +33,7 @@ _FIELDS = ("title", "link", "post_id", "comment_status", "status", "post_passwor
 # draft, pending, future, trash, those of plugins) are not public.
 PUBLIC_STATES = frozenset({"", "publish", "inherit"})
 _STOPS = ("rss", "item", "comment", *_FIELDS)
-SHAPE = xml.Shape(
+SHAPE = Shape(
     root="rss",
     sections=("item",),
     records=("comment", *_FIELDS),
@@ -80,9 +82,9 @@ def read(file: File) -> Iterator[Record]:
     page: _Page | None = None
     for event in xml.events(source, SHAPE):
         match event:
-            case xml.Element(name="comment"):
+            case Element(name="comment"):
                 yield from _comment_of(page, event, source.zone)
-            case xml.Element() if page:
+            case Element() if page:
                 page.learn(event)
             case xml.BadRecord(name="comment"):
                 yield Skip(_id_in(event.head), event.reason, event.line)
@@ -98,7 +100,7 @@ def read(file: File) -> Iterator[Record]:
         yield from page.end()
 
 
-def _comment_of(page: "_Page | None", element: xml.Element, zone: tzinfo) -> Iterator[Record]:
+def _comment_of(page: "_Page | None", element: Element, zone: tzinfo) -> Iterator[Record]:
     found = _comment(element, zone)
     if isinstance(found, Skip):
         yield found
@@ -123,7 +125,7 @@ class _Page:
         self._waiting_size = 0
         self._id: str | None = None
 
-    def learn(self, element: xml.Element) -> None:
+    def learn(self, element: Element) -> None:
         text = element.text("")
         if is_shortened(text):
             self._notes.append(Note.SHORTENED)
@@ -179,7 +181,7 @@ class _Page:
         )
 
 
-def _comment(element: xml.Element, zone: tzinfo) -> CommentRecord | Skip:
+def _comment(element: Element, zone: tzinfo) -> CommentRecord | Skip:
     """The comment, not yet with its thread."""
     kind_word = one_line(element.text("comment_type")).lower()
     body = element.markup("comment_content").strip()
@@ -220,12 +222,12 @@ def _comment(element: xml.Element, zone: tzinfo) -> CommentRecord | Skip:
     )
 
 
-def _parent(element: xml.Element) -> str | None:
+def _parent(element: Element) -> str | None:
     parent = one_line(element.text("comment_parent"))
     return None if parent in ("", "0") else parent
 
 
-def _when(element: xml.Element, notes: list[Note], zone: tzinfo) -> datetime:
+def _when(element: Element, notes: list[Note], zone: tzinfo) -> datetime:
     if when := moment(element.text("comment_date_gmt")):
         return when
     local = moment(element.text("comment_date"), zone)

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from app.extensions import csrf, db
 from app.forms.appeal import AppealForm
 from app.lib.language import preferred, speak
-from app.models import Decision, Silence, Site
+from app.models import Decision, Site, Unsubscribe
 from app.moderation.appeals import appeal, refuse_second
 from app.notify import author_email, authors
 from app.notify.signed_links import address_to_stop, author_to_confirm, decision_to_appeal
@@ -34,16 +34,16 @@ def confirm(token: str) -> Any:
 def show_stop(token: str) -> str:
     address = address_to_stop(token)
     _speak_of(address.site)
-    stopped = Silence.holds(address.site, address.email_index)
+    stopped = Unsubscribe.holds(address.site, address.email_index)
     return render_template("letters/stop.html", site=address.site, stopped=stopped)
 
 
 @bp.post("/mail/stop/<token>")
-@csrf.exempt
+@csrf.exempt  # type: ignore[untyped-decorator]
 def stop(token: str) -> Any:
     """Also pressed by mail programs, whose only permit is the token (RFC 8058); with `again`, take it back."""
     address = address_to_stop(token)
-    (Silence.lift if "again" in request.form else Silence.ask)(address.site, address.email_index)
+    (Unsubscribe.remove if "again" in request.form else Unsubscribe.add)(address.site, address.email_index)
     db.session.commit()
     return redirect(url_for("letters.show_stop", token=token), 303)
 

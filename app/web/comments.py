@@ -209,7 +209,7 @@ def _form_again(here: Where, form: CommentForm, origin: str, status: int, **more
     return for_origin(make_response(html, status), origin)
 
 
-def _page_again(here: Where, form: CommentForm, status: int, **more) -> Response:
+def _page_again(here: Where, form: CommentForm, status: int, **more: Any) -> Response:
     return make_response(drawn.one_page("thread/page.html", read(here), context(here, form, **more)), status)
 
 

@@ -39,7 +39,7 @@ def note(id: int) -> Any:
     comment, form = comment_or_404(id), NoteForm()
     if not form.validate():
         abort(400)
-    db.session.add(Note(comment=comment, moderator=current_moderator(), text=form.text.data))
+    db.session.add(Note(site_id=comment.site_id, comment=comment, moderator=current_moderator(), text=form.text.data))
     db.session.commit()
     if wants_fragment():
         return render_template("queue/_notes.html", notes=Note.of([comment.id])[comment.id])

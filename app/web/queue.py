@@ -13,7 +13,7 @@ from app.extensions import db
 from app.forms.decision import MODERATED, ids_of
 from app.forms.search import SearchForm
 from app.lib import ids
-from app.models import Comment, Deferral, Lease, Moderator, Reason, Status
+from app.models import Comment, Lease, Moderator, Reason, Snooze, Status
 from app.moderation import history
 from app.web.access import (
     SESSION_KEY,
@@ -88,9 +88,9 @@ def defer(id: int) -> Any:
     """Out of her sight for an hour, or with `back` into it again."""
     comment, me = comment_or_404(id), current_moderator()
     if "back" in request.form:
-        Deferral.take_up(comment, me)
+        Snooze.end(comment, me)
     else:
-        Deferral.put_off(comment, me)
+        Snooze.begin(comment, me)
         Lease.give_back([comment.id], me)
     db.session.commit()
     said = _("Returned to your queue.") if "back" in request.form else _("Snoozed for 1 hour.")

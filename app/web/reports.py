@@ -1,5 +1,7 @@
 """A reader reports a comment that everybody sees: without an account, and nothing of her is kept."""
 
+from typing import Any
+
 from flask import Blueprint, abort, make_response, render_template, request
 from werkzeug.wrappers import Response
 
@@ -64,7 +66,7 @@ def _reported(id: int) -> tuple[Comment, str]:
     return comment, check_origin(comment.site)
 
 
-def _answer(comment: Comment, origin: str, what: str, status: int = 200, **more) -> Response:
+def _answer(comment: Comment, origin: str, what: str, status: int = 200, **more: Any) -> Response:
     if not is_navigation():
         html = render_template(f"report/_{what}.html", comment=comment, **more)
         return for_origin(make_response(html, status), origin)

@@ -221,7 +221,7 @@ def test_a_moderator_undoes_an_imported_decision(
     move(db_session, comments(db_session)["2"], Status.REJECTED, by=alice)
     thread = db_session.query(Thread).one()
     assert thread.approved_count == 1
-    assert {id: each.places for id, each in comments(db_session).items()} == {"1": 1, "2": 0}
+    assert {id: each.approved_descendants for id, each in comments(db_session).items()} == {"1": 1, "2": 0}
 
 
 def test_an_answer_before_its_parent_finds_it(app: Flask, db_session: Session, paper: Site, save: Save) -> None:
@@ -259,7 +259,7 @@ def test_an_answer_whose_parent_came_with_an_older_file_finds_it(
     bring(app, save(wxr(page(comment(1)))))
     report = bring(app, save(wxr(page(comment(2, parent="1")))))
     found = comments(db_session)
-    assert (report["replies"], found["2"].parent_id, found["1"].places) == (1, found["1"].id, 2)
+    assert (report["replies"], found["2"].parent_id, found["1"].approved_descendants) == (1, found["1"].id, 2)
 
 
 @pytest.mark.parametrize("parents", [{1: 1}, {1: 2, 2: 1}, {1: 2, 2: 3, 3: 4, 4: 2, 5: 1}])
@@ -573,7 +573,7 @@ def _shape(found: dict[int, Comment]) -> dict[int, tuple[Any, ...]]:
             [numbers[id] for id in ids_in(each.path)],
             numbers[each.root_id],
             each.depth,
-            each.places,
+            each.approved_descendants,
             numbers.get(each.parent_id),
             each.status,
         )

@@ -20,7 +20,7 @@ from app.cli import worker
 from app.cli.tasks import LONGEST_PAUSE_S, Task
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Heartbeat, Knowledge, Moderator, RateLimit, Site
+from app.models import Heartbeat, Moderator, RateLimit, Site, SpamModel
 from app.version import VERSION
 from tests.cast import a_moderator, a_site
 from tests.services import ROOT, _clean_environment, free_port
@@ -164,7 +164,7 @@ def test_make_run_and_make_serve_have_databases_of_their_own() -> None:
 def test_a_filter_that_cannot_be_read_is_found_and_its_mend_mends_it(
     app: Flask, healthy: Site, db_session: Session
 ) -> None:
-    Knowledge.replace(healthy.id, b"damaged", seen=0)
+    SpamModel.replace(healthy.id, b"damaged", seen=0)
     db_session.commit()
     (found,) = json.loads(app.test_cli_runner().invoke(args=["check", "--json"]).output)["findings"]
     assert (found["code"], found["mend"]) == ("filter", "flask upkeep retrain --site paper")

@@ -61,7 +61,7 @@ def writer(app: Flask, db_session: Session) -> Reader:
     first = the_comment(db_session, "words 0")
     other.post("an answer", parent=str(first.id), url=f"{PAGE}/0")
     other.post(f"write to {EMAIL.lower()} if you like")
-    db_session.add(Revision(comment_id=first.id, body=f"I am {NAMES[0]}", html="<p>x</p>"))
+    db_session.add(Revision(site_id=first.site_id, comment_id=first.id, body=f"I am {NAMES[0]}", html="<p>x</p>"))
     note = f"{NAMES[0]}, {EMAIL}, asked"
     db_session.add(
         Decision(
@@ -79,7 +79,11 @@ def writer(app: Flask, db_session: Session) -> Reader:
     db_session.add(Delivery(kind="letter", payload=json.dumps({"to": EMAIL}), message_id="<m>"))
     db_session.add(Delivery(kind="letter", payload=json.dumps({"to": "bob@readers.example"}), message_id="<n>"))
     asked = {"user_ip": "203.0.113.7", "user_agent": NAMES[0]}
-    db_session.add(Delivery(kind="akismet", comment_id=first.id, payload=json.dumps(asked), message_id="<a>"))
+    db_session.add(
+        Delivery(
+            kind="akismet", site_id=first.site_id, comment_id=first.id, payload=json.dumps(asked), message_id="<a>"
+        )
+    )
     report = {"reason": "hate", "reporter_index": "r", "comment_version": 1, "note": f"{EMAIL} lies"}
     db_session.add(Report(site_id=site.id, comment_id=first.id, **report))
     db_session.commit()
@@ -210,7 +214,7 @@ def test_an_address_is_found_in_every_spelling_and_every_table(
     comment.claimed = {"title": f"by {ours[0]}", "url": f"https://a.example/?by={ours[2]}"}
     comment.reasons = [{"check": "words", "word": ours[0]}]
     comment.author.email, comment.author.email_index = EMAIL.replace("Q7@", "q7@"), None
-    db_session.add(Revision(comment_id=comment.id, body=ours[0], html=ours[3]))
+    db_session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body=ours[0], html=ours[3]))
     db_session.add(Delivery(kind="letter", payload=json.dumps({"to": ours[1]}), message_id="<k>"))
     report = {"reason": "hate", "reporter_index": "k", "comment_version": 1, "note": f"from {ours[0]}"}
     db_session.add(Report(site_id=site.id, comment_id=first.id, **report))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.comments import removal
 from app.desk import members
 from app.extensions import db
-from app.models import Membership, Moderator, Note, Role, Site, Status, Unshelved
+from app.models import DirtyComment, Membership, Moderator, Note, Role, Site, Status
 from app.notify import events
 from app.search import index
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
@@ -21,7 +21,7 @@ def rows(db_session: Session) -> dict[str, int]:
     return {
         table.name: db_session.scalar(select(func.count()).select_from(table)) or 0
         for table in db.metadata.sorted_tables
-        if table.name not in ("rate_limit", "unshelved", "shelf", "shelf_page")
+        if table.name not in ("rate_limit", "dirty_comment", "search_segment", "segment_page")
     }
 
 
@@ -37,7 +37,7 @@ def furnish(client: FlaskClient, db_session: Session, key: str) -> Site:
     move(db_session, comment, Status.SPAM, alice)
     move(db_session, comment, Status.APPROVED, alice)
     reader.post(f"answer of {key}", parent=str(comment.id))
-    db_session.add(Note(comment_id=comment.id, moderator_id=alice.id, text="note"))
+    db_session.add(Note(site_id=comment.site_id, comment_id=comment.id, moderator_id=alice.id, text="note"))
     members.invite(site, f"new@{key}.example", Role.ADMIN, by=alice)
     events.flooded(site)
     db_session.commit()
@@ -63,7 +63,7 @@ def test_everything_of_a_site_goes_and_nothing_of_another(app: Flask, client: Fl
     assert rows(db_session) == before
     db_session.expire_all()
     assert Site.with_key("blog") is None and the_comment(db_session, "first of paper").site_id
-    assert db_session.scalar(select(func.count()).select_from(Unshelved)) == 0
+    assert db_session.scalar(select(func.count()).select_from(DirtyComment)) == 0
     assert (
         client.get("/embed/thread", query_string={"site": "blog", "url": "https://blog.example/a"}).status_code == 404
     )

@@ -44,7 +44,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     for body in ("cheap pills", "more pills"):
         move(db_session, the_comment(db_session, body), Status.SPAM, by=alice)
     read = the_comment(db_session, "I am read")
-    db_session.add(Revision(comment_id=read.id, body="I was read", html="<p>I was read</p>"))
+    db_session.add(Revision(site_id=read.site_id, comment_id=read.id, body="I was read", html="<p>I was read</p>"))
     for number in range(2):
         report = {"reason": "hate", "reporter_index": f"r{number}", "comment_version": 1}
         db_session.add(Report(site_id=site.id, comment_id=read.id, **report))

@@ -21,7 +21,7 @@ from app.extensions import db
 from app.lib import secrets
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, Encrypted
-from app.models import Author, Comment, Delivery, Moderator, Report, Rule, Silence, Site, Subject
+from app.models import Author, Comment, Delivery, Moderator, Report, Rule, Site, Subject, Unsubscribe
 from app.notify import authors, signed_links
 from app.screening import rules
 from app.search import query
@@ -135,7 +135,7 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         (hanako,) = Author.with_email([site], HANAKO)
         assert hanako.is_confirmed and comment.author is hanako
         assert query.search(alice, SearchQuery(email=HANAKO)).ids == [comment.id]
-        assert Silence.holds(site, Author.index_of(site, QUIET))
+        assert Unsubscribe.holds(site, Author.index_of(site, QUIET))
         reporter = address.reporter(site, REPORTER)
         assert Report.count_by(reporter.network, now() - LATER) == 1
         assert Report.count_around(reporter.wide, now() - LATER) == 1
@@ -181,7 +181,7 @@ def test_nothing_is_left_under_an_earlier_key(
         assert app.test_cli_runner().invoke(args=["site", "list"]).exit_code == 0
         assert Moderator.with_email("alice@moderators.example")
         assert Author.with_email([site], HANAKO)[0].is_confirmed
-        assert Silence.holds(site, Author.index_of(site, QUIET))
+        assert Unsubscribe.holds(site, Author.index_of(site, QUIET))
         assert rules_about(site, BLOCKED) == 1
         comment = the_comment(db.session(), WORDS)
         assert comment.address_index in Comment.network_index(site, comment.address).all
@@ -235,10 +235,10 @@ def test_an_unsubscribe_of_an_unknown_address_is_reported(
 ) -> None:
     monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
     with under(inhabited, A):
-        Silence.ask(db.session.query(Site).one(), "x" * 43)
+        Unsubscribe.add(db.session.query(Site).one(), "x" * 43)
         db.session.commit()
     with under(inhabited, B, A) as app:
-        assert rotated(app)["left"] == {"silence.email_index": 1}
+        assert rotated(app)["left"] == {"unsubscribe.email_index": 1}
         assert "--forget-unmatched" in app.test_cli_runner().invoke(args=["upkeep", "rotate-key"]).output
         assert rotated(app, "--forget-unmatched")["done"]
 
@@ -266,9 +266,9 @@ def test_links_in_sent_emails_work_after_everything_is_rewritten(
         assert rotated(app)["done"]
         site = db.session.query(Site).one()
         assert signed_links.author_to_confirm(confirm).email == HANAKO
-        Silence.ask(site, signed_links.address_to_stop(stop).email_index)
+        Unsubscribe.add(site, signed_links.address_to_stop(stop).email_index)
         db.session.commit()
-        assert Silence.holds(site, Author.index_of(site, HANAKO))
+        assert Unsubscribe.holds(site, Author.index_of(site, HANAKO))
         assert rotated(app)["done"]
 
 

@@ -23,8 +23,8 @@ def test_a_card_tells_the_authors_record_and_what_else_is_like_it(
     again = written(db_session, thread, "Over there", author=author, cluster="abcd")
     written(db_session, other, "Over there", **same)
     decide(again, Status.SPAM, seen=again.version, by=alice)
-    db_session.add(Revision(comment_id=comment.id, body="Before", html="<p>Before</p>"))
-    db_session.add(Note(comment=comment, moderator=alice, text="ask the captain"))
+    db_session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body="Before", html="<p>Before</p>"))
+    db_session.add(Note(site_id=comment.site_id, comment=comment, moderator=alice, text="ask the captain"))
     db_session.commit()
     card = card_of(comment, alice)
     assert card.record == {"pending": 1, "spam": 1}

@@ -10,7 +10,7 @@ from app.database import new_ids
 from app.desk import queue
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Author, Comment, Deferral, Lease, Moderator, Site, Status, Thread
+from app.models import Author, Comment, Lease, Moderator, Site, Snooze, Status, Thread
 from app.moderation.decide import decide
 from app.moderation.lanes import Lane
 from tests.cast import a_moderator, a_site
@@ -149,11 +149,11 @@ def test_an_active_lease_cannot_be_taken_over(db_session: Session, paper: Site, 
 def test_snooze_affects_the_moderators_own_queue_only(db_session: Session, paper: Site, alice: Moderator) -> None:
     bob = a_moderator(db_session, paper, "bob")
     comment = written(db_session, thread_of(db_session, paper), "later")
-    Deferral.put_off(comment, alice)
+    Snooze.begin(comment, alice)
     db_session.commit()
     assert queue.ids_in(alice, queue.ALL) == [] and queue.page_of(alice, queue.ALL, []).deferred == 1
     assert queue.ids_in(alice, queue.ALL, deferred=True) == queue.ids_in(bob, queue.ALL) == [comment.id]
-    Deferral.take_up(comment, alice)
+    Snooze.end(comment, alice)
     assert queue.ids_in(alice, queue.ALL) == [comment.id]
 
 

@@ -117,7 +117,11 @@ def check(database_url: str, acknowledged: list[str]) -> None:
         decisions = Counter(connection.scalars(text("SELECT comment_id FROM decision")))
         assert set(decisions.values()) == {1} and len(decisions) == len(stored)
         counted = connection.scalar(text("SELECT approved_count FROM thread"))
-        assert counted == len(stored) == connection.scalar(text("SELECT count(*) FROM comment WHERE places = 1"))
+        assert (
+            counted
+            == len(stored)
+            == connection.scalar(text("SELECT count(*) FROM comment WHERE approved_descendants = 1"))
+        )
         if engine.dialect.name == "sqlite":
             assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
     engine.dispose()

@@ -288,7 +288,7 @@ def counts_again(url: str, storm: Storm) -> None:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
         rows = connection.execute(
-            text("SELECT id, body, parent_id, thread_id, status, places FROM comment ORDER BY id")
+            text("SELECT id, body, parent_id, thread_id, status, approved_descendants FROM comment ORDER BY id")
         ).all()
         assert len({row.body for row in rows}) == len(rows), "nothing is doubled"
         by_id = {row.id: row for row in rows}
@@ -307,7 +307,7 @@ def counts_again(url: str, storm: Storm) -> None:
         for row in reversed(rows):
             if row.parent_id:
                 places[row.parent_id] += places[row.id]
-        assert {row.id: row.places for row in rows} == {row.id: places[row.id] for row in rows}
+        assert {row.id: row.approved_descendants for row in rows} == {row.id: places[row.id] for row in rows}
         if engine.dialect.name == "sqlite":
             assert connection.scalar(text("PRAGMA integrity_check")) == "ok"
     engine.dispose()

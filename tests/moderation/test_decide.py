@@ -22,12 +22,12 @@ def test_a_decision_is_remembered_and_can_be_undone(db_session: Session, held: C
     approved = decide(held, Status.APPROVED, seen=held.version, by=alice)
     db_session.commit()
     assert (approved.from_status, approved.to_status, approved.actor) == ("pending", "approved", Actor.MODERATOR)
-    assert (held.places, held.thread.approved_count) == (1, 1)
+    assert (held.approved_descendants, held.thread.approved_count) == (1, 1)
     undone = undo(approved, by=alice)
     db_session.commit()
     db_session.refresh(held.thread)
     assert held.status == Status.PENDING and undone.undoes_id == approved.id
-    assert (held.places, held.thread.approved_count) == (0, 0)
+    assert (held.approved_descendants, held.thread.approved_count) == (0, 0)
     assert db_session.query(Decision).count() == 3
 
 
@@ -60,9 +60,9 @@ def test_a_branch_is_shown_while_a_comment_in_it_is_public(db_session: Session, 
     decide(held, Status.REJECTED, seen=held.version)
     db_session.commit()
     db_session.refresh(held)
-    assert held.places == 1
+    assert held.approved_descendants == 1
     decide(reply, Status.REJECTED, seen=reply.version)
     db_session.commit()
     db_session.refresh(held)
     db_session.refresh(held.thread)
-    assert (held.places, reply.places, held.thread.approved_count) == (0, 0, 0)
+    assert (held.approved_descendants, reply.approved_descendants, held.thread.approved_count) == (0, 0, 0)

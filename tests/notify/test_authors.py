@@ -110,7 +110,7 @@ def test_looking_at_the_links_does_nothing_however_often(
     db_session.commit()
 
     def everything() -> str:
-        tables = ("author", "comment", "decision", "delivery", "silence")
+        tables = ("author", "comment", "decision", "delivery", "unsubscribe")
         rows = str([db_session.execute(text(f"SELECT * FROM {name} ORDER BY id")).all() for name in tables])  # noqa: S608
         db_session.commit()
         return rows

@@ -1,5 +1,6 @@
-"""An upgrade under load, and two concurrent upgrades: one runs, no request fails."""
+"""Upgrades while others write, and two upgrades at once: one works, and no request fails."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,14 +18,16 @@ from app import create_app
 from app.extensions import db
 from app.operations import upgrades
 from tests.conftest import SECRET_KEY
-from tests.models.test_migrations import UNDER_THE_FIRST
+from tests.models.test_migrations import FIRST, ROWS
 from tests.services import ROOT, Postgres, _clean_environment
 
-# The tables in the order in which posts and decisions lock them.
+# The tables in the order in which posts and decisions take them.
 POST = (
-    "INSERT INTO comment (site_id, thread_id, author_id, path, depth, status, version, places, reasons, name, website, "
+    "INSERT INTO comment (site_id, thread_id, author_id, path, depth, status, version, "
+    "approved_descendants, reasons, name, website, "
     "body, html, renderer, lang, created_at, address) SELECT site_id, thread_id, author_id, path, depth, status, "
-    "version, places, reasons, name, website, body, html, renderer, lang, now(), address FROM comment WHERE id = 1",
+    "version, approved_descendants, reasons, name, website, body, html, renderer, lang, now(), address FROM comment "
+    "WHERE id = 1",
     "UPDATE thread SET version = version + 1 WHERE id = 1",
     "INSERT INTO delivery (kind, payload, message_id, created_at, due_at, attempts, outcome, error) "
     "VALUES ('digest', '', '', now(), now(), 0, '', '')",
@@ -38,7 +41,7 @@ DECIDE = (
     "VALUES (1, 1, 'approved', 1, 'screening', '', '', now())",
     "UPDATE author SET name = name WHERE id = 1",
 )
-# The first comment of a page queries the page first, against that order.
+# The first comment of a page looks for the page first, against that order.
 FIRST_POST = (
     "SELECT thread.id, site.id FROM thread JOIN site ON site.id = site_id WHERE thread.id = 1 FOR UPDATE OF thread",
     *POST,
@@ -48,12 +51,54 @@ SETTINGS = (
     "SELECT count(*) FROM thread",
     "SELECT count(*) FROM comment WHERE id = 1",
 )
-# The action and the pause after it.
+# What they do, and how long they rest.
 WRITERS = ((POST, 0.03), (FIRST_POST, 0.03), (DECIDE, 0.1), (SETTINGS, 0.1))
 
 
+# Migrations of the test, above 0.1.0.
+STEPS = {
+    "0002_table": 'op.create_table("extra", sa.Column("id", sa.Integer(), primary_key=True))',
+    "0003_site": 'op.add_column("site", sa.Column("extra", sa.Integer(), nullable=False, server_default="0"))',
+    "0004_comment": """
+    op.add_column("comment", sa.Column("extra", sa.Integer(), nullable=False, server_default="0"))
+    op.create_index("ix_comment_extra", "comment", ["extra"])
+    op.execute("UPDATE thread SET version = version + 1")
+    """,
+    "0005_more": """
+    for table in ("author", "decision", "delivery", "thread", "comment", "site"):
+        op.add_column(table, sa.Column("more", sa.Text(), nullable=False, server_default=""))
+    """,
+}
+MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = {revision!r}
+down_revision = {before!r}
+
+
+def upgrade():
+    {act}
+"""
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with our migrations and those of the test."""
+    folder = tmp_path_factory.mktemp("upgrades") / "migrations"
+    shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for later in sorted((folder / "versions").glob("*.py"))[1:]:
+        later.unlink()
+    before = FIRST
+    for revision, act in STEPS.items():
+        text = MIGRATION.format(revision=revision, before=before, act=act.strip())
+        (folder / "versions" / f"{revision}.py").write_text(text)
+        before = revision
+    return folder
+
+
 class Writer(threading.Thread):
-    """A client that posts or decides in a loop and records errors."""
+    """A client that posts or decides in a loop; keeps its errors."""
 
     def __init__(self, where: str, statements: tuple[str, ...], rest: float, stop: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -91,12 +136,12 @@ def writers(where: str) -> Iterator[list[Writer]]:
 
 @pytest.fixture
 def old(postgres: Postgres, postgres_url: str) -> str:
-    """The URL of a PostgreSQL database of the first version with one comment."""
+    """The address of a PostgreSQL database of 0.1.0 with a comment in it."""
     app = create_app({"DATABASE_URL": postgres_url, "SECRET_KEY": SECRET_KEY})
     with app.app_context():
-        downgrade(revision="0001")
+        downgrade(revision=FIRST)
         with psycopg.connect(_plain(postgres_url)) as connection:
-            for table, row in UNDER_THE_FIRST.items():
+            for table, row in ROWS.items():
                 places = ", ".join(f"%({name})s" for name in row)
                 connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})".encode(), row)  # noqa: S608
                 if table in ("site", "thread", "author", "comment"):
@@ -109,11 +154,11 @@ def _plain(url: str) -> str:
     return url.replace("postgresql+psycopg://", "postgresql://")
 
 
-def _upgrade(url: str, revision: str = "head") -> None:
+def _upgrade(url: str, steps: Path, revision: str = "head") -> None:
     app = create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY})
     with app.app_context():
         try:
-            upgrade(revision=revision)
+            upgrade(directory=str(steps), revision=revision)
         finally:
             db.engine.dispose()
 
@@ -124,21 +169,22 @@ def _revision(url: str) -> str:
     return str(row[0]) if row else ""
 
 
-def test_no_write_fails_during_an_upgrade(old: str) -> None:
+def test_no_writer_fails_while_the_tables_change(old: str, steps: Path) -> None:
     with writers(_plain(old)) as running:
-        _upgrade(old)
+        _upgrade(old, steps)
+    assert _revision(old) == max(STEPS)
     assert [each.failed for each in running] == [[]] * len(WRITERS)
     assert all(each.done for each in running)
 
 
 def test_a_transaction_that_stays_open_is_waited_for_without_a_line_behind_it(
-    old: str, caplog: pytest.LogCaptureFixture
+    old: str, steps: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Reads continue while the migration waits, although a queued lock would block them."""
+    """Others read on while the migration waits, although a waiting lock would stop them."""
     caplog.set_level("WARNING")
     with psycopg.connect(_plain(old)) as holder, psycopg.connect(_plain(old), autocommit=True) as reader:
         holder.execute("SELECT 1 FROM site")
-        upgrading = threading.Thread(target=_upgrade, args=(old, "0004"))
+        upgrading = threading.Thread(target=_upgrade, args=(old, steps, "0004_comment"))
         upgrading.start()
         until = time.monotonic() + 20
         while "waits for others" not in caplog.text and time.monotonic() < until:
@@ -146,18 +192,18 @@ def test_a_transaction_that_stays_open_is_waited_for_without_a_line_behind_it(
         reader.execute("SET statement_timeout = '5s'")
         for _ in range(20):
             reader.execute("SELECT 1 FROM site")
-        assert _revision(old) == "0002"  # the migrations before are kept
+        assert _revision(old) == "0002_table"  # the migrations before are kept
         holder.rollback()
         upgrading.join(30)
-    assert _revision(old) == "0004"
+    assert _revision(old) == "0004_comment"
 
 
-def test_a_long_lock_holder_is_named(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_lock_holder_is_named(old: str, steps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upgrades, "TIMEOUT_S", 0.3)
     with psycopg.connect(_plain(old), application_name="report") as holder:
         holder.execute("SELECT 1 FROM site")
-        with pytest.raises(upgrades.TablesLocked, match=r"0003 waits for .*\"site\".*process \d+ \(report\)"):
-            _upgrade(old)
+        with pytest.raises(upgrades.TablesLocked, match=r"0003_site waits for .*\"site\".*process \d+ \(report\)"):
+            _upgrade(old, steps)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -172,8 +218,8 @@ def test_two_upgrades_of_an_empty_database_at_once(kind: str, postgres: Postgres
     told = [each.communicate(timeout=120)[0].decode() for each in running]
     assert [each.returncode for each in running] == [0, 0], "\n".join(told)
     if kind == "postgresql":
-        assert _revision(url) == max(path.name[:4] for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
+        assert _revision(url) == max(path.stem for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
         postgres.drop("empty_upgrade")
     else:
         (found,) = sqlite3.connect(tmp_path / "empty.sqlite3").execute("SELECT version_num FROM alembic_version")
-        assert found[0] == max(path.name[:4] for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
+        assert found[0] == max(path.stem for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from app.cli import worker
 from app.comments import person as people
 from app.extensions import db
-from app.models import Author, Comment, Moderator, Shelf, ShelfPage, Site, Status, Thread, Unshelved
-from app.models.shelf import SIZE
+from app.models import Author, Comment, DirtyComment, Moderator, SearchSegment, SegmentPage, Site, Status, Thread
+from app.models.search_segment import SIZE
 from app.search import index, query
 from app.search.ngrams import ngrams_of, required_ngrams
 from app.search.query import SearchQuery
@@ -161,14 +161,14 @@ def test_frequent_words_need_one_segment_and_absent_words_one_query(
     ids = kept(db_session, paper, ["大阪の天気"] * 110)
     shelve()
     asked: list[set[int]] = []
-    real = ShelfPage.of
+    real = SegmentPage.of
 
     def noted(numbers: list[int], pages: set[int]) -> dict[tuple[int, int], bytes]:
         asked.extend([set(numbers)] if numbers else [])
         return real(numbers, pages)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ShelfPage, "of", noted)
+        patch.setattr(SegmentPage, "of", noted)
         assert query.search(alice, SearchQuery(text="大阪")).ids == ids[::-1][:25]
         assert set().union(*asked) == {5, 4, 3, 2, 1}, "the last one has not enough for a page"
         asked.clear()
@@ -193,7 +193,7 @@ def test_search_follows_posts_edits_and_erasure(app: Flask, db_session: Session,
     assert reader.post("鯨を見た").status_code == 201
     id = the_comment(db_session, "鯨を見た").id
     shelve()
-    assert Unshelved.by_shelf() == {}
+    assert DirtyComment.by_shelf() == {}
     db_commit()
     edit = reader.fields(body="鮫を見た", token=reader.token)
     assert reader.client.post(f"/embed/comments/{id}/edit", data=edit).status_code == 200
@@ -204,7 +204,7 @@ def test_search_follows_posts_edits_and_erasure(app: Flask, db_session: Session,
 
 
 def on_the_shelf(piece: str) -> set[int]:
-    return set().union(*index.candidates(list(Shelf.numbers()), [{piece}]).values())
+    return set().union(*index.candidates(list(SearchSegment.numbers()), [{piece}]).values())
 
 
 def test_a_segment_forgets_deleted_comments(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
@@ -261,7 +261,7 @@ def test_changes_while_a_segment_is_created_stay_dirty(
     monkeypatch.setattr(index, "_packed", slowly)
     assert index.build(0)
     db_session.commit()
-    assert Unshelved.by_shelf() == {0: 1}
+    assert DirtyComment.by_shelf() == {0: 1}
     assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
 
 
@@ -288,7 +288,7 @@ def test_changes_while_a_segment_is_read_stay_dirty(
     monkeypatch.setattr(index, "ngrams_of", change_during_indexing)
     assert index.build(0)
     db_commit()
-    assert sorted(Unshelved.within(Shelf.ids_of(0))) == [first, second, *read, third]
+    assert sorted(DirtyComment.within(SearchSegment.ids_of(0))) == [first, second, *read, third]
     assert found(alice, text="鮃") == [second, first]
     assert [found(alice, text=text) for text in ("鰹", "鮪", "鯨", "鮫", "鰯")] == [read, [fourth], [], [], []]
 
@@ -318,17 +318,17 @@ def test_reading_a_segment_does_not_hold_back_vacuum(
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_indexed_comments_are_looked_up_once(db_session: Session) -> None:
     """Even if PostgreSQL's statistics still say that the table is empty."""
-    db_session.execute(insert(Unshelved), {"comment_id": 1, "times": 1})
-    db_session.execute(delete(Unshelved))
-    db_session.execute(text("ANALYZE unshelved"))
+    db_session.execute(insert(DirtyComment), {"comment_id": 1, "times": 1})
+    db_session.execute(delete(DirtyComment))
+    db_session.execute(text("ANALYZE dirty_comment"))
     db_session.commit()
     many = dict.fromkeys(range(1, 3001), 1)
-    db_session.execute(insert(Unshelved), [{"comment_id": id, "times": times} for id, times in many.items()])
+    db_session.execute(insert(DirtyComment), [{"comment_id": id, "times": times} for id, times in many.items()])
     db_session.commit()
-    Unshelved.settle(many)
-    rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'unshelved'"
+    DirtyComment.settle(many)
+    rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'dirty_comment'"
     assert db.session.scalar(text(rows)) <= 10 * len(many)
-    assert Unshelved.by_shelf() == {}
+    assert DirtyComment.by_shelf() == {}
 
 
 @pytest.mark.parametrize("count", [1, index.DENSE - 1, index.DENSE, SIZE])
@@ -357,12 +357,12 @@ def test_the_worker_indexes_new_comments_and_later_only_full_segments(
     kept(db_session, paper, ["鯨"] * 30)
     while turn():
         pass
-    assert Unshelved.by_shelf() == {}
+    assert DirtyComment.by_shelf() == {}
     for first, left in ((7, {0: 1}), (9, {0: 2}), (11, {})):
         kept(db_session, paper, ["鮫"], first=first)
         clock[0] += worker.SHELVES_EVERY
         turn()
-        assert Unshelved.by_shelf() == left
+        assert DirtyComment.by_shelf() == left
         db.session.commit()
 
 

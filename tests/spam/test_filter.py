@@ -81,7 +81,7 @@ def test_the_model_does_not_depend_on_the_order_of_training():
     assert model.dump() == again.dump() != learnt(log)[0].dump()
 
 
-def test_known_examples_cause_small_corrections():
+def test_known_examples_cause_small_residuals():
     model, residuals = learnt([(SPAM, True), (FINE, False)] * 20)
     assert residuals[0] == residuals[1] == 0, "nothing is known that could be mistaken"
     assert residuals[2] > 0 > residuals[3]

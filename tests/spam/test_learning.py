@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.database import snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Actor, Comment, Decision, Knowledge, Lesson, Moderator, Site, Status
+from app.models import Actor, Comment, Decision, Moderator, Site, SpamModel, Status, TrainingExample
 from app.moderation.decide import decide, undo
 from app.screening import thresholds
 from app.screening.reasons import sentence_of
@@ -38,9 +38,9 @@ def pending(db_session: Session, site: Site, *bodies: str) -> list[Comment]:
 def known(db_session: Session, site: Site) -> bytes:
     """The model as another process would load it."""
     db_session.commit()
-    model = Filter.load(Knowledge.read(site.id)[1])
-    for lesson in Lesson.waiting(site.id):
-        model.add(lesson.slots, spam=lesson.spam, residual=lesson.correction, step=lesson.step)
+    model = Filter.load(SpamModel.read(site.id)[1])
+    for lesson in TrainingExample.waiting(site.id):
+        model.add(lesson.slots, spam=lesson.spam, residual=lesson.residual, step=lesson.step)
     db_session.commit()
     return model.dump()
 
@@ -61,7 +61,7 @@ def test_approved_is_fine_spam_is_spam_and_nothing_else_teaches(
         decide(comment, Status(status), seen=comment.version, by=alice)
     decide(five, Status.SPAM, seen=five.version, actor=Actor.SCREENING)
     decide(six, Status.APPROVED, seen=six.version, actor=Actor.IMPORT)
-    assert [each.lesson for each in (one, two, three, four, five, six)] == ["fine", "spam", "", "", "", ""]
+    assert [each.trained_as for each in (one, two, three, four, five, six)] == ["fine", "spam", "", "", "", ""]
     model = Filter.load(known(db_session, paper))
     assert (model.fine, model.spam) == (1, 1)
 
@@ -74,24 +74,24 @@ def test_undo_restores_the_training_of_an_earlier_decision(db_session: Session, 
     wrong = decide(comment, Status.SPAM, seen=comment.version, by=alice)
     assert known(db_session, paper) not in (nothing, approved)
     taken_back = undo(wrong, by=alice)
-    assert (comment.lesson, known(db_session, paper)) == ("fine", approved)
+    assert (comment.trained_as, known(db_session, paper)) == ("fine", approved)
     undo(taken_back, by=alice)
-    assert comment.lesson == "spam"
+    assert comment.trained_as == "spam"
     first = db_session.query(Decision).order_by(Decision.id).first()
     decide(comment, Status.PENDING, seen=comment.version, by=alice)
     assert first and known(db_session, paper) == nothing == learnt_again(db_session, paper)
 
 
 def test_undo_is_exact_whatever_was_learnt_since(db_session: Session, taught: Site, alice: Moderator) -> None:
-    """The restored decision has its former correction; later ones by other moderators stay unchanged."""
+    """The restored decision has its former residual; later ones by other moderators stay unchanged."""
     one, two = pending(db_session, taught, f"{FINE} !", f"{SPAM} !")
     wrong = decide(one, Status.SPAM, seen=one.version, by=alice)
     decide(two, Status.SPAM, seen=two.version, by=alice)
-    assert one.correction and one.correction > 0
+    assert one.residual and one.residual > 0
     before = known(db_session, taught)
     right = decide(one, Status.APPROVED, seen=one.version, by=alice)
     undo(right, by=alice)
-    assert (one.lesson, one.correction) == ("spam", wrong.correction)
+    assert (one.trained_as, one.residual) == ("spam", wrong.residual)
     assert known(db_session, taught) == before == learnt_again(db_session, taught)
 
 
@@ -99,7 +99,7 @@ def test_a_flood_decided_at_once_corrects_the_filter_once(db_session: Session, t
     many = pending(db_session, taught, *(f"Cheap watches, number {number}" for number in range(30)))
     for comment in many:
         decide(comment, Status.SPAM, seen=comment.version, by=alice)
-    assert (many[0].correction or 0) > 50 * (many[-1].correction or 0) >= 0
+    assert (many[0].residual or 0) > 50 * (many[-1].residual or 0) >= 0
 
 
 def test_decisions_that_never_corrected_anything_do_so_when_the_log_is_learnt_again(
@@ -107,8 +107,8 @@ def test_decisions_that_never_corrected_anything_do_so_when_the_log_is_learnt_ag
 ) -> None:
     """As after an import, a restored archive, or an unreadable filter."""
     learnt = known(db_session, taught)
-    db_session.execute(update(Comment).values(correction=None))
-    db_session.execute(update(Lesson).values(correction=0))
+    db_session.execute(update(Comment).values(residual=None))
+    db_session.execute(update(TrainingExample).values(residual=0))
     assert learnt != known(db_session, taught)
     learning.retrain(taught.id)
     assert learnt == known(db_session, taught) == learnt_again(db_session, taught)
@@ -120,14 +120,14 @@ def test_undoing_over_a_decision_of_screening_teaches_nothing(
     (comment,) = pending(db_session, paper, FINE)
     decide(comment, Status.APPROVED, seen=comment.version, actor=Actor.SCREENING)
     undo(decide(comment, Status.SPAM, seen=comment.version, by=alice), by=alice)
-    assert (comment.status, comment.lesson) == (Status.APPROVED, "")
+    assert (comment.status, comment.trained_as) == (Status.APPROVED, "")
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_relearning_gives_the_same_bytes_after_any_history(
     app: Flask, db_session: Session, paper: Site, alice: Moderator, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Random decisions, corrections, undos, edits and withdrawals, folded at random moments."""
+    """Random decisions, residuals, undos, edits and withdrawals, folded at random moments."""
     monkeypatch.setattr(learning, "MERGE_AT", 7)
     cast, comments = random.Random(seed), pending(db_session, paper, *(f"{FINE} {n}" for n in range(8)))
     for _step in range(60):
@@ -145,8 +145,8 @@ def test_relearning_gives_the_same_bytes_after_any_history(
                 decide(comment, status, seen=comment.version, by=alice)
         db_session.commit()
     assert known(db_session, paper) == learnt_again(db_session, paper)
-    assert db_session.query(Decision).filter(Decision.correction != 0).count(), "the filter was never corrected"
-    revision, step_by_step = Knowledge.read(paper.id)[0], known(db_session, paper)
+    assert db_session.query(Decision).filter(Decision.residual != 0).count(), "the filter was never corrected"
+    revision, step_by_step = SpamModel.read(paper.id)[0], known(db_session, paper)
     assert revision > 1, "nothing was folded"
     db_session.commit()
     done = app.test_cli_runner().invoke(args=["upkeep", "retrain", "--site", "paper", "--json"])
@@ -154,8 +154,8 @@ def test_relearning_gives_the_same_bytes_after_any_history(
     model = Filter.load(step_by_step)
     assert json.loads(done.output) == [{"site": "paper", "fine": model.fine, "spam": model.spam}]
     db_session.expire_all()
-    assert Knowledge.read(paper.id) == (revision + 1, step_by_step)
-    assert Lesson.count(paper.id) == 0
+    assert SpamModel.read(paper.id) == (revision + 1, step_by_step)
+    assert TrainingExample.count(paper.id) == 0
 
 
 def test_decisions_from_before_there_was_a_filter_are_learnt_and_can_be_undone(
@@ -163,13 +163,13 @@ def test_decisions_from_before_there_was_a_filter_are_learnt_and_can_be_undone(
 ) -> None:
     (comment,) = pending(db_session, paper, FINE)
     approved = decide(comment, Status.APPROVED, seen=comment.version, by=alice)
-    comment.lesson = ""
-    Lesson.remove([lesson.id for lesson in Lesson.waiting(paper.id)])
+    comment.trained_as = ""
+    TrainingExample.remove([lesson.id for lesson in TrainingExample.waiting(paper.id)])
     db_session.commit()
     assert learning.retrain(paper.id).fine == 1
     db_session.commit()
     db_session.refresh(comment)
-    assert comment.lesson == "fine"
+    assert comment.trained_as == "fine"
     undo(approved, by=alice)
     assert known(db_session, paper) == Filter().dump()
 
@@ -201,9 +201,9 @@ def test_two_who_fold_at_once_count_nothing_twice(db_session: Session, paper: Si
     before = known(db_session, paper)
     learning.merge(paper.id)
     db_session.commit()
-    assert not Knowledge.replace(paper.id, b"", seen=0)
-    assert Knowledge.replace(paper.id, Knowledge.read(paper.id)[1], seen=1)
-    assert not Knowledge.replace(paper.id, b"", seen=1)
+    assert not SpamModel.replace(paper.id, b"", seen=0)
+    assert SpamModel.replace(paper.id, SpamModel.read(paper.id)[1], seen=1)
+    assert not SpamModel.replace(paper.id, b"", seen=1)
     assert known(db_session, paper) == before
 
 
@@ -242,7 +242,7 @@ def test_scores_use_the_model_of_a_second_ago(
     decide(comment, Status.SPAM, seen=comment.version, by=alice)
     db_session.commit()
     assert filters.recent_model(paper.id).spam == 1
-    db_session.add(Lesson.of(paper.id, [7], spam=True, correction=0, step=1))
+    db_session.add(TrainingExample.of(paper.id, [7], spam=True, residual=0, step=1))
     db_session.commit()
     for passed, questions, spam in ((0.0, 0, 1), (filters.CACHE_SECONDS, 2, 2)):
         clock[0] += passed
@@ -265,11 +265,11 @@ def test_an_edit_unlearns_the_earlier_text(
     hanako.post(FINE)
     comment = the_comment(db_session, FINE)
     move(db_session, comment, Status.APPROVED, by=alice)
-    assert comment.lesson == "fine"
+    assert comment.trained_as == "fine"
     db_session.commit()
     given = hanako.fields(token=hanako.token, body="今は別のこと")
     assert client.post(f"/embed/comments/{comment.id}/edit", data=given).status_code == 200
-    assert the_comment(db_session, "今は別のこと").lesson == ""
+    assert the_comment(db_session, "今は別のこと").trained_as == ""
     assert known(db_session, paper) == Filter().dump() == learnt_again(db_session, paper)
 
 
@@ -370,8 +370,8 @@ def test_a_filter_that_cannot_be_read_holds_and_is_learnt_again(
     app: Flask, client: FlaskClient, db_session: Session, taught: Site, alice: Moderator
 ) -> None:
     learning.merge(taught.id)
-    whole = Knowledge.read(taught.id)
-    assert Knowledge.replace(taught.id, b"damaged", seen=whole[0])
+    whole = SpamModel.read(taught.id)
+    assert SpamModel.replace(taught.id, b"damaged", seen=whole[0])
     db_session.commit()
     with pytest.raises(WrongModel):
         filters.model_of(taught.id)
@@ -383,7 +383,7 @@ def test_a_filter_that_cannot_be_read_holds_and_is_learnt_again(
     db_session.commit()
     assert app.test_cli_runner().invoke(args=["upkeep", "retrain"]).exit_code == 0
     db_session.expire_all()
-    assert Knowledge.read(taught.id)[1] == whole[1]
+    assert SpamModel.read(taught.id)[1] == whole[1]
 
 
 def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others(
@@ -391,12 +391,12 @@ def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others
 ) -> None:
     caplog.set_level("INFO")
     other = a_site(db_session, "other")
-    Knowledge.replace(other.id, Filter().dump(), seen=0)
+    SpamModel.replace(other.id, Filter().dump(), seen=0)
     now_known = known(db_session, taught)
-    revisions = {site.id: Knowledge.read(site.id)[0] for site in (taught, other)}
-    stored = Knowledge.read(taught.id)[1] or Filter().dump()
+    revisions = {site.id: SpamModel.read(site.id)[0] for site in (taught, other)}
+    stored = SpamModel.read(taught.id)[1] or Filter().dump()
     older = stored[: len(MAGIC)] + bytes([stored[len(MAGIC)] ^ 1]) + stored[len(MAGIC) + 1 :]
-    assert Knowledge.replace(taught.id, older, seen=revisions[taught.id])
+    assert SpamModel.replace(taught.id, older, seen=revisions[taught.id])
     db_session.commit()
     assert [key for _, key in retraining.outdated()] == ["paper"]
     db_session.rollback()
@@ -404,12 +404,12 @@ def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others
     assert "filter was learnt again" in caplog.text
     db_session.rollback()
     assert retraining.outdated() == [] and known(db_session, taught) == now_known
-    assert Knowledge.read(other.id)[0] == revisions[other.id]
+    assert SpamModel.read(other.id)[0] == revisions[other.id]
 
 
 def test_undoing_an_unlearnt_decision_triggers_a_recount(db_session: Session, taught: Site, alice: Moderator) -> None:
     (comment,) = pending(db_session, taught, "words that no model ever saw: xyzzy plugh")
-    comment.lesson, comment.correction = "spam", 40
+    comment.trained_as, comment.residual = "spam", 40
     db_session.commit()
     with learning.relearning(comment):
         comment.name = "Deleted author"
@@ -431,11 +431,11 @@ def test_an_undo_before_its_example_is_counted_when_it_arrives(
 ) -> None:
     known_before = known(db_session, taught)
     places = [1, 2, 3]
-    back = Lesson.of(taught.id, places, spam=True, correction=7, step=-1)
+    back = TrainingExample.of(taught.id, places, spam=True, residual=7, step=-1)
     db_session.add(back)
     db_session.commit()
     assert not filters.model_of(taught.id).sound
-    db_session.add(Lesson.of(taught.id, places, spam=True, correction=7, step=1))
+    db_session.add(TrainingExample.of(taught.id, places, spam=True, residual=7, step=1))
     db_session.commit()
     model = filters.model_of(taught.id)
     assert model.sound and model.dump() == known_before

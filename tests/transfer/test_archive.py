@@ -27,12 +27,12 @@ from app.models import (
     Revision,
     Role,
     Rule,
-    Silence,
     Site,
     Status,
     Subject,
     Thread,
     ThreadAlias,
+    Unsubscribe,
 )
 from app.moderation.decide import undo
 from app.screening import rules
@@ -62,7 +62,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     undone = db_session.scalars(select(Decision).where(Decision.to_status == Status.SPAM)).one()
     undo(undone, by=alice)
     ThreadAlias.lead(site.id, f"{PAGE}/earlier", first.thread_id)
-    db_session.add(Revision(comment_id=first.id, body="frist", html="<p>frist</p>"))
+    db_session.add(Revision(site_id=first.site_id, comment_id=first.id, body="frist", html="<p>frist</p>"))
     author = Rule(site=site, subject=Subject.AUTHOR, effect=Effect.HOLD, value=str(first.author_id), value_index="")
     author.value_index, author.made_by_id = rules.index_of(site, Subject.AUTHOR, author.value), alice.id
     drafts = [rules.draft(site, Subject.WORD, Effect.SPAM, "pills", reason="noise", expires_at=now() + timedelta(9))]
@@ -72,9 +72,9 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     db_session.add(Report(site_id=site.id, comment_id=first.id, decision_id=undone.id, **report))
     writer = first.author
     writer.confirmed_index = writer.email_index
-    Silence.ask(site, writer.email_index)
+    Unsubscribe.add(site, writer.email_index)
     ThreadAlias.lead(site.id, "https://paper.example/old", first.thread_id)
-    db_session.add(Note(comment_id=first.id, moderator_id=alice.id, text="she is right"))
+    db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site
 
@@ -130,10 +130,10 @@ def test_an_archive_comes_back_byte_for_byte_on_the_other_database(
         alice = db.session.scalars(select(Moderator)).one()
         assert alice.memberships == [] and alice.password_hash == "!"
         counted = {thread.url: thread.approved_count for thread in db.session.scalars(select(Thread))}
-        places = db.session.scalars(select(Comment.places).order_by(Comment.id)).all()
+        places = db.session.scalars(select(Comment.approved_descendants).order_by(Comment.id)).all()
     assert ids == [row.id for row in db_session.query(Comment).order_by(Comment.id)], "old links still land"
     assert counted == {thread.url: thread.approved_count for thread in db_session.query(Thread)}
-    assert places == [row.places for row in db_session.query(Comment).order_by(Comment.id)]
+    assert places == [row.approved_descendants for row in db_session.query(Comment).order_by(Comment.id)]
     assert max(places) > 1, "there is a tree"
 
 
@@ -163,7 +163,7 @@ def test_blind_indexes_are_rebuilt_under_the_new_key(
         author = db.session.scalars(select(Author).where(Author.name == "Hanako")).first()
         assert author and author.email == "hanako@readers.example"
         assert author.email_index == Author.index_of(site, "Hanako@readers.example")
-        assert author.is_confirmed and Silence.holds(site, author.email_index)
+        assert author.is_confirmed and Unsubscribe.holds(site, author.email_index)
         for rule in db.session.scalars(select(Rule)):
             assert rules.index_of(site, Subject(rule.subject), rule.value) == rule.value_index
 

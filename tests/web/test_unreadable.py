@@ -98,7 +98,7 @@ def test_writing_it_back_keeps_the_ciphertext_and_erasing_it_does_not(
     author = db_session.query(Author).order_by(Author.id).first()
     assert author is not None
     author.email, author.name = author.email, "New"
-    note, copy = db_session.query(Note).one(), Note(comment_id=1, text=db_session.query(Note).one().text)
+    note, copy = db_session.query(Note).one(), Note(site_id=1, comment_id=1, text=db_session.query(Note).one().text)
     db_session.add(copy)
     db_session.commit()
     assert copy.text == note.text and sample_installation.stored(Encrypted)["author.email"] == spoilt["author.email"]

@@ -1,4 +1,4 @@
-"""A lesson: what a decision taught the filter, or took back, until it is in the counts."""
+"""A training example of the spam filter, until it is added to the model."""
 
 import secrets
 from array import array
@@ -7,37 +7,37 @@ from collections.abc import Iterable
 from sqlalchemy import BigInteger, ForeignKey, LargeBinary, SmallInteger, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db
+from app.extensions import Model, db
 
 
-class Lesson(db.Model):
-    """Something that a decision taught (step 1) or took back (step -1); gone once it is in the counts."""
+class TrainingExample(Model):
+    """A decision adds one (step 1) or takes one back (step -1); deleted once it is in the model."""
 
-    __tablename__ = "lesson"
+    __tablename__ = "training_example"
 
-    # By chance: an id that a rolled back transaction gave away must not come again with another content.
+    # Random: an id of a rolled back transaction must not come again with other content.
     id: Mapped[int] = mapped_column(
         BigInteger, primary_key=True, autoincrement=False, default=lambda: secrets.randbits(62) + 1
     )
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
     spam: Mapped[bool]
     step: Mapped[int] = mapped_column(SmallInteger)
-    # What each of its places adds to the corrections (app/spam/filter.py).
-    correction: Mapped[int] = mapped_column(default=0)
-    # Where its features are counted (app/spam/features.py), as unsigned 32-bit numbers.
-    places: Mapped[bytes] = mapped_column(LargeBinary)
+    # Added to the residual of each slot (app/spam/filter.py).
+    residual: Mapped[int] = mapped_column(default=0)
+    # The slots of its features (app/spam/features.py), as unsigned 32-bit numbers.
+    packed_slots: Mapped[bytes] = mapped_column(LargeBinary)
 
     @property
     def slots(self) -> "array[int]":
-        return array("I", self.places)
+        return array("I", self.packed_slots)
 
     @classmethod
-    def of(cls, site_id: int, slots: Iterable[int], *, spam: bool, correction: int, step: int) -> "Lesson":
-        places = array("I", sorted(slots)).tobytes()
-        return cls(site_id=site_id, spam=spam, correction=correction, step=step, places=places)
+    def of(cls, site_id: int, slots: Iterable[int], *, spam: bool, residual: int, step: int) -> "TrainingExample":
+        packed = array("I", sorted(slots)).tobytes()
+        return cls(site_id=site_id, spam=spam, residual=residual, step=step, packed_slots=packed)
 
     @classmethod
-    def waiting(cls, site_id: int, without: Iterable[int] = ()) -> list["Lesson"]:
+    def waiting(cls, site_id: int, without: Iterable[int] = ()) -> list["TrainingExample"]:
         """The lessons to be added, those that teach before those that take back."""
         query = select(cls).where(cls.site_id == site_id, cls.id.not_in(list(without)))
         return list(db.session.scalars(query.order_by(cls.step.desc())))

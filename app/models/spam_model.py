@@ -1,21 +1,19 @@
 """What a site's filter knows: its counts, and which lessons are not in them yet."""
 
-from functools import lru_cache
-
-from sqlalchemy import ForeignKey, LargeBinary, Select, bindparam, select, update
+from sqlalchemy import ForeignKey, LargeBinary, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import db
-from app.models.lesson import Lesson
+from app.extensions import Model, db
 from app.models.site import Site
+from app.models.training_example import TrainingExample
 
 
-class Knowledge(db.Model):
+class SpamModel(Model):
     """The counts of one site's filter. Whoever writes them says which revision she has read."""
 
-    __tablename__ = "knowledge"
+    __tablename__ = "spam_model"
 
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
     revision: Mapped[int] = mapped_column(default=1)
@@ -24,7 +22,7 @@ class Knowledge(db.Model):
     @classmethod
     def state_of(cls, site_id: int) -> tuple[int, set[int]]:
         """The revision (0: nothing is known yet) and the ids of the lessons to be added to it, at one moment."""
-        rows = db.session.connection().execute(_state(), {"site": site_id}).all()
+        rows = db.session.connection().execute(_STATE, {"site": site_id}).all()
         return next((row.revision for row in rows if row.revision), 0), {row.id for row in rows if row.id is not None}
 
     @classmethod
@@ -48,14 +46,12 @@ class Knowledge(db.Model):
         return True
 
 
-@lru_cache
-def _state() -> Select[int, int]:
-    """The question of `state_of`, put together once: it is asked for every comment."""
-    knowledge, lesson, site = Knowledge.__table__.c, Lesson.__table__.c, Site.__table__.c
-    return (
-        select(knowledge.revision, lesson.id)
-        .select_from(Site.__table__)
-        .outerjoin(Knowledge.__table__, knowledge.site_id == site.id)
-        .outerjoin(Lesson.__table__, lesson.site_id == site.id)
-        .where(site.id == bindparam("site"))
-    )
+_model, _examples, _site = SpamModel.__table__, TrainingExample.__table__, Site.__table__
+# Each comment runs it.
+_STATE = (
+    select(_model.c.revision, _examples.c.id)
+    .select_from(_site)
+    .outerjoin(_model, _model.c.site_id == _site.c.id)
+    .outerjoin(_examples, _examples.c.site_id == _site.c.id)
+    .where(_site.c.id == bindparam("site"))
+)

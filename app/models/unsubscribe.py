@@ -1,4 +1,4 @@
-"""A silence: somebody at an address asked a site for no more letters; known by its keyed hash alone."""
+"""An unsubscribe: an email address that gets no more email from a site, stored as a keyed hash."""
 
 from datetime import datetime
 
@@ -6,14 +6,14 @@ from sqlalchemy import ForeignKey, UniqueConstraint, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Index
 from app.models.site import Site
 
 
-class Silence(db.Model):
-    __tablename__ = "silence"
+class Unsubscribe(Model):
+    __tablename__ = "unsubscribe"
     __table_args__ = (UniqueConstraint("site_id", "email_index"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -27,22 +27,22 @@ class Silence(db.Model):
         return cls._of(site, email_index) is not None
 
     @classmethod
-    def ask(cls, site: Site, email_index: Index | str) -> None:
+    def add(cls, site: Site, email_index: Index | str) -> None:
         if not cls._of(site, email_index):
             db.session.add(cls(site_id=site.id, email_index=email_index))
 
     @classmethod
     def of_site(cls, site: Site) -> frozenset[str]:
-        """The indexes of all addresses of the site that want no emails."""
+        """Indexes of all unsubscribed addresses of the site."""
         return frozenset(db.session.scalars(select(cls.email_index).where(cls.site_id == site.id)))
 
     @classmethod
-    def lift(cls, site: Site, email_index: Index | str) -> None:
+    def remove(cls, site: Site, email_index: Index | str) -> None:
         rows_changed(delete(cls).where(cls.site_id == site.id, cls.email_index == email_index))
 
     @classmethod
-    def _of(cls, site: Site, email_index: Index | str | None) -> "Silence | None":
+    def _of(cls, site: Site, email_index: Index | str | None) -> "Unsubscribe | None":
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.email_index == email_index).limit(1))
 
     def __repr__(self) -> str:
-        return f"<Silence {self.id}>"
+        return f"<Unsubscribe {self.id}>"

@@ -1,4 +1,4 @@
-"""A deferral: a moderator puts a comment off; it leaves her sight for a while, not her colleagues'."""
+"""A snooze hides a comment from one moderator for an hour."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import db
+from app.extensions import Model, db
 from app.lib.clock import Moment, now, runs
 from app.models.comment import Comment
 from app.models.moderator import Moderator
@@ -14,25 +14,25 @@ from app.models.moderator import Moderator
 LASTS = timedelta(hours=1)
 
 
-class Deferral(db.Model):
-    __tablename__ = "deferral"
+class Snooze(Model):
+    __tablename__ = "snooze"
 
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), primary_key=True)
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"), primary_key=True, index=True)
     until: Mapped[datetime] = mapped_column(Moment)
 
     @classmethod
-    def put_off(cls, comment: Comment, moderator: Moderator) -> None:
+    def begin(cls, comment: Comment, moderator: Moderator) -> None:
         db.session.merge(cls(moderator_id=moderator.id, comment_id=comment.id, until=now() + LASTS))
 
     @classmethod
-    def take_up(cls, comment: Comment, moderator: Moderator) -> None:
-        """She wants it back before its time."""
+    def end(cls, comment: Comment, moderator: Moderator) -> None:
+        """Show it again before the hour is over."""
         rows_changed(delete(cls).where(cls.moderator_id == moderator.id, cls.comment_id == comment.id))
 
     @classmethod
     def count(cls, moderator: Moderator) -> int:
-        """How many waiting comments she has put off."""
+        """Number of pending comments that the moderator has snoozed."""
         return db.session.scalar(
             select(func.count()).select_from(cls).join(Comment, Comment.id == cls.comment_id)
             .where(cls.moderator_id == moderator.id, runs(cls.until, LASTS), Comment.lane > 0)

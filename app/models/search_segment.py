@@ -7,17 +7,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 
 SIZE = 32_768  # comments by their ids; a place on a shelf fits into 16 bits
 PAGES = 4096
 AT_ONCE = 1000  # values in one statement
 
 
-class Shelf(db.Model):
+class SearchSegment(Model):
     """A range of ids. Whoever writes its pages says which revision she has read."""
 
-    __tablename__ = "shelf"
+    __tablename__ = "search_segment"
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     revision: Mapped[int] = mapped_column(default=1)
@@ -41,9 +41,9 @@ class Shelf(db.Model):
         if not cls._claim(number, seen):
             return False
         first = number * PAGES
-        rows_changed(delete(ShelfPage).where(ShelfPage.id.between(first, first + PAGES - 1)))
+        rows_changed(delete(SegmentPage).where(SegmentPage.id.between(first, first + PAGES - 1)))
         if rows := [{"id": first + page, "lists": lists} for page, lists in sorted(pages.items())]:
-            db.session.execute(insert(ShelfPage), rows)
+            db.session.execute(insert(SegmentPage), rows)
         return True
 
     @classmethod
@@ -53,7 +53,7 @@ class Shelf(db.Model):
             return False
         first = number * PAGES
         for page, lists in sorted(pages.items()):
-            rows_changed(update(ShelfPage).where(ShelfPage.id == first + page).values(lists=lists))
+            rows_changed(update(SegmentPage).where(SegmentPage.id == first + page).values(lists=lists))
         return True
 
     @classmethod
@@ -69,10 +69,10 @@ class Shelf(db.Model):
         return True
 
 
-class ShelfPage(db.Model):
+class SegmentPage(Model):
     """A part of a shelf's lists, as moderation/shelves.py packs them; its id is shelf number * PAGES + page number."""
 
-    __tablename__ = "shelf_page"
+    __tablename__ = "segment_page"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     lists: Mapped[bytes] = mapped_column(LargeBinary)
@@ -87,13 +87,13 @@ class ShelfPage(db.Model):
         return found
 
 
-class Unshelved(db.Model):
+class DirtyComment(Model):
     """A comment of which its shelf does not know yet what it says now: new, edited, moved, emptied, gone.
 
     Triggers of the database write this table, so that no way to change a text can forget it.
     """
 
-    __tablename__ = "unshelved"
+    __tablename__ = "dirty_comment"
 
     comment_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     # How often it has changed since: more than was read means that it was changed meanwhile.

@@ -1,4 +1,4 @@
-"""A comment is inserted with its author and first decision, or not at all; also under concurrency."""
+"""A comment is inserted with its author and first decision or not at all; concurrent inserts too."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.database import new_ids
-from app.extensions import Id, db
-from app.models import Actor, Author, Comment, Decision, KeptAlready, Status, Thread, keep
-from app.models.path import DIGITS, place_of, step_of
-from tests.models.test_write import written
+from app.extensions import db
+from app.models import Actor, Author, Comment, Decision, DuplicateComment, Status, Thread, insert_comment, insert_record
+from app.models.path import place_of
 
 AT_ONCE = 8
+OWN = {"id", "author_id", "comment_id", "root_id", "path", "created_at", "made_at"}
 
 
 def records(
     thread: Thread, status: Status = Status.APPROVED, parent: Comment | None = None, **more: Any
 ) -> tuple[Comment, Decision]:
-    """A comment with its tree path and its decision."""
+    """A comment with its place, and its first decision."""
     ours: dict[str, Any] = {"site_id": thread.site_id}
     author = more.pop("author", None) or Author(**ours, name="花子", email="hanako@readers.example", website="")
     said = {"body": "Said", "html": "<p>Said</p>", "renderer": 1, "reasons": [{"check": "words"}], "score": 0.25}
@@ -32,8 +32,24 @@ def records(
     return comment, decision
 
 
+def bare_records(thread: Thread) -> tuple[Author, Comment, Decision]:
+    """One of each, with no more than they must have."""
+    ours: dict[str, Any] = {"site_id": thread.site_id}
+    author = Author(**ours, site=thread.site, name="花子", email="hanako@readers.example")
+    comment = Comment(**ours, thread_id=thread.id, author=author, body="Said", html="<p>Said</p>", renderer=1)
+    decision = Decision(**ours, comment=comment, to_status=Status.PENDING, version=2, actor=Actor.SCREENING)
+    return author, comment, decision
+
+
+def written(db_session: Session, record: Any) -> dict[str, Any]:
+    """The row without ids and times."""
+    table = type(record).__table__
+    row = db_session.execute(select(table).where(table.c.id == record.id)).one()
+    return {name: value for name, value in row._mapping.items() if name not in OWN}
+
+
 def counts(db_session: Session) -> tuple[int, int, int, int]:
-    """Numbers of authors, comments and decisions, and the thread's public counter."""
+    """Authors, comments, decisions, and what the thread says that the public sees."""
     kinds = (Author, Comment, Decision)
     rows = [db_session.scalar(select(func.count()).select_from(kind)) for kind in kinds]
     return *rows, db_session.scalar(select(Thread.__table__.c.approved_count))
@@ -58,7 +74,7 @@ def test_the_rows_are_those_that_the_unit_of_work_writes(db_session: Session, th
     db_session.add_all(usual)
     db_session.flush()
     comment, decision = records(thread, status)
-    keep(comment, decision)
+    insert_comment(comment, decision)
     db_session.commit()
     for kept, other in ((comment.author, usual[0].author), (comment, usual[0]), (decision, usual[1])):
         assert kept.id > other.id and written(db_session, kept) == written(db_session, other)
@@ -67,17 +83,11 @@ def test_the_rows_are_those_that_the_unit_of_work_writes(db_session: Session, th
     assert (thread.approved_count, thread.version) == ((1, 2) if status == Status.APPROVED else (0, 1))
 
 
-@pytest.mark.parametrize("id", [1, 31, 32, 123_456_789, 2**31, 32**9 - 1])
-def test_a_path_is_the_same_from_the_database(db_session: Session, id: int) -> None:
-    step = step_of(literal(id, Id), literal(DIGITS))
-    assert db_session.scalar(select(step)) == place_of(id, "", 0)["path"]
-
-
 def test_a_reply_has_its_place_below_what_it_answers(db_session: Session, thread: Thread) -> None:
     above, _ = kept = records(thread)
-    keep(*kept)
+    insert_comment(*kept)
     reply, _ = answered = records(thread, parent=above)
-    keep(*answered)
+    insert_comment(*answered)
     db_session.commit()
     for comment, path in ((above, ""), (reply, above.path)):
         place = place_of(comment.id, path, 3)
@@ -86,10 +96,10 @@ def test_a_reply_has_its_place_below_what_it_answers(db_session: Session, thread
 
 def test_an_author_who_is_known_stays_the_same(db_session: Session, thread: Thread) -> None:
     first, _ = kept = records(thread)
-    keep(*kept)
+    insert_comment(*kept)
     db_session.commit()
     again, _ = more = records(thread, author=first.author)
-    keep(*more)
+    insert_comment(*more)
     db_session.commit()
     assert again.author_id == first.author_id and counts(db_session) == (1, 2, 2, 2)
 
@@ -97,34 +107,34 @@ def test_an_author_who_is_known_stays_the_same(db_session: Session, thread: Thre
 @pytest.mark.parametrize("known", [False, True])
 def test_a_duplicate_insert_leaves_no_rows(db_session: Session, thread: Thread, known: bool) -> None:
     first, _ = kept = records(thread, text_key="same")
-    keep(*kept)
+    insert_comment(*kept)
     db_session.commit()
     before = counts(db_session)
-    with pytest.raises(KeptAlready):
-        keep(*records(thread, text_key="same", author=first.author if known else None))
+    with pytest.raises(DuplicateComment):
+        insert_comment(*records(thread, text_key="same", author=first.author if known else None))
     db_session.commit()
     assert counts(db_session) == before == (1, 1, 1, 1)
 
 
 def test_a_reply_that_is_there_already_is_not_counted_again(db_session: Session, thread: Thread) -> None:
     above, _ = kept = records(thread)
-    keep(*kept)
-    keep(*records(thread, parent=above, text_key="same"))
+    insert_comment(*kept)
+    insert_comment(*records(thread, parent=above, text_key="same"))
     db_session.commit()
-    with pytest.raises(KeptAlready):
-        keep(*records(thread, parent=above, text_key="same"))
+    with pytest.raises(DuplicateComment):
+        insert_comment(*records(thread, parent=above, text_key="same"))
     db_session.commit()
     db_session.refresh(above)
-    assert above.places == 2 and counts(db_session) == (2, 2, 2, 2)
+    assert above.approved_descendants == 2 and counts(db_session) == (2, 2, 2, 2)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_reply_and_a_decision_about_what_it_answers_do_not_wait_for_each_other(
     app: Flask, db_session: Session, thread: Thread
 ) -> None:
-    """A decision locks the comment, its ancestors, then the thread; a reply must use the same order."""
+    """A decision has its comment, then those above it, and then the thread; so must who comes with a reply."""
     above, _ = kept = records(thread)
-    keep(*kept)
+    insert_comment(*kept)
     db_session.commit()
     id = above.id
     db_session.rollback()
@@ -132,7 +142,7 @@ def test_a_reply_and_a_decision_about_what_it_answers_do_not_wait_for_each_other
     def reply() -> None:
         with app.app_context():
             answered = db.session.get_one(Comment, id)
-            keep(*records(answered.thread, parent=answered))
+            insert_comment(*records(answered.thread, parent=answered))
             db.session.commit()
             db.session.remove()
 
@@ -144,7 +154,7 @@ def test_a_reply_and_a_decision_about_what_it_answers_do_not_wait_for_each_other
         db_session.commit()
         replying.result()
     db_session.refresh(above)
-    assert above.places == 2 and counts(db_session) == (2, 2, 2, 2)
+    assert above.approved_descendants == 2 and counts(db_session) == (2, 2, 2, 2)
 
 
 @pytest.mark.parametrize("same", [False, True])
@@ -158,8 +168,8 @@ def test_those_who_come_at_once_are_all_counted_and_the_same_one_once(
         with app.app_context():
             comment, decision = records(db.session.get_one(Thread, id), text_key="same" if same else str(number))
             try:
-                keep(comment, decision)
-            except KeptAlready:
+                insert_comment(comment, decision)
+            except DuplicateComment:
                 return False
             finally:
                 db.session.commit()
@@ -170,3 +180,25 @@ def test_those_who_come_at_once_are_all_counted_and_the_same_one_once(
         told = list(people.map(say, range(5 * AT_ONCE)))
     most = 1 if same else len(told)
     assert told.count(True) == most and counts(db_session) == (most,) * 4
+
+
+def test_one_record_has_the_row_that_the_unit_of_work_writes(db_session: Session, thread: Thread) -> None:
+    usual = bare_records(thread)
+    db_session.add_all(usual)
+    db_session.flush()
+    author, comment, decision = at_once = bare_records(thread)
+    insert_record(author)
+    comment.author_id = author.id
+    insert_record(comment)
+    decision.comment_id = comment.id
+    insert_record(decision)
+    assert [written(db_session, each) for each in at_once] == [written(db_session, each) for each in usual]
+
+
+def test_the_session_has_an_inserted_record_and_writes_its_changes(db_session: Session, thread: Thread) -> None:
+    author = bare_records(thread)[0]
+    insert_record(author)
+    assert db_session.get(Author, author.id) is author and not db_session.dirty and not db_session.new
+    author.name = "太郎"
+    db_session.commit()
+    assert db_session.scalar(select(Author.__table__.c.name)) == "太郎"

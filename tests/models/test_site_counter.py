@@ -8,8 +8,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.lib.clock import now
-from app.models import Actor, Comment, Decision, Status, Tallied, Tally, tally
-from app.models.tally import ACTOR, STATUS
+from app.models import Actor, Comment, CounterMark, Decision, SiteCounter, Status, site_counter
+from app.models.site_counter import ACTOR, STATUS
 from app.moderation.decide import decide, undo
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 
@@ -28,14 +28,14 @@ def a_busy_desk(app: Flask, db_session: Session) -> int:
 
 
 def later(db_session: Session) -> None:
-    db_session.execute(update(Tallied).values(seen_at=now() - 2 * tally.SETTLED))
+    db_session.execute(update(CounterMark).values(seen_at=now() - 2 * site_counter.SETTLED))
     db_session.commit()
 
 
 def settle(db_session: Session) -> None:
     for _ in range(3):
         later(db_session)
-        while Tally.settle():
+        while SiteCounter.settle():
             db_session.commit()
         db_session.commit()
 
@@ -45,44 +45,46 @@ def test_counts_are_right_before_and_after_they_are_added_up(app: Flask, db_sess
     expected = {(site, "approved"): 1, (site, "spam"): 1, (site, "pending"): 2}
     actors = {(site, Actor.SCREENING): 4, (site, Actor.MODERATOR): 4}
     for _ in range(2):
-        assert {key: number for key, number in Tally.counts(STATUS).items() if number} == expected
-        assert Tally.counts(ACTOR) == actors
-        assert tally.drifted() == []
+        assert {key: number for key, number in SiteCounter.counts(STATUS).items() if number} == expected
+        assert SiteCounter.counts(ACTOR) == actors
+        assert site_counter.drifted() == []
         db_session.commit()
         settle(db_session)
-    assert db_session.get_one(Tallied, 1).upto == max(db_session.scalars(select(Decision.id)))
+    assert db_session.get_one(CounterMark, 1).upto == max(db_session.scalars(select(Decision.id)))
 
 
 def test_a_decision_is_added_up_once_it_has_settled(app: Flask, db_session: Session) -> None:
     a_busy_desk(app, db_session)
     later(db_session)
-    assert not Tally.settle()
+    assert not SiteCounter.settle()
     db_session.commit()
-    assert db_session.get_one(Tallied, 1).upto == 0
+    assert db_session.get_one(CounterMark, 1).upto == 0
     # Another recent transaction may have a lower id that is not committed yet.
-    assert not Tally.settle()
+    assert not SiteCounter.settle()
     db_session.commit()
-    assert db_session.get_one(Tallied, 1, populate_existing=True).upto == 0
+    assert db_session.get_one(CounterMark, 1, populate_existing=True).upto == 0
     later(db_session)
-    Tally.settle()
+    SiteCounter.settle()
     db_session.commit()
-    assert db_session.get_one(Tallied, 1, populate_existing=True).upto == max(db_session.scalars(select(Decision.id)))
+    assert db_session.get_one(CounterMark, 1, populate_existing=True).upto == max(
+        db_session.scalars(select(Decision.id))
+    )
 
 
 def test_a_clock_that_was_ahead_does_not_stop_the_counting(app: Flask, db_session: Session) -> None:
     a_busy_desk(app, db_session)
-    db_session.execute(update(Tallied).values(seen_at=now() + timedelta(days=1)))
+    db_session.execute(update(CounterMark).values(seen_at=now() + timedelta(days=1)))
     db_session.commit()
-    assert Tally.is_due()
+    assert SiteCounter.is_due()
     settle(db_session)
-    assert db_session.get_one(Tallied, 1).upto > 0
+    assert db_session.get_one(CounterMark, 1).upto > 0
 
 
 def test_many_decisions_are_added_up_in_steps(app: Flask, db_session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "MOST", 3)
+    monkeypatch.setattr(site_counter, "MOST", 3)
     a_busy_desk(app, db_session)
     settle(db_session)
-    assert tally.drifted() == []
+    assert site_counter.drifted() == []
 
 
 def test_drifted_counters_are_found_and_recomputed(app: Flask, db_session: Session) -> None:
@@ -92,11 +94,13 @@ def test_drifted_counters_are_found_and_recomputed(app: Flask, db_session: Sessi
     db_session.execute(delete(Comment).where(Comment.id == comment.id))
     db_session.commit()
     settle(db_session)
-    db_session.execute(update(Tally).where(Tally.kind == STATUS, Tally.name == "spam").values(number=7))
+    db_session.execute(
+        update(SiteCounter).where(SiteCounter.kind == STATUS, SiteCounter.name == "spam").values(number=7)
+    )
     db_session.commit()
-    assert tally.drifted() == [(site, STATUS, "spam")]
+    assert site_counter.drifted() == [(site, STATUS, "spam")]
     db_session.rollback()
     runner = app.test_cli_runner()
     assert "counts" in runner.invoke(args=["check", "--json"]).output
     assert '"corrected": 1' in runner.invoke(args=["upkeep", "recount", "--json"]).output
-    assert tally.drifted() == []
+    assert site_counter.drifted() == []

@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, Select, String, and_, case, delete, func, nul
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import looking, rows_changed
-from app.extensions import Id, db
+from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
 from app.models.decision import Actor, Decision
@@ -27,10 +27,10 @@ FIRST_VERSION = 2
 Key = tuple[int, str, str]  # site, kind, name
 
 
-class Tally(db.Model):
-    """How many comments of a site have a status, or decisions an actor, up to the decision `Tallied.upto`."""
+class SiteCounter(Model):
+    """How many comments of a site have a status, or decisions an actor, up to the decision `CounterMark.upto`."""
 
-    __tablename__ = "tally"
+    __tablename__ = "site_counter"
 
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -41,7 +41,7 @@ class Tally(db.Model):
     def counts(cls, kind: str) -> dict[tuple[int, str], int]:
         """Numbers by site and name; at most `MOST` decisions behind when no worker runs."""
         found = Counter({(row.site_id, row.name): row.number for row in db.session.execute(_of_kind(kind))})
-        upto = Tallied.now().upto
+        upto = CounterMark.now().upto
         for (site_id, each, name), number in _deltas(upto, upto + MOST).items():
             if each == kind:
                 found[site_id, name] += number
@@ -51,13 +51,13 @@ class Tally(db.Model):
     def is_due(cls) -> bool:
         """Whether `settle` has anything to do: asked without taking SQLite's lock."""
         with looking():
-            seen_at = Tallied.now().seen_at
+            seen_at = CounterMark.now().seen_at
         return not now() - SETTLED < seen_at <= now()
 
     @classmethod
     def settle(cls) -> bool:
         """Add up what has settled, for the caller to commit; whether more is left."""
-        mark = Tallied.now(lock=True)
+        mark = CounterMark.now(lock=True)
         # A moment that is still to come was written by a clock that has been corrected.
         if now() - SETTLED < mark.seen_at <= now():
             return False
@@ -80,7 +80,7 @@ class Tally(db.Model):
     @classmethod
     def recount(cls) -> None:
         """Count all rows, for the caller to commit, while no one writes."""
-        mark = Tallied.now(lock=True)
+        mark = CounterMark.now(lock=True)
         db.session.execute(delete(cls))
         for (site_id, kind, name), number in counted().items():
             db.session.add(cls(site_id=site_id, kind=kind, name=name, number=number))
@@ -88,10 +88,10 @@ class Tally(db.Model):
         mark.upto = mark.seen
 
 
-class Tallied(db.Model):
+class CounterMark(Model):
     """One row: up to which decision all are counted, and which was the newest when the worker last looked."""
 
-    __tablename__ = "tallied"
+    __tablename__ = "counter_mark"
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
     upto: Mapped[int] = mapped_column(Id, default=0)
@@ -99,7 +99,7 @@ class Tallied(db.Model):
     seen_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     @classmethod
-    def now(cls, *, lock: bool = False) -> "Tallied":
+    def now(cls, *, lock: bool = False) -> "CounterMark":
         return db.session.get_one(cls, 1, with_for_update=lock or None, populate_existing=True)
 
     def look(self) -> None:
@@ -116,13 +116,15 @@ def counted() -> dict[Key, int]:
 
 def drifted() -> list[Key]:
     """Which kept counts are not those of the rows; for a snapshot."""
-    kept = {(site, kind, name): n for kind in (STATUS, ACTOR) for (site, name), n in Tally.counts(kind).items() if n}
+    kept = {
+        (site, kind, name): n for kind in (STATUS, ACTOR) for (site, name), n in SiteCounter.counts(kind).items() if n
+    }
     right = counted()
     return sorted(key for key in kept.keys() | right.keys() if kept.get(key, 0) != right.get(key, 0))
 
 
 def _of_kind(kind: str) -> Select[int, str, int]:
-    return select(Tally.site_id, Tally.name, Tally.number).where(Tally.kind == kind)
+    return select(SiteCounter.site_id, SiteCounter.name, SiteCounter.number).where(SiteCounter.kind == kind)
 
 
 def _deltas(after: int, upto: int) -> Counter[Key]:

@@ -1,0 +1,60 @@
+"""The same comment posted again: by its request key, or by the same person, text and place within a day."""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import BindParameter, Select, bindparam, func, or_, select
+
+from app.extensions import Id, db
+from app.lib.clock import now
+from app.lib.secrets import BlindIndex, candidates
+from app.models.author import Author
+from app.models.comment import Comment, Status
+from app.models.site import Site
+
+SAME_FOR = timedelta(days=1)
+
+
+def any_of(name: str) -> BindParameter[Any]:
+    """A parameter that is a list of blind indexes: the same value under every key."""
+    return bindparam(name, expanding=True, type_=BlindIndex())
+
+
+class Earlier(NamedTuple):
+    """Ids: of the comment with the same request key, and of the first one with the same text."""
+
+    sent: int | None
+    said: int | None
+
+
+def earlier(site: Site, key: str | None, words: str, person: str, author: Author | None) -> Earlier:
+    """The comments that a repeated one repeats.
+
+    `words` is the index of text and place. `person` is that of what the sender typed about themselves; `author` is
+    their record, if they have one.
+    """
+    given = {
+        "site": site.id,
+        "key": candidates([key]),
+        "words": candidates([words]),
+        "person": candidates([person]),
+        "author": author.id if author else None,
+        "since": now() - SAME_FOR,
+    }
+    columns = Comment.__table__.c
+    sent = select(columns.id).where(columns.site_id == bindparam("site"), columns.request_key.in_(any_of("key")))
+    first = same_text().with_only_columns(func.min(columns.id))
+    return Earlier(
+        *db.session.connection().execute(select(sent.scalar_subquery(), first.scalar_subquery()), given).one()
+    )
+
+
+def same_text() -> Select[int]:
+    """Ids of comments with the same text by the same person; its parameters are those of `earlier`."""
+    columns = Comment.__table__.c
+    return select(columns.id).where(
+        columns.fingerprint.in_(any_of("words")),
+        or_(columns.typed_by.in_(any_of("person")), columns.author_id == bindparam("author", type_=Id)),
+        columns.created_at > bindparam("since"),
+        columns.status != Status.DELETED,
+    )

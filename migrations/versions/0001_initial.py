@@ -1,0 +1,679 @@
+"""the tables of 0.1.0
+
+Databases of the 30 migrations before it are refused: `app/operations/upgrades.py`.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001_initial"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# SQLite gives row ids only to a column of type INTEGER.
+ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+# Triggers note each comment whose text, name or place changed, so that no way to change one can forget the search index.
+EVENTS = {
+    "written": ("INSERT", "NEW"),
+    "changed": ("UPDATE OF body, name, thread_id, site_id", "NEW"),
+    "gone": ("DELETE", "OLD"),
+}
+MARK_DIRTY = """
+INSERT INTO dirty_comment (comment_id) VALUES ({row}.id)
+ON CONFLICT (comment_id) DO UPDATE SET times = dirty_comment.times + 1
+"""
+
+
+def upgrade() -> None:
+    op.create_table(
+        "counter_mark",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("upto", ID, nullable=False),
+        sa.Column("seen", ID, nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_counter_mark")),
+    )
+    op.create_table(
+        "dirty_comment",
+        sa.Column("comment_id", ID, autoincrement=False, nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False, server_default="1"),
+        sa.PrimaryKeyConstraint("comment_id", name=op.f("pk_dirty_comment")),
+    )
+    op.create_table(
+        "heartbeat",
+        sa.Column("worker", sa.String(length=100), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failing", sa.String(length=200), nullable=False, server_default=""),
+        sa.PrimaryKeyConstraint("worker", name=op.f("pk_heartbeat")),
+    )
+    op.create_table(
+        "key_print",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_key_print")),
+    )
+    op.create_table(
+        "login_attempt",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempt")),
+    )
+    op.create_index("ix_login_attempt_subject", "login_attempt", ["subject", "made_at"], unique=False)
+    op.create_table(
+        "moderator",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("email_index", sa.String(length=64), nullable=False),
+        sa.Column("password_hash", sa.String(length=200), nullable=False),
+        sa.Column("lang", sa.String(length=8), nullable=False),
+        sa.Column("keys_on", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("digest_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_moderator")),
+        sa.UniqueConstraint("email_index", name=op.f("uq_moderator_email_index")),
+    )
+    op.create_table(
+        "rate_limit",
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("due_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_rate_limit")),
+    )
+    op.create_table(
+        "search_segment",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_search_segment")),
+    )
+    op.create_table(
+        "segment_page",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("lists", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segment_page")),
+    )
+    op.create_table(
+        "site",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("lang", sa.String(length=8), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
+        sa.Column("timezone_chosen", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("origins", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("rules_version", sa.Integer(), nullable=False, server_default="1"),
+        sa.Column("score_acts", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("score_publishes", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("score_spam_from", sa.Integer(), nullable=False, server_default="95"),
+        sa.Column("score_hold_from", sa.Integer(), nullable=False, server_default="60"),
+        sa.Column("avatar_key", sa.String(length=64), nullable=False),
+        sa.Column("archive_shift", sa.JSON(), nullable=False, server_default="{}"),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("name_required", sa.Boolean(), nullable=False),
+        sa.Column("email_required", sa.Boolean(), nullable=False),
+        sa.Column("website_required", sa.Boolean(), nullable=False),
+        sa.Column("max_depth", sa.Integer(), nullable=False),
+        sa.Column("page_size", sa.Integer(), nullable=False),
+        sa.Column("edit_minutes", sa.Integer(), nullable=False),
+        sa.Column("hold_all", sa.Boolean(), nullable=False),
+        sa.Column("approvals_needed", sa.Integer(), nullable=False),
+        sa.Column("max_links", sa.Integer(), nullable=False),
+        sa.Column("hold_blocked", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("min_seconds", sa.Integer(), nullable=False, server_default="2"),
+        sa.Column("flood_per_author", sa.Integer(), nullable=False),
+        sa.Column("daily_per_author", sa.Integer(), nullable=False, server_default="50"),
+        sa.Column("flood_per_address", sa.Integer(), nullable=False),
+        sa.Column("flood_per_site", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("busiest_minute", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("learnt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pressed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("akismet_key", sa.Text(), nullable=False, server_default=""),
+        sa.Column("akismet_blog", sa.Text(), nullable=False, server_default=""),
+        sa.Column("akismet_answers", sa.String(length=50), nullable=False, server_default=""),
+        sa.Column("akismet_alert", sa.String(length=200), nullable=False, server_default=""),
+        sa.Column("close_after_days", sa.Integer(), nullable=False),
+        sa.Column("reports_needed", sa.Integer(), nullable=False, server_default="1"),
+        sa.Column("reports_to_hide", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("keep_address_days", sa.Integer(), nullable=False, server_default="90"),
+        sa.Column("keep_spam_days", sa.Integer(), nullable=False, server_default="30"),
+        sa.Column("keep_revision_days", sa.Integer(), nullable=False, server_default="365"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_site")),
+        sa.UniqueConstraint("key", name=op.f("uq_site_key")),
+    )
+    op.create_table(
+        "author",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("email_index", sa.String(length=64), nullable=True),
+        sa.Column("website", sa.Text(), nullable=False),
+        sa.Column("confirmed_index", sa.String(length=64), nullable=True),
+        sa.Column("vouched_index", sa.String(length=64), nullable=True),
+        sa.Column("network_index", sa.String(length=64), nullable=True),
+        sa.Column("traits_index", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_author_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_author")),
+    )
+    op.create_index("ix_author_site_email", "author", ["site_id", "email_index"], unique=False)
+    op.create_table(
+        "delivery",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=True),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("once", sa.String(length=100), nullable=True),
+        sa.Column("moderator_id", ID, nullable=True),
+        sa.Column("decision_id", ID, nullable=True),
+        sa.Column("comment_id", ID, nullable=True),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.String(length=64), nullable=True),
+        sa.Column("message_id", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("first_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_delivery_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_delivery_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+    )
+    op.create_index(
+        "ix_delivery_comment",
+        "delivery",
+        ["comment_id"],
+        unique=False,
+        sqlite_where=sa.text("comment_id IS NOT NULL"),
+        postgresql_where=sa.text("comment_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_delivery_decision",
+        "delivery",
+        ["decision_id"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_index(
+        "ix_delivery_done",
+        "delivery",
+        ["outcome"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NOT NULL"),
+        postgresql_where=sa.text("done_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_delivery_due",
+        "delivery",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_index(
+        "ix_delivery_failed",
+        "delivery",
+        ["failures"],
+        unique=False,
+        sqlite_where=sa.text("failures > 0"),
+        postgresql_where=sa.text("failures > 0"),
+    )
+    op.create_index("ix_delivery_recipient", "delivery", ["recipient", "created_at"], unique=False)
+    op.create_index(
+        "ix_delivery_site",
+        "delivery",
+        ["site_id"],
+        unique=False,
+        sqlite_where=sa.text("site_id IS NOT NULL"),
+        postgresql_where=sa.text("site_id IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_delivery_waiting",
+        "delivery",
+        ["once"],
+        unique=True,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
+        "invitation",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("made_by_id", ID, nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["made_by_id"], ["moderator.id"], name=op.f("fk_invitation_made_by_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_invitation_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation")),
+    )
+    op.create_index("ix_invitation_site", "invitation", ["site_id", "ended_at"], unique=False)
+    op.create_table(
+        "login",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_login_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_login_token_hash")),
+    )
+    op.create_index(op.f("ix_login_moderator_id"), "login", ["moderator_id"], unique=False)
+    op.create_table(
+        "membership",
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_membership_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_membership_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("moderator_id", "site_id", name=op.f("pk_membership")),
+    )
+    op.create_table(
+        "rule",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("subject", sa.String(length=16), nullable=False),
+        sa.Column("effect", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("value_index", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("made_by_id", ID, nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by_id", ID, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["ended_by_id"], ["moderator.id"], name=op.f("fk_rule_ended_by_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["made_by_id"], ["moderator.id"], name=op.f("fk_rule_made_by_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_rule_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule")),
+    )
+    op.create_index("ix_rule_site", "rule", ["site_id", "subject", "ended_at"], unique=False)
+    op.create_index("ix_rule_value", "rule", ["site_id", "subject", "value_index"], unique=False)
+    op.create_table(
+        "site_counter",
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("number", ID, nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_site_counter_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site_id", "kind", "name", name=op.f("pk_site_counter")),
+    )
+    op.create_table(
+        "spam_model",
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("counts", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_spam_model_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_spam_model")),
+    )
+    op.create_table(
+        "thread",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("key", sa.String(length=2100), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("title", sa.String(length=500), nullable=False),
+        sa.Column("named_by", sa.SmallInteger(), nullable=False, server_default="0"),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("visible", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("approved_count", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_thread_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_thread")),
+        sa.UniqueConstraint("site_id", "id", name=op.f("uq_thread_site_id_id")),
+        sa.UniqueConstraint("site_id", "key", name=op.f("uq_thread_site_id_key")),
+    )
+    op.create_table(
+        "training_example",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("spam", sa.Boolean(), nullable=False),
+        sa.Column("step", sa.SmallInteger(), nullable=False),
+        sa.Column("residual", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("packed_slots", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_training_example_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_training_example")),
+    )
+    op.create_index(op.f("ix_training_example_site_id"), "training_example", ["site_id"], unique=False)
+    op.create_table(
+        "unsubscribe",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("email_index", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_unsubscribe_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribe")),
+        sa.UniqueConstraint("site_id", "email_index", name=op.f("uq_unsubscribe_site_id_email_index")),
+    )
+    op.create_table(
+        "comment",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("thread_id", ID, nullable=False),
+        sa.Column("author_id", ID, nullable=False),
+        sa.Column("parent_id", ID, nullable=True),
+        sa.Column("root_id", ID, nullable=True),
+        sa.Column(
+            "path",
+            sa.String(length=200).with_variant(sa.String(length=200, collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("depth", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("approved_descendants", sa.Integer(), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("website", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("renderer", sa.Integer(), nullable=False),
+        sa.Column("lang", sa.String(length=8), nullable=False),
+        sa.Column("notify", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("claimed", sa.JSON(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("address_index", sa.String(length=64), nullable=True),
+        sa.Column("wide_index", sa.String(length=64), nullable=True),
+        sa.Column("request_key", sa.String(length=64), nullable=True),
+        sa.Column("request_digest", sa.String(length=64), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=True),
+        sa.Column("typed_by", sa.String(length=64), nullable=True),
+        sa.Column("text_key", sa.String(length=64), nullable=True),
+        sa.Column("source", sa.String(length=16), nullable=True),
+        sa.Column("source_id", sa.String(length=200), nullable=True),
+        sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("score", sa.Double(), nullable=True),
+        sa.Column("facts", sa.JSON(), nullable=True),
+        sa.Column("trained_as", sa.String(length=8), nullable=False, server_default=""),
+        sa.Column("residual", sa.Integer(), nullable=True),
+        sa.Column("learnt_slots", sa.LargeBinary(), nullable=True),
+        sa.Column("lane", sa.SmallInteger(), nullable=False, server_default="0"),
+        sa.Column("cluster", sa.String(length=32), nullable=False, server_default=""),
+        sa.ForeignKeyConstraint(["author_id"], ["author.id"], name=op.f("fk_comment_author_id")),
+        sa.ForeignKeyConstraint(["parent_id"], ["comment.id"], name=op.f("fk_comment_parent_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["site_id", "thread_id"],
+            ["thread.site_id", "thread.id"],
+            name=op.f("fk_comment_site_id_thread_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_comment_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_comment")),
+    )
+    op.create_index("ix_comment_address", "comment", ["site_id", "address_index", "created_at"], unique=False)
+    op.create_index("ix_comment_arrived", "comment", ["site_id", "created_at"], unique=False)
+    op.create_index("ix_comment_author_newest", "comment", ["author_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_comment_cluster",
+        "comment",
+        ["site_id", "cluster", "lane"],
+        unique=False,
+        sqlite_where=sa.text("cluster <> ''"),
+        postgresql_where=sa.text("cluster <> ''"),
+    )
+    op.create_index("ix_comment_fingerprint", "comment", ["fingerprint", "created_at"], unique=False)
+    op.create_index(
+        "ix_comment_lane",
+        "comment",
+        ["site_id", "lane", "thread_id", "cluster", "id"],
+        unique=False,
+        sqlite_where=sa.text("lane <> 0"),
+        postgresql_where=sa.text("lane <> 0"),
+    )
+    op.create_index(op.f("ix_comment_parent_id"), "comment", ["parent_id"], unique=False)
+    op.create_index("ix_comment_queue", "comment", ["site_id", "status", "id"], unique=False)
+    op.create_index(
+        "ix_comment_roots",
+        "comment",
+        ["thread_id", "root_id"],
+        unique=False,
+        sqlite_where=sa.text("approved_descendants > 0 AND depth = 0"),
+        postgresql_where=sa.text("approved_descendants > 0 AND depth = 0"),
+    )
+    op.create_index("ix_comment_thread", "comment", ["thread_id", "id"], unique=False)
+    op.create_index(
+        "ix_comment_tree",
+        "comment",
+        ["thread_id", "root_id", "path"],
+        unique=False,
+        sqlite_where=sa.text("approved_descendants > 0"),
+        postgresql_where=sa.text("approved_descendants > 0"),
+    )
+    op.create_index(
+        "ix_comment_wide",
+        "comment",
+        ["site_id", "wide_index", "created_at"],
+        unique=False,
+        sqlite_where=sa.text("wide_index IS NOT NULL"),
+        postgresql_where=sa.text("wide_index IS NOT NULL"),
+    )
+    op.create_index("uq_comment_request", "comment", ["site_id", "request_key"], unique=True)
+    op.create_index("uq_comment_source", "comment", ["site_id", "source", "source_id"], unique=True)
+    op.create_index("uq_comment_text", "comment", ["text_key"], unique=True)
+    op.create_table(
+        "thread_alias",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("key", sa.String(length=2100), nullable=False),
+        sa.Column("thread_id", ID, nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_thread_alias_site_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["thread_id"], ["thread.id"], name=op.f("fk_thread_alias_thread_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_thread_alias")),
+        sa.UniqueConstraint("site_id", "key", name=op.f("uq_thread_alias_site_id_key")),
+    )
+    op.create_index(op.f("ix_thread_alias_thread_id"), "thread_alias", ["thread_id"], unique=False)
+    op.create_table(
+        "decision",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("from_status", sa.String(length=16), nullable=True),
+        sa.Column("to_status", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.String(length=16), nullable=False),
+        sa.Column("moderator_id", ID, nullable=True),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("undoes_id", ID, nullable=True),
+        sa.Column("overrides", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("residual", sa.Integer(), nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["comment_id"], ["comment.id"], name=op.f("fk_decision_comment_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_decision_moderator_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_decision_site_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["undoes_id"], ["decision.id"], name=op.f("fk_decision_undoes_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
+    )
+    op.create_index("ix_decision_comment", "decision", ["comment_id", "id"], unique=False)
+    op.create_index("ix_decision_site_newest", "decision", ["site_id", "id"], unique=False)
+    op.create_index(
+        "ix_decision_undoes_id",
+        "decision",
+        ["undoes_id"],
+        unique=False,
+        sqlite_where=sa.text("undoes_id IS NOT NULL"),
+        postgresql_where=sa.text("undoes_id IS NOT NULL"),
+    )
+    op.create_table(
+        "lease",
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["comment_id"], ["comment.id"], name=op.f("fk_lease_comment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_lease_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("comment_id", name=op.f("pk_lease")),
+    )
+    op.create_index(op.f("ix_lease_moderator_id"), "lease", ["moderator_id"], unique=False)
+    op.create_index(op.f("ix_lease_until"), "lease", ["until"], unique=False)
+    op.create_table(
+        "note",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["comment_id"], ["comment.id"], name=op.f("fk_note_comment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_note_moderator_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_note_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
+    )
+    op.create_index("ix_note_comment", "note", ["comment_id", "id"], unique=False)
+    op.create_index(op.f("ix_note_site_id"), "note", ["site_id"], unique=False)
+    op.create_table(
+        "revision",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["comment_id"], ["comment.id"], name=op.f("fk_revision_comment_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_revision_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_revision")),
+    )
+    op.create_index(op.f("ix_revision_comment_id"), "revision", ["comment_id"], unique=False)
+    op.create_index(op.f("ix_revision_site_id"), "revision", ["site_id"], unique=False)
+    op.create_table(
+        "snooze",
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["comment_id"], ["comment.id"], name=op.f("fk_snooze_comment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_snooze_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("moderator_id", "comment_id", name=op.f("pk_snooze")),
+    )
+    op.create_index(op.f("ix_snooze_comment_id"), "snooze", ["comment_id"], unique=False)
+    op.create_table(
+        "report",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("reporter_index", sa.String(length=64), nullable=False),
+        sa.Column("wide_index", sa.String(length=64), nullable=True),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("comment_version", sa.Integer(), nullable=False),
+        sa.Column("decision_id", ID, nullable=True),
+        sa.ForeignKeyConstraint(["comment_id"], ["comment.id"], name=op.f("fk_report_comment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decision.id"], name=op.f("fk_report_decision_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_report_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_report")),
+        sa.UniqueConstraint("comment_id", "reporter_index", name=op.f("uq_report_comment_id_reporter_index")),
+    )
+    op.create_index(
+        "ix_report_decision_id",
+        "report",
+        ["decision_id"],
+        unique=False,
+        sqlite_where=sa.text("decision_id IS NOT NULL"),
+        postgresql_where=sa.text("decision_id IS NOT NULL"),
+    )
+    op.create_index("ix_report_reporter", "report", ["reporter_index", "made_at"], unique=False)
+    op.create_index("ix_report_site", "report", ["site_id", "made_at"], unique=False)
+    op.create_index("ix_report_wide", "report", ["wide_index", "made_at"], unique=False)
+
+    for name, (event, row) in EVENTS.items():
+        _create_trigger(name, event, row)
+    op.execute("INSERT INTO counter_mark (id, upto, seen, seen_at) VALUES (1, 0, 0, CURRENT_TIMESTAMP)")
+
+
+def downgrade() -> None:
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    for name in EVENTS:
+        op.execute(f"DROP TRIGGER comment_{name}" + (" ON comment" if is_postgres else ""))
+        if is_postgres:
+            op.execute(f"DROP FUNCTION comment_{name}()")
+    for table in (
+        "report",
+        "snooze",
+        "revision",
+        "note",
+        "lease",
+        "decision",
+        "thread_alias",
+        "comment",
+        "unsubscribe",
+        "training_example",
+        "thread",
+        "spam_model",
+        "site_counter",
+        "rule",
+        "membership",
+        "login",
+        "invitation",
+        "delivery",
+        "author",
+        "site",
+        "segment_page",
+        "search_segment",
+        "rate_limit",
+        "moderator",
+        "login_attempt",
+        "key_print",
+        "heartbeat",
+        "dirty_comment",
+        "counter_mark",
+    ):
+        op.drop_table(table)
+
+
+def _create_trigger(name: str, event: str, row: str) -> None:
+    statement = MARK_DIRTY.format(row=row).strip()
+    if op.get_bind().dialect.name == "postgresql":
+        body = f"BEGIN {statement}; RETURN NULL; END"
+        op.execute(f"CREATE FUNCTION comment_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+        op.execute(
+            f"CREATE TRIGGER comment_{name} AFTER {event} ON comment FOR EACH ROW EXECUTE FUNCTION comment_{name}()"
+        )
+    else:
+        op.execute(f"CREATE TRIGGER comment_{name} AFTER {event} ON comment BEGIN {statement}; END")
