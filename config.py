@@ -160,7 +160,7 @@ SETTINGS = (
         "5",
         "seconds",
         "How long a public page may wait for its turn, for locks and for the database; then the answer is 503. "
-        "Pages that are ready are served meanwhile, up to a minute old.",
+        "Pages that are ready are still served, up to a minute old.",
         _whole(1, 600),
     ),
     Setting(
@@ -188,7 +188,7 @@ SETTINGS = (
         "SECRET_KEY",
         "",
         "text of 32 characters or more",
-        "Signs tokens and sessions and encrypts e-mail addresses; who loses it loses the addresses. "
+        "Signs tokens and sessions and encrypts email addresses; without it the addresses are lost. "
         "With SQLite one is made and kept in the instance folder; with PostgreSQL it is required.",
     ),
     Setting(
@@ -229,7 +229,7 @@ SETTINGS = (
         "",
         "smtp:// or smtps:// address",
         "The mail server, as smtp://user:password@host:587 (STARTTLS when offered) or smtps://host:465. "
-        "Empty: letters wait in the outbox.",
+        "Empty: emails wait in the outbox.",
         _address("smtp", "smtps"),
     ),
     Setting(
@@ -259,14 +259,14 @@ SETTINGS = (
         "UNDO_WINDOW",
         "15",
         "seconds",
-        "How long what a decision causes (letters) waits, so that undo can recall it.",
+        "How long emails about a decision wait, so that undo can recall them.",
         _whole(0, 3600),
     ),
     Setting(
         "DIGEST_EVERY",
         "900",
         "seconds",
-        "At most one letter about waiting comments in this time, for each moderator.",
+        "At most one email about waiting comments in this time, for each moderator.",
         _whole(1, 86400),
     ),
     Setting(
@@ -294,7 +294,7 @@ SETTINGS = (
         "LOG_LEVEL",
         "INFO",
         "DEBUG, INFO, WARNING or ERROR",
-        "What is written to the log, as JSON lines.",
+        "Log messages of this level and above are written, as JSON lines.",
         _level,
     ),
 )

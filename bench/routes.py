@@ -210,7 +210,7 @@ def visits(app: Flask) -> list[Visit]:
     with app.app_context():
         each = examples()
     app.config["METRICS_TOKEN"] = WATCHER
-    return [*_public(each), *_letters(each), *_desk(each), *_sites(each), *_trials(each)]
+    return [*_public(each), *_email_links(each), *_desk(each), *_sites(each), *_trials(each)]
 
 
 def _public(each: Examples) -> Iterator[Visit]:
@@ -237,7 +237,7 @@ def _public(each: Examples) -> Iterator[Visit]:
     yield Visit("health.metrics", "all", "/metrics", headers={"Authorization": f"Bearer {WATCHER}"})
 
 
-def _letters(each: Examples) -> Iterator[Visit]:
+def _email_links(each: Examples) -> Iterator[Visit]:
     for endpoint, path in (("links.show", "act"), ("letters.show_confirm", "mail/confirm"),
                            ("letters.show_stop", "mail/stop"), ("letters.show_appeal", "appeal"),
                            ("invitation.look", "invitation")):  # fmt: skip

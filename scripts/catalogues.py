@@ -28,7 +28,7 @@ KEYWORDS = {
 
 
 def main() -> None:
-    said = what_is_said()
+    said = messages_in_sources()
     for name in sys.argv[1:]:
         begin(name)
     for name in catalogues():
@@ -50,7 +50,7 @@ def begin(name: str) -> None:
         write_po(written, catalogue)
 
 
-def what_is_said() -> dict[str, str | tuple[str, ...]]:
+def messages_in_sources() -> dict[str, str | tuple[str, ...]]:
     """Every message of the sources and templates, by its first form."""
     with (ROOT / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file, "babel.cfg")

@@ -37,12 +37,12 @@ ALPHABET = re.compile(
 UNLESS = {"pronoun": CAST, "email": ALPHABET}
 # Occurrences that each folder may have. Only ever lower a number.
 BUDGET = {
-    "app": 318,
-    "bench": 1,
+    "app": 317,
+    "bench": 0,
     "demo": 0,
-    "docs": 22,
+    "docs": 0,
     "migrations": 5,
-    "scripts": 1,
+    "scripts": 0,
     "templates": 30,
     "tests": 0,
     "interface": 1,
@@ -143,6 +143,8 @@ def texts(folder: str) -> tuple[Text, ...]:
         files = [each for each in files if each.suffix != ".md"]  # articles of a newspaper
     if folder == "docs":
         files += sorted(ROOT.glob("*.md"))
+    if folder == "app":
+        files.append(ROOT / "config.py")
     return tuple(text for each in files for text in texts_of(str(each.relative_to(ROOT)), each.read_text()))
 
 
