@@ -91,7 +91,7 @@ def test_an_administrator_erases_a_reader(desk: FlaskClient, paper: Site, db_ses
     assert the_comment(db_session, "one").name == "Hanako", "not yet"
     done = send(desk, f"{PATH}/erase", email=EMAIL, text=text, sure="y")
     assert (done.status_code, done.headers["Location"]) == (303, PATH)
-    assert "Erased: the author of 2 comments" in desk.get(PATH, headers=ENGLISH).text
+    assert "Erased the author of 2 comments" in desk.get(PATH, headers=ENGLISH).text
     db_session.expire_all()
     assert [author.name for author in db_session.query(Author).order_by(Author.id)] == ["", "", "Bob"]
     assert {comment.body for comment in db_session.query(Comment)} == (
