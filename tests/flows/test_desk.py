@@ -193,7 +193,7 @@ def test_a_conflict_can_be_accepted_or_overridden(live: Live, new_page: NewPage,
         alice.keyboard.press("a")
     sent(alice)
     bob.keyboard.press("s")
-    expect(bob.locator("[data-conflict]")).to_contain_text("Alice: 承認済み")
+    expect(bob.locator("[data-conflict]")).to_contain_text("Alice：承認済み")
     assert_accessible(bob)
     bob.keyboard.press("o")
     expect(bob.locator(f'article[data-comment-id="{ids[0]}"]')).to_have_count(0)
@@ -222,6 +222,8 @@ def test_a_broken_network_loses_no_decision(live: Live, new_page: NewPage, paper
     page.evaluate("location.reload()")
     page.wait_for_timeout(300)
     assert asked == ["beforeunload"]
+    # Otherwise the note at the bottom covers a part of the buttons of the last card.
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
     assert_accessible(page)
     page.unroute(ROUTE)
     page.get_by_role("button", name="Try again").click()
@@ -394,6 +396,6 @@ def test_block_clears_what_it_touches(live: Live, new_page: NewPage, paper: str)
     expect(page.locator("section.block")).to_contain_text("affects 1 comment")
     page.get_by_role("button", name="Block", exact=True).click()
     expect(page.locator(f'article[data-comment-id="{first}"]')).to_have_count(0)
-    expect(page.locator("[data-done]")).to_contain_text("Marked as spam: 1")
+    expect(page.locator("[data-done]")).to_contain_text("Comments marked as spam: 1")
     with database_of(live) as session:
         assert session.get_one(Comment, int(first)).status == "spam"

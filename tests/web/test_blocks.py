@@ -116,7 +116,7 @@ def test_a_moderator_does_not_shorten_what_an_administrator_trusts(
     (made,) = rules.create([rules.draft(paper, Subject.AUTHOR, Effect.ALLOW, str(comment.author_id))], by=owner)
     db_session.commit()
     answer = sends(at_the_desk(app), f"/moderate/comments/{comment.id}/author", fetch=True, effect="allow")
-    assert answer.status_code == 200 and "from now on" in answer.text
+    assert answer.status_code == 200 and "is now trusted." in answer.text
     assert [rule.id for rule in standing(db_session)] == [made.id]
 
 
