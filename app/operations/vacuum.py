@@ -157,7 +157,8 @@ def _narrowed(
             # Most are empty, and this comparison is much cheaper.
             holds.append(and_(_said(column).not_in(("", "[]")), or_(false(), *some)))
     query = select(*keys, *texts).where(within, or_(false(), *holds))
-    yield from db.session.execute(query, execution_options={"yield_per": ROWS})
+    with db.session.execute(query, execution_options={"yield_per": ROWS}) as rows:
+        yield from rows
 
 
 def _said(column: Column[Any]) -> ColumnElement[str]:
