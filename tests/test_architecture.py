@@ -35,7 +35,7 @@ DANGERS = {
         "app/comments/avatar.py": 1,
         "app/comments/reading.py": 3,
         "app/web/decisions.py": 1,
-        "app/web/drawn.py": 1,
+        "app/web/fragments.py": 2,
         "demo/articles.py": 1,
     },
     r"innerHTML|insertAdjacentHTML|outerHTML|document\.write": {},

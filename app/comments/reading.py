@@ -101,12 +101,16 @@ class ThreadPage:
     def comments(self) -> list[Shown]:
         return [self.show(each) for each in self.listed]
 
+    @property
+    def made_of(self) -> tuple[str, str]:
+        """What the views of its comments are made of beside their `Listed`."""
+        return _made_of(self.thread) if self.thread else ("", "")
+
     def show(self, listed: Listed) -> Shown:
+        if own := self.own.get(listed.row.id):
+            return replace(own, more=listed.more)
         row, more, anchor = listed
-        if own := self.own.get(row.id):
-            return replace(own, more=more)
-        assert self.thread  # noqa: S101 - or nothing would be listed
-        return _bodiless_unless_public(row, _shown(row, self.thread, more, anchor))
+        return _bodiless_unless_public(row, _shown(row, *self.made_of, more, anchor))
 
 
 def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", comment: int | None = None) -> ThreadPage:
@@ -175,14 +179,14 @@ def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch],
 
 def show(comment: Comment) -> Shown:
     """The public view of a comment; without a body unless approved."""
-    return _bodiless_unless_public(comment, _shown(comment, comment.thread))
+    return _bodiless_unless_public(comment, _shown(comment, *_made_of(comment.thread)))
 
 
 def show_own(comment: Comment, token: str) -> Shown:
     until = amend.editable_until(comment)
     own = AuthorView(_public_status(comment.status), until, token, comment.body)
     gone = comment.status == Status.DELETED
-    return replace(_shown(comment, comment.thread), own=own, html=None if gone else Markup(comment.html))  # noqa: S704
+    return replace(_shown(comment, *_made_of(comment.thread)), own=own, html=None if gone else Markup(comment.html))  # noqa: S704
 
 
 def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Shown]:
@@ -221,7 +225,13 @@ def _bodiless_unless_public(comment: Comment | tree.Seen, shown: Shown) -> Shown
     return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
 
 
-def _shown(comment: Comment | tree.Seen, thread: Thread, more: str | None = None, anchor: int | None = None) -> Shown:
+def _made_of(thread: Thread) -> tuple[str, str]:
+    return thread.address, thread.site.avatar_key
+
+
+def _shown(
+    comment: Comment | tree.Seen, address: str, avatar_key: str, more: str | None = None, anchor: int | None = None
+) -> Shown:
     answered = comment.answered
     return Shown(
         id=comment.id,
@@ -234,8 +244,8 @@ def _shown(comment: Comment | tree.Seen, thread: Thread, more: str | None = None
         depth=comment.depth,
         parent_id=comment.parent_id,
         parent_name=_("Anonymous") if answered == "" else answered,
-        avatar=avatar.draw(Author.seed_of(thread.site, comment.author_id, erased=comment.erased)),
-        permalink=f"{thread.address}#comment-{comment.id}",
+        avatar=avatar.draw(Author.seed_of(avatar_key, comment.author_id, erased=comment.erased)),
+        permalink=f"{address}#comment-{comment.id}",
         more=more,
         anchor=anchor,
     )

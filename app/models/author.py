@@ -136,12 +136,12 @@ class Author(Model):
         return self.email_index is not None and self.email_index == self.confirmed_index
 
     @staticmethod
-    def seed_of(site: Site, id: int, *, erased: bool) -> bytes:
+    def seed_of(avatar_key: str, id: int, *, erased: bool) -> bytes:
         """16 bytes to draw an author from: a keyed hash of the id, never of anything that she typed.
 
         All who are erased look alike.
         """
-        keyed = hmac.digest(bytes.fromhex(site.avatar_key), str(id).encode(), hashlib.sha256)
+        keyed = hmac.digest(bytes.fromhex(avatar_key), str(id).encode(), hashlib.sha256)
         return bytes(16) if erased else keyed[:16]
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """HTML for people."""
 
 from flask import Flask
+from jinja2 import StrictUndefined
 
 from app.lib import diff
 from app.lib.secrets import is_unreadable
@@ -16,6 +17,7 @@ from app.web import (
     embed,
     errors,
     feeds,
+    fragments,
     headers,
     health,
     history,
@@ -29,7 +31,6 @@ from app.web import (
     rules,
     sites,
     statistics,
-    stencil,
     summary,
     thread,
     threads,
@@ -41,6 +42,8 @@ MODERATORS = (account, queue, decisions, context, history, sites, members, rules
 
 def install(app: Flask) -> None:
     """Open these doors on `app`."""
+    # A template that reads a name nobody gave it fails, instead of showing a blank.
+    app.jinja_env.undefined = StrictUndefined
     compressed.install(app)
     for door in READERS + MODERATORS:
         app.register_blueprint(door.bp)
@@ -50,7 +53,7 @@ def install(app: Flask) -> None:
     app.add_template_global(access.this_page)
     app.add_template_test(is_unreadable, "unreadable")
     app.add_template_filter(diff.between, "changed_into")
-    stencil.install(app)
+    fragments.install(app)
     errors.install(app)
     headers.install(app)
     host.install(app)

@@ -1,7 +1,7 @@
 """Who is asking, and what is hers: a moderator by her log-in, records by her sites, 404 for all else."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
 from typing import Any
@@ -77,10 +77,10 @@ def wants_fragment() -> bool:
     return request.headers.get("X-Requested-With") == "fetch"
 
 
-def done(said: str, **more: Any) -> Any:
+def done(said: str, gone: Sequence[int] = ()) -> Any:
     """Say what was done: to our script as a fragment, to everybody else on the page that she came from."""
     if wants_fragment():
-        return render_template("queue/_said.html", said=said, **more)
+        return render_template("queue/_said.html", said=said, gone=gone)
     flash(said)
     return redirect(own_path(request.form.get("next", "")), 303)
 

@@ -143,6 +143,9 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
     return answer
 
 
-def _page(form: LoginForm, status: int = 200, trouble: str = "", **more: Any) -> Response:
-    # What was wrong is said above the form, and the password is never sent back.
-    return make_response(render_template("account/login.html", form=form, trouble=trouble, **more), status)
+def _page(
+    form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None
+) -> Response:
+    """The log-in form with an error above it. The password is never sent back."""
+    page = render_template("account/login.html", form=form, trouble=trouble, challenge=challenge)
+    return make_response(page, status)

@@ -19,9 +19,9 @@ from app.forms.comment import CommentForm, EditForm, about_posts
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status
 from app.moderation import challenge
-from app.web import cookie, drawn
+from app.web import cookie
 from app.web.embed import for_origin
-from app.web.thread import address_of, around, context, read
+from app.web.thread import address_of, around, context, read, render
 
 bp = Blueprint("comments", __name__)
 # Nothing here acts with the rights of a log-in: who may do what is shown by tokens and by the Origin header.
@@ -157,7 +157,11 @@ def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
     status = "approved" if comment.status == Status.APPROVED else "pending"
     shown = reading.show_own(comment, token) if token else reading.show(comment)
     asked = proof_of_work.challenge(comment) if token and challenge.would_help(comment) else None
-    html = drawn.said(shown, around(here), status=status, work=asked)
+    # A copy of an earlier comment from an unknown sender gets the same answer, without the comment.
+    visible = shown.own or shown.html is not None
+    html = render_template(
+        "thread/_posted.html", **around(here), comment=shown if visible else None, status=status, work=asked
+    )
     return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 
 
@@ -210,7 +214,7 @@ def _form_again(here: Where, form: CommentForm, origin: str, status: int, **more
 
 
 def _page_again(here: Where, form: CommentForm, status: int, **more: Any) -> Response:
-    return make_response(drawn.one_page("thread/page.html", read(here), context(here, form, **more)), status)
+    return make_response(render("thread/page.html", read(here), context(here, form, **more)), status)
 
 
 def _edit_again(here: Where, comment: Comment, token: str, origin: str, status: int, errors: Any) -> Response:
@@ -221,6 +225,6 @@ def _edit_again(here: Where, comment: Comment, token: str, origin: str, status: 
     if is_navigation():
         page, waiting = reading.with_own(read(here), [shown])
         given = context(here, mine=waiting, errors=errors)
-        return make_response(drawn.one_page("thread/page.html", page, given), status)
-    html = render_template("thread/_own.html", **context(here), comment=shown, errors=errors)
+        return make_response(render("thread/page.html", page, given), status)
+    html = render_template("thread/_own.html", **around(here) | {"errors": errors}, comment=shown)
     return for_origin(make_response(html, status), origin)

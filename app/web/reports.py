@@ -66,11 +66,14 @@ def _reported(id: int) -> tuple[Comment, str]:
     return comment, check_origin(comment.site)
 
 
-def _answer(comment: Comment, origin: str, what: str, status: int = 200, **more: Any) -> Response:
+def _answer(
+    comment: Comment, origin: str, what: str, status: int = 200, form: ReportForm | None = None, notice: str = ""
+) -> Response:
+    context = {"comment": comment, "form": form, "notice": notice}
     if not is_navigation():
-        html = render_template(f"report/_{what}.html", comment=comment, **more)
+        html = render_template(f"report/_{what}.html", **context)
         return for_origin(make_response(html, status), origin)
-    html = render_template("report/page.html", comment=comment, inside=f"report/_{what}.html", **more)
+    html = render_template("report/page.html", inside=f"report/_{what}.html", **context)
     answer = make_response(html, status)
     answer.headers["Content-Security-Policy"] = frame_policy(comment.site)
     return answer

@@ -65,11 +65,11 @@ def _blamed(form: RuleForm, no: Refused) -> RuleForm:
     return form
 
 
-def _page(site: Site, form: RuleForm, **more: Any) -> str:
+def _page(site: Site, form: RuleForm, draft: Rule | None = None, trial: rules.DryRun | None = None) -> str:
     # A draft that is only tried must not be written by the look at the others.
     with db.session.no_autoflush:
         standing, ended = Rule.standing(site), Rule.ended(site, LISTED)
     return render_template(
         "sites/rules.html", site=site, form=form, standing=standing, ended=ended,
-        subjects=SUBJECTS, effects=EFFECTS, listed=LISTED, **more,
+        subjects=SUBJECTS, effects=EFFECTS, listed=LISTED, draft=draft, trial=trial,
     )  # fmt: skip

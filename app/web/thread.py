@@ -1,11 +1,11 @@
 """A thread: as a fragment for the widget, as a page for everybody without scripts."""
 
 import hashlib
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, make_response, request, url_for
+from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.abuse.timing import stamp_again, stamp_of_the_hour
@@ -16,7 +16,7 @@ from app.forms.where import Where, where
 from app.lib import ids, markup
 from app.lib.language import speaking
 from app.models import Comment, Status
-from app.web import cookie, drawn
+from app.web import cookie, fragments
 from app.web.embed import for_everybody, frame_policy, note_known
 
 bp = Blueprint("thread", __name__)
@@ -36,28 +36,34 @@ def page() -> Response:
 
 
 def context(here: Where, form: CommentForm | None = None, stamp: str = "", **more: Any) -> dict[str, Any]:
-    """All that the thread's templates ask for. A blank form, the same for everybody, is made where it is drawn."""
-    if form is None and ("parent" in request.args or "notice" in more):
+    """The context of the thread's templates. `form` is None if it has no input."""
+    if form is None and "parent" in request.args:
         form = CommentForm(here.site, parent=request.args.get("parent", "")[:20])
     return {
         "form": form,
-        "blank_form": partial(CommentForm, here.site),
         "orders": {name: (order.label, _address(here, sort=name)) for name, order in ORDERS.items()},
         "stamp": stamp or stamp_again(here.site.key, (form and form.stamp.data) or ""),
         "reply_to": _reply_to(here, form) if form else None,
         "letters": bool(current_app.config["MAIL_URL"]),
+        "notice": "",
+        "challenge": None,
+        "preview": None,
+        "mine": (),
         **around(here),
         **more,
     }
 
 
 def around(here: Where) -> dict[str, Any]:
-    """What the template of one comment asks for."""
+    """The context of a single comment's templates."""
     return {
         "site": here.site,
         "where": here.fields,
         "here": _address(here),
-        "say": _words(here.lang),
+        "lang": here.lang,
+        "labels": _labels(here.lang),
+        "errors": (),
+        "can_reply": True,
         **_addresses(current_app.config["PUBLIC_URL"]),
     }
 
@@ -75,8 +81,8 @@ def _addresses(_public_url: str) -> dict[str, str]:
 
 
 @lru_cache
-def _words(lang: str) -> dict[str, str]:
-    """What is said about each comment, translated once."""
+def _labels(lang: str) -> dict[str, str]:
+    """The sentences of each comment, translated once: gettext takes longer than the rest of the template."""
     with speaking(lang):
         return {
             "reply": _("Reply"),
@@ -108,6 +114,13 @@ def read(here: Where) -> reading.ThreadPage:
     )
 
 
+def render(template: str, page: reading.ThreadPage, context: dict[str, Any]) -> str:
+    """A page of a thread: with a blank form, unless the context has one."""
+    form = render_template("thread/_form.html", **context) if context["form"] else fragments.blank_form(context)
+    comments = fragments.comments_of(page, context)
+    return render_template(template, **context, page=page, comments=comments, comment_form=form)
+
+
 def _for_all(template: str) -> Response:
     here = where(request.args)
     note_known(here.thread)
@@ -118,7 +131,7 @@ def _for_all(template: str) -> Response:
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     if answer.make_conditional(request).status_code == 304:
         return answer
-    answer.set_data(drawn.page_for_all(template, read(here), context(here, stamp=stamp)))
+    answer.set_data(render(template, read(here), context(here, stamp=stamp)))
     answer.content_type = "text/html; charset=utf-8"
     return answer
 
@@ -127,7 +140,7 @@ def _private(here: Where) -> Response:
     """The page as its author sees it: with what waits, and what she may still amend."""
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
     page, waiting = reading.with_own(read(here), mine)
-    answer = make_response(drawn.one_page("thread/page.html", page, context(here, mine=waiting)))
+    answer = make_response(render("thread/page.html", page, context(here, mine=waiting)))
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     return answer
 

@@ -1,5 +1,6 @@
 """The pages that have comments, and the form by which they move, merge or change places."""
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -107,7 +108,7 @@ def _first_line() -> str:
     return f"{old}," if old else ""
 
 
-def _page(site: Site, **more: Any) -> str:
+def _page(site: Site, *, typed: str, wrong: str = "", tried: Sequence[moves.Move] = (), refused: bool = False) -> str:
     search, after = clean_line(request.args.get("q", "")[:LONGEST_SEARCH]), request.args.get("after", 0, type=ids.read)
     down_to = Thread.id_back(site, LOOK, after) if search else 0
     found = Thread.of_site(site, after=after, down_to=down_to, limit=LISTED + 1, search=search)
@@ -117,5 +118,6 @@ def _page(site: Site, **more: Any) -> str:
         "sites/threads.html", site=site, threads=threads, search=search, outcomes=OUTCOMES, stops=REFUSED,
         numbers=Comment.numbers_in(listed), earlier=ThreadAlias.of(listed),
         next=listed[-1] if len(found) > LISTED else None,
-        further=down_to if len(found) <= LISTED else None, **more,
+        further=down_to if len(found) <= LISTED else None,
+        typed=typed, wrong=wrong, tried=tried, refused=refused,
     )  # fmt: skip
