@@ -52,7 +52,7 @@ def post() -> Response:
     if not form.validate():
         limits.count(here.site, "post")
         return problem(422, _("Check your entries."), "invalid", errors=form.errors)
-    draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=fields.get("author", ""))
+    draft = form.draft(here.lang, page=here.key, claimed=here.claimed(fields), author=fields.get("author", ""))
     screened = screen(here.site, draft)
     then_write()
     try:

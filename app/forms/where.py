@@ -17,6 +17,8 @@ from app.models import Site, Thread
 from app.models.alias import LONGEST_KEY
 from app.models.site import KEY
 
+# Names what a request says about its page.
+PARAMETERS = ("site", "url", "thread", "title", "lang", "sort")
 TITLE_LENGTH = 500
 MOMENT_LENGTH = 40
 OWN_ID_LENGTH = 500
@@ -36,7 +38,6 @@ class Where:
     title: str
     lang: str
     sort: str
-    published: str = ""
 
     @property
     def fields(self) -> dict[str, str]:
@@ -51,10 +52,10 @@ class Where:
             "sort": self.sort,
         }
 
-    @property
-    def claimed(self) -> dict[str, str]:
-        """What the request claims about the page; shown to others only after a comment with it is approved."""
-        return {"url": self.url, "title": self.title, "published": self.published}
+    def claimed(self, given: MultiDict[str, str]) -> dict[str, str]:
+        """What a post claims about its page; shown to others only after a comment with it is approved."""
+        published = moment_of(given.get("published", ""), self.site)
+        return {"url": self.url, "title": self.title, "published": published}
 
     def obtain_thread(self) -> Thread:
         """Its thread, read again in the caller's write transaction; inserted there for its first comment.
@@ -73,7 +74,7 @@ def site_or_404(key: str) -> Site:
 
 
 def where(given: MultiDict[str, str]) -> Where:
-    """Read `site url thread title lang sort` from a query or a form. Raises 404 or Refused."""
+    """Read the page's PARAMETERS from a query or a form. Raises 404 or Refused."""
     url, own_id = given.get("url", "").strip(), own_id_of(given.get("thread", ""))
     page, site_key = thread_key(url, ""), given.get("site", "")
     key = thread_key(url, own_id) if own_id else page
@@ -92,7 +93,6 @@ def where(given: MultiDict[str, str]) -> Where:
         title=clean_line(given.get("title", "")[:READ_LENGTH])[:TITLE_LENGTH],
         lang=lang,
         sort=order_or_default(given.get("sort")),
-        published=moment_of(given.get("published", ""), site),
     )
 
 

@@ -19,15 +19,16 @@ from wsgiref.types import WSGIEnvironment
 
 from app.comments.orders import order_or_default
 from app.comments.reading import CURSOR
-from app.forms.where import own_id_of, thread_key
+from app.forms.where import PARAMETERS, own_id_of, thread_key
 from app.lib.compression import PLAIN, SMALLEST, best_of, compress
 from app.lib.language import matching
 from app.lib.lru import Cache
 from app.server.pool import Busy
+from app.web.public import FRESH_S, PublicRoute, route_of
 
 # A decision is seen by everybody within two seconds: an answer is taken for true for one, and for half of another
 # while somebody asks whether it still is.
-FRESH_S, RENEWING_S = 1.0, 0.5
+RENEWING_S = 0.5
 # While a renewal takes longer, stale bytes are served.
 SLOW_S = 1.0
 # While the database is away nobody decides anything: better what was true a minute ago than nothing.
@@ -38,23 +39,8 @@ MOST_URLS = 100
 # A part of the room is for what strangers can vary without end: made-up pages, places in a thread, lists of counts.
 PASSING_SHARE = 8
 
-ABOUT_A_THREAD = ("site", "url", "thread", "title", "lang", "sort", "after", "comment")
-SITE_FEED = re.compile(r"/feeds/site/[a-z0-9-]{1,64}\.atom")
-SUMMARY = re.compile(r"/summary/[a-z0-9-]{1,64}")
-# No decision has to be seen there at once, and to count takes fifty milliseconds.
-SUMMARY_FRESH_S = 300.0
-PARAMETERS = {
-    "/embed.js": (),
-    "/writing.js": (),
-    "/work.js": (),
-    "/thread.css": (),
-    "/embed/counts": ("site", "url"),
-    "/embed/thread": ABOUT_A_THREAD,
-    "/thread": ABOUT_A_THREAD,
-    "/feeds/thread": ("site", "url", "thread", "lang"),
-}
-# Pages for one reader: her own comments, her reply.
-NOT_FOR_ALL = ("own", "parent")
+# Other parameters have values without end, such as places in a thread.
+BOUNDED = frozenset(PARAMETERS)
 
 # Until when nginx may keep an answer: a header of its own, always the first. It counts from when the answer was true,
 # not from when nginx got it (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_valid).
@@ -88,23 +74,22 @@ class Asked(NamedTuple):
 
 def asked_of(path: str, query: str) -> Asked | None:
     """Return what is asked for, in its only form; None for what the edge has no answer to."""
-    ours = path in PARAMETERS or SITE_FEED.fullmatch(path) or SUMMARY.fullmatch(path)
-    return _asked_of(path, query) if ours and len(query) <= LONGEST_QUERY else None
+    route = route_of(path)
+    return _asked_of(path, query, route) if route and len(query) <= LONGEST_QUERY else None
 
 
 # To read a query takes as long as to send an answer. What is remembered has bounds, so that junk does not fill it.
 @lru_cache(maxsize=1024)
-def _asked_of(path: str, query: str) -> Asked | None:
-    names = PARAMETERS.get(path, ("lang",))
+def _asked_of(path: str, query: str, route: PublicRoute) -> Asked | None:
     try:
         given = parse_qs(query, max_num_fields=2 * MOST_URLS, errors="strict")
     except ValueError:
         return None
-    if any(name in given for name in NOT_FOR_ALL):
+    if any(name in given for name in route.private):
         return None
     if path == "/embed/counts":
         return _counts(path, given)
-    return _page(path, {name: given[name][0] for name in names if name in given})
+    return _page(path, {name: given[name][0] for name in route.parameters if name in given})
 
 
 def _counts(path: str, given: dict[str, list[str]]) -> Asked:
@@ -119,7 +104,7 @@ def _page(path: str, given: dict[str, str]) -> Asked:
     if "url" in wanted:
         page["key"] = thread_key(wanted["url"], wanted.get("thread", ""))
     own, shared = (path, urlencode(wanted)), (path, urlencode(page))
-    return Asked(own, shared, passing="after" in wanted or "comment" in wanted)
+    return Asked(own, shared, passing=bool(wanted.keys() - BOUNDED))
 
 
 def _plain(name: str, value: str) -> str:
@@ -258,8 +243,8 @@ class Edge:
             raise Busy
         if status != 200 or not is_public(headers):
             return None
-        fresh_s = SUMMARY_FRESH_S if SUMMARY.fullmatch(asked.path) else FRESH_S
-        ready = Ready(headers, body, true_at, fresh_s)
+        route = route_of(asked.path)
+        ready = Ready(headers, body, true_at, route.fresh_s if route else FRESH_S)
         self._keep(asked, ready, known=about.get("known", False))
         return ready
 

@@ -42,7 +42,7 @@ def post() -> Response:
         limits.count(here.site, "post")
         return _form_again(here, form, origin, 422)
     try:
-        draft = form.draft(here.lang, page=here.key, claimed=here.claimed, author=_author_token())
+        draft = form.draft(here.lang, page=here.key, claimed=here.claimed(request.form), author=_author_token())
         screened = screen(here.site, draft)
         then_write()
         submitted = submit(here.obtain_thread(), draft, screened)

@@ -17,12 +17,12 @@ from app.lib.language import languages, speaking
 from app.lib.urls import is_allowed, is_origin, origin_of
 from app.models import Site, Thread
 from app.version import VERSION
+from app.web.public import EXPOSED, for_everybody, public_get, unless_unchanged
 from app.web.sentences import SENTENCES
 
 bp = Blueprint("embed", __name__)
 
 PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "feeds"})
-EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
 MOST_COUNTS = 100
 # In the style: what follows is for the page of its own, not for the widget.
 PAGE_ONLY = "/* page only */"
@@ -30,30 +30,30 @@ PAGE_ONLY = "/* page only */"
 HEADER = f"/*! Kaiwa {VERSION}, Apache-2.0 */\n"
 
 
-@bp.get("/embed.js")
+@public_get(bp, "/embed.js")
 def script() -> BaseResponse:
     """The widget with its style and sentences inside, so that a page makes one request for it."""
     return _asset(_script(), "text/javascript; charset=utf-8")
 
 
-@bp.get("/writing.js")
+@public_get(bp, "/writing.js")
 def writing() -> BaseResponse:
     """What the widget needs once a reader writes; a page that is only read does not load it."""
     return _asset(_program("writing.js"), "text/javascript; charset=utf-8")
 
 
-@bp.get("/work.js")
+@public_get(bp, "/work.js")
 def solver() -> BaseResponse:
     """What solves a challenge; only a browser that has one loads it."""
     return _asset(_program("work.js"), "text/javascript; charset=utf-8")
 
 
-@bp.get("/thread.css")
+@public_get(bp, "/thread.css")
 def stylesheet() -> BaseResponse:
     return _asset(_plain(_style()), "text/css; charset=utf-8")
 
 
-@bp.get("/embed/counts")
+@public_get(bp, "/embed/counts", "site", "url")
 def counts() -> Response:
     site = site_or_404(request.args.get("site", ""))
     urls = request.args.getlist("url")[:MOST_COUNTS]
@@ -71,28 +71,6 @@ def stamp() -> Response:
     answer = for_everybody(make_response(render_template("thread/_stamp.html", stamp=stamp_of_now(site.key))))
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def for_everybody(answer: Response) -> Response:
-    """The same bytes for all: any page may read it, and caches may keep it for a moment."""
-    answer.headers["Access-Control-Allow-Origin"] = "*"
-    answer.headers["Access-Control-Expose-Headers"] = EXPOSED
-    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
-    return answer
-
-
-def unless_unchanged(answer: Response) -> Response:
-    """304 when whoever asks has these very bytes; for answers that no version stands for."""
-    answer.add_etag(weak=True)
-    return answer.make_conditional(request)  # type: ignore[return-value]
-
-
-def note_known(thread: Thread | None) -> None:
-    """Tell the page cache, when it asks, whether the page has a thread that is named.
-
-    Its address and title are the same for every request, so the cache keeps one answer for all of them.
-    """
-    request.environ.get("kaiwa.edge", {})["known"] = thread is not None and thread.is_named
 
 
 def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:

@@ -3,18 +3,18 @@
 from flask import Blueprint, Response, render_template, request, url_for
 
 from app.comments import reading
-from app.forms.where import site_or_404, where
+from app.forms.where import PARAMETERS, site_or_404, where
 from app.lib import markup
 from app.lib.language import speak
 from app.models import Comment, Site, Thread
-from app.web.embed import for_everybody, note_known, unless_unchanged
+from app.web.public import for_everybody, note_known, public_get, unless_unchanged
 
 bp = Blueprint("feeds", __name__)
 
 NEWEST = 50
 
 
-@bp.get("/feeds/site/<key>.atom")
+@public_get(bp, "/feeds/site/<key>.atom", "lang")
 def site(key: str) -> Response:
     found = site_or_404(key)
     lang = speak(request.args.get("lang", ""), found.lang, found.timezone)
@@ -22,7 +22,7 @@ def site(key: str) -> Response:
     return _feed(here, found, None, Comment.newest_approved(found, NEWEST))
 
 
-@bp.get("/feeds/thread")
+@public_get(bp, "/feeds/thread", *PARAMETERS)
 def thread() -> Response:
     page = where(request.args)
     note_known(page.thread)

@@ -5,13 +5,15 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 from app.desk.statistics import statistics_of
 from app.lib.language import speak
 from app.models import Site
+from app.web.public import public_get
 
 bp = Blueprint("summary", __name__)
 
 DAYS = 30
 
 
-@bp.get("/summary/<key>")
+# Counting takes fifty milliseconds.
+@public_get(bp, "/summary/<key>", "lang", fresh_s=300)
 def show(key: str) -> Response:
     site = Site.with_key(key)
     if site is None or not site.public_summary:

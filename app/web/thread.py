@@ -12,12 +12,13 @@ from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
 from app.comments.orders import ORDERS
 from app.forms.comment import CommentForm
-from app.forms.where import Where, where
+from app.forms.where import PARAMETERS, Where, where
 from app.lib import ids, markup
 from app.lib.language import speaking
 from app.models import Comment, Status
 from app.web import cookie, fragments
-from app.web.embed import for_everybody, frame_policy, note_known
+from app.web.embed import frame_policy
+from app.web.public import for_everybody, note_known, public_get
 
 bp = Blueprint("thread", __name__)
 
@@ -25,12 +26,12 @@ bp = Blueprint("thread", __name__)
 AS_THEY_ARE = "!$'()*,/:;?@"
 
 
-@bp.get("/embed/thread")
+@public_get(bp, "/embed/thread", *PARAMETERS, "after", "comment", private=("parent",))
 def fragment() -> Response:
     return _for_all("thread/fragment.html")
 
 
-@bp.get("/thread")
+@public_get(bp, "/thread", *PARAMETERS, "after", "comment", private=("own", "parent"))
 def page() -> Response:
     return _private(where(request.args)) if "own" in request.args else _for_all("thread/page.html")
 

@@ -1,0 +1,105 @@
+"""Routes whose answer is the same for every reader, and the query parameters that it depends on.
+
+This is the only list of such routes: the page cache serves them, and passes on the declared parameters only.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
+
+from app.models import Thread
+from app.models.site import KEY
+
+EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
+# An answer is served from the cache for a second before it is revalidated.
+FRESH_S = 1.0
+
+
+@dataclass(frozen=True)
+class PublicRoute:
+    """`parameters` are all that the answer depends on. With one of `private` it is for one reader, and not cached."""
+
+    path: re.Pattern[str]
+    parameters: tuple[str, ...]
+    private: tuple[str, ...]
+    fresh_s: float
+
+
+ROUTES: list[PublicRoute] = []
+
+
+class UndeclaredParameter(RuntimeError):
+    """A view reads a query parameter that its route does not declare. The page cache would never pass it on."""
+
+
+class Declared(ImmutableMultiDict[str, str]):
+    """The declared parameters of a request. Raises UndeclaredParameter when another one is read."""
+
+    def __init__(self, given: MultiDict[str, str], names: Iterable[str]) -> None:
+        self.names = frozenset(names)
+        super().__init__([each for each in given.items(multi=True) if each[0] in self.names])
+
+    def check(self, name: object) -> None:
+        if name not in self.names:
+            raise UndeclaredParameter(f"{request.path} does not declare the parameter {name!r}")
+
+    def __getitem__(self, name: str) -> str:
+        self.check(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.check(name)
+        return super().__contains__(name)
+
+    def getlist(self, name: str, type: Any = None) -> list[Any]:
+        self.check(name)
+        return super().getlist(name) if type is None else super().getlist(name, type)
+
+
+def public_get(
+    bp: Blueprint, rule: str, *parameters: str, private: tuple[str, ...] = (), fresh_s: float = FRESH_S
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a view at `rule`. It can read the declared parameters only, with or without the page cache."""
+
+    def register(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def restricted(**values: Any) -> Any:
+            request.args = Declared(request.args, parameters + private)
+            return view(**values)
+
+        path = re.compile(re.sub("<key>", KEY.pattern, re.escape(rule)))
+        ROUTES.append(PublicRoute(path, parameters, private, fresh_s))
+        return bp.get(rule)(restricted)
+
+    return register
+
+
+def route_of(path: str) -> PublicRoute | None:
+    return next((route for route in ROUTES if route.path.fullmatch(path)), None)
+
+
+def for_everybody(answer: Response) -> Response:
+    """Any page may read this answer, and caches may keep it for a second."""
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    answer.headers["Access-Control-Expose-Headers"] = EXPOSED
+    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
+    return answer
+
+
+def unless_unchanged(answer: Response) -> Response:
+    """Answer 304 if the client has the same bytes. For answers whose ETag is made from their content."""
+    answer.add_etag(weak=True)
+    return answer.make_conditional(request)  # type: ignore[return-value]
+
+
+def note_known(thread: Thread | None) -> None:
+    """Tell the page cache whether the page has a thread with a stored address and title.
+
+    Then these are the same for every spelling of the address, and one cache entry serves them all.
+    """
+    request.environ.get("kaiwa.edge", {})["known"] = thread is not None and thread.is_named
