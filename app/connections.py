@@ -94,7 +94,7 @@ def _open_sqlite(connection: sqlite3.Connection) -> None:
 @event.listens_for(Engine, "begin")
 def begin(connection: Any) -> None:
     given = connection.get_execution_options()
-    looks = given.get("reads_only", has_request_context() and (request.method in SAFE_METHODS or g.get("only_looks")))
+    looks = given.get("reads_only", has_request_context() and g.get("reads_only", request.method in SAFE_METHODS))
     if connection.dialect.name == "sqlite":
         _begin_sqlite(connection, looks)
     elif "isolation_level" not in given:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
-from flask import g
+from flask import g, request
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -21,30 +21,42 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.connections import begin
+from app.connections import SAFE_METHODS, begin
 from app.extensions import db
 
 
-def only_look() -> None:
-    """Until `then_write`, what this request asks the database only reads: on SQLite nobody waits for it.
+def read_only() -> None:
+    """From here on this request only reads, except inside `write_transaction`.
 
-    A POST takes SQLite's one lock with its first statement otherwise, and holds it while Python thinks.
+    Without it a POST takes SQLite's one write lock with its first statement, and holds it while Python works.
     """
-    g.only_looks = True
+    g.reads_only = True
 
 
-def then_write() -> None:
-    """From here on this request writes, in one transaction; whoever has only looked has begun none that would end."""
-    g.only_looks = False
-    keep_what_was_read()
-    if db.session().in_transaction():
-        begin(db.session.connection())
+@contextmanager
+def write_transaction() -> Iterator[None]:
+    """A transaction that may write: committed at the end of the block, rolled back by an exception.
 
-
-def keep_what_was_read() -> None:
-    """What this request commits is not read anew afterwards: that would ask for each record alone, and take SQLite's
-    lock again."""
+    Afterwards the request only reads. Records are not loaded again after the commit.
+    """
+    started_reading = _reads_only()
+    g.reads_only = False
     db.session().expire_on_commit = False
+    if started_reading and db.session().in_transaction():
+        # SQLAlchemy's transaction is open, but a request that only reads has none in the database.
+        begin(db.session.connection())
+    try:
+        yield
+        db.session.commit()
+    except BaseException:
+        end_transaction()
+        raise
+    finally:
+        g.reads_only = True
+
+
+def _reads_only() -> bool:
+    return bool(g.get("reads_only", request.method in SAFE_METHODS))
 
 
 def end_transaction() -> None:
@@ -186,15 +198,6 @@ def _reading(options: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         db.session.rollback()
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """A short transaction that may write, in a request that otherwise only reads; what it wrote is committed."""
-    db.session.commit()
-    db.session.connection(execution_options={"reads_only": False})
-    yield
-    db.session.commit()
 
 
 @contextmanager

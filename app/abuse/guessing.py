@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.abuse import limits, proof_of_work
 from app.abuse.address import client, network
-from app.database import end_transaction, only_look
+from app.database import end_transaction, read_only
 from app.errors import Refused, outage
 from app.lib.secrets import blind_index
 from app.models import Rate, RateLimit
@@ -86,7 +86,7 @@ def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
 
 def _give_back(counted: list[tuple[str, Rate]]) -> None:
     end_transaction()
-    only_look()
+    read_only()
     try:
         for subject, rate in counted:
             RateLimit.give_back(subject, rate)

@@ -13,9 +13,8 @@ from app.api.problems import problem
 from app.comments import reading, tokens
 from app.comments.admission import Crowded
 from app.comments.submit import screen, submit
-from app.database import only_look, then_write
+from app.database import read_only, write_transaction
 from app.errors import Refused
-from app.extensions import db
 from app.forms.comment import CommentForm
 from app.forms.where import where
 from app.models import Status
@@ -44,7 +43,7 @@ FIELDS = (
 @bp.post("/comments")
 def post() -> Response:
     fields = _fields()
-    only_look()
+    read_only()
     here = where(fields)
     check_origin(here.site)
     limits.refuse_exhausted(here.site, "post")
@@ -54,18 +53,15 @@ def post() -> Response:
         return problem(422, _("Check your entries."), "invalid", errors=form.errors)
     draft = form.draft(here.lang, page=here.key, claimed=here.claimed(fields), author=fields.get("author", ""))
     screened = screen(here.site, draft)
-    then_write()
     try:
-        submitted = submit(here.obtain_thread(), draft, screened)
+        with write_transaction():
+            submitted = submit(here.obtain_thread(), draft, screened)
     except Refused as no:
-        db.session.rollback()
-        only_look()
         if not isinstance(no, Crowded):
             limits.count(where(fields).site, "post")
         raise
     if submitted.again:
         limits.count(here.site, "post")
-    db.session.commit()
     approved = submitted.comment.status == Status.APPROVED
     shown = reading.show_own(submitted.comment, "")
     answer = {"status": "approved" if approved else "pending", "comment": shapes.comment(shown)}

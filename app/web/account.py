@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask_babel import gettext as _
 
 from app.abuse import guessing
-from app.database import only_look, then_write
+from app.database import read_only, write_transaction
 from app.extensions import db
 from app.forms.account import KeysForm, LanguageForm, LoginForm
 from app.lib import language
@@ -33,7 +33,7 @@ def login() -> Any:
 
 @bp.post("/login")
 def log_in() -> Any:
-    only_look()
+    read_only()
     form = LoginForm()
     _speak(form.lang.data or "")
     if not form.validate():
@@ -41,13 +41,13 @@ def log_in() -> Any:
     email, device = form.email.data, _device(form.email.data)
     try:
         with guessing.attempt(email, device, request.form.get("altcha", "")):
-            moderator = _who_knows(email, form.password.data)
-            if moderator is None:
-                return _page(form, 422, _("Incorrect email or password."))
-            guessing.forgive(email, device)
-            return _welcome(moderator, own_path(form.next.data or ""))
+            hashed = _matching_hash(email, form.password.data)
+            started = _start(email, form.password.data, hashed, device) if hashed else None
     except guessing.TooManyAttempts as no:
         return _refused(form, no)
+    if started is None:
+        return _page(form, 422, _("Incorrect email or password."))
+    return _logged_in(*started, own_path(form.next.data or ""))
 
 
 @bp.post("/logout")
@@ -77,45 +77,47 @@ def switch_keys() -> Any:
     return redirect(own_path(request.form.get("next", "")), 303)
 
 
-def _who_knows(email: str, password: str) -> Moderator | None:
-    """The moderator with this address and password. Takes as long when there is no such address."""
+def _matching_hash(email: str, password: str) -> str:
+    """The stored hash if the password is right, else ''. Takes as long for an unknown address."""
     moderator = Moderator.with_email(email)
-    hashed = moderator.password_hash if moderator else _nobodys_hash()
-    # argon2 is slow on purpose; nobody should wait for the database meanwhile.
+    hashed = moderator.password_hash if moderator else _hash_of_no_password()
+    # argon2 is slow on purpose: it must not occupy a connection.
     db.session.rollback()
-    if not verify(hashed, password):
-        return None
-    then_write()
-    moderator = Moderator.with_email(email)
-    # The password may have been changed, or the moderator removed, in between.
-    if moderator is None or moderator.password_hash != hashed:
-        return None
-    if needs_rehash(hashed):
-        moderator.password_hash = hash_password(password)
-    return moderator
+    return hashed if verify(hashed, password) else ""
 
 
 @cache
-def _nobodys_hash() -> str:
+def _hash_of_no_password() -> str:
     return hash_password(secrets.token_urlsafe())
 
 
-def _welcome(moderator: Moderator, path: str) -> Response:
-    """A new token and a new session: what was planted before log-in is worth nothing after it."""
-    if old := session.get(SESSION_KEY):
-        Login.end(old)
-    token, device = (
-        Login.start(moderator, session_lasts()),
-        sign("device", [moderator.email_index, secrets.token_hex(8)]),
-    )
-    db.session.commit()
+def _start(email: str, password: str, hashed: str, device: str) -> tuple[str, str] | None:
+    """Start a log-in; return its token and the account's index. None if the account has changed since it was read."""
+    with write_transaction():
+        moderator = Moderator.with_email(email)
+        if moderator is None or moderator.password_hash != hashed:
+            return None
+        if needs_rehash(hashed):
+            moderator.password_hash = hash_password(password)
+        guessing.forgive(email, device)
+        if old := session.get(SESSION_KEY):
+            Login.end(old)
+        return Login.start(moderator, session_lasts()), moderator.email_index
+
+
+def _logged_in(token: str, index: str, path: str) -> Response:
+    """A new session with a new token, so that nothing planted before the log-in survives it (session fixation)."""
     session.clear()
     session[SESSION_KEY] = token
     answer = make_response(redirect(path, 303))
-    secure = current_app.config["SESSION_COOKIE_SECURE"]
-    path_of_ours = current_app.config["SESSION_COOKIE_PATH"]
     answer.set_cookie(
-        _device_cookie(), device, max_age=DEVICE_LASTS, path=path_of_ours, httponly=True, secure=secure, samesite="Lax"
+        _device_cookie(),
+        sign("device", [index, secrets.token_hex(8)]),
+        max_age=DEVICE_LASTS,
+        path=current_app.config["SESSION_COOKIE_PATH"],
+        httponly=True,
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        samesite="Lax",
     )
     return answer
 

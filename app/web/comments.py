@@ -12,9 +12,9 @@ from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
 from app.comments.admission import Crowded
 from app.comments.submit import Submitted, screen, submit
-from app.database import only_look, then_write
+from app.database import read_only, write_transaction
 from app.errors import Refused
-from app.extensions import csrf, db
+from app.extensions import csrf
 from app.forms.comment import CommentForm, EditForm, about_posts
 from app.forms.where import Where, is_navigation, site_or_404, where
 from app.models import Comment, Status
@@ -27,11 +27,11 @@ bp = Blueprint("comments", __name__)
 # Nothing here acts with the rights of a log-in: who may do what is shown by tokens and by the Origin header.
 csrf.exempt(bp)
 bp.before_request(refuse_what_is_no_form)
+bp.before_request(read_only)
 
 
 @bp.post("/embed/comments")
 def post() -> Response:
-    only_look()
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
     try:
@@ -42,28 +42,28 @@ def post() -> Response:
         limits.count(here.site, "post")
         return _form_again(here, form, origin, 422)
     try:
-        draft = form.draft(here.lang, page=here.key, claimed=here.claimed(request.form), author=_author_token())
-        screened = screen(here.site, draft)
-        then_write()
-        submitted = submit(here.obtain_thread(), draft, screened)
+        submitted = _submit(here, form)
     except Refused as no:
-        db.session.rollback()
-        only_look()
         here = where(request.form)
         if not isinstance(no, Crowded):
             limits.count(here.site, "post")
         return _refused(here, form, origin, no)
     if submitted.again:
         limits.count(here.site, "post")
-    db.session.commit()
-    only_look()
     return _posted(replace(here, thread=submitted.comment.thread), form, submitted, origin)
+
+
+def _submit(here: Where, form: CommentForm) -> Submitted:
+    claimed = here.claimed(request.form)
+    draft = form.draft(here.lang, page=here.key, claimed=claimed, author=_author_token())
+    screened = screen(here.site, draft)
+    with write_transaction():
+        return submit(here.obtain_thread(), draft, screened)
 
 
 @bp.post("/embed/preview")
 def preview() -> Response:
     """Exactly what would be stored."""
-    only_look()
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
     try:
@@ -81,50 +81,47 @@ def preview() -> Response:
 
 @bp.post("/embed/comments/<int:id>/edit")
 def edit(id: int) -> Response:
+    form = EditForm(request.form)
     try:
         _admit("edit")
-        here, (comment, token, origin) = where(request.form), _own(id)
-        form = EditForm(request.form)
         if not form.validate():
-            return _edit_again(here, comment, token, origin, 422, form.body.errors)
-        amend.edit(comment, form.body.data)
+            return _edit_again(id, 422, form.body.errors)
+        with write_transaction():
+            comment, token, origin = _own(id)
+            amend.edit(comment, form.body.data)
     except Refused as no:
         if no.status != 429:
             raise
-        db.session.rollback()
-        here, (comment, token, origin) = where(request.form), _own(id)
-        answer = _edit_again(here, comment, token, origin, no.status, [no.sentence])
+        answer = _edit_again(id, no.status, [no.sentence])
         answer.headers["Retry-After"] = str(no.retry_after)
         return answer
-    db.session.commit()
-    return _shown_again(here, comment, token, origin)
+    return _shown_again(comment, token, origin)
 
 
 @bp.post("/embed/comments/<int:id>/withdraw")
 def withdraw(id: int) -> Response:
     _admit("withdraw")
-    here, (comment, token, origin) = where(request.form), _own(id)
-    amend.withdraw(comment)
-    db.session.commit()
-    return _shown_again(here, comment, token, origin)
+    with write_transaction():
+        comment, token, origin = _own(id)
+        amend.withdraw(comment)
+    return _shown_again(comment, token, origin)
 
 
 @bp.post("/embed/comments/<int:id>/proof")
 def prove(id: int) -> Response:
-    """Her browser has computed: what nothing but doubts held is public now."""
+    """Publish a comment that was held for doubts only: the browser has solved its challenge."""
     _admit("proof")
-    here, (comment, token, origin) = where(request.form), _own(id)
-    if not proof_of_work.is_done(comment, request.form.get("altcha", "")):
-        abort(400)
-    challenge.accept(comment)
-    db.session.commit()
-    return _said(here, comment, token, origin)
+    with write_transaction():
+        comment, token, origin = _own(id)
+        if not proof_of_work.is_done(comment, request.form.get("altcha", "")):
+            abort(400)
+        challenge.accept(comment)
+    return _said(where(request.form), comment, token, origin)
 
 
 @bp.post("/embed/own")
 def own() -> Response:
     """The asking reader's own comments of a page that nobody else sees, or that she may still amend."""
-    only_look()
     here = where(request.form)
     origin = check_origin(here.site)
     limits.admit(here.site, "own")
@@ -166,12 +163,10 @@ def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
 
 
 def _admit(purpose: str) -> None:
-    """Count a request that writes, before it takes the database's lock."""
-    only_look()
+    """Count a request before it takes the write lock."""
     site = site_or_404(request.form.get("site", ""))
     check_origin(site)
     limits.admit(site, purpose)
-    then_write()
 
 
 def _own(id: int) -> tuple[Comment, str, str]:
@@ -183,7 +178,8 @@ def _own(id: int) -> tuple[Comment, str, str]:
     return (comment, token, origin) if token else abort(403)
 
 
-def _shown_again(here: Where, comment: Comment, token: str, origin: str) -> Response:
+def _shown_again(comment: Comment, token: str, origin: str) -> Response:
+    here = where(request.form)
     if is_navigation():
         return redirect(address_of(here, f"comment-{comment.id}", own=1), 303)
     html = render_template("thread/_comment.html", **around(here), comment=reading.show_own(comment, token))
@@ -191,7 +187,7 @@ def _shown_again(here: Where, comment: Comment, token: str, origin: str) -> Resp
 
 
 def _refused(here: Where, form: CommentForm, origin: str, no: Refused) -> Response:
-    """The form with everything typed still in it; `here` is read anew, since a rollback forgot the records."""
+    """The form with everything typed still in it; `here` was read after the rollback, which expires records."""
     answer = _form_again(here, form, origin, no.status, notice=no.sentence, challenge=_challenge(here, no))
     if no.status == 429:
         answer.headers["Retry-After"] = str(no.retry_after)
@@ -217,8 +213,9 @@ def _page_again(here: Where, form: CommentForm, status: int, **more: Any) -> Res
     return make_response(render("thread/page.html", read(here), context(here, form, **more)), status)
 
 
-def _edit_again(here: Where, comment: Comment, token: str, origin: str, status: int, errors: Any) -> Response:
-    """The edit form with what was typed still in it."""
+def _edit_again(id: int, status: int, errors: Any) -> Response:
+    """The edit form with the typed text still in it."""
+    here, (comment, token, origin) = where(request.form), _own(id)
     shown = reading.show_own(comment, token)
     if shown.own:
         shown = replace(shown, own=replace(shown.own, body=EditForm(request.form).body.data or ""))

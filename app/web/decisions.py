@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.abuse.bounds import takes_fields
-from app.database import keep_what_was_read
+from app.database import write_transaction
 from app.desk import batch
 from app.desk.cards import card_of, cards_of
 from app.errors import Refused
@@ -65,9 +65,8 @@ def decide_many() -> Any:
     if not seen:
         raise Refused("nothing_marked", _("Select comments first."), status=422)
     _refuse_too_many(len(seen))
-    outcome = batch.decide_all(seen, form.verdict, by=current_moderator(), reason=form.why)
-    keep_what_was_read()
-    db.session.commit()
+    with write_transaction():
+        outcome = batch.decide_all(seen, form.verdict, by=current_moderator(), reason=form.why)
     return _decided(outcome.decided, form, outcome)
 
 
@@ -92,9 +91,8 @@ def undo_many() -> Any:
     _refuse_too_many(len(ids))
     decisions = history.decisions_of(me, list(ids))
     answered = Report.answered_by([decision.id for decision in decisions])
-    outcome = batch.undo_all(decisions, by=me)
-    keep_what_was_read()
-    db.session.commit()
+    with write_transaction():
+        outcome = batch.undo_all(decisions, by=me)
     reopened = sum(answered[undone.undoes_id] for undone in outcome.decided if undone.undoes_id)
     return _undone(outcome.decided, left=len(outcome.changed), reopened=reopened)
 

@@ -12,7 +12,7 @@ from app.comments import person as people
 from app.comments import person_erasure, person_export
 from app.comments.person import Person
 from app.comments.person_erasure import Receipt
-from app.database import only_look
+from app.database import read_only
 from app.extensions import db
 from app.forms.person import EraseForm, PersonForm
 from app.lib import json_parts
@@ -47,7 +47,7 @@ def export(key: str) -> Response:
     if not form.validate():
         abort(400)
     db.session.commit()
-    only_look()
+    read_only()
     parts = json_parts.encoded(person_export.export(people.find(form.email.data, site)), lines=True)
     lines = to_the_end(_let_go(parts), json.dumps({"error": BROKEN_OFF}))
     headers = {"Content-Disposition": "attachment; filename=person.json", "Cache-Control": "no-store"}

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext as _
 
 from app.abuse.bounds import takes_fields
-from app.database import writing
+from app.database import write_transaction
 from app.desk import batch, queue, search
 from app.errors import Refused
 from app.extensions import db
@@ -110,7 +110,7 @@ def _handed_out(lane: int, after: str, deferred: bool) -> queue.Page:
 
 def _leased(ids: list[int], me: Moderator) -> set[int]:
     # Apart from the reading of the page, which must not keep SQLite's other writers waiting.
-    with writing():
+    with write_transaction():
         return Lease.take(ids, me)
 
 

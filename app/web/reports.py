@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from app.abuse import address, limits
 from app.abuse.origin import check_origin
-from app.database import only_look, then_write
+from app.database import read_only, write_transaction
 from app.errors import Refused
 from app.extensions import csrf, db
 from app.forms.report import ReportForm
@@ -30,23 +30,22 @@ def ask(id: int) -> Response:
 
 @bp.post("/<int:id>")
 def take(id: int) -> Response:
-    only_look()
+    read_only()
     comment, origin = _reported(id)
     form = ReportForm(request.form)
     try:
         limits.admit(comment.site, "report")
     except Refused as no:
         return _refused(id, form, no)
-    then_write()
     if not form.validate():
         return _answer(comment, origin, "ask", 422, form=form)
     try:
         if not form.trap.data:
-            reader = address.reporter(comment.site, address.client())
-            report(comment, reader=reader, reason=form.chosen, note=form.note.data)
+            with write_transaction():
+                reader = address.reporter(comment.site, address.client())
+                report(comment, reader=reader, reason=form.chosen, note=form.note.data)
     except Refused as no:
         return _refused(id, form, no)
-    db.session.commit()
     return _answer(comment, origin, "thanks")
 
 

@@ -1,7 +1,8 @@
 """A page is moved, merged, closed or removed between the moment a request reads its thread and the moment it writes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from app.database import then_write
+from app.database import write_transaction
 from app.extensions import db
 from app.models import Comment, Site, Status, Thread
 from app.moderation import decide as deciding
@@ -34,14 +35,16 @@ def concurrently(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[Calla
     def install(act: Callable[[], Any]) -> None:
         left = [act]
 
-        def interrupted() -> None:
+        @contextmanager
+        def interrupted() -> Iterator[None]:
             if left:
                 with ThreadPoolExecutor(1) as other:
                     other.submit(_in_a_transaction, app, left.pop()).result()
-            then_write()
+            with write_transaction():
+                yield
 
         for view in ("app.web.comments", "app.api.comments"):
-            monkeypatch.setattr(f"{view}.then_write", interrupted)
+            monkeypatch.setattr(f"{view}.write_transaction", interrupted)
 
     return install
 
