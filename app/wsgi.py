@@ -1,8 +1,8 @@
-"""What the web server loads: Kaiwa as the environment configures it."""
+"""The web server's entry point: Kaiwa as the environment configures it."""
 
 from app import create_app
-from app.server.rsgi import Wire, served
+from app.server.rsgi import RsgiServer, served
 
 
-def service() -> Wire:
+def service() -> RsgiServer:
     return served(create_app())

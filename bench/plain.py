@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from wtforms import StringField, TextAreaField, validators
 
 import app.extensions  # noqa: F401 - sets the connections' pragmas, and when SQLite's lock is taken
-from app.server.rsgi import AT_ONCE, AT_ONCE_ON_SQLITE, NEW_OBJECTS, Wire
+from app.server.rsgi import AT_ONCE, AT_ONCE_ON_SQLITE, NEW_OBJECTS, RsgiServer
 from bench import constant
 from bench.measure import serving
 
@@ -133,14 +133,14 @@ def running(url: str, thread: str, constant_read: constant.Answer | None = None)
             yield started[1]
 
 
-def application() -> Wire:
+def application() -> RsgiServer:
     """The threads and the garbage collector are set as in Kaiwa (`app.server.rsgi.served`)."""
     url = os.environ["DATABASE_URL"]
     service = create_app(url)
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
     at_once = AT_ONCE_ON_SQLITE if url.startswith("sqlite") else AT_ONCE
-    return Wire(service, largest=2**20, at_once=at_once)
+    return RsgiServer(service, max_body=2**20, at_once=at_once)
 
 
 def application_with_constant_reads() -> Any:

@@ -18,7 +18,7 @@ from werkzeug.http import parse_accept_header
 
 from app.comments.orders import ORDERS, Order
 from app.lib import language
-from app.server import page_cache
+from app.server import cache_key
 from app.web import embed
 from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site
 
@@ -122,7 +122,7 @@ def test_a_language_that_is_not_installed_gives_the_sites(client: FlaskClient, d
 
 def test_the_page_cache_tells_languages_apart_and_their_spellings_not() -> None:
     def asked(lang: str) -> str:
-        found = page_cache.asked_of("/thread", f"site=paper&url={PAGE}&lang={lang}")
+        found = cache_key.key_of("/thread", f"site=paper&url={PAGE}&lang={lang}")
         assert found
         return found.query
 
@@ -166,7 +166,7 @@ def test_a_third_order_needs_one_more_entry(
     client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(ORDERS, "latest", Order("Latest", newest_first=True))
-    page_cache._asked_of.cache_clear()
+    cache_key._key_of.cache_clear()
     a_site(db_session)
     for body in ("apple", "banana"):
         Reader(client).post(body)
@@ -174,5 +174,5 @@ def test_a_third_order_needs_one_more_entry(
     assert page.count('class="sort"') == 2 and "sort=latest" in page and page.index("apple") < page.index("banana")
     page = Reader(client).get_thread(lang="en", sort="latest").text
     assert page.index("banana") < page.index("apple") and 'data-sort="latest" data-newest-first' in page
-    found = page_cache.asked_of("/thread", f"site=paper&url={PAGE}&sort=latest")
+    found = cache_key.key_of("/thread", f"site=paper&url={PAGE}&sort=latest")
     assert found and "sort=latest" in found.query

@@ -47,7 +47,7 @@ class Pool:
         raise Busy
 
     async def go_on(self, act: Callable[[], Any]) -> Any:
-        """The same for what has begun: neither refused nor given up."""
+        """Like `run`, for work that has begun: neither refused nor given up."""
         return await asyncio.wrap_future(self._submit(act))
 
     def _submit(self, act: Callable[[], Any]) -> "Future[Any]":

@@ -1,11 +1,9 @@
-"""Between the wire and Flask: a request comes in when it is whole, and nobody who is slow holds up the others.
+"""The RSGI application: it reads a whole request before Flask gets it, so that slow clients occupy no thread.
 
-WSGI gives an application the request while its body is still on the way, so that each client that sends slowly
-occupies a thread; two of them stopped a service with two threads. And a body that broke off on the way looked like a
-whole one: half a comment was stored (docs/decisions/0002-web-server.md). The web server, granian, can instead hand
-over the parts as they come, by an interface of its own
-(RSGI, https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md). Here they are gathered within limits
-of size and time, and Flask is then called as PEP 3333 wants it.
+With WSGI a request arrives while its body is on the way: two slow clients stopped a service with two threads, and a
+body that broke off was stored as half a comment (docs/decisions/0002-web-server.md). By RSGI
+(https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md) granian hands over the parts of a body as
+they come. They are gathered within limits of size and time; then Flask is called by PEP 3333.
 """
 
 import asyncio
@@ -22,7 +20,8 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from flask import Flask
 
 from app.errors import RETRY_AFTER_S
-from app.server.page_cache import Edge, asked_of
+from app.server.cache_key import key_of
+from app.server.page_cache import PageCache
 from app.server.pool import Busy, Pool
 from app.server.reply import Reply, stream
 from app.version import VERSION
@@ -30,26 +29,24 @@ from app.web import errors
 
 log = logging.getLogger(__name__)
 
-# A comment of the longest kind takes 180 KB; a phone in a tunnel gets half a minute for it.
+# The longest comment takes 180 KB; a phone with a bad connection gets half a minute for it.
 BODY_SECONDS = 30
-# How many requests of each kind a process answers at once. Posts wait for the disk; reads must not wait with them, nor
-# what the edge has at hand with either; and no reader waits for the desk, where log-ins and searches take their time.
-# Files ask no database, so that one that hangs holds up none of them.
+# Threads of a process for each kind of request. Posts wait for the disk, log-ins and searches of the desk are slow, and
+# files need no database: none of them delays a read. Answers of the page cache need no thread.
 AT_ONCE = {"post": 4, "read": 2, "desk": 4, "file": 1}
-# On SQLite posts wait for each other, and each question hands Python's one lock to another thread: two at once in a
-# process take turns within every comment, and each takes a third more of the processor. So do two pages at once on a
-# busy machine.
+# SQLite has one writer, and each statement hands Python's lock to another thread: two posts at once in a process take a
+# third more processor time each. So do two pages at once on a busy machine.
 AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2, "file": 1}
-# How many more may wait; a post brings its body with it.
+# Requests that may wait for a thread; a post has its body in memory.
 QUEUED = {"post": 250, "read": 500, "desk": 100, "file": 500}
-# Those who watch over the service ask whether readers are answered.
+# Monitoring asks by /readyz if readers are answered.
 OF_READERS = ("/embed", "/thread", "/feeds/", "/readyz")
 FILES = frozenset({"/embed.js", "/writing.js", "/work.js", "/thread.css", "/embed/stamp", "/api/v1/openapi.json"})
 ALIVE = (
     [("content-type", "application/json"), ("cache-control", "no-store")],
     f'{{"alive":true,"version":"{VERSION}"}}\n'.encode(),
 )
-# Between two looks for garbage that reference counts do not free; a drawn page makes some thousand objects.
+# New objects between two runs of the garbage collector; rendering a page makes some thousand.
 NEW_OBJECTS = 20_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -63,7 +60,7 @@ class Headers(Protocol):
 
 
 class Scope(Protocol):
-    """What the server knows of a request before its body; names and forms are RSGI's."""
+    """A request before its body, as RSGI names it."""
 
     method: str
     path: str
@@ -76,29 +73,29 @@ class Scope(Protocol):
 
 
 class NotWhole(Exception):
-    """The request will not arrive as it was meant; `status` and the message tell the client why."""
+    """The request did not arrive whole; `status` and the message tell the client why."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
 
 
-class Wire:
-    """An RSGI application around a WSGI one. `largest` is the limit of a body, `room` the edge's, both in bytes."""
+class RsgiServer:
+    """An RSGI application around a WSGI one. `max_body` and `max_bytes` (of the page cache) are in bytes."""
 
     def __init__(
         self,
         application: WSGIApplication,
         *,
-        largest: int,
-        room: int = 0,
+        max_body: int,
+        max_bytes: int = 0,
         at_once: Mapping[str, int] = AT_ONCE,
         queued: Mapping[str, int] = QUEUED,
         seconds: Mapping[str, float] | None = None,
         unavailable: Callable[[str, str], Answer] = lambda _path, _languages: UNAVAILABLE,
     ) -> None:
         self.application = application
-        self.largest = largest
+        self.max_body = max_body
         self.unavailable = unavailable
         self.pools = {
             kind: Pool(
@@ -109,13 +106,13 @@ class Wire:
             )
             for kind, number in at_once.items()
         }
-        self.edge = Edge(self._whole, room=room)
-        self.has_edge = room > 0
+        self.page_cache = PageCache(self._ask_whole, max_bytes=max_bytes)
+        self.caches = max_bytes > 0
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
-        """Answer from the edge, or else read the body, let the application answer, and send that."""
+        """Answer from the page cache, or else read the body, call the application, and send its answer."""
         if scope.path == "/healthz" and scope.method in READING:
-            # Here, for a database that hangs may occupy every thread.
+            # Answered here: a database that hangs may occupy every thread.
             protocol.response_bytes(200, *ALIVE)
             return
         try:
@@ -125,14 +122,14 @@ class Wire:
             protocol.response_bytes(*self.unavailable(scope.path, scope.headers.get("accept-language", "")))
 
     async def _answer(self, scope: Scope, protocol: Any) -> None:
-        if scope.method == "GET" and self.has_edge and (asked := asked_of(scope.path, scope.query_string)):
-            ready = self.edge.at_hand(asked) or await self.edge.bring(asked)
-            if ready:
-                self.edge.send(asked, ready, scope.headers, protocol)
+        if scope.method == "GET" and self.caches and (key := key_of(scope.path, scope.query_string)):
+            cached = self.page_cache.get(key) or await self.page_cache.fetch(key)
+            if cached:
+                self.page_cache.send(key, cached, scope.headers, protocol)
                 return
         await self._ask(scope, protocol)
 
-    async def _whole(self, environ: WSGIEnvironment) -> Answer:
+    async def _ask_whole(self, environ: WSGIEnvironment) -> Answer:
         pool = self.pools[kind_of("GET", environ["PATH_INFO"])]
         until = pool.until()
         answer: Answer = await pool.run(Reply(self.application, environ, until).whole, until)
@@ -141,19 +138,19 @@ class Wire:
     async def _ask(self, scope: Scope, protocol: Any) -> None:
         try:
             length = announced(scope.headers)
-            body = await whole(protocol, length) if 0 < length <= self.largest else b""
+            body = await whole(protocol, length) if 0 < length <= self.max_body else b""
         except NotWhole as trouble:
             headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
             protocol.response_str(trouble.status, headers, f"{trouble}\n")
             return
-        # Of a body that is too large only the length goes on: Flask refuses it in the words of the page or the API.
+        # A body that is too large is not read: Flask refuses its length in the words of the page or the API.
         environ = environ_of(scope, body, length)
         pool = self.pools[kind_of(scope.method, scope.path)]
         until = pool.until()
         await self._reply(Reply(self.application, environ, until), pool, until, protocol)
 
     async def _reply(self, reply: Reply, pool: Pool, until: float, protocol: Any) -> None:
-        """Send an answer whole, or its parts as they are made: between two of them it occupies no thread."""
+        """Send a whole answer, or stream its parts. Between two parts it occupies no thread."""
         await pool.run(reply.begin, until, abandoned=reply.close)
         if reply.ended:
             protocol.response_bytes(reply.status, reply.headers, reply.first)
@@ -173,7 +170,7 @@ class Wire:
 
 
 def kind_of(method: str, path: str) -> str:
-    """Return in whose threads a request is answered."""
+    """Return the kind of a request: the name of its thread pool."""
     if method in READING and (path in FILES or path.startswith("/static/")):
         return "file"
     if not path.startswith(OF_READERS):
@@ -182,10 +179,10 @@ def kind_of(method: str, path: str) -> str:
 
 
 def announced(headers: Headers) -> int:
-    """Return the length that a request's body will have. Raises NotWhole when it does not say so.
+    """Return the length of a request's body. Raises NotWhole if it does not tell one.
 
-    A body that ends with its last chunk (RFC 9112, 7.1) cannot be told from one that broke off, for the server
-    reports both in the same way; RFC 9110, 15.5.12 lets us ask for a length instead, and browsers always give it.
+    The web server reports the last chunk of a body (RFC 9112, 7.1) and a lost connection in the same way. Therefore a
+    length is required (RFC 9110, 15.5.12); browsers always send it.
     """
     if headers.get("transfer-encoding", ""):
         raise NotWhole(411, "Send the body with a Content-Length.")
@@ -196,7 +193,7 @@ def announced(headers: Headers) -> int:
 
 
 async def whole(parts: Any, length: int) -> bytes:
-    """Return all `length` bytes of a body that comes in parts. Raises NotWhole when they do not come."""
+    """Return all `length` bytes of a body that comes in parts. Raises NotWhole if some are missing."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -205,18 +202,18 @@ async def whole(parts: Any, length: int) -> bytes:
     except TimeoutError as trouble:
         raise NotWhole(408, f"The body did not arrive within {BODY_SECONDS} seconds.") from trouble
     if len(body) != length:
-        # Who lost the connection will send it again; half a comment must not take that one's place.
+        # The client will send it again; half a comment must not be stored as the whole.
         raise NotWhole(400, "The body broke off.")
     return bytes(body)
 
 
 def environ_of(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:
-    """Return the environment of PEP 3333; nothing of the process's own environment is in it."""
+    """Return the environment of PEP 3333, without the process's own environment."""
     host, _, port = scope.server.rpartition(":")
     return _headers(scope.headers) | {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        # Decoded by the server; PEP 3333 wants its bytes, each as one character.
+        # The server decodes it; PEP 3333 wants each byte as a character.
         "PATH_INFO": scope.path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": host.strip("[]"),
@@ -237,7 +234,7 @@ def environ_of(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:
 def _headers(headers: Headers) -> WSGIEnvironment:
     environ: WSGIEnvironment = {}
     for name, value in headers.items():
-        # With an underscore it would be taken for the one with a hyphen, which a proxy may have checked.
+        # WSGI could not tell it from the header with a hyphen, which a proxy may have checked.
         if "_" in name:
             continue
         key = "HTTP_" + name.upper().replace("-", "_")
@@ -245,28 +242,28 @@ def _headers(headers: Headers) -> WSGIEnvironment:
         joint = "; " if key == "HTTP_COOKIE" else ", "
         environ[key] = environ[key] + joint + value if key in environ else value
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
-    # How the body came is over: it is whole, and `environ_of` tells its length.
+    # The body is whole, and `environ_of` tells its length.
     environ.pop("HTTP_CONTENT_LENGTH", None)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return environ
 
 
-def served(app: Flask) -> Wire:
-    """Return an application in the threads that its database lets it use."""
-    _look_for_garbage_less_often()
+def served(app: Flask) -> RsgiServer:
+    """Return an application in as many threads as its database allows."""
+    _collect_garbage_less_often()
     on_sqlite = app.config["DATABASE_URL"].startswith("sqlite")
-    return Wire(
+    return RsgiServer(
         app,
-        largest=app.config["MAX_CONTENT_LENGTH"],
-        room=app.config["EDGE_MB"] * 2**20,
+        max_body=app.config["MAX_CONTENT_LENGTH"],
+        max_bytes=app.config["EDGE_MB"] * 2**20,
         at_once=AT_ONCE_ON_SQLITE if on_sqlite else AT_ONCE,
         seconds={kind: app.config[f"{kind.upper()}_TIMEOUT"] for kind in ("read", "post", "desk")},
         unavailable=errors.ready_answers(app),
     )
 
 
-def _look_for_garbage_less_often() -> None:
-    """What is loaded stays; to look it through again, after every 700 new objects, took a tenth of each answer."""
+def _collect_garbage_less_often() -> None:
+    """Loaded modules stay. Python's default, a run after 700 new objects, took a tenth of the time of each answer."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

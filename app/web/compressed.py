@@ -1,4 +1,4 @@
-"""Compress what the page cache does not: the answers of the desk, the sites and the API."""
+"""Compress the answers that the page cache does not: of the desk, the sites and the API."""
 
 import secrets
 
@@ -14,13 +14,13 @@ PADDING = 64
 
 
 def install(app: Flask) -> None:
-    """Before all that changes answers: what is installed first sees them last."""
+    """Installed before other handlers, since Flask calls the first one last."""
     app.after_request(_smaller)
 
 
 def _smaller(answer: Response) -> Response:
-    # The page cache asks for plain answers, and compresses them once for all.
-    if "kaiwa.edge" in request.environ or answer.is_streamed or answer.status_code in (204, 304):
+    # The page cache compresses an answer once for all readers.
+    if "kaiwa.page_cache" in request.environ or answer.is_streamed or answer.status_code in (204, 304):
         return answer
     if answer.mimetype not in KINDS or "Content-Encoding" in answer.headers:
         return answer

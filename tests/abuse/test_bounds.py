@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.abuse.bounds import LONGEST_HEADER, LONGEST_PATH, LONGEST_QUERY, MOST_FIELDS, URLENCODED
 from app.models import Comment
-from app.server.rsgi import Wire
+from app.server.rsgi import RsgiServer
 from tests.cast import Reader, a_site
 from tests.rsgi import RsgiRequest, RsgiResponse, alone
 
@@ -49,7 +49,7 @@ def test_a_refusal_is_one_line_in_the_log_and_never_the_text(
 
 @pytest.mark.parametrize("path", ["/login", "/logout", "/embed/comments", "/api/v1/comments", "/mail/stop/x", "/none"])
 def test_a_large_body_is_refused_by_its_head(app: Flask, path: str) -> None:
-    told, wire = RsgiResponse(), Wire(app, largest=app.config["MAX_CONTENT_LENGTH"])
+    told, server = RsgiResponse(), RsgiServer(app, max_body=app.config["MAX_CONTENT_LENGTH"])
 
     class Unread:
         """A body that must not be read."""
@@ -61,7 +61,7 @@ def test_a_large_body_is_refused_by_its_head(app: Flask, path: str) -> None:
             raise AssertionError("the body was read")
 
     headers = {"content-length": str(LARGEST + 1), "content-type": URLENCODED}
-    alone(wire.__rsgi__(RsgiRequest(path, "", headers, method="POST"), Unread()))
+    alone(server.__rsgi__(RsgiRequest(path, "", headers, method="POST"), Unread()))
     assert told.status == 413
 
 

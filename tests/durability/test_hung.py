@@ -60,11 +60,11 @@ class Posted(RsgiResponse):
 
 class People:
     def __init__(self, app: Flask) -> None:
-        self.wire = rsgi.served(app)
+        self.server = rsgi.served(app)
 
     async def reads(self, path: str, url: str = PAGE) -> int:
         told = RsgiResponse()
-        await self.wire.__rsgi__(RsgiRequest(path, urlencode({"site": "paper", "url": url}), {}), told)  # type: ignore[arg-type]
+        await self.server.__rsgi__(RsgiRequest(path, urlencode({"site": "paper", "url": url}), {}), told)  # type: ignore[arg-type]
         return told.status
 
     async def posts(self, key: str, **more: str) -> int:
@@ -75,7 +75,7 @@ class People:
             "idempotency-key": key,
         }
         told = Posted(body)
-        await self.wire.__rsgi__(RsgiRequest("/embed/comments", "", headers, method="POST"), told)  # type: ignore[arg-type]
+        await self.server.__rsgi__(RsgiRequest("/embed/comments", "", headers, method="POST"), told)  # type: ignore[arg-type]
         return told.status
 
     async def ready(self) -> None:
@@ -83,7 +83,7 @@ class People:
             assert await self.reads(path) == 200
 
     def idle(self) -> bool:
-        return not any(each.inside for each in self.wire.pools.values())
+        return not any(each.inside for each in self.server.pools.values())
 
 
 async def within(seconds: float, *asked: Any) -> list[int]:

@@ -23,8 +23,9 @@ from app.comments.submit import Draft, submit
 from app.extensions import db
 from app.lib.urls import page_key
 from app.models import Comment, Status, Thread
-from app.server import page_cache, pool
-from app.server.rsgi import Wire
+from app.server import cache_key, page_cache, pool
+from app.server.rsgi import RsgiServer
+from app.web.public import FRESH_S
 from tests.cast import ORIGIN, PAGE, a_site, move
 from tests.rsgi import RsgiRequest, RsgiResponse, alone
 from tests.services import Live
@@ -45,11 +46,11 @@ class Clock:
 class Readers:
     """Clients of an application with a page cache; `made` counts the requests that reached a view."""
 
-    def __init__(self, app: Flask, room: int = 4 * MB) -> None:
+    def __init__(self, app: Flask, max_bytes: int = 4 * MB) -> None:
         self.app, self.made = app, []
         self.open = threading.Event()
         self.open.set()
-        self.wire = Wire(self._counted, largest=MB, room=room)
+        self.server = RsgiServer(self._counted, max_body=MB, max_bytes=max_bytes)
 
     def _counted(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.made.append(environ["PATH_INFO"])
@@ -61,14 +62,14 @@ class Readers:
     ) -> RsgiResponse:
         told = RsgiResponse()
         query = urlencode({"site": "paper", "url": PAGE} | asked, doseq=True)
-        await self.wire.__rsgi__(RsgiRequest(path, query, headers or {}), told)  # type: ignore[arg-type]
+        await self.server.__rsgi__(RsgiRequest(path, query, headers or {}), told)  # type: ignore[arg-type]
         return told
 
     def reads(self, path: str = "/embed/thread", **asked: Any) -> RsgiResponse:
         return alone(self.ask(path, **asked))
 
     def kept(self) -> int:
-        return len(self.wire.edge.kept.entries) + len(self.wire.edge.passing.entries)
+        return len(self.server.page_cache.lasting.entries) + len(self.server.page_cache.ephemeral.entries)
 
 
 @pytest.fixture
@@ -113,13 +114,13 @@ def test_a_hanging_revalidation_delays_readers_at_most_a_second(
     readers.reads()
 
     async def crowd() -> None:
-        clock.now += page_cache.FRESH_S + page_cache.RENEWING_S + 1
+        clock.now += FRESH_S + page_cache.RENEWING_S + 1
         readers.open.clear()
         for _ in range(20):
             assert (await asyncio.wait_for(readers.ask(), 5)).status == 200
         # Less than a second for each revalidation.
         monkeypatch.setattr(page_cache, "SLOW_S", 1000)
-        clock.now += page_cache.FAILING_S - page_cache.FRESH_S - page_cache.RENEWING_S - 2
+        clock.now += page_cache.FAILING_S - FRESH_S - page_cache.RENEWING_S - 2
         assert (await asyncio.wait_for(readers.ask(), 5)).status == 200
         clock.now += 2
         late = asyncio.ensure_future(readers.ask())
@@ -136,7 +137,7 @@ def test_an_uncached_request_waits_one_deadline_only(
     readers: Readers, comment: Comment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     readers.open.clear()
-    readers.wire.pools["read"].seconds = 0.05 - pool.GRACE_S
+    readers.server.pools["read"].seconds = 0.05 - pool.GRACE_S
 
     async def crowd() -> list[RsgiResponse]:
         try:
@@ -155,7 +156,7 @@ def test_old_bytes_are_served_while_one_request_asks_again(
     move(db_session, comment, Status.REJECTED)
 
     async def crowd() -> tuple[list[RsgiResponse], RsgiResponse]:
-        clock.now += page_cache.FRESH_S + 0.1
+        clock.now += FRESH_S + 0.1
         readers.open.clear()
         meanwhile = [await asyncio.wait_for(readers.ask(), 5) for _ in range(20)]
         clock.now += page_cache.RENEWING_S
@@ -176,8 +177,8 @@ def test_a_decision_is_seen_as_soon_as_an_entry_is_not_fresh(
 ) -> None:
     assert "Published." in readers.reads().text
     move(db_session, comment, Status.SPAM)
-    clock.now += page_cache.FRESH_S + page_cache.RENEWING_S
-    assert page_cache.FRESH_S + page_cache.RENEWING_S < 2
+    clock.now += FRESH_S + page_cache.RENEWING_S
+    assert FRESH_S + page_cache.RENEWING_S < 2
     assert "Published." not in readers.reads().text
 
 
@@ -232,7 +233,7 @@ def test_a_first_comment_takes_the_place_of_an_empty_page(readers: Readers, db_s
     thread = Thread.obtain(site, key=page_key(PAGE), url=PAGE, title="")
     submit(thread, Draft(body="Published.", name="Hanako", email="", website="", parent_id=None))
     db_session.commit()
-    clock.now += page_cache.FRESH_S + page_cache.RENEWING_S
+    clock.now += FRESH_S + page_cache.RENEWING_S
     assert "Published." in readers.reads().text
     assert "Published." in readers.reads(url=f"{PAGE}?utm_source=mail").text
     assert readers.kept() == 1
@@ -242,7 +243,7 @@ def test_a_first_comment_takes_the_place_of_an_empty_page(readers: Readers, db_s
 def test_invented_urls_do_not_evict_read_pages(
     app: Flask, clock: Clock, comment: Comment, monkeypatch: pytest.MonkeyPatch, junk: str
 ) -> None:
-    readers = Readers(app, room=256 * 1024)
+    readers = Readers(app, max_bytes=256 * 1024)
     hot = readers.reads()
     made_up = {"url": f"{PAGE}/{{}}", "after": "{}.000000001"}.get(junk, "{}")
     for number in range(40):
@@ -250,7 +251,7 @@ def test_invented_urls_do_not_evict_read_pages(
     made = len(readers.made)
     assert readers.reads().body == hot.body
     assert len(readers.made) == made
-    caches = (readers.wire.edge.kept, readers.wire.edge.passing)
+    caches = (readers.server.page_cache.lasting, readers.server.page_cache.ephemeral)
     assert sum(cache.used for cache in caches) <= 256 * 1024
     assert all(cache.used == sum(entry.weight for entry in cache.entries.values()) for cache in caches)
 
@@ -264,10 +265,10 @@ def test_a_crowd_with_addresses_of_its_own_makes_a_known_page_once(readers: Read
 
 
 def test_long_and_foreign_addresses_are_not_remembered() -> None:
-    before = page_cache._asked_of.cache_info().currsize
-    assert page_cache.asked_of("/" + "x" * 100_000, "") is None
-    assert page_cache.asked_of("/thread", "x" * 100_000) is None
-    assert page_cache._asked_of.cache_info().currsize == before
+    before = cache_key._key_of.cache_info().currsize
+    assert cache_key.key_of("/" + "x" * 100_000, "") is None
+    assert cache_key.key_of("/thread", "x" * 100_000) is None
+    assert cache_key._key_of.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(
@@ -312,7 +313,7 @@ def test_each_client_gets_the_encoding_that_it_takes(
     assert told.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert unpacked(told.body) == plain.body and (encoding is None or len(told.body) < len(plain.body) / 2)
     assert len(readers.made) == 1
-    cache = readers.wire.edge.kept
+    cache = readers.server.page_cache.lasting
     assert cache.used == sum(each.thing.size + len(key[1]) for key, each in cache.entries.items())
 
 
@@ -357,12 +358,12 @@ def test_a_changed_setting_is_seen(readers: Readers, comment: Comment, clock: Cl
     assert "Leave a comment" in readers.reads(lang="en").text
     done = app.test_cli_runner().invoke(args=["site", "set", "paper", "open=no"])
     assert done.exit_code == 0, done.output
-    clock.now += page_cache.FRESH_S + page_cache.RENEWING_S
+    clock.now += FRESH_S + page_cache.RENEWING_S
     assert "Comments are closed." in readers.reads(lang="en").text
 
 
 def test_without_room_nothing_is_kept(app: Flask, comment: Comment) -> None:
-    readers = Readers(app, room=0)
+    readers = Readers(app, max_bytes=0)
     assert readers.reads().body == readers.reads().body
     assert len(readers.made) == 2
 

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from app.server import pool
-from app.server.rsgi import AT_ONCE, AT_ONCE_ON_SQLITE, Wire
+from app.server.rsgi import AT_ONCE, AT_ONCE_ON_SQLITE, RsgiServer
 from app.version import VERSION
 from app.web.errors import ready_answers
 from tests.rsgi import RsgiRequest, RsgiResponse, alone
@@ -45,11 +45,11 @@ def test_request_kinds_do_not_wait_for_each_other(busy: str, method: str, path: 
         start_response("200 OK", [])
         return [b"answered"]
 
-    wire = Wire(application, largest=1024, at_once=at_once)
+    server = RsgiServer(application, max_body=1024, at_once=at_once)
 
     async def ask(method: str, path: str) -> RsgiResponse:
         told = RsgiResponse()
-        await wire.__rsgi__(RsgiRequest(path, "", {}, method=method), told)  # type: ignore[arg-type]
+        await server.__rsgi__(RsgiRequest(path, "", {}, method=method), told)  # type: ignore[arg-type]
         return told
 
     async def request_during_the_stall() -> bytes:
@@ -69,9 +69,9 @@ class Hung:
     def __init__(self, app: Flask | None = None, *, queued: int = 0, seconds: float = 30) -> None:
         self.over, self.begun = threading.Event(), list[str]()
         kinds = ("post", "read", "desk", "file")
-        self.wire = Wire(
+        self.server = RsgiServer(
             self.application,
-            largest=1024,
+            max_body=1024,
             at_once=dict.fromkeys(kinds, 1),
             queued=dict.fromkeys(kinds, queued),
             seconds=dict.fromkeys(kinds, seconds),
@@ -86,7 +86,7 @@ class Hung:
 
     async def ask(self, path: str, lang: str = "en", method: str = "GET") -> RsgiResponse:
         told = RsgiResponse()
-        await self.wire.__rsgi__(RsgiRequest(path, "", {"accept-language": lang}, method=method), told)  # type: ignore[arg-type]
+        await self.server.__rsgi__(RsgiRequest(path, "", {"accept-language": lang}, method=method), told)  # type: ignore[arg-type]
         return told
 
     def while_it_hangs(self, asked: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -133,12 +133,12 @@ def test_a_request_that_is_given_up_before_its_turn_never_begins(seconds: float)
     hung = Hung(queued=5)
 
     async def late() -> int:
-        hung.wire.pools["post"].seconds = seconds
+        hung.server.pools["post"].seconds = seconds
         return (await hung.ask("/embed/comments", method="POST")).status
 
     assert hung.while_it_hangs(late) == 503
     assert hung.begun.count("/embed/comments") == 1
-    assert all(each.inside == 0 for each in hung.wire.pools.values())
+    assert all(each.inside == 0 for each in hung.server.pools.values())
 
 
 def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
@@ -148,11 +148,11 @@ def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
         assert go_on.wait(10)
         return application(environ, start_response)
 
-    wire = Wire(late, largest=1024, seconds={"desk": 0.1 - pool.GRACE_S})
+    server = RsgiServer(late, max_body=1024, seconds={"desk": 0.1 - pool.GRACE_S})
 
     async def run() -> int:
         told = RsgiResponse()
-        await wire.__rsgi__(RsgiRequest("/moderate/log.csv", "", {}), told)  # type: ignore[arg-type]
+        await server.__rsgi__(RsgiRequest("/moderate/log.csv", "", {}), told)  # type: ignore[arg-type]
         go_on.set()
         return told.status
 
@@ -209,11 +209,11 @@ def downloading(
     parts: int, read: Callable[[Exporting, Download, "asyncio.Task[None]"], Coroutine[Any, Any, Any]]
 ) -> Any:
     application, client = Exporting(parts), Download()
-    wire = Wire(application, largest=1024)
+    server = RsgiServer(application, max_body=1024)
 
     async def run() -> Any:
         asking = RsgiRequest("/moderate/log.csv", "", {})
-        answering = asyncio.ensure_future(wire.__rsgi__(asking, client))  # type: ignore[arg-type]
+        answering = asyncio.ensure_future(server.__rsgi__(asking, client))  # type: ignore[arg-type]
         while not client.status:
             await asyncio.sleep(0.01)
         return await read(application, client, answering)
@@ -260,6 +260,6 @@ def test_an_export_ends_when_its_client_is_gone() -> None:
 
 def test_a_short_answer_of_unknown_length_goes_out_at_once() -> None:
     told = RsgiResponse()
-    wire = Wire(Exporting(2), largest=1024)
-    alone(wire.__rsgi__(RsgiRequest("/moderate/log.csv", "", {}), told))  # type: ignore[arg-type]
+    server = RsgiServer(Exporting(2), max_body=1024)
+    alone(server.__rsgi__(RsgiRequest("/moderate/log.csv", "", {}), told))  # type: ignore[arg-type]
     assert told.body == b"x" * 2048

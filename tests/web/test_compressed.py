@@ -37,7 +37,7 @@ def test_the_length_of_a_page_with_a_token_varies(app: Flask, alice: Moderator, 
 def test_answers_that_the_page_cache_asks_for_stay_plain(app: Flask, client: FlaskClient, paper: Site) -> None:
     given = {"Accept-Encoding": "br"}
     path = "/thread?site=paper&url=https://paper.example/story"
-    asked = client.get(path, headers=given, environ_overrides={"kaiwa.edge": {}})
+    asked = client.get(path, headers=given, environ_overrides={"kaiwa.page_cache": {}})
     assert "Content-Encoding" not in asked.headers and "Vary" not in asked.headers
     direct = client.get(path, headers=given)
     assert direct.headers["Content-Encoding"] == "br" and "Accept-Encoding" in direct.headers["Vary"]

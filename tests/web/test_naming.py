@@ -112,9 +112,9 @@ def test_the_same_bytes_for_everybody_whatever_a_request_says(
         move(db_session, the_comment(db_session, "first"), Status.APPROVED, by=alice)
     about: dict[str, Any] = {}
     query = {"site": "paper", "url": f"{PAGE}#evil", "title": "EVIL"}
-    answer = reader.client.get("/thread", query_string=query, environ_overrides={"kaiwa.edge": about})
+    answer = reader.client.get("/thread", query_string=query, environ_overrides={"kaiwa.page_cache": about})
     # A response that repeats request data is cached for the same request only.
-    assert about["known"] is named and ("EVIL" in answer.text) is not named
+    assert about["has_thread"] is named and ("EVIL" in answer.text) is not named
 
 
 def test_a_moderator_sees_the_claim_as_not_confirmed(

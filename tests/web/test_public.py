@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, request
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.server import page_cache
+from app.server import cache_key
 from app.web import public
 from app.web.public import Declared, PublicRoute, UndeclaredParameter, public_get
 from tests.cast import PAGE, Reader, a_site, the_comment
@@ -57,10 +57,10 @@ def test_a_view_reads_what_its_route_declares(
 @pytest.mark.parametrize("path", PATHS)
 def test_the_page_cache_passes_on_what_a_route_declares(path: str) -> None:
     route = _route(path)
-    asked = page_cache.asked_of(path, urlencode({name: VALUES[name] for name in route.parameters} | {"junk": "1"}))
+    asked = cache_key.key_of(path, urlencode({name: VALUES[name] for name in route.parameters} | {"junk": "1"}))
     assert asked and parse_qs(asked.query).keys() == set(route.parameters)
     for name in route.private:
-        assert page_cache.asked_of(path, urlencode({name: VALUES[name]})) is None
+        assert cache_key.key_of(path, urlencode({name: VALUES[name]})) is None
 
 
 def test_each_public_route_is_tested(routes: list[PublicRoute]) -> None:

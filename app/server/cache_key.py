@@ -1,0 +1,90 @@
+"""The key of a public answer: its path and query in one form, so that other spellings share an entry.
+
+Only declared parameters are kept (app/web/public.py), so invented ones make no new entry.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlencode
+
+from app.comments.orders import order_or_default
+from app.comments.reading import CURSOR
+from app.forms.where import PARAMETERS, own_id_of, thread_key
+from app.lib.language import matching
+from app.web.public import PublicRoute, route_of
+
+# Counts of a hundred pages; Flask answers longer queries.
+LONGEST_QUERY = 8_000
+MOST_URLS = 100
+# Other parameters have values without end, such as places in a thread.
+BOUNDED = frozenset(PARAMETERS)
+
+Key = tuple[str, str]
+
+
+class CacheKey(NamedTuple):
+    """`own`: the request's path and query. `shared`: the same for all addresses of a page that has a thread.
+
+    `ephemeral`: one of many keys that strangers can make up.
+    """
+
+    own: Key
+    shared: Key
+    ephemeral: bool
+
+    @property
+    def path(self) -> str:
+        return self.own[0]
+
+    @property
+    def query(self) -> str:
+        return self.own[1]
+
+
+def key_of(path: str, query: str) -> CacheKey | None:
+    """Return the key of a request; None if its answer is not cached."""
+    route = route_of(path)
+    return _key_of(path, query, route) if route and len(query) <= LONGEST_QUERY else None
+
+
+# Parsing a query takes as long as sending an answer.
+@lru_cache(maxsize=1024)
+def _key_of(path: str, query: str, route: PublicRoute) -> CacheKey | None:
+    try:
+        given = parse_qs(query, max_num_fields=2 * MOST_URLS, errors="strict")
+    except ValueError:
+        return None
+    if any(name in given for name in route.private):
+        return None
+    if path == "/embed/counts":
+        return _key_of_counts(path, given)
+    return _key_of_page(path, {name: given[name][0] for name in route.parameters if name in given})
+
+
+def _key_of_counts(path: str, given: dict[str, list[str]]) -> CacheKey:
+    urls = sorted(set(given.get("url", [])[:MOST_URLS]))
+    query = urlencode({"site": given.get("site", [""])[:1], "url": urls}, doseq=True)
+    return CacheKey((path, query), (path, query), ephemeral=True)
+
+
+def _key_of_page(path: str, given: dict[str, str]) -> CacheKey:
+    wanted = {name: value for name, value in ((name, _normal(name, value)) for name, value in given.items()) if value}
+    page = {name: value for name, value in wanted.items() if name not in ("url", "thread", "title")}
+    if "url" in wanted:
+        page["key"] = thread_key(wanted["url"], wanted.get("thread", ""))
+    own, shared = (path, urlencode(wanted)), (path, urlencode(page))
+    return CacheKey(own, shared, ephemeral=bool(wanted.keys() - BOUNDED))
+
+
+def _normal(name: str, value: str) -> str:
+    """One form for all values that the views read alike; '' for those that they ignore."""
+    if name == "lang":
+        return matching(value)
+    if name == "sort":
+        return value if order_or_default(value) == value != order_or_default(None) else ""
+    if name == "after":
+        return value if CURSOR.fullmatch(value) else ""
+    if name == "comment":
+        return str(int(value)) if re.fullmatch(r"[0-9]{1,18}", value, re.ASCII) else ""
+    return own_id_of(value) if name == "thread" else value.strip()
