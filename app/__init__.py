@@ -1,4 +1,4 @@
-"""The roof: put the house together; the only file that knows every door."""
+"""The application factory: registers every part of Kaiwa on a Flask application."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     bounds.install(app)
     app.session_interface = signing.Sessions()
     db.init_app(app)
-    # Flask runs what is registered later first: before the session is removed.
+    # Flask calls the function that is registered last first: before the session is removed.
     app.teardown_appcontext(end_context)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)
@@ -37,6 +37,6 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     )
     language.install(app)
     logs.install(app)
-    for house in (web, api, cli):
-        house.install(app)
+    for package in (web, api, cli):
+        package.install(app)
     return app

@@ -28,10 +28,10 @@ def client() -> str:
 
 
 def observer() -> Address | None:
-    """The client's address where an address is a permission; None when it is not certain.
+    """The client's address where an address gives access; None if it is not certain.
 
-    A request that was forwarded is only believed if each proxy on its way is trusted: the address of a proxy that
-    nobody named would otherwise let everybody in.
+    A forwarded request counts only if each proxy on its way is trusted. Otherwise the address of an unknown proxy would
+    let all its clients in.
     """
     address, is_certain = _resolved()
     was_forwarded = any(name in request.headers for name in FORWARDING)
@@ -65,9 +65,9 @@ def wide_network(network: str) -> str | None:
 
 
 def reporter(site: Site, address: str) -> Reporter:
-    """Who reports, as far as strangers can be told apart: by the networks by which posts are limited too.
+    """Identify a reporter by the networks that also limit posts.
 
-    Whoever has one of them whole, as many customers do, must not count as many readers.
+    A client that has a whole network must not count as many readers.
     """
     around = network(address)
     wide = wide_network(around)

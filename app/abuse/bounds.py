@@ -31,7 +31,7 @@ def takes_fields(most: int, *, with_session: str) -> Callable[[Route], Route]:
 
 
 def install(app: Flask) -> None:
-    """Bound every request of `app`; before other parts are installed, so that none of them sees what is refused."""
+    """Limit every request of `app`. Installed first, so that no other part sees a refused request."""
     app.wsgi_app = _bounded(app.wsgi_app)  # type: ignore[assignment,method-assign]
     app.before_request(_refuse_body)
 

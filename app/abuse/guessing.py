@@ -45,12 +45,12 @@ class TooManyAttempts(Refused):
 def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
     """Count one attempt, before the password is looked at. Raises TooManyAttempts (429).
 
-    What was counted is given back where the database fails before there is an answer.
+    If the database fails before there is an answer, the attempt is not counted.
 
     `device` names a browser in which this account was logged in before, or is ''. Such a browser has a limit of
     its own, so that strangers cannot lock the owner out (OWASP, "Slow Down Online Guessing Attacks with Device
-    Cookies"). `proof` is the solution of a challenge that came with a refusal. All of it is counted by what was
-    typed, whether or not there is such an account.
+    Cookies"). `proof` is the solution of a challenge that came with a refusal. Attempts are counted by the typed
+    address, whether or not it has an account.
     """
     counted: list[tuple[str, Rate]] = []
     try:
@@ -64,13 +64,13 @@ def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
 
 
 def forgive(email: str, device: str) -> None:
-    """The password was right: what was counted against this account is void."""
+    """Reset the limits of this account: the password was right."""
     who = email.strip().casefold()
     RateLimit.restore(*([_device(who, device)] if device else [_account(who), _pair(who)]))
 
 
 def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
-    """Count against each limit in turn, and yield what was counted."""
+    """Count against each limit in turn, and yield each count."""
     if device:
         yield _take(_device(who, device), PER_DEVICE)
         return

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 # As multiples of the comments that the site takes from a network in a minute.
 TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report": 1, "proof": 2,
-         # Posts that store nothing: with mistakes, refused, or sent again. What is stored counts by itself.
+         # Posts that store nothing: invalid, refused or sent again. Stored comments are counted as rows.
          "post": 2}  # fmt: skip
 # Posts that store nothing, of a network as a multiple of those of one client in it.
 NEIGHBOURS = 8

@@ -9,9 +9,9 @@ from app.models import Site
 
 
 def check_origin(site: Site) -> str:
-    """The origin that sends this request, if it may write to `site`; '' when it says none.
+    """Return the Origin of this request if it may write to `site`; '' if there is none.
 
-    Raises Refused (403). A browser always tells; programs without a browser carry nobody's rights.
+    Raises Refused (403). Browsers always send an Origin; other programs carry no one's cookies.
     """
     origin = request.headers.get("Origin", "")
     if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]) or is_allowed(origin, site.origins):

@@ -1,8 +1,8 @@
-"""How long a reader took, by stamps that we sign and her form brings back: no cookie, and nothing is kept.
+"""Time that a reader took, by signed stamps in the form: no cookie, and nothing is stored.
 
-A thread is the same bytes for everybody, so the stamp in its form only tells the hour in which it was drawn. When a
-reader begins to type, the widget asks for one that tells the moment. All of it is a hint that can hold a comment,
-never a wall: whoever has no script has the stamp of the hour (docs/decisions/0009-timing-without-cookies.md).
+A thread is the same bytes for every reader, so the stamp in its form tells only the hour of rendering. When a reader
+begins to type, the widget requests a stamp with the moment. A stamp can hold a comment, but never refuse it: readers
+without JavaScript have the stamp of the hour (docs/decisions/0009-timing-without-cookies.md).
 """
 
 import hmac

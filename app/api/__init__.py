@@ -9,7 +9,7 @@ from app.extensions import csrf
 
 
 def install(app: Flask) -> None:
-    """Open these doors on `app`, under /api/v1."""
+    """Register the routes of the API on `app`, under /api/v1."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
     for door in (threads, comments, contract):
         api.register_blueprint(door.bp)

@@ -15,10 +15,10 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def json_object() -> dict[str, Any]:
-    """Return the object that the body is; of a name that comes twice, the last value counts.
+    """Return the object in the body; of a name that comes twice, the last value counts.
 
-    Raises Refused (400): bad_json for what is none, or nests deeper than DEEPEST; bad_text where a text in it, or a
-    name, has a lone surrogate.
+    Raises Refused (400): bad_json if it is no object, or nests deeper than DEEPEST; bad_text if a text or a name has a
+    lone surrogate.
     """
     try:
         given = request.get_json(silent=True)

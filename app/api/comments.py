@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from app.abuse import limits
-from app.abuse.junk import refuse_what_is_no_json
+from app.abuse.junk import require_json
 from app.abuse.origin import check_origin
 from app.api import shapes
 from app.api.body import json_object, not_understood
@@ -20,7 +20,7 @@ from app.forms.where import where
 from app.models import Status
 
 bp = Blueprint("comments", __name__)
-bp.before_request(refuse_what_is_no_json)
+bp.before_request(require_json)
 
 # Those of the contract (openapi.json); what else a program sends along is its own affair.
 FIELDS = (
@@ -72,7 +72,7 @@ def post() -> Response:
 
 
 def _fields() -> MultiDict[str, str]:
-    """What was sent, as a form would have it. Raises Refused (400) where a field is neither text nor a whole number."""
+    """The fields as a form has them. Raises Refused (400) if one is neither text nor a whole number."""
     given = json_object()
     known = {name: given[name] for name in FIELDS if name in given}
     if not all(isinstance(value, str | int) for value in known.values()):

@@ -32,7 +32,7 @@ WEBSITE_LENGTH = 2_000
 BODY_LENGTH = 20_000
 REQUEST_KEY_LENGTH = 200
 REQUEST_KEY = re.compile(rf"[ -~]{{1,{REQUEST_KEY_LENGTH}}}")
-# Of what is ours and only comes back: a stamp, the number of a comment.
+# Values of ours that a form sends back: a stamp, the id of a comment.
 TOKEN_LENGTH = 200
 HEADER_LENGTH = 500
 
@@ -93,7 +93,7 @@ def _request_key() -> str:
 
 
 class CommentForm(Form):
-    """A comment. `CommentForm(site, request.form)`: the site says which of name, e-mail and site it requires."""
+    """A comment. `CommentForm(site, request.form)`: the site says which of name, email and website it requires."""
 
     body = TextAreaField(_l("Comment"), filters=[_body], validators=[_Required(), Length(BODY_LENGTH)])
     name = StringField(_l("Name"), filters=[_name], validators=[Length(NAME_LENGTH)])
@@ -102,9 +102,9 @@ class CommentForm(Form):
     parent = HiddenField(filters=[_ours], validators=[_parent])
     remember = BooleanField(_l("Save my name, email, and website in this browser for the next time I comment."))
     notify = BooleanField(_l("Email me when my comment is approved or rejected."))
-    # Nobody sees it; who fills it in is a program.
+    # A honeypot: invisible, so that only programs fill it in.
     trap = StringField(name="subject")
-    # Signed by us: when the form was drawn, or when she began to type.
+    # Signed: when the form was rendered, or when the reader began to type.
     stamp = HiddenField(filters=[_ours])
     # What the browser computed after a refusal.
     proof = HiddenField(name="altcha", filters=[cleaned(str.strip, proof_of_work.LONGEST)])
@@ -132,9 +132,9 @@ class CommentForm(Form):
         return bool(super().validate(extra_validators={**extra, **(extra_validators or {})}))
 
     def draft(self, lang: str, page: str, claimed: Mapping[str, str], author: str = "") -> Draft:
-        """What was sent, with what we know of the request.
+        """The comment, with properties of the request.
 
-        `page` is the key of the page that the request names, `claimed` what it says of it, `author` the token that
+        `page` is the key of the named page, `claimed` the page's properties in the request, `author` the token that
         came with it. Raises Refused (400) for a malformed Idempotency-Key.
         """
         client, took = address.client(), timing.read(self.site.key, self.stamp.data)

@@ -1,4 +1,4 @@
-"""What a moderator decides, and which version of the comment she had before her eyes."""
+"""A moderator's decision, with the version of the comment that they saw."""
 
 import re
 
@@ -12,7 +12,7 @@ from app.models.note import LONGEST
 # `deleted` is the author's or the eraser's act.
 MODERATED = (Status.PENDING, Status.APPROVED, Status.REJECTED, Status.SPAM)
 SEEN = re.compile(r"(\d{1,18})\.(\d{1,9})", re.ASCII)
-# What is said of a decision whose button names no reason.
+# The reason of a decision whose button names none.
 USUAL = {Status.REJECTED: Reason.OTHER, Status.SPAM: Reason.SPAM}
 
 

@@ -7,7 +7,7 @@ from app.lib import mailbox
 
 
 def check_email(typed: str) -> str:
-    """Return the address in its usual spelling. Raises ValidationError with what is wrong with it."""
+    """Return the address in its usual spelling. Raises ValidationError with the reason."""
     try:
         return mailbox.check(typed)
     except ValueError as trouble:

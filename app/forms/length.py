@@ -26,7 +26,7 @@ class Length:
 
     def __call__(self, form: Form, field: Any) -> None:
         text = field.data or ""
-        # Cheap first: graphemes are counted only in what is short enough to be read.
+        # Cheap test first: graphemes are counted only in short texts.
         length = len(text) if len(text) > self.code_points else grapheme.count(text)
         if length > self.most:
             raise StopValidation(

@@ -22,7 +22,7 @@ STATUSES: dict[str, Any] = {
 
 
 class LogForm(Form):
-    """`LogForm.of(moderator, people, request.args)`; what is not hers to ask for is no choice."""
+    """`LogForm.of(moderator, people, request.args)`; its choices are limited to the moderator's sites."""
 
     site = SelectField(_l("Site"))
     status = SelectField(_l("Status"))
@@ -33,18 +33,18 @@ class LogForm(Form):
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, her: Moderator, people: list[Moderator], given: Any) -> "LogForm":
+    def of(cls, moderator: Moderator, people: list[Moderator], given: Any) -> "LogForm":
         form = cls(given)
-        form._choose(form.site, {str(m.site_id): m.site.name for m in her.memberships})
+        form._choose(form.site, {str(m.site_id): m.site.name for m in moderator.memberships})
         form._choose(form.status, STATUSES)
         form._choose(form.moderator, {str(person.id): person.name for person in people})
         form._choose(form.reason, {code: reason_name(code) for code in reason_codes()})
-        form.zone = ZoneInfo(next((m.site.timezone for m in her.memberships), "UTC"))
+        form.zone = ZoneInfo(next((m.site.timezone for m in moderator.memberships), "UTC"))
         return form
 
     @property
     def wanted(self) -> LogFilter:
-        """Whole days, on the clock of her first site."""
+        """Whole days, in the time zone of the moderator's first site."""
         return LogFilter(
             site_id=int(self.site.data) if self.site.data else None,
             status=self.status.data or None,
@@ -56,7 +56,7 @@ class LogForm(Form):
 
     @property
     def asked(self) -> dict[str, str]:
-        """What is not empty, for links to further pages and to the exports."""
+        """The fields with a value, for links to further pages and to the exports."""
         return {control.short_name: control.raw_data[0] for control in self if control.data and control.raw_data}
 
     def _midnight(self, day: date) -> datetime:

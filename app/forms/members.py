@@ -1,4 +1,4 @@
-"""Who may moderate a site, and what one who is invited tells of herself."""
+"""The role of a moderator, and the data of an invited person."""
 
 from typing import Any
 

@@ -11,7 +11,7 @@ DISGUISED = _l("This name could be mistaken for another. Use a single alphabet, 
 
 
 def check_name(name: str) -> None:
-    """Raises ValidationError with what is wrong with it; '' is left to the field's own rules."""
+    """Raises ValidationError with the reason; '' is left to the field's own rules."""
     if names.is_invisible(name):
         raise ValidationError(UNSEEN)
     if mixes_alphabets(name):

@@ -1,4 +1,4 @@
-"""Whose data is asked for, and what is to become of what she wrote."""
+"""Whose data to export or erase, and if their comments stay."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a reader says of a comment that she reports."""
+"""A reader's report of a comment."""
 
 from flask_babel import lazy_gettext as _l
 from wtforms import Form, RadioField, StringField, TextAreaField
@@ -28,7 +28,7 @@ class ReportForm(Form):
         _l("Details"), filters=[cleaned(_note, NOTE_LENGTH)],
         validators=[Length(NOTE_LENGTH)],
     )  # fmt: skip
-    # Nobody sees it; who fills it in is a program.
+    # A honeypot: invisible, so that only programs fill it in.
     trap = StringField(name="subject")
 
     @property

@@ -31,7 +31,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Field:
-    """A setting of a site. `parse` raises ValueError or KeyError for what is not `allowed`."""
+    """A setting of a site. `parse` raises ValueError or KeyError for a value that is not `allowed`."""
 
     allowed: Any
     parse: Callable[[str], Any]

@@ -144,7 +144,7 @@ class SettingsForm(FlaskForm):
         return cls(data=given)
 
     def values(self) -> dict[str, Any]:
-        """What was typed, read; only after `validate`."""
+        """The values that were typed; only after `validate`."""
         return {name: _read(self, name) for name in FIELDS}
 
     def help_of(self, name: str) -> Any:

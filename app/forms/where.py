@@ -1,4 +1,4 @@
-"""Which site and which page a request speaks of."""
+"""The site and the page that a request names."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ PARAMETERS = ("site", "url", "thread", "title", "lang", "sort")
 TITLE_LENGTH = 500
 MOMENT_LENGTH = 40
 OWN_ID_LENGTH = 500
-# What is read of either before it is cleaned, which leaves out what is invisible.
+# Characters of either that are read before invisible ones are removed.
 READ_LENGTH = 2_000
 
 

@@ -51,13 +51,13 @@
     }
   }
 
-  // What only a reader who writes needs; without it, the service still says what is wrong.
+  // The second part of the widget, for writing; without it, the service still reports errors.
   const writing = () => import(new URL('writing.js', src)).catch(console.warn)
   const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
 
   const address = () => (document.querySelector('link[rel=canonical]')?.href || location.href).split('#')[0]
 
-  // Light letters around us mean a dark page, however it came to be dark. rgb() counts to 255, oklch() to 1.
+  // Light text around us means a dark page. rgb() counts to 255, oklch() to 1.
   const pageTheme = element => {
     const {color} = getComputedStyle(element), [first] = color.match(/[\d.]+/)
     return first > (color[0] == 'r' ? 127 : .5) ? 'dark' : 'light'
@@ -245,7 +245,7 @@
     // ---- the form
 
     prepare() {
-      // maxlength counts UTF-16 units and cuts what is pasted; we count characters and say so.
+      // maxlength counts UTF-16 units and cuts pasted text; we count characters and show the excess.
       for (const field of this.form.querySelectorAll('[maxlength]')) {
         field.dataset.max = field.maxLength
         field.removeAttribute('maxlength')
@@ -280,9 +280,9 @@
       writing().then(it => it?.input(this, target))
     }
 
-    // ---- what is remembered: a draft for this tab; names and tokens longer only with the tick
+    // ---- stored in the browser: a draft for this tab; names and tokens longer only with consent
 
-    // Stores what is typed. After a change the next request needs another key, since the service takes a key once.
+    // Stores the draft. After a change the next request needs another key, since the service takes a key once.
     save(unchanged) {
       const draft = {key: unchanged && recall(this.draft).key}
       for (const name of ['parent', 'body', ...WHO]) draft[name] = this.form.elements[name].value
@@ -400,7 +400,7 @@
       for (const token of tokens.reverse()) body.append('token', token)
       const {ok, html} = await this.ask('embed/own', body)
       if (!ok || this.gone) return
-      // What is public by now and cannot be amended any more needs no token.
+      // A comment that is public and cannot be edited any more needs no token.
       const now = recall(this.me)
       for (const id in own) if (!html.querySelector('#comment-' + id)) delete now.own[this.page][id]
       keep(this.me, now, now.lasting)

@@ -1,4 +1,4 @@
-// What only a reader who writes needs: the widget loads it with her first key.
+// The second part of the widget: loaded when a reader begins to type.
 const begun = new WeakSet()
 
 export const input = (thread, field) => {
@@ -28,7 +28,7 @@ const measure = (thread, field) => {
   return over
 }
 
-// Puts into her form when she began to type, signed by the service: a page that is the same for all cannot tell.
+// Puts the signed moment of the first key into the form: the page is the same for all readers and cannot tell.
 const begin = async thread => {
   const stamp = thread.form?.elements.stamp
   if (!stamp || begun.has(stamp) || stamp.value.startsWith('typing.')) return
@@ -44,7 +44,7 @@ const watch = thread => {
   thread.element.addEventListener('kaiwa:posted', () => prove(thread).catch(console.warn), thread.leaving)
 }
 
-// Puts the solution of the challenge that a field holds into what is sent; false where the browser cannot compute.
+// Adds the solution of a challenge to the request; false if the browser cannot compute.
 export const solve = async ({name, dataset}, body) => {
   try {
     const work = await import(new URL('work.js', import.meta.url))

@@ -41,12 +41,12 @@ MODERATORS = (account, queue, decisions, context, history, sites, members, rules
 
 
 def install(app: Flask) -> None:
-    """Open these doors on `app`."""
-    # A template that reads a name nobody gave it fails, instead of showing a blank.
+    """Register the routes of the web pages on `app`."""
+    # A template that reads an undefined name fails, instead of showing a blank.
     app.jinja_env.undefined = StrictUndefined
     compressed.install(app)
-    for door in READERS + MODERATORS:
-        app.register_blueprint(door.bp)
+    for views in READERS + MODERATORS:
+        app.register_blueprint(views.bp)
     app.register_blueprint(members.answers)
     keys.install(app)
     app.add_template_filter(reason_name)

@@ -1,4 +1,4 @@
-"""Who is asking, and what is hers: a moderator by her log-in, records by her sites, 404 for all else."""
+"""Access control: the moderator by the log-in, records by the moderator's sites, 404 for all others."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -24,39 +24,39 @@ DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 LONGEST_PATH = 8_000
 
 
-def moderator_required(door: Callable[..., Any]) -> Callable[..., Any]:
-    """Let moderators in, and send everybody else to log in; a script is told with 401 instead."""
+def moderator_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Only moderators may call the view: others are sent to the log-in page, a script gets 401."""
 
-    @wraps(door)
+    @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         login = current_login()
         if login is None:
             return _to_login()
         _welcome(login)
-        return door(*args, **kwargs)
+        return view(*args, **kwargs)
 
     return guarded
 
 
 def current_login() -> Login | None:
-    """The log-in that this browser's cookie names, while it lasts."""
+    """The log-in of this browser's cookie, until it expires."""
     token = session.get(SESSION_KEY)
     return Login.with_token(token, session_lasts()) if isinstance(token, str) else None
 
 
 def current_moderator() -> Moderator:
-    """Who came through `moderator_required`."""
+    """The moderator of a view with `moderator_required`."""
     moderator: Moderator = g.moderator
     return moderator
 
 
 def comment_or_404(id: int) -> Comment:
-    """A comment on one of her sites; what is elsewhere does not exist."""
+    """A comment on one of the moderator's sites, or 404."""
     return Comment.of_site(current_moderator().site_ids, id) or abort(404)
 
 
 def site_or_404(key: str, least: Role = Role.MODERATOR) -> Site:
-    """One of her sites; Refused (403) where her role is below `least`."""
+    """One of the moderator's sites; Refused (403) if the role there is below `least`."""
     site = Site.with_key(key)
     role = current_moderator().role_on(site.id) if site else None
     if site is None or role is None:
@@ -73,12 +73,12 @@ _ROLES_NEEDED = {
 
 
 def wants_fragment() -> bool:
-    """Whether our script asks, not a browser that navigates."""
+    """True if our script sends the request, not a browser that navigates."""
     return request.headers.get("X-Requested-With") == "fetch"
 
 
 def done(said: str, gone: Sequence[int] = ()) -> Any:
-    """Say what was done: to our script as a fragment, to everybody else on the page that she came from."""
+    """Confirm an action: to our script with a fragment, to other browsers on the page that they came from."""
     if wants_fragment():
         return render_template("queue/_said.html", said=said, gone=gone)
     flash(said)
@@ -107,7 +107,7 @@ def _welcome(login: Login) -> None:
     g.moderator = login.moderator
     language.speak(login.moderator.lang or language.choose(), language.choose())
     if request.method not in SAFE_METHODS:
-        # She is at work; the door's commit keeps it.
+        # Extends the session; committed by the view.
         login.expires_at = now() + session_lasts()
 
 

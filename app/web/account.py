@@ -1,4 +1,4 @@
-"""Log in, log out, and the two switches that a moderator has for herself: language and keys."""
+"""Log in, log out, and a moderator's own settings: language and keyboard shortcuts."""
 
 import secrets
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What links in authors' letters open: each shows what it is about, and only its button acts."""
+"""Pages behind the links in emails to authors. Opening one changes nothing; its button acts."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def show_stop(token: str) -> str:
 @bp.post("/mail/stop/<token>")
 @csrf.exempt  # type: ignore[untyped-decorator]
 def stop(token: str) -> Any:
-    """Also pressed by mail programs, whose only permit is the token (RFC 8058); with `again`, take it back."""
+    """Also sent by mail programs, which have only the token (RFC 8058). `again` resumes the emails."""
     address = address_to_stop(token)
     (Unsubscribe.remove if "again" in request.form else Unsubscribe.add)(address.site, address.email_index)
     db.session.commit()

@@ -1,4 +1,4 @@
-"""A reader writes: posts, previews, edits, withdraws, and sees what of hers still waits."""
+"""A reader posts, previews, edits and withdraws comments, and sees own pending ones."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from app.abuse import address, limits, proof_of_work
-from app.abuse.junk import refuse_what_is_no_form
+from app.abuse.junk import require_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
 from app.comments.admission import Crowded
@@ -24,9 +24,9 @@ from app.web.embed import for_origin
 from app.web.thread import address_of, around, context, read, render
 
 bp = Blueprint("comments", __name__)
-# Nothing here acts with the rights of a log-in: who may do what is shown by tokens and by the Origin header.
+# No log-in is used here: tokens and the Origin header give the rights.
 csrf.exempt(bp)
-bp.before_request(refuse_what_is_no_form)
+bp.before_request(require_form)
 bp.before_request(read_only)
 
 
@@ -121,7 +121,7 @@ def prove(id: int) -> Response:
 
 @bp.post("/embed/own")
 def own() -> Response:
-    """The asking reader's own comments of a page that nobody else sees, or that she may still amend."""
+    """A reader's own comments of a page that are pending, or that may still be edited."""
     here = where(request.form)
     origin = check_origin(here.site)
     limits.admit(here.site, "own")
@@ -150,7 +150,7 @@ def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -
 
 
 def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
-    """What has become of a comment, and what its author's browser may do about it."""
+    """The status of a comment, and a challenge if solving it would publish the comment."""
     status = "approved" if comment.status == Status.APPROVED else "pending"
     shown = reading.show_own(comment, token) if token else reading.show(comment)
     asked = proof_of_work.challenge(comment) if token and challenge.would_help(comment) else None

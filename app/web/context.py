@@ -1,4 +1,4 @@
-"""What surrounds a comment, and what a moderator does about its author: read, note, trust, watch, block."""
+"""The context of a comment, and actions on its author: note, trust, hold, block."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def note(id: int) -> Any:
 @bp.post("/comments/<int:id>/author")
 @moderator_required
 def trust(id: int) -> Any:
-    """Trust its author, or always hold what she writes."""
+    """Trust the author, or always hold their comments."""
     comment, effect = comment_or_404(id), request.form.get("effect", "")
     if effect not in (Effect.ALLOW, Effect.HOLD):
         abort(400)

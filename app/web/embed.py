@@ -1,4 +1,4 @@
-"""What a publisher's page loads: the widget, its style, and who may talk to us from which page."""
+"""The widget, its stylesheet, and the rules for requests of other origins (CORS)."""
 
 import hashlib
 import json
@@ -38,13 +38,13 @@ def script() -> BaseResponse:
 
 @public_get(bp, "/writing.js")
 def writing() -> BaseResponse:
-    """What the widget needs once a reader writes; a page that is only read does not load it."""
+    """The widget's second part, loaded when a reader begins to type."""
     return _asset(_program("writing.js"), "text/javascript; charset=utf-8")
 
 
 @public_get(bp, "/work.js")
 def solver() -> BaseResponse:
-    """What solves a challenge; only a browser that has one loads it."""
+    """Solves a challenge; loaded only with one."""
     return _asset(_program("work.js"), "text/javascript; charset=utf-8")
 
 
@@ -74,7 +74,7 @@ def stamp() -> Response:
 
 
 def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:
-    """An answer to one reader: only the page that asked may read it, and nobody keeps it."""
+    """An answer to one reader: only the page that sent the request may read it, and no cache keeps it."""
     if origin:
         answer.headers["Access-Control-Allow-Origin"] = origin
         answer.headers["Access-Control-Expose-Headers"] = EXPOSED

@@ -1,4 +1,4 @@
-"""What was published lately, for feed readers."""
+"""Atom feeds of the newest approved comments."""
 
 from flask import Blueprint, Response, render_template, request, url_for
 

@@ -1,4 +1,4 @@
-"""What browsers and caches are told about each answer."""
+"""Headers of every answer: content security policy, HSTS, caching."""
 
 from flask import Flask, Response, current_app, request
 
@@ -23,10 +23,9 @@ def _always(answer: Response) -> Response:
         answer.headers.setdefault("Strict-Transport-Security", HSTS)
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
-    # Without a referrer, browsers call our own forms strangers (Origin: null). Where the address is the permission,
-    # nobody else may learn it.
+    # Without a referrer, browsers send our own forms with "Origin: null". Addresses with a token must not leak.
     secret = request.blueprint in ("links", "letters", "invitation")
     answer.headers.setdefault("Referrer-Policy", "no-referrer" if secret else "same-origin")
-    # Only what says so itself may be kept by a cache.
+    # Caches may keep an answer only if its view says so.
     answer.headers.setdefault("Cache-Control", "no-store")
     return answer

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @bp.get("/healthz")
 def healthz() -> Response:
-    """The process answers. Asks nobody else, so that a slow database restarts nothing."""
+    """The process answers. It does not ask the database, so that a slow one causes no restart."""
     return _fresh(jsonify(alive=True, version=VERSION))
 
 
@@ -57,7 +57,7 @@ def _worker() -> dict[str, Any]:
 
 
 def _lag() -> int:
-    """How long the longest overdue letter has been due, in seconds; 0 when none is."""
+    """Seconds since the oldest unsent email was due; 0 if none is."""
     oldest = Delivery.oldest_waiting()
     return max(0, int((now() - oldest).total_seconds())) if oldest else 0
 

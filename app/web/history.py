@@ -38,7 +38,7 @@ def as_jsonl() -> Response:
 
 
 def _form() -> LogForm:
-    """What is not hers to ask for does not exist."""
+    """The filter; Refused or 404 for another site than the moderator's."""
     me = current_moderator()
     form = LogForm.of(me, history.colleagues(me), request.args)
     return form if form.validate() else abort(404)

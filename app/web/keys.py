@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from app.errors import Refused
 from app.models import keyring
 
-# They tell what is wrong instead.
+# These report the problem instead.
 OPEN = ("health.healthz", "health.readyz")
 
 log = logging.getLogger(__name__)

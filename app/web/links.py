@@ -1,4 +1,4 @@
-"""Links from letters: opening one shows what would be done, only its button does it (scanners open links too)."""
+"""Links in emails to moderators. Opening one changes nothing, since mail scanners open links; its button acts."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def act(token: str) -> Any:
 
 
 def _page(offer: Offer, notice: str = "") -> Response:
-    """What would be done; or, once it is, by whom and when."""
+    """The offered decision, or the one that was made."""
     decision = None if offer.comment.version == offer.seen else Decision.newest_of(offer.comment)
     answered = Report.answered_by([decision.id]).total() if decision else 0
     page = render_template("links/act.html", offer=offer, decision=decision, notice=notice, answered=answered)

@@ -1,4 +1,4 @@
-"""One line in the log for each request: what was asked, how it went, how long it took, and nobody's data."""
+"""One log line for each request: route, status and time, without personal data."""
 
 import logging
 import secrets
@@ -82,12 +82,12 @@ def _write(about: dict[str, Any], seconds: float) -> None:
 
 
 def _method(environ: dict[str, Any]) -> str:
-    # Anybody can invent a method, and put into it what he likes.
+    # Clients can send any text as the method.
     return environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "other"
 
 
 def _remember_the_route() -> None:
-    """The rule (`/act/<token>`), never the path, which may be somebody's token."""
+    """Log the rule (`/act/<token>`), never the path, which may have a token."""
     about = request.environ.get("kaiwa.log", {})
     about["route"] = request.url_rule.rule if request.url_rule else ""
     g.request_id = about.get("id", "")

@@ -1,4 +1,4 @@
-"""Who moderates a site: its owners invite, give roles and let go; whoever is invited answers here."""
+"""Moderators of a site: owners invite, set roles and remove; invited persons accept."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The people page: what a site keeps of one reader, given out or forgotten when she asks for it."""
+"""Export or erase the data that a site has about one reader."""
 
 import json
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def export(key: str) -> Response:
 
 
 def _let_go(parts: Iterator[str]) -> Iterator[str]:
-    """Keep no rows and no transaction while the client takes a part."""
+    """Hold no rows and no transaction while the client reads a part."""
     for part in parts:
         db.session.expunge_all()
         db.session.rollback()

@@ -102,4 +102,4 @@ def note_known(thread: Thread | None) -> None:
 
     Then these are the same for every spelling of the address, and one cache entry serves them all.
     """
-    request.environ.get("kaiwa.edge", {})["known"] = thread is not None and thread.is_named
+    request.environ.get("kaiwa.page_cache", {})["has_thread"] = thread is not None and thread.is_named

@@ -1,4 +1,4 @@
-"""The queue page: what waits, lane by lane, handed out so that two moderators do not read the same."""
+"""The queue: pending comments by lane, leased so that two moderators do not read the same ones."""
 
 from typing import Any
 
@@ -26,12 +26,12 @@ from app.web.access import (
 
 bp = Blueprint("queue", __name__, url_prefix="/moderate")
 
-# Cards name reasons, and stand in pages of several doors.
+# Cards are on pages of several blueprints.
 bp.add_app_template_global(lambda: list(Reason), "all_reasons")
 bp.add_app_template_global(wants_fragment, "is_fragment")
 bp.add_app_template_filter(lambda count: f"{count}+" if count >= queue.COUNTED else str(count), "counted")
 
-# Whoever asks at the same moment may be handed the same cards; then she is handed others.
+# Two moderators may get the same cards at the same moment; then one of them tries again.
 TRIES = 3
 
 
@@ -71,8 +71,8 @@ def find() -> str:
 @takes_fields(2 * batch.MOST, with_session=SESSION_KEY)
 @moderator_required
 def lease() -> str:
-    """She is still reading these cards; or she leaves, and gives them back."""
-    me, ids = current_moderator(), _hers(ids_of(request.form.getlist("comment"))[: 4 * queue.PAGE])
+    """Renew the leases of the cards on the screen, or release them with `leave`."""
+    me, ids = current_moderator(), _on_own_sites(ids_of(request.form.getlist("comment"))[: 4 * queue.PAGE])
     if "leave" in request.form:
         Lease.give_back(ids, me)
     else:
@@ -85,7 +85,7 @@ def lease() -> str:
 @bp.post("/comments/<int:id>/defer")
 @moderator_required
 def defer(id: int) -> Any:
-    """Out of her sight for an hour, or with `back` into it again."""
+    """Snooze a comment for an hour, or end that with `back`."""
     comment, me = comment_or_404(id), current_moderator()
     if "back" in request.form:
         Snooze.end(comment, me)
@@ -114,7 +114,7 @@ def _leased(ids: list[int], me: Moderator) -> set[int]:
         return Lease.take(ids, me)
 
 
-def _hers(ids: list[int]) -> list[int]:
+def _on_own_sites(ids: list[int]) -> list[int]:
     return Comment.on_sites(current_moderator().site_ids, ids)
 
 

@@ -1,4 +1,4 @@
-"""A reader reports a comment that everybody sees: without an account, and nothing of her is kept."""
+"""A reader reports a public comment, without an account. No data about the reader is stored."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from app.moderation.reports import report
 from app.web.embed import for_origin, frame_policy
 
 bp = Blueprint("reports", __name__, url_prefix="/embed/report")
-# As for comments: nobody's rights are used, and the Origin header must be one of the site's.
+# As for comments: no log-in is used, and the Origin header must be one of the site's.
 csrf.exempt(bp)
 
 
@@ -50,7 +50,7 @@ def take(id: int) -> Response:
 
 
 def _refused(id: int, form: ReportForm, no: Refused) -> Response:
-    """The form with what was chosen and typed; a rollback forgets the records."""
+    """The form with its values; records are loaded again after the rollback."""
     db.session.rollback()
     answer = _answer(*_reported(id), "ask", no.status, form=form, notice=no.sentence)
     if no.status == 429:
@@ -59,7 +59,7 @@ def _refused(id: int, form: ReportForm, no: Refused) -> Response:
 
 
 def _reported(id: int) -> tuple[Comment, str]:
-    """What everybody sees; all else does not exist, so that nobody learns what waits."""
+    """A public comment; 404 for all others, so that pending ones are not revealed."""
     comment = Comment.public(id) or abort(404)
     speak(request.values.get("lang", ""), comment.site.lang, comment.site.timezone)
     return comment, check_origin(comment.site)

@@ -1,4 +1,4 @@
-"""What everybody may know of a site's moderation, where the site says so: how many, why, how fast; nobody's name."""
+"""The public summary of a site's moderation, if enabled: numbers, reasons and times, without names."""
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 

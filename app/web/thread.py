@@ -1,4 +1,4 @@
-"""A thread: as a fragment for the widget, as a page for everybody without scripts."""
+"""A thread: a fragment for the widget, a page for browsers without JavaScript."""
 
 import hashlib
 from functools import lru_cache
@@ -22,7 +22,7 @@ from app.web.public import for_everybody, note_known, public_get
 
 bp = Blueprint("thread", __name__)
 
-# What a query need not hide: Werkzeug's choice, so that our links look alike whoever builds them.
+# Characters that a query need not escape; the same as Werkzeug's, so that equal links are equal text.
 AS_THEY_ARE = "!$'()*,/:;?@"
 
 
@@ -138,7 +138,7 @@ def _for_all(template: str) -> Response:
 
 
 def _private(here: Where) -> Response:
-    """The page as its author sees it: with what waits, and what she may still amend."""
+    """The page as an author sees it: with own pending comments, and forms to edit."""
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
     page, waiting = reading.with_own(read(here), mine)
     answer = make_response(render("thread/page.html", page, context(here, mine=waiting)))
@@ -147,7 +147,7 @@ def _private(here: Where) -> Response:
 
 
 def _etag(here: Where, stamp: str) -> str:
-    """From all that the page is made of; the thread's version stands for its comments."""
+    """A hash of everything that the page is made of; the thread's version stands for its comments."""
     thread = here.thread
     shown = (request.path, *(request.args.get(name, "") for name in ("after", "comment", "parent")))
     thread_now = (thread.id, thread.version, thread.accepts_comments()) if thread else (here.site.open,)

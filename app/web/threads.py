@@ -25,7 +25,7 @@ LISTED = 50
 LOOK = 2000
 # Characters: of an address in a link of ours, of a search, and how many lines are moved at once.
 LONGEST_OLD, LONGEST_SEARCH, MOST_LINES = 2_500, 200, 500
-MOST_TYPED = 4000  # characters of a field; what is longer is refused by its length
+MOST_TYPED = 4000  # characters of a field; a longer value is refused by its length
 OUTCOMES = {
     Outcome.MOVED: _l("will be moved"),
     Outcome.MERGED: _l("will be merged with the comments there"),

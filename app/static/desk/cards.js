@@ -51,7 +51,7 @@ export function put(fresh) {
   showEmptiness();
 }
 
-// What was really on the screen, half of it or half a screen of it.
+// Counts as seen if half of it, or half a screen of it, was visible.
 
 const read = new WeakSet();
 export const wasRead = (card) => read.has(card) || card === current;

@@ -47,7 +47,7 @@ function choosing(name) {
   return found ? () => found.click() : undefined;
 }
 
-// A card on which a colleague was faster: Enter leaves it so, O replaces hers.
+// A card with a conflict: Enter accepts the decision of the other moderator, O overrides it.
 function conflict(name, event) {
   const box = currentCard()?.querySelector("[data-conflict]");
   if (!box || (name !== "Enter" && name !== "o")) return undefined;
@@ -65,7 +65,7 @@ function buttonOf(name) {
   return button.matches("a:not([data-step])") ? () => go(button) : () => button.click();
 }
 
-// What is on its way arrives before the page is left.
+// Pending requests arrive before the page is left.
 async function go(link) {
   await settled();
   link.click();

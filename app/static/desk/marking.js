@@ -1,4 +1,4 @@
-// Marks: one, a range, all that say nearly the same; and what is done with all of them at once.
+// Select one card, a range, or near duplicates; act on all of them at once.
 
 import { currentCard, focus, main, waiting, wasRead } from "./cards.js";
 import { decideAll, follow } from "./sending.js";
@@ -15,7 +15,7 @@ const marked = () => waiting().filter((card) => boxOf(card).checked);
 const alike = (card) => waiting().filter((each) => each.dataset.alike === card.dataset.alike);
 
 export function prepareMarks() {
-  // The script knows what was read; these fields stand in for it where there is none.
+  // The script knows which cards were seen; these fields replace it without JavaScript.
   for (const field of document.querySelectorAll("[name=shown]")) field.remove();
   marksChanged();
 }
@@ -49,7 +49,7 @@ export function marksChanged() {
   bar.querySelector("[data-mark-alike]").hidden = false;
 }
 
-// Nothing that she has not had before her eyes, whatever is marked.
+// Only cards that the moderator has seen, whatever is selected.
 export function decideMarked(form, button) {
   const chosen = marked();
   const rest = main.dataset.lane === FINE && button.value === "approved" && !chosen.length;

@@ -1,4 +1,4 @@
-// What opens in place on a card, and what is done about its author.
+// Panels that open on a card, and actions on its author.
 
 import { cardOf, focus, showEmptiness } from "./cards.js";
 import { say, saySentence } from "./saying.js";
@@ -24,7 +24,7 @@ export async function look(form) {
   place.scrollIntoView({ block: "nearest" });
 }
 
-// Trust, always hold, block: say what was done, and let go what is gone.
+// Trust, always hold, block: confirm it, and remove the cards that are gone.
 export function act(form, button) {
   follow(tell(form, button));
 }

@@ -1,4 +1,4 @@
-// Who else is at work, how much waits, and which cards are hers for the next minutes.
+// Other moderators, the numbers of pending comments, and the leases of the cards on this screen.
 
 import { list, waiting } from "./cards.js";
 import { send } from "./server.js";
@@ -21,7 +21,7 @@ export function stay() {
   setInterval(renew, EVERY);
 }
 
-// Closed, or left for another page: her colleagues need not wait for the end of the lease.
+// Closed, or left for another page: release the leases at once.
 export function leave() {
   if (waiting().length && list.dataset.lease) navigator.sendBeacon(list.dataset.lease, fields("leave"));
 }

@@ -1,4 +1,4 @@
-// Say what was done: a live region, whose last sentence is on the screen with its way back.
+// Confirmations: a live region, whose last sentence is on the screen with its undo button.
 
 const done = document.querySelector("[data-done]");
 const KEPT = 200; // ways back

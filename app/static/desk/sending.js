@@ -1,4 +1,4 @@
-// Decide: the next card at once, the decision behind her back; what does not arrive comes back, nothing is lost.
+// Decide: show the next card at once and send the decision in the background; a failed one comes back.
 
 import { fetchAhead } from "./ahead.js";
 import { besides, cardOf, focus, list, main, put, showEmptiness, waiting } from "./cards.js";
@@ -81,7 +81,7 @@ function bringBack(cards, button, why) {
   cards[0].prepend(unsavedNote(why, button));
   saySentence(`${list.dataset.unsaved}: ${why}`);
   showEmptiness();
-  // She may be writing elsewhere by now; what came back is announced, and marked.
+  // The moderator may be writing elsewhere by now: the card is announced and marked, not focused.
   if (!waiting().some((card) => card.contains(document.activeElement) && !cards.includes(card))) focus(cards[0]);
 }
 

@@ -1,4 +1,4 @@
-// Take back what was done last; the cards come back to where they were.
+// Undo the last decision; the cards come back to their places.
 
 import { focus, put } from "./cards.js";
 import { count } from "./presence.js";
@@ -11,7 +11,7 @@ export function undo(form) {
 }
 
 export async function undoLast() {
-  // What she wants to take back may still be on its way.
+  // The decision to undo may still be on its way.
   await settled();
   lastWayBack()?.click();
 }
