@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from jinja2 import ChoiceLoader, DictLoader
 from sqlalchemy.orm import Session
 
-from app.comments import person
+from app.comments import person, person_erasure
 from app.comments.reading import Listed
 from app.lib.lru import Cache
 from app.models import Comment, Site, Status
@@ -32,7 +32,7 @@ def _is_edited(session: Session, _site: Site, asked: Comment, _answered: Comment
 
 
 def _is_erased(session: Session, site: Site, _asked: Comment, _answered: Comment) -> None:
-    for _ in person.forget(person.find(Reader.email, site), person.Receipt(), remove_text=False):
+    for _ in person_erasure.erase(person.find(Reader.email, site), person_erasure.Receipt(), remove_text=False):
         session.commit()
 
 
