@@ -74,19 +74,19 @@ def test_a_page_from_the_cache_equals_a_page_without_it(app: Flask, client: Flas
 def test_a_comment_is_rendered_once(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     _talk(client, db_session)
-    Reader(client).sees()
+    Reader(client).get_thread()
     before = _cached_comments(app)
-    Reader(client).sees()
+    Reader(client).get_thread()
     assert _cached_comments(app) == before == 2
-    Reader(client).says("One more")
-    Reader(client).sees()
+    Reader(client).post("One more")
+    Reader(client).get_thread()
     assert _cached_comments(app) == before + 1
 
 
 def test_the_view_of_an_author_is_not_cached(app: Flask, client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     browser = {"Sec-Fetch-Mode": "navigate"}
-    assert Reader(client).says("Mine to amend", headers=browser).status_code == 303
+    assert Reader(client).post("Mine to amend", headers=browser).status_code == 303
     own = client.get("/thread", query_string={**_query(0), "own": "1"}).text
     assert 'class="edit"' in own
     assert 'class="edit"' not in client.get("/thread", query_string=_query(0)).text
@@ -112,16 +112,16 @@ def test_a_property_that_a_comment_lacks_fails_instead_of_showing_a_blank(
 def test_equal_comments_of_two_articles_link_to_their_own(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     for name in ("one", "two"):
-        Reader(client).says("The same words", url=f"{PAGE}/{name}", title=name)
+        Reader(client).post("The same words", url=f"{PAGE}/{name}", title=name)
     for name, other in (("one", "two"), ("two", "one")):
         text = client.get("/thread", query_string=_query(0) | {"url": f"{PAGE}/{name}"}).text
         assert "The same words" in text and f"{PAGE}/{name}" in text and f"{PAGE}/{other}" not in text
 
 
 def _talk(client: FlaskClient, db_session: Session) -> tuple[Comment, Comment]:
-    Reader(client).says("Who was there?")
+    Reader(client).post("Who was there?")
     asked = the_comment(db_session, "Who was there?")
-    Reader(client, name="Taro", email="taro@readers.example").says("I was.", parent=asked.id)
+    Reader(client, name="Taro", email="taro@readers.example").post("I was.", parent=asked.id)
     return asked, the_comment(db_session, "I was.")
 
 

@@ -37,7 +37,7 @@ def test_a_view_reads_what_its_route_declares(
     app: Flask, client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     a_site(db_session, public_summary=True)
-    Reader(client).says("Here")
+    Reader(client).post("Here")
     route, read = _route(path), set()
     check = Declared.check
 
