@@ -1,7 +1,5 @@
 """A reader reports a public comment, without an account. No data about the reader is stored."""
 
-from typing import Any
-
 from flask import Blueprint, abort, make_response, render_template, request
 from werkzeug.wrappers import Response
 
