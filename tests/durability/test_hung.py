@@ -43,7 +43,7 @@ def settings(settings: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _the_tests_own_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rsgi, "_look_for_garbage_less_often", lambda: None)
+    monkeypatch.setattr(rsgi, "_collect_garbage_less_often", lambda: None)
 
 
 class Posted(RsgiResponse):
