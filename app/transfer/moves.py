@@ -79,6 +79,8 @@ def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -
             # Rolling back to the savepoint releases our locks, so that the others can finish.
             if getattr(trouble.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
                 raise
+            # The savepoint has undone the temporary keys, of which the loaded threads know nothing.
+            db.session.expire_all()
     return _remapped(site, given, merge=merge)
 
 

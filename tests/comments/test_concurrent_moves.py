@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from time import sleep
 from typing import Any
 
 import pytest
@@ -201,8 +202,12 @@ def test_a_change_to_a_moved_comment_reaches_its_new_page(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_move_lets_a_decision_go_first(hanako: Reader, db_session: Session, app: Flask) -> None:
-    """In the other order PostgreSQL would detect a deadlock and abort one transaction."""
+@pytest.mark.parametrize("thinks_s", [0, 1.5 * moves.LOCK_TIMEOUT_MS / 1000])
+def test_a_move_lets_a_decision_go_first(hanako: Reader, db_session: Session, app: Flask, thinks_s: float) -> None:
+    """In the other order PostgreSQL would detect a deadlock and abort one transaction.
+
+    If the decision takes longer than the move waits, the move starts again.
+    """
     Reader(hanako.client, url=f"{ORIGIN}/new").post("there already")
     hanako.post("first")
     comment = db_session.query(Comment).filter_by(body="first").one()
@@ -211,6 +216,7 @@ def test_a_move_lets_a_decision_go_first(hanako: Reader, db_session: Session, ap
         moving = other.submit(_in_a_transaction, app, lambda: remap("/story", "/new"))
         while not db_session.scalar(WAITING):
             assert not moving.done()
+        sleep(thinks_s)
         move(db_session, comment, Status.SPAM)
         moving.result()
     assert_counted(db_session)
