@@ -117,9 +117,9 @@ def read(here: Where) -> reading.ThreadPage:
 
 def render(template: str, page: reading.ThreadPage, context: dict[str, Any]) -> str:
     """A page of a thread: with a blank form, unless the context has one."""
-    form = render_template("thread/_form.html", **context) if context["form"] else fragments.blank_form(context)
+    blank_form = None if context["form"] else fragments.blank_form(context)
     comments = fragments.comments_of(page, context)
-    return render_template(template, **context, page=page, comments=comments, comment_form=form)
+    return render_template(template, **context, page=page, comments=comments, blank_form=blank_form)
 
 
 def _for_all(template: str) -> Response:

@@ -139,3 +139,16 @@ def _without_cache(app: Flask, client: FlaskClient, page: int) -> str:
     text = client.get("/thread", query_string=_query(page)).text
     app.extensions["fragments"] = kept
     return text
+
+
+def test_a_form_with_input_is_html_on_every_page(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    reader = Reader(client)
+    reader.post("public")
+    parent = the_comment(db_session, "public").id
+    query = {"site": "paper", "url": PAGE, "parent": parent}
+    wrong = reader.post("Typed", email="wrong", headers={"Sec-Fetch-Mode": "navigate"})
+    answers = [wrong, client.get("/thread", query_string=query), client.get("/embed/thread", query_string=query)]
+    for answer in answers:
+        assert '<form id="respond"' in answer.text and "&lt;form" not in answer.text
+    assert wrong.status_code == 422 and "Typed</textarea>" in wrong.text
