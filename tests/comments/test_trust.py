@@ -152,7 +152,7 @@ def test_a_day_has_a_cap_for_each_author(hanako: Reader, paper: Site, db_session
     db_session.commit()
     assert [hanako.post(f"post {n}", headers=FIREFOX).status_code for n in range(3)] == [201, 201, 429]
     refused = hanako.post("too many", headers=FIREFOX)
-    assert "too many" in refused.text and "24 時間以内に3件" in refused.text
+    assert "too many" in refused.text and "24 時間以内に 3 件" in refused.text
     assert int(refused.headers["Retry-After"]) >= 3600
     db_session.execute(update(Comment).values(created_at=clock.now() - timedelta(hours=25)))
     db_session.commit()
