@@ -84,7 +84,7 @@ def test_posts_decisions_and_reads_go_through_a_pooler(app: Flask, client: Flask
 
 def test_an_upgrade_goes_through_a_pooler(app: Flask, db_session: Session) -> None:
     db_session.rollback()
-    downgrade(revision="0019")
+    downgrade(revision="base")
     upgrade()
     a_site(db_session)
 
