@@ -1,7 +1,7 @@
 """A page is moved, merged, closed or removed between the moment a request reads its thread and the moment it writes."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from time import sleep
 from typing import Any
@@ -169,15 +169,18 @@ def test_a_change_to_a_moved_comment_reaches_its_new_page(
     Reader(hanako.client, url=f"{ORIGIN}/new").post("there already")
     hanako.post("first")
     comment = the_comment(db_session, "first")
-    move_to, left = Comment.move_to, [lambda: remap("/story", "/new")]
+    move_to, moving = Comment.move_to, list[Future[None]]()
+    other = ThreadPoolExecutor(1)
     postgres = db_session.get_bind().dialect.name == "postgresql"
 
     def interrupted(self: Comment, *given: Any, **more: Any) -> bool:
         assert self.thread.id
         # SQLite serialises writers, so the merge cannot run in between.
-        if left and postgres and act != "edit":
-            with ThreadPoolExecutor(1) as other:
-                other.submit(_in_a_transaction, app, left.pop()).result()
+        if not moving and postgres and act != "edit":
+            moving.append(other.submit(_in_a_transaction, app, lambda: remap("/story", "/new")))
+            # Where the request already holds the comment's lock, the merge waits for it.
+            while not moving[0].done() and not _waits_for_a_lock():
+                sleep(0.01)
         return move_to(self, *given, **more)
 
     if act == "edit" or not postgres:
@@ -198,7 +201,15 @@ def test_a_change_to_a_moved_comment_reaches_its_new_page(
             move(db.session(), db.session.get_one(Comment, comment.id), Status.SPAM)
         answer = None
     assert answer is None or answer.status_code == 200
+    other.shutdown()
+    assert all(each.exception() is None for each in moving)
     assert_counted(db_session)
+    assert db_session.query(Thread).count() == 1
+
+
+def _waits_for_a_lock() -> bool:
+    with db.engine.connect() as connection:
+        return bool(connection.scalar(WAITING))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
