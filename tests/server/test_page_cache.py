@@ -80,8 +80,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def readers(app: Flask, clock: Clock) -> Readers:
-    return Readers(app)
+def readers(app: Flask, clock: Clock) -> Iterator[Readers]:
+    readers = Readers(app)
+    yield readers
+    # A revalidation in the background returns its connection before the pool of connections is closed.
+    readers.open.set()
+    for each in readers.server.pools.values():
+        each.threads.shutdown()
 
 
 @pytest.fixture
