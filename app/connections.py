@@ -126,8 +126,8 @@ def _begin_sqlite(connection: Any, looks: bool) -> None:
 def _begin_to_write(connection: Any) -> None:
     """Take SQLite's one lock, asking as often as it may be free, until the request's deadline.
 
-    SQLite itself asks the more rarely the longer it has waited, in the end every tenth of a second: whoever came last
-    went first, and of eight who posted at once some waited more than a second.
+    SQLite's own busy handler backs off up to a tenth of a second, so the newest writer often went first: of eight
+    simultaneous posts, some waited more than a second.
     """
     raw = connection.connection.dbapi_connection
     until = monotonic() + min(SQLITE_BUSY_MS / 1000, deadline.left())

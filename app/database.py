@@ -163,7 +163,7 @@ def _above_highest(element: Any, _compiler: Any, **_options: Any) -> str:
 def constant(number: int) -> ColumnElement[int]:
     """A number that is part of a statement.
 
-    PostgreSQL must see the numbers on which a good plan hangs, or it plans anew each time that it is asked.
+    PostgreSQL needs these numbers for a good plan: as parameters they make it plan each execution again.
     """
     return literal_column(f"{number:d}", Integer)
 

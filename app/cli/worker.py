@@ -152,7 +152,7 @@ def _shelver() -> Callable[[], bool]:
     next_look = next_whole = 0.0
 
     def shelve() -> bool:
-        """Make one shelf anew; False when none is due."""
+        """Rebuild one index segment; False if none is due."""
         nonlocal next_look, next_whole
         clock = time.monotonic()
         if not todo and clock >= next_look:

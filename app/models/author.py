@@ -22,10 +22,10 @@ TYPED = ("name", "email", "website")
 
 
 class Author(Model):
-    """One row for each identity that proved itself, by a token that her browser keeps.
+    """One row for each identity, proved by a token in the reader's browser.
 
-    A typed name and address prove nothing: whoever types those of somebody else gets a row of his own,
-    with another avatar and no record.
+    A typed name and address prove nothing: a reader who types those of another author gets a separate row,
+    with another avatar and no history.
     """
 
     __tablename__ = "author"

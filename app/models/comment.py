@@ -243,7 +243,7 @@ class Comment(Model):
             )
 
     def lock(self) -> None:
-        """Read it anew; until the transaction ends nobody else changes it."""
+        """Reload the comment and lock its row until the transaction ends."""
         db.session.refresh(self, with_for_update=True)
 
     @property
@@ -257,7 +257,7 @@ class Comment(Model):
 
     @property
     def answered(self) -> str | None:
-        """The name of whoever it answers, while that comment is public."""
+        """The name of the author it replies to, if the parent is public."""
         public = self.parent and self.parent.status == Status.APPROVED
         return self.parent.name if self.parent and public else None
 

@@ -61,7 +61,7 @@ class Delivery(Model):
     kind: Mapped[str] = mapped_column(String(32))
     once: Mapped[str | None] = mapped_column(String(100))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"))
-    # The decision that caused it: whoever decides anew in time recalls this.
+    # The decision that caused it. A later decision recalls it if it has not been sent.
     decision_id: Mapped[int | None] = mapped_column(Id)
     comment_id: Mapped[int | None] = mapped_column(Id)
     payload: Mapped[str] = mapped_column(Encrypted, default="")

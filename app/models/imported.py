@@ -49,9 +49,9 @@ def keys(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[st
 
 
 def authors(site: Site, email_indexes: Iterable[Index]) -> dict[str, int]:
-    """Ids of those who came with another program's comments, by the index of their address.
+    """Ids of authors of imported comments, by the blind index of their email address.
 
-    Whoever types the same address here is somebody else until she has shown that it is hers.
+    A reader who types the same address is another author until the address is confirmed.
     """
     wanted = {text: str(index) for index in email_indexes for text in index.all}
     came = select(Comment.id).where(Comment.author_id == Author.id, Comment.source.is_not(None)).exists()

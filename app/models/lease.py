@@ -47,7 +47,7 @@ class Lease(Model):
 
     @classmethod
     def of_others(cls, moderator: Moderator, comment_ids: Collection[int]) -> dict[int, str]:
-        """The name of whoever else has each of these comments before her now."""
+        """The name of the other moderator who is reviewing each of these comments now."""
         rows = db.session.execute(
             select(cls.comment_id, Moderator.name)
             .join(Moderator, Moderator.id == cls.moderator_id)

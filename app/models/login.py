@@ -17,7 +17,7 @@ class Login(Model):
     __tablename__ = "login"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    # Only the hash is kept: whoever reads the table cannot become anybody.
+    # Only the hash is stored: reading the table gives no access to an account.
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
     @property
     def label(self) -> Any:
-        """Its name in the language of whoever reads it, as a lazy string."""
+        """The name as a lazy string, translated for the current reader."""
         return _LABELS[self]
 
 

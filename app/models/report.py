@@ -48,7 +48,7 @@ class Report(Model):
     reason: Mapped[str] = mapped_column(String(32))
     note: Mapped[str] = mapped_column(Encrypted, default="")
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # The text that was reported: an edited comment may be reported anew.
+    # The text that was reported: an edited comment may be reported again.
     comment_version: Mapped[int]
     decision_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id", ondelete="SET NULL"))
 

@@ -1,4 +1,4 @@
-"""Shelves: in which of 32,768 comments each piece of text stands; read by search, made anew where comments change."""
+"""Index segments: which of 32,768 comments contain each n-gram; rebuilt where comments change."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -9,13 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database import rows_changed
 from app.extensions import Id, Model, db
 
-SIZE = 32_768  # comments by their ids; a place on a shelf fits into 16 bits
+SIZE = 32_768  # comments by their ids; an offset in a segment fits into 16 bits
 PAGES = 4096
 AT_ONCE = 1000  # values in one statement
 
 
 class SearchSegment(Model):
-    """A range of ids. Whoever writes its pages says which revision she has read."""
+    """A range of comment ids. Writing its pages requires the revision that was read (optimistic lock)."""
 
     __tablename__ = "search_segment"
 
@@ -123,9 +123,10 @@ class DirtyComment(Model):
 
     @classmethod
     def settle(cls, read: Mapping[int, int]) -> None:
-        """Their shelf knows these now, as they were when `within` told so; what somebody is changing is left alone.
+        """Delete the dirty marks that were read by `within`; rows that are being changed are skipped.
 
-        To wait for it could mean to wait for each other. Asked and deleted in one, PostgreSQL asked anew for each row.
+        Waiting for them could deadlock. Selecting and deleting are two statements, because PostgreSQL ran the
+        subquery of a combined one for each row.
         """
         for times in set(read.values()):
             for ids in _parts([id for id in read if read[id] == times]):

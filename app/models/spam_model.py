@@ -11,7 +11,7 @@ from app.models.training_example import TrainingExample
 
 
 class SpamModel(Model):
-    """The counts of one site's filter. Whoever writes them says which revision she has read."""
+    """The counts of one site's filter. Writing them requires the revision that was read (optimistic lock)."""
 
     __tablename__ = "spam_model"
 
