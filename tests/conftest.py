@@ -28,7 +28,8 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.extensions import db
 from app.lib import passwords
-from app.models import keyring
+from app.models import Moderator, Site, keyring
+from tests.cast import a_moderator, a_site
 from tests.services import (
     ROOT,
     Live,
@@ -175,6 +176,17 @@ def db_session(app: Flask) -> Iterator[Session]:
 
 
 # External servers
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    """The site of most tests of the desk; a module may define its own."""
+    return a_site(db_session)
+
+
+@pytest.fixture
+def alice(db_session: Session, paper: Site) -> Moderator:
+    return a_moderator(db_session, paper)
 
 
 @pytest.fixture(scope="session")
