@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 from app.abuse import address
 from app.desk import members
 from app.extensions import db
-from app.lib.secrets import BlindIndex, Encrypted, blind_index
+from app.lib.secrets import BlindIndex, Encrypted
 from app.models import (
     Author,
     Effect,
-    LoginAttempt,
     Moderator,
     Note,
     Reason,
@@ -50,7 +49,6 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino")]
     rules.create([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
     db_session.add(Note(site_id=comment.site_id, comment=comment, moderator=alice, text="I know her."))
-    db_session.add(LoginAttempt(subject=blind_index("login account", "somebody")))
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
     site.akismet_key = "0123456789ab"
     outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))

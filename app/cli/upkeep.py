@@ -20,7 +20,6 @@ from app.spam import evaluate as evaluation
 from app.spam import retraining
 from app.spam.filter import Filter
 
-ATTEMPTS_KEPT = timedelta(days=2)
 DELIVERIES_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
 
@@ -34,7 +33,6 @@ def prune(dry_run: bool, as_json: bool) -> None:
     """Delete old rows: rate limits, expired log-ins, sent email (30 days), dead workers (1 day); and data with a
     retention period of its site: networks, browsers, reporters, the text of spam, earlier texts."""
     gone = {
-        "login_attempts": metrics.forget_attempts_before(now() - ATTEMPTS_KEPT),
         "limits": RateLimit.forget_restored(),
         "logins": metrics.forget_expired_logins(),
         "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),

@@ -74,7 +74,6 @@ STRATEGIES: dict[str, Recomputed | Expiring | ByAuthor] = {
     "comment.typed_by": _OF_COMMENT,
     "comment.text_key": _OF_COMMENT,
     "delivery.recipient": Expiring("created_at"),
-    "login_attempt.subject": Expiring("made_at", lambda _id: FORGOTTEN),
     "moderator.email_index": Recomputed(lambda _site, row: Moderator.index_of(row["email"]) if row["email"] else None),
     "report.reporter_index": Expiring("made_at", lambda id: f"{FORGOTTEN}{id}"),
     "report.wide_index": Expiring("made_at"),

@@ -66,7 +66,6 @@ TABLES = {
     "membership": "no personal data",
     "invitation": "an invited address is kept until the answer, for seven days at most",
     "login": "no personal data",
-    "login_attempt": "keyed hashes, kept for two days",
     "rate_limit": "keyed hashes, kept for some days at most",
     "spam_model": "counts of hashed words; those of an emptied comment are subtracted",
     "training_example": "hashed words of one decision, until they are counted",

@@ -10,7 +10,7 @@ from app.models.insert import DuplicateComment, insert_comment, insert_record
 from app.models.invitation import Invitation
 from app.models.keyring import KeyPrint
 from app.models.lease import Lease
-from app.models.login import Login, LoginAttempt
+from app.models.login import Login
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
 from app.models.rate_limit import Rate, RateLimit
@@ -42,7 +42,6 @@ __all__ = [
     "KeyPrint",
     "Lease",
     "Login",
-    "LoginAttempt",
     "Membership",
     "Moderator",
     "Note",

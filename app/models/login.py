@@ -4,12 +4,11 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, String, delete, select
+from sqlalchemy import ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now, runs
-from app.lib.secrets import BlindIndex
 from app.models.moderator import Moderator
 
 
@@ -44,17 +43,6 @@ class Login(Model):
     @classmethod
     def end_all(cls, moderator: Moderator) -> None:
         db.session.execute(delete(cls).where(cls.moderator_id == moderator.id))
-
-
-class LoginAttempt(Model):
-    """A log-in that failed under the version before: its processes still count them during an upgrade."""
-
-    __tablename__ = "login_attempt"
-    __table_args__ = (Index("ix_login_attempt_subject", "subject", "made_at"),)
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    subject: Mapped[str] = mapped_column(BlindIndex)
-    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
 
 def _hash(token: str) -> str:

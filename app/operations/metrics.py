@@ -11,7 +11,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.models.comment import Status
 from app.models.delivery import Delivery
-from app.models.login import Login, LoginAttempt
+from app.models.login import Login
 from app.models.moderator import Membership, Moderator
 from app.models.site import Site
 from app.models.site_counter import ACTOR, STATUS, SiteCounter
@@ -56,10 +56,6 @@ def moderators() -> int:
 def moderators_by_site() -> dict[str, int]:
     """Moderators by site key, including sites without any."""
     return _pairs(select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key))
-
-
-def forget_attempts_before(moment: datetime) -> int:
-    return rows_changed(delete(LoginAttempt).where(LoginAttempt.made_at < moment))
 
 
 def forget_expired_logins() -> int:

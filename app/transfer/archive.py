@@ -146,7 +146,6 @@ LEFT_OUT = {
     "invitation": "grants access",
     "login": "grants access",
     "rate_limit": "how much a network used lately",
-    "login_attempt": "counted by processes of the previous version",
     "delivery": "emails are never sent again",
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),
     "key_print": "about this installation's keys",

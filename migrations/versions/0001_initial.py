@@ -58,14 +58,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_key_print")),
     )
     op.create_table(
-        "login_attempt",
-        sa.Column("id", ID, nullable=False),
-        sa.Column("subject", sa.String(length=64), nullable=False),
-        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_attempt")),
-    )
-    op.create_index("ix_login_attempt_subject", "login_attempt", ["subject", "made_at"], unique=False)
-    op.create_table(
         "moderator",
         sa.Column("id", ID, nullable=False),
         sa.Column("name", sa.String(length=400), nullable=False),
@@ -660,7 +652,6 @@ def downgrade() -> None:
         "search_segment",
         "rate_limit",
         "moderator",
-        "login_attempt",
         "key_print",
         "heartbeat",
         "dirty_comment",
