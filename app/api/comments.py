@@ -9,6 +9,7 @@ from app.abuse.junk import require_json
 from app.abuse.origin import check_origin
 from app.api import shapes
 from app.api.body import json_object, not_understood
+from app.api.contract import NEW_COMMENT
 from app.api.problems import problem
 from app.comments import reading, tokens
 from app.comments.admission import Crowded
@@ -21,23 +22,6 @@ from app.models import Status
 
 bp = Blueprint("comments", __name__)
 bp.before_request(require_json)
-
-# Those of the contract (openapi.json); what else a program sends along is its own affair.
-FIELDS = (
-    "site",
-    "url",
-    "thread",
-    "title",
-    "published",
-    "lang",
-    "body",
-    "name",
-    "email",
-    "website",
-    "parent",
-    "author",
-    "stamp",
-)
 
 
 @bp.post("/comments")
@@ -74,7 +58,7 @@ def post() -> Response:
 def _fields() -> MultiDict[str, str]:
     """The fields as a form has them. Raises Refused (400) if one is neither text nor a whole number."""
     given = json_object()
-    known = {name: given[name] for name in FIELDS if name in given}
+    known = {name: given[name] for name in NEW_COMMENT if name in given}
     if not all(isinstance(value, str | int) for value in known.values()):
         raise not_understood()
     return MultiDict({name: str(value) for name, value in known.items()})

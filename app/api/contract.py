@@ -1,4 +1,4 @@
-"""The API's description, with the limits of the form itself."""
+"""The API's description: openapi.json, with the lengths that the comment form allows."""
 
 import json
 from pathlib import Path
@@ -6,27 +6,27 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.forms import comment
+from app.forms.comment import CommentForm
+from app.forms.length import Length
 
 bp = Blueprint("contract", __name__)
 
-LIMITS = {
-    "body": comment.BODY_LENGTH,
-    "name": comment.NAME_LENGTH,
-    "email": comment.EMAIL_LENGTH,
-    "website": comment.WEBSITE_LENGTH,
-}
+CONTRACT: dict[str, Any] = json.loads((Path(__file__).parent / "openapi.json").read_text())
+# The fields of a new comment. Others that a program sends are ignored.
+NEW_COMMENT: dict[str, dict[str, Any]] = CONTRACT["components"]["schemas"]["NewComment"]["properties"]
 
 
 @bp.get("/openapi.json")
 def openapi() -> Response:
-    return jsonify(_described())
+    return jsonify(CONTRACT | {"servers": [{"url": f"{request.script_root}/api/v1"}]})
 
 
-def _described() -> dict[str, Any]:
-    contract: dict[str, Any] = json.loads((Path(__file__).parent / "openapi.json").read_text())
-    properties = contract["components"]["schemas"]["NewComment"]["properties"]
-    for name, most in LIMITS.items():
-        properties[name]["maxLength"] = most
-    contract["servers"] = [{"url": f"{request.script_root}/api/v1"}]
-    return contract
+def _add_lengths() -> None:
+    for name, described in NEW_COMMENT.items():
+        field = getattr(CommentForm, name, None)
+        for validator in field.kwargs.get("validators", ()) if field else ():
+            if isinstance(validator, Length):
+                described["maxLength"] = validator.most
+
+
+_add_lengths()

@@ -10,14 +10,14 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.api.body import DEEPEST
-from app.api.comments import FIELDS
+from app.api.contract import NEW_COMMENT
 from app.models import Comment
 from tests.cast import PAGE, a_site
 
 BASES: dict[str, dict[str, Any]] = {
     "api.comments.post": {"site": "paper", "url": PAGE, "name": "Hanako", "email": "h@readers.example", "body": "x"},
 }
-TAKEN: dict[str, tuple[str, ...]] = {"api.comments.post": FIELDS}
+TAKEN: dict[str, tuple[str, ...]] = {"api.comments.post": NEW_COMMENT}
 
 HALVES = (r'"\ud800"', r'"\udfff"', r'"a\ud800b"', r'"\udc00\ud800"', r'"\ud83d!"', r'"http://a.example/\ud800"')
 NO_TEXT = ("null", "1.5", "-0.0", "1e999", "NaN", "-Infinity", "[]", "{}", '["a"]', '{"a": 1}', "[[[]]]",
