@@ -4,7 +4,9 @@ from collections.abc import Callable
 from functools import partial
 
 from app.extensions import db
+from app.lib.text import links_in
 from app.models import Actor, Comment, Decision, Status
+from app.models.recent_posts import CERTAIN_SPAM
 from app.moderation.decide import decide, decide_new
 from app.screening.case import Case, Finding, Verdict
 from app.screening.run import failed, run_checks
@@ -17,9 +19,28 @@ STATUS_OF = {
 }
 
 
+# Findings that an edit does not answer: about the request that brought the comment, or by people.
+NOT_ABOUT_THE_TEXT = frozenset({"trap", "timing", "flood", "changed", "work", "appeal", "edited"})
+
+
 def rescreen(case: Case) -> Decision:
+    """Screen an edited comment. While it is held, its author cannot edit away what is not about the text."""
     again = partial(decide, seen=case.comment.version, actor=Actor.SCREENING)
-    return apply_findings(case, run_checks(case, guard=db.session.begin_nested), again)
+    findings = run_checks(case, guard=db.session.begin_nested)
+    standing = _standing(case) if case.comment.status == Status.PENDING else {}
+    return apply_findings(case, [*(standing | {each.check: each for each in findings}).values()], again)
+
+
+def _standing(case: Case) -> dict[str, Finding]:
+    """The findings of a held comment that stay, by check."""
+    comment = case.comment
+    about = NOT_ABOUT_THE_TEXT | ({"gained_links"} if links_in(comment.body) else set())
+    found = [Finding.of_reason(reason) for reason in comment.reasons if reason["check"] in about]
+    newest = Decision.newest_of(comment)
+    if newest and newest.actor != Actor.SCREENING:
+        # A moderator, readers' reports or an appeal put it into the queue: a moderator has to look.
+        found.append(Finding("edited", Verdict.HOLD))
+    return {each.check: each for each in found}
 
 
 def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..., Decision] = decide_new) -> Decision:
@@ -27,7 +48,8 @@ def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..
     comment, prediction = case.comment, case.known_prediction
     comment.score, comment.facts = prediction.score, prediction.features
     comment.reasons = [finding.as_reason() for finding in findings]
-    strictest = max(findings, key=lambda finding: finding.verdict, default=None)
+    # Of several with the same verdict, certain spam is the reason: it does not count as a burst.
+    strictest = max(findings, key=lambda each: (each.verdict, each.check in CERTAIN_SPAM), default=None)
     status = STATUS_OF[strictest.verdict if strictest else Verdict.PASS]
     decision = decide_with(comment, status, reason=strictest.check if strictest else "")
     done = [_with_effect(finding, case) for finding in findings]

@@ -97,6 +97,12 @@ class Finding:
     details: dict[str, Any] = field(default_factory=dict)
     then: Callable[[], None] | None = field(default=None, compare=False)
 
+    @classmethod
+    def of_reason(cls, reason: dict[str, Any]) -> "Finding":
+        """The finding that was stored as this reason."""
+        details = {name: value for name, value in reason.items() if name not in ("check", "verdict")}
+        return cls(reason["check"], Verdict[reason["verdict"].upper()], details)
+
     def as_reason(self) -> dict[str, Any]:
         """JSON data as stored with the comment; `reasons.sentence_of` renders it."""
         return {"check": self.check, "verdict": self.verdict.name.lower(), **self.details}

@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.models import Revision, Status
-from tests.cast import Reader, a_site, move, the_comment
+from app.models import Actor, Comment, Revision, Status
+from app.moderation.decide import decide
+from tests.cast import Reader, a_moderator, a_site, move, the_comment
 
 
 @pytest.fixture
@@ -87,3 +88,67 @@ def test_a_judged_comment_is_not_polished(hanako: Reader, db_session: Session) -
     comment = the_comment(db_session, "bad")
     move(db_session, comment, Status.REJECTED)
     assert amends(hanako, comment.id, "edit", body="good").status_code == 403
+
+
+def edited(reader: Reader, db_session: Session, comment: Comment, body: str) -> tuple[str, list[str]]:
+    """The status after an edit, and the checks that are told."""
+    assert amends(reader, comment.id, "edit", body=body).status_code == 200
+    found = the_comment(db_session, body)
+    return found.status, [reason["check"] for reason in found.reasons]
+
+
+@pytest.mark.parametrize(
+    ("asks", "check"),
+    [({"min_seconds": 2}, "timing"), ({"flood_per_site": 1}, "flood")],
+    ids=["without our form", "in a burst"],
+)
+def test_an_edit_does_not_lift_a_hold_that_is_not_about_the_text(
+    hanako: Reader, db_session: Session, asks: dict[str, int], check: str
+) -> None:
+    site = a_site(db_session, **asks)
+    if check == "flood":
+        Reader(hanako.client, "Taro", "taro@readers.example").post("the first of the burst")
+    assert hanako.post("held").status_code == 202
+    comment = the_comment(db_session, "held")
+    site.pressed_until, site.flood_per_site = None, 0
+    db_session.commit()
+    for body in ("held, edited", "held, edited again"):
+        assert edited(hanako, db_session, comment, body) == (Status.PENDING, [check])
+
+
+def test_an_edit_does_not_lift_the_hold_of_another_name(hanako: Reader, db_session: Session) -> None:
+    site = a_site(db_session, approvals_needed=1)
+    hanako.post("approved")
+    move(db_session, the_comment(db_session, "approved"), Status.APPROVED, by=a_moderator(db_session, site))
+    assert hanako.post("as another", name="Bank", website="https://bank.example").status_code == 202
+    comment = the_comment(db_session, "as another")
+    assert edited(hanako, db_session, comment, "as another one") == (Status.PENDING, ["changed"])
+
+
+def test_a_second_edit_does_not_publish_the_link_of_the_first(hanako: Reader, db_session: Session) -> None:
+    a_site(db_session)
+    hanako.post("harmless")
+    comment = the_comment(db_session, "harmless")
+    assert edited(hanako, db_session, comment, "see https://a.example")[0] == Status.PENDING
+    assert edited(hanako, db_session, comment, "look: https://a.example") == (Status.PENDING, ["gained_links"])
+    assert edited(hanako, db_session, comment, "harmless again") == (Status.APPROVED, [])
+
+
+@pytest.mark.parametrize("held_by", ["moderator", "reports", "appeal"])
+def test_an_edit_does_not_publish_what_people_put_into_the_queue(
+    hanako: Reader, db_session: Session, held_by: str
+) -> None:
+    alice = a_moderator(db_session, a_site(db_session))
+    hanako.post("public")
+    comment = the_comment(db_session, "public")
+    if held_by == "appeal":
+        move(db_session, comment, Status.REJECTED, by=alice)
+    actor = {"moderator": Actor.MODERATOR, "reports": Actor.SYSTEM, "appeal": Actor.AUTHOR}[held_by]
+    by = alice if held_by == "moderator" else None
+    decide(comment, Status.PENDING, seen=comment.version, by=by, actor=actor)
+    db_session.commit()
+    for body in ("public, edited", "public, edited again"):
+        assert edited(hanako, db_session, comment, body) == (Status.PENDING, ["edited"])
+    assert "edited" not in hanako.get_thread().text
+    move(db_session, comment, Status.APPROVED, by=alice)
+    assert edited(hanako, db_session, comment, "after a look") == (Status.APPROVED, [])

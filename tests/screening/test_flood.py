@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.lib import clock
-from app.models import Comment, Delivery, Effect, Site, Status, Subject
+from app.models import Comment, Decision, Delivery, Effect, Site, Status, Subject
 from app.models.site import FEWEST_IN_A_BURST
 from app.notify import outbox
 from app.screening import flood, rules
@@ -82,6 +82,18 @@ def test_certain_spam_starts_no_burst(client: FlaskClient, paper: Site, db_sessi
         assert trapped.post(f"trapped {number}", subject="filled in").status_code == 202
     assert many(client, BURST) == [201] * BURST, "a person is published all the while"
     assert many(client, 1, name="One more") == [202]
+
+
+def test_a_block_that_only_holds_starts_no_burst_either(client: FlaskClient, paper: Site, db_session: Session) -> None:
+    """Also if another check holds it as well."""
+    rules.create([rules.draft(paper, Subject.ADDRESS, Effect.SPAM, "203.0.113.0/24")])
+    paper.hold_blocked, paper.min_seconds = True, 2
+    db_session.commit()
+    for number in range(BURST * 2):
+        Reader(client, f"S {number}", f"s{number}@readers.example", peer="203.0.113.7").post(f"blocked {number}")
+    assert {decision.reason for decision in db_session.query(Decision)} == {"blocked"}
+    db_session.expire_all()
+    assert not flood.is_bursting(paper)
 
 
 def test_a_burst_on_one_site_changes_nothing_on_another(client: FlaskClient, paper: Site, db_session: Session) -> None:
