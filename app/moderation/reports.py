@@ -33,10 +33,11 @@ def report(comment: Comment, *, reader: Reporter, reason: Reason, note: str = ""
     earlier = Report.by_reader(comment, reader.network)
     if earlier and not _is_about_an_earlier_text(earlier, comment):
         return
+    answer = Report.answer_to(comment)
     stored = earlier or Report(site_id=comment.site_id, comment=comment, reporter_index=reader.network)
     stored.wide_index = reader.wide
     stored.reason, stored.note, stored.made_at, stored.comment_version = reason, note, now(), comment.version
-    stored.decision = Report.answer_to(comment)
+    stored.decision = answer
     db.session.add(stored)
     db.session.flush()
     if stored.decision is None:

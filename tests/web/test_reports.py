@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Moderator, Report, Site, Status
 from app.moderation import reports
 from app.moderation.decide import decide, undo
@@ -107,6 +108,40 @@ def test_a_look_answers_them_and_the_same_reports_do_not_come_back_until_the_tex
     flag("203.0.6.1")
     flag("203.0.1.1")
     assert open_reports(db_session, comment) == {"attack": 2}
+
+
+def test_an_approval_after_a_rejection_is_a_look_too(
+    flag: Callable[..., TestResponse], comment: Comment, alice: Moderator, db_session: Session
+) -> None:
+    """The rejection has answered the reports; the author appealed, and the moderator published the text again."""
+    for at in range(1, 4):
+        flag(f"203.0.{at}.1")
+    for status in (Status.REJECTED, Status.PENDING, Status.APPROVED):
+        db_session.refresh(comment)
+        move(db_session, comment, status, by=alice)
+    for at in range(4, 8):
+        flag(f"203.0.{at}.1", "hate")
+    assert open_reports(db_session, comment) == {}
+    assert newest(db_session, comment).to_status == Status.APPROVED
+    undo(newest(db_session, comment), by=alice)
+    db_session.refresh(comment)
+    decide(comment, Status.APPROVED, seen=comment.version, actor=Actor.SCREENING)
+    db_session.commit()
+    flag("203.0.9.1", "hate")
+    assert open_reports(db_session, comment) == {"hate": 5}, "a look that was taken back is none"
+
+
+def test_an_edited_text_that_a_moderator_approved_is_immune_too(
+    flag: Callable[..., TestResponse], comment: Comment, alice: Moderator, db_session: Session
+) -> None:
+    flag("203.0.1.1")
+    comment.edited_at = now()
+    db_session.commit()
+    db_session.refresh(comment)
+    move(db_session, comment, Status.APPROVED, by=alice)
+    flag("203.0.1.1", "hate")
+    flag("203.0.2.1", "hate")
+    assert open_reports(db_session, comment) == {}
 
 
 @pytest.mark.parametrize(
