@@ -14,6 +14,8 @@ from app.models import Thread
 from app.models.thread import LONGEST_TITLE, Named
 
 FIELDS = ("title", "url", "published")
+# No page is older; before it, some time zone has no date for some moment.
+FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def name(thread: Thread, given: dict[str, str]) -> None:
@@ -61,6 +63,8 @@ def _published(thread: Thread, text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
         local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(thread.site.timezone))
         at = local.astimezone(UTC)
+        if at < FIRST:
+            raise ValueError("too early")
     except (ValueError, OverflowError) as trouble:
         raise Refused("bad_date", _("Enter a date such as 2026-11-29."), field="published") from trouble
     if at > now():

@@ -4,6 +4,10 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, IntegerField, RadioField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
+from app.forms.length import cleaned
+from app.forms.rule import REASON_LENGTH
+from app.lib.text import clean_line
+
 LONGEST = 3650  # days
 
 
@@ -11,6 +15,6 @@ class BlockForm(FlaskForm):
     what = RadioField(validate_choice=False, choices=[], validators=[InputRequired()])
     # 0 is for good.
     days = IntegerField(validators=[Optional(), NumberRange(0, LONGEST)])
-    reason = StringField(validators=[Length(max=500)])
+    reason = StringField(validators=[Length(max=REASON_LENGTH)], filters=[cleaned(clean_line, REASON_LENGTH)])
     clear = BooleanField()
     next = HiddenField()

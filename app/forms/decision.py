@@ -4,8 +4,9 @@ import re
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, IntegerField, StringField, TextAreaField, ValidationError
-from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange
 
+from app.lib import ids
 from app.models import Reason, Status
 from app.models.note import LONGEST
 
@@ -41,7 +42,7 @@ class VerdictForm(FlaskForm):
 
 
 class DecisionForm(VerdictForm):
-    seen = IntegerField(validators=[InputRequired()])
+    seen = IntegerField(validators=[InputRequired(), NumberRange(0, ids.MOST)])
     override = BooleanField()
 
 

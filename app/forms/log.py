@@ -5,10 +5,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, Form, SelectField
+from wtforms import Form, SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
+from app.forms.day import DayField
 from app.models import Moderator, Status, reason_codes, reason_name
 from app.moderation.history import LogFilter
 
@@ -28,8 +29,8 @@ class LogForm(Form):
     status = SelectField(_l("Status"))
     moderator = SelectField(_l("Moderator"))
     reason = SelectField(_l("Reason"))
-    since = DateField(_l("From"), [Optional()])
-    until = DateField(_l("Until"), [Optional()])
+    since = DayField(_l("From"), [Optional()])
+    until = DayField(_l("Until"), [Optional()])
     zone: ZoneInfo
 
     @classmethod

@@ -22,7 +22,7 @@ class PersonForm(FlaskForm):
         validators=[
             InputRequired(_l("Enter the reader’s email address.")),
             Length(max=EMAIL_LENGTH),
-            Regexp(r"[^@\s]+@[^@\s]+\Z", message=_l("Enter the reader’s email address.")),
+            Regexp(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\Z", message=_l("Enter the reader’s email address.")),
         ],
     )
 

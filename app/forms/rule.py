@@ -8,7 +8,9 @@ from wtforms import IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
+from app.forms.length import cleaned
 from app.lib.clock import now
+from app.lib.text import clean_line
 from app.models import Effect, Subject
 
 MOST_DAYS = 3650
@@ -34,7 +36,9 @@ class RuleForm(FlaskForm):
     subject = SelectField(_l("If"), choices=[SelectChoice(each.value, said) for each, said in SUBJECTS.items()])
     value = StringField(_l("matches"), [InputRequired(_l("Enter a value to match.")), Length(max=VALUE_LENGTH)])
     effect = SelectField(_l("then"), choices=[SelectChoice(each.value, said) for each, said in EFFECTS.items()])
-    reason = StringField(_l("Reason (for other moderators)"), [Length(max=REASON_LENGTH)])
+    reason = StringField(
+        _l("Reason (for other moderators)"), [Length(max=REASON_LENGTH)], filters=[cleaned(clean_line, REASON_LENGTH)]
+    )
     days = IntegerField(
         _l("Expires after … days (optional)"),
         [Optional(), NumberRange(1, MOST_DAYS)],

@@ -1,11 +1,12 @@
 """What a moderator searches for; every field is optional, and what cannot be read is refused."""
 
-from datetime import date
 from typing import Any
 
-from wtforms import DateField, Form, IntegerField, StringField
-from wtforms.validators import AnyOf, Length, Optional
+from wtforms import Form, IntegerField, StringField
+from wtforms.validators import AnyOf, Length, NumberRange, Optional
 
+from app.forms.day import DayField
+from app.lib import ids
 from app.models import Reason, Status
 from app.search.query import SearchQuery
 
@@ -25,11 +26,11 @@ class SearchForm(Form):
     email = StringField(filters=[_stripped], validators=[Length(max=LONGEST)])
     article = StringField(filters=[_stripped], validators=[Length(max=2000)])
     status = StringField(filters=[_stripped], validators=[AnyOf(["", *map(str, Status)])])
-    since = DateField(validators=[Optional()])
-    until = DateField(validators=[Optional()])
-    moderator = IntegerField(validators=[Optional()])
+    since = DayField(validators=[Optional()])
+    until = DayField(validators=[Optional()])
+    moderator = IntegerField(validators=[Optional(), NumberRange(1, ids.MOST)])
     reason = StringField(filters=[_stripped], validators=[AnyOf(["", *map(str, Reason)])])
-    alike = IntegerField(validators=[Optional()])
+    alike = IntegerField(validators=[Optional(), NumberRange(1, ids.MOST)])
 
     def wanted(self) -> SearchQuery:
         return SearchQuery(
@@ -38,14 +39,9 @@ class SearchForm(Form):
             email=self.email.data or "",
             article=self.article.data or "",
             status=self.status.data or "",
-            since=_day(self.since.data),
-            until=_day(self.until.data),
+            since=self.since.data,
+            until=self.until.data,
             moderator=self.moderator.data,
             reason=self.reason.data or "",
             alike=self.alike.data,
         )
-
-
-def _day(given: date | None) -> date | None:
-    """Years that a clock can reckon with in every zone."""
-    return given if given is None or 1970 <= given.year <= 2200 else None

@@ -15,6 +15,7 @@ from app.lib.text import excerpt
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Comment, Site, Thread, ThreadAlias
 from app.models.alias import LONGEST_KEY
+from app.transfer.fields import legible
 
 # How long a move waits for a lock on PostgreSQL, and how often it tries.
 LOCK_TIMEOUT_MS, ATTEMPTS = 500, 20
@@ -188,7 +189,7 @@ def _new_key(site: Site, address: str) -> str:
 
 def _key(site: Site, address: str) -> str:
     if address.startswith(OWN_ID):
-        return address[:LONGEST_KEY]
+        return legible(address)[:LONGEST_KEY]
     try:
         key = page_key(_whole(site, address))
     except ValueError:

@@ -219,3 +219,16 @@ def test_deep_twins_of_an_address_are_one_page(reader: Reader, db_session: Sessi
         assert reader.post(f"said {at}", url=ORIGIN + path).status_code == 202
     assert the_thread(db_session).key == PAGE
     assert db_session.query(Comment).count() == len(DEEP_TWINS)
+
+
+@pytest.mark.parametrize("typed", ["0001-01-01", "0001-01-01T00:00:00+00:00", "1899-12-31", "9999-12-31"])
+def test_a_date_that_some_time_zone_does_not_have_is_refused(
+    app: Flask, reader: Reader, db_session: Session, alice: Moderator, paper: Site, typed: str
+) -> None:
+    paper.timezone = "America/New_York"
+    db_session.commit()
+    reader.post("first")
+    path = f"/sites/paper/threads/{the_thread(db_session).id}"
+    desk = at_the_desk(app)
+    assert sends(desk, path, title="T", url="", published=typed).status_code == 422
+    assert desk.get(path).status_code == 200 and the_thread(db_session).started_at is None
