@@ -2,9 +2,11 @@
 
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
+from time import monotonic
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -27,6 +29,8 @@ from app.spam.disguise import fold
 AMONG = 1000
 AT_ONCE = 500
 SHOWN = 50
+# For a trial of a pattern, which may take as long for each comment as screening allows.
+PATTERN_SECONDS = 2.0
 # Wider networks contain nearly all readers: a typing error.
 WIDEST = {4: 8, 6: 16}
 # Typed addresses prove nothing and cannot be trusted; networks are not trusted as a whole.
@@ -53,11 +57,17 @@ def draft(
         raise Refused("bad_effect", _("Anyone can type an address. Trust the author instead."), field="effect")
     if expires_at and expires_at <= now():
         raise Refused("bad_expiry", _("This time is in the past."), field="expires_at")
-    value = _NORMALISE[subject](site, value.strip())
+    value = normalised(site, subject, value)
     index = index_of(site, subject, value)
     return Rule(
         site=site, subject=subject, effect=effect, value=value, value_index=index, reason=reason, expires_at=expires_at
     )
+
+
+def normalised(site: Site, subject: Subject, value: str) -> str:
+    """The value of a rule as `draft` stores it. Raises Refused (422) for one that can match nothing."""
+    text: str = _NORMALISE[subject](site, value.strip())
+    return text
 
 
 def index_of(site: Site, subject: Subject, value: str) -> Index:
@@ -98,13 +108,22 @@ def dry_run(rule: Rule, among: int = AMONG) -> DryRun:
     """
     effect = Effect.HOLD if rule.effect == Effect.ALLOW else rule.effect
     book = Rulebook([replace(ActiveRule.of(rule), effect=effect)])
-    ids, touched = _newest(rule, among), []
-    for at in range(0, len(ids), AT_ONCE):
-        comments = db.session.scalars(_tried(rule, ids[at : at + AT_ONCE])).all()
-        touched += [(comment, hits) for comment in comments if (hits := book.match(comment))]
+    looked_at, touched = 0, []
+    until = monotonic() + PATTERN_SECONDS if rule.subject == Subject.PATTERN else inf
+    for comment in _each(rule, _newest(rule, among)):
+        if monotonic() > until:
+            break
+        looked_at += 1
+        if hits := book.match(comment):
+            touched.append((comment, hits))
     # Preload the threads of the comments that are shown.
     Thread.with_ids([comment.thread_id for comment, _hits in touched[:SHOWN]])
-    return DryRun(len(ids), touched)
+    return DryRun(looked_at, touched)
+
+
+def _each(rule: Rule, ids: list[int]) -> Iterator[Comment]:
+    for at in range(0, len(ids), AT_ONCE):
+        yield from db.session.scalars(_tried(rule, ids[at : at + AT_ONCE])).all()
 
 
 def _tried(rule: Rule, ids: list[int]) -> Select[Comment]:

@@ -38,12 +38,12 @@ def moment(value: str, zone: tzinfo = UTC) -> datetime | None:
     """Parse ISO 8601, MySQL or RFC 5322 notation into an aware UTC time; without a zone, in `zone`.
 
     Of an ambiguous local time (end of summer time) the first is used; a skipped one is read with the earlier offset.
-    None for invalid times, and for MySQL's 0000-00-00.
+    None for invalid times, for MySQL's 0000-00-00, and for times before 1970.
     """
     text = value.strip()[:64]
     try:
         when = _written(text)
-        return when.replace(tzinfo=when.tzinfo or zone).astimezone(UTC)
+        return _since_epoch(when.replace(tzinfo=when.tzinfo or zone).astimezone(UTC))
     except (ValueError, OverflowError, IndexError, TypeError):  # parsedate lets all of them through
         return None
 
@@ -57,9 +57,14 @@ def _written(text: str) -> datetime:
 def moment_of_epoch(seconds: object) -> datetime | None:
     """An aware UTC time from seconds since 1970; None for an invalid value."""
     try:
-        return datetime.fromtimestamp(float(seconds), UTC)  # type: ignore[arg-type]
+        return _since_epoch(datetime.fromtimestamp(float(seconds), UTC))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+def _since_epoch(when: datetime) -> datetime | None:
+    """No comment on the web is older; the year 1 cannot even be shown in every time zone."""
+    return when if when >= EPOCH else None
 
 
 def address(value: object) -> str:

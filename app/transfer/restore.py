@@ -13,9 +13,11 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 
+from app.errors import Refused
 from app.extensions import db
 from app.lib.text import clean_line
-from app.models import Author, Moderator, Rule, Site, Thread
+from app.models import Author, Moderator, Rule, Site, Subject, Thread
+from app.screening import rules
 from app.transfer.archive import (
     BATCH,
     BY_NAME,
@@ -191,7 +193,9 @@ class Restore:
             row |= {name: line.row.get(name, False) is True for name in table.hash_facts}
             for name, target in table.numbers(row).items():
                 self._require_known(target, int(row[name]))
-        except (InvalidValue, ValueError):
+            if table.record is Rule and row["ended_at"] is None and row["subject"] != Subject.AUTHOR:
+                row["value"] = rules.normalised(self.site, Subject(row["subject"]), row["value"])
+        except (InvalidValue, ValueError, Refused):
             self._skip(line, Reason.MALFORMED)
             return None
         return row

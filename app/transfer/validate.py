@@ -1,19 +1,22 @@
 """Validate values of an archive for their columns; invalid values are refused, not adapted."""
 
-import math
+import re
 from collections.abc import Callable, Collection
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, SmallInteger, String, Text
 
 from app.lib.clock import Moment
 from app.lib.language import languages
+from app.lib.networks import kept_of
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_line
 from app.lib.urls import canonical, safe_href
 from app.models import Actor, Effect, Status, Subject
-from app.models.thread import LONGEST_TITLE
+from app.models.thread import LONGEST_TITLE, Named
+from app.screening.case import Verdict
 from app.screening.reasons import sentence_of
 from app.transfer.fields import MAX_BODY, legible
 
@@ -21,6 +24,11 @@ T = TypeVar("T")
 
 MAX_TEXT = 1 << 23  # characters, for columns without a limit; escaping can make a text of MAX_BODY five times as long
 MAX_DEPTH = 12  # nested lists and objects; ours have 3
+LARGEST_NUMBER = 1 << 53
+
+VERDICTS = frozenset(verdict.name.lower() for verdict in Verdict)
+FACTS: dict[str, tuple[type, ...]] = {"seconds": (int, float), "approved": (int,), "rejected": (int,)}
+CLUSTER = re.compile("[0-9a-f]{0,32}")  # a part of the queue's cursor
 
 Fit = Callable[[Column[Any], Any], Any]
 
@@ -67,13 +75,15 @@ def _text(column: Column[Any], value: Any) -> str:
 
 
 def _number(column: Column[Any], value: Any) -> int:
-    bits = 15 if isinstance(column.type, SmallInteger) else 53 if isinstance(column.type, BigInteger) else 31
+    # One bit less than fits: versions grow.
+    bits = 14 if isinstance(column.type, SmallInteger) else 53 if isinstance(column.type, BigInteger) else 30
     number: int = _require(type(value) is int and 0 <= value < 1 << bits, value)
     return number
 
 
 def _float(_column: Column[Any], value: Any) -> float:
-    number: float = _require(type(value) in (int, float) and math.isfinite(value), value)
+    # Compared, not converted: a float holds no integer of 400 digits.
+    number: float = _require(type(value) in (int, float) and abs(value) < LARGEST_NUMBER, value)
     return number
 
 
@@ -88,6 +98,9 @@ def _legible_data(value: Any, depth: int) -> Any:
         return [_legible_data(each, _require(depth > 0, depth) - 1) for each in value]
     if isinstance(value, dict):
         return {legible(key): _legible_data(each, _require(depth > 0, depth) - 1) for key, each in value.items()}
+    if isinstance(value, int | float):
+        # PostgreSQL's JSON has no infinity.
+        return _require(abs(value) < LARGEST_NUMBER, value)
     return value
 
 
@@ -133,21 +146,46 @@ def _claimed(value: Any) -> dict[str, str]:
     return _require(known and zoned and len(value.get("title", "")) <= LONGEST_TITLE, value)
 
 
+def _network(value: str) -> str:
+    """A network as comments have it; '' for anything else, which no rule could be compared with."""
+    try:
+        return value if value == str(kept_of(ip_network(value))) else ""
+    except ValueError:
+        return ""
+
+
 def _reasons(value: Any) -> list[dict[str, Any]]:
-    return [each for each in _require(isinstance(value, list), value) if _can_be_rendered(each)]
+    return [each for each in _require(isinstance(value, list), value) if _is_reason(each)]
 
 
-def _can_be_rendered(reason: Any) -> bool:
-    """True if the moderation page can render the reason."""
+def _is_reason(reason: Any) -> bool:
+    """True if the moderation page can render the reason, and screening can go on with it."""
+    if not isinstance(reason, dict) or not isinstance(reason.get("check"), str):
+        return False
+    found, verdict = reason.get("found", []), reason.get("verdict")
+    if not _is_text(verdict) or verdict not in VERDICTS or not isinstance(found, list) or not all(map(_is_text, found)):
+        return False
     try:
         return bool(sentence_of(reason))
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    """What the spam filter reads of a comment beside its text."""
+    _require(isinstance(value, dict) and value.keys() <= set(FACTS), value)
+    _require(all(each is None or type(each) in FACTS[name] for name, each in value.items()), value)
+    return dict(value)
+
+
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("thread", "url"): _address,
     ("thread", "title"): clean_line,
+    ("thread", "named_by"): _one_of(list(Named)),
     ("author", "name"): clean_line,
     ("author", "website"): _website,
     ("comment", "name"): clean_line,
@@ -158,7 +196,10 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("comment", "lang"): lambda value: _require(value in ("", *languages()), value),
     ("comment", "reasons"): _reasons,
     ("comment", "claimed"): _claimed,
-    ("comment", "facts"): lambda value: _require(isinstance(value, dict), value),
+    ("comment", "facts"): _facts,
+    ("comment", "address"): _network,
+    ("comment", "cluster"): lambda value: value if CLUSTER.fullmatch(value) else "",
+    ("comment", "score"): lambda value: _require(0 <= value <= 1, value),
     ("decision", "from_status"): _one_of(list(Status)),
     ("decision", "to_status"): _one_of(list(Status)),
     ("decision", "actor"): _one_of(list(Actor)),

@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,19 @@ def test_a_dry_run_tells_which_past_comments_a_rule_would_have_met(db_session: S
     assert (done.looked_at, dict(done.by_status)) == (3, {"pending": 1, "approved": 1})
     assert rules.dry_run(draft, among=2).looked_at == 2
     assert db_session.query(Rule).count() == 0
+
+
+def test_the_trial_of_a_slow_pattern_ends_and_says_how_far_it_came(
+    db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = thread_of(db_session, paper)
+    for number in range(9):
+        written(db_session, thread, f"number {number}")
+    ticks = count(step=rules.PATTERN_SECONDS / 3)
+    monkeypatch.setattr(rules, "monotonic", lambda: next(ticks))
+    tried = rules.dry_run(rules.draft(paper, Subject.PATTERN, Effect.HOLD, "n.mber"))
+    assert (tried.looked_at, len(tried.touched)) == (3, 3), "the newest three"
+    assert rules.dry_run(rules.draft(paper, Subject.WORD, Effect.HOLD, "number")).looked_at == 9
 
 
 def test_a_block_is_tried_on_everything_that_its_author_wrote(db_session: Session, paper: Site) -> None:

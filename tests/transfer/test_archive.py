@@ -40,6 +40,7 @@ from app.transfer import archive
 from app.transfer.record import TruncatedFile, UnreadableFile
 from app.transfer.restore import Restore
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+from tests.web.test_queue import at_the_desk, hidden
 
 
 def a_lively_site(app: Flask, db_session: Session) -> Site:
@@ -272,6 +273,20 @@ MISFITS: list[tuple[str, dict[str, Any]]] = [
     ("author", {"email": ["a"]}),
     ("decision", {"to_status": "open"}),
     ("decision", {"version": 2**31}),
+    ("comment", {"version": 2**30}),
+    ("comment", {"score": 1.5}),
+    ("comment", {"score": 10**400}),
+    ("comment", {"facts": {"seconds": "soon"}}),
+    ("comment", {"facts": {"approved": 10**400}}),
+    ("comment", {"facts": {"mood": 1}}),
+    ("thread", {"version": 2**31 - 1}),
+    ("thread", {"named_by": 9}),
+    ("rule", {"subject": "pattern", "value": "("}),
+    ("rule", {"subject": "pattern", "value": "x*"}),
+    ("rule", {"subject": "word", "value": "*"}),
+    ("rule", {"subject": "address", "value": "nowhere"}),
+    ("rule", {"subject": "email", "value": "nobody"}),
+    ("rule", {"subject": "link_domain", "value": "localhost"}),
     ("rule", {"subject": "moon"}),
     ("rule", {"value": "nobody", "subject": "author"}),
     ("revision", {"comment_id": 12345}),
@@ -297,16 +312,55 @@ def test_a_line_that_cannot_be_is_named_and_left_out(app: Flask, db_session: Ses
 def test_imported_text_is_shown_safely(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
     a_lively_site(app, db_session)
     evil = {"html": "<img src=x onerror=alert(1)>hello<script>alert(2)</script>", "website": "javascript:alert(3)"}
-    evil |= {"name": "\u202eevil\x00", "reasons": [{"check": "links"}, "x", {"check": "hold_all"}]}
+    evil |= {"name": "\u202eevil\x00", "reasons": [*NO_REASONS, {"check": "hold_all", "verdict": "hold"}]}
     file.write_text(spoiled(exported(), "comment", **evil))
     with elsewhere.app_context():
         restored(file)
         comment = db.session.get_one(Comment, 1)
         assert comment.html == "<p>hello</p>"
         assert (comment.website, comment.name) == ("", "evil")
-        assert comment.reasons == [{"check": "hold_all"}]
+        assert comment.reasons == [{"check": "hold_all", "verdict": "hold"}]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_page_of_the_desk_breaks_after_a_hostile_archive(app: Flask, db_session: Session, file: Path) -> None:
+    site = a_lively_site(app, db_session)
+    text = exported()
+    evil = {"address": "nowhere", "cluster": "zz.1", "reasons": [*NO_REASONS, {"check": "x", "verdict": "hold"}]}
+    file.write_text(spoiled(text, "comment", **evil, status="pending", lane=2, facts={"seconds": 3}))
+    restored(file, "copy")
+    copy = Site.with_key("copy")
+    assert copy
+    owner = db.session.scalars(select(Moderator)).one()
+    owner.memberships.append(Membership(site=copy, role=Role.OWNER))
+    id = db.session.scalars(select(Comment.id).where(Comment.site_id == copy.id).order_by(Comment.id)).first()
+    db.session.commit()
+    desk = at_the_desk(app)
+    for path in ("/moderate/?lane=2", f"/moderate/comments/{id}/block", "/moderate/search?q=words", "/moderate/log"):
+        assert desk.get(path).status_code == 200, path
+    token = hidden(desk.get("/moderate/log"), "csrf_token")
+    tried = {"csrf_token": token, "subject": "address", "value": "192.0.2.0/24", "effect": "hold", "try": "1"}
+    assert desk.post("/sites/copy/rules", data=tried).status_code == 200
+    for status in ("approved", "spam", "pending"):
+        seen = db.session.scalars(select(Comment.version).where(Comment.id == id)).one()
+        db.session.rollback()
+        fields = {"csrf_token": token, "status": status, "seen": seen}
+        assert desk.post(f"/moderate/comments/{id}/decisions", data=fields).status_code == 303, status
+    assert site.key == "paper"
+
+
+NO_REASONS: list[Any] = [
+    {"check": "links"},
+    "x",
+    5,
+    {"check": "x"},
+    {"check": ["x"], "verdict": "hold"},
+    {"check": "x", "verdict": "maybe"},
+    {"check": "x", "verdict": ["hold"]},
+    {"check": "x", "verdict": "hold", "found": 5},
+    {"check": "x", "verdict": "hold", "found": [["a"]]},
+    {"check": "words", "verdict": "hold", "found": "a"},
+]
 HEAD = '{"format": "kaiwa", "version": 1, "tables": {}}\n'
 NO_ARCHIVES = (
     "",

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.transfer import commento, disqus, isso, remark42
 from app.transfer.detect import READERS, detect
+from app.transfer.fields import EPOCH, moment, moment_of_epoch
 from app.transfer.record import (
     CommentRecord,
     HiddenPage,
@@ -75,6 +77,14 @@ def test_a_compressed_backup_is_reported_too(save: Save) -> None:
 def test_unknown_formats_are_refused(save: Save, content: bytes) -> None:
     with pytest.raises(UnreadableFile):
         detect(save(content))
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00", "0001-01-01 00:00:00+09:00", "1969-12-31T23:59:59Z"])
+def test_a_date_before_the_web_is_none(written: str) -> None:
+    """Some time zone has no such moment, and no page could show it."""
+    assert moment(written) is None and moment(written, ZoneInfo("America/New_York")) is None
+    assert moment("1970-01-01T00:00:00Z") == EPOCH == moment_of_epoch(0)
+    assert [moment_of_epoch(value) for value in (-1, -62135596800, float("-inf"), float("nan"), 10**400)] == [None] * 5
 
 
 def test_another_sqlite_database_is_refused(tmp_path: Path) -> None:
