@@ -12,11 +12,12 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.abuse import limits, proof_of_work
-from app.abuse.address import client, network
+from app.abuse.address import client, network, wide_network
 from app.database import end_transaction, read_only
 from app.errors import Refused, outage
 from app.lib.secrets import blind_index
 from app.models import Rate, RateLimit
+from app.models.site import WIDE_TIMES
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 PER_ACCOUNT_AND_NETWORK = Rate(5, 12 * 60)
 # All accounts from one network; a proof of work goes beyond it, too.
 PER_NETWORK = Rate(60, 10)
+# And from the /48 around it in IPv6, which one customer may have whole.
+PER_WIDE_NETWORK = Rate(PER_NETWORK.burst * WIDE_TIMES, PER_NETWORK.seconds / WIDE_TIMES)
 # What may go beyond them by proofs: a bot farm can compute.
 PROVEN = Rate(60, 20)
 # One account from everywhere: 10 at once and 10 more in an hour are 20 in any hour. No proof goes beyond it.
@@ -75,13 +78,20 @@ def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
         yield _take(_device(who, device), PER_DEVICE)
         return
     wait = 0
-    for subject, rate in ((_pair(who), PER_ACCOUNT_AND_NETWORK), (_network("login"), PER_NETWORK)):
+    for subject, rate in _limits(who):
         if wait := RateLimit.take(subject, rate):
             break
         yield subject, rate
     if wait:
         yield _accept_proof(proof, wait)
     yield _take(_account(who), PER_ACCOUNT)
+
+
+def _limits(who: str) -> Iterator[tuple[str, Rate]]:
+    yield _pair(who), PER_ACCOUNT_AND_NETWORK
+    yield _network("login"), PER_NETWORK
+    if wide := wide_network(network(client())):
+        yield blind_index("login wide network", wide), PER_WIDE_NETWORK
 
 
 def _give_back(counted: list[tuple[str, Rate]]) -> None:

@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 # As multiples of the comments that the site takes from a network in a minute.
 TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report": 1, "proof": 2,
          # Posts that store nothing: invalid, refused or sent again. Stored comments are counted as rows.
-         "post": 2}  # fmt: skip
+         "post": 2,
+         # Posts from a network over its limit: a browser may send each again with a proof of work.
+         "crowded": 4}  # fmt: skip
 # Posts that store nothing, of a network as a multiple of those of one client in it.
 NEIGHBOURS = 8
 
@@ -56,9 +58,9 @@ def count(site: Site, purpose: str) -> None:
         _take(subject, rate)
 
 
-def refuse_exhausted(site: Site, purpose: str) -> None:
+def refuse_exhausted(site: Site, *purposes: str) -> None:
     """Raise Refused (429) where `admit` would; counts nothing, so that an ordinary comment costs no write."""
-    limits = _limits(site, purpose)
+    limits = [limit for purpose in purposes for limit in _limits(site, purpose)]
     if limits and (wait := RateLimit.longest_wait(limits)):
         raise too_many(wait)
 
@@ -84,7 +86,7 @@ def _limits(site: Site, purpose: str) -> list[tuple[str, Rate]]:
     near = network(client())
     wide = wide_network(near)
     limits = [(near, most)] + ([(wide, most * WIDE_TIMES)] if wide else [])
-    if purpose == "post":
+    if purpose in ("post", "crowded"):
         # Each client for itself: one that sends mistakes all day must not refuse its neighbours' comments.
         limits = [(single(client()), most)] + [(each, many * NEIGHBOURS) for each, many in limits]
     return [(blind_index(f"limit {purpose} {site.id}", each), Rate(many, 60 / many)) for each, many in limits]

@@ -14,6 +14,9 @@ def check_origin(site: Site) -> str:
     Raises Refused (403). Browsers always send an Origin; other programs carry no one's cookies.
     """
     origin = request.headers.get("Origin", "")
-    if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]) or is_allowed(origin, site.origins):
+    if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]):
+        return origin
+    # Only as browsers write it: the answer repeats it in a header.
+    if origin_of(origin) == origin and is_allowed(origin, site.origins):
         return origin
     raise Refused("wrong_origin", _("Comments aren’t enabled for this address."), status=403)

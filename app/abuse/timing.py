@@ -22,12 +22,14 @@ DRAWN, TYPING = "drawn", "typing"
 class Timing:
     """`seconds` since the first key, where that is known. `stamp`: '' when it is ours, else `missing` or `odd`.
 
-    `moment`: when the stamp was made, if it is ours.
+    `moment`: when the stamp was made, if it is ours. `name`: the stamp without its signature, of which there is one for
+    each key.
     """
 
     seconds: float | None = None
     stamp: str = ""
     moment: datetime | None = None
+    name: str = ""
 
 
 def stamp_of_the_hour(site_key: str) -> str:
@@ -48,12 +50,14 @@ def read(site_key: str, stamp: str) -> Timing:
     if not stamp:
         return Timing(stamp="missing")
     kind, _, rest = stamp.partition(".")
-    moment = _moment(rest.partition(".")[0])
+    milliseconds = rest.partition(".")[0]
+    moment = _moment(milliseconds)
     if moment is None or not _is_ours(stamp, _stamps(kind, site_key, moment)):
         return Timing(stamp="odd")
     if not now() - LASTS < moment < now() + LEEWAY:
         return Timing(stamp="odd")
-    return Timing(seconds=(now() - moment).total_seconds() if kind == TYPING else None, moment=moment)
+    seconds = (now() - moment).total_seconds() if kind == TYPING else None
+    return Timing(seconds, moment=moment, name=f"{kind}.{milliseconds}")
 
 
 def _is_ours(stamp: str, ours: list[str]) -> bool:

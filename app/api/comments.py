@@ -30,7 +30,7 @@ def post() -> Response:
     read_only()
     here = where(fields)
     check_origin(here.site)
-    limits.refuse_exhausted(here.site, "post")
+    limits.refuse_exhausted(here.site, "post", "crowded")
     form = CommentForm(here.site, fields)
     if not form.validate():
         limits.count(here.site, "post")
@@ -41,13 +41,13 @@ def post() -> Response:
         with write_transaction():
             submitted = submit(here.obtain_thread(), draft, screened)
     except Refused as no:
-        if not isinstance(no, Crowded):
-            limits.count(where(fields).site, "post")
+        limits.count(where(fields).site, "crowded" if isinstance(no, Crowded) else "post")
         raise
     if submitted.again:
         limits.count(here.site, "post")
     approved = submitted.comment.status == Status.APPROVED
-    shown = reading.show_own(submitted.comment, "")
+    # A copy of an earlier comment from an unknown sender gets the same answer, without a text that is held.
+    shown = reading.show_own(submitted.comment, "") if submitted.recognised else reading.show(submitted.comment)
     answer = {"status": "approved" if approved else "pending", "comment": shapes.comment(shown)}
     if submitted.recognised:
         answer["token"] = tokens.for_comment(submitted.comment)

@@ -32,7 +32,7 @@ STAMP_AGAIN = Rate(1, timedelta(days=2).total_seconds())
 class Sender:
     """The sender of a post: keyed hashes of the network, of its /48 and of the single client.
 
-    `stamp` is the form's stamp. `prove` verifies and spends the proof of work that came with the post.
+    `stamp` is the name of the form's stamp. `prove` verifies and spends the proof of work that came with the post.
     """
 
     network: str = ""
@@ -64,8 +64,7 @@ def check_limits(site: Site, sender: Sender, known: Author | None, email: str) -
     limits = {name: limit for name, limit in _limits(site, sender, known, email) if limit.most}
     over = {name for name, reached in zip(limits, recent_posts.reached([*limits.values()]), strict=True) if reached}
     crowded = bool(over & {"network", "wide"}) or ("busy" in over and _has_had_its_share(site, sender))
-    worn = "stamp" in over and RateLimit.take(blind_index("stamp", f"{sender.stamp} {sender.network}"), STAMP_AGAIN) > 0
-    return Admission(_refused(site, over), crowded, worn)
+    return Admission(_refused(site, over), crowded, _is_worn(sender, over))
 
 
 def require_proof(site: Site, sender: Sender) -> None:
@@ -97,6 +96,15 @@ def _limits(site: Site, sender: Sender, known: Author | None, email: str) -> Ite
         yield "author", recent_posts.Limit(site.flood_per_author, lately, same_person)
     if sender.stamped_at and site.min_seconds:
         yield "stamp", recent_posts.Limit(POSTS_OF_A_STAMP, sender.stamped_at, here)
+        if sender.wide:
+            yield "wide stamp", recent_posts.Limit(POSTS_OF_A_STAMP * WIDE_TIMES, sender.stamped_at, around)
+
+
+def _is_worn(sender: Sender, over: set[str]) -> bool:
+    """True if the stamp has served its posts from this network, or from the /48 around it."""
+    places = {"stamp": sender.network, "wide stamp": sender.wide}
+    subjects = [f"{sender.stamp} {place}" for name, place in places.items() if name in over]
+    return any(RateLimit.take(blind_index("stamp", subject), STAMP_AGAIN) > 0 for subject in subjects)
 
 
 def _has_had_its_share(site: Site, sender: Sender) -> bool:

@@ -29,14 +29,17 @@ def editable_until(comment: Comment) -> datetime | None:
 
 
 def edit(comment: Comment, body: str) -> Decision:
-    """Replace the text, store the earlier one as a revision, and screen again. Raises Refused (403, 429)."""
+    """Replace the text, store the earlier one as a revision, and screen again. Raises Refused (403, 429).
+
+    `body` is cleaned, as by the form.
+    """
     _refuse_late(comment)
     _count_edit(comment)
     was_public = comment.status == Status.APPROVED
     published = comment.body if was_public else None
     learning.forget(comment)
     db.session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body=comment.body, html=comment.html))
-    comment.body, comment.html, comment.renderer = body, markup.render(body), markup.RENDERER
+    comment.body, comment.html, comment.renderer = body, markup.render_clean(body), markup.RENDERER
     comment.edited_at, comment.cluster = now(), near_duplicates.key_of(body)
     # The old fingerprint must not identify the new text.
     comment.fingerprint = comment.typed_by = comment.text_key = None

@@ -13,6 +13,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib import markup, near_duplicates
 from app.lib.clock import now
+from app.lib.normal_form import normalised
 from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
 from app.models import Author, Comment, DuplicateComment, Site, Status, Thread, duplicates
@@ -27,7 +28,7 @@ FOLDED = 2_000  # characters
 
 @dataclass(frozen=True)
 class Draft:
-    """A comment as the reader sent it, validated by the form, with facts about the request."""
+    """A comment as the reader sent it, cleaned and validated by the form, with facts about the request."""
 
     body: str
     name: str
@@ -52,8 +53,6 @@ class Draft:
     notify: bool = False
     user_agent: str = ""
     referrer: str = ""
-    # Rendered by the route before it takes the database lock.
-    html: str = ""
     lang: str = ""
 
 
@@ -88,10 +87,12 @@ class Screened:
 
 
 def screen(site: Site, draft: Draft) -> Screened:
-    """Check limits and run all checks. Writes nothing, so it takes no lock on SQLite."""
+    """Check limits, render the text and run all checks. Writes nothing, so it takes no lock on SQLite."""
     known = tokens.author_of(site, draft.author_token)
     admitted = admission.check_limits(site, draft.sender, known, draft.email)
-    comment = _comment(site, draft, known)
+    # A refused post is neither rendered nor screened, which costs more than everything else.
+    refused = bool(admitted.refused) or (admitted.crowded and draft.sender.prove is None)
+    comment = _comment(site, draft, known, "" if refused else markup.render_clean(draft.body))
     case = Case(
         site,
         comment,
@@ -102,8 +103,6 @@ def screen(site: Site, draft: Draft) -> Screened:
         changed=known.changes(comment.author, draft.sender.network, draft.traits) if known else (),
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
-    # A refused post is not screened: screening costs more than everything else.
-    refused = admitted.refused or (admitted.crowded and draft.sender.prove is None)
     findings = [] if refused else run_checks(case, guard=rollback_on_error)
     return Screened(case, findings, known, admitted, draft.traits or None, draft.claimed)
 
@@ -172,11 +171,18 @@ def _digest(draft: Draft) -> Index | None:
 
 def _fingerprints(thread: Thread, draft: Draft) -> Fingerprints:
     """The network address is part of the person's hash: otherwise a guessed email address could be confirmed."""
-    # Folding is slow, so only the beginning of a long text is folded; a repeated post is identical anyway.
-    said = fold(draft.body[:FOLDED]) + draft.body[FOLDED:]
-    words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{said}")
+    words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{_compared(draft.body)}")
     person = blind_index("person", f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}")
     return Fingerprints(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
+
+
+def _compared(body: str) -> str:
+    """Folding is slow, so of a long text only the beginning is folded, and nothing that folding makes much longer.
+
+    A repeated post is identical anyway.
+    """
+    start = body[:FOLDED]
+    return body if len(normalised("NFKC", start)) > 2 * FOLDED else fold(start) + body[FOLDED:]
 
 
 def _request_key(draft: Draft) -> Index | None:
@@ -192,7 +198,7 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
     return parent
 
 
-def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
+def _comment(site: Site, draft: Draft, known: Author | None, html: str) -> Comment:
     """The comment, in no session; its author as typed in this request."""
     author = new(Author, site=site, site_id=site.id)
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
@@ -204,7 +210,7 @@ def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
         name=draft.name,
         website=draft.website,
         body=draft.body,
-        html=draft.html or markup.render(draft.body),
+        html=html,
         renderer=markup.RENDERER,
         lang=draft.lang,
         cluster=near_duplicates.key_of(draft.body),

@@ -18,7 +18,7 @@ from app.errors import Refused
 from app.forms.email import check_email
 from app.forms.length import Length, cleaned
 from app.forms.name import DISGUISED, check_name
-from app.lib import ids, markup
+from app.lib import ids
 from app.lib.secrets import blind_index
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import clean_website
@@ -141,7 +141,6 @@ class CommentForm(Form):
         network = address.network(client)
         return Draft(
             body=self.body.data,
-            html=markup.render_clean(self.body.data),
             name=self.name.data,
             email=self.email.data,
             website=self.website.data,
@@ -169,7 +168,7 @@ class CommentForm(Form):
             network=index,
             wide=Comment.wide_index_of(self.site, network),
             client=blind_index(f"reader {self.site.id}", address.single(client)),
-            stamp=self.stamp.data,
+            stamp=took.name,
             stamped_at=took.moment,
             prove=partial(proof_of_work.spend, proof, about_posts(self.site, index)) if proof else None,
         )

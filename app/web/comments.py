@@ -35,7 +35,7 @@ def post() -> Response:
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form)
     try:
-        limits.refuse_exhausted(here.site, "post")
+        limits.refuse_exhausted(here.site, "post", "crowded")
     except Refused as no:
         return _refused(here, form, origin, no)
     if not form.validate():
@@ -45,8 +45,7 @@ def post() -> Response:
         submitted = _submit(here, form)
     except Refused as no:
         here = where(request.form)
-        if not isinstance(no, Crowded):
-            limits.count(here.site, "post")
+        limits.count(here.site, "crowded" if isinstance(no, Crowded) else "post")
         return _refused(here, form, origin, no)
     if submitted.again:
         limits.count(here.site, "post")

@@ -90,7 +90,7 @@ def preflight() -> Response | None:
         return None
     answer = Response(status=204)
     origin = request.headers.get("Origin", "")
-    if origin_of(origin) and any(is_allowed(origin, site.origins) for site in Site.all()):
+    if origin_of(origin) == origin and any(is_allowed(origin, site.origins) for site in Site.all()):
         answer.headers["Access-Control-Allow-Origin"] = origin
         answer.headers["Access-Control-Allow-Methods"] = "GET, POST"
         answer.headers["Access-Control-Allow-Headers"] = "Idempotency-Key"

@@ -8,8 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.abuse import proof_of_work
+from app.abuse import limits, proof_of_work
 from app.comments import admission
+from app.forms.comment import CommentForm
 from app.models import Comment, Site
 from tests.abuse.test_work import challenge_in, solved
 from tests.cast import Reader, a_site
@@ -87,6 +88,27 @@ def test_a_post_that_is_not_stored_spends_no_proof(client: FlaskClient, paper: S
     proof = solved(challenge_in(fill(client)))
     assert post(client, 1, altcha=proof, parent="12345").status_code == 422
     assert post(client, 1, altcha=proof).status_code == 201
+
+
+@pytest.mark.parametrize("proof", ["", "nonsense"])
+def test_a_client_that_goes_on_without_a_proof_is_refused_before_any_work(
+    client: FlaskClient, paper: Site, monkeypatch: pytest.MonkeyPatch, proof: str
+) -> None:
+    most = LIMIT * limits.TIMES["crowded"]
+    answers = [post(client, number, altcha=proof) for number in range(LIMIT + most)]
+    assert [answer.status_code for answer in answers] == [201] * LIMIT + [429] * most
+    monkeypatch.setattr(CommentForm, "validate", lambda *_: pytest.fail("the form was read"))
+    last = post(client, 99, altcha=proof)
+    assert last.status_code == 429 and challenge_in(last) is None and last.headers["Retry-After"]
+
+
+def test_a_refused_post_is_neither_rendered_nor_screened(
+    client: FlaskClient, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(client)
+    for name in ("app.comments.submit.run_checks", "app.lib.markup.render_clean"):
+        monkeypatch.setattr(name, None)
+    assert post(client, 1).status_code == 429
 
 
 def test_one_client_leaves_room_for_its_neighbours(client: FlaskClient, paper: Site, db_session: Session) -> None:

@@ -87,6 +87,20 @@ def test_an_unknown_site_and_a_foreign_page_cost_a_few_questions(
     assert db_session.query(Comment).count() == 0
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["HTTPS://paper.example", f"{ORIGIN}/", f"{ORIGIN}:443", f"{ORIGIN}/story", "https://user@paper.example",
+     f"{ORIGIN}?", f"{ORIGIN}#", f" {ORIGIN}", f"{ORIGIN} https://evil.example", f"{ORIGIN}, {ORIGIN}"],
+)  # fmt: skip
+def test_an_origin_is_taken_only_as_browsers_write_it(client: FlaskClient, db_session: Session, origin: str) -> None:
+    a_site(db_session)
+    headers = {"Origin": origin}
+    assert Reader(client).post("x", headers=headers).status_code == 403
+    answer = client.options("/embed/comments", headers=headers | {"Access-Control-Request-Method": "POST"})
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert db_session.query(Comment).count() == 0
+
+
 def test_forms_of_either_kind_are_taken(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     fields = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example"}

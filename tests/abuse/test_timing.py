@@ -12,6 +12,7 @@ from app.abuse import timing
 from app.comments import admission
 from app.lib import clock
 from app.models import RateLimit, Site
+from app.models.site import WIDE_TIMES
 from tests.cast import ORIGIN, Reader, a_site, the_comment
 
 PAGE_SAYS = {"Origin": ORIGIN}
@@ -112,6 +113,33 @@ def test_one_stamp_serves_a_handful_of_posts_from_one_network(
     assert the_comment(db_session, "post 8").reasons[0]["trouble"] == "worn"
     assert post(10, made(app, monkeypatch, seconds=31), "192.0.2.77") == 201, "a neighbour's own stamp"
     assert post(11, stamp, "198.51.100.1") == 201, "another network, on a page that is the same for all"
+
+
+def test_a_stamp_is_the_same_under_each_key(
+    app: Flask, client: FlaskClient, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stamp may be signed with the tag of its key or without, and with an earlier key."""
+    stamp = made(app, monkeypatch, seconds=30)
+    kind, moment, _tag, digest = stamp.split(".")
+    spellings = [stamp] * (admission.POSTS_OF_A_STAMP + 1) + [f"{kind}.{moment}.{digest}", stamp]
+    statuses = [
+        Reader(client, f"R {n}", f"{n}@readers.example").post(f"post {n}", stamp=each).status_code
+        for n, each in enumerate(spellings)
+    ]
+    assert statuses == [201] * (admission.POSTS_OF_A_STAMP + 1) + [202] * 2
+
+
+def test_a_stamp_serves_a_few_networks_of_one_ipv6_network_of_a_customer(
+    app: Flask, client: FlaskClient, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamp = made(app, monkeypatch, seconds=30)
+    most = admission.POSTS_OF_A_STAMP * WIDE_TIMES
+    peers = [f"2001:db8:7:{number:x}00::1" for number in range(most + 4)]
+    statuses = [
+        Reader(client, f"R {n}", f"{n}@readers.example", peer=peer).post(f"post {n}", stamp=stamp).status_code
+        for n, peer in enumerate(peers)
+    ]
+    assert statuses == [201] * (most + 1) + [202] * 3
 
 
 def test_ordinary_comments_count_no_stamps(

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.models import Comment
+from app.models import Comment, Site
 from tests.cast import ORIGIN, PAGE, Reader, a_site
 
 KEY = {"Idempotency-Key": "0d5b8a1c-6f0e-4c0b-9a55-4c9d0f7b1a11"}
@@ -86,6 +86,22 @@ def test_programs_get_a_problem(client: FlaskClient, hanako: Reader) -> None:
     other = post_json(client, body="other words")
     assert other.status_code == 422 and other.json["code"] == "key_reused"
     assert other.content_type == "application/problem+json" and "token" not in other.json
+
+
+def test_a_guessed_key_shows_no_pending_text_to_a_program(
+    hanako: Reader, client: FlaskClient, db_session: Session
+) -> None:
+    """The author has edited the comment since, and the edit is held."""
+    db_session.query(Site).one().hold_all = True
+    db_session.commit()
+    first = post_json(client)
+    id, token = first.json["comment"]["id"], first.json["token"]
+    fields = {"site": "paper", "url": PAGE, "token": token, "body": "a private *thought*"}
+    assert client.post(f"/embed/comments/{id}/edit", data=fields).status_code == 200
+    given = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example", "body": "once"}
+    guess = client.post("/api/v1/comments", json=given, headers=KEY, environ_base={"REMOTE_ADDR": "203.0.113.9"})
+    assert guess.status_code == 202 and "thought" not in guess.text and "token" not in guess.json
+    assert guess.json["comment"]["html"] is None
 
 
 def test_the_same_key_on_two_sites_is_two_requests(hanako: Reader, db_session: Session) -> None:

@@ -233,6 +233,19 @@ def test_proofs_for_a_network_are_limited_and_get_harder(
     assert "minute" in over.text or "分" in over.text
 
 
+def test_the_networks_of_one_ipv6_customer_share_a_limit(
+    client: FlaskClient, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guessing, "PER_WIDE_NETWORK", Rate(4, 3600))
+
+    def tried(number: int, peer: str) -> int:
+        fields = {"email": f"{number}@moderators.example", "password": "wrong", "csrf_token": csrf(client)}
+        return client.post("/login", data=fields, environ_base={"REMOTE_ADDR": peer}).status_code
+
+    assert [tried(number, f"2001:db8:7:{number:x}00::1") for number in range(6)] == [422] * 4 + [429] * 2
+    assert tried(6, "2001:db8:8::1") == 422
+
+
 def test_refusals_are_the_same_for_known_and_unknown_accounts(client: FlaskClient, alice: Moderator) -> None:
     def told(email: str) -> list[object]:
         answers = [log_in(client, email=email, password="wrong") for _ in range(7)]
