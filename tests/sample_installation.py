@@ -46,7 +46,8 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     comment = the_comment(db_session, WORDS)
     with db.session.no_autoflush:
         report(comment, reader=address.reporter(site, REPORTER), reason=Reason.ATTACK, note="He means me.")
-    drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino")]
+    drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino"),
+              (Subject.AUTHOR, str(_author(db_session, QUIET, site).id))]  # fmt: skip
     rules.create([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
     db_session.add(Note(site_id=comment.site_id, comment=comment, moderator=alice, text="I know her."))
     members.invite(site, INVITED, Role.MODERATOR, by=alice)

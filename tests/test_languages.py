@@ -86,6 +86,15 @@ def test_a_browser_gets_what_it_likes_best(header: str, used: str) -> None:
     assert language.preferred(parse_accept_header(header, LanguageAccept)) == used
 
 
+def test_a_header_of_a_thousand_languages_costs_no_more_than_one_of_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[str] = []
+    monkeypatch.setattr(language, "matching", lambda tag: looked_up.append(tag) or "")
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    header = ",".join(f"{first}{second}" for first in letters for second in letters)
+    assert language.preferred(parse_accept_header(header, LanguageAccept)) == ""
+    assert len(looked_up) == language.MOST_ASKED
+
+
 def test_the_default_comes_first_and_english_needs_no_catalogue() -> None:
     assert language.languages() == ("ja", "en", "pt-BR", "zh-Hant")
 

@@ -48,7 +48,8 @@ def choices(comment: Comment, by: Moderator) -> list[Choice]:
     found = dict.fromkeys(each for each in _subjects(comment) if not limited or each[0] in ONE_PERSON)
     # The drafts are only tried: without this, autoflush would insert them.
     with db.session.no_autoflush:
-        return [Choice(*each, rules.dry_run(_rule(comment, *each), COUNTED_AMONG).by_status) for each in found]
+        drafts = {each: rule for each in found if (rule := _possible_rule(comment, *each))}
+        return [Choice(*each, rules.dry_run(rule, COUNTED_AMONG).by_status) for each, rule in drafts.items()]
 
 
 def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: str = "") -> Rule:
@@ -109,5 +110,9 @@ def _subjects(comment: Comment) -> Iterator[tuple[Subject, str]]:
         yield Subject.LINK_DOMAIN, mention.host
 
 
-def _rule(comment: Comment, subject: Subject, value: str) -> Rule:
-    return rules.draft(comment.site, subject, Effect.SPAM, value)
+def _possible_rule(comment: Comment, subject: Subject, value: str) -> Rule | None:
+    """None for a value that no rule can have: other programs took email addresses that are none."""
+    try:
+        return rules.draft(comment.site, subject, Effect.SPAM, value)
+    except Refused:
+        return None

@@ -16,7 +16,7 @@ def count(s: str) -> int:
     """The number of graphemes: か with a combining ゛ is one, and so is a family emoji."""
     if s.isascii() and "\r" not in s:
         return len(s)
-    return sum(1 for _ in CLUSTER.finditer(without_flags(s)))
+    return len(CLUSTER.findall(without_flags(s)))
 
 
 def ends(s: str) -> Iterator[int]:

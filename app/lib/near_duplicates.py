@@ -12,7 +12,7 @@ SHINGLE = 5  # characters
 # Shorter texts have too few shingles; their key is a hash of all characters.
 SHORT = 24  # characters
 LONGEST = 2000  # characters after folding
-FOLDED = 2 * LONGEST  # characters before folding
+FOLDED = 2 * LONGEST  # characters before folding, and of these after they have grown
 SEEDS = (0, 0x9E3779B9)
 
 
@@ -36,7 +36,7 @@ def _letters(text: str) -> str:
     for start, end in link_spans(text, bare=True):
         kept.append(text[last:start])
         last = end
-    return VARIED.sub("", fold("".join([*kept, text[last:]])[:FOLDED]))
+    return VARIED.sub("", fold("".join([*kept, text[last:]])[:FOLDED], FOLDED))
 
 
 def _smallest(letters: str) -> list[int]:

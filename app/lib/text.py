@@ -71,14 +71,16 @@ BLANK = regex.compile(r"[\s\u2800\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{
 
 def excerpt(s: str, most: int) -> str:
     """Return the first `most` graphemes of a text on one line, with … at the end if it was cut."""
-    line = clean_line(s)
-    if len(line) <= most:
-        return line
-    ends = list(islice(grapheme.ends(line), most + 1))
+    # A page has many excerpts, also of long texts.
+    start = s[: most * READ_FOR_GRAPHEME]
+    line = clean_line(start)
+    ends = list(islice(grapheme.ends(line), most + 1)) if len(line) > most else []
     if len(ends) <= most:
-        return line
+        return line if start == s else f"{line.rstrip()}…"
     return line[: ends[most - 2]].rstrip() + "…" if most > 1 else "…"
 
+
+READ_FOR_GRAPHEME = 20  # code points, with those that are removed
 
 INVISIBLE = regex.compile(
     r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}--\s]", flags=regex.V1
@@ -93,16 +95,17 @@ LOOSE_VOICING = re.compile("[\u3099\u309a]")
 KANA = str.maketrans({code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)} | {0x301C: 0x7E})
 
 
-def fold(s: str) -> str:
+def fold(s: str, most: int | None = None) -> str:
     """Return a text for comparison, not for display. Idempotent.
 
     NFKC, casefold, katakana as hiragana, half-width as full-width, no accents or invisible characters, single spaces.
     が and か stay different characters in any spelling of が (か゛, ｶﾞ); a voicing mark on a character that cannot have
-    one (あ゛) is removed.
+    one (あ゛) is removed. `most`: how many characters are read once compatibility characters are replaced, which may
+    become eighteen each.
     """
     s = INVISIBLE.sub("", s).translate(VOICED)
     for _ in range(FOLDINGS):
-        s = _folded_once(before := s)
+        s = _folded_once(before := s, most)
         if s == before:
             break
     return s
@@ -111,8 +114,8 @@ def fold(s: str) -> str:
 FOLDINGS = 4  # a few characters, whose lower case decomposes, need two; none needs more
 
 
-def _folded_once(s: str) -> str:
-    s = INVISIBLE.sub("", normalised("NFKC", s).casefold())
+def _folded_once(s: str, most: int | None) -> str:
+    s = INVISIBLE.sub("", normalised("NFKC", s)[:most].casefold())
     s = normalised("NFD", normalised("NFKC", s))
     s = normalised("NFC", ACCENTS.sub("", s).translate(KANA))
     return " ".join(LOOSE_VOICING.sub("", s).split())
@@ -152,6 +155,9 @@ LINK_TAIL = "?!.,:;*_~'・"
 
 def link_spans(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
     """Yield start and end of http(s) URLs in a text, with `bare` also of www.…; linear."""
+    # Most texts have none, and the search takes milliseconds for a long one.
+    if "://" not in text and not (bare and "www." in text.lower()):
+        return
     for match in LINK.finditer(text):
         if match["scheme"] or bare:
             yield match.start(), match.start() + len(_without_tail(match[0]))

@@ -41,6 +41,8 @@ TRACKING = re.compile(
     | soc_trk | ga_(source|medium|term|content|campaign|place) | (itm|otm|hmb)_(source|medium|campaign)
     | action_(object|type|ref)_map | gs_l | mc_tc | os_ehash | s_cid | wt_?z?mc | wtrid | ceneo_spo
     | tracking_source | __s | echobox | spm | vn_\w+ | (itm|otm|hmb|mtm|utm)(_\w+)?
+    | mibextid | ysclid | _kx | irclickid | cjevent | dm_i | ref_src | xtor | vgo_ee | bsft_\w+ | sfmc_\w+
+    | _branch_match_id | _branch_referrer | elqtrack\w* | wprov | __tn__ | ldtag_cl | oscsid | zenid
     | phpsessid | jsessionid | aspsessionid\w* | asp\.net_sessionid | cfid | cftoken | osgsid""",
     re.I | re.X,
 )

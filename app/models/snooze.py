@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
@@ -23,7 +24,11 @@ class Snooze(Model):
 
     @classmethod
     def begin(cls, comment: Comment, moderator: Moderator) -> None:
-        db.session.merge(cls(moderator_id=moderator.id, comment_id=comment.id, until=now() + LASTS))
+        # Two clicks may arrive at once.
+        dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
+        new = dialect.insert(cls).values(moderator_id=moderator.id, comment_id=comment.id, until=now() + LASTS)
+        keys = ["moderator_id", "comment_id"]
+        db.session.execute(new.on_conflict_do_update(index_elements=keys, set_={"until": new.excluded.until}))
 
     @classmethod
     def end(cls, comment: Comment, moderator: Moderator) -> None:

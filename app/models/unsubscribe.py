@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, UniqueConstraint, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
@@ -29,7 +30,10 @@ class Unsubscribe(Model):
     @classmethod
     def add(cls, site: Site, email_index: Index | str) -> None:
         if not cls._of(site, email_index):
-            db.session.add(cls(site_id=site.id, email_index=email_index))
+            # Mail programs may send it twice at once.
+            dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
+            new = dialect.insert(cls).values(site_id=site.id, email_index=email_index)
+            db.session.execute(new.on_conflict_do_nothing())
 
     @classmethod
     def of_site(cls, site: Site) -> frozenset[str]:

@@ -64,9 +64,12 @@ def _current_index(email_index: str, author_id: int | None = None) -> Index | st
 
 
 def decision_to_appeal(token: str) -> Decision:
+    """Raises Refused (410), also for an author who was erased."""
     site_id, decision_id = _claim("appeal", token, APPEAL_LASTS)
     decision = db.session.get(Decision, decision_id)
     if decision is None or decision.site_id != site_id or decision.to_status != Status.REJECTED:
+        raise _gone()
+    if decision.comment.author.erased_at:
         raise _gone()
     return decision
 

@@ -24,6 +24,9 @@ KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
 MAX_CACHED = 20_000
 # Maximum length of one folded character, with its marks: ㌀ is four. An Arabic ligature of 18 stays unfolded.
 MOST_FOLDED = 10
+# Characters by which a folded text may be longer. One that is made of such characters stays unfolded, rather than take
+# ten times as long.
+MOST_GROWTH = 2_000
 HANZI, HANGUL = ("㐀", "鿿"), ("가", "힣")
 
 # Letters that look like a small Latin one: facts of Unicode's confusables.txt (UTS #39), the part that casefolded
@@ -162,6 +165,8 @@ def mapped(text: str, table: dict[str, str]) -> Reading:
     """Fold a text unit by unit, with a map to the original."""
     units = UNIT.findall(text) if NEEDS_UNITS.search(text) else list(text)
     folded = [table[unit] for unit in units]
+    if sum(map(len, folded)) > len(text) + MOST_GROWTH:
+        folded = [letters if len(letters) <= 1 else unit for unit, letters in zip(units, folded, strict=True)]
     if max(map(len, folded), default=0) == min(map(len, folded), default=0) == 1 and len(units) == len(text):
         reading = Reading("".join(folded), list(range(len(text))), list(range(1, len(text) + 1)))
     else:

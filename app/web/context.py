@@ -11,6 +11,7 @@ from app.extensions import db
 from app.forms.block import BlockForm
 from app.forms.decision import NoteForm
 from app.lib.language import when
+from app.lib.secrets import is_unreadable
 from app.models import Author, Comment, Effect, Note, Report, Rule, Subject
 from app.screening import rules
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
@@ -105,7 +106,8 @@ def block(id: int) -> Any:
 def blocks() -> str:
     """The rules about people that this moderator has made and that hold."""
     rules_made = Rule.standing_of(current_moderator())
-    authors = Author.named([int(rule.value) for rule in rules_made if rule.subject == Subject.AUTHOR])
+    about = [rule.value for rule in rules_made if rule.subject == Subject.AUTHOR and not is_unreadable(rule.value)]
+    authors = Author.named([int(value) for value in about])
     return render_template("queue/blocks.html", rules=rules_made, authors=authors)
 
 

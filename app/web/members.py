@@ -75,7 +75,7 @@ def look(token: str) -> str:
 
 @answers.post("/<token>")
 def accept(token: str) -> Any:
-    invitation, form = invitation_of(token), WelcomeForm()
+    invitation, form = invitation_of(token, lock=True), WelcomeForm()
     known = Moderator.with_email(invitation.email) is not None
     if not known and not form.validate():
         return _welcome(invitation, form), 422

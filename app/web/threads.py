@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext as _n
 
 from app.desk import naming
 from app.errors import Refused
@@ -54,12 +55,20 @@ def move(key: str) -> Any:
     except Refused as no:
         return _page(site, typed=typed, wrong=no.sentence), no.status
     refused = any(each.outcome in REFUSED for each in done)
-    if refused or not done or "try" in request.form:
+    moved = [each for each in done if each.outcome in (Outcome.MOVED, Outcome.MERGED)]
+    if refused or not moved or "try" in request.form:
         db.session.rollback()
-        return _page(site_or_404(key, Role.ADMIN), typed=typed, tried=done, refused=refused), 422 if refused else 200
+        idle = not refused and not moved and "try" not in request.form
+        page = _page(site_or_404(key, Role.ADMIN), typed=typed, tried=done, refused=refused, idle=idle)
+        return page, 422 if refused else 200
     db.session.commit()
-    flash(_("Comments moved to the new URLs. Old URLs redirect there."))
+    flash(_("Comments moved to the new URLs. Old URLs redirect there.") + _skipped(len(done) - len(moved)))
     return redirect(url_for("threads.show", key=key), 303)
+
+
+def _skipped(count: int) -> str:
+    said = _n("%(num)d line had no comments to move.", "%(num)d lines had no comments to move.", count)
+    return f" {said}" if count else ""
 
 
 def _lines(typed: str) -> list[str]:
@@ -108,7 +117,15 @@ def _first_line() -> str:
     return f"{old}," if old else ""
 
 
-def _page(site: Site, *, typed: str, wrong: str = "", tried: Sequence[moves.Move] = (), refused: bool = False) -> str:
+def _page(
+    site: Site,
+    *,
+    typed: str,
+    wrong: str = "",
+    tried: Sequence[moves.Move] = (),
+    refused: bool = False,
+    idle: bool = False,
+) -> str:
     search, after = clean_line(request.args.get("q", "")[:LONGEST_SEARCH]), request.args.get("after", 0, type=ids.read)
     down_to = Thread.id_back(site, LOOK, after) if search else 0
     found = Thread.of_site(site, after=after, down_to=down_to, limit=LISTED + 1, search=search)
@@ -119,5 +136,5 @@ def _page(site: Site, *, typed: str, wrong: str = "", tried: Sequence[moves.Move
         numbers=Comment.numbers_in(listed), earlier=ThreadAlias.of(listed),
         next=listed[-1] if len(found) > LISTED else None,
         further=down_to if len(found) <= LISTED else None,
-        typed=typed, wrong=wrong, tried=tried, refused=refused,
+        typed=typed, wrong=wrong, tried=tried, refused=refused, idle=idle,
     )  # fmt: skip

@@ -127,7 +127,9 @@ TRACKING_NAMES = """
     gs_l mkt_tok hmb_medium gclid srsltid otm_x cmpid os_ehash _ga _gl __twitter_impression wt_zmc wtrid dclid
     Echobox spm vn_a_b tracking_source ceneo_spo itm_medium __hsfp __hssc __hstc _hsenc __s hsCtaTracking mc_eid
     ml_subscriber ml_subscriber_hash msclkid oly_anon_id oly_enc_id rb_clickid s_cid vero_conv vero_id wickedid
-    twclid PHPSESSID JSESSIONID ASPSESSIONIDQQAD ASP.NET_SessionId CFID CFTOKEN
+    twclid PHPSESSID JSESSIONID ASPSESSIONIDQQAD ASP.NET_SessionId CFID CFTOKEN osCsid zenid mibextid ysclid _kx
+    irclickid cjevent dm_i ref_src xtor vgo_ee bsft_uid sfmc_sub _branch_match_id elqTrackId wprov __tn__ ldtag_cl
+    utm%5Fsource UTM_Medium fbcl%69d %67clid
 """.split()  # noqa: SIM905
 
 
@@ -144,6 +146,13 @@ def test_a_stored_address_has_no_tracking_and_no_session(name: str) -> None:
         ("https://news.example:8443/a/..", "https://news.example:8443/"),
         ("https://www.news.example/index.html?fbclid=x", "https://www.news.example/index.html"),
         ("https://news.example/a;jsessionid=1?PHPSESSID=2&b=%7e&a=%c3%a9", "https://news.example/a?b=~&a=%C3%A9"),
+        ("https://news.example/a%2Fb/%2e%2E/c//d/%7Eme?&&=&x#%23", "https://news.example/c//d/~me?=&x"),
+        ("https://news.example?", "https://news.example/"),
+        ("https://NEWS.example:0443/?utm_source=a&utm_medium=b#a?b", "https://news.example/"),
+        ("https://a:b@c:d@news.example/", "https://news.example/"),
+        ("  https://news.example/ ", "https://news.example/"),
+        ("https://ｎｅｗｓ。example/", "https://news.example/"),
+        ("https://xn--WGV71A119E.example/", "https://xn--wgv71a119e.example/"),
         ("https://日本語.example/記事", "https://xn--wgv71a119e.example/%E8%A8%98%E4%BA%8B"),
     ],
 )

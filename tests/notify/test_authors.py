@@ -166,6 +166,19 @@ def test_erasing_an_author_erases_appeals(
     assert {each.note for each in db_session.query(Decision)} == {""}
 
 
+def test_an_erased_author_cannot_appeal(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, emails)
+    decides(db_session, "First!", Status.REJECTED, alice)
+    link = path_in(emails()[-1].message, "appeal")
+    for _step in person_erasure.erase(person.find(HANAKO), person_erasure.Receipt(), remove_text=False):
+        db_session.commit()
+    db_session.commit()
+    assert hanako.client.get(link).status_code == 410
+    assert the_comment(db_session, "First!").status == Status.REJECTED
+
+
 def test_an_approval_is_emailed_also_after_late_confirmation(
     hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:

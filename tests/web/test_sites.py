@@ -234,6 +234,9 @@ def test_an_administrator_moves_pages_after_a_try(
     assert desk.post(path, data=fields).status_code == 303
     for address in ("/old", "/new"):
         assert "here" in Reader(client, url=ORIGIN + address).get_thread().text
+    assert "1 line had no comments to move." in desk.get(path, headers=ENGLISH).text
+    idle = desk.post(path, data=fields | {"moves": "/nothing,/x\n/new,/new"}, headers=ENGLISH)
+    assert idle.status_code == 200 and "Nothing changed." in idle.text
     listed = desk.get(path, query_string={"q": "/NEW"}).text
     assert f"{ORIGIN}/old" in listed
     assert f"{ORIGIN}/new" not in desk.get(path, query_string={"q": "/old"}).text
