@@ -21,7 +21,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from jinja2.bccache import Bucket, BytecodeCache
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -42,6 +42,8 @@ from tests.services import (
 
 SECRET_KEY = "k" * 64
 _names = count(1)
+# Milliseconds that a page on a busy machine may take for anything that a test expects.
+PAGE_PATIENCE = 60_000
 # Folders with the slowest files start first.
 LONGEST = ("durability", "transfer", "flows")
 
@@ -239,6 +241,7 @@ def _chromium() -> str:
 def browser() -> Iterator[Browser]:
     # Chromium's sandbox does not start as root, the user of most containers.
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=PAGE_PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=_chromium(), args=flags)
         yield chromium
@@ -256,6 +259,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 
         def open_page(**options: Any) -> Page:
             context = browser.new_context(**options)
+            context.set_default_timeout(PAGE_PATIENCE)
             stack.callback(context.close)
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))

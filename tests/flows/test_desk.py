@@ -107,7 +107,7 @@ def made_by(live: Live, key: str) -> list[tuple[int, str, str]]:
 
 def sent(page: Page) -> None:
     """Wait until no request is in flight."""
-    expect(page.locator("main")).not_to_have_attribute("data-sending", re.compile("[1-9]"), timeout=30_000)
+    expect(page.locator("main")).not_to_have_attribute("data-sending", re.compile("[1-9]"))
 
 
 def ids_on(page: Page) -> list[str]:
@@ -219,8 +219,8 @@ def test_a_broken_network_loses_no_decision(live: Live, new_page: NewPage, paper
         dialog.dismiss()
 
     page.on("dialog", stay)
-    page.evaluate("location.reload()")
-    page.wait_for_timeout(300)
+    with page.expect_event("dialog"):
+        page.evaluate("location.reload()")
     assert asked == ["beforeunload"]
     # Otherwise the note at the bottom covers a part of the buttons of the last card.
     page.evaluate("scrollTo(0, document.body.scrollHeight)")

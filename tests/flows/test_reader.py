@@ -1,5 +1,6 @@
 """The main job in a real browser: a reader comments, a moderator approves, the page shows it."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,9 +10,6 @@ from tests.flows.people import EN, JA, assert_accessible, card_of, fill_in, log_
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
-
-# The maximum age of a cached page: a decision is visible to all readers after this time.
-CACHED_MS = 2000
 
 NewPage = Callable[..., Page]
 
@@ -40,13 +38,19 @@ def test_a_reader_comments_a_moderator_approves_and_another_reader_sees_it(
     card.focus()
     desk.keyboard.press("a")
     expect(card).to_have_count(0)
-    stranger.wait_for_timeout(CACHED_MS)
-    expect(open_article(stranger, live).locator(".body", has_text=body)).to_be_visible()
+    sees(stranger, live, body, 1)
 
     desk.keyboard.press("z")
     expect(card_of(desk, body)).to_be_visible()
-    stranger.wait_for_timeout(CACHED_MS)
-    expect(open_article(stranger, live).locator(".body", has_text=body)).to_have_count(0)
+    sees(stranger, live, body, 0)
+
+
+def sees(page: Page, live: Live, body: str, count: int) -> None:
+    """Open the article until a comment is there, or gone: a page of the cache may be older than a decision."""
+    until = time.monotonic() + 30
+    while open_article(page, live).locator(".body", has_text=body).count() != count:
+        assert time.monotonic() < until, f"not {count} times on the page: {body}"
+        page.wait_for_timeout(100)
 
 
 def test_the_same_without_javascript(live: Live, new_page: NewPage) -> None:
@@ -66,9 +70,9 @@ def test_the_same_without_javascript(live: Live, new_page: NewPage) -> None:
     desk = new_page(locale="ja", java_script_enabled=False)
     log_in(desk, live)
     card_of(desk, "スクリプトなしの一言").locator("button[value=approved]").click()
-    expect(desk.locator("body")).to_contain_text("承認")
+    expect(card_of(desk, "スクリプトなしの一言")).to_have_count(0)
     stranger = new_page(locale="ja")
-    expect(open_article(stranger, live).locator(".body", has_text="スクリプトなしの一言")).to_be_visible()
+    sees(stranger, live, "スクリプトなしの一言", 1)
     assert_accessible(stranger)
 
 
@@ -170,9 +174,10 @@ def test_the_preview_shows_what_would_be_stored(live: Live, new_page: NewPage) -
 
 def test_the_pages_are_accessible(live: Live, new_page: NewPage) -> None:
     page = new_page(locale="en")
-    for path in ("/ja/", EN):
-        page.goto(live.demo_url + path)
-        assert_accessible(page)
+    page.goto(f"{live.demo_url}/ja/")
+    assert_accessible(page)
+    open_article(page, live, EN)
+    assert_accessible(page)
     page.goto(f"{live.url}/login")
     assert_accessible(page)
     page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{JA}")

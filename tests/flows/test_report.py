@@ -44,4 +44,5 @@ def test_the_page_of_a_report_is_accessible(live: Live, new_page: NewPage) -> No
     page = new_page(locale="en", viewport={"width": 375, "height": 700})
     page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{EN}&lang=en")
     page.locator("article.comment a.report").first.click()
+    expect(page.get_by_label("Advertising")).to_be_visible()
     assert_accessible(page)

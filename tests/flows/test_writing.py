@@ -52,7 +52,7 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
         port1.onmessage = () => { turns += deriving; port2.postMessage(0) }
         port2.postMessage(0) }"""
     )
-    with page.expect_response("**/proof", timeout=60_000) as proven:
+    with page.expect_response("**/proof") as proven:
         submit(thread)
         expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
         page.evaluate("goOn()")
