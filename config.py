@@ -330,10 +330,17 @@ def _read(setting: Setting, source: Mapping[str, Any]) -> Any:
 def _kept_key(database: str, file: Path) -> str:
     if not database.startswith("sqlite"):
         raise BadSetting("SECRET_KEY must be set when DATABASE_URL is not SQLite; make one with: openssl rand -hex 32")
+    return kept_secret(file, secrets.token_hex(32))
+
+
+def kept_secret(file: Path, new: str) -> str:
+    """The text of a file for its owner only; where there is no file, it is made with the new text.
+
+    Of several processes that start together, one names its file, and the others read a complete file.
+    """
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     draft.touch(mode=0o600)
-    draft.write_text(secrets.token_hex(32))
-    # Of several processes that start together, one renames its file, and the others read a complete file.
+    draft.write_text(new)
     with suppress(FileExistsError):
         file.hardlink_to(draft)
     draft.unlink()

@@ -22,6 +22,7 @@ from app.transfer.addresses import Addresses
 from app.transfer.load import load
 from app.transfer.moves import remap
 from app.transfer.staging import Staging
+from config import kept_secret
 from demo import articles, generated
 from demo.conversation import CONVERSATION, Remark
 
@@ -71,11 +72,7 @@ def _generate(site: Site, origin: str, comments: int) -> None:
 
 def _password() -> str:
     """Random for each installation, stored beside its database."""
-    file = Path(current_app.instance_path) / PASSWORD_FILE
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(12))
-    return file.read_text()
+    return kept_secret(Path(current_app.instance_path) / PASSWORD_FILE, secrets.token_urlsafe(12))
 
 
 def _add_moderator(site: Site) -> None:

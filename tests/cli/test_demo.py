@@ -1,10 +1,13 @@
 """The demo keeps its comments when its port changes."""
 
+from pathlib import Path
+
 import pytest
 from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.cli import demo
 from app.models import Comment, Thread
 from demo import articles
 
@@ -48,3 +51,15 @@ def test_articles_on_another_port_show_the_same_comments(app: Flask, db_session:
     assert db_session.scalar(select(func.count()).select_from(Thread)) == threads
     seed(8001)
     assert shown("http://127.0.0.1:8001").count("<article") == with_port.count("<article"), "and back again"
+
+
+def test_two_seeds_at_once_keep_one_password(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.instance_path = str(tmp_path)
+
+    def other_seed_is_first(_length: int) -> str:
+        (tmp_path / demo.PASSWORD_FILE).write_text("the first one")
+        return "the second one"
+
+    monkeypatch.setattr(demo.secrets, "token_urlsafe", other_seed_is_first)
+    done = app.test_cli_runner().invoke(args=["demo", "seed"])
+    assert done.exit_code == 0 and "with the first one" in done.output
