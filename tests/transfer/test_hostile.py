@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,30 @@ MAX_GROWTH = 150  # MiB above an idle process; the documented limit for any impo
 MAX_SECONDS = 10  # CPU seconds; on an idle machine each takes a few at most
 
 READER = """
-import json, resource, sys, time
+import json, os, resource, signal, sys, time
 from collections import Counter
 from app.transfer.detect import READERS
 from app.transfer.record import Skip, UnreadableFile
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-before, counts, reasons, trouble = peak(), Counter(), Counter(), None
-try:
-    for record in READERS[sys.argv[1]](sys.argv[2]):
-        counts[type(record).__name__] += 1
-        if isinstance(record, Skip):
-            reasons[record.reason] += 1
-except UnreadableFile as error:
-    trouble = error.trouble
-print(json.dumps([counts, reasons, trouble, peak() - before, time.process_time()]))
+def read(form, path):
+    before, counts, reasons, trouble = peak(), Counter(), Counter(), None
+    try:
+        for record in READERS[form](path):
+            counts[type(record).__name__] += 1
+            if isinstance(record, Skip):
+                reasons[record.reason] += 1
+    except UnreadableFile as error:
+        trouble = error.trouble
+    print(json.dumps([counts, reasons, trouble, peak() - before, time.process_time()]), flush=True)
+for line in sys.stdin:
+    if child := os.fork():
+        if os.waitpid(child, 0)[1]:
+            print("null", flush=True)
+    else:
+        signal.alarm(120)
+        read(*json.loads(line))
+        os._exit(0)
 """
 
 
@@ -44,14 +53,26 @@ class Outcome:
         self.skipped = counts.get("Skip", 0)
 
 
-def read_apart(form: str, path: Path) -> Outcome:
-    """Read in a separate process to measure its peak memory, which must stay in bounds."""
-    command = [sys.executable, "-c", READER, form, str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
-    outcome = Outcome(done.stdout)
-    assert outcome.growth < MAX_GROWTH
-    assert outcome.seconds < MAX_SECONDS
-    return outcome
+Reading = Callable[[str, Path], Outcome]
+
+
+@pytest.fixture(scope="module")
+def read_apart() -> Iterator[Reading]:
+    """Read a file in a forked process: its peak memory, which must stay in bounds, and CPU time are its own."""
+    command = [sys.executable, "-c", READER]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as reader:
+
+        def read(form: str, path: Path) -> Outcome:
+            reader.stdin.write(json.dumps([form, str(path)]) + "\n")
+            answer = reader.stdout.readline().strip()
+            assert answer not in ("", "null"), f"the reader of {path} died"
+            outcome = Outcome(answer)
+            assert outcome.growth < MAX_GROWTH
+            assert outcome.seconds < MAX_SECONDS
+            return outcome
+
+        yield read
 
 
 def write(path: Path, pieces: Iterator[str] | list[str]) -> Path:
@@ -70,14 +91,14 @@ def write(path: Path, pieces: Iterator[str] | list[str]) -> Path:
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_a_document_type_is_refused(tmp_path: Path, declaration: str, encoding: str) -> None:
+def test_a_document_type_is_refused(read_apart: Reading, tmp_path: Path, declaration: str, encoding: str) -> None:
     path = tmp_path / "export"
     path.write_bytes(wxr(page(comment(1, "&a;&b;"))).replace("<rss", declaration + "<rss").encode(encoding))
     outcome = read_apart("wordpress", path)
     assert (outcome.trouble, outcome.comments) == (Trouble.DOCUMENT_TYPE, 0)
 
 
-def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
+def test_a_gzip_bomb_is_refused(read_apart: Reading, tmp_path: Path) -> None:
     packer = zlib.compressobj(9, wbits=31)
     path = tmp_path / "export.gz"
     with path.open("wb") as file:
@@ -89,7 +110,7 @@ def test_a_gzip_bomb_is_refused(tmp_path: Path) -> None:
     assert (outcome.trouble, outcome.comments) == (Trouble.BOMB, 0)
 
 
-def test_a_comment_of_100_megabytes_is_skipped_and_the_next_is_read(tmp_path: Path) -> None:
+def test_a_comment_of_100_megabytes_is_skipped_and_the_next_is_read(read_apart: Reading, tmp_path: Path) -> None:
     before, after = wxr(page(comment(1), comment(2, "<![CDATA[HERE]]>"), comment(3))).split("HERE")
     path = write(tmp_path / "export", [before, *("面白い " * 1000 for _ in range(25_000)), after])
     assert path.stat().st_size > 200_000_000
@@ -97,13 +118,15 @@ def test_a_comment_of_100_megabytes_is_skipped_and_the_next_is_read(tmp_path: Pa
     assert (outcome.comments, outcome.reasons) == (2, {Reason.TOO_LARGE: 1})
 
 
-def test_a_comment_just_below_the_limit_of_a_record_is_skipped_as_too_large(tmp_path: Path) -> None:
+def test_a_comment_just_below_the_limit_of_a_record_is_skipped_as_too_large(
+    read_apart: Reading, tmp_path: Path
+) -> None:
     path = write(tmp_path / "export", [wxr(page(comment(1), comment(2, f"<![CDATA[{'a' * 2_000_000}]]>")))])
     outcome = read_apart("wordpress", path)
     assert (outcome.comments, outcome.reasons) == (1, {Reason.TOO_LARGE: 1})
 
 
-def test_10_000_elements_inside_each_other_are_skipped(tmp_path: Path) -> None:
+def test_10_000_elements_inside_each_other_are_skipped(read_apart: Reading, tmp_path: Path) -> None:
     deep = "<a>" * 10_000 + "</a>" * 10_000
     path = write(tmp_path / "export", [wxr(page(comment(1), comment(2, deep, extra=deep), deep, comment(3)))])
     outcome = read_apart("wordpress", path)
@@ -131,7 +154,9 @@ def test_10_000_elements_inside_each_other_are_skipped(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("end", ["", "]]></wp:comment>"])
-def test_no_tag_repeated_for_a_megabyte_takes_long(tmp_path: Path, repeated: str, end: str) -> None:
+def test_no_tag_repeated_for_a_megabyte_takes_long(
+    read_apart: Reading, tmp_path: Path, repeated: str, end: str
+) -> None:
     many = repeated * (1_000_000 // len(repeated))
     path = write(tmp_path / "export", [HEAD, page(comment(1)), "<item>", many, end, TAIL])
     assert read_apart("wordpress", path).comments >= 1
@@ -141,7 +166,7 @@ def test_no_tag_repeated_for_a_megabyte_takes_long(tmp_path: Path, repeated: str
     "repeated", ["&", "<", "<b ", "<b>", "<!--", "<![CDATA[", "]]>", "<br", "<br ", " ", "<p ", "a='", "\n"]
 )
 @pytest.mark.parametrize("sectioned", [True, False])
-def test_no_body_takes_long(tmp_path: Path, repeated: str, sectioned: bool) -> None:
+def test_no_body_takes_long(read_apart: Reading, tmp_path: Path, repeated: str, sectioned: bool) -> None:
     body = repeated * (1_000_000 // len(repeated))
     body = f"<![CDATA[{body}]]>" if sectioned else body
     path = write(tmp_path / "export", [wxr(page(comment(1), comment(2, body), comment(3)))])
@@ -155,7 +180,7 @@ def remark42_line(**changes: Any) -> str:
     return json.dumps(row | changes) + "\n"
 
 
-def test_hostile_lines_of_remark42_cost_only_themselves(tmp_path: Path) -> None:
+def test_hostile_lines_of_remark42_cost_only_themselves(read_apart: Reading, tmp_path: Path) -> None:
     lines = [
         '{"version":1,"users":[],"posts":[]}\n',
         remark42_line(),
@@ -169,7 +194,7 @@ def test_hostile_lines_of_remark42_cost_only_themselves(tmp_path: Path) -> None:
     assert (outcome.comments, outcome.skipped, outcome.trouble) == (2, 4, None)
 
 
-def test_hostile_elements_of_commento_cost_only_themselves(tmp_path: Path) -> None:
+def test_hostile_elements_of_commento_cost_only_themselves(read_apart: Reading, tmp_path: Path) -> None:
     row = {"commentHex": "a", "domain": "example.com", "url": "/", "markdown": "Hello", "state": "approved"}
     elements = [
         json.dumps(row),
@@ -183,7 +208,7 @@ def test_hostile_elements_of_commento_cost_only_themselves(tmp_path: Path) -> No
     assert (outcome.comments, outcome.skipped, outcome.trouble) == (2, 3, None)
 
 
-def test_packed_noise_is_refused(tmp_path: Path) -> None:
+def test_packed_noise_is_refused(read_apart: Reading, tmp_path: Path) -> None:
     path = tmp_path / "export"
     path.write_bytes(gzip.compress(bytes(range(256)) * 40_000))
     assert read_apart("wordpress", path).trouble is not None
