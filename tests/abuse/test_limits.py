@@ -12,20 +12,12 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.abuse import limits
-from app.lib import clock
-from app.models import RateLimit, Revision, Site, Status, rate_limit
+from app.models import RateLimit, Revision, Site, Status
 from app.models.site import WIDE_TIMES
 from tests.cast import ORIGIN, PAGE, Reader, a_moderator, a_site, move, the_comment
 
 MOST = 2
 NAVIGATES = {"Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
-
-
-@pytest.fixture(autouse=True)
-def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine takes so long that a limit would refill within a test."""
-    began = clock.now()
-    monkeypatch.setattr(rate_limit, "now", lambda: began)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from app.lib.clock import now
 from app.models import Heartbeat, Moderator, RateLimit, Site, SpamModel
 from app.version import VERSION
 from tests.cast import a_moderator, a_site
-from tests.services import ROOT, _clean_environment, free_port
+from tests.services import ROOT, START_LIMIT, _clean_environment, free_port
 
 
 def codes(app: Flask) -> set[str]:
@@ -193,14 +193,14 @@ def test_a_worker_stops_cleanly_and_is_seen_until_then(app: Flask, db_session: S
     given = {name: app.config[name] for name in ("DATABASE_URL", "SECRET_KEY", "MAIL_URL")}
     command = [sys.executable, "-m", "flask", "worker"]
     process = subprocess.Popen(command, cwd=ROOT, env=_clean_environment() | given, stderr=subprocess.PIPE)
-    end = time.monotonic() + 20
+    end = time.monotonic() + START_LIMIT
     while Heartbeat.is_late():
         assert time.monotonic() < end
         db_session.rollback()
         time.sleep(0.1)
     db_session.rollback()
     process.send_signal(how)
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=START_LIMIT)
     assert process.returncode == 0, log
     assert [json.loads(line)["event"] for line in log.splitlines()] == ["worker started", "worker stopped"]
     assert Heartbeat.last_seen() is None

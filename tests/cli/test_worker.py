@@ -174,15 +174,13 @@ def test_a_server_that_sends_a_byte_now_and_then_is_hung_up_on(app: Flask, monke
 
     def drip() -> None:
         line, _address = listener.accept()
-        line.sendall(b"220 hello\r\n")
-        line.recv(1000)
-        line.sendall(b"250 hello\r\n")
-        try:
+        with line, suppress(OSError):
+            line.sendall(b"220 hello\r\n")
+            line.recv(1000)
+            line.sendall(b"250 hello\r\n")
             while True:
                 line.sendall(b"2")
                 time.sleep(0.05)
-        except OSError:
-            line.close()
 
     threading.Thread(target=drip, daemon=True).start()
     app.config["MAIL_URL"] = f"smtp://127.0.0.1:{listener.getsockname()[1]}"

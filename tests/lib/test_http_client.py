@@ -114,4 +114,5 @@ def test_who_sends_a_byte_now_and_then_is_not_waited_for(
     started = time.monotonic()
     with pytest.raises(NoAnswer):
         post_form(listens(drips), {}, "t")
-    assert time.monotonic() - started < 3
+    # Read to its end, the answer would take 88 seconds.
+    assert time.monotonic() - started < 30

@@ -322,7 +322,7 @@ def test_a_worker_that_dies_before_it_notes_what_it_sent_causes_one_double_at_mo
     killer.worker = subprocess.Popen(
         [sys.executable, "-m", "flask", "worker", "--once"], cwd=ROOT, env=os.environ | environment
     )
-    assert killer.worker.wait(30) == -9
+    assert killer.worker.wait(60) == -9
     killer.worker = None
     send_all()
     assert len(killer.ids) == 1  # its claim is still valid

@@ -131,7 +131,7 @@ def writers(where: str) -> Iterator[list[Writer]]:
     finally:
         stop.set()
         for each in running:
-            each.join(20)
+            each.join(60)
 
 
 @pytest.fixture
@@ -186,15 +186,15 @@ def test_a_transaction_that_stays_open_is_waited_for_without_a_line_behind_it(
         holder.execute("SELECT 1 FROM site")
         upgrading = threading.Thread(target=_upgrade, args=(old, steps, "0004_comment"))
         upgrading.start()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while "waits for others" not in caplog.text and time.monotonic() < until:
             time.sleep(0.05)
-        reader.execute("SET statement_timeout = '5s'")
+        reader.execute("SET statement_timeout = '30s'")
         for _ in range(20):
             reader.execute("SELECT 1 FROM site")
         assert _revision(old) == "0002_table"  # the migrations before are kept
         holder.rollback()
-        upgrading.join(30)
+        upgrading.join(60)
     assert _revision(old) == "0004_comment"
 
 

@@ -139,6 +139,7 @@ def test_a_failure_holds_the_comment_and_is_tried_again(
     assert (waiting.status, state_of(waiting)) == (Status.PENDING, "trouble")
     works()
     assert len(akismet.asked) == 1, "not before its pause is over"
+    monkeypatch.setattr(http_client, "SECONDS", 60)
     works(minutes=1)
     assert the_comment(db_session, "Hello there").status == Status.APPROVED
 

@@ -41,7 +41,7 @@ def test_request_kinds_do_not_wait_for_each_other(busy: str, method: str, path: 
     over = threading.Event()
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        assert (environ["REQUEST_METHOD"], environ["PATH_INFO"]) != BUSY[busy] or over.wait(10)
+        assert (environ["REQUEST_METHOD"], environ["PATH_INFO"]) != BUSY[busy] or over.wait(60)
         start_response("200 OK", [])
         return [b"answered"]
 
@@ -55,7 +55,7 @@ def test_request_kinds_do_not_wait_for_each_other(busy: str, method: str, path: 
     async def request_during_the_stall() -> bytes:
         waiting = [asyncio.ensure_future(ask(*BUSY[busy])) for _ in range(at_once[busy] + 1)]
         try:
-            return (await asyncio.wait_for(ask(method, path), 5)).body
+            return (await asyncio.wait_for(ask(method, path), 30)).body
         finally:
             over.set()
             await asyncio.gather(*waiting)
@@ -80,7 +80,7 @@ class Hung:
 
     def application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         self.begun.append(environ["PATH_INFO"])
-        assert self.over.wait(10)
+        assert self.over.wait(60)
         start_response("200 OK", [])
         return [b"answered"]
 
@@ -96,7 +96,7 @@ class Hung:
             while len(self.begun) < len(first):
                 await asyncio.sleep(0.005)
             try:
-                return await asyncio.wait_for(asked(), 8)
+                return await asyncio.wait_for(asked(), 30)
             finally:
                 self.over.set()
                 await asyncio.gather(*first)
@@ -145,7 +145,7 @@ def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
     application, go_on = Exporting(5), threading.Event()
 
     def late(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return application(environ, start_response)
 
     server = RsgiServer(late, max_body=1024, seconds={"desk": 0.1 - pool.GRACE_S})
@@ -157,7 +157,7 @@ def test_an_answer_that_comes_too_late_releases_what_it_holds() -> None:
         return told.status
 
     assert alone(run()) == 503
-    assert application.closed.wait(5)
+    assert application.closed.wait(30)
 
 
 class Download(RsgiResponse):
@@ -251,7 +251,7 @@ def test_an_export_ends_when_its_client_is_gone() -> None:
     async def read(application: Exporting, client: Download, answering: "asyncio.Task[None]") -> tuple[int, bool]:
         await client.taken(1)
         os.close(client.end)
-        await asyncio.wait_for(answering, 10)
+        await asyncio.wait_for(answering, 30)
         return application.made, application.closed.is_set()
 
     made, closed = downloading(10_000, read)
