@@ -115,10 +115,15 @@ def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
     postgres.drop(name)
 
 
+@pytest.fixture(scope="session")
+def new_sqlite(_migrated_sqlite: Path) -> Callable[[Path], str]:
+    """Make a SQLite database with all tables and no rows in a folder; return its URL."""
+    return lambda folder: f"sqlite:///{shutil.copy(_migrated_sqlite, folder / 'kaiwa.sqlite3')}"
+
+
 @pytest.fixture
-def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
-    """The URL of a SQLite database with all tables and no rows."""
-    return f"sqlite:///{shutil.copy(_migrated_sqlite, tmp_path / 'kaiwa.sqlite3')}"
+def sqlite_url(new_sqlite: Callable[[Path], str], tmp_path: Path) -> str:
+    return new_sqlite(tmp_path)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -205,23 +210,36 @@ def smtp(_smtp: MailServer) -> MailServer:
 
 
 @pytest.fixture
-def start_kaiwa(tmp_path: Path) -> Iterator[Callable[..., Live]]:
+def start_kaiwa(tmp_path: Path, new_sqlite: Callable[[Path], str]) -> Iterator[Callable[..., Live]]:
     """Start Kaiwa as processes, until the test ends: `start_kaiwa(database_url, UNDO_WINDOW="0")`."""
     with ExitStack() as stack:
 
         def start(database_url: str = "", *, demo: bool = False, workers: int = 1, **settings: str) -> Live:
             folder = tmp_path / f"kaiwa-{next(_names)}"
             folder.mkdir()
-            given = settings | ({"DATABASE_URL": database_url} if database_url else {})
-            return stack.enter_context(running_kaiwa(folder, given, demo=demo, workers=workers))
+            given = settings | {"DATABASE_URL": database_url or new_sqlite(folder)}
+            return stack.enter_context(running_kaiwa(folder, given, demo=demo, workers=workers, migrated=True))
 
         yield start
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, _smtp: MailServer) -> Iterator[Live]:
+def live_settings() -> dict[str, str]:
+    """Settings of `live`, for a module that wants other ones."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def live(
+    tmp_path_factory: pytest.TempPathFactory,
+    _smtp: MailServer,
+    new_sqlite: Callable[[Path], str],
+    live_settings: dict[str, str],
+) -> Iterator[Live]:
     """Kaiwa with its demo site, worker and mail server, as `make run` starts it; one for each test file."""
-    with running_kaiwa(tmp_path_factory.mktemp("live"), {"MAIL_URL": _smtp.url}, demo=True) as kaiwa:
+    folder = tmp_path_factory.mktemp("live")
+    given = {"MAIL_URL": _smtp.url, "DATABASE_URL": new_sqlite(folder)} | live_settings
+    with running_kaiwa(folder, given, demo=True, migrated=True) as kaiwa:
         yield kaiwa
 
 

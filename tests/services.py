@@ -1,6 +1,5 @@
 """Real servers for tests: PostgreSQL, a mail server, and Kaiwa as processes."""
 
-import json
 import os
 import random
 import shutil
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,12 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 ROOT = Path(__file__).parent.parent
 START_LIMIT = 60  # seconds; long enough for a cold disk and a busy machine
 NOBODY = 65534
+# A thousand ports for each process of a parallel run (pytest-xdist): between the choice of a port and its use lie
+# seconds. Below the range of ephemeral ports, which outgoing connections may take at any time.
+_RUN = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(16)
+_PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+FIRST_PORT = 15_000 + 1_000 * ((_RUN + _PROCESS) % 16)
+_ports = count(random.randrange(1_000))
 
 Process = subprocess.Popen[bytes]
 
@@ -37,12 +43,9 @@ class NotReady(AssertionError):
 
 
 def free_port(in_a_row: int = 1) -> int:
-    """Return the first of `in_a_row` consecutive free TCP ports of 127.0.0.1.
-
-    Below the range of ephemeral ports, which outgoing connections may take at any time.
-    """
+    """Return the first of `in_a_row` consecutive free TCP ports of 127.0.0.1; each call returns other ones."""
     for _ in range(100):
-        first = random.randrange(15_000, 32_000)
+        first, *_rest = [FIRST_PORT + next(_ports) % 990 for _port in range(in_a_row)]
         if all(_is_free(first + n) for n in range(in_a_row)):
             return first
     raise NotReady(f"no {in_a_row} free ports in a row")
@@ -211,14 +214,6 @@ class MailServer:
     def to(self, address: str) -> list[ReceivedEmail]:
         return [received for received in self.emails if address in received.to]
 
-    def wait_for(self, count: int, seconds: float = 10) -> list[ReceivedEmail]:
-        """Wait for `count` emails and return all. Raises AssertionError when they do not arrive."""
-        end = time.monotonic() + seconds
-        while len(self.emails) < count:
-            assert time.monotonic() < end, f"{len(self.emails)} emails instead of {count} after {seconds} s"
-            time.sleep(0.05)
-        return self.emails
-
     def empty(self) -> None:
         self.emails.clear()
         self.refusals.clear()
@@ -258,6 +253,8 @@ class Live:
     log: Path
     environment: dict[str, str]
     process: Process
+    # Email and password of the demo's moderator.
+    account: tuple[str, ...] = ()
 
     def flask(self, *words: str, typed: str = "") -> str:
         """Run a `flask` command on this installation; return its output. Raises NotReady if it fails."""
@@ -285,22 +282,28 @@ class Live:
 
 
 @contextmanager
-def running_kaiwa(folder: Path, settings: dict[str, str], *, demo: bool = False, workers: int = 1) -> Iterator[Live]:
-    """Start Kaiwa with these settings (names of config.py), migrated, and with the demo site if wanted."""
+def running_kaiwa(
+    folder: Path, settings: dict[str, str], *, demo: bool = False, workers: int = 1, migrated: bool = False
+) -> Iterator[Live]:
+    """Start Kaiwa with these settings (names of config.py), and with the demo site if wanted.
+
+    `migrated`: the database of the settings has its tables already.
+    """
     port = free_port(2)
     url = f"http://127.0.0.1:{port}"
     database = f"sqlite:///{folder / 'kaiwa.sqlite3'}"
     given = {"DATABASE_URL": database, "SECRET_KEY": "k" * 64, "PUBLIC_URL": url}
     environment = _clean_environment() | given | settings
     environment |= {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": str(workers)}
-    flask(environment, "db", "upgrade")
-    if demo:
-        flask(environment, "demo", "seed")
+    if not migrated:
+        flask(environment, "db", "upgrade")
+    seeded = flask(environment, "demo", "seed") if demo else ""
     log = folder / "kaiwa.log"
     command = [sys.executable, "-m", "flask", "serve", *(["--demo"] if demo else [])]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env=environment)
-    live = Live(url, f"http://127.0.0.1:{port + 1}", log, environment, process)
+    account = tuple(seeded.strip().rpartition(" as ")[2].split(" with "))
+    live = Live(url, f"http://127.0.0.1:{port + 1}", log, environment, process, account)
     try:
         live.wait_ready()
         yield live
@@ -331,11 +334,6 @@ def flask(environment: dict[str, str], *words: str, typed: str = "") -> str:
     if done.returncode:
         raise NotReady(f"flask {' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
-
-
-def flask_json(environment: dict[str, str], *words: str) -> Any:
-    """Run `flask WORDS --json` and return the object that ends its output."""
-    return json.loads(flask(environment, *words, "--json").strip().splitlines()[-1])
 
 
 def _clean_environment() -> dict[str, str]:

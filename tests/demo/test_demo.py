@@ -1,7 +1,6 @@
 """The demo is an example publisher site: valid pages, a strict policy, and only Kaiwa's embed tag."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from demo.articles import LANGUAGES, by_path, most_discussed, published
 from demo.conversation import CONVERSATION, approved_on, walk
 from demo.site import create_demo
 from demo.words import WORDS, spoken_date
+from tests.services import START_LIMIT, free_port
 
 SERVICE = "https://comments.example"
 PUBLIC = "https://news.example"
@@ -231,18 +231,12 @@ def test_the_demo_starts_and_stops_without_a_sound(goodbye: signal.Signals) -> N
             assert "The Shionagi Tide" in fetched(f"http://127.0.0.1:{port}/en/")
         finally:
             demo.send_signal(goodbye)
-        said, _ = demo.communicate(timeout=10)
+        said, _ = demo.communicate(timeout=START_LIMIT)
     assert (demo.returncode, said) == (0, b"")
 
 
-def free_port() -> int:
-    with socket.socket() as one_moment:
-        one_moment.bind(("127.0.0.1", 0))
-        return int(one_moment.getsockname()[1])
-
-
 def fetched(url: str) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + START_LIMIT
     while True:
         try:
             with urlopen(url, timeout=5) as answer:  # noqa: S310 (our own server)

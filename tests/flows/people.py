@@ -35,8 +35,7 @@ def submit(thread: Locator) -> None:
 
 
 def log_in(page: Page, live: Live) -> None:
-    told = live.flask("demo", "seed")
-    email, password = told.split(" as ")[1].strip().split(" with ")
+    email, password = live.account
     page.goto(f"{live.url}/login")
     page.fill("[name=email]", email)
     page.fill("[name=password]", password)

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.flows.people import log_in
+from tests.inside import run_command
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -99,8 +100,8 @@ def _claim(token: str) -> str:
 
 
 def quiet(live: Live, hold: str) -> None:
-    live.flask(
-        "site", "set", "demo", f"hold_all={hold}", "approvals_needed=0", "min_seconds=0",
+    run_command(
+        live, "site", "set", "demo", f"hold_all={hold}", "approvals_needed=0", "min_seconds=0",
         "flood_per_author=0", "daily_per_author=0", "flood_per_address=0",
         "max_links=0", "page_size=200",
     )  # fmt: skip

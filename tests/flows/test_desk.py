@@ -2,23 +2,20 @@
 
 import re
 import statistics
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
-from app import create_app
 from app.comments.submit import Draft, submit
-from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import hash_password
 from app.models import Comment, Decision, Lease, Membership, Moderator, Reason, Site, Thread
 from tests.cast import PASSWORD
 from tests.flows.people import assert_accessible
+from tests.inside import database_of
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -43,16 +40,6 @@ STOPWATCH = """() => {
     began = 0;
   });
 }"""
-
-
-@contextmanager
-def database_of(live: Live) -> Iterator[Session]:
-    names = ("DATABASE_URL", "SECRET_KEY", "PUBLIC_URL")
-    app = create_app({name: live.environment[name] for name in names})
-    with app.app_context():
-        yield db.session()
-        db.session.remove()
-        db.engine.dispose()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from app.abuse import guessing
 from tests.flows.people import assert_accessible, fill_in, open_article, submit
+from tests.inside import run_command
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -16,7 +17,7 @@ def test_a_comment_from_a_network_over_its_limit_is_sent_again_with_a_proof(
     live: Live, new_page: Callable[..., Page]
 ) -> None:
     limits = ["flood_per_address=1", "flood_per_author=0", "min_seconds=0", "hold_all=no", "approvals_needed=0"]
-    live.flask("site", "set", "demo", *limits)
+    run_command(live, "site", "set", "demo", *limits)
     page, statuses = new_page(locale="ja"), []
     page.on("response", lambda answer: answer.request.method == "POST" and statuses.append(answer.status))
     thread = open_article(page, live)
@@ -30,7 +31,7 @@ def test_a_comment_from_a_network_over_its_limit_is_sent_again_with_a_proof(
 
 
 def test_a_log_in_over_its_limit_is_let_in_with_a_proof(live: Live, new_page: Callable[..., Page]) -> None:
-    email, password = live.flask("demo", "seed").split(" as ")[1].strip().split(" with ")
+    email, password = live.account
     page = new_page(locale="en")
     page.goto(f"{live.url}/login")
     for _ in range(guessing.PER_ACCOUNT_AND_NETWORK.burst + 1):

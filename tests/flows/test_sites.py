@@ -8,12 +8,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.flows.people import JA, assert_accessible, card_of, fill_in, log_in, open_article, submit
+from tests.inside import run_command
 from tests.services import Live, MailServer
 
 pytestmark = pytest.mark.flow
 
 NewPage = Callable[..., Page]
 PHONE, DESK = {"width": 375, "height": 800}, {"width": 1440, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def live_settings() -> dict[str, str]:
+    return {"UNDO_WINDOW": "1"}
 
 
 def test_the_pages_of_a_site_are_accessible_on_a_phone(live: Live, new_page: NewPage) -> None:
@@ -93,7 +99,7 @@ def test_an_author_gets_an_email_and_appeals(live: Live, new_page: NewPage, _smt
 
 
 def test_public_pages_are_accessible(live: Live, new_page: NewPage) -> None:
-    live.flask("site", "set", "demo", "public_summary=yes")
+    run_command(live, "site", "set", "demo", "public_summary=yes")
     for lang, size in (("ja", PHONE), ("en", DESK)):
         page = new_page(locale=lang, viewport=size)
         page.goto(f"{live.url}/summary/demo?lang={lang}")
@@ -105,7 +111,7 @@ def test_the_invitation_page_is_accessible(live: Live, new_page: NewPage, _smtp:
     owner = new_page(locale="ja")
     log_in(owner, live)
     for lang, size in (("ja", PHONE), ("en", DESK)):
-        live.flask("site", "set", "demo", f"lang={lang}")
+        run_command(live, "site", "set", "demo", f"lang={lang}")
         owner.goto(f"{live.url}/sites/demo/moderators")
         owner.fill("[name=email]", f"{lang}@invited.example")
         owner.locator("form:has([name=email]) button").click()

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.flows.people import JA, assert_accessible, fill_in, open_article, submit
+from tests.inside import run_command
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -32,7 +33,7 @@ def test_a_reader_who_only_reads_loads_nothing_more_and_one_who_writes_is_timed(
 def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
     live: Live, new_page: Callable[..., Page]
 ) -> None:
-    live.flask("site", "set", "demo", "hold_all=no", "approvals_needed=0", "min_seconds=60")
+    run_command(live, "site", "set", "demo", "hold_all=no", "approvals_needed=0", "min_seconds=60")
     page = new_page(locale="ja")
     thread = open_article(page, live)
     fill_in(thread, "急いで書いた一言")
@@ -66,7 +67,7 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
 
 
 def test_without_a_script_a_doubtful_comment_waits(live: Live, new_page: Callable[..., Page]) -> None:
-    live.flask("site", "set", "demo", "hold_all=no", "approvals_needed=0", "min_seconds=2")
+    run_command(live, "site", "set", "demo", "hold_all=no", "approvals_needed=0", "min_seconds=2")
     page = new_page(locale="ja", java_script_enabled=False)
     page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{JA}")
     page.evaluate("document.querySelector('[name=stamp]').value = 'odd'")
