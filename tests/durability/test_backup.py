@@ -1,18 +1,24 @@
 """A backup taken under load contains every acknowledged comment and can be restored."""
 
+import json
 import os
+import re
 import stat
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import create_engine, text
 
+from tests.cast import a_site
 from tests.durability.test_kill import WRITERS, Writer
-from tests.services import NotReady, Postgres, flask, flask_json
+from tests.inside import application_of, database_of, run_command
+from tests.services import Live, NotReady, Postgres
 
 BACKUPS = 50
 
@@ -20,7 +26,7 @@ BACKUPS = 50
 class Writing:
     """Eight clients that post until the block ends."""
 
-    def __init__(self, live) -> None:
+    def __init__(self, live: Live) -> None:
         self.stop = threading.Event()
         self.writers = [Writer(live, number, self.stop) for number in range(WRITERS)]
 
@@ -44,10 +50,9 @@ class Writing:
             time.sleep(0.02)
 
 
-def open_for_all(live) -> None:
-    live.flask("site", "add", "paper", "--name", "Paper", "--origin", "https://paper.example")
-    quiet = ("flood_per_author=0", "daily_per_author=0", "flood_per_address=0", "min_seconds=0")
-    live.flask("site", "set", "paper", *quiet, "hold_all=no", "approvals_needed=0")
+def open_for_all(live: Live) -> None:
+    with database_of(live) as session:
+        a_site(session)
 
 
 def bodies(url: str) -> list[str]:
@@ -58,13 +63,18 @@ def bodies(url: str) -> list[str]:
     return found
 
 
-def backs_up_under_load(live, folder: Path, times: int) -> None:
+def on(live: Live, url: str) -> Live:
+    """The same installation with another database."""
+    return replace(live, environment=live.environment | {"DATABASE_URL": url})
+
+
+def backs_up_under_load(live: Live, folder: Path, times: int) -> None:
     with Writing(live) as people:
         for number in range(times):
             people.wait_for(number * 5 + 20)
             before, file = people.acknowledged(), folder / f"{number}.sqlite3"
-            told = flask_json(live.environment, "upkeep", "backup", str(file))
-            found = flask_json(live.environment, "upkeep", "restore-check", str(file))
+            told = json.loads(run_command(live, "upkeep", "backup", str(file), "--json"))
+            found = json.loads(run_command(live, "upkeep", "restore-check", str(file), "--json"))
             assert told["sha256"] == found["sha256"] and found["current"]
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
             kept = bodies(f"sqlite:///{file}")
@@ -78,48 +88,49 @@ def backs_up_under_load(live, folder: Path, times: int) -> None:
 
 
 def test_a_backup_under_load_is_whole_and_comes_back(
-    start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path
+    start_kaiwa: Callable[..., Live], sqlite_url: str, tmp_path: Path
 ) -> None:
     live = start_kaiwa(sqlite_url, workers=2)
     open_for_all(live)
     backs_up_under_load(live, tmp_path, 3)
     live.stop()
-    restored = start_kaiwa(f"sqlite:///{tmp_path / '1.sqlite3'}")
-    before = bodies(f"sqlite:///{tmp_path / '1.sqlite3'}")
-    page = restored.flask("export", "--site", "paper", "--format", "csv")
+    restored = on(live, f"sqlite:///{tmp_path / '1.sqlite3'}")
+    before = bodies(restored.environment["DATABASE_URL"])
+    page = run_command(restored, "export", "--site", "paper", "--format", "csv")
     assert before and all(body in page for body in before)
+    with application_of(restored) as app:
+        assert app.test_client().get("/readyz").status_code == 200
 
 
 @pytest.mark.torture
-def test_fifty_backups_under_load_are_whole(
-    start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path
-) -> None:
+def test_fifty_backups_under_load_are_whole(start_kaiwa: Callable[..., Live], sqlite_url: str, tmp_path: Path) -> None:
     live = start_kaiwa(sqlite_url, workers=2)
     open_for_all(live)
     backs_up_under_load(live, tmp_path, BACKUPS)
 
 
-def test_an_invalid_backup_is_reported(start_kaiwa: Callable[..., object], sqlite_url: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "DATABASE_URL": sqlite_url, "SECRET_KEY": "k" * 64}
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_invalid_backup_is_reported(app: Flask, tmp_path: Path) -> None:
+    def fails(command: str, file: Path) -> str:
+        done = app.test_cli_runner().invoke(args=["upkeep", command, str(file)])
+        assert done.exit_code == 1
+        return done.output
+
     file = tmp_path / "one.sqlite3"
-    flask(environment, "upkeep", "backup", str(file))
+    assert app.test_cli_runner().invoke(args=["upkeep", "backup", str(file)]).exit_code == 0
     whole = file.read_bytes()
-    with pytest.raises(NotReady, match="never replaces another"):
-        flask(environment, "upkeep", "backup", str(file))
+    assert "never replaces another" in fails("backup", file)
     assert file.read_bytes() == whole
-    with pytest.raises(NotReady, match="cannot be written"):
-        flask(environment, "upkeep", "backup", str(tmp_path / "no" / "file"))
+    assert "cannot be written" in fails("backup", tmp_path / "no" / "file")
     middle = len(whole) // 2 // 4096 * 4096
     for spoiled in (whole[:middle], whole[:middle] + os.urandom(4096) + whole[middle + 4096 :], b"", b"hello"):
         file.write_bytes(spoiled)
-        with pytest.raises(NotReady, match=r"damaged|no backup"):
-            flask(environment, "upkeep", "restore-check", str(file))
-    with pytest.raises(NotReady, match="is not there"):
-        flask(environment, "upkeep", "restore-check", str(tmp_path / "nothing"))
+        assert re.search(r"damaged|no backup", fails("restore-check", file))
+    assert "is not there" in fails("restore-check", tmp_path / "nothing")
 
 
 def test_postgresql_goes_into_a_dump_and_comes_back(
-    start_kaiwa: Callable[..., object], postgres: Postgres, postgres_url: str, tmp_path: Path
+    start_kaiwa: Callable[..., Live], postgres: Postgres, postgres_url: str, tmp_path: Path
 ) -> None:
     """The commands of docs/backup.md, with PostgreSQL's own programs."""
     live = start_kaiwa(postgres_url, workers=2)
@@ -135,10 +146,8 @@ def test_postgresql_goes_into_a_dump_and_comes_back(
     run(postgres, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={empty.replace('+psycopg', '')}", str(dump))
     kept = bodies(empty)
     assert before <= set(kept) and len(kept) == len(set(kept))
-    flask(live.environment | {"DATABASE_URL": empty}, "db", "upgrade")
-    assert flask(live.environment | {"DATABASE_URL": empty}, "export", "--site", "paper").count('"comment"') >= len(
-        kept
-    )
+    run_command(on(live, empty), "db", "upgrade")
+    assert run_command(on(live, empty), "export", "--site", "paper").count('"comment"') >= len(kept)
     postgres.drop("kaiwa_restored")
 
 

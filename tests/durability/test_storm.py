@@ -27,15 +27,14 @@ import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import create_engine, text
 
+from tests.cast import ORIGIN, PASSWORD, a_moderator, a_site
+from tests.inside import database_of
 from tests.services import Live, Postgres, restarted
 
-ORIGIN, PASSWORD = "https://paper.example", "correct horse battery"
 READERS, MODERATORS = 4, 2
 TORTURE_ROUNDS = int(os.environ.get("KAIWA_STORMS", "3"))
 # Seconds: the length of a fault, and the time a slow machine may take to recover.
 LASTS, PATIENCE = 2.0, 60
-# Readers who post as fast as they can, and without the form's stamp.
-UNLIMITED = ("flood_per_author=0", "flood_per_address=0", "daily_per_author=0", "approvals_needed=0", "min_seconds=0")
 ALLOWED = {200, 201, 202, 303, 409, 503}
 
 
@@ -110,7 +109,11 @@ class Storm:
             with suppress(OSError, http.client.HTTPException):
                 page = self.open(desk, "/moderate/")
                 if "csrf_token" in page and 'type="password"' in page:
-                    fields = {"email": f"m{number}@x.example", "password": PASSWORD, "csrf_token": token_in(page)}
+                    fields = {
+                        "email": f"m{number}@moderators.example",
+                        "password": PASSWORD,
+                        "csrf_token": token_in(page),
+                    }
                     page = self.open(desk, "/login", fields)
                 for card in BeautifulSoup(page, "html.parser").select("article[data-comment-id]")[:3]:
                     self.decide(desk, card, seed.choice(("approved", "rejected", "spam")))
@@ -255,12 +258,11 @@ Faults = tuple[Callable[[Live, str, Postgres | None], None], ...]
 
 
 def survives(live: Live, url: str, postgres: Postgres | None, faults: Faults) -> None:
-    for key, hold in (("paper", "no"), ("held", "yes")):
-        live.flask("site", "add", key, "--name", key, "--origin", ORIGIN)
-        live.flask("site", "set", key, f"hold_all={hold}", *UNLIMITED)
-    for number in range(MODERATORS):
-        words = ("--name", f"M{number}", "--site", "held", "--role", "moderator", "--password-stdin")
-        live.flask("moderator", "add", f"m{number}@x.example", *words, typed=PASSWORD + "\n")
+    with database_of(live) as session:
+        a_site(session)
+        held = a_site(session, "held", hold_all=True)
+        for number in range(MODERATORS):
+            a_moderator(session, held, f"m{number}")
     storm = Storm(live)
     people = storm.people()
     for each in people:
