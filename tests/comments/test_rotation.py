@@ -130,6 +130,8 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         site, (alice,) = db.session.query(Site).one(), Moderator.all()
         comment = the_comment(db.session(), WORDS)
         assert Moderator.with_email("Alice@moderators.example") is alice
+        # The command has a session of its own, and SQLite one lock.
+        db.session.commit()
         added = ["moderator", "add", "alice@moderators.example", "--site", "paper", "--name", "Alice"]
         assert "is owner of paper already" in app.test_cli_runner().invoke(args=added).output
         (hanako,) = Author.with_email([site], HANAKO)
