@@ -22,7 +22,10 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session
+from sqlalchemy.util import LRUCache
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -52,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
-# Work shared by all tests: compiled templates and a cheap password hash
+# Work shared by all applications of a process: compiled templates, statements and routes, and a cheap password hash
 
 
 class _Bytecode(BytecodeCache):
@@ -69,12 +72,51 @@ class _Bytecode(BytecodeCache):
         self.compiled[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
 
 
+class _Statements(LRUCache[Any, Any]):
+    """Compiled statements by the name of the dialect, where SQLAlchemy has a cache for each engine."""
+
+    @staticmethod
+    def _shared(key: Any) -> Any:
+        dialect, *rest = key
+        return dialect.name, *rest
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._shared(key), default)
+
+    def __setitem__(self, key: Any, compiled: Any) -> None:
+        super().__setitem__(self._shared(key), compiled)
+
+
+def _share_statements(statements: _Statements) -> Callable[[Connection], None]:
+    def use(connection: Connection) -> None:
+        connection.execution_options(compiled_cache=statements)
+
+    return use
+
+
+def _share_routes(patch: pytest.MonkeyPatch) -> None:
+    """Werkzeug compiles a Python function for each route of each application."""
+    compile_builder, known = Rule._compile_builder, {}
+
+    def builder(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in known:
+            known[key] = compile_builder(rule, append_unknown)
+        return known[key]
+
+    patch.setattr(Rule, "_compile_builder", builder)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick() -> Iterator[None]:
+    use = _share_statements(_Statements(2_000))
+    event.listen(Engine, "engine_connect", use)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(Flask.jinja_options, "bytecode_cache", _Bytecode())
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=32))
+        _share_routes(patch)
         yield
+    event.remove(Engine, "engine_connect", use)
 
 
 # Databases: migrated once, copied for each test
