@@ -97,9 +97,16 @@ def show(key: str, as_json: bool) -> None:
 @click.argument("key")
 @click.argument("changes", metavar="NAME=VALUE...", nargs=-1, required=True)
 def set_(key: str, changes: tuple[str, ...]) -> None:
-    """Change settings of the site KEY: all of them, or none when one is wrong."""
+    """Change settings of the site KEY: all of them, or none when one is wrong.
+
+    origins+=URL adds an origin to those that the site has.
+    """
     found = site_of(key)
-    found.change(dict(_change(text) for text in changes))
+    settings: dict[str, Any] = {}
+    for text in changes:
+        name, value = _change(text, settings.get("origins", found.origins))
+        settings[name] = value
+    found.change(settings)
     db.session.commit()
     click.echo(f"Site {key}: {', '.join(changes)}")
 
@@ -162,8 +169,10 @@ def site_of(key: str) -> Site:
     return found
 
 
-def _change(text: str) -> tuple[str, Any]:
+def _change(text: str, origins: list[str]) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
+    if name == "origins+":
+        return "origins", list(dict.fromkeys([*origins, *_read("origins", value)]))
     if not equals or name not in FIELDS:
         raise click.ClickException(f"{text!r} is not NAME=VALUE with one of these names: {', '.join(FIELDS)}.")
     return name, _read(name, value)

@@ -48,6 +48,20 @@ def test_settings_change_together_and_show_in_the_version(app: Flask, news: None
     assert shown["origins"] == ["https://a.example", "http://b.example:8080"]
 
 
+def test_an_origin_is_added_to_those_that_the_site_has(app: Flask, news: None) -> None:
+    run(
+        app,
+        "site",
+        "set",
+        "news",
+        "origins+=https://A.example",
+        "origins+=https://news.example",
+        "origins+=http://b.example",
+    )
+    shown = json.loads(run(app, "site", "show", "news", "--json"))
+    assert shown["origins"] == ["https://news.example", "https://a.example", "http://b.example"]
+
+
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
@@ -57,6 +71,9 @@ def test_settings_change_together_and_show_in_the_version(app: Flask, news: None
         ("lang=xx", "ja, en"),
         ("origins=", "https://www.example.org"),
         ("origins=javascript:alert(1)", "https://www.example.org"),
+        ("origins+=", "https://www.example.org"),
+        ("origins+=https://a.example/path", "without a path"),
+        ("name+=x", "hold_all"),
         ("origins=https://a.example/path", "without a path"),
         ("colour=red", "hold_all"),
         ("version=9", "hold_all"),
