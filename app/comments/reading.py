@@ -12,6 +12,7 @@ from markupsafe import Markup
 from app.comments import amend, avatar, tokens, tree
 from app.comments.orders import ORDERS
 from app.lib import language, markup
+from app.lib.script import written_in
 from app.models import Author, Comment, Site, Status, Thread, imported
 
 # A root id, or a root id and a path in its branch.
@@ -51,6 +52,7 @@ class Shown:
     parent_name: str | None
     avatar: Markup
     permalink: str
+    site_lang: str
     badge: str | None = None
     own: AuthorView | None = None
     # Cursor for the rest of its branch, if that is not on the page.
@@ -64,7 +66,12 @@ class Shown:
 
     @property
     def when(self) -> str:
-        return language.when(self.created_at)
+        return f"{language.when(self.created_at)} {language.zone_at(self.created_at)}"
+
+    @property
+    def lang(self) -> str:
+        """The language of its text, as far as that can be told; '' where not."""
+        return written_in(self.html or "", self.site_lang)
 
     @property
     def is_long(self) -> bool:
@@ -102,9 +109,9 @@ class ThreadPage:
         return [self.show(each) for each in self.listed]
 
     @property
-    def made_of(self) -> tuple[str, str]:
+    def made_of(self) -> tuple[str, str, str]:
         """What the views of its comments are made of beside their `Listed`."""
-        return _made_of(self.thread) if self.thread else ("", "")
+        return _made_of(self.thread) if self.thread else ("", "", "")
 
     def show(self, listed: Listed) -> Shown:
         if own := self.own.get(listed.row.id):
@@ -225,12 +232,17 @@ def _bodiless_unless_public(comment: Comment | tree.Seen, shown: Shown) -> Shown
     return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
 
 
-def _made_of(thread: Thread) -> tuple[str, str]:
-    return thread.address, thread.site.avatar_key
+def _made_of(thread: Thread) -> tuple[str, str, str]:
+    return thread.address, thread.site.avatar_key, thread.site.lang
 
 
 def _shown(
-    comment: Comment | tree.Seen, address: str, avatar_key: str, more: str | None = None, anchor: int | None = None
+    comment: Comment | tree.Seen,
+    address: str,
+    avatar_key: str,
+    site_lang: str,
+    more: str | None = None,
+    anchor: int | None = None,
 ) -> Shown:
     answered = comment.answered
     return Shown(
@@ -246,6 +258,7 @@ def _shown(
         parent_name=_("Anonymous") if answered == "" else answered,
         avatar=avatar.draw(Author.seed_of(avatar_key, comment.author_id, erased=comment.erased)),
         permalink=f"{address}#comment-{comment.id}",
+        site_lang=site_lang,
         more=more,
         anchor=anchor,
     )

@@ -143,6 +143,12 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def zone_at(moment: datetime) -> str:
+    """The short name of the site's time zone at a moment, such as JST or UTC+03."""
+    name = moment.astimezone(_zone(clock())).tzname() or ""
+    return f"UTC{name}" if name[:1] in "+-" else name
+
+
 def day(moment: date) -> str:
     return format_date(moment, "short", get_locale())
 

@@ -41,7 +41,8 @@ AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2, "file": 1}
 QUEUED = {"post": 250, "read": 500, "desk": 100, "file": 500}
 # Monitoring asks by /readyz if readers are answered.
 OF_READERS = ("/embed", "/thread", "/feeds/", "/readyz")
-FILES = frozenset({"/embed.js", "/writing.js", "/work.js", "/thread.css", "/embed/stamp", "/api/v1/openapi.json"})
+SCRIPTS = {"/embed.js", "/writing.js", "/work.js", "/frame.js"}
+FILES = frozenset({*SCRIPTS, "/thread.css", "/embed/stamp", "/api/v1/openapi.json"})
 ALIVE = (
     [("content-type", "application/json"), ("cache-control", "no-store")],
     f'{{"alive":true,"version":"{VERSION}"}}\n'.encode(),

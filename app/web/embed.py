@@ -24,8 +24,12 @@ bp = Blueprint("embed", __name__)
 
 PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "feeds"})
 MOST_COUNTS = 100
-# In the style: what follows is for the page of its own, not for the widget.
-PAGE_ONLY = "/* page only */"
+# The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
+# the first ones; the others are loaded when a reader begins to write.
+READING = ("tag", "language", "dom", "storage", "theme", "frame", "thread", "start")
+WRITING = ("writing/storage", "writing/fields", "writing/errors", "writing/proof", "writing/writing")
+# The parts of the style: of the thread, of what a reader needs to write, and of the page of its own.
+PARTS = re.compile(r"/\* (?:writing|page only)\b.*?\*/")
 # Tells the reader of a publisher's page source, and the operator, which version a cache still serves.
 HEADER = f"/*! Kaiwa {VERSION}, Apache-2.0 */\n"
 
@@ -39,7 +43,13 @@ def script() -> BaseResponse:
 @public_get(bp, "/writing.js")
 def writing() -> BaseResponse:
     """The widget's second part, loaded when a reader begins to type."""
-    return _asset(_program("writing.js"), "text/javascript; charset=utf-8")
+    return _asset(f"const STYLE={_style_part(1)}\n{_parts(WRITING)}", "text/javascript; charset=utf-8")
+
+
+@public_get(bp, "/frame.js")
+def framed() -> BaseResponse:
+    """Tells the page around a frame how tall the thread in it is."""
+    return _asset(_program("frame.js"), "text/javascript; charset=utf-8")
 
 
 @public_get(bp, "/work.js")
@@ -119,23 +129,27 @@ def _asset(text: str, kind: str) -> BaseResponse:
 
 @lru_cache(maxsize=1)
 def _script() -> str:
-    style = re.sub(r"\n\s*", "", _style().split(PAGE_ONLY)[0])
-    program = (
-        _program("embed.js")
-        .replace("__KAIWA_CSS__", _for_script(_plain(style)))
-        .replace("__KAIWA_SENTENCES__", _for_script({lang.lower(): _sentences(lang) for lang in languages()}))
-    )
-    return HEADER + program
+    sentences = {lang.lower(): _sentences(lang) for lang in languages()}
+    given = f"const STYLE={_style_part(0)}\nconst SENTENCES={_for_script(sentences)}"
+    return f"{HEADER}(() => {{\n{given}\n{_parts(READING)}\n}})()\n"
+
+
+def _parts(names: tuple[str, ...]) -> str:
+    return "\n".join(_program(f"widget/{name}.js") for name in names)
 
 
 def _program(name: str) -> str:
     """A script without comments and indentation: what a reader's phone loads is the program alone."""
-    lines = (line.strip() for line in _static(name).splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    lines = (re.sub(r"(^|\s+)// .*", "", line).strip() for line in _static(name).splitlines())
+    return "\n".join(filter(None, lines))
 
 
 def _style() -> str:
     return _static("thread.css")
+
+
+def _style_part(number: int) -> str:
+    return _for_script(re.sub(r"\n\s*", "", _plain(PARTS.split(_style())[number])))
 
 
 def _plain(style: str) -> str:

@@ -1,4 +1,4 @@
-"""The two sentences that the widget must be able to say before the service has answered anything."""
+"""The sentences that the widget must be able to say before the service has answered anything."""
 
 from flask_babel import lazy_gettext as _
 
@@ -6,4 +6,6 @@ from flask_babel import lazy_gettext as _
 SENTENCES = {
     "unread": _("Couldn’t load comments."),
     "retry": _("Try again"),
+    "loading": _("Loading comments…"),
+    "comments": _("Comments"),
 }

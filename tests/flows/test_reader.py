@@ -106,6 +106,7 @@ def test_nothing_typed_is_lost_by_a_reload_or_a_lost_network(live: Live, new_pag
     page = new_page(locale="en")
     thread = open_article(page, live, EN)
     fill_in(thread, "A thought that took an hour", "Anna", "anna@readers.example")
+    page.wait_for_function("Object.values(sessionStorage).join().includes('anna@readers.example')")
     page.reload()
     expect(thread.locator("[name=body]")).to_have_value("A thought that took an hour")
 

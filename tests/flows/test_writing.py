@@ -75,3 +75,44 @@ def test_without_a_script_a_doubtful_comment_waits(live: Live, new_page: Callabl
     page.fill("[name=email]", "hanako@readers.example")
     page.click("button.submit")
     expect(page.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
+
+
+def test_errors_come_early_and_go_when_the_field_is_right(live: Live, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="ja")
+    thread = open_article(page, live)
+    email, told = thread.locator("[name=email]"), thread.locator("#kaiwa-email-error")
+    fill_in(thread, "", name="", email="hanako")
+    thread.locator("[name=website]").focus()
+    expect(told).to_have_text("有効なメールアドレスを入力してください。")
+    expect(email).to_have_attribute("aria-invalid", "true")
+    # Typed with a Japanese keyboard, and an old address of a carrier.
+    for right in ("ｈａｎａｋｏ＠ｒｅａｄｅｒｓ．example", "yamada..taro@docomo.ne.jp"):
+        email.fill(right)
+        expect(told).to_have_count(0)
+    assert email.get_attribute("aria-invalid") is None
+    submit(thread)
+    summary = thread.locator(".summary")
+    expect(summary.locator("li")).to_have_count(2)
+    thread.locator("[name=name]").fill("花子")
+    expect(summary.locator("li")).to_have_count(1)
+    thread.locator("[name=body]").fill("今度は全部")
+    expect(summary).to_have_count(0)
+    expect(thread.locator(".wrong")).to_have_count(0)
+
+
+def test_a_report_can_be_cancelled_by_its_button_and_by_escape(live: Live, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="ja")
+    thread = open_article(page, live)
+    link = thread.locator("a.report").first
+    link.click()
+    expect(thread.locator(".flag [type=radio]").first).to_be_focused()
+    thread.get_by_role("button", name="キャンセル").click()
+    expect(thread.locator(".flag")).to_have_count(0)
+    expect(link).to_be_focused()
+    link.press("Enter")
+    expect(thread.locator(".flag")).to_be_visible()
+    # Without a reason it comes back with an error, and can still be cancelled.
+    thread.locator(".flag button.submit").click()
+    expect(thread.locator(".flag .error")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(link).to_be_focused()

@@ -339,7 +339,15 @@ def test_counts_are_one_entry_however_the_list_is_written(readers: Readers, comm
 
 
 def test_feeds_and_the_widget_are_ready_too(readers: Readers, comment: Comment, clock: Clock) -> None:
-    paths = ("/feeds/site/paper.atom", "/feeds/thread", "/embed.js", "/writing.js", "/work.js", "/thread.css")
+    paths = (
+        "/feeds/site/paper.atom",
+        "/feeds/thread",
+        "/embed.js",
+        "/writing.js",
+        "/work.js",
+        "/frame.js",
+        "/thread.css",
+    )
     for path in paths:
         first = readers.reads(path)
         assert first.status == 200 and readers.reads(path, x="y").body == first.body

@@ -1,5 +1,7 @@
 """Files that a publisher's page loads, and origins that may post."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -57,8 +59,31 @@ def test_public_answers_set_no_cookie(client: FlaskClient, db_session: Session) 
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_the_widget_is_at_most_six_kilobytes(client: FlaskClient) -> None:
-    assert len(compress(client.get("/embed.js").data, "br", lasting=True)) <= 6 * 1024
+def test_the_part_before_the_first_comment_is_at_most_seven_kilobytes(client: FlaskClient) -> None:
+    """Script and styles; what a reader needs to write is not in it."""
+    script = client.get("/embed.js")
+    assert len(compress(script.data, "br", lasting=True)) <= 7 * 1024
+    assert "Idempotency-Key" not in script.text and "Idempotency-Key" in client.get("/writing.js").text
+
+
+def test_scripts_are_sent_without_comments(client: FlaskClient) -> None:
+    for path in ("/embed.js", "/writing.js", "/work.js", "/frame.js"):
+        assert not re.search(r"(?m)^ |(^|\s)// ", client.get(path).text), path
+
+
+def test_the_widget_can_read_why_a_page_is_refused(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    asked = {"site": "paper", "url": "https://elsewhere.example/story", "lang": "en"}
+    answer = client.get("/embed/thread", query_string=asked, headers={"Origin": "https://elsewhere.example"})
+    assert answer.status_code == 422 and "This URL doesn’t belong to this site." in answer.text
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://elsewhere.example"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_thread_names_the_origins_that_may_post(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session, origins=[ORIGIN, "https://www.paper.example"])
+    thread = Reader(client).get_thread().text
+    assert f'data-origins="{ORIGIN} https://www.paper.example"' in thread
 
 
 def test_our_pages_stand_in_frames_of_the_site_alone(client: FlaskClient, db_session: Session) -> None:

@@ -58,6 +58,7 @@ INPUTS: dict[str, Input] = {
     "decisions.undo_many": Input(form={"decision": "1", **BACK}),
     "decisions.undo_one": Input(form=BACK),
     "embed.counts": Input(query={"site": "paper", "url": PAGE}),
+    "embed.framed": Input(),
     "embed.script": Input(),
     "embed.solver": Input(),
     "embed.stamp": Input(query={"site": "paper"}),

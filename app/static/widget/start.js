@@ -1,0 +1,73 @@
+// What the page gets: `window.kaiwa`, the widget in #kaiwa, and how many comments other articles have.
+const MOST_COUNTS = 100
+
+const count = async () => {
+  const waiting = {}
+  for (const element of document.querySelectorAll('[data-kaiwa-count]')) {
+    const [url] = new URL(element.dataset.url || element.href || address(), location).href.split('#')
+    ;(waiting[url] ??= []).push(element)
+  }
+  const query = new URLSearchParams({site: dataset.site})
+  for (const url of Object.keys(waiting).slice(0, MOST_COUNTS)) query.append('url', url)
+  if (!query.has('url')) return
+  const answer = await fetch(new URL('embed/counts?' + query, home), {credentials: 'omit'})
+  const {counts} = await answer.json()
+  for (const url in counts) for (const element of waiting[url]) element.textContent = counts[url]
+}
+
+const threads = new WeakMap()
+// Sites change the title when they like; that is no other page.
+const sameness = where => JSON.stringify({...where, title: ''})
+
+// A router may keep the element and call this for the next page.
+const mount = (element, options) => {
+  const known = threads.get(element), where = pageOf(element, options), same = sameness(where)
+  if (known && !known.gone && known.same == same) return
+  known?.stop()
+  threads.set(element, Object.assign(new Thread(element, where, options?.theme), {same}))
+}
+const unmount = element => threads.get(element)?.stop()
+
+// "dark", "light" or "auto"; later changes of data-theme count as well.
+const theme = (element, name) => {
+  const thread = threads.get(element)
+  if (thread) delete thread.theme
+  element.dataset.theme = name
+  thread?.dress()
+}
+
+// Browsers name the element with this id `window.kaiwa`; only another script of ours has `mount`.
+if (!window.kaiwa?.mount) window.kaiwa = {mount, unmount, theme, count}
+
+// The same as an element that mounts itself, for frameworks and editors of pages: <kaiwa-comments site="...">.
+class Comments extends HTMLElement {
+  static observedAttributes = words('site url thread lang theme')
+
+  connectedCallback() {
+    mount(this, Object.fromEntries([...this.attributes].map(({name, value}) => [name, value])))
+  }
+
+  disconnectedCallback() {
+    unmount(this)
+  }
+
+  attributeChangedCallback(name) {
+    if (!threads.has(this)) return
+    if (name == 'theme') theme(this, this.getAttribute(name))
+    else this.connectedCallback()
+  }
+}
+if (!customElements.get('kaiwa-comments')) customElements.define('kaiwa-comments', Comments)
+
+// A router that swaps the body runs its script tags again: the first script keeps all widgets.
+const begin = () => {
+  const element = document.getElementById('kaiwa')
+  if (element) window.kaiwa.mount(element, {...dataset, ...element.dataset, theme: undefined})
+}
+const finish = () => {
+  begin()
+  count().catch(console.warn)
+}
+// At once, so that the room is taken before what stands below is painted.
+begin()
+document.readyState == 'loading' ? document.addEventListener('DOMContentLoaded', finish) : finish()

@@ -1,0 +1,218 @@
+// The thread in the page. What a reader needs to write, and to see more of it, is in writing/.
+const PATIENCE = 30000 // ms, after which a reader would rather try again
+
+class Thread {
+  constructor(element, where, theme) {
+    const {site, url, thread, lang} = this.where = where
+    this.element = element
+    this.theme = theme
+    this.say = {...spoken(lang) ?? unsure}
+    this.page = thread || url
+    this.me = 'kaiwa:' + site
+    this.draft = `${this.me}:${this.page}`
+    this.tools = {recall, memory}
+    this.leaving = new AbortController()
+    this.root = element.shadowRoot ?? element.attachShadow({mode: 'open'})
+    // Many style sheets of pages hide what is empty, and a shadow root does not count.
+    if (!element.firstElementChild) element.append(make('template'))
+    if (!able()) return this.root.replaceChildren(framed(where, this.say.comments, this.leaving.signal))
+    this.root.adoptedStyleSheets = [sheet]
+    this.box = make('div', 'kaiwa')
+    this.probe = make('i', 'probe')
+    this.root.replaceChildren(this.box, this.probe)
+    this.dress()
+    this.listen()
+    this.start()
+  }
+
+  // The theme may be told at any time; "auto" follows the page.
+  dress() {
+    if (this.box && this.element.isConnected) paint(this.box, this.element, this.probe, this.wanted)
+  }
+
+  get wanted() {
+    return this.theme ?? this.element.dataset.theme ?? dataset.theme
+  }
+
+  // An AbortController has the `signal` that listeners ask for in their options.
+  listen() {
+    const on = (target, type, act) => target.addEventListener(type, event => this[act](event), this.leaving)
+    for (const type of words('click submit input focusin focusout')) on(this.root, type, type)
+    on(window, 'hashchange', 'arrive')
+    // The page's colours change by an attribute, by the system, or by a style sheet: of the last, the probe's own
+    // transition tells, since it inherits the text's colour. A page that fades is looked at once more at the end.
+    on(matchMedia('(prefers-color-scheme:dark)'), 'change', 'dress')
+    on(this.root, 'transitionend', 'dress')
+    on(document, 'transitionend', 'faded')
+    const watch = new MutationObserver(changes => {
+      // What is told last holds: also after kaiwa.mount() with a theme.
+      if (changes.some(it => it.target == this.element && it.attributeName == 'data-theme')) this.theme = null
+      this.dress()
+    })
+    for (const target of [...around(this.element), ...tag ? [tag] : []]) watch.observe(target, {attributes: true})
+    this.leaving.signal.onabort = () => watch.disconnect()
+  }
+
+  faded({target}) {
+    if (target.contains(this.element)) this.dress()
+  }
+
+  stop() {
+    this.leaving.abort()
+    this.root.replaceChildren()
+  }
+
+  tell(type, detail) {
+    this.element.dispatchEvent(new CustomEvent('kaiwa:' + type, {detail, bubbles: true, composed: true}))
+  }
+
+  // Asks the service. Returns ok, status, headers and parsed HTML; status 0 when no answer came in time.
+  async ask(path, body, headers) {
+    const impatience = new AbortController(), stop = () => impatience.abort(), {signal} = this.leaving
+    const timer = setTimeout(stop, PATIENCE)
+    signal.addEventListener('abort', stop)
+    try {
+      const answer = await fetch(new URL(path, home), {
+        method: body ? 'POST' : 'GET', body, headers, credentials: 'omit', signal: impatience.signal,
+      })
+      return {ok: answer.ok, status: answer.status, headers: answer.headers, html: parse(await answer.text())}
+    } catch (silence) {
+      console.warn('kaiwa:', silence)
+      return {status: 0, html: make('p')}
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  get gone() {
+    return this.leaving.signal.aborted
+  }
+
+  find(selector) {
+    return this.box.querySelector(selector)
+  }
+
+  get form() {
+    return this.find('.respond')
+  }
+
+  comment(id) {
+    return this.root.getElementById('comment-' + id)
+  }
+
+  // ---- reading
+
+  async start() {
+    const waiting = make('p', 'loading', this.say.loading)
+    waiting.role = 'status'
+    this.box.replaceChildren(waiting)
+    if (!await this.load()) return
+    // Readers of such a page can read, and each comment is refused.
+    if (!words(this.say.origins).includes(location.origin)) this.write('hint', location.origin)
+    this.tell('ready', {total: +this.say.total})
+    this.arrive()
+  }
+
+  // Shows the thread, or why not; true when it is there.
+  async load(more) {
+    const query = asked({...this.where, title: '', published: '', ...more})
+    const {ok, status, html} = await this.ask('embed/thread?' + query)
+    if (this.gone) return
+    if (status == 422) this.write('hint', new URL(this.where.url, location).origin)
+    if (!ok) return this.excuse(this.box, html, this.say.unread, () => this.start())
+    this.box.replaceChildren(...html.childNodes)
+    const thread = this.find('.thread')
+    Object.assign(this.say, spoken(thread.lang), thread.dataset)
+    this.localise(this.box)
+    this.blank = this.form?.cloneNode(true)
+    if ([this.me, this.draft].some(key => Object.keys(recall(key)).length)) await this.write('resume')
+    return true
+  }
+
+  // Times as the reader's clock shows them; the service writes those of the site, with its zone.
+  localise(html) {
+    const write = new Intl.DateTimeFormat(this.find('.thread').lang, {dateStyle: 'medium', timeStyle: 'short'})
+    for (const time of html.querySelectorAll('time[datetime]')) {
+      time.title = time.textContent
+      time.textContent = write.format(new Date(time.dateTime))
+    }
+  }
+
+  // The service's sentence, or ours where none came, with a way to try again.
+  excuse(place, html, ours, retry) {
+    const sentence = html.querySelector('.notice')?.textContent ?? ours
+    const notice = make('p', 'notice error excuse', sentence), beside = place.querySelector('.send')
+    notice.role = 'alert'
+    if (retry) {
+      const button = make('button', 'retry', this.say.retry)
+      Object.assign(button, {type: 'button', onclick: retry})
+      notice.append(button)
+    }
+    place.querySelector('.excuse')?.remove()
+    beside ? beside.before(notice) : place.replaceChildren(notice)
+  }
+
+  arrive() {
+    this.visit(location.hash.slice(1))
+  }
+
+  // Goes to a field or a comment of this thread; fetches the comment's part of it where it is not here.
+  async visit(id) {
+    const number = id.match(/^(?:comment|isso)-(\d+)$/)?.[1]
+    if (!number) return this.root.getElementById(id)?.focus()
+    if (this.comment(number) || await this.load({comment: number})) this.point(this.comment(number))
+  }
+
+  point(comment) {
+    this.find('.target')?.classList.remove('target')
+    comment?.classList.add('target')
+    comment?.focus()
+  }
+
+  click(event) {
+    const link = event.target.closest('a[href]')
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return
+    const goal = link.getAttribute('href').match(/^#(.+)/)?.[1]
+    const act = words('reply cancel report more sort all').find(name => link.matches('.' + name))
+    if (!act && !goal) return
+    event.preventDefault()
+    act ? this.write(act, link) : this.visit(goal)
+  }
+
+  // ---- the second part: its program is loaded when a reader begins to write or asks for more, or has begun before
+
+  focusin({target}) {
+    if (this.form?.contains(target)) this.write()
+  }
+
+  input({target}) {
+    this.write('input', target)
+  }
+
+  focusout({target, relatedTarget}) {
+    this.write('leave', target, relatedTarget)
+  }
+
+  submit(event) {
+    const {target: form, submitter} = event
+    event.preventDefault()
+    this.write('submit', form, submitter)
+  }
+
+  // Does something of the second part. Where that cannot be loaded, a link leads to the page that does the same.
+  async write(act, subject, ...more) {
+    try {
+      const {Writing} = await (this.second ??= import(new URL('writing.js', home)))
+      if (this.gone) return
+      this.writing ??= new Writing(this)
+      this.writing.prepare()
+      await this.writing[act]?.(subject, ...more)
+    } catch (trouble) {
+      console.warn('kaiwa:', trouble)
+      this.second = null
+      if (act == 'submit') this.excuse(subject, make('p'), this.say.unsent, () => this.write(act, subject, ...more))
+      else if (subject?.href) location = subject.href
+    }
+  }
+}

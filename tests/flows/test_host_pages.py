@@ -1,0 +1,528 @@
+"""The widget in pages of other people: their styles, widths, languages and scripts."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.flows.hosts import SLOT, STORY, Publisher, await_contrast, publishing, style_of, tag_of, thread_of
+from tests.flows.people import EN, JA, fill_in, submit
+from tests.services import Live
+
+pytestmark = pytest.mark.flow
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def host(live: Live) -> Iterator[Publisher]:
+    with publishing(live) as publisher:
+        yield publisher
+
+
+DARK = "body{background:#fff;color:#222}.dark body,body.dark,[data-mode=dark] body{background:#111;color:#eee}"
+# How pages become dark, and light again.
+WAYS = [
+    ("document.documentElement.classList.add('dark')", "document.documentElement.classList.remove('dark')"),
+    ("document.body.classList.add('dark')", "document.body.classList.remove('dark')"),
+    ("document.documentElement.dataset.mode = 'dark'", "delete document.documentElement.dataset.mode"),
+    ("document.body.style.cssText = 'background:#000;color:#ddd'", "document.body.style.cssText = ''"),
+    ("document.head.append(sheet)", "sheet.remove()"),
+    ("kaiwa.theme(element, 'dark')", "kaiwa.theme(element, 'auto')"),
+    ("element.dataset.theme = 'dark'", "element.dataset.theme = 'light'"),
+    ("delete element.dataset.theme; document.querySelector('script').dataset.theme = 'dark'",
+     "document.querySelector('script').dataset.theme = 'auto'"),
+]  # fmt: skip
+GROUNDS = [
+    ("#fff", "#222"), ("#111", "#eee"), ("#f4ecd8", "#5b4636"), ("#fdf6e3", "#657b83"), ("#777", "#fff"),
+    ("#777", "#000"), ("#808080", "#111"), ("#b58900", "#fff"), ("#2aa198", "#002b36"), ("#c00", "#fff"),
+    ("oklch(0.6 0.1 250)", "oklch(0.98 0 0)"), ("rgb(0 0 0/.5)", "#fff"), ("#1d1d1d", "rgb(255 255 255/.6)"),
+]  # fmt: skip
+RESETS = "body{text-indent:1em;letter-spacing:.08em;word-spacing:1em;text-transform:uppercase;user-select:none;"
+RESETS += "text-shadow:1px 1px red;caret-color:transparent;list-style:none;word-break:break-all;font-size:17px;"
+RESETS += "-webkit-text-fill-color:red;text-align:justify;white-space:nowrap;cursor:none;line-height:1}"
+WIDTHS = [280, 320, 360, 390, 768, 1000, 1280, 1600]
+
+
+def test_the_theme_follows_the_page_after_load(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    host.visit(page, f"<!doctype html><html lang=en><style>{DARK}</style>{SLOT}{tag_of(live)}")
+    page.evaluate(
+        """() => { window.element = document.querySelector('#kaiwa'); window.sheet = document.createElement('style')
+        sheet.textContent = 'body{background:#123;color:#def}' }"""
+    )
+    box = page.locator("#kaiwa .kaiwa")
+    for there, back in WAYS:
+        page.evaluate(there)
+        expect(box).to_have_attribute("data-theme", "dark")
+        await_contrast(page, there)
+        page.evaluate(back)
+        expect(box).to_have_attribute("data-theme", "light")
+        await_contrast(page, back)
+
+
+def test_a_page_that_fades_to_another_theme_is_followed_to_its_end(
+    live: Live, host: Publisher, new_page: NewPage
+) -> None:
+    page = new_page()
+    fading = "body{transition:background .4s,color .4s}"
+    host.visit(page, f"<!doctype html><html lang=en><style>{DARK}{fading}</style>{SLOT}{tag_of(live)}")
+    page.evaluate("document.documentElement.classList.add('dark')")
+    expect(page.locator("#kaiwa .kaiwa")).to_have_attribute("data-theme", "dark")
+    await_contrast(page, "faded", 4.5)
+    page.wait_for_timeout(500)
+    await_contrast(page, "after that", 4.5)
+
+
+def test_the_system_theme_is_followed_where_the_page_follows_it(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page(color_scheme="light")
+    host.visit(page, f"<!doctype html><html lang=en style='color-scheme:light dark'>{SLOT}{tag_of(live)}")
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        expect(page.locator("#kaiwa .kaiwa")).to_have_attribute("data-theme", scheme)
+        await_contrast(page, scheme)
+    page.evaluate("document.documentElement.style.colorScheme = 'dark'")
+    expect(page.locator("#kaiwa .kaiwa")).to_have_attribute("data-theme", "dark")
+    await_contrast(page, "color-scheme")
+
+
+def test_all_text_can_be_read_on_any_ground(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}")
+    thread.locator("a.reply").first.click()
+    thread.locator("a.report").first.click()
+    expect(thread.locator(".flag")).to_be_visible()
+    for ground, ink in GROUNDS:
+        page.evaluate(
+            "([ground, ink]) => document.body.style.cssText = `background:${ground};color:${ink}`", [ground, ink]
+        )
+        await_contrast(page, f"{ink} on {ground}")
+        for theme in ("light", "dark", "auto"):
+            page.evaluate("theme => kaiwa.theme(document.querySelector('#kaiwa'), theme)", theme)
+            await_contrast(page, f"{theme} in a page of {ink} on {ground}")
+    page.evaluate("document.body.style.cssText = 'background:linear-gradient(#000,#222);color:#fff'")
+    expect(page.locator("#kaiwa .kaiwa")).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("slot", [SLOT, "<div id=kaiwa>\n</div>", "<section id=kaiwa></section>"])
+def test_a_reset_that_hides_empty_elements_does_not_hide_the_thread(
+    live: Live, host: Publisher, new_page: NewPage, slot: str
+) -> None:
+    page = new_page()
+    reset = ":is(div,section):empty{display:none}"
+    thread = host.visit(page, f"<!doctype html><html lang=en><style>{reset}</style>{slot}{tag_of(live)}")
+    expect(thread.locator("[name=body]")).to_be_visible()
+    box = page.locator("#kaiwa").bounding_box()
+    assert box and box["height"] > 300 and box["width"] > 300
+
+
+def test_text_styles_of_the_page_stay_outside(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    thread = host.visit(page, f"<!doctype html><html lang=en><style>{RESETS}</style>{SLOT}{tag_of(live)}")
+    paragraph = thread.locator(".body p").first
+    assert style_of(
+        paragraph, "textIndent", "letterSpacing", "wordSpacing", "textTransform", "userSelect", "textShadow",
+        "wordBreak", "caretColor", "listStyleType", "textAlign", "whiteSpace", "cursor", "fontSize",
+    ) == {
+        "textIndent": "0px", "letterSpacing": "normal", "wordSpacing": "0px", "textTransform": "none",
+        "userSelect": "auto", "textShadow": "none", "wordBreak": "normal", "listStyleType": "disc",
+        "caretColor": style_of(paragraph, "color")["color"], "textAlign": "start", "whiteSpace": "normal",
+        "cursor": "auto", "fontSize": "17px",
+    }  # fmt: skip
+    filled = style_of(paragraph, "color", "webkitTextFillColor")
+    assert filled["color"] == filled["webkitTextFillColor"]
+    paragraph.click(click_count=3)
+    selected = page.evaluate("document.querySelector('#kaiwa').shadowRoot.getSelection().toString()")
+    assert selected.strip(), "the text of a comment cannot be selected"
+    await_contrast(page, "resets")
+
+
+@pytest.mark.parametrize("style", [
+    "*{margin:0;padding:0}",
+    "*{margin:0;padding:0}body{display:flex}",
+    "body{margin:0;display:flex;flex-direction:column;align-items:center}",
+    "body{margin:0;display:grid}#kaiwa{margin:0 10px}",
+])  # fmt: skip
+def test_no_width_scrolls_sideways(live: Live, host: Publisher, new_page: NewPage, style: str) -> None:
+    page = new_page(viewport={"width": 280, "height": 700})
+    head = f"<!doctype html><html lang=en><meta name=viewport content='width=device-width'><style>{style}</style>"
+    thread = host.visit(page, f"{head}{SLOT}{tag_of(live)}")
+    thread.locator("a.reply").last.click()
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        box = thread.bounding_box()
+        assert box and box["width"] >= width - 20, f"{box} in {width} px"
+
+
+def test_quirks_mode_and_a_foreign_base_change_nothing(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    thread = host.visit(page, f"<base href='https://elsewhere.example/x/'><p>Story</p>{SLOT}{tag_of(live, lang='en')}")
+    assert page.evaluate("document.compatMode") == "BackCompat"
+    thread.locator("a.reply").first.click()
+    expect(thread.locator("[name=body]")).to_be_focused()
+    thread.locator("a.cancel").click()
+    fill_in(thread, "From a page with a foreign base", "Anna", "anna@readers.example")
+    submit(thread)
+    expect(thread.locator(".body", has_text="a foreign base")).to_be_visible()
+    assert page.url == host.url + STORY
+
+
+SHIFTS = """() => new Promise(tell => new PerformanceObserver(list => tell(
+    list.getEntries().reduce((sum, {value}) => sum + value, 0))).observe({type: 'layout-shift', buffered: true}))"""
+
+
+@pytest.mark.parametrize("path", [EN, "/nothing-yet"])
+@pytest.mark.parametrize("size", [(1280, 800), (375, 667)])
+def test_what_loads_has_its_room_and_says_so(
+    live: Live, host: Publisher, new_page: NewPage, path: str, size: tuple[int, int]
+) -> None:
+    page = new_page(viewport={"width": size[0], "height": size[1]})
+    held: list[Route] = []
+    page.route("**/embed/thread?*", lambda route: held.append(route))
+    below = "<footer style='height:300px;background:#ccc'>Footer</footer>"
+    tag = tag_of(live, path).replace("async ", "")
+    page.goto(host.serve(f"<!doctype html><html lang=en><h1>Story</h1>{SLOT}{tag}{below}"))
+    status = page.locator("#kaiwa").get_by_role("status")
+    expect(status).to_have_text("Loading comments…")
+    held[0].continue_()
+    expect(page.locator("#kaiwa .thread")).to_be_visible()
+    shifted = page.evaluate(f"Promise.race([({SHIFTS})(), new Promise(tell => setTimeout(tell, 500, 0))])")
+    assert shifted < 0.1
+    if path != EN:
+        expect(page.locator("#kaiwa .none")).to_have_text("No comments yet. Be the first to comment.")
+
+
+def comment(live: Live, host: Publisher, page: Page, body: str, name: str = "Anna", **attributes: str) -> Page:
+    """Post it on a page of its own, where it is shown to its author."""
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live, **attributes)}")
+    fill_in(thread, body, name, "anna@readers.example")
+    submit(thread)
+    expect(thread.locator("article.mine .body")).to_be_visible()
+    return page
+
+
+def test_text_runs_in_its_own_direction(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = comment(live, host, new_page(), "שלום 123 (abc) עולם!\n\nAnd this in English!", "דנה", path="/bidi")
+    body, name = page.locator("#kaiwa .mine .body"), page.locator("#kaiwa .mine .name")
+    assert style_of(body, "direction")["direction"] == "rtl" and body.get_attribute("lang") == "he"
+    assert style_of(name, "direction")["direction"] == "rtl"
+    first, last, english = body.evaluate(
+        """body => { const [text, more] = [...body.querySelectorAll('p')].map(p => p.firstChild), range = new Range()
+        const left = (node, at) => { range.setStart(node, at); range.setEnd(node, at + 1)
+            return range.getBoundingClientRect().left }
+        return [left(text, 0), left(text, text.length - 1), left(more, 0)] }"""
+    )
+    middle = body.evaluate("body => { const {x, width} = body.getBoundingClientRect(); return x + width / 2 }")
+    assert last < first and first > middle > english
+
+
+def test_the_layout_is_mirrored_on_a_page_from_right_to_left(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page(viewport={"width": 600, "height": 800})
+    thread = host.visit(page, f"<!doctype html><html lang=ar dir=rtl><style>*{{margin:0}}</style>{SLOT}{tag_of(live)}")
+    first, reply = thread.locator(".depth-0 .by svg").first, thread.locator(".depth-1 .by svg").first
+    of_first, of_reply = first.bounding_box(), reply.bounding_box()
+    assert of_first and of_reply and of_reply["x"] < of_first["x"] and of_first["x"] > 500
+    assert page.evaluate("document.documentElement.scrollWidth") == 600
+    assert style_of(thread.locator(".hints"), "unicodeBidi", "textAlign") == {
+        "unicodeBidi": "plaintext",
+        "textAlign": "right",
+    }
+
+
+def test_japanese_emphasis_has_dots_and_english_is_slanted(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = comment(live, host, new_page(), "これは*大切*です", path="/em-ja")
+    dotted = style_of(page.locator("#kaiwa .mine em"), "fontStyle", "textEmphasisStyle")
+    assert dotted["fontStyle"] == "normal" and "dot" in dotted["textEmphasisStyle"]
+    page = comment(live, host, new_page(), "This is *important*", path="/em-en")
+    assert style_of(page.locator("#kaiwa .mine em"), "fontStyle")["fontStyle"] == "italic"
+
+
+OLD = {
+    "AbortSignal.any": "delete AbortSignal.any; delete AbortSignal.timeout",
+    "Segmenter": "delete Intl.Segmenter",
+    "light-dark": "const real = CSS.supports; CSS.supports = (...a) => !/light-dark/.test(a) && real.apply(CSS, a)",
+}
+OLDER = {
+    "CSSStyleSheet": "window.CSSStyleSheet = class { constructor() { throw new TypeError('Illegal constructor') } }",
+    "color-mix": "CSS.supports = () => false",
+}
+
+
+@pytest.mark.parametrize("without", OLD)
+def test_browsers_of_some_years_ago_get_the_thread(
+    live: Live, host: Publisher, new_page: NewPage, without: str
+) -> None:
+    page = new_page()
+    page.add_init_script(OLD[without])
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live, '/old')}")
+    fill_in(thread, f"Without {without}", "Anna", "anna@readers.example")
+    submit(thread)
+    expect(thread.locator(".body", has_text=f"Without {without}")).to_be_visible()
+
+
+@pytest.mark.parametrize("without", OLDER)
+def test_older_browsers_get_the_page_in_a_frame_of_its_height(
+    live: Live, host: Publisher, new_page: NewPage, without: str
+) -> None:
+    page = new_page()
+    page.add_init_script(f"if (parent === window) {{ {OLDER[without]} }}")
+    page.goto(host.serve(f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}"))
+    frame = page.locator("#kaiwa iframe")
+    inside = page.frame_locator("#kaiwa iframe")
+    expect(inside.locator("article.comment").first).to_be_visible()
+    expect(frame).to_have_attribute("title", "Comments")
+    height = inside.locator("body").evaluate("body => Math.ceil(body.getBoundingClientRect().height)")
+    expect(frame).to_have_css("height", f"{height}px")
+    # Others may say what they like.
+    page.evaluate("postMessage({kaiwa: 5}, '*')")
+    page.wait_for_timeout(50)
+    expect(frame).to_have_css("height", f"{height}px")
+
+
+POLICY = "script-src {0}; connect-src {0}; require-trusted-types-for 'script'; trusted-types {1}"
+
+
+@pytest.mark.parametrize(("names", "sees"), [("kaiwa", ".thread"), ("'none'", "iframe")])
+def test_trusted_types_without_sethtml(live: Live, host: Publisher, new_page: NewPage, names: str, sees: str) -> None:
+    page = new_page()
+    page.add_init_script("delete Element.prototype.setHTML")
+    policy = {"content-security-policy": POLICY.format(live.url, names)}
+    page.goto(host.serve(f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}", **policy))
+    expect(page.locator(f"#kaiwa {sees}")).to_be_visible()
+
+
+def test_strict_policies_are_kept(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    policy = {"content-security-policy": f"default-src 'none'; {POLICY.format(live.url, chr(39) + 'none' + chr(39))}"}
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}", **policy)
+    thread.locator("a.reply").first.click()
+    expect(thread.locator("[name=body]")).to_be_focused()
+    await_contrast(page, "strict policy")
+    assert not [text for text in told if "Content Security Policy" in text]
+
+
+@pytest.mark.parametrize("tag", [
+    '<script type=module src="{url}/embed.js" data-site=demo data-url="{page}"></script>',
+    '<script type=module>import "{url}/embed.js"</script>',
+    '<script>const it = document.createElement("script"); it.src = "{url}/embed.js"; document.head.append(it)</script>',
+    '<script data-service="{url}">{code}</script>',
+])  # fmt: skip
+def test_modules_bundles_and_scripts_added_by_scripts(live: Live, host: Publisher, new_page: NewPage, tag: str) -> None:
+    page = new_page()
+    code = page.request.get(f"{live.url}/embed.js").text() if "{code}" in tag else ""
+    code = code.replace("</script", "<\\/script")
+    filled = tag.format(url=live.url, page=live.demo_url + EN, code=code)
+    slot = f'<div id=kaiwa data-site=demo data-url="{live.demo_url + EN}"></div>'
+    thread = host.visit(page, f"<!doctype html><html lang=en>{slot}{filled}")
+    thread.locator("a.reply").first.click()
+    expect(thread.locator("[name=body]")).to_be_focused()
+
+
+def test_a_router_that_keeps_the_element_gets_the_other_page(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}")
+    other = live.demo_url + "/other"
+    page.evaluate("url => kaiwa.mount(document.querySelector('#kaiwa'), {url})", other)
+    expect(thread.locator(".none")).to_be_visible()
+    # Once more with the same options changes nothing, even if the title does.
+    thread.evaluate("thread => { thread.marked = true; document.title = 'New' }")
+    page.evaluate("url => kaiwa.mount(document.querySelector('#kaiwa'), {url})", other)
+    assert thread.evaluate("thread => thread.marked")
+    fill_in(thread, "For the other page", "Anna", "anna@readers.example")
+    with page.expect_request("**/embed/comments") as sent:
+        submit(thread)
+    assert re.search(r"(^|&)url=[^&]*%2Fother(&|$)", sent.value.post_data or "")
+    expect(thread.locator(".body", has_text="For the other page")).to_be_visible()
+    page.evaluate("url => kaiwa.mount(document.querySelector('#kaiwa'), {url})", live.demo_url + EN)
+    expect(thread.locator("article").first).to_be_visible()
+    expect(thread.locator(".body", has_text="For the other page")).to_have_count(0)
+
+
+def test_a_router_may_unmount_mount_at_once_and_swap_the_body(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}")
+    # As React in its strict mode.
+    page.evaluate(
+        """() => { const element = document.querySelector('#kaiwa')
+        kaiwa.unmount(element), kaiwa.mount(element), kaiwa.unmount(element), kaiwa.mount(element) }"""
+    )
+    expect(thread).to_have_count(1)
+    # As Turbo: another body, with its script tags run again.
+    page.evaluate(
+        """other => { const body = document.createElement('body'), script = document.createElement('script')
+        const old = document.querySelector('script'), element = document.createElement('div')
+        element.id = 'kaiwa'
+        Object.assign(script, {src: old.src, async: true})
+        Object.assign(script.dataset, old.dataset, {url: other})
+        body.append(element, script)
+        document.body.replaceWith(body) }""",
+        live.demo_url + "/swapped",
+    )
+    expect(thread.locator(".none")).to_be_visible()
+
+
+def test_two_widgets_keep_apart(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    slots = "".join(f'<div class=two data-url="{live.demo_url}/two-{n}"></div>' for n in (1, 2))
+    start = "<script type=module>document.querySelectorAll('.two').forEach(element => kaiwa.mount(element))</script>"
+    tag = tag_of(live).replace("async ", "")
+    page.goto(host.serve(f"<!doctype html><html lang=en>{slots}{tag}{start}"))
+    one, two = page.locator(".two .thread").nth(0), page.locator(".two .thread").nth(1)
+    fill_in(two, "Only in the second", "Anna", "anna@readers.example")
+    submit(two)
+    expect(two.locator(".body", has_text="Only in the second")).to_be_visible()
+    expect(one.locator(".body")).to_have_count(0)
+    expect(one.locator("[name=body]")).to_have_value("")
+
+
+def test_print_has_the_comments_without_controls(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    thread = host.visit(
+        page,
+        f"<!doctype html><html lang=en><style>body{{background:#000;color:#fff}}</style>{SLOT}{tag_of(live)}",
+    )
+    page.emulate_media(media="print")
+    expect(thread.locator(".body").first).to_be_visible()
+    for control in ("form", ".reply", ".report", "button", ".tools", ".more"):
+        assert not [each for each in thread.locator(control).all() if each.is_visible()], control
+    assert style_of(thread.locator(".body p").first, "color")["color"] == "rgb(0, 0, 0)"
+    page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{EN}")
+    expect(page.locator(".body").first).to_be_visible()
+    assert not page.locator("form.respond").is_visible()
+
+
+def test_the_documented_frame_is_as_wide_as_the_column_and_tall(
+    live: Live, host: Publisher, new_page: NewPage, documented: str
+) -> None:
+    page = new_page(java_script_enabled=False, viewport={"width": 500, "height": 700})
+    page.goto(host.serve(f"<!doctype html><html lang=en><style>*{{margin:0}}</style>{documented}"))
+    box = page.locator("iframe").bounding_box()
+    assert box and box["width"] == 500 and box["height"] >= 600
+    expect(page.frame_locator("iframe").locator("form.respond")).to_be_visible()
+
+
+@pytest.fixture
+def documented(live: Live) -> str:
+    """The snippet of docs/embedding.md, for the demo."""
+    from tests.services import ROOT
+
+    snippet = (ROOT / "docs/embedding.md").read_text().split("```html")[1].split("```")[0]
+    addresses = {"https://comments.example.org": live.url, "SITE_KEY": "demo", "ADDRESS": live.demo_url + EN}
+    for example, real in addresses.items():
+        snippet = snippet.replace(example, real)
+    return snippet
+
+
+@pytest.mark.parametrize("lang", [None, "", "ko", "JA"])
+@pytest.mark.parametrize("away", [False, True])
+def test_a_page_in_no_language_of_ours_gets_that_of_the_site(
+    live: Live, host: Publisher, new_page: NewPage, lang: str | None, away: bool
+) -> None:
+    page = new_page(locale="en-US")
+    if away:
+        page.route("**/embed/thread?*", lambda route: route.abort())
+    html = "<html>" if lang is None else f'<html lang="{lang}">'
+    page.goto(host.serve(f"<!doctype html>{html}{SLOT}{tag_of(live, JA)}"))
+    expected = "コメントを読み込めませんでした" if away else "コメントを残す"
+    expect(page.locator("#kaiwa")).to_contain_text(expected)
+
+
+def test_times_are_those_of_the_reader(live: Live, host: Publisher, new_page: NewPage) -> None:
+    texts = {}
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        page = new_page(locale="en-US", timezone_id=zone)
+        thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}")
+        time = thread.locator("time").first
+        texts[zone] = time.inner_text()
+        shown = page.evaluate(
+            "when => new Intl.DateTimeFormat('en', {dateStyle: 'medium', timeStyle: 'short'}).format(new Date(when))",
+            time.get_attribute("datetime"),
+        )
+        assert texts[zone] == shown
+        assert (time.get_attribute("title") or "").endswith(" JST")
+    assert len(set(texts.values())) == 2
+
+
+def test_a_page_of_another_origin_is_told_how_to_add_it(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    hint = (
+        f"Kaiwa: this page's origin {host.elsewhere} is not one of the site's origins; add it under "
+        f"Settings > Site URLs or with `flask site set demo origins+={host.elsewhere}`."
+    )
+    # Its thread may be read, and nothing be sent.
+    host.serve(f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}")
+    page.goto(host.elsewhere + STORY)
+    thread_of(page)
+    expect(page.locator("#kaiwa .thread")).to_be_visible()
+    page.wait_for_function("true")
+    assert hint in told
+    told.clear()
+    host.serve(f"<!doctype html><html lang=en>{SLOT}{tag_of(live, url='')}")
+    page.goto(host.elsewhere + STORY)
+    expect(page.locator("#kaiwa .excuse")).to_contain_text("This URL doesn’t belong to this site.")
+    assert hint in told
+    told.clear()
+    host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live)}")
+    assert not told
+
+
+def test_a_second_part_that_does_not_load_can_be_asked_for_again(
+    live: Live, host: Publisher, new_page: NewPage
+) -> None:
+    page = new_page()
+    page.route("**/writing.js*", lambda route: route.abort())
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live, '/cut')}")
+    fill_in(thread, "Kept in the field", "Anna", "anna@readers.example")
+    submit(thread)
+    retry = thread.get_by_role("button", name="Try again")
+    expect(retry).to_be_visible()
+    expect(thread.locator("[name=body]")).to_have_value("Kept in the field")
+    page.unroute("**/writing.js*")
+    retry.click()
+    expect(thread.locator(".body", has_text="Kept in the field")).to_be_visible()
+
+
+def test_an_element_that_mounts_itself(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    element = f'<kaiwa-comments site="demo" url="{live.demo_url}{EN}" theme="dark"></kaiwa-comments>'
+    page.goto(host.serve(f'<!doctype html><html lang=en>{element}<script async src="{live.url}/embed.js"></script>'))
+    box, thread = page.locator("kaiwa-comments .kaiwa"), page.locator("kaiwa-comments .thread")
+    expect(thread.locator("article").first).to_be_visible()
+    expect(box).to_have_attribute("data-theme", "dark")
+    page.evaluate("document.querySelector('kaiwa-comments').setAttribute('theme', 'light')")
+    expect(box).to_have_attribute("data-theme", "light")
+    page.evaluate(
+        "url => document.querySelector('kaiwa-comments').setAttribute('url', url)", live.demo_url + "/other-element"
+    )
+    expect(thread.locator(".none")).to_be_visible()
+    page.evaluate(
+        """() => { const element = document.querySelector('kaiwa-comments')
+        element.remove()
+        window.removed = element.shadowRoot.childElementCount
+        document.body.append(element) }"""
+    )
+    assert page.evaluate("removed") == 0
+    expect(thread.locator(".none")).to_be_visible()
+
+
+def test_more_comments_and_another_order(live: Live, host: Publisher, new_page: NewPage) -> None:
+    live.flask("site", "set", "demo", "page_size=10")
+    page = new_page()
+    thread = host.visit(page, f"<!doctype html><html lang=en>{SLOT}{tag_of(live, JA)}")
+    before = thread.locator("article").count()
+    more = thread.locator("a.more")
+    while more.count():
+        more.first.click()
+        expect(thread.locator("article").nth(before)).to_be_visible()
+        before = thread.locator("article").count()
+    expect(thread.locator("h2")).to_have_text(f"{before} comments")
+    assert page.evaluate("document.querySelector('#kaiwa').shadowRoot.activeElement?.matches('article')")
+    thread.locator("a.sort").click()
+    expect(page.locator("#kaiwa .thread[data-newest-first]")).to_be_visible()
+    expect(thread.locator("a.sort")).to_be_focused()
