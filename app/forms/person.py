@@ -31,8 +31,8 @@ class EraseForm(PersonForm):
     text = RadioField(
         _l("Comments"),
         choices=[
-            SelectChoice("keep", _l("keep, shown as by a deleted author")),
-            SelectChoice("remove", _l("remove; comments with replies leave an empty place")),
+            SelectChoice("keep", _l("Keep them, shown as “Deleted author”")),
+            SelectChoice("remove", _l("Delete them; a comment with replies leaves a placeholder")),
         ],
         default="keep",
     )

@@ -40,7 +40,7 @@ _LABELS: dict[str, Any] = {
 # What stands in the log when nobody chose a reason: what was done, or the check of screening that decided.
 _CAUSES = {
     "undo": _l("Undone"),
-    "mail": _l("By a link in a letter"),
+    "mail": _l("Email link"),
     "reports": _l("Reported by readers"),
     "appeal": _l("Author’s appeal"),
     "withdrawn": _l("Withdrawn"),

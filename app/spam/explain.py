@@ -104,7 +104,7 @@ def _same(text: str) -> str:
 
 _SCRIPTS = {
     "latin": _l("Latin letters"),
-    "kana": _l("Japanese letters"),
+    "kana": _l("Japanese kana"),
     "han": _l("Chinese characters"),
     "hangul": _l("Korean letters"),
     "cyrillic": _l("Cyrillic letters"),

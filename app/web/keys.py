@@ -25,5 +25,5 @@ def _refuse_foreign_keys() -> None:
         keyring.admit()
     except keyring.WrongKey as wrong:
         log.error("SECRET_KEY is not the database's", extra={"mend": str(wrong)})
-        sentence = _("This service’s setup doesn’t match its database. The operator can run: flask check")
+        sentence = _("This service is not set up correctly. The operator can find the cause with “flask check”.")
         raise Refused("wrong_key", sentence, status=503) from wrong

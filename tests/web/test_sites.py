@@ -257,7 +257,7 @@ def test_a_search_for_a_page_reads_some_pages_and_goes_on(
     assert [len(each) for each in seen] == [2, 2, 1] and not address
     assert len({each for some in seen for each in some}) == 5, "each page once"
     oldest = desk.get("/sites/paper/threads?q=story/0", headers=ENGLISH).text
-    assert "Showing recent pages only." in oldest and "No page has this" not in oldest
+    assert "Showing recent articles only." in oldest and "No page has this" not in oldest
 
 
 @pytest.mark.parametrize("moves", ["/old", "/old,https://elsewhere.example/", "/old,/new\nnonsense,/x"])
