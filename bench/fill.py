@@ -76,7 +76,7 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
         for table in TABLES if postgres else ():
             run(text(f"SELECT setval('{table}_id_seq', (SELECT max(id) FROM {table}))"))  # noqa: S608
         db.session.commit()
-        shelve()
+        reindex()
         if postgres:
             # Like autovacuum. The service never runs ANALYZE on SQLite.
             run(text("ANALYZE"))
@@ -99,7 +99,7 @@ def work_at_the_desk(app: Flask, moderator: int) -> None:
                 connection.execute(text("VACUUM ANALYZE"))
 
 
-def shelve() -> None:
+def reindex() -> None:
     """Index new comments, like the worker."""
     for number in index.dirty_segments():
         index.build(number)

@@ -33,7 +33,7 @@ from app.models import (
 )
 from app.notify import decision_links, signed_links
 from bench import service
-from bench.fill import Shape, fill, page_of, shelve, work_at_the_desk
+from bench.fill import Shape, fill, page_of, reindex, work_at_the_desk
 
 SMALL, LARGE = 10_000, 1_000_000
 TIMES = 3
@@ -389,7 +389,7 @@ def fill_store(app: Flask, comments: int) -> None:
     work_at_the_desk(app, alice)
     with app.app_context():
         reject_one()
-        shelve()
+        reindex()
         SiteCounter.recount()
         db.session.commit()
 

@@ -62,7 +62,7 @@ def commands(group: click.Group, before: str = "flask") -> Iterator[tuple[str, c
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from commands(command, f"{before} {name}")
-        else:
+        elif not command.hidden:
             yield f"{before} {name}", command
 
 

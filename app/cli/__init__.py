@@ -14,11 +14,11 @@ from app.cli import (
     export,
     imports,
     keys,
-    people,
+    moderators,
     person,
+    reindex,
     rules,
     serve,
-    shelve,
     sites,
     threads,
     upkeep,
@@ -32,14 +32,15 @@ WITH_ANY_KEY = {"check", "backup", "restore-check", "evaluate", "accept-key"}
 
 def install(app: Flask) -> None:
     """Register the commands."""
-    upkeep.upkeep.add_command(shelve.shelve)
+    upkeep.upkeep.add_command(reindex.reindex)
+    upkeep.upkeep.add_command(reindex.shelve)
     upkeep.upkeep.add_command(keys.rotate_key)
     commands = (
         serve.serve,
         worker.worker,
         demo.demo,
         sites.site,
-        people.moderator,
+        moderators.moderator,
         imports.import_,
         threads.thread,
         person.person,

@@ -33,19 +33,20 @@ STUCK_AFTER = timedelta(minutes=10)
 
 
 @click.command("check")
-@click.option("--json", "as_json", is_flag=True, help='As {"ok": ..., "findings": [{"code", "wrong", "mend"}]}.')
+@click.option("--json", "as_json", is_flag=True, help='Print {"ok", "version", "findings": [{"code", ...}]}.')
 @with_appcontext
 def check(as_json: bool) -> None:
-    """Find configuration errors, with the fix for each. Exit code 1 if there are any."""
+    """Check the configuration and say how to fix each problem. Exit code 1 if there is one."""
     findings = list(_findings())
     if as_json:
-        shown = [{"code": code, "wrong": wrong, "mend": mend} for code, wrong, mend in findings]
+        # "mend" is the old name of "fix", until 0.2.
+        shown = [{"code": code, "wrong": wrong, "fix": fix, "mend": fix} for code, wrong, fix in findings]
         click.echo(json.dumps({"ok": not findings, "version": VERSION, "findings": shown}, ensure_ascii=False))
     else:
         click.echo(f"Kaiwa {VERSION}")
-        for _code, wrong, mend in findings:
-            click.echo(f"{wrong}\n  {mend}")
-        click.echo(f"{len(findings)} found." if findings else "All is well.")
+        for _code, wrong, fix in findings:
+            click.echo(f"{wrong}\n  {fix}")
+        click.echo(f"Problems found: {len(findings)}." if findings else "No problems found.")
     raise SystemExit(1 if findings else 0)
 
 
@@ -59,15 +60,15 @@ def _findings() -> Iterator[Finding]:
     except SQLAlchemyError as trouble:
         yield (
             "database",
-            f"The database does not answer ({type(trouble).__name__}).",
-            "See DATABASE_URL, and whether it runs.",
+            f"Could not connect to the database ({type(trouble).__name__}).",
+            "Check DATABASE_URL, and that the database server is running.",
         )
         return
     if not current:
-        yield "migrations", "The database does not have the tables of this version.", "flask db upgrade"
+        yield "migrations", "The database schema does not match this version.", "flask db upgrade"
         return
     if wrong := keyring.trouble():
-        yield "keys", "SECRET_KEY is not the key of this database.", wrong
+        yield "keys", "SECRET_KEY does not belong to this database.", wrong
     yield from setup.check_storage()
     for check in _DATABASE_CHECKS:
         yield from check()
@@ -76,8 +77,8 @@ def _findings() -> Iterator[Finding]:
 def _check_keys() -> Iterator[Finding]:
     if len(set(current_app.config["SECRET_KEY"])) < MIN_DISTINCT_CHARACTERS:
         yield "secret-key", "SECRET_KEY is easy to guess.", (
-            "openssl rand -hex 32 makes a good one; put the present one first into SECRET_KEY_FALLBACKS, then "
-            "flask upkeep rotate-key. The whole procedure: docs/keys.md"
+            "Move the current key to SECRET_KEY_FALLBACKS, set a new one from openssl rand -hex 32, then run "
+            "flask upkeep rotate-key. Details: docs/keys.md"
         )  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def _check_files() -> Iterator[Finding]:
     """Key, database and the files beside them must be readable only by their owner."""
     for path in files.open_to_others(Path(current_app.instance_path), files.database_file()):
         mode = "700" if path.is_dir() else "600"
-        yield "file-mode", f"Others on this machine may read {path}.", f"chmod {mode} {shlex.quote(str(path))}"
+        yield "file-mode", f"Other accounts on this machine can read {path}.", f"chmod {mode} {shlex.quote(str(path))}"
 
 
 def _check_addresses() -> Iterator[Finding]:
@@ -93,16 +94,16 @@ def _check_addresses() -> Iterator[Finding]:
     if public.scheme == "http" and public.hostname not in LOOPBACK:
         yield (
             "public-url",
-            "PUBLIC_URL is http: passwords travel in the open.",
-            "Serve it by https, and set PUBLIC_URL to that.",
+            "PUBLIC_URL uses http, so passwords are sent unencrypted.",
+            "Serve Kaiwa over https and set PUBLIC_URL to that address.",
         )
     if public.scheme == "https" and not proxies:
-        yield "proxies", "PUBLIC_URL is https, but TRUSTED_PROXIES is empty: all readers look like one.", (
-            "Set TRUSTED_PROXIES to the network of what ends TLS, such as 127.0.0.1/32."
+        yield "proxies", "PUBLIC_URL uses https, but TRUSTED_PROXIES is empty, so all readers share one address.", (
+            "Set TRUSTED_PROXIES to the network of the proxy that terminates TLS, such as 127.0.0.1/32."
         )  # fmt: skip
     if any(network.prefixlen == 0 for network in proxies):
-        yield "proxies-everybody", "TRUSTED_PROXIES trusts everybody: any reader can pretend any address.", (
-            "Name the networks of your own proxies only."
+        yield "proxies-everybody", "TRUSTED_PROXIES trusts every address, so any reader can forge their own.", (
+            "List only the networks of your own proxies."
         )  # fmt: skip
 
 
@@ -111,15 +112,15 @@ def _check_mail() -> Iterator[Finding]:
         if metrics.moderators():
             yield (
                 "mail-unset",
-                "MAIL_URL is empty: moderators are told of nothing.",
+                "MAIL_URL is empty, so moderators are not notified.",
                 "Set MAIL_URL=smtp://user:password@host:587",
             )
         return
     try:
         smtp.connect().close()
     except (smtplib.SMTPException, OSError) as trouble:
-        yield "mail-server", f"The mail server does not answer as it should: {scrubbed(str(trouble))}", (
-            "See host, port, user and password in MAIL_URL."
+        yield "mail-server", f"The mail server check failed: {scrubbed(str(trouble))}", (
+            "Check host, port, user and password in MAIL_URL."
         )  # fmt: skip
 
 
@@ -127,15 +128,15 @@ def _check_sites() -> Iterator[Finding]:
     moderators = metrics.moderators_by_site()
     for site in Site.all():
         if not site.origins:
-            yield "site-origins", f"Site {site.key} has no origins: no page can show its comments.", (
+            yield "site-origins", f"Site {site.key} has no origins, so no page can show its comments.", (
                 f"flask site set {site.key} origins=https://www.example.org"
             )  # fmt: skip
         if not all(map(is_origin, site.origins)):
-            yield "site-origin", f"Site {site.key} has an origin that is none; no header names it.", (
+            yield "site-origin", f"Site {site.key} has an invalid origin, which is ignored.", (
                 f"flask site set {site.key} origins=https://www.example.org"
             )  # fmt: skip
         if not moderators[site.key]:
-            yield "site-moderators", f"Site {site.key} has no moderators: what waits there waits for ever.", (
+            yield "site-moderators", f"Site {site.key} has no moderators, so pending comments are never reviewed.", (
                 f"flask moderator add EMAIL --name NAME --site {site.key} --role owner"
             )  # fmt: skip
 
@@ -146,26 +147,30 @@ def _check_worker() -> Iterator[Finding]:
         when = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
         yield (
             "worker",
-            f"No worker was seen {when}: no email goes out.",
-            "Keep `flask worker` running beside the web server.",
+            f"No worker has been active {when}, so no email is sent.",
+            "Run `flask worker` beside the web server.",
         )
     if deaths := Heartbeat.deaths():
-        yield "worker-deaths", f"{deaths} workers died in the last ten minutes.", "See the log of `flask worker`."
+        yield (
+            "worker-deaths",
+            f"Worker crashes in the last 10 minutes: {deaths}.",
+            "Check the log of `flask worker`.",
+        )
     if failing := Heartbeat.failing_tasks():
-        yield "worker-failing", f"The worker fails at: {', '.join(failing)}.", "See the log of `flask worker`."
+        yield "worker-failing", f"Failing worker tasks: {', '.join(failing)}.", "Check the log of `flask worker`."
     given_up = metrics.deliveries_by_outcome().get("gave up", 0)
     if given_up:
         yield (
             "given-up",
-            f"{given_up} emails were given up.",
-            "The log has the reasons; `flask upkeep prune` deletes them later.",
+            f"Emails that could not be sent: {given_up}.",
+            "The log has the reasons. `flask upkeep prune` deletes these emails after 30 days.",
         )
     oldest = Delivery.oldest_waiting()
     if current_app.config["MAIL_URL"] and oldest and oldest < now() - STUCK_AFTER:
         yield (
             "outbox",
-            f"Emails have been due since {oldest:%Y-%m-%d %H:%M} UTC; {Delivery.failing()} of them were tried in vain.",
-            "See the log of `flask worker`.",
+            f"Emails are overdue since {oldest:%Y-%m-%d %H:%M} UTC. Failed at least once: {Delivery.failing()}.",
+            "Check the log of `flask worker`.",
         )
 
 
@@ -173,29 +178,33 @@ def _check_counts() -> Iterator[Finding]:
     with snapshot():
         drifted = len(site_counter.drifted())
     if drifted:
-        yield "counts", f"{drifted} kept counts of comments or decisions are wrong.", "flask upkeep recount"
+        yield "counts", f"Stored counts of comments or decisions that are wrong: {drifted}.", "flask upkeep recount"
 
 
 def _check_akismet() -> Iterator[Finding]:
     for site in (site for site in Site.all() if site.akismet_key):
         if site.akismet_is_mad:
-            yield "akismet-doubted", f"Akismet has called everything on {site.key} spam: it is not believed.", (
-                f"See the account of its key; flask site set {site.key} akismet_key=KEY"
+            yield "akismet-doubted", f"Akismet flagged every comment on {site.key} as spam and is now ignored.", (
+                f"Check the Akismet account, then run flask site set {site.key} akismet_key=KEY"
             )  # fmt: skip
         if site.akismet_alert:
-            yield "akismet-alert", f"Akismet says of the key of {site.key}: {site.akismet_alert}", (
-                "See the account of the key."
+            yield "akismet-alert", f"Akismet warns about the key of {site.key}: {site.akismet_alert}", (
+                "Check the Akismet account."
             )  # fmt: skip
         yield from _check_key(site)
 
 
 def _check_key(site: Site) -> Iterator[Finding]:
-    mend = f"flask site set {site.key} akismet_key=KEY akismet_blog=https://www.example.org"
+    fix = f"flask site set {site.key} akismet_key=KEY akismet_blog=https://www.example.org"
     try:
         if not akismet.is_valid(site.akismet_key, site.akismet_address):
-            yield "akismet-key", f"Akismet does not know the key of {site.key} for this site.", mend
+            yield "akismet-key", f"Akismet rejects the key of {site.key} for this site.", fix
     except NotSent as trouble:
-        yield "akismet", f"Akismet does not answer: {scrubbed(str(trouble))}", "See AKISMET_URL, and the way out to it."
+        yield (
+            "akismet",
+            f"Could not reach Akismet: {scrubbed(str(trouble))}",
+            "Check AKISMET_URL and the network.",
+        )
 
 
 def _check_filters() -> Iterator[Finding]:
@@ -203,15 +212,15 @@ def _check_filters() -> Iterator[Finding]:
         try:
             filters.model_of(site.id)
         except WrongModel as trouble:
-            yield "filter", f"The filter of {site.key} cannot be read, so every comment waits: {trouble}.", (
+            yield "filter", f"The spam filter of {site.key} cannot be read, so every comment is held: {trouble}.", (
                 f"flask upkeep retrain --site {site.key}"
             )  # fmt: skip
 
 
 def _check_values() -> Iterator[Finding]:
     for name in keyring.unreadable():
-        yield "unreadable", f"{name} has values that none of the keys opens: they are shown as unreadable.", (
-            "Add the key under which they were written to SECRET_KEY_FALLBACKS, then flask upkeep rotate-key."
+        yield "unreadable", f"{name} has values that no key decrypts. They are shown as unreadable.", (
+            "Add the key they were encrypted with to SECRET_KEY_FALLBACKS, then run flask upkeep rotate-key."
         )  # fmt: skip
 
 

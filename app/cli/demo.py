@@ -30,20 +30,20 @@ SITE = "demo"
 MODERATOR = "demo@example.org"
 PASSWORD_FILE = "demo_password"  # noqa: S105
 
-demo = AppGroup("demo", help="The demo site: create it, print its log-in, fill it.")
+demo = AppGroup("demo", help="Create and fill the demo site.")
 
 
 @demo.command("seed")
-@click.option("--comments", type=click.IntRange(0, 10_000_000), default=0, help="Add generated comments: a big site.")
-@click.option("--origin", help="Where the demo's articles are served; on the port after PORT unless said otherwise.")
+@click.option("--comments", type=click.IntRange(0, 10_000_000), default=0, help="Also add generated comments.")
+@click.option("--origin", help="Origin of the demo articles. Default: this machine, on the port after PORT.")
 @with_appcontext
 def seed(comments: int, origin: str | None) -> None:
-    """Create the demo site, its moderator and its comments; a second run only updates the origin."""
+    """Create the demo site with its moderator and comments. If it exists, only update its origin."""
     origin = origin or f"http://127.0.0.1:{current_app.config['PORT'] + 1}"
     if others := [each.key for each in Site.all() if each.key != SITE]:
         raise click.ClickException(
-            f"This database serves {', '.join(others[:5])}: the demo's account must not get in. "
-            "`make run` has a database of its own; DEMO_DATABASE_URL names another."
+            f"This database has other sites ({', '.join(others[:5])}); the demo account must not moderate them. "
+            "Use `make run`, which has its own database, or set DEMO_DATABASE_URL."
         )
     site = Site.with_key(SITE)
     if site is None:

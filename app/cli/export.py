@@ -1,4 +1,4 @@
-"""`flask export`: write all data of a site to a file."""
+"""`flask export`: write a site's data to a file."""
 
 import os
 import sys
@@ -21,21 +21,21 @@ FORMATS: dict[str, Callable[[Site], Iterator[str]]] = {
 
 
 @click.command("export")
-@click.option("--site", "key", required=True, metavar="KEY", help="The site that leaves.")
+@click.option("--site", "key", required=True, metavar="KEY", help="Site to export.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(list(FORMATS)),
     default="kaiwa",
     show_default=True,
-    help="kaiwa: all there is, for another Kaiwa. wxr: for WordPress and what reads its files. csv: a table.",
+    help="kaiwa: archive of all data, for another Kaiwa. wxr: for WordPress. csv: for spreadsheets.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="The file; standard output when not given.")
+@click.option("--output", type=click.Path(path_type=Path), help="File to write. Default: standard output.")
 @with_appcontext
 def export(key: str, form: str, output: Path | None) -> None:
-    """Write a site's comments, and in our own format all else that it has, as it is at this moment.
+    """Export a snapshot of a site's comments; the kaiwa format includes all other data of the site.
 
-    The file holds the email addresses of readers in plain text, so only its owner may read it.
+    The export contains readers' email addresses in plain text. A file is readable only by its owner.
     """
     with snapshot():
         lines = FORMATS[form](site_of(key))
@@ -44,7 +44,7 @@ def export(key: str, form: str, output: Path | None) -> None:
                 sys.stdout.buffer.write(line.encode())
         else:
             write_privately(output, lines)
-    click.echo("It holds readers' email addresses in plain text: keep it private.", err=True)
+    click.echo("The export contains readers' email addresses in plain text. Keep it private.", err=True)
 
 
 def write_privately(path: Path, lines: Iterator[str]) -> None:
@@ -58,6 +58,6 @@ def write_privately(path: Path, lines: Iterator[str]) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as trouble:
-        raise click.ClickException(f"{path} cannot be written: {trouble.strerror}.") from trouble
+        raise click.ClickException(f"Could not write {path}: {trouble.strerror}.") from trouble
     finally:
         part.unlink(missing_ok=True)

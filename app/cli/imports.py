@@ -15,7 +15,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import IntegrityError
 
-from app.cli.sites import site_of
+from app.cli.sites import KEY_RULE, site_of
 from app.extensions import db
 from app.models.site import KEY
 from app.transfer import archive
@@ -37,14 +37,16 @@ BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
 
 @click.command("import")
 @click.argument("words", nargs=-1, required=True, metavar="[FORMAT] FILE")
-@click.option("--site", "key", required=True, metavar="KEY", help="The site of the comments.")
-@click.option("--dry-run", is_flag=True, help="Report the same, and write nothing.")
-@click.option("--map", "moves", multiple=True, metavar="OLD=NEW", help="Moved pages: URLs, or their prefixes.")
-@click.option("--close-threads", is_flag=True, help="Close these pages to new comments.")
+@click.option("--site", "key", required=True, metavar="KEY", help="Site to import into.")
+@click.option("--dry-run", is_flag=True, help="Report what would be imported, without writing anything.")
+@click.option(
+    "--map", "moves", multiple=True, metavar="OLD=NEW", help="Map old URLs or prefixes to new ones. Repeatable."
+)
+@click.option("--close-threads", is_flag=True, help="Close the imported threads to new comments.")
 @click.option("--pingbacks", is_flag=True, help="Import pingbacks and trackbacks too.")
 @click.option("--only-public", is_flag=True, help="Skip comments of pages that were not public.")
-@click.option("--per-thread", is_flag=True, help="Report on every page, not only on the fullest.")
-@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+@click.option("--per-thread", is_flag=True, help="Report every page, not only the largest.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
 def import_(
     words: tuple[str, ...],
@@ -57,19 +59,19 @@ def import_(
     per_thread: bool,
     as_json: bool,
 ) -> None:
-    """Import the comments of FILE; without FORMAT, it is detected.
+    """Import comments from FILE. Without FORMAT, the format is detected.
 
-    A second run changes nothing, and continues an interrupted one. Existing comments are not changed, and no email is
-    sent. Exit code 0 if the file was read to its end, 1 if it was refused or truncated.
+    Running it again continues an interrupted import and adds nothing twice. Existing comments are not changed, and no
+    email is sent. Exit code 0 if the whole file was read, 1 if it was refused or truncated.
     """
     form, file = _form_and_file(words)
     if (form or _detected(file)) == archive.FORMAT:
         if moves or close_threads or pingbacks or only_public:
             raise click.UsageError(
-                "An archive is restored as it was: --map, --close-threads, --pingbacks and --only-public do not apply."
+                "An archive is restored unchanged: --map, --close-threads, --pingbacks and --only-public do not apply."
             )
         if not KEY.fullmatch(key):
-            raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
+            raise click.ClickException(KEY_RULE.format(key))
         raise SystemExit(_restore(Restore(key, file), dry_run=dry_run, as_json=as_json))
     site = site_of(key)
     pairs = [_move(text) for text in moves]
@@ -92,11 +94,11 @@ def import_(
 
 def _form_and_file(words: tuple[str, ...]) -> tuple[str, str]:
     if len(words) > 2:
-        raise click.UsageError("Give one FILE, and before it perhaps its FORMAT.")
+        raise click.UsageError("Expected FILE, or FORMAT and FILE.")
     form = words[0] if len(words) == 2 else ""
     known = (*READERS, archive.FORMAT)
     if form and form not in known:
-        raise click.UsageError(f"FORMAT {form!r} is not one of {', '.join(known)}.")
+        raise click.UsageError(f"Unknown format {form!r}. Use one of: {', '.join(known)}.")
     return form, words[-1]
 
 
@@ -139,14 +141,14 @@ def _as_lines(answer: dict[str, Any]) -> Iterator[str]:
         yield f"{name:10} {counts['read']:>10,} read {counts['imported']:>10,} new {counts['unchanged']:>10,} unchanged"
     for piece in _listed("Skipped:", map(_skip_line, answer["skips"])):
         yield piece.rstrip("\n")
-    yield answer["trouble"] or "Next: flask upkeep retrain, so that the spam filter learns from the decisions again."
+    yield answer["trouble"] or "Next: run flask upkeep retrain to train the spam filter from the restored decisions."
 
 
 def _move(text: str) -> tuple[str, str]:
     """An old address may have = in it; a new one begins with https:// or /, or has none."""
     found = MOVE.fullmatch(text) or BARE_MOVE.fullmatch(text)
     if not found:
-        raise click.BadParameter(f"{text!r} is not OLD=NEW.", param_hint="--map")
+        raise click.BadParameter(f"Expected OLD=NEW, got {text!r}.", param_hint="--map")
     return found[1].strip(), found[2].strip()
 
 
@@ -159,7 +161,9 @@ def _read(staging: Staging, form: str, source: Source, *, quiet: bool) -> str:
     except UnreadableFile as error:
         return str(error)
     except sqlite3.OperationalError as error:
-        raise click.ClickException(f"No room to sort the file ({error}); TMPDIR may name a larger folder.") from error
+        raise click.ClickException(
+            f"Not enough space to sort the file ({error}). Set TMPDIR to a larger folder."
+        ) from error
     return ""
 
 
@@ -173,7 +177,7 @@ def _written(staging: Staging, steps: Iterator[int], label: str, *, quiet: bool)
         return "Stopped. What was written stays; the same command goes on from here."
     except IntegrityError:
         db.session.rollback()
-        return "Another import is writing the same comments. When it has ended, the same command finishes this one."
+        return "Another import is writing the same comments. Run the command again when it has finished."
     return ""
 
 
@@ -219,7 +223,7 @@ def _as_text(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> I
     statuses = ", ".join(f"{number:,} {status}" for status, number in counts["by_status"].items() if number)
     yield (
         f"{counts['read']:,} comments read on {counts['threads']:,} pages ({counts['format'] or 'unknown format'}).\n"
-        f"{counts['imported']:,} {done}, {counts['unchanged']:,} were here already, {counts['skipped']:,} skipped.\n"
+        f"{counts['imported']:,} {done}, {counts['unchanged']:,} unchanged, {counts['skipped']:,} skipped.\n"
         f"{counts['roots']:,} top-level, {counts['replies']:,} replies, {counts['max_depth']} deep. {statuses}\n"
     )
     yield from _listed("Skipped:", map(_skip_line, staging.skips()))
@@ -249,4 +253,4 @@ def _listed(heading: str, lines: Iterable[str], *, most: int = LISTED, rest: str
         if number < most:
             yield f"  {line}\n"
     if number >= most:
-        yield f"  and {number + 1 - most:,} more, which {rest} has\n"
+        yield f"  and {number + 1 - most:,} more; {rest} lists all\n"

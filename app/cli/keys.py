@@ -13,20 +13,19 @@ from app.models import keyring
 
 TELL_EVERY_S = 5.0
 TOKENS = (
-    "What the earlier key signed ends with it: log-ins, links in sent emails, and what readers' browsers keep "
-    "(docs/keys.md)."
+    "Log-ins, links in sent emails and readers' tokens signed with the earlier key then stop working (docs/keys.md)."
 )
 
 
 @click.command("rotate-key")
-@click.option("--forget-unmatched", is_flag=True, help="Delete unsubscribes of addresses without an author.")
+@click.option("--forget-unmatched", is_flag=True, help="Delete unsubscribes of addresses that no author has.")
 @click.option("--leaked", is_flag=True, help="Delete hashes of the earlier key that cannot be recomputed.")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
 def rotate_key(forget_unmatched: bool, leaked: bool, as_json: bool) -> None:
-    """Encrypt and index again all values under keys of SECRET_KEY_FALLBACKS, while the service runs.
+    """Re-encrypt and re-index all values that use a key from SECRET_KEY_FALLBACKS, while the service runs.
 
-    Can be interrupted and repeated. Exit code 0 if nothing is left under an earlier key, else 1.
+    It is safe to interrupt and repeat. Exit code 0 if no value uses an earlier key any more, otherwise 1.
     """
     progress = Progress()
     steps = rotation.rotate(progress, forget_unmatched=forget_unmatched or leaked, forget_hashes=leaked)
@@ -44,7 +43,7 @@ def _follow(steps: Iterator[str], progress: Progress, doing: str) -> None:
         if time.monotonic() - last >= TELL_EVERY_S:
             last = time.monotonic()
             seen, changed = progress.looked_at[table], progress.rewritten[table]
-            click.echo(f"{doing} {table}: {seen} rows looked at, {changed} rewritten", err=True)
+            click.echo(f"{doing} {table}: {seen} rows read, {changed} rewritten", err=True)
 
 
 def _tell(progress: Progress, as_json: bool) -> None:
@@ -55,21 +54,21 @@ def _tell(progress: Progress, as_json: bool) -> None:
     for table, count in progress.rewritten.items():
         click.echo(f"{table}: {count} rewritten")
     for name, count in progress.unreadable.items():
-        click.echo(f"{name}: {count} cannot be read with any of the keys, and stay as they are")
+        click.echo(f"{name}: {count} cannot be decrypted with any key and stay unchanged")
     for double in progress.doubles:
-        click.echo(f"{double}: another row has the same value; two accounts of one address? flask moderator list")
+        click.echo(f"{double}: another row has the same value. Check flask moderator list for duplicate accounts")
     for name, count in progress.left.items():
-        click.echo(f"{name}: {count} still under an earlier key{_until(name)}")
+        click.echo(f"{name}: {count} still use an earlier key{_until(name)}")
     if progress.done:
-        click.echo(f"Nothing is left under an earlier key: SECRET_KEY_FALLBACKS may be emptied. {TOKENS}")
+        click.echo(f"No value uses an earlier key. You can now empty SECRET_KEY_FALLBACKS. {TOKENS}")
     else:
-        click.echo("Keep the earlier key in SECRET_KEY_FALLBACKS, and run this again.")
+        click.echo("Keep the earlier key in SECRET_KEY_FALLBACKS and run this command again.")
 
 
 def _until(name: str) -> str:
     how = key_columns.STRATEGIES.get(name)
     if isinstance(how, key_columns.Expiring):
-        return f"; they serve for {key_columns.OUTDATED_AFTER.days} days, and go after that"
+        return f"; they are needed for {key_columns.OUTDATED_AFTER.days} days and then deleted"
     if isinstance(how, key_columns.ByAuthor):
-        return ": unsubscribes of addresses that no author has any more; --forget-unmatched forgets them"
+        return ": unsubscribes of addresses that no author has; --forget-unmatched deletes them"
     return ""

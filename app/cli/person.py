@@ -19,7 +19,7 @@ from app.lib import json_parts
 from app.operations import vacuum
 from app.search import index
 
-person = AppGroup("person", help="Export or erase the data of a reader.")
+person = AppGroup("person", help="Export or erase the personal data of a reader.")
 
 
 # All of them, even if unchanged: an interrupted run may have left bytes there.
@@ -38,7 +38,7 @@ TOUCHED = [
 
 
 def reader_arguments(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option("--json", "as_json", is_flag=True, help="As one JSON object.")(command)
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
     command = click.option("--site", "key", metavar="KEY", help="Only on this site.")(command)
     return click.argument("email")(command)
 
@@ -53,7 +53,7 @@ def export(email: str, key: str | None, as_json: bool) -> None:
     with snapshot():
         reader = _person(email, key)
         if not reader.authors:
-            raise click.ClickException("No author has this address.")
+            raise click.ClickException("No author uses this address.")
         for part in json_parts.encoded(person_export.export(reader), lines=not as_json):
             click.echo(part, nl=False)
             db.session.expunge_all()
@@ -62,14 +62,15 @@ def export(email: str, key: str | None, as_json: bool) -> None:
 
 @person.command("erase")
 @reader_arguments
-@click.option("--remove-text", is_flag=True, help="Remove the texts too; comments with replies keep their place.")
-@click.option("--dry-run", is_flag=True, help="Report only.")
+@click.option("--remove-text", is_flag=True, help="Also delete their comments; those with replies leave a placeholder.")
+@click.option("--dry-run", is_flag=True, help="Only report what would change.")
 def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run: bool) -> None:
-    """Erase the reader with EMAIL: names, addresses, networks, earlier texts, rules and email about them.
+    """Erase the personal data of the reader with EMAIL.
 
-    Comments stay with a deleted author, unless --remove-text. All authors with the address count as one person. The
-    search index is updated, leftover bytes of deleted rows are overwritten, and the database is searched: exit code 1
-    if the address is still found.
+    Deletes names, addresses, networks, earlier versions of comments, and rules and queued email about them. Comments
+    stay with a deleted author unless --remove-text is given. All authors with the address count as one person. The
+    command also updates the search index, overwrites deleted rows and searches the database for the address: exit
+    code 1 if it is still found.
     """
     reader = _person(email, key)
     names = reader.names
@@ -92,7 +93,7 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
 def _person(email: str, key: str | None) -> Person:
     site = site_of(key) if key else None
     if "@" not in email:
-        raise click.ClickException(f"{email!r} is not an email address.")
+        raise click.ClickException(f"Invalid email address {email!r}.")
     return people.find(email, site)
 
 
@@ -129,14 +130,14 @@ def _print_result(answer: dict[str, Any], as_json: bool) -> None:
     for each in left or ():
         rows = f"{each['rows']}{'+' if each['more'] else ''} rows"
         where = f"{each['table']}.{each['column']}, {rows} ({', '.join(each['ids'])})"
-        click.echo(f"still there: {each['what']} in {where}{_fix(each)}")
+        click.echo(f"Still found: {each['what']} in {where}{_fix(each)}")
     if left == []:
-        click.echo("Neither the address nor a name of the reader is in the database.")
+        click.echo("The database no longer contains the reader's address or names.")
 
 
 def _fix(remnant: dict[str, Any]) -> str:
     if remnant["table"] == "moderator":
-        return ": a moderator has this address; flask moderator remove EMAIL"
+        return ": a moderator uses this address. Remove it with flask moderator remove EMAIL"
     if remnant["table"] in person_erasure.NEVER_CHANGED:
-        return ": in the URL of a page or the name of a site; flask thread move, flask site set"
-    return ": in texts that are kept; --remove-text removes the reader's own"
+        return ": in a page URL or site name. Change it with flask thread move or flask site set"
+    return ": in comments that are kept. --remove-text deletes the reader's own"

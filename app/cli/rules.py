@@ -15,15 +15,15 @@ from app.lib.text import excerpt
 from app.models import Effect, Rule, Site, Subject
 from app.screening import rules
 
-rule = AppGroup("rule", help="What a site asks about words, links and people.")
+rule = AppGroup("rule", help="Manage the screening rules of a site.")
 
-SHOWN = 20  # touched comments of a dry run
+SHOWN = 20  # matching comments of a dry run
 EXCERPT = 80  # characters of each
 
 effect_option = click.option(
     "--effect", type=click.Choice([e.value for e in Effect]), default="hold", show_default=True
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="As one JSON value.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @rule.command("add")
@@ -31,17 +31,17 @@ json_option = click.option("--json", "as_json", is_flag=True, help="As one JSON 
 @click.argument("subject", type=click.Choice([s.value for s in Subject]))
 @click.argument("value")
 @effect_option
-@click.option("--reason", default="", help="Why, for other moderators.")
-@click.option("--days", type=click.IntRange(1, 3650), help="Ends by itself after so many days.")
-@click.option("--dry-run", is_flag=True, help="Make no rule; say which past comments it would have met.")
+@click.option("--reason", default="", help="Reason, for other moderators.")
+@click.option("--days", type=click.IntRange(1, 3650), help="End the rule after this many days.")
+@click.option("--dry-run", is_flag=True, help="Show which past comments the rule would match, without adding it.")
 @json_option
 def add(
     key: str, subject: str, value: str, effect: str, reason: str, days: int | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Make a rule about VALUE on the site KEY.
+    """Add a rule about VALUE to the site KEY.
 
-    SUBJECT word: VALUE stands in the text, however disguised; a * at an end takes parts of longer words.
-    A network narrower than /24 or /56 becomes that, since no more of an address is kept.
+    A word rule matches VALUE in the text in any disguise; a * at either end matches parts of longer words. A network
+    narrower than /24 (IPv4) or /56 (IPv6) is widened to that, because Kaiwa stores no more of an address.
     """
     expires = now() + timedelta(days=days) if days else None
     draft = _draft(site_of(key), subject, effect, value, reason=reason, expires_at=expires)
@@ -70,13 +70,13 @@ def list_(key: str, as_json: bool) -> None:
 @click.argument("key")
 @click.argument("id", type=int)
 def end(key: str, id: int) -> None:
-    """End the rule ID of the site KEY; the log keeps it."""
+    """End the rule ID of the site KEY. It stays in the log."""
     found = Rule.of_site([site_of(key).id], id)
     if not found:
-        raise click.ClickException(f"Site {key} has no rule {id}; flask rule list {key} shows all.")
+        raise click.ClickException(f"Site {key} has no rule {id}. List all with: flask rule list {key}")
     rules.end(found)
     db.session.commit()
-    click.echo(f"Rule {id} has ended.")
+    click.echo(f"Rule {id} ended.")
 
 
 @rule.command("import")
@@ -85,7 +85,7 @@ def end(key: str, id: int) -> None:
 @effect_option
 @json_option
 def import_(key: str, file: TextIO, effect: str, as_json: bool) -> None:
-    """Add a rule for each line of FILE, a list of words; existing rules stay."""
+    """Add a word rule for each line of FILE. Existing rules stay."""
     found = site_of(key)
     before, words, refused = {each.id for each in Rule.standing(found, Subject.WORD)}, [], []
     for number, line in enumerate(file, 1):
@@ -119,7 +119,7 @@ def _line(rule: Rule) -> str:
 
 def _counted(told: dict[str, Any]) -> str:
     lines = [f"line {each['line']}: {each['reason']}" for each in told["refused"]]
-    return "\n".join([*lines, f"{told['added']} added, {told['unchanged']} there already, {len(lines)} refused."])
+    return "\n".join([*lines, f"{told['added']} added, {told['unchanged']} unchanged, {len(lines)} refused."])
 
 
 def _tell_dry_run(done: rules.DryRun, as_json: bool) -> None:
@@ -128,6 +128,6 @@ def _tell_dry_run(done: rules.DryRun, as_json: bool) -> None:
         ids = [comment.id for comment, _hits in done.touched]
         click.echo(json.dumps({**told, "comments": ids}))
         return
-    click.echo(f"It would have met {told['touched']} of the newest {told['looked_at']} comments.")
+    click.echo(f"Matches {told['touched']} of the newest {told['looked_at']} comments.")
     for comment, _hits in done.touched[:SHOWN]:
         click.echo(f"{comment.id}\t{comment.status}\t{excerpt(comment.body, EXCERPT)}")

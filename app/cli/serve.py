@@ -59,7 +59,7 @@ class Child:
                 self.start()
         elif (code := self.process.poll()) is not None:
             self.pause = FIRST_PAUSE_S if moment - self.started > SETTLED_S else min(self.pause * 2, LONGEST_PAUSE_S)
-            click.echo(f"{self.name} ended with {code}; it starts again in {self.pause:.0f} s", err=True)
+            click.echo(f"{self.name} exited with {code}; restarting in {self.pause:.0f} s", err=True)
             _kill_group(self.process.pid)  # the web server's processes would run on
             self.process, self.due = None, moment + self.pause
 
@@ -75,7 +75,7 @@ class Child:
         try:
             self.process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            click.echo(f"{self.name} does not stop and is killed", err=True)
+            click.echo(f"{self.name} did not stop in time; killing it", err=True)
             _kill_group(self.process.pid)
             self.process.wait()
 
@@ -85,11 +85,14 @@ class Child:
 
 
 @click.command("serve")
-@click.option("--demo", is_flag=True, help="Serve the demo's articles too, on the next port.")
-@click.option("--reload", is_flag=True, help="For development: restart on changes of code, templates and styles.")
+@click.option("--demo", is_flag=True, help="Also serve the demo articles, on the next port.")
+@click.option("--reload", is_flag=True, help="For development: restart when code, templates or styles change.")
 @with_appcontext
 def serve(demo: bool, reload: bool) -> None:
-    """Run Kaiwa on HOST and PORT with WORKERS until Ctrl+C or SIGTERM; both finish running requests."""
+    """Run the web server and the worker on HOST and PORT, with WORKERS web processes.
+
+    Ctrl+C or SIGTERM stops it after the running requests have finished.
+    """
     config = current_app.config
     _refuse_busy(config["HOST"], config["PORT"])
     web = _development_web(config) if reload else _web(config)
@@ -155,7 +158,7 @@ def _refuse_busy(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as trouble:
         raise click.ClickException(
-            f"Port {port} on {host} cannot be had ({trouble.strerror}). Choose another one: PORT={port + 10}"
+            f"Could not bind port {port} on {host} ({trouble.strerror}). Choose another one: PORT={port + 10}"
         ) from trouble
 
 
@@ -164,7 +167,7 @@ def _announce(config: Mapping[str, object], demo: bool) -> None:
     click.echo(f"Kaiwa      {public}/moderate/")
     if demo:
         click.echo(f"Articles   http://127.0.0.1:{int(str(config['PORT'])) + 1}/ja/ and /en/")
-    click.echo("Ctrl+C stops it.")
+    click.echo("Press Ctrl+C to stop.")
 
 
 def _run(children: list[Child], reloaded: list[Child]) -> None:

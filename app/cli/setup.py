@@ -21,7 +21,7 @@ def check_demo() -> Iterator[Finding]:
     if not account:
         return
     fix = f"flask site remove {demo.SITE}" if site else f"flask moderator remove {demo.MODERATOR}"
-    yield "demo", f"The demo's account {demo.MODERATOR} may log in here.", f"{fix} (the demo has its own database now)"
+    yield "demo", f"The demo account {demo.MODERATOR} can log in here.", f"{fix} (the demo has its own database)"
 
 
 def check_sender() -> Iterator[Finding]:
@@ -35,8 +35,8 @@ def check_sender() -> Iterator[Finding]:
     except ValueError:
         is_nowhere = True
     if current_app.config["MAIL_URL"] and is_nowhere:
-        yield "mail-from", f"MAIL_FROM is {sender!r}: mail servers refuse it, or replies cannot arrive.", (
-            "Set MAIL_FROM to an address of a domain that may send by MAIL_URL, such as comments@example.com"
+        yield "mail-from", f"MAIL_FROM is {sender!r}, which mail servers may refuse and which receives no replies.", (
+            "Set MAIL_FROM to an address of a domain that MAIL_URL may send for, such as comments@example.com"
         )  # fmt: skip
 
 
@@ -46,21 +46,21 @@ def check_public_url() -> Iterator[Finding]:
     if public.hostname not in seen_host.LOOPBACK:
         return
     if host := seen_host.last(current_app.instance_path):
-        yield "public-url-host", f"Requests come for {host}, but PUBLIC_URL is {public.geturl()}.", (
-            f"If that is this service: PUBLIC_URL=https://{host}"
+        yield "public-url-host", f"Requests arrive for {host}, but PUBLIC_URL is {public.geturl()}.", (
+            f"If {host} is this service, set PUBLIC_URL=https://{host}"
         )  # fmt: skip
     secure = [site.key for site in Site.all() if any(origin.startswith("https://") for origin in site.origins)]
     if public.scheme == "http" and secure:
         yield "public-url-unset", (
-            f"Pages of {', '.join(secure[:5])} are https, but PUBLIC_URL is {public.geturl()}: browsers do not load it."
+            f"Pages of {', '.join(secure[:5])} use https, but PUBLIC_URL is {public.geturl()}: browsers block it."
         ), "Set PUBLIC_URL to the https address of this service."  # fmt: skip
 
 
 def check_clocks() -> Iterator[Finding]:
     for site in Site.all():
         if not site.timezone_chosen:
-            yield "timezone", f"Site {site.key} has the default time zone {site.timezone}, never chosen.", (
-                f"flask site set {site.key} timezone=Europe/London, or timezone={site.timezone} if that is right"
+            yield "timezone", f"Site {site.key} uses the default time zone, {site.timezone}.", (
+                f"flask site set {site.key} timezone=Europe/London (or timezone={site.timezone} to confirm it)"
             )  # fmt: skip
 
 
@@ -70,6 +70,6 @@ def check_storage() -> Iterator[Finding]:
     state = storage.trouble()
     if fault or state:
         named = ", ".join(filter(None, (state, fault)))
-        yield "storage", f"The database cannot be written to: {named}.", (
-            "Make room on its disk, mount it for writing, or name the server that takes writes in DATABASE_URL."
+        yield "storage", f"Could not write to the database: {named}.", (
+            "Free disk space, mount the disk read-write, or set DATABASE_URL to the primary server."
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`flask site`: the sites that are served, and what each asks of comments."""
+"""`flask site`: sites and their settings."""
 
 import json
 import sys
@@ -20,35 +20,37 @@ from app.models.site import KEY
 from app.operations import metrics
 from app.screening import thresholds
 
-site = AppGroup("site", help="The sites that are served.")
+site = AppGroup("site", help="Manage sites and their settings.")
+
+KEY_RULE = "Invalid KEY {!r}: use 1 to 64 characters of a-z, 0-9 and hyphens, without a hyphen at either end."
 
 
 @site.command("add")
 @click.argument("key")
-@click.option("--name", required=True, help="What readers and moderators know it by.")
+@click.option("--name", required=True, help="Site name, shown to readers and moderators.")
 @click.option(
     "--origin",
     "origins",
     multiple=True,
     required=True,
-    help="Where it is, as https://www.example.org. Repeatable.",
+    help="Site URL, such as https://www.example.org. Repeatable.",
 )
-@click.option("--lang", type=LANGUAGE, default=DEFAULT, show_default=True, help="Its language.")
+@click.option("--lang", type=LANGUAGE, default=DEFAULT, show_default=True, help="Language of the site.")
 @click.option(
     "--timezone",
-    help="On whose clock it writes times, as Europe/London. Asked for unless --lang is ja, which implies Asia/Tokyo.",
+    help="Time zone, such as Europe/London. If not given: Asia/Tokyo for --lang ja, otherwise asked for.",
 )
 def add(key: str, name: str, origins: tuple[str, ...], lang: str, timezone: str | None) -> None:
-    """Serve a new site. KEY is what its pages say in data-site."""
+    """Add a site. KEY is the value of data-site in the embed code."""
     if not KEY.fullmatch(key):
-        raise click.ClickException(f"KEY {key!r} must be of a-z, 0-9 and -, at most 64, no - at its ends.")
+        raise click.ClickException(KEY_RULE.format(key))
     if Site.with_key(key):
-        raise click.ClickException(f"There is a site {key!r} already; to change it: flask site set {key} NAME=VALUE")
+        raise click.ClickException(f"Site {key!r} already exists. Change it with: flask site set {key} NAME=VALUE")
     new = Site(key=key, lang=lang, name=_read("name", name), origins=_read("origins", ",".join(origins)))
     new.timezone, new.timezone_chosen = _clock(lang, timezone)
     db.session.add(new)
     db.session.commit()
-    click.echo(f"Site {key} is served on {', '.join(new.origins)}.")
+    click.echo(f"Site {key} added for {', '.join(new.origins)}.")
     click.echo(f"Next: flask moderator add EMAIL --name NAME --site {key} --role owner --password-stdin")
 
 
@@ -59,13 +61,13 @@ def _clock(lang: str, timezone: str | None) -> tuple[str, bool]:
     if timezone is None and sys.stdin.isatty():
         timezone = click.prompt("Time zone of the site, such as Europe/London", default="UTC", err=True)
     if timezone is None:
-        click.echo("No --timezone: the site writes times in UTC; to change it: flask site set KEY timezone=", err=True)
+        click.echo("No --timezone given, using UTC. Change it with: flask site set KEY timezone=", err=True)
         return "UTC", False
     return _read("timezone", timezone), True
 
 
 @site.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """List all sites."""
     waiting = metrics.pending_by_site()
@@ -82,7 +84,7 @@ def list_(as_json: bool) -> None:
 
 @site.command("show")
 @click.argument("key")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(key: str, as_json: bool) -> None:
     """Show all settings of the site KEY."""
     settings = _settings_of(site_of(key))
@@ -97,9 +99,9 @@ def show(key: str, as_json: bool) -> None:
 @click.argument("key")
 @click.argument("changes", metavar="NAME=VALUE...", nargs=-1, required=True)
 def set_(key: str, changes: tuple[str, ...]) -> None:
-    """Change settings of the site KEY: all of them, or none when one is wrong.
+    """Change settings of the site KEY. If one value is invalid, nothing changes.
 
-    origins+=URL adds an origin to those that the site has.
+    origins+=URL adds an origin to the existing ones.
     """
     found = site_of(key)
     settings: dict[str, Any] = {}
@@ -114,30 +116,29 @@ def set_(key: str, changes: tuple[str, ...]) -> None:
 @site.command("screening")
 @click.argument("key")
 @click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def screening(key: str, days: int, as_json: bool) -> None:
-    """Compare what the learnt score would have done on the site KEY with what its moderators decided."""
+    """Compare the spam score with the moderators' decisions on the site KEY."""
     seen = thresholds.backtest(site_of(key), now() - timedelta(days=days))
-    ids = {"false_alarms": [each.id for each in seen.false_alarms], "missed": [each.id for each in seen.missed]}
+    ids = {"false_positives": [each.id for each in seen.false_positives], "missed": [each.id for each in seen.missed]}
     if as_json:
-        told = {band: {said or "undecided": count for said, count in row.items()} for band, row in seen.counts.items()}
-        click.echo(json.dumps({"days": days, "bands": told, **ids}))
+        told = {name: {said or "undecided": count for said, count in row.items()} for name, row in seen.counts.items()}
+        click.echo(json.dumps({"days": days, "thresholds": told, **ids}))
         return
-    for band, row in seen.counts.items():
-        click.echo(f"{band:5} {row['fine']} approved, {row['spam']} spam, {row['']} undecided")
+    for threshold, row in seen.counts.items():
+        click.echo(f"{threshold:5} {row['fine']} approved, {row['spam']} spam, {row['']} undecided")
     for name, found in ids.items():
         click.echo(f"{name}: {' '.join(map(str, found)) or 'none'}")
 
 
 @site.command("remove")
 @click.argument("key")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object; needs --yes.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON. Requires --yes.")
 def remove(key: str, yes: bool, as_json: bool) -> None:
-    """Remove the site KEY with its threads, comments, decisions and rules, and those who moderate no other site.
+    """Remove the site KEY with its threads, comments, decisions, rules, and accounts that moderate no other site.
 
-    Other sites keep working. The command may be stopped and started again. Ends with 1 when it was
-    not confirmed.
+    Other sites are not affected. It is safe to interrupt and repeat. Exit code 1 if it was not confirmed.
     """
     found = site_of(key)
     taken = removal.extent(found)
@@ -149,15 +150,13 @@ def remove(key: str, yes: bool, as_json: bool) -> None:
             f"{taken.decisions} decisions."
         )
         if taken.moderators:
-            click.echo(f"These moderate no other site and lose their account: {', '.join(taken.moderators)}")
-        click.confirm("Remove all of it? Only a backup brings it back.", abort=True)
+            click.echo(f"Accounts to be removed, because they moderate no other site: {', '.join(taken.moderators)}")
+        click.confirm("Remove everything? This cannot be undone without a backup.", abort=True)
     for _rows in removal.remove(found.id):
         db.session.commit()
     told = {"key": key, **asdict(taken)}
     click.echo(
-        json.dumps(told, ensure_ascii=False)
-        if as_json
-        else f"Site {key} and its {taken.comments} comments are removed."
+        json.dumps(told, ensure_ascii=False) if as_json else f"Removed site {key} and its {taken.comments} comments."
     )
 
 
@@ -165,7 +164,7 @@ def site_of(key: str) -> Site:
     found = Site.with_key(key)
     if not found:
         known = ", ".join(each.key for each in Site.all()) or "none yet"
-        raise click.ClickException(f"There is no site {key!r}. Sites: {known}.")
+        raise click.ClickException(f"No site {key!r}. Sites: {known}.")
     return found
 
 
@@ -174,7 +173,7 @@ def _change(text: str, origins: list[str]) -> tuple[str, Any]:
     if name == "origins+":
         return "origins", list(dict.fromkeys([*origins, *_read("origins", value)]))
     if not equals or name not in FIELDS:
-        raise click.ClickException(f"{text!r} is not NAME=VALUE with one of these names: {', '.join(FIELDS)}.")
+        raise click.ClickException(f"Expected NAME=VALUE, got {text!r}. Names: {', '.join(FIELDS)}.")
     return name, _read(name, value)
 
 
@@ -184,13 +183,13 @@ def _read(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         with speaking(SOURCE):
             off = "" if FIELDS[name].off is None else f", or {FIELDS[name].off} to turn it off"
-            sentence = f"{name}={text!r} does not work: it must be {FIELDS[name].allowed}{off}."
+            sentence = f"Invalid value {name}={text!r}. Expected {FIELDS[name].allowed}{off}."
         raise click.ClickException(sentence) from None
 
 
 def _settings_of(found: Site) -> dict[str, Any]:
     told = {"key": found.key, **{name: getattr(found, name) for name in FIELDS}, "version": found.version}
-    # Terminals are recorded and shared; its end is enough to tell which one it is.
+    # Terminals are recorded and shared; the last characters identify the key.
     told["akismet_key"] = found.akismet_key and f"…{found.akismet_key[-4:]}"
     pressed = found.pressed_until.isoformat() if found.pressed_until and found.is_pressed else None
     return told | {"burst": found.burst, "pressed_until": pressed}

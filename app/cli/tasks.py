@@ -1,4 +1,4 @@
-"""The worker's periodic tasks, and threads for independent receivers."""
+"""The worker's periodic tasks, and threads for independent services."""
 
 import logging
 import threading

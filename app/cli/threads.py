@@ -1,4 +1,4 @@
-"""`flask thread`: list, name, move and merge the pages of a site."""
+"""`flask thread`: list, edit, move and merge the pages of a site."""
 
 import json
 from collections.abc import Iterable
@@ -18,15 +18,15 @@ from app.transfer.moves import REFUSED, Move, Outcome
 
 BATCH = 500
 
-thread = AppGroup("thread", help="List, name, move and merge the pages of a site.")
-site_option = click.option("--site", "key", required=True, metavar="KEY", help="The site of the pages.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Report only.")
-json_option = click.option("--json", "as_json", is_flag=True, help="As one JSON value.")
+thread = AppGroup("thread", help="List, edit, move and merge the pages of a site.")
+site_option = click.option("--site", "key", required=True, metavar="KEY", help="Site of the pages.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only report what would change.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @thread.command("list")
 @site_option
-@click.option("--search", default="", metavar="TEXT", help="Only those with TEXT in address or title.")
+@click.option("--search", default="", metavar="TEXT", help="Only pages with TEXT in URL or title.")
 @json_option
 def list_(key: str, search: str, as_json: bool) -> None:
     """List the pages with comments, newest first, with their earlier URLs."""
@@ -48,7 +48,7 @@ def list_(key: str, search: str, as_json: bool) -> None:
 @dry_run_option
 @json_option
 def move(old: str, new: str, key: str, dry_run: bool, as_json: bool) -> None:
-    """Move the comments of the page OLD to NEW, which must have none. OLD becomes an alias."""
+    """Move the comments of the page OLD to NEW, which must have none. OLD keeps working."""
     _remap(key, [(old, new)], dry_run, as_json, merge=False)
 
 
@@ -69,15 +69,15 @@ def merge(old: str, into: str, key: str, dry_run: bool, as_json: bool) -> None:
 @site_option
 @json_option
 def set_(page: str, changes: tuple[str, ...], key: str, as_json: bool) -> None:
-    """Set title, URL or date of the page PAGE (a URL, a path or id:...).
+    """Set title, URL or date of PAGE (a URL, a path or id:...).
 
-    NAME is title, url or published (such as 2026-11-29). Later comments do not change values that are set here; with an
-    empty title and url, they do again.
+    NAME is title, url or published (such as 2026-11-29). Later comments do not change these values. To let comments
+    set them again, set an empty title and url.
     """
     site = site_of(key)
     found = moves.thread_at(site, page)
     if not found:
-        raise click.ClickException(f"Site {key} has no comments at {page}; flask thread list --site {key} shows all.")
+        raise click.ClickException(f"Site {key} has no comments at {page}. List all: flask thread list --site {key}")
     try:
         naming.name(found, dict(_change(each) for each in changes))
     except Refused as no:
@@ -89,7 +89,7 @@ def set_(page: str, changes: tuple[str, ...], key: str, as_json: bool) -> None:
 def _change(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or name not in naming.FIELDS:
-        raise click.ClickException(f"{text!r} is not NAME=VALUE with one of the names {', '.join(naming.FIELDS)}.")
+        raise click.ClickException(f"Expected NAME=VALUE, got {text!r}. Names: {', '.join(naming.FIELDS)}.")
     return name, value
 
 
@@ -104,15 +104,15 @@ def _face(found: Thread) -> dict[str, Any]:
 @dry_run_option
 @json_option
 def remap(file: TextIO, key: str, dry_run: bool, as_json: bool) -> None:
-    """Move all pages of FILE at once: CSV with an old and a new address in each line.
+    """Move all pages of FILE at once: CSV with an old and a new URL in each line.
 
-    Pages may change places. Where both have comments, they are merged. All lines are done, or with one that
-    cannot be, none; an old address without comments is no trouble.
+    Pages can swap URLs. If both pages have comments, they are merged. If one line is invalid, nothing changes. An old
+    URL without comments is not an error.
     """
     try:
         pairs = moves.pairs_of(file)
     except Refused as no:
-        raise click.ClickException(f"FILE cannot be used. {no.sentence}") from no
+        raise click.ClickException(f"Could not read FILE. {no.sentence}") from no
     _remap(key, pairs, dry_run, as_json, merge=True)
 
 
@@ -155,8 +155,8 @@ def _remap(key: str, pairs: list[tuple[str, str]], dry_run: bool, as_json: bool,
 
 def _say(done: list[Move], dry_run: bool, refused: bool) -> None:
     if any(each.outcome == Outcome.TAKEN for each in done):
-        click.echo("The new page has comments already: flask thread merge brings them together.", err=True)
+        click.echo("The new page already has comments. Use flask thread merge to combine them.", err=True)
     if refused:
         click.echo("Nothing changed.", err=True)
     elif dry_run:
-        click.echo("Nothing was changed: this was a dry run.")
+        click.echo("Dry run: nothing changed.")

@@ -1,4 +1,4 @@
-"""`flask upkeep`: prune old rows, retrain and measure the spam filter, recount, and take backups."""
+"""`flask upkeep`: delete old rows, train and measure the spam filter, recount, and back up."""
 
 import json
 from collections.abc import Iterator
@@ -23,15 +23,18 @@ from app.spam.filter import Filter
 DELIVERIES_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
 
-upkeep = AppGroup("upkeep", help="Prune old rows, take backups, train and measure the spam filter.")
+upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure the spam filter.")
 
 
 @upkeep.command("prune")
-@click.option("--dry-run", is_flag=True, help="Report only.")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object of counts.")
+@click.option("--dry-run", is_flag=True, help="Only report what would change.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Delete old rows: rate limits, expired log-ins, sent email (30 days), dead workers (1 day); and data with a
-    retention period of its site: networks, browsers, reporters, the text of spam, earlier texts."""
+    """Delete old data: rate limits, expired log-ins, sent email (30 days) and records of stopped workers (1 day).
+
+    Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
+    of spam, and earlier versions of comments.
+    """
     gone = {
         "limits": RateLimit.forget_restored(),
         "logins": metrics.forget_expired_logins(),
@@ -53,14 +56,14 @@ def prune(dry_run: bool, as_json: bool) -> None:
 
 
 @upkeep.command("retrain")
-@click.option("--site", "key", metavar="KEY", help="Of this site only.")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+@click.option("--site", "key", metavar="KEY", help="Train this site only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def retrain(key: str | None, as_json: bool) -> None:
-    """Train each site's spam filter again from the decision log."""
+    """Retrain each site's spam filter from the decision log."""
     sites = [(each.id, each.key) for each in ([site_of(key)] if key else Site.all())]
     done = [{"site": key, "fine": model.fine, "spam": model.spam} for key, model in _retrained(sites)]
     for each in [] if as_json else done:
-        click.echo(f"{each['site']}: trained with {each['fine']} fine and {each['spam']} spam.")
+        click.echo(f"{each['site']}: trained on {each['fine']} approved and {each['spam']} spam comments.")
     if as_json:
         click.echo(json.dumps(done))
 
@@ -69,16 +72,16 @@ def _retrained(sites: list[tuple[int, str]]) -> Iterator[tuple[str, Filter]]:
     for id, key in sites:
         model = retraining.retrain(id)
         if model is None:
-            raise click.ClickException(f"Somebody decides on {key} all the time; please try again later.")
+            raise click.ClickException(f"Decisions on {key} kept changing during the training. Try again later.")
         yield key, model
 
 
 @upkeep.command("recount")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recount(as_json: bool) -> None:
-    """Count comments and decisions again, where `flask check` says that the kept counts have drifted.
+    """Recount comments and decisions, if `flask check` reports wrong counts.
 
-    On SQLite posts wait for it: about a second for a million comments.
+    On SQLite, new comments wait for it: about a second for a million comments.
     """
     with snapshot():
         drifted = len(site_counter.drifted())
@@ -89,11 +92,11 @@ def recount(as_json: bool) -> None:
 
 @upkeep.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def take_backup(file: Path, as_json: bool) -> None:
-    """Copy SQLite's database to FILE while the service runs, check the copy, and print its sha256.
+    """Back up the SQLite database to FILE while the service runs, verify the copy, and print its SHA-256.
 
-    FILE is made for its owner only, and must not be there yet. PostgreSQL has pg_dump: docs/backup.md.
+    FILE must not exist yet and is readable only by its owner. For PostgreSQL use pg_dump (docs/backup.md).
     """
     try:
         _tell(backup.create(file), as_json)
@@ -103,16 +106,16 @@ def take_backup(file: Path, as_json: bool) -> None:
 
 @upkeep.command("restore-check")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def restore_check(file: Path, as_json: bool) -> None:
-    """Check if FILE can be restored: integrity, version, and counts."""
+    """Check that FILE can be restored: integrity, version and counts."""
     try:
         found = backup.verify(file)
     except backup.BackupError as no:
         raise click.ClickException(str(no)) from no
     _tell(found, as_json)
     if not found["current"] and not as_json:
-        click.echo("Its tables are of another version: after it is in place, flask db upgrade.")
+        click.echo("The backup has the schema of another version. Run flask db upgrade after restoring it.")
 
 
 def _tell(found: dict[str, Any], as_json: bool) -> None:
@@ -125,27 +128,27 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
 
 
 @upkeep.command("accept-key")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_appcontext
 def accept_key(yes: bool) -> None:
-    """Continue with the present SECRET_KEY after the former one was lost: its encrypted values stay unreadable."""
+    """Use the current SECRET_KEY after the earlier one was lost. Values encrypted with it stay unreadable."""
     if not yes:
-        click.confirm("What the lost key encrypted cannot be read any more. Go on?", abort=True)
+        click.confirm("Values encrypted with the lost key cannot be recovered. Continue?", abort=True)
     keyring.accept()
-    click.echo("The database goes on with the present key. Moderators may need new accounts: flask moderator add")
+    click.echo("The database now uses the current key. Moderators may need new accounts: flask moderator add")
 
 
 @upkeep.command("evaluate")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(file: TextIO, as_json: bool) -> None:
-    """Score each row of FILE, then train on it, and print how well that worked.
+    """Measure the spam filter on FILE: score each row, then train on it.
 
-    FILE is JSON Lines of {"text", "label"}; the label "spam" stands against all others. Nothing is stored.
+    FILE is JSON Lines of {"text", "label"}; every label other than "spam" counts as not spam. Nothing is stored.
     """
-    figures_of_run = evaluation.evaluate(_rows(file))
-    lines = (f"{name:22} {value}" for name, value in figures_of_run.items())
-    click.echo(json.dumps(figures_of_run) if as_json else "\n".join(lines))
+    figures = evaluation.evaluate(_rows(file))
+    lines = (f"{name:22} {value}" for name, value in figures.items())
+    click.echo(json.dumps(figures) if as_json else "\n".join(lines))
 
 
 def _rows(file: TextIO) -> Iterator[dict[str, str]]:
@@ -157,5 +160,5 @@ def _rows(file: TextIO) -> Iterator[dict[str, str]]:
                 yield {"text": row["text"] + "", "label": row["label"] + ""}
             number += 1
     except (ValueError, KeyError, TypeError, RecursionError) as trouble:
-        said = f'Line {number} is not a JSON object of {{"text", "label"}}, both texts.'
+        said = f'Line {number} is not a JSON object with the strings "text" and "label".'
         raise click.ClickException(said) from trouble

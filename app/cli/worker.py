@@ -29,31 +29,31 @@ from app.spam import retraining
 
 log = logging.getLogger(__name__)
 
-# What each gets, by its name: none of them waits for another.
-RECEIVERS: dict[str, Callable[[], Mapping[str, outbox.Carrier]]] = {
+# Each service has its own thread, so a slow one does not delay the others.
+SERVICES: dict[str, Callable[[], Mapping[str, outbox.Carrier]]] = {
     "mail": outbox.email_carriers,
     "akismet": lambda: CARRIERS,
 }
 FINISH_SECONDS = 3.0  # for the deliveries in progress when the worker stops
-SHELVES_EVERY = 20.0  # seconds between two looks for shelves that have much to learn
-SHELVES_REST = 20  # or so many times as long as the last one took: where many write, the newest is never finished
-RETRAIN_EVERY = 60.0  # seconds between two looks for filters of another version
-ALL_SHELVES_EVERY = 3600.0  # and for those that have anything to learn, or to forget
-LIMITS_EVERY = 600.0  # seconds between two deletions of rate limits that are restored
+INDEX_EVERY = 20.0  # seconds between two searches for segments with many changes
+INDEX_REST = 20  # pause after a build, as a multiple of its duration: on a busy site the newest segment never ends
+RETRAIN_EVERY = 60.0  # seconds between two searches for filters of another version
+INDEX_ALL_EVERY = 3600.0  # seconds between two searches for segments with any change
+LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 
 
 @click.command("worker")
-@click.option("--once", is_flag=True, help="Send what is due now, then end.")
+@click.option("--once", is_flag=True, help="Send everything that is due, then exit.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Send what waits in the outbox, until SIGTERM or SIGINT, keep what search reads up to date, delete rate
-    limits that are restored, and learn filters again after an upgrade. Any number of workers may run.
+    """Send the outbox and run periodic tasks until SIGTERM or SIGINT. Any number of workers may run.
 
-    Ends with 0 within a few seconds when it was asked to stop; an email to a server that stalls is then sent
-    again later, with the same Message-ID. Logs are JSON lines on standard error.
+    The tasks update the search index, delete expired rate limits, and retrain spam filters after an upgrade. The
+    worker stops within a few seconds, with exit code 0; an email to a server that stalls is sent again later, with the
+    same Message-ID. Logs are JSON lines on standard error.
     """
     if once:
-        while _carry():
+        while _deliver():
             pass
         return
     stop = threading.Event()
@@ -67,12 +67,12 @@ def _run(stop: threading.Event) -> None:
     tasks = [
         Task("bursts", _learn_bursts),
         Task("counts", _add_up),
-        Task("search", _shelver()),
-        Task("limits", _limits_forgetter()),
+        Task("search", _reindexer()),
+        Task("limits", _limits_cleaner()),
     ]
-    lines = [Line(_app(), Task(receiver, _carrying(receiver)), stop) for receiver in RECEIVERS]
+    lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
     filters = Line(_app(), Task("filters", _retrain), stop, pause=RETRAIN_EVERY, timeout=inf)
-    beat = Task("heartbeat", _heart(name, [*tasks, *(line.task for line in [*lines, filters])]))
+    beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in [*lines, filters])]))
     log.info("worker started")
     for line in [*lines, filters]:
         line.start()
@@ -80,14 +80,14 @@ def _run(stop: threading.Event) -> None:
         while not stop.is_set():
             stop.wait(_turn([beat, *tasks]))
     _finish(lines)
-    _say_goodbye(name)
+    _sign_off(name)
     log.info("worker stopped")
 
 
-def _carrying(receiver: str) -> Callable[[], bool]:
-    """Bring one delivery to a receiver; False when none is due, or while the receiver is left alone."""
+def _delivery_to(service: str) -> Callable[[], bool]:
+    """Send one delivery; False if none is due or while the circuit breaker is open."""
     breaker = Breaker()
-    return lambda: not breaker.is_open and outbox.run_once(RECEIVERS[receiver](), breaker)
+    return lambda: not breaker.is_open and outbox.run_once(SERVICES[service](), breaker)
 
 
 def _finish(lines: Sequence[Line]) -> None:
@@ -102,7 +102,7 @@ def _app() -> Flask:
 
 
 def _turn(tasks: Sequence[Task]) -> float:
-    """Let each task do one thing; return how many seconds to wait before the next turn."""
+    """Run each task once; return the seconds to wait before the next turn."""
     busy = [task.try_now() for task in tasks]
     return 0 if any(busy) else PAUSE
 
@@ -114,18 +114,18 @@ def _learn_bursts() -> bool:
 
 
 def _retrain() -> bool:
-    """In a thread of its own, without a deadline: reading a long log must not hold up emails."""
+    """Runs in its own thread without a deadline: reading a long log must not delay email."""
     retraining.retrain_outdated()
     return False
 
 
-def _carry() -> bool:
-    """One delivery; False when nothing is due."""
-    return any(outbox.run_once(carriers()) for carriers in RECEIVERS.values())
+def _deliver() -> bool:
+    """Send one delivery of each service; False if none is due."""
+    return any(outbox.run_once(carriers()) for carriers in SERVICES.values())
 
 
 def _add_up() -> bool:
-    """Keep the counts of `/metrics` (app/models/site_counter.py)."""
+    """Merge the counts of `/metrics` (app/models/site_counter.py)."""
     if SiteCounter.is_due():
         while SiteCounter.settle():
             db.session.commit()
@@ -133,7 +133,7 @@ def _add_up() -> bool:
     return False
 
 
-def _heart(name: str, tasks: Sequence[Task]) -> Callable[[], bool]:
+def _heartbeat(name: str, tasks: Sequence[Task]) -> Callable[[], bool]:
     last = -EVERY.total_seconds()
 
     def beat() -> bool:
@@ -147,33 +147,33 @@ def _heart(name: str, tasks: Sequence[Task]) -> Callable[[], bool]:
     return beat
 
 
-def _shelver() -> Callable[[], bool]:
+def _reindexer() -> Callable[[], bool]:
     todo: list[int] = []
     next_look = next_whole = 0.0
 
-    def shelve() -> bool:
+    def reindex() -> bool:
         """Rebuild one index segment; False if none is due."""
         nonlocal next_look, next_whole
         clock = time.monotonic()
         if not todo and clock >= next_look:
             whole = clock >= next_whole
             todo.extend(index.dirty_segments(1 if whole else index.WORTH_BUILDING))
-            next_look, next_whole = clock + SHELVES_EVERY, clock + ALL_SHELVES_EVERY if whole else next_whole
+            next_look, next_whole = clock + INDEX_EVERY, clock + INDEX_ALL_EVERY if whole else next_whole
         if todo:
             index.build(todo.pop(0))
             db.session.commit()
             done = time.monotonic()
-            next_look = max(next_look, done + SHELVES_REST * (done - clock))
+            next_look = max(next_look, done + INDEX_REST * (done - clock))
         return bool(todo)
 
-    return shelve
+    return reindex
 
 
-def _limits_forgetter() -> Callable[[], bool]:
+def _limits_cleaner() -> Callable[[], bool]:
     due = 0.0
 
     def forget() -> bool:
-        """Delete the rate limits that are restored; without that, the table grows with each network."""
+        """Delete expired rate limits, or the table would grow with each network."""
         nonlocal due
         if time.monotonic() >= due:
             RateLimit.forget_restored()
@@ -184,7 +184,7 @@ def _limits_forgetter() -> Callable[[], bool]:
     return forget
 
 
-def _say_goodbye(name: str) -> None:
+def _sign_off(name: str) -> None:
     try:
         Heartbeat.stop(name)
         db.session.commit()

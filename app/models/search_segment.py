@@ -70,7 +70,7 @@ class SearchSegment(Model):
 
 
 class SegmentPage(Model):
-    """A part of a shelf's lists, as moderation/shelves.py packs them; its id is shelf number * PAGES + page number."""
+    """Some posting lists of a segment, packed by search/index.py; the id is segment number * PAGES + page number."""
 
     __tablename__ = "segment_page"
 
@@ -78,25 +78,25 @@ class SegmentPage(Model):
     lists: Mapped[bytes] = mapped_column(LargeBinary)
 
     @classmethod
-    def of(cls, shelves: Collection[int], pages: Collection[int]) -> dict[tuple[int, int], bytes]:
-        """Lists by the numbers of shelf and page; empty pages are left out."""
+    def of(cls, segments: Collection[int], pages: Collection[int]) -> dict[tuple[int, int], bytes]:
+        """Lists by segment and page number, without empty pages."""
         found: dict[tuple[int, int], bytes] = {}
-        for ids in _parts([shelf * PAGES + page for shelf in shelves for page in pages]):
+        for ids in _parts([segment * PAGES + page for segment in segments for page in pages]):
             for row in db.session.execute(select(cls.id, cls.lists).where(cls.id.in_(ids))):
                 found[row.id // PAGES, row.id % PAGES] = row.lists
         return found
 
 
 class DirtyComment(Model):
-    """A comment of which its shelf does not know yet what it says now: new, edited, moved, emptied, gone.
+    """A comment that changed since its segment was built: new, edited, moved or deleted.
 
-    Triggers of the database write this table, so that no way to change a text can forget it.
+    Database triggers insert the rows, so no code path can forget to.
     """
 
     __tablename__ = "dirty_comment"
 
     comment_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
-    # How often it has changed since: more than was read means that it was changed meanwhile.
+    # Changes since the build; a higher number than was read means another change during the build.
     times: Mapped[int] = mapped_column(server_default="1")
 
     @classmethod
@@ -110,10 +110,10 @@ class DirtyComment(Model):
         return db.session.scalars(select(cls.comment_id)).all()
 
     @classmethod
-    def by_shelf(cls) -> dict[int, int]:
-        """How many there are of each shelf."""
-        shelf = cls.comment_id.op("/")(SIZE)
-        return {row[0]: row[1] for row in db.session.execute(select(shelf, func.count()).group_by(shelf))}
+    def by_segment(cls) -> dict[int, int]:
+        """Number of dirty comments by segment."""
+        segment = cls.comment_id.op("/")(SIZE)
+        return {row[0]: row[1] for row in db.session.execute(select(segment, func.count()).group_by(segment))}
 
     @classmethod
     def within(cls, ids: range) -> dict[int, int]:

@@ -43,7 +43,7 @@ class Backtest:
 
     counts: dict[Threshold, dict[str, int]]
     # Newest first, a few of each: scored as spam but approved; scored as fine but marked as spam.
-    false_alarms: list[Comment]
+    false_positives: list[Comment]
     missed: list[Comment]
 
     @property
@@ -66,9 +66,9 @@ def backtest(site: Site, since: datetime) -> Backtest:
     counts = {each: {"fine": 0, "spam": 0, "": 0} for each in Threshold}
     for name, label, count in rows:
         counts[Threshold(name)][label] = count
-    false_alarms = _newest(*scored, threshold == Threshold.SPAM.value, Comment.trained_as == "fine")
+    false_positives = _newest(*scored, threshold == Threshold.SPAM.value, Comment.trained_as == "fine")
     missed = _newest(*scored, threshold == Threshold.FINE.value, Comment.trained_as == "spam")
-    return Backtest(counts, false_alarms, missed)
+    return Backtest(counts, false_positives, missed)
 
 
 def _newest(*conditions: ColumnElement[bool]) -> list[Comment]:

@@ -60,7 +60,7 @@ def thread_key(id: int) -> str:
 
 def dirty_segments(least: int = 1) -> list[int]:
     """Numbers of segments with at least `least` dirty comments, newest first."""
-    return sorted((segment for segment, count in DirtyComment.by_shelf().items() if count >= least), reverse=True)
+    return sorted((segment for segment, count in DirtyComment.by_segment().items() if count >= least), reverse=True)
 
 
 def stale_segments() -> list[int]:

@@ -415,7 +415,7 @@ def test_invalid_input_gets_a_helpful_error(app: Flask, paper: Site, save: Save)
 def test_a_person_reads_the_report_too(app: Flask, paper: Site, save: Save) -> None:
     file = save(wxr(page(comment(1, parent="9"), comment(1))))
     said = app.test_cli_runner().invoke(args=["import", "wordpress", str(file), "--site", "paper"]).output
-    assert "1 imported, 0 were here already, 1 skipped." in said
+    assert "1 imported, 0 unchanged, 1 skipped." in said
     assert "1 (line" in said and "stands by itself. (1)" in said
     assert "https://example.com/1/" in said
 
@@ -494,7 +494,7 @@ def test_the_report_by_page_is_of_the_fullest_until_all_are_asked_for(
     words = ["import", str(file), "--site", "paper"]
     said, all_said = (app.test_cli_runner().invoke(args=[*words, *more]).output for more in ([], ["--per-thread"]))
     assert "0 new, 23 unchanged, 1 skipped: https://example.com/23/" in said
-    assert "and 4 more, which --per-thread has" in said and "https://example.com/1/" not in said
+    assert "and 4 more; --per-thread lists all" in said and "https://example.com/1/" not in said
     assert "0 new, 1 unchanged, 0 skipped: https://example.com/1/" in all_said
 
 

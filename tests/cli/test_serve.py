@@ -174,7 +174,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(start_kaiwa: Callable[...
 
 
 def test_a_taken_port_is_named_with_the_way_out(kaiwa: Kaiwa) -> None:
-    with pytest.raises(NotReady, match=r"cannot be had .*Choose another one: PORT=\d+"):
+    with pytest.raises(NotReady, match=r"Could not bind port .*Choose another one: PORT=\d+"):
         flask(kaiwa.environment, "serve")
     assert get(kaiwa, "/healthz") == 200
 

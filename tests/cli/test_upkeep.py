@@ -32,7 +32,7 @@ def codes(app: Flask) -> set[str]:
     assert done.exit_code == (0 if answer["ok"] else 1)
     assert answer["ok"] == (not answer["findings"])
     assert answer["version"] == VERSION
-    assert all(finding["mend"] for finding in answer["findings"])
+    assert all(finding["fix"] for finding in answer["findings"])
     return {finding["code"] for finding in answer["findings"]}
 
 
@@ -167,8 +167,8 @@ def test_a_filter_that_cannot_be_read_is_found_and_its_mend_mends_it(
     SpamModel.replace(healthy.id, b"damaged", seen=0)
     db_session.commit()
     (found,) = json.loads(app.test_cli_runner().invoke(args=["check", "--json"]).output)["findings"]
-    assert (found["code"], found["mend"]) == ("filter", "flask upkeep retrain --site paper")
-    assert app.test_cli_runner().invoke(args=found["mend"].split()[1:]).exit_code == 0
+    assert (found["code"], found["fix"]) == ("filter", "flask upkeep retrain --site paper")
+    assert app.test_cli_runner().invoke(args=found["fix"].split()[1:]).exit_code == 0
     assert codes(app) == set()
 
 
@@ -238,7 +238,7 @@ def test_a_task_that_fails_stops_no_other(monkeypatch: pytest.MonkeyPatch, app: 
         raise RuntimeError("broken")
 
     tasks = [Task("broken", broken), Task("fine", lambda: bool(ran.append("fine")))]
-    beat = Task("heartbeat", worker._heart("worker 1", tasks))
+    beat = Task("heartbeat", worker._heartbeat("worker 1", tasks))
     monkeypatch.setattr("app.cli.tasks.FIRST_PAUSE_S", 0.0)
     assert worker._turn([*tasks, beat]) == worker._turn(tasks) == worker.PAUSE
     assert ran == ["fine", "fine"] and tasks[0].failures == 2
@@ -255,7 +255,7 @@ def test_the_worker_deletes_restored_rate_limits(app: Flask, db_session: Session
     rows = [RateLimit(subject=name, due_ms=int(moment.timestamp() * 1000)) for name, moment in due.items()]
     db_session.add_all(rows)
     db_session.commit()
-    assert worker._limits_forgetter()() is False
+    assert worker._limits_cleaner()() is False
     assert [*db_session.scalars(select(RateLimit.subject))] == ["used"]
 
 

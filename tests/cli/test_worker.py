@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.cli import worker
 from app.cli.tasks import Line, Task
-from app.cli.worker import RECEIVERS, _carrying
+from app.cli.worker import SERVICES, _delivery_to
 from app.errors import NotSent
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat, Moderator
@@ -93,7 +93,7 @@ def lines(app: Flask) -> Iterator[Callable[[], list[Line]]]:
     stop, begun = threading.Event(), []
 
     def start() -> list[Line]:
-        begun.extend(Line(app, Task(name, _carrying(name)), stop) for name in RECEIVERS)
+        begun.extend(Line(app, Task(name, _delivery_to(name)), stop) for name in SERVICES)
         for line in begun:
             line.start()
         return begun
@@ -136,7 +136,7 @@ def test_a_receiver_that_is_away_is_not_asked_for_each_delivery(
 ) -> None:
     stalled.close()
     app.config["AKISMET_URL"] = f"http://127.0.0.1:{stalled.port}/1.1"
-    task = Task("akismet", _carrying("akismet"))
+    task = Task("akismet", _delivery_to("akismet"))
     for _ in range(COMMENTS + 2):
         task.try_now()
     db_session.expire_all()

@@ -16,7 +16,7 @@ from app.models import Site, Status
 from app.screening.impersonation import claims_to_be_staff, is_disguised, mixes_alphabets
 from app.transfer.load import _name
 from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
-from tests.cli.test_people import run
+from tests.cli.test_moderators import run
 
 UNSEEN = ["\u2800", "\u3164", "\u2800\u2800 \u2800", "\u0301", "\u0301\u0302", "\u20dd", "\ufe0f", "\U000e0100",
           "\ue000", "\u200b", "\u2060\u2061", "\uffa0", "\U000e0041", "\u0378", "\U0010fffd", "\u115f\u1160",

@@ -53,7 +53,7 @@ def test_created_files_are_private_to_their_owner(tmp_path: Path, careless: None
         db.engine.dispose()
 
 
-def test_check_names_what_others_may_read_and_its_command_mends_it(tmp_path: Path) -> None:
+def test_check_names_what_others_may_read_and_its_command_fixes_it(tmp_path: Path) -> None:
     instance = tmp_path / "instance"
     app = create_app({"MAIL_URL": ""}, instance)
     with app.app_context():
@@ -65,7 +65,7 @@ def test_check_names_what_others_may_read_and_its_command_mends_it(tmp_path: Pat
         instance.chmod(0o755)
         for path in (instance, *files):
             said = app.test_cli_runner().invoke(args=["check"]).output
-            mend = said.partition(f"may read {path}.\n")[2].splitlines()[0]
-            subprocess.run(shlex.split(mend), check=True)
-            assert f"may read {path}." not in app.test_cli_runner().invoke(args=["check"]).output
+            fix = said.partition(f"can read {path}.\n")[2].splitlines()[0]
+            subprocess.run(shlex.split(fix), check=True)
+            assert f"can read {path}." not in app.test_cli_runner().invoke(args=["check"]).output
         db.engine.dispose()

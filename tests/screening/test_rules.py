@@ -240,7 +240,7 @@ def test_the_operator_makes_lists_tries_and_ends_rules(
     words.write_text("\ufefftroll\n\nバカ\nﾊﾞｶ\n*\n", encoding="utf-8")
     told = json.loads(run("import", "paper", str(words), "--effect", "reject", "--json"))
     assert (told["added"], told["unchanged"], [each["line"] for each in told["refused"]]) == (2, 0, [5])
-    assert "0 added, 2 there already, 1 refused" in run("import", "paper", str(words), "--effect", "reject")
+    assert "0 added, 2 unchanged, 1 refused" in run("import", "paper", str(words), "--effect", "reject")
     assert [each["value"] for each in json.loads(run("list", "paper", "--json"))] == ["192.0.2.0/24", "troll", "バカ"]
     assert "ended" in run("end", "paper", str(made["id"]))
     assert len(run("list", "paper").splitlines()) == 2

@@ -49,7 +49,7 @@ def kept(db_session: Session, site: Site, bodies: list[str], first: int = 5, **m
     return ids
 
 
-def shelve(numbers: list[int] | None = None) -> None:
+def reindex(numbers: list[int] | None = None) -> None:
     for number in index.dirty_segments() if numbers is None else numbers:
         assert index.build(number)
         db_commit()
@@ -109,16 +109,16 @@ def test_a_text_has_all_ngrams_of_its_words() -> None:
                     assert required_ngrams(run[at : at + length]) <= ngrams_of(each)
 
 
-@pytest.mark.parametrize("shelved", ["nothing", "a part", "all", "all, then changed"])
+@pytest.mark.parametrize("indexed", ["nothing", "a part", "all", "all, then changed"])
 def test_it_finds_what_reading_everything_finds(
-    db_session: Session, paper: Site, alice: Moderator, shelved: str
+    db_session: Session, paper: Site, alice: Moderator, indexed: str
 ) -> None:
     bodies = texts(110)
     ids = kept(db_session, paper, bodies)
     assert max(ids) // SIZE >= 5 and len(index.dirty_segments()) == max(ids) // SIZE + 1
-    if shelved != "nothing":
-        shelve(index.dirty_segments()[2:4] if shelved == "a part" else None)
-    if shelved == "all, then changed":
+    if indexed != "nothing":
+        reindex(index.dirty_segments()[2:4] if indexed == "a part" else None)
+    if indexed == "all, then changed":
         for id, body in zip(ids[::5], texts(30, seed=8), strict=False):
             db_session.get_one(Comment, id).body = body
         db_session.delete(db_session.get_one(Comment, ids[3]))
@@ -133,7 +133,7 @@ def test_it_finds_what_reading_everything_finds(
 def test_names_and_articles_are_indexed_too(db_session: Session, paper: Site, alice: Moderator) -> None:
     ids = kept(db_session, paper, ["one", "two"], name="山田 Ｈａｎａｋｏ")
     others = kept(db_session, paper, ["two, three"], first=SIZE * 3, name="Bob")
-    shelve()
+    reindex()
     assert found(alice, name="hanako 山田") == ids[::-1] and found(alice, name="田山") == []
     assert found(alice, name="bob", text="two") == others
     assert found(alice, article="STORY", text="two") == [*others, ids[1]] and found(alice, article="Other") == []
@@ -147,19 +147,19 @@ def test_a_search_reads_only_so_much_and_goes_on_from_there(
     db_session.scalars(move).one().body = "ham 大阪"
     db_session.commit()
     monkeypatch.setattr(query, "MAX_READ", 10)
-    for _state in ("fresh", "shelved"):
+    for _state in ("fresh", "indexed"):
         page = query.search(alice, SearchQuery(text="大阪", status=Status.SPAM))
         assert not page.ids and page.further
         assert found(alice, text="大阪 ham") == ids[:1]
         assert found(alice, text="大阪") == ids[::-1], "nothing twice, nothing left out"
-        shelve()
+        reindex()
 
 
 def test_frequent_words_need_one_segment_and_absent_words_one_query(
     db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     ids = kept(db_session, paper, ["大阪の天気"] * 110)
-    shelve()
+    reindex()
     asked: list[set[int]] = []
     real = SegmentPage.of
 
@@ -182,28 +182,28 @@ def test_bob_of_another_site_finds_nothing_here(db_session: Session, paper: Site
     nobody = a_moderator(db_session, paper, "nobody")
     nobody.memberships.clear()
     db_session.commit()
-    for _state in ("fresh", "shelved"):
+    for _state in ("fresh", "indexed"):
         assert found(alice, text="大阪") == ids[::-1]
         assert found(bob, text="大阪") == found(nobody, text="大阪") == []
-        shelve()
+        reindex()
 
 
 def test_search_follows_posts_edits_and_erasure(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
     reader = Reader(app.test_client())
     assert reader.post("鯨を見た").status_code == 201
     id = the_comment(db_session, "鯨を見た").id
-    shelve()
-    assert DirtyComment.by_shelf() == {}
+    reindex()
+    assert DirtyComment.by_segment() == {}
     db_commit()
     edit = reader.fields(body="鮫を見た", token=reader.token)
     assert reader.client.post(f"/embed/comments/{id}/edit", data=edit).status_code == 200
     assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
     db_commit()
-    shelve()
+    reindex()
     assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
 
 
-def on_the_shelf(piece: str) -> set[int]:
+def indexed_ids(piece: str) -> set[int]:
     return set().union(*index.candidates(list(SearchSegment.numbers()), [{piece}]).values())
 
 
@@ -212,14 +212,14 @@ def test_a_segment_forgets_deleted_comments(app: Flask, db_session: Session, pap
     canary.post("鯨を見た")
     Reader(app.test_client(), "Bob").post("鮫を見た")
     id, other = the_comment(db_session, "鯨を見た").id, the_comment(db_session, "鮫を見た").id
-    shelve()
-    assert on_the_shelf("鯨") == on_the_shelf(index.name_key("kan")) == {id}
+    reindex()
+    assert indexed_ids("鯨") == indexed_ids(index.name_key("kan")) == {id}
     db_commit()
     done = app.test_cli_runner().invoke(args=["person", "erase", "canary@hidden.example", "--remove-text", "--json"])
     assert done.exit_code == 0, done.output
     db_session.expire_all()
-    assert on_the_shelf("鯨") == on_the_shelf(index.name_key("kan")) == set()
-    assert on_the_shelf("鮫") == {other}
+    assert indexed_ids("鯨") == indexed_ids(index.name_key("kan")) == set()
+    assert indexed_ids("鮫") == {other}
     assert people.find("canary@hidden.example").authors == []
 
 
@@ -243,7 +243,7 @@ def test_two_indexers_of_one_segment_keep_the_faster_ones_result(
     monkeypatch.setattr(index, "_packed", slowly)
     assert not index.build(0)
     db_session.rollback()
-    assert on_the_shelf("鮫") == {id} and on_the_shelf("鯨") == set()
+    assert indexed_ids("鮫") == {id} and indexed_ids("鯨") == set()
 
 
 def test_changes_while_a_segment_is_created_stay_dirty(
@@ -261,7 +261,7 @@ def test_changes_while_a_segment_is_created_stay_dirty(
     monkeypatch.setattr(index, "_packed", slowly)
     assert index.build(0)
     db_session.commit()
-    assert DirtyComment.by_shelf() == {0: 1}
+    assert DirtyComment.by_segment() == {0: 1}
     assert (found(alice, text="鮫"), found(alice, text="鯨")) == ([id], [])
 
 
@@ -328,7 +328,7 @@ def test_indexed_comments_are_looked_up_once(db_session: Session) -> None:
     DirtyComment.settle(many)
     rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'dirty_comment'"
     assert db.session.scalar(text(rows)) <= 10 * len(many)
-    assert DirtyComment.by_shelf() == {}
+    assert DirtyComment.by_segment() == {}
 
 
 @pytest.mark.parametrize("count", [1, index.DENSE - 1, index.DENSE, SIZE])
@@ -342,9 +342,16 @@ def test_a_list_comes_back_as_it_went_in_however_long(count: int) -> None:
 
 def test_the_command_indexes_everything(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
     kept(db_session, paper, ["鯨"] * 30)
+    done = app.test_cli_runner().invoke(args=["upkeep", "reindex", "--json"])
+    assert done.exit_code == 0 and done.stdout.strip() == '{"segments": 2, "left": 0}', done.output
+    assert len(indexed_ids("鯨")) == 30
+
+
+def test_the_old_name_of_the_command_works(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+    kept(db_session, paper, ["鯨"])
     done = app.test_cli_runner().invoke(args=["upkeep", "shelve", "--json"])
-    assert done.exit_code == 0 and done.stdout.strip() == '{"shelves": 2, "left": 0}', done.output
-    assert len(on_the_shelf("鯨")) == 30
+    assert (done.exit_code, done.stdout) == (0, '{"shelves": 1, "left": 0}\n') and "reindex" in done.stderr
+    assert "shelve" not in app.test_cli_runner().invoke(args=["upkeep", "--help"]).output
 
 
 def test_the_worker_indexes_new_comments_and_later_only_full_segments(
@@ -353,16 +360,16 @@ def test_the_worker_indexes_new_comments_and_later_only_full_segments(
     clock = [1.0]
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(index, "WORTH_BUILDING", 3)
-    turn = worker._shelver()
+    turn = worker._reindexer()
     kept(db_session, paper, ["鯨"] * 30)
     while turn():
         pass
-    assert DirtyComment.by_shelf() == {}
+    assert DirtyComment.by_segment() == {}
     for first, left in ((7, {0: 1}), (9, {0: 2}), (11, {})):
         kept(db_session, paper, ["鮫"], first=first)
-        clock[0] += worker.SHELVES_EVERY
+        clock[0] += worker.INDEX_EVERY
         turn()
-        assert DirtyComment.by_shelf() == left
+        assert DirtyComment.by_segment() == left
         db.session.commit()
 
 
@@ -374,13 +381,13 @@ def test_the_worker_pauses_in_proportion_to_indexing_time(
     monkeypatch.setattr(worker.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(index, "dirty_segments", lambda _least: [3])
 
-    def takes_four_seconds(shelf: int) -> None:
-        made.append(shelf)
+    def takes_four_seconds(segment: int) -> None:
+        made.append(segment)
         clock[0] += 4.0
 
     monkeypatch.setattr(index, "build", takes_four_seconds)
-    turn = worker._shelver()
-    for pause, number in ((0.0, 1), (worker.SHELVES_EVERY, 1), (4.0 * worker.SHELVES_REST, 2)):
+    turn = worker._reindexer()
+    for pause, number in ((0.0, 1), (worker.INDEX_EVERY, 1), (4.0 * worker.INDEX_REST, 2)):
         clock[0] += pause
         turn()
         assert len(made) == number

@@ -454,9 +454,9 @@ def test_a_shadow_tells_what_the_bands_would_have_done(
         Threshold.HOLD: {"fine": 0, "spam": 0, "": 0},
         Threshold.FINE: {"fine": 0, "spam": 1, "": 1},
     }
-    assert [each.body for each in seen.false_alarms] == [f"{SPAM} again"]
+    assert [each.body for each in seen.false_positives] == [f"{SPAM} again"]
     assert [each.body for each in seen.missed] == [f"{FINE} again"]
     assert thresholds.backtest(taught, now() + timedelta(days=1)).missed == []
     db_session.commit()
     told = json.loads(app.test_cli_runner().invoke(args=["site", "screening", "paper", "--json"]).output)
-    assert told["bands"]["spam"] == {"fine": 1, "spam": 0, "undecided": 1}
+    assert told["thresholds"]["spam"] == {"fine": 1, "spam": 0, "undecided": 1}

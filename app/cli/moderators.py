@@ -1,4 +1,4 @@
-"""`flask moderator`: accounts, and their roles on sites."""
+"""`flask moderator`: accounts and their roles on sites."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from app.lib.text import clean_line
 from app.models import Login, Membership, Moderator, Role, Site
 from app.screening.impersonation import mixes_alphabets
 
-moderator = AppGroup("moderator", help="Moderator accounts and their roles.")
+moderator = AppGroup("moderator", help="Manage moderator accounts and their roles.")
 
 from_stdin = click.option(
     "--password-stdin",
@@ -28,25 +28,25 @@ from_stdin = click.option(
 @moderator.command("add")
 @click.argument("email")
 @click.option("--name", help="Name shown to other moderators.")
-@click.option("--site", "key", required=True, metavar="KEY", help="The site to moderate.")
+@click.option("--site", "key", required=True, metavar="KEY", help="Site to moderate.")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="moderator", show_default=True)
-@click.option("--lang", type=LANGUAGE, help="Their language; the site's when not given.")
+@click.option("--lang", type=LANGUAGE, help="Interface language. Default: the language of the site.")
 @from_stdin
 def add(email: str, name: str | None, key: str, role: str, lang: str | None, password_stdin: bool) -> None:
-    """Let EMAIL moderate a site. An existing account keeps its name and password."""
+    """Give EMAIL a role on a site. An existing account keeps its name and password."""
     site = _site(key)
     account = Moderator.with_email(email)
     if account and account.role_on(site.id):
-        raise click.ClickException(f"{email} is {account.role_on(site.id)} of {key} already.")
+        raise click.ClickException(f"{email} is already {account.role_on(site.id)} of {key}.")
     existed = account is not None
     account = account or _new(email, name, lang, password_stdin)
     account.memberships.append(Membership(site=site, role=Role(role)))
     db.session.commit()
-    click.echo(f"{email} is {role} of {key} now{', with the existing name and password' if existed else ''}.")
+    click.echo(f"{email} is now {role} of {key}{', with the existing name and password' if existed else ''}.")
 
 
 @moderator.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As a JSON array.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(as_json: bool) -> None:
     """List all moderators and their sites."""
     found = [_shown(each) for each in Moderator.all()]
@@ -62,19 +62,19 @@ def list_(as_json: bool) -> None:
 @click.argument("email")
 @from_stdin
 def password(email: str, password_stdin: bool) -> None:
-    """Set a new password for EMAIL, and end all its log-ins."""
+    """Set a new password for EMAIL and log the account out everywhere."""
     account = _moderator(email)
     account.password_hash = _hashed(password_stdin)
     Login.end_all(account)
     db.session.commit()
-    click.echo(f"{email} has a new password, and is logged out everywhere.")
+    click.echo(f"Password changed. {email} is logged out everywhere.")
 
 
 @moderator.command("remove")
 @click.argument("email")
-@click.option("--site", "key", metavar="KEY", help="Only from this site.")
+@click.option("--site", "key", metavar="KEY", help="Remove the role on this site only.")
 def remove(email: str, key: str | None) -> None:
-    """Remove the account EMAIL, or its role on one site. Its decisions stay in the log."""
+    """Remove the account EMAIL, or its role on one site. Decisions stay in the log."""
     account = _moderator(email)
     if key:
         _leave(account, _site(key))
@@ -82,14 +82,14 @@ def remove(email: str, key: str | None) -> None:
         Login.end_all(account)
         db.session.delete(account)
     db.session.commit()
-    click.echo(f"{email} no longer moderates {key}." if key else f"{email} is removed.")
+    click.echo(f"{email} no longer moderates {key}." if key else f"Account {email} removed.")
 
 
 def _new(email: str, name: str | None, lang: str | None, from_stdin: bool) -> Moderator:
     if not name or not clean_line(name):
-        raise click.ClickException("A new moderator needs --name.")
+        raise click.ClickException("A new account needs --name.")
     if is_invisible(clean_line(name)) or mixes_alphabets(clean_line(name)):
-        raise click.ClickException("--name must be a name that can be seen, each word in one alphabet.")
+        raise click.ClickException("--name must have visible characters, and each word must use one alphabet.")
     address = _checked(email)
     account = Moderator(
         name=clean_line(name)[:80],
@@ -107,7 +107,7 @@ def _checked(email: str) -> str:
         # Operators may use host names of their own network.
         return mailbox.check(email, private_names=True)
     except ValueError as trouble:
-        raise click.ClickException(f"{email!r} is not an email address: {trouble}") from trouble
+        raise click.ClickException(f"Invalid email address {email!r}: {trouble}") from trouble
 
 
 def _hashed(from_stdin: bool) -> str:
@@ -125,14 +125,14 @@ def _typed_in() -> str:
 def _moderator(email: str) -> Moderator:
     found = Moderator.with_email(email)
     if not found:
-        raise click.ClickException(f"There is no moderator {email!r}; flask moderator list shows all.")
+        raise click.ClickException(f"No moderator {email!r}. List all with: flask moderator list")
     return found
 
 
 def _site(key: str) -> Site:
     found = Site.with_key(key)
     if not found:
-        raise click.ClickException(f"There is no site {key!r}; flask site list shows all.")
+        raise click.ClickException(f"No site {key!r}. List all with: flask site list")
     return found
 
 
