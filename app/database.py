@@ -185,7 +185,7 @@ def snapshot() -> AbstractContextManager[None]:
     return _reading({"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
 
 
-def looking() -> AbstractContextManager[None]:
+def autocommit_reads() -> AbstractContextManager[None]:
     """Read outside of a request, each question from its own moment, so that nothing old is kept for us meanwhile."""
     return _reading({"reads_only": True})
 

@@ -239,8 +239,8 @@ def _public(each: Examples) -> Iterator[Visit]:
 
 
 def _email_links(each: Examples) -> Iterator[Visit]:
-    for endpoint, path in (("links.show", "act"), ("letters.show_confirm", "mail/confirm"),
-                           ("letters.show_stop", "mail/stop"), ("letters.show_appeal", "appeal"),
+    for endpoint, path in (("links.show", "act"), ("emails.show_confirm", "mail/confirm"),
+                           ("emails.show_stop", "mail/stop"), ("emails.show_appeal", "appeal"),
                            ("invitation.look", "invitation")):  # fmt: skip
         yield _get(endpoint, "from an email", f"/{path}/{each.tokens[endpoint]}")
 
@@ -258,16 +258,16 @@ def _desk(each: Examples) -> Iterator[Visit]:
         for name, given in LOGS.items():
             yield Visit(endpoint, f"first part, {name}", f"/moderate/{path}?{urlencode(given)}", part=True)
     for what in ("thread", "author", "block"):
-        endpoint = {"block": "people.block_choices"}.get(what, f"people.{what}")
+        endpoint = {"block": "context.block_choices"}.get(what, f"context.{what}")
         yield _get(endpoint, "busy article and author", f"/moderate/comments/{each.held}/{what}")
-    yield _get("people.blocks", "one's own", "/moderate/blocks")
+    yield _get("context.blocks", "one's own", "/moderate/blocks")
 
 
 def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("sites.list_all", "sites", "/sites/")
     for page in ("settings", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
-    yield _get("appointing.show", "page", "/sites/bench/moderators")
+    yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
     yield _get("privacy.show", "page", "/sites/bench/people")
     yield _get("threads.page", "the busiest article", f"/sites/bench/threads/{each.thread}")
@@ -275,7 +275,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("threads.show", "found", "/sites/bench/threads", q="story/7")
     yield _get("threads.show", "not found", "/sites/bench/threads", q="no such page")
     for days in (7, 30, 90):
-        yield _get("service.show", f"{days} days", "/sites/bench/figures", days=days)
+        yield _get("statistics.show", f"{days} days", "/sites/bench/figures", days=days)
 
 
 def _trials(each: Examples) -> Iterator[Visit]:
@@ -361,9 +361,9 @@ def examples() -> Examples:
     alice = db.session.scalars(select(Moderator)).one()
     urls = {
         "links.show": decision_links.link_for(held, Status.APPROVED, alice),
-        "letters.show_confirm": signed_links.confirm_link(busy),
-        "letters.show_stop": signed_links.stop_link(busy),
-        "letters.show_appeal": signed_links.appeal_link(refused),
+        "emails.show_confirm": signed_links.confirm_link(busy),
+        "emails.show_stop": signed_links.stop_link(busy),
+        "emails.show_appeal": signed_links.appeal_link(refused),
         "invitation.look": sign("invitation", invitation.id),
     }
     tokens = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}

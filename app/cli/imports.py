@@ -113,10 +113,10 @@ def _detected(file: str) -> str:
 def _restore(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
     """Restore an archive, in steps or in one transaction; return the exit code."""
     trouble = ""
-    tally = restore.tally
+    counts = restore.counts
     try:
         steps = restore.steps()
-        for _count in _shown(steps, "Restoring", share=lambda count: count / max(count, tally.expected), quiet=as_json):
+        for _count in _shown(steps, "Restoring", share=lambda read: read / max(read, counts.expected), quiet=as_json):
             if not dry_run and not restore.in_one_transaction:
                 db.session.commit()
     except TruncatedFile as error:
@@ -130,7 +130,7 @@ def _restore(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
     if dry_run:
         db.session.rollback()
     db.session.commit()
-    answer = tally.as_json() | {"dry_run": dry_run, "trouble": trouble or None}
+    answer = counts.as_json() | {"dry_run": dry_run, "trouble": trouble or None}
     for line in [json.dumps(answer, ensure_ascii=False)] if as_json else _as_lines(answer):
         click.echo(line)
     return 1 if trouble else 0

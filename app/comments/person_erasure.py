@@ -144,7 +144,7 @@ def _erase_comment(
             decide(comment, Status.DELETED, seen=comment.version, by=by, actor=actor, reason="erased")
         comment.empty()
     with learning.relearning(comment):
-        comment.name, comment.website, comment.facts = deleted_author_name(comment.site), "", None
+        comment.name, comment.website, comment.features = deleted_author_name(comment.site), "", None
     comment.forget_where_from()
 
 

@@ -21,7 +21,7 @@ from app.comments.key_columns import (
     is_stale,
     tables,
 )
-from app.database import looking
+from app.database import autocommit_reads
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.secrets import all_keys, candidates, decrypt, encrypt, is_unreadable, tag_of
@@ -81,7 +81,7 @@ def count_left(progress: Progress) -> Iterator[str]:
 
 def _sites() -> dict[int, Site]:
     """All sites, detached from the session: reading an attribute between two batches then takes no lock."""
-    with looking():
+    with autocommit_reads():
         found = Site.all()
         for site in found:
             db.session.expunge(site)
@@ -111,7 +111,7 @@ def _batches(table: Table) -> Iterator[list[Row[Any]]]:
     query = select(table.c.id, *(type_coerce(each, String).label(each.name) for each in columns), *plain)
     last = 0
     while True:
-        with looking():
+        with autocommit_reads():
             rows = list(db.session.execute(query.where(table.c.id > last).order_by(table.c.id).limit(BATCH)))
         if not rows:
             return
@@ -187,7 +187,7 @@ def _changed(table: Table, change: Change) -> int:
 def _stale_unsubscribes() -> list[tuple[int, int, str]]:
     """(id, site_id, index) of unsubscribes that are not under the current key."""
     tag = tag_of(all_keys()[0])
-    with looking():
+    with autocommit_reads():
         rows = db.session.execute(select(Unsubscribe.id, Unsubscribe.site_id, Unsubscribe.email_index)).all()
     return [(row.id, row.site_id, row.email_index) for row in rows if is_stale(row.email_index, tag)]
 

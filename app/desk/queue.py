@@ -31,18 +31,18 @@ class Page:
     after: str = ""
     # Other moderators with their numbers of leased comments; and how many comments this moderator has snoozed.
     reviewing: dict[str, int] | None = None
-    deferred: int = 0
+    snoozed: int = 0
     # Where to continue a search that has not scanned everything.
     further: str = ""
 
 
-def ids_in(moderator: Moderator, lane: int, after: str = "", *, deferred: bool = False) -> list[int]:
+def ids_in(moderator: Moderator, lane: int, after: str = "", *, snoozed: bool = False) -> list[int]:
     """Ids of the next comments of a lane without another moderator's lease: a page and one more.
 
-    `after` is a page's `after`; `deferred` selects the comments that the moderator has snoozed.
+    `after` is a page's `after`; `snoozed` selects the comments that the moderator has snoozed.
     """
-    snoozed = _snoozed_by(moderator)
-    return _next(moderator, lane, after, ~_with_others(moderator), snoozed if deferred else ~snoozed)
+    hidden = _snoozed_by(moderator)
+    return _next(moderator, lane, after, ~_with_others(moderator), hidden if snoozed else ~hidden)
 
 
 def ids_with_others(moderator: Moderator, lane: int) -> list[int]:

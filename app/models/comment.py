@@ -136,12 +136,12 @@ class Comment(Model):
 
     # How likely it is spam, 0 to 1, and what of the request the filter looked at; None: not scored.
     score: Mapped[float | None]
-    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    features: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # What was learnt from it and stands: "fine", "spam" or nothing (moderation/learning.py).
     trained_as: Mapped[str] = mapped_column(String(8), default="")
     # How far the filter was from that when it was decided; None: it is only counted.
     residual: Mapped[int | None]
-    # Where its features are counted, once its text is forgotten and its lesson stands.
+    # Where its features are counted, once its text is forgotten and its example stands.
     learnt_slots: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # In which lane of the desk it waits (moderation/lanes.py); 0: in none. Near-duplicates share a cluster.
     lane: Mapped[int] = mapped_column(SmallInteger, default=0)
@@ -192,7 +192,7 @@ class Comment(Model):
     def empty(self) -> None:
         """Forget what it said, and all by which its author could be found."""
         self.body = self.html = self.name = self.website = self.cluster = ""
-        self.reasons, self.facts, self.claimed, self.emptied_at = [], None, None, now()
+        self.reasons, self.features, self.claimed, self.emptied_at = [], None, None, now()
         self.forget_where_from()
 
     def forget_where_from(self) -> None:

@@ -90,7 +90,7 @@ def judge(prints: Iterable[Print], rows_of: Callable[[Table, Column[Any], bool],
 def unreadable() -> list[str]:
     """Columns (table.column) with values among the oldest and newest that none of our keys opens."""
     keys, found = all_keys(), []
-    with _looking() as connection:
+    with _read_connection() as connection:
         for table, column in encrypted_columns():
             values = _values(_rows_from(connection), table, column)
             if any(is_unreadable(decrypt(value, keys)) for value in values):
@@ -121,14 +121,14 @@ def retire_earlier() -> None:
 
 
 def _judged(keys: tuple[str, ...]) -> list[Print]:
-    with _looking() as connection:
+    with _read_connection() as connection:
         rows = connection.execute(select(KeyPrint.salt, KeyPrint.digest, KeyPrint.since))
         prints = [Print(*row) for row in rows]
         judge(prints, _rows_from(connection), keys)
     return prints
 
 
-def _looking() -> Connection:
+def _read_connection() -> Connection:
     """Apart from the session, whose transaction may be under way or broken."""
     return db.engine.connect().execution_options(reads_only=True)
 

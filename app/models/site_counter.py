@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ForeignKey, Select, String, and_, case, delete, func, null, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import looking, rows_changed
+from app.database import autocommit_reads, rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
@@ -50,7 +50,7 @@ class SiteCounter(Model):
     @classmethod
     def is_due(cls) -> bool:
         """Whether `settle` has anything to do: asked without taking SQLite's lock."""
-        with looking():
+        with autocommit_reads():
             seen_at = CounterMark.now().seen_at
         return not now() - SETTLED < seen_at <= now()
 

@@ -1,4 +1,4 @@
-"""What a site's filter knows: its counts, and which lessons are not in them yet."""
+"""What a site's filter knows: its counts, and which examples are not in them yet."""
 
 from sqlalchemy import ForeignKey, LargeBinary, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +21,7 @@ class SpamModel(Model):
 
     @classmethod
     def state_of(cls, site_id: int) -> tuple[int, set[int]]:
-        """The revision (0: nothing is known yet) and the ids of the lessons to be added to it, at one moment."""
+        """The revision (0: nothing is known yet) and the ids of the examples to be added to it, at one moment."""
         rows = db.session.connection().execute(_STATE, {"site": site_id}).all()
         return next((row.revision for row in rows if row.revision), 0), {row.id for row in rows if row.id is not None}
 

@@ -38,7 +38,7 @@ class TrainingExample(Model):
 
     @classmethod
     def waiting(cls, site_id: int, without: Iterable[int] = ()) -> list["TrainingExample"]:
-        """The lessons to be added, those that teach before those that take back."""
+        """The examples to be added, those that teach before those that take back."""
         query = select(cls).where(cls.site_id == site_id, cls.id.not_in(list(without)))
         return list(db.session.scalars(query.order_by(cls.step.desc())))
 

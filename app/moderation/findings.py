@@ -46,7 +46,7 @@ def _standing(case: Case) -> dict[str, Finding]:
 def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..., Decision] = decide_new) -> Decision:
     """Store every reason and decide by the strictest verdict. Then run the findings' side effects."""
     comment, prediction = case.comment, case.known_prediction
-    comment.score, comment.facts = prediction.score, prediction.features
+    comment.score, comment.features = prediction.score, prediction.features
     comment.reasons = [finding.as_reason() for finding in findings]
     # Of several with the same verdict, certain spam is the reason: it does not count as a burst.
     strictest = max(findings, key=lambda each: (each.verdict, each.check in CERTAIN_SPAM), default=None)

@@ -35,8 +35,8 @@ def _email(delivery: Delivery, moderator: Moderator, site: Site) -> EmailMessage
         to=moderator.email,
         name=moderator.name,
         subject=_("Traffic spike: all comments are held on %(site)s", site=name),
-        text=render_template("mail/alarm.txt", **context),
-        html=render_template("mail/alarm.html", **context),
+        text=render_template("mail/flood.txt", **context),
+        html=render_template("mail/flood.html", **context),
         message_id=delivery.message_id,
         date=delivery.created_at,
     )

@@ -12,7 +12,7 @@ from struct import pack, unpack, unpack_from
 
 from sqlalchemy import Row, select
 
-from app.database import looking
+from app.database import autocommit_reads
 from app.extensions import db
 from app.models import Comment, DirtyComment, SearchSegment, SegmentPage
 from app.models.search_segment import AT_ONCE, PAGES, SIZE
@@ -75,7 +75,7 @@ def build(number: int) -> bool:
     during the build stay dirty. It uses no snapshot: while one is open, PostgreSQL keeps every version of an updated
     row, and queries for the newest rows have to skip all of them.
     """
-    with looking():
+    with autocommit_reads():
         # In this order: otherwise a segment that another process has just built would be marked dirty.
         seen = SearchSegment.revision_of(number)
         changed = DirtyComment.within(SearchSegment.ids_of(number))
@@ -92,7 +92,7 @@ def remove_dirty(number: int) -> None:
     Search reads these comments directly until the segment is rebuilt. If there are many, it is rebuilt at once.
     """
     while True:
-        with looking():
+        with autocommit_reads():
             seen = SearchSegment.revision_of(number)
             ids = list(DirtyComment.within(SearchSegment.ids_of(number)))
             pages = _without(number, ids) if len(ids) <= MAX_REMOVED else {}

@@ -24,7 +24,7 @@ CACHE_SECONDS = 1.0
 class _Cached:
     revision: int
     model: Filter
-    lessons: set[int] = field(default_factory=set)
+    examples: set[int] = field(default_factory=set)
     # Monotonic time of the last check for new examples.
     checked: float = -CACHE_SECONDS
 
@@ -52,12 +52,12 @@ def model_of(site_id: int) -> Filter:
     Raises WrongModel if the stored model is unreadable.
     """
     cache, checked = _cache(), monotonic()
-    revision, lessons = SpamModel.state_of(site_id)
+    revision, examples = SpamModel.state_of(site_id)
     with cache.lock:
         cached = cache.filters.get(site_id)
-        if cached is None or not _can_be_added_to(cached, revision, lessons):
+        if cached is None or not _can_be_added_to(cached, revision, examples):
             cached = cache.filters[site_id] = _loaded(site_id)
-        elif cached.lessons != lessons:
+        elif cached.examples != examples:
             _add_new(cached, site_id)
         cached.checked = checked
         cache.filters.move_to_end(site_id)
@@ -66,10 +66,10 @@ def model_of(site_id: int) -> Filter:
         return cached.model
 
 
-def _can_be_added_to(cached: _Cached, revision: int, lessons: set[int]) -> bool:
+def _can_be_added_to(cached: _Cached, revision: int, examples: set[int]) -> bool:
     """Unsound sums are reloaded with each new example: a subtraction may have been read before its addition."""
-    sound = cached.model.sound or cached.lessons == lessons
-    return cached.revision == revision and cached.lessons <= lessons and sound
+    sound = cached.model.sound or cached.examples == examples
+    return cached.revision == revision and cached.examples <= examples and sound
 
 
 def expire(site_id: int) -> None:
@@ -78,9 +78,9 @@ def expire(site_id: int) -> None:
         cached.checked = -CACHE_SECONDS
 
 
-def add_all(model: Filter, lessons: Iterable[TrainingExample]) -> None:
-    for lesson in lessons:
-        model.add(lesson.slots, spam=lesson.spam, residual=lesson.residual, step=lesson.step)
+def add_all(model: Filter, examples: Iterable[TrainingExample]) -> None:
+    for example in examples:
+        model.add(example.slots, spam=example.spam, residual=example.residual, step=example.step)
 
 
 def _cache() -> _Cache:
@@ -97,6 +97,6 @@ def _loaded(site_id: int) -> _Cached:
 
 
 def _add_new(cached: _Cached, site_id: int) -> None:
-    missing = TrainingExample.waiting(site_id, without=cached.lessons)
+    missing = TrainingExample.waiting(site_id, without=cached.examples)
     add_all(cached.model, missing)
-    cached.lessons |= {lesson.id for lesson in missing}
+    cached.examples |= {example.id for example in missing}

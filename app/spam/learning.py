@@ -39,7 +39,7 @@ def example_of(comment: Any, features: dict[str, Any] | None = None) -> Example:
 
     `features` defaults to those stored with it.
     """
-    features = features or comment.facts or {}
+    features = features or comment.features or {}
     record = {name: features.get(name) for name in ("seconds", "approved", "rejected")}
     return Example(comment.body, comment.name, comment.website, comment.lang, **record)
 
@@ -102,10 +102,10 @@ def merge(site_id: int) -> None:
     except WrongModel:
         log.error("the filter of site %s cannot be read: flask upkeep retrain", site_id)
         return
-    lessons = TrainingExample.waiting(site_id)
-    filters.add_all(model, lessons)
+    examples = TrainingExample.waiting(site_id)
+    filters.add_all(model, examples)
     if SpamModel.replace(site_id, model.dump(), seen=revision):
-        TrainingExample.remove(lesson.id for lesson in lessons)
+        TrainingExample.remove(example.id for example in examples)
 
 
 def _learn(comment: Comment, taught: str, residual: int | None) -> None:
@@ -151,7 +151,7 @@ class _Log:
 
     model: Filter
     revision: int
-    lessons: list[int]
+    examples: list[int]
     # Comments with a wrong label or residual: id, version, and the right values.
     mistaken: list[tuple[int, int, dict[str, Any]]]
 
@@ -166,7 +166,7 @@ def retrain(site_id: int) -> Filter | None:
         read = _read_log(site_id)
     if not SpamModel.replace(site_id, read.model.dump(), seen=read.revision):
         return None
-    TrainingExample.remove(read.lessons)
+    TrainingExample.remove(read.examples)
     for id, version, taught in read.mistaken:
         same = update(Comment).where(Comment.id == id, Comment.version == version)
         if not rows_changed(same.values(taught)):
@@ -185,13 +185,13 @@ COLUMNS = (
     Comment.name,
     Comment.website,
     Comment.lang,
-    Comment.facts,
+    Comment.features,
 )
 
 
 def _read_log(site_id: int) -> _Log:
     revision = db.session.scalar(select(SpamModel.revision).where(SpamModel.site_id == site_id)) or 0
-    lessons = list(db.session.scalars(select(TrainingExample.id).where(TrainingExample.site_id == site_id)))
+    examples = list(db.session.scalars(select(TrainingExample.id).where(TrainingExample.site_id == site_id)))
     taught = dict(_taught(site_id))
     known = db.session.execute(
         select(Comment.id, Comment.version, Comment.trained_as).where(
@@ -205,7 +205,7 @@ def _read_log(site_id: int) -> _Log:
             right = _as_stored(taught[row.id], _learnt_again(model, row, taught[row.id]))
             if right != _as_stored(row.trained_as, row.residual):
                 mistaken.append((row.id, row.version, right))
-    return _Log(model, revision, lessons, mistaken)
+    return _Log(model, revision, examples, mistaken)
 
 
 def _learnt_again(model: Filter, row: Any, taught: str) -> int:
@@ -217,8 +217,8 @@ def _learnt_again(model: Filter, row: Any, taught: str) -> int:
     return residual
 
 
-def _as_stored(lesson: str, residual: int | None) -> dict[str, Any]:
-    return {"trained_as": lesson, "residual": residual}
+def _as_stored(label: str, residual: int | None) -> dict[str, Any]:
+    return {"trained_as": label, "residual": residual}
 
 
 def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:

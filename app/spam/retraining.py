@@ -5,7 +5,7 @@ from time import monotonic
 
 from sqlalchemy import LargeBinary, func, select
 
-from app.database import looking
+from app.database import autocommit_reads
 from app.extensions import db
 from app.models import Site, SpamModel
 from app.spam import learning
@@ -19,7 +19,7 @@ TRIES = 10  # a decision during the read makes it fail
 def outdated() -> list[tuple[int, str]]:
     """Id and key of each site with a model that this version cannot read, or an unsound one, by its first bytes."""
     head = func.substr(SpamModel.counts, 1, HEADER.size, type_=LargeBinary)
-    with looking():
+    with autocommit_reads():
         rows = db.session.execute(select(Site.id, Site.key, head).join(SpamModel, SpamModel.site_id == Site.id))
         return [(id, key) for id, key, found in rows if not is_current(bytes(found))]
 

@@ -39,7 +39,7 @@ class ArchivedTable:
     """A table of the archive with all columns but `left_out`, which maps each to the reason.
 
     `created_column` is when a row was made: an id whose row is as old as the archive says is the same row.
-    `hash_facts` says of a keyed hash what can be said without the key.
+    `hash_flags` says of a keyed hash what can be said without the key.
     `numbers` are values that name an id without being a foreign key: which of a row, and of what table.
     """
 
@@ -47,7 +47,9 @@ class ArchivedTable:
     created_column: str
     left_out: Mapping[str, str]
     numbers: Callable[[Row], Mapping[str, str]] = field(default=lambda _row: {})
-    hash_facts: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
+    hash_flags: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
+    # Columns with another name in archives from before 0.1.0.
+    former_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> Table:
@@ -64,8 +66,8 @@ class ArchivedTable:
 
     def of_site(self, site: Site) -> Select[Any]:
         """All rows of the site by id."""
-        hash_facts = [said.label(name) for name, said in self.hash_facts.items()]
-        return select(*self.columns, *hash_facts).where(of(self.table.c.site_id, site)).order_by(self.table.c.id)
+        hash_flags = [said.label(name) for name, said in self.hash_flags.items()]
+        return select(*self.columns, *hash_flags).where(of(self.table.c.site_id, site)).order_by(self.table.c.id)
 
 
 def of(column: Any, site: Site) -> ColumnElement[bool]:
@@ -101,7 +103,7 @@ TABLES = (
             **dict.fromkeys(("email_index", "confirmed_index"), RECOMPUTED),
             **dict.fromkeys(("vouched_index", "network_index", "traits_index"), TRUST),
         },
-        hash_facts={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": false()},
+        hash_flags={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": false()},
     ),
     ArchivedTable(
         Comment,
@@ -115,6 +117,7 @@ TABLES = (
             **dict.fromkeys(("trained_as", "residual", "learnt_slots"), RETRAINED),
             **dict.fromkeys(("request_key", "request_digest", "fingerprint", "typed_by", "text_key"), KEYED),
         },
+        former_names={"features": "facts"},
     ),
     ArchivedTable(Revision, created_column="replaced_at", left_out=OWNER),
     ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "residual": RETRAINED}),
@@ -154,7 +157,7 @@ LEFT_OUT = {
     "snooze": "what a moderator put off for an hour",
     "spam_model": RETRAINED,
     "training_example": RETRAINED,
-    **dict.fromkeys(("search_segment", "segment_page", "dirty_comment"), "made anew of the comments, for search"),
+    **dict.fromkeys(("search_segment", "segment_page", "dirty_comment"), "rebuilt from the comments, for search"),
     "unsubscribe": "keyed hashes; said of the authors instead (`silent`)",
 }
 

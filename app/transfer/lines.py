@@ -34,7 +34,7 @@ class Line:
     number: int
 
 
-def lines_of(source: Source, tally: RestoreCounts) -> Iterator[Line]:
+def lines_of(source: Source, counts: RestoreCounts) -> Iterator[Line]:
     stream = StreamWindow(source.text())
     while True:
         number = stream.line()
@@ -45,16 +45,16 @@ def lines_of(source: Source, tally: RestoreCounts) -> Iterator[Line]:
             break
         row = _loaded(text) if whole else None
         if not ended and row is None:
-            tally.skips.append(Skip(_id_in(text), Reason.CUT_OFF, number))
+            counts.skips.append(Skip(_id_in(text), Reason.CUT_OFF, number))
             raise TruncatedFile(line=number, position=source.position)
         if number == 1 and isinstance(row, dict):
             yield Line("", row, number)
         elif not isinstance(row, dict):
-            tally.unrecognised(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number)
+            counts.unrecognised(_id_in(text), Reason.MALFORMED if whole else Reason.TOO_LARGE, number)
         elif row.get("type") in (*BY_NAME, "moderator", "site"):
             yield Line(row["type"], row, number)
         else:
-            tally.unrecognised(_id_in(text), Reason.UNKNOWN_RECORD, number)
+            counts.unrecognised(_id_in(text), Reason.UNKNOWN_RECORD, number)
     if source.damaged:
         raise TruncatedFile(line=stream.line(), position=source.position)
 

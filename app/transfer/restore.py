@@ -70,7 +70,7 @@ class Restore:
 
     def __init__(self, key: str, path: Path | str) -> None:
         self.key, self.path = key, path
-        self.tally = RestoreCounts()
+        self.counts = RestoreCounts()
         self.known = {name: Ids() for name in BY_NAME}
         self.moderators: dict[str, int] = {}
         self.shift: dict[str, int] = {}
@@ -83,22 +83,22 @@ class Restore:
     def steps(self) -> Iterator[int]:
         """Raises UnreadableFile for a file that is no archive or not allowed here; TruncatedFile after the last line
         of a truncated one."""
-        lines = lines_of(Source(self.path), self.tally)
+        lines = lines_of(Source(self.path), self.counts)
         self._begin(next(lines, None), next(lines, None))
         yield 0
         for kind, group in groupby(lines, lambda line: line.kind):
             for batch in _batches(group):
                 self._restore_batch(kind, batch)
-                yield self.tally.read.total()
-        if self.tally.read.total() + self.tally.unrecognised_lines < self.tally.expected:
+                yield self.counts.read.total()
+        if self.counts.read.total() + self.counts.unrecognised_lines < self.counts.expected:
             raise TruncatedFile
         self._finish()
-        yield self.tally.read.total()
+        yield self.counts.read.total()
 
     def _begin(self, head: Line | None, about: Line | None) -> None:
         tables = table_sizes(head)
         self.highest = {name: extent["highest"] for name, extent in tables.items()}
-        self.tally.expected = sum(extent["rows"] for extent in tables.values())
+        self.counts.expected = sum(extent["rows"] for extent in tables.values())
         self.site = self._site(settings_of(about))
         self.shift = {name: by for name, by in self.site.archive_shift.items() if name in BY_NAME}
         db.session.flush()
@@ -144,7 +144,7 @@ class Restore:
             return
         if kind not in BY_NAME:
             for line in batch:
-                self.tally.unrecognised(display_id(line), Reason.UNKNOWN_RECORD, line.number)
+                self.counts.unrecognised(display_id(line), Reason.UNKNOWN_RECORD, line.number)
             return
         table = BY_NAME[kind]
         existing = self._existing(table, batch)
@@ -161,7 +161,7 @@ class Restore:
             if created is None:
                 new.append((line, row))
             else:
-                self.tally.unchanged[kind] += 1
+                self.counts.unchanged[kind] += 1
         self._insert(table, new)
 
     def _restore_moderator(self, line: Line) -> None:
@@ -184,13 +184,13 @@ class Restore:
 
     def _validated(self, table: ArchivedTable, line: Line) -> Row | None:
         """The row with all values and references checked; None, and a skip, if it is invalid."""
-        self.tally.read[table.name] += 1
+        self.counts.read[table.name] += 1
         if not self._is_expected_id(table, line.row.get("id")):
             self._skip(line, Reason.MALFORMED)
             return None
         try:
             row = {column.name: self._value(table, column, line.row) for column in table.columns}
-            row |= {name: line.row.get(name, False) is True for name in table.hash_facts}
+            row |= {name: line.row.get(name, False) is True for name in table.hash_flags}
             for name, target in table.numbers(row).items():
                 self._require_known(target, int(row[name]))
             if table.record is Rule and row["ended_at"] is None and row["subject"] != Subject.AUTHOR:
@@ -201,9 +201,10 @@ class Restore:
         return row
 
     def _value(self, table: ArchivedTable, column: Any, row: Row) -> Any:
-        if column.name not in row:
+        name = column.name if column.name in row else table.former_names.get(column.name)
+        if name not in row:
             return default_of(column)
-        value, target = row[column.name], reference(column)
+        value, target = row[name], reference(column)
         if target == "moderator":
             return value if isinstance(value, str) and value in self.moderators else None
         value = validated(column, value)
@@ -234,9 +235,9 @@ class Restore:
         if kind == "comment":
             parent_depth = None if row["parent_id"] is None else self.known[kind].depth(row["parent_id"])
             depth = 0 if parent_depth is None else parent_depth + 1
-            self.tally.roots += parent_depth is None
-            self.tally.max_depth = max(self.tally.max_depth, depth)
-            self.tally.by_status[row["status"]] += 1
+            self.counts.roots += parent_depth is None
+            self.counts.max_depth = max(self.counts.max_depth, depth)
+            self.counts.by_status[row["status"]] += 1
         self.known[kind].add(row["id"], depth)
 
     def _insert(self, table: ArchivedTable, new: list[tuple[Line, Row]]) -> None:
@@ -244,12 +245,12 @@ class Restore:
         inserted = insert_rows(self.site, table, rows)
         for (line, _row), row in zip(new, rows, strict=True):
             if row["id"] in inserted:
-                self.tally.imported[table.name] += 1
+                self.counts.imported[table.name] += 1
             else:
                 self._skip(line, Reason.DOUBLE)
 
     def _skip(self, line: Line, reason: Reason) -> None:
-        self.tally.skips.append(Skip(display_id(line), reason, line.number))
+        self.counts.skips.append(Skip(display_id(line), reason, line.number))
 
 
 def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:

@@ -12,7 +12,7 @@ from app.moderation.appeals import appeal, refuse_second
 from app.notify import author_email, authors
 from app.notify.signed_links import address_to_stop, author_to_confirm, decision_to_appeal
 
-bp = Blueprint("letters", __name__)
+bp = Blueprint("emails", __name__)
 
 
 @bp.get("/mail/confirm/<token>")
@@ -20,14 +20,14 @@ def show_confirm(token: str) -> str:
     author = author_to_confirm(token)
     _speak_of(author.site)
     article = authors.article_of(author) if author.is_confirmed else ""
-    return render_template("letters/confirm.html", author=author, site=author.site, article=article)
+    return render_template("emails/confirm.html", author=author, site=author.site, article=article)
 
 
 @bp.post("/mail/confirm/<token>")
 def confirm(token: str) -> Any:
     authors.confirm(author_to_confirm(token))
     db.session.commit()
-    return redirect(url_for("letters.show_confirm", token=token), 303)
+    return redirect(url_for("emails.show_confirm", token=token), 303)
 
 
 @bp.get("/mail/stop/<token>")
@@ -35,7 +35,7 @@ def show_stop(token: str) -> str:
     address = address_to_stop(token)
     _speak_of(address.site)
     stopped = Unsubscribe.holds(address.site, address.email_index)
-    return render_template("letters/stop.html", site=address.site, stopped=stopped)
+    return render_template("emails/stop.html", site=address.site, stopped=stopped)
 
 
 @bp.post("/mail/stop/<token>")
@@ -45,7 +45,7 @@ def stop(token: str) -> Any:
     address = address_to_stop(token)
     (Unsubscribe.remove if "again" in request.form else Unsubscribe.add)(address.site, address.email_index)
     db.session.commit()
-    return redirect(url_for("letters.show_stop", token=token), 303)
+    return redirect(url_for("emails.show_stop", token=token), 303)
 
 
 @bp.get("/appeal/<token>")
@@ -56,7 +56,7 @@ def show_appeal(token: str) -> str:
 
 
 @bp.post("/appeal/<token>")
-def object_to(token: str) -> Any:
+def send_appeal(token: str) -> Any:
     decision, form = decision_to_appeal(token), AppealForm()
     _speak_of(decision.comment.site)
     refuse_second(decision)
@@ -64,13 +64,13 @@ def object_to(token: str) -> Any:
         return _appeal_page(decision, form), 422
     appeal(decision, form.text.data)
     db.session.commit()
-    return redirect(url_for("letters.show_appeal", token=token), 303)
+    return redirect(url_for("emails.show_appeal", token=token), 303)
 
 
 def _appeal_page(decision: Decision, form: AppealForm) -> str:
     comment = decision.comment
     return render_template(
-        "letters/appeal.html", decision=decision, comment=comment, site=comment.site, form=form,
+        "emails/appeal.html", decision=decision, comment=comment, site=comment.site, form=form,
         why=author_email.why(decision), objected=Decision.has_reason(comment, "appeal"),
         standing=comment.version == decision.version,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from app.models import Author, Comment, Effect, Note, Report, Rule, Subject
 from app.screening import rules
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
 
-bp = Blueprint("people", __name__, url_prefix="/moderate")
+bp = Blueprint("context", __name__, url_prefix="/moderate")
 
 
 @bp.get("/comments/<int:id>/thread")
@@ -121,7 +121,7 @@ def end_block(id: int) -> Any:
     rules.end(rule, by=me)
     db.session.commit()
     flash(_("Rule ended."))
-    return redirect(url_for("people.blocks"), 303)
+    return redirect(url_for("context.blocks"), 303)
 
 
 def _shown(name: str, **context: Any) -> str:

@@ -24,7 +24,7 @@ def _always(answer: Response) -> Response:
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
     # Without a referrer, browsers send our own forms with "Origin: null". Addresses with a token must not leak.
-    secret = request.blueprint in ("links", "letters", "invitation")
+    secret = request.blueprint in ("links", "emails", "invitation")
     answer.headers.setdefault("Referrer-Policy", "no-referrer" if secret else "same-origin")
     # Caches may keep an answer only if its view says so.
     answer.headers.setdefault("Cache-Control", "no-store")

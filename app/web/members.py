@@ -14,7 +14,7 @@ from app.models import Invitation, Membership, Moderator, Role, Site
 from app.notify.invitation import invitation_of
 from app.web.access import current_moderator, moderator_required, site_or_404
 
-bp = Blueprint("appointing", __name__, url_prefix="/sites/<key>/moderators")
+bp = Blueprint("members", __name__, url_prefix="/sites/<key>/moderators")
 answers = Blueprint("invitation", __name__, url_prefix="/invitation")
 
 
@@ -61,7 +61,7 @@ def remove(key: str, id: int) -> Any:
 
 @bp.post("/invitations/<int:id>/withdraw")
 @moderator_required
-def withdraw(key: str, id: int) -> Any:
+def revoke(key: str, id: int) -> Any:
     invitation = Invitation.of_site(site_or_404(key, Role.OWNER), id) or abort(404)
     invitation.end()
     db.session.commit()
@@ -87,7 +87,7 @@ def accept(token: str) -> Any:
 def _page(site: Site, form: InvitationForm) -> str:
     return render_template(
         "sites/moderators.html", site=site, form=form, memberships=Membership.of_site(site), roles=RoleForm,
-        invitations=Invitation.open_of(site), letters=bool(current_app.config["MAIL_URL"]),
+        invitations=Invitation.open_of(site), can_email=bool(current_app.config["MAIL_URL"]),
     )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def _welcome(invitation: Invitation, form: WelcomeForm) -> str:
     speak("", invitation.site.lang, invitation.site.timezone)
     known = Moderator.with_email(invitation.email) is not None
     return render_template(
-        "letters/invitation.html", site=invitation.site, invitation=invitation, form=form, known=known
+        "emails/invitation.html", site=invitation.site, invitation=invitation, form=form, known=known
     )
 
 
@@ -104,4 +104,4 @@ def _membership(site: Site, moderator_id: int) -> Membership:
 
 
 def _back(key: str) -> Any:
-    return redirect(url_for("appointing.show", key=key), 303)
+    return redirect(url_for("members.show", key=key), 303)

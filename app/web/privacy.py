@@ -81,4 +81,4 @@ def erase(key: str) -> Any:
 
 
 def _page(site: Site, form: PersonForm, person: Person | None = None, erase: EraseForm | None = None) -> str:
-    return render_template("sites/people.html", site=site, form=form, person=person, erase=erase)
+    return render_template("sites/privacy.html", site=site, form=form, person=person, erase=erase)

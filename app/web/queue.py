@@ -47,8 +47,8 @@ def show() -> str:
     lane = request.args.get("lane", queue.ALL, type=int)
     if lane not in queue.LANES:
         abort(404)
-    deferred = "deferred" in request.args
-    return _page(_handed_out(lane, request.args.get("after", ""), deferred), lane=lane, deferred=deferred)
+    snoozed = "deferred" in request.args  # "deferred" in bookmarked addresses
+    return _page(_handed_out(lane, request.args.get("after", ""), snoozed), lane=lane, snoozed=snoozed)
 
 
 @bp.get("/search")
@@ -84,7 +84,7 @@ def lease() -> str:
 
 @bp.post("/comments/<int:id>/defer")
 @moderator_required
-def defer(id: int) -> Any:
+def snooze(id: int) -> Any:
     """Snooze a comment for an hour, or end that with `back`."""
     comment, me = comment_or_404(id), current_moderator()
     if "back" in request.form:
@@ -97,14 +97,14 @@ def defer(id: int) -> Any:
     return done(said)
 
 
-def _handed_out(lane: int, after: str, deferred: bool) -> queue.Page:
+def _handed_out(lane: int, after: str, snoozed: bool) -> queue.Page:
     me = current_moderator()
-    ids = queue.ids_in(me, lane, after, deferred=deferred)
+    ids = queue.ids_in(me, lane, after, snoozed=snoozed)
     for _try in range(TRIES):
         if len(_leased(ids[: queue.PAGE], me)) == len(ids[: queue.PAGE]):
             break
-        ids = queue.ids_in(me, lane, after, deferred=deferred)
-    whole = len(ids) <= queue.PAGE and not deferred
+        ids = queue.ids_in(me, lane, after, snoozed=snoozed)
+    whole = len(ids) <= queue.PAGE and not snoozed
     return queue.page_of(me, lane, ids, with_others=queue.ids_with_others(me, lane) if whole else None)
 
 
@@ -118,7 +118,7 @@ def _on_own_sites(ids: list[int]) -> list[int]:
     return Comment.on_sites(current_moderator().site_ids, ids)
 
 
-def _page(page: queue.Page, *, lane: int = 0, status: str = "", deferred: bool = False) -> str:
+def _page(page: queue.Page, *, lane: int = 0, status: str = "", snoozed: bool = False) -> str:
     return render_template(
-        "queue/page.html", page=page, lane=lane, status=status, deferred=deferred, statuses=MODERATED[1:]
+        "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, statuses=MODERATED[1:]
     )

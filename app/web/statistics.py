@@ -5,7 +5,7 @@ from flask import Blueprint, abort, render_template, request
 from app.desk.statistics import statistics_of
 from app.web.access import moderator_required, site_or_404
 
-bp = Blueprint("service", __name__, url_prefix="/sites/<key>/figures")
+bp = Blueprint("statistics", __name__, url_prefix="/sites/<key>/figures")
 
 PERIODS = (7, 30, 90)  # days
 
@@ -17,4 +17,4 @@ def show(key: str) -> str:
     days = request.args.get("days", PERIODS[1], type=int)
     if days not in PERIODS:
         abort(404)
-    return render_template("service/page.html", site=site, figures=statistics_of(site, days), periods=PERIODS)
+    return render_template("statistics/page.html", site=site, figures=statistics_of(site, days), periods=PERIODS)

@@ -19,6 +19,6 @@ def show(key: str) -> Response:
     if site is None or not site.public_summary:
         abort(404)
     speak(request.args.get("lang", ""), site.lang, site.timezone)
-    answer = make_response(render_template("service/summary.html", site=site, figures=statistics_of(site, DAYS)))
+    answer = make_response(render_template("statistics/summary.html", site=site, figures=statistics_of(site, DAYS)))
     answer.headers["Cache-Control"] = "public, max-age=300"
     return answer

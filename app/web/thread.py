@@ -45,7 +45,7 @@ def context(here: Where, form: CommentForm | None = None, stamp: str = "", **mor
         "orders": {name: (order.label, _address(here, sort=name)) for name, order in ORDERS.items()},
         "stamp": stamp or stamp_again(here.site.key, (form and form.stamp.data) or ""),
         "reply_to": _reply_to(here, form) if form else None,
-        "letters": bool(current_app.config["MAIL_URL"]),
+        "can_email": bool(current_app.config["MAIL_URL"]),
         "notice": "",
         "challenge": None,
         "preview": None,

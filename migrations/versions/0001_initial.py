@@ -406,7 +406,7 @@ def upgrade() -> None:
         sa.Column("source_id", sa.String(length=200), nullable=True),
         sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("score", sa.Double(), nullable=True),
-        sa.Column("facts", sa.JSON(), nullable=True),
+        sa.Column("features", sa.JSON(), nullable=True),
         sa.Column("trained_as", sa.String(length=8), nullable=False, server_default=""),
         sa.Column("residual", sa.Integer(), nullable=True),
         sa.Column("learnt_slots", sa.LargeBinary(), nullable=True),

@@ -53,7 +53,7 @@ def writer(app: Flask, db_session: Session) -> Reader:
         reader.name = NAMES[number % 2]
         reader.post(f"words {number}", website=WEBSITE, url=f"{PAGE}/{number % 2}")
         comment = the_comment(db_session, f"words {number}")
-        comment.facts = {"browser": "q7"}
+        comment.features = {"browser": "q7"}
         db_session.commit()
         if status != Status.APPROVED:
             move(db_session, comment, status, by=alice)
@@ -153,7 +153,7 @@ def test_an_erased_author_is_found_nowhere(
     assert len(mine) == 6
     assert {comment.body == "" for comment in mine} == {remove}
     assert {comment.name for comment in mine} == {"削除された投稿者"}
-    assert not any(comment.address or comment.address_index or comment.typed_by or comment.facts for comment in mine)
+    assert not any(comment.address or comment.address_index or comment.typed_by or comment.features for comment in mine)
     if remove:
         assert {comment.status for comment in mine} == {"deleted"}
     else:

@@ -151,8 +151,8 @@ def test_snooze_affects_the_moderators_own_queue_only(db_session: Session, paper
     comment = written(db_session, thread_of(db_session, paper), "later")
     Snooze.begin(comment, alice)
     db_session.commit()
-    assert queue.ids_in(alice, queue.ALL) == [] and queue.page_of(alice, queue.ALL, []).deferred == 1
-    assert queue.ids_in(alice, queue.ALL, deferred=True) == queue.ids_in(bob, queue.ALL) == [comment.id]
+    assert queue.ids_in(alice, queue.ALL) == [] and queue.page_of(alice, queue.ALL, []).snoozed == 1
+    assert queue.ids_in(alice, queue.ALL, snoozed=True) == queue.ids_in(bob, queue.ALL) == [comment.id]
     Snooze.end(comment, alice)
     assert queue.ids_in(alice, queue.ALL) == [comment.id]
 

@@ -71,12 +71,12 @@ def test_an_immediate_undo_leaves_no_trace():
 def test_the_model_does_not_depend_on_the_order_of_training():
     log = list(decisions(80))
     model, residuals = learnt(log)
-    lessons = list(zip(log, residuals, strict=True))
-    for (example, spam), residual in lessons[10:30]:
+    trained = list(zip(log, residuals, strict=True))
+    for (example, spam), residual in trained[10:30]:
         model = Filter.load(model.dump())
         model.unlearn(example, spam=spam, residual=residual)
     again = Filter()
-    for (example, spam), residual in reversed([*lessons[:10], *lessons[30:]]):
+    for (example, spam), residual in reversed([*trained[:10], *trained[30:]]):
         again.add(slots(example).all(), spam=spam, residual=residual)
     assert model.dump() == again.dump() != learnt(log)[0].dump()
 

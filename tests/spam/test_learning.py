@@ -39,8 +39,8 @@ def known(db_session: Session, site: Site) -> bytes:
     """The model as another process would load it."""
     db_session.commit()
     model = Filter.load(SpamModel.read(site.id)[1])
-    for lesson in TrainingExample.waiting(site.id):
-        model.add(lesson.slots, spam=lesson.spam, residual=lesson.residual, step=lesson.step)
+    for example in TrainingExample.waiting(site.id):
+        model.add(example.slots, spam=example.spam, residual=example.residual, step=example.step)
     db_session.commit()
     return model.dump()
 
@@ -164,7 +164,7 @@ def test_decisions_from_before_there_was_a_filter_are_learnt_and_can_be_undone(
     (comment,) = pending(db_session, paper, FINE)
     approved = decide(comment, Status.APPROVED, seen=comment.version, by=alice)
     comment.trained_as = ""
-    TrainingExample.remove([lesson.id for lesson in TrainingExample.waiting(paper.id)])
+    TrainingExample.remove([example.id for example in TrainingExample.waiting(paper.id)])
     db_session.commit()
     assert learning.retrain(paper.id).fine == 1
     db_session.commit()
@@ -329,7 +329,7 @@ def test_a_score_that_does_not_act_yet_is_shown_with_its_five_strongest_signals(
     comment = the_comment(db_session, SPAM)
     (reason,) = comment.reasons
     assert (reason["check"], reason["verdict"], reason["band"]) == ("score", "pass", "spam")
-    assert comment.score > 0.95 and comment.facts == {"seconds": None, "approved": 0, "rejected": 0}
+    assert comment.score > 0.95 and comment.features == {"seconds": None, "approved": 0, "rejected": 0}
     assert len(reason["signals"]) == 5
     with app.test_request_context(headers={"Accept-Language": "ja"}):
         said = sentence_of(reason)

@@ -122,7 +122,7 @@ def test_an_archive_comes_back_byte_for_byte_on_the_other_database(
     file.write_text(first := exported())
     db_session.rollback()
     with elsewhere.app_context():
-        report = restored(file).tally.as_json()
+        report = restored(file).counts.as_json()
         assert exported() == first
         assert report["skips"] == []
         assert report["by_status"] == {"approved": 5, "pending": 1, "rejected": 1, "spam": 0, "deleted": 1}
@@ -173,12 +173,22 @@ def test_a_second_run_changes_nothing(app: Flask, db_session: Session, elsewhere
     a_lively_site(app, db_session)
     file.write_text(first := exported())
     with elsewhere.app_context():
-        once = restored(file).tally.as_json()
-        twice = restored(file).tally.as_json()
+        once = restored(file).counts.as_json()
+        twice = restored(file).counts.as_json()
         assert exported() == first
     assert (once["imported"], once["unchanged"]) == (8, 0)
     assert (twice["imported"], twice["unchanged"], twice["skips"]) == (0, 8, [])
     assert {**once, "imported": 0, "unchanged": 8, "tables": 0} == {**twice, "tables": 0}
+
+
+def test_an_archive_with_a_former_column_name_is_restored(app: Flask, db_session: Session, file: Path) -> None:
+    a_lively_site(app, db_session)
+    new = '"features":{"seconds":'
+    first = exported()
+    assert new in first
+    file.write_text(first.replace(new, '"facts":{"seconds":'))
+    restored(file, "copy")
+    assert exported("copy") == first
 
 
 def test_beside_another_site_ids_move_up_and_leave_as_they_were(app: Flask, db_session: Session, file: Path) -> None:
@@ -195,7 +205,7 @@ def test_beside_another_site_ids_move_up_and_leave_as_they_were(app: Flask, db_s
     db.session.rollback()
     Reader(app.test_client(), site="copy").post("after all that")
     assert the_comment(db_session, "after all that").site_id == copy.id
-    assert restored(file, "copy").tally.as_json()["unchanged"] == 8
+    assert restored(file, "copy").counts.as_json()["unchanged"] == 8
 
 
 def test_a_run_that_was_cut_off_goes_on(app: Flask, db_session: Session, elsewhere: Flask, file: Path) -> None:
@@ -302,10 +312,10 @@ def test_a_line_that_cannot_be_is_named_and_left_out(app: Flask, db_session: Ses
     text = exported()
     for number, (kind, changes) in enumerate(MISFITS):
         file.write_text(spoiled(text, kind, **changes))
-        tally = restored(file, f"copy-{number}").tally
-        first = tally.skips[0]
+        counts = restored(file, f"copy-{number}").counts
+        first = counts.skips[0]
         assert first.reason and first.line, (kind, changes)
-        assert tally.expected == tally.imported.total() + len(tally.skips), (kind, changes)
+        assert counts.expected == counts.imported.total() + len(counts.skips), (kind, changes)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -440,6 +450,6 @@ def test_imported_comments_stay_unchanged(
     done = app.test_cli_runner().invoke(args=["import", str(real_exports / name), "--site", "paper", "--json"])
     assert done.exit_code == 0, done.output
     file.write_text(first := exported())
-    report = restored(file, "copy").tally.as_json()
+    report = restored(file, "copy").counts.as_json()
     assert report["imported"] == json.loads(done.stdout)["imported"] > 0
     assert (exported("copy"), report["skips"]) == (first, [])

@@ -126,9 +126,9 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
     query = f"?site=paper&url={PAGE}"
     tokens = {
         "links.show": link_for(waiting, Status.APPROVED, alice),
-        "letters.show_confirm": signed_links.confirm_link(author),
-        "letters.show_stop": signed_links.stop_link(author),
-        "letters.show_appeal": signed_links.appeal_link(rejected),
+        "emails.show_confirm": signed_links.confirm_link(author),
+        "emails.show_stop": signed_links.stop_link(author),
+        "emails.show_appeal": signed_links.appeal_link(rejected),
     }
     found = {}
     for rule in app.url_map.iter_rules():
