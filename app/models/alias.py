@@ -1,4 +1,4 @@
-"""An alias: an address that a page once had, and the thread to which it leads now."""
+"""A former address of a page and the thread that it leads to."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ LONGEST_KEY = 2100
 
 
 class ThreadAlias(Model):
-    """A thread of its own under the same key comes first; then nobody asks for the alias."""
+    """A thread with the same key takes precedence."""
 
     __tablename__ = "thread_alias"
     __table_args__ = (UniqueConstraint("site_id", "key"),)
@@ -26,7 +26,7 @@ class ThreadAlias(Model):
 
     @classmethod
     def lead(cls, site_id: int, key: str, thread_id: int) -> None:
-        """From now on `key` leads to this thread, wherever it led before."""
+        """Make `key` lead to this thread, replacing an earlier target."""
         cls.forget(site_id, key)
         db.session.add(cls(site_id=site_id, key=key, thread_id=thread_id))
         db.session.flush()
@@ -37,7 +37,7 @@ class ThreadAlias(Model):
 
     @classmethod
     def lead_on(cls, thread_id: int, further: int) -> None:
-        """What led to a thread leads to another one now."""
+        """Redirect all aliases of one thread to another."""
         rows_changed(update(cls).where(cls.thread_id == thread_id).values(thread_id=further))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""An author: who wrote comments on a site, as far as she has shown it to be her."""
+"""An author of comments on a site, identified by a token in the browser."""
 
 import hashlib
 import hmac
@@ -17,15 +17,14 @@ from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidate
 from app.lib.text import fold
 from app.models.site import Site
 
-# What authors say of themselves.
 TYPED = ("name", "email", "website")
 
 
 class Author(Model):
-    """One row for each identity, proved by a token in the reader's browser.
+    """One row for each token.
 
-    A typed name and address prove nothing: a reader who types those of another author gets a separate row,
-    with another avatar and no history.
+    A typed name and address prove nothing: a reader who types another author's gets a separate row, with another avatar
+    and no history.
     """
 
     __tablename__ = "author"
@@ -37,15 +36,14 @@ class Author(Model):
     email: Mapped[str] = mapped_column(Encrypted, default="")
     email_index: Mapped[str | None] = mapped_column(BlindIndex)
     website: Mapped[str] = mapped_column(Text, default="")
-    # The address whose mailbox has answered our letter; another address is not confirmed by it.
+    # The confirmed email address; a later address needs its own confirmation.
     confirmed_index: Mapped[str | None] = mapped_column(BlindIndex)
-    # Keyed hashes of who and where the author was when trust was last earned: name, email and website; the network;
-    # the browser's kind. None: not known.
+    # Keyed hashes from when trust was last earned: name, email and website; network; kind of browser. None: unknown.
     vouched_index: Mapped[str | None] = mapped_column(BlindIndex)
     network_index: Mapped[str | None] = mapped_column(BlindIndex)
     traits_index: Mapped[str | None] = mapped_column(BlindIndex)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # Her data was erased; the row stays, so that nobody else ever gets its id, which her tokens name.
+    # Erased authors keep their row, so that their id and its tokens are never reused.
     erased_at: Mapped[datetime | None] = mapped_column(Moment)
 
     site: Mapped[Site] = relationship()
@@ -57,33 +55,33 @@ class Author(Model):
 
     @classmethod
     def of_site(cls, site: Site, id: int) -> "Author | None":
-        """One of the site who is still somebody: whose data was erased, no token opens anything."""
+        """The author of the site with this id; None if erased."""
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id, cls.erased_at.is_(None)))
 
     @classmethod
     def with_email(cls, sites: Sequence[Site], email: str) -> list["Author"]:
-        """All who gave this address on these sites, however many tokens they have; what they typed is not proven."""
+        """All authors on these sites with this (unverified) address, whatever their tokens."""
         indexes = [cls.index_of(site, form) for site in sites for form in address_forms.forms_of(email)]
-        # By site first, as the index has it.
+        # In the order of the index: site first.
         theirs = cls.site_id.in_([site.id for site in sites]), cls.email_index.in_(indexes)
         return list(db.session.scalars(select(cls).where(*theirs).order_by(no_index(cls.id))))
 
     @staticmethod
     def index_of(site: Site, email: str) -> Index | None:
-        """The blind index of an e-mail address on this site; case does not tell addresses apart."""
+        """Blind index of an email address on this site, ignoring case."""
         return blind_index(f"author {site.id}", email.strip().casefold()) if email.strip() else None
 
     def introduce(self, *, name: str, email: str, website: str) -> None:
-        """Take over what she typed about herself this time."""
+        """Store what the author typed about themselves this time."""
         self.name, self.email, self.website = name, email, website
         self.email_index = index = Author.index_of(self.site, email)
         if index and self.confirmed_index in index.all:
-            # The same address as before, whichever key it was confirmed under.
+            # The same address may have been confirmed under an earlier key.
             self.confirmed_index = index
 
     def changes(self, typed: "Author", network: str, traits: str) -> tuple[str, ...]:
-        """What differs from what trust was earned with: `name`, `email`, `website`, `identity` (one of these, some
-        time ago), `place` (network and browser at once)."""
+        """Differences from when trust was earned: `name`, `email`, `website`, `identity` (one of these, unknown which),
+        `place` (network and browser both)."""
         named = tuple(name for name in TYPED if _compared(self, name) != _compared(typed, name))
         if self.vouched_index in self.vouched_by(self.id, typed.name, typed.email, typed.website).all:
             named = ()
@@ -98,25 +96,25 @@ class Author(Model):
         return blind_index("vouched", f"{id}\0{fold(name)}\0{email.strip().casefold()}\0{website}")
 
     def vouch(self, name: str, website: str) -> None:
-        """Trust the author under this name and website, with the present address."""
+        """Trust the author with this name and website and the current address."""
         index = self.vouched_by(self.id, name, self.email, website)
         if self.vouched_index not in index.all and not self.erased_at:
             self.vouched_index = index
 
     def was_at(self, network: str | None, traits: str | None) -> None:
-        """Remember from where the author wrote, as long as the network is."""
+        """Remember the author's network, as long as networks are kept."""
         if network and (self.network_index, self.traits_index) != (network, traits) and not self.erased_at:
             self.network_index, self.traits_index = network, traits
 
     def earn(self, name: str, website: str, network: str | None) -> None:
-        """A moderator approved a comment with this name and website from this network."""
+        """Trust the author after a moderator approved a comment."""
         self.vouch(name, website)
         if network != self.network_index:
-            # By which browser it was sent is not kept; the next one is taken.
+            # The browser of an old comment is unknown; the next one is accepted.
             self.was_at(network, None)
 
     def erase(self) -> None:
-        """Forget who she was; from now on she is nobody."""
+        """Delete everything that identifies the author."""
         self.name = self.email = self.website = ""
         self.email_index = self.confirmed_index = None
         self.vouched_index = self.network_index = self.traits_index = None
@@ -124,11 +122,11 @@ class Author(Model):
 
     @property
     def address_index(self) -> Index | str | None:
-        """By what others with the same e-mail address are found; under every key, unless it cannot be read."""
+        """Index of the email address for finding authors with the same one; under every key, unless it is unreadable."""
         return Author.index_of(self.site, self.email) if self.email else self.email_index
 
     def is_found_by(self, email_index: str) -> bool:
-        """Whether this is the index of the e-mail address, under any key."""
+        """True if `index` is that of the email address under any key."""
         return email_index in candidates([self.address_index])
 
     @property
@@ -137,10 +135,7 @@ class Author(Model):
 
     @staticmethod
     def seed_of(avatar_key: str, id: int, *, erased: bool) -> bytes:
-        """16 bytes to draw an author from: a keyed hash of the id, never of anything that she typed.
-
-        All who are erased look alike.
-        """
+        """16 bytes for the avatar: a keyed hash of the id, independent of typed values; equal for all erased authors."""
         keyed = hmac.digest(bytes.fromhex(avatar_key), str(id).encode(), hashlib.sha256)
         return bytes(16) if erased else keyed[:16]
 

@@ -1,4 +1,4 @@
-"""A decision: who moved a comment from which status to which, when and why. Written once, never changed."""
+"""A decision: a change of a comment's status, with actor, time and reason. Rows are inserted and never changed."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from app.lib.clock import Moment, happened_since, now
 from app.models.comment import Comment
 from app.models.moderator import Moderator
 
-# More than a site decides within the minute that is asked about.
+# More decisions than a site makes in a minute.
 COUNTED_AMONG = 5_000
 
 
@@ -28,7 +28,7 @@ class Decision(Model):
     __table_args__ = (
         Index("ix_decision_site_newest", "site_id", "id"),
         Index("ix_decision_comment", "comment_id", "id"),
-        # The database looks here for each decision that goes.
+        # For the foreign key check when a decision is deleted.
         Index(
             "ix_decision_undoes_id",
             "undoes_id",
@@ -42,16 +42,16 @@ class Decision(Model):
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
     from_status: Mapped[str | None] = mapped_column(String(16))
     to_status: Mapped[str] = mapped_column(String(16))
-    # The comment's version after this decision: only the newest decision can be undone as such.
+    # Comment version after this decision; only the newest decision can be undone.
     version: Mapped[int]
     actor: Mapped[str] = mapped_column(String(16))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
     reason: Mapped[str] = mapped_column(String(64), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id", ondelete="SET NULL"))
-    # She was told of a colleague's decision, the one before this, and replaced it.
+    # The moderator saw another moderator's decision and replaced it.
     overrides: Mapped[bool] = mapped_column(default=False)
-    # How far the filter was from it, where it taught something (moderation/learning.py); undo brings that back.
+    # Difference from the prediction, if the filter was trained (spam/learning.py); restored by undo.
     residual: Mapped[int | None]
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
@@ -64,7 +64,7 @@ class Decision(Model):
 
     @classmethod
     def count_of(cls, site_id: int, reason: str, since: datetime) -> int:
-        """How many had this reason since then, among the site's newest."""
+        """Number of the site's newest decisions since then with this reason."""
         of_site = select(cls.reason, cls.made_at).where(cls.site_id == site_id)
         newest = of_site.order_by(cls.id.desc()).limit(COUNTED_AMONG).subquery()
         counted = (
@@ -76,7 +76,7 @@ class Decision(Model):
 
     @classmethod
     def id_back(cls, site_id: int, number: int) -> int:
-        """The id of the site's decision that is so many back from the newest; 0 when it has fewer."""
+        """Id of the site's decision `number` back from the newest; 0 if it has fewer."""
         newest = select(cls.id).where(cls.site_id == site_id).order_by(cls.id.desc())
         return db.session.scalar(newest.offset(number - 1).limit(1)) or 0
 
@@ -86,18 +86,18 @@ class Decision(Model):
 
     @classmethod
     def that_made(cls, comment: Comment, version: int) -> "Decision | None":
-        """The decision that gave the comment this version; there is at most one."""
+        """The decision that gave the comment this version."""
         return db.session.scalar(select(cls).where(cls.comment_id == comment.id, cls.version == version))
 
     @classmethod
     def has_reason(cls, comment: Comment, reason: str) -> bool:
-        """Whether one of the decisions on this comment was made for `reason`."""
+        """True if a decision on this comment had this reason."""
         query = select(cls.id).where(cls.comment_id == comment.id, cls.reason == reason)
         return db.session.scalar(query.limit(1)) is not None
 
     @classmethod
     def all_of(cls, comment: Comment) -> list["Decision"]:
-        """Every decision on a comment, oldest first."""
+        """All decisions on a comment, oldest first."""
         return list(db.session.scalars(select(cls).where(cls.comment_id == comment.id).order_by(cls.id)))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A delivery: something that must go out, written in the transaction that caused it."""
+"""A delivery of the outbox, inserted in the transaction that caused it."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment
 from app.models.decision import Decision
 
-# Between two tries of one that fails.
+# Longest pause between two tries.
 LONGEST_PAUSE = timedelta(hours=6)
-# A worker that has not finished by then is taken for dead, and its claim for free.
+# A worker that has not finished by then counts as dead, and its claim as free.
 CLAIM_LEASE = timedelta(minutes=5)
 
 
@@ -48,7 +48,7 @@ class Delivery(Model):
             "ix_delivery_site", "site_id",
             sqlite_where=text("site_id IS NOT NULL"), postgresql_where=text("site_id IS NOT NULL"),
         ),
-        # One unsent letter of a kind about one thing for one person; the next cause joins it.
+        # At most one unsent email of a kind about one subject to one person.
         Index(
             "uq_delivery_waiting", "once", unique=True,
             sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
@@ -56,34 +56,34 @@ class Delivery(Model):
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    # None: a digest, which is about all sites of its moderator.
+    # None: a digest about all sites of a moderator.
     site_id: Mapped[int | None] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(32))
     once: Mapped[str | None] = mapped_column(String(100))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"))
-    # The decision that caused it. A later decision recalls it if it has not been sent.
+    # A later decision recalls the delivery of this one if it is unsent.
     decision_id: Mapped[int | None] = mapped_column(Id)
     comment_id: Mapped[int | None] = mapped_column(Id)
     payload: Mapped[str] = mapped_column(Encrypted, default="")
-    # A keyed hash of the address, where letters to it are counted.
+    # Keyed hash of the address, for counting its emails.
     recipient: Mapped[str | None] = mapped_column(BlindIndex)
-    # Stays the same through every retry, so that a receiver can tell a double from a second letter.
+    # The same in every retry, so that receivers recognise a duplicate.
     message_id: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     due_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # When it was due before its first failed try; None as long as none failed.
+    # When it was due before the first failure; None without a failure.
     first_due_at: Mapped[datetime | None] = mapped_column(Moment)
     failures: Mapped[int] = mapped_column(default=0)
     claimed_at: Mapped[datetime | None] = mapped_column(Moment)
     attempts: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None] = mapped_column(Moment)
-    # How it ended: sent, nothing to say, gave up, recalled.
+    # sent, nothing to say, gave up, or recalled.
     outcome: Mapped[str] = mapped_column(String(16), default="")
     error: Mapped[str] = mapped_column(Text, default="")
 
     @classmethod
     def due(cls, kinds: Iterable[str], limit: int = 20) -> list[int]:
-        """Ids of what waits to go out now and nobody is working on, the longest waiting first."""
+        """Ids of due deliveries without a claim, oldest first."""
         return list(
             db.session.scalars(
                 select(cls.id).where(cls.done_at.is_(None), cls._is_due(), cls._free(), cls.kind.in_(kinds))
@@ -93,7 +93,7 @@ class Delivery(Model):
 
     @classmethod
     def count_to(cls, recipient: str, since: datetime, *kinds: str) -> int:
-        """How many letters were written to an address since then; of these kinds, or of all."""
+        """Number of emails to an address since then, of these kinds or of all."""
         query = (
             select(func.count())
             .select_from(cls)
@@ -103,7 +103,7 @@ class Delivery(Model):
 
     @classmethod
     def claim(cls, id: int) -> bool:
-        """Take it; False when another worker was faster."""
+        """Claim it for this worker; False if another one was faster."""
         changed = rows_changed(
             update(cls)
             .where(cls.id == id, cls.done_at.is_(None), cls._free())
@@ -113,7 +113,7 @@ class Delivery(Model):
 
     @classmethod
     def recall(cls, comment_id: int) -> int:
-        """Take back what earlier decisions on this comment caused and nobody has begun to send; returns how many."""
+        """Cancel unsent deliveries of earlier decisions on this comment; returns their number."""
         caused = select(Decision.id).where(Decision.comment_id == comment_id)
         return rows_changed(
             update(cls)
@@ -123,7 +123,7 @@ class Delivery(Model):
 
     @classmethod
     def last_begun(cls, kind: str, moderator_id: int) -> str:
-        """The payload of the last such delivery to her that has started out; '' when none has."""
+        """Payload of the last such delivery to this recipient that was started; '' if none."""
         return db.session.scalar(
             select(cls.payload)
             .where(cls.kind == kind, cls.moderator_id == moderator_id, cls.once.is_(None))
@@ -137,24 +137,21 @@ class Delivery(Model):
 
     @classmethod
     def oldest_waiting(cls) -> datetime | None:
-        """When the longest overdue delivery was due first; None when nothing is overdue.
-
-        A try that failed has only put off the next one.
-        """
+        """First due time of the longest overdue delivery; None if none is overdue. Retries do not change it."""
         is_overdue = or_(cls.due_at <= now(), cls.first_due_at.is_not(None))
         first = func.min(func.coalesce(cls.first_due_at, cls.due_at), type_=Moment)
         return db.session.scalar(select(first).where(cls.done_at.is_(None), is_overdue))
 
     @classmethod
     def failing(cls) -> int:
-        """How many wait although they were tried."""
+        """Number of waiting deliveries that failed before."""
         return db.session.scalar(
             select(func.count()).select_from(cls).where(cls.done_at.is_(None), cls.first_due_at.is_not(None))
         ) or 0  # fmt: skip
 
     @classmethod
     def failed_tries(cls) -> int:
-        """How often a try failed, over all deliveries that are still stored."""
+        """Number of failed tries of all stored deliveries."""
         return db.session.scalar(select(func.sum(cls.failures)).where(cls.failures > 0)) or 0
 
     @classmethod
@@ -163,27 +160,26 @@ class Delivery(Model):
 
     @classmethod
     def _is_due(cls) -> ColumnElement[bool]:
-        """Now, or at a moment that only a clock which was wrong can have set."""
+        """Due now, or later than a correct clock could have set."""
         return or_(is_over(cls.due_at, _longest_wait()), cls.created_at > latest())
 
     def finish(self, outcome: str, error: str = "") -> None:
         self.done_at, self.outcome, self.error = now(), outcome, error
 
     def fail(self) -> None:
-        """Note that a try failed; it is tried again or given up."""
+        """Record a failed try; schedule a retry or give up."""
         self.first_due_at, self.failures = self.first_due_at or self.due_at, self.failures + 1
 
     def retry(self, after: timedelta, error: str) -> None:
         self.claimed_at, self.due_at, self.error = None, now() + after, error
 
     def put_off(self, until: datetime) -> str:
-        """Wait without having been tried; returns that it has not ended: ''."""
+        """Postpone without counting a try; returns the outcome ''."""
         due = min(until, now() + _longest_wait())
         self.claimed_at, self.due_at, self.attempts, self.first_due_at = None, due, self.attempts - 1, None
         return ""
 
 
 def _longest_wait() -> timedelta:
-    """How long one may wait that is not overdue."""
     seconds = max(current_app.config["DIGEST_EVERY"], current_app.config["UNDO_WINDOW"])
     return max(2 * LONGEST_PAUSE, timedelta(seconds=seconds))

@@ -1,4 +1,4 @@
-"""The same comment posted again: by its request key, or by the same person, text and place within a day."""
+"""Find repeated posts: the same request key, or the same person, text and page within a day."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -16,22 +16,22 @@ SAME_FOR = timedelta(days=1)
 
 
 def any_of(name: str) -> BindParameter[Any]:
-    """A parameter that is a list of blind indexes: the same value under every key."""
+    """An expanding parameter: the same value's blind indexes under every key."""
     return bindparam(name, expanding=True, type_=BlindIndex())
 
 
 class Earlier(NamedTuple):
-    """Ids: of the comment with the same request key, and of the first one with the same text."""
+    """Ids of the comment with the same request key, and of the first one with the same text."""
 
     sent: int | None
     said: int | None
 
 
 def earlier(site: Site, key: str | None, words: str, person: str, author: Author | None) -> Earlier:
-    """The comments that a repeated one repeats.
+    """The comments that this one repeats.
 
-    `words` is the index of text and place. `person` is that of what the sender typed about themselves; `author` is
-    their record, if they have one.
+    `words` is the index of text and page, `person` that of the sender's typed details, `author` the author's record if
+    there is one.
     """
     given = {
         "site": site.id,
@@ -50,7 +50,7 @@ def earlier(site: Site, key: str | None, words: str, person: str, author: Author
 
 
 def same_text() -> Select[int]:
-    """Ids of comments with the same text by the same person; its parameters are those of `earlier`."""
+    """Query for the ids of comments with the same text by the same person; parameters as in `earlier`."""
     columns = Comment.__table__.c
     return select(columns.id).where(
         columns.fingerprint.in_(any_of("words")),

@@ -1,4 +1,4 @@
-"""A heartbeat: when the worker was last seen alive, for those who ask whether letters will go out."""
+"""Heartbeats of the workers, for health checks."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -11,22 +11,22 @@ from app.extensions import Model, db
 from app.lib.clock import Moment, latest, now
 
 EVERY = timedelta(seconds=10)
-# Longer than one letter to a mail server that lets every answer take its time.
+# Longer than a slow delivery to one mail server.
 LATE_AFTER = timedelta(minutes=3)
-# So many workers that died in so short a time are no accident.
+# This many deaths within this time count as a crash loop.
 MANY_DEATHS, LATELY = 3, timedelta(minutes=10)
 SILENT_AFTER = 3 * EVERY
 
 
 class Heartbeat(Model):
-    """One row for each worker process that runs, or ran and was not stopped cleanly."""
+    """One row for each worker that runs or has crashed; a clean stop deletes it."""
 
     __tablename__ = "heartbeat"
 
     worker: Mapped[str] = mapped_column(String(100), primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(Moment, default=now)
     started_at: Mapped[datetime | None] = mapped_column(Moment, default=now)
-    # The tasks that failed when they last ran, separated by spaces; '' when all succeeded.
+    # Names of tasks whose last run failed, separated by spaces.
     failing: Mapped[str] = mapped_column(String(200), default="")
 
     @classmethod
@@ -43,7 +43,7 @@ class Heartbeat(Model):
 
     @classmethod
     def last_seen(cls) -> datetime | None:
-        """When any worker was last seen; None when none was started, or all were stopped."""
+        """When a worker was last seen; None if none is running."""
         return db.session.scalar(select(func.max(cls.seen_at)).where(cls.seen_at <= latest()))
 
     @classmethod
@@ -53,7 +53,7 @@ class Heartbeat(Model):
 
     @classmethod
     def state(cls) -> str:
-        """late: none is alive. restarting: workers keep dying. failing: one of their tasks does not succeed. Or ok."""
+        """ "late" if no worker is alive, "restarting" if workers keep crashing, "failing" if a task fails, else "ok"."""
         if cls.is_late():
             return "late"
         if cls.deaths() >= MANY_DEATHS:
@@ -62,13 +62,13 @@ class Heartbeat(Model):
 
     @classmethod
     def deaths(cls) -> int:
-        """How many workers that started lately are gone without having been stopped: a clean stop leaves no row."""
+        """Number of recently started workers that vanished without a clean stop."""
         lately, silent = cls.started_at > now() - LATELY, cls.seen_at < now() - SILENT_AFTER
         return db.session.scalar(select(func.count()).select_from(cls).where(lately, silent)) or 0
 
     @classmethod
     def failing_tasks(cls) -> list[str]:
-        """What fails in the workers that are alive."""
+        """Failing tasks of the workers that are alive."""
         alive = cls.seen_at > now() - LATE_AFTER
         return sorted({name for told in db.session.scalars(select(cls.failing).where(alive)) for name in told.split()})
 

@@ -1,4 +1,4 @@
-"""Comments that came from other programs: which are here, and how they are known there."""
+"""Queries for imported comments by their ids in the source program."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from app.models.comment import Comment
 from app.models.site import Site
 from app.models.thread import Thread
 
-# Programs whose comments had a number, by which links on other pages still know them: #comment-123, #isso-123.
+# Programs with numbered comments, for old links such as #comment-123 and #isso-123.
 NUMBERING = ("wordpress", "disqus", "isso")
 
 
 class Known(NamedTuple):
-    """What one must know of a comment to put another below it."""
+    """The fields that a reply's position depends on."""
 
     id: int
     path: str
@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 
 def known(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, Known]:
-    """Those of these comments of another program that are here already, by their ids there."""
+    """Comments of a program that are imported already, by their ids there."""
     query = select(Comment.source_id, Comment.id, Comment.path, Comment.thread_id).where(
         Comment.site_id == site.id, Comment.source == source, Comment.source_id.in_(list(source_ids))
     )
@@ -35,13 +35,13 @@ def known(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, Known
 
 
 def numbered_elsewhere(thread: Thread, number: int) -> list[Comment]:
-    """Those that came from other programs and had this number there."""
+    """Imported comments that had this number in the source program."""
     theirs = (Comment.site_id == thread.site_id, Comment.source.in_(NUMBERING), Comment.source_id == str(number))
     return list(db.session.scalars(select(Comment).where(*theirs).order_by(Comment.id)))
 
 
 def keys(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[str]]:
-    """The keys, also earlier ones, of the threads in which comments of another program are, by ids there."""
+    """Current and earlier keys of the threads with a program's comments, by comment id there."""
     here = known(site, source, source_ids)
     ids = {each.thread_id for each in here.values()}
     today, earlier = Thread.keys(ids), ThreadAlias.of(list(ids))
@@ -49,9 +49,9 @@ def keys(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, set[st
 
 
 def authors(site: Site, email_indexes: Iterable[Index]) -> dict[str, int]:
-    """Ids of authors of imported comments, by the blind index of their email address.
+    """Ids of authors of imported comments by email index.
 
-    A reader who types the same address is another author until the address is confirmed.
+    A reader who types the same address is a different author until the address is confirmed.
     """
     wanted = {text: str(index) for index in email_indexes for text in index.all}
     came = select(Comment.id).where(Comment.author_id == Author.id, Comment.source.is_not(None)).exists()
@@ -61,5 +61,5 @@ def authors(site: Site, email_indexes: Iterable[Index]) -> dict[str, int]:
         .group_by(Author.email_index)
     )
     found = sorted((id, wanted[index or ""]) for index, id in db.session.execute(query))
-    # The oldest of those who are the same under different keys.
+    # Of several under different keys, the oldest.
     return {index: id for id, index in reversed(found)}

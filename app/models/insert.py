@@ -1,4 +1,4 @@
-"""Insert new records with SQLAlchemy Core instead of the unit of work, which took a quarter of a comment's time."""
+"""Insert new records with SQLAlchemy Core: the unit of work took a quarter of a comment's time."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ _COMMENT: dict[str, Insert] = {
     name: dialect(Comment.__table__).on_conflict_do_nothing().returning(Comment.__table__.c.id)
     for name, dialect in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
 }
-# The next comment's id; none if the same person has said the same there.
+# The next id; no row if this person has posted the same text here.
 _NEXT = select(next_id(Comment.__table__)).where(~same_text().exists())
 
 _AUTHOR = insert(Author.__table__).returning(Author.__table__.c.id, _NEXT.scalar_subquery())
 
 
 class DuplicateComment(Exception):
-    """The comment is stored already: same request key, or same person, text and place within a day."""
+    """The comment is stored already: same request key, or same person, text and page within a day."""
 
 
 def insert_comment(comment: Comment, decision: Decision) -> None:
-    """Insert a comment, its author if new, and its first decision. Raises DuplicateComment; nothing is left then.
+    """Insert a comment, its author if new, and its first decision. Raises DuplicateComment without writing anything.
 
-    The comment has a place and a status; it gets its id and path here. A public one is counted in its thread.
+    The comment has a parent and a status; it gets id and path here. A public one is counted in its thread.
     """
     new: bool = inspect(comment.author).transient
     id = _new_author_and_id(comment) if new else _next_id(comment)
@@ -44,7 +44,7 @@ def insert_comment(comment: Comment, decision: Decision) -> None:
     _insert(decision)
     attach(decision, comment, *([comment.author] if new else []))
     if comment.status == Status.APPROVED:
-        # Comments before the thread, as each decision locks them: the other order could deadlock.
+        # Comments before the thread, in the lock order of decisions, to avoid deadlocks.
         comment.count_above(1)
         comment.thread.changed(approved=1)
 
@@ -52,20 +52,19 @@ def insert_comment(comment: Comment, decision: Decision) -> None:
 def insert_record(record: Any) -> None:
     """Insert one record and attach it to the session.
 
-    Columns are written as they are: a reference to another record needs its id. A column without a value gets its
-    default.
+    References need ids. A column without a value gets its default.
     """
     _insert(record)
     attach(record)
 
 
 def _next_id(comment: Comment) -> int | None:
-    """None for a duplicate that is committed; `ON CONFLICT` notices one that is not."""
+    """None for a committed duplicate; `ON CONFLICT` detects concurrent ones."""
     return db.session.connection().scalar(_NEXT, _marks(comment))
 
 
 def _new_author_and_id(comment: Comment) -> int | None:
-    """The same in the statement that inserts the author: one round trip less."""
+    """The same in the statement that inserts the author, to save a round trip."""
     given = _row(comment.author) | _marks(comment)
     id: int | None
     comment.author.id, id = db.session.connection().execute(_AUTHOR, given).one()
@@ -93,7 +92,7 @@ def _insert(record: Any) -> None:
 
 
 def _row(record: Any) -> dict[str, Any]:
-    """The columns with a value; the rest is NULL. The record gets its defaults, so that nothing is left to load."""
+    """The columns with a value. The record also gets its defaults, so nothing needs to be loaded."""
     given, columns = vars(record), type(record).__table__.columns
     for column in columns:
         if column.key not in given:

@@ -1,4 +1,4 @@
-"""An invitation: an owner asks the one who reads an address to moderate her site; open until answered or withdrawn."""
+"""An owner's invitation to moderate a site, open until accepted or revoked."""
 
 from datetime import datetime, timedelta
 
@@ -25,7 +25,6 @@ class Invitation(Model):
     role: Mapped[str] = mapped_column(String(16))
     made_by_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"))
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # Accepted, or withdrawn.
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
 
     site: Mapped[Site] = relationship()
@@ -43,7 +42,7 @@ class Invitation(Model):
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id))
 
     def end(self) -> None:
-        """Answered or withdrawn: the address has served."""
+        """End it and delete the address."""
         self.ended_at, self.email = now(), ""
 
     @classmethod

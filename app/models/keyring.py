@@ -1,4 +1,4 @@
-"""Whether our keys are those of this database: it keeps a fingerprint of each key under which it holds values."""
+"""Match the keys against the database, which stores a fingerprint of each key in use."""
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,11 +22,11 @@ Rows = Sequence[Sequence[Any]]
 
 
 class WrongKey(ValueError):
-    """Our keys are not those of the database; the message says how to mend that."""
+    """The keys are not those of the database; the message says how to fix it."""
 
 
 class KeyPrint(Model):
-    """One for each key in use. A salted check value: it tells no key, and equal keys of two databases differ."""
+    """Fingerprint of a key in use: a salted hash, different in each database."""
 
     __tablename__ = "key_print"
 
@@ -37,7 +37,7 @@ class KeyPrint(Model):
 
 
 class Print(NamedTuple):
-    """A row of KeyPrint; `since` is text where SQLite's file was read without SQLAlchemy."""
+    """A row of KeyPrint; `since` is text if SQLite's file was read without SQLAlchemy."""
 
     salt: str
     digest: str
@@ -48,9 +48,9 @@ class Print(NamedTuple):
 
 
 def admit() -> None:
-    """Let this process write with its keys; a new key is noted when all earlier ones are given too.
+    """Check the keys once for each process, and store the fingerprint of a new one.
 
-    Raises WrongKey. Where the database or its tables are not there, nothing is known, and nothing is said.
+    Raises WrongKey. Without database or tables it does nothing.
     """
     keys = all_keys()
     if current_app.extensions.get("keys admitted") == keys:
@@ -60,13 +60,13 @@ def admit() -> None:
         if not any(each.is_of(keys[0]) for each in prints):
             _note(keys[0])
     except SQLAlchemyError:
-        # It is asked again by the next who needs it; a database that is away says so by itself.
+        # The next caller checks again; other queries report that the database is down.
         return
     current_app.extensions["keys admitted"] = keys
 
 
 def trouble() -> str:
-    """What is wrong with the keys and how to mend it; '' when nothing is. Raises what the database raises."""
+    """What is wrong with the keys and how to fix it, or ''."""
     try:
         _judged(all_keys())
     except WrongKey as wrong:
@@ -75,8 +75,11 @@ def trouble() -> str:
 
 
 def judge(prints: Iterable[Print], rows_of: Callable[[Table, Column[Any], bool], Rows], keys: tuple[str, ...]) -> None:
-    """Raises WrongKey when a key is missing: one that has a fingerprint, or, where none has, the one that reads most
-    of the oldest and newest values. `rows_of` gives (id, ciphertext) of a column, from its end or its beginning."""
+    """Raise WrongKey if a key with a fingerprint is missing, or, without fingerprints, if most sampled values are
+    unreadable.
+
+    `rows_of` gives (id, ciphertext) of a column, oldest or newest first.
+    """
     prints = list(prints)
     missing = [each for each in prints if not any(each.is_of(key) for key in keys)]
     if missing:
@@ -88,7 +91,7 @@ def judge(prints: Iterable[Print], rows_of: Callable[[Table, Column[Any], bool],
 
 
 def unreadable() -> list[str]:
-    """Columns (table.column) with values among the oldest and newest that none of our keys opens."""
+    """Columns (table.column) with values among the oldest and newest that no key decrypts."""
     keys, found = all_keys(), []
     with _read_connection() as connection:
         for table, column in encrypted_columns():
@@ -99,20 +102,19 @@ def unreadable() -> list[str]:
 
 
 def encrypted_columns() -> Iterator[tuple[Table, Column[Any]]]:
-    """Every encrypted column of every table."""
     for table in db.metadata.sorted_tables:
         yield from ((table, column) for column in table.columns if isinstance(column.type, Encrypted))
 
 
 def accept() -> None:
-    """Go on with the present keys alone; what was written under others stays unreadable. Commits."""
+    """Continue with the current key; values under other keys stay unreadable. Commits."""
     with db.engine.begin() as connection:
         connection.execute(delete(KeyPrint))
     _note(all_keys()[0])
 
 
 def retire_earlier() -> None:
-    """Nothing is left under the earlier keys that we have: the database asks for them no more. Commits."""
+    """Delete the fingerprints of configured earlier keys, when no value uses them any more. Commits."""
     with db.engine.begin() as connection:
         for row in connection.execute(select(KeyPrint.id, KeyPrint.salt, KeyPrint.digest)).all():
             each = Print(row.salt, row.digest, None)
@@ -129,7 +131,7 @@ def _judged(keys: tuple[str, ...]) -> list[Print]:
 
 
 def _read_connection() -> Connection:
-    """Apart from the session, whose transaction may be under way or broken."""
+    """A separate connection: the session may be in a transaction or broken."""
     return db.engine.connect().execution_options(reads_only=True)
 
 

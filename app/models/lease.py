@@ -1,4 +1,4 @@
-"""A lease: for three minutes a card lies before one moderator, and others are handed other cards."""
+"""A lease shows a card to one moderator for three minutes; others get other cards."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ LASTS = timedelta(minutes=3)
 
 
 class Lease(Model):
-    """Beside the comment, not on it: to look at a card must not write to the row that readers read."""
+    """A table of its own, so that showing a card does not update the comment's row."""
 
     __tablename__ = "lease"
 
@@ -27,12 +27,12 @@ class Lease(Model):
 
     @classmethod
     def take(cls, comment_ids: Collection[int], moderator: Moderator) -> set[int]:
-        """Lease these comments to her, or lease them longer; returns those that nobody else had."""
+        """Lease these comments to a moderator, or renew the lease; returns those that no other moderator has."""
         rows_changed(delete(cls).where(is_over(cls.until, LASTS)))
         if not comment_ids:
             return set()
         dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
-        # In one order, so that two who take the same cards wait for each other instead of blocking each other.
+        # Sorted, to avoid deadlocks.
         new = dialect.insert(cls).values(
             [{"comment_id": id, "moderator_id": moderator.id, "until": now() + LASTS} for id in sorted(comment_ids)]
         )
@@ -47,7 +47,7 @@ class Lease(Model):
 
     @classmethod
     def of_others(cls, moderator: Moderator, comment_ids: Collection[int]) -> dict[int, str]:
-        """The name of the other moderator who is reviewing each of these comments now."""
+        """Name of the other moderator who is reviewing each of these comments."""
         rows = db.session.execute(
             select(cls.comment_id, Moderator.name)
             .join(Moderator, Moderator.id == cls.moderator_id)
@@ -57,8 +57,8 @@ class Lease(Model):
 
     @classmethod
     def counts_of_others(cls, moderator: Moderator, site_ids: list[int]) -> dict[str, int]:
-        """How many comments of these sites each of the others has before her now, by name."""
-        # By each lease's comment: as a join SQLite may begin with all comments, for it thinks that leases are many.
+        """Number of comments of these sites that each other moderator is reviewing, by name."""
+        # A subquery for each lease: as a join, SQLite may start with all comments.
         waits = exists().where(Comment.id == cls.comment_id, Comment.site_id.in_(site_ids), Comment.lane > 0)
         rows = db.session.execute(
             select(Moderator.name, func.count())

@@ -1,4 +1,4 @@
-"""A log-in: one browser of one moderator, known by a token that can be taken back."""
+"""A moderator's log-in in one browser, with a revocable token."""
 
 import hashlib
 import secrets
@@ -16,7 +16,7 @@ class Login(Model):
     __tablename__ = "login"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    # Only the hash is stored: reading the table gives no access to an account.
+    # Only the hash is stored, so a leaked table gives no access.
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
@@ -26,14 +26,14 @@ class Login(Model):
 
     @classmethod
     def start(cls, moderator: Moderator, lasting: timedelta) -> str:
-        """Remember a new log-in and return its token (43 characters, known to the browser alone)."""
+        """Store a new log-in and return its token (43 characters)."""
         token = secrets.token_urlsafe(32)
         db.session.add(cls(token_hash=_hash(token), moderator=moderator, expires_at=now() + lasting))
         return token
 
     @classmethod
     def with_token(cls, token: str, lasting: timedelta) -> "Login | None":
-        """The log-in with this token, if it is one of those that last so long and is not over."""
+        """The unexpired log-in with this token."""
         return db.session.scalar(select(cls).where(cls.token_hash == _hash(token), runs(cls.expires_at, lasting)))
 
     @classmethod
@@ -43,6 +43,17 @@ class Login(Model):
     @classmethod
     def end_all(cls, moderator: Moderator) -> None:
         db.session.execute(delete(cls).where(cls.moderator_id == moderator.id))
+
+
+class LoginAttempt(Model):
+    """Failed log-ins, as counted by processes of the previous version during an upgrade."""
+
+    __tablename__ = "login_attempt"
+    __table_args__ = (Index("ix_login_attempt_subject", "subject", "made_at"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    subject: Mapped[str] = mapped_column(BlindIndex)
+    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
 
 def _hash(token: str) -> str:

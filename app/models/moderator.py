@@ -1,4 +1,4 @@
-"""A moderator: who may log in, and what she may do on which site."""
+"""A moderator: account, and roles on sites."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,8 @@ class Role(StrEnum):
     MODERATOR = "moderator"
 
     def reaches(self, least: "Role") -> bool:
-        """Whether this role may do what `least` may: moderators decide, admins also set up, owners also appoint."""
+        """True if this role includes `least`: moderators decide, admins also change settings, owners also manage
+        members."""
         order = (Role.MODERATOR, Role.ADMIN, Role.OWNER)
         return order.index(self) >= order.index(least)
 
@@ -35,7 +36,7 @@ class Moderator(Model):
     lang: Mapped[str] = mapped_column(String(8), default="")
     keys_on: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # When the last letter about waiting comments was made ready; the next one keeps its distance.
+    # When the last digest was prepared.
     digest_at: Mapped[datetime | None] = mapped_column(Moment)
 
     memberships: Mapped[list["Membership"]] = relationship(
@@ -56,12 +57,12 @@ class Moderator(Model):
 
     @classmethod
     def digests_of(cls, site: Site) -> Sequence[Row[int, datetime | None]]:
-        """Ids of who looks after the site, and when each got her last digest; records would cost too much here."""
+        """Ids of the site's moderators with the time of their last digest, without loading records."""
         return db.session.execute(_DIGESTS, {"site": site.id}).all()
 
     @classmethod
     def names_on(cls, site: Site) -> Sequence[str]:
-        """The names of the site's moderators, without their records."""
+        """Names of the site's moderators, without loading records."""
         return db.session.scalars(select(cls.name).join(Membership).where(Membership.site_id == site.id)).all()
 
     @property
@@ -92,7 +93,7 @@ class Membership(Model):
 
     @classmethod
     def owners_of(cls, site: Site, *, for_update: bool = False) -> list["Membership"]:
-        """The site's owners; `for_update` lets two owners who leave at once see each other."""
+        """The site's owners; `for_update` serialises two owners who leave at once."""
         query = select(cls).where(cls.site_id == site.id, cls.role == Role.OWNER).order_by(cls.moderator_id)
         return list(db.session.scalars(query.with_for_update(of=cls) if for_update else query))
 

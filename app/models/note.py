@@ -1,4 +1,4 @@
-"""A note: what one moderator tells the others about a comment; readers never see it."""
+"""A moderator's note on a comment, for other moderators."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -23,7 +23,7 @@ class Note(Model):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
-    # May tell more of the author than she did herself.
+    # Encrypted, because it may contain personal data of the author.
     text: Mapped[str] = mapped_column(Encrypted)
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
@@ -32,7 +32,7 @@ class Note(Model):
 
     @classmethod
     def of(cls, comment_ids: list[int]) -> dict[int, list["Note"]]:
-        """The notes on each of these comments, oldest first."""
+        """Notes by comment id, oldest first."""
         found: dict[int, list[Note]] = defaultdict(list)
         query = select(cls).where(cls.comment_id.in_(comment_ids)).options(joinedload(cls.moderator))
         for note in db.session.scalars(query.order_by(cls.id)):

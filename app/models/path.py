@@ -1,26 +1,26 @@
-"""A comment's place in its thread's tree as text: the ids from the root to itself, so that text order is tree order."""
+"""A comment's path: the ids from the root to itself as text that sorts in tree order."""
 
 from typing import Any
 
 from sqlalchemy import String
 
-# Each step is an id in base 32 with a fixed width.
+# Characters of one step: an id in base 32.
 STEP = 9
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
-# Behind every path.
+# Sorts after every path.
 END = "W"
-# PostgreSQL would sort by the rules of a language otherwise.
+# PostgreSQL would otherwise sort by a language's rules.
 Path = String(200).with_variant(String(200, collation="C"), "postgresql")
 
 
 def place_of(id: int, above: str, max_depth: int) -> dict[str, Any]:
-    """Path, depth and root of a comment that answers the one with the path `above` ("": nobody)."""
+    """Path, depth and root of a reply to `above` (a path, "" for a root)."""
     path = above_at(above, max_depth) + _step(id)
     return {"path": path, "depth": depth_of(path) - 1, "root_id": ids_in(path)[0]}
 
 
 def above_at(path: str, max_depth: int) -> str:
-    """What stands above those who answer that path: below the deepest level they join that level."""
+    """The path above a reply; below the deepest level it joins that level."""
     return path[: STEP * max_depth]
 
 

@@ -1,4 +1,4 @@
-"""A rate limit: how much one subject has used lately, counted in the database so that it holds with many processes."""
+"""Rate limits by subject, stored in the database so that all processes share them."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -12,24 +12,23 @@ from app.database import losable, rows_changed
 from app.extensions import Model, db
 from app.lib.clock import now
 
-# The clocks of several machines may differ by as much.
+# Largest clock difference between machines.
 LEEWAY_MS = 60_000
 
 
 class Rate(NamedTuple):
-    """`burst` requests at once, and one more for each `seconds` that pass."""
+    """`burst` requests at once, and one more every `seconds`."""
 
     burst: int
     seconds: float
 
 
 class RateLimit(Model):
-    """One row for each subject, a keyed hash without its key's tag: under another key, counts begin again.
+    """Generic cell rate algorithm (ITU-T I.371): one row for each subject; `due_ms` is when the limit is fully
+    restored.
 
-    A row is worthless once `due_ms` is over, and then deleted.
-
-    The generic cell rate algorithm (ITU-T I.371): `due_ms` is the moment at which all that was used is restored, in
-    milliseconds since 1970. Taking one is one statement, so two processes cannot both take the last.
+    Taking is one statement, so two processes cannot both take the last request. The subject is a keyed hash without key
+    tag, so a new key resets all limits. Rows past `due_ms` can be deleted.
     """
 
     __tablename__ = "rate_limit"
@@ -39,8 +38,7 @@ class RateLimit(Model):
 
     @classmethod
     def take(cls, subject: str, rate: Rate) -> int:
-        """Use one of the subject's requests. Returns 0, or the seconds to wait where none is left: then nothing is
-        written."""
+        """Use one request of the subject. Returns 0, or the seconds to wait; then nothing is written."""
         given = _given(subject, rate)
         with losable() as connection:
             if connection.execute(_TAKE[connection.dialect.name], given).first():
@@ -49,26 +47,26 @@ class RateLimit(Model):
 
     @classmethod
     def give_back(cls, subject: str, rate: Rate) -> None:
-        """Undo one `take` whose request could not be answered."""
+        """Undo a `take` whose request failed."""
         step = ceil(rate.seconds * 1000)
         with losable() as connection:
             connection.execute(update(cls).where(cls.subject == stored(subject)).values(due_ms=cls.due_ms - step))
 
     @classmethod
     def wait(cls, subject: str, rate: Rate) -> int:
-        """The seconds until one more is free; 0: it is. Writes nothing."""
+        """Seconds until one request is free, 0 if one is. Writes nothing."""
         return cls.longest_wait([(subject, rate)])
 
     @classmethod
     def longest_wait(cls, limits: Sequence[tuple[str, Rate]]) -> int:
-        """The seconds until one more is free for each of these subjects; one question."""
+        """Seconds until one request is free for all of these subjects."""
         given = {(at := _given(subject, rate))["subject"]: at for subject, rate in limits}
         rows = db.session.connection().execute(select(cls.subject, cls.due_ms).where(cls.subject.in_(given)))
         return max((_seconds_left(due, given[subject]) for subject, due in rows), default=0)
 
     @classmethod
     def used(cls, subject: str, rate: Rate) -> float:
-        """The part of the burst that is used just now, 0 to 1."""
+        """The used part of the burst, 0 to 1."""
         return min(1.0, max(0.0, (cls._due(subject) - _now_ms()) / (rate.burst * rate.seconds * 1000)))
 
     @classmethod
@@ -77,7 +75,7 @@ class RateLimit(Model):
 
     @classmethod
     def restore(cls, *subjects: str) -> None:
-        """Give back all that these have used."""
+        """Reset the limits of these subjects."""
         rows_changed(delete(cls).where(cls.subject.in_([stored(each) for each in subjects])))
 
     @classmethod
@@ -93,7 +91,7 @@ def _seconds_left(due_ms: int, given: dict[str, Any]) -> int:
 def _given(subject: str, rate: Rate) -> dict[str, Any]:
     step, moment = ceil(rate.seconds * 1000), _now_ms()
     free_until = moment + step * (rate.burst - 1)
-    # No clock that is right writes more than this; after one that was wrong, the count begins again.
+    # Later than any correct clock writes; such a row is reset.
     return {"subject": stored(subject), "now": moment, "step": step, "free_until": free_until,
             "impossible": free_until + step + LEEWAY_MS}  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Why a comment is reported or rejected: one coded list for readers, moderators, letters and figures."""
+"""Reasons of reports and rejections: one coded list for readers, moderators, emails and statistics."""
 
 from enum import StrEnum
 from typing import Any
@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _l
 
 
 class Reason(StrEnum):
-    """The code is kept and exported; `label` is for people."""
+    """The code is stored and exported; `label` is translated."""
 
     SPAM = "spam"
     OFF_TOPIC = "off_topic"
@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
     @property
     def label(self) -> Any:
-        """The name as a lazy string, translated for the current reader."""
+        """The name as a lazy string."""
         return _LABELS[self]
 
 
@@ -37,7 +37,7 @@ _LABELS: dict[str, Any] = {
     Reason.OTHER: _l("Other"),
 }
 
-# What stands in the log when nobody chose a reason: what was done, or the check of screening that decided.
+# Reasons that a moderator did not choose: the kind of action, or the deciding check.
 _CAUSES = {
     "undo": _l("Undone"),
     "mail": _l("Email link"),
@@ -53,10 +53,10 @@ _CAUSES = {
 
 
 def reason_codes() -> list[str]:
-    """All that a decision's reason may be and that has a name."""
+    """All reason codes with a name."""
     return [*Reason, *_CAUSES]
 
 
 def reason_name(code: str) -> Any:
-    """What a decision's reason is called; '' for none, the code itself where it has no name."""
+    """Name of a decision's reason; '' for none, the code itself if it has no name."""
     return _LABELS.get(code) or _CAUSES.get(code, code)

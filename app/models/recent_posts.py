@@ -1,4 +1,4 @@
-"""How many comments came lately: rate limits by network and author, and bursts on a site."""
+"""Count recent comments: rate limits by network and author, bursts on a site."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,14 +17,14 @@ from app.models.decision import Decision
 from app.models.duplicates import any_of
 from app.models.site import Site
 
-# Reasons of first decisions that say nothing about a burst of people.
+# Reasons of first decisions that are no sign of a burst of readers.
 CERTAIN_SPAM = ("trap", "blocked")
-# Columns that are compared under every key.
+# Columns compared under every key.
 KEYED = ("address_index", "wide_index", "email_index")
 
 
 class Limit(NamedTuple):
-    """At most `most` comments since then with these column values; `email_index` is that of their author."""
+    """At most `most` comments since then with these column values; `email_index` is the author's."""
 
     most: int
     since: datetime
@@ -32,7 +32,7 @@ class Limit(NamedTuple):
 
 
 def reached(limits: Sequence[Limit]) -> list[bool]:
-    """True for each limit that is reached; one statement for all."""
+    """True for each reached limit; one statement for all."""
     if not limits:
         return []
     given = {f"{name}_{at}": value for at, limit in enumerate(limits) for name, value in _values(limit).items()}
@@ -41,15 +41,15 @@ def reached(limits: Sequence[Limit]) -> list[bool]:
 
 
 def more_than(most: int, site: Site, since: datetime) -> bool:
-    """True if more than `most` comments came to the site that are not certain spam; counts no further."""
+    """True if the site got more than `most` comments that are not certain spam."""
     given = {"site": site.id, "since": since, "latest": latest(), "most": most}
     connection = db.session.connection()
-    # Only in a burst the certain spam is worth a query.
+    # Excluding certain spam costs a query, which only a burst needs.
     return connection.scalar(_MORE, given) is not None and connection.scalar(_MORE_THAN_SPAM, given) is not None
 
 
 def busiest_minute(site: Site, since: datetime) -> int:
-    """The highest number of now public comments that came in one minute."""
+    """Highest number of public comments that arrived within one minute."""
     minute = func.substr(cast(Comment.created_at, String), 1, len("2026-11-25 12:00"))
     counted = (
         select(func.count().label("number"))
@@ -66,12 +66,12 @@ def _values(limit: Limit) -> dict[str, Any]:
 
 @lru_cache
 def _reached(limits: tuple[tuple[str, ...], ...]) -> Any:
-    """The query for limits on these columns. Cached, because each comment runs it."""
+    """Cached, because each comment runs it."""
     return select(*(_count(names, at) >= bindparam(f"most_{at}") for at, names in enumerate(limits)))
 
 
 def _lately(columns: Any, since: str = "since") -> ColumnElement[bool]:
-    """Comments that a wrong clock dated ahead fill no limit once the clock is right."""
+    """Excludes comments that a wrong clock dated in the future."""
     return and_(columns.created_at > bindparam(since), columns.created_at <= bindparam("latest"))
 
 

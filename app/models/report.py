@@ -1,4 +1,4 @@
-"""A report: a reader's flag on a comment that everybody sees, with her reason; one for each reader."""
+"""A reader's report of a public comment; one for each reader and comment version."""
 
 from collections import Counter
 from datetime import datetime
@@ -16,14 +16,14 @@ from app.models.decision import Actor, Decision
 
 
 class Reporter(NamedTuple):
-    """Keyed hashes of a reader's network (/24 or /56), and of the /48 around it in IPv6."""
+    """Keyed hashes of the reader's network (/24 or /56), and of the /48 around it."""
 
     network: str
     wide: str | None = None
 
 
 class Report(Model):
-    """`decision_id` is the decision by which a moderator answered it; until then it is open."""
+    """Open until a moderator's decision, `decision_id`, answers it."""
 
     __tablename__ = "report"
     __table_args__ = (
@@ -42,13 +42,13 @@ class Report(Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"))
-    # Keyed hashes of the reporter's networks; nothing else of them is kept.
+    # Only keyed hashes of the reporter's networks are stored.
     reporter_index: Mapped[str] = mapped_column(BlindIndex)
     wide_index: Mapped[str | None] = mapped_column(BlindIndex)
     reason: Mapped[str] = mapped_column(String(32))
     note: Mapped[str] = mapped_column(Encrypted, default="")
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # The text that was reported: an edited comment may be reported again.
+    # An edited comment can be reported again.
     comment_version: Mapped[int]
     decision_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id", ondelete="SET NULL"))
 
@@ -57,7 +57,7 @@ class Report(Model):
 
     @classmethod
     def open_of(cls, comment_ids: list[int]) -> dict[int, dict[str, int]]:
-        """How often each comment was reported for which reason, by comment id; answered reports are left out."""
+        """Number of open reports by comment id and reason."""
         found: dict[int, dict[str, int]] = {id: {} for id in comment_ids}
         rows = db.session.execute(
             select(cls.comment_id, cls.reason, func.count())
@@ -76,7 +76,7 @@ class Report(Model):
 
     @classmethod
     def count_by(cls, reporter_index: str, since: datetime) -> int:
-        """How many comments were reported from this network since then."""
+        """Number of reports from this network since then."""
         query = select(func.count()).select_from(cls)
         return (
             db.session.scalar(query.where(cls.reporter_index == reporter_index, happened_since(cls.made_at, since)))
@@ -85,43 +85,31 @@ class Report(Model):
 
     @classmethod
     def count_around(cls, wide_index: str, since: datetime) -> int:
-        """The same for all networks of a /48."""
+        """Number of reports from a /48 since then."""
         query = select(func.count()).select_from(cls)
         return db.session.scalar(query.where(cls.wide_index == wide_index, cls.made_at > since)) or 0
 
     @classmethod
     def answered_by(cls, decision_ids: list[int]) -> Counter[int]:
-        """How many reports each of these decisions answers, by its id."""
+        """Number of reports that each decision answered."""
         query = select(cls.decision_id, func.count()).where(cls.decision_id.in_(decision_ids))
         return Counter({id: count for id, count in db.session.execute(query.group_by(cls.decision_id)) if id})
 
     @classmethod
     def answer_to(cls, comment: Comment) -> Decision | None:
-        """The decision by which a moderator let this text stand in spite of reports, if there is one.
-
-        Reports may have been answered by an earlier decision, such as a rejection that was successfully appealed.
-        """
-        undone, undoing = aliased(Decision), aliased(Decision)
-        # One who reports again has a later report, which that decision has answered.
-        reported = or_(cls.made_at <= Decision.made_at, cls.decision_id == Decision.id)
-        query = select(Decision).where(
-            Decision.comment_id == comment.id,
-            Decision.to_status == Status.APPROVED,
-            Decision.actor == Actor.MODERATOR,
-            exists().where(cls.comment_id == comment.id, reported),
-            # Neither taken back, nor taking back another decision by a moderator.
-            ~exists().where(undoing.undoes_id == Decision.id),
-            ~exists().where(undone.id == Decision.undoes_id, undone.actor == Actor.MODERATOR),
-        )
+        """The decision by which a moderator kept this version despite reports."""
+        query = select(Decision).join(cls).where(
+            cls.comment_id == comment.id, Decision.to_status == Status.APPROVED
+        )  # fmt: skip
         if comment.edited_at:
             query = query.where(Decision.made_at > comment.edited_at)
         return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))
 
     @classmethod
     def settle(cls, decision: Decision, undoes: Decision | None) -> bool:
-        """Answer what is open when a moderator has decided; open it again when she takes that back.
+        """Answer open reports after a moderator's decision, or reopen them after its undo.
 
-        Returns whether any can be open now.
+        Returns whether reports can be open now.
         """
         if undoes is not None and undoes.actor == Actor.MODERATOR:
             rows_changed(update(cls).where(cls.decision_id == undoes.id).values(decision_id=None))
@@ -133,13 +121,13 @@ class Report(Model):
 
     @classmethod
     def are_enough(cls, comment: Comment) -> bool:
-        """Whether so many are open that a moderator should look: what the site needs, or what hides it."""
+        """True if enough reports are open to move the comment to the urgent lane or to hide it."""
         needed = min(filter(None, (comment.site.reports_needed, comment.site.reports_to_hide)), default=0)
         return needed > 0 and cls.count_open(comment) >= needed
 
     @classmethod
     def count_open(cls, comment: Comment) -> int:
-        """From how many networks it is reported; all of an IPv6 /48 are one."""
+        """Number of reporting networks, counting an IPv6 /48 once."""
         network = func.coalesce(cls.wide_index, cls.reporter_index)
         query = select(func.count(network.distinct())).where(cls.comment_id == comment.id, cls.decision_id.is_(None))
         return db.session.scalar(query) or 0

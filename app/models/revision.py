@@ -1,4 +1,4 @@
-"""A revision: what a comment said before it was edited, kept for moderators."""
+"""The text of a comment before an edit, for moderators."""
 
 from datetime import datetime
 from itertools import pairwise
@@ -33,7 +33,7 @@ class Revision(Model):
 
     @classmethod
     def forget_between(cls, comment: Comment) -> None:
-        """Keep the first and the last earlier text, and those that a moderator decided on or a reader reported."""
+        """Keep the first and the last earlier text, and those that a decision or report refers to."""
         texts = db.session.execute(
             select(cls.id, cls.replaced_at).where(cls.comment_id == comment.id).order_by(cls.id)
         ).all()

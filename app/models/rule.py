@@ -1,4 +1,4 @@
-"""A rule: what a site asks of screening about words, links and people; who made it, why, and until when."""
+"""A screening rule of a site: condition, effect, author, reason and expiry."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,28 +14,28 @@ from app.models.site import Site
 
 
 class Subject(StrEnum):
-    """What a rule looks at, and what its value is."""
+    """What a rule compares with its value."""
 
-    WORD = "word"  # words or a phrase, folded before they are compared
+    WORD = "word"  # a word or phrase, folded
     PATTERN = "pattern"  # a regular expression
-    LINK_DOMAIN = "link_domain"  # a host that is linked to, with all below it
-    AUTHOR = "author"  # an author's id on this site
+    LINK_DOMAIN = "link_domain"  # a linked host, with subdomains
+    AUTHOR = "author"  # id of an author of the site
     EMAIL = "email"  # an address, folded in case
-    EMAIL_DOMAIN = "email_domain"  # what follows the @, with all below it
-    ADDRESS = "address"  # a network, as 192.0.2.0/24 or 2001:db8::/56
+    EMAIL_DOMAIN = "email_domain"  # the part after the @, with subdomains
+    ADDRESS = "address"  # a network such as 192.0.2.0/24 or 2001:db8::/56
 
 
 class Effect(StrEnum):
-    """What it asks for when it meets a comment."""
+    """Effect on a matching comment."""
 
-    ALLOW = "allow"  # an exception from holding words; trust, for people
+    ALLOW = "allow"  # exception from word rules, or trust for an author
     HOLD = "hold"
     REJECT = "reject"
     SPAM = "spam"
 
 
 class Rule(Model):
-    """Rules are ended, never erased, so that the log can tell why a comment was held."""
+    """Rules are ended, never deleted, so that the log can explain past decisions."""
 
     __tablename__ = "rule"
     __table_args__ = (
@@ -47,7 +47,7 @@ class Rule(Model):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     subject: Mapped[str] = mapped_column(String(16))
     effect: Mapped[str] = mapped_column(String(16))
-    # May be somebody's address: encrypted like one, and found by its keyed hash.
+    # Encrypted and indexed, because it may be a person's address.
     value: Mapped[str] = mapped_column(Encrypted)
     value_index: Mapped[str] = mapped_column(BlindIndex)
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -62,7 +62,7 @@ class Rule(Model):
 
     @classmethod
     def standing(cls, site: Site, *subjects: Subject) -> list["Rule"]:
-        """The site's rules that hold now, oldest first; of these subjects, or of all."""
+        """The site's active rules on these subjects, or all; oldest first."""
         query = select(cls).where(
             cls.site_id == site.id,
             cls.ended_at.is_(None),
@@ -74,21 +74,21 @@ class Rule(Model):
 
     @classmethod
     def ended(cls, site: Site, limit: int) -> list["Rule"]:
-        """The rules of the site that do not hold any more, the newest first."""
+        """The site's ended rules, newest first."""
         over = or_(cls.ended_at.is_not(None), cls.expires_at <= now())
         query = select(cls).where(cls.site_id == site.id, over).order_by(cls.id.desc()).limit(limit)
         return list(db.session.scalars(query))
 
     @classmethod
     def standing_of(cls, moderator: Moderator) -> list["Rule"]:
-        """The moderator's own rules that hold now, the newest first."""
+        """Active rules of one moderator, newest first."""
         standing = (cls.ended_at.is_(None), or_(cls.expires_at.is_(None), cls.expires_at > now()))
         query = select(cls).where(cls.site_id.in_(moderator.site_ids), cls.made_by_id == moderator.id, *standing)
         return list(db.session.scalars(query.order_by(cls.id.desc())))
 
     @classmethod
     def about(cls, site: Site, subject: Subject, value_index: str) -> list["Rule"]:
-        """What stands already about the same value."""
+        """Active rules about the same value."""
         same = (cls.site_id == site.id, cls.subject == subject, cls.value_index == value_index)
         return list(db.session.scalars(select(cls).where(*same, cls.ended_at.is_(None))))
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database import rows_changed
 from app.extensions import Id, Model, db
 
-SIZE = 32_768  # comments by their ids; an offset in a segment fits into 16 bits
+SIZE = 32_768  # consecutive comment ids; an offset fits into 16 bits
 PAGES = 4096
 AT_ONCE = 1000  # values in one statement
 
@@ -32,12 +32,12 @@ class SearchSegment(Model):
 
     @classmethod
     def revision_of(cls, number: int) -> int:
-        """0: it was never made."""
+        """0 if it was never built."""
         return db.session.scalar(select(cls.revision).where(cls.number == number)) or 0
 
     @classmethod
     def replace(cls, number: int, pages: Mapping[int, bytes], *, seen: int) -> bool:
-        """Write its pages, by their numbers; False after a write since revision `seen`."""
+        """Replace all pages, given by number; False after another write since revision `seen`."""
         if not cls._claim(number, seen):
             return False
         first = number * PAGES
@@ -48,7 +48,7 @@ class SearchSegment(Model):
 
     @classmethod
     def change(cls, number: int, pages: Mapping[int, bytes], *, seen: int) -> bool:
-        """Write some of its pages again, by their numbers; False after a write since revision `seen`."""
+        """Replace some pages, given by number; False after another write since revision `seen`."""
         if not cls._claim(number, seen):
             return False
         first = number * PAGES
@@ -64,7 +64,7 @@ class SearchSegment(Model):
         try:
             with db.session.begin_nested():
                 db.session.add(cls(number=number))
-        except IntegrityError:  # made for the first time, by two at once
+        except IntegrityError:  # two processes created it at once
             return False
         return True
 
@@ -101,7 +101,7 @@ class DirtyComment(Model):
 
     @classmethod
     def newest(cls, below: int, limit: int) -> Sequence[int]:
-        """Ids of comments, the newest first."""
+        """Ids of dirty comments, newest first."""
         query = select(cls.comment_id).where(cls.comment_id < below).order_by(cls.comment_id.desc())
         return db.session.scalars(query.limit(limit)).all()
 
@@ -117,16 +117,15 @@ class DirtyComment(Model):
 
     @classmethod
     def within(cls, ids: range) -> dict[int, int]:
-        """How often each of these comments has changed; only those that have."""
+        """Number of changes by comment id, of dirty comments only."""
         rows = db.session.execute(select(cls.comment_id, cls.times).where(cls.comment_id.between(ids[0], ids[-1])))
         return {row.comment_id: row.times for row in rows}
 
     @classmethod
     def settle(cls, read: Mapping[int, int]) -> None:
-        """Delete the dirty marks that were read by `within`; rows that are being changed are skipped.
+        """Delete the marks that `within` returned; locked rows are skipped, because waiting for them could deadlock.
 
-        Waiting for them could deadlock. Selecting and deleting are two statements, because PostgreSQL ran the
-        subquery of a combined one for each row.
+        Two statements: PostgreSQL ran the subquery of a combined one for each row.
         """
         for times in set(read.values()):
             for ids in _parts([id for id in read if read[id] == times]):

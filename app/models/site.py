@@ -1,4 +1,4 @@
-"""A site: one publisher's web site, its allowed origins and what it asks of comments."""
+"""A site: allowed origins, settings, and the state of its burst protection."""
 
 import re
 import secrets
@@ -17,11 +17,11 @@ from app.lib.secrets import Encrypted, is_unreadable
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
-# A person can look at as many as these in a minute without anybody's help.
+# A moderator can review this many comments within a minute.
 FEWEST_IN_A_BURST = 30
 TIMES_THE_BUSIEST = 3
 ANSWERS_NOTED = 50
-# What a /48 may send, as a multiple of what one network in it may: it may be many people, or one who hops.
+# Limit of an IPv6 /48 as a multiple of that of one network: it may be many people, or one who changes networks.
 WIDE_TIMES = 4
 
 
@@ -33,24 +33,23 @@ class Site(Model):
     name: Mapped[str] = mapped_column(String(200))
     lang: Mapped[str] = mapped_column(String(8), default="ja")
     timezone: Mapped[str] = mapped_column(String(64), default="Asia/Tokyo")
-    # Not by us, who know one for Japan only.
+    # False for the default, which is certain only for Japanese sites.
     timezone_chosen: Mapped[bool] = mapped_column(default=True)
     origins: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # Part of every cache key: settings change what a page shows.
+    # Part of every cache key.
     version: Mapped[int] = mapped_column(default=1)
-    # Grows whenever a rule is made or ended: a process sees that what it has compiled is out of date.
+    # Increases when a rule changes, so that processes recompile their rules.
     rules_version: Mapped[int] = mapped_column(default=1)
-    # The learnt score, in hundredths: spam from one on, held from another; below, published, if the site says so.
-    # As long as it does not act, the desk only shows what it would have done.
+    # Spam score thresholds in percent. Unless `score_acts`, scores are only shown.
     score_acts: Mapped[bool] = mapped_column(default=False)
     score_publishes: Mapped[bool] = mapped_column(default=False)
     score_spam_from: Mapped[int] = mapped_column(default=95)
     score_hold_from: Mapped[int] = mapped_column(default=60)
-    # Avatars are drawn from this and the author's id, so that they mean nothing on another site.
+    # Seed of the avatars, so that an author has different ones on each site.
     avatar_key: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(32))
 
-    # By how much ids had to grow when an archive came in, by table; empty where they could stay.
+    # Offset of the ids of a restored archive, by table.
     archive_shift: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
 
     open: Mapped[bool] = mapped_column(default=True)
@@ -63,30 +62,30 @@ class Site(Model):
     hold_all: Mapped[bool] = mapped_column(default=True)
     approvals_needed: Mapped[int] = mapped_column(default=1)
     max_links: Mapped[int] = mapped_column(default=2)
-    # What is blocked waits for a moderator, instead of becoming spam. Its author sees no difference.
+    # Hold comments of blocked authors instead of marking them as spam; authors see no difference.
     hold_blocked: Mapped[bool] = mapped_column(default=False)
     min_seconds: Mapped[int] = mapped_column(default=2)
     flood_per_author: Mapped[int] = mapped_column(default=6)
     # Within 24 hours; 0: no limit.
     daily_per_author: Mapped[int] = mapped_column(default=50)
     flood_per_address: Mapped[int] = mapped_column(default=30)
-    # How many within a minute are a burst; 0: what is learnt below.
+    # Comments within a minute that count as a burst; 0: automatic.
     flood_per_site: Mapped[int] = mapped_column(default=0)
     busiest_minute: Mapped[int] = mapped_column(default=0)
     learnt_at: Mapped[datetime | None] = mapped_column(Moment)
-    # Everything is held until then, because of a burst.
+    # Until then, a burst holds all comments.
     pressed_until: Mapped[datetime | None] = mapped_column(Moment)
     akismet_key: Mapped[str] = mapped_column(Encrypted, default="")
     akismet_blog: Mapped[str] = mapped_column(Text, default="")
-    # The newest answers, s for spam and h for not; and what it last said to be wrong with the key.
+    # The newest answers, s for spam and h for ham; and the last error about the key.
     akismet_answers: Mapped[str] = mapped_column(String(50), default="")
     akismet_alert: Mapped[str] = mapped_column(String(200), default="")
     close_after_days: Mapped[int] = mapped_column(default=0)
-    # Readers' open reports from which a comment comes to the desk, and from which nobody else sees it; 0: never.
+    # Open reports that move a comment to the urgent lane, and that hide it; 0: never.
     reports_needed: Mapped[int] = mapped_column(default=1)
     reports_to_hide: Mapped[int] = mapped_column(default=0)
     public_summary: Mapped[bool] = mapped_column(default=False)
-    # After so many days they are forgotten; 0: never.
+    # Days after which data is deleted; 0: never.
     keep_address_days: Mapped[int] = mapped_column(default=90)
     keep_spam_days: Mapped[int] = mapped_column(default=30)
     keep_revision_days: Mapped[int] = mapped_column(default=365)
@@ -101,22 +100,22 @@ class Site(Model):
 
     @property
     def burst(self) -> int:
-        """How many comments within a minute are too many to be normal; 0: any number is taken."""
+        """Comments within a minute that count as a burst; 0: no limit."""
         if self.flood_per_site or not self.flood_per_address:
             return self.flood_per_site
         return max(FEWEST_IN_A_BURST, TIMES_THE_BUSIEST * self.busiest_minute)
 
     def note_answer(self, *, spam: bool) -> bool:
-        """Note what Akismet said; True when it has said `spam` so often in a row that it is not to be believed.
+        """Record an answer of Akismet; True after so many consecutive `spam` that it is no longer trusted.
 
-        A key that has gone bad was seen to answer so to everything.
+        A key that had become invalid answered like that.
         """
         self.akismet_answers = (self.akismet_answers + ("s" if spam else "h"))[-ANSWERS_NOTED:]
         return self.akismet_is_mad
 
     @property
     def akismet_address(self) -> str:
-        """The site as Akismet knows it."""
+        """The site's address as registered with Akismet."""
         return self.akismet_blog or f"{self.origins[0]}/" if self.origins else self.akismet_blog
 
     @property
@@ -125,15 +124,15 @@ class Site(Model):
 
     @validates("akismet_key")
     def _forget_answers(self, _name: str, key: str) -> str:
-        """What was noted is about the key that gave it."""
+        """Earlier answers belong to another key."""
         if key != self.akismet_key:
             self.akismet_answers = self.akismet_alert = ""
         return key
 
     def press(self, until: datetime, *, renewed_before: datetime) -> bool:
-        """Hold everything until then; True when it was not held before.
+        """Hold all comments until then; True if they were not held before.
 
-        A burst renews it with every comment; only what ends before `renewed_before` is worth another write.
+        Renewed only if it ends before `renewed_before`, to save writes for each comment of a burst.
         """
         if self.pressed_until and renewed_before <= self.pressed_until <= until + LEEWAY:
             return False
@@ -146,7 +145,7 @@ class Site(Model):
         return fresh == 1
 
     def change(self, settings: dict[str, Any]) -> None:
-        """Take over settings that were read already; every cached page knows when one of them is new."""
+        """Apply validated settings and increase `version` if one changed."""
         changed = {name: value for name, value in settings.items() if self._is_new(name, value)}
         for name, value in changed.items():
             setattr(self, name, value)
@@ -154,25 +153,25 @@ class Site(Model):
         self.version += bool(changed)
 
     def lock(self) -> bool:
-        """Read it again and keep it from being removed until the transaction ends; False when it is gone."""
+        """Reload the site and lock it until the transaction ends; False if it was deleted."""
         same = select(Site).where(Site.id == self.id).with_for_update(read=True, key_share=True)
         return db.session.scalar(same.execution_options(populate_existing=True)) is not None
 
     def _is_new(self, name: str, value: Any) -> bool:
-        """The settings page shows nothing for a value that cannot be read: sent back so, its ciphertext stays."""
+        """An unreadable value is shown empty in the settings; submitted empty, its ciphertext stays."""
         today = getattr(self, name)
         return today != value and not (is_unreadable(today) and value == "")
 
     @classmethod
     def learnt_before(cls, moment: datetime) -> "Site | None":
-        """A site of which it is not known, or not since then, what is normal there."""
+        """A site whose normal rate was never learnt, or not since then."""
         return db.session.scalar(
             select(cls).where(or_(cls.learnt_at.is_(None), ~happened_since(cls.learnt_at, moment))).limit(1)
         )
 
     @classmethod
     def with_key(cls, key: str) -> "Site | None":
-        """The site of this key; what cannot be one costs no question."""
+        """The site with this key; no query for an invalid key."""
         if not KEY.fullmatch(key):
             return None
         return db.session.scalar(select(cls).where(cls.key == key))

@@ -1,7 +1,7 @@
-"""Kept counts: comments by status and decisions by actor, so that no page counts a million rows.
+"""Stored counts: comments by status, decisions by actor.
 
-A counter that each post increments is a row that all posts wait for. Decisions are only ever inserted, and each says
-from which status to which: so the worker adds the new ones up once a minute, and a reader adds those that came since.
+A counter that each post increments would serialise all posts. Instead the worker adds up new decisions once a minute,
+and a reader adds those since.
 """
 
 from collections import Counter
@@ -16,19 +16,19 @@ from app.lib.clock import Moment, now
 from app.models.comment import Comment
 from app.models.decision import Actor, Decision
 
-# A transaction that got a lower id may commit after one with a higher id; none is open for longer than this.
+# No transaction is open for longer, so no lower id can appear after this time.
 SETTLED = timedelta(minutes=1)
-# Decisions added up at once, by the worker or for a page.
+# Decisions added up at once.
 MOST = 20_000
 STATUS, ACTOR = "status", "actor"
-# Of a comment that was posted, after screening.
+# Version of a comment after screening.
 FIRST_VERSION = 2
 
 Key = tuple[int, str, str]  # site, kind, name
 
 
 class SiteCounter(Model):
-    """How many comments of a site have a status, or decisions an actor, up to the decision `CounterMark.upto`."""
+    """Comments of a site by status, or decisions by actor, up to the decision `CounterMark.upto`."""
 
     __tablename__ = "site_counter"
 
@@ -39,7 +39,7 @@ class SiteCounter(Model):
 
     @classmethod
     def counts(cls, kind: str) -> dict[tuple[int, str], int]:
-        """Numbers by site and name; at most `MOST` decisions behind when no worker runs."""
+        """Counts by site and name; at most `MOST` decisions behind if no worker runs."""
         found = Counter({(row.site_id, row.name): row.number for row in db.session.execute(_of_kind(kind))})
         upto = CounterMark.now().upto
         for (site_id, each, name), number in _deltas(upto, upto + MOST).items():
@@ -49,16 +49,16 @@ class SiteCounter(Model):
 
     @classmethod
     def is_due(cls) -> bool:
-        """Whether `settle` has anything to do: asked without taking SQLite's lock."""
+        """True if `settle` has something to do; without taking SQLite's write lock."""
         with autocommit_reads():
             seen_at = CounterMark.now().seen_at
         return not now() - SETTLED < seen_at <= now()
 
     @classmethod
     def settle(cls) -> bool:
-        """Add up what has settled, for the caller to commit; whether more is left."""
+        """Add up settled decisions, for the caller to commit; True if more are left."""
         mark = CounterMark.now(lock=True)
-        # A moment that is still to come was written by a clock that has been corrected.
+        # A mark in the future was written by a wrong clock.
         if now() - SETTLED < mark.seen_at <= now():
             return False
         if mark.upto < mark.seen and mark.seen_at <= now():
@@ -79,7 +79,7 @@ class SiteCounter(Model):
 
     @classmethod
     def recount(cls) -> None:
-        """Count all rows, for the caller to commit, while no one writes."""
+        """Recount all rows, for the caller to commit, while writers wait."""
         mark = CounterMark.now(lock=True)
         db.session.execute(delete(cls))
         for (site_id, kind, name), number in counted().items():
@@ -89,7 +89,7 @@ class SiteCounter(Model):
 
 
 class CounterMark(Model):
-    """One row: up to which decision all are counted, and which was the newest when the worker last looked."""
+    """One row: the last counted decision, and the newest one at the worker's last look."""
 
     __tablename__ = "counter_mark"
 
@@ -107,7 +107,7 @@ class CounterMark(Model):
 
 
 def counted() -> dict[Key, int]:
-    """The same numbers from the rows themselves, which takes a second for a million."""
+    """The same counts from the rows themselves: about a second for a million."""
     by_status = select(Comment.site_id, Comment.status, func.count()).group_by(Comment.site_id, Comment.status)
     by_actor = select(Decision.site_id, Decision.actor, func.count()).group_by(Decision.site_id, Decision.actor)
     found = {(site, STATUS, name): number for site, name, number in db.session.execute(by_status)}
@@ -115,7 +115,7 @@ def counted() -> dict[Key, int]:
 
 
 def drifted() -> list[Key]:
-    """Which kept counts are not those of the rows; for a snapshot."""
+    """Keys of stored counts that differ from the rows; call it in a snapshot."""
     kept = {
         (site, kind, name): n for kind in (STATUS, ACTOR) for (site, name), n in SiteCounter.counts(kind).items() if n
     }
@@ -128,8 +128,8 @@ def _of_kind(kind: str) -> Select[int, str, int]:
 
 
 def _deltas(after: int, upto: int) -> Counter[Key]:
-    """What the decisions in this range of ids change."""
-    # The decision with which a comment begins says "pending" too, although it was nowhere before.
+    """Count changes by the decisions in this range of ids."""
+    # A comment's first decision says "pending" too, although it had no status before.
     begins = and_(Decision.version == FIRST_VERSION, Decision.actor == Actor.SCREENING)
     before_it = case((begins, null()), else_=Decision.from_status)
     moved = (Decision.site_id, before_it, Decision.to_status, Decision.actor)

@@ -32,7 +32,6 @@ class Snooze(Model):
 
     @classmethod
     def end(cls, comment: Comment, moderator: Moderator) -> None:
-        """Show it again before the hour is over."""
         rows_changed(delete(cls).where(cls.moderator_id == moderator.id, cls.comment_id == comment.id))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What a site's filter knows: its counts, and which examples are not in them yet."""
+"""The stored spam model of a site."""
 
 from sqlalchemy import ForeignKey, LargeBinary, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +11,7 @@ from app.models.training_example import TrainingExample
 
 
 class SpamModel(Model):
-    """The counts of one site's filter. Writing them requires the revision that was read (optimistic lock)."""
+    """Counts of a site's filter. Writing them requires the revision that was read (optimistic lock)."""
 
     __tablename__ = "spam_model"
 
@@ -21,7 +21,7 @@ class SpamModel(Model):
 
     @classmethod
     def state_of(cls, site_id: int) -> tuple[int, set[int]]:
-        """The revision (0: nothing is known yet) and the ids of the examples to be added to it, at one moment."""
+        """The revision (0: none) and the ids of examples that are not in it yet, from one statement."""
         rows = db.session.connection().execute(_STATE, {"site": site_id}).all()
         return next((row.revision for row in rows if row.revision), 0), {row.id for row in rows if row.id is not None}
 
@@ -32,7 +32,7 @@ class SpamModel(Model):
 
     @classmethod
     def replace(cls, site_id: int, counts: bytes, *, seen: int) -> bool:
-        """Write new counts; False when somebody has written since revision `seen`."""
+        """Write new counts; False after another write since revision `seen`."""
         known = update(cls).where(cls.site_id == site_id, cls.revision == seen)
         if seen:
             return rows_changed(known.values(counts=counts, revision=cls.revision + 1)) == 1
@@ -41,13 +41,13 @@ class SpamModel(Model):
         try:
             with db.session.begin_nested():
                 db.session.add(cls(site_id=site_id, counts=counts))
-        except IntegrityError:  # the first counts of a site, written by two at once
+        except IntegrityError:  # two processes wrote the first counts at once
             return False
         return True
 
 
 _model, _examples, _site = SpamModel.__table__, TrainingExample.__table__, Site.__table__
-# Each comment runs it.
+# Cached, because each comment runs it.
 _STATE = (
     select(_model.c.revision, _examples.c.id)
     .select_from(_site)

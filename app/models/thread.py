@@ -30,17 +30,17 @@ from app.models.alias import LONGEST_KEY, ThreadAlias
 from app.models.site import Site
 
 LONGEST_TITLE = 500
-# How long before a comment its page may have been published, for all that the comment's page says.
+# Longest plausible time from publication to a comment.
 PUBLISHED_BEFORE = timedelta(days=365)
 
 
 class Named(IntEnum):
-    """Who is behind a page's title and address; only the same or a higher one replaces them."""
+    """Source of a page's title and address; only the same or a higher one replaces them."""
 
     NOBODY = 0
-    SCREENING = 1  # a comment that the site's rules published
-    MODERATOR = 2  # a comment that a moderator approved
-    HAND = 3  # a moderator or the operator typed them
+    SCREENING = 1  # a comment published by screening
+    MODERATOR = 2  # a comment approved by a moderator
+    HAND = 3  # typed by a moderator or the operator
 
 
 class Thread(Model):
@@ -50,29 +50,29 @@ class Thread(Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(LONGEST_KEY))
-    # Both are empty until a comment is approved that gives them, or a moderator types them.
+    # Both are empty until an approved comment or a moderator sets them.
     url: Mapped[str] = mapped_column(Text, default="")
     title: Mapped[str] = mapped_column(String(LONGEST_TITLE), default="")
     named_by: Mapped[int] = mapped_column(SmallInteger, default=Named.NOBODY)
     open: Mapped[bool] = mapped_column(default=True)
     visible: Mapped[bool] = mapped_column(default=True)
-    # Grows with every change that the public can see; part of every ETag and cache key.
+    # Increases with every public change; part of every ETag and cache key.
     version: Mapped[int] = mapped_column(default=1)
     approved_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # From when `close_after_days` counts: its first approved comment, or when the page was published.
+    # Start of `close_after_days`: publication of the page, or the first approved comment.
     started_at: Mapped[datetime | None] = mapped_column(Moment)
 
     site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)
 
     @classmethod
     def for_page(cls, site: Site, key: str) -> "Thread | None":
-        """The thread of a page, under its key or one that it had earlier."""
+        """The thread of a page, by its current or an earlier key."""
         return cls.for_pages(site, [key]).get(key)
 
     @classmethod
     def for_pages(cls, site: Site, keys: Collection[str]) -> dict[str, "Thread"]:
-        """The threads of many pages, by key; a key without a thread is left out."""
+        """Threads by key; keys without a thread are left out."""
         threads = db.session.scalars(select(cls).where(cls.site_id == site.id, cls.key.in_(keys)))
         found = {thread.key: thread for thread in threads}
         if rest := [key for key in keys if key not in found]:
@@ -83,7 +83,7 @@ class Thread(Model):
 
     @classmethod
     def of_page(cls, site_key: str, key: str) -> "Thread | None":
-        """The same with the site's key, so that site and thread are one question."""
+        """The same with the site's key, in one query."""
         connection, given = db.session.connection(), {"site": site_key, "key": key}
         row = connection.execute(_OF_PAGE, given).first() or connection.execute(_OF_ALIAS, given).first()
         if row is None:
@@ -93,8 +93,8 @@ class Thread(Model):
 
     @classmethod
     def locked(cls, site: Site, key: str) -> "Thread | None":
-        """The thread of a page and its site, read again; until the transaction ends neither is moved or removed."""
-        # One after the other: when a thread moves, its alias is committed with it, and only a new statement sees it.
+        """The thread and its site, reloaded and locked against moves and removal until the transaction ends."""
+        # Two statements: after a move only a new statement sees the alias.
         found = db.session.scalar(_locked().where(cls.site_id == site.id, cls.key == key))
         if found is None:
             led_here = select(ThreadAlias.thread_id).where(ThreadAlias.site_id == site.id, ThreadAlias.key == key)
@@ -103,7 +103,7 @@ class Thread(Model):
 
     @classmethod
     def obtain(cls, site: Site, *, key: str, url: str = "", title: str = "", **more: Any) -> "Thread":
-        """The thread of a page; made, with `more` of its columns, when its first comment comes."""
+        """The thread of a page; created with the columns `more` for the first comment."""
         if thread := cls.for_page(site, key):
             return thread
         try:
@@ -119,8 +119,8 @@ class Thread(Model):
 
     @classmethod
     def gain(cls, approved: Mapping[int, int]) -> None:
-        """Approved comments came into these threads: how many, by id; as if `changed` were called for each."""
-        # In the order of ids, so that two who do this wait for each other instead of for ever.
+        """Add approved comments to these threads, given by id, like `changed`."""
+        # Ordered by id to avoid deadlocks.
         rows = [{"thread": id, "more": more} for id, more in sorted(approved.items())]
         columns = cls.__table__.c
         grown = {
@@ -133,7 +133,7 @@ class Thread(Model):
 
     @classmethod
     def close(cls, site: Site, keys: Collection[str]) -> None:
-        """Take no more comments on these pages."""
+        """Close these threads to new comments."""
         open_ones = update(cls).where(cls.site_id == site.id, cls.key.in_(keys), cls.open)
         rows_changed(open_ones.values(open=False, version=cls.version + 1))
 
@@ -153,7 +153,7 @@ class Thread(Model):
 
     @classmethod
     def counts(cls, site: Site, keys: list[str]) -> dict[str, int]:
-        """Approved comments by key; a key without a thread is left out."""
+        """Approved comments by key; keys without a thread are left out."""
         visible = select(cls.key, cls.approved_count).where(cls.site_id == site.id, cls.visible)
         found = {row.key: row.approved_count for row in db.session.execute(visible.where(cls.key.in_(keys)))}
         if rest := [key for key in keys if key not in found]:
@@ -164,13 +164,13 @@ class Thread(Model):
 
     @classmethod
     def id_back(cls, site: Site, number: int, after: int = 0) -> int:
-        """The id of the thread that is so many back from a position, or from the newest; 0: there are fewer."""
+        """Id of the thread `number` back from a position or the newest; 0 if there are fewer."""
         query = select(cls.id).where(cls.site_id == site.id, cls.id < (after or MOST))
         return db.session.scalar(query.order_by(cls.id.desc()).offset(number - 1).limit(1)) or 0
 
     @classmethod
     def of_site(cls, site: Site, *, after: int = 0, down_to: int = 0, limit: int, search: str = "") -> list["Thread"]:
-        """The site's threads, the newest first, between positions; those whose address or title has `search` in it."""
+        """Threads of the site between two positions, newest first; `search` filters by address or title."""
         query = select(cls).where(cls.site_id == site.id, cls.id >= down_to)
         if after:
             query = query.where(cls.id < after)
@@ -182,11 +182,11 @@ class Thread(Model):
 
     @classmethod
     def hold(cls, ids: Collection[int]) -> None:
-        """Let nobody write into these threads until the transaction ends; SQLite's writers wait anyway."""
+        """Lock these threads against inserts until the transaction ends; on SQLite writers wait anyway."""
         db.session.execute(select(cls.id).where(cls.id.in_(ids)).order_by(cls.id).with_for_update())
 
     def rename(self, key: str, url: str | None = None) -> None:
-        """Be the thread of another page, or with only a key of none for a while."""
+        """Give the thread another page's key, or for a while a key of no page."""
         values = {"key": key, "version": Thread.version + 1} | ({"url": url} if url else {})
         rows_changed(update(Thread).where(Thread.id == self.id).values(values))
         db.session.refresh(self)
@@ -204,23 +204,23 @@ class Thread(Model):
 
     @property
     def address(self) -> str:
-        """Where the page is: as confirmed, else as its key says; the site's start page when it says nothing."""
+        """The page's URL: confirmed, else from the key; the site's start page without either."""
         return self.url or self._address_in_key() or (f"{self.site.origins[0]}/" if self.site.origins else "")
 
     @property
     def label(self) -> str:
-        """How the page is called: its confirmed title, else its address; its own id when nothing else is known."""
+        """Confirmed title, else address, else id."""
         return self.title or self.url or self._address_in_key() or self.key
 
     def _address_in_key(self) -> str:
-        """Keys are written as https addresses; the site may be at http."""
+        """Keys are https addresses; the site may use http."""
         if not self.key.startswith("https://"):
             return ""
         plain = f"http://{self.key.removeprefix('https://')}"
         return plain if is_allowed(plain, self.site.origins) else self.key
 
     def news_in(self, claimed: Mapping[str, str]) -> dict[str, str] | None:
-        """What a comment claims about its page, not yet confirmed; None without a claim."""
+        """Page details that a comment claims and that differ from the confirmed ones; None without a claim."""
         known = {"url": self.url, "title": self.title}
         news = {name: value for name, value in claimed.items() if value and value != known.get(name)}
         if self.started_at and not news.keys() & known.keys():
@@ -228,7 +228,7 @@ class Thread(Model):
         return news or None
 
     def confirm(self, claimed: Mapping[str, str] | None, by: Named, written_at: datetime) -> None:
-        """Take over what the page of an approved comment said of itself, and start the clock of `close_after_days`."""
+        """Apply the page details of an approved comment, and start the clock of `close_after_days`."""
         values: dict[str, Any] = {} if self.started_at else {"started_at": written_at}
         if claimed and by >= self.named_by:
             values |= self._read_claim(claimed, by, written_at)
@@ -237,7 +237,7 @@ class Thread(Model):
             self.change(**changed, at_most=by)
 
     def change(self, at_most: Named = Named.HAND, **values: Any) -> None:
-        """Write what the public sees of the page itself, unless a higher one has named it since it was read."""
+        """Write title, address or date, unless a higher source set them since they were read."""
         mine = update(Thread).where(Thread.id == self.id)
         if rows_changed(mine.where(Thread.named_by <= at_most).values(**values, version=Thread.version + 1)):
             for name, value in values.items():
@@ -249,7 +249,7 @@ class Thread(Model):
         db.session.refresh(self, ("url", "title", "named_by", "started_at", "version"))
 
     def missing_of(self, other: "Thread") -> dict[str, Any]:
-        """What another thread, which is merged into this one, knows and this one does not."""
+        """Details of another thread, to be merged into this one, that this one lacks."""
         values: dict[str, Any] = {} if self.is_named else {"title": other.title, "named_by": other.named_by}
         return values if self.started_at else values | {"started_at": other.started_at}
 
@@ -260,19 +260,19 @@ class Thread(Model):
             values["url"] = url
         if values:
             values["named_by"] = by
-        # Only a person sees whether the date can be true; no comment is earlier than its page.
+        # Only a moderator can judge the date; no comment is earlier than its page.
         if published and by >= Named.MODERATOR:
             at, first = datetime.fromisoformat(published), self.started_at or written_at
             values["started_at"] = min(max(at, first - PUBLISHED_BEFORE), first)
         return values
 
     def changed(self, approved: int = 0) -> None:
-        """Tell every cache that the public sees something else; `approved` is added to the count."""
+        """Increase the version after a public change; `approved` is added to the count."""
         db.session.connection().execute(_CHANGED, {"thread": self.id, "more": approved})
         self.has_changed()
 
     def has_changed(self) -> None:
-        """Its row says something else than this record."""
+        """Refresh the record after an update of its row."""
         db.session.expire(self, ("version", "approved_count"))
 
     def __repr__(self) -> str:
@@ -280,13 +280,13 @@ class Thread(Model):
 
 
 def _locked() -> Select[Thread]:
-    # As strong as what a foreign key takes: it waits for a move or removal, and for no other comment.
+    # The lock of a foreign key check: blocks moves and removal, but no other comment.
     query = select(Thread).with_for_update(read=True, key_share=True, of=Thread)
     return query.execution_options(populate_existing=True)
 
 
 _threads, _sites, _aliases = Thread.__table__.c, Site.__table__.c, ThreadAlias.__table__.c
-# Statements of every page and comment, built once.
+# Built once: every page and comment uses these statements.
 _CHANGED = (
     update(Thread.__table__)
     .where(_threads.id == bindparam("thread"))
@@ -294,5 +294,5 @@ _CHANGED = (
 )
 _WITH_SITE = select(*_threads, *_sites).where(_threads.site_id == _sites.id, _sites.key == bindparam("site"))
 _OF_PAGE = _WITH_SITE.where(_threads.key == bindparam("key"))
-# By a key that the thread had earlier.
+# By an earlier key of the thread.
 _OF_ALIAS = _WITH_SITE.where(_aliases.thread_id == _threads.id, _aliases.key == bindparam("key"))

@@ -11,11 +11,11 @@ from app.extensions import Model, db
 
 
 class TrainingExample(Model):
-    """A decision adds one (step 1) or takes one back (step -1); deleted once it is in the model."""
+    """A decision adds one (step 1) or takes one back (step -1)."""
 
     __tablename__ = "training_example"
 
-    # Random: an id of a rolled back transaction must not come again with other content.
+    # Random, because a rolled back id must not be reused for other content.
     id: Mapped[int] = mapped_column(
         BigInteger, primary_key=True, autoincrement=False, default=lambda: secrets.randbits(62) + 1
     )
@@ -24,7 +24,7 @@ class TrainingExample(Model):
     step: Mapped[int] = mapped_column(SmallInteger)
     # Added to the residual of each slot (app/spam/filter.py).
     residual: Mapped[int] = mapped_column(default=0)
-    # The slots of its features (app/spam/features.py), as unsigned 32-bit numbers.
+    # Slots of the features (app/spam/features.py), as unsigned 32-bit numbers.
     packed_slots: Mapped[bytes] = mapped_column(LargeBinary)
 
     @property
@@ -38,7 +38,7 @@ class TrainingExample(Model):
 
     @classmethod
     def waiting(cls, site_id: int, without: Iterable[int] = ()) -> list["TrainingExample"]:
-        """The examples to be added, those that teach before those that take back."""
+        """Examples that are not in the model yet, additions first."""
         query = select(cls).where(cls.site_id == site_id, cls.id.not_in(list(without)))
         return list(db.session.scalars(query.order_by(cls.step.desc())))
 

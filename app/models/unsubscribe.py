@@ -1,4 +1,4 @@
-"""An unsubscribe: an email address that gets no more email from a site, stored as a keyed hash."""
+"""An email address that gets no more email from a site, stored as a keyed hash."""
 
 from datetime import datetime
 
@@ -37,7 +37,6 @@ class Unsubscribe(Model):
 
     @classmethod
     def of_site(cls, site: Site) -> frozenset[str]:
-        """Indexes of all unsubscribed addresses of the site."""
         return frozenset(db.session.scalars(select(cls.email_index).where(cls.site_id == site.id)))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What waits for one moderator, and whose turn it is to be told; questions across comments and moderators."""
+"""Pending comments of one moderator, and who is due for a digest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from app.models.moderator import Membership, Moderator
 
 @dataclass(frozen=True)
 class Span:
-    """The comments that one letter is about: held in this time, without those of which she was told already."""
+    """The comments of one digest: held in this period, without those of earlier digests."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -26,12 +26,12 @@ class Span:
 
 
 def count(moderator: Moderator, span: Span) -> int:
-    """How many comments of this span wait on her sites."""
+    """Number of comments in this span on the moderator's sites."""
     return db.session.scalar(select(func.count()).select_from(Comment).where(*_waiting(moderator, span))) or 0
 
 
 def oldest(moderator: Moderator, span: Span, limit: int) -> Sequence[Comment]:
-    """The comments that `count` counts, with their sites and pages, the longest waiting first."""
+    """The comments of `count` with sites and threads, oldest first."""
     return db.session.scalars(
         select(Comment).where(*_waiting(moderator, span))
         .options(joinedload(Comment.site, innerjoin=True), joinedload(Comment.thread, innerjoin=True))
@@ -44,7 +44,7 @@ def ids(moderator: Moderator, span: Span) -> Sequence[int]:
 
 
 def take_turn(moderator: Moderator, distance: timedelta) -> bool:
-    """Note that a letter goes to her now; False when the last one is less than `distance` ago."""
+    """Record that a digest is due now; False if the last one is less than `distance` ago."""
     changed = rows_changed(
         update(Moderator)
         .where(Moderator.id == moderator.id)
@@ -66,7 +66,7 @@ def _waiting(moderator: Moderator, span: Span) -> list[Any]:
 
 
 def _was_held(since: datetime | None, until: datetime | None) -> Any:
-    """Held by us, not put back by a moderator, who knows, nor brought by an import, of which no letter tells."""
+    """Held by screening; not returned to pending by a moderator, and not imported."""
     held = select(Decision.id).where(
         Decision.comment_id == Comment.id,
         Decision.to_status == Status.PENDING,
