@@ -12,7 +12,7 @@ from app.cli.sites import site_of
 from app.desk import naming
 from app.errors import Refused
 from app.extensions import db
-from app.models import Comment, Site, Thread, ThreadAlias
+from app.models import Site, Thread, ThreadAlias, comment_counts
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Move, Outcome
 
@@ -120,7 +120,7 @@ def _rows(site: Site, search: str) -> Iterable[dict[str, Any]]:
     after = 0
     while threads := Thread.of_site(site, after=after, limit=BATCH, search=search):
         ids = [each.id for each in threads]
-        numbers, earlier = Comment.numbers_in(ids), ThreadAlias.of(ids)
+        numbers, earlier = comment_counts.by_thread(ids), ThreadAlias.of(ids)
         for each in threads:
             yield {
                 "key": each.key,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from app.extensions import db
 from app.lib import address_forms
 from app.lib.language import speaking
-from app.models import Author, Comment, Rule, Site, Subject
+from app.models import Author, Comment, Rule, Site, Subject, comment_counts
 
 
 @dataclass
@@ -45,9 +45,8 @@ class Person:
         return list(db.session.scalars(with_thread.order_by(Comment.id).limit(limit)))
 
     def count(self) -> Counter[str]:
-        return sum(
-            (Counter(each) for each in Comment.records([author.id for author in self.authors]).values()), Counter()
-        )
+        by_author = comment_counts.by_author([author.id for author in self.authors])
+        return sum(map(Counter, by_author.values()), Counter())
 
     def rules(self) -> list[Rule]:
         """Rules about the address and rules about one of the authors."""

@@ -13,7 +13,7 @@ from app.lib import markup
 from app.lib.clock import happened_since, now
 from app.lib.secrets import candidates
 from app.lib.text import excerpt
-from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status
+from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status, comment_counts
 from app.screening.reasons import found_in, sentence_of
 
 PARENT_GRAPHEMES = 160
@@ -48,7 +48,7 @@ def card_of(comment: Comment, viewer: Moderator) -> Card:
 def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
     """Cards in the order of `comments`, as `viewer` sees them."""
     ids = [comment.id for comment in comments]
-    records = Comment.records([comment.author_id for comment in comments])
+    records = comment_counts.by_author([comment.author_id for comment in comments])
     revisions, decisions, notes, reports = Revision.of(ids), _newest_decisions(ids), Note.of(ids), Report.open_of(ids)
     alike, addresses, reviewers = _alike(comments), _same_address(comments), Lease.of_others(viewer, ids)
     return [

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db
-from app.models import Author, Comment
+from app.models import Author, Comment, newest_comments
 from app.moderation.lanes import Lane
 
 MAX_SHOWN = 200
@@ -34,7 +34,7 @@ def conversation_around(comment: Comment) -> Conversation:
 
 def comments_by_author(comment: Comment) -> Sequence[Comment]:
     """The newest comments of its author and of others with the same typed email address (which proves nothing)."""
-    newest = Comment.newest_ids(Comment.author_id, _same_people(comment.author), MAX_HISTORY)
+    newest = newest_comments.ids(Comment.author_id, _same_people(comment.author), MAX_HISTORY)
     return db.session.scalars(
         select(Comment)
         .where(Comment.id.in_(newest))

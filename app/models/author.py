@@ -122,7 +122,7 @@ class Author(Model):
 
     @property
     def address_index(self) -> Index | str | None:
-        """Index of the email address for finding authors with the same one; under every key, unless it is unreadable."""
+        """Index of the email address, to find others with the same one; under every key, unless it is unreadable."""
         return Author.index_of(self.site, self.email) if self.email else self.email_index
 
     def is_found_by(self, email_index: str) -> bool:
@@ -135,7 +135,7 @@ class Author(Model):
 
     @staticmethod
     def seed_of(avatar_key: str, id: int, *, erased: bool) -> bytes:
-        """16 bytes for the avatar: a keyed hash of the id, independent of typed values; equal for all erased authors."""
+        """16 bytes for the avatar: a keyed hash of the id, not of typed values; equal for all erased authors."""
         keyed = hmac.digest(bytes.fromhex(avatar_key), str(id).encode(), hashlib.sha256)
         return bytes(16) if erased else keyed[:16]
 

@@ -1,6 +1,5 @@
 """A comment: text, position in the tree, and the only method that changes its status."""
 
-from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import ip_network
@@ -15,19 +14,16 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Text,
-    bindparam,
-    func,
     select,
     text,
     update,
 )  # fmt: skip
-from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import new, no_index, rows_changed
 from app.extensions import Id, Model, db
 from app.lib import networks, secrets
 from app.lib.clock import Moment, now
-from app.lib.ids import MOST
 from app.lib.secrets import BlindIndex, Encrypted, blind_index
 from app.models.author import Author
 from app.models.path import Path, above_at, depth_of, ids_in, place_of
@@ -35,7 +31,6 @@ from app.models.site import Site
 from app.models.thread import Thread
 
 LONGEST_SOURCE_ID = 200
-FEW = 5  # authors of one person
 # Conditions of the partial indexes of the public tree.
 PUBLIC, PUBLIC_ROOT = text("approved_descendants > 0"), text("approved_descendants > 0 AND depth = 0")
 
@@ -205,7 +200,7 @@ class Comment(Model):
         self.approved_descendants = int(status == Status.APPROVED)
 
     def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
-        """Set status and lane if the version is still `seen` (optimistic lock); False if another decision was faster."""
+        """Set status and lane if the version is still `seen` (optimistic lock); False after another decision."""
         step = (status == Status.APPROVED) - (self.status == Status.APPROVED)
         moved = rows_changed(
             update(Comment)
@@ -282,41 +277,6 @@ class Comment(Model):
         """Those of these ids that are comments on these sites."""
         return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), no_index(cls.site_id).in_(site_ids))))
 
-    @classmethod
-    def newest_approved(cls, site: Site, limit: int, thread: Thread | None = None) -> list["Comment"]:
-        # Related records are loaded afterwards by id: with a join, SQLite would scan all threads first.
-        query = (
-            select(cls)
-            .options(selectinload(cls.thread), selectinload(cls.author), selectinload(cls.parent))
-            .where(cls.status == Status.APPROVED, cls.thread.has(Thread.visible))
-        )
-        if thread:
-            query = query.where(cls.thread_id == thread.id).order_by(cls.id.desc())
-        else:
-            query = query.where(cls.site_id == site.id).order_by(cls.id.desc())
-        return list(db.session.scalars(query.limit(limit)))
-
-    @classmethod
-    def newest_ids(
-        cls, column: Any, values: Sequence[int], limit: int, *without: Status, below: int = MOST
-    ) -> list[int]:
-        """Ids of the newest comments of these sites or authors, newest first; one query for each status, as the indexes
-        begin with it."""
-        found: list[int] = []
-        # With many authors, sorting their ids is cheaper than one query for each.
-        each = [[value] for value in values] if len(values) <= FEW else [values]
-        for status in sorted(set(Status) - set(without)):
-            for some in each:
-                query = select(cls.id).where(column.in_(some), cls.status == status, cls.id < below)
-                found += db.session.scalars(query.order_by(cls.id.desc()).limit(limit))
-        return sorted(found, reverse=True)[:limit]
-
-    @classmethod
-    def moment_back(cls, site_id: int, number: int) -> datetime | None:
-        """Creation time of the site's comment `number` back from the newest; None if it has fewer."""
-        newest = select(cls.created_at).where(cls.site_id == site_id).order_by(cls.created_at.desc())
-        return db.session.scalar(newest.offset(number - 1).limit(1))
-
     @staticmethod
     def network_index(site: Site, network: str) -> secrets.Index:
         return blind_index(f"network {site.id}", network)
@@ -332,36 +292,6 @@ class Comment(Model):
         """Move all comments of a thread to another one; returns their number. The tree is ordered by id, so paths stay
         valid."""
         return rows_changed(update(cls).where(cls.thread_id == thread.id).values(thread_id=into.id))
-
-    @classmethod
-    def numbers_in(cls, thread_ids: Collection[int]) -> dict[int, int]:
-        """Number of comments in any status, by thread id."""
-        query = select(cls.thread_id, func.count()).where(cls.thread_id.in_(thread_ids)).group_by(cls.thread_id)
-        return {row[0]: row[1] for row in db.session.execute(query)}
-
-    @classmethod
-    def gain_places(cls, gained: Mapping[int, int]) -> None:
-        """Add approved comments to the counts of their ancestors, given by id."""
-        # Ordered by id to avoid deadlocks.
-        rows = [{"comment": id, "more": more} for id, more in sorted(gained.items())]
-        branch = update(cls.__table__).where(cls.__table__.c.id == bindparam("comment"))
-        if rows:
-            db.session.connection().execute(
-                branch.values(approved_descendants=cls.__table__.c.approved_descendants + bindparam("more")), rows
-            )
-
-    @classmethod
-    def records(cls, author_ids: list[int]) -> dict[int, dict[str, int]]:
-        """Number of comments by status, for each author."""
-        found: dict[int, dict[str, int]] = {id: {} for id in author_ids}
-        rows = db.session.execute(
-            select(cls.author_id, cls.status, func.count())
-            .where(cls.author_id.in_(author_ids))
-            .group_by(cls.author_id, cls.status)
-        )
-        for author_id, status, count in rows:
-            found[author_id][status] = count
-        return found
 
     def __repr__(self) -> str:
         return f"<Comment {self.id} {self.status}>"

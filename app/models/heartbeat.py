@@ -53,7 +53,7 @@ class Heartbeat(Model):
 
     @classmethod
     def state(cls) -> str:
-        """ "late" if no worker is alive, "restarting" if workers keep crashing, "failing" if a task fails, else "ok"."""
+        """late: no worker is alive. restarting: workers keep crashing. failing: a task fails. Otherwise ok."""
         if cls.is_late():
             return "late"
         if cls.deaths() >= MANY_DEATHS:

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from app.models import Comment, Status
+from app.models import Comment, Status, comment_counts
 from app.screening.thresholds import Threshold, threshold_of
 
 
@@ -53,5 +53,5 @@ def _is_known(comment: Comment) -> bool:
     """True if the author, known by token, has another published comment."""
     if comment.author_id is None:
         return False  # new author
-    published = Comment.records([comment.author_id])[comment.author_id].get(Status.APPROVED, 0)
+    published = comment_counts.by_author([comment.author_id])[comment.author_id].get(Status.APPROVED, 0)
     return published > (comment.status == Status.APPROVED)

@@ -6,7 +6,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
-from app.models import Comment, Site, Status, Subject
+from app.models import Comment, Site, Status, Subject, comment_counts
 from app.screening import hosts
 from app.screening.akismet import Sender
 from app.screening.rulebook import Hit, rulebook
@@ -56,7 +56,7 @@ class Case:
     def record(self) -> dict[str, int]:
         """The author's comments by status; empty unless the author is proven."""
         id = self.comment.author_id
-        return Comment.records([id])[id] if self.proven else {}
+        return comment_counts.by_author([id])[id] if self.proven else {}
 
     @cached_property
     def prediction(self) -> Prediction:

@@ -20,7 +20,7 @@ from app.lib.clock import now
 from app.lib.networks import kept_of
 from app.lib.secrets import Index, blind_index
 from app.lib.urls import host_of
-from app.models import Author, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject, Thread
+from app.models import Author, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject, Thread, newest_comments
 from app.screening.rulebook import ActiveRule, Hit, Rulebook
 from app.spam import words
 from app.spam.disguise import fold
@@ -180,11 +180,11 @@ _TRIED = (
 
 def _newest(rule: Rule, among: int) -> list[int]:
     if rule.subject == Subject.AUTHOR:
-        return Comment.newest_ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
+        return newest_comments.ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
     if rule.subject == Subject.EMAIL:
         authors = [author.id for author in Author.with_email([rule.site], rule.value)]
-        return Comment.newest_ids(Comment.author_id, authors, among, Status.DELETED)
-    return Comment.newest_ids(Comment.site_id, [rule.site.id], among, Status.DELETED)
+        return newest_comments.ids(Comment.author_id, authors, among, Status.DELETED)
+    return newest_comments.ids(Comment.site_id, [rule.site.id], among, Status.DELETED)
 
 
 # Normalising values

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import selectinload
 
 from app.extensions import db
-from app.models import Comment, Site
+from app.models import Comment, Site, newest_comments
 
 SHOWN = 20  # comments of each kind of mistake
 AMONG = 5_000  # the newest comments are compared
@@ -58,7 +58,7 @@ def backtest(site: Site, since: datetime) -> Backtest:
         (Comment.score * 100 >= site.score_hold_from, Threshold.HOLD.value),
         else_=Threshold.FINE.value,
     )
-    since = max(since, Comment.moment_back(site.id, AMONG) or since)
+    since = max(since, newest_comments.moment_back(site.id, AMONG) or since)
     scored = (Comment.site_id == site.id, Comment.score.is_not(None), Comment.created_at > since)
     rows = db.session.execute(
         select(threshold, Comment.trained_as, func.count()).where(*scored).group_by(threshold, Comment.trained_as)

@@ -9,7 +9,18 @@ from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, sele
 
 from app.database import no_index
 from app.extensions import db
-from app.models import Author, Comment, Decision, DirtyComment, Moderator, SearchSegment, Site, Status, Thread
+from app.models import (
+    Author,
+    Comment,
+    Decision,
+    DirtyComment,
+    Moderator,
+    SearchSegment,
+    Site,
+    Status,
+    Thread,
+    newest_comments,
+)
 from app.models.search_segment import SIZE
 from app.search import index
 from app.search.ngrams import contains, required_ngrams, words_of
@@ -184,7 +195,7 @@ def _conditions(viewer: Moderator, query: SearchQuery, thread_ids: Collection[in
 
 def _written_by(viewer: Moderator, email: str, start: int) -> list[int]:
     """The newest comments by authors with this exact address: only its keyed hash can be compared."""
-    return Comment.newest_ids(Comment.author_id, _authors(viewer, email), MAX_READ, below=start)
+    return newest_comments.ids(Comment.author_id, _authors(viewer, email), MAX_READ, below=start)
 
 
 def _wrote_as(viewer: Moderator, email: str) -> ColumnElement[bool] | None:

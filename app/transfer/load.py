@@ -18,7 +18,7 @@ from app.lib import markup, networks
 from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import canonical, clean_website
-from app.models import Actor, Author, Comment, Decision, Site, Status, Thread, imported
+from app.models import Actor, Author, Comment, Decision, Site, Status, Thread, comment_counts, imported
 from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
 from app.models.thread import Named
@@ -129,7 +129,7 @@ def _write(site: Site, source: str, fresh: Fresh, above_id: int) -> None:
         row["approved_descendants"] = gained.pop(row["id"], 0)
     db.session.execute(insert(Comment), rows)
     db.session.execute(insert(Decision), [_decision(row) for row in rows])
-    Comment.gain_places(gained)
+    comment_counts.add_approved_descendants(gained)
     Thread.gain(Counter(row["thread_id"] for row in rows if row["status"] == Status.APPROVED))
 
 

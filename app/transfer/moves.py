@@ -13,7 +13,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.text import excerpt
 from app.lib.urls import canonical, is_allowed, page_key
-from app.models import Comment, Site, Thread, ThreadAlias
+from app.models import Comment, Site, Thread, ThreadAlias, comment_counts
 from app.models.alias import LONGEST_KEY
 from app.transfer.fields import legible
 
@@ -146,7 +146,7 @@ def _threads(site: Site, keys: list[str]) -> dict[str, Thread]:
 def _arrive(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -> Thread:
     """The current thread of the comments."""
     there = Thread.for_page(site, move.key)
-    move.comments = Comment.numbers_in([thread.id]).get(thread.id, 0)
+    move.comments = comment_counts.by_thread([thread.id]).get(thread.id, 0)
     if there is None or there.id == thread.id:
         ThreadAlias.forget(site.id, move.key)
         thread.rename(move.key, _address(site, move.new))

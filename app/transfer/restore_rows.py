@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.lib import markup
-from app.models import Author, Comment, Site, Status, Subject, Thread, Unsubscribe
+from app.models import Author, Comment, Site, Status, Subject, Thread, Unsubscribe, comment_counts
 from app.models.path import ids_in, place_of
 from app.screening import rules
 from app.transfer.archive import ArchivedTable, Row
@@ -93,7 +93,7 @@ def _set_paths(site: Site, rows: list[Row]) -> None:
 def _count_approved(rows: Sequence[Row]) -> None:
     """Add approved comments to the counts of their ancestors and threads."""
     approved = [row for row in rows if row["status"] == Status.APPROVED]
-    Comment.gain_places(Counter(id for row in approved for id in ids_in(row["path"])))
+    comment_counts.add_approved_descendants(Counter(id for row in approved for id in ids_in(row["path"])))
     counts = Counter(row["thread_id"] for row in approved)
     threads = Thread.__table__
     add = update(threads).where(threads.c.id == bindparam("thread"))

@@ -11,8 +11,7 @@ from app.extensions import db
 from app.forms.block import BlockForm
 from app.forms.decision import NoteForm
 from app.lib.language import when
-from app.lib.secrets import is_unreadable
-from app.models import Author, Comment, Effect, Note, Report, Rule, Subject
+from app.models import Author, Effect, Note, Report, Rule, Subject, comment_counts
 from app.screening import rules
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
 
@@ -30,7 +29,7 @@ def thread(id: int) -> str:
 @moderator_required
 def author(id: int) -> str:
     comment = comment_or_404(id)
-    record = Comment.records([comment.author_id])[comment.author_id]
+    record = comment_counts.by_author([comment.author_id])[comment.author_id]
     return _shown("author", comment=comment, said=context.comments_by_author(comment), record=record)
 
 

@@ -6,7 +6,7 @@ from app.comments import reading
 from app.forms.where import PARAMETERS, site_or_404, where
 from app.lib import markup
 from app.lib.language import speak
-from app.models import Comment, Site, Thread
+from app.models import Comment, Site, Thread, newest_comments
 from app.web.public import for_everybody, note_known, public_get, unless_unchanged
 
 bp = Blueprint("feeds", __name__)
@@ -19,14 +19,14 @@ def site(key: str) -> Response:
     found = site_or_404(key)
     lang = speak(request.args.get("lang", ""), found.lang, found.timezone)
     here = url_for("feeds.site", key=found.key, lang=lang, _external=True)
-    return _feed(here, found, None, Comment.newest_approved(found, NEWEST))
+    return _feed(here, found, None, newest_comments.approved(found, NEWEST))
 
 
 @public_get(bp, "/feeds/thread", *PARAMETERS)
 def thread() -> Response:
     page = where(request.args)
     note_known(page.thread)
-    rows = Comment.newest_approved(page.site, NEWEST, page.thread) if page.thread else []
+    rows = newest_comments.approved(page.site, NEWEST, page.thread) if page.thread else []
     named = {name: page.fields[name] or None for name in ("site", "url", "thread", "lang")}
     return _feed(url_for("feeds.thread", **named, _external=True), page.site, page.thread, rows)
 

@@ -14,7 +14,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib import ids
 from app.lib.text import clean_line
-from app.models import Comment, Role, Site, Thread, ThreadAlias
+from app.models import Role, Site, Thread, ThreadAlias, comment_counts
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Outcome
 from app.web.access import moderator_required, site_or_404
@@ -133,7 +133,7 @@ def _page(
     listed = [thread.id for thread in threads]
     return render_template(
         "sites/threads.html", site=site, threads=threads, search=search, outcomes=OUTCOMES, stops=REFUSED,
-        numbers=Comment.numbers_in(listed), earlier=ThreadAlias.of(listed),
+        numbers=comment_counts.by_thread(listed), earlier=ThreadAlias.of(listed),
         next=listed[-1] if len(found) > LISTED else None,
         further=down_to if len(found) <= LISTED else None,
         typed=typed, wrong=wrong, tried=tried, refused=refused, idle=idle,

@@ -1,0 +1,49 @@
+"""Queries for the newest comments of a site, a thread or some authors."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.extensions import db
+from app.lib.ids import MOST
+from app.models.comment import Comment, Status
+from app.models.site import Site
+from app.models.thread import Thread
+
+FEW = 5  # authors of one person
+
+
+def approved(site: Site, limit: int, thread: Thread | None = None) -> list[Comment]:
+    """The newest public comments of the site or of one thread."""
+    # Related records are loaded afterwards by id: with a join, SQLite would scan all threads first.
+    query = (
+        select(Comment)
+        .options(selectinload(Comment.thread), selectinload(Comment.author), selectinload(Comment.parent))
+        .where(Comment.status == Status.APPROVED, Comment.thread.has(Thread.visible))
+    )
+    query = query.where(Comment.thread_id == thread.id if thread else Comment.site_id == site.id)
+    return list(db.session.scalars(query.order_by(Comment.id.desc()).limit(limit)))
+
+
+def ids(column: Any, values: Sequence[int], limit: int, *without: Status, below: int = MOST) -> list[int]:
+    """Ids of comments with one of the values in `column` (of sites or authors), newest first.
+
+    One query for each status, because the indexes begin with column and status.
+    """
+    found: list[int] = []
+    # With many authors, sorting their ids is cheaper than one query for each.
+    each = [[value] for value in values] if len(values) <= FEW else [values]
+    for status in sorted(set(Status) - set(without)):
+        for some in each:
+            query = select(Comment.id).where(column.in_(some), Comment.status == status, Comment.id < below)
+            found += db.session.scalars(query.order_by(Comment.id.desc()).limit(limit))
+    return sorted(found, reverse=True)[:limit]
+
+
+def moment_back(site_id: int, number: int) -> datetime | None:
+    """Creation time of the site's comment `number` back from the newest; None if it has fewer."""
+    newest = select(Comment.created_at).where(Comment.site_id == site_id).order_by(Comment.created_at.desc())
+    return db.session.scalar(newest.offset(number - 1).limit(1))
