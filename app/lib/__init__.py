@@ -1,1 +1,1 @@
-"""Small tools that know nothing of Kaiwa's records."""
+"""Libraries without knowledge of Kaiwa's records."""

@@ -1,4 +1,4 @@
-"""Find an email address in a text in every way to write it: in another case, full-width, escaped, or as an IDN."""
+"""Find an email address in a text in any spelling: other case, full-width, escaped, or as an IDN."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -9,16 +9,16 @@ import idna
 
 from app.lib.normal_form import normalised
 
-# One of these is in every text that holds an address; the database looks for them. Lower case.
+# Every text with an address contains one of these, in lower case; the database filters by them.
 ENTITIES = ("&#64;", "&#x40;", "&commat;")
-# Where a reader types an entity, the HTML of the comment shows it as text.
+# A typed entity appears as text in the HTML of the comment.
 ESCAPED_AT = ("%40", *ENTITIES, *(entity.replace("&", "&amp;") for entity in ENTITIES))
 AT_SIGNS = ("@", "\N{FULLWIDTH COMMERCIAL AT}", "\N{SMALL COMMERCIAL AT}", *ESCAPED_AT)
 
 
 @lru_cache(maxsize=16)
 def forms_of(address: str) -> frozenset[str]:
-    """The address as it may be stored: as given and in lower case, the domain as Unicode and as A-labels."""
+    """The stored spellings: as given and in lower case, the domain in Unicode and as A-labels."""
     local, at, domain = address.strip().rpartition("@")
     domains = {domain, normalised("NFKC", domain).casefold(), *_idn_forms(domain)}
     return frozenset(f"{local}{at}{each}" for each in domains)
@@ -29,7 +29,7 @@ def holds(text: str, address: str) -> bool:
 
 
 def spans(text: str, address: str) -> Iterator[tuple[int, int]]:
-    """Where the address stands in the text, from left to right."""
+    """Start and end of each occurrence, from left to right."""
     if not any(sign in text.casefold() for sign in AT_SIGNS):
         return
     folded, starts = _folded(text)
@@ -60,7 +60,7 @@ def _needles(address: str) -> tuple[str, ...]:
 
 
 def _folded(text: str) -> tuple[str, Sequence[int]]:
-    """The text as NFKD in lower case without invisible characters, and from which place each character came."""
+    """The text as NFKD in lower case without invisible characters, and the original position of each character."""
     if text.isascii():
         return text.lower(), range(len(text))
     parts, starts = [], []

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.lib import deadline
 
-# Timeout of a cancel request; a hanging server does not answer it.
+# A hanging server does not answer a cancel request.
 CANCEL_S = 1.0
 
 
@@ -15,8 +15,8 @@ CANCEL_S = 1.0
 def bounded(psycopg: Any) -> type:
     """Return the connection class.
 
-    The client enforces the deadline: a stopped server cannot, and behind pgbouncer in transaction mode `SET
-    statement_timeout` would affect other clients. It costs no statement.
+    The client enforces the deadline: a stopped server cannot, and behind pgbouncer `SET statement_timeout` would affect
+    other clients.
     """
     return type("BoundedConnection", (Bounded, psycopg.Connection), {"psycopg": psycopg})
 

@@ -10,11 +10,11 @@ from sqlalchemy.types import TypeDecorator
 
 
 def now() -> datetime:
-    """The current time, aware, in UTC; the only place that reads the clock."""
+    """The only place that reads the clock."""
     return datetime.now(UTC)
 
 
-# Clock skew between machines of one installation. Timestamps further in the future come from a wrong clock.
+# Clock skew within one installation. Timestamps further in the future come from a wrong clock.
 LEEWAY = timedelta(minutes=1)
 
 
@@ -24,12 +24,12 @@ def latest() -> datetime:
 
 
 def happened_since(column: Any, since: datetime) -> ColumnElement[bool]:
-    """After `since`, and not in the future (after a clock was corrected)."""
+    """After `since` and not in the future."""
     return and_(column > since, column <= latest())
 
 
 def is_running(until: datetime | None, lasts: timedelta) -> bool:
-    """True if a period of this length that ends at `until` has begun and is not over."""
+    """True while a period of this length that ends at `until` runs."""
     return until is not None and now() < until <= latest() + lasts
 
 
@@ -39,7 +39,6 @@ def runs(until: Any, lasts: timedelta) -> ColumnElement[bool]:
 
 
 def is_over(until: Any, lasts: timedelta = timedelta()) -> ColumnElement[bool]:
-    """The opposite of `runs`."""
     return or_(until <= now(), until > latest() + lasts)
 
 
@@ -56,11 +55,10 @@ class Moment(TypeDecorator[datetime]):
         return value.astimezone(UTC) if value else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        """Converts SQLite's text in one step instead of four: a page has a hundred timestamps."""
+        """Convert SQLite's text in one step instead of four: a page has a hundred timestamps."""
         return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
-# Pages are read repeatedly, with the same timestamps.
 @lru_cache(maxsize=8192)
 def _from_text(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None

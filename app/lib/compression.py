@@ -9,7 +9,7 @@ import zstandard
 # Best first: brotli is smallest for our pages, and all browsers with zstd support it.
 ENCODINGS = ("br", "zstd", "gzip")
 PLAIN = ""
-# Bytes; smaller bodies fit into one packet anyway.
+# Bytes; a smaller body fits into one packet anyway.
 SMALLEST = 860
 
 
@@ -30,7 +30,7 @@ def _weight(part: str) -> tuple[str, float]:
 
 
 def compress(body: bytes, encoding: str, *, lasting: bool = False) -> bytes:
-    """`body` in one of ENCODINGS; at the highest level, about forty milliseconds, if it is `lasting`."""
+    """`body` in one of ENCODINGS; `lasting` bodies at the highest level, about 40 ms."""
     if encoding == "br":
         return bytes(brotli.compress(body, quality=11 if lasting else 5))
     if encoding == "zstd":

@@ -6,13 +6,13 @@ from contextvars import ContextVar
 from math import inf
 from time import monotonic
 
-# Monotonic clock: changes of the wall clock do not matter.
+# Monotonic clock.
 _until: ContextVar[float] = ContextVar("until", default=inf)
 _each: ContextVar[float] = ContextVar("each", default=inf)
 
 
 def set_until(moment: float) -> None:
-    """Set the deadline of this context, on the monotonic clock."""
+    """Set the deadline of this context."""
     _until.set(moment)
 
 
@@ -28,7 +28,6 @@ def passed() -> bool:
 
 @contextmanager
 def for_each_statement(seconds: float) -> Iterator[None]:
-    """Limit each statement in the block."""
     token = _each.set(seconds)
     try:
         yield

@@ -9,11 +9,11 @@ import regex
 
 from app.lib.grapheme import without_flags
 
-# A word, a number, white space; any other character by itself, such as kana, kanji and emoji.
+# A word, a number, or white space; any other character by itself, such as kana, kanji and emoji.
 TOKEN = regex.compile(r"[\p{L}\p{N}--[\p{Han}\p{Hiragana}\p{Katakana}ー]]+|\s+|\X", flags=regex.V1)
-# difflib is cubic if few words are repeated often, so longer differences are shown as a whole.
+# difflib is cubic with few, often repeated words; longer differences are shown as a whole.
 MAX_TOKENS = 1000
-# A shorter equal part between two changes is shown as changed, such as a single 「の」.
+# A shorter equal part between two changes, such as a single 「の」, is shown as changed.
 MIN_SAME = 2
 
 

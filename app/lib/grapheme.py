@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import regex
 
 CLUSTER = regex.compile(r"\X")
-# Two regional indicators are a flag. \X counts back through all of them, so a run of 60,000 took minutes. Each pair is
-# replaced by a sign with an accent before the search.
+# Two regional indicators are a flag. \X counts back through all of them, so a run of 60,000 took minutes; each pair is
+# replaced before the search.
 FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{1,2}")
 PLACEHOLDER = ("", "\u25a1", "\u25a1\u0301")
 
@@ -25,5 +25,5 @@ def ends(s: str) -> Iterator[int]:
 
 
 def without_flags(s: str) -> str:
-    """Return a text of the same length with the same grapheme boundaries, without regional indicators."""
+    """The text with the same length and boundaries, without regional indicators."""
     return FLAG.sub(lambda flag: PLACEHOLDER[len(flag[0])], s)

@@ -27,7 +27,7 @@ class Token(NamedTuple):
 
 
 def attribute(attributes: str, wanted: str) -> str:
-    """Return the value of an attribute, or ''. The first of a name counts, as in browsers."""
+    """An attribute's value, or ''. As in browsers, the first of a name counts."""
     for match in ATTRIBUTE.finditer(attributes):
         if match[1].lower() == wanted:
             value = match[2] or ""
@@ -36,7 +36,7 @@ def attribute(attributes: str, wanted: str) -> str:
 
 
 def tokens(html: str) -> Iterator[Token]:
-    """Yield texts (with entities) and tags; comments and the content of scripts and styles are left out."""
+    """Yield texts (with entities) and tags, without comments, scripts and styles."""
     start = here = 0
     while (here := html.find("<", here)) >= 0:
         tag = TAG.match(html, here)

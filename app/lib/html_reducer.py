@@ -1,4 +1,4 @@
-"""Rewrite HTML of any origin with the few elements of a comment, balanced."""
+"""Reduce foreign HTML to the few elements of a comment, balanced."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MAX_OPEN = 60  # deeper elements are left out, but not their text
 
 BLOCKS = frozenset(["p", "blockquote", "pre", "ul", "ol", "li"])
 CONTAINERS = BLOCKS - {"p"}
-# Elements of other systems with their replacements: similar ones, or a paragraph.
+# Replacements for elements of other systems.
 PARAGRAPH: tuple[str, ...] = ("p",)
 REPLACEMENTS: dict[str, tuple[str, ...]] = {
     each: (each,) for each in ["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"]
@@ -35,8 +35,8 @@ QUOTES = {"q": ("“", "”"), "td": (" ", ""), "th": (" ", "")}
 def reduce_html(html: str, *, newlines: bool = False) -> str:
     """Return `html` with only the elements of `REPLACEMENTS`, balanced, and a[href rel].
 
-    `newlines`: line ends become breaks and paragraphs, as in WordPress. Linear, accepts any text, idempotent. The
-    result is not trusted: app.lib.markup passes it through an independent sanitiser.
+    `newlines`: line ends become breaks and paragraphs, as in WordPress. Linear and idempotent. The result is not
+    trusted: app.lib.markup sanitises it independently.
     """
     page = Page(newlines=newlines)
     for token in tokens(html):
@@ -51,7 +51,7 @@ def reduce_html(html: str, *, newlines: bool = False) -> str:
 
 @dataclass
 class Open:
-    """An open element: the name that closes it, the tag that replaces it, and whether that is written."""
+    """An open element: its closing name, its replacement, and whether that was written."""
 
     name: str
     tag: str
@@ -68,7 +68,7 @@ class Page:
     """The output.
 
     Inline elements are written with their first visible character, so none is empty; an empty link shows its URL.
-    Blocks are never inside inline elements: those are closed before and reopened inside.
+    Before a block, inline elements are closed, and reopened inside.
     """
 
     def __init__(self, *, newlines: bool) -> None:
@@ -77,7 +77,7 @@ class Page:
         self.open: list[Open] = []
         self.names: Counter[str] = Counter()
         self.tags: Counter[str] = Counter()
-        self.ignored: Counter[str] = Counter()  # too deep, or nested in the same element: their end tags are ignored
+        self.ignored: Counter[str] = Counter()  # end tags to ignore: too deep, or nested in the same element
         self.fresh = True  # this paragraph is empty
         self.break_due = False
 
@@ -147,7 +147,7 @@ class Page:
 
     def _reopen(self, inline: list[Open]) -> None:
         for each in inline:
-            if REPLACEMENTS[each.name][0] != "p":  # the <strong> of a heading ends with it
+            if REPLACEMENTS[each.name][0] != "p":  # it also ends the <strong> of a heading
                 self._open_inline(Open(each.name, each.tag, each.href, named=each.named or each.written))
 
     def _start_paragraph(self) -> None:
@@ -216,7 +216,6 @@ class Page:
         self.fresh = False
 
     def _is_insignificant(self, blank: str) -> bool:
-        """True for white space between blocks, and at the start of a link."""
         if self.tags["pre"] or self.tags["code"]:
             return False
         if self.fresh and "\n" in blank and not self.newlines and self.written[-1:] != ["\n"]:

@@ -1,4 +1,4 @@
-"""HTTP requests to other services: encrypted, never into private networks (SSRF), bounded in time and size."""
+"""HTTP requests to other services: encrypted, never into private networks (SSRF), limited in time and size."""
 
 import http.client
 import ipaddress
@@ -25,8 +25,6 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """`headers` is case-insensitive."""
-
     status: int
     headers: Message
     body: bytes
@@ -39,9 +37,9 @@ def is_allowed(url: str) -> bool:
 
 
 def post_form(url: str, fields: Mapping[str, str], agent: str) -> Answer:
-    """POST `fields` form-encoded in UTF-8, and return the answer, whatever its status. Raises NoAnswer.
+    """POST `fields` form-encoded and return the answer, whatever its status. Raises NoAnswer.
 
-    Redirects are not followed. The name is resolved once, and its addresses are checked before a connection is made.
+    Redirects are not followed. The name is resolved once, and its addresses are checked before connecting.
     """
     parts = urlsplit(url)
     if not is_allowed(url):
@@ -57,7 +55,7 @@ def post_form(url: str, fields: Mapping[str, str], agent: str) -> Answer:
 def _send(sock: socket.socket, parts: SplitResult, body: bytes, headers: dict[str, str]) -> Answer:
     connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
     connection.sock = sock
-    # Each byte of a slow server would restart the timeout of a read.
+    # A slow server could restart a read timeout with each byte.
     clock = threading.Timer(SECONDS, _hang_up, (sock,))
     clock.start()
     try:
@@ -84,7 +82,7 @@ def _connect(parts: SplitResult) -> socket.socket:
 
 
 def _connect_first(found: list[Any]) -> socket.socket:
-    """Connect to the checked addresses, without resolving the name again."""
+    """Connect to the checked addresses without another look-up."""
     trouble: OSError = OSError("no address")
     for family, kind, protocol, _name, place in found:
         sock = socket.socket(family, kind, protocol)
@@ -112,5 +110,5 @@ def _is_loopback(parts: SplitResult) -> bool:
 
 def _hang_up(sock: socket.socket) -> None:
     with suppress(OSError):
-        # The socket itself, because closing TLS waits for the peer.
+        # Closing TLS would wait for the peer.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)

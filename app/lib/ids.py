@@ -1,4 +1,4 @@
-"""Parse ids of requests: digits that fit a column."""
+"""Parse ids in requests: digits that fit a column."""
 
 import re
 from typing import Any
@@ -10,14 +10,14 @@ _ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 def read(text: str | None) -> int:
-    """Return the id. Raises ValueError."""
+    """Raises ValueError."""
     if not text or not _ID.fullmatch(text):
         raise ValueError("not an id")
     return int(text)
 
 
 class IdConverter(IntegerConverter):
-    """`<int:id>` in a route: an id that no column can hold is a 404, not a database error."""
+    """`<int:id>` in a route: an id beyond the column's range is a 404, not a database error."""
 
     def __init__(self, map: Map, **options: Any) -> None:
         super().__init__(map, **({"max": MOST} | options))

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def encoded(fields: Mapping[str, Any], *, lines: bool) -> Iterator[str]:
-    """The object as JSON; with `lines`, each item of an iterator on its own line."""
+    """The object as JSON; with `lines`, one item of an iterator on each line."""
     end = "\n" if lines else " "
     before = "{" + end.strip(" ")
     for name, value in fields.items():

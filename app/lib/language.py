@@ -1,4 +1,4 @@
-"""The languages of the interface: which are installed, which one an answer uses, how it writes dates and times."""
+"""Languages of the interface: installed ones, the one of a response, and its dates and times."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -18,10 +18,10 @@ from werkzeug.datastructures import LanguageAccept
 
 TRANSLATIONS = Path(__file__).parent.parent / "translations"
 DEFAULT = "ja"
-# The messages in the source are English, so that English needs no catalogue.
+# The messages in the source are English; English has no catalogue.
 SOURCE = "en"
-LONGEST = 8  # characters: the width of the columns that hold a tag
-# RFC 5646, 4.4.1: buffers of 35 characters hold every tag that is in use.
+LONGEST = 8  # characters: the width of the language columns
+# RFC 5646, 4.4.1.
 LONGEST_ASKED = 35
 # Languages of a header that are looked up; browsers send some ten. An unknown tag takes a tenth of a millisecond.
 MOST_ASKED = 20
@@ -29,7 +29,7 @@ MOST_ASKED = 20
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Tags such as ja, pt-BR, zh-Hant (BCP 47), the default first: the source's language and one for each catalogue."""
+    """Tags such as ja, pt-BR, zh-Hant (BCP 47), the default first."""
     folders = (path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.mo"))
     found = {SOURCE, *(name.replace("_", "-") for name in folders)}
     for tag in found:
@@ -40,7 +40,7 @@ def languages() -> tuple[str, ...]:
 
 
 def name_of(tag: str) -> str:
-    """The name of a language in that language: 日本語, English, português (Brasil)."""
+    """A language's own name: 日本語, English, português (Brasil)."""
     return Locale.parse(tag, sep="-").get_display_name() or tag
 
 
@@ -51,7 +51,7 @@ def matching(tag: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _matching(tag: str, installed: tuple[str, ...]) -> str:
-    """Look it up as RFC 4647 (3.4) says, by leaving out subtags from its end; else by language and script (zh-TW)."""
+    """RFC 4647, 3.4 (drop subtags from the end); else by language and script (zh-TW)."""
     by_tag = {each.lower(): each for each in installed}
     parts = tag.split("-")
     shorter = ("-".join(parts[:count]) for count in range(len(parts), 0, -1))
@@ -60,7 +60,7 @@ def _matching(tag: str, installed: tuple[str, ...]) -> str:
 
 
 def _script(tag: str) -> str:
-    """Language and script, such as zh-Hant for zh-TW (likely subtags of Unicode CLDR); '' for an unknown tag."""
+    """Language and script by CLDR's likely subtags, such as zh-Hant for zh-TW; '' for an unknown tag."""
     try:
         locale = Locale.parse(tag, sep="-")
     except (ValueError, UnknownLocaleError):
@@ -73,20 +73,19 @@ def _script(tag: str) -> str:
 
 
 def preferred(accepted: LanguageAccept) -> str:
-    """Return the installed language that an Accept-Language header likes best, or ''."""
-    asked = islice(accepted, MOST_ASKED)
-    return next((found for tag, quality in asked if quality > 0 and (found := matching(tag))), "")
+    """The installed language that an Accept-Language header prefers, or ''."""
+    return next((found for tag, quality in accepted if quality > 0 and (found := matching(tag))), "")
 
 
 def choose() -> str:
-    """The language of this answer as a tag: set by `speak`, else the browser's, else the default."""
+    """Tag of this response's language: set by `speak`, else the browser's, else the default."""
     if not has_request_context():
         return DEFAULT
     return g.get("lang") or preferred(request.accept_languages) or DEFAULT
 
 
 def speak(wanted: str, otherwise: str, timezone: str = "UTC") -> str:
-    """Set the language of this answer: the one for `wanted` if it is installed, else the one for `otherwise`."""
+    """Set the language of this response: for `wanted` if installed, else for `otherwise`."""
     g.timezone = timezone
     lang = g.lang = matching(wanted) or matching(otherwise) or DEFAULT
     return lang
@@ -98,17 +97,16 @@ def speaking(tag: str) -> AbstractContextManager[None]:
 
 
 def listed(texts: Iterable[str]) -> str:
-    """Join texts with the comma of the language in use."""
+    """Join texts with the list separator of the current language."""
     return gettext(", ").join(texts)
 
 
 def tag_now() -> str:
-    """The tag of the language in use, for a `lang` attribute."""
     return str(get_locale()).replace("_", "-")
 
 
 def locale_name(tag: str) -> str:
-    """Babel and gettext write pt_BR where HTML and HTTP write pt-BR."""
+    """Babel and gettext write pt_BR, HTML and HTTP pt-BR."""
     return tag.replace("-", "_")
 
 
@@ -117,17 +115,17 @@ def locale_now() -> str:
 
 
 def clock() -> str:
-    """The time zone of this answer: the site's, else UTC."""
+    """Time zone of this response: the site's, else UTC."""
     return g.get("timezone", "UTC") if has_request_context() else "UTC"
 
 
 def when(moment: datetime) -> str:
-    """A moment as people write it, on the clock of the site."""
+    """A formatted date and time in the site's time zone."""
     here, locale = moment.astimezone(_zone(clock())), get_locale()
     return f"{_day(here.date(), locale)} {_minute(here.hour, here.minute, locale)}"
 
 
-# A page has fifty moments of a few days, and a day has 1,440 minutes: Babel takes longer for them than for all else.
+# Babel is slow, and a page's fifty timestamps fall into few minutes.
 @lru_cache(maxsize=4096)
 def _day(day: date, locale: Locale) -> str:
     return format_date(day, "medium", locale)
@@ -153,8 +151,7 @@ def day(moment: date) -> str:
     return format_date(moment, "short", get_locale())
 
 
-# A page of the desk has six hundred sentences, and Flask-Babel would find out for each of them which application,
-# directory and language this is. An application has one catalogue for a language.
+# A moderation page has six hundred messages; Flask-Babel would resolve application, directory and language for each.
 @lru_cache
 def _catalogue(_locale: Locale) -> NullTranslations:
     return get_translations()

@@ -18,7 +18,7 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 
 
 def install(level: str) -> None:
-    """Log records of the application at `level` and above; loggers of libraries stay as they are."""
+    """Log the application's records at `level` and above; library loggers stay unchanged."""
     logger = logging.getLogger("app")
     logger.handlers = [_StandardError()]
     logger.setLevel(level)
@@ -42,7 +42,7 @@ class _StandardError(logging.StreamHandler[Any]):
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object on one line: at, level, event, from, and the caller's `extra`."""
+    """One JSON object a line: at, level, event, from, and the caller's `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -54,12 +54,12 @@ class JsonLines(logging.Formatter):
         line |= {name: _plain(value) for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info and record.exc_info[1]:
             line["error"] = described(record.exc_info[1])
-        # ASCII only, so no terminal interprets it.
+        # ASCII only, so terminals interpret nothing.
         return json.dumps(line)
 
 
 def described(error: BaseException) -> list[dict[str, Any]]:
-    """Return the error and its causes, newest first: kind, message without values, places."""
+    """The error and its causes, newest first: kind, message without values, places."""
     found: list[dict[str, Any]] = []
     next_one: BaseException | None = error
     while next_one and len(found) < 5:
@@ -77,7 +77,7 @@ def described(error: BaseException) -> list[dict[str, Any]]:
 def _message(error: BaseException) -> str:
     if isinstance(error, OperationalError | ProgrammingError):
         return scrubbed(str(error.orig).split("\n", 1)[0])
-    # Messages of a database contain values of the row; the error code is enough.
+    # Database messages contain row values; the error code is enough.
     if isinstance(error, DBAPIError):
         return f"{type(error.orig).__name__} {getattr(error.orig, 'sqlstate', '') or ''}".strip()
     if isinstance(error, StatementError) or type(error).__module__.startswith(("psycopg", "sqlite3")):
@@ -86,7 +86,6 @@ def _message(error: BaseException) -> str:
 
 
 def _places(trace: TracebackType | None) -> list[str]:
-    """Frames of our own files, and the last frame."""
     frames = traceback.extract_tb(trace)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(APP_FOLDER)]
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in (*ours, *frames[-1:])]

@@ -1,4 +1,4 @@
-"""A bounded cache with the clock algorithm, an approximation of least recently used."""
+"""A bounded cache with the clock algorithm, which approximates least recently used."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,14 +9,12 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-# The largest entry is this part of the cache.
+# Minimum number of largest entries that fit.
 MIN_ENTRIES = 8
 
 
 @dataclass(slots=True)
 class Entry(Generic[V]):
-    """`asked`: read since it was last considered for eviction."""
-
     thing: V
     weight: int
     asked: bool = False
@@ -31,7 +29,7 @@ class Cache(Generic[K, V]):
         self._lock = Lock()
 
     def get(self, key: K) -> V | None:
-        """The entry, or None. Reading sets a flag and moves nothing, so it needs no lock."""
+        """The entry, or None. Reading only sets a flag, so it needs no lock."""
         entry = self.entries.get(key)
         if entry is None:
             return None
@@ -39,7 +37,6 @@ class Cache(Generic[K, V]):
         return entry.thing
 
     def put(self, key: K, thing: V, weight: int) -> None:
-        """Insert or replace an entry."""
         with self._lock:
             self._drop(key)
             if weight > self.room // MIN_ENTRIES:
@@ -54,7 +51,7 @@ class Cache(Generic[K, V]):
             self._drop(key)
 
     def _evict(self) -> None:
-        """Evict the oldest entry; one that was read gets another turn."""
+        """Evict the oldest entry that was not read since its last turn."""
         key, entry = next(iter(self.entries.items()))
         if entry.asked:
             entry.asked = False

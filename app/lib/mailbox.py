@@ -9,15 +9,15 @@ LONGEST = 254  # characters (RFC 5321, 4.5.3.1.3, without the angle brackets)
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 DOT_ATOM = re.compile(rf"{ATOM}(?:\.{ATOM})*")
 QUOTABLE = re.compile(r"[\x21-\x7e]+")
-# Until 2009 these carriers assigned addresses with consecutive dots and dots before the @; many are in use.
+# Until 2009 these carriers assigned addresses with consecutive dots or a dot before the @; many are still in use.
 OLD_CARRIER = re.compile(r"[a-z0-9._-]{1,64}@(?:docomo\.ne\.jp|(?:[a-z0-9]+\.)?ezweb\.ne\.jp)", re.I)
 
 
 def check(address: str, *, private_names: bool = False) -> str:
     """Return the normalised address. Raises ValueError.
 
-    The local part must be ASCII: most mail servers do not support RFC 6531, and look-alikes of other addresses are then
-    possible only in the domain. `private_names` allows host names of the operator's own network.
+    The local part must be ASCII: few mail servers support RFC 6531, and it prevents look-alike addresses.
+    `private_names` allows host names of the operator's network.
     """
     if len(address) > LONGEST:
         raise ValueError("address is too long")
@@ -37,7 +37,7 @@ def is_ascii_before_at(address: str) -> bool:
 
 
 def on_the_wire(address: str) -> str:
-    """Return an address in ASCII, the domain as A-labels. Raises ValueError."""
+    """The address in ASCII, the domain as A-labels. Raises ValueError."""
     local, at, domain = address.strip().rpartition("@")
     if not at or not domain or not QUOTABLE.fullmatch(local):
         raise ValueError("the part before the @ is not ASCII" if local and at else "not an email address")

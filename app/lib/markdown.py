@@ -21,8 +21,8 @@ from app.lib.urls import MAX_LENGTH, safe_href
 
 MAX_OPEN = 60  # nested elements; none of 6,344 real comments came near
 
-# Not supported, so shown as typed: headings (#1 is a number), rules, indented code (poems), tables, images, HTML,
-# entities, and references, whose definitions would disappear.
+# Disabled, so shown as typed: headings (#1 is a number), rules, indented code (poems), tables, images, HTML, entities,
+# and references, whose definitions would disappear.
 PRESET: PresetType = {
     "options": {
         "maxNesting": MAX_OPEN,
@@ -57,8 +57,6 @@ PRESET: PresetType = {
 
 
 class ReaderMarkdown(MarkdownIt):
-    """Stateless between texts."""
-
     def __init__(self) -> None:
         super().__init__(PRESET, renderer_cls=ReaderHTML)
         self.inline = ReaderInline()
@@ -72,7 +70,7 @@ class ReaderMarkdown(MarkdownIt):
         self.configure(PRESET)
 
     def html(self, body: str) -> str | None:
-        """Return the body as HTML, or None if it is nested too deeply to be meant as markup."""
+        """The body as HTML, or None if it is nested too deeply to be markup."""
         env: EnvType = {}
         tokens = self.parse(body, env)
         return None if _depth(tokens) >= MAX_OPEN - 1 else self.renderer.render(tokens, self.options, env)
@@ -94,7 +92,7 @@ class Helpers:
 
     @staticmethod
     def parseLinkDestination(text: str, start: int, maximum: int) -> Any:
-        # Otherwise each of 32 nested brackets would read to the end of the text.
+        # Otherwise each of 32 nested brackets would scan to the end of the text.
         return helpers.parseLinkDestination(text, start, min(maximum, start + MAX_LENGTH))
 
 
@@ -111,9 +109,9 @@ def _depth(tokens: Sequence[Token]) -> int:
     return deepest
 
 
-# Blocks. >>12 refers to a comment by number, as on Japanese boards; >_< and >:( are emoticons.
+# Blocks. >>12 refers to a comment number, as on Japanese boards; >_< and >:( are emoticons.
 NOT_QUOTED = re.compile(r">{2,} *[0-9]|>[^\s\w>]{0,3}_?[^\s\w>]{0,3}<|>[:;=]['-]?[()DPXoO|/]")
-# Ordered lists start with 1, because the start number is lost: 「3. について」 must not become 1.
+# Ordered lists must start with 1: the start number is lost, and 「3. について」 must not become 1.
 FIRST_ITEM = re.compile(r"(?:[-+*]|1[.)])[ \t]+\S")
 SEPARATOR = re.compile(r"([-*+])(?:[ \t]*\1){2,}[ \t]*$")
 
@@ -169,7 +167,7 @@ def _bare_link(state: StateInline, silent: bool) -> bool:
         state.push("link_open", "a", 1).attrs = {"href": href}
         state.push("text", "", 0).content = link
         state.push("link_close", "a", -1)
-    else:  # skipped as a whole; otherwise each :// in it would be read to the end again
+    else:  # skipped as a whole; otherwise each :// in it would be scanned again
         state.append_pending(link[len(scheme[0]) :])
     state.pos = scheme.start() + len(link)
     return True
@@ -190,16 +188,15 @@ def _escape(state: StateInline, silent: bool) -> bool:
     return True
 
 
-# Emphasis. CommonMark requires a space or western punctuation beside ** next to punctuation, which Japanese does not
-# have: **「強調」**です. The rule is https://github.com/tats-u/markdown-cjk-friendly, version 1: East Asian punctuation
-# counts as alphabetic, and an East Asian character beside western punctuation as a space.
+# Emphasis. CommonMark requires a space or western punctuation around ** beside punctuation, which Japanese lacks:
+# **「強調」**です. The rule is https://github.com/tats-u/markdown-cjk-friendly, version 1.
 RUN = re.compile(r"(.)\1*", re.S)
 
 
 class ReaderInline(ParserInline):
     def __init__(self) -> None:
         super().__init__()
-        # Only characters that start our rules; each stop costs as much as a word.
+        # Only characters that start our rules: each stop is as slow as a word.
         self.terminator_re = re.compile(r"[\n*_~`\[\]\\<]|:(?=//)")
 
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
@@ -226,7 +223,7 @@ class ReaderState(StateInline):
 
 
 def _flanks(outside: str, inside: str) -> bool:
-    """True if a delimiter run with these neighbours is left-flanking (or, mirrored, right-flanking)."""
+    """True if a delimiter run between these characters is left-flanking (mirrored: right-flanking)."""
     if inside.isspace():
         return False
     return not _is_western_mark(inside) or outside.isspace() or _is_mark(outside) or _is_east_asian(outside)

@@ -1,7 +1,7 @@
-"""Turn comments into safe HTML: typed Markdown, and HTML of other systems. No other module decides this.
+"""Turn typed Markdown and HTML of other systems into safe HTML; no other module does.
 
-Two independent steps, of which either would be enough: `markdown` or `html_reducer` write a few balanced elements, then
-bleach parses them as a browser does and applies its allowlist.
+Two independent steps, each sufficient: `markdown` or `html_reducer` write a few balanced elements; then bleach parses
+them like a browser and applies its allowlist.
 """
 
 import re
@@ -20,35 +20,33 @@ from app.lib.markdown import ReaderMarkdown
 from app.lib.text import clean_body
 from app.lib.urls import safe_href
 
-RENDERER = 1  # raised with every change of render(), so that older HTML can be found and rendered again
+RENDERER = 1  # raised with each change of render(), to find older HTML
 
-ADOPTED = 0  # HTML of another system, which cannot be rendered again from a body
+ADOPTED = 0  # HTML of another system, which has no Markdown body
 
 TAGS = frozenset(["p", "br", "em", "strong", "code", "pre", "blockquote", "ul", "ol", "li", "a", "del"])
 
-# A text with more of these is code, a drawing, or an attack on the parsers, which need up to 80 microseconds for each.
-# It is shown as typed.
+# A text with more of these is code, a drawing or an attack (up to 80 µs each); it is shown as typed.
 MARK = re.compile(r"[*_~`\[\]\\<>&\n]|(?<=\])\(|(?<=\]\().|h(?=ttps?://)|://", re.I)
 MAX_MARKS = 1000
 TAG_OR_ENTITY = re.compile("[<&]")
 
-# Most comments are only paragraphs of escaped text. bleach would not change them, but would take half the time of an
-# import, so a regular expression recognises them. It does not backtrack. Not a possessive group: CPython 3.11.7
-# accepted a lone <p> with one.
+# Most comments are paragraphs of escaped text, which bleach would not change but which took half the time of an import.
+# No backtracking; not possessive, because CPython 3.11.7 accepted a lone <p> with that.
 PARAGRAPHS = re.compile("(?:<p>[^<>&]*(?:(?:&(?:amp|lt|gt);|<br>)[^<>&]*)*</p>\n?)*")
 
 
 def render(body: str) -> str:
-    """Return a comment's body (Markdown) as safe HTML.
+    """Return a Markdown body as safe HTML.
 
-    Accepts any text and never raises: text with too deep nesting or too many marks is shown as typed. Linear; forms
-    limit the length. `sanitise` does not change the result.
+    Never raises: text with too deep nesting or too many marks is shown as typed. Linear; forms limit the length.
+    `sanitise` leaves the result unchanged.
     """
     return render_clean(clean_body(body))
 
 
 def render_clean(body: str) -> str:
-    """`render` for a result of `clean_body`: cleaning again would double the time."""
+    """`render` for a result of `clean_body`, without cleaning it again."""
     if _too_many(MARK, body):
         return _as_typed(body)
     html = _markdown().html(body)
@@ -56,7 +54,7 @@ def render_clean(body: str) -> str:
 
 
 def sanitise(html: str, *, newlines: bool = False) -> str:
-    """Return HTML of another system as safe HTML that looks similar.
+    """Return HTML of another system as similar-looking safe HTML.
 
     `newlines`: line ends become breaks and paragraphs, as in WordPress. Scripts and styles are left out.
     """
@@ -82,7 +80,7 @@ def _as_typed(text: str) -> str:
 
 
 def plain(html: str) -> str:
-    """Return safe HTML as plain text for email and feeds: quotes with >, lists with - or 1., links in <>."""
+    """Safe HTML as plain text for email and feeds: quotes with >, lists with - or 1., links in <>."""
     text = PlainText()
     for token in tokens(html):
         if not token.name:
@@ -95,7 +93,7 @@ def plain(html: str) -> str:
 
 
 def marked(html: str, words: Iterable[str]) -> str:
-    """Return safe HTML with <mark> around these words, in texts only."""
+    """Safe HTML with <mark> around these words, in texts only."""
     found = "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True) if word)
     if not found:
         return html
@@ -107,7 +105,6 @@ def _tag(token: Token) -> str:
 
 
 def _with_marks(text: str, found: re.Pattern[str]) -> str:
-    """`text` has entities; it is unescaped, searched, and each part escaped again."""
     typed, parts, last = unescape(text), [], 0
     for match in found.finditer(typed):
         parts += [escape(typed[last : match.start()], quote=False), f"<mark>{escape(match[0], quote=False)}</mark>"]
@@ -126,12 +123,12 @@ class LinkFilter(Filter):
 
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:
-    """Values come with their entities. Stricter than bleach, which allows relative URLs and scheme:1."""
+    """Stricter than bleach, which allows relative URLs and scheme:1. Values contain entities."""
     address = unescape(value)
     return tag == "a" and name == "href" and address != "" and safe_href(address) == address
 
 
-# Parser and cleaner are not thread-safe, and take milliseconds to create.
+# Parser and cleaner take milliseconds to create and are not thread-safe.
 _local = threading.local()
 
 

@@ -4,8 +4,7 @@ import regex
 
 from app.lib.text import is_blank
 
-# Private use, unassigned and format characters: a program shows nothing for them, or an empty box. Blank signs of other
-# categories: Braille's, the object replacement, the null notehead, two blank hieroglyphs.
+# Shown as nothing or an empty box: private use, unassigned and format characters, and some blank signs.
 UNSEEN = regex.compile(
     r"[\p{Co}\p{Cn}\p{Cs}\p{Cc}\p{Cf}\s\u2800\ufffc\U0001d159\U00013441\U00013442\p{M}\p{Default_Ignorable_Code_Point}]*+"
 )

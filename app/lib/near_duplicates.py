@@ -1,4 +1,4 @@
-"""The same key for near-duplicate texts, to group the variants of a flood."""
+"""Near-duplicate texts get the same key, which groups the variants of a flood."""
 
 import hashlib
 import re
@@ -6,7 +6,7 @@ from zlib import crc32
 
 from app.lib.text import fold, link_spans
 
-# Spammers vary numbers, marks, spaces and emoji, but not the alphabetic characters.
+# Spammers vary numbers, punctuation, spaces and emoji.
 VARIED = re.compile(r"[\W\d_]+")
 SHINGLE = 5  # characters
 # Shorter texts have too few shingles; their key is a hash of all characters.
@@ -17,12 +17,11 @@ SEEDS = (0, 0x9E3779B9)
 
 
 def key_of(text: str) -> str:
-    """Return 16 hexadecimal digits that near-duplicates share; '' for a text without alphabetic characters.
+    """Return 16 hexadecimal digits that near-duplicates share; '' without alphabetic characters.
 
-    Links, numbers, marks, spaces, case, width and kana make no difference. The key of a longer text is two min-hashes
-    of its shingles (Broder, "On the resemblance and containment of documents", 1997): two texts with a resemblance of s
-    have the same key with a probability of s squared. One changed word rarely makes a difference, and unrelated texts
-    (s below 0.05) collide once in 400 times.
+    Links, numbers, punctuation, spaces, case, width and kana make no difference. The key of a longer text is two
+    min-hashes of its shingles (Broder 1997): two texts of resemblance s have the same key with probability s².
+    Unrelated texts (s < 0.05) collide once in 400 times.
     """
     letters = _letters(text)[:LONGEST]
     if not letters:

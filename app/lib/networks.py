@@ -1,16 +1,16 @@
-"""Truncate network addresses to about what a provider assigns to a customer."""
+"""Truncate network addresses to about a customer's assignment."""
 
 import ipaddress
 
 IPV4_PREFIX, IPV6_PREFIX = 24, 56
-# The largest assignment to one customer (RFC 6177, 2).
+# Largest assignment to one customer (RFC 6177, 2).
 WIDE_IPV6_PREFIX = 48
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def kept_of(network: Network) -> Network:
-    """The stored network: the surrounding /24 or /56, or itself if it is wider."""
+    """The stored network: the surrounding /24 or /56, or itself if wider."""
     mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
     if mapped and network.prefixlen >= 96:
         network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}", strict=False)
@@ -19,7 +19,7 @@ def kept_of(network: Network) -> Network:
 
 
 def wide_of(network: Network) -> Network | None:
-    """The surrounding /48 of an IPv6 network; None for IPv4, where it would join different customers."""
+    """The surrounding /48 of an IPv6 network; None for IPv4."""
     kept = kept_of(network)
     return (
         kept.supernet(new_prefix=WIDE_IPV6_PREFIX) if kept.version == 6 and kept.prefixlen > WIDE_IPV6_PREFIX else None

@@ -7,11 +7,11 @@ import regex
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
-# unicodedata uses an insertion sort for each run of combining marks, which is quadratic: 100,000 alternating marks take
-# ten seconds. The Stream-Safe Text Format (UAX 15, 13) allows runs of 30; only the first 30 are kept.
+# unicodedata sorts each run of combining marks by insertion: 100,000 alternating marks take ten seconds. The
+# Stream-Safe Text Format (UAX 15, 13) allows runs of 30; the rest is dropped.
 LONGEST_RUN = 30
-# Sorted characters: combining classes above 0, and Tibetan vowels that decompose to them. Half-width voicing marks
-# become combining in the compatibility forms.
+# Sorted characters: combining classes above 0, Tibetan vowels that decompose to them, half-width voicing marks in the
+# compatibility forms.
 MARKS = r"[^\p{ccc=0}]\u0f73\u0f75\u0f81"
 COMPATIBILITY_MARKS = rf"{MARKS}\uff9e\uff9f"
 
@@ -30,5 +30,4 @@ LONG_RUN = {
 
 
 def normalised(form: Form, s: str) -> str:
-    """Return the text in this normal form; marks after the first LONGEST_RUN of a run are removed."""
     return s if s.isascii() else unicodedata.normalize(form, LONG_RUN[form].sub(r"\1", s))

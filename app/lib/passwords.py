@@ -6,15 +6,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 MIN_LENGTH = 12  # characters; NIST SP 800-63B requires length and no other rule
 MAX_LENGTH = 1000  # characters; bounds the time of hashing
 
-# The library's defaults are RFC 9106's second recommendation (64 MiB, three passes).
+# The library's defaults: RFC 9106's second recommendation (64 MiB, three passes).
 _hasher = PasswordHasher()
 
 
 def hash_password(text: str) -> str:
-    """Return a salted argon2id hash with its parameters.
-
-    Raises ValueError with a sentence for people if the password is too short or too long.
-    """
+    """Return a salted argon2id hash. Raises ValueError with a message for people if the length is wrong."""
     if not MIN_LENGTH <= len(text) <= MAX_LENGTH:
         raise ValueError(f"The password must have {MIN_LENGTH} to {MAX_LENGTH} characters.")
     return _hasher.hash(text)
@@ -29,5 +26,4 @@ def verify(hashed: str, text: str) -> bool:
 
 
 def needs_rehash(hashed: str) -> bool:
-    """True if the hash has weaker parameters than today's."""
     return _hasher.check_needs_rehash(hashed)

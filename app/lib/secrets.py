@@ -1,4 +1,4 @@
-"""Encrypted columns, and blind indexes that find encrypted values."""
+"""Encrypted columns, and blind indexes for finding encrypted values."""
 
 import base64
 import hashlib
@@ -15,15 +15,15 @@ from flask_babel import gettext as _
 from sqlalchemy import String, Text
 from sqlalchemy.types import TypeDecorator
 
-TAG_LENGTH = 8  # characters; tells apart the few keys that one installation ever has
+TAG_LENGTH = 8  # characters; tells apart the few keys of an installation
 DIGEST_LENGTH = 43  # characters of HMAC-SHA256 in base64url
 
 
 class Unreadable(str):
-    """An encrypted value that none of the keys decrypts.
+    """An encrypted value that no key decrypts.
 
-    It is falsy, so `if author.email` skips it, but equal only to the same ciphertext. It renders as "(unreadable)", and
-    writing it back keeps the ciphertext.
+    It is falsy and equal only to the same ciphertext. It renders as "(unreadable)", and writing it back keeps the
+    ciphertext.
     """
 
     ciphertext: str
@@ -60,9 +60,9 @@ def is_unreadable(value: object) -> TypeGuard[Unreadable]:
 
 
 class Encrypted(TypeDecorator[str]):
-    """A text column that is stored encrypted; '' and None stay as they are.
+    """A text column stored encrypted; '' and None stay as they are.
 
-    Fernet (AES-128-CBC with HMAC-SHA256) with a random nonce, so equal values have different ciphertexts.
+    Fernet (AES-128-CBC with HMAC-SHA256) with a random nonce: equal values have different ciphertexts.
     """
 
     impl = Text
@@ -78,7 +78,6 @@ class Encrypted(TypeDecorator[str]):
 
 
 def encrypt(text: str) -> str:
-    """Encrypt under the present key."""
     return _cipher(all_keys()).encrypt(text.encode()).decode()
 
 
@@ -91,7 +90,7 @@ def decrypt(ciphertext: str, keys: tuple[str, ...]) -> str:
 
 
 class Index(str):
-    """A blind index under the present key; `all` has those under earlier keys too."""
+    """A blind index under the current key; `all` includes those under earlier keys."""
 
     all: tuple[str, ...]
 
@@ -103,7 +102,7 @@ class Index(str):
 
 
 class BlindIndex(String):
-    """A column of blind indexes. Comparison with an `Index` matches values under any of the keys."""
+    """A column of blind indexes. An `Index` matches values under any of the keys."""
 
     cache_ok = True
 
@@ -129,11 +128,10 @@ def candidates(values: Iterable[str | None]) -> list[str]:
 
 
 def blind_index(purpose: str, value: str) -> Index:
-    """Return a keyed hash (HMAC-SHA256) by which an encrypted value can be found.
+    """A keyed hash (HMAC-SHA256) for finding an encrypted value.
 
-    `purpose` keeps the same value under different purposes (a site, a column) from being linked. What is written
-    names its key, so that `flask upkeep rotate-key` can tell what is left under an earlier one. Until 2026-11 it
-    did not: such indexes are found too.
+    The same value has unrelated indexes for different purposes (site, column). An index names its key, so `flask upkeep
+    rotate-key` finds those under earlier keys; indexes from before 2026-11 do not.
     """
     keys = all_keys()
     digests = [(key, _digest(key, purpose, value)) for key in keys]
@@ -141,20 +139,20 @@ def blind_index(purpose: str, value: str) -> Index:
 
 
 def all_keys() -> tuple[str, ...]:
-    """The present key, then earlier ones."""
+    """The current key, then earlier ones."""
     return (current_app.config["SECRET_KEY"], *current_app.config["SECRET_KEY_FALLBACKS"])
 
 
 @lru_cache(maxsize=64)
 def tag_of(key: str) -> str:
-    """Tells indexes of one key from those of another: hexadecimal, so that nothing in it is special in SQL."""
+    """Identifies a key's indexes; hexadecimal, so nothing in it is special in SQL."""
     return _derived(key, "index tag").hex()[:TAG_LENGTH]
 
 
 def print_of(key: str, salt: bytes) -> str:
-    """A keyed check value by which a key is recognised (32 bytes as hexadecimal digits).
+    """A fingerprint of a key (32 bytes in hexadecimal).
 
-    To try a key against it takes as much work as against a ciphertext, and the salt makes tables of guesses useless.
+    Guessing a key with it is as slow as with a ciphertext, and the salt prevents precomputed tables.
     """
     return hmac.digest(_derived(key, "fingerprint"), salt, hashlib.sha256).hex()
 
@@ -171,5 +169,5 @@ def _cipher(keys: tuple[str, ...]) -> MultiFernet:
 
 @lru_cache(maxsize=256)
 def _derived(key: str, purpose: str) -> bytes:
-    """RFC 5869; one key for each purpose, so that a leak of one does not open the others."""
+    """HKDF (RFC 5869) with one key for each purpose."""
     return HKDF(SHA256(), 32, salt=None, info=f"kaiwa {purpose}".encode()).derive(key.encode())

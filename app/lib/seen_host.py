@@ -1,4 +1,4 @@
-"""Store the last host name of requests while PUBLIC_URL names only this machine; `flask check` reads it."""
+"""Store the last requested host while PUBLIC_URL is a loopback address; `flask check` reads it."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Notes:
-    """At most one small write a minute for each process."""
+    """At most one write a minute for each process."""
 
     def __init__(self, instance: str) -> None:
         self.file, self.due = Path(instance) / FILE, 0.0
@@ -36,7 +36,6 @@ class Notes:
 
 
 def last(instance: str) -> str:
-    """The last host, or ''."""
     try:
         found = (Path(instance) / FILE).read_text(errors="replace")[:260]
     except FileNotFoundError:

@@ -9,26 +9,26 @@ from flask import Flask, Request, current_app
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 
-# The library's default is SHA-1. Flask-WTF signs CSRF tokens with the default and has no setting of its own.
+# The defaults are SHA-1; Flask-WTF has no setting for CSRF tokens.
 Signer.default_digest_method = staticmethod(hashlib.sha256)
-# Until 2026-11 tokens were signed with HMAC-SHA1, for which no forgery is known. Links in sent emails and tokens in
-# browsers still open until they expire. Sessions and CSRF tokens do not: logging in again is enough for them.
+# Tokens from before 2026-11 use HMAC-SHA1, for which no forgery is known. Links in sent emails and readers' tokens stay
+# valid until they expire; sessions and CSRF tokens do not.
 EARLIER_SIGNERS: list[Any] = [{"digest_method": hashlib.sha1}]
 
-LONGEST = 2_000  # characters; ours have some hundred
+LONGEST = 2_000  # characters; real ones have a few hundred
 
 
 class BadToken(ValueError):
-    """The token was changed, made for another purpose, or has expired."""
+    """The token was changed, has another purpose, or has expired."""
 
 
 def sign(purpose: str, claim: Any) -> str:
-    """Return a URL-safe token with `claim` (JSON data, signed but not encrypted)."""
+    """A URL-safe token with `claim` (JSON data, signed, not encrypted)."""
     return _serializer(purpose).dumps(claim)
 
 
 def unsign(purpose: str, token: str, max_age: timedelta) -> Any:
-    """Return the claim of a token made by `sign` for the same purpose. Raises BadToken."""
+    """The claim of a token for this purpose. Raises BadToken."""
     if len(token) > LONGEST or not token.isascii():
         raise BadToken("not a token of ours")
     try:
@@ -38,7 +38,7 @@ def unsign(purpose: str, token: str, max_age: timedelta) -> Any:
 
 
 def _serializer(purpose: str) -> URLSafeTimedSerializer:
-    # itsdangerous signs with the last key of the list and accepts all of them.
+    # itsdangerous signs with the last key and accepts all.
     return _serializer_of(
         purpose, *reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]
     )
@@ -50,7 +50,7 @@ def _serializer_of(purpose: str, *keys: str) -> URLSafeTimedSerializer:
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's sessions; without a cookie no serializer is created, because readers have none."""
+    """Flask's sessions; no serializer is created for readers, who have no cookie."""
 
     digest_method = staticmethod(hashlib.sha256)
 

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: values that look like formulas get an apostrophe."""
+"""CSV for spreadsheets; values that look like formulas get an apostrophe."""
 
 import csv
 import io

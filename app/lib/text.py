@@ -9,13 +9,13 @@ import regex
 from app.lib import grapheme
 from app.lib.normal_form import MARKS, normalised
 
-# The only recommended use of tag characters: the flags of England, Scotland and Wales.
+# Recommended tag sequences: the flags of England, Scotland and Wales.
 FLAGS = "|".join(
     "\U0001f3f4" + "".join(chr(0xE0000 + ord(each)) for each in code) + "\U000e007f"
     for code in ("gbeng", "gbsct", "gbwls")
 )
-# Controls, overrides and embeddings (superseded by isolates, UAX 9 2.7), blank fillers, annotation marks,
-# noncharacters, lone surrogates: no language needs them, and they are used to deceive.
+# Controls, overrides and embeddings, blank fillers, annotation marks, noncharacters, lone surrogates: used only to
+# deceive.
 NEVER = regex.compile(
     r"[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}--[\n\t]]"
     r"|[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u202a-\u202e\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0]"
@@ -23,8 +23,7 @@ NEVER = regex.compile(
     rf"|(?P<flag>{FLAGS})|[\U000e0000-\U000e007f]",
     flags=regex.V1,
 )
-# Joiners with a visible effect: in emoji, after a virama (Sinhala, Hindi), between characters of Arabic script
-# (Persian).
+# Joiners with a visible effect: in emoji, after a virama, between characters of Arabic script.
 JOINERS = regex.compile(
     r"(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])(\u200d)(?=\p{Extended_Pictographic})"
     r"|(?<=\p{ccc=9})([\u200c\u200d])(?=\w)|(?<=\p{Arabic})(\u200c)(?=\p{Arabic})|[\u200c\u200d]"
@@ -32,7 +31,7 @@ JOINERS = regex.compile(
 DIRECTION = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 ISOLATES = re.compile("[\u2066-\u2069]")
 POP_ISOLATE = "\u2069"
-# Living languages use up to four marks on a character; hundreds would cover neighbouring lines.
+# Living languages use up to four marks on a character; hundreds would cover other lines.
 _MARK = rf"[\p{{Mn}}\p{{Me}}{MARKS}]"
 TOWER = regex.compile(rf"(?<!{_MARK})({_MARK}{{8}}){_MARK}+", flags=regex.V1)
 LINE_END = re.compile("\r\n|[\r\x85\u2028\u2029]")
@@ -41,23 +40,22 @@ NOT_COMPATIBILITY = re.compile("[^\uf900-\ufaff\U0002f800-\U0002fa1f]+")
 
 
 def clean_line(s: str) -> str:
-    """Return a one-line field such as a name: NFC, single spaces, no invisible characters."""
+    """A one-line field such as a name: NFC, single spaces, no invisible characters."""
     s = DIRECTION.sub("", without_never(LINE_END.sub(" ", s)))
     s = JOINERS.sub(lambda match: match[1] or match[2] or match[3] or "", s)
     return " ".join(TOWER.sub(r"\1", _composed(s)).split())
 
 
 def clean_body(s: str) -> str:
-    """Return a multi-line text with \\n: NFC, without deceptive characters.
+    """A multi-line text with \\n: NFC, without deceptive characters.
 
-    Isolates stay if they are closed on their line, so they cannot affect later text.
+    Isolates stay if they are closed on their line.
     """
     s = TOWER.sub(r"\1", _composed(without_never(LINE_END.sub("\n", s))))
     return "\n".join(map(_isolates_closed, s.split("\n"))) if ISOLATES.search(s) else s
 
 
 def without_never(s: str) -> str:
-    """Return the text without the characters of NEVER; line ends stay."""
     return str(NEVER.sub(lambda match: str(match["flag"] or ""), s))
 
 
@@ -70,11 +68,11 @@ BLANK = regex.compile(r"[\s\u2800\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{
 
 
 def excerpt(s: str, most: int) -> str:
-    """Return the first `most` graphemes of a text on one line, with … at the end if it was cut."""
-    # A page has many excerpts, also of long texts.
-    start = s[: most * READ_FOR_GRAPHEME]
-    line = clean_line(start)
-    ends = list(islice(grapheme.ends(line), most + 1)) if len(line) > most else []
+    """The first `most` graphemes on one line, with … at the end if it was cut."""
+    line = clean_line(s)
+    if len(line) <= most:
+        return line
+    ends = list(islice(grapheme.ends(line), most + 1))
     if len(ends) <= most:
         return line if start == s else f"{line.rstrip()}…"
     return line[: ends[most - 2]].rstrip() + "…" if most > 1 else "…"
@@ -86,8 +84,8 @@ INVISIBLE = regex.compile(
     r"[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}--\s]", flags=regex.V1
 )
 VOICED = str.maketrans({"\u309b": "\u3099", "\u309c": "\u309a"})
-# Accents, tone marks, Hebrew and Arabic points, which are added to evade word lists. Not marks that make another
-# character: the vowels of Indic scripts and Thai, й, and (after composing) the dakuten of が.
+# Accents, tone marks, Hebrew and Arabic points, which are added to evade word lists; not marks that make another
+# character, such as Indic and Thai vowels, й, and the dakuten of が.
 ACCENTS = regex.compile(
     r"(?<!и)\u0306|[[\p{Inherited}&&\p{M}]--[\u0306\u3099\u309a]]|[\p{Hebrew}&&\p{M}]|\p{Me}", flags=regex.V1
 )
@@ -99,9 +97,7 @@ def fold(s: str, most: int | None = None) -> str:
     """Return a text for comparison, not for display. Idempotent.
 
     NFKC, casefold, katakana as hiragana, half-width as full-width, no accents or invisible characters, single spaces.
-    が and か stay different characters in any spelling of が (か゛, ｶﾞ); a voicing mark on a character that cannot have
-    one (あ゛) is removed. `most`: how many characters are read once compatibility characters are replaced, which may
-    become eighteen each.
+    が and か stay different (also か゛, ｶﾞ); a voicing mark without effect (あ゛) is removed.
     """
     s = INVISIBLE.sub("", s).translate(VOICED)
     for _ in range(FOLDINGS):
@@ -111,7 +107,7 @@ def fold(s: str, most: int | None = None) -> str:
     return s
 
 
-FOLDINGS = 4  # a few characters, whose lower case decomposes, need two; none needs more
+FOLDINGS = 4  # a few characters, whose lower case decomposes, need two
 
 
 def _folded_once(s: str, most: int | None) -> str:
@@ -122,16 +118,15 @@ def _folded_once(s: str, most: int | None) -> str:
 
 
 def links_in(text: str) -> list[str]:
-    """Return the URLs in a text in order, including www.… without https://."""
+    """URLs in a text in order, also www.… without https://."""
     return [text[start:end] for start, end in link_spans(text, bare=True)]
 
 
-# Where a URL ends in running text. Japanese has no space after it, so the characters decide:
-#   punctuation (。、」）) is never part of a URL;
-#   hiragana after Latin script is a particle (…/articleを), also common particles at the start of a segment (…/は);
-#   kanji and katakana are part of a path (…/wiki/2024年, …/wiki/日本の歴史), in a query only after = or more of them.
-# Two cases are ambiguous: a title that starts like a particle (…/wiki/はやぶさ) ends too early, and text after a
-# Japanese title (…/wiki/日本を読む) is included. A space or percent-encoding avoids both.
+# Where a URL ends in running text. Japanese has no space after it, so the characters decide: punctuation (。、」）) is
+# never part of a URL; hiragana after Latin script is a particle (…/articleを), also common particles at the start of a
+# segment; kanji and katakana are part of a path (…/wiki/2024年), in a query only after =. Two cases go wrong: a title
+# that starts like a particle (…/wiki/はやぶさ) ends too early, and text after a Japanese title (…/wiki/日本を読む) is
+# included.
 _J = r"\p{Han}\p{Hiragana}\p{Katakana}ー々〆〇"
 _PARTICLE = r"[をはがにでとものへだっ]|から|まで|より|です"
 _OTHER = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_J}\p{{Hangul}}a-zA-Z0-9]]"
@@ -154,23 +149,19 @@ LINK_TAIL = "?!.,:;*_~'・"
 
 
 def link_spans(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
-    """Yield start and end of http(s) URLs in a text, with `bare` also of www.…; linear."""
-    # Most texts have none, and the search takes milliseconds for a long one.
-    if "://" not in text and not (bare and "www." in text.lower()):
-        return
+    """Start and end of http(s) URLs in a text, with `bare` also of www.…; linear."""
     for match in LINK.finditer(text):
         if match["scheme"] or bare:
             yield match.start(), match.start() + len(_without_tail(match[0]))
 
 
 def link_at(text: str, start: int) -> str:
-    """Return the http(s) URL at `start`, or ''."""
     match = LINK.match(text, start)
     return _without_tail(match[0]) if match and match["scheme"] else ""
 
 
 def _without_tail(link: str) -> str:
-    """Remove final punctuation, and a bracket that was opened before the URL (GFM 6.9)."""
+    """Remove final punctuation, and a closing bracket whose opening one is before the URL (GFM 6.9)."""
     unopened = {each: link.count(each) - link.count(CLOSERS[each]) for each in CLOSERS}
     end = len(link)
     while link[end - 1] in LINK_TAIL or unopened.get(link[end - 1], 0) > 0:

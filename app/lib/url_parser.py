@@ -1,4 +1,4 @@
-"""Parse http(s) URLs as browsers do (WHATWG URL 3.5); refuse those that others read differently."""
+"""Parse http(s) URLs like browsers (WHATWG URL 3.5); refuse those that other programs read differently."""
 
 import re
 from functools import lru_cache
@@ -9,13 +9,13 @@ from urllib.parse import unquote
 import idna
 import regex
 
-MAX_INPUT = 8000  # characters of a parsed URL; its canonical form may be much shorter
+MAX_INPUT = 8000  # characters; the canonical form may be much shorter
 MAX_PORT = 65535
-MAX_HOST = 253  # characters (RFC 1035, 2.3.4, without the length of the first label and the root)
-# As typed, with ignorable characters, and percent-encoded. UTS 46 mapping is quadratic in a run of combining marks.
+MAX_HOST = 253  # characters (RFC 1035, 2.3.4)
+# Typed with ignorable characters and percent-encoded. UTS 46 mapping is quadratic in combining marks.
 MAX_TYPED_HOST = 4 * MAX_HOST
 MAX_ENCODED_HOST = 12 * MAX_HOST
-CACHE_SIZE = 256  # URLs; the same page is requested many times while it is read
+CACHE_SIZE = 256  # URLs; a page is requested many times while it is read
 
 PARTS = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.I | re.S)
 CONTROL = regex.compile(r"[\p{Cc}\p{Cs}]")  # browsers drop some of these and encode others
@@ -51,7 +51,7 @@ def parse_url(url: str) -> Url:
     if not parts:
         raise ValueError(f"not an http(s) address: {url[:80]!r}")
     scheme, authority = parts[1].lower(), parts[2]
-    # Browsers read it as a slash: the host of https://ours\@theirs is ours to them, theirs to others.
+    # Browsers read it as a slash: https://ours\@theirs has host "ours" for them, "theirs" for others.
     if "\\" in authority:
         raise ValueError("address has a backslash in its host")
     user, _, place = authority.rpartition("@")

@@ -12,24 +12,22 @@ from app.lib.url_parser import CACHE_SIZE, MAX_HOST, parse_url
 
 MAX_LENGTH = 2000  # characters; all browsers and proxies support this
 
-# Characters that hide where a link leads: white space, controls, format characters (bidi, zero width, tags), unassigned
-# code points, surrogates, and delimiters of attributes and hosts.
+# Characters that hide where a link leads: white space, controls, format characters, unassigned code points, surrogates,
+# delimiters of attributes and hosts.
 UNSAFE = regex.compile(r"""[\s\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\\"'`<>]""")
 
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:(?!\d)", re.I)
 HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 ORIGIN = re.compile(r"https?://[^/?#@\\]+/?", re.I)
 
-# Equivalent to their percent-encoded form: the unreserved characters of RFC 3986, and reserved ones that are no
-# delimiters to servers: /wiki/Go_(game), /wiki/Go_%28game%29.
+# The unreserved characters of RFC 3986, and reserved ones that are no delimiters: /wiki/Go_(game).
 UNRESERVED = string.ascii_letters + string.digits + "-._~"
 PLAIN_IN_PATH = frozenset(UNRESERVED + "!$&()*+,:;=@")
 PLAIN_IN_QUERY = frozenset(UNRESERVED + "!$()*,/:;?@")
 KEPT_IN_LINK = "!$&()*+,/:;=?@[]~%#-._^|{}"
 PERCENT = re.compile(r"%([0-9a-f]{2})", re.I)
 
-# Tracking parameters of newsletters, advertisers and social networks that have no other use. `ref`, `source` and `id`
-# may select an article, so they stay.
+# Parameters with no other use than tracking. `ref`, `source` and `id` may select an article.
 TRACKING = re.compile(
     r"""utm_\w+ | utm-\w+ | mtm_\w+ | matomo_\w+ | pk_\w+ | piwik_\w+ | hsa_\w+ | _hs\w+ | __hs\w+
     | hsctatracking | gclid | gclsrc | dclid | gbraid | wbraid | gad_source | gad_campaignid | srsltid
@@ -55,29 +53,25 @@ SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.I)
 
 @lru_cache(maxsize=CACHE_SIZE)
 def page_key(url: str) -> str:
-    """Return the same key for all spellings of a page's URL.
+    """The same key for all spellings of a page's URL. Raises ValueError for anything but http(s) with a host.
 
-    Scheme, host case, default ports, a trailing dot, dot segments, percent-encoding, IDN, trailing slashes, index
-    files, session ids, tracking parameters, the order of parameters, and the fragment make no difference. `www.` does:
-    both hosts need not show the same site, and a canonical link tells. `/amp` does, because it may be an article about
-    amplifiers. The key looks like an https URL and is its own key, but need not open.
-
-    Raises ValueError for anything but http(s) with a host.
+    Ignored: scheme, host case, default ports, trailing dot, dot segments, percent-encoding, IDN, trailing slashes,
+    index files, session ids, tracking parameters, order of parameters, fragment. Not ignored: `www.`, which may be
+    another site, and `/amp`, which may be an article about amplifiers. The key is an https URL and its own key, but
+    need not open.
     """
     address = parse_url(url)
     host = address.host.removesuffix(".")
-    # 80 and 443 only: the scheme is not part of the key, so neither can be its default port.
+    # The key has no scheme, so neither default port counts.
     port = "" if address.port in ("", "80", "443") else f":{address.port}"
     return f"https://{host}{port}{_key_path(address.path)}{_key_query(address.query)}"
 
 
 @lru_cache(maxsize=CACHE_SIZE)
 def canonical(url: str) -> str:
-    """Return the URL of a page as it is stored and linked.
+    """The URL of a page as stored and linked. Raises ValueError like `page_key`.
 
-    Without user info, fragment, tracking and session parameters, default port and dot segments; host and percent
-    encoding as in `page_key`. Unlike there, scheme, index file, trailing slash and the order of parameters stay,
-    because servers may depend on them. Raises ValueError like `page_key`.
+    Like the key, but with scheme, index file, trailing slash and the order of parameters, which servers may depend on.
     """
     address = parse_url(url)
     path = "/".join(_resolved(SESSION.sub("", _one_encoding(address.path, PLAIN_IN_PATH, kept="/")).split("/")))
@@ -88,7 +82,7 @@ def canonical(url: str) -> str:
 
 
 def origin_of(url: str) -> str | None:
-    """Return the origin (scheme://host[:port]) as browsers write it (WHATWG URL, HTML 7.1.1), or None."""
+    """The origin (scheme://host[:port]) as browsers write it (WHATWG URL, HTML 7.1.1), or None."""
     try:
         return parse_url(url).origin
     except ValueError:
@@ -96,10 +90,10 @@ def origin_of(url: str) -> str | None:
 
 
 def origin(typed: str) -> str:
-    """Return a typed origin as browsers serialise it. Raises ValueError.
+    """A typed origin as browsers serialise it. Raises ValueError.
 
-    Only scheme, host and port: origins become part of the Content-Security-Policy header, where `;`, spaces and `*`
-    have a meaning. A slash after the host is accepted, because people paste it.
+    Only scheme, host and port, because it becomes part of the Content-Security-Policy header. A final slash is
+    accepted, because people paste it.
     """
     address = parse_url(typed)
     name = address.host
@@ -118,7 +112,7 @@ def is_origin(stored: object) -> bool:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL as browsers serialise it, without a final dot; '' for none or one that is too long."""
+    """Host of a URL as browsers serialise it, without a final dot; '' if invalid or too long."""
     try:
         host = parse_url(url if "://" in url else f"https://{url}").host.removesuffix(".")
     except ValueError:
@@ -127,15 +121,15 @@ def host_of(url: str) -> str:
 
 
 def is_allowed(url_or_origin: str, origins: Iterable[str]) -> bool:
-    """True if the origin is equal to one of `origins`, including the port; subdomains do not match."""
+    """True if the origin equals one of `origins`, including the port."""
     origin = origin_of(url_or_origin)
     return origin is not None and any(origin == origin_of(each) for each in origins)
 
 
 def clean_website(url: str) -> str:
-    """Return a typed website as a safe URL; '' stays ''.
+    """A typed website as a safe URL; '' stays ''.
 
-    Without a scheme it becomes https. Raises ValueError like `safe_url`, and for a word that is no host.
+    Without a scheme it becomes https. Raises ValueError for an unsafe URL or a word that is no host.
     """
     url = url.strip()
     if not url:
@@ -148,10 +142,9 @@ def clean_website(url: str) -> str:
 
 
 def safe_url(url: str) -> str:
-    """Return a URL rebuilt from its parts in ASCII, safe as a link's href. Idempotent.
+    """The URL rebuilt from its parts in ASCII, safe in an href. Idempotent. Raises ValueError.
 
-    Only http(s) with '://' and a host, without user info, without UNSAFE characters, at most MAX_LENGTH characters
-    (docs/security: what plain bleach leaves). Raises ValueError otherwise.
+    Only http(s) with '://' and a host, without user info and UNSAFE characters, at most MAX_LENGTH characters.
     """
     if len(url) > MAX_LENGTH:
         raise ValueError("address is too long")
@@ -170,7 +163,7 @@ def safe_url(url: str) -> str:
 
 
 def safe_href(url: str) -> str:
-    """Return `safe_url`, or '' for text that must not become a link.
+    """`safe_url`, or '' for text that must not become a link.
 
     A ' is encoded first, because people paste …/wiki/Schrödinger's_cat.
     """
@@ -201,19 +194,18 @@ def _without_dots(segments: list[str]) -> list[str]:
 
 
 def _resolved(segments: list[str]) -> list[str]:
-    """Without dot segments; a final dot segment leaves a slash."""
+    """Without dot segments; a final one leaves a slash."""
     return [*_without_dots(segments), *([""] if segments[-1] in (".", "..") else [])]
 
 
 def _pairs(query: str) -> list[str]:
-    """The parameters without tracking."""
     pairs = [_one_encoding(each, PLAIN_IN_QUERY, kept="=+").replace("%20", "+") for each in query[1:].split("&")]
     return [each for each in pairs if each and not _is_tracking(each)]
 
 
 def _key_query(query: str) -> str:
     kept = _pairs(query)
-    # By name only: the order of ?tag=a&tag=b may matter, that of ?b=1&a=2 does not.
+    # By name only: the order of ?tag=a&tag=b may matter.
     kept.sort(key=lambda each: each.split("=", 1)[0])
     return "?" + "&".join(kept) if kept else ""
 

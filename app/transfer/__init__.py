@@ -1,1 +1,1 @@
-"""Other systems' comments come in here, and ours can leave again."""
+"""Import, export, archives, and URL changes."""

@@ -16,15 +16,13 @@ _ENDS = ("", "/", "?", "#")  # may follow a prefix: /a does not match /ab
 
 @dataclass(frozen=True, slots=True)
 class PageThread:
-    """The thread for the comments of a page."""
-
     key: str
     url: str
     note: Note | None = None
 
 
 class Addresses:
-    """`moves` are pairs of old and new URLs, or of prefixes."""
+    """`moves` are pairs of old and new URLs or prefixes."""
 
     def __init__(self, site: Site, source: str, moves: Iterable[tuple[str, str]] = ()) -> None:
         self._source = source
@@ -35,9 +33,9 @@ class Addresses:
         self._moves = sorted(moves, key=lambda move: len(move[0]), reverse=True)
 
     def thread_of(self, source_id: str, url: str) -> PageThread:
-        """The thread of a page with this id and URL; the URL may be relative, empty or invalid.
+        """The thread of a page with this id and URL, which may be relative, empty or invalid.
 
-        A page without a usable URL gets a key made from its id, so that its comments are not lost.
+        Without a usable URL the key is made from the id, so that no comments are lost.
         """
         try:
             moved = self._moved(urljoin(f"{self._home}/", url)) if url else ""
@@ -67,6 +65,6 @@ class Addresses:
 
 
 def _bare(address: str) -> str:
-    """The address without http or https, its host in lower case."""
+    """The address without scheme, its host in lower case."""
     host, slash, rest = _SCHEME.sub("", address, count=1).partition("/")
     return host.lower() + slash + rest

@@ -1,4 +1,4 @@
-"""The archive of a site: the declaration of each table, and writing of the lines."""
+"""The archive of a site: its tables and how lines are written."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -36,11 +36,10 @@ Shift = Mapping[str, int]
 
 @dataclass(frozen=True)
 class ArchivedTable:
-    """A table of the archive with all columns but `left_out`, which maps each to the reason.
+    """A table with all columns but `left_out`, which maps each to the reason.
 
-    `created_column` is when a row was made: an id whose row is as old as the archive says is the same row.
-    `hash_flags` says of a keyed hash what can be said without the key.
-    `numbers` are values that name an id without being a foreign key: which of a row, and of what table.
+    `created_column` identifies rows: a row with the same id and creation time is the same row. `hash_flags` are facts
+    about keyed hashes that need no key. `numbers` maps values that contain an id to the table they refer to.
     """
 
     record: type[Any]
@@ -71,7 +70,7 @@ class ArchivedTable:
 
 
 def of(column: Any, site: Site) -> ColumnElement[bool]:
-    """Rows of the site, without the index of sites, so that they are read in order of ids without a sort."""
+    """Rows of the site in order of ids: without the site's index, no sort is needed."""
     return no_index(column) == site.id
 
 
@@ -131,9 +130,8 @@ TABLES = (
     ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),
 )
 BY_NAME = {table.name: table for table in TABLES}
-# Keyed hashes that cannot be recomputed; only their equality matters.
+# Keyed hashes that cannot be recomputed, but can be compared.
 OPAQUE = {"report": ("reporter_index",)}
-# The first line after the head; not with_ids, because there is one.
 SITE_LEFT_OUT = {
     "id": "the number of another installation",
     "key": "the operator names the site on import",
@@ -141,7 +139,7 @@ SITE_LEFT_OUT = {
     "pressed_until": "a burst of comments here and now",
 }
 SITE_COLUMNS = [column for column in Site.__table__.columns if column.name not in SITE_LEFT_OUT]
-# Only moderators of decisions and rules, only name and email address: the archive grants no access.
+# Name and email address of moderators only: the archive grants no access.
 MODERATOR_COLUMNS = [Moderator.__table__.c.email, Moderator.__table__.c.name]
 LEFT_OUT = {
     "moderator": "by name and email only; passwords, log-ins and roles are set by `flask moderator`",
@@ -163,7 +161,7 @@ LEFT_OUT = {
 
 
 def lines(site: Site) -> Iterator[str]:
-    """The archive's lines with newlines. Call it within `database.snapshot`."""
+    """The archive's lines. Call it within `database.snapshot`."""
     yield _line(
         {"format": FORMAT, "version": VERSION, "tables": {table.name: _extent(table, site) for table in TABLES}}
     )
@@ -186,7 +184,7 @@ def reference(column: Column[Any]) -> str | None:
 
 
 def with_ids(table: ArchivedTable, row: Row, shift: Shift, moderators: Mapping[Any, Any]) -> Row:
-    """The row with all ids shifted by its table's offset, and moderators replaced by `moderators`."""
+    """The row with its ids shifted by table, and moderators replaced by `moderators`."""
     moved = dict(row)
     for column in table.columns:
         target = table.name if column.primary_key else reference(column)
@@ -232,7 +230,7 @@ def _rows(query: Select[Any]) -> Iterator[Row]:
 
 
 def _written(row: Row) -> Row:
-    """As JSON. Unreadable values become empty; a rule with an unreadable value is ended, because it would match all."""
+    """As JSON. Unreadable values become empty; a rule with one is ended, because it would match everything."""
     if "ended_at" in row and is_unreadable(row["value"]):
         row |= {"ended_at": row["ended_at"] or row["made_at"]}
     return {name: _as_json(value) for name, value in row.items()}

@@ -1,7 +1,7 @@
-"""Show WordPress's line breaks: it stores newlines and turns them into paragraphs when it shows them.
+"""Convert WordPress's stored line breaks to paragraphs, like `wpautop` (wp-includes/formatting.php).
 
-What `wpautop` (wp-includes/formatting.php) does to ordinary comments, in one linear pass: a blank line
-begins a paragraph, a single newline breaks the line, block elements and `<pre>` are left alone.
+In one linear pass: a blank line starts a paragraph, a single newline breaks the line, block elements and `<pre>` stay
+unchanged.
 """
 
 import re
@@ -19,12 +19,12 @@ _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
 
 
 def paragraphs(text: str) -> str:
-    """The HTML that WordPress shows for the HTML that it stores. '' stays ''."""
+    """The HTML that WordPress shows for stored HTML."""
     return "\n".join(_runs(text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def _runs(text: str) -> Iterator[str]:
-    """The text between block tags, made into paragraphs or lines by the element in which it stands."""
+    """The texts between block tags, converted as their element requires."""
     inside, at = "", 0
     for tag in _BLOCK.finditer(text):
         if inside == "pre" and tag[2].lower() != "pre":
@@ -50,7 +50,7 @@ def _shown(run: str, inside: str) -> Iterator[str]:
 
 
 def _groups(run: str) -> Iterator[list[str]]:
-    """The lines of `run` in groups, as empty lines part them."""
+    """Groups of lines, separated by empty lines."""
     group: list[str] = []
     for line in _BREAK.sub("\n", run).split("\n"):
         if line.strip():

@@ -30,10 +30,10 @@ People = dict[str, tuple[str, str, str]]  # commenterHex -> name, email, website
 
 
 def read(file: File) -> Iterator[Record]:
-    """Each page before its first comment; comments in the order of the file.
+    """Yield each page before its first comment, in the order of the file.
 
-    The people stand behind the comments, so the file is read twice; only people and page names are held.
-    Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
+    Commenters follow the comments, so the file is read twice. Raises TruncatedFile after the last record of a truncated
+    file, UnreadableFile for any other file.
     """
     source = Source.of(file)
     source.passes = 2
@@ -56,7 +56,7 @@ def _people(source: Source) -> People:
         for element in json_stream.elements(source):
             is_export = is_export or element.key in ("comments", "commenters")
             if isinstance(element, json_stream.BadElement):
-                continue  # the comments of such a person carry Note.NO_AUTHOR
+                continue  # their comments get Note.NO_AUTHOR
             if element.key == "version" and element.value != VERSION:
                 raise UnreadableFile(Trouble.WRONG_FORMAT)
             if element.key == "commenters" and isinstance(element.value, dict):
@@ -65,7 +65,7 @@ def _people(source: Source) -> People:
                 )
                 people[hexa] = (name, email, link)
     except UnreadableFile as error:
-        # The second pass reaches the truncation again, after all readable records.
+        # The second pass reaches the truncation again, after all records.
         if not is_export or error.trouble is not Trouble.TRUNCATED:
             raise
     if not is_export:
@@ -142,7 +142,7 @@ def _status(row: dict[str, Any], notes: list[Note]) -> Status:
 
 def _word(row: dict[str, Any], key: str) -> str:
     word = one_line(row.get(key))
-    return "" if word == "undefined" else word  # written by its JavaScript for a missing value
+    return "" if word == "undefined" else word  # its JavaScript writes this for a missing value
 
 
 def _path(path: str) -> str:

@@ -14,7 +14,6 @@ class RestoreCounts:
     """Counts of comments as in `flask import --json`, and of the other tables."""
 
     expected: int = 0
-    # Lines of unknown type.
     unrecognised_lines: int = 0
     roots: int = 0
     max_depth: int = 0

@@ -27,7 +27,7 @@ COLUMNS = {
 
 
 def lines(site: Site) -> Iterator[str]:
-    """One line for each comment, by id; times are on the site's clock."""
+    """One line for each comment, by id, with times in the site's time zone."""
     yield spreadsheet.header(list(COLUMNS))
     clock = ZoneInfo(site.timezone)
     query = select(*COLUMNS.values()).join(Comment.thread).join(Comment.author).where(of(Comment.site_id, site))

@@ -24,9 +24,9 @@ _COMMENTO = re.compile(r'"(?:comments|commenters|commentHex|commenterHex)"\s{0,9
 
 
 def detect(path: Path | str) -> str:
-    """The key in READERS of the program that wrote the file; `archive.FORMAT` for an archive of ours.
+    """The key in READERS of the program that wrote the file, or `archive.FORMAT`.
 
-    Raises UnreadableFile when the file cannot be opened or no reader would know it.
+    Raises UnreadableFile if the file cannot be opened or has no known format.
     """
     name = ("isso" if isso.is_isso(path) else None) if _begins_with(path, isso.SQLITE_MAGIC) else _of_text(_head(path))
     if name is None:

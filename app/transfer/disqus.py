@@ -1,4 +1,4 @@
-"""Read a Disqus export: first all pages, then all posts, tied together by `dsq:id`."""
+"""Read a Disqus export: all pages, then all posts with references (`dsq:id`)."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ SHAPE = Shape(
     sections=(),
     records=("thread", "post"),
     prefixed=frozenset(),
-    # A post holds a thread of its own: the reference to its page.
+    # A post contains a thread element, the reference to its page.
     stops={"thread": ("disqus", "thread", "post"), "post": ("disqus", "post")},
     known=(
         "thread|post|id|forum|category|link|title|message|createdAt|author|email|name|username|isAnonymous"
@@ -38,7 +38,7 @@ _ID = re.compile(r"<post\s[^<>]{0,200}?id\s*=\s*[\"']?([\w-]{1,64})")
 
 
 def read(file: File) -> Iterator[Record]:
-    """The pages and posts of the export, in its order.
+    """Pages and posts in the order of the file.
 
     Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
@@ -46,7 +46,7 @@ def read(file: File) -> Iterator[Record]:
         match event:
             case Element(name="thread"):
                 yield (thread := _thread(event))
-                # A deleted discussion is shown nowhere, though its posts are exported as approved.
+                # Posts of a deleted discussion are exported as approved.
                 if _flag(event, "isDeleted"):
                     yield HiddenPage(thread.source_id)
             case Element():
@@ -124,5 +124,5 @@ def _status(element: Element, notes: list[Note]) -> Status:
 
 
 def _flag(element: Element, name: str) -> bool | None:
-    """True or False as the export says it; None for anything else."""
+    """True or False; None for anything else."""
     return {"true": True, "1": True, "false": False, "0": False}.get(element.text(name).strip().lower())

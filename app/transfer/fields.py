@@ -1,4 +1,4 @@
-"""Parse single fields of other systems."""
+"""Parse fields of other systems."""
 
 import hashlib
 import re
@@ -6,23 +6,23 @@ from datetime import UTC, datetime, tzinfo
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv6Address, ip_address
 
-MAX_LINE = 2_000  # characters of a name, an address or a title; longer ones are shortened with a note
-MAX_BODY = 1 << 20  # characters of a comment; WordPress keeps at most 65,535 bytes
+MAX_LINE = 2_000  # characters of a name, address or title; longer ones are shortened with a note
+MAX_BODY = 1 << 20  # characters of a comment; WordPress stores at most 65,535 bytes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# What XML 1.0 section 2.2 forbids; JSON escapes and SQLite can carry the same characters.
+# Forbidden by XML 1.0, section 2.2; JSON and SQLite can contain them.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
 
 
 def legible(text: str) -> str:
-    """`text` without NUL, other controls, lone surrogates and non-characters; tabs and newlines stay."""
+    """`text` without controls, lone surrogates and non-characters; tabs and newlines stay."""
     return _ILLEGAL.sub("", text)
 
 
 def one_line(value: object) -> str:
-    """Text or number as one line; anything else (null, list, object) becomes ''."""
+    """Text or number as one line; '' for other types."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     text = legible(str(value)[: MAX_LINE * 4])
@@ -30,21 +30,20 @@ def one_line(value: object) -> str:
 
 
 def is_shortened(*values: object) -> bool:
-    """True if `one_line` truncates a value."""
     return any(isinstance(value, str) and len(value.strip()) > MAX_LINE for value in values)
 
 
 def moment(value: str, zone: tzinfo = UTC) -> datetime | None:
-    """Parse ISO 8601, MySQL or RFC 5322 notation into an aware UTC time; without a zone, in `zone`.
+    """Parse ISO 8601, MySQL or RFC 5322 into an aware UTC time; without a zone, in `zone`.
 
-    Of an ambiguous local time (end of summer time) the first is used; a skipped one is read with the earlier offset.
-    None for invalid times, for MySQL's 0000-00-00, and for times before 1970.
+    An ambiguous local time is read as the first, a skipped one with the earlier offset. None for invalid times, and for
+    MySQL's 0000-00-00.
     """
     text = value.strip()[:64]
     try:
         when = _written(text)
-        return _since_epoch(when.replace(tzinfo=when.tzinfo or zone).astimezone(UTC))
-    except (ValueError, OverflowError, IndexError, TypeError):  # parsedate lets all of them through
+        return when.replace(tzinfo=when.tzinfo or zone).astimezone(UTC)
+    except (ValueError, OverflowError, IndexError, TypeError):  # parsedate lets them through
         return None
 
 
@@ -55,7 +54,7 @@ def _written(text: str) -> datetime:
 
 
 def moment_of_epoch(seconds: object) -> datetime | None:
-    """An aware UTC time from seconds since 1970; None for an invalid value."""
+    """An aware UTC time from seconds since 1970; None if invalid."""
     try:
         return _since_epoch(datetime.fromtimestamp(float(seconds), UTC))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError, OSError):
@@ -68,7 +67,7 @@ def _since_epoch(when: datetime) -> datetime | None:
 
 
 def address(value: object) -> str:
-    """An IP address in canonical form, IPv4-mapped ones as IPv4; '' for anything else (hashes)."""
+    """A canonical IP address, IPv4-mapped ones as IPv4; '' for anything else (hashes)."""
     try:
         ip = ip_address(one_line(value).split(",")[0].strip())
     except ValueError:
@@ -80,6 +79,6 @@ def address(value: object) -> str:
 
 
 def made_up_id(*parts: str) -> str:
-    """An id for a record without one, from its content, so a second run adds nothing."""
+    """An id from the content of a record without one, so a second run adds nothing."""
     digest = hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=12)
     return "made-" + digest.hexdigest()

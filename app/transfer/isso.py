@@ -28,11 +28,11 @@ from app.transfer.record import (
 )
 from app.transfer.source import File, Source
 
-MAX_VALUE = 1 << 22  # bytes of one value; SQLite refuses to read a longer one
-MAX_STEPS = 1_000_000  # of SQLite's virtual machine for one row; an ordinary row takes some dozens
+MAX_VALUE = 1 << 22  # bytes; SQLite refuses longer values
+MAX_STEPS = 1_000_000  # of SQLite's virtual machine for a row; an ordinary row takes some dozens
 SQLITE_MAGIC = b"SQLite format 3\0"
 
-# isso/db/comments.py: 1 accepted, 2 in the moderation queue, 4 deleted while answers refer to it.
+# isso/db/comments.py: 1 accepted, 2 pending, 4 deleted with replies.
 MODES: dict[int, Status] = {1: "approved", 2: "pending", 4: "deleted"}
 
 _WANTED = {
@@ -55,7 +55,7 @@ _WANTED = {
 def read(file: File) -> Iterator[Record]:
     """All threads, then all comments by id.
 
-    Raises UnreadableFile for what is no Isso database, TruncatedFile where the file's end is missing.
+    Raises UnreadableFile for any other file, TruncatedFile if the end of the file is missing.
     """
     source = Source.of(file)
     try:
@@ -75,10 +75,7 @@ def read(file: File) -> Iterator[Record]:
 
 
 def is_isso(path: Path | str) -> bool:
-    """Whether the SQLite file has Isso's two tables.
-
-    Raises UnreadableFile when it cannot be read at all.
-    """
+    """True if the SQLite file has Isso's two tables. Raises UnreadableFile."""
     try:
         database = _opened(Path(path))
     except sqlite3.Error as error:
@@ -93,8 +90,7 @@ def is_isso(path: Path | str) -> bool:
 
 def _opened(path: Path) -> sqlite3.Connection:
     _must_be_sqlite(path)
-    # A file that was copied without its log is complete; "immutable" spares SQLite the search for it and
-    # works in folders that cannot be written to. With a log beside it the log is part of the data.
+    # Without a WAL beside it the copy is complete; "immutable" then also works in read-only folders.
     mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "mode=ro&immutable=1"
     database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True)
     try:
@@ -127,7 +123,7 @@ def _distrust(database: sqlite3.Connection) -> None:
 
 
 def _must_have(database: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> None:
-    """Raises UnreadableFile unless `table` is a plain table: a view or a virtual one could run anything."""
+    """Raises UnreadableFile unless `table` is a plain table: a view or virtual table could run anything."""
     found = database.execute("SELECT type, sql FROM sqlite_schema WHERE name=?", (table,)).fetchone()
     if not found or found[0] != "table" or "virtual" in str(found[1]).lower().split("(")[0].split():
         raise UnreadableFile(Trouble.WRONG_FORMAT)
@@ -137,7 +133,7 @@ def _must_have(database: sqlite3.Connection, table: str, columns: tuple[str, ...
 
 
 def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[int, dict[str, object] | Skip]]:
-    """Each row in its own query, so that a too large or damaged row does not affect others."""
+    """One query for each row, so that a damaged row does not affect others."""
     columns = _WANTED[table]
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE rowid=?"  # noqa: S608 - names from _WANTED
     after: int | None = None
@@ -154,9 +150,9 @@ def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[int, dict[
 
 
 def _highest(database: sqlite3.Connection) -> int:
-    """The last rowid of the comments: one seek, where to count them would walk a table that may be forged.
+    """The last rowid of the comments, because counting would scan a possibly forged table.
 
-    0 where the end of the table is damaged: the comments before it can be read all the same.
+    0 if the end of the table is damaged; the comments before it are still readable.
     """
     try:
         return database.execute("SELECT max(rowid) FROM comments").fetchone()[0] or 0
@@ -165,7 +161,7 @@ def _highest(database: sqlite3.Connection) -> int:
 
 
 def _next(database: sqlite3.Connection, table: str, after: int | None) -> int | None:
-    # The id alone, without ORDER BY over a scan: a seek in the table's own tree, whatever its size.
+    # A seek in the table's tree by id, without a scan.
     condition = "" if after is None else "WHERE rowid > ?"
     query = f"SELECT rowid FROM {table} {condition} ORDER BY rowid LIMIT 1"  # noqa: S608 - as above
     found = database.execute(query, () if after is None else (after,)).fetchone()

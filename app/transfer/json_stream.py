@@ -10,8 +10,8 @@ from app.transfer.source import Source
 from app.transfer.stream_window import StreamWindow
 
 MAX_ELEMENT = 1 << 22  # characters
-HEAD = 4_000  # characters of a lost element that are kept to find its id
-MAX_DEPTH = 32  # lists and objects inside each other; real exports have 3
+HEAD = 4_000  # characters of a lost element, searched for its id
+MAX_DEPTH = 32  # nested lists and objects; real exports have 3
 
 _TOKEN = re.compile(r'["{}\[\]]')
 _STRING_END = re.compile(r'\\.|"', re.DOTALL)
@@ -33,8 +33,6 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class BadElement:
-    """An unreadable element and its first characters."""
-
     key: str
     reason: Reason
     line: int
@@ -42,7 +40,7 @@ class BadElement:
 
 
 def elements(source: Source) -> Iterator[Element | BadElement]:
-    """The elements of the top-level object in order.
+    """Elements of the top-level object in order.
 
     Raises UnreadableFile if the text is no JSON object, TruncatedFile if it ends too early.
     """
@@ -56,8 +54,6 @@ def elements(source: Source) -> Iterator[Element | BadElement]:
 
 
 class _End(Exception):
-    """The text ended too early, perhaps within an element."""
-
     begun: BadElement | None = None
 
 
@@ -109,12 +105,12 @@ def _value(stream: StreamWindow, key: str, *, listed: bool) -> Element | BadElem
         return BadElement(key, reason, line, text[:HEAD])
     try:
         return Element(key, json.loads(text, strict=False), line, listed)
-    except ValueError:  # also a number of more digits than Python converts
+    except ValueError:  # also a number with too many digits for Python
         return BadElement(key, Reason.MALFORMED, line, text[:HEAD])
 
 
 def _skip_value(stream: StreamWindow) -> int:
-    """Move behind one value by brackets and quotes; return its depth."""
+    """Skip one value by brackets and quotes; return its depth."""
     depth = deepest = 0
     first = _found(stream, _START)
     if first not in '"{[':

@@ -1,4 +1,4 @@
-"""Read the archive of a site line by line, and validate its header and settings."""
+"""Read an archive line by line; validate its header and settings."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from app.transfer.validate import InvalidValue, default_of, validated
 MAX_LINE = 1 << 25  # characters
 MAX_SETTING = 1_000_000  # days, minutes, comments
 GROWING = ("version", "rules_version")
-HIGHEST = 1 << 44  # of an id; nine digits of base 32 hold a little more
+HIGHEST = 1 << 44  # of an id; nine digits of base 32 hold more
 
 _NEWLINE = re.compile("\n")
 _ID = re.compile(r'"id"\s{0,9}:\s{0,9}([0-9]{1,18})')
@@ -27,8 +27,6 @@ _ID = re.compile(r'"id"\s{0,9}:\s{0,9}([0-9]{1,18})')
 
 @dataclass(frozen=True)
 class Line:
-    """A line: record type, row, line number."""
-
     kind: str
     row: Row
     number: int
@@ -60,7 +58,7 @@ def lines_of(source: Source, counts: RestoreCounts) -> Iterator[Line]:
 
 
 def _loaded(text: str) -> Any:
-    """The value, or None for invalid or too deeply nested JSON; the caller reports the line."""
+    """The value, or None for invalid or too deeply nested JSON."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -97,7 +95,7 @@ def table_sizes(head: Line | None) -> dict[str, dict[str, int]]:
 
 
 def settings_of(line: Line | None) -> Row:
-    """The site's settings. Raises UnreadableFile if one of them is invalid."""
+    """The site's settings. Raises UnreadableFile if one is invalid."""
     row = line.row if line and line.kind == "site" else None
     if row is None:
         raise UnreadableFile(Trouble.DAMAGED, line=2)

@@ -1,4 +1,4 @@
-"""Write the comments of an import into a site. Idempotent: a second run of the same file adds nothing.
+"""Write imported comments into a site. Idempotent: a second run of the same file adds nothing.
 
 Existing comments are not changed, no email is sent, and the spam filter is not trained.
 """
@@ -25,8 +25,8 @@ from app.models.thread import Named
 from app.moderation.lanes import Lane
 from app.transfer.staging import StagedComment, Staging
 
-BATCH = 500  # comments in a transaction; it blocks other writers for a tenth of a second
-# Higher source ids are ignored: our own ids do not grow that far.
+BATCH = 500  # comments in a transaction, which blocks other writers for 0.1 s
+# Higher source ids are ignored: our ids do not grow that far.
 HIGHEST_SOURCE_ID = 100_000_000
 LONGEST_NAME = 80  # characters, as in the form
 LONGEST_TITLE = 500
@@ -38,13 +38,13 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 def load(
     site: Site, staging: Staging, *, source: str, dry_run: bool = False, close_threads: bool = False
 ) -> Iterator[int]:
-    """Write the staged comments; yield after each step the number of processed ones.
+    """Write the staged comments; yield the number of processed ones after each step.
 
-    The caller commits after each step, so rendering happens outside of transactions. `source` and the ids of the file
-    identify comments of an earlier run. A dry run writes nothing.
+    The caller commits after each step, so rendering happens outside of transactions. `source` and the ids identify
+    comments of an earlier run. A dry run writes nothing.
     """
     staging.arrange(lambda ids: imported.keys(site, source, ids))
-    # A link to #comment-123 must not lead to another comment with this id.
+    # New ids start above, so that an old link to #comment-123 opens no other comment.
     above = staging.highest_number(HIGHEST_SOURCE_ID) if source in NUMBERING else 0
     done = 0
     yield done
@@ -64,7 +64,7 @@ def load(
 
 @dataclass(frozen=True, slots=True)
 class CleanComment:
-    """A comment as it is stored: cleaned, rendered, cut to size."""
+    """A comment cleaned, rendered and cut to size."""
 
     name: str
     email: str
@@ -76,7 +76,7 @@ class CleanComment:
 
 
 def _name(typed: str) -> str:
-    """An invisible name becomes empty: the page shows "Anonymous"."""
+    """An invisible name becomes empty, which is shown as "Anonymous"."""
     name = excerpt(clean_line(typed), LONGEST_NAME)[: Comment.name.type.length]
     return "" if is_invisible(name) else name
 
@@ -95,7 +95,7 @@ def _clean(staged: StagedComment) -> CleanComment:
 
 
 def _text(staged: StagedComment) -> tuple[str, str, int]:
-    """Body, HTML and renderer. Comments of Isso and Commento are Markdown, or HTML from their own imports."""
+    """Body, HTML and renderer. Isso and Commento have Markdown, or HTML from their own imports."""
     if staged.format == "markdown" and not markup.has_tags(staged.body):
         body = clean_body(staged.body)
         return body, markup.render(body), markup.RENDERER
@@ -136,7 +136,7 @@ def _write(site: Site, source: str, fresh: Fresh, above_id: int) -> None:
 def _row(
     site: Site, staged: StagedComment, clean: CleanComment, thread: Thread, parent: Known | None
 ) -> dict[str, Any]:
-    # An older import may have put the parent into another thread.
+    # An earlier import may have put the parent into another thread.
     related = parent if parent and parent.thread_id == thread.id else None
     return {
         "site_id": site.id,
@@ -159,7 +159,7 @@ def _row(
 
 
 def _approved_by_subtree(rows: list[dict[str, Any]]) -> Counter[int]:
-    """The number of new approved comments in the subtree of each comment, including itself."""
+    """New approved comments in the subtree of each comment, including itself."""
     approved = (row for row in rows if row["status"] == Status.APPROVED)
     return Counter(id for row in approved for id in ids_in(row["path"]))
 
@@ -177,7 +177,7 @@ def _decision(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
-    """The threads by key. A new thread gets the date of its first comment."""
+    """Threads by key. A new thread gets the date of its first comment."""
     first: dict[str, StagedComment] = {}
     for staged, _ in fresh:
         first.setdefault(staged.key, staged)

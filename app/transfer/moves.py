@@ -17,7 +17,7 @@ from app.models import Comment, Site, Thread, ThreadAlias, comment_counts
 from app.models.alias import LONGEST_KEY
 from app.transfer.fields import legible
 
-# How long a move waits for a lock on PostgreSQL, and how often it tries.
+# Lock timeout on PostgreSQL, and number of attempts.
 LOCK_TIMEOUT_MS, ATTEMPTS = 500, 20
 LOCK_NOT_AVAILABLE = "55P03"  # SQLSTATE
 BATCH = 500  # pages in a query
@@ -27,11 +27,11 @@ OWN_ID = "id:"  # prefix of the key of a page with its own id (data-thread)
 
 class Outcome(StrEnum):
     MOVED = "moved"
-    MERGED = "merged"  # the new page had comments already
-    SAME = "same"  # both are the same page
+    MERGED = "merged"  # the new page had comments
+    SAME = "same"  # both addresses are the same page
     MISSING = "missing"  # no comments at the old address
     TAKEN = "taken"  # the new page has comments, and `merge` is off
-    TWICE = "twice"  # the same old page once more
+    TWICE = "twice"  # the old page is in the list twice
     WRONG_OLD = "wrong old address"
     WRONG_NEW = "no page of this site"
 
@@ -41,7 +41,7 @@ REFUSED = frozenset({Outcome.TAKEN, Outcome.TWICE, Outcome.WRONG_OLD, Outcome.WR
 
 @dataclass
 class Move:
-    """A move and its outcome; `comments` is the number of moved ones, in every status."""
+    """A move and its outcome; `comments` counts moved ones in any status."""
 
     old: str
     new: str
@@ -51,7 +51,7 @@ class Move:
 
 
 def pairs_of(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Old and new addresses from lines of CSV, with or without a first line `old,new`. Raises Refused."""
+    """Old and new addresses from CSV lines, with or without a header `old,new`. Raises Refused."""
     try:
         rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
     except (csv.Error, UnicodeDecodeError) as error:
@@ -66,10 +66,10 @@ def pairs_of(lines: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -> list[Move]:
-    """Give pages of `site` new addresses, all at once, in the caller's transaction: they may change places.
+    """Give pages of `site` new addresses, all in the caller's transaction; they can swap.
 
-    Addresses are as people have them: whole ones, paths of the site, or id:… for pages with an id of their own.
-    The old address keeps leading to the comments, unless another page moves there.
+    Addresses are URLs, paths of the site, or id:… for pages with their own id. The old address becomes an alias, unless
+    another page moves there.
     """
     given = [(old.strip(), new.strip()) for old, new in pairs]
     for _attempt in range(ATTEMPTS - 1):
@@ -77,10 +77,10 @@ def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -
             with db.session.begin_nested():
                 return _remapped(site, given, merge=merge)
         except OperationalError as trouble:
-            # Rolling back to the savepoint releases our locks, so that the others can finish.
+            # Rolling back to the savepoint releases our locks, so others can finish.
             if getattr(trouble.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE:
                 raise
-            # The savepoint has undone the temporary keys, of which the loaded threads know nothing.
+            # The savepoint has undone the temporary keys.
             db.session.expire_all()
     return _remapped(site, given, merge=merge)
 
@@ -92,7 +92,7 @@ def _remapped(site: Site, given: list[tuple[str, str]], *, merge: bool) -> list[
     Thread.hold([thread.id for thread, _move in setting_out])
     left = {thread.id: thread.key for thread, _move in setting_out}
     for thread, _move in setting_out:
-        # It has a temporary key, so that the next page can take its key.
+        # A temporary key, so that the next page can take its key.
         thread.rename(f"moving:{thread.id}")
     arrived = [
         (_arrive(site, thread, move, left[thread.id], merge=merge), left[thread.id]) for thread, move in setting_out
@@ -103,22 +103,21 @@ def _remapped(site: Site, given: list[tuple[str, str]], *, merge: bool) -> list[
 
 
 def thread_at(site: Site, address: str) -> Thread | None:
-    """The thread of a page by URL, path or id."""
     key = _key(site, address.strip())
     return Thread.for_page(site, key) if key else None
 
 
 def _limit_waiting() -> None:
-    """A decision locks its comment and then the thread, a move the other way round.
+    """Decisions lock the comment, then the thread; a move locks in reverse.
 
-    PostgreSQL would end one of two such transactions after `deadlock_timeout`, a second; a move stops waiting earlier.
+    PostgreSQL detects the deadlock after a second; a move gives up earlier.
     """
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
 
 
 def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
-    """The moves that are possible; the others get their outcome."""
+    """The possible moves; the others get their outcome."""
     begun: dict[int, tuple[Thread, Move]] = {}
     keys = [_key(site, move.old) for move in moves]
     threads = _threads(site, [key for key in keys if key])
@@ -136,7 +135,6 @@ def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
 
 
 def _threads(site: Site, keys: list[str]) -> dict[str, Thread]:
-    """All of them, in batches."""
     found: dict[str, Thread] = {}
     for at in range(0, len(keys), BATCH):
         found |= Thread.for_pages(site, keys[at : at + BATCH])
@@ -175,7 +173,7 @@ def _merge(thread: Thread, into: Thread) -> None:
 
 
 def _leave_a_trace(site: Site, thread: Thread, left: str) -> None:
-    """Make the old URL an alias, unless a page has it now."""
+    """Make the old URL an alias, unless another page has it."""
     there = Thread.for_page(site, left)
     if there is None or there.key != left:
         ThreadAlias.lead(site.id, left, thread.id)

@@ -1,4 +1,4 @@
-"""The neutral records that all import formats are converted to."""
+"""Neutral records that all import formats are converted to."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ Format = Literal["html", "markdown"]
 
 
 class Reason(StrEnum):
-    """Why a record was skipped. The values are sentences of the report."""
+    """Why a record was skipped, as a sentence for the report."""
 
     TOO_LARGE = "The record is larger than the limit."
     TOO_DEEP = "The record is nested deeper than the limit."
@@ -67,8 +67,6 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ThreadRecord:
-    """A page with comments. `url` may be relative or empty."""
-
     source_id: str
     url: str
     title: str
@@ -78,17 +76,17 @@ class ThreadRecord:
 
 @dataclass(frozen=True, slots=True)
 class HiddenPage:
-    """A page that was not public. May come before or after its comments."""
+    """A page that was not public; may come before or after its comments."""
 
     source_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommentRecord:
-    """One comment, not yet sanitised or checked against others.
+    """One comment, not sanitised or checked against others yet.
 
-    `parent_source_id` is None for a root; the parent may come later, or never. `body` is HTML or Markdown, by `format`.
-    `created_at` is aware and in UTC. `repr` shows only ids, so tracebacks have no personal data.
+    `parent_source_id` is None for a root; the parent may come later or never. `body` is HTML or Markdown, by `format`.
+    `created_at` is aware, in UTC. `repr` shows only ids, for tracebacks without personal data.
     """
 
     source_id: str
@@ -109,7 +107,7 @@ class CommentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A record that was not imported: id if found, reason, line."""
+    """A record that was not imported: id if known, reason, line."""
 
     id: str | None
     reason: Reason
@@ -120,7 +118,7 @@ Record = ThreadRecord | HiddenPage | CommentRecord | Skip
 
 
 class UnreadableFile(ValueError):
-    """The file is refused. `line` and `position` (bytes, unpacked) say where, if known."""
+    """The file is refused. `line` and `position` (bytes, unpacked) if known."""
 
     def __init__(self, trouble: Trouble, *, line: int | None = None, position: int | None = None) -> None:
         super().__init__(str(trouble) + (f" (line {line})" if line is not None else ""))
@@ -128,7 +126,7 @@ class UnreadableFile(ValueError):
 
 
 class TruncatedFile(UnreadableFile):
-    """The file ends too early; the records before were yielded already."""
+    """The file ends too early; earlier records were yielded."""
 
     def __init__(self, *, line: int | None = None, position: int | None = None) -> None:
         super().__init__(Trouble.TRUNCATED, line=line, position=position)

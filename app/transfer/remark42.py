@@ -1,4 +1,4 @@
-"""Read a backup of Remark42: one JSON object to a line, the first line about the site, often packed."""
+"""Read a Remark42 backup: a header line about the site, then one JSON object a line; usually gzipped."""
 
 import json
 import re
@@ -21,14 +21,14 @@ from app.transfer.source import File, Source
 from app.transfer.stream_window import StreamWindow
 
 MAX_LINE = 1 << 22  # characters of one comment
-MAX_META = 1 << 25  # characters of the first line, which names every closed page and blocked person
+MAX_META = 1 << 25  # characters of the header line, which lists closed pages and blocked users
 
 _NEWLINE = re.compile(r"\n")
 _ID = re.compile(r'"id"\s{0,9}:\s{0,9}"([^"\\]{1,128})"')
 
 
 def read(file: File) -> Iterator[Record]:
-    """Each page before its first comment; comments in the order of the file.
+    """Yield each page before its first comment, in the order of the file.
 
     Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
@@ -55,7 +55,7 @@ def read(file: File) -> Iterator[Record]:
 
 
 def _line(stream: StreamWindow, limit: int) -> tuple[str, bool, int, bool] | None:
-    """The next line: text, whether it is complete (below the limit), number, whether a newline ends it."""
+    """The next line: text, whether it is within the limit, number, whether a newline ends it."""
     number = stream.line()
     stream.capture(limit)
     ended = stream.skip_past(_NEWLINE)
@@ -64,7 +64,7 @@ def _line(stream: StreamWindow, limit: int) -> tuple[str, bool, int, bool] | Non
 
 
 def _closed_pages(stream: StreamWindow) -> frozenset[str]:
-    """The read-only pages of the first line. Raises UnreadableFile if it is not a header of Remark42."""
+    """Read-only pages of the header. Raises UnreadableFile for other files."""
     line = _line(stream, MAX_META)
     meta = _loaded(line[0]) if line and line[1] else None
     if not isinstance(meta, dict) or not {"users", "posts"} <= meta.keys():
@@ -125,13 +125,13 @@ def _comment(row: dict[str, Any], line: int) -> CommentRecord | Skip:
         thread_source_id=thread,
         parent_source_id=one_line(row.get("pid")) or None,
         name=one_line(user.get("name")),
-        email="",  # backups hold none
+        email="",  # backups have none
         website="",
-        ip=address(user.get("ip")),  # usually a hash, which is no address and becomes ''
+        ip=address(user.get("ip")),  # usually a hash, which becomes ''
         body=body,
         format="html",
         created_at=when or EPOCH,
-        status="deleted" if row.get("delete") is True else "approved",  # it publishes at once
+        status="deleted" if row.get("delete") is True else "approved",  # Remark42 publishes at once
         notes=tuple(note for note, applies in found if applies),
         line=line,
     )

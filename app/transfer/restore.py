@@ -1,7 +1,7 @@
 """Restore the archive of a site: settings, threads, authors, comments, decisions, rules and reports.
 
-The file is not trusted: each value is validated for its column, each id must lie in the range that the archive names,
-HTML is sanitised again, and a moderator named in the archive gets no access.
+The file is not trusted: values are validated for their columns, ids must lie in the announced range, HTML is sanitised
+again, and moderators get no access.
 """
 
 from array import array
@@ -37,12 +37,12 @@ from app.transfer.validate import InvalidValue, default_of, validated
 
 MAX_MODERATORS = 10_000
 NO_PASSWORD = "!"  # noqa: S105 - not a hash, so no password matches
-# In `archive_shift` until the last line is restored; until then the site accepts no comments.
+# In `archive_shift` until the last line is restored; the site accepts no comments until then.
 UNFINISHED = "unfinished"
 
 
 class Ids:
-    """The accepted ids of one table, ascending, with their depths."""
+    """Accepted ids of a table, ascending, with their depths."""
 
     def __init__(self) -> None:
         self._ids, self._depths = array("q"), array("i")
@@ -52,7 +52,6 @@ class Ids:
         self._depths.append(depth)
 
     def depth(self, id: int) -> int | None:
-        """None for an unknown id."""
         at = bisect_left(self._ids, id)
         return self._depths[at] if at < len(self._ids) and self._ids[at] == id else None
 
@@ -62,10 +61,10 @@ class Ids:
 
 
 class Restore:
-    """One run. `steps` yields the number of lines after each batch, and the caller commits there.
+    """One run. `steps` yields the number of lines after each batch, and the caller commits.
 
-    If `in_one_transaction`, the caller commits only at the end: SQLite cannot reserve ids, so another site's comment
-    could get one of them.
+    If `in_one_transaction`, the caller commits only at the end: SQLite cannot reserve ids, so another site could use
+    one.
     """
 
     def __init__(self, key: str, path: Path | str) -> None:
@@ -81,8 +80,7 @@ class Restore:
         return db.engine.dialect.name == "sqlite" and any(self.shift.values())
 
     def steps(self) -> Iterator[int]:
-        """Raises UnreadableFile for a file that is no archive or not allowed here; TruncatedFile after the last line
-        of a truncated one."""
+        """Raises UnreadableFile for a file that is no archive or not allowed here, TruncatedFile after a truncated one."""
         lines = lines_of(Source(self.path), self.counts)
         self._begin(next(lines, None), next(lines, None))
         yield 0
@@ -119,7 +117,7 @@ class Restore:
         return site
 
     def _id_offsets(self) -> dict[str, int]:
-        """The offset of each table's ids, above all existing ones; on PostgreSQL the range is reserved."""
+        """Offset of each table's ids, above existing ones; PostgreSQL reserves the range."""
         names = ", ".join(BY_NAME)
         is_postgres = db.engine.dialect.name == "postgresql"
         if is_postgres:
@@ -165,7 +163,7 @@ class Restore:
         self._insert(table, new)
 
     def _restore_moderator(self, line: Line) -> None:
-        """An unknown moderator is created with a name, without password and site."""
+        """An unknown moderator is created without password and roles."""
         try:
             row = {column.name: validated(column, line.row.get(column.name)) for column in MODERATOR_COLUMNS}
         except InvalidValue:
@@ -183,7 +181,7 @@ class Restore:
         return None
 
     def _validated(self, table: ArchivedTable, line: Line) -> Row | None:
-        """The row with all values and references checked; None, and a skip, if it is invalid."""
+        """The validated row; None, and a skip, if it is invalid."""
         self.counts.read[table.name] += 1
         if not self._is_expected_id(table, line.row.get("id")):
             self._skip(line, Reason.MALFORMED)
@@ -209,7 +207,7 @@ class Restore:
             return value if isinstance(value, str) and value in self.moderators else None
         value = validated(column, value)
         if target in BY_NAME and value is not None:
-            # A reference to a missing row becomes null where the column allows it: a reply becomes a root.
+            # A missing reference becomes null if the column allows it: a reply becomes a root.
             if column.nullable and self.known[target].depth(value) is None:
                 return None
             self._require_known(target, value)
@@ -220,14 +218,13 @@ class Restore:
             raise InvalidValue
 
     def _existing(self, table: ArchivedTable, batch: list[Line]) -> dict[int, Any]:
-        """Creation times of existing rows with these ids."""
         by, columns = self.shift.get(table.name, 0), table.table.c
         ids = [line.row["id"] + by for line in batch if self._is_expected_id(table, line.row.get("id"))]
         rows = db.session.execute(select(columns.id, columns[table.created_column]).where(columns.id.in_(ids)))
         return {row[0] - by: row[1] for row in rows}
 
     def _is_expected_id(self, table: ArchivedTable, id: object) -> bool:
-        """Ids ascend and stay within the range that the archive names."""
+        """Ids ascend within the announced range."""
         return type(id) is int and self.known[table.name].last < id <= self.highest.get(table.name, 0)
 
     def _record(self, kind: str, row: Row) -> None:
@@ -270,7 +267,7 @@ def _is_in_use(site: Site) -> bool:
 
 
 def _reserve_ids(table: str, highest: int) -> None:
-    """Advance the sequence, so that PostgreSQL assigns no id up to this one."""
+    """Advance PostgreSQL's sequence beyond this id."""
     sequence = db.session.scalar(text("SELECT pg_get_serial_sequence(:table, 'id')"), {"table": table})
     db.session.execute(
         text(f"SELECT setval(:sequence, GREATEST(:highest, (SELECT last_value FROM {sequence})))"),  # noqa: S608

@@ -1,4 +1,4 @@
-"""Insert rows of an archive: recompute columns that the archive leaves out, tree paths and counts."""
+"""Insert rows of an archive: recompute left-out columns, tree paths and counts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from app.transfer.archive import ArchivedTable, Row
 
 
 def insert_rows(site: Site, table: ArchivedTable, rows: list[Row]) -> set[int]:
-    """The ids of the inserted rows; a row that exists already is left out."""
+    """Ids of the inserted rows; existing rows are left out."""
     for row in rows:
         row["site_id"] = site.id
         if table.name in RECOMPUTE:
@@ -29,7 +29,7 @@ def insert_rows(site: Site, table: ArchivedTable, rows: list[Row]) -> set[int]:
 
 
 def _insert(table: ArchivedTable, rows: list[Row]) -> set[int]:
-    """All rows in one statement; one by one if a row conflicts."""
+    """All rows in one statement; one by one after a conflict."""
     if not rows:
         return set()
     try:

@@ -1,4 +1,4 @@
-"""Read an export as text in pieces: decompress, detect the encoding, decode."""
+"""Read an export as text: decompress, detect the encoding, decode."""
 
 import codecs
 import os
@@ -13,12 +13,12 @@ from app.transfer.fields import legible
 from app.transfer.record import Trouble, UnreadableFile
 
 CHUNK = 1 << 18  # bytes
-MAX_RATIO = 200  # compression ratio; texts of real blogs have 3 to 20, zlib's maximum is 1,032
+MAX_RATIO = 200  # compression ratio; real blogs have 3 to 20, zlib's maximum is 1,032
 RATIO_GRACE = 1 << 26  # unpacked bytes before the ratio is checked
 GZIP_MAGIC = b"\x1f\x8b"
 
 _DECLARED = re.compile(rb"^[^<]{0,16}<\?xml[^>]{0,200}encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
-# The WHATWG names a superset for these labels (encoding.spec.whatwg.org, section 4.2).
+# Supersets of these labels (encoding.spec.whatwg.org, 4.2).
 _SUPERSET = {
     "shift_jis": "cp932",
     "iso8859-1": "cp1252",
@@ -28,22 +28,22 @@ _SUPERSET = {
 }
 _KNOWN = re.compile(r"utf-8|iso8859-\d+|cp125\d|cp932|euc_jp|iso2022_jp|gb18030|big5|big5hkscs|euc_kr|koi8-[ru]")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-# Kanji are no evidence: "é" and its neighbour are one in Shift_JIS. All Japanese texts have kana.
+# Kanji are no evidence: "é" and its neighbour are one in Shift_JIS. Japanese texts always have kana.
 _KANA = re.compile("[\u3041-\u30fe]")
 MIN_KANA_SHARE = 0.1  # of the characters outside ASCII
 
 
 class Source:
-    """One export, and its text. Iterate `text()`; then `damaged` tells whether packing broke off.
+    """An export and its text. After iterating `text()`, `damaged` tells whether decompression failed.
 
-    `zone` is that of dates which the file gives as the clocks of its place showed them.
+    `zone` is the time zone of dates without one.
     """
 
     def __init__(self, path: Path | str, *, zone: tzinfo = UTC) -> None:
         self.path, self.zone = Path(path), zone
-        self.position = 0  # bytes handed to the decoder so far, unpacked
+        self.position = 0  # decompressed bytes
         self.damaged = False
-        self.passes = 1  # how often the file will be read
+        self.passes = 1  # number of planned passes
         # Progress: bytes on disk, or ids of a database.
         self.done = self.whole = 0
 
@@ -53,14 +53,11 @@ class Source:
 
     @property
     def share(self) -> float:
-        """The share of the file that has been read; 0 if unknown."""
+        """The part of the file that was read; 0 if unknown."""
         return min(self.done / self.whole, 1) if self.whole > 0 else 0
 
     def text(self) -> Iterator[str]:
-        """Pieces of legible text.
-
-        Raises UnreadableFile when the file cannot be opened or is a gzip bomb.
-        """
+        """Parts of the text. Raises UnreadableFile if the file cannot be opened or is a gzip bomb."""
         self.position, self.damaged = 0, False
         decoder: codecs.IncrementalDecoder | None = None
         declared = ""
@@ -107,11 +104,11 @@ class Source:
         self.damaged = members.damaged or members.open
 
 
-File = Source | Path | str  # the argument of a reader
+File = Source | Path | str  # argument of a reader
 
 
 class _Members:
-    """Unpacks gzip, which may be several files in a row."""
+    """Decompresses gzip, also several files in a row."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
@@ -122,7 +119,7 @@ class _Members:
         while chunk:
             if not self.open:
                 if not chunk.startswith(GZIP_MAGIC):
-                    return  # padding behind the last member, as tapes and some servers leave it
+                    return  # padding after the last member, from tapes and some servers
                 self._member, self.open = zlib.decompressobj(wbits=31), True
             try:
                 piece = self._member.decompress(chunk, CHUNK)
@@ -136,7 +133,7 @@ class _Members:
 
 
 def _declared(head: bytes) -> str:
-    """The encoding that a byte order mark or the XML declaration names, in Python's spelling, or ''."""
+    """The encoding of a byte order mark or XML declaration as Python's name, or ''."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if head[:4] in (b"<\0?\0", b"\0<\0?"):
@@ -151,14 +148,14 @@ def _python_name(label: str) -> str:
     except LookupError:
         return ""
     name = _SUPERSET.get(name, name)
-    return name if _KNOWN.fullmatch(name) else ""  # the label is not trusted: only these codecs
+    return name if _KNOWN.fullmatch(name) else ""  # only known codecs: the label is not trusted
 
 
 def encoding_of(chunk: bytes, declared: str) -> str:
-    """The encoding of `chunk`, the first one that is not plain ASCII.
+    """The encoding of `chunk`, the first one with non-ASCII bytes.
 
-    Bytes that are valid UTF-8 are UTF-8, whatever the label says: no other encoding looks like it by chance.
-    Else the label counts; where that is UTF-8 too or missing, the one that reads best.
+    Valid UTF-8 is UTF-8, whatever the label: no other encoding looks like it by chance. Otherwise the label counts; if
+    that is UTF-8 or missing, the encoding with most kana.
     """
     if declared.startswith(("utf-16", "iso2022")):
         return declared
@@ -168,7 +165,7 @@ def encoding_of(chunk: bytes, declared: str) -> str:
         return declared
     rest, good = _MULTIBYTE.subn(b"", chunk)
     if good > len(rest.translate(None, bytes(range(128)))):
-        return "utf-8-sig"  # UTF-8 with some broken places, which are marked by U+FFFD
+        return "utf-8-sig"  # broken places become U+FFFD
     likely = max(("cp932", "euc_jp"), key=lambda name: _kana_share(chunk, name))
     return likely if _kana_share(chunk, likely) >= MIN_KANA_SHARE else "cp1252"
 
@@ -181,7 +178,7 @@ def _reads(chunk: bytes, name: str) -> str | None:
 
 
 def _kana_share(chunk: bytes, name: str) -> float:
-    """The share of kana in `chunk` decoded as `name`; 0 if it cannot be decoded."""
+    """Share of kana in `chunk` decoded as `name`; 0 if that fails."""
     text = _reads(chunk, name) or ""
     foreign = sum(not char.isascii() for char in text)
     return len(_KANA.findall(text)) / max(foreign, 1)

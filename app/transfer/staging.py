@@ -1,6 +1,6 @@
-"""Sort the records of an import on disk before writing: parents before replies, then by time.
+"""Sort imported records on disk before writing: parents before replies, then by time.
 
-So memory stays flat for files of any size, and a reply may come before its parent in the file.
+Memory use is constant, and a reply may come before its parent in the file.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +22,7 @@ LOOKUP_BATCH = 500  # ids
 
 @dataclass(frozen=True, slots=True)
 class StagedComment:
-    """A comment that is ready to be written. `parent` is the source id of an earlier one."""
+    """A comment ready to be written. `parent` is the source id of an earlier one."""
 
     seq: int
     source_id: str
@@ -43,9 +43,9 @@ class StagedComment:
 
 
 class Staging(StagingDatabase):
-    """The records of one file. `addresses` maps its pages to threads; `pingbacks` are skipped by default.
+    """The records of one file; `pingbacks` are skipped by default.
 
-    Approved comments of hidden pages become pending in a hidden thread; with `only_public` they are skipped.
+    Approved comments of hidden pages become pending in a hidden thread, or are skipped with `only_public`.
     """
 
     def __init__(self, addresses: Addresses, *, pingbacks: bool = False, only_public: bool = False) -> None:
@@ -55,7 +55,7 @@ class Staging(StagingDatabase):
     def collect(self, records: Iterable[Record]) -> Iterator[int]:
         """Store all records; yield the number of comments from time to time.
 
-        UnreadableFile passes through; the records before it stay stored.
+        UnreadableFile passes through; earlier records stay stored.
         """
         latest = now()
         for number, record in enumerate(records, 1):
@@ -119,7 +119,7 @@ class Staging(StagingDatabase):
     def arrange(self, keys_of: Callable[[list[str]], Mapping[str, set[str]]]) -> None:
         """Find each comment's parent and position.
 
-        `keys_of` maps source ids that an earlier import brought to the site to the keys of their threads.
+        `keys_of` maps source ids of earlier imports to the keys of their threads.
         """
         self._add_missing_pages()
         self._hold_hidden_pages()
@@ -151,7 +151,7 @@ class Staging(StagingDatabase):
                 Reason.NOT_PUBLIC,
             )
             self._run(f"DELETE FROM comment WHERE {hidden}")  # noqa: S608
-        # A thread that is shared with a public page stays visible; the comments of the hidden page are held.
+        # A thread shared with a public page stays visible; comments of the hidden page are held.
         only_hidden = "SELECT thread FROM page GROUP BY thread HAVING NOT max(public)"
         self._run(f"UPDATE thread SET public=0 WHERE id IN ({only_hidden})")  # noqa: S608
         self._run(f"UPDATE comment SET held=1 WHERE status='approved' AND {hidden}")  # noqa: S608
@@ -169,12 +169,11 @@ class Staging(StagingDatabase):
             after = rows[-1][0]
 
     def _detach(self, which: str, note: Note, *values: object) -> None:
-        """Make these comments roots."""
         self._run(f"INSERT INTO note SELECT source_id, ? FROM comment WHERE {which}", note, *values)  # noqa: S608
         self._run(f"UPDATE comment SET parent_seq=NULL, parent=NULL WHERE {which}", *values)  # noqa: S608
 
     def _sort_levels(self, level: int) -> int:
-        """Sort the roots, then their replies, and so on: a breadth-first walk, one statement for each level."""
+        """Sort breadth-first: roots, their replies, and so on, one statement for each level."""
         added = self._run(
             "INSERT INTO sorted SELECT seq, 0, created, ? FROM comment"
             " WHERE parent_seq IS NULL AND seq NOT IN (SELECT seq FROM sorted)",
@@ -191,7 +190,7 @@ class Staging(StagingDatabase):
         return level + 1
 
     def _open_cycles(self) -> bool:
-        """Detach one comment of each cycle: comments that no root leads to. Linear: each comment is visited once."""
+        """Detach one comment of each cycle, which no root leads to. Linear."""
         found, start = False, 0
         unsorted = (
             "SELECT seq FROM comment WHERE seq > ? AND parent_seq IS NOT NULL AND seq NOT IN (SELECT seq FROM sorted)"
@@ -223,7 +222,6 @@ class Staging(StagingDatabase):
             position = rows[-1][0]
 
     def set_outcome(self, comments: Iterable[StagedComment], outcome: str) -> None:
-        """`imported` or `unchanged`."""
         self._run_all("UPDATE comment SET outcome=? WHERE seq=?", [(outcome, each.seq) for each in comments])
 
     def _skip(self, id: str | None, reason: Reason, line: int | None, page: str | None = None) -> None:
@@ -234,7 +232,7 @@ class Staging(StagingDatabase):
 
 
 def _bounded_id(id: str | None) -> str | None:
-    """A hash instead of an id that is too long for our column."""
+    """A hash instead of an id that is too long for the column."""
     return made_up_id(id) if id and len(id) > LONGEST_SOURCE_ID else id
 
 

@@ -1,6 +1,6 @@
-"""The temporary SQLite database of an import: tables, statements, and the figures of its report.
+"""The temporary SQLite database of an import, with the counts of its report.
 
-It has no name in any folder, and the operating system removes it when the process exits.
+It has no file name, so the operating system removes it when the process exits.
 """
 
 import sqlite3
@@ -10,9 +10,9 @@ from typing import Any, Self
 from app.models import Status
 
 CACHE = 48 << 10  # KiB
-EXAMPLES = 10  # ids in the report for each note
+EXAMPLES = 10  # ids for each note of the report
 
-# `thread` is a thread here, `page` a page of the source: several pages may share one thread.
+# `page` is a page of the source; several may share one thread.
 _TABLES = """
 CREATE TABLE thread (id INTEGER PRIMARY KEY, key TEXT UNIQUE, url TEXT, title TEXT, open INT, public INT DEFAULT 1);
 CREATE TABLE page (source_id TEXT PRIMARY KEY, thread INT, public INT DEFAULT 1) WITHOUT ROWID;
@@ -43,13 +43,12 @@ class StagingDatabase:
         self._db.close()
 
     def highest_number(self, below: int) -> int:
-        """The highest numeric source id below this one, or 0."""
+        """Highest numeric source id below this one, or 0."""
         numbers = "SELECT max(CAST(source_id AS INT)) FROM comment WHERE source_id NOT GLOB '*[^0-9]*'"
         return self._count(f"{numbers} AND length(source_id) < 19 AND CAST(source_id AS INT) < ?", below)
 
     @property
     def total(self) -> int:
-        """The number of sorted comments."""
         return self._count("SELECT max(position) FROM queue")
 
     def counts(self) -> dict[str, Any]:
@@ -69,18 +68,18 @@ class StagingDatabase:
         }
 
     def skips(self) -> Iterator[dict[str, Any]]:
-        """Each skipped record: id or None, reason, and line of the file if known."""
+        """Skipped records: id or None, reason, and line if known."""
         for id, reason, line in self._run("SELECT id, reason, line FROM skip ORDER BY rowid"):
             yield {"id": id, "reason": reason} | ({"line": line} if line else {})
 
     def notes(self) -> Iterator[dict[str, Any]]:
-        """Each kind of change or guess, its count, and the ids of the first records."""
+        """Each kind of change or guess with its count and the first ids."""
         for note, count in self._run("SELECT note, count(*) FROM note GROUP BY note ORDER BY min(rowid)").fetchall():
             ids = self._run("SELECT id FROM note WHERE note=? ORDER BY rowid LIMIT ?", note, EXAMPLES)
             yield {"note": note, "count": count, "ids": [id for (id,) in ids]}
 
     def by_thread(self) -> Iterator[dict[str, Any]]:
-        """Each thread with its counts, largest first; key and URL are None for records without a known page."""
+        """Threads with their counts, largest first; key and URL are None for unknown pages."""
         query = (
             "SELECT thread.key, thread.url, count(became), sum(became='imported'), sum(became='unchanged'),"
             " sum(became IS NULL) FROM"
@@ -99,7 +98,7 @@ class StagingDatabase:
         return self._db.execute(statement, values)
 
     def _run_all(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """In one transaction: a transaction for each row doubled the time of an import of 100,000 comments."""
+        """One transaction: separate ones doubled the time for 100,000 comments."""
         self._run("BEGIN")
         self._db.executemany(statement, rows)
         self._run("COMMIT")

@@ -1,15 +1,15 @@
-"""Search a text of any length through a bounded window that moves forward."""
+"""Search a long text through a bounded moving window."""
 
 import re
 from collections.abc import Iterable
 
-OVERLAP = 512  # characters kept at the end of the window, because a match may start in them
+OVERLAP = 512  # characters kept at the end of the window: a match may start there
 
 
 class StreamWindow:
     """A window over `pieces` of text. Positions are indices into `window` and shift when it grows.
 
-    `mark` is the current position; text before it is dropped when more is read.
+    `mark` is the current position; earlier text is dropped.
     """
 
     def __init__(self, pieces: Iterable[str]) -> None:
@@ -34,14 +34,14 @@ class StreamWindow:
         self.mark = self._counted = self._capture_from = 0
 
     def line(self) -> int:
-        """The line number of `mark`, from 1."""
+        """Line number of `mark`, from 1."""
         self._count(self.mark)
         return self._line
 
     def find(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """The next match at or after `mark`, which is moved to its start; None at the end of the text.
+        """The next match, with `mark` at its start; None at the end of the text.
 
-        A match is at most OVERLAP characters long, and is not lost where it spans two pieces.
+        Matches of up to OVERLAP characters are found across pieces.
         """
         while True:
             match = pattern.search(self.window, self.mark)
@@ -60,11 +60,11 @@ class StreamWindow:
         return match is not None
 
     def capture(self, limit: int) -> None:
-        """Capture the text from `mark` on, up to about `limit` characters, until `captured` is called."""
+        """Capture up to about `limit` characters from `mark` until `captured` is called."""
         self._captured, self._capture_from, self._captured_size, self._capture_limit = [], self.mark, 0, limit
 
     def captured(self) -> tuple[str, bool]:
-        """The captured text up to `mark`, and whether it is complete (below the limit)."""
+        """The captured text up to `mark`, and whether it is complete."""
         self._append(self.mark)
         text, whole = "".join(self._captured or ()), self._captured_size <= self._capture_limit
         self._captured = None

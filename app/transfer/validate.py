@@ -1,4 +1,4 @@
-"""Validate values of an archive for their columns; invalid values are refused, not adapted."""
+"""Validate values of an archive for their columns; invalid values are refused."""
 
 import re
 from collections.abc import Callable, Collection
@@ -22,7 +22,7 @@ from app.transfer.fields import MAX_BODY, legible
 
 T = TypeVar("T")
 
-MAX_TEXT = 1 << 23  # characters, for columns without a limit; escaping can make a text of MAX_BODY five times as long
+MAX_TEXT = 1 << 23  # characters of columns without a limit; escaping can enlarge MAX_BODY fivefold
 MAX_DEPTH = 12  # nested lists and objects; ours have 3
 LARGEST_NUMBER = 1 << 53
 
@@ -48,7 +48,7 @@ def validated(column: Column[Any], value: Any) -> Any:
 
 
 def default_of(column: Column[Any]) -> Any:
-    """The value of a column that an archive of an earlier version lacks."""
+    """The value of a column that an older archive lacks."""
     default: Any = column.default
     if default is None:
         return _require(bool(column.nullable), None)
@@ -130,12 +130,12 @@ def _website(value: str) -> str:
 
 
 def _address(value: str) -> str:
-    """The URL of a page, which becomes a link."""
+    """URL of a page, which becomes a link."""
     return _require(not value or value.startswith(("https://", "http://")), value)
 
 
 def _claimed(value: Any) -> dict[str, str]:
-    """URL, title and date that a page claims; moderators see them, and an approval stores them."""
+    """Claimed URL, title and date of a page; an approval stores them."""
     _require(isinstance(value, dict) and value.keys() <= {"url", "title", "published"}, value)
     _require(all(isinstance(each, str) for each in value.values()), value)
     try:
@@ -158,13 +158,8 @@ def _reasons(value: Any) -> list[dict[str, Any]]:
     return [each for each in _require(isinstance(value, list), value) if _is_reason(each)]
 
 
-def _is_reason(reason: Any) -> bool:
-    """True if the moderation page can render the reason, and screening can go on with it."""
-    if not isinstance(reason, dict) or not isinstance(reason.get("check"), str):
-        return False
-    found, verdict = reason.get("found", []), reason.get("verdict")
-    if not _is_text(verdict) or verdict not in VERDICTS or not isinstance(found, list) or not all(map(_is_text, found)):
-        return False
+def _can_be_rendered(reason: Any) -> bool:
+    """True if a moderation page can render the reason."""
     try:
         return bool(sentence_of(reason))
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""Read a WordPress export (WXR 1.0 to 1.2), including variants of other tools."""
+"""Read a WordPress export (WXR 1.0 to 1.2) and variants of other tools."""
 
 import re
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ from app.transfer.source import File, Source
 from app.transfer.xml_element import Element
 from app.transfer.xml_shape import Shape
 
-# Limits for comments that come before their page is known.
+# Limits for comments that come before their page.
 MAX_WAITING = 1_000
 MAX_WAITING_SIZE = 1 << 23  # characters
 
 _FIELDS = ("title", "link", "post_id", "comment_status", "status", "post_password")
-# Public states of an item; "inherit" is that of attachments. Other tools may omit the state. All others (private,
-# draft, pending, future, trash, those of plugins) are not public.
+# Public states of an item ("inherit" for attachments; other tools may omit it). All others are not public: private,
+# draft, pending, future, trash, those of plugins.
 PUBLIC_STATES = frozenset({"", "publish", "inherit"})
 _STOPS = ("rss", "item", "comment", *_FIELDS)
 SHAPE = Shape(
@@ -43,7 +43,7 @@ SHAPE = Shape(
     bodies=frozenset({"comment_content"}),
 )
 
-# wp_comments.comment_approved and the words of wp_set_comment_status and of other tools.
+# wp_comments.comment_approved, wp_set_comment_status, and words of other tools.
 STATUSES: dict[str, Status] = {
     "1": "approved",
     "approved": "approved",
@@ -67,14 +67,14 @@ KINDS: dict[str, Kind] = {
     "pingback": "pingback",
     "trackback": "trackback",
 }
-# Shops and schedulers store private notes in the table of comments; they must never be published.
+# Private notes that shops and schedulers store as comments; never to be published.
 PRIVATE_TYPES = frozenset({"order_note", "action_log", "edd_payment_note", "note", "wc_admin_note"})
 
 _ID = re.compile(r"comment_id>\s{0,64}(?:<!\[CDATA\[)?\s{0,64}([0-9]{1,20})")
 
 
 def read(file: File) -> Iterator[Record]:
-    """The pages of the export, each followed by its comments.
+    """Each page followed by its comments.
 
     Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
@@ -116,7 +116,7 @@ def _id_in(head: str) -> str | None:
 
 
 class _Page:
-    """One item: its known fields, and the comments that wait for them."""
+    """One item: its known fields, and comments that wait for them."""
 
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
@@ -145,7 +145,7 @@ class _Page:
             yield from self.close()
 
     def end(self) -> Iterator[Record]:
-        """Yield the rest, and whether the page was hidden: its state may come after its comments."""
+        """Yield the rest, and whether the page was hidden: its state may follow its comments."""
         yield from self.close()
         if self._id is not None and not self._is_public():
             yield HiddenPage(self._id)
@@ -155,7 +155,6 @@ class _Page:
         return state in PUBLIC_STATES and not self._fields.get("post_password")
 
     def close(self) -> Iterator[Record]:
-        """Yield the page with its waiting comments, once."""
         if self._id is not None:
             return
         self._id = self._named()
@@ -182,7 +181,7 @@ class _Page:
 
 
 def _comment(element: Element, zone: tzinfo) -> CommentRecord | Skip:
-    """The comment, not yet with its thread."""
+    """The comment without its thread."""
     kind_word = one_line(element.text("comment_type")).lower()
     body = element.markup("comment_content").strip()
     source_id = one_line(element.text("comment_id"))

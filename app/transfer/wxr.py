@@ -1,4 +1,4 @@
-"""Export a site's pages and comments as WXR 1.2, which most systems can read."""
+"""Export pages and comments as WXR 1.2, which most systems can read."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
@@ -13,7 +13,7 @@ from app.models import Author, Comment, Site, Status, Thread
 from app.transfer.archive import BATCH
 from app.transfer.fields import legible
 
-# wp_comments.comment_approved. WordPress has no word for what its author took back; it keeps such a row unseen.
+# wp_comments.comment_approved. WordPress has no state for withdrawn comments and hides such rows.
 APPROVED = {
     Status.APPROVED: "1",
     Status.PENDING: "0",
@@ -30,7 +30,7 @@ TAIL = "</channel>\n</rss>\n"
 
 
 def lines(site: Site) -> Iterator[str]:
-    """Each page as an item with its comments; addresses are those of the networks, as they are kept."""
+    """Each page as an item with its comments; addresses are the stored networks."""
     yield HEAD
     yield _element("title", site.name) + _element("language", site.lang) + _element("wp:wxr_version", "1.2")
     clock = ZoneInfo(site.timezone)
@@ -98,6 +98,6 @@ def _dates(name: str, moment: datetime, clock: tzinfo) -> str:
 
 
 def _element(name: str, value: object) -> str:
-    """XML has no way to write some characters (section 2.2), and a CDATA section none for its own end."""
+    """Without characters that XML forbids (2.2), and with split ends of CDATA."""
     text = legible(str(value)).replace("]]>", "]]]]><![CDATA[>")
     return f"<{name}><![CDATA[{text}]]></{name}>\n"

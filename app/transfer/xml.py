@@ -1,8 +1,8 @@
-"""Split XML of any origin into records, streaming; broken records do not affect the others.
+"""Split foreign XML into records, streaming; broken records do not affect others.
 
-A lexer that knows only CDATA, comments and a few tag names cuts the text into records. Each record is parsed on its own
-by expat. So nothing outside of records has to be well-formed, and memory holds one record at a time. A document type is
-refused, so there are no entities to expand; an unknown reference stays text.
+A lexer for CDATA, comments and a few tag names cuts the text into records, and expat parses each. So the rest need not
+be well-formed, and memory holds one record at a time. A document type is refused, so entities cannot expand; an unknown
+reference stays text.
 """
 
 import re
@@ -18,7 +18,7 @@ from app.transfer.xml_repair import close_sections, repair
 from app.transfer.xml_shape import Shape, local_name
 
 MAX_RECORD = 1 << 22  # characters of one record with its tags
-HEAD = 4_000  # characters of a lost record that are kept to find its id
+HEAD = 4_000  # characters of a lost record, searched for its id
 
 _CDATA_END = re.compile(r"]]>")
 _COMMENT_END = re.compile(r"-->")
@@ -27,23 +27,17 @@ _TAG_END = re.compile(r"/?>|<")
 
 @dataclass(frozen=True, slots=True)
 class SectionStart:
-    """A section starts."""
-
     name: str
     line: int
 
 
 @dataclass(frozen=True, slots=True)
 class SectionEnd:
-    """A section ends."""
-
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """An unreadable record and its first characters."""
-
     name: str
     reason: Reason
     line: int
@@ -52,7 +46,7 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """The last event of a file that ends too early."""
+    """Last event of a file that ends too early."""
 
     line: int
     position: int
@@ -62,10 +56,9 @@ Event = SectionStart | SectionEnd | Element | BadRecord | Truncated
 
 
 def events(file: File, shape: Shape) -> Iterator[Event]:
-    """The records of the file in order, including unreadable ones.
+    """Records in order, including unreadable ones.
 
-    Raises UnreadableFile if the file cannot be opened, has a document type, is a gzip bomb, or has no element of the
-    shape.
+    Raises UnreadableFile if the file cannot be opened, has a document type, is a gzip bomb, or has no known element.
     """
     source = Source.of(file)
     stream = StreamWindow(source.text())
@@ -95,7 +88,7 @@ def events(file: File, shape: Shape) -> Iterator[Event]:
 
 
 def _skip_section(stream: StreamWindow, match: re.Match[str]) -> bool:
-    """Move behind the CDATA section or comment that `match` opens; False where it never closes."""
+    """Skip the CDATA section or comment that `match` opens; False if it never closes."""
     if match["cdata"]:
         return stream.skip_past(_CDATA_END)
     return stream.skip_past(_COMMENT_END) if match["comment_start"] else True
@@ -118,7 +111,7 @@ def _record(stream: StreamWindow, shape: Shape, tag: str) -> Iterator[Event]:
 
 
 def _find_end(stream: StreamWindow, inside: re.Pattern[str]) -> str:
-    """Move behind the record's end tag ("end"), to where it must have ended ("stop"), or "cut"."""
+    """Move to the record's end: "end" (its tag), "stop" (a tag that cannot be inside), or "cut"."""
     match = stream.find(_TAG_END)
     while match:
         if match[0] == "/>" or (match.re is inside and match["end"]):
@@ -147,13 +140,13 @@ def _whole(text: str, shape: Shape, name: str, line: int) -> Iterator[Event]:
     if isinstance(repaired, Element) or "<![CDATA[" not in text:
         yield repaired
     else:
-        # An unclosed section includes the following records, up to the end of a later section. Only malformed records
-        # get here: in a valid file the text of a commenter stays inside its section and is never parsed as markup.
+        # An unclosed section swallows the following records. Valid records never get here, so commenters' text is not
+        # parsed as markup.
         yield from _salvage(text, shape, line)
 
 
 def _salvage(text: str, shape: Shape, line: int) -> Iterator[Event]:
-    """Truncated a broken stretch at every tag of the shape, sections or not, and read each record on its own."""
+    """Split a broken stretch at every known tag, and read each record separately."""
     opened: re.Match[str] | None = None
     opened_line = at = 0
     for match in shape.tags.finditer(text):

@@ -1,4 +1,4 @@
-"""Parse one record of an XML export with expat: no namespaces, no entities, bounded depth."""
+"""Parse one record with expat: no namespaces, no entities, limited depth."""
 
 from dataclasses import dataclass, field
 from html import unescape
@@ -27,7 +27,7 @@ class Element:
         return self.fields.get(path, "")
 
     def text(self, path: str) -> str:
-        """The field as plain text. In CDATA the HTML escaping of the source is removed too."""
+        """The field as plain text; in CDATA, HTML escapes are removed too."""
         text = self.fields.get(path, "")
         return unescape(text) if path in self.cdata else text
 
@@ -47,7 +47,7 @@ def parse(text: str, shape: Shape, name: str, line: int) -> Element:
     """Raises expat.ExpatError for malformed text, TooDeep beyond MAX_DEPTH."""
     element = Element(name, line)
     builder = _Builder(element, shape.bodies)
-    parser = expat.ParserCreate("utf-8")  # without namespaces: undeclared prefixes are common
+    parser = expat.ParserCreate("utf-8")  # undeclared prefixes are common
     parser.buffer_text = True
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
@@ -55,7 +55,7 @@ def parse(text: str, shape: Shape, name: str, line: int) -> Element:
     parser.StartCdataSectionHandler = builder.section
     for refused in ("StartDoctypeDeclHandler", "EntityDeclHandler", "ExternalEntityRefHandler"):
         setattr(parser, refused, _forbid)
-    # One call for the whole record: expat 2.5 takes quadratic time for a long token in small events.
+    # One call: expat 2.5 takes quadratic time for a long token in small parts.
     parser.Parse(text, True)
     element.fields = {path: "".join(parts) for path, parts in builder.parts.items()}
     return element
@@ -66,8 +66,6 @@ def _forbid(*_declaration: Any) -> None:
 
 
 class _Builder:
-    """Collects the events of expat into fields by path."""
-
     def __init__(self, element: Element, bodies: frozenset[str]) -> None:
         self.parts: dict[str, list[str]] = {}
         self._element, self._bodies = element, bodies
@@ -86,7 +84,7 @@ class _Builder:
 
     def _open(self, path: str, attributes: dict[str, str]) -> None:
         self._paths.append(path)
-        # Of a repeated field the first value counts; the second goes into an unused list.
+        # The first value of a repeated field counts.
         self._current = [] if self.parts.get(path) else self.parts.setdefault(path, [])
         if attributes:
             known = self._element.attributes.setdefault(path, {})

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from app.transfer.xml_element import tag_as_text
 from app.transfer.xml_shape import Shape
 
-MAX_SECTIONS = 64  # CDATA sections of a broken record that are checked
+MAX_SECTIONS = 64  # checked CDATA sections of a broken record
 
 _TOKEN = re.compile(
     r"(?P<cdata><!\[CDATA\[.*?(?:]]>|\Z))"
@@ -23,8 +23,8 @@ _SECTION_START = re.compile(r"<([A-Za-z_][\w.:-]{0,63})(?:\s[^<>]{0,400})?>\s{0,
 
 
 def repair(text: str, shape: Shape) -> str:
-    """`text` with what exporters get wrong set right: bare ampersands, HTML's entities, unrecognised sections,
-    unquoted attributes, comments with "--", tags that are not the format's own (they become text)."""
+    """Repair common mistakes: bare ampersands, HTML entities, unrecognised sections, unquoted attributes, comments with
+    "--", unknown tags (they become text)."""
     return _TOKEN.sub(lambda token: _repaired_token(token, shape), text)
 
 
@@ -44,9 +44,9 @@ def _repaired_token(token: re.Match[str], shape: Shape) -> str:
 
 
 def _character_of(reference: str) -> str:
-    """The character of a reference; the reference itself if it is unknown."""
+    """The character of a reference, or the reference itself if unknown."""
     if reference.startswith("&#"):
-        return unescape(reference)  # replaces or removes forbidden characters, by HTML's table
+        return unescape(reference)  # replaces or removes forbidden characters
     return html5.get(reference[1:], reference)
 
 
@@ -62,7 +62,7 @@ def _repaired_tag(tag: str) -> str:
 
 
 def close_sections(text: str) -> str:
-    """Close each CDATA section that continues past the end tag of its element."""
+    """Close CDATA sections that continue past the end of their element."""
     out: list[str] = []
     at = 0
     for _ in range(MAX_SECTIONS):

@@ -1,4 +1,4 @@
-"""The element names of an XML format, and the patterns that find them."""
+"""Element names of an XML format, and patterns that find them."""
 
 import re
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ _PREFIX = r"(?:[A-Za-z_][\w.-]{0,30}:)?"
 
 @dataclass(frozen=True)
 class Shape:
-    """The element names of a format that matter; those in `prefixed` may have any prefix.
+    """Relevant element names; those in `prefixed` may have any prefix.
 
-    `sections` hold records and are announced when they open and close. A `records` element is read whole.
-    A record that is not closed ends where one of `stops[name]` begins. Tags outside of `known` are taken
-    for text when a broken record is repaired. `bodies` are paths in which tags are text too.
+    `sections` contain records and are reported at start and end. A `records` element is read whole; unclosed, it ends
+    where one of `stops[name]` begins. Tags outside of `known` become text in a repair. `bodies` are paths in which all
+    tags are text.
     """
 
     root: str
