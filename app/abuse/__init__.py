@@ -1,1 +1,1 @@
-"""What looks at the request, never at the words."""
+"""Checks on the request, not on the text."""

@@ -1,4 +1,4 @@
-"""Where a request comes from, as much of it as we keep."""
+"""The network address of a request."""
 
 import ipaddress
 
@@ -9,7 +9,7 @@ from app.lib.secrets import blind_index
 from app.models import Site
 from app.models.report import Reporter
 
-# What proxies add. Only X-Forwarded-For is read; each of them shows that the peer is not the client.
+# Headers that proxies add. Only X-Forwarded-For is read; any of them shows that the peer is a proxy.
 FORWARDING = (
     "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-IP", "X-Client-IP", "True-Client-IP",
     "CF-Connecting-IP", "CDN-Loop", "Forwarded", "Via",
@@ -19,19 +19,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def client() -> str:
-    """The peer's address; what a proxy says is believed only when the proxy is a trusted one.
-
-    X-Forwarded-For is read from the right: the first address that is not a trusted proxy is the client.
-    """
+    """The peer's address, or, behind trusted proxies, the first address in X-Forwarded-For from the right that is none."""
     address, _ = _resolved()
     return address
 
 
 def observer() -> Address | None:
-    """The client's address where an address gives access; None if it is not certain.
+    """The client's address for granting access; None if uncertain.
 
-    A forwarded request counts only if each proxy on its way is trusted. Otherwise the address of an unknown proxy would
-    let all its clients in.
+    A forwarded request counts only if each proxy is trusted: otherwise the address of an unknown proxy would let all
+    its clients in.
     """
     address, is_certain = _resolved()
     was_forwarded = any(name in request.headers for name in FORWARDING)
@@ -39,7 +36,7 @@ def observer() -> Address | None:
 
 
 def _resolved() -> tuple[str, bool]:
-    """The client's address, and whether X-Forwarded-For led to it without a gap."""
+    """The client's address, and whether all proxies on the way are trusted."""
     address = request.remote_addr or "0.0.0.0"  # noqa: S104
     said = ",".join(request.headers.getlist("X-Forwarded-For"))
     chain = [part.strip() for part in said.split(",")] if said else []
@@ -53,22 +50,20 @@ def _resolved() -> tuple[str, bool]:
 
 
 def network(address: str) -> str:
-    """The /24 or /56 that an address lies in, as text."""
+    """The surrounding /24 or /56 of an address."""
     parsed = _parsed(address) or ipaddress.IPv4Address(0)
     return str(networks.kept_of(ipaddress.ip_network(parsed)))
 
 
 def wide_network(network: str) -> str | None:
-    """The /48 around an IPv6 network, as text; None for others."""
+    """The surrounding /48 of an IPv6 network; None for IPv4."""
     wide = networks.wide_of(ipaddress.ip_network(network))
     return str(wide) if wide else None
 
 
 def reporter(site: Site, address: str) -> Reporter:
-    """Identify a reporter by the networks that also limit posts.
-
-    A client that has a whole network must not count as many readers.
-    """
+    """Identify a reporter by the networks that also limit posts, so that owning a whole network does not count as many
+    readers."""
     around = network(address)
     wide = wide_network(around)
     return Reporter(
@@ -77,7 +72,7 @@ def reporter(site: Site, address: str) -> Reporter:
 
 
 def single(address: str) -> str:
-    """An address, or the /64 around it for IPv6, as text: what one client has."""
+    """An address, for IPv6 its /64: what a single client has."""
     parsed = _parsed(address) or ipaddress.IPv4Address(0)
     return str(ipaddress.ip_network(f"{parsed}/{32 if parsed.version == 4 else 64}", strict=False))
 
@@ -92,5 +87,5 @@ def _parsed(text: str) -> Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    # A socket for both versions of IP reports IPv4 peers as ::ffff:192.0.2.1.
+    # A dual-stack socket reports IPv4 peers as ::ffff:192.0.2.1.
     return getattr(address, "ipv4_mapped", None) or address

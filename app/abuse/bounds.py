@@ -1,4 +1,4 @@
-"""How long each part of a request may be: refused by its head, before anything reads it."""
+"""Limit the size of each part of a request, by its headers."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -6,10 +6,9 @@ from typing import Any, TypeVar
 
 from flask import Flask, abort, current_app, request, session
 
-# Characters as they are sent. Counts of 100 pages with long addresses have some 30,000; browsers and proxies send no
-# header longer than 8,192.
+# Characters as sent. Counts of 100 long URLs have some 30,000; browsers and proxies send headers up to 8,192.
 LONGEST_PATH, LONGEST_QUERY, LONGEST_HEADER = 4_096, 32_768, 8_192
-# A form of ours has some forty. Each costs more to read than the byte or two that it costs to send.
+# Our largest form has some forty. Parsing a field costs more than sending its byte or two.
 MOST_FIELDS = 200
 URLENCODED = "application/x-www-form-urlencoded"
 
@@ -18,10 +17,7 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 
 
 def takes_fields(most: int, *, with_session: str) -> Callable[[Route], Route]:
-    """Let a route's form have up to `most` fields where the signed session has the key `with_session`.
-
-    Anonymous forms keep the usual limit, without a query.
-    """
+    """Allow up to `most` fields in a route's form if the signed session has the key `with_session`."""
 
     def mark(route: Route) -> Route:
         route.most_fields = most, with_session  # type: ignore[attr-defined]
@@ -31,7 +27,7 @@ def takes_fields(most: int, *, with_session: str) -> Callable[[Route], Route]:
 
 
 def install(app: Flask) -> None:
-    """Limit every request of `app`. Installed first, so that no other part sees a refused request."""
+    """Limit every request of `app`. Installed first, so nothing else sees a refused request."""
     app.wsgi_app = _bounded(app.wsgi_app)  # type: ignore[assignment,method-assign]
     app.before_request(_refuse_body)
 
@@ -62,7 +58,7 @@ def _refusal(environ: dict[str, Any]) -> HTTPStatus | None:
 
 
 def _refuse_body() -> None:
-    """413 for a body that is too large, or has too many fields. Of a multipart form Werkzeug counts the parts."""
+    """413 for a body that is too large or has too many fields; of a multipart form, Werkzeug counts the parts."""
     if (request.content_length or 0) > (request.max_content_length or 0):
         abort(413)
     most = request.max_form_parts = _most_fields()
@@ -72,5 +68,5 @@ def _refuse_body() -> None:
 
 def _most_fields() -> int:
     most, key = getattr(current_app.view_functions.get(request.endpoint or ""), "most_fields", (MOST_FIELDS, ""))
-    # Only where it matters: a session that is looked at makes an answer vary by cookie.
+    # Reading the session makes an answer vary by cookie.
     return most if key and key in session else MOST_FIELDS

@@ -1,7 +1,7 @@
-"""Slow down password guessing: log-in attempts are limited by account and by network (app/models/rate_limit.py).
+"""Limit log-in attempts by account and by network (app/models/rate_limit.py).
 
-A limit never closes for a fixed time: after the burst, one more attempt becomes free every few minutes. No network
-can use up what an account may be tried, and no account what a network may try.
+No limit blocks for a fixed time: after the burst, an attempt becomes free every few minutes. Limits of networks and
+accounts are independent.
 """
 
 import logging
@@ -21,22 +21,20 @@ from app.models.site import WIDE_TIMES
 
 log = logging.getLogger(__name__)
 
-# One account from one network; a proof of work goes beyond it.
+# An account from one network; a proof of work can exceed it.
 PER_ACCOUNT_AND_NETWORK = Rate(5, 12 * 60)
-# All accounts from one network; a proof of work goes beyond it, too.
+# All accounts from one network; a proof of work can exceed it.
 PER_NETWORK = Rate(60, 10)
-# And from the /48 around it in IPv6, which one customer may have whole.
-PER_WIDE_NETWORK = Rate(PER_NETWORK.burst * WIDE_TIMES, PER_NETWORK.seconds / WIDE_TIMES)
-# What may go beyond them by proofs: a bot farm can compute.
+# Attempts with a proof of work: a bot farm can compute too.
 PROVEN = Rate(60, 20)
-# One account from everywhere: 10 at once and 10 more in an hour are 20 in any hour. No proof goes beyond it.
+# An account from everywhere, at most 20 in an hour. No proof exceeds it.
 PER_ACCOUNT = Rate(10, 6 * 60)
 # A browser in which this account was logged in before.
 PER_DEVICE = Rate(5, 4 * 60)
 
 
 class TooManyAttempts(Refused):
-    """`challenge`: what a browser may solve instead of waiting, or None."""
+    """`challenge`: for the browser to solve instead of waiting, or None."""
 
     def __init__(self, wait: int, *, challenge: dict[str, object] | None = None):
         sentence = _("Too many login attempts.") + " " + limits.in_words(wait)
@@ -46,14 +44,12 @@ class TooManyAttempts(Refused):
 
 @contextmanager
 def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
-    """Count one attempt, before the password is looked at. Raises TooManyAttempts (429).
+    """Count an attempt before the password is verified. Raises TooManyAttempts (429).
 
-    If the database fails before there is an answer, the attempt is not counted.
-
-    `device` names a browser in which this account was logged in before, or is ''. Such a browser has a limit of
-    its own, so that strangers cannot lock the owner out (OWASP, "Slow Down Online Guessing Attacks with Device
-    Cookies"). `proof` is the solution of a challenge that came with a refusal. Attempts are counted by the typed
-    address, whether or not it has an account.
+    `device` names a browser in which this account was logged in before, or is ''. It has its own limit, so strangers
+    cannot lock the owner out (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). `proof` solves the
+    challenge of a refusal. Addresses without an account are counted too. An attempt that fails with the database is not
+    counted.
     """
     counted: list[tuple[str, Rate]] = []
     try:
@@ -67,13 +63,13 @@ def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
 
 
 def forgive(email: str, device: str) -> None:
-    """Reset the limits of this account: the password was right."""
+    """Reset the limits of this account after a correct password."""
     who = email.strip().casefold()
     RateLimit.restore(*([_device(who, device)] if device else [_account(who), _pair(who)]))
 
 
 def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
-    """Count against each limit in turn, and yield each count."""
+    """Count against each limit and yield the counts."""
     if device:
         yield _take(_device(who, device), PER_DEVICE)
         return

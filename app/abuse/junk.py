@@ -1,4 +1,4 @@
-"""Refuse junk by its headers, before the body is parsed and before any query."""
+"""Refuse junk by its headers, before parsing and queries."""
 
 from flask import abort, request
 from flask_babel import gettext as _
@@ -10,21 +10,21 @@ FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def require_form() -> None:
-    """Raise 415 or Refused (403) for a request that no form of ours can send."""
+    """Raise 415 or Refused (403) for a request that none of our forms can send."""
     if request.mimetype not in FORM_TYPES:
         abort(415)
     _refuse_origin()
 
 
 def require_json() -> None:
-    """Raise 415 or Refused (403) for a request that is no JSON."""
+    """Raise 415 or Refused (403) for a request that is not JSON."""
     if not request.is_json:
         abort(415)
     _refuse_origin()
 
 
 def _refuse_origin() -> None:
-    """Refuse the origin of a sandboxed frame, a file or an unknown scheme. `check_origin` compares it with the site."""
+    """Refuse the origin of a sandboxed frame, a file or an unknown scheme; `check_origin` checks the site."""
     origin = request.headers.get("Origin", "")
     if origin and origin_of(origin) is None:
         raise Refused("wrong_origin", _("Comments aren’t enabled for this address."), status=403)

@@ -1,4 +1,4 @@
-"""How much one network may ask for in a minute: all that is anonymous and costs work."""
+"""Rate limits of a network for anonymous requests."""
 
 import logging
 from math import ceil
@@ -16,18 +16,16 @@ from app.models.site import WIDE_TIMES
 
 log = logging.getLogger(__name__)
 
-# As multiples of the comments that the site takes from a network in a minute.
+# As multiples of the site's comments per minute and network.
 TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report": 1, "proof": 2,
-         # Posts that store nothing: invalid, refused or sent again. Stored comments are counted as rows.
-         "post": 2,
-         # Posts from a network over its limit: a browser may send each again with a proof of work.
-         "crowded": 4}  # fmt: skip
-# Posts that store nothing, of a network as a multiple of those of one client in it.
+         # Posts that store nothing (invalid, refused, repeated); stored comments are counted as rows.
+         "post": 2}  # fmt: skip
+# The same of a network, as a multiple of one client's.
 NEIGHBOURS = 8
 
 
 class _Uncounted:
-    """Requests of this process that were served without a count; a row could not be written either."""
+    """Requests of this process that were served uncounted because the database did not write."""
 
     number, lock = 0, Lock()
 
@@ -38,14 +36,13 @@ class _Uncounted:
 
 
 def uncounted() -> int:
-    """How many requests this process has served without a count."""
     return _Uncounted.number
 
 
 def admit(site: Site, purpose: str) -> None:
-    """Count one request. Raises Refused (429) when its network has sent too many lately.
+    """Count a request. Raises Refused (429) if its network has sent too many.
 
-    Fails open: without a count a reader is served rather than refused.
+    Fails open: an uncounted reader is served.
     """
     for subject, rate in _limits(site, purpose):
         if wait := _take(subject, rate):
@@ -53,14 +50,14 @@ def admit(site: Site, purpose: str) -> None:
 
 
 def count(site: Site, purpose: str) -> None:
-    """Count a request that is answered in any case; `refuse_exhausted` refuses the ones after it."""
+    """Count a request that is answered anyway; `refuse_exhausted` refuses later ones."""
     for subject, rate in _limits(site, purpose):
         _take(subject, rate)
 
 
-def refuse_exhausted(site: Site, *purposes: str) -> None:
-    """Raise Refused (429) where `admit` would; counts nothing, so that an ordinary comment costs no write."""
-    limits = [limit for purpose in purposes for limit in _limits(site, purpose)]
+def refuse_exhausted(site: Site, purpose: str) -> None:
+    """Raise Refused (429) like `admit`, without a write."""
+    limits = _limits(site, purpose)
     if limits and (wait := RateLimit.longest_wait(limits)):
         raise too_many(wait)
 
@@ -71,7 +68,6 @@ def too_many(wait: int) -> Refused:
 
 
 def in_words(wait: int) -> str:
-    """`wait`: seconds."""
     if wait < 90:
         return ngettext("Try again in %(num)d second.", "Try again in %(num)d seconds.", wait)
     minutes = ceil(wait / 60)
@@ -79,15 +75,15 @@ def in_words(wait: int) -> str:
 
 
 def _limits(site: Site, purpose: str) -> list[tuple[str, Rate]]:
-    """The limits of the network and, for IPv6, of the /48 around it; none where the site counts no networks."""
+    """Limits of the network and its IPv6 /48; none if the site has no limit."""
     most = site.flood_per_address * TIMES[purpose]
     if not most:
         return []
     near = network(client())
     wide = wide_network(near)
     limits = [(near, most)] + ([(wide, most * WIDE_TIMES)] if wide else [])
-    if purpose in ("post", "crowded"):
-        # Each client for itself: one that sends mistakes all day must not refuse its neighbours' comments.
+    if purpose == "post":
+        # Each client has its own limit, so that one with many mistakes does not block its neighbours.
         limits = [(single(client()), most)] + [(each, many * NEIGHBOURS) for each, many in limits]
     return [(blind_index(f"limit {purpose} {site.id}", each), Rate(many, 60 / many)) for each, many in limits]
 

@@ -1,4 +1,4 @@
-"""Which pages may send us something for a site."""
+"""Which origins may send requests for a site."""
 
 from flask import current_app, request
 from flask_babel import gettext as _
@@ -9,9 +9,9 @@ from app.models import Site
 
 
 def check_origin(site: Site) -> str:
-    """Return the Origin of this request if it may write to `site`; '' if there is none.
+    """Return the request's Origin if it may write to `site`; '' if there is none.
 
-    Raises Refused (403). Browsers always send an Origin; other programs carry no one's cookies.
+    Raises Refused (403). Browsers always send an Origin; other programs have no reader's cookies.
     """
     origin = request.headers.get("Origin", "")
     if not origin or origin == origin_of(current_app.config["PUBLIC_URL"]):

@@ -1,8 +1,7 @@
-"""Proof of work, by ALTCHA's protocol: a browser computes for a moment where there is doubt whether a person acts.
+"""Proof of work by ALTCHA's protocol, if it is doubtful that a person acts.
 
-It is asked for where a comment is held for nothing but doubts, once the comment is safe, and where a limit would
-refuse a request. A reader without script, or with a slow browser, waits instead
-(docs/decisions/0011-proof-of-work.md).
+It can replace waiting for review, if a comment is held for doubts only, and a refusal by a rate limit. Without
+JavaScript, or with a slow browser, readers wait (docs/decisions/0011-proof-of-work.md).
 """
 
 import base64
@@ -17,41 +16,41 @@ from app.lib.secrets import Index, blind_index
 from app.models import Comment, Rate, RateLimit
 
 ALGORITHM = "PBKDF2/SHA-256"
-# Rounds for each of the 256 keys that are tried on average: a third of a second of a desk's processor.
+# Rounds for each of 256 keys tried on average: a third of a second on a desktop.
 COST = 5_000
 COST_UNDER_PRESSURE = 20_000
-# The cost where a limit that proofs go beyond is all but used up, as a multiple.
+# Cost factor when a limit for proofs is nearly used up.
 STEEPEST = 8
 LASTS = timedelta(minutes=10)
 # A solution has about 700 bytes.
 LONGEST = 4_000
-# One use, until the challenge has long expired.
+# Single use, until the challenge has expired.
 ONCE = Rate(1, 2 * LASTS.total_seconds())
 
 About = dict[str, str | int]
 
 
 def challenge_beyond(about: About, excess: float) -> dict[str, Any]:
-    """What a browser is to solve, bound to `about`; a dict as ALTCHA's clients read it.
+    """A challenge bound to `about`, as a dict for ALTCHA's clients.
 
-    `excess`: how much of what proofs allow is used, 0 to 1. The cost grows with it.
+    The cost grows with `excess`, the used part of what proofs allow (0 to 1).
     """
     return _challenge(about, round(COST * (1 + (STEEPEST - 1) * excess)))
 
 
 def spend(payload: str, about: About) -> bool:
-    """Whether this solves a challenge of ours about this; each solution works once."""
+    """True if this solves our challenge about `about`; each solution works once."""
     solved = _read(payload, about)
     return solved is not None and not RateLimit.take(blind_index("spent proof", solved.parameters.nonce), ONCE)
 
 
 def challenge(comment: Comment) -> dict[str, Any]:
-    """What a browser is to solve for this comment as it now is."""
+    """A challenge for the comment's current version."""
     return _challenge(_about(comment), COST_UNDER_PRESSURE if comment.site.is_pressed else COST)
 
 
 def is_done(comment: Comment, payload: str) -> bool:
-    """Whether this is the solution of a challenge of ours for this comment as it is; each works once."""
+    """True if this solves our challenge for the comment's current version; each works once."""
     return _read(payload, _about(comment)) is not None
 
 
@@ -76,7 +75,7 @@ def _is_ours(given: altcha.Payload) -> bool:
 
 
 def _about(comment: Comment) -> About:
-    """An accepted proof changes the comment's version, so that it proves nothing a second time."""
+    """With the version, which an accepted proof changes."""
     return {"site": comment.site_id, "comment": comment.id, "version": comment.version}
 
 

@@ -1,8 +1,8 @@
-"""Time that a reader took, by signed stamps in the form: no cookie, and nothing is stored.
+"""Measure typing time with signed stamps in the form, without cookies or storage.
 
-A thread is the same bytes for every reader, so the stamp in its form tells only the hour of rendering. When a reader
-begins to type, the widget requests a stamp with the moment. A stamp can hold a comment, but never refuse it: readers
-without JavaScript have the stamp of the hour (docs/decisions/0009-timing-without-cookies.md).
+A thread is the same bytes for all readers, so its stamp tells only the hour of rendering. When a reader starts to type,
+the widget requests one with the exact time. A stamp can hold a comment but not refuse it: without JavaScript there is
+only the hour (docs/decisions/0009-timing-without-cookies.md).
 """
 
 import hmac
@@ -13,18 +13,15 @@ from app.lib.clock import now
 from app.lib.secrets import blind_index
 
 LASTS = timedelta(days=2)
-# Two machines of one installation may disagree by so much.
+# Clock difference between machines of one installation.
 LEEWAY = timedelta(minutes=1)
 DRAWN, TYPING = "drawn", "typing"
 
 
 @dataclass(frozen=True)
 class Timing:
-    """`seconds` since the first key, where that is known. `stamp`: '' when it is ours, else `missing` or `odd`.
-
-    `moment`: when the stamp was made, if it is ours. `name`: the stamp without its signature, of which there is one for
-    each key.
-    """
+    """`seconds` since the first key, if known. `stamp`: '' if valid, else `missing` or `odd`. `moment`: creation of a
+    valid stamp."""
 
     seconds: float | None = None
     stamp: str = ""
@@ -41,12 +38,12 @@ def stamp_of_now(site_key: str) -> str:
 
 
 def stamp_again(site_key: str, stamp: str) -> str:
-    """The same stamp for the form that comes back with an error, or a new one where it was not ours."""
+    """The request's stamp for the form with errors, or a new one if it was invalid."""
     return stamp if stamp and not read(site_key, stamp).stamp else stamp_of_the_hour(site_key)
 
 
 def read(site_key: str, stamp: str) -> Timing:
-    """What the stamp of this request says, for this site. Each form of ours has one; the API takes it as well."""
+    """The stamp of this request for this site. All our forms have one; the API accepts it."""
     if not stamp:
         return Timing(stamp="missing")
     kind, _, rest = stamp.partition(".")
@@ -69,7 +66,7 @@ def _stamp(kind: str, site_key: str, moment: datetime) -> str:
 
 
 def _stamps(kind: str, site_key: str, moment: datetime) -> list[str]:
-    """The stamp of this moment under every key; the present one first."""
+    """The stamp of this moment under each key, the current one first."""
     milliseconds = round(moment.timestamp() * 1000)
     keyed = blind_index("stamp", f"{kind} {site_key} {milliseconds}")
     return [f"{kind}.{milliseconds}.{each}" for each in keyed.all]

@@ -1,15 +1,14 @@
-"""What kind of browser sends a request, coarsely: enough to notice another one, too little to find a reader by."""
+"""The kind of browser, coarse enough not to identify a reader."""
 
 import re
 
 from app.lib.secrets import Index, blind_index
 from app.models import Site
 
-# Versions and models change with every update.
+# Versions and models change with each update.
 VERSIONS = re.compile(r"[\d._]+")
 LONGEST = 500
 
 
 def index(site: Site, user_agent: str) -> Index:
-    """The blind index of a browser's kind on this site."""
     return blind_index(f"browser {site.id}", VERSIONS.sub("", user_agent[:LONGEST]).casefold())

@@ -1,7 +1,7 @@
 """Rate limits for posts: by author, by network, and by the form's stamp.
 
-Counted in the comment table, so the limits hold across processes and an ordinary post costs one query. Two concurrent
-posts may both pass: cheaper than a lock.
+Counted in the comment table: valid across processes, one query for an ordinary post. Two concurrent posts may both
+pass, which is cheaper than a lock.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,20 +19,20 @@ from app.models.site import WIDE_TIMES
 from app.screening.flood import WINDOW
 
 DAY = timedelta(days=1)
-# One client may use three quarters of its network's limit, if the limit is high enough to share.
+# One client may use three quarters of its network's limit, if that is high enough to share.
 KEPT_FOR_NEIGHBOURS, SHARED_FROM = 1 / 4, 10
-# With proofs of work a network may exceed its limit, but only by this factor: a bot farm can compute.
+# Proofs of work can exceed a network's limit by this factor only: a bot farm can compute.
 PROVEN_TIMES = 3
-# Comments that one stamp may serve from one network; above that, one more if others posted from there meantime.
+# Comments with one stamp from one network; more only if others posted from there too.
 POSTS_OF_A_STAMP = 5
 STAMP_AGAIN = Rate(1, timedelta(days=2).total_seconds())
 
 
 @dataclass(frozen=True)
 class Sender:
-    """The sender of a post: keyed hashes of the network, of its /48 and of the single client.
+    """Keyed hashes of the sender's network, its /48 and the client.
 
-    `stamp` is the name of the form's stamp. `prove` verifies and spends the proof of work that came with the post.
+    `stamp` is the form's stamp. `prove` verifies and spends the proof of work of the post.
     """
 
     network: str = ""
@@ -44,7 +44,7 @@ class Sender:
 
 
 class Crowded(Refused):
-    """Too many posts from one network; a proof of work may help. `excess`: 0 to 1, or None if no proof helps."""
+    """Too many posts from one network. `excess`: 0 to 1, or None if no proof of work helps."""
 
     def __init__(self, excess: float | None):
         super().__init__("flood", _("Too many comments from your network. Please try again in a minute."), status=429)
@@ -53,7 +53,7 @@ class Crowded(Refused):
 
 @dataclass(frozen=True)
 class Admission:
-    """`refused`: why the post is refused. `crowded`: it needs a proof of work. `worn`: its stamp was used too often."""
+    """`refused`: reason of a refusal. `crowded`: a proof of work is needed. `worn`: the stamp was used too often."""
 
     refused: Refused | None
     crowded: bool
@@ -68,7 +68,7 @@ def check_limits(site: Site, sender: Sender, known: Author | None, email: str) -
 
 
 def require_proof(site: Site, sender: Sender) -> None:
-    """Accept a proof of work instead of the network's limit, in the caller's transaction. Raises Crowded."""
+    """Accept a proof of work instead of the network's limit. Raises Crowded."""
     most = site.flood_per_address * PROVEN_TIMES
     rate, subject = Rate(most, WINDOW.total_seconds() / most), blind_index("proven posts", sender.network)
     if RateLimit.wait(subject, rate):
@@ -79,7 +79,7 @@ def require_proof(site: Site, sender: Sender) -> None:
 
 
 def _limits(site: Site, sender: Sender, known: Author | None, email: str) -> Iterator[tuple[str, recent_posts.Limit]]:
-    """Limits by name; a limit of 0 is off."""
+    """Limits by name; 0 is off."""
     lately = now() - WINDOW
     here = {"site_id": site.id, "address_index": sender.network}
     yield "network", recent_posts.Limit(site.flood_per_address, lately, here)
@@ -108,7 +108,7 @@ def _is_worn(sender: Sender, over: set[str]) -> bool:
 
 
 def _has_had_its_share(site: Site, sender: Sender) -> bool:
-    """True if one client has used its share of the second half of the network's limit per minute."""
+    """True if one client has used its share of the upper half of the network's limit."""
     most = site.flood_per_address
     share = max(1, most - most // 2 - int(most * KEPT_FOR_NEIGHBOURS))
     rate = Rate(share, WINDOW.total_seconds() / share)

@@ -1,4 +1,4 @@
-"""Edit or withdraw one's own comment."""
+"""Edit or delete one's own comment."""
 
 from datetime import datetime, timedelta
 
@@ -16,14 +16,13 @@ from app.moderation.findings import rescreen
 from app.screening.case import Case
 from app.spam import learning
 
-# An author cannot edit a comment that was judged as bad.
 AMENDABLE = (Status.PENDING, Status.APPROVED)
-# For one comment; the site's edit window is a day at most.
+# For one comment; the edit window is a day at most.
 EDITS = Rate(10, timedelta(days=1).total_seconds())
 
 
 def editable_until(comment: Comment) -> datetime | None:
-    """Until when the author may change the comment; None if that time is over."""
+    """End of the edit window; None if it is over."""
     until = comment.created_at + comment.site.edit_window
     return until if is_running(until, comment.site.edit_window) and comment.status in AMENDABLE else None
 
@@ -41,7 +40,7 @@ def edit(comment: Comment, body: str) -> Decision:
     db.session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render_clean(body), markup.RENDERER
     comment.edited_at, comment.cluster = now(), near_duplicates.key_of(body)
-    # The old fingerprint must not identify the new text.
+    # The old fingerprint must not match the new text.
     comment.fingerprint = comment.typed_by = comment.text_key = None
     db.session.flush()
     Revision.forget_between(comment)
@@ -52,7 +51,7 @@ def edit(comment: Comment, body: str) -> Decision:
 
 
 def withdraw(comment: Comment) -> Decision:
-    """Delete one's own comment; its place in the thread stays if it has replies. Raises Refused (403)."""
+    """Delete one's own comment; with replies, a placeholder stays. Raises Refused (403)."""
     _refuse_late(comment)
     comment.text_key = None
     db.session.flush()

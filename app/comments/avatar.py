@@ -1,4 +1,4 @@
-"""A small identicon for each author, derived from a keyed hash of the author's id on this site and nothing else."""
+"""Identicons from a keyed hash of the author's id."""
 
 import re
 
@@ -20,7 +20,7 @@ SIDE = 5
 
 
 def _row(y: int, bits: int) -> str:
-    """One row of the identicon: three bits, mirrored; adjacent squares are one rectangle."""
+    """Three bits, mirrored; adjacent squares are one rectangle."""
     squares = "".join("#" if bits >> min(x, SIDE - 1 - x) & 1 else " " for x in range(SIDE))
     return "".join(f"M{run.start()} {y}h{len(run[0])}v1h-{len(run[0])}z" for run in re.finditer("#+", squares))
 
@@ -29,10 +29,10 @@ ROWS = [[_row(y, bits) for bits in range(8)] for y in range(SIDE)]
 
 
 def draw(seed: bytes) -> Markup:
-    """An inline SVG, 5 by 5 squares, mirrored; hidden from screen readers."""
+    """An inline SVG of 5 by 5 squares, hidden from screen readers."""
     bits = int.from_bytes(seed[1:3])
     path = "".join(ROWS[y][bits >> 3 * y & 7] for y in range(SIDE))
-    # Built from constants and a hash: no user input.
+    # Constants and a hash: no user input.
     return Markup(  # noqa: S704
         f'<svg class="avatar" part="avatar" viewBox="-1 -1 7 7" width="36" height="36" aria-hidden="true">'
         f'<path fill="{COLOURS[seed[0] % len(COLOURS)]}" d="{path}"/></svg>'

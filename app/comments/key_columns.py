@@ -1,4 +1,4 @@
-"""Which columns depend on SECRET_KEY, and how each blind index gets its value under a new key."""
+"""Columns that depend on SECRET_KEY, and how blind indexes are recomputed under a new key."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Recomputed:
-    """A blind index that is computed from the row's decrypted values; set to NULL where it does not match them."""
+    """Recomputed from the row's decrypted values; NULL if it does not match them."""
 
     of: Callable[[Site | None, Values], Index | None]
     also: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Recomputed:
 
 @dataclass(frozen=True)
 class Expiring:
-    """A blind index of a value that is not stored: after OUTDATED_AFTER, `forgotten` replaces it."""
+    """Of a value that is not stored: `forgotten` replaces it after OUTDATED_AFTER."""
 
     created: str
     forgotten: Callable[[int], str | None] = lambda _id: None
@@ -38,7 +38,7 @@ class Expiring:
 
 @dataclass(frozen=True)
 class ByAuthor:
-    """A blind index that is recomputed from an author of the site who still has the address."""
+    """Recomputed from an author of the site with this address."""
 
 
 def _of_email(site: Site | None, row: Values) -> Index | None:
@@ -58,12 +58,12 @@ def _of_rule(site: Site | None, row: Values) -> Index | None:
 
 
 _OF_COMMENT = Expiring("created_at")
-# How each blind index changes to a new key; a test fails for a column without an entry.
+# A test fails for a blind index without an entry.
 STRATEGIES: dict[str, Recomputed | Expiring | ByAuthor] = {
     "author.email_index": Recomputed(_of_email),
     "author.confirmed_index": Recomputed(_of_email),
     "author.vouched_index": Recomputed(_of_identity, also=("name", "website")),
-    # A missing value is taken from the next comment.
+    # Set again by the next comment.
     "author.network_index": Expiring("created_at"),
     "author.traits_index": Expiring("created_at"),
     "comment.address_index": Recomputed(partial(_of_network, Comment.network_index)),
@@ -95,7 +95,6 @@ def indexed(table: Table) -> list[Column[Any]]:
 
 
 def columns_needed(name: str) -> tuple[str, ...]:
-    """The plain columns that the strategy of a blind index reads."""
     strategy = STRATEGIES[name]
     if isinstance(strategy, Recomputed):
         return strategy.also
@@ -103,5 +102,5 @@ def columns_needed(name: str) -> tuple[str, ...]:
 
 
 def is_stale(stored: str | None, tag: str) -> bool:
-    """True if a stored blind index was computed under another key than that of `tag`; false for a forgotten one."""
+    """True if a blind index was computed under another key than that of `tag`; false for a forgotten one."""
     return stored is not None and len(stored) >= DIGEST_LENGTH and not stored.startswith(f"{tag}.")

@@ -1,4 +1,4 @@
-"""The orders in which a thread can be read; the parameter, the links and the page cache take them from this list."""
+"""Sort orders of a thread, for the parameter, the links and the page cache."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 @dataclass(frozen=True)
 class Order:
-    """How the roots of a thread are sorted. Replies always follow their parent, the oldest first."""
+    """Order of the roots. Replies always follow their parent, oldest first."""
 
     label: Any
     newest_first: bool

@@ -1,4 +1,4 @@
-"""One person: every author who gave an email address, on one site or on all."""
+"""A person: all authors with one email address, on one site or all."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -24,12 +24,11 @@ class Person:
 
     email: str
     authors: list[Author]
-    # None: all sites.
     site_ids: list[int] | None = None
 
     @property
     def names(self) -> list[str]:
-        """All names that the person used, longest first."""
+        """All names of the person, longest first."""
         rows = db.session.scalars(select(Comment.name).where(self._is_author).distinct())
         placeholders = {deleted_author_name(author.site) for author in self.authors}
         found = {*rows, *(author.name for author in self.authors)} - {"", *placeholders}
@@ -49,7 +48,7 @@ class Person:
         return sum(map(Counter, by_author.values()), Counter())
 
     def rules(self) -> list[Rule]:
-        """Rules about the address and rules about one of the authors."""
+        """Rules about the address or one of the authors."""
         query = select(Rule).where(Rule.subject.in_((Subject.AUTHOR, Subject.EMAIL)))
         if self.site_ids is not None:
             query = query.where(Rule.site_id.in_(self.site_ids))
@@ -67,6 +66,6 @@ def find(email: str, site: Site | None = None) -> Person:
 
 
 def deleted_author_name(site: Site) -> str:
-    """The placeholder for an erased name, in the language of the site's readers."""
+    """The placeholder for an erased name, in the site's language."""
     with speaking(site.lang):
         return str(_("Deleted author"))

@@ -1,4 +1,4 @@
-"""Erase the personal data of one person, in every status and table, and report remnants."""
+"""Erase a person's data in every status and table, and report remnants."""
 
 import logging
 from collections import Counter
@@ -34,19 +34,18 @@ from app.spam import learning
 
 log = logging.getLogger(__name__)
 
-BATCH = 100  # comments in one transaction, so that other writers wait for milliseconds
+BATCH = 100  # comments in a transaction, so others wait for milliseconds
 REDACTED = "…"
 MAX_IDS = 5  # ids reported for each column that still holds the person
-MAX_NAMES = 1000  # values of a table that are counted for names
-# The n-grams of each way to write an @ (`address_forms.AT_SIGNS`).
+MAX_NAMES = 1000  # values of a table that are searched for names
+# N-grams of the spellings of @ (`address_forms.AT_SIGNS`).
 AT_NGRAMS = ("@", "%40", "&#", "&co", ";#", ";co")
-# A queued email is useless without its address; rows of other tables only lose the address.
+# A queued email is useless without its address; other rows only lose the address.
 DELETED_ROWS = ("delivery",)
-# A moderator's account is removed by `flask moderator remove`. The address of a page and the name of a site cannot lose
-# a part.
+# `flask moderator remove` removes an account. Page URLs and site names cannot lose a part.
 NEVER_CHANGED = ("moderator", "site", "thread", "thread_alias")
 
-# What erasure does with each table; a test fails for a table without an entry.
+# A test fails for a table without an entry.
 TABLES = {
     "author": "emptied; the row stays, so that its id is never reused",
     "comment": "name, website, network and hashes are erased; the text stays or goes as requested",
@@ -81,7 +80,7 @@ TABLES = {
 
 @dataclass
 class Receipt:
-    """Counts of erased data. It is logged, so it contains no personal data."""
+    """Counts of erased data; logged, so without personal data."""
 
     authors: int = 0
     comments: int = 0
@@ -95,10 +94,10 @@ class Receipt:
 
 
 def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator | None = None) -> Iterator[None]:
-    """Erase a person and count it in `receipt`. Yields after each step; the caller commits.
+    """Erase a person and count it in `receipt`; yields after each step, and the caller commits.
 
-    Authors are emptied last, so that an interrupted run can be repeated. Decisions that delete a text are recorded for
-    the moderator `by`, or for the system.
+    Authors are emptied last, so an interrupted run can be repeated. `by` is the moderator of the decisions that delete
+    texts.
     """
     receipt.sites = sorted({author.site.key for author in person.authors})
     names, ids = person.names, [author.id for author in person.authors]
@@ -132,7 +131,7 @@ def _erase_comment(
     comment.notify = False
     receipt.notes += _count(delete(Note).where(Note.comment_id == comment.id))
     receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))
-    # The request that was sent to Akismet contains the full network address.
+    # Queued Akismet requests contain the full address.
     _count(
         delete(Delivery).where(Delivery.comment_id == comment.id, Delivery.kind.in_((akismet.CHECK, akismet.REPORT)))
     )
@@ -149,7 +148,7 @@ def _erase_comment(
 
 
 def _redact_notes(comment: Comment, names: list[str]) -> None:
-    """Delete the author's notes to moderators; remove the author's names from the moderators' notes."""
+    """Delete the author's notes; remove the author's names from moderators' notes."""
     comment.reasons = [reason for reason in comment.reasons if reason["check"] != "appeal"]
     for decision in db.session.scalars(select(Decision).where(Decision.comment_id == comment.id, Decision.note != "")):
         if decision.actor == Actor.AUTHOR:
@@ -159,7 +158,7 @@ def _redact_notes(comment: Comment, names: list[str]) -> None:
 
 
 def is_searchable(name: str) -> bool:
-    """False for a name of one or two letters: half of all words contain it."""
+    """False for names of one or two characters, which most texts contain."""
     return len(name) > (2 if name.isascii() else 1)
 
 
@@ -169,7 +168,7 @@ def _change_threads(comments: list[Comment]) -> None:
 
 
 def _erase_mentions(person: Person, receipt: Receipt) -> None:
-    """Erase the address where other people wrote it. The search is read-only and blocks no writer."""
+    """Erase the address in other people's texts. The search is read-only and blocks no writer."""
     with snapshot():
         found = vacuum.occurrences(person.email, (), person.site_ids, comments=_with_an_address())
         places = [place for _email, place in found if place.table.name not in NEVER_CHANGED]
@@ -197,10 +196,10 @@ def _count(statement: Any) -> int:
 
 
 def remnants(person: Person, names: list[str]) -> list[dict[str, Any]]:
-    """Where the address or a name still occurs: in other people's words, or in a moderator's account.
+    """Where the address or a name still occurs, in other people's texts or a moderator's account.
 
-    {"what": "email" or "name", "table", "column", "rows", "ids", "more"} for each column. At most `MAX_NAMES` names
-    of a table are counted; `more` is true if there may be others.
+    {"what": "email" or "name", "table", "column", "rows", "ids", "more"} for each column; `more` if MAX_NAMES was
+    reached.
     """
     names = list(filter(is_searchable, names))
     named = chain.from_iterable(index.options_of_name(name) for name in names)

@@ -13,9 +13,9 @@ BATCH = 100  # comments in memory
 
 
 def export(person: Person) -> dict[str, Any]:
-    """All stored data about a person, as JSON data. It names no other people.
+    """All stored data about a person, as JSON data, without names of other people.
 
-    "comments" is an iterator that reads in batches; the caller may empty the session between two items.
+    "comments" is an iterator that reads in batches.
     """
     return {
         "email": person.email,

@@ -1,4 +1,4 @@
-"""Read a thread for the public: a fixed number of queries, whatever its size."""
+"""Read a thread for the public with a fixed number of queries."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from app.models import Author, Comment, Site, Status, Thread, imported
 
 # A root id, or a root id and a path in its branch.
 CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
-# In a thread that needs several pages each branch shows a few replies first, so that a busy one hides no other.
+# In a thread of several pages, each branch first shows a few replies.
 REPLIES, SHARE_OF_REPLIES = 5, 5
 # Characters of HTML.
 LONG = 6000
@@ -25,8 +25,6 @@ LONG = 6000
 
 @dataclass(frozen=True)
 class AuthorView:
-    """Fields of a comment that only its author sees."""
-
     status: str
     editable_until: datetime | None
     token: str
@@ -39,7 +37,7 @@ class AuthorView:
 
 @dataclass(frozen=True)
 class Shown:
-    """A comment as the public sees it. No other field is shown."""
+    """The public fields of a comment; no others are shown."""
 
     id: int
     name: str
@@ -55,9 +53,9 @@ class Shown:
     site_lang: str
     badge: str | None = None
     own: AuthorView | None = None
-    # Cursor for the rest of its branch, if that is not on the page.
+    # Cursor for the rest of its branch.
     more: str | None = None
-    # The number in its link: its id, or the id in another program if that one was requested.
+    # The number in its link: its id, or the requested id in the source program.
     anchor: int | None = None
 
     @property
@@ -75,12 +73,11 @@ class Shown:
 
     @property
     def is_long(self) -> bool:
-        """True if the comment scrolls in a box of its own."""
         return self.html is not None and len(self.html) > LONG
 
 
 class Listed(NamedTuple):
-    """A comment's position on a page; `Shown` is built from it."""
+    """Position of a comment on a page."""
 
     row: tree.Seen
     more: str | None
@@ -95,9 +92,7 @@ class ThreadPage:
     next: str | None
     open: bool
     sort: str
-    # True if the page does not start at the thread's beginning.
     within: bool = False
-    # The author's own comments, by id.
     own: Mapping[int, Shown] = field(default_factory=dict)
 
     @property
@@ -123,7 +118,7 @@ class ThreadPage:
 def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", comment: int | None = None) -> ThreadPage:
     """A page of the public tree. `after` is a page's `next` or a comment's `more`; `comment` must be on the page.
 
-    It has at most `page_size` comments, and the branches of a thread that is larger show their first replies only.
+    At most `page_size` comments; larger threads show only first replies of each branch.
     """
     if thread is None:
         return ThreadPage([], None, 0, None, site.open, sort)
@@ -143,7 +138,7 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
 
 
 def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
-    """The only page of a short thread; None if removed comments that have replies make it longer than a page."""
+    """The only page of a short thread; None if placeholders make it longer."""
     room = thread.site.page_size
     if thread.approved_count > room:
         return None
@@ -152,7 +147,7 @@ def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
 
 
 def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[list[Listed], str | None]:
-    """One page of a longer thread (first, after a cursor, or around a comment), and the root before the next page."""
+    """A page of a longer thread (first, after a cursor, or around a comment), and the root before the next page."""
     room = thread.site.page_size
     wanted = _placed(thread, comment) if comment else None
     branches, following = _fitting(_branches(thread, sort, after, wanted, room), room)
@@ -197,7 +192,7 @@ def show_own(comment: Comment, token: str) -> Shown:
 
 
 def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Shown]:
-    """An author's comments in a thread that are pending or can still be changed."""
+    """The author's comments in a thread that are pending or editable."""
     mine = [
         comment
         for comment in tokens.comments_of(site, given)
@@ -211,19 +206,18 @@ def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Sh
 
 
 def with_own(page: ThreadPage, mine: list[Shown]) -> tuple[ThreadPage, list[Shown]]:
-    """The page with the author's view of their own comments, and those of their comments that are not on it."""
+    """The page with the author's view of their own comments."""
     there = {each.row.id for each in page.listed}
     own = {shown.id: shown for shown in mine if shown.id in there}
     return replace(page, own=own), [shown for shown in mine if shown.id not in there]
 
 
 def preview(body: str) -> Markup:
-    """The HTML that `body`, cleaned by the form, would be stored as."""
-    return Markup(markup.render_clean(body))  # noqa: S704
+    return Markup(markup.render(body))  # noqa: S704
 
 
 def _public_status(status: str) -> str:
-    # Spam and rejected comments look pending, so that a spammer learns nothing from the response.
+    # Spam and rejected comments look pending, so that spammers learn nothing.
     return status if status in (Status.APPROVED, Status.DELETED) else Status.PENDING
 
 
@@ -270,7 +264,7 @@ def _position(after: str) -> tuple[int | None, str]:
 
 
 def _placed(thread: Thread, number: int) -> Comment | None:
-    """The visible comment of this thread with this id, or with this id in the program it was imported from."""
+    """The visible comment of this thread with this id, here or in the program it was imported from."""
     ours, theirs = Comment.of_site([thread.site_id], number), imported.numbered_elsewhere(thread, number)
     placed = (
         found for found in (ours, *theirs) if found and found.thread_id == thread.id and found.approved_descendants > 0

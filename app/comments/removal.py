@@ -1,4 +1,4 @@
-"""Remove a site with all its data, in short transactions, without touching other sites."""
+"""Remove a site with all its data in short transactions."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ BATCH = 500  # rows in one transaction
 
 @dataclass(frozen=True)
 class Extent:
-    """How many rows removing a site would delete."""
+    """Rows that removing a site would delete."""
 
     threads: int
     comments: int
     authors: int
     decisions: int
-    # Email addresses of moderators without another site: their accounts are deleted too.
+    # Moderators without another site, whose accounts are deleted too.
     moderators: list[str]
 
 
@@ -42,9 +42,9 @@ def _count(record: Any, site_id: int) -> int:
 
 
 def remove(site_id: int) -> Iterator[int]:
-    """Remove a site and yield the number of rows after each step; the caller commits each time.
+    """Remove a site; yields rows after each step, and the caller commits.
 
-    Can be interrupted and repeated: the site itself is deleted last. It is closed first, so that no posts arrive.
+    Can be interrupted and repeated. The site is closed first and deleted last.
     """
     rows_changed(update(Site).where(Site.id == site_id).values(open=False, version=Site.version + 1))
     yield 0
@@ -54,7 +54,7 @@ def remove(site_id: int) -> Iterator[int]:
         yield from _rows_of(table, site_id)
     for id in accounts:
         yield _account(id)
-    # Rows written since the site was closed are deleted by the database's cascades.
+    # The database cascades to rows written meantime.
     yield rows_changed(delete(Site).where(Site.id == site_id))
     if numbers:
         yield from _forget_in_search(range(min(numbers), max(numbers) + 1))
@@ -65,7 +65,7 @@ def _tables() -> list[Table]:
 
 
 def _rows_of(table: Table, site_id: int) -> Iterator[int]:
-    """Rows that reference a comment are deleted with it, by the database's cascades."""
+    """Rows that reference a comment go with it by cascade."""
     mine = table.c.site_id == site_id
     if "id" not in table.primary_key.columns:
         yield rows_changed(delete(table).where(mine))
@@ -86,7 +86,7 @@ def _only_of(site_id: int) -> list[Moderator]:
 
 
 def _account(id: int) -> int:
-    """Delete the account unless decisions, notes or rules on other sites would lose their author."""
+    """Delete the account unless other sites' decisions, notes or rules refer to it."""
     keys = [key for table in db.metadata.sorted_tables for key in table.foreign_keys]
     named = [key.parent for key in keys if key.column.table.name == "moderator" and key.ondelete == "SET NULL"]
     if any(db.session.scalar(select(column).where(column == id).limit(1)) for column in named):

@@ -1,4 +1,4 @@
-"""Delete networks, spam and earlier texts when a site's retention time is over."""
+"""Delete networks, spam and earlier texts after a site's retention period."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,14 +14,14 @@ from app.lib.clock import now
 from app.models import Author, Comment, Decision, Report, Revision, Site, Status
 from app.spam import learning
 
-BATCH = 200  # rows in one transaction: other writers wait for some milliseconds
-# No keyed hash starts with it. The report's id is appended, because a comment has one report of each reporter.
+BATCH = 200  # rows in a transaction, so others wait for milliseconds
+# No keyed hash starts with it. The report's id is appended, because it is unique for each comment.
 FORGOTTEN = "-"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Data with a retention time: the site's setting, the condition for expired rows, and how to erase them."""
+    """The site's setting, the condition of expired rows, and how to erase them."""
 
     days: str
     record: Any
@@ -34,7 +34,7 @@ class Kind:
 
 
 def forget_all() -> Iterator[Counter[str]]:
-    """Erase expired data of every site. Yields counts after each batch; the caller commits."""
+    """Erase expired data of all sites; yields counts after each batch, and the caller commits."""
     for site in Site.all():
         for name, kind in KINDS.items():
             last = 0
@@ -100,7 +100,7 @@ def _forget_networks(ids: Sequence[int]) -> None:
 
 
 def _forget_spam(ids: Sequence[int]) -> None:
-    """The row stays for the decision log, without content; so does its author's, if it has no other comment."""
+    """The row stays for the log, and so does its author's row if it has no other comment."""
     rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
     for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
         learning.keep_slots(comment)

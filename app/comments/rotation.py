@@ -1,4 +1,4 @@
-"""Re-encrypt values and recompute blind indexes under the current SECRET_KEY, in batches, while the service runs."""
+"""Re-encrypt values and recompute blind indexes under the current SECRET_KEY, while the service runs."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,12 +27,12 @@ from app.lib.clock import now
 from app.lib.secrets import all_keys, candidates, decrypt, encrypt, is_unreadable, tag_of
 from app.models import Author, Site, Unsubscribe
 
-BATCH = 200  # rows in one transaction: on SQLite other writers wait for a few milliseconds
+BATCH = 200  # rows in a transaction, so others wait for milliseconds
 
 
 @dataclass
 class Progress:
-    """Counts by table (looked_at, rewritten) or column (left, unreadable); `doubles` names rows that collide."""
+    """Counts by table (looked_at, rewritten) or column (left, unreadable); `doubles` are colliding rows."""
 
     looked_at: Counter[str] = field(default_factory=Counter)
     rewritten: Counter[str] = field(default_factory=Counter)
@@ -46,11 +46,10 @@ class Progress:
 
 
 def rotate(progress: Progress, *, forget_unmatched: bool = False, forget_hashes: bool = False) -> Iterator[str]:
-    """Rewrite all values that are not under the current key. Commits each batch and yields its table's name.
+    """Rewrite all values that use another key. Commits each batch and yields its table's name.
 
-    A value that another process changes at the same time is left alone. Can be interrupted and run again.
-    `forget_unmatched` deletes unsubscribes of addresses that no author has any more. `forget_hashes` expires at once
-    the hashes that serve for a day.
+    Rows that another process changes are skipped. Can be interrupted and repeated. `forget_unmatched` deletes
+    unsubscribes of addresses without author; `forget_hashes` expires short-lived hashes at once.
     """
     sites = _sites()
     unsubscribes = _stale_unsubscribes()
@@ -69,7 +68,7 @@ def rotate(progress: Progress, *, forget_unmatched: bool = False, forget_hashes:
 
 
 def count_left(progress: Progress) -> Iterator[str]:
-    """Count all values that are not under the current key. Yields the table's name after each batch."""
+    """Count all values that use another key. Yields the table's name after each batch."""
     keys, tag = all_keys(), tag_of(all_keys()[0])
     progress.left.clear()
     for table in tables():
@@ -80,7 +79,7 @@ def count_left(progress: Progress) -> Iterator[str]:
 
 
 def _sites() -> dict[int, Site]:
-    """All sites, detached from the session: reading an attribute between two batches then takes no lock."""
+    """Detached from the session: reading attributes between two batches then takes no lock."""
     with autocommit_reads():
         found = Site.all()
         for site in found:
@@ -99,7 +98,7 @@ def _count_row(table: Table, row: Row[Any], keys: tuple[str, ...], tag: str, pro
     for column in indexed(table):
         name = f"{table.name}.{column.name}"
         if is_stale(stored[column.name], tag):
-            # If the source value of the index is unreadable, no older key of ours would help.
+            # If the source value is unreadable, no older key would help.
             (progress.unreadable if lost and isinstance(STRATEGIES[name], Recomputed) else progress.left)[name] += 1
 
 
@@ -144,7 +143,7 @@ def _reindexed(table: Table, name: str, values: Values, site: Site | None, outda
         index = strategy.of(site, values)
         if index is not None and stored in index.all:
             return {name: str(index)}
-        # The address was replaced since, or is unreadable. A value that is required stays as it is.
+        # The address was replaced since, or is unreadable. A required value stays.
         readable = not any(is_unreadable(each) for each in values.values())
         return {name: None} if table.c[name].nullable and readable else {}
     if isinstance(strategy, Expiring) and values[strategy.created] < outdated:
@@ -153,7 +152,7 @@ def _reindexed(table: Table, name: str, values: Values, site: Site | None, outda
 
 
 def _write(table: Table, changes: list[Change], moved: Mapping[tuple[int, str], str], progress: Progress) -> None:
-    """In one transaction. Each row is changed only if it still has the values that were read."""
+    """One transaction; a row is changed only if it still has the values that were read."""
     try:
         with db.session.begin_nested():
             changed = sum(_changed(table, change) for change in changes)
@@ -168,7 +167,7 @@ def _write(table: Table, changes: list[Change], moved: Mapping[tuple[int, str], 
 
 
 def _changed_alone(table: Table, change: Change, progress: Progress) -> int:
-    """Report a unique value that another row already has under the current key, and go on with the other rows."""
+    """Report a collision with a row under the current key, and continue with the others."""
     try:
         with db.session.begin_nested():
             return _changed(table, change)
@@ -185,7 +184,7 @@ def _changed(table: Table, change: Change) -> int:
 
 
 def _stale_unsubscribes() -> list[tuple[int, int, str]]:
-    """(id, site_id, index) of unsubscribes that are not under the current key."""
+    """(id, site_id, index) of unsubscribes that use another key."""
     tag = tag_of(all_keys()[0])
     with autocommit_reads():
         rows = db.session.execute(select(Unsubscribe.id, Unsubscribe.site_id, Unsubscribe.email_index)).all()
@@ -195,7 +194,7 @@ def _stale_unsubscribes() -> list[tuple[int, int, str]]:
 def _moved_unsubscribes(
     rows: list[Row[Any]], sites: Mapping[int, Site], unsubscribes: list[tuple[int, int, str]]
 ) -> dict[tuple[int, str], str]:
-    """Unsubscribes of these authors: (site, old index) to the index under the current key."""
+    """(site, old index) to the current index, of these authors."""
     known = {(site_id, index) for _id, site_id, index in unsubscribes}
     found: dict[tuple[int, str], str] = {}
     for row in rows:
@@ -206,7 +205,7 @@ def _moved_unsubscribes(
 
 
 def _move_unsubscribe(site_id: int, old: str, new: str) -> None:
-    """One row is enough if the same address has unsubscribed again under the current key."""
+    """Without a duplicate, if the address has unsubscribed again."""
     mine = (Unsubscribe.site_id == site_id, Unsubscribe.email_index == old)
     there = exists().where(Unsubscribe.site_id == site_id, Unsubscribe.email_index == new)
     if db.session.scalar(select(there)):

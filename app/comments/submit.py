@@ -28,7 +28,7 @@ FOLDED = 2_000  # characters
 
 @dataclass(frozen=True)
 class Draft:
-    """A comment as the reader sent it, cleaned and validated by the form, with facts about the request."""
+    """A validated comment with facts about its request."""
 
     body: str
     name: str
@@ -36,16 +36,15 @@ class Draft:
     website: str
     parent_id: int | None
     author_token: str = ""
-    # The page's key as the request names it, and the Idempotency-Key header.
+    # The page's key as requested, and the Idempotency-Key header.
     page: str = ""
     request_key: str = ""
-    # The page's url, title and date as the request claims them.
+    # Claimed url, title and date of the page.
     claimed: Mapping[str, str] = field(default_factory=dict)
-    # The full address only identifies repeated posts. The network is stored, encrypted, for moderators.
+    # The full address only identifies repeated posts; the network is stored, encrypted.
     address: str = ""
     network: str = ""
     sender: admission.Sender = field(default_factory=admission.Sender)
-    # Blind index of the browser's traits.
     traits: str = ""
     trapped: bool = False
     seconds: float | None = None
@@ -53,12 +52,14 @@ class Draft:
     notify: bool = False
     user_agent: str = ""
     referrer: str = ""
+    # Rendered before the database lock is taken.
+    html: str = ""
     lang: str = ""
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """`again`: the comment was stored before. `recognised`: the request has proven that it comes from the author."""
+    """`again`: the comment was stored before. `recognised`: the request has proven its author."""
 
     comment: Comment
     again: bool
@@ -67,7 +68,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Keyed hashes that identify a repeated post: the text on this page, the person, and both on one day."""
+    """Keyed hashes of a repeated post: the text on this page, the person, and both on one day."""
 
     words: Index
     person: Index
@@ -76,8 +77,6 @@ class Fingerprints:
 
 @dataclass(frozen=True)
 class Screened:
-    """A comment that is not stored yet, with the results of screening."""
-
     case: Case
     findings: list[Finding]
     known: Author | None
@@ -103,6 +102,8 @@ def screen(site: Site, draft: Draft) -> Screened:
         changed=known.changes(comment.author, draft.sender.network, draft.traits) if known else (),
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
+    # A refused post is not screened, which is the most expensive part.
+    refused = admitted.refused or (admitted.crowded and draft.sender.prove is None)
     findings = [] if refused else run_checks(case, guard=rollback_on_error)
     return Screened(case, findings, known, admitted, draft.traits or None, draft.claimed)
 
@@ -110,9 +111,9 @@ def screen(site: Site, draft: Draft) -> Screened:
 def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Submitted:
     """Insert a comment and decide its status, in the caller's transaction.
 
-    A repeated post stores nothing and returns the first one. It is recognised by its request key, or by the same text
-    of the same person on the same page within a day. Raises Refused: thread_closed (403), parent_missing (422), flood
-    (429), key_reused (422) for a request key with other content.
+    A repeated post (same request key, or same text, person and page within a day) returns the first one. Raises
+    Refused: thread_closed (403), parent_missing (422), flood (429), key_reused (422) for a request key with other
+    content.
     """
     screened = screened or screen(thread.site, draft)
     prints = _fingerprints(thread, draft)
@@ -129,7 +130,7 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
 
 
 def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment | None:
-    """The parent, if any. Raises Refused if the thread or the limits do not allow a new comment."""
+    """The parent, if any. Raises Refused if no new comment is allowed."""
     if not thread.accepts_comments():
         raise Refused("thread_closed", _("Comments are closed."), status=403)
     parent = _parent(thread, draft)
@@ -146,13 +147,13 @@ def _earlier(site: Site, draft: Draft, known: Author | None, prints: Fingerprint
         return _sent_before(db.session.get_one(Comment, earlier.sent), draft, known, prints)
     if earlier.said:
         found = db.session.get_one(Comment, earlier.said)
-        # The request may be guessed: no token without proof.
+        # The request key may be guessed: no token without proof.
         return Submitted(found, again=True, recognised=known is not None and found.author_id == known.id)
     return None
 
 
 def _sent_before(found: Comment, draft: Draft, known: Author | None, prints: Fingerprints) -> Submitted:
-    """The response to a request key that was used before. A guessed key reveals nothing."""
+    """The response to a reused request key. A guessed key reveals nothing."""
     # Comments of an earlier version have no digest.
     same = _digest(draft) if found.request_digest else prints.words
     if (found.request_digest or found.fingerprint) not in candidates([same]):
@@ -170,8 +171,10 @@ def _digest(draft: Draft) -> Index | None:
 
 
 def _fingerprints(thread: Thread, draft: Draft) -> Fingerprints:
-    """The network address is part of the person's hash: otherwise a guessed email address could be confirmed."""
-    words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{_compared(draft.body)}")
+    """Includes the network address, so that a guessed email address cannot be confirmed."""
+    # Folding is slow, so only the beginning of a long text is folded.
+    said = fold(draft.body[:FOLDED]) + draft.body[FOLDED:]
+    words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{said}")
     person = blind_index("person", f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}")
     return Fingerprints(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
 
@@ -198,8 +201,8 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
     return parent
 
 
-def _comment(site: Site, draft: Draft, known: Author | None, html: str) -> Comment:
-    """The comment, in no session; its author as typed in this request."""
+def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
+    """A comment outside of the session, with its author as typed."""
     author = new(Author, site=site, site_id=site.id)
     author.introduce(name=draft.name, email=draft.email, website=draft.website)
     return Comment.new(
@@ -224,7 +227,7 @@ def _comment(site: Site, draft: Draft, known: Author | None, html: str) -> Comme
 
 
 def _update_author(known: Author, comment: Comment, screened: Screened) -> Author:
-    """Take over the typed name and network of a known author. Trust is kept unless the `changed` check has held it."""
+    """Store a known author's typed name and network; trust stays unless the `changed` check has held the comment."""
     doubted = any(finding.check == "changed" for finding in screened.findings)
     if doubted and known.vouched_index is None:
         known.vouch(known.name, known.website)
@@ -253,7 +256,7 @@ def _insert(thread: Thread, parent: Comment | None, screened: Screened, prints: 
         apply_findings(screened.case, screened.findings)
     except DuplicateComment:
         if known:
-            # Discard the name that was typed this time.
+            # Discard the typed name.
             db.session.expire(known)
         raise
     return comment

@@ -1,11 +1,11 @@
-"""Tokens that a reader's browser stores to prove who wrote a comment."""
+"""Tokens in a reader's browser that prove authorship."""
 
 from datetime import timedelta
 
 from app.lib.signing import BadToken, sign, unsign
 from app.models import Author, Comment, Site
 
-# An author token lasts as long as a browser; a comment token only gives access to one comment.
+# As long as a browser lives; a comment token gives access to one comment only.
 AUTHOR_LIFE = timedelta(days=730)
 COMMENT_LIFE = timedelta(days=30)
 
@@ -19,13 +19,13 @@ def for_comment(comment: Comment) -> str:
 
 
 def author_of(site: Site, token: str) -> Author | None:
-    """The author of a token for this site; None without a token or for an invalid one."""
+    """The author of a valid token for this site, or None."""
     id = _claimed("author", token, site.id, AUTHOR_LIFE)
     return Author.of_site(site, id) if id else None
 
 
 def comments_of(site: Site, tokens: list[str]) -> list[Comment]:
-    """The comments that the tokens give access to, oldest first."""
+    """Comments that the tokens give access to, oldest first."""
     ids = {id for token in tokens if (id := _claimed("comment", token, site.id, COMMENT_LIFE))}
     found = [Comment.of_site([site.id], id) for id in sorted(ids)]
     return [comment for comment in found if comment and not comment.author.erased_at]

@@ -1,4 +1,4 @@
-"""Read the public tree of a thread branch by branch, from indexes, so that no thread is too large."""
+"""Read the public tree of a thread by branches, from indexes, for threads of any size."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ ROOT = itemgetter(-2)
 
 
 class Seen(NamedTuple):
-    """All columns that the public view of a comment needs, beside its thread. Equal rows render alike."""
+    """Columns of the public view of a comment. Equal rows render alike."""
 
     id: int
     author_id: int
@@ -42,14 +42,13 @@ class Seen(NamedTuple):
     html: str
     created_at: datetime
     edited_at: datetime | None
-    # The name of the parent's author while the parent is public.
+    # The public parent's author.
     answered: str | None
-    # True if the author was erased.
     erased: bool
 
 
 class Place(NamedTuple):
-    """A comment and its position: the root of its branch, and its path in that."""
+    """A comment, the root of its branch, and its path there."""
 
     row: Seen
     root_id: int
@@ -57,7 +56,7 @@ class Place(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """Consecutive comments of one branch in reading order; `goes_on` if more follow."""
+    """Consecutive comments of a branch in reading order; `goes_on` if more follow."""
 
     places: list[Place]
     goes_on: bool
@@ -72,7 +71,7 @@ class Branch(NamedTuple):
 
 
 def whole(thread: Thread, *, newest_first: bool, limit: int) -> list[Seen] | None:
-    """A whole thread of at most `limit` comments, in reading order; None if it has more."""
+    """A whole thread of at most `limit` comments in reading order; None if it has more."""
     rows = db.session.connection().execute(_whole(limit + 1), {"thread": thread.id}).all()
     # The index sorts roots ascending; a branch keeps its own order.
     return None if len(rows) > limit else [_row(each) for each in sorted(rows, key=ROOT, reverse=newest_first)]
@@ -80,35 +79,32 @@ def whole(thread: Thread, *, newest_first: bool, limit: int) -> list[Seen] | Non
 
 @lru_cache
 def _whole(limit: int) -> Select[Any]:
-    """The query of `whole`: one index scan instead of a search for branches first."""
+    """One index scan instead of a search for branches."""
     thread: BindParameter[int] = bindparam("thread")
     places = _seen().where(Comment.thread_id == thread, text("comment.approved_descendants > 0"))
     return places.order_by(Comment.root_id, Comment.path).limit(constant(limit))
 
 
 def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
-    """Branches after the root `after`: enough for `limit` comments, and to know if more follow.
+    """Branches after the root `after`: enough for `limit` comments and one more.
 
-    Each starts with its root and has up to `replies` replies, or more if there are few branches.
+    Each has its root and up to `replies` replies, or more if there are few branches.
     """
-    # One comment more than shown of each branch tells if it goes on; one branch more tells if others follow.
+    # One comment and one branch more than shown tell if others follow.
     query = _branches(newest_first, after is not None, limit, replies)
     rows = db.session.connection().execute(query, {"thread": thread.id, "after": after}).all()
     found = [[_place(row) for row in each] for _, each in groupby(rows, ROOT)]
-    # The same limit as in the query, which cuts nothing if there are few branches and their share is larger.
+    # As in the query; with few branches their share is larger.
     most = max(replies, limit // max(1, len(found)))
     return [_branch(each, 1 + most) for each in found]
 
 
 @lru_cache
 def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Select[Any]:
-    """The query of `branches`, built once.
-
-    Its limits are constants, so that PostgreSQL reuses the plan: planning took longer than executing.
-    """
+    """Built once. Its limits are constants, so that PostgreSQL reuses the plan: planning took longer than executing."""
     root, reply, cut = (Comment.__table__.alias(name) for name in ("root", "reply", "cut"))
     thread: BindParameter[int] = bindparam("thread")
-    # By `root_id`, which equals the root's own id: by `id` PostgreSQL would scan the comments of all threads.
+    # By `root_id`, which equals the root's id: by `id` PostgreSQL would scan the comments of all threads.
     roots = select(root.c.root_id.label("id")).where(
         root.c.thread_id == thread, text("root.approved_descendants > 0 AND root.depth = 0")
     )
@@ -119,7 +115,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
     share = constant(room) // func.nullif(func.count(), 0)
     larger = case((share > constant(replies), share), else_=constant(replies))
     most = select(larger).select_from(roots.subquery()).scalar_subquery()
-    # The first reply that is not shown: tells that there are more.
+    # The first reply that is not shown, as a sign of more.
     last = (
         select(cut.c.path)
         .where(cut.c.thread_id == thread, cut.c.root_id == root.c.root_id, text("cut.approved_descendants > 0"))
@@ -127,7 +123,7 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
         .scalar_subquery()
     )  # fmt: skip
     found = roots.add_columns(func.coalesce(last, END).label("last")).subquery("found")
-    # Ids first, from their index alone: rows that are sorted out should not be read.
+    # Ids first, from the index alone: rows that are sorted out should not be read.
     place = (
         select(reply.c.id, found.c.id.label("root_id"), reply.c.path)
         .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
@@ -145,7 +141,7 @@ def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Bran
 
 
 def branch_around(comment: Comment, replies: int) -> Branch:
-    """A comment with its ancestors and up to `replies` comments that follow it in its branch."""
+    """A comment with its ancestors and up to `replies` following comments of its branch."""
     root_id, depths = ids_in(comment.path)[0], range(comment.depth)
     above = Comment.path.in_([above_at(comment.path, depth + 1) for depth in depths])
     here = _branch(_in_branch(comment.thread_id, root_id, replies + 1, Comment.path >= comment.path), replies + 1)
@@ -178,7 +174,7 @@ def _row(row: Sequence[Any]) -> Seen:
 
 
 def _seen() -> Select[Any]:
-    """The columns of `Place`. ORM records and columns to decrypt would cost more than the rest of a page."""
+    """Columns instead of records: ORM objects and decryption would cost more than the rest of a page."""
     comment, author, parent = Comment.__table__, Author.__table__, Comment.__table__.alias()
     columns = (
         comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,

@@ -1,1 +1,1 @@
-"""Checks that run before a comment's first decision, and the rules that a site sets for them."""
+"""Checks before a comment's first decision, and a site's rules for them."""

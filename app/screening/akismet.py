@@ -1,7 +1,7 @@
-"""Queue Akismet checks and reports in the outbox, in the transaction of their cause.
+"""Queue Akismet checks and reports in the outbox.
 
-A comment is held until Akismet has answered (`moderation/akismet_worker.py`). If a moderator decides otherwise, Akismet
-gets a report after the undo window.
+A comment is held until Akismet has answered (`moderation/akismet_worker.py`). If a moderator disagrees, Akismet gets a
+report after the undo window.
 """
 
 import json
@@ -16,25 +16,25 @@ LABELS = {Status.SPAM: "spam", Status.APPROVED: "ham"}
 
 @dataclass(frozen=True)
 class Sender:
-    """Facts about the request for Akismet; stored with the queued check and nowhere else."""
+    """Facts about the request, stored with the queued check only."""
 
     user_ip: str = ""
     user_agent: str = ""
     referrer: str = ""
 
     def redacted(self, comment: Comment) -> "Sender":
-        """The part that may stay for a later report: no more of the address than the comment stores."""
+        """The part that is kept for a later report, with the truncated address."""
         return Sender((comment.address or "").partition("/")[0], self.user_agent, self.referrer)
 
 
 def queue_check(comment: Comment, sender: Sender | None) -> None:
-    """Queue a check of the comment's current text; an edit has no sender of its own."""
+    """Queue a check of the comment's text; an edit has no sender."""
     payload = {"recheck_reason": "" if sender else "edit", **asdict(sender or sender_of(comment))}
     outbox.add(CHECK, comment=comment, once=f"{CHECK} {comment.id}", payload=json.dumps(payload))
 
 
 def sender_of(comment: Comment) -> Sender:
-    """The stored sender, for 30 days; after that only the comment's network."""
+    """The stored sender, for 30 days; then only the comment's network."""
     queued = Delivery.newest_about(comment, CHECK)
     stored = json.loads(queued.payload) if queued and queued.payload else {}
     stored.pop("recheck_reason", None)

@@ -1,4 +1,4 @@
-"""Input and output of the checks: a comment with everything known about it, and findings."""
+"""Input and output of the checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from app.spam.scores import NO_PREDICTION, Prediction
 
 
 class Verdict(IntEnum):
-    """What a finding asks for; the strictest one wins."""
+    """What a finding asks for; the strictest wins."""
 
     PASS = 0
     HOLD = 1
@@ -25,19 +25,19 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Case:
-    """Everything a check may read. The comment may not be stored yet; its author may be as typed."""
+    """The checks' input. The comment may not be stored yet; its author may be as typed."""
 
     site: Site
     comment: Comment
-    # True if the author showed a token. A typed name or address proves nothing.
+    # True if the author showed a token.
     proven: bool
     trapped: bool = False
-    # Seconds from the first key to submit; None if unknown. `stamp`: the problem of the form's stamp, or ''.
+    # Seconds from the first key to submit, or None; `stamp`: problem of the form's stamp, or ''.
     seconds: float | None = None
     stamp: str = ""
-    # Fields that a known author changed since they were trusted (Author.changes).
+    # Author fields that changed since they were trusted (Author.changes).
     changed: tuple[str, ...] = ()
-    # The text that was public before an edit.
+    # The public text before an edit.
     published: str | None = None
     # None for an edit: the first check has stored the sender.
     sender: Sender | None = None
@@ -48,13 +48,13 @@ class Case:
 
     @cached_property
     def hosts(self) -> list[hosts.HostMention]:
-        """Hosts that the comment names, without those that the site allows."""
+        """Hosts in the comment, without those that the site allows."""
         allowed = {hit.found for hit in self.hits if hit.rule.subject == Subject.LINK_DOMAIN and hit.allows}
         return [mention for mention in hosts.hosts_in(self.comment) if mention.typed not in allowed]
 
     @cached_property
     def record(self) -> dict[str, int]:
-        """The author's comments by status; empty unless the author is proven."""
+        """The author's comments by status; empty unless proven."""
         id = self.comment.author_id
         return comment_counts.by_author([id])[id] if self.proven else {}
 
@@ -64,7 +64,7 @@ class Case:
 
     @property
     def known_prediction(self) -> Prediction:
-        """The prediction if a check has asked for it and the filter did not fail."""
+        """The prediction, if a check has asked for it and the filter did not fail."""
         prediction: Prediction = vars(self).get("prediction", NO_PREDICTION)
         return prediction
 
@@ -90,7 +90,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check. `then` is its side effect, run once the comment is stored: a check writes nothing."""
+    """`then` is the side effect, run when the comment is stored: checks write nothing."""
 
     check: str
     verdict: Verdict
@@ -104,5 +104,5 @@ class Finding:
         return cls(reason["check"], Verdict[reason["verdict"].upper()], details)
 
     def as_reason(self) -> dict[str, Any]:
-        """JSON data as stored with the comment; `reasons.sentence_of` renders it."""
+        """JSON data, rendered by `reasons.sentence_of`."""
         return {"check": self.check, "verdict": self.verdict.name.lower(), **self.details}

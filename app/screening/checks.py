@@ -17,7 +17,7 @@ from app.screening.impersonation import claims_to_be_staff
 from app.screening.rulebook import TEXT_SUBJECTS, Hit
 from app.screening.thresholds import Threshold
 
-# Matches stored for highlighting; the first ones show a moderator why the comment was held.
+# Matches stored for highlighting.
 MOST_FOUND = 10
 
 
@@ -28,21 +28,19 @@ Check = Callable[[Case], Finding | None]
 
 
 def trap(case: Case) -> Finding | None:
-    """The hidden form field was filled in."""
     return Finding("trap", Verdict.SPAM) if case.trapped else None
 
 
 def timing(case: Case) -> Finding | None:
-    """Submitted faster than people type, or without a valid form (the site's `min_seconds`; 0 turns it off)."""
+    """Typed too fast, or without a valid form (the site's `min_seconds`; 0 turns it off)."""
     least = case.site.min_seconds
-    # A proven author may be quick.
     fast = case.seconds is not None and case.seconds < least and not case.proven
     trouble = case.stamp or ("fast" if fast else "")
     return Finding("timing", Verdict.HOLD, {"trouble": trouble}) if least and trouble else None
 
 
 def flood(case: Case) -> Finding | None:
-    """More comments at once than is normal for the site. Certain spam starts no burst."""
+    """A burst on the site, excluding certain spam."""
     if case.trusted or case.trapped or _blocks(case):
         return None
     if is_bursting(case.site):
@@ -51,7 +49,7 @@ def flood(case: Case) -> Finding | None:
 
 
 def changed(case: Case) -> Finding | None:
-    """A trusted author changed name, address or website, or uses another network and another browser.
+    """A trusted author changed name, address or website, or both network and browser.
 
     The token may be stolen or sold. Held until a moderator approves a comment with the new data.
     """
@@ -75,22 +73,21 @@ def watched(case: Case) -> Finding | None:
 
 
 def threat(case: Case) -> Finding | None:
-    """Urgent: a person may be in danger while it is pending."""
+    """Urgent: a person may be in danger."""
     return _text_finding(case, "threat")
 
 
 def legal(case: Case) -> Finding | None:
-    """Mentions legal action."""
     return _text_finding(case, "legal")
 
 
 def words(case: Case) -> Finding | None:
-    """Words of the site's lists in the text or the author's name."""
+    """Words of the site's lists in text or name."""
     return _text_finding(case, "words")
 
 
 def unfinished(case: Case) -> Finding | None:
-    """A pattern timed out on this text, so its result is unknown."""
+    """A pattern timed out, so its result is unknown."""
     slow = [hit.rule.value for hit in case.hits if hit.unfinished]
     return Finding("unfinished", Verdict.HOLD, {"patterns": slow[:MOST_FOUND]}) if slow else None
 
@@ -106,7 +103,6 @@ def links(case: Case) -> Finding | None:
 
 
 def shorteners(case: Case) -> Finding | None:
-    """A link that hides its target."""
     found = [mention.typed for mention in case.hosts if mention.is_under(hosts.SHORTENERS)]
     return Finding("shorteners", Verdict.HOLD, {"found": found[:MOST_FOUND]}) if found else None
 
@@ -129,7 +125,7 @@ def office(case: Case) -> Finding | None:
 
 
 def gained_links(case: Case) -> Finding | None:
-    """An edit of a public comment that adds links, by any author."""
+    """An edit that adds links to a public comment."""
     if case.published is None:
         return None
     known = set(links_in(case.published))
@@ -138,7 +134,7 @@ def gained_links(case: Case) -> Finding | None:
 
 
 def score(case: Case) -> Finding | None:
-    """The spam filter's prediction: always a reason, a verdict only if the site uses scores."""
+    """The spam filter's prediction: always a reason; a verdict only if the site uses scores."""
     prediction = case.prediction
     threshold = thresholds.threshold_of(case.site, prediction.score)
     if threshold is None:
@@ -156,7 +152,7 @@ def first_comment(case: Case) -> Finding | None:
 
 
 def akismet(case: Case) -> Finding | None:
-    """Held until Akismet answers, if the site has a key. The check is queued once the comment is stored."""
+    """Held until Akismet answers; the check is queued when the comment is stored."""
     if is_unreadable(case.site.akismet_key):
         return Finding("akismet", Verdict.HOLD, {"said": "", "state": "trouble"})
     if not case.site.akismet_key:
@@ -166,7 +162,7 @@ def akismet(case: Case) -> Finding | None:
 
 
 def hold_all(case: Case) -> Finding | None:
-    """The site holds everything, except for trusted authors and, if it says so, for what the filter finds harmless.
+    """The site reviews every comment, except by trusted authors and, optionally, harmless ones.
 
     A score alone publishes nothing: the author must have an approved comment.
     """
@@ -177,7 +173,7 @@ def hold_all(case: Case) -> Finding | None:
     return Finding("hold_all", Verdict.HOLD)
 
 
-# A new check is a function above, a name here and a sentence in reasons.py.
+# A new check: a function above, a name here, a sentence in reasons.py.
 CHECKS: tuple[Check, ...] = (
     trap,
     timing,
@@ -220,5 +216,5 @@ def _found(hits: Iterable[Hit]) -> list[str]:
 
 
 def _rule_details(hits: list[Hit]) -> dict[str, Any]:
-    """The subjects of the rules, without email addresses: reasons are not encrypted."""
+    """Without email addresses, because reasons are not encrypted."""
     return {"by": list(dict.fromkeys(hit.rule.subject for hit in hits)), "found": _found(hits)}

@@ -1,4 +1,4 @@
-"""Detect bursts: hold everything for a while, notify the moderators once, and end by itself."""
+"""Burst protection: hold everything for a while and notify the moderators once."""
 
 from datetime import timedelta
 
@@ -8,26 +8,25 @@ from app.lib.clock import now
 from app.models import Site, recent_posts
 from app.notify import events
 
-# Period of rate limits and bursts.
 WINDOW = timedelta(minutes=1)
 LEARNS_FROM = timedelta(days=7)
 LEARNS_EVERY = timedelta(days=1)
 
 
 def is_bursting(site: Site) -> bool:
-    """True if more comments arrive than is normal. Counted in the table, so it holds across processes."""
+    """True if more comments arrive than is normal; counted in the table, across processes."""
     return bool(site.burst) and recent_posts.more_than(site.burst - 1, site, now() - WINDOW)
 
 
 def start_holding(site: Site) -> None:
-    """Hold all comments for a while, in the caller's transaction; notify the moderators when it begins."""
+    """Hold all comments for a while; notify the moderators at the beginning."""
     lasts = timedelta(seconds=current_app.config["FLOOD_HOLD"])
     if site.press(now() + lasts, renewed_before=now() + lasts / 2):
         events.flooded(site)
 
 
 def learn_normal_rate() -> None:
-    """Update the normal rate of one site that has none, or an outdated one."""
+    """Update the normal rate of one site without a current one."""
     site = Site.learnt_before(now() - LEARNS_EVERY)
     if site:
         site.busiest_minute, site.learnt_at = recent_posts.busiest_minute(site, now() - LEARNS_FROM), now()

@@ -1,4 +1,4 @@
-"""Find the hosts that a comment names, and recognise shorteners and look-alikes."""
+"""Find the hosts in a comment; recognise shorteners and look-alikes."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,10 +12,10 @@ from app.spam.disguise import LATIN, narrowed
 
 # A host without a scheme; links are found first.
 BARE_HOST = re.compile(r"(?<![a-zA-Z0-9.-])[a-zA-Z0-9-]++(?:\.[a-zA-Z0-9-]++)+")
-# Hosts checked in one comment; a comment with more is held for its links anyway.
+# Checked hosts of a comment; more of them are held as links anyway.
 MOST_HOSTS = 500
 
-# URL shorteners. Facts, collected by visiting each.
+# URL shorteners, each visited.
 SHORTENERS = frozenset(
     [
         *"0rz.tw 1url.com adf.ly amzn.to bit.do bit.ly bitly.com bl.ink buff.ly clck.ru cutt.ly dlvr.it fb.me".split(),
@@ -24,13 +24,13 @@ SHORTENERS = frozenset(
         *"urx.nu urx.red v.gd x.gd ux.nu".split(),
     ]
 )
-# Digits and pairs that look like a letter in a host name.
+# Digits and pairs that look like another letter.
 CONFUSABLE_PAIRS = (("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l"), ("5", "s"), ("-", ""))
 
 
 @dataclass(frozen=True)
 class HostMention:
-    """A host in canonical form, the address as typed, and the field it was found in."""
+    """A canonical host, the address as typed, and its field."""
 
     host: str
     typed: str
@@ -42,7 +42,7 @@ class HostMention:
 
 
 def hosts_in(comment: Comment) -> list[HostMention]:
-    """Every host in a comment, once, also hosts that are no links."""
+    """Every host in a comment once, also without links."""
     typed = {typed: host_of(typed) for typed in islice(_addresses(comment.body), MOST_HOSTS)}
     found = {host: HostMention(host, typed, "body") for typed, host in reversed(typed.items()) if host}
     if comment.website and (host := host_of(comment.website)):
@@ -53,8 +53,7 @@ def hosts_in(comment: Comment) -> list[HostMention]:
 def looks_like_another(host: str, ours: Iterable[str]) -> bool:
     """True for a host in foreign letters that look Latin, or one that looks like one of `ours`.
 
-    Look-alikes as in Unicode's confusables (UTS 39). A host whose top-level domain is in the same script, as рост.рф,
-    is honest.
+    By Unicode's confusables (UTS 39). A host in the script of its top-level domain, such as рост.рф, is accepted.
     """
     shown, ours = readable(host).removeprefix("www."), {each.removeprefix("www.") for each in ours}
     if any(shown == each or shown.endswith(f".{each}") for each in ours):
@@ -66,14 +65,14 @@ def looks_like_another(host: str, ours: Iterable[str]) -> bool:
 
 
 def readable(host: str) -> str:
-    """Decode punycode: the host as people see it."""
+    """Decode punycode."""
     return ".".join(map(_decoded, host.split(".")))
 
 
 def _decoded(label: str) -> str:
     try:
         return label[4:].encode().decode("punycode") if label.startswith("xn--") else label
-    except UnicodeError:  # invalid punycode is shown as typed
+    except UnicodeError:  # invalid punycode stays as typed
         return label
 
 

@@ -1,4 +1,4 @@
-"""Recognise names that imitate the site or its moderators, by comparing skeletons (UTS #39)."""
+"""Recognise names that imitate the site or its moderators, by skeletons (UTS #39)."""
 
 import re
 from collections.abc import Iterable
@@ -15,31 +15,31 @@ STAFF = (
     "管理人", "管理者", "運営", "運営者", "運営事務局", "事務局", "モデレーター", "編集部", "編集者", "公式",
     "スタッフ",
 )  # fmt: skip
-# Words that add nothing beside a staff word.
+# Words that add nothing to a staff word.
 FILLERS = ("the", "team", "member", "members", "of", "from", "desk", "チーム", "さん", "より", "担当", "一同", "員")
 SHORTEST_SITE = 3
-# Words that occur in no person's name.
+# Words in no person's name.
 OUTRIGHT = re.compile(
     r"(?<!\w)(?:admin|administrator|moderator|webmaster)s?(?!\w)|管理人|管理者|運営事務局|編集部|もでれーたー"
 )
-# Characters that look alike in many fonts, in any case.
+# Look-alike characters in many fonts, in any case.
 STROKES = str.maketrans({"1": "l", "i": "l", "|": "l", "!": "l", "0": "o", "5": "s", "3": "e", "4": "a", "@": "a",
                          "$": "s", "7": "t", "一": "ー", "m": "rn", "w": "vv"})  # fmt: skip
 
-# A sign or digit for a letter, rn for m, vv for w, an I within a word, an l in place of a capital.
+# A sign or digit for a letter, rn for m, vv for w, I within a word, l for a capital.
 ODD = re.compile(r"[0-9|!@$一]|rn|vv|(?<=[a-z])I|(?<![A-Za-z])l(?=[^aeiou])")
 
 WORD = regex.compile(r"[\p{L}\p{M}]+")
 LATIN_LETTER = regex.compile(r"\p{Latin}")
-# Scripts in which some letters look Latin.
+# Scripts with some Latin-looking letters.
 LOOKS_LATIN = regex.compile(r"[\p{Cyrillic}\p{Greek}\p{Armenian}]")
 NEVER_WITH_LATIN = regex.compile(r"[\p{Cherokee}\p{Coptic}\p{Lisu}\p{Canadian_Aboriginal}]")
 
 
 def mixes_alphabets(name: str) -> bool:
-    """True for a word that mixes Latin letters with look-alikes such as a Cyrillic а; no language does.
+    """True for a word that mixes Latin letters with look-alikes such as a Cyrillic а.
 
-    One letter without a Latin look-alike makes it a typing error: Васova.
+    A letter without a Latin look-alike makes it a typing error: Васova.
     """
     return not name.isascii() and any(_is_mixed(word[0]) for word in WORD.finditer(name))
 
@@ -52,7 +52,7 @@ def _is_mixed(word: str) -> bool:
 
 
 def is_disguised(name: str, site: Site) -> bool:
-    """True for a name that looks like the site's, a moderator's or a staff word, but is spelt otherwise.
+    """True for a disguised spelling of the site's name, a moderator's name or a staff word.
 
     A moderator's name in its usual spelling is accepted: other people have it too.
     """
@@ -62,7 +62,7 @@ def is_disguised(name: str, site: Site) -> bool:
 
 
 def claims_to_be_staff(name: str, site: Site) -> bool:
-    """True for the site's own name, for words that mean its staff, and for both together, as in "Paper Admin"."""
+    """True for the site's own name, a staff word, or both, as in "Paper Admin"."""
     reads = _plain(name)
     if not reads or reads == _plain(site.name):
         return bool(reads)
@@ -72,9 +72,9 @@ def claims_to_be_staff(name: str, site: Site) -> bool:
 
 @lru_cache(maxsize=256)
 def _office(site_name: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Patterns for one staff word, and for several in a row with filler words between them.
+    """Patterns for one or several staff words with fillers between.
 
-    Possessive and longest word first: no backtracking, so it stays linear.
+    Possessive, longest word first: linear.
     """
     own = {site_name, site_name.removeprefix("the")}
     # Many names contain a shorter one.
@@ -88,12 +88,12 @@ def _alternatives(words: Iterable[str]) -> str:
 
 
 def _is_odd(name: str, looks: str, reads: str) -> bool:
-    """False for most names, which then need no query."""
+    """False for most names, to save a query."""
     return looks != reads.translate(STROKES) or ODD.search(name) is not None
 
 
 def _plain(name: str) -> str:
-    """Letters and digits only, without case, width, spaces and invisible characters."""
+    """Letters and digits without case, width and invisible characters."""
     return "".join(filter(str.isalnum, disguise.fold(name)))
 
 

@@ -1,4 +1,4 @@
-"""Render stored reasons as sentences for moderators."""
+"""Stored reasons as sentences for moderators."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,13 +13,12 @@ from app.spam import scores
 
 
 def sentence_of(reason: dict[str, Any]) -> str:
-    """A stored reason as a sentence in the language of the request."""
     sentence = _SENTENCES.get(reason["check"])
     return str(sentence(reason)) if sentence else reason["check"]
 
 
 def found_in(reasons: Iterable[dict[str, Any]]) -> list[str]:
-    """The matching parts of the text as typed, for highlighting."""
+    """Matching parts of the text as typed, for highlighting."""
     return list(dict.fromkeys(text for reason in reasons for text in reason.get("found", ()) if text))
 
 

@@ -1,4 +1,4 @@
-"""Match a comment against all rules of a site; compiled once per process, until the rules change."""
+"""Match a comment against all rules of a site, compiled once per process."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator
@@ -21,9 +21,9 @@ TEXT_SUBJECTS = (Subject.WORD, Subject.PATTERN)
 
 @dataclass(frozen=True)
 class ActiveRule:
-    """A rule, detached from the session. `key`: the value that comments are looked up by.
+    """A rule outside of the session. `key`: its look-up value.
 
-    `check` is the check that reports it; Kaiwa's built-in words have no id.
+    `check` is the check that reports it; built-in words have no id.
     """
 
     id: int | None
@@ -42,9 +42,9 @@ class ActiveRule:
 
 @dataclass(frozen=True)
 class Hit:
-    """A rule that matches a comment, with the field and the matching text as typed.
+    """A match, with the field and the text as typed.
 
-    `found` is empty if it would reveal an email address. `unfinished`: a pattern that timed out.
+    `found` is empty if it would reveal an email address. `unfinished`: the pattern timed out.
     """
 
     rule: ActiveRule
@@ -58,23 +58,23 @@ class Hit:
 
 
 def rulebook(site: Site) -> "Rulebook":
-    """The site's compiled rules, cached in this process until they change."""
+    """The site's compiled rules, cached until they change."""
     cache: dict[int, Rulebook] = current_app.extensions.setdefault("rulebooks", {})
     cached = cache.get(site.id)
     if cached is None or cached.version != site.rules_version or cached.has_expired():
-        # Read the version first: if the rules change in between, the next call compiles them again.
+        # Before the rules: if they change in between, the next call compiles them again.
         version = site.rules_version
         cache[site.id] = cached = Rulebook([*_rules_of(site), *_built_in_rules()], version)
     return cached
 
 
 def _rules_of(site: Site) -> list[ActiveRule]:
-    """A rule with an undecryptable value matches nothing; `flask check` reports it."""
+    """An undecryptable rule matches nothing; `flask check` reports it."""
     return [ActiveRule.of(rule) for rule in Rule.standing(site) if not is_unreadable(rule.value)]
 
 
 class Rulebook:
-    """Compiled rules for any number of comments; runs no queries."""
+    """Compiled rules; runs no queries."""
 
     def __init__(self, rules: Iterable[ActiveRule], version: int = 0):
         self.version = version
@@ -89,12 +89,11 @@ class Rulebook:
         return self._good_until is not None and self._good_until <= now()
 
     def match(self, comment: Comment) -> list[Hit]:
-        """All matches, exceptions applied."""
         matchers = (self._in_words, self._in_links, self._in_author, self._in_address)
         return [hit for matcher in matchers for hit in matcher(comment)]
 
     def _in_words(self, comment: Comment) -> Iterator[Hit]:
-        # Reading through disguises is the slowest part, so it is skipped without word rules.
+        # Undoing disguises is the slowest part.
         for field in ("body", "name") if any(self._by_subject[subject] for subject in TEXT_SUBJECTS) else ():
             text = getattr(comment, field)
             findings = self._words.find(text)
@@ -124,7 +123,7 @@ class Rulebook:
                 yield from (Hit(rule, "address") for rule in self._by_subject[Subject.ADDRESS].get(str(network), ()))
 
     def _of_domain(self, subject: Subject, host: str) -> Iterator[ActiveRule]:
-        """Rules about the host and about its parent domains."""
+        """Rules about the host and its parent domains."""
         labels = host.split(".")
         for at in range(len(labels)):
             yield from self._by_subject[subject].get(".".join(labels[at:]), ())
@@ -136,7 +135,7 @@ class Rulebook:
         return (rule for rule in self._all() if rule.subject in TEXT_SUBJECTS)
 
     def _rule_of(self, rule: words.Rule) -> ActiveRule:
-        # A site's own rule about a word overrides Kaiwa's.
+        # A site's rule about a word overrides the built-in one.
         return self._by_subject[rule.kind][rule.text][0]
 
 

@@ -1,4 +1,4 @@
-"""Run all checks on a comment; a check that fails becomes a finding."""
+"""Run all checks on a comment; a failing check becomes a finding."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -15,17 +15,16 @@ from app.screening.checks import CHECKS
 
 log = logging.getLogger(__name__)
 
-# Patterns and the database have time limits of their own; the result of a check that stalls for longer is not trusted.
-# All checks together take milliseconds, but this is wall clock time: on a busy machine a check may wait seconds for the
-# CPU, and an honest comment must not be held for that. Readers wait as long, so the limit cannot be much higher either.
+# Checks take milliseconds, but this is wall clock time: on a busy machine an honest comment must not be held for
+# waiting on the CPU. Patterns and the database have their own time limits.
 CHECK_SECONDS = 5.0
 
 
 def run_checks(case: Case, *, guard: Callable[[], AbstractContextManager[Any]]) -> list[Finding]:
     """Run every check; writes nothing.
 
-    A failed check holds the comment; it never publishes or loses it. Each check runs inside `guard()`, so that the next
-    one can query: PostgreSQL refuses all statements in a failed transaction.
+    A failed check holds the comment. Each check runs inside `guard()`, so that the next one can query: PostgreSQL
+    refuses statements in a failed transaction.
     """
     findings: list[Finding] = []
     for check in CHECKS:
@@ -52,9 +51,9 @@ def rollback_on_error() -> Iterator[None]:
 
 
 def failed(name: str, case: Case, trouble: Exception) -> Finding:
-    """The finding of a check that raised. Re-raises if the database is unavailable."""
+    """Finding of a check that raised. Re-raises if the database is unavailable."""
     if outage(trouble):
-        # Without a database there is nothing to hold; the reader is asked to send it again.
+        # Nothing can be held without a database; the reader is asked to send again.
         raise trouble
     log.exception("check %s failed on a comment of site %s", name, case.site.key)
     return Finding("failed", Verdict.HOLD, {"name": name})

@@ -1,4 +1,4 @@
-"""Thresholds for the spam score: spam from one, held from another, and below both perhaps published."""
+"""Thresholds of the spam score."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from app.extensions import db
 from app.models import Comment, Site, newest_comments
 
 SHOWN = 20  # comments of each kind of mistake
-AMONG = 5_000  # the newest comments are compared
+AMONG = 5_000  # newest comments that are compared
 
 
 class Threshold(StrEnum):
@@ -36,10 +36,7 @@ def publishes(site: Site, score: float | None) -> bool:
 
 @dataclass(frozen=True)
 class Backtest:
-    """What the thresholds would have done against what people decided: `counts[threshold]["fine"|"spam"|""]`.
-
-    "" counts comments without a decision.
-    """
+    """Thresholds against decisions: `counts[threshold]["fine"|"spam"|""]`; "" is undecided."""
 
     counts: dict[Threshold, dict[str, int]]
     # Newest first, a few of each: scored as spam but approved; scored as fine but marked as spam.
@@ -52,7 +49,7 @@ class Backtest:
 
 
 def backtest(site: Site, since: datetime) -> Backtest:
-    """Compare the site's thresholds with the decisions on comments scored since then."""
+    """Compare the site's thresholds with the decisions on comments since then."""
     threshold = case(
         (Comment.score * 100 >= site.score_spam_from, Threshold.SPAM.value),
         (Comment.score * 100 >= site.score_hold_from, Threshold.HOLD.value),

@@ -1,1 +1,1 @@
-"""Text as statistics: word lists, the spam filter and its training, Akismet's protocol."""
+"""Word lists, the spam filter and its training, Akismet's protocol."""

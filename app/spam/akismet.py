@@ -10,14 +10,14 @@ from app.errors import NotSent
 from app.lib.http_client import Answer, NoAnswer, post_form
 
 AGENT = "Kaiwa/0.1"
-# The answer to a report; an invalid key gets another text.
+# Answer to a report with a valid key.
 THANKS = "Thanks for making the web a better place."
 LONGEST_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class CheckAnswer:
-    """Akismet's answer. `discard`: certain spam that needs no review. `recheck_after`: check again then."""
+    """`discard`: certain spam that needs no review. `recheck_after`: check again then."""
 
     spam: bool
     discard: bool = False
@@ -42,14 +42,14 @@ def check_comment(key: str, comment: Mapping[str, str]) -> CheckAnswer:
 
 
 def report(key: str, verdict: str, comment: Mapping[str, str]) -> None:
-    """`submit-spam` or `submit-ham`, with the fields of the check. Raises NotSent."""
+    """`submit-spam` or `submit-ham`. Raises NotSent."""
     answer = _post(f"submit-{verdict}", key, comment)
     if _text(answer) != THANKS:
         raise NotSent(_complaint(answer))
 
 
 def is_valid(key: str, blog: str) -> bool:
-    """`verify-key`. Raises NotSent if the answer is neither."""
+    """`verify-key`. Raises NotSent for another answer."""
     text = _text(answer := _post("verify-key", key, {"blog": blog, "key": key}))
     if text not in ("valid", "invalid"):
         raise NotSent(_complaint(answer))

@@ -1,11 +1,11 @@
-"""Undo the disguises of spammed words, and map each letter back to its place in the original."""
+"""Undo disguises of words, with a map to the original positions."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Default-ignorable characters (Unicode Standard 5.21), the fillers of hangul and the blank of braille.
+# Default-ignorable characters (Unicode Standard 5.21), hangul fillers, blank braille.
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U000e0000-\U000e0fff]"
@@ -16,21 +16,21 @@ MARK = (
 )
 MARKS = re.compile(f"[{MARK}]")
 UNSEEN = re.compile(f"{INVISIBLE.pattern[:-1]}{MARK}]")
-# A letter with its combining marks is one unit, so that ﾊﾞ and a decomposed が are one letter. Four marks are enough for
-# every language; normalising the thousands of a "zalgo" text at once takes quadratic time.
+# A character with up to four combining marks is one unit: ﾊﾞ and a decomposed が are one. Normalising thousands of
+# marks at once takes quadratic time.
 UNIT = re.compile(f"(?s)[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[{MARK}\uff9e\uff9f]{{0,4}}")
 NEEDS_UNITS = re.compile(f"[{MARK}\uff9e\uff9f\u1100-\u11ff]")
 KANA = {code: code - 0x60 for code in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
 MAX_CACHED = 20_000
-# Maximum length of one folded character, with its marks: ㌀ is four. An Arabic ligature of 18 stays unfolded.
+# Longest folded unit: ㌀ is four. An Arabic ligature of 18 stays.
 MOST_FOLDED = 10
 # Characters by which a folded text may be longer. One that is made of such characters stays unfolded, rather than take
 # ten times as long.
 MOST_GROWTH = 2_000
 HANZI, HANGUL = ("㐀", "鿿"), ("가", "힣")
 
-# Letters that look like a small Latin one: facts of Unicode's confusables.txt (UTS #39), the part that casefolded
-# comments can contain, with small capitals and boxed letters that NFKC keeps.
+# Letters like a small Latin one, from Unicode's confusables.txt (UTS #39), as far as casefolded text contains them,
+# with small capitals and boxed letters that NFKC keeps.
 LOOK_ALIKES = {
     "a": "аαɑᴀⲁꭺ", "b": "ьʙᏏᖯƅ", "c": "сϲᴄⲥꮯ", "d": "ԁᴅɗᏧ", "e": "еҽᴇєεꬲ", "f": "ꜰϝſẝ", "g": "ɡցɢᶃ",
     "h": "һհʜᏂ", "i": "іıɩιɪӏꙇ", "j": "јϳᴊʝ", "k": "κкᴋⲕ", "l": "ʟⅼաḷӀǀ", "m": "мᴍϻꮇ", "n": "пոηɴռ",
@@ -44,19 +44,18 @@ BOXED = {
     for offset in range(26)
 }
 PLAINER = KANA | BOXED
-# Digits and signs used as letters, only within a word that also has letters.
+# Digits and signs for letters, within a word that also has letters.
 LEET = {ord(sign): letter for sign, letter in zip("013457@$!€", "oieastasie", strict=True)}
-# Kanji that look like katakana, as in 激工口どうが; here already as hiragana.
+# Kanji that look like katakana, as in 激工口どうが; as hiragana.
 KANJI_KANA = {ord(kanji): kana for kanji, kana in zip("工口力二夕卜八", "えろかにたとは", strict=True)}
 
-# Scripts without spaces between words: kana, hanzi, hangul, Thai, Lao, Burmese, Khmer.
+# Scripts without spaces: kana, hanzi, hangul, Thai, Lao, Burmese, Khmer.
 UNSPACED = "ぁ-ゟァ-ヿ㐀-鿿豈-﫿々〆\U00020000-\U0003ffff가-힣ᄀ-ᇿ\u3130-\u318f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 CONTINUOUS = re.compile(f"[{UNSPACED}]")
 TOKEN = re.compile(r"[\w@$!€]+")
 OTHER_ALPHABET = re.compile("[\u0370-\u058f]")
 PURE_LATIN = re.compile("[a-z]")
-# Both end before anything but a letter or digit. If _ did not end them, a_-a_-a_ would be tried from each of its
-# letters to its last one (quadratic).
+# Ends before anything but a letter or digit: otherwise a_-a_-a_ would be quadratic.
 SPACED_LETTERS = re.compile(r"(?<!\w)[^\W_](?:[\W_]{1,3}[^\W_]){2,}(?![^\W_])")
 CHOPPED_WORD = re.compile(r"(?<!\w)[^\W_]{1,2}(?:[.\-_*·~|/+,']+[^\W_]{1,2}){2,}(?![^\W_])")
 GAP = "[ .,·・･*＊★☆♡♥+~_|/\\-'’]{1,3}"
@@ -66,16 +65,16 @@ CJK_GAP = re.compile(f"(?<={CJK}){GAP}(?={CJK})")
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read a text: folded letters, each with its position in the original."""
+    """A reading of a text: folded letters with original positions."""
 
     text: str
     starts: list[int]
     ends: list[int]
-    # For "b u y" read as one word: a match may be any part of it.
+    # For "b u y" read as one word: a match may be any part.
     anywhere: bool = False
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """The [start, end) in the original of a match in this reading."""
+        """The original [start, end) of a match."""
         return self.starts[start], self.ends[end - 1]
 
     def pick(self, places: Iterable[int], *, anywhere: bool = False) -> "Reading":
@@ -89,7 +88,7 @@ class Reading:
 
 
 def readings(text: str) -> list[Reading]:
-    """The text folded, undisguised where that differs, and without spacing tricks."""
+    """The text folded, undisguised, and without spacing tricks."""
     plain = read(text)
     clear = undisguised(plain)
     found = [plain] if clear.text == plain.text else [plain, clear]
@@ -99,12 +98,12 @@ def readings(text: str) -> list[Reading]:
 
 
 def read(text: str) -> Reading:
-    """Fold width, case, kana, invisible characters and white space, with a map to the original."""
+    """Fold width, case, kana, invisible characters and white space."""
     return mapped(text, _FOLDED)
 
 
 def fold(text: str) -> str:
-    """The folded text alone, as rules are folded."""
+    """The folded text alone."""
     return read(text).text.strip()
 
 
@@ -114,7 +113,7 @@ def narrowed(text: str) -> Reading:
 
 
 def clear_form(word: str) -> str:
-    """A rule's folded word with all look-alikes as Latin, as a mixed spelling of it is read."""
+    """A rule's folded word with look-alikes as Latin."""
     return word.translate(_ALIKE).translate(LATIN)
 
 
@@ -127,7 +126,7 @@ def undisguised(plain: Reading) -> Reading:
 
 
 class _Folded(dict[str, str]):
-    """Cache of folded units; bounded, because strangers choose the keys."""
+    """A bounded cache of folded units."""
 
     def __missing__(self, unit: str) -> str:
         folded = fold_unit(unit)
@@ -137,7 +136,7 @@ class _Folded(dict[str, str]):
 
 
 class _Narrowed(dict[str, str]):
-    """As _Folded, for patterns, which handle case and kana themselves."""
+    """For patterns, which handle case and kana themselves."""
 
     def __missing__(self, unit: str) -> str:
         narrow = unicodedata.normalize("NFKC", unit)
@@ -192,7 +191,7 @@ def _single_spaced(reading: Reading) -> Reading:
 
 
 def _has_genuine_alphabet(text: str) -> bool:
-    # With a letter that looks like no Latin one the text is really Russian or Greek, and рот is not "pot".
+    # With an unmistakable Cyrillic or Greek letter the text is Russian or Greek: рот is not "pot".
     return any(ord(char) not in LATIN for char in OTHER_ALPHABET.findall(text))
 
 
@@ -207,7 +206,7 @@ def _plain_word(word: str, *, genuine: bool) -> str:
 
 
 class _Alike(dict[int, str]):
-    """Letters without accents, and kanji as the kana that they look like."""
+    """Letters without accents, kanji as similar kana."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -219,7 +218,7 @@ class _Alike(dict[int, str]):
 
 
 def _joined(reading: Reading) -> list[Reading]:
-    """Readings of words spelt with gaps: b u y, vi-ag-ra, 死 ね."""
+    """Readings of words with gaps: b u y, vi-ag-ra, 死 ね."""
     text, found = reading.text, []
     for run in SPACED_LETTERS.finditer(text):
         found.append(reading.pick(_letters(text, run), anywhere=True))

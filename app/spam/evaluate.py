@@ -1,4 +1,4 @@
-"""Evaluate the filter prequentially: score each row before learning it."""
+"""Evaluate the filter prequentially: score each row, then train on it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from time import thread_time
@@ -11,10 +11,10 @@ WARM_UP = 500
 
 
 def evaluate(rows: Iterable[Mapping[str, Any]]) -> dict[str, int | float | None]:
-    """Metrics over rows of {"text", "label"} in their order; label "spam" against all others.
+    """Metrics over rows of {"text", "label"} in order; label "spam" against all others.
 
-    AUROC is None without rows of both classes (Fawcett, "An introduction to ROC analysis", 2006); ties count half.
-    Shares caught are over the whole run.
+    AUROC is None without both classes (Fawcett, "An introduction to ROC analysis", 2006); ties count half. Recall is
+    over the whole run.
     """
     scores, labels, seconds = _test_then_learn(rows)
     return {
@@ -29,7 +29,7 @@ def evaluate(rows: Iterable[Mapping[str, Any]]) -> dict[str, int | float | None]
 
 
 def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
-    """The probability that a random spam row scores above a random other row."""
+    """Probability that a random spam row scores above a random other row."""
     spam = sum(labels)
     fine = len(labels) - spam
     if not spam or not fine:
@@ -39,7 +39,7 @@ def auroc(scores: Sequence[float], labels: Sequence[bool]) -> float | None:
 
 
 def caught(scores: Sequence[float], labels: Sequence[bool], max_fpr: float) -> float | None:
-    """The recall of spam at the lowest threshold with at most this false positive rate."""
+    """Recall of spam at the lowest threshold with at most this false positive rate."""
     spam = sorted((score for score, label in zip(scores, labels, strict=True) if label), reverse=True)
     fine = sorted((score for score, label in zip(scores, labels, strict=True) if not label), reverse=True)
     if not spam or not fine:
@@ -52,7 +52,7 @@ def _test_then_learn(rows: Iterable[Mapping[str, Any]]) -> tuple[list[float], li
     model, scores, labels, seconds = Filter(), [], [], 0.0
     for row in rows:
         example, spam = Example(str(row["text"])), row["label"] == "spam"
-        started = thread_time()  # CPU time: not affected by other processes
+        started = thread_time()  # CPU time
         scores.append(model.evidence(slots(example)))  # a score would round large values to 0 or 1
         seconds += thread_time() - started
         labels.append(spam)

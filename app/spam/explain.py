@@ -1,4 +1,4 @@
-"""Explain a score to a moderator: the features that contributed most."""
+"""The features that contributed most to a score."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -25,13 +25,13 @@ from app.spam.features import (
 from app.spam.filter import Filter
 
 STRONGEST = 5
-# Different words among all, in tenths.
+# Different words, in tenths of all.
 VARIED = 6
 
 
 @dataclass(frozen=True)
 class Signal:
-    """One feature: `weight` in log odds, positive for spam, and the number of examples that had it."""
+    """A feature: `weight` in log odds (positive: spam), and its number of examples."""
 
     kind: str
     text: str
@@ -41,7 +41,7 @@ class Signal:
 
 
 def strongest(model: Filter, example: Example, count: int = STRONGEST) -> list[Signal]:
-    """The features that moved the score most, strongest first; none while the filter is untrained."""
+    """Features with the largest weights; none while untrained."""
     found = slots(example)
     signals = [
         signal for signal in (*_wording(model, example, found), *_metadata(model, example, found)) if signal.weight
@@ -122,7 +122,6 @@ def _script(name: str) -> str:
 
 
 def _script_and_language(text: str) -> str:
-    """From "latin ja"."""
     script, _space, tag = text.partition(" ")
     try:
         language = Locale.parse(tag, sep="-").get_display_name(get_locale()) or tag

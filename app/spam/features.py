@@ -1,4 +1,4 @@
-"""Extract a comment's features for the filter: words, n-grams and metadata, each hashed to a slot."""
+"""Features of a comment: words, n-grams and metadata, each hashed to a slot."""
 
 import re
 import unicodedata
@@ -10,20 +10,20 @@ from zlib import crc32
 
 from app.lib.normal_form import normalised
 
-# Increase when the same example would get other slots; models of other versions are trained again.
+# Increase when an example gets other slots; models of other versions are retrained.
 VERSION = 2
 SLOTS = 1 << 18
 
-# The cost grows with this sample, not with the 20,000 characters that a comment may have. Spam shows at the beginning
-# or signs at the end; links are taken from the whole text.
+# Sampled characters, because n-grams are expensive. Spam shows at the beginning or signs at the end; links are taken
+# from the whole text.
 HEAD, TAIL = 330, 130
 MAX_WORDS = 150
 MAX_LINKS = 20
 NGRAM_SIZES = (2, 3, 4)
 
-# Words of one script each, so that 副業で月収 is three words, and every punctuation mark by itself.
+# Words of one script each (副業で月収 is three), and each punctuation mark.
 WORD = re.compile(r"[ぁ-ゖゝゞ]+|[ァ-ヺー]+|[㐀-鿿々豈-﫿]+|[가-힣]+|(?:(?![ぁ-ヺー㐀-鿿々豈-﫿가-힣])\w)+|[^\w\s]")
-# Two patterns with fixed first letters: Python's engine searches for those quickly in a long text.
+# Two patterns with fixed first letters, which Python's engine finds quickly.
 HOST, PATH = r"([^\s/?#<>\"'、。」)]{1,255})", r"([/?#][!#-&(-;=?-~]*)?"
 LINK = re.compile(f"://{HOST}{PATH}")
 WWW_LINK = re.compile(rf"www\.{HOST}{PATH}")
@@ -50,11 +50,10 @@ SCRIPTS = (
 
 @dataclass(frozen=True)
 class Example:
-    """What the filter may read of a comment; stored with the decision, to unlearn it.
+    """The filter's input, stored with the decision for unlearning.
 
-    `seconds` from opening the form to posting, None if unknown. `approved` and `rejected` count the author's earlier
-    comments on this site. `lang` is the thread's language ("ja", "en"). Unknown values keep their default and yield no
-    feature.
+    `seconds` from opening the form to posting, or None. `approved` and `rejected` count the author's earlier comments
+    on this site. `lang` is the thread's language. Default values yield no feature.
     """
 
     text: str
@@ -68,7 +67,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Slots:
-    """The slots of an example by family; each family is normalised and weighted separately."""
+    """Slots of an example by family; each family is normalised and weighted separately."""
 
     words: tuple[int, ...]
     ngrams: tuple[int, ...]
@@ -79,12 +78,12 @@ class Slots:
         return len(self.words) + len(self.ngrams) + len(self.metadata)
 
     def all(self) -> set[int]:
-        """Every slot once, even if several features share it."""
+        """Every slot once."""
         return {*self.words, *self.ngrams, *self.metadata}
 
 
 def slots(example: Example) -> Slots:
-    """The slots of an example; pure, bounded, the same in every process."""
+    """Slots of an example; pure, bounded, the same in every process."""
     text = wording(example.text)
     folded = fold(text)
     words = (slot(kind, value) for kind, value in word_features(folded))
@@ -97,29 +96,29 @@ def slot(kind: str, value: str) -> int:
 
 
 def wording(text: str) -> str:
-    """The part of a long text that is read, with links without their paths.
+    """The sampled part of a long text, with links without paths.
 
-    The path of a link is one feature: as n-grams it would outweigh the text.
+    A path is one feature: as n-grams it would outweigh the text.
     """
     said = WWW_LINK.sub(r"www.\1", LINK.sub(r"://\1", text))
     return said if len(said) <= HEAD + TAIL else f"{said[:HEAD]} {said[-TAIL:]}"
 
 
 def fold(text: str) -> str:
-    """The text without cheap disguises: width, fonts, case, invisible characters."""
+    """Without cheap disguises: width, fonts, case, invisible characters."""
     plain = INVISIBLE.sub("", normalised("NFKC", text).casefold())
     return " ".join(plain.split())[: HEAD + TAIL]
 
 
 def word_features(folded: str) -> Iterator[tuple[str, str]]:
-    """Yield ("word", w) for every word and ("phrase", "v w") for neighbours."""
+    """("word", w) for every word and ("phrase", "v w") for neighbours."""
     words = WORD.findall(folded)[:MAX_WORDS]
     yield from (("word", word) for word in words)
     yield from (("phrase", f"{one} {two}") for one, two in pairwise(words))
 
 
 def ngrams(folded: str) -> Iterator[tuple[int, int, int]]:
-    """Yield (start, end, slot) in the folded text for every run of two to four characters."""
+    """(start, end, slot) in the folded text for every run of two to four characters."""
     padded = f" {folded} "
     for size in NGRAM_SIZES:
         for start, found in enumerate(_hashes(padded, size)):
@@ -127,7 +126,7 @@ def ngrams(folded: str) -> Iterator[tuple[int, int, int]]:
 
 
 def metadata_features(example: Example, text: str, folded: str) -> Iterator[tuple[str, str]]:
-    """Yield (kind, value) for everything but words: shape, links, name, time, language, record."""
+    """(kind, value) of everything but words: shape, links, name, time, language, record."""
     yield from _shape(example.text, text, folded)
     yield from _links(example, text)
     yield from _script(folded, example.lang)
@@ -141,8 +140,8 @@ def _ngram_slots(folded: str) -> Iterator[int]:
 
 
 def _hashes(text: str, size: int) -> list[int]:
-    # A multiplicative hash of code points (Knuth, TAOCP 3, 6.4) instead of crc32: half the time for each n-gram, and
-    # these are nine tenths of all features.
+    # A multiplicative hash of code points (Knuth, TAOCP 3, 6.4): twice as fast as crc32, and n-grams are nine tenths of
+    # all features.
     codes = [ord(char) for char in text]
     if size == 2:
         return [(a * 2654435761 + b * 2246822519 >> 11) % SLOTS for a, b in pairwise(codes)]
@@ -192,7 +191,7 @@ def _links(example: Example, text: str) -> Iterator[tuple[str, str]]:
 def _website_host(website: str) -> str:
     try:
         return urlsplit(website).hostname or ""
-    except ValueError:  # an invalid address has no host
+    except ValueError:  # an invalid URL has no host
         return ""
 
 
@@ -217,7 +216,7 @@ def _author_and_record(example: Example) -> Iterator[tuple[str, str]]:
 
 
 def _doubling(count: int) -> str:
-    """0, 1, 2 to 3, 4 to 7, 8 to 15 ... by bit length."""
+    """0, 1, 2 to 3, 4 to 7 ... by bit length."""
     return str(max(count, 0).bit_length())
 
 

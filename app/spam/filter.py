@@ -1,8 +1,8 @@
-"""The spam model: learns from moderators' decisions and unlearns exactly.
+"""The spam model: learns from decisions and unlearns exactly.
 
-The model is a sum. Each example increments the counts of its slots, as spam or as fine, and adds its residual: how far
-the prediction was from the decision when that was made. The example stores its residual, so that subtracting it gives
-the model that never saw it. Sums commute: processes may learn in any order, and the same log gives the same bytes.
+The model is a sum. Each example increments the counts of its slots, as spam or as fine, and adds its residual: the
+difference between decision and prediction at that time. The residual is stored, so that subtraction restores the model
+without the example. Sums commute: processes may add in any order, and the same log gives the same bytes.
 """
 
 import sys
@@ -15,61 +15,61 @@ from struct import Struct
 
 from app.spam.features import SLOTS, VERSION, Example, Slots, slots
 
-# Naive Bayes on presence (Rennie et al., "Tackling the Poor Assumptions of Naive Bayes", ICML 2003, for the
-# normalisation by length), one vote per family; and a logistic regression by gradient steps, which learns only what
-# that leaves unexplained. Values measured on shared/data/moderation, see docs.
+# Naive Bayes on presence (normalised by length as in Rennie et al., "Tackling the Poor Assumptions of Naive Bayes",
+# ICML 2003), one vote per family; and a logistic regression by gradient steps for what that leaves unexplained.
+# Measured values: docs/decisions/0013-spam-filter.md.
 SMOOTHING = 0.1
-HALF_TRUST = 0.5  # a slot seen once counts two thirds, one seen ten times nearly in full
+HALF_TRUST = 0.5  # a slot seen once counts two thirds, seen ten times nearly in full
 WEIGHTS = {"words": 0.35, "ngrams": 0.25, "metadata": 0.35}
-LEARNING_RATE = 3.0  # learning rate, in log odds
-UNIT = 4096  # residuals are integers of this unit, so that unlearning is exact
+LEARNING_RATE = 3.0  # log odds
+UNIT = 4096  # residuals are integers of this unit, for exact unlearning
 ENOUGH = 5  # decisions of the rarer class at which scores are halved towards 0.5
 
 HEADER = Struct("<4sHcIII")
 MAGIC = b"KAI1"
-# Sums from which an example was subtracted that they did not contain: usable, but to be trained again.
+# An example was subtracted that was not contained: usable, but to be retrained.
 UNSOUND = b"KAI0"
-# Two bytes for a count; four on the few sites with larger ones.
+# Two bytes for a count; four on sites with larger ones.
 NARROW, WIDE, SIGNED = "H", "I", "i"
 NARROW_MOST = 65_535
 
 
 class WrongModel(ValueError):
-    """The stored bytes are no model of this version: train it from the log."""
+    """Stored bytes of another version, or damaged: retrain."""
 
 
 class NotLearnt(ValueError):
-    """The example to be unlearnt was not learnt with this label."""
+    """The example was not learnt with this label."""
 
 
 class Filter:
-    """A site's model: two megabytes of sums; neutral until it has examples of both classes."""
+    """A site's model: two megabytes; neutral until it has examples of both classes."""
 
     def __init__(self) -> None:
         self.fine = 0
         self.spam = 0
-        # False after an example was unlearnt that the sums did not contain.
+        # False after an example was subtracted that was not contained.
         self.sound = True
         # Both counts of a slot are adjacent: one cache line per look-up.
         self._counts = _empty(NARROW)
         self._residuals = array(SIGNED, bytes(SLOTS * array(SIGNED).itemsize))
 
     def learn(self, example: Example, *, spam: bool) -> int:
-        """Add an example; returns its residual, which `unlearn` needs."""
+        """Add an example; returns its residual for `unlearn`."""
         found = slots(example)
         residual = self.residual(found, spam=spam)
         self.add(found.all(), spam=spam, residual=residual)
         return residual
 
     def unlearn(self, example: Example, *, spam: bool, residual: int) -> None:
-        """Undo one `learn` of the same example and label. Raises NotLearnt, and changes nothing, if there was none."""
+        """Undo a `learn` of the same example and label. Raises NotLearnt without changes."""
         found = slots(example).all()
         if not self._total(spam) or any(not self._counts[2 * slot + spam] for slot in found):
             raise NotLearnt("this example was not learnt with this label")
         self.add(found, spam=spam, residual=residual, step=-1)
 
     def score(self, example: Example) -> float:
-        """The probability that the example is spam, 0 to 1; 0.5 if untrained."""
+        """Probability of spam, 0 to 1; 0.5 if untrained."""
         return probability(self.evidence(slots(example)))
 
     def evidence(self, found: Slots) -> float:
@@ -82,12 +82,12 @@ class Filter:
         return self.scale() * (counted + self._residuals[slot] / UNIT / _length(found))
 
     def residual(self, found: Slots, *, spam: bool) -> int:
-        """The residual of an example with these slots, if it were decided now."""
+        """Residual of an example with these slots, if decided now."""
         error = spam - probability(self.evidence(found))
         return round(UNIT * LEARNING_RATE * self.scale() * error / _length(found))
 
     def scale(self) -> float:
-        """How much the evidence counts: 0 until there are examples of both classes."""
+        """Weight of the evidence: 0 until there are examples of both classes."""
         seen = min(self.fine, self.spam)
         return seen / (seen + ENOUGH)
 
@@ -103,7 +103,7 @@ class Filter:
 
     @classmethod
     def load(cls, data: bytes) -> "Filter":
-        """The model from `dump`; b"" is an untrained one. Raises WrongModel for anything else."""
+        """The model from `dump`; b"" is an untrained one. Raises WrongModel."""
         model = cls()
         if data:
             width, model.fine, model.spam = _read_header(data)
@@ -114,7 +114,7 @@ class Filter:
     def add(self, found: Iterable[int], *, spam: bool, residual: int, step: int = 1) -> None:
         """Add an example by its distinct slots; with step -1, subtract it.
 
-        Subtracting an example that was not added leaves no count negative, and clears `sound`.
+        Subtracting one that was not added leaves no count negative, and clears `sound`.
         """
         if self._may_overflow(spam, step):
             self._counts = array(WIDE, self._counts)
@@ -161,7 +161,7 @@ class Filter:
         return sum(sum(map(self._residuals.__getitem__, family)) for family in families) / UNIT / _length(found)
 
     def _log_odds(self, slot: int) -> float:
-        """The unweighted log odds of one slot by its counts, positive for spam."""
+        """Unweighted log odds of one slot."""
         fine, spam = self.seen(slot)
         if not fine and not spam:
             return 0.0
@@ -170,7 +170,7 @@ class Filter:
 
 
 def probability(evidence: float) -> float:
-    """Log odds as a probability, without overflow."""
+    """Without overflow."""
     return 1 / (1 + exp(-max(-60.0, min(60.0, evidence))))
 
 
@@ -199,7 +199,7 @@ def _little_endian(sums: "array[int]") -> "array[int]":
 
 
 def is_current(data: bytes) -> bool:
-    """True if bytes with this header are a sound model of this version; also for b""."""
+    """True if bytes with this header are a sound model of this version, or b""."""
     try:
         return not data or (bool(_read_header(data)) and data.startswith(MAGIC))
     except WrongModel:
@@ -216,7 +216,7 @@ def _read_header(data: bytes) -> tuple[str, int, int]:
 
 
 def _read_sums(data: bytes, width: str) -> tuple["array[int]", "array[int]"]:
-    # Bounded while unpacking, so that a damaged row cannot fill the memory.
+    # Bounded, so that a damaged row cannot fill the memory.
     counted = 2 * SLOTS * array(width).itemsize
     expected, unpacker = counted + SLOTS * array(SIGNED).itemsize, zlib.decompressobj()
     try:

@@ -1,7 +1,4 @@
-"""A process's cache of spam models: each is the stored one plus the training examples since.
-
-Sums commute, so the order in which a process adds examples does not matter.
-"""
+"""A process's cache of spam models: the stored ones plus newer training examples."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -16,7 +13,7 @@ from app.spam.filter import Filter
 
 # Two megabytes each.
 MAX_CACHED = 64
-# Seconds for which a process trusts its cache; decisions take effect everywhere within two.
+# Seconds of trusting the cache; decisions take effect everywhere within two.
 CACHE_SECONDS = 1.0
 
 
@@ -25,32 +22,29 @@ class _Cached:
     revision: int
     model: Filter
     examples: set[int] = field(default_factory=set)
-    # Monotonic time of the last check for new examples.
+    # Monotonic time.
     checked: float = -CACHE_SECONDS
 
 
 @dataclass
 class _Cache:
-    """The models used last. One thread at a time adds examples, so that none is added twice."""
+    """Recently used models. A lock keeps an example from being added twice."""
 
     filters: "OrderedDict[int, _Cached]" = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
 
 def recent_model(site_id: int) -> Filter:
-    """The site's model as of the last second: during a burst it is not queried for each comment.
+    """The site's model as of the last second, for bursts.
 
-    Includes everything that this process has added. Raises WrongModel if the stored model is unreadable.
+    Includes all examples of this process. Raises WrongModel.
     """
     cached = _cache().filters.get(site_id)
     return cached.model if cached and monotonic() - cached.checked < CACHE_SECONDS else model_of(site_id)
 
 
 def model_of(site_id: int) -> Filter:
-    """The site's model with all examples; one query if there are no new ones.
-
-    Raises WrongModel if the stored model is unreadable.
-    """
+    """The site's model with all examples; one query if there are no new ones. Raises WrongModel."""
     cache, checked = _cache(), monotonic()
     revision, examples = SpamModel.state_of(site_id)
     with cache.lock:
@@ -67,13 +61,13 @@ def model_of(site_id: int) -> Filter:
 
 
 def _can_be_added_to(cached: _Cached, revision: int, examples: set[int]) -> bool:
-    """Unsound sums are reloaded with each new example: a subtraction may have been read before its addition."""
+    """Unsound sums are reloaded with each example: a subtraction may have been read before its addition."""
     sound = cached.model.sound or cached.examples == examples
     return cached.revision == revision and cached.examples <= examples and sound
 
 
 def expire(site_id: int) -> None:
-    """Expire the cache after this process has added an example."""
+    """Expire the cache after adding an example."""
     if cached := _cache().filters.get(site_id):
         cached.checked = -CACHE_SECONDS
 
@@ -89,7 +83,7 @@ def _cache() -> _Cache:
 
 
 def _loaded(site_id: int) -> _Cached:
-    # Read the model first: an example that is merged into it in between is then missing only until the next check.
+    # Model first: an example merged in between is then missing only until the next check.
     revision, counts = SpamModel.read(site_id)
     cached = _Cached(revision, Filter.load(counts))
     _add_new(cached, site_id)

@@ -1,13 +1,12 @@
-"""Train the spam filter from moderators' decisions, and unlearn exactly; from many processes, without a lock.
+"""Train the spam filter from moderators' decisions, from many processes without a lock.
 
-A decision inserts a training example in its own transaction. A process adds new examples to its cached model
-(filters.py); from time to time one process merges them into the stored model by compare-and-set. The residual of the
-filter is stored with the decision, so that retraining from the log (`retrain`) gives the same model, and unlearning
-restores the model without the example.
+A decision inserts a training example in its transaction. Processes add new examples to their cached model (filters.py);
+from time to time one merges them into the stored model by compare-and-set. The residual is stored with the decision, so
+that retraining from the log gives the same model.
 
-Only people's decisions teach: approved is fine, spam is spam. The newest decision on a comment counts; undoing it
-restores the one before. An edit, and any automatic decision, unlearns the earlier text. A comment with a training
-example does not change; call `forget` before changing one.
+Only moderators' decisions teach: approved is fine, spam is spam. The newest decision counts; undo restores the one
+before. An edit or an automatic decision unlearns the earlier text. Call `forget` before changing a comment with a
+training example.
 """
 
 import logging
@@ -30,24 +29,21 @@ from app.spam.filter import Filter, WrongModel
 log = logging.getLogger(__name__)
 
 TEACHES = {Status.APPROVED: "fine", Status.SPAM: "spam"}
-# Examples after which a process merges them into the stored model; reading as many takes milliseconds.
+# Examples before a process merges them into the stored model.
 MERGE_AT = 256
 
 
 def example_of(comment: Any, features: dict[str, Any] | None = None) -> Example:
-    """The features of a comment; the same until it is edited.
-
-    `features` defaults to those stored with it.
-    """
+    """Features of a comment; `features` defaults to the stored ones."""
     features = features or comment.features or {}
     record = {name: features.get(name) for name in ("seconds", "approved", "rejected")}
     return Example(comment.body, comment.name, comment.website, comment.lang, **record)
 
 
 def follow(decision: Decision) -> None:
-    """Learn from a decision instead of from what its comment has taught before, in the decision's transaction.
+    """Learn a decision and unlearn the comment's earlier one, in the decision's transaction.
 
-    The decision is not in the session yet, so that its residual is inserted with it.
+    The decision is not in the session yet, so its residual is inserted with it.
     """
     comment, teacher = decision.comment, _teacher(decision)
     taught = TEACHES[Status(teacher.to_status)] if teacher else ""
@@ -62,7 +58,7 @@ def follow(decision: Decision) -> None:
 
 
 def forget(comment: Comment) -> None:
-    """Unlearn a comment before it changes; in the caller's transaction."""
+    """Unlearn a comment before it changes."""
     if comment.trained_as:
         _note(comment, _slots(comment), step=-1)
         comment.trained_as, comment.residual, comment.learnt_slots = "", None, None
@@ -70,7 +66,7 @@ def forget(comment: Comment) -> None:
 
 @contextmanager
 def relearning(comment: Comment) -> Iterator[None]:
-    """Change fields of a comment that the filter reads: unlearns before, and learns the same label after."""
+    """Change fields that the filter reads: unlearns before, and learns the same label after."""
     taught, residual = comment.trained_as, comment.residual
     forget(comment)
     yield
@@ -79,17 +75,16 @@ def relearning(comment: Comment) -> Iterator[None]:
 
 
 def keep_slots(comment: Comment) -> None:
-    """Store the comment's hashed slots before its text is deleted, so that its example stays valid."""
+    """Store the comment's slots before its text is deleted, so that its example stays valid."""
     if comment.trained_as:
         comment.learnt_slots = array("I", _slots(comment)).tobytes()
 
 
 def teacher_of(decisions: Sequence[Any]) -> Any | None:
-    """The decision that teaches, of a comment's decisions in order; None if the newest one does not."""
-    standing = reversed(decisions)
-    newest = next(standing, None)
-    while newest is not None and (undone := newest.undoes_id):
-        newest = next((each for each in standing if each.id < undone), None)
+    """The teaching one of a comment's decisions in order; None if the newest does not teach."""
+    newest = decisions[-1] if decisions else None
+    if newest is not None and newest.undoes_id:
+        return teacher_of([each for each in decisions if each.id < newest.undoes_id])
     teaches = newest is not None and newest.actor == Actor.MODERATOR and newest.to_status in TEACHES
     return newest if teaches else None
 
@@ -109,7 +104,7 @@ def merge(site_id: int) -> None:
 
 
 def _learn(comment: Comment, taught: str, residual: int | None) -> None:
-    """With the residual that was stored when the same was learnt before."""
+    """With the stored residual, if the same was learnt before."""
     found = slots(example_of(comment))
     if residual is None:
         residual = _residual(comment.site_id, found, taught)
@@ -118,7 +113,7 @@ def _learn(comment: Comment, taught: str, residual: int | None) -> None:
 
 
 def _residual(site_id: int, found: Slots, taught: str) -> int | None:
-    """None if the stored model is unreadable: then it is only counted, until the filter is retrained."""
+    """None if the model is unreadable: then only counted, until the filter is retrained."""
     try:
         return filters.model_of(site_id).residual(found, spam=taught == "spam")
     except WrongModel:
@@ -132,7 +127,7 @@ def _note(comment: Comment, found: Iterable[int], *, step: int) -> None:
 
 
 def _slots(comment: Any) -> Iterable[int]:
-    """The slots of a comment; stored if its text was deleted."""
+    """Slots of a comment; stored ones if its text was deleted."""
     return array("I", comment.learnt_slots) if comment.learnt_slots else slots(example_of(comment)).all()
 
 
@@ -147,20 +142,20 @@ def _teacher(decision: Decision) -> Decision | None:
 
 @dataclass(frozen=True)
 class _Log:
-    """The result of reading the log: the model, and the state of the tables that it replaces."""
+    """Result of reading the log: the model, and the state of the tables that it replaces."""
 
     model: Filter
     revision: int
     examples: list[int]
-    # Comments with a wrong label or residual: id, version, and the right values.
+    # Comments with a wrong label or residual: id, version, right values.
     mistaken: list[tuple[int, int, dict[str, Any]]]
 
 
 def retrain(site_id: int) -> Filter | None:
-    """Train a site's model from its whole log and replace the stored one, in the caller's transaction.
+    """Train a site's model from its whole log and replace the stored one.
 
-    The log is read from a snapshot before that transaction begins, so that it blocks no writer. None if a decision was
-    made or learnt in between: nothing is changed, try again.
+    The log is read from a snapshot before the transaction, so that no writer waits. None, without changes, if a
+    decision was made or learnt in between.
     """
     with snapshot():
         read = _read_log(site_id)
@@ -174,7 +169,7 @@ def retrain(site_id: int) -> Filter | None:
     return read.model
 
 
-# Columns needed to learn a comment, and to check its stored label.
+# Columns for learning a comment and checking its stored label.
 COLUMNS = (
     Comment.id,
     Comment.version,
@@ -226,7 +221,7 @@ def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
 
 
 def _taught(site_id: int) -> Iterator[tuple[int, str]]:
-    """Yield (comment id, label) for every comment that teaches."""
+    """(comment id, label) of every teaching comment."""
     by_people = select(Decision.comment_id).where(Decision.site_id == site_id, Decision.actor == Actor.MODERATOR)
     rows = db.session.execute(
         select(Decision.comment_id, Decision.id, Decision.actor, Decision.to_status, Decision.undoes_id)

@@ -1,4 +1,4 @@
-"""Retrain models of another version and unsound ones in the worker, without a command."""
+"""Retrain models of another version and unsound ones in the worker."""
 
 import logging
 from time import monotonic
@@ -17,7 +17,7 @@ TRIES = 10  # a decision during the read makes it fail
 
 
 def outdated() -> list[tuple[int, str]]:
-    """Id and key of each site with a model that this version cannot read, or an unsound one, by its first bytes."""
+    """Id and key of sites with an unreadable or unsound model, by its first bytes."""
     head = func.substr(SpamModel.counts, 1, HEADER.size, type_=LargeBinary)
     with autocommit_reads():
         rows = db.session.execute(select(Site.id, Site.key, head).join(SpamModel, SpamModel.site_id == Site.id))
@@ -27,7 +27,7 @@ def outdated() -> list[tuple[int, str]]:
 def retrain(site_id: int) -> Filter | None:
     """Retrain a site's model and commit; None if decisions got in between each time."""
     for _attempt in range(TRIES):
-        db.session.rollback()  # no open transaction while the log is read
+        db.session.rollback()  # no open transaction while reading the log
         if model := learning.retrain(site_id):
             db.session.commit()
             return model

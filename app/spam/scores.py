@@ -1,4 +1,4 @@
-"""Predict how likely a comment is spam on its site, with reasons."""
+"""Predict how likely a comment is spam on its site."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,7 @@ from app.spam.explain import Signal
 class Prediction:
     """`score` is None until the filter has examples of both classes. `signals` are JSON data.
 
-    `features` are those that are not in the comment itself: `seconds`, `approved`, `rejected`. They are stored with the
-    comment, because its later decision is learnt with them.
+    `features` (`seconds`, `approved`, `rejected`) are stored with the comment for later training.
     """
 
     score: float | None

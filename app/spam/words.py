@@ -1,4 +1,4 @@
-"""Find a site's words in a comment: inside Japanese, Chinese and Korean text, as whole words elsewhere."""
+"""Find a site's words in a comment: inside CJK text, as whole words elsewhere."""
 
 import re
 from bisect import bisect_right
@@ -15,11 +15,11 @@ from app.spam.disguise import CONTINUOUS, UNSPACED, Reading, clear_form, fold, n
 
 MAX_WORD = 200
 MAX_PATTERN = 300
-# Nested counts such as (?:a{5000}){5000} are expanded while a pattern is compiled, which has no time limit.
+# Nested counts such as (?:a{5000}){5000} are expanded at compile time, without a time limit.
 MOST_REPEATS = 10_000
 COUNT = re.compile(r"\{(\d+)")
-# Time for all patterns of a site on one text; a pattern that does not finish is reported and holds. Each may take half
-# of the rest, so that a slow one does not disable the others.
+# For all patterns of a site on one text; an unfinished pattern holds. Each may take half of the rest, so that one slow
+# pattern does not disable the others.
 PATTERN_SECONDS = 0.05
 SHORTEST_TRY = 1e-6  # seconds
 SHORTEST_JOINED = 3  # "b u y" is a word, the initials "i d" are not
@@ -27,15 +27,13 @@ MOST_MATCHES = 200
 
 
 class Kind(StrEnum):
-    """How a rule's text is interpreted."""
-
     WORD = "word"
     PATTERN = "pattern"
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A word or pattern of a site's lists. A word may begin or end with * to match parts of longer words.
+    """A word or pattern of a site's lists. A * at an end of a word matches parts of longer words.
 
     One that `allows` removes matches of other rules inside its own.
     """
@@ -56,18 +54,18 @@ class Match:
 
 @dataclass(frozen=True)
 class Findings:
-    """Matches in order, and the patterns that timed out (they must hold)."""
+    """Matches in order, and patterns that timed out (they must hold)."""
 
     matches: list[Match]
     unfinished: list[Rule]
 
 
 class BadRule(ValueError):
-    """The rule can match nothing, or is an invalid pattern; `args[0]` is a code: empty, long, pattern."""
+    """The rule matches nothing, or its pattern is invalid; `args[0]` is empty, long or pattern."""
 
 
 class WordList:
-    """All rules of one site, compiled for any number of comments."""
+    """All rules of one site, compiled."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raise BadRule for a rule that `check` refuses."""
@@ -113,7 +111,7 @@ class WordList:
 
 
 def check(rule: Rule) -> None:
-    """Raise BadRule unless the rule can match something; for the form and for the list."""
+    """Raise BadRule unless the rule can match something."""
     if len(rule.text) > (MAX_PATTERN if rule.kind is Kind.PATTERN else MAX_WORD):
         raise BadRule("long")
     if rule.kind is Kind.PATTERN:
@@ -123,7 +121,7 @@ def check(rule: Rule) -> None:
 
 
 def compiled(pattern: str) -> "regex.Pattern[str]":
-    """Compile a pattern, ignoring case and width; raises BadRule if it is invalid or matches the empty text."""
+    """Compile a pattern, ignoring case and width. Raises BadRule if it is invalid or matches the empty text."""
     if prod(int(count) or 1 for count in COUNT.findall(pattern)) > MOST_REPEATS:
         raise BadRule("pattern")
     try:
@@ -137,7 +135,7 @@ def compiled(pattern: str) -> "regex.Pattern[str]":
 
 
 def marked(text: str, matches: Iterable[Match]) -> list[tuple[str, bool]]:
-    """The text in parts, each with whether a rule matched it, for highlighting."""
+    """Parts of the text, each with whether a rule matched it."""
     parts, last = [], 0
     for start, end in _merged(matches):
         parts += [(text[last:start], False), (text[start:end], True)]
@@ -149,7 +147,7 @@ def marked(text: str, matches: Iterable[Match]) -> list[tuple[str, bool]]:
 class _Entry:
     rule: Rule
     text: str
-    # Which ends must be word boundaries.
+    # Ends that must be word boundaries.
     left: bool
     right: bool
 
@@ -170,16 +168,15 @@ class _Entry:
 
 
 class _Index:
-    """Find which of thousands of words start at a position, by their first letters and then by their lengths.
+    """Find which of thousands of words start at a position, by first letters, then by length.
 
-    Two look-ups a position where nothing starts, and one more for each length of words with the same start: never more
-    than the longest word, whatever a stranger writes.
+    Two look-ups for a position without a match, and one for each length of words with the same start.
     """
 
     def __init__(self) -> None:
         self._lengths: dict[str, tuple[int, ...]] = {}
         self._entries: dict[str, list[_Entry]] = {}
-        self._letters: set[str] = set()  # single-letter words, such as 死
+        self._letters: set[str] = set()  # one-character words, such as 死
 
     def add(self, form: str, entry: _Entry) -> None:
         self._entries.setdefault(form, []).append(entry)
@@ -209,7 +206,7 @@ class _Index:
 
 
 def _forms(text: str) -> set[str]:
-    """The folded word, and its mixed spelling unless that is another word in Latin."""
+    """The folded word, and its mixed spelling unless that is another word."""
     clear = clear_form(text)
     return {text} if clear.isascii() else {text, clear}
 
@@ -250,7 +247,7 @@ def _without_allowed(matches: set[Match]) -> list[Match]:
 
 
 def _is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
-    """True if it lies in one of these spans, which are sorted and do not overlap."""
+    """True if it lies in one of these sorted, disjoint spans."""
     before = bisect_right(starts, match.start)
     return before > 0 and match.end <= spans[before - 1][1]
 
@@ -269,5 +266,5 @@ def _place(match: Match) -> tuple[int, int, str]:
     return match.start, match.end, match.rule.text
 
 
-# Runs of letters that join; kana and hanzi separate them like a space.
+# Runs of joining letters; kana and hanzi separate them like a space.
 _JOINING = re.compile(rf"[^\W_{UNSPACED}]+")

@@ -80,7 +80,7 @@ class Restore:
         return db.engine.dialect.name == "sqlite" and any(self.shift.values())
 
     def steps(self) -> Iterator[int]:
-        """Raises UnreadableFile for a file that is no archive or not allowed here, TruncatedFile after a truncated one."""
+        """Raises UnreadableFile for a file that is no archive or not allowed here, TruncatedFile if it is truncated."""
         lines = lines_of(Source(self.path), self.counts)
         self._begin(next(lines, None), next(lines, None))
         yield 0
