@@ -303,7 +303,7 @@ SETTINGS = (
 def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> dict[str, Any]:
     """Read all settings from `given` (tests) or the environment, and return Flask's configuration.
 
-    Raises BadSetting, naming the setting and the mend, for anything that cannot work.
+    Raises BadSetting, naming the setting and the fix, for an invalid value.
     """
     source = os.environ if given is None else given
     config = {setting.name: _read(setting, source) for setting in SETTINGS}

@@ -1,4 +1,4 @@
-"""The application factory: registers every part of Kaiwa on a Flask application."""
+"""The application factory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,14 +18,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.INSTANCE) -> Flask:
-    """Return the application. `given` replaces the environment's settings (tests); BadSetting when one cannot work."""
+    """Return the application. `given` replaces the environment's settings (tests). Raises BadSetting."""
     app = Flask(__name__, template_folder=str(ROOT / "templates"), instance_path=str(instance.resolve()))
     app.config.update(config.load(given, instance))
     app.url_map.converters["int"] = ids.IdConverter
     bounds.install(app)
     app.session_interface = signing.Sessions()
     db.init_app(app)
-    # Flask calls the function that is registered last first: before the session is removed.
+    # Flask calls the last registered function first: before the session is removed.
     app.teardown_appcontext(end_context)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     csrf.init_app(app)

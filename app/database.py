@@ -1,4 +1,4 @@
-"""Transactions and records of the session, ids for new rows, and hints for the query planner."""
+"""Transactions, ids for new rows, and hints for the query planner."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -26,24 +26,24 @@ from app.extensions import db
 
 
 def read_only() -> None:
-    """From here on this request only reads, except inside `write_transaction`.
+    """Make this request read-only, except inside `write_transaction`.
 
-    Without it a POST takes SQLite's one write lock with its first statement, and holds it while Python works.
+    Otherwise a POST takes SQLite's write lock with its first statement.
     """
     g.reads_only = True
 
 
 @contextmanager
 def write_transaction() -> Iterator[None]:
-    """A transaction that may write: committed at the end of the block, rolled back by an exception.
+    """A write transaction: committed at the end of the block, rolled back on an exception.
 
-    Afterwards the request only reads. Records are not loaded again after the commit.
+    Afterwards the request is read-only. Records are not reloaded after the commit.
     """
     started_reading = _reads_only()
     g.reads_only = False
     db.session().expire_on_commit = False
     if started_reading and db.session().in_transaction():
-        # SQLAlchemy's transaction is open, but a request that only reads has none in the database.
+        # SQLAlchemy's transaction is open, but a read-only request has none in the database.
         begin(db.session.connection())
     try:
         yield
@@ -60,7 +60,7 @@ def _reads_only() -> bool:
 
 
 def end_transaction() -> None:
-    """Roll back, or drop the connection where even that fails."""
+    """Roll back, or drop the connection if that fails."""
     try:
         db.session.rollback()
     except SQLAlchemyError:
@@ -68,18 +68,18 @@ def end_transaction() -> None:
 
 
 def end_context(_error: BaseException | None) -> None:
-    """End the transaction that a refused request left open. A connection that is lost by now changes no response."""
+    """End the transaction of a refused request. A lost connection changes no response."""
     if not db.session.registry.has():
         return
     try:
-        # A rollback would expire the records that a streamed response still reads.
+        # A rollback would expire the records of a streamed response.
         db.session.close()
     except SQLAlchemyError:
         db.session().invalidate()
 
 
 def rows_changed(statement: Executable) -> int:
-    """Run an UPDATE or DELETE in the session and say how many rows it met."""
+    """Run an UPDATE or DELETE and return the number of rows."""
     result = db.session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101
     return result.rowcount
@@ -89,21 +89,21 @@ R = TypeVar("R", bound=Any)
 
 
 def new(kind: type[R], **columns: Any) -> R:
-    """A new record with these columns and relationships, without the ORM's change events, for `attach`."""
+    """A new record without the ORM's change events, for `attach`."""
     record: R = kind()
     vars(record).update(columns)
     return record
 
 
 def attach(record: Any, *referred: Any) -> None:
-    """Add a record whose row exists to the session, with records that it refers to."""
+    """Add a record with an existing row to the session, with records that it refers to."""
     for each in (record, *referred):
         make_transient_to_detached(each)
     db.session.add(record)
 
 
 def from_row(kind: type[R], row: Sequence[Any], **referred: Any) -> R:
-    """The record of a row that has all columns of its table in their order: from the session, else attached to it."""
+    """The record of a row with all columns in order: from the session, else attached to it."""
     values = dict(zip(kind.__table__.columns.keys(), row, strict=True))
     known: R | None = db.session().identity_map.get(db.Session.identity_key(kind, values["id"]))
     if known is not None:
@@ -114,9 +114,9 @@ def from_row(kind: type[R], row: Sequence[Any], **referred: Any) -> R:
 
 
 def new_ids(record: Any, count: int, *, above: int = 0) -> list[int]:
-    """Unused, ascending ids for `count` new rows, higher than `above`.
+    """Unused, ascending ids for `count` new rows, above `above`.
 
-    SQLite has no sequences: there the caller's transaction must hold the write lock.
+    SQLite has no sequences: the caller must hold the write lock.
     """
     table = record.__table__
     if db.engine.dialect.name == "sqlite":
@@ -144,7 +144,7 @@ class _NextId(FunctionElement[int]):
 
 
 def next_id(table: Table) -> ColumnElement[int]:
-    """The next id of a table as an expression: from its sequence, or SQLite's highest id and one."""
+    """Next id of a table: from its sequence, or SQLite's highest id plus one."""
     return _NextId(literal_column(f"'{table.name}'"))
 
 
@@ -161,32 +161,28 @@ def _above_highest(element: Any, _compiler: Any, **_options: Any) -> str:
 
 
 def constant(number: int) -> ColumnElement[int]:
-    """A number that is part of a statement.
-
-    PostgreSQL needs these numbers for a good plan: as parameters they make it plan each execution again.
-    """
+    """A number as part of the statement: as a parameter, PostgreSQL would plan each execution again."""
     return literal_column(f"{number:d}", Integer)
 
 
 def no_index(column: Any) -> ColumnElement[int]:
-    """The same number, for which no index is looked up.
+    """The same number without index look-up.
 
-    SQLite knows nothing of how its tables have grown, and reads all comments of a site by an index of sites rather than
-    two dozen that are named.
+    SQLite has no statistics and would read all comments of a site by its index rather than two dozen by id.
     """
     same: ColumnElement[int] = column + 0
     return same
 
 
 def snapshot() -> AbstractContextManager[None]:
-    """Read from one moment, however long that takes, and hold no writer up; what was read is stale afterwards."""
+    """Read a snapshot for any length of time without blocking writers; loaded records are stale afterwards."""
     if db.engine.dialect.name == "sqlite":
         return _reading({"reads_only": True, "sorts_in_a_file": True})
     return _reading({"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
 
 
 def autocommit_reads() -> AbstractContextManager[None]:
-    """Read outside of a request, each question from its own moment, so that nothing old is kept for us meanwhile."""
+    """Read outside of a request without a transaction, so that PostgreSQL can remove old row versions."""
     return _reading({"reads_only": True})
 
 
@@ -202,10 +198,9 @@ def _reading(options: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def losable() -> Iterator[Connection]:
-    """The session's connection, for a short write that may be lost in a power cut.
+    """The session's connection for a short write that may be lost in a power cut.
 
-    In a request that only reads, it commits by itself and does not wait for the disk; within a transaction that
-    writes, it is a part of that.
+    In a read-only request it commits without waiting for the disk; within a write transaction it is a part of that.
     """
     connection = db.session.connection()
     raw: Any = connection.connection.dbapi_connection

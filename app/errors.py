@@ -1,4 +1,4 @@
-"""Expected errors: refusals for people, other services that fail, an unavailable database."""
+"""Expected errors: refusals, failing services, an unavailable database."""
 
 import errno
 import sqlite3
@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.exc import InvalidRequestError, StatementError, TimeoutError
 
 RETRY_AFTER_S = "5"
-# Error classes and codes of PostgreSQL (appendix A of its manual) for which a later attempt may succeed.
+# PostgreSQL's error classes and codes (appendix A) after which a retry may succeed.
 PASSING_STATES = (
     "08",  # connection exceptions
     "25006",  # read-only server
@@ -46,8 +46,8 @@ PASSING_ERRNO = frozenset(
 class Refused(Exception):
     """A refusal that is shown to people; not a bug.
 
-    `code` is for programs and stable, `sentence` is in the reader's language, `field` names the form field
-    it belongs to (or None), `status` is the HTTP status of the answer; with 429, `retry_after` seconds say when.
+    `code` is stable, for programs; `sentence` is in the reader's language; `field` names a form field or None; `status`
+    is the HTTP status, with `retry_after` seconds for 429.
     """
 
     def __init__(self, code: str, sentence: str, *, field: str | None = None, status: int = 422, retry_after: int = 60):
@@ -62,8 +62,8 @@ class Refused(Exception):
 class NotSent(Exception):
     """Another service did not accept a request.
 
-    `for_good` when it says that it never will; `hopeless` when no service could take it, so that it is not tried again;
-    `stalled` when it gave no answer, so that others need not try just now.
+    `for_good`: it never will. `hopeless`: no service could; not retried. `stalled`: no answer, so others need not try
+    now.
     """
 
     def __init__(self, trouble: str, *, for_good: bool = False, hopeless: bool = False, stalled: bool = False):
@@ -74,13 +74,12 @@ class NotSent(Exception):
 
 
 def outage(trouble: BaseException) -> str:
-    """Return the name of the fault if the database or the machine is busy, full or away, such as
-    `57014 QueryCanceled`, `SQLITE_BUSY` or `EMFILE`; '' if the error is a bug.
-    """
+    """Name of the fault if the database or the machine is unavailable, such as `57014 QueryCanceled`, `SQLITE_BUSY` or
+    `EMFILE`; '' for a bug."""
     if isinstance(trouble, TimeoutError):
         return "pool timeout"
     if isinstance(trouble, InvalidRequestError) and trouble.__context__:
-        # The session refuses to go on after a transaction that the outage ended.
+        # The session refuses to continue after an outage ended its transaction.
         return outage(trouble.__context__)
     cause = trouble.orig if isinstance(trouble, StatementError) and trouble.orig else trouble
     if isinstance(cause, sqlite3.Error):
@@ -94,7 +93,7 @@ def outage(trouble: BaseException) -> str:
 
 def _sqlite_outage(trouble: sqlite3.Error) -> str:
     code = getattr(trouble, "sqlite_errorcode", 0)
-    # When the disk is full, SQLite rolls back the whole transaction and with it the savepoints we return to.
+    # On a full disk, SQLite rolls back the transaction with all savepoints.
     if code & 0xFF in PASSING_SQLITE or "no such savepoint" in str(trouble):
         return str(trouble.sqlite_errorname)
     return ""
@@ -103,7 +102,7 @@ def _sqlite_outage(trouble: sqlite3.Error) -> str:
 def _postgresql_outage(trouble: Any) -> str:
     kind = type(trouble).__name__
     if not trouble.sqlstate:
-        # No answer from the server: the connection could not be made, or it was lost.
+        # The connection failed or was lost.
         lost = any(each.__name__ == "OperationalError" for each in type(trouble).__mro__)
         return f"connection {kind}" if lost else ""
     return f"{trouble.sqlstate} {kind}" if trouble.sqlstate.startswith(PASSING_STATES) else ""

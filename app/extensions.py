@@ -1,4 +1,4 @@
-"""The extension objects that the whole application shares."""
+"""Extension objects of the application."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,14 +9,14 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import BigInteger, Integer, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase
 
-# SQLite gives row ids only to a column of type INTEGER.
+# SQLite gives row ids only to INTEGER columns.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
     if TYPE_CHECKING:
         __table__: ClassVar[Table]
-    # Migrations must be able to name what they change, on both databases.
+    # Migrations need names for constraints on both databases.
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -29,7 +29,7 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-# Flask-SQLAlchemy makes the class that records inherit at runtime, so a type checker does not see it.
+# Flask-SQLAlchemy creates the base class at runtime, invisible for type checkers.
 if TYPE_CHECKING:
     Model = Base
 else:

@@ -1,4 +1,4 @@
-"""The web server's entry point: Kaiwa as the environment configures it."""
+"""The web server's entry point."""
 
 from app import create_app
 from app.server.rsgi import RsgiServer, served

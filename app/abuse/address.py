@@ -19,7 +19,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def client() -> str:
-    """The peer's address, or, behind trusted proxies, the first address in X-Forwarded-For from the right that is none."""
+    """The peer's address; behind trusted proxies, the first one in X-Forwarded-For from the right that is no proxy."""
     address, _ = _resolved()
     return address
 

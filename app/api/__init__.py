@@ -9,13 +9,12 @@ from app.extensions import csrf
 
 
 def install(app: Flask) -> None:
-    """Register the routes of the API on `app`, under /api/v1."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
     for door in (threads, comments, contract):
         api.register_blueprint(door.bp)
     api.register_error_handler(Refused, problems.refused)
     api.register_error_handler(HTTPException, problems.http)
     api.register_error_handler(Exception, problems.unavailable)
-    # Nothing here acts with the rights of a log-in.
+    # No route uses a log-in.
     csrf.exempt(comments.bp)
     app.register_blueprint(api)

@@ -1,4 +1,4 @@
-"""What a program sends: one JSON object, read within limits."""
+"""Read the JSON object of a request, within limits."""
 
 import re
 from typing import Any
@@ -8,21 +8,20 @@ from flask_babel import gettext as _
 
 from app.errors import Refused
 
-# Lists and objects in each other.
+# Nested lists and objects.
 DEEPEST = 20
-# JSON can name half of a character (RFC 8259, 8.2). No column, no hash and no answer can hold one.
+# JSON can contain half of a character (RFC 8259, 8.2), which no column and no response can hold.
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def json_object() -> dict[str, Any]:
-    """Return the object in the body; of a name that comes twice, the last value counts.
+    """Return the object in the body. Raises Refused (400).
 
-    Raises Refused (400): bad_json if it is no object, or nests deeper than DEEPEST; bad_text if a text or a name has a
-    lone surrogate.
+    Codes: bad_json if it is no object or nested too deeply; bad_text for a lone surrogate.
     """
     try:
         given = request.get_json(silent=True)
-    except RecursionError:  # nested deeper than Python's parser goes
+    except RecursionError:  # too deep for Python's parser
         given = None
     if not isinstance(given, dict):
         raise not_understood()

@@ -1,4 +1,4 @@
-"""Comments from programs: the same form, the same screening, the same once."""
+"""Comments from programs, with the form and the screening of the web."""
 
 from flask import Blueprint, Response, jsonify
 from flask_babel import gettext as _
@@ -22,6 +22,23 @@ from app.models import Status
 
 bp = Blueprint("comments", __name__)
 bp.before_request(require_json)
+
+# As in the contract (openapi.json); other fields are ignored.
+FIELDS = (
+    "site",
+    "url",
+    "thread",
+    "title",
+    "published",
+    "lang",
+    "body",
+    "name",
+    "email",
+    "website",
+    "parent",
+    "author",
+    "stamp",
+)
 
 
 @bp.post("/comments")
@@ -56,7 +73,7 @@ def post() -> Response:
 
 
 def _fields() -> MultiDict[str, str]:
-    """The fields as a form has them. Raises Refused (400) if one is neither text nor a whole number."""
+    """The fields as a form has them. Raises Refused (400) for other types than text and whole numbers."""
     given = json_object()
     known = {name: given[name] for name in NEW_COMMENT if name in given}
     if not all(isinstance(value, str | int) for value in known.values()):

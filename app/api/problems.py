@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def problem(status: int, title: str, code: str = "", **more: Any) -> Response:
-    """An answer that says what went wrong; `code` is stable, `title` is a sentence for people."""
+    """An error response; `code` is stable, `title` is a sentence for people."""
     answer = jsonify({"type": "about:blank", "title": title, "status": status, "code": code} | more)
     answer.status_code = status
     answer.content_type = "application/problem+json"
@@ -39,7 +39,7 @@ def http(trouble: HTTPException) -> Response:
 
 
 def unavailable(trouble: Exception) -> Response:
-    """503 while the database or the machine is busy, full or away; any other error is a bug."""
+    """503 if the database or the machine is unavailable; re-raises other errors."""
     name = outage(trouble)
     if not name:
         raise trouble

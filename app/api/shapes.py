@@ -1,4 +1,4 @@
-"""What programs get to see of a record: every field named here, and no other."""
+"""The public fields of each record."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from app.comments.reading import Shown, ThreadPage
 
 
 def comment(shown: Shown) -> dict[str, Any]:
-    """A comment; `html` is null where one was removed and others had answered."""
+    """A comment; `html` is null for a placeholder."""
     return {
         "id": shown.id,
         "parent": shown.parent_id,
@@ -22,7 +22,7 @@ def comment(shown: Shown) -> dict[str, Any]:
 
 
 def thread(page: ThreadPage) -> dict[str, Any]:
-    """A page of a thread; `next` goes into `after` for the page behind it, a comment's `more` for further replies."""
+    """A page of a thread; the next page is `after=next`, further replies are `after=more` of a comment."""
     return {
         "total": page.total,
         "open": page.open,

@@ -1,1 +1,1 @@
-"""The moderators' desk: queue, cards, batches, blocking, context, statistics, members."""
+"""Moderation pages: queue, cards, batches, blocking, context, statistics, members."""

@@ -1,4 +1,4 @@
-"""Decide on many comments in one transaction: one decision each, and none on a comment that has changed since."""
+"""Decide on many comments in one transaction, except those that have changed."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ MOST = 500
 
 @dataclass(frozen=True)
 class Outcome:
-    """New decisions, and comments left out: changed since the moderator saw them, or gone (withdrawn, not theirs)."""
+    """New decisions; comments that changed since they were seen; and those that are gone."""
 
     decided: list[Decision] = field(default_factory=list)
     changed: list[Comment] = field(default_factory=list)
@@ -21,12 +21,12 @@ class Outcome:
 
 
 def decide_all(seen: dict[int, int], status: Status, *, by: Moderator, reason: str = "") -> Outcome:
-    """Set `status` on these comments, given as id and seen version; in the caller's transaction.
+    """Set `status` on these comments, given by id and seen version.
 
-    Idempotent: a decision that the moderator has already made on the same version counts as made.
+    Idempotent: an equal decision of the moderator on the same version counts as made.
     """
     outcome = Outcome()
-    # In one order of threads, so that two batches wait for each other instead of deadlocking.
+    # Sorted by thread to avoid deadlocks between batches.
     found = sorted(load(list(seen)), key=lambda comment: (comment.thread_id, comment.id))
     mine = [each for each in found if each.site_id in by.site_ids and each.status != Status.DELETED]
     outcome.gone.extend(seen.keys() - {comment.id for comment in mine})
@@ -40,7 +40,7 @@ def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
     for decision in sorted(decisions, key=lambda each: (each.comment.thread_id, each.comment_id)):
         try:
             undone = undo(decision, by=by) if can_be_undone(decision) else None
-        except Refused:  # decided by another moderator, or the text was deleted
+        except Refused:  # decided by another moderator, or without text
             undone = None
         if undone:
             outcome.decided.append(undone)
@@ -50,7 +50,7 @@ def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
 
 
 def existing_decision(comment: Comment, status: Status, *, seen: int, by: Moderator, reason: str) -> Decision | None:
-    """The moderator's decision on the version `seen`: the request was repeated after its response got lost."""
+    """The moderator's decision on the version `seen`, if the response got lost."""
     made = Decision.that_made(comment, seen + 1)
     same = made and (made.moderator_id, made.to_status, made.reason) == (by.id, status, reason)
     return made if same else None
@@ -65,5 +65,5 @@ def _decide(comment: Comment, status: Status, seen: int, by: Moderator, reason: 
         else:
             outcome.changed.append(comment)
     except Refused:
-        # Its text was deleted, so it cannot be published.
+        # Without text it cannot be published.
         outcome.gone.append(comment.id)

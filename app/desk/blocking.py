@@ -14,19 +14,19 @@ from app.lib.clock import now
 from app.models import Comment, Effect, Moderator, Role, Rule, Site, Status, Subject
 from app.screening import hosts, rules
 
-# Newest comments that are checked if the database cannot find the matches by itself.
+# Newest comments that are checked if the database cannot find the matches.
 AMONG = 1000
-# Newest comments that the dialog counts for each choice.
+# Newest comments counted for each choice.
 COUNTED_AMONG = 250
 MOST_LINKS = 5
-# Moderators may block these, for a limited time; the rest needs an administrator or owner.
+# Moderators may block these for a limited time; other subjects need an administrator.
 ONE_PERSON = frozenset({Subject.AUTHOR, Subject.EMAIL})
 MODERATORS_DAYS = 90
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A rule that the dialog offers; `touched` counts the matching comments by status."""
+    """A rule that the dialog offers; `touched` counts matching comments by status."""
 
     subject: Subject
     value: str
@@ -46,16 +46,16 @@ def most_days(by: Moderator, site: Site) -> int | None:
 def choices(comment: Comment, by: Moderator) -> list[Choice]:
     limited = most_days(by, comment.site) is not None
     found = dict.fromkeys(each for each in _subjects(comment) if not limited or each[0] in ONE_PERSON)
-    # The drafts are only tried: without this, autoflush would insert them.
+    # Autoflush would insert the drafts.
     with db.session.no_autoflush:
         drafts = {each: rule for each in found if (rule := _possible_rule(comment, *each))}
         return [Choice(*each, rules.dry_run(rule, COUNTED_AMONG).by_status) for each, rule in drafts.items()]
 
 
 def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: str = "") -> Rule:
-    """Create the rule of the choice `name`, for some days or forever (0), in the caller's transaction.
+    """Create the rule of the choice `name`, for some days or forever (0).
 
-    Raises KeyError if the comment has no such choice, and Refused if it needs an administrator.
+    Raises KeyError for an unknown choice, and Refused if it needs an administrator.
     """
     subject, value = {f"{subject} {value}": (subject, value) for subject, value in _subjects(comment)}[name]
     _refuse_beyond_role(subject, days, most_days(by, comment.site))
@@ -66,9 +66,9 @@ def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: 
 
 
 def trust(comment: Comment, effect: Effect, *, by: Moderator) -> Rule:
-    """Trust the comment's author (ALLOW) or always hold what they write (HOLD), in the caller's transaction.
+    """Trust the comment's author (ALLOW) or always hold their comments (HOLD).
 
-    A moderator's rule ends as their blocks do; one without an end that says the same already stays.
+    A moderator's rule expires like their blocks; an equal one without expiry stays.
     """
     site, author = comment.site, str(comment.author_id)
     for standing in Rule.about(site, Subject.AUTHOR, rules.index_of(site, Subject.AUTHOR, author)):

@@ -1,4 +1,4 @@
-"""A card: one comment with everything a moderator needs to decide, in a fixed number of queries."""
+"""Cards: comments with everything needed to decide, in a fixed number of queries."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -22,14 +22,14 @@ SAME_ADDRESS_SINCE = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Card:
-    """One comment with its context. Counts are of the same site and exclude the comment."""
+    """A comment with its context. Counts are of the same site and exclude the comment."""
 
     comment: Comment
     html: str
     parent_text: str
     reasons: list[str]
     record: dict[str, int]
-    # Near duplicates: in total, and pending.
+    # Near duplicates: all, and pending.
     alike: int
     alike_waiting: int
     same_address: int
@@ -37,7 +37,7 @@ class Card:
     notes: list[Note] = field(default_factory=list)
     reports: dict[str, int] = field(default_factory=dict)
     decision: Decision | None = None
-    # Another moderator with a lease on it.
+    # Another moderator with a lease.
     reviewer: str = ""
 
 
@@ -46,7 +46,7 @@ def card_of(comment: Comment, viewer: Moderator) -> Card:
 
 
 def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
-    """Cards in the order of `comments`, as `viewer` sees them."""
+    """Cards in the order of `comments`, for `viewer`."""
     ids = [comment.id for comment in comments]
     records = comment_counts.by_author([comment.author_id for comment in comments])
     revisions, decisions, notes, reports = Revision.of(ids), _newest_decisions(ids), Note.of(ids), Report.open_of(ids)
@@ -56,7 +56,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
             comment=comment,
             html=markup.marked(comment.html, found_in(comment.reasons)),
             parent_text=_parent_text(comment),
-            # Where everything is held, that says nothing of one comment.
+            # Says nothing if everything is held.
             reasons=[sentence_of(reason) for reason in comment.reasons if reason["check"] != "hold_all"],
             record=records[comment.author_id],
             alike=max(alike[comment.site_id, comment.cluster][0] - 1, 0),
@@ -73,7 +73,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
 
 
 def load(ids: Collection[int]) -> list[Comment]:
-    """These comments with all records that cards and decisions need, in the order of `ids`."""
+    """Comments with the records that cards and decisions need, in the order of `ids`."""
     query = select(Comment).where(Comment.id.in_(ids)).options(
         joinedload(Comment.thread, innerjoin=True),
         joinedload(Comment.author, innerjoin=True),
@@ -99,7 +99,7 @@ def _newest_decisions(ids: list[int]) -> dict[int, Decision]:
 
 
 def _alike(comments: list[Comment]) -> dict[tuple[int, str], tuple[int, int]]:
-    """Comments of each cluster: total and pending; from the index alone."""
+    """Comments of each cluster: all and pending; from the index alone."""
     found = {(comment.site_id, comment.cluster): (0, 0) for comment in comments}
     clusters = {comment.cluster for comment in comments} - {""}
     rows = db.session.execute(
@@ -111,7 +111,7 @@ def _alike(comments: list[Comment]) -> dict[tuple[int, str], tuple[int, int]]:
 
 
 def _same_address(comments: list[Comment]) -> dict[int, int]:
-    """How many other recent comments came from the network of each of these."""
+    """Number of other recent comments from the network of each comment."""
     known = {comment.id: _indexes_of_network(comment) for comment in comments if comment.address_index}
     recent = and_(
         Comment.address_index.in_({index for indexes in known.values() for index in indexes}),
@@ -127,7 +127,7 @@ def _same_address(comments: list[Comment]) -> dict[int, int]:
 
 
 def _indexes_of_network(comment: Comment) -> set[str]:
-    """The same network may be stored under several keys. If it cannot be decrypted, only its own index is known."""
+    """The same network may be stored under several keys; if unreadable, only its own index is known."""
     index = Comment.network_index(comment.site, comment.address) if comment.address else None
     return set(candidates([index, comment.address_index]))
 

@@ -1,4 +1,4 @@
-"""The context of a comment: its conversation, and all comments of its author on the site."""
+"""The context of a comment: its conversation and its author's comments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ MAX_HISTORY = 50
 
 @dataclass(frozen=True)
 class Conversation:
-    """Comments in reading order; `cut` if there are more before or after them."""
+    """Comments in reading order; `cut` if there are more."""
 
     comments: Sequence[Comment]
     cut: bool
 
 
 def conversation_around(comment: Comment) -> Conversation:
-    """The public and pending comments of a thread; of a long one, from the comment's branch on."""
+    """Public and pending comments of a thread; of a long one, from the comment's branch on."""
     public = _read_in_order(comment, Comment.thread_id == comment.thread_id, text("comment.approved_descendants > 0"))
     waiting = _read_in_order(comment, Comment.id.in_(_pending_near(comment)))
     found = {each.id: each for each in (*public, *waiting, comment)}
@@ -33,7 +33,7 @@ def conversation_around(comment: Comment) -> Conversation:
 
 
 def comments_by_author(comment: Comment) -> Sequence[Comment]:
-    """The newest comments of its author and of others with the same typed email address (which proves nothing)."""
+    """The newest comments of its author and of others with the same (unverified) email address."""
     newest = newest_comments.ids(Comment.author_id, _same_people(comment.author), MAX_HISTORY)
     return db.session.scalars(
         select(Comment)
@@ -52,7 +52,7 @@ def _read_in_order(comment: Comment, *conditions: ColumnElement[bool] | TextClau
 
 
 def _pending_near(comment: Comment) -> Sequence[int]:
-    """Pending comments of the thread from the comment's branch on, from the index of lanes alone."""
+    """Pending comments from the comment's branch on, from the lane index alone."""
     here = Comment.site_id == comment.site_id, Comment.thread_id == comment.thread_id
     query = select(Comment.id).where(*here, Comment.lane.in_(LANES), text("comment.lane <> 0"))
     return db.session.scalars(query.where(Comment.id >= comment.root_id).order_by(Comment.id).limit(MAX_SHOWN)).all()

@@ -14,14 +14,14 @@ from app.notify import outbox
 from app.notify.authors import recipient
 
 DAY = timedelta(days=1)
-# Invitations to one address, from all sites together.
+# Invitations to one address from all sites.
 MOST_A_DAY = 3
 
 
 def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
-    """Invite an email address, in the caller's transaction. The response does not reveal whether it has an account.
+    """Invite an email address. The response does not reveal whether it has an account.
 
-    Raises Refused (429) if the address got enough invitations today.
+    Raises Refused (429) after too many invitations.
     """
     to = recipient(email)
     if Delivery.count_to(to, now() - DAY, "invitation") >= MOST_A_DAY:
@@ -38,7 +38,7 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
 
 
 def accept(invitation: Invitation, *, name: str = "", password: str = "") -> Moderator:
-    """Make the invited person a member, with their existing account or a new one with this name and password."""
+    """Make the invited person a member, with their account or a new one."""
     moderator = Moderator.with_email(invitation.email) or _new(invitation.email, name, password)
     if moderator.role_on(invitation.site_id) is None:
         moderator.memberships.append(Membership(site=invitation.site, role=invitation.role))

@@ -1,4 +1,4 @@
-"""Set the title, address and date of a page by hand."""
+"""Set title, address and date of a page by hand."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +19,9 @@ FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def name(thread: Thread, given: dict[str, str]) -> None:
-    """Change title, url or published (ISO 8601) in the caller's transaction. Raises Refused (422) with the wrong field.
+    """Change title, url or published (ISO 8601). Raises Refused (422) with the invalid field.
 
-    Values set by hand override those that comments claim. With an empty title and address the claims count again.
+    Values set by hand override those that comments claim, until title and address are set to ''.
     """
     read = {field: _NORMALISE[field](thread, text.strip()) for field, text in given.items()}
     values: dict[str, Any] = {"started_at" if field == "published" else field: value for field, value in read.items()}

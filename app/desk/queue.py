@@ -1,4 +1,4 @@
-"""The queue: pending comments lane by lane, and which other moderators are reviewing them."""
+"""The queue: pending comments by lane, and who is reviewing them."""
 
 import re
 from dataclasses import dataclass
@@ -13,45 +13,45 @@ from app.models import Comment, Lease, Moderator, Snooze, Status, lease, snooze
 from app.moderation.lanes import Lane
 
 PAGE = 25
-# Counting stops here; otherwise a page would get slower as the queue grows.
+# Counting stops here, so that pages do not slow down with the queue.
 COUNTED = 1_000
 ALL = 5  # all lanes together
 LANES = (*(lane for lane in Lane if lane), ALL)
 PLACE = re.compile(r"\d{1,18}\.\d\.\d{1,18}\.[0-9a-f]{0,32}\.\d{1,18}", re.ASCII)
-# Within a site by lane, then by thread, near duplicates together, oldest first: index ix_comment_lane.
+# Lane, thread, near duplicates, oldest first: index ix_comment_lane.
 ORDER = (Comment.site_id, Comment.lane, Comment.thread_id, Comment.cluster, Comment.id)
 
 
 @dataclass(frozen=True)
 class Page:
-    """The cards of a lane or status, the number of comments in each lane, and the cursor of the next page."""
+    """Cards of a lane or status, counts by lane, and the cursor of the next page."""
 
     cards: list[Card]
     counts: dict[int, int]
     after: str = ""
-    # Other moderators with their numbers of leased comments; and how many comments this moderator has snoozed.
+    # Other moderators with their number of leased comments; number of snoozed comments.
     reviewing: dict[str, int] | None = None
     snoozed: int = 0
-    # Where to continue a search that has not scanned everything.
+    # Where to continue an unfinished search.
     further: str = ""
 
 
 def ids_in(moderator: Moderator, lane: int, after: str = "", *, snoozed: bool = False) -> list[int]:
-    """Ids of the next comments of a lane without another moderator's lease: a page and one more.
+    """Ids of a page and one more, without comments leased by others.
 
-    `after` is a page's `after`; `snoozed` selects the comments that the moderator has snoozed.
+    `after` is a page's `after`; `snoozed` selects the snoozed comments.
     """
     hidden = _snoozed_by(moderator)
     return _next(moderator, lane, after, ~_with_others(moderator), hidden if snoozed else ~hidden)
 
 
 def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
-    """Comments leased by other moderators: shown last, so that the queue looks empty only if it is."""
+    """Comments leased by others, shown last."""
     return _next(moderator, lane, "", _with_others(moderator))[:PAGE]
 
 
 def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: list[int] | None = None) -> Page:
-    """The page of these comments, of which `ids_in` gave one more than it takes."""
+    """The page of these comments; `ids_in` gave one more than it shows."""
     shown = ids[:PAGE]
     # A comment may have been leased between the two queries.
     others = [id for id in with_others or [] if id not in shown]
@@ -67,7 +67,7 @@ def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: lis
 
 
 def decided(moderator: Moderator, status: Status, after: int | None = None) -> Page:
-    """Comments with this status, newest first, starting before the comment `after`."""
+    """Comments with this status, newest first, before the comment `after`."""
     query = select(Comment.id).where(Comment.site_id.in_(moderator.site_ids), Comment.status == status)
     if after:
         query = query.where(Comment.id < after)
@@ -77,7 +77,7 @@ def decided(moderator: Moderator, status: Status, after: int | None = None) -> P
 
 
 def counts(moderator: Moderator) -> dict[int, int]:
-    """Number of comments in each lane and in all; `COUNTED` means as many or more."""
+    """Comments in each lane and in all; `COUNTED` means as many or more."""
     lanes = [lane for lane in LANES if lane != ALL]
     found = db.session.execute(select(*(_count(moderator, lane) for lane in lanes))).one()
     return dict(zip(lanes, found, strict=True)) | {ALL: min(sum(found), COUNTED)}
@@ -97,7 +97,7 @@ def _place(comment: Comment) -> tuple[int, int, int, str, int]:
 
 
 def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool]) -> list[int]:
-    """One query: each part is an index range, read in order up to the limit."""
+    """Each part is an index range, read up to the limit."""
     parts = [part.where(*conditions).order_by(*ORDER).limit(PAGE + 1) for part in _parts(moderator, lane, after)]
     if len(parts) == 1:
         return list(db.session.scalars(parts[0]))
@@ -106,7 +106,7 @@ def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElemen
 
 
 def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:
-    """The rest of the site where the last page ended, and the sites after it."""
+    """The rest of the current site, and the following sites."""
     waits = select(Comment.id, *ORDER[:-1]).where(text("comment.lane <> 0"))
     prefix = 1 if lane == ALL else 2
     if lane != ALL:

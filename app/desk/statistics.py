@@ -1,4 +1,4 @@
-"""Statistics of a site's moderation: how long comments wait, who decides, and which decisions are reversed."""
+"""Statistics of a site's moderation: waiting times, deciders, reversals."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,17 +15,17 @@ from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Moderator, Site, SiteCounter, Status, Thread
 from app.models.site_counter import STATUS
 
-# Newest decisions that are counted, so that the cost does not grow with the archive.
+# Newest decisions that are counted.
 MOST = 10_000
 HOT = 10  # articles
 HOT_AMONG = 3_000  # decisions
-# A moderator's own reversal within this time corrects a slip and does not count.
+# A moderator's own reversal within this time corrects a slip.
 SLIP = timedelta(minutes=1)
 
 
 @dataclass
 class Share:
-    """Decisions of one moderator, day or reason: count, reversals, and waiting times of their comments."""
+    """Decisions of one moderator, day or reason: count, reversals, waiting times."""
 
     decided: int = 0
     reversed: int = 0
@@ -60,7 +60,7 @@ class Statistics:
 
 
 def statistics_of(site: Site, days: int) -> Statistics:
-    """Statistics of the last `days`, including today, in the site's time zone."""
+    """Statistics of the last `days` including today, in the site's time zone."""
     since, first = now() - timedelta(days=days), Decision.id_back(site.id, MOST)
     rows = _decisions(site, since, first)
     statistics = Statistics(days, complete=not first or Decision.made_before(first, since))
@@ -72,12 +72,12 @@ def statistics_of(site: Site, days: int) -> Statistics:
 
 
 def percentile(values: list[float], percent: int) -> float | None:
-    """Nearest rank: a value that occurs, never an interpolation."""
+    """Nearest rank, without interpolation."""
     return sorted(values)[ceil(len(values) * percent / 100) - 1] if values else None
 
 
 def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
-    """Moderators' decisions, and those that held comments for them, oldest first, from the decision `first` on."""
+    """Moderators' decisions and those that held comments, oldest first, from `first` on."""
     held = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
     query = (
         select(
@@ -94,7 +94,7 @@ def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
 
 
 def _waiting(site: Site) -> tuple[int, datetime | None]:
-    """The number of pending comments, and the time of the one with the lowest id."""
+    """Number of pending comments, and time of the one with the lowest id."""
     first = select(Comment.created_at).where(Comment.site_id == site.id, Comment.status == Status.PENDING)
     count = SiteCounter.counts(STATUS).get((site.id, Status.PENDING), 0)
     return count, db.session.scalar(first.order_by(Comment.id).limit(1))
@@ -106,7 +106,7 @@ def _last(days: int, zone: ZoneInfo) -> list[date]:
 
 
 def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo) -> None:
-    """Go through the decisions: a comment waits from the decision that held it to the moderator's decision."""
+    """A comment waits from the decision that held it to a moderator's decision."""
     held: dict[int, datetime] = {}
     standing: dict[int, tuple[Row[Any], list[Share]]] = {}
     for row in rows:
@@ -127,7 +127,7 @@ def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo) -> 
 
 
 def _wait(row: Row[Any], held: dict[int, datetime]) -> list[float]:
-    """Seconds since it was held or written; none for imported comments, which waited elsewhere."""
+    """Seconds since it was held or written; none for imported comments."""
     begun = held.get(row.comment_id) or (None if row.source else row.created_at)
     return [(row.made_at - begun).total_seconds()] if begun else []
 
@@ -152,7 +152,7 @@ def _count_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) 
 
 
 def _hot(site: Site, since: datetime) -> list[tuple[Thread, int]]:
-    """Threads with the most recently decided comments, by people or by screening."""
+    """Threads with the most recently decided comments."""
     newest = Decision.site_id == site.id, Decision.id >= Decision.id_back(site.id, HOT_AMONG)
     decided = select(Decision.comment_id).where(*newest, Decision.made_at > since, Decision.actor != Actor.IMPORT)
     counts = Counter(db.session.scalars(select(Comment.thread_id).where(Comment.id.in_(decided)))).most_common(HOT)

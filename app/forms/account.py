@@ -1,4 +1,4 @@
-"""What moderators type about themselves."""
+"""Log-in and settings of a moderator."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -7,7 +7,7 @@ from wtforms.validators import InputRequired, Length, ValidationError
 
 from app.lib.language import languages
 
-# Longer than any password that a person or a program makes; argon2 reads all of it.
+# Bounds the time of argon2.
 MOST_PASSWORD = 1000
 
 

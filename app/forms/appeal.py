@@ -1,4 +1,4 @@
-"""What an author says against a rejection."""
+"""An author's appeal."""
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm

@@ -1,4 +1,4 @@
-"""What a moderator blocks of a comment: which of the choices, for how long, why, and what happens to the rest."""
+"""The block dialog: choice, duration, reason, and what happens to pending comments."""
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, IntegerField, RadioField, StringField
@@ -13,7 +13,7 @@ LONGEST = 3650  # days
 
 class BlockForm(FlaskForm):
     what = RadioField(validate_choice=False, choices=[], validators=[InputRequired()])
-    # 0 is for good.
+    # 0: permanent.
     days = IntegerField(validators=[Optional(), NumberRange(0, LONGEST)])
     reason = StringField(validators=[Length(max=REASON_LENGTH)], filters=[cleaned(clean_line, REASON_LENGTH)])
     clear = BooleanField()

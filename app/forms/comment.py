@@ -1,4 +1,4 @@
-"""What a reader may send: the one truth of fields and limits, for the page, the API and the browser's `maxlength`."""
+"""Fields and limits of a comment, for the page, the API and `maxlength`."""
 
 import re
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ from app.lib.urls import clean_website
 from app.models import Comment, Site
 from app.screening.impersonation import is_disguised
 
-# In graphemes: what a reader counts as one character.
+# Graphemes, which readers count as characters.
 NAME_LENGTH = 80
 EMAIL_LENGTH = 254
 WEBSITE_LENGTH = 2_000
 BODY_LENGTH = 20_000
 REQUEST_KEY_LENGTH = 200
 REQUEST_KEY = re.compile(rf"[ -~]{{1,{REQUEST_KEY_LENGTH}}}")
-# Values of ours that a form sends back: a stamp, the id of a comment.
+# Our own values: a stamp, a comment's id.
 TOKEN_LENGTH = 200
 HEADER_LENGTH = 500
 
@@ -46,7 +46,7 @@ REQUIRED = {
 
 
 class _Required:
-    """Something must be left of the text once it is cleaned."""
+    """Something must be left of the cleaned text."""
 
     field_flags: ClassVar = {"required": True}
 
@@ -84,7 +84,7 @@ _ours = cleaned(str.strip, TOKEN_LENGTH)
 
 
 def _request_key() -> str:
-    """The client's name for this request. A longer one is refused, since two keys may differ only in their ends."""
+    """A longer key is refused, because two keys may differ at their ends only."""
     key = request.headers.get("Idempotency-Key", "")
     if key and not REQUEST_KEY.fullmatch(key):
         said = _("An Idempotency-Key must have 1 to %(most)d printable ASCII characters.", most=REQUEST_KEY_LENGTH)
@@ -93,7 +93,7 @@ def _request_key() -> str:
 
 
 class CommentForm(Form):
-    """A comment. `CommentForm(site, request.form)`: the site says which of name, email and website it requires."""
+    """`CommentForm(site, request.form)`: the site says which of name, email and website are required."""
 
     body = TextAreaField(_l("Comment"), filters=[_body], validators=[_Required(), Length(BODY_LENGTH)])
     name = StringField(_l("Name"), filters=[_name], validators=[Length(NAME_LENGTH)])
@@ -102,11 +102,11 @@ class CommentForm(Form):
     parent = HiddenField(filters=[_ours], validators=[_parent])
     remember = BooleanField(_l("Save my name, email, and website in this browser for the next time I comment."))
     notify = BooleanField(_l("Email me when my comment is approved or rejected."))
-    # A honeypot: invisible, so that only programs fill it in.
+    # A honeypot: invisible to people.
     trap = StringField(name="subject")
-    # Signed: when the form was rendered, or when the reader began to type.
+    # Signed: when the form was rendered, or typing began.
     stamp = HiddenField(filters=[_ours])
-    # What the browser computed after a refusal.
+    # The browser's solution after a refusal.
     proof = HiddenField(name="altcha", filters=[cleaned(str.strip, proof_of_work.LONGEST)])
 
     def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
@@ -121,7 +121,7 @@ class CommentForm(Form):
     def validate_name(self, field: Any) -> None:
         if field.errors:
             return
-        # Nothing is left of a name of fillers; a reader who typed spaces gave none.
+        # An error for a name of fillers, but not for spaces only.
         typed = field.data or "".join(field.raw_data or [])[:NAME_LENGTH].strip()
         check_name(typed)
         if typed and is_disguised(typed, self.site):
@@ -132,10 +132,10 @@ class CommentForm(Form):
         return bool(super().validate(extra_validators={**extra, **(extra_validators or {})}))
 
     def draft(self, lang: str, page: str, claimed: Mapping[str, str], author: str = "") -> Draft:
-        """The comment, with properties of the request.
+        """The comment with facts about its request.
 
-        `page` is the key of the named page, `claimed` the page's properties in the request, `author` the token that
-        came with it. Raises Refused (400) for a malformed Idempotency-Key.
+        `page` is the page's key, `claimed` its details in the request, `author` the author's token. Raises Refused
+        (400) for a malformed Idempotency-Key.
         """
         client, took = address.client(), timing.read(self.site.key, self.stamp.data)
         network = address.network(client)
@@ -178,15 +178,13 @@ class CommentForm(Form):
         try:
             return ids.read(self.parent.data)
         except ValueError:
-            return None  # the form says so beside the field
+            return None  # the field shows the error
 
 
 def about_posts(site: Site, network_index: str) -> proof_of_work.About:
-    """What a proof of work is about that stands in for the limit of a network."""
+    """Subject of a proof of work that replaces a network's limit."""
     return {"for": "post", "site": site.id, "network": network_index}
 
 
 class EditForm(Form):
-    """The text of a comment once more."""
-
     body = TextAreaField(_l("Comment"), filters=[_body], validators=[_Required(), Length(BODY_LENGTH)])

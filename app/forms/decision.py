@@ -1,4 +1,4 @@
-"""A moderator's decision, with the version of the comment that they saw."""
+"""A decision, with the version of the comment that the moderator saw."""
 
 import re
 
@@ -10,10 +10,10 @@ from app.lib import ids
 from app.models import Reason, Status
 from app.models.note import LONGEST
 
-# `deleted` is the author's or the eraser's act.
+# `deleted` is set by authors and erasure only.
 MODERATED = (Status.PENDING, Status.APPROVED, Status.REJECTED, Status.SPAM)
 SEEN = re.compile(r"(\d{1,18})\.(\d{1,9})", re.ASCII)
-# The reason of a decision whose button names none.
+# Reasons of buttons without one.
 USUAL = {Status.REJECTED: Reason.OTHER, Status.SPAM: Reason.SPAM}
 
 
@@ -22,7 +22,7 @@ def _or_empty(given: str | None) -> str:
 
 
 class VerdictForm(FlaskForm):
-    """A status, or a coded reason alone, which rejects."""
+    """A status, or a reason alone, which rejects."""
 
     status = StringField(filters=[_or_empty], validators=[AnyOf(["", *map(str, MODERATED)])])
     reason = StringField(filters=[_or_empty], validators=[AnyOf(["", *map(str, Reason)])])
@@ -47,10 +47,10 @@ class DecisionForm(VerdictForm):
 
 
 class BatchForm(VerdictForm):
-    """Comments are named as `id.version`, in the field `comment`."""
+    """Comments are named `id.version` in the field `comment`."""
 
     def seen(self, given: list[str]) -> dict[int, int]:
-        """The versions by id. Raises ValueError when one is named otherwise."""
+        """Versions by id. Raises ValueError for a malformed name."""
         found = [SEEN.fullmatch(each) for each in given]
         if not all(found):
             raise ValueError("a comment is named as id.version")
@@ -67,5 +67,5 @@ class NoteForm(FlaskForm):
 
 
 def ids_of(given: list[str]) -> list[int]:
-    """Whole numbers of a repeated field; anything else is left out."""
+    """Whole numbers of a repeated field; others are left out."""
     return [int(each) for each in given if re.fullmatch(r"\d{1,18}", each, re.ASCII)]

@@ -1,4 +1,4 @@
-"""The check of every form that takes an email address."""
+"""Validation of email addresses."""
 
 from flask_babel import lazy_gettext as _l
 from wtforms.validators import ValidationError
@@ -7,7 +7,7 @@ from app.lib import mailbox
 
 
 def check_email(typed: str) -> str:
-    """Return the address in its usual spelling. Raises ValidationError with the reason."""
+    """Return the normalised address. Raises ValidationError."""
     try:
         return mailbox.check(typed)
     except ValueError as trouble:

@@ -1,4 +1,4 @@
-"""What one may ask of the log."""
+"""Filters of the log."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ STATUSES: dict[str, Any] = {
 
 
 class LogForm(Form):
-    """`LogForm.of(moderator, people, request.args)`; its choices are limited to the moderator's sites."""
+    """`LogForm.of(moderator, people, request.args)`; choices are limited to the moderator's sites."""
 
     site = SelectField(_l("Site"))
     status = SelectField(_l("Status"))
@@ -45,7 +45,7 @@ class LogForm(Form):
 
     @property
     def wanted(self) -> LogFilter:
-        """Whole days, in the time zone of the moderator's first site."""
+        """Whole days in the time zone of the moderator's first site."""
         return LogFilter(
             site_id=int(self.site.data) if self.site.data else None,
             status=self.status.data or None,
@@ -57,7 +57,7 @@ class LogForm(Form):
 
     @property
     def asked(self) -> dict[str, str]:
-        """The fields with a value, for links to further pages and to the exports."""
+        """Fields with a value, for links to further pages and exports."""
         return {control.short_name: control.raw_data[0] for control in self if control.data and control.raw_data}
 
     def _midnight(self, day: date) -> datetime:

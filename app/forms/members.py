@@ -1,4 +1,4 @@
-"""The role of a moderator, and the data of an invited person."""
+"""Roles, invitations, and the account of an invited person."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class RoleForm(FlaskForm):
 
 
 class WelcomeForm(FlaskForm):
-    """For who has no log-in yet."""
+    """For people without an account."""
 
     name = StringField(
         _l("Display name"),

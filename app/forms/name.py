@@ -1,4 +1,4 @@
-"""The check of every form that takes a name."""
+"""Validation of names."""
 
 from flask_babel import lazy_gettext as _l
 from wtforms.validators import ValidationError
@@ -11,7 +11,7 @@ DISGUISED = _l("This name could be mistaken for another. Use a single alphabet, 
 
 
 def check_name(name: str) -> None:
-    """Raises ValidationError with the reason; '' is left to the field's own rules."""
+    """Raises ValidationError; '' is left to the field."""
     if names.is_invisible(name):
         raise ValidationError(UNSEEN)
     if mixes_alphabets(name):

@@ -1,4 +1,4 @@
-"""Whose data to export or erase, and if their comments stay."""
+"""Whose data to export or erase, and whether their comments stay."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@ from app.lib.text import clean_body
 from app.models import Reason
 
 NOTE_LENGTH = 500  # graphemes
-# Whether it is there twice is nothing that a reader needs to tell us.
+# Duplicates need no report by readers.
 REPORTABLE = tuple(reason for reason in Reason if reason != Reason.DUPLICATE)
 
 
@@ -28,7 +28,7 @@ class ReportForm(Form):
         _l("Details"), filters=[cleaned(_note, NOTE_LENGTH)],
         validators=[Length(NOTE_LENGTH)],
     )  # fmt: skip
-    # A honeypot: invisible, so that only programs fill it in.
+    # A honeypot: invisible to people.
     trap = StringField(name="subject")
 
     @property

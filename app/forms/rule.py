@@ -1,4 +1,4 @@
-"""What an administrator asks of screening: about what, with which effect, why and until when."""
+"""A rule: subject, value, effect, reason, expiry."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What a moderator searches for; every field is optional, and what cannot be read is refused."""
+"""Search criteria; all optional, unreadable ones are refused."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ LONGEST = 200  # characters
 
 
 def _stripped(text: Any) -> str:
-    # PostgreSQL takes no NUL.
+    # PostgreSQL accepts no NUL.
     return (text or "").replace("\0", "").strip()
 
 
 class SearchForm(Form):
-    """Read from the address of the page: a search can be kept as a link, and changes nothing."""
+    """Read from the query, so a search can be bookmarked."""
 
     q = StringField(filters=[_stripped], validators=[Length(max=LONGEST)])
     name = StringField(filters=[_stripped], validators=[Length(max=LONGEST)])
@@ -45,3 +45,8 @@ class SearchForm(Form):
             reason=self.reason.data or "",
             alike=self.alike.data,
         )
+
+
+def _day(given: date | None) -> date | None:
+    """Years that are valid in every time zone."""
+    return given if given is None or 1970 <= given.year <= 2200 else None

@@ -1,4 +1,4 @@
-"""The settings of a site: which values are allowed and how they are read, for the page and for `flask site set`."""
+"""Settings of a site: allowed values and parsing, for the page and `flask site set`."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from app.lib.urls import clean_website, origin
 from app.screening.impersonation import mixes_alphabets
 
 NAME_LENGTH = 200
-MOST_ORIGINS = 100  # they stand in a header of each page
+MOST_ORIGINS = 100  # they are sent in a header of each page
 WORDS = {
     "yes": True,
     "true": True,
@@ -31,14 +31,14 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Field:
-    """A setting of a site. `parse` raises ValueError or KeyError for a value that is not `allowed`."""
+    """`parse` raises ValueError or KeyError for a value that is not `allowed`."""
 
     allowed: Any
     parse: Callable[[str], Any]
     choices: Callable[[], list[tuple[str, Any]]] | None = None
     longest: int | None = None
     digits: bool = False
-    # The stored number that switches the setting off.
+    # Stored number that means off.
     off: int | None = None
 
 
@@ -80,7 +80,7 @@ def _timezones() -> list[tuple[str, Any]]:
 
 
 def _origins(text: str) -> list[str]:
-    """Origins as browsers write them, each once, in the order given."""
+    """Origins as browsers write them, without duplicates."""
     typed = [part for part in re.split(r"[,\s]+", text) if part]
     if not 1 <= len(typed) <= MOST_ORIGINS:
         raise ValueError

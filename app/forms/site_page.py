@@ -1,4 +1,4 @@
-"""The settings of a site as a page: labels, help, units, and a switch where a stored number means "off"."""
+"""The settings page: labels, help, units, and switches for "off"."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _DAYS, _PER_MINUTE = _l("days"), _l("comments per minute")
 
 @dataclass(frozen=True)
 class Control:
-    """How a setting is shown. `off` is the label of the switch of a setting that can be off."""
+    """`off` is the label of the switch, if the setting can be off."""
 
     label: Any
     help: Any = ""
@@ -125,12 +125,12 @@ CONTROLS = {name: control for _heading, controls in GROUPS for name, control in 
 
 
 class SettingsForm(FlaskForm):
-    """All settings of a site. A setting NAME that can be off has a switch NAME_off, which wins over its number."""
+    """The switch of NAME is NAME_off, which overrides its number."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         for control in self:
-            # A value that is not offered stays selected, so that saving the page does not change it silently.
+            # An unavailable value stays selected, so that saving does not change it.
             if isinstance(control, SelectField) and control.data not in dict(control.choices):
                 control.choices = [(control.data, control.data), *control.choices]
 
@@ -144,7 +144,7 @@ class SettingsForm(FlaskForm):
         return cls(data=given)
 
     def values(self) -> dict[str, Any]:
-        """The values that were typed; only after `validate`."""
+        """The typed values; only after `validate`."""
         return {name: _read(self, name) for name in FIELDS}
 
     def help_of(self, name: str) -> Any:
@@ -154,7 +154,7 @@ class SettingsForm(FlaskForm):
         return CONTROLS[name].unit
 
     def switch_of(self, name: str) -> Any:
-        """The control that turns the setting off, or None."""
+        """The switch of a setting, or None."""
         return self._fields.get(_switch(name))
 
 

@@ -1,4 +1,4 @@
-"""The site and the page that a request names."""
+"""The site and page of a request."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,18 +17,18 @@ from app.models import Site, Thread
 from app.models.alias import LONGEST_KEY
 from app.models.site import KEY
 
-# Names what a request says about its page.
+# Parameters that name a page.
 PARAMETERS = ("site", "url", "thread", "title", "lang", "sort")
 TITLE_LENGTH = 500
 MOMENT_LENGTH = 40
 OWN_ID_LENGTH = 500
-# Characters of either that are read before invisible ones are removed.
+# Characters that are read, before invisible ones are removed.
 READ_LENGTH = 2_000
 
 
 @dataclass(frozen=True)
 class Where:
-    """A page of a site: what the hidden fields of the form carry, its thread if it has one, and that one's key."""
+    """A page of a site, its thread if there is one, and that one's key."""
 
     site: Site
     thread: Thread | None
@@ -41,7 +41,7 @@ class Where:
 
     @property
     def fields(self) -> dict[str, str]:
-        """A page that is named is shown to everybody alike, whatever a request says of its address and title."""
+        """For a page with confirmed details, the request's are ignored."""
         named = self.thread if self.thread and self.thread.is_named else None
         return {
             "site": self.site.key,
@@ -53,15 +53,15 @@ class Where:
         }
 
     def claimed(self, given: MultiDict[str, str]) -> dict[str, str]:
-        """What a post claims about its page; shown to others only after a comment with it is approved."""
+        """Details that a post claims; applied when a comment with them is approved."""
         published = moment_of(given.get("published", ""), self.site)
         return {"url": self.url, "title": self.title, "published": published}
 
     def obtain_thread(self) -> Thread:
-        """Its thread, read again in the caller's write transaction; inserted there for its first comment.
+        """The thread, reloaded in the caller's write transaction or inserted.
 
-        The one in `thread` was read before the lock: it may be merged, moved, closed or removed by now. Raises 404
-        when the site is.
+        The earlier read had no lock: the thread may have been merged, moved, closed or removed. Raises 404 if the site
+        was.
         """
         if thread := Thread.locked(self.site, self.key):
             return thread
@@ -74,11 +74,11 @@ def site_or_404(key: str) -> Site:
 
 
 def where(given: MultiDict[str, str]) -> Where:
-    """Read the page's PARAMETERS from a query or a form. Raises 404 or Refused."""
+    """Read PARAMETERS from a query or form. Raises 404 or Refused."""
     url, own_id = given.get("url", "").strip(), own_id_of(given.get("thread", ""))
     page, site_key = thread_key(url, ""), given.get("site", "")
     key = thread_key(url, own_id) if own_id else page
-    # What cannot be a site's key costs no question, and no database chokes on it.
+    # An invalid key needs no query.
     thread = Thread.of_page(site_key, key) if KEY.fullmatch(site_key) else None
     site = thread.site if thread else site_or_404(site_key)
     lang = speak(given.get("lang", ""), site.lang, site.timezone)
@@ -97,7 +97,7 @@ def where(given: MultiDict[str, str]) -> Where:
 
 
 def moment_of(text: str, site: Site) -> str:
-    """A date or time (ISO 8601) in UTC, as text; without a zone it is on the site's clock. '' for anything else."""
+    """A date or time (ISO 8601) in UTC as text; without a zone in the site's. '' for anything else."""
     try:
         moment = datetime.fromisoformat(text.strip()[:MOMENT_LENGTH])
         local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(site.timezone))
@@ -107,12 +107,12 @@ def moment_of(text: str, site: Site) -> str:
 
 
 def own_id_of(text: str) -> str:
-    """The id that a page gives itself, cleaned."""
+    """The page's own id, cleaned."""
     return clean_line(text[:READ_LENGTH])[:OWN_ID_LENGTH]
 
 
 def thread_key(url: str, own_id: str) -> str:
-    """The key of a page's thread; '' when it can have none."""
+    """Key of the thread; '' for none."""
     if own_id:
         return f"id:{own_id}"
     try:
@@ -123,11 +123,11 @@ def thread_key(url: str, own_id: str) -> str:
 
 
 def key_of(site: Site, url: str) -> str:
-    """The key of a page of this site, or '' when it is none."""
+    """Key of a page of this site, or ''."""
     return thread_key(url, "") if is_allowed(url, site.origins) else ""
 
 
 def is_navigation() -> bool:
-    """A person's browser goes to a page; anything else is a program that wants a fragment."""
+    """True if a browser navigates; otherwise a program fetches a fragment."""
     mode = request.headers.get("Sec-Fetch-Mode")
     return mode == "navigate" if mode else "text/html" in request.headers.get("Accept", "")

@@ -1,4 +1,4 @@
-"""Send queued Akismet checks and reports, and continue screening with the answers."""
+"""Send Akismet checks and reports, and continue screening with the answers."""
 
 import json
 import logging
@@ -20,12 +20,12 @@ from app.spam.akismet import CheckAnswer
 
 log = logging.getLogger(__name__)
 
-# Delay before the next check if the text has changed.
+# Delay before checking a changed text.
 SOON = timedelta(seconds=5)
 
 
 def send_check(delivery: Delivery) -> str:
-    """Send a check and continue screening with the answer. Raises NotSent: the comment stays held."""
+    """Send a check and continue screening. Raises NotSent: the comment stays held."""
     comment = _comment(delivery)
     if comment is None or not _has_key(comment.site):
         return "nothing to say"
@@ -68,7 +68,7 @@ def _comment(delivery: Delivery) -> Comment | None:
 
 
 def _has_key(site: Site) -> bool:
-    """Raises NotSent for a key that cannot be decrypted: it may be readable again with another SECRET_KEY."""
+    """Raises NotSent for an undecryptable key, which another SECRET_KEY may decrypt."""
     if is_unreadable(site.akismet_key):
         raise NotSent("The Akismet key cannot be decrypted.", for_good=True)
     return bool(site.akismet_key)

@@ -1,4 +1,4 @@
-"""An author appeals a rejection, once; a moderator reviews it in the urgent lane."""
+"""One appeal against a rejection, reviewed in the urgent lane."""
 
 from flask_babel import gettext as _
 
@@ -11,9 +11,9 @@ REASON = "appeal"
 
 
 def appeal(decision: Decision, text: str) -> Decision:
-    """Return the comment to the queue with the author's text, in the caller's transaction.
+    """Return the comment to the queue with the author's text.
 
-    Raises Refused (409) for a second appeal, and AlreadyDecided if the rejection is no longer the newest decision.
+    Raises Refused (409) for a second appeal, and AlreadyDecided after a newer decision.
     """
     refuse_second(decision)
     comment = decision.comment

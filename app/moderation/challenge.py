@@ -1,4 +1,4 @@
-"""A proof of work removes doubts whether the author is a person, and nothing else."""
+"""A proof of work removes doubts whether the author is a person."""
 
 from typing import Any
 
@@ -9,8 +9,7 @@ from app.screening.case import Finding, Verdict
 from app.screening.flood import WINDOW
 
 WORK = "work"
-# Checks that a proof of work answers: a score that holds is uncertain. Other checks are about the content, or about the
-# site's wishes.
+# Checks that a proof of work answers. Others concern the content or the site's settings.
 DOUBTS = frozenset({"timing", "flood", "score"})
 
 
@@ -32,7 +31,7 @@ def accept(comment: Comment) -> Decision | None:
 
 
 def _answered(reason: dict[str, Any]) -> dict[str, Any]:
-    """The reason stays visible, but no longer holds the comment."""
+    """The reason stays visible without holding the comment."""
     return reason | {"verdict": Verdict.PASS.name.lower()}
 
 
@@ -41,6 +40,6 @@ def _awaits_answer(reason: dict[str, Any]) -> bool:
 
 
 def _is_rate_exceeded(comment: Comment) -> bool:
-    """During a flood, publish no more than in the busiest normal minute: a flood can compute, too."""
+    """Publish no more than in the busiest normal minute: a flood can compute too."""
     most = comment.site.burst
     return comment.site.is_pressed and Decision.count_of(comment.site_id, WORK, now() - WINDOW) >= most

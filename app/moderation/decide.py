@@ -1,4 +1,4 @@
-"""Decide what happens to a comment, and record who decided."""
+"""Decide a comment's status, and record who decided."""
 
 from flask_babel import gettext as _
 
@@ -39,10 +39,10 @@ def decide(
 ) -> Decision:
     """Set the status of `comment` and insert the decision, in the caller's transaction.
 
-    `seen` is the version of the comment that the decision is based on (optimistic lock). `by` is a moderator; without
-    one the decision is that of `actor` (default: screening). `overrides`: the moderator knowingly replaces a
-    colleague's decision. Queued effects of earlier decisions are recalled. Raises AlreadyDecided (409) if the comment
-    has changed since `seen`, and Refused if there is no text left to publish.
+    `seen` is the version that the decision is based on (optimistic lock). `by` is a moderator; without one the decision
+    is that of `actor` (default: screening). `overrides`: the moderator knowingly replaces another decision. Unsent
+    effects of earlier decisions are recalled. Raises AlreadyDecided (409) if the comment has changed, and Refused if
+    there is no text to publish.
     """
     if status == Status.APPROVED and comment.emptied_at:
         raise Refused("emptied", _("The text of this comment is no longer stored."), status=409)
@@ -81,16 +81,13 @@ def decide(
 
 
 def _trust(comment: Comment) -> None:
-    """Trust the author's name, website and network that the moderator saw."""
+    """Trust the name, website and network that the moderator saw."""
     moved = any(reason["check"] == "changed" for reason in comment.reasons)
     comment.author.earn(comment.name, comment.website, comment.address_index if moved else None)
 
 
 def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decision:
-    """Insert a new comment with its first decision, by screening, in the caller's transaction. Raises DuplicateComment.
-
-    A new comment has no queued effects and no reports.
-    """
+    """Insert a new comment with its first decision, by screening. Raises DuplicateComment."""
     before = comment.status
     comment.begin(status, lane_of(comment, status))
     decision = new(
@@ -112,9 +109,9 @@ def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decisio
 
 
 def undo(decision: Decision, *, by: Moderator) -> Decision:
-    """Restore the status before `decision` by another decision; nothing is deleted.
+    """Restore the status before `decision` by a new decision.
 
-    Raises AlreadyDecided if the comment has changed since that decision.
+    Raises AlreadyDecided if the comment has changed since.
     """
     status = Status(decision.from_status or Status.PENDING)
     return decide(decision.comment, status, seen=decision.version, by=by, reason="undo", undoes=decision)

@@ -1,4 +1,4 @@
-"""Apply the findings of screening to a comment: store reasons, decide, run side effects."""
+"""Apply findings of screening: store reasons, decide, run side effects."""
 
 from collections.abc import Callable
 from functools import partial
@@ -44,7 +44,7 @@ def _standing(case: Case) -> dict[str, Finding]:
 
 
 def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..., Decision] = decide_new) -> Decision:
-    """Store every reason and decide by the strictest verdict. Then run the findings' side effects."""
+    """Store all reasons, decide by the strictest verdict, run side effects."""
     comment, prediction = case.comment, case.known_prediction
     comment.score, comment.features = prediction.score, prediction.features
     comment.reasons = [finding.as_reason() for finding in findings]
@@ -59,9 +59,9 @@ def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..
 
 
 def continue_screening(comment: Comment, finding: Finding) -> Decision | None:
-    """Add a finding that arrived later; it replaces the earlier reason of its check.
+    """Apply a later finding, which replaces the earlier reason of its check.
 
-    Returns None if the status stays, or if a person has decided since. The caller holds the lock on the comment.
+    Returns None if the status stays, or if a moderator has decided since. The caller holds the comment's lock.
     """
     others = [reason for reason in comment.reasons if reason["check"] != finding.check]
     comment.reasons = [*others, finding.as_reason()]
@@ -74,7 +74,7 @@ def continue_screening(comment: Comment, finding: Finding) -> Decision | None:
 
 
 def _with_effect(finding: Finding, case: Case) -> Finding:
-    """Run the side effect of a finding. If it fails, its check has failed; either way the comment is held."""
+    """Run a finding's side effect; if it fails, its check has failed, which also holds the comment."""
     if finding.then is None:
         return finding
     try:

@@ -1,4 +1,4 @@
-"""The decision log of a moderator's sites, newest first."""
+"""The decision log, newest first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SCANNED = 20_000
 
 @dataclass(frozen=True)
 class LogFilter:
-    """Filters of the log; None matches all. `since` is inclusive, `until` exclusive."""
+    """None matches all. `since` is inclusive, `until` exclusive."""
 
     site_id: int | None = None
     status: str | None = None
@@ -32,7 +32,7 @@ class LogFilter:
 
 @dataclass(frozen=True)
 class Page:
-    """The next page starts before the decision `before`. `further`: where to continue a scan with less than a page."""
+    """Cursor of the next page; `further`: where to continue an unfinished scan."""
 
     decisions: list[Decision]
     before: int | None = None
@@ -40,7 +40,7 @@ class Page:
 
 
 def decisions_for(moderator: Moderator, wanted: LogFilter = LogFilter(), *, before: int | None = None) -> Page:
-    """A page of matching decisions on the moderator's sites, older than the decision `before`."""
+    """Matching decisions on the moderator's sites, before the decision `before`."""
     ids, further = _scan(_site_ids(moderator, wanted), wanted, before, PAGE + 1)
     shown = ids[:PAGE]
     query = select(Decision).where(Decision.id.in_(shown)).options(
@@ -53,9 +53,9 @@ def decisions_for(moderator: Moderator, wanted: LogFilter = LogFilter(), *, befo
 
 
 def all_for(moderator: Moderator, wanted: LogFilter) -> Iterator[dict[str, Any] | None]:
-    """All matching decisions as plain rows; None where a scan found nothing.
+    """All matching decisions as plain rows; None if a scan found nothing.
 
-    No transaction is open between two batches: a download may take as long as the client's network.
+    Without open transaction between batches: a download may be slow.
     """
     site_ids, before, limit = _site_ids(moderator, wanted), None, PAGE
     while before != 0:
@@ -68,7 +68,7 @@ def all_for(moderator: Moderator, wanted: LogFilter) -> Iterator[dict[str, Any] 
 
 
 def _rows(ids: list[int]) -> list[dict[str, Any]]:
-    """Exported decisions: without email and network addresses."""
+    """Without email and network addresses."""
     query = (
         select(*_EXPORTED.values())
         .join(Comment, Comment.id == Decision.comment_id)
@@ -112,7 +112,7 @@ def decisions_of(moderator: Moderator, ids: list[int]) -> list[Decision]:
 
 
 def colleagues(moderator: Moderator) -> list[Moderator]:
-    """All moderators of the moderator's sites, including the moderator."""
+    """Moderators of the moderator's sites, including this one."""
     shared = select(Membership.moderator_id).where(Membership.site_id.in_(moderator.site_ids))
     return list(db.session.scalars(select(Moderator).where(Moderator.id.in_(shared)).order_by(Moderator.id)))
 
@@ -129,7 +129,7 @@ def _site_ids(moderator: Moderator, wanted: LogFilter) -> list[int]:
 
 
 def _scan(site_ids: list[int], wanted: LogFilter, before: int | None, limit: int) -> tuple[list[int], int]:
-    """The newest ids, and before which decision to continue (0: nothing is left)."""
+    """The newest ids, and where to continue (0: end)."""
     conditions = _conditions(wanted)
     end = _end_of_scan(site_ids, before, SCANNED if conditions else limit)
     query = select(Decision.id).where(Decision.site_id.in_(site_ids), Decision.id >= end, *conditions)
@@ -139,9 +139,9 @@ def _scan(site_ids: list[int], wanted: LogFilter, before: int | None, limit: int
 
 
 def _end_of_scan(site_ids: list[int], before: int | None, count: int) -> int:
-    """The last decision of a scan of at most `count` decisions of each site; 0 if nothing is left.
+    """The last of at most `count` scanned decisions of each site; 0 at the end.
 
-    By site, because no index sorts the decisions of several sites by id.
+    By site: no index sorts decisions of several sites by id.
     """
     older = select(Decision.id).where(Decision.site_id == Site.id, Decision.id < (before or row_ids.MOST))
     last = older.order_by(Decision.id.desc()).limit(1).offset(count - 1).correlate(Site).scalar_subquery()

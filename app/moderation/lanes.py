@@ -1,4 +1,4 @@
-"""In which lane of the queue a comment waits: by its reasons and its spam score."""
+"""The queue's lanes, by reasons and spam score."""
 
 from enum import IntEnum
 
@@ -7,7 +7,7 @@ from app.screening.thresholds import Threshold, threshold_of
 
 
 class Lane(IntEnum):
-    """As stored in `comment.lane`; the number is the lane's keyboard shortcut."""
+    """As stored in `comment.lane`; the number is the keyboard shortcut."""
 
     NONE = 0  # not in the queue
     URGENT = 1
@@ -16,18 +16,18 @@ class Lane(IntEnum):
     SPAM = 4
 
 
-# A person may be harmed while it waits: threats, legal action, appeals, reports.
+# Urgent for a person's safety or rights.
 URGENT_CHECKS = frozenset({"threat", "legal", "appeal", "reports"})
 # Checks that hold most comments and say nothing against them.
 GENTLE_CHECKS = frozenset({"first_comment", "hold_all"})
-# A score that is good enough by itself; above it, below the hold threshold, the author must be known.
+# A fine score by itself; up to the hold threshold, the author must be known.
 LIKELY_FINE = 0.2
 
 
 def lane_of(comment: Comment, status: str | None = None, *, reported: bool = False) -> Lane:
     """The lane of a comment with `status` (default: its own); `reported` if it has open reports.
 
-    Every function that holds a comment or adds a report stores this in `comment.lane`.
+    Stored in `comment.lane` whenever a comment is held or reported.
     """
     status = status or comment.status
     if reported and status in (Status.APPROVED, Status.PENDING):

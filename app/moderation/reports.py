@@ -1,4 +1,4 @@
-"""Readers report public comments, once each; enough reports put a comment into the queue."""
+"""Readers' reports of public comments; enough of them put a comment into the queue."""
 
 from datetime import datetime, timedelta
 
@@ -12,21 +12,21 @@ from app.models.report import Reporter
 from app.moderation.decide import decide
 
 REASON = "reports"
-# A reader who reports more in an hour is probably a program.
+# More in an hour are probably sent by a program.
 PER_READER, WINDOW = 20, timedelta(hours=1)
-# As for posts: a /48 may be many people, or one who changes addresses.
+# A /48 may be many people, or one who changes addresses.
 WIDE_TIMES = 4
 
 
 def report(comment: Comment, *, reader: Reporter, reason: Reason, note: str = "") -> None:
-    """Store a reader's report on a public comment, in the caller's transaction. Raises Refused (429).
+    """Store a reader's report on a public comment. Raises Refused (429).
 
-    A second report from the same network on the same text changes nothing, nor does any report on a text that a
-    moderator has already confirmed.
+    A second report from the same network on the same text changes nothing, nor does one on a text that a moderator has
+    confirmed.
     """
     if _reports_too_much(reader, now() - WINDOW):
         raise Refused("flood", _("You’ve sent several reports. Please try again later."), status=429)
-    # Lock: of two concurrent reports, the second must count the first.
+    # Of two concurrent reports, the second must count the first.
     db.session.refresh(comment, with_for_update=True)
     if comment.status != Status.APPROVED:
         return

@@ -1,4 +1,4 @@
-"""Emails to authors: confirmation of an address, and decisions on their comments with reasons."""
+"""Emails to authors: confirm an address; decisions with reasons."""
 
 import json
 from email.message import EmailMessage
@@ -17,7 +17,7 @@ from app.notify import signed_links, smtp
 
 EXCERPT = 500  # characters
 
-# The statement of reasons (Digital Services Act, article 17) in words that an author understands.
+# The statement of reasons (Digital Services Act, article 17).
 WHY: dict[str, Any] = {
     Reason.SPAM: _l("It looks like spam."),
     Reason.OFF_TOPIC: _l("It’s off topic for this article."),
@@ -32,7 +32,7 @@ NO_REASON = _l("It doesn’t follow this site’s guidelines.")
 
 
 def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
-    """Contains no typed text: a stranger may have typed the address."""
+    """Without typed text: a stranger may have typed the address."""
     payload = json.loads(delivery.payload)
     author = db.session.get(Author, payload["author"])
     if author is None or author.email != payload["email"] or author.is_confirmed or _has_unsubscribed(author):
@@ -48,7 +48,7 @@ def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
 
 
 def compose_answer(delivery: Delivery) -> EmailMessage | None:
-    """None if the decision is no longer the newest, or the author has unsubscribed."""
+    """None if the decision is outdated, or the author has unsubscribed."""
     decision = db.session.get(Decision, delivery.decision_id)
     if decision is None or decision.comment.version != decision.version:
         return None

@@ -1,4 +1,4 @@
-"""Which emails authors get: only on request, at a confirmed address, and a limited number a day."""
+"""Which emails authors get: on request, at a confirmed address, a limited number a day."""
 
 import json
 from datetime import timedelta
@@ -11,15 +11,15 @@ from app.models import Actor, Author, Comment, Decision, Delivery, Status, Unsub
 from app.notify import outbox
 
 DAY = timedelta(days=1)
-# Confirmation emails a day to one address, from all sites together: strangers may type it.
+# Confirmation emails to one address from all sites: strangers may type it.
 MAX_CONFIRMATIONS_A_DAY = 2
 MAX_EMAILS_A_DAY = 10
-# An address that is confirmed late still gets the decisions of these days.
+# A late confirmation still sends the decisions of these days.
 RECENT = timedelta(days=7)
 
 
 def ask_to_confirm(comment: Comment) -> None:
-    """Queue one confirmation email if the author wants notifications and the comment is no spam."""
+    """Queue a confirmation email if the author wants notifications and the comment is not spam."""
     author = comment.author
     if not comment.notify or author.is_confirmed or comment.status == Status.SPAM or not _may_email(author):
         return
@@ -30,7 +30,7 @@ def ask_to_confirm(comment: Comment) -> None:
 
 
 def confirm(author: Author) -> None:
-    """Mark the address as confirmed, and queue emails about decisions made since."""
+    """Confirm the address, and queue emails about decisions since."""
     author.confirmed_index = author.email_index
     Unsubscribe.remove(author.site, author.address_index or "")
     for comment in Comment.asked_for(author, since=now() - RECENT):
@@ -40,13 +40,13 @@ def confirm(author: Author) -> None:
 
 
 def article_of(author: Author) -> str:
-    """The address of the article on which this author asked for emails last, or ''."""
+    """URL of the article of the author's last request for email, or ''."""
     asked = Comment.asked_for(author, since=now() - RECENT)
     return max(asked, key=lambda comment: comment.id).thread.address if asked else ""
 
 
 def notify(decision: Decision) -> None:
-    """Queue an email about a decision that changes a comment's visibility, due after the undo window."""
+    """Queue an email about a visible change, due after the undo window."""
     comment, author = decision.comment, decision.comment.author
     if not comment.notify or not _is_worth_an_email(decision) or not author.is_confirmed or not _may_email(author):
         return
@@ -55,12 +55,12 @@ def notify(decision: Decision) -> None:
 
 
 def recipient(email: str) -> Index:
-    """The keyed hash by which emails to an address are counted."""
+    """The keyed hash for counting emails to an address."""
     return blind_index("recipient", email.strip().casefold())
 
 
 def _is_worth_an_email(decision: Decision) -> bool:
-    """Decisions by people, and rejections by screening. A comment published at once needs no email."""
+    """Moderators' decisions, and rejections by screening."""
     if decision.to_status == decision.from_status:
         return False
     by_a_person = decision.actor == Actor.MODERATOR and decision.to_status in (Status.APPROVED, Status.REJECTED)
@@ -68,7 +68,7 @@ def _is_worth_an_email(decision: Decision) -> bool:
 
 
 def _may_email(author: Author) -> bool:
-    """Two concurrent emails may both be the last one of the day: cheaper than a lock."""
+    """Two concurrent emails may both be the last of the day: cheaper than a lock."""
     if not current_app.config["MAIL_URL"] or not author.email or Unsubscribe.holds(author.site, author.address_index):
         return False
     return Delivery.count_to(recipient(author.email), now() - DAY) < MAX_EMAILS_A_DAY

@@ -1,14 +1,14 @@
-"""A circuit breaker: leaves a failing receiver alone for a while, longer after each failure."""
+"""A circuit breaker with growing pauses."""
 
 import random
 import time
 
 FIRST_PAUSE = 5.0  # seconds
-LONGEST_PAUSE = 60.0  # seconds; the longest wait after the receiver answers again
+LONGEST_PAUSE = 60.0  # seconds
 
 
 class Breaker:
-    """One for each receiver, in the sending process. Its clock is monotonic."""
+    """For one receiver in the sending process; monotonic clock."""
 
     def __init__(self) -> None:
         self._failures = 0

@@ -17,7 +17,7 @@ PURPOSE = "decide"
 
 @dataclass(frozen=True)
 class Offer:
-    """The decision a link offers: this status for this comment at the version that the email was written for."""
+    """This status for this comment at the version that the email was written for."""
 
     comment: Comment
     status: Status
@@ -26,9 +26,9 @@ class Offer:
 
 
 def link_for(comment: Comment, status: Status, moderator: Moderator) -> str:
-    """The address of the page that offers `status` for `comment`; valid for `LASTS`.
+    """URL of the page that offers `status` for `comment`; valid for `LASTS`.
 
-    It works once: the comment must still have its current version, which each decision changes.
+    It works once, because each decision changes the version.
     """
     claim = [comment.id, comment.site_id, str(status), comment.version, moderator.id]
     return f"{current_app.config['PUBLIC_URL']}/act/{sign(PURPOSE, claim)}"

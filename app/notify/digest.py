@@ -1,4 +1,4 @@
-"""The digest: one email to a moderator about comments that arrived since the last one and are pending."""
+"""The digest: pending comments since the last one, in one email to a moderator."""
 
 import json
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from app.models.waiting import Span
 from app.notify import smtp
 from app.notify.decision_links import link_for
 
-LISTED = 10  # comments; the email of a busy day must fit on a screen
+LISTED = 10  # comments; an email should fit on a screen
 EXCERPT = 200  # characters
-# A comment may be committed a moment after its timestamp, when the previous digest has already looked.
+# A comment may be committed a moment after its timestamp.
 OVERLAP = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One comment in the email; of its author only the public name."""
+    """A comment in the email, with the author's public name only."""
 
     site: str
     page: str
@@ -38,10 +38,9 @@ class Line:
 
 
 def begin(delivery: Delivery) -> bool:
-    """Claim the moderator's turn for a digest, in the caller's transaction; False if it must wait.
+    """Claim the moderator's turn for a digest; False if it must wait.
 
-    A digest keeps its time span through all retries. Comments that arrive later queue another digest, which waits for
-    its turn.
+    A digest keeps its time span through all retries. Later comments queue another digest.
     """
     if delivery.kind != "digest" or delivery.payload:
         return True
@@ -59,7 +58,7 @@ def begin(delivery: Delivery) -> bool:
 
 
 def compose(delivery: Delivery) -> EmailMessage | None:
-    """Build the email about pending comments of the delivery's time span; None if there are none."""
+    """The email about pending comments of the delivery's time span; None without any."""
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
     span = _span_of(json.loads(delivery.payload))
     count = waiting.count(moderator, span)
@@ -78,7 +77,7 @@ def _next_span(moderator: Moderator) -> Span:
 
 
 def _stored_span(moderator: Moderator, span: Span) -> str:
-    """The span as JSON, with the comments that the next digest would otherwise find again."""
+    """The span as JSON, with comments that the next digest would repeat."""
     fresh = waiting.ids(moderator, replace(span, since=now() - 2 * OVERLAP))
     shown = [moment.isoformat() if moment else None for moment in (span.since, span.until)]
     return json.dumps({"span": shown, "told": list(span.told), "fresh": list(fresh)})

@@ -17,13 +17,13 @@ def after(decision: Decision) -> None:
 
 
 def _queue_digest(moderator_id: int, last: datetime | None) -> None:
-    """One digest about pending comments; later causes join a digest that has not been sent."""
+    """One digest about pending comments; later causes join an unsent one."""
     distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
     due = max(now(), min(last, latest()) + distance) if last else now()
     outbox.add("digest", moderator_id=moderator_id, once=f"digest {moderator_id}", due_at=due)
 
 
 def flooded(site: Site) -> None:
-    """Notify the site's moderators that a burst makes it hold everything."""
+    """Notify the moderators of a burst."""
     for id, _ in Moderator.digests_of(site):
         outbox.add("flood", site_id=site.id, moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))

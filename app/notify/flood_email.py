@@ -1,4 +1,4 @@
-"""The flood email: tells a moderator that a burst makes the site hold everything."""
+"""The email about a burst."""
 
 from email.message import EmailMessage
 
@@ -13,7 +13,7 @@ from app.notify import smtp
 
 
 def compose(delivery: Delivery) -> EmailMessage | None:
-    """Build the email about the site in the payload; None if the moderator has left the site."""
+    """None if the moderator has left the site."""
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
     site = db.session.get(Site, int(delivery.payload))
     if site is None or moderator.role_on(site.id) is None:

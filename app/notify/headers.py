@@ -1,7 +1,6 @@
-"""Email headers in their final form: ASCII, folded, encoded words only for text.
+"""Final email headers: ASCII, folded, encoded words for text only.
 
-Python's folding turns a long URL into encoded words, which no mail program reads in List-Unsubscribe, and decodes
-"=?utf-8?q?...?=" that was typed into a subject.
+Python's folding encodes long URLs, which breaks List-Unsubscribe, and decodes a typed "=?utf-8?q?...?=".
 """
 
 import re
@@ -20,7 +19,7 @@ WORDS = re.compile(r"[A-Za-z0-9 ]+")
 
 
 class RawPolicy(EmailPolicy):
-    """Writes headers added by `put` unchanged, all others as Python does."""
+    """Writes headers added by `put` unchanged, others as Python does."""
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
         return (name, value) if isinstance(value, RawValue) else super().header_store_parse(name, value)
@@ -33,21 +32,21 @@ class RawPolicy(EmailPolicy):
 
 
 class RawValue(str):
-    """A header value that is encoded and folded."""
+    """An encoded and folded value."""
 
 
 POLICY = RawPolicy(**{name: getattr(SMTP, name) for name in ("linesep", "max_line_length", "utf8", "cte_type")})
 
 
 def put(message: EmailMessage, name: str, value: str) -> None:
-    """Add a final header value. Raises ValueError if it would end its line or is not ASCII."""
+    """Add a final header. Raises ValueError for line ends and non-ASCII."""
     if not value.isascii() or re.search(r"\r\n(?![ \t])|(?<!\r)\n|\r(?!\n)|\0", value):
         raise ValueError(f"{name} is not a valid header")
     message[name] = RawValue(value)
 
 
 def text(name: str, typed: str) -> str:
-    """Typed text for the header `name`, folded at spaces or in encoded words."""
+    """Typed text, folded at spaces or in encoded words."""
     if not PLAIN.fullmatch(typed) or "=?" in typed:
         return _encoded(name, typed)
     first = LINE - len(name) - 2
@@ -56,7 +55,7 @@ def text(name: str, typed: str) -> str:
 
 
 def mailbox(name: str, shown: str, address: str) -> str:
-    """`shown <address>` for the header `name`. Raises ValueError for an address that cannot be encoded."""
+    """`shown <address>`. Raises ValueError for an address that cannot be encoded."""
     written = f"<{on_the_wire(address)}>"
     if not shown:
         return written
@@ -66,7 +65,7 @@ def mailbox(name: str, shown: str, address: str) -> str:
 
 
 def domain_of(url: SplitResult) -> str:
-    """The host of a URL as the right side of a Message-ID (RFC 5322, 3.6.4; RFC 5321, 4.1.3)."""
+    """Host of a URL for a Message-ID (RFC 5322, 3.6.4; RFC 5321, 4.1.3)."""
     host = url.hostname or "localhost"
     return f"[IPv6:{host}]" if ":" in host else host
 

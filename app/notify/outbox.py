@@ -1,4 +1,4 @@
-"""The outbox: deliveries are stored with their cause, claimed, sent, retried with back-off, and given up visibly."""
+"""The outbox: deliveries are claimed, sent, retried with back-off, and given up visibly."""
 
 import logging
 import random
@@ -24,7 +24,7 @@ from app.notify.headers import domain_of
 
 log = logging.getLogger(__name__)
 
-# Builds the email of each kind; None if there is nothing to send any more.
+# Builds the email of each kind; None if there is nothing to send.
 COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "digest": digest.compose,
     "flood": flood_email.compose,
@@ -33,14 +33,13 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "invitation": invitation.compose,
 }
 
-# Sends a delivery and returns the outcome; '' if it has postponed itself. Raises NotSent. It commits before it talks to
-# a server, so that no transaction is open while that answers.
+# Sends a delivery and returns the outcome, '' if postponed. Raises NotSent. Commits before it talks to a server.
 Carrier = Callable[[Delivery], str]
 
 FIRST_PAUSE = timedelta(seconds=30)
-# About four days in total, as long as mail servers keep trying (RFC 5321, 4.5.4.1).
+# About four days, as mail servers do (RFC 5321, 4.5.4.1).
 TRIES = 24
-# A permanent refusal may be a server that is being set up.
+# A permanent refusal may come from a server that is being set up.
 TRIES_WHEN_REFUSED_FOR_GOOD = 4
 
 
@@ -56,12 +55,11 @@ def add(
     decision: Decision | None = None,
     site_id: int | None = None,
 ) -> None:
-    """Insert a delivery, in the caller's transaction, unless one with the same `once` is waiting (upsert).
+    """Insert a delivery unless an unsent one with the same `once` exists (upsert).
 
-    A delivery caused by a `decision` is due after the undo window, and the comment's next decision recalls it.
+    A delivery of a `decision` is due after the undo window, and the next decision recalls it.
 
-    The waiting row is updated to lock it until this transaction ends: otherwise a worker could send it without the new
-    cause.
+    The waiting row is locked by an update: otherwise a worker could send it without the new cause.
     """
     dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
     new = dialect.insert(Delivery).values(
@@ -100,8 +98,9 @@ def email_carriers() -> dict[str, Carrier]:
 
 def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | None = None) -> bool:
     """Send the delivery that is due longest, of the kinds in `carriers` (default: emails); False if none is due.
+    Commits.
 
-    `breaker` is told whether the receiver answered. Commits.
+    `breaker` is told whether the receiver answered.
     """
     carriers = email_carriers() if carriers is None else carriers
     due = Delivery.due(carriers, limit=1)
@@ -112,7 +111,7 @@ def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | N
 
 
 def _begin(id: int) -> bool:
-    """Claim a delivery and prepare it, in one transaction; False if it is not to be sent now."""
+    """Claim and prepare a delivery in one transaction; False if it is not to be sent now."""
     if not Delivery.claim(id):
         return False
     try:
@@ -133,7 +132,7 @@ def _is_ready(delivery: Delivery) -> bool:
 
 
 def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None:
-    """Send one delivery. An error is recorded on its row and does not stop the others."""
+    """Send one delivery; an error is recorded on its row."""
     delivery = db.session.get_one(Delivery, id)
     try:
         outcome = carriers[delivery.kind](delivery)

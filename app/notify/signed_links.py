@@ -1,4 +1,4 @@
-"""Signed links in authors' emails, valid without a log-in: confirm the address, unsubscribe, appeal once."""
+"""Signed links in authors' emails, without log-in: confirm, unsubscribe, appeal."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,15 +14,15 @@ from app.lib.signing import BadToken, sign, unsign
 from app.models import Author, Decision, Site, Status
 
 CONFIRM_LASTS = timedelta(days=7)
-# The EU's Digital Services Act (article 20) requires six months to complain.
+# Six months, as the Digital Services Act (article 20) requires.
 APPEAL_LASTS = timedelta(days=183)
-# People keep emails for years and may unsubscribe from an old one.
+# People unsubscribe from old emails.
 STOP_LASTS = timedelta(days=3650)
 
 
 @dataclass(frozen=True)
 class Address:
-    """An email address of a site, by its keyed hash only."""
+    """A site's email address by its keyed hash."""
 
     site: Site
     email_index: Index | str
@@ -41,7 +41,7 @@ def appeal_link(decision: Decision) -> str:
 
 
 def author_to_confirm(token: str) -> Author:
-    """Raises Refused (410), also if the author has changed the address since."""
+    """Raises Refused (410), also if the address has changed since."""
     site_id, author_id, email_index = _claim("confirm", token, CONFIRM_LASTS)
     author = db.session.get(Author, author_id)
     if author is None or author.site_id != site_id or not author.is_found_by(email_index):
@@ -58,7 +58,7 @@ def address_to_stop(token: str) -> Address:
 
 
 def _current_index(email_index: str, author_id: int | None = None) -> Index | str:
-    """The address under the current key, if its author still has it; emails may be older than the key."""
+    """The index under the current key; emails may be older than the key."""
     author = db.session.get(Author, author_id) if author_id else None
     return author.address_index or email_index if author and author.is_found_by(email_index) else email_index
 

@@ -1,4 +1,4 @@
-"""Build emails as RFC 5322 requires, and send them by SMTP."""
+"""Build emails (RFC 5322) and send them by SMTP."""
 
 import smtplib
 import socket
@@ -19,9 +19,9 @@ from app.lib.text import clean_line, excerpt
 from app.notify import headers
 
 TIMEOUT = 20  # seconds, for each answer of the server
-# For a whole email; well below the lease of its claim, so that no other worker sends it at the same time.
+# For a whole email; well below the lease of its claim, or another worker could send it again.
 LONGEST = 120.0  # seconds
-NAME_LENGTH = 70  # characters; longer names in headers have only been seen in attacks
+NAME_LENGTH = 70  # characters; longer names have only been seen in attacks
 SUBJECT_LENGTH = 150  # characters
 
 
@@ -38,7 +38,7 @@ def build_message(
 ) -> EmailMessage:
     """Build an email in plain text and HTML; names and subject may be untrusted.
 
-    `unsubscribe` is a URL for one-click unsubscribing (RFC 8058). Raises NotSent for an address that no email can use.
+    `unsubscribe` is a one-click URL (RFC 8058). Raises NotSent for an unusable address.
     """
     if is_unreadable(to):
         raise NotSent("The email address cannot be decrypted.", for_good=True)
@@ -49,7 +49,7 @@ def build_message(
         "From": _mailbox("From", *_sender()),
         "To": _mailbox("To", name, to),
         "Subject": headers.text("Subject", excerpt(clean_line(subject), SUBJECT_LENGTH)),
-        # RFC 3834: asks for no automatic replies.
+        # RFC 3834: no automatic replies.
         "Auto-Submitted": "auto-generated",
         **(_unsubscribe(unsubscribe) if unsubscribe else {}),
     }.items():
@@ -60,7 +60,7 @@ def build_message(
 
 
 def send(message: EmailMessage) -> None:
-    """Send an email through the server of MAIL_URL. Raises NotSent."""
+    """Send through the server of MAIL_URL. Raises NotSent."""
     sender, receiver = (message[name].addresses[0].addr_spec for name in ("From", "To"))
     try:
         with connect() as server, _time_limit(server):
@@ -76,7 +76,7 @@ def send(message: EmailMessage) -> None:
 
 @contextmanager
 def _time_limit(server: smtplib.SMTP) -> Iterator[None]:
-    """Close the connection of a server that sends a byte now and then: no single read would time out."""
+    """Close the connection of a slow server: single reads would not time out."""
     timed_out = threading.Event()
     timer = threading.Timer(LONGEST, _hang_up, (server, timed_out))
     timer.daemon = True
@@ -84,7 +84,7 @@ def _time_limit(server: smtplib.SMTP) -> Iterator[None]:
     try:
         yield
     except smtplib.SMTPException as trouble:
-        # A partial answer before our time-out is no answer.
+        # A partial answer at the time limit is none.
         raise TimeoutError(f"no whole answer in {LONGEST:g} s") if timed_out.is_set() else trouble from None
     finally:
         timer.cancel()
@@ -94,12 +94,12 @@ def _hang_up(server: smtplib.SMTP, timed_out: threading.Event) -> None:
     timed_out.set()
     with suppress(OSError):
         if server.sock:
-            # Shut down the raw socket: closing TLS would wait for the other side.
+            # Closing TLS would wait for the other side.
             socket.socket.shutdown(server.sock, socket.SHUT_RDWR)
 
 
 def connect() -> smtplib.SMTP:
-    """Connect to the mail server, with STARTTLS if offered, and log in. Raises what smtplib and sockets raise."""
+    """Connect with STARTTLS if offered, and log in. Raises what smtplib and sockets raise."""
     url = urlsplit(current_app.config["MAIL_URL"])
     server = _open(url)
     try:
@@ -127,7 +127,7 @@ def _sender() -> tuple[str, str]:
 
 
 def _mailbox(header: str, name: str, address: str) -> str:
-    # A name with an @ would look like an address where only the name is shown.
+    # A name with an @ could be shown as an address.
     shown = excerpt(clean_line(name).replace("@", "＠"), NAME_LENGTH)
     try:
         return headers.mailbox(header, shown, address)
@@ -140,7 +140,7 @@ def _unsubscribe(unsubscribe: str) -> dict[str, str]:
 
 
 def _is_permanent(trouble: smtplib.SMTPResponseException) -> bool:
-    """False for a rejected log-in or greeting: the operator can fix that, and then the email is sent."""
+    """False for a rejected log-in or greeting, which the operator can fix."""
     return trouble.smtp_code >= 500 and isinstance(trouble, smtplib.SMTPDataError | smtplib.SMTPSenderRefused)
 
 

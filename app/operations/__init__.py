@@ -1,1 +1,1 @@
-"""Operator's tasks: backup, erasing dead bytes, schema, upgrades, metrics, storage."""
+"""Operator's tasks: backup, erasing bytes, schema, upgrades, metrics, storage."""

@@ -31,9 +31,9 @@ def path_of_database() -> Path:
 
 
 def create(file: Path) -> dict[str, Any]:
-    """Copy the database to `file` as of one moment, readable for its owner only; writers are not blocked.
+    """Copy the database to `file`, readable for its owner only, without blocking writers.
 
-    The copy is verified before it gets its name. Returns {"file", "bytes", "sha256", "counts"}; raises BackupError.
+    The copy is verified before it gets its name. Returns {"file", "bytes", "sha256", "counts"}. Raises BackupError.
     """
     source = path_of_database()
     if file.exists():
@@ -61,7 +61,7 @@ def _copy(source: Path, copy: Path) -> None:
 
 
 def _publish(part: Path, file: Path) -> None:
-    """Flush to disk, then link to its final name unless that exists by now."""
+    """Flush, then link to the final name unless it exists."""
     with part.open("rb") as written:
         os.fsync(written.fileno())
     try:
@@ -74,9 +74,9 @@ def _publish(part: Path, file: Path) -> None:
 
 
 def verify(file: Path) -> dict[str, Any]:
-    """Verify a copy: integrity, schema version and row counts.
+    """Verify a copy: integrity, schema version, counts.
 
-    Returns {"file", "bytes", "sha256", "counts", "revision", "current"}. Raises BackupError with the reason.
+    Returns {"file", "bytes", "sha256", "counts", "revision", "current"}. Raises BackupError.
     """
     if not file.is_file():
         raise BackupError(f"{file} is not there.")
@@ -110,7 +110,7 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def _check_keys(connection: sqlite3.Connection) -> None:
-    """Raises BackupError if the copy contains values encrypted with a key that we do not have."""
+    """Raises BackupError if values need a key that is not configured."""
 
     def rows_of(table: Table, column: Column[Any], newest: bool) -> list[tuple[Any, ...]]:
         order = "DESC" if newest else "ASC"
@@ -118,7 +118,7 @@ def _check_keys(connection: sqlite3.Connection) -> None:
         try:
             return connection.execute(query).fetchall()
         except sqlite3.OperationalError:
-            return []  # older schema without this column
+            return []  # schema without this column
 
     try:
         prints = [keyring.Print(*row) for row in connection.execute("SELECT salt, digest, since FROM key_print")]

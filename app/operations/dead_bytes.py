@@ -1,7 +1,7 @@
-"""Overwrite unallocated bytes of an SQLite file: copies that stay where rows moved to another page.
+"""Overwrite unallocated bytes of an SQLite file: copies of rows that moved to another page.
 
-VACUUM does the same by rewriting the whole file. This writes only unallocated bytes, as defined by the file format
-(https://www.sqlite.org/fileformat2.html), while it holds SQLite's write lock and the log is empty.
+VACUUM would rewrite the whole file. This writes unallocated bytes only, by the file format
+(https://www.sqlite.org/fileformat2.html), with SQLite's write lock and an empty WAL.
 """
 
 import os
@@ -15,17 +15,17 @@ from typing import NamedTuple
 TRIES = 5
 WAIT_S = 15
 TREES = {2: 12, 5: 12, 10: 8, 13: 8}  # kinds of b-tree pages, and the bytes of their header
-# Below this number no overflow page starts like a b-tree page: it starts with the number of the next page.
+# Below this number of pages, no overflow page starts like a b-tree page: it starts with a page number.
 MOST_PAGES = 0x02000000
 AT_ONCE = 1024  # pages in memory
 
 
 class UnknownLayout(Exception):
-    """The file's layout is not supported: use VACUUM."""
+    """Unsupported layout: use VACUUM."""
 
 
 class Header(NamedTuple):
-    """From the first page: page size, usable bytes of a page, number of pages, first page of the free list."""
+    """Page size, usable bytes of a page, number of pages, first page of the free list."""
 
     size: int
     usable: int
@@ -34,9 +34,9 @@ class Header(NamedTuple):
 
 
 def overwrite(path: Path) -> bool:
-    """Zero all unallocated bytes; False if readers or writers were in the way. Raises UnknownLayout before any write.
+    """Zero all unallocated bytes; False if others use the file. Raises UnknownLayout before any write.
 
-    Closing the file drops this process's POSIX locks on it: the caller must have no other connection in use.
+    Closing the file drops this process's POSIX locks: the caller must have no other connection in use.
     """
     with ExitStack() as stack:
         file = stack.enter_context(path.open("r+b", buffering=0))  # closed last
@@ -45,7 +45,7 @@ def overwrite(path: Path) -> bool:
             return False
         for start, length in list(_dead(file.fileno())):
             os.pwrite(file.fileno(), bytes(length), start)
-        # Commit, so that other connections drop their cached pages, which contain the same bytes.
+        # Makes other connections drop cached pages, which contain the same bytes.
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("COMMIT")
@@ -54,7 +54,7 @@ def overwrite(path: Path) -> bool:
 
 
 def _locked(connection: sqlite3.Connection, log: Path) -> bool:
-    """Take the write lock while the log is empty: then the file is complete, and only this process writes it."""
+    """Take the write lock with an empty WAL: the file is complete, and only this process writes it."""
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         raise UnknownLayout("journal_mode is not WAL")
     for _attempt in range(TRIES):
@@ -70,7 +70,7 @@ def _locked(connection: sqlite3.Connection, log: Path) -> bool:
 
 
 def _dead(file: int) -> Iterator[tuple[int, int]]:
-    """Offset and length of unallocated bytes that are not zero. The first page contains only the schema."""
+    """Offset and length of unallocated non-zero bytes. The first page contains only the schema."""
     header = _header(file)
     free = dict(_free_pages(file, header))
     for first in range(2, header.pages + 1, AT_ONCE):
@@ -95,7 +95,7 @@ def _header(file: int) -> Header:
 
 
 def _free_pages(file: int, header: Header) -> Iterator[tuple[int, int]]:
-    """Pages of the free list and the start of their unused part; trunk pages contain the numbers of the others."""
+    """Free pages with the start of their unused part; trunk pages list other pages."""
     trunk, seen = header.free, set[int]()
     while trunk:
         if trunk in seen or trunk > header.pages:
@@ -111,7 +111,7 @@ def _free_pages(file: int, header: Header) -> Iterator[tuple[int, int]]:
 
 
 def _gaps(page: bytes, usable: int) -> Iterator[tuple[int, int]]:
-    """Unallocated ranges of a b-tree page: before its cells, and its free blocks."""
+    """Unallocated ranges of a b-tree page: before its cells, and free blocks."""
     head = TREES.get(page[0])
     if head is None:
         return

@@ -1,4 +1,4 @@
-"""Counts over the whole installation for its operator; numbers only, no personal data."""
+"""Counts of the installation, without personal data."""
 
 from collections import Counter
 from datetime import datetime
@@ -18,7 +18,7 @@ from app.models.site_counter import ACTOR, STATUS, SiteCounter
 
 
 def pending_by_site() -> dict[str, int]:
-    """Pending comments by site key, including sites without any."""
+    """Pending comments by site key; 0 for sites without any."""
     counts = SiteCounter.counts(STATUS)
     rows = db.session.execute(select(Site.id, Site.key))
     return {key: counts.get((id, Status.PENDING), 0) for id, key in rows}
@@ -54,7 +54,7 @@ def moderators() -> int:
 
 
 def moderators_by_site() -> dict[str, int]:
-    """Moderators by site key, including sites without any."""
+    """Moderators by site key; 0 for sites without any."""
     return _pairs(select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key))
 
 

@@ -1,4 +1,4 @@
-"""Check that the database schema is the one this version expects."""
+"""Compare the database schema with this version's."""
 
 from functools import lru_cache
 
@@ -10,13 +10,13 @@ from app.extensions import db
 
 
 def is_current() -> bool:
-    """True if all migrations have run; one indexed query. Raises what the database raises."""
+    """True if all migrations have run; one indexed query."""
     found = MigrationContext.configure(db.session.connection()).get_current_heads()
     return is_expected(set(found))
 
 
 def is_expected(revisions: set[str]) -> bool:
-    """True if these are the schema revisions of this version."""
+    """True if these are this version's revisions."""
     return revisions == _expected(str(current_app.extensions["migrate"].directory))
 
 

@@ -1,4 +1,4 @@
-"""Check whether the database accepts writes: without writing, or by a test write."""
+"""Check whether the database accepts writes."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from app.errors import outage
 from app.extensions import db
 
 FULL, READ_ONLY = "full", "read-only"
-# SQLite's log can fill less than this before a human reacts.
+# SQLite's WAL can fill less before a person reacts.
 LEAST_FREE = 16 * 1024 * 1024  # bytes
 SEEN_FOR_S = 60.0
 # By the codes of errors.outage.
@@ -20,19 +20,19 @@ NAMES = (
     ("25006", READ_ONLY), ("SQLITE_READONLY", READ_ONLY), ("EROFS", READ_ONLY),
 )  # fmt: skip
 
-# When a request of this process last failed for this reason.
+# Time of the last failed request of this process, by reason.
 _seen: dict[str, float] = {}
 
 
 def note(fault: str) -> None:
-    """Record a failed write of a request: a remote server reports a full disk in no other way."""
+    """Record a failed write: a remote server reports a full disk in no other way."""
     for start, name in NAMES:
         if fault.startswith(start):
             _seen[name] = monotonic()
 
 
 def trouble() -> str:
-    """`full`, `read-only`, or '' if no problem is known. Writes nothing. Raises SQLAlchemyError."""
+    """`full`, `read-only`, or ''. Writes nothing. Raises SQLAlchemyError."""
     if found := _file_trouble() if db.engine.dialect.name == "sqlite" else _server_trouble():
         return found
     return next((name for name, moment in _seen.items() if monotonic() < moment + SEEN_FOR_S), "")
@@ -64,6 +64,6 @@ def _file_trouble() -> str:
 
 
 def _server_trouble() -> str:
-    """True on a standby, and with `default_transaction_read_only`, which some hosts set on a nearly full disk."""
+    """True on a standby or with `default_transaction_read_only`, which some hosts set on a nearly full disk."""
     only_reads = db.session.connection().scalar(text("SHOW transaction_read_only"))
     return READ_ONLY if only_reads == "on" else ""

@@ -1,4 +1,4 @@
-"""Run migrations one by one under traffic: ordered table locks, bounded waits, one upgrade at a time."""
+"""Run migrations under traffic: ordered table locks, limited waits, one upgrade at a time."""
 
 import logging
 import random
@@ -15,14 +15,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 log = logging.getLogger("alembic.upgrade")
 
-# Any number that no other program uses for advisory locks in this database.
+# Any number that nothing else uses in this database.
 ADVISORY_KEY = 0x6B616977
-# Weak locks conflict with vacuum, but not with readers and writers.
+# Weak locks conflict with vacuum only.
 WEAK_WAIT_MS = 10_000
-# All strong locks must be granted before PostgreSQL looks for deadlocks (deadlock_timeout, 1 s): then the migration
-# steps back, and never a post. No request waits longer for a lock that is not granted.
+# Below PostgreSQL's deadlock_timeout (1 s), so that the migration steps back and never a post. No request waits longer.
 STRONG_WAIT_S = 0.5
-# Posts and decisions write to this table first: while it is locked, none of them holds another one.
+# Posts and decisions write to this table first, so while it is locked they hold no other.
 FIRST = "comment"
 TIMEOUT_S = 300.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -35,7 +34,7 @@ CREATE TABLE IF NOT EXISTS alembic_version (
 """
 
 
-# Revisions from before 0.1.0, whose migrations are gone.
+# Their migrations are gone.
 BEFORE_0_1_0 = frozenset(f"{number:04}" for number in range(1, 31))
 
 
@@ -51,15 +50,15 @@ class TooOld(click.ClickException):
 
 
 class Overtaken(Exception):
-    """Another upgrade ran this step while we waited."""
+    """Another upgrade ran this step."""
 
 
 class TablesLocked(Exception):
-    """Other sessions held a table for longer than TIMEOUT_S; the message names them."""
+    """Other sessions held a table longer than TIMEOUT_S; the message names them."""
 
 
 def run_with_retries(attempt: Callable[[], None]) -> None:
-    """Retry `attempt` while another upgrade or locks of other sessions are in its way, up to TIMEOUT_S."""
+    """Retry `attempt` until TIMEOUT_S while others are in its way."""
     until, pause = time.monotonic() + TIMEOUT_S, FIRST_PAUSE_S
     while True:
         try:
@@ -74,7 +73,7 @@ def run_with_retries(attempt: Callable[[], None]) -> None:
 
 
 def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callable[..., Iterable[Any]]:
-    """Alembic's steps; each takes the advisory lock and all table locks first. `order`: tables, parents first."""
+    """Alembic's steps, each with the advisory lock and all table locks first. `order`: tables, parents first."""
 
     def wrapped(heads: Any, migration: MigrationContext) -> Iterable[Any]:
         for step in steps(heads, migration):
@@ -86,7 +85,7 @@ def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callab
 
 
 def prepare(connection: Connection) -> None:
-    """Create Alembic's table, which two upgrades of an empty database would both create. Raises TooOld."""
+    """Create Alembic's table, which two concurrent upgrades would both create. Raises TooOld."""
     with connection.begin():
         if inspect(connection).has_table("alembic_version"):
             if BEFORE_0_1_0.intersection(connection.scalars(text("SELECT version_num FROM alembic_version"))):
@@ -102,7 +101,7 @@ def _with_locks(
     act = step.migration_fn
 
     def migrate(**given: Any) -> Any:
-        # SQLite's transaction already holds its one write lock.
+        # SQLite's transaction holds its write lock already.
         if connection.dialect.name == "postgresql":
             _take_turn(connection)
         if set(migration.get_current_heads()) != set(step.from_revisions):
@@ -117,8 +116,8 @@ def _with_locks(
 
 
 def _take_turn(connection: Connection) -> None:
-    """One upgrade at a time, until the end of the transaction: a session lock would be lost behind a pooler."""
-    # Limits for requests, set for a role, do not apply to a migration.
+    """One upgrade at a time until the end of the transaction; a pooler would lose a session lock."""
+    # A role's limits for requests do not apply to migrations.
     for limit in ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"):
         connection.execute(text(f"SET LOCAL {limit} = 0"))
     key = {"key": ADVISORY_KEY}
@@ -128,7 +127,7 @@ def _take_turn(connection: Connection) -> None:
 
 
 def _named_in(source: str, connection: Connection, order: Sequence[str]) -> list[str]:
-    """Tables that a migration may touch: all that are named anywhere in its file."""
+    """Tables that are named anywhere in the migration's file."""
     there = set(inspect(connection).get_table_names()) - {"alembic_version"}
     named = there & set(re.findall(r"\w+", source))
     place = {name: number for number, name in enumerate((FIRST, *order))} | {FIRST: -1}
@@ -138,8 +137,8 @@ def _named_in(source: str, connection: Connection, order: Sequence[str]) -> list
 def _lock(connection: Connection, tables: list[str], revision: str) -> None:
     """Take all locks of a migration before its first statement.
 
-    The weak ones cancel autovacuum and are kept while the strong ones are retried. A table that was not free comes
-    first in the next attempt: sessions that hold it may want others, and must find nothing locked on their way.
+    Weak locks cancel autovacuum and are kept while strong ones are retried. A busy table comes first in the next
+    attempt: sessions that hold it must find nothing else locked.
     """
     if not tables:
         return
@@ -157,7 +156,7 @@ def _lock(connection: Connection, tables: list[str], revision: str) -> None:
 
 
 def _blocked_table(connection: Connection, tables: list[str]) -> str:
-    """Lock all tables in this order, or none and return the first that was not free in time."""
+    """Lock all tables in this order, or none, and return the first busy one."""
     until = time.monotonic() + STRONG_WAIT_S * random.uniform(0.2, 1)  # noqa: S311 (guards nothing)
     attempt, name = connection.begin_nested(), ""
     try:
@@ -191,6 +190,6 @@ def _is_about_locks(trouble: DBAPIError) -> bool:
 
 
 def _sleep(pause: float) -> float:
-    """Sleep with jitter of a quarter, and return the next pause."""
+    """Sleep with jitter of a quarter; returns the next pause."""
     time.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 (spreads load, guards nothing)
     return min(pause * 2, LONGEST_PAUSE_S)

@@ -1,4 +1,4 @@
-"""Find text anywhere in the database, and remove the bytes of erased rows from its files."""
+"""Find text anywhere in the database, and remove the bytes of erased rows."""
 
 import json
 import logging
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 ROWS = 1000  # in memory
 AT_ONCE = 500  # ids in one statement
-MEMORY = "256MB"  # for PostgreSQL to rebuild indexes
+MEMORY = "256MB"  # for rebuilding indexes on PostgreSQL
 CHUNK = 1 << 22  # bytes
 
 
 class Place(NamedTuple):
-    """A value in one row; `id` is its primary key."""
+    """A value in a row; `id` is its primary key."""
 
     table: Table
     column: Column[Any]
@@ -49,9 +49,9 @@ class Place(NamedTuple):
     value: Any
 
 
-# author.email is found by its keyed hash, if there is one; comment.address holds networks.
+# author.email is found by its keyed hash; comment.address holds networks.
 BY_INDEX = {"author.email": "email_index"}
-# The Message-ID of an email is made of a number and the host.
+# A Message-ID consists of a number and the host.
 NOT_SEARCHED = {"comment.address", "comment.path", "delivery.message_id"}
 # Found by the search index; HTML is rendered from the text.
 INDEXED = {"comment.body", "comment.html", "comment.name"}
@@ -61,7 +61,7 @@ HASHES = (
 MAX_CODE = 32  # characters; no shorter column holds typed text
 # Characters that text, HTML and JSON write alike.
 PLAIN = re.compile(r"[ !#-%(-;=?-\[\]-~]+")
-# Characters with ASCII letters as lower case, such as the Kelvin sign, and ß, which has two.
+# Characters whose lower case has ASCII letters, such as the Kelvin sign and ß.
 ODD = {
     chr(code): letters
     for code in range(0x80, 0x1_0000)
@@ -77,11 +77,11 @@ def occurrences(
     comments: Iterable[int],
     most: int | None = None,
 ) -> Iterator[tuple[str, Place]]:
-    """Every value that contains the email address in any spelling, or a name in any case, with what it contains.
+    """Values that contain the email address in any spelling, or a name in any case.
 
-    In all tables, or only in rows of these sites; at most `most` values of a table. The database filters plain text;
-    rows with an encrypted value are read one by one. `comments` are the ids of all comments whose text or name may
-    match, according to the search index (app/search/index.py).
+    In all tables, or in rows of these sites; at most `most` values of a table. The database filters plain text;
+    encrypted values are read one by one. `comments` are ids that may match according to the search index
+    (app/search/index.py).
     """
     folded = {name: name.casefold() for name in names}
     for table in db.metadata.sorted_tables:
@@ -154,7 +154,7 @@ def _narrowed(
             holds.append(and_(column != "", table.c[index].is_(None)) if index else column != "")
         else:
             some = [_contains(column, name) for name in names] + ([_has_address(column)] if address else [])
-            # Most are empty, and this comparison is much cheaper.
+            # Most are empty, which is cheaper to compare.
             holds.append(and_(_said(column).not_in(("", "[]")), or_(false(), *some)))
     query = select(*keys, *texts).where(within, or_(false(), *holds))
     with db.session.execute(query, execution_options={"yield_per": ROWS}) as rows:
@@ -166,7 +166,7 @@ def _said(column: Column[Any]) -> ColumnElement[str]:
 
 
 def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[bool] | None:
-    """The condition for rows of these sites; None if the table has none."""
+    """Condition for rows of these sites; None if the table has none."""
     if site_ids is None:
         return true()
     return table.c.site_id.in_(site_ids) if "site_id" in table.c else None
@@ -184,7 +184,7 @@ def _has_address(column: Column[Any]) -> ColumnElement[bool]:
 
 
 def _contains(column: Column[Any], needle: str) -> ColumnElement[bool]:
-    """May be a false positive: the database compares a part of it, ignoring ASCII case."""
+    """May be a false positive: compares a part, ignoring ASCII case."""
     said = _said(column)
     if needle.lower() == needle.upper():
         # JSON is written in ASCII.
@@ -196,7 +196,7 @@ def _contains(column: Column[Any], needle: str) -> ColumnElement[bool]:
 
 
 def _is_odd(column: Column[Any], plain: str) -> ColumnElement[bool]:
-    """True if it contains characters that become a part of this in lower case: Python compares those rows."""
+    """True if a character's lower case contains a part of it: Python compares those rows."""
     odd = "".join(character for character, letters in ODD.items() if letters.intersection(plain))
     if isinstance(column.type, JSON):
         return _said(column).contains("\\u", autoescape=True)
@@ -208,8 +208,8 @@ def _is_odd(column: Column[Any], plain: str) -> ColumnElement[bool]:
 def remove_dead_bytes(tables: Collection[str]) -> bool:
     """Remove the bytes of erased rows of these tables. Commits; False if other connections were in the way.
 
-    SQLite zeroes deleted rows (secure_delete), but not the copies that stay in a page when rows move to another one:
-    those are overwritten. PostgreSQL keeps dead rows until VACUUM FULL, which locks each table while it is copied.
+    SQLite zeroes deleted rows (secure_delete), but not copies of rows that moved to another page: those are
+    overwritten. PostgreSQL keeps dead rows until VACUUM FULL, which locks each table during its copy.
     """
     db.session.commit()
     if db.engine.dialect.name == "sqlite":
@@ -223,7 +223,7 @@ def remove_dead_bytes(tables: Collection[str]) -> bool:
 
 
 def _clean_file() -> bool:
-    """Overwrite dead bytes; falls back to VACUUM for a file with an unknown layout."""
+    """Falls back to VACUUM for an unknown layout."""
     path = db.engine.url.database
     db.engine.dispose()
     try:
@@ -234,7 +234,7 @@ def _clean_file() -> bool:
 
 
 def _vacuum_file() -> bool:
-    """Bypasses SQLAlchemy, which would begin a transaction: neither statement works in one."""
+    """Without SQLAlchemy, which would begin a transaction."""
     connection = db.engine.raw_connection()
     try:
         connection.execute("VACUUM")
@@ -247,11 +247,11 @@ def _vacuum_file() -> bool:
 
 
 def occurrences_in_file(needles: list[str]) -> list[str] | None:
-    """Those of the texts that occur in SQLite's files, as text or as JSON; None for PostgreSQL."""
+    """Texts that occur in SQLite's files, plain or as JSON; None for PostgreSQL."""
     path = db.engine.url.database
     if db.engine.dialect.name != "sqlite" or not path:
         return None
-    db.engine.dispose()  # its locks would be lost when the file is closed
+    db.engine.dispose()  # closing the file would lose its locks
     forms = {form: needle for needle in needles for form in _forms(needle)}
     return sorted({forms[form] for file in _files(Path(path)) for form in _within(file, forms)})
 
@@ -267,7 +267,7 @@ def _forms(needle: str) -> set[bytes]:
 
 
 def _within(file: Path, needles: Collection[bytes]) -> set[bytes]:
-    """Those of the needles that occur in the file, which is read once."""
+    """The needles in the file, which is read once."""
     found, tail, longest = set[bytes](), b"", max(map(len, needles), default=0)
     with file.open("rb") as handle:
         while needles and (chunk := handle.read(CHUNK)):

@@ -1,7 +1,7 @@
-"""The n-gram index: posting lists of comments by hashed n-gram, stored in segments of consecutive ids.
+"""The n-gram index: posting lists in segments of consecutive comment ids.
 
-An n-gram is hashed to one of 262,144 lists, 64 of them in a page. A list holds positions in the segment, as 16-bit
-numbers or, if there are many, as a bit map. N-grams that share a list cause false positives, never false negatives.
+An n-gram is hashed to one of 262,144 lists, 64 in a page. A list holds 16-bit positions in the segment, or a bit map if
+that is smaller. N-grams that share a list cause false positives, never false negatives.
 """
 
 import zlib
@@ -22,25 +22,24 @@ LISTS = 64  # in a page
 HEAD = f"<{LISTS}H"  # the length of each list in the page
 HEAD_BYTES = 2 * LISTS
 BITMAP_BYTES = SIZE // 8
-DENSE = BITMAP_BYTES // 2  # from here on a bit map is smaller
+DENSE = BITMAP_BYTES // 2  # above, a bit map is smaller
 BATCH = 1000  # comments in memory
 BITS = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
-# Up to this number, changed comments are removed from a segment; above it the segment is rebuilt.
+# Up to this number, comments are removed from a segment; above it, the segment is rebuilt.
 MAX_REMOVED = 100
-# Dirty comments that are worth rebuilding a segment, which takes a second or two. Until then search reads the comments
-# themselves.
+# Rebuilding takes a second or two; fewer dirty comments are read by the search instead.
 WORTH_BUILDING = 500
-# So many ngrams of a name are asked for: the longest.
+# N-grams that are looked up for a name: the longest.
 MAX_NGRAMS = 8
 
-Key = tuple[int, int]  # page, and number of the list in it
+Key = tuple[int, int]  # page, and list in it
 
 
 def list_of(ngram: str) -> Key:
     return divmod(zlib.crc32(ngram.encode("utf-8", "surrogatepass")) % (PAGES * LISTS), LISTS)
 
 
-# Names, sites and threads have lists of their own. The first character occurs in no stored text.
+# Names, sites and threads have their own lists. No stored text contains the first character.
 
 
 def name_key(ngram: str) -> str:
@@ -59,24 +58,23 @@ def thread_key(id: int) -> str:
 
 
 def dirty_segments(least: int = 1) -> list[int]:
-    """Numbers of segments with at least `least` dirty comments, newest first."""
+    """Segments with at least `least` dirty comments, newest first."""
     return sorted((segment for segment, count in DirtyComment.by_segment().items() if count >= least), reverse=True)
 
 
 def stale_segments() -> list[int]:
-    """Existing segments that may contain text that was changed or erased."""
+    """Existing segments that may contain changed or erased text."""
     return sorted(set(dirty_segments()).intersection(SearchSegment.numbers()))
 
 
 def build(number: int) -> bool:
-    """Build a segment from the current comments, for the caller to commit; False if another process just did.
+    """Build a segment, for the caller to commit; False if another process just did.
 
-    Reading takes a second or two and some tens of megabytes; only the write blocks others. Comments that change
-    during the build stay dirty. It uses no snapshot: while one is open, PostgreSQL keeps every version of an updated
-    row, and queries for the newest rows have to skip all of them.
+    Takes a second or two and tens of megabytes; only the write blocks others. Comments that change meantime stay dirty.
+    Without a snapshot, which would keep old row versions on PostgreSQL and slow down queries for the newest rows.
     """
     with autocommit_reads():
-        # In this order: otherwise a segment that another process has just built would be marked dirty.
+        # In this order, or a segment that was just built by another process would be marked dirty.
         seen = SearchSegment.revision_of(number)
         changed = DirtyComment.within(SearchSegment.ids_of(number))
         positions = _positions(number)
@@ -87,9 +85,9 @@ def build(number: int) -> bool:
 
 
 def remove_dirty(number: int) -> None:
-    """Remove dirty comments from a segment; commits.
+    """Remove dirty comments from a segment, or rebuild it if there are many; commits.
 
-    Search reads these comments directly until the segment is rebuilt. If there are many, it is rebuilt at once.
+    Search reads these comments directly until the segment is rebuilt.
     """
     while True:
         with autocommit_reads():
@@ -133,7 +131,7 @@ def _size(count: int) -> int:
 
 
 def _may_contain(stored: bytes, position: int) -> bool:
-    """May be a false positive: two bytes across two numbers can equal the position."""
+    """May be a false positive: two bytes across two numbers can match."""
     if len(stored) == BITMAP_BYTES:
         return bool(stored[position >> 3] >> (position & 7) & 1)
     return pack("<H", position) in stored
@@ -172,7 +170,7 @@ def _comments(ids: range) -> Iterator[Row[int, int, int, str, str]]:
 
 
 def _packed(positions: dict[str, "array[int]"]) -> dict[int, bytes]:
-    """Pages by number. Empties `positions` on the way, so that both are never in memory together."""
+    """Pages by number. Empties `positions`, to save memory."""
     pages: dict[int, dict[int, Sequence[int]]] = defaultdict(dict)
     while positions:
         ngram, found = positions.popitem()
@@ -200,9 +198,9 @@ def _list(positions: Sequence[int]) -> bytes:
 
 
 def candidates(segments: Sequence[int], ngrams: Iterable[Collection[str]]) -> dict[int, set[int]]:
-    """Ids by segment of comments that may contain one n-gram of each collection; the first one is looked up first.
+    """Ids by segment that may contain one n-gram of each collection; the first collection is looked up first.
 
-    A segment without an entry in the result contains no match.
+    A segment without an entry contains no match.
     """
     found: dict[int, set[int]] = {}
     for alternatives in ngrams:
@@ -218,7 +216,7 @@ def candidates(segments: Sequence[int], ngrams: Iterable[Collection[str]]) -> di
 
 
 def all_candidates(options: Sequence[Sequence[Collection[str]]]) -> Iterator[int]:
-    """Ids of comments that may match one of the options, a segment at a time; then the dirty comments."""
+    """Ids that may match one of the options, segment by segment; then dirty comments."""
     dirty = set(DirtyComment.ids())
     for segment in sorted(SearchSegment.numbers()):
         found = set().union(*(candidates([segment], ngrams).get(segment, set()) for ngrams in options))
@@ -227,7 +225,7 @@ def all_candidates(options: Sequence[Sequence[Collection[str]]]) -> Iterator[int
 
 
 def options_of_name(name: str) -> list[list[list[str]]]:
-    """N-grams of a name: in the text, or in the author's name."""
+    """N-grams of a name, in the text or the author's name."""
     ngrams = sorted({ngram for word in words_of(name) for ngram in required_ngrams(word)}, key=len, reverse=True)[
         :MAX_NGRAMS
     ]
@@ -235,7 +233,7 @@ def options_of_name(name: str) -> list[list[list[str]]]:
 
 
 def options_of(*signs: str) -> list[list[list[str]]]:
-    """The same for any of these signs, which are n-grams themselves."""
+    """The same for signs that are n-grams themselves."""
     return [[list(signs)], [[name_key(sign) for sign in signs]]]
 
 
@@ -251,7 +249,7 @@ def _count(page: bytes | None, number: int) -> int:
 
 
 def _read(page: bytes | None, number: int) -> set[int] | bytes:
-    """A list as a set or as a bit map."""
+    """A list as a set or bit map."""
     if page is None:
         return set()
     counts = unpack_from(HEAD, page)

@@ -1,4 +1,4 @@
-"""Split text into n-grams, so that the index finds comments without reading all of them."""
+"""Split text into n-grams for the index."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,28 +6,28 @@ from operator import add
 
 from app.lib.normal_form import normalised
 
-# Alphabets have few letters, so that nearly every text contains a given pair: alphabetic text uses triples.
+# Triples, because nearly every text contains a given pair of letters.
 ALPHABETIC = re.compile("[\\0-\u2e7f]+")
 
 
 def normal(text: str) -> str:
-    """Normal form for comparing: width and case are ignored."""
+    """Ignores width and case."""
     return normalised("NFKC", normalised("NFKC", text).casefold())
 
 
 def words_of(query: str) -> list[str]:
-    """The words of a query in normal form, without duplicates."""
+    """Normalised words of a query, without duplicates."""
     return list(dict.fromkeys(normal(query).split()))
 
 
 def contains(text: str, words: Iterable[str]) -> bool:
-    """True if the text contains every word (as given by `words_of`), also inside longer words."""
+    """True if the text contains every word of `words_of`, also inside longer words."""
     normalised_text = normal(text)
     return all(word in normalised_text for word in words)
 
 
 def ngrams_of(text: str) -> set[str]:
-    """Every n-gram of a text that `required_ngrams` may require."""
+    """N-grams of a text that `required_ngrams` may require."""
     found: set[str] = set()
     for run in normal(text).split():
         found.update(run, map(add, run, run[1:]), *_triples(run))
@@ -35,7 +35,7 @@ def ngrams_of(text: str) -> set[str]:
 
 
 def required_ngrams(word: str) -> set[str]:
-    """The n-grams of every text that contains this word; other texts may contain them, too."""
+    """N-grams of every text that contains this word."""
     pairs = set(map(add, word, word[1:]))
     rare = {pair for pair in pairs if not ALPHABETIC.fullmatch(pair)}
     return rare.union(*_triples(word)) or pairs or {word}

@@ -1,4 +1,4 @@
-"""Search a moderator's sites by text, author, page, date and decision."""
+"""Search by text, author, page, date and decision."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ from app.models.search_segment import SIZE
 from app.search import index
 from app.search.ngrams import contains, required_ngrams, words_of
 
-# Ids scanned for one page of results where no index leads to the matches,
+# Ids scanned for a page of results without a suitable index,
 MAX_SCANNED = 50_000
 # and candidates read.
 MAX_READ = 5000
 PAGE = 25  # results on a page, shown as cards
 AT_ONCE = 500  # candidates in one query
-# Segments in one query: few at first, because common words match in the first one.
+# Segments in one query: few at first, because common words match there.
 SEGMENTS = (1, 4, 16, 64)
-# With the rarest n-grams, looking up more would cost more than it filters out.
+# Looking up more than the rarest would cost more than it filters out.
 MAX_NGRAMS = 6
-MAX_THREADS = 50  # more threads with the same title are no help
+MAX_THREADS = 50  # more threads do not help
 
 
 Matching = Select[int, str, str]  # id, body, name
@@ -43,7 +43,7 @@ Matching = Select[int, str, str]  # id, body, name
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """Search criteria; empty ones match all. Dates are whole days in the site's time zone."""
+    """Empty criteria match all. Dates are whole days in the site's time zone."""
 
     text: str = ""
     name: str = ""
@@ -84,7 +84,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of ids, newest first; `after`: cursor of the next page; `further`: where an unfinished scan goes on."""
+    """Ids of a page, newest first; `after`: cursor of the next page; `further`: where to continue an unfinished scan."""
 
     ids: list[int]
     after: int = 0
@@ -95,8 +95,7 @@ def search(viewer: Moderator, query: SearchQuery, after: int | None = None) -> F
     start = after or (db.session.scalar(select(func.max(Comment.id))) or 0) + 1
     words, thread_ids = Words(words_of(query.text), words_of(query.name)), _threads(viewer, query.article)
     by_columns = query.is_indexed or not (words or thread_ids)
-    # The index of a site's comments by status is sorted by id, and so is that of near duplicates; any other index would
-    # make it read all of them.
+    # Only the indexes by status and of near duplicates are sorted by id; others would be read completely.
     walks = by_columns and (query.alike or query.status)
     site = Comment.site_id if walks else no_index(Comment.site_id)
     matching: Matching = select(Comment.id, Comment.body, Comment.name).order_by(Comment.id.desc())
@@ -113,7 +112,7 @@ def search(viewer: Moderator, query: SearchQuery, after: int | None = None) -> F
 
 
 def _by_columns(matching: Matching, words: Words, start: int, end: int) -> tuple[list[int], int]:
-    """A page of ids and one more, and the cursor to continue from (0: all scanned)."""
+    """Ids of a page and one more, and the cursor (0: end)."""
     ids: list[int] = []
     last, looked = start, 0
     while len(ids) <= PAGE and looked < MAX_READ:
@@ -127,7 +126,7 @@ def _by_columns(matching: Matching, words: Words, start: int, end: int) -> tuple
 
 
 def _by_index(matching: Matching, words: Words, candidates: Iterator[list[int]]) -> tuple[list[int], int]:
-    """The same for index candidates, which may include false positives."""
+    """The same for index candidates, which may be false positives."""
     found: list[int] = []
     looked = 0
     for ids in candidates:
@@ -140,8 +139,8 @@ def _by_index(matching: Matching, words: Words, candidates: Iterator[list[int]])
 
 
 def _candidates(viewer: Moderator, words: Words, thread_ids: Collection[int] | None, start: int) -> Iterator[list[int]]:
-    """Candidate ids, newest first, in batches: dirty comments and matches of the index."""
-    # Read before the segments: a comment that is indexed in between is then found twice rather than missed.
+    """Candidate ids, newest first, in batches: dirty comments and index matches."""
+    # Before the segments: a comment that is indexed meantime is found twice rather than missed.
     dirty = DirtyComment.newest(start, MAX_READ)
     end = dirty[-1] if len(dirty) == MAX_READ else 0
     numbers = sorted((each for each in SearchSegment.numbers() if end // SIZE <= each <= start // SIZE), reverse=True)
@@ -155,7 +154,7 @@ def _candidates(viewer: Moderator, words: Words, thread_ids: Collection[int] | N
 def _required_ngrams(
     viewer: Moderator, words: Words, thread_ids: Collection[int] | None, numbers: list[int]
 ) -> list[Collection[str]]:
-    """A match must contain one n-gram of each of these collections."""
+    """A match must contain one n-gram of each collection."""
     ngrams = words.ngrams()
     rarest = index.rarest(numbers[0], ngrams, MAX_NGRAMS) if numbers else ngrams
     threads = [{index.thread_key(id) for id in thread_ids}] if thread_ids else []
@@ -163,7 +162,7 @@ def _required_ngrams(
 
 
 def _segment_batches(built: list[int], dirty: Collection[int]) -> Iterator[list[int]]:
-    """Segment numbers, newest first: few, then more at once."""
+    """Segment numbers, newest first: few, then more."""
     numbers = sorted({*built, *dirty}, reverse=True)
     sizes = iter(SEGMENTS)
     while numbers:
@@ -194,7 +193,7 @@ def _conditions(viewer: Moderator, query: SearchQuery, thread_ids: Collection[in
 
 
 def _written_by(viewer: Moderator, email: str, start: int) -> list[int]:
-    """The newest comments by authors with this exact address: only its keyed hash can be compared."""
+    """The newest comments by authors with this exact address, by keyed hash."""
     return newest_comments.ids(Comment.author_id, _authors(viewer, email), MAX_READ, below=start)
 
 
@@ -207,7 +206,7 @@ def _authors(viewer: Moderator, email: str) -> Sequence[int]:
 
 
 def _threads(viewer: Moderator, article: str) -> Sequence[int] | None:
-    """Ids of matching threads; None if the query names none, or too many match."""
+    """Ids of matching threads; None without such words, or for too many."""
     if not article:
         return None
     ids = db.session.scalars(select(Thread.id).where(_named(viewer, article)).limit(MAX_THREADS + 1)).all()

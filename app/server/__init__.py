@@ -1,1 +1,1 @@
-"""The web server's side: whole requests, threads, and the cache of public pages."""
+"""The web server: requests, threads, and the cache of public pages."""

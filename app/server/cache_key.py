@@ -1,7 +1,4 @@
-"""The key of a public answer: its path and query in one form, so that other spellings share an entry.
-
-Only declared parameters are kept (app/web/public.py), so invented ones make no new entry.
-"""
+"""The cache key of a public response: path and declared parameters (app/web/public.py) in normal form."""
 
 import re
 from functools import lru_cache
@@ -14,17 +11,17 @@ from app.forms.where import PARAMETERS, own_id_of, thread_key
 from app.lib.language import matching
 from app.web.public import PublicRoute, route_of
 
-# Counts of a hundred pages; Flask answers longer queries.
+# Flask answers longer queries.
 LONGEST_QUERY = 8_000
 MOST_URLS = 100
-# Other parameters have values without end, such as places in a thread.
+# Other parameters have unlimited values, such as cursors.
 BOUNDED = frozenset(PARAMETERS)
 
 Key = tuple[str, str]
 
 
 class CacheKey(NamedTuple):
-    """`own`: the request's path and query. `shared`: the same for all addresses of a page that has a thread.
+    """`own`: this path and query. `shared`: one for all addresses of a page with a thread.
 
     `ephemeral`: one of many keys that strangers can make up.
     """
@@ -43,7 +40,7 @@ class CacheKey(NamedTuple):
 
 
 def key_of(path: str, query: str) -> CacheKey | None:
-    """Return the key of a request; None if its answer is not cached."""
+    """The key of a request; None if it is not cached."""
     route = route_of(path)
     return _key_of(path, query, route) if route and len(query) <= LONGEST_QUERY else None
 
@@ -78,7 +75,7 @@ def _key_of_page(path: str, given: dict[str, str]) -> CacheKey:
 
 
 def _normal(name: str, value: str) -> str:
-    """One form for all values that the views read alike; '' for those that they ignore."""
+    """One form for values that the views read alike; '' for ignored ones."""
     if name == "lang":
         return matching(value)
     if name == "sort":

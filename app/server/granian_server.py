@@ -1,6 +1,6 @@
-"""Run the web server's processes: one that dies is started again, and its dying does not end the others.
+"""Run the web server's processes, and restart one that dies.
 
-A program of its own, which does not load the application: only the processes that answer do.
+A separate program that does not load the application.
 """
 
 import json
@@ -14,25 +14,25 @@ from granian import Granian
 from granian.http import HTTP1Settings
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
-# Deaths longer ago than this are accidents of their own.
+# Earlier crashes do not count.
 FORGOTTEN_AFTER_S = 60.0
 
 
 class Server(Granian):  # type: ignore[misc, valid-type]
-    """granian 2.8 stops all its processes when one dies twice within 5.5 seconds; this one waits longer each time."""
+    """granian 2.8 stops all its processes when one dies twice within 5.5 seconds; this one backs off."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.deaths: deque[float] = deque(maxlen=10)
 
     def _respawn_workers(self, workers: Any, spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
-        # Signals are noticed after the pause.
+        # Signals are handled after the pause.
         time.sleep(self._pause())
         super()._respawn_workers(workers, spawn_target, target_loader, delay)
         self.respawned_wrks.clear()
 
     def _pause(self) -> float:
-        """Seconds to wait before the next start: none after a single death."""
+        """Seconds before the next start: none after a single crash."""
         moment = time.monotonic()
         late = sum(moment - death < FORGOTTEN_AFTER_S for death in self.deaths)
         self.deaths.append(moment)
@@ -40,7 +40,7 @@ class Server(Granian):  # type: ignore[misc, valid-type]
 
 
 def main(given: str) -> None:
-    """Serve `app.wsgi` with granian's options, as a JSON object."""
+    """Serve `app.wsgi` with granian's options (a JSON object)."""
     options = json.loads(given)
     sys.path.insert(0, str(Path(__file__).parents[2]))
     head_ms = options.pop("http1_header_read_timeout")

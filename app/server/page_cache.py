@@ -1,7 +1,7 @@
-"""An HTTP cache (RFC 9111) of public answers in each process, in front of Flask.
+"""An HTTP cache (RFC 9111) of public responses in each process, in front of Flask.
 
-An answer is revalidated with its ETag after a second, which costs one indexed query. The internal request carries no
-client headers and only declared parameters, so that no request can change what others get.
+A response is revalidated with its ETag after a second: one indexed query. The internal request carries no client
+headers and only declared parameters, so the cache cannot be poisoned.
 """
 
 import asyncio
@@ -18,22 +18,22 @@ from app.server.cache_key import CacheKey, Key
 from app.server.pool import Busy
 from app.web.public import FRESH_S, route_of
 
-# Every reader sees a decision within two seconds: an answer is fresh for one, and served for half of another while it
-# is revalidated.
+# Every reader sees a decision within two seconds: responses are fresh for one, and served for half of another during
+# revalidation.
 RENEWING_S = 0.5
-# While a revalidation takes longer than this, the stale answer is served.
+# During a longer revalidation, the stale response is served.
 SLOW_S = 1.0
-# How long a stale answer is served while Flask answers 5xx (stale-if-error, RFC 5861). There are no new decisions then.
+# How long a stale response is served while Flask answers 5xx (stale-if-error, RFC 5861).
 FAILING_S = 60.0
-# This part of the bytes is for ephemeral entries: pages without comments, places in a thread, lists of counts.
+# Share of the bytes for ephemeral entries: pages without comments, cursors, lists of counts.
 EPHEMERAL_SHARE = 8
 
-# Until when nginx may keep an answer; always the first header. It counts from the revalidation, not from when nginx got
-# the answer (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_valid).
+# Expiry for nginx, from the revalidation on; always the first header
+# (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache_valid).
 EXPIRES = "x-accel-expires"
-# Headers of a 304 (RFC 9110, 15.4.5), and those with which a page of another origin may read it.
+# Headers of a 304 (RFC 9110, 15.4.5), and those of CORS.
 REPEATED = (EXPIRES, "etag", "cache-control", "vary", "access-control-allow-origin", "access-control-expose-headers")
-# Bytes of an entry beside its body, roughly.
+# Approximate overhead of an entry in bytes.
 ENTRY = 1024
 
 Headers = list[tuple[str, str]]
@@ -41,14 +41,14 @@ Answer = tuple[int, Headers, bytes]
 
 
 class CachedResponse:
-    """An answer as bytes, in each encoding that was asked for."""
+    """A response in each requested encoding."""
 
     def __init__(self, headers: Headers, body: bytes, validated_at: float, fresh_s: float = FRESH_S) -> None:
         named = {EXPIRES: ""} | {name.lower(): value for name, value in headers} | {"vary": "Accept-Encoding"}
-        # The server sets these for each answer.
+        # The server sets these.
         self.headers = [(name, value) for name, value in named.items() if name not in ("content-length", "date")]
         self.etag = named.get("etag", "")
-        # If-None-Match compares weakly (RFC 9110, 8.8.3.2).
+        # Weak comparison (RFC 9110, 8.8.3.2).
         self.tag = self.etag.removeprefix("W/")
         self.unchanged = [(name, value) for name, value in self.headers if name in REPEATED]
         self.lasting = "max-age=1," not in named["cache-control"]
@@ -57,9 +57,9 @@ class CachedResponse:
         self.revalidate(validated_at)
 
     def revalidate(self, validated_at: float) -> None:
-        """It was up to date at this moment."""
+        """Mark it as current."""
         self.validated_at, self.until, self.late = validated_at, validated_at + self.fresh_s, False
-        # nginx counts in whole seconds, and serves through the one that it is given.
+        # nginx counts whole seconds and includes the last.
         expires = int(time() - monotonic() + validated_at) + 1
         for headers in (self.unchanged, *(headers for headers, _ in self.bodies.values())):
             headers[0] = (EXPIRES, f"@{expires}")
@@ -70,7 +70,7 @@ class CachedResponse:
         return moment < self.validated_at + FAILING_S
 
     def encode(self, encoding: str) -> None:
-        """Keep the body in this encoding too, or plain if that is no larger."""
+        """Store the body in this encoding, or plain if that is no larger."""
         plain = self.bodies[PLAIN][1]
         compressed = compress(plain, encoding, lasting=self.lasting) if len(plain) >= SMALLEST else plain
         if len(compressed) < len(plain):
@@ -79,7 +79,7 @@ class CachedResponse:
             self.bodies[encoding] = self.bodies[PLAIN]
 
     def take_hits(self) -> int:
-        """The number of requests that this answered since the last call."""
+        """Requests answered since the last call."""
         hits, self.hits = self.hits, 0
         return hits
 
@@ -89,7 +89,7 @@ class CachedResponse:
 
 
 class PageCache:
-    """Public answers of `ask` within `max_bytes`. Everything but `ask` runs in one event loop, so it needs no lock."""
+    """Public responses of `ask` within `max_bytes`. No lock: all but `ask` runs in one event loop."""
 
     def __init__(self, ask: Callable[[WSGIEnvironment], Awaitable[Answer]], *, max_bytes: int) -> None:
         self.ask = ask
@@ -98,12 +98,12 @@ class PageCache:
         self.in_flight: dict[Key, Fetch] = {}
 
     def get(self, key: CacheKey) -> CachedResponse | None:
-        """A fresh answer, or None."""
+        """A fresh response, or None."""
         found = self._find(key)
         return found if found and monotonic() < found.until else None
 
     async def fetch(self, key: CacheKey) -> CachedResponse | None:
-        """Ask Flask, once for all requests of this key (single flight); None if the answer is not public."""
+        """Ask Flask once for all requests of this key (single flight); None if the response is not public."""
         old, fetch = self._find(key), self.in_flight.get(key.shared)
         if fetch and fetch.key != key and not _may_be_served(old):
             # Most likely the same page under another address. A client that hangs up ends only its own waiting.
@@ -119,7 +119,7 @@ class PageCache:
         return await asyncio.shield(fetch.task)
 
     def send(self, key: CacheKey, response: CachedResponse, headers: Any, protocol: Any) -> None:
-        """Answer a request (RSGI), with 304 if its client has the same version."""
+        """Send a response (RSGI), or a 304."""
         response.hits += 1
         if response.tag and response.tag in headers.get("if-none-match", ""):
             protocol.response_empty(304, response.unchanged)
@@ -139,7 +139,7 @@ class PageCache:
 
         def done(task: asyncio.Task[CachedResponse | None]) -> None:
             self.in_flight.pop(in_flight)
-            # Waiting requests get the exception; without one it would be reported as never retrieved.
+            # Otherwise an exception without waiting requests is reported as never retrieved.
             task.cancelled() or task.exception()
 
         fetch.task.add_done_callback(done)
@@ -186,14 +186,14 @@ class PageCache:
 
 
 class Fetch(NamedTuple):
-    """A request to Flask that has no answer yet."""
+    """A running request to Flask."""
 
     key: CacheKey
     task: "asyncio.Task[CachedResponse | None]"
     started_at: float
 
     async def is_done_in_time(self, old: CachedResponse) -> bool:
-        """Wait for it up to a second, once; False if the stale answer is served until then (RFC 5861)."""
+        """Wait for it up to a second; False if the stale response is served until then (RFC 5861)."""
         if not self.task.done() and not old.late:
             await asyncio.wait({self.task}, timeout=max(0.0, self.started_at + SLOW_S - monotonic()))
         old.late = not self.task.done()
@@ -205,12 +205,12 @@ def _put(cache: Cache[Key, CachedResponse], key: Key, response: CachedResponse) 
 
 
 def _may_be_served(old: CachedResponse | None) -> bool:
-    """True while a stale answer is served during its revalidation (stale-while-revalidate, RFC 5861)."""
+    """True while a stale response is served during its revalidation (stale-while-revalidate, RFC 5861)."""
     return old is not None and monotonic() < old.until + RENEWING_S
 
 
 def internal_request(key: CacheKey, old: CachedResponse | None, about: dict[str, Any]) -> WSGIEnvironment:
-    """Return a request without anything of the client's. The view notes in `about` if the page has a thread."""
+    """A request without client data. The view notes in `about` if the page has a thread."""
     return {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
@@ -234,6 +234,6 @@ def internal_request(key: CacheKey, old: CachedResponse | None, about: dict[str,
 
 
 def is_public(headers: Headers) -> bool:
-    """True if the answer says that it is public, and has nothing of one reader."""
+    """True if the response is marked public and has no cookie."""
     named = {name.lower(): value for name, value in headers}
     return named.get("cache-control", "").startswith("public") and not named.keys() & {"set-cookie", "vary"}

@@ -1,4 +1,4 @@
-"""Threads for one kind of work, with a bounded queue and a deadline that the event loop keeps."""
+"""Threads for one kind of work, with a bounded queue and a deadline."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-# A thread that reaches its deadline at the database answers by itself; this is for one that hangs elsewhere.
+# A thread reaches its deadline at the database first; this is for one that hangs elsewhere.
 GRACE_S = 2.0
 
 
 class Busy(Exception):
-    """The queue is full, or the work is not done by its deadline."""
+    """The queue is full, or the deadline has passed."""
 
 
 class Pool:
-    """`threads` of them, at most `queued` calls that wait for one, each to be done within `seconds`."""
+    """At most `queued` calls wait for one of `threads`, each for at most `seconds`."""
 
     def __init__(self, name: str, threads: int, *, queued: int, seconds: float) -> None:
         self.threads = ThreadPoolExecutor(threads, name)
@@ -25,14 +25,14 @@ class Pool:
         self.lock = Lock()
 
     def until(self) -> float:
-        """The deadline of a call that arrives now, on the monotonic clock."""
+        """Deadline of a call that arrives now (monotonic)."""
         return monotonic() + self.seconds
 
     async def run(self, act: Callable[[], Any], until: float, abandoned: Callable[[], Any] | None = None) -> Any:
-        """Call it in a thread and return its result. Raises Busy.
+        """Call it in a thread. Raises Busy.
 
-        A call that is given up before its turn never begins. One that has begun goes on and keeps its place in the
-        queue; at its end `abandoned` is called.
+        A call that is given up while waiting never begins. A running one keeps its place in the queue; at its end
+        `abandoned` is called.
         """
         if self.inside >= self.most:
             raise Busy

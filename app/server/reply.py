@@ -1,4 +1,4 @@
-"""The answer of a WSGI application: whole, or part by part at the pace of the client that reads it."""
+"""The response of a WSGI application, whole or streamed at the client's pace."""
 
 import asyncio
 import errno
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 Headers = list[tuple[str, str]]
 
-# A part is sent when it has so many bytes, or took so long to make.
+# A part is sent at this size or age.
 PART_BYTES, PART_S = 32_768, 0.05
-# The web server opens the pipe at once. A browser may pause a download for a while.
+# The web server opens the pipe at once; a browser may pause a download.
 OPENED_S, STALLED_S = 10, 600
 
 
 class Reply:
-    """One answer. Each method may run in another thread: the context variables of the request go along."""
+    """One response. Methods may run in different threads, with the request's context variables."""
 
     def __init__(self, application: WSGIApplication, environ: WSGIEnvironment, until: float = inf) -> None:
         self.status, self.headers = 500, Headers()
@@ -37,21 +37,21 @@ class Reply:
         self._parts: Iterable[bytes] = ()
         self._rest: Iterator[bytes] = iter(())
         self._written: list[bytes] = []
-        # One thread at a time may be in a context; a client that is gone ends the answer while a part is made.
+        # Only one thread may be in a context; a lost client ends the response while a part is made.
         self._context, self._lock = copy_context(), Lock()
         self._context.run(deadline.set_until, until)
         self._due = until
 
     def begin(self) -> "Reply":
-        """Call the application. An answer that says its length is read whole, of others the first part."""
+        """Call the application. A response with a length is read whole, of others the first part."""
         return self._in_context(self._begin)
 
     def more(self, until: float = inf) -> bytes:
-        """The next part, by a deadline of its own; empty when none was ready soon. `ended` tells of the last one."""
+        """The next part; empty if none was ready soon. `ended` marks the last one."""
         return self._in_context(partial(self._more, until))
 
     def close(self) -> None:
-        """End the request: its session and its snapshot of the database are released."""
+        """End the request; releases its session and snapshot."""
         self._in_context(self._close)
 
     def whole(self) -> tuple[int, Headers, bytes]:
@@ -104,10 +104,10 @@ class Reply:
 
 
 async def stream(protocol: Any, status: int, headers: Headers, parts: AsyncIterator[bytes]) -> None:
-    """Answer (RSGI) part by part; the next one is asked for when the client has taken the last.
+    """Stream a response (RSGI), requesting the next part when the client has taken the last.
 
-    granian 2.8 keeps all that `response_stream` is given until the client reads it, an export of any size. A file it
-    reads as the client takes it; so it gets a named pipe, which holds 64 KiB.
+    granian 2.8 buffers all of `response_stream`, but reads a file as the client takes it: it gets a named pipe, which
+    holds 64 KiB.
     """
     with _pipe() as path:
         protocol.response_file(status, headers, str(path))
@@ -128,7 +128,7 @@ def _pipe() -> Iterator[Path]:
 
 
 async def _opened(path: Path) -> int:
-    """The end that we write to, once the other one is open. Raises TimeoutError when the reader does not open it."""
+    """The writing end. Raises TimeoutError if the reader does not open the pipe."""
     async with asyncio.timeout(OPENED_S):
         while True:
             try:
@@ -141,7 +141,7 @@ async def _opened(path: Path) -> int:
 
 
 async def _write(end: int, part: bytes) -> None:
-    """Raises BrokenPipeError when the client is gone, TimeoutError when it takes nothing any more."""
+    """Raises BrokenPipeError if the client is gone, TimeoutError if it has stalled."""
     view = memoryview(part)
     while view:
         try:

@@ -1,9 +1,8 @@
-"""The RSGI application: it reads a whole request before Flask gets it, so that slow clients occupy no thread.
+"""The RSGI application: reads a whole request before Flask gets it, so that slow clients occupy no thread.
 
-With WSGI a request arrives while its body is on the way: two slow clients stopped a service with two threads, and a
-body that broke off was stored as half a comment (docs/decisions/0002-web-server.md). By RSGI
-(https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md) granian hands over the parts of a body as
-they come. They are gathered within limits of size and time; then Flask is called by PEP 3333.
+With WSGI, two slow clients stopped a service with two threads, and a broken body was stored as half a comment
+(docs/decisions/0002-web-server.md). Specification:
+https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md.
 """
 
 import asyncio
@@ -29,17 +28,17 @@ from app.web import errors
 
 log = logging.getLogger(__name__)
 
-# The longest comment takes 180 KB; a phone with a bad connection gets half a minute for it.
+# The longest comment has 180 KB, on a slow mobile connection.
 BODY_SECONDS = 30
-# Threads of a process for each kind of request. Posts wait for the disk, log-ins and searches of the desk are slow, and
-# files need no database: none of them delays a read. Answers of the page cache need no thread.
+# Threads of a process for each kind of request. Posts wait for the disk, log-ins and searches are slow, files need no
+# database: none delays a read.
 AT_ONCE = {"post": 4, "read": 2, "desk": 4, "file": 1}
-# SQLite has one writer, and each statement hands Python's lock to another thread: two posts at once in a process take a
-# third more processor time each. So do two pages at once on a busy machine.
+# SQLite has one writer, and each statement passes Python's lock: two concurrent posts or pages take a third more CPU
+# time each.
 AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2, "file": 1}
 # Requests that may wait for a thread; a post has its body in memory.
 QUEUED = {"post": 250, "read": 500, "desk": 100, "file": 500}
-# Monitoring asks by /readyz if readers are answered.
+# /readyz tells whether readers are answered.
 OF_READERS = ("/embed", "/thread", "/feeds/", "/readyz")
 SCRIPTS = {"/embed.js", "/writing.js", "/work.js", "/frame.js"}
 FILES = frozenset({*SCRIPTS, "/thread.css", "/embed/stamp", "/api/v1/openapi.json"})
@@ -47,7 +46,7 @@ ALIVE = (
     [("content-type", "application/json"), ("cache-control", "no-store")],
     f'{{"alive":true,"version":"{VERSION}"}}\n'.encode(),
 )
-# New objects between two runs of the garbage collector; rendering a page makes some thousand.
+# Rendering a page creates some thousand objects.
 NEW_OBJECTS = 20_000
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -61,7 +60,7 @@ class Headers(Protocol):
 
 
 class Scope(Protocol):
-    """A request before its body, as RSGI names it."""
+    """A request without its body, in RSGI's names."""
 
     method: str
     path: str
@@ -74,7 +73,7 @@ class Scope(Protocol):
 
 
 class NotWhole(Exception):
-    """The request did not arrive whole; `status` and the message tell the client why."""
+    """The request was incomplete; `status` and message say why."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -111,9 +110,9 @@ class RsgiServer:
         self.caches = max_bytes > 0
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
-        """Answer from the page cache, or else read the body, call the application, and send its answer."""
+        """Answer from the page cache, or read the body, call the application, and send its response."""
         if scope.path == "/healthz" and scope.method in READING:
-            # Answered here: a database that hangs may occupy every thread.
+            # Here, because a hanging database may occupy every thread.
             protocol.response_bytes(200, *ALIVE)
             return
         try:
@@ -144,14 +143,14 @@ class RsgiServer:
             headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
             protocol.response_str(trouble.status, headers, f"{trouble}\n")
             return
-        # A body that is too large is not read: Flask refuses its length in the words of the page or the API.
+        # A body that is too large is not read: Flask refuses its length.
         environ = environ_of(scope, body, length)
         pool = self.pools[kind_of(scope.method, scope.path)]
         until = pool.until()
         await self._reply(Reply(self.application, environ, until), pool, until, protocol)
 
     async def _reply(self, reply: Reply, pool: Pool, until: float, protocol: Any) -> None:
-        """Send a whole answer, or stream its parts. Between two parts it occupies no thread."""
+        """Send a response. Between two streamed parts it occupies no thread."""
         await pool.run(reply.begin, until, abandoned=reply.close)
         if reply.ended:
             protocol.response_bytes(reply.status, reply.headers, reply.first)
@@ -171,7 +170,7 @@ class RsgiServer:
 
 
 def kind_of(method: str, path: str) -> str:
-    """Return the kind of a request: the name of its thread pool."""
+    """Kind of a request: the name of its thread pool."""
     if method in READING and (path in FILES or path.startswith("/static/")):
         return "file"
     if not path.startswith(OF_READERS):
@@ -180,10 +179,10 @@ def kind_of(method: str, path: str) -> str:
 
 
 def announced(headers: Headers) -> int:
-    """Return the length of a request's body. Raises NotWhole if it does not tell one.
+    """Length of a request's body. Raises NotWhole without one.
 
-    The web server reports the last chunk of a body (RFC 9112, 7.1) and a lost connection in the same way. Therefore a
-    length is required (RFC 9110, 15.5.12); browsers always send it.
+    The web server reports a final chunk (RFC 9112, 7.1) and a lost connection alike, so a length is required (RFC 9110,
+    15.5.12); browsers always send it.
     """
     if headers.get("transfer-encoding", ""):
         raise NotWhole(411, "Send the body with a Content-Length.")
@@ -194,7 +193,7 @@ def announced(headers: Headers) -> int:
 
 
 async def whole(parts: Any, length: int) -> bytes:
-    """Return all `length` bytes of a body that comes in parts. Raises NotWhole if some are missing."""
+    """All `length` bytes of a body. Raises NotWhole if some are missing."""
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -203,18 +202,18 @@ async def whole(parts: Any, length: int) -> bytes:
     except TimeoutError as trouble:
         raise NotWhole(408, f"The body did not arrive within {BODY_SECONDS} seconds.") from trouble
     if len(body) != length:
-        # The client will send it again; half a comment must not be stored as the whole.
+        # The client retries; half a comment must not be stored.
         raise NotWhole(400, "The body broke off.")
     return bytes(body)
 
 
 def environ_of(scope: Scope, body: bytes, length: int) -> WSGIEnvironment:
-    """Return the environment of PEP 3333, without the process's own environment."""
+    """The environment of PEP 3333, without the process's own."""
     host, _, port = scope.server.rpartition(":")
     return _headers(scope.headers) | {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        # The server decodes it; PEP 3333 wants each byte as a character.
+        # The server decodes it; PEP 3333 wants bytes as characters.
         "PATH_INFO": scope.path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": host.strip("[]"),
@@ -239,18 +238,18 @@ def _headers(headers: Headers) -> WSGIEnvironment:
         if "_" in name:
             continue
         key = "HTTP_" + name.upper().replace("-", "_")
-        # RFC 9110, 5.2 joins repeated fields with a comma; cookies are the exception (RFC 9113, 8.2.3).
+        # RFC 9110, 5.2; cookies are the exception (RFC 9113, 8.2.3).
         joint = "; " if key == "HTTP_COOKIE" else ", "
         environ[key] = environ[key] + joint + value if key in environ else value
     environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE", "")
-    # The body is whole, and `environ_of` tells its length.
+    # `environ_of` sets the length.
     environ.pop("HTTP_CONTENT_LENGTH", None)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     return environ
 
 
 def served(app: Flask) -> RsgiServer:
-    """Return an application in as many threads as its database allows."""
+    """The application with as many threads as its database allows."""
     _collect_garbage_less_often()
     on_sqlite = app.config["DATABASE_URL"].startswith("sqlite")
     return RsgiServer(
@@ -264,7 +263,7 @@ def served(app: Flask) -> RsgiServer:
 
 
 def _collect_garbage_less_often() -> None:
-    """Loaded modules stay. Python's default, a run after 700 new objects, took a tenth of the time of each answer."""
+    """Python's default, a run after 700 new objects, took a tenth of each response's time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

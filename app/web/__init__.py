@@ -41,8 +41,6 @@ MODERATORS = (account, queue, decisions, context, history, sites, members, rules
 
 
 def install(app: Flask) -> None:
-    """Register the routes of the web pages on `app`."""
-    # A template that reads an undefined name fails, instead of showing a blank.
     app.jinja_env.undefined = StrictUndefined
     compressed.install(app)
     for views in READERS + MODERATORS:

@@ -1,4 +1,4 @@
-"""Access control: the moderator by the log-in, records by the moderator's sites, 404 for all others."""
+"""Access control: log-in, records of the moderator's sites, 404 for all others."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from app.lib.clock import now
 from app.models import Comment, Login, Moderator, Role, Site
 
 SESSION_KEY = "login"
-# Browsers resolve these, also percent-encoded, and would leave our path with them (URL Standard, 4.4).
+# Browsers resolve these, also percent-encoded (URL Standard, 4.4).
 DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
-# Of a page of ours with all that one can ask of it; in characters.
+# Characters of our longest page address.
 LONGEST_PATH = 8_000
 
 
 def moderator_required(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Only moderators may call the view: others are sent to the log-in page, a script gets 401."""
+    """Require a moderator: browsers are sent to the log-in page, scripts get 401."""
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -39,7 +39,7 @@ def moderator_required(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def current_login() -> Login | None:
-    """The log-in of this browser's cookie, until it expires."""
+    """The unexpired log-in of this browser's cookie."""
     token = session.get(SESSION_KEY)
     return Login.with_token(token, session_lasts()) if isinstance(token, str) else None
 
@@ -56,7 +56,7 @@ def comment_or_404(id: int) -> Comment:
 
 
 def site_or_404(key: str, least: Role = Role.MODERATOR) -> Site:
-    """One of the moderator's sites; Refused (403) if the role there is below `least`."""
+    """One of the moderator's sites; Refused (403) if the role is below `least`."""
     site = Site.with_key(key)
     role = current_moderator().role_on(site.id) if site else None
     if site is None or role is None:
@@ -73,12 +73,12 @@ _ROLES_NEEDED = {
 
 
 def wants_fragment() -> bool:
-    """True if our script sends the request, not a browser that navigates."""
+    """True for requests of our script."""
     return request.headers.get("X-Requested-With") == "fetch"
 
 
 def done(said: str, gone: Sequence[int] = ()) -> Any:
-    """Confirm an action: to our script with a fragment, to other browsers on the page that they came from."""
+    """Confirm an action: with a fragment for our script, else by a redirect to the page before."""
     if wants_fragment():
         return render_template("queue/_said.html", said=said, gone=gone)
     flash(said)
@@ -86,9 +86,9 @@ def done(said: str, gone: Sequence[int] = ()) -> Any:
 
 
 def own_path(wanted: str) -> str:
-    """`wanted` when it is a path of ours, else the queue's.
+    """`wanted` if it is a path of ours, else the queue's.
 
-    Browsers drop tabs and newlines and read a backslash as a slash (URL Standard, 4.4), so neither may pass.
+    Browsers drop tabs and newlines and read a backslash as a slash (URL Standard, 4.4).
     """
     plain = len(wanted) <= LONGEST_PATH and wanted.isprintable() and " " not in wanted and "\\" not in wanted
     if plain and wanted.startswith(f"{request.script_root}/") and not wanted.startswith("//"):
@@ -99,7 +99,7 @@ def own_path(wanted: str) -> str:
 
 
 def this_page() -> str:
-    """The path and query of this request as browsers know it: below the path of PUBLIC_URL."""
+    """Path and query of this request, below the path of PUBLIC_URL."""
     return request.script_root + request.full_path.rstrip("?")
 
 

@@ -1,4 +1,4 @@
-"""Log in, log out, and a moderator's own settings: language and keyboard shortcuts."""
+"""Log in, log out, language and keyboard shortcuts."""
 
 import secrets
 from datetime import timedelta
@@ -78,10 +78,10 @@ def switch_keys() -> Any:
 
 
 def _matching_hash(email: str, password: str) -> str:
-    """The stored hash if the password is right, else ''. Takes as long for an unknown address."""
+    """The stored hash if the password is right, else ''. As slow for an unknown address."""
     moderator = Moderator.with_email(email)
     hashed = moderator.password_hash if moderator else _hash_of_no_password()
-    # argon2 is slow on purpose: it must not occupy a connection.
+    # argon2 is slow: it must not occupy a connection.
     db.session.rollback()
     return hashed if verify(hashed, password) else ""
 
@@ -92,7 +92,7 @@ def _hash_of_no_password() -> str:
 
 
 def _start(email: str, password: str, hashed: str, device: str) -> tuple[str, str] | None:
-    """Start a log-in; return its token and the account's index. None if the account has changed since it was read."""
+    """Start a log-in; returns token and account index. None if the account has changed since it was read."""
     with write_transaction():
         moderator = Moderator.with_email(email)
         if moderator is None or moderator.password_hash != hashed:
@@ -106,7 +106,7 @@ def _start(email: str, password: str, hashed: str, device: str) -> tuple[str, st
 
 
 def _logged_in(token: str, index: str, path: str) -> Response:
-    """A new session with a new token, so that nothing planted before the log-in survives it (session fixation)."""
+    """A new session and token, against session fixation."""
     session.clear()
     session[SESSION_KEY] = token
     answer = make_response(redirect(path, 303))
@@ -148,6 +148,6 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
 def _page(
     form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None
 ) -> Response:
-    """The log-in form with an error above it. The password is never sent back."""
+    """The log-in form with an error, without the password."""
     page = render_template("account/login.html", form=form, trouble=trouble, challenge=challenge)
     return make_response(page, status)

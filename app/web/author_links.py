@@ -1,4 +1,4 @@
-"""Pages behind the links in emails to authors. Opening one changes nothing; its button acts."""
+"""Pages of links in emails to authors; only their buttons act."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def show_stop(token: str) -> str:
 @bp.post("/mail/stop/<token>")
 @csrf.exempt  # type: ignore[untyped-decorator]
 def stop(token: str) -> Any:
-    """Also sent by mail programs, which have only the token (RFC 8058). `again` resumes the emails."""
+    """Also for mail programs, which send only the token (RFC 8058). `again` resubscribes."""
     address = address_to_stop(token)
     (Unsubscribe.remove if "again" in request.form else Unsubscribe.add)(address.site, address.email_index)
     db.session.commit()

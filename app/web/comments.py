@@ -1,4 +1,4 @@
-"""A reader posts, previews, edits and withdraws comments, and sees own pending ones."""
+"""Readers post, preview, edit and delete comments, and see their pending ones."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ from app.web.embed import for_origin
 from app.web.thread import address_of, around, context, read, render
 
 bp = Blueprint("comments", __name__)
-# No log-in is used here: tokens and the Origin header give the rights.
+# Tokens and the Origin header give the rights, not a log-in.
 csrf.exempt(bp)
 bp.before_request(require_form)
 bp.before_request(read_only)
@@ -108,7 +108,7 @@ def withdraw(id: int) -> Response:
 
 @bp.post("/embed/comments/<int:id>/proof")
 def prove(id: int) -> Response:
-    """Publish a comment that was held for doubts only: the browser has solved its challenge."""
+    """Publish a comment that was held for doubts only, after its challenge is solved."""
     _admit("proof")
     with write_transaction():
         comment, token, origin = _own(id)
@@ -120,7 +120,7 @@ def prove(id: int) -> Response:
 
 @bp.post("/embed/own")
 def own() -> Response:
-    """A reader's own comments of a page that are pending, or that may still be edited."""
+    """A reader's own comments on a page that are pending or editable."""
     here = where(request.form)
     origin = check_origin(here.site)
     limits.admit(here.site, "own")
@@ -153,7 +153,7 @@ def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
     status = "approved" if comment.status == Status.APPROVED else "pending"
     shown = reading.show_own(comment, token) if token else reading.show(comment)
     asked = proof_of_work.challenge(comment) if token and challenge.would_help(comment) else None
-    # A copy of an earlier comment from an unknown sender gets the same answer, without the comment.
+    # For a repeated comment from an unknown sender, the same answer without the comment.
     visible = shown.own or shown.html is not None
     html = render_template(
         "thread/_posted.html", **around(here), comment=shown if visible else None, status=status, work=asked
@@ -186,7 +186,7 @@ def _shown_again(comment: Comment, token: str, origin: str) -> Response:
 
 
 def _refused(here: Where, form: CommentForm, origin: str, no: Refused) -> Response:
-    """The form with everything typed still in it; `here` was read after the rollback, which expires records."""
+    """The form with its input; `here` was reloaded after the rollback."""
     answer = _form_again(here, form, origin, no.status, notice=no.sentence, challenge=_challenge(here, no))
     if no.status == 429:
         answer.headers["Retry-After"] = str(no.retry_after)
@@ -194,7 +194,7 @@ def _refused(here: Where, form: CommentForm, origin: str, no: Refused) -> Respon
 
 
 def _challenge(here: Where, no: Refused) -> dict[str, Any] | None:
-    """What the browser may solve to be let in all the same."""
+    """A challenge that replaces the refusal."""
     if not isinstance(no, Crowded) or no.excess is None:
         return None
     network = Comment.network_index(here.site, address.network(address.client()))
@@ -213,7 +213,7 @@ def _page_again(here: Where, form: CommentForm, status: int, **more: Any) -> Res
 
 
 def _edit_again(id: int, status: int, errors: Any) -> Response:
-    """The edit form with the typed text still in it."""
+    """The edit form with its input."""
     here, (comment, token, origin) = where(request.form), _own(id)
     shown = reading.show_own(comment, token)
     if shown.own:

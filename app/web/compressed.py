@@ -1,4 +1,4 @@
-"""Compress the answers that the page cache does not: of the desk, the sites and the API."""
+"""Compress responses that the page cache does not handle."""
 
 import secrets
 
@@ -14,12 +14,12 @@ PADDING = 64
 
 
 def install(app: Flask) -> None:
-    """Installed before other handlers, since Flask calls the first one last."""
+    """Installed before other handlers, because Flask calls the first one last."""
     app.after_request(_smaller)
 
 
 def _smaller(answer: Response) -> Response:
-    # The page cache compresses an answer once for all readers.
+    # The page cache compresses once for all readers.
     if "kaiwa.page_cache" in request.environ or answer.is_streamed or answer.status_code in (204, 304):
         return answer
     if answer.mimetype not in KINDS or "Content-Encoding" in answer.headers:
@@ -34,7 +34,7 @@ def _smaller(answer: Response) -> Response:
 
 
 def _padding(answer: Response) -> bytes:
-    """A comment of random length, so that the length of a page that holds a token tells less (BREACH)."""
+    """A comment of random length on pages with a token (BREACH)."""
     if answer.mimetype != "text/html":
         return b""
     return f"<!--{secrets.token_hex(secrets.randbelow(PADDING // 2) + 1)}-->".encode()

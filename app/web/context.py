@@ -49,7 +49,6 @@ def note(id: int) -> Any:
 @bp.post("/comments/<int:id>/author")
 @moderator_required
 def trust(id: int) -> Any:
-    """Trust the author, or always hold their comments."""
     comment, effect = comment_or_404(id), request.form.get("effect", "")
     if effect not in (Effect.ALLOW, Effect.HOLD):
         abort(400)
@@ -103,7 +102,7 @@ def block(id: int) -> Any:
 @bp.get("/blocks")
 @moderator_required
 def blocks() -> str:
-    """The rules about people that this moderator has made and that hold."""
+    """This moderator's active rules about people."""
     rules_made = Rule.standing_of(current_moderator())
     about = [rule.value for rule in rules_made if rule.subject == Subject.AUTHOR and not is_unreadable(rule.value)]
     authors = Author.named([int(value) for value in about])
@@ -124,5 +123,5 @@ def end_block(id: int) -> Any:
 
 
 def _shown(name: str, **context: Any) -> str:
-    """In place on the desk, or as a page of its own."""
+    """A fragment in place, or a page."""
     return render_template(f"queue/{'_' if wants_fragment() else ''}{name}.html", **context)

@@ -1,4 +1,4 @@
-"""What a browser without scripts keeps: the tokens of its reader's own comments, on this service only."""
+"""Cookie for browsers without JavaScript, with the tokens of the reader's comments."""
 
 from flask import current_app, request
 from werkzeug.wrappers import Response
@@ -9,7 +9,7 @@ LIFE_S = 30 * 24 * 3600
 
 
 def name() -> str:
-    """`__Host-`: under https no other service below the same domain can plant the cookie (RFC 6265bis, 4.1.3.2)."""
+    """`__Host-`: with https, no other service of the domain can set it (RFC 6265bis, 4.1.3.2)."""
     return f"{current_app.config['COOKIE_PREFIX']}{NAME}"
 
 
@@ -22,7 +22,7 @@ def author_token() -> str:
 
 
 def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
-    """Keep both tokens: for this browser session, or longer when the reader ticked the box."""
+    """Set both tokens for this browser session, or longer if the reader ticked the box."""
     tokens = [comment, *(each for each in comment_tokens() if each != comment)][:MOST_TOKENS]
     secure = _is_secure()
     answer.set_cookie(
@@ -32,7 +32,7 @@ def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
         path=current_app.config["SESSION_COOKIE_PATH"],
         httponly=True,
         secure=secure,
-        # In an iframe on the publisher's page, the cookie is a partitioned one of that page.
+        # In an iframe, the cookie is partitioned by the publisher's page.
         samesite="None" if secure else "Lax",
         partitioned=secure,
     )

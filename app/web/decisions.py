@@ -1,4 +1,4 @@
-"""What the buttons of the desk do: decide on one comment or on many, and take it back."""
+"""Decide on one comment or many, and undo."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from app.web.access import (
 
 bp = Blueprint("decisions", __name__, url_prefix="/moderate")
 
-# A form without a script names each comment of a page twice, as marked and as shown.
+# A form without JavaScript names each comment twice, as marked and as shown.
 BATCH_FIELDS = 2 * batch.MOST + 20
 
 
@@ -54,7 +54,7 @@ def decide_one(id: int) -> Any:
 @moderator_required
 def decide_many() -> Any:
     form = BatchForm()
-    # Without a mark, a lane's button means all that the page showed.
+    # Without a mark, all comments of the page are meant.
     given = request.form.getlist("comment") or request.form.getlist("shown")
     try:
         seen = form.seen(given)

@@ -1,4 +1,4 @@
-"""The widget, its stylesheet, and the rules for requests of other origins (CORS)."""
+"""The widget, its stylesheet, and CORS."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ HEADER = f"/*! Kaiwa {VERSION}, Apache-2.0 */\n"
 
 @public_get(bp, "/embed.js")
 def script() -> BaseResponse:
-    """The widget with its style and sentences inside, so that a page makes one request for it."""
+    """The widget with its style and texts, in one request."""
     return _asset(_script(), "text/javascript; charset=utf-8")
 
 
@@ -54,7 +54,7 @@ def framed() -> BaseResponse:
 
 @public_get(bp, "/work.js")
 def solver() -> BaseResponse:
-    """Solves a challenge; loaded only with one."""
+    """Loaded with a challenge only."""
     return _asset(_program("work.js"), "text/javascript; charset=utf-8")
 
 
@@ -75,7 +75,7 @@ def counts() -> Response:
 
 @bp.get("/embed/stamp")
 def stamp() -> Response:
-    """A field for the form of a reader who begins to type."""
+    """A hidden field for the form of a reader who starts to type."""
     site = site_or_404(request.args.get("site", ""))
     limits.admit(site, "stamp")
     answer = for_everybody(make_response(render_template("thread/_stamp.html", stamp=stamp_of_now(site.key))))
@@ -84,7 +84,7 @@ def stamp() -> Response:
 
 
 def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:
-    """An answer to one reader: only the page that sent the request may read it, and no cache keeps it."""
+    """A response to one reader: readable by the requesting page only, never cached."""
     if origin:
         answer.headers["Access-Control-Allow-Origin"] = origin
         answer.headers["Access-Control-Expose-Headers"] = EXPOSED
@@ -95,7 +95,7 @@ def for_origin(answer: BaseResponse, origin: str) -> BaseResponse:
 
 @bp.before_app_request
 def preflight() -> Response | None:
-    """Whether a page may send a header of ours; the sending itself is checked against the site."""
+    """Allow a page to send our headers; the request itself is checked against the site."""
     if request.method != "OPTIONS" or not request.path.startswith("/embed/"):
         return None
     answer = Response(status=204)
@@ -110,7 +110,7 @@ def preflight() -> Response | None:
 
 
 def frame_policy(site: Site) -> str:
-    """Our thread page may stand in an iframe on the site's own pages only."""
+    """Frames are allowed on the site's own pages only."""
     ancestors = " ".join(["'self'", *filter(is_origin, site.origins)])
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -1,4 +1,4 @@
-"""Errors that tell the mend, in the reader's language."""
+"""Error pages in the reader's language."""
 
 import logging
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from app.web.embed import for_origin
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 log = logging.getLogger(__name__)
-# For the widget, and for people who navigate.
+# For the widget, and for browsers that navigate.
 TEMPLATES = ("thread/_notice.html", "error.html")
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
 
 
 def refused(no: Refused) -> Response:
-    """One sentence, as a page for people who navigate and as a fragment for the widget."""
+    """A page for browsers that navigate, a fragment for the widget."""
     db.session.rollback()
     answer = _say(no.sentence, no.status)
     if no.status == 429:
@@ -69,7 +69,7 @@ def _http(trouble: HTTPException) -> Response:
 
 
 def _unavailable(trouble: Exception) -> Response:
-    """503 while the database or the machine is busy, full or away; any other error is a bug."""
+    """503 if the database or the machine is unavailable; re-raises other errors."""
     name = outage(trouble)
     if not name:
         raise trouble
@@ -89,17 +89,16 @@ def _unavailable_sentence() -> str:
 
 
 def _typed() -> str:
-    """The text of a form that could not be saved, so that the page can give it back."""
+    """Input of a form that could not be saved, to give it back."""
     if request.method in SAFE_METHODS or request.mimetype not in FORMS:
         return ""
     return next((text for name in ("body", "text", "note") if (text := request.form.get(name, ""))), "")
 
 
 def ready_answers(app: Flask) -> Callable[[str, str], Answer]:
-    """Return what gives the 503 of a path in the first language that a header asks for.
+    """A function that returns the prepared 503 of a path in the first language of a header.
 
-    The answers are bytes from the start on: neither a thread, nor a template that a process without file descriptors
-    could not load, is needed to send them.
+    Prepared bytes need no thread, and no template that a process without file descriptors could not load.
     """
     ready = {(path, lang): _as_bytes(app, path, lang) for path in ("/embed/", "/api/", "/") for lang in languages()}
 

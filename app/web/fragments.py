@@ -1,7 +1,6 @@
-"""Fragment cache: HTML of a part of a page, kept until something that it is made of changes.
+"""Fragment cache of rendered HTML.
 
-The key of a fragment is its template with the whole context that the template gets. So nothing is invalidated, and
-a fragment cannot be out of date.
+The key is the template with its whole context, so entries are never outdated and nothing is invalidated.
 """
 
 import sys
@@ -18,9 +17,9 @@ from app.lib.lru import Cache
 
 Key = tuple[Hashable, ...]
 
-# Bytes in each process: about six thousand comments of three hundred characters.
+# Bytes in each process: about six thousand comments of 300 characters.
 MAX_BYTES = 16 * 2**20
-# Bytes of an entry beside its HTML, roughly. The text of a comment is in the key as well.
+# Approximate overhead of an entry in bytes; the key contains the comment's text.
 ENTRY = 1024
 
 
@@ -29,7 +28,7 @@ def install(app: Flask) -> None:
 
 
 def cached(key: Key, render: Callable[[], str]) -> Markup:
-    """Return what `render` made before for an equal key, else call it. `key` holds all that the HTML depends on."""
+    """The cached result of `render` for an equal key. `key` holds everything that the HTML depends on."""
     cache: Cache[Key, Markup] = current_app.extensions["fragments"]
     if found := cache.get(key):
         return found
@@ -39,7 +38,7 @@ def cached(key: Key, render: Callable[[], str]) -> Markup:
 
 
 def comments_of(page: ThreadPage, context: Mapping[str, Any]) -> Markup:
-    """The comments of a page. A comment with controls for its author is rendered each time."""
+    """The comments of a page; those with controls for their author are not cached."""
     template = current_app.jinja_env.get_template("thread/_comment.html")
     around = {name: context[name] for name in ("here", "lang", "reports")} | {"can_reply": page.open}
     key = (page.made_of, clock(), *around.values())
@@ -47,7 +46,7 @@ def comments_of(page: ThreadPage, context: Mapping[str, Any]) -> Markup:
     def html_of(listed: Listed) -> str:
         if listed.row.id in page.own:
             return template.render(context, can_reply=page.open, comment=page.show(listed))
-        # The template gets nothing that is missing in the key, and fails if it reads another name (StrictUndefined).
+        # The template gets only what is in the key (StrictUndefined).
         return cached(
             (listed, *key), lambda: template.render(around, labels=context["labels"], comment=page.show(listed))
         )
@@ -56,7 +55,7 @@ def comments_of(page: ThreadPage, context: Mapping[str, Any]) -> Markup:
 
 
 def blank_form(context: Mapping[str, Any]) -> Markup:
-    """The form without input, the same for every reader."""
+    """The form without input, the same for all readers."""
     site = context["site"]
     key = (site.key, site.version, tag_now(), context["here"], context["stamp"], *context["where"].values())
     return cached(key, lambda: render_template("thread/_form.html", **{**context, "form": CommentForm(site)}))

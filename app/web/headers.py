@@ -1,4 +1,4 @@
-"""Headers of every answer: content security policy, HSTS, caching."""
+"""Headers of all responses: CSP, HSTS, caching."""
 
 from flask import Flask, Response, current_app, request
 
@@ -8,7 +8,7 @@ PRIVATE_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# A year, as the preload lists ask at least. Other names below ours are not ours to decide about.
+# A year, the minimum of preload lists. Subdomains are not ours to decide.
 HSTS = "max-age=31536000"
 
 
@@ -23,9 +23,9 @@ def _always(answer: Response) -> Response:
         answer.headers.setdefault("Strict-Transport-Security", HSTS)
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
-    # Without a referrer, browsers send our own forms with "Origin: null". Addresses with a token must not leak.
+    # Without a referrer, browsers send our forms with "Origin: null"; but addresses with a token must not leak.
     secret = request.blueprint in ("links", "emails", "invitation")
     answer.headers.setdefault("Referrer-Policy", "no-referrer" if secret else "same-origin")
-    # Caches may keep an answer only if its view says so.
+    # Caching only if the view says so.
     answer.headers.setdefault("Cache-Control", "no-store")
     return answer

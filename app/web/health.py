@@ -1,4 +1,4 @@
-"""For machines that watch: is it alive, is it ready, and how much there is of everything."""
+"""Liveness, readiness and metrics."""
 
 import hmac
 import logging
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 @bp.get("/healthz")
 def healthz() -> Response:
-    """The process answers. It does not ask the database, so that a slow one causes no restart."""
+    """Liveness. No database query, so that a slow database causes no restart."""
     return _fresh(jsonify(alive=True, version=VERSION))
 
 
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Readers can be served: 200, else 503. A late worker is told of, but keeps no reader away."""
+    """200 if readers can be served, else 503. A late worker is only reported."""
     try:
         current = schema.is_current()
         wrong_key = current and keyring.trouble()
@@ -46,7 +46,7 @@ def readyz() -> tuple[Response, int]:
 
 @bp.get("/metrics", endpoint="metrics")
 def show_metrics() -> Response:
-    """Prometheus's text format, version 0.0.4; 404 for those who may not know."""
+    """Prometheus's text format, version 0.0.4; 404 without access."""
     if not _may_watch():
         abort(404)
     return _fresh(Response("".join(_families()), mimetype="text/plain; version=0.0.4"))
@@ -57,7 +57,7 @@ def _worker() -> dict[str, Any]:
 
 
 def _lag() -> int:
-    """Seconds since the oldest unsent email was due; 0 if none is."""
+    """Seconds since the oldest unsent email was due; 0 for none."""
     oldest = Delivery.oldest_waiting()
     return max(0, int((now() - oldest).total_seconds())) if oldest else 0
 
@@ -80,7 +80,7 @@ def _families() -> Iterable[str]:
     yield _family("kaiwa_outbox_failing", "Emails that wait although they were tried.", "", {"": Delivery.failing()})
     yield _family("kaiwa_outbox_failed_tries", "Tries that failed.", "", {"": Delivery.failed_tries()})
     yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", metrics.deliveries_by_outcome())
-    # Kept by each process for itself: the database cannot count what it could not count.
+    # By process: the database cannot count what it could not write.
     yield _family(
         "kaiwa_uncounted_requests_total", "Requests served although the database could not count them.", "process",
         {str(os.getpid()): limits.uncounted()}, kind="counter",

@@ -1,4 +1,4 @@
-"""The log page: who decided what, when and why; a way back; and all of it as a file."""
+"""The log: decisions, undo, and export."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def as_jsonl() -> Response:
 
 
 def _form() -> LogForm:
-    """The filter; Refused or 404 for another site than the moderator's."""
+    """The filter; Refused, or 404 for another moderator's site."""
     me = current_moderator()
     form = LogForm.of(me, history.colleagues(me), request.args)
     return form if form.validate() else abort(404)
@@ -61,7 +61,7 @@ def _file(name: str, kind: str, lines: Iterator[str], broken_off: str) -> Respon
 
 
 def to_the_end(lines: Iterator[str], broken_off: str) -> Iterator[str]:
-    """A download that breaks off looks whole to a browser, unless its last line says so."""
+    """A broken download looks complete to browsers, so the last line tells."""
     try:
         yield from lines
     except Exception:

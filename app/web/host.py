@@ -1,4 +1,4 @@
-"""Our own address is a setting: what a request says of it in Host or X-Forwarded-Host reaches no page and no cache."""
+"""PUBLIC_URL is the only source of our address; Host and X-Forwarded-Host are ignored."""
 
 from collections.abc import Iterable
 from typing import Any

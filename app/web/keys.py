@@ -1,4 +1,4 @@
-"""No request is served with keys that are not the database's: what it wrote could not be read by the right ones."""
+"""Serve no request with keys that do not belong to the database."""
 
 import logging
 
@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from app.errors import Refused
 from app.models import keyring
 
-# These report the problem instead.
+# These report the problem.
 OPEN = ("health.healthz", "health.readyz")
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Links in emails to moderators. Opening one changes nothing, since mail scanners open links; its button acts."""
+"""Links in emails to moderators. Mail scanners open links, so only the page's button acts."""
 
 from typing import Any
 

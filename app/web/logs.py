@@ -1,4 +1,4 @@
-"""One log line for each request: route, status and time, without personal data."""
+"""One log line for each request, without personal data."""
 
 import logging
 import secrets
@@ -16,17 +16,17 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def install(app: Flask) -> None:
-    """Log every request of `app`; before other parts are installed, so that they are seen too."""
+    """Log every request of `app`; installed first, to see all others."""
     logs.install(app.config["LOG_LEVEL"])
     app.wsgi_app = _Logged(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_remember_the_route)
     app.after_request(_tell_the_id)
-    # Flask would write the path, which may be a token, and a traceback on lines of its own.
+    # Flask would log the path, which may contain a token, and a multi-line traceback.
     app.log_exception = _remember_the_error  # type: ignore[method-assign]
 
 
 class _Logged:
-    """Outermost, so that there is exactly one line whatever happens inside."""
+    """Outermost, for exactly one line."""
 
     def __init__(self, inner: Callable[..., Iterable[bytes]]):
         self.inner = inner
@@ -49,14 +49,14 @@ class _Logged:
             about["trouble"] = trouble
             raise
         finally:
-            # An answer without a length is made while it is sent.
+            # A response without a length is streamed.
             if length or not parts:
                 _write(about, time.perf_counter() - started)
         return parts if length else _Parts(parts, about, started)
 
 
 class _Parts:
-    """The parts of an answer that is made while it is sent; logged when it has ended."""
+    """Parts of a streamed response; logged at its end."""
 
     def __init__(self, parts: Iterable[bytes], about: dict[str, Any], started: float):
         self.parts, self.about, self.started = parts, about, started
@@ -82,12 +82,12 @@ def _write(about: dict[str, Any], seconds: float) -> None:
 
 
 def _method(environ: dict[str, Any]) -> str:
-    # Clients can send any text as the method.
+    # Clients can send any text.
     return environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "other"
 
 
 def _remember_the_route() -> None:
-    """Log the rule (`/act/<token>`), never the path, which may have a token."""
+    """The rule (`/act/<token>`), because the path may contain a token."""
     about = request.environ.get("kaiwa.log", {})
     about["route"] = request.url_rule.rule if request.url_rule else ""
     g.request_id = about.get("id", "")

@@ -1,4 +1,4 @@
-"""Moderators of a site: owners invite, set roles and remove; invited persons accept."""
+"""Owners invite moderators, set roles and remove members; invited people accept."""
 
 from typing import Any
 

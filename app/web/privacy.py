@@ -1,4 +1,4 @@
-"""Export or erase the data that a site has about one reader."""
+"""Export or erase a site's data about one reader."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def show(key: str) -> str:
 @bp.post("")
 @moderator_required
 def find(key: str) -> Any:
-    """Posted, because an address would stay in the browser's history and in logs of proxies."""
+    """A POST, because browser history and proxy logs would keep the address."""
     site, form = site_or_404(key, Role.ADMIN), PersonForm()
     if not form.validate():
         return _page(site, form), 422
@@ -55,7 +55,7 @@ def export(key: str) -> Response:
 
 
 def _let_go(parts: Iterator[str]) -> Iterator[str]:
-    """Hold no rows and no transaction while the client reads a part."""
+    """No rows and no transaction while the client reads a part."""
     for part in parts:
         db.session.expunge_all()
         db.session.rollback()

@@ -1,6 +1,6 @@
-"""Routes whose answer is the same for every reader, and the query parameters that it depends on.
+"""Routes with the same response for all readers, and their declared query parameters.
 
-This is the only list of such routes: the page cache serves them, and passes on the declared parameters only.
+The page cache serves these routes only, and passes on declared parameters only.
 """
 
 import re
@@ -16,13 +16,13 @@ from app.models import Thread
 from app.models.site import KEY
 
 EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
-# An answer is served from the cache for a second before it is revalidated.
+# Seconds before a cached response is revalidated.
 FRESH_S = 1.0
 
 
 @dataclass(frozen=True)
 class PublicRoute:
-    """`parameters` are all that the answer depends on. With one of `private` it is for one reader, and not cached."""
+    """The response depends on `parameters` only. With one of `private` it is for one reader and not cached."""
 
     path: re.Pattern[str]
     parameters: tuple[str, ...]
@@ -34,11 +34,11 @@ ROUTES: list[PublicRoute] = []
 
 
 class UndeclaredParameter(RuntimeError):
-    """A view reads a query parameter that its route does not declare. The page cache would never pass it on."""
+    """A view reads an undeclared parameter, which the page cache would not pass on."""
 
 
 class Declared(ImmutableMultiDict[str, str]):
-    """The declared parameters of a request. Raises UndeclaredParameter when another one is read."""
+    """The declared parameters of a request. Raises UndeclaredParameter for others."""
 
     def __init__(self, given: MultiDict[str, str], names: Iterable[str]) -> None:
         self.names = frozenset(names)
@@ -64,7 +64,7 @@ class Declared(ImmutableMultiDict[str, str]):
 def public_get(
     bp: Blueprint, rule: str, *parameters: str, private: tuple[str, ...] = (), fresh_s: float = FRESH_S
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a view at `rule`. It can read the declared parameters only, with or without the page cache."""
+    """Register a view at `rule` that can read the declared parameters only."""
 
     def register(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
@@ -84,7 +84,7 @@ def route_of(path: str) -> PublicRoute | None:
 
 
 def for_everybody(answer: Response) -> Response:
-    """Any page may read this answer, and caches may keep it for a second."""
+    """Readable by any page, cacheable for a second."""
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Access-Control-Expose-Headers"] = EXPOSED
     answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
@@ -92,14 +92,14 @@ def for_everybody(answer: Response) -> Response:
 
 
 def unless_unchanged(answer: Response) -> Response:
-    """Answer 304 if the client has the same bytes. For answers whose ETag is made from their content."""
+    """304 if the client has the same bytes; for ETags made from the content."""
     answer.add_etag(weak=True)
     return answer.make_conditional(request)  # type: ignore[return-value]
 
 
 def note_known(thread: Thread | None) -> None:
-    """Tell the page cache whether the page has a thread with a stored address and title.
+    """Tell the page cache whether the page has a confirmed address and title.
 
-    Then these are the same for every spelling of the address, and one cache entry serves them all.
+    Then one entry serves all spellings of the address.
     """
     request.environ.get("kaiwa.page_cache", {})["has_thread"] = thread is not None and thread.is_named

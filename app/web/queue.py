@@ -1,4 +1,4 @@
-"""The queue: pending comments by lane, leased so that two moderators do not read the same ones."""
+"""The queue page. Leases keep two moderators from reading the same comments."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ bp.add_app_template_global(lambda: list(Reason), "all_reasons")
 bp.add_app_template_global(wants_fragment, "is_fragment")
 bp.add_app_template_filter(lambda count: f"{count}+" if count >= queue.COUNTED else str(count), "counted")
 
-# Two moderators may get the same cards at the same moment; then one of them tries again.
+# Tries if two moderators get the same cards at the same moment.
 TRIES = 3
 
 
@@ -47,7 +47,7 @@ def show() -> str:
     lane = request.args.get("lane", queue.ALL, type=int)
     if lane not in queue.LANES:
         abort(404)
-    snoozed = "deferred" in request.args  # "deferred" in bookmarked addresses
+    snoozed = "deferred" in request.args  # the name in bookmarked addresses
     return _page(_handed_out(lane, request.args.get("after", ""), snoozed), lane=lane, snoozed=snoozed)
 
 
@@ -67,11 +67,11 @@ def find() -> str:
 
 
 @bp.post("/leases")
-# All cards on the screen: also those that an undo of a whole batch has brought back.
+# Including cards that an undo has brought back.
 @takes_fields(2 * batch.MOST, with_session=SESSION_KEY)
 @moderator_required
 def lease() -> str:
-    """Renew the leases of the cards on the screen, or release them with `leave`."""
+    """Renew the leases of shown cards, or release them with `leave`."""
     me, ids = current_moderator(), _on_own_sites(ids_of(request.form.getlist("comment"))[: 4 * queue.PAGE])
     if "leave" in request.form:
         Lease.give_back(ids, me)
@@ -109,7 +109,7 @@ def _handed_out(lane: int, after: str, snoozed: bool) -> queue.Page:
 
 
 def _leased(ids: list[int], me: Moderator) -> set[int]:
-    # Apart from the reading of the page, which must not keep SQLite's other writers waiting.
+    # Separate from the page's reads, which must not block writers on SQLite.
     with write_transaction():
         return Lease.take(ids, me)
 

@@ -1,4 +1,4 @@
-"""A reader reports a public comment, without an account. No data about the reader is stored."""
+"""Report a public comment without an account. No data about the reader is stored."""
 
 from flask import Blueprint, abort, make_response, render_template, request
 from werkzeug.wrappers import Response
@@ -16,7 +16,7 @@ from app.moderation.reports import report
 from app.web.embed import for_origin, frame_policy
 
 bp = Blueprint("reports", __name__, url_prefix="/embed/report")
-# As for comments: no log-in is used, and the Origin header must be one of the site's.
+# No log-in is used; the Origin header is checked.
 csrf.exempt(bp)
 
 
@@ -48,7 +48,7 @@ def take(id: int) -> Response:
 
 
 def _refused(id: int, form: ReportForm, no: Refused) -> Response:
-    """The form with its values; records are loaded again after the rollback."""
+    """The form with its input; records are reloaded after the rollback."""
     db.session.rollback()
     answer = _answer(*_reported(id), "ask", no.status, form=form, notice=no.sentence)
     if no.status == 429:
@@ -57,7 +57,7 @@ def _refused(id: int, form: ReportForm, no: Refused) -> Response:
 
 
 def _reported(id: int) -> tuple[Comment, str]:
-    """A public comment; 404 for all others, so that pending ones are not revealed."""
+    """A public comment; 404 for others, so pending ones are not revealed."""
     comment = Comment.public(id) or abort(404)
     speak(request.values.get("lang", ""), comment.site.lang, comment.site.timezone)
     return comment, check_origin(comment.site)

@@ -1,4 +1,4 @@
-"""The rules page: what a site asks of words, links and people; tried on past comments before it is asked."""
+"""The rules page, with tests on past comments."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("rules", __name__, url_prefix="/sites/<key>/rules")
 
-LISTED = 50  # comments of a trial, and rules that ended
+LISTED = 50  # comments of a test, and ended rules
 
 
 @bp.get("")
@@ -26,7 +26,7 @@ def show(key: str) -> str:
 @bp.post("")
 @moderator_required
 def make(key: str) -> Any:
-    """Make a rule; with `try`, only say which past comments it would have met."""
+    """Add a rule; with `try`, only show the past comments that it matches."""
     site, form = site_or_404(key, Role.ADMIN), RuleForm()
     if not form.validate():
         return _page(site, form), 422
@@ -66,7 +66,7 @@ def _blamed(form: RuleForm, no: Refused) -> RuleForm:
 
 
 def _page(site: Site, form: RuleForm, draft: Rule | None = None, trial: rules.DryRun | None = None) -> str:
-    # A draft that is only tried must not be written by the look at the others.
+    # A tested draft must not be written by autoflush.
     with db.session.no_autoflush:
         standing, ended = Rule.standing(site), Rule.ended(site, LISTED)
     return render_template(

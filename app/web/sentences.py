@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _
 
-# All others come with the thread, in its language.
+# All others come with the thread.
 SENTENCES = {
     "unread": _("Couldn’t load comments."),
     "retry": _("Try again"),

@@ -1,4 +1,4 @@
-"""The pages of a site for those who run it: which there are, what each asks, what it has learnt, how it is embedded."""
+"""Pages of a site: list, settings, spam score, embed code."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
 
-DAYS = 7  # of comments on the screening page
+DAYS = 7  # of comments on the spam score page
 
 
 @bp.get("/")

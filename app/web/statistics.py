@@ -1,4 +1,4 @@
-"""The figures page: how long comments wait, who decides what, what does not stand; each plot with its table."""
+"""The statistics page: plots with tables."""
 
 from flask import Blueprint, abort, render_template, request
 

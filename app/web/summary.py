@@ -1,4 +1,4 @@
-"""The public summary of a site's moderation, if enabled: numbers, reasons and times, without names."""
+"""The public summary of a site's moderation, without names."""
 
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
@@ -12,7 +12,7 @@ bp = Blueprint("summary", __name__)
 DAYS = 30
 
 
-# Counting takes fifty milliseconds.
+# Counting takes 50 ms.
 @public_get(bp, "/summary/<key>", "lang", fresh_s=300)
 def show(key: str) -> Response:
     site = Site.with_key(key)

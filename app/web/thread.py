@@ -1,4 +1,4 @@
-"""A thread: a fragment for the widget, a page for browsers without JavaScript."""
+"""A thread: a fragment for the widget, or a page."""
 
 import hashlib
 from functools import lru_cache
@@ -22,7 +22,7 @@ from app.web.public import for_everybody, note_known, public_get
 
 bp = Blueprint("thread", __name__)
 
-# Characters that a query need not escape; the same as Werkzeug's, so that equal links are equal text.
+# As in Werkzeug, so that equal links are equal text.
 AS_THEY_ARE = "!$'()*,/:;?@"
 
 
@@ -37,7 +37,7 @@ def page() -> Response:
 
 
 def context(here: Where, form: CommentForm | None = None, stamp: str = "", **more: Any) -> dict[str, Any]:
-    """The context of the thread's templates. `form` is None if it has no input."""
+    """Context of the thread's templates. `form` is None without input."""
     if form is None and "parent" in request.args:
         form = CommentForm(here.site, parent=request.args.get("parent", "")[:20])
     return {
@@ -56,7 +56,7 @@ def context(here: Where, form: CommentForm | None = None, stamp: str = "", **mor
 
 
 def around(here: Where) -> dict[str, Any]:
-    """The context of a single comment's templates."""
+    """Context of a single comment's templates."""
     return {
         "site": here.site,
         "where": here.fields,
@@ -71,19 +71,19 @@ def around(here: Where) -> dict[str, Any]:
 
 @lru_cache
 def _addresses(_public_url: str) -> dict[str, str]:
-    """Addresses that are the same on every page of an installation, built once."""
+    """Addresses that are the same on every page, built once."""
     return {
         "page_address": url_for("thread.page", _external=True),
         "action": url_for("comments.post", _external=True),
         "preview_action": url_for("comments.preview", _external=True),
-        # The templates put the id of a comment behind it.
+        # The templates append a comment's id.
         "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
     }
 
 
 @lru_cache
 def _labels(lang: str) -> dict[str, str]:
-    """The sentences of each comment, translated once: gettext takes longer than the rest of the template."""
+    """Labels of comments, translated once: gettext takes longer than the rest of the template."""
     with speaking(lang):
         return {
             "reply": _("Reply"),
@@ -95,7 +95,7 @@ def _labels(lang: str) -> dict[str, str]:
 
 
 def address_of(here: Where, anchor: str, **more: Any) -> str:
-    """The address of a place in a thread as a page of its own."""
+    """The address of a position in a thread as a page."""
     return f"{_address(here, **more)}#{anchor}"
 
 
@@ -116,7 +116,7 @@ def read(here: Where) -> reading.ThreadPage:
 
 
 def render(template: str, page: reading.ThreadPage, context: dict[str, Any]) -> str:
-    """A page of a thread: with a blank form, unless the context has one."""
+    """A page of a thread, by default with a blank form."""
     blank_form = None if context["form"] else fragments.blank_form(context)
     comments = fragments.comments_of(page, context)
     return render_template(template, **context, page=page, comments=comments, blank_form=blank_form)
@@ -138,7 +138,7 @@ def _for_all(template: str) -> Response:
 
 
 def _private(here: Where) -> Response:
-    """The page as an author sees it: with own pending comments, and forms to edit."""
+    """The page with the author's pending comments and edit forms."""
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
     page, waiting = reading.with_own(read(here), mine)
     answer = make_response(render("thread/page.html", page, context(here, mine=waiting)))
@@ -147,7 +147,7 @@ def _private(here: Where) -> Response:
 
 
 def _etag(here: Where, stamp: str) -> str:
-    """A hash of everything that the page is made of; the thread's version stands for its comments."""
+    """A hash of everything on the page; the thread's version stands for its comments."""
     thread = here.thread
     shown = (request.path, *(request.args.get(name, "") for name in ("after", "comment", "parent")))
     thread_now = (thread.id, thread.version, thread.accepts_comments()) if thread else (here.site.open,)
@@ -162,5 +162,5 @@ def _reply_to(here: Where, form: CommentForm) -> Comment | None:
     return parent if public else None
 
 
-# Part of every ETag: the templates changed, so did the page.
+# Part of every ETag; increase it when templates change.
 VERSION = "1"

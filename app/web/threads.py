@@ -1,4 +1,4 @@
-"""The pages that have comments, and the form by which they move, merge or change places."""
+"""Articles with comments, and URL changes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,11 +22,11 @@ from app.web.access import moderator_required, site_or_404
 bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
 
 LISTED = 50
-# A search reads so many pages at once, and offers to go on.
+# Threads that a search reads at once.
 LOOK = 2000
-# Characters: of an address in a link of ours, of a search, and how many lines are moved at once.
+# Characters of an address in a link, of a search; and lines of a move.
 LONGEST_OLD, LONGEST_SEARCH, MOST_LINES = 2_500, 200, 500
-MOST_TYPED = 4000  # characters of a field; a longer value is refused by its length
+MOST_TYPED = 4000  # characters of a field
 OUTCOMES = {
     Outcome.MOVED: _l("will be moved"),
     Outcome.MERGED: _l("will be merged with the comments there"),
@@ -48,7 +48,7 @@ def show(key: str) -> str:
 @bp.post("")
 @moderator_required
 def move(key: str) -> Any:
-    """Move the pages of all lines; with `try`, or when one of them cannot, only say what would become of each."""
+    """Move the pages of all lines; with `try` or an impossible line, only show the outcomes."""
     site, typed = site_or_404(key, Role.ADMIN), request.form.get("moves", "")
     try:
         done = moves.remap(site, moves.pairs_of(_lines(typed)))
@@ -88,7 +88,7 @@ def page(key: str, id: int) -> str:
 @bp.post("/<int:id>")
 @moderator_required
 def name(key: str, id: int) -> Any:
-    """Say what the page is called, where it is and when it was published."""
+    """Set title, address and date of a page."""
     thread = _thread(key, id)
     given = {field: request.form.get(field, "")[:MOST_TYPED] for field in naming.FIELDS}
     try:
@@ -112,7 +112,7 @@ def _named(thread: Thread, typed: dict[str, str] | None = None, wrong: Refused |
 
 
 def _first_line() -> str:
-    """What a page's own link puts into the form: its address, and room for the new one."""
+    """Input of the form for a page's link: its address, and room for the new one."""
     old = clean_line(request.args.get("old", "")[:LONGEST_OLD])
     return f"{old}," if old else ""
 
