@@ -11,7 +11,7 @@ from app.lib import mailbox, seen_host
 from app.models import Moderator, Site
 from app.operations import storage
 
-Finding = tuple[str, str, str]  # a stable code, what is wrong, how to fix it
+Finding = tuple[str, str, str]  # a stable code, the problem, the fix
 # Reserved names that other mail servers refuse (RFC 2606, RFC 6761, RFC 6762).
 NOWHERE = ("localhost", "local", "invalid", "test", "example", "example.com", "example.net", "example.org")
 

@@ -23,14 +23,14 @@ def key_of(text: str) -> str:
     min-hashes of its shingles (Broder 1997): two texts of resemblance s have the same key with probability s².
     Unrelated texts (s < 0.05) collide once in 400 times.
     """
-    letters = _letters(text)[:LONGEST]
+    letters = _folded(text)[:LONGEST]
     if not letters:
         return ""
     marks = letters if len(letters) < SHORT else " ".join(map(str, _smallest(letters)))
     return hashlib.blake2b(marks.encode(), digest_size=8).hexdigest()
 
 
-def _letters(text: str) -> str:
+def _folded(text: str) -> str:
     kept, last = [], 0
     for start, end in link_spans(text, bare=True):
         kept.append(text[last:start])

@@ -66,7 +66,7 @@ def admit() -> None:
 
 
 def trouble() -> str:
-    """What is wrong with the keys and how to fix it, or ''."""
+    """The problem with the keys and its fix, or ''."""
     try:
         _judged(all_keys())
     except WrongKey as wrong:

@@ -6,7 +6,7 @@ from operator import add
 
 from app.lib.normal_form import normalised
 
-# Triples, because nearly every text contains a given pair of letters.
+# Triples, because nearly every text contains a given pair of alphabetic characters.
 ALPHABETIC = re.compile("[\\0-\u2e7f]+")
 
 

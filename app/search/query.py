@@ -84,7 +84,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Found:
-    """Ids of a page, newest first; `after`: cursor of the next page; `further`: where to continue an unfinished scan."""
+    """Ids of a page, newest first; `after`: cursor of the next page; `further`: of an unfinished scan."""
 
     ids: list[int]
     after: int = 0

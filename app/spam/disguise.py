@@ -40,7 +40,7 @@ LOOK_ALIKES = {
 LATIN = {ord(like): letter for letter, likes in LOOK_ALIKES.items() for like in likes}
 BOXED = {
     start + offset: chr(ord("a") + offset)
-    for start in (0x1F150, 0x1F170, 0x1F1E6)  # negative circles, negative squares, flag letters
+    for start in (0x1F150, 0x1F170, 0x1F1E6)  # negative circles, negative squares, regional indicators
     for offset in range(26)
 }
 PLAINER = KANA | BOXED
@@ -65,7 +65,7 @@ CJK_GAP = re.compile(f"(?<={CJK}){GAP}(?={CJK})")
 
 @dataclass(frozen=True)
 class Reading:
-    """A reading of a text: folded letters with original positions."""
+    """A reading of a text: folded characters with original positions."""
 
     text: str
     starts: list[int]
@@ -221,15 +221,15 @@ def _joined(reading: Reading) -> list[Reading]:
     """Readings of words with gaps: b u y, vi-ag-ra, 死 ね."""
     text, found = reading.text, []
     for run in SPACED_LETTERS.finditer(text):
-        found.append(reading.pick(_letters(text, run), anywhere=True))
+        found.append(reading.pick(_alphanumeric(text, run), anywhere=True))
     for run in CHOPPED_WORD.finditer(text):
-        found.append(reading.pick(_letters(text, run)))
+        found.append(reading.pick(_alphanumeric(text, run)))
     if CJK_GAP.search(text):
         found.append(_without_gaps(reading))
     return found
 
 
-def _letters(text: str, run: re.Match[str]) -> list[int]:
+def _alphanumeric(text: str, run: re.Match[str]) -> list[int]:
     return [place for place in range(run.start(), run.end()) if text[place].isalnum()]
 
 

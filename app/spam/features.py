@@ -23,7 +23,7 @@ NGRAM_SIZES = (2, 3, 4)
 
 # Words of one script each (副業で月収 is three), and each punctuation mark.
 WORD = re.compile(r"[ぁ-ゖゝゞ]+|[ァ-ヺー]+|[㐀-鿿々豈-﫿]+|[가-힣]+|(?:(?![ぁ-ヺー㐀-鿿々豈-﫿가-힣])\w)+|[^\w\s]")
-# Two patterns with fixed first letters, which Python's engine finds quickly.
+# Two patterns, each with a fixed first character, which Python's engine finds quickly.
 HOST, PATH = r"([^\s/?#<>\"'、。」)]{1,255})", r"([/?#][!#-&(-;=?-~]*)?"
 LINK = re.compile(f"://{HOST}{PATH}")
 WWW_LINK = re.compile(rf"www\.{HOST}{PATH}")

@@ -158,8 +158,8 @@ class _Entry:
         return cls(
             rule,
             text,
-            left=_is_letter(text[:1]) and not typed.startswith("*"),
-            right=_is_letter(text[-1:]) and not typed.endswith("*"),
+            left=_joins(text[:1]) and not typed.startswith("*"),
+            right=_joins(text[-1:]) and not typed.endswith("*"),
         )
 
     @property
@@ -168,7 +168,7 @@ class _Entry:
 
 
 class _Index:
-    """Find which of thousands of words start at a position, by first letters, then by length.
+    """Find which of thousands of words start at a position, by first characters, then by length.
 
     Two look-ups for a position without a match, and one for each length of words with the same start.
     """
@@ -219,12 +219,12 @@ def _fits(entry: _Entry, reading: Reading, start: int, end: int) -> bool:
     if reading.anywhere:
         return end - start >= SHORTEST_JOINED
     text = reading.text
-    return not (entry.left and start and _is_letter(text[start - 1])) and not (
-        entry.right and _is_letter(text[end : end + 1])
+    return not (entry.left and start and _joins(text[start - 1])) and not (
+        entry.right and _joins(text[end : end + 1])
     )
 
 
-def _is_letter(char: str) -> bool:
+def _joins(char: str) -> bool:
     """True if the character joins its neighbour in a word; kana and hanzi do not."""
     return char.isalnum() and not CONTINUOUS.match(char)
 

@@ -46,7 +46,7 @@ def comments_of(page: ThreadPage, context: Mapping[str, Any]) -> Markup:
     def html_of(listed: Listed) -> str:
         if listed.row.id in page.own:
             return template.render(context, can_reply=page.open, comment=page.show(listed))
-        # The template gets only what is in the key (StrictUndefined).
+        # The template gets only the values in the key (StrictUndefined).
         return cached(
             (listed, *key), lambda: template.render(around, labels=context["labels"], comment=page.show(listed))
         )
