@@ -145,159 +145,160 @@ SETTINGS = (
         "DATABASE_URL",
         "",
         "address",
-        "Where everything is kept. Empty: SQLite in the instance folder. PostgreSQL: postgresql://user:password@host/name.",
+        "URL of the database. Empty: SQLite in the instance folder. PostgreSQL: postgresql://user:password@host/name.",
         lambda text: _database(text) if text else "",
     ),
     Setting(
         "DATABASE_CONNECT_TIMEOUT",
         "5",
         "seconds",
-        "How long PostgreSQL may take to accept a connection.",
+        "Timeout for connecting to PostgreSQL.",
         _whole(2, 600),
     ),
     Setting(
         "READ_TIMEOUT",
         "5",
         "seconds",
-        "How long a public page may wait for its turn, for locks and for the database; then the answer is 503. "
-        "Pages that are ready are still served, up to a minute old.",
+        "Time limit of a public page, including waiting for a thread, for locks and for the database. After that "
+        "it answers 503. Cached pages are still served, up to a minute old.",
         _whole(1, 600),
     ),
     Setting(
         "POST_TIMEOUT",
         "15",
         "seconds",
-        "The same for a comment and all else that readers send, counted from when it has arrived.",
+        "Time limit of a comment and other posts by readers, from the arrival of the whole request.",
         _whole(1, 600),
     ),
     Setting(
         "DESK_TIMEOUT",
         "30",
         "seconds",
-        "The same for moderators, the API and everything else; of a download, for each part.",
+        "Time limit of all other requests: moderators, the API. Of a download, for each part.",
         _whole(1, 3600),
     ),
     Setting(
         "WORKER_TIMEOUT",
         "300",
         "seconds",
-        "How long one statement of the worker may take, with PostgreSQL. Commands have no such limit.",
+        "Time limit of one statement of the worker, on PostgreSQL. Commands have none.",
         _whole(10, 86400),
     ),
     Setting(
         "SECRET_KEY",
         "",
         "text of 32 characters or more",
-        "Signs tokens and sessions and encrypts email addresses; without it the addresses are lost. "
-        "With SQLite one is made and kept in the instance folder; with PostgreSQL it is required.",
+        "Signs tokens and sessions, and encrypts email addresses; without it the addresses are lost. With SQLite "
+        "a key is generated and stored in the instance folder; with PostgreSQL it is required.",
     ),
     Setting(
         "SECRET_KEY_FALLBACKS",
         "",
         "comma-separated texts",
-        "Earlier keys, newest first: what they signed or encrypted can still be read. The procedure: docs/keys.md.",
+        "Earlier keys, newest first, for values that they signed or encrypted. How to replace a key: docs/keys.md.",
         _lines,
     ),
-    Setting("HOST", "127.0.0.1", "address", "Where the web server listens.", str),
-    Setting(
-        "PORT", "8000", "port", "Where the web server listens; the demo's articles take the next one.", _whole(1, 65534)
-    ),
+    Setting("HOST", "127.0.0.1", "address", "Address that the web server listens on.", str),
+    Setting("PORT", "8000", "port", "Port of the web server; the demo articles use the next one.", _whole(1, 65534)),
     Setting(
         "WORKERS",
         "2",
         "processes",
-        "How many processes answer requests; one for each core is a good start.",
+        "Number of web server processes; one for each core is a good start.",
         _whole(1, 256),
     ),
     Setting(
-        "EDGE_MB",
+        "PAGE_CACHE_MB",
         "64",
         "megabytes",
-        "What each of these processes keeps of public pages, ready to be sent; 0 keeps nothing.",
+        "Size of the cache of public pages in each process; 0 turns it off. Until 0.2 the old name EDGE_MB works too.",
         _whole(0, 65_536),
     ),
     Setting(
         "PUBLIC_URL",
         "",
         "address",
-        "How browsers reach this service; every link that is sent out starts with it. It may have a path, such as "
-        "https://example.org/comments, below which the proxy serves it. Empty: http://127.0.0.1:PORT.",
+        "Public URL of this service, used in all links. It may have a path, such as https://example.org/comments, "
+        "if the proxy serves Kaiwa below it. Empty: http://127.0.0.1:PORT.",
         lambda text: _public_url(text) if text else "",
     ),
     Setting(
         "MAIL_URL",
         "",
         "smtp:// or smtps:// address",
-        "The mail server, as smtp://user:password@host:587 (STARTTLS when offered) or smtps://host:465. "
-        "Empty: emails wait in the outbox.",
+        "Mail server: smtp://user:password@host:587 (STARTTLS if offered) or smtps://host:465. Empty: emails wait "
+        "in the outbox.",
         _address("smtp", "smtps"),
     ),
     Setting(
         "MAIL_FROM",
         "kaiwa@localhost",
         "email address",
-        "The sender of every email, as kaiwa@example.org or Kaiwa <kaiwa@example.org>. Only ASCII before the @; "
-        "other letters in the domain are sent as xn--.",
+        "Sender of all emails: kaiwa@example.org or Kaiwa <kaiwa@example.org>. Only ASCII before the @; an "
+        "internationalized domain is sent as xn--.",
         _sender,
     ),
     Setting(
         "TRUSTED_PROXIES",
         "",
         "comma-separated networks",
-        "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 127.0.0.1/32.",
+        "Proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted, such as 127.0.0.1/32.",
         _networks,
     ),
     Setting(
         "METRICS_ALLOWED",
         "127.0.0.1/32,::1/128",
         "comma-separated networks",
-        "Who may read /metrics without the token.",
+        "Networks that may read /metrics without a token.",
         _networks,
     ),
-    Setting("METRICS_TOKEN", "", "text", "A bearer token that opens /metrics from anywhere. Empty: none does."),
+    Setting("METRICS_TOKEN", "", "text", "Bearer token for reading /metrics from any network. Empty: no token."),
     Setting(
         "UNDO_WINDOW",
         "15",
         "seconds",
-        "How long emails about a decision wait, so that undo can recall them.",
+        "Delay of emails about a decision, so that undo can recall them.",
         _whole(0, 3600),
     ),
     Setting(
         "DIGEST_EVERY",
         "900",
         "seconds",
-        "At most one email about waiting comments in this time, for each moderator.",
+        "Shortest time between two emails about pending comments to one moderator.",
         _whole(1, 86400),
     ),
     Setting(
         "AKISMET_URL",
         "https://rest.akismet.com/1.1",
         "https:// address",
-        "The service that sites with an Akismet key ask, or one that speaks its protocol; http only on this machine.",
+        "Akismet, or another service with its protocol, for sites with an Akismet key; http only on this machine.",
         _service,
     ),
     Setting(
         "FLOOD_HOLD",
         "600",
         "seconds",
-        "How long a site holds every comment after a burst of them.",
+        "How long a site holds all comments after a burst.",
         _whole(1, 86400),
     ),
     Setting(
         "SESSION_HOURS",
         "12",
         "hours",
-        "How long a moderator stays logged in without doing anything.",
+        "How long a moderator stays logged in without activity.",
         _whole(1, 720),
     ),
     Setting(
         "LOG_LEVEL",
         "INFO",
         "DEBUG, INFO, WARNING or ERROR",
-        "Log messages of this level and above are written, as JSON lines.",
+        "Lowest level of logged messages (JSON lines on standard error).",
         _level,
     ),
 )
+
+# Accepted until 0.2.
+FORMER_NAMES = {"PAGE_CACHE_MB": "EDGE_MB"}
 
 
 def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> dict[str, Any]:
@@ -315,16 +316,16 @@ def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> d
     if not config["SECRET_KEY"]:
         config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
     if len(config["SECRET_KEY"]) < 32:
-        raise BadSetting("SECRET_KEY is shorter than 32 characters; make one with: openssl rand -hex 32")
+        raise BadSetting("SECRET_KEY is shorter than 32 characters. Generate one with: openssl rand -hex 32")
     return config | _flask(config)
 
 
 def _read(setting: Setting, source: Mapping[str, Any]) -> Any:
-    text = source.get(setting.name, setting.default)
+    text = source.get(setting.name, source.get(FORMER_NAMES.get(setting.name, ""), setting.default))
     try:
         return setting.parse(str(text))
     except ValueError as trouble:
-        raise BadSetting(f"{setting.name}={text!r} does not work: {trouble}. {setting.help}") from trouble
+        raise BadSetting(f"{setting.name}={text!r} is invalid: {trouble}. {setting.help}") from trouble
 
 
 def _kept_key(database: str, file: Path) -> str:

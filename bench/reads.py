@@ -37,7 +37,7 @@ def main() -> None:
                     ours, base = alternate(kaiwa.url + path, same, given.seconds, given.rounds, encoding)
                 line(f"{name}, {len(answer[1]) / 1024:.1f} KB", ours, base, aim=HIT)
             behind_nginx(kaiwa.url, given.seconds, given.rounds)
-        with service.running(app, EDGE_MB="0") as bare:
+        with service.running(app, PAGE_CACHE_MB="0") as bare:
             first_renders(bare.url, given.seconds, given.rounds)
 
 

@@ -68,3 +68,8 @@ def test_several_servers_are_named_as_libpq_names_them(given: str, hosts: str, p
 def test_servers_that_cannot_be_are_refused(given: str, tmp_path: Path) -> None:
     with pytest.raises(config.BadSetting, match="DATABASE_URL"):
         config.load({"DATABASE_URL": given, "SECRET_KEY": "k" * 64}, tmp_path)
+
+
+def test_a_former_name_of_a_setting_still_counts_unless_the_new_one_is_set(tmp_path: Path) -> None:
+    assert config.load({"EDGE_MB": "7"}, tmp_path)["PAGE_CACHE_MB"] == 7
+    assert config.load({"EDGE_MB": "7", "PAGE_CACHE_MB": "8"}, tmp_path)["PAGE_CACHE_MB"] == 8

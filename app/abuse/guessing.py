@@ -99,7 +99,7 @@ def _give_back(counted: list[tuple[str, Rate]]) -> None:
     except SQLAlchemyError as trouble:
         if not outage(trouble):
             raise
-        log.warning("a log-in attempt stays counted: the database does not answer")
+        log.warning("log-in attempt stays counted: database unavailable")
         end_transaction()
 
 

@@ -94,6 +94,6 @@ def _take(subject: str, rate: Rate) -> int:
     except SQLAlchemyError as trouble:
         if not outage(trouble):
             raise
-        log.warning("a request was not counted: the database is busy")
+        log.warning("request not counted: database busy")
         _Uncounted.add()
         return 0

@@ -63,7 +63,7 @@ def _send(sock: socket.socket, parts: SplitResult, body: bytes, headers: dict[st
         response = connection.getresponse()
         answered = response.read(MAX_BYTES + 1)
         if response.length or len(answered) > MAX_BYTES:
-            raise NoAnswer("the answer broke off, or is too large")
+            raise NoAnswer("the answer is incomplete or too large")
         return Answer(response.status, response.headers, answered)
     finally:
         clock.cancel()
@@ -74,7 +74,7 @@ def _connect(parts: SplitResult) -> socket.socket:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     refused = [place[0] for *_, place in found if not _is_public(str(place[0]))]
     if refused and not _is_loopback(parts):
-        raise NoAnswer("the address leads into a private network")
+        raise NoAnswer("the address is in a private network")
     sock = _connect_first(found)
     if parts.scheme == "http":
         return sock

@@ -26,13 +26,13 @@ class Notes:
         if host.partition(":")[0].lower() in LOOPBACK:
             return
         self.due = time.monotonic() + EVERY_S
-        log.warning("requests come by another host than PUBLIC_URL", extra={"host": host.lower()})
+        log.warning("requests arrive for another host than PUBLIC_URL", extra={"host": host.lower()})
         try:
             handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "w") as file:
                 file.write(host.lower())
         except OSError as trouble:
-            log.warning("the host cannot be kept for flask check", extra={"trouble": trouble.strerror})
+            log.warning("could not store the host for flask check", extra={"trouble": trouble.strerror})
 
 
 def last(instance: str) -> str:

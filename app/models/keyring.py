@@ -164,9 +164,9 @@ def _values(rows_of: Callable[[Table, Column[Any], bool], Rows], table: Table, c
 def _what_to_do(missing: list[Print]) -> str:
     since = f" (in use since {str(missing[0].since)[:10]})" if missing else ""
     return (
-        f"The database holds values under another SECRET_KEY{since}: they cannot be read. {_where(missing)} "
-        "To replace a key, put the earlier one first into SECRET_KEY_FALLBACKS: docs/keys.md. "
-        "If it is lost for good: flask upkeep accept-key"
+        f"The database has values encrypted with another SECRET_KEY{since}. {_where(missing)} "
+        "To replace a key, add the earlier one to SECRET_KEY_FALLBACKS (docs/keys.md). "
+        "If the key is lost: flask upkeep accept-key"
     )
 
 
@@ -174,10 +174,10 @@ def _where(missing: list[Print]) -> str:
     for file in _key_files():
         key = file.read_text().strip()
         if any(each.is_of(key) for each in missing):
-            return f"It is in {file}: leave SECRET_KEY unset to use it, or set SECRET_KEY to its content."
+            return f"The key is in {file}. Unset SECRET_KEY to use it, or set SECRET_KEY to its content."
     return (
-        f"Set SECRET_KEY to that key. It was in the environment of this service, or in the file {KEY_FILE} of its "
-        f"instance folder (now {current_app.instance_path}); look into the backup of either."
+        f"Set SECRET_KEY to that key. Look for it in backups of the environment, or of the file {KEY_FILE} in the "
+        f"instance folder ({current_app.instance_path})."
     )
 
 

@@ -100,7 +100,7 @@ def _apply(comment: Comment, answer: CheckAnswer) -> None:
     doubted = site.note_answer(spam=answer.spam)
     _note_alert(site, answer.alert)
     if answer.spam and doubted:
-        log.error("Akismet calls everything spam and is not believed", extra={"site": site.key})
+        log.error("Akismet flags everything as spam and is ignored", extra={"site": site.key})
         continue_screening(comment, Finding(CHECK, Verdict.HOLD, {"said": "", "state": "doubted"}))
     elif answer.spam:
         state = "discard" if answer.discard else "spam"
@@ -117,5 +117,5 @@ def _note_trouble(comment: Comment, trouble: str) -> None:
 
 def _note_alert(site: Site, alert: str) -> None:
     if alert and alert != site.akismet_alert:
-        log.error("Akismet says that something is wrong with the key", extra={"site": site.key, "alert": alert})
+        log.error("Akismet warns about the key", extra={"site": site.key, "alert": alert})
     site.akismet_alert = alert

@@ -26,7 +26,7 @@ def path_of_database() -> Path:
     """The SQLite file. Raises BackupError for PostgreSQL."""
     path = db.engine.url.database
     if db.engine.dialect.name != "sqlite" or not path:
-        raise BackupError("This database is PostgreSQL's: pg_dump takes its backup, see docs/backup.md.")
+        raise BackupError("The database is PostgreSQL. Use pg_dump to back it up (docs/backup.md).")
     return Path(path)
 
 
@@ -37,7 +37,7 @@ def create(file: Path) -> dict[str, Any]:
     """
     source = path_of_database()
     if file.exists():
-        raise BackupError(f"{file} is there already; a backup never replaces another.")
+        raise BackupError(f"{file} already exists. Choose another file name.")
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -45,7 +45,7 @@ def create(file: Path) -> dict[str, Any]:
         found = verify(part)
         _publish(part, file)
     except (OSError, sqlite3.Error) as trouble:
-        raise BackupError(f"{file} cannot be written: {trouble}.") from trouble
+        raise BackupError(f"Could not write {file}: {trouble}.") from trouble
     finally:
         part.unlink(missing_ok=True)
     return found | {"file": str(file)}
@@ -67,7 +67,7 @@ def _publish(part: Path, file: Path) -> None:
     try:
         file.hardlink_to(part)
     except FileExistsError as trouble:
-        raise BackupError(f"{file} is there already; a backup never replaces another.") from trouble
+        raise BackupError(f"{file} already exists. Choose another file name.") from trouble
     folder = os.open(file.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
@@ -79,7 +79,7 @@ def verify(file: Path) -> dict[str, Any]:
     Returns {"file", "bytes", "sha256", "counts", "revision", "current"}. Raises BackupError.
     """
     if not file.is_file():
-        raise BackupError(f"{file} is not there.")
+        raise BackupError(f"{file} does not exist.")
     connection = sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1", uri=True)
     try:
         _check(connection, file)
@@ -87,7 +87,7 @@ def verify(file: Path) -> dict[str, Any]:
         _check_keys(connection)
         revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
     except sqlite3.Error as trouble:
-        raise BackupError(f"{file} is no backup of Kaiwa: {trouble}.") from trouble
+        raise BackupError(f"{file} is not a Kaiwa backup: {trouble}.") from trouble
     finally:
         connection.close()
     return {
@@ -106,7 +106,7 @@ def _check(connection: sqlite3.Connection, file: Path) -> None:
         raise BackupError(f"{file} is damaged: {'; '.join(broken)}")
     lost = connection.execute("PRAGMA foreign_key_check").fetchone()
     if lost:
-        raise BackupError(f"{file} is damaged: a row of {lost[0]} belongs to one of {lost[2]} that is not there.")
+        raise BackupError(f"{file} is damaged: a row of {lost[0]} refers to a missing row of {lost[2]}.")
 
 
 def _check_keys(connection: sqlite3.Connection) -> None:

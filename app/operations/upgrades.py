@@ -64,11 +64,11 @@ def run_with_retries(attempt: Callable[[], None]) -> None:
         try:
             return attempt()
         except Overtaken:
-            log.info("another upgrade is running; going on from where it is")
+            log.info("another upgrade is running; continuing after it")
         except DBAPIError as trouble:
             if not _is_about_locks(trouble) or time.monotonic() > until:
                 raise
-            log.warning("the database is locked by others; trying again")
+            log.warning("the database is locked; retrying")
         pause = _sleep(pause)
 
 

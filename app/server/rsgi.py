@@ -185,10 +185,10 @@ def announced(headers: Headers) -> int:
     15.5.12); browsers always send it.
     """
     if headers.get("transfer-encoding", ""):
-        raise NotWhole(411, "Send the body with a Content-Length.")
+        raise NotWhole(411, "A Content-Length header is required.")
     length = headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
-        raise NotWhole(400, "Content-Length is not a number.")
+        raise NotWhole(400, "The Content-Length header is invalid.")
     return int(length)
 
 
@@ -203,7 +203,7 @@ async def whole(parts: Any, length: int) -> bytes:
         raise NotWhole(408, f"The body did not arrive within {BODY_SECONDS} seconds.") from trouble
     if len(body) != length:
         # The client retries; half a comment must not be stored.
-        raise NotWhole(400, "The body broke off.")
+        raise NotWhole(400, "The body is incomplete.")
     return bytes(body)
 
 
@@ -255,7 +255,7 @@ def served(app: Flask) -> RsgiServer:
     return RsgiServer(
         app,
         max_body=app.config["MAX_CONTENT_LENGTH"],
-        max_bytes=app.config["EDGE_MB"] * 2**20,
+        max_bytes=app.config["PAGE_CACHE_MB"] * 2**20,
         at_once=AT_ONCE_ON_SQLITE if on_sqlite else AT_ONCE,
         seconds={kind: app.config[f"{kind.upper()}_TIMEOUT"] for kind in ("read", "post", "desk")},
         unavailable=errors.ready_answers(app),

@@ -37,12 +37,12 @@ def retrain(site_id: int) -> Filter | None:
 
 def retrain_outdated() -> None:
     for site_id, key in outdated():
-        log.info("filter is of another version or unsound and is learnt again", extra={"site": key})
+        log.info("retraining an outdated or unsound filter", extra={"site": key})
         begun = monotonic()
         model = retrain(site_id)
         if model:
             seconds = round(monotonic() - begun, 1)
             about = {"site": key, "fine": model.fine, "spam": model.spam, "seconds": seconds}
-            log.info("filter was learnt again", extra=about)
+            log.info("filter retrained", extra=about)
         else:
-            log.warning("filter is not learnt yet: its site decides all the time", extra={"site": key})
+            log.warning("filter not retrained yet: decisions keep changing", extra={"site": key})

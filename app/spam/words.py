@@ -219,9 +219,7 @@ def _fits(entry: _Entry, reading: Reading, start: int, end: int) -> bool:
     if reading.anywhere:
         return end - start >= SHORTEST_JOINED
     text = reading.text
-    return not (entry.left and start and _joins(text[start - 1])) and not (
-        entry.right and _joins(text[end : end + 1])
-    )
+    return not (entry.left and start and _joins(text[start - 1])) and not (entry.right and _joins(text[end : end + 1]))
 
 
 def _joins(char: str) -> bool:

@@ -72,22 +72,22 @@ def _may_watch() -> bool:
 
 def _families() -> Iterable[str]:
     seen = Heartbeat.last_seen()
-    yield _family("kaiwa_pending_comments", "Comments that wait for a moderator.", "site", metrics.pending_by_site())
-    yield _family("kaiwa_comments", "Comments that are stored.", "status", metrics.comments_by_status())
-    yield _family("kaiwa_decisions", "Decisions that are stored.", "actor", metrics.decisions_by_actor())
-    yield _family("kaiwa_outbox_waiting", "Letters not sent yet.", "", {"": metrics.deliveries_waiting()})
-    yield _family("kaiwa_outbox_lag_seconds", "How long the oldest letter is overdue.", "", {"": _lag()})
-    yield _family("kaiwa_outbox_failing", "Emails that wait although they were tried.", "", {"": Delivery.failing()})
-    yield _family("kaiwa_outbox_failed_tries", "Tries that failed.", "", {"": Delivery.failed_tries()})
-    yield _family("kaiwa_outbox_done", "Letters done with.", "outcome", metrics.deliveries_by_outcome())
+    yield _family("kaiwa_pending_comments", "Pending comments.", "site", metrics.pending_by_site())
+    yield _family("kaiwa_comments", "Stored comments.", "status", metrics.comments_by_status())
+    yield _family("kaiwa_decisions", "Stored decisions.", "actor", metrics.decisions_by_actor())
+    yield _family("kaiwa_outbox_waiting", "Unsent emails.", "", {"": metrics.deliveries_waiting()})
+    yield _family("kaiwa_outbox_lag_seconds", "Seconds since the oldest unsent email was due.", "", {"": _lag()})
+    yield _family("kaiwa_outbox_failing", "Unsent emails with a failed try.", "", {"": Delivery.failing()})
+    yield _family("kaiwa_outbox_failed_tries", "Failed tries to send an email.", "", {"": Delivery.failed_tries()})
+    yield _family("kaiwa_outbox_done", "Finished emails.", "outcome", metrics.deliveries_by_outcome())
     # By process: the database cannot count what it could not write.
     yield _family(
-        "kaiwa_uncounted_requests_total", "Requests served although the database could not count them.", "process",
+        "kaiwa_uncounted_requests_total", "Requests without rate limit: database busy.", "process",
         {str(os.getpid()): limits.uncounted()}, kind="counter",
     )  # fmt: skip
-    yield _family("kaiwa_worker_deaths", "Workers of the last 10 minutes that died.", "", {"": Heartbeat.deaths()})
+    yield _family("kaiwa_worker_deaths", "Worker crashes in the last 10 minutes.", "", {"": Heartbeat.deaths()})
     yield _family(
-        "kaiwa_worker_seen_timestamp_seconds", "When a worker was last seen; 0 for never.", "",
+        "kaiwa_worker_seen_timestamp_seconds", "Time a worker was last seen; 0 if never.", "",
         {"": int(seen.timestamp()) if seen else 0},
     )  # fmt: skip
 

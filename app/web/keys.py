@@ -24,6 +24,6 @@ def _refuse_foreign_keys() -> None:
     try:
         keyring.admit()
     except keyring.WrongKey as wrong:
-        log.error("SECRET_KEY is not the database's", extra={"fix": str(wrong)})
+        log.error("SECRET_KEY does not belong to the database", extra={"fix": str(wrong)})
         sentence = _("This service is not set up correctly. The operator can find the cause with “flask check”.")
         raise Refused("wrong_key", sentence, status=503) from wrong

@@ -416,7 +416,7 @@ def test_a_person_reads_the_report_too(app: Flask, paper: Site, save: Save) -> N
     file = save(wxr(page(comment(1, parent="9"), comment(1))))
     said = app.test_cli_runner().invoke(args=["import", "wordpress", str(file), "--site", "paper"]).output
     assert "1 imported, 0 unchanged, 1 skipped." in said
-    assert "1 (line" in said and "stands by itself. (1)" in said
+    assert "1 (line" in said and "as a top-level comment. (1)" in said
     assert "https://example.com/1/" in said
 
 

@@ -100,7 +100,7 @@ def test_the_file_with_the_right_key_is_named(inhabited: dict[str, str], tmp_pat
         assert "instance folder" in keyring.trouble()
         file = tmp_path / "secret_key"
         file.write_text(f"{A}\n")
-        assert f"It is in {file}" in keyring.trouble()
+        assert f"The key is in {file}" in keyring.trouble()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

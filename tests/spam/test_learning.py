@@ -401,7 +401,7 @@ def test_a_worker_learns_a_filter_of_another_version_again_and_leaves_the_others
     assert [key for _, key in retraining.outdated()] == ["paper"]
     db_session.rollback()
     retraining.retrain_outdated()
-    assert "filter was learnt again" in caplog.text
+    assert "filter retrained" in caplog.text
     db_session.rollback()
     assert retraining.outdated() == [] and known(db_session, taught) == now_known
     assert SpamModel.read(other.id)[0] == revisions[other.id]

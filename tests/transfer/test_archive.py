@@ -248,7 +248,7 @@ def test_it_stays_out_of_a_site_that_others_use(app: Flask, db_session: Session,
     a_site(db_session, "other")
     Reader(app.test_client(), site="other").post("ours")
     before = exported("other")
-    with pytest.raises(UnreadableFile, match="comments of its own"):
+    with pytest.raises(UnreadableFile, match="already has comments"):
         restored(file, "other")
     db.session.rollback()
     assert exported("other") == before
