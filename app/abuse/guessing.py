@@ -69,7 +69,6 @@ def forgive(email: str, device: str) -> None:
 
 
 def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
-    """Count against each limit and yield the counts."""
     if device:
         yield _take(_device(who, device), PER_DEVICE)
         return

@@ -66,7 +66,6 @@ def _stamp(kind: str, site_key: str, moment: datetime) -> str:
 
 
 def _stamps(kind: str, site_key: str, moment: datetime) -> list[str]:
-    """The stamp of this moment under each key, the current one first."""
     milliseconds = round(moment.timestamp() * 1000)
     keyed = blind_index("stamp", f"{kind} {site_key} {milliseconds}")
     return [f"{kind}.{milliseconds}.{each}" for each in keyed.all]

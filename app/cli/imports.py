@@ -103,7 +103,6 @@ def _form_and_file(words: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _detected(file: str) -> str:
-    """'' for an unknown format; the report says why."""
     try:
         return detect(file)
     except UnreadableFile:
@@ -153,7 +152,6 @@ def _move(text: str) -> tuple[str, str]:
 
 
 def _read(staging: Staging, form: str, source: Source, *, quiet: bool) -> str:
-    """Read the file; return the error, or ''. Records before an error stay."""
     steps = staging.collect(READERS[form](source))
     try:
         for _count in _shown(steps, "Reading", share=lambda _count: source.share, quiet=quiet):
@@ -168,7 +166,6 @@ def _read(staging: Staging, form: str, source: Source, *, quiet: bool) -> str:
 
 
 def _written(staging: Staging, steps: Iterator[int], label: str, *, quiet: bool) -> str:
-    """Commit each step; return the reason of an interruption, or ''."""
     try:
         for _count in _shown(steps, label, share=lambda count: count / staging.total, quiet=quiet):
             db.session.commit()

@@ -191,7 +191,6 @@ def _run(children: list[Child], reloaded: list[Child]) -> None:
 
 
 def _kill_group(leader: int) -> None:
-    """Kill the processes that are left in a child's session."""
     with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
 

@@ -125,7 +125,6 @@ def _deliver() -> bool:
 
 
 def _add_up() -> bool:
-    """Merge the counts of `/metrics` (app/models/site_counter.py)."""
     if SiteCounter.is_due():
         while SiteCounter.settle():
             db.session.commit()

@@ -20,7 +20,6 @@ SIDE = 5
 
 
 def _row(y: int, bits: int) -> str:
-    """Three bits, mirrored; adjacent squares are one rectangle."""
     squares = "".join("#" if bits >> min(x, SIDE - 1 - x) & 1 else " " for x in range(SIDE))
     return "".join(f"M{run.start()} {y}h{len(run[0])}v1h-{len(run[0])}z" for run in re.finditer("#+", squares))
 

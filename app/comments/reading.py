@@ -169,7 +169,6 @@ def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, roo
 
 
 def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch], str | None]:
-    """The branches that fit, the last one cut, and the root before the next page."""
     fitting: list[tree.Branch] = []
     for branch in branches:
         if not room:
@@ -264,7 +263,6 @@ def _position(after: str) -> tuple[int | None, str]:
 
 
 def _placed(thread: Thread, number: int) -> Comment | None:
-    """The visible comment of this thread with this id, here or in the program it was imported from."""
     ours, theirs = Comment.of_site([thread.site_id], number), imported.numbered_elsewhere(thread, number)
     placed = (
         found for found in (ours, *theirs) if found and found.thread_id == thread.id and found.approved_descendants > 0

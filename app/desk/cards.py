@@ -99,7 +99,6 @@ def _newest_decisions(ids: list[int]) -> dict[int, Decision]:
 
 
 def _alike(comments: list[Comment]) -> dict[tuple[int, str], tuple[int, int]]:
-    """Comments of each cluster: all and pending; from the index alone."""
     found = {(comment.site_id, comment.cluster): (0, 0) for comment in comments}
     clusters = {comment.cluster for comment in comments} - {""}
     rows = db.session.execute(
@@ -111,7 +110,6 @@ def _alike(comments: list[Comment]) -> dict[tuple[int, str], tuple[int, int]]:
 
 
 def _same_address(comments: list[Comment]) -> dict[int, int]:
-    """Number of other recent comments from the network of each comment."""
     known = {comment.id: _indexes_of_network(comment) for comment in comments if comment.address_index}
     recent = and_(
         Comment.address_index.in_({index for indexes in known.values() for index in indexes}),

@@ -52,7 +52,6 @@ def _read_in_order(comment: Comment, *conditions: ColumnElement[bool] | TextClau
 
 
 def _pending_near(comment: Comment) -> Sequence[int]:
-    """Pending comments from the comment's branch on, from the lane index alone."""
     here = Comment.site_id == comment.site_id, Comment.thread_id == comment.thread_id
     query = select(Comment.id).where(*here, Comment.lane.in_(LANES), text("comment.lane <> 0"))
     return db.session.scalars(query.where(Comment.id >= comment.root_id).order_by(Comment.id).limit(MAX_SHOWN)).all()

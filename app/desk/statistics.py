@@ -77,7 +77,6 @@ def percentile(values: list[float], percent: int) -> float | None:
 
 
 def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
-    """Moderators' decisions and those that held comments, oldest first, from `first` on."""
     held = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
     query = (
         select(
@@ -94,7 +93,6 @@ def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
 
 
 def _waiting(site: Site) -> tuple[int, datetime | None]:
-    """Number of pending comments, and time of the one with the lowest id."""
     first = select(Comment.created_at).where(Comment.site_id == site.id, Comment.status == Status.PENDING)
     count = SiteCounter.counts(STATUS).get((site.id, Status.PENDING), 0)
     return count, db.session.scalar(first.order_by(Comment.id).limit(1))
@@ -152,7 +150,6 @@ def _count_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) 
 
 
 def _hot(site: Site, since: datetime) -> list[tuple[Thread, int]]:
-    """Threads with the most recently decided comments."""
     newest = Decision.site_id == site.id, Decision.id >= Decision.id_back(site.id, HOT_AMONG)
     decided = select(Decision.comment_id).where(*newest, Decision.made_at > since, Decision.actor != Actor.IMPORT)
     counts = Counter(db.session.scalars(select(Comment.thread_id).where(Comment.id.in_(decided)))).most_common(HOT)

@@ -46,8 +46,6 @@ REQUIRED = {
 
 
 class _Required:
-    """Something must be left of the cleaned text."""
-
     field_flags: ClassVar = {"required": True}
 
     def __call__(self, form: Form, field: Any) -> None:

@@ -80,7 +80,6 @@ def _timezones() -> list[tuple[str, Any]]:
 
 
 def _origins(text: str) -> list[str]:
-    """Origins as browsers write them, without duplicates."""
     typed = [part for part in re.split(r"[,\s]+", text) if part]
     if not 1 <= len(typed) <= MOST_ORIGINS:
         raise ValueError

@@ -82,7 +82,6 @@ def _connect(parts: SplitResult) -> socket.socket:
 
 
 def _connect_first(found: list[Any]) -> socket.socket:
-    """Connect to the checked addresses without another look-up."""
     trouble: OSError = OSError("no address")
     for family, kind, protocol, _name, place in found:
         sock = socket.socket(family, kind, protocol)

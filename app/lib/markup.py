@@ -74,7 +74,6 @@ def _too_many(mark: re.Pattern[str], text: str) -> bool:
 
 
 def _as_typed(text: str) -> str:
-    """Fully escaped, so bleach is not needed."""
     text = text.strip("\n")
     return f"<pre>{escape(text, quote=False)}</pre>" if text else ""
 

@@ -183,7 +183,6 @@ def _key_path(path: str) -> str:
 
 
 def _without_dots(segments: list[str]) -> list[str]:
-    """RFC 3986, 5.2.4."""
     kept: list[str] = []
     for segment in segments[1:]:
         if segment == "..":
@@ -194,7 +193,6 @@ def _without_dots(segments: list[str]) -> list[str]:
 
 
 def _resolved(segments: list[str]) -> list[str]:
-    """Without dot segments; a final one leaves a slash."""
     return [*_without_dots(segments), *([""] if segments[-1] in (".", "..") else [])]
 
 

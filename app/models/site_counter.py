@@ -128,7 +128,6 @@ def _of_kind(kind: str) -> Select[int, str, int]:
 
 
 def _deltas(after: int, upto: int) -> Counter[Key]:
-    """Count changes by the decisions in this range of ids."""
     # A comment's first decision says "pending" too, although it had no status before.
     begins = and_(Decision.version == FIRST_VERSION, Decision.actor == Actor.SCREENING)
     before_it = case((begins, null()), else_=Decision.from_status)

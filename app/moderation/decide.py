@@ -81,7 +81,6 @@ def decide(
 
 
 def _trust(comment: Comment) -> None:
-    """Trust the name, website and network that the moderator saw."""
     moved = any(reason["check"] == "changed" for reason in comment.reasons)
     comment.author.earn(comment.name, comment.website, comment.address_index if moved else None)
 

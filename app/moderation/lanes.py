@@ -50,7 +50,6 @@ def _lane_of_waiting(comment: Comment) -> Lane:
 
 
 def _is_known(comment: Comment) -> bool:
-    """True if the author, known by token, has another published comment."""
     if comment.author_id is None:
         return False  # new author
     published = comment_counts.by_author([comment.author_id])[comment.author_id].get(Status.APPROVED, 0)

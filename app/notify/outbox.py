@@ -132,7 +132,6 @@ def _is_ready(delivery: Delivery) -> bool:
 
 
 def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None:
-    """Send one delivery; an error is recorded on its row."""
     delivery = db.session.get_one(Delivery, id)
     try:
         outcome = carriers[delivery.kind](delivery)

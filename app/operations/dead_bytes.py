@@ -111,7 +111,6 @@ def _free_pages(file: int, header: Header) -> Iterator[tuple[int, int]]:
 
 
 def _gaps(page: bytes, usable: int) -> Iterator[tuple[int, int]]:
-    """Unallocated ranges of a b-tree page: before its cells, and free blocks."""
     head = TREES.get(page[0])
     if head is None:
         return

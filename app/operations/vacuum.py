@@ -166,7 +166,6 @@ def _said(column: Column[Any]) -> ColumnElement[str]:
 
 
 def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[bool] | None:
-    """Condition for rows of these sites; None if the table has none."""
     if site_ids is None:
         return true()
     return table.c.site_id.in_(site_ids) if "site_id" in table.c else None

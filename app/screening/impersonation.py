@@ -93,7 +93,6 @@ def _is_odd(name: str, looks: str, reads: str) -> bool:
 
 
 def _plain(name: str) -> str:
-    """Letters and digits without case, width and invisible characters."""
     return "".join(filter(str.isalnum, disguise.fold(name)))
 
 

@@ -123,7 +123,6 @@ class Rulebook:
                 yield from (Hit(rule, "address") for rule in self._by_subject[Subject.ADDRESS].get(str(network), ()))
 
     def _of_domain(self, subject: Subject, host: str) -> Iterator[ActiveRule]:
-        """Rules about the host and its parent domains."""
         labels = host.split(".")
         for at in range(len(labels)):
             yield from self._by_subject[subject].get(".".join(labels[at:]), ())

@@ -111,7 +111,6 @@ def _without(number: int, ids: list[int]) -> dict[int, bytes]:
 
 
 def _page_without(page: bytes, gone: set[int]) -> bytes:
-    """Empty if the page contains none of these positions."""
     counts = list(unpack_from(HEAD, page))
     if max(counts) < DENSE and not any(pack("<H", position) in page for position in gone):
         return b""
@@ -149,7 +148,6 @@ def _list_without(stored: bytes, gone: set[int]) -> tuple[int, bytes]:
 
 
 def _positions(number: int) -> dict[str, "array[int]"]:
-    """Positions by n-gram, ascending."""
     ids = SearchSegment.ids_of(number)
     found: dict[str, array[int]] = defaultdict(lambda: array("H"))
     for id, site, thread, name, body in _comments(ids):
@@ -249,7 +247,6 @@ def _count(page: bytes | None, number: int) -> int:
 
 
 def _read(page: bytes | None, number: int) -> set[int] | bytes:
-    """A list as a set or bit map."""
     if page is None:
         return set()
     counts = unpack_from(HEAD, page)

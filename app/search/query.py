@@ -112,7 +112,6 @@ def search(viewer: Moderator, query: SearchQuery, after: int | None = None) -> F
 
 
 def _by_columns(matching: Matching, words: Words, start: int, end: int) -> tuple[list[int], int]:
-    """Ids of a page and one more, and the cursor (0: end)."""
     ids: list[int] = []
     last, looked = start, 0
     while len(ids) <= PAGE and looked < MAX_READ:
@@ -139,7 +138,6 @@ def _by_index(matching: Matching, words: Words, candidates: Iterator[list[int]])
 
 
 def _candidates(viewer: Moderator, words: Words, thread_ids: Collection[int] | None, start: int) -> Iterator[list[int]]:
-    """Candidate ids, newest first, in batches: dirty comments and index matches."""
     # Before the segments: a comment that is indexed meantime is found twice rather than missed.
     dirty = DirtyComment.newest(start, MAX_READ)
     end = dirty[-1] if len(dirty) == MAX_READ else 0
@@ -162,7 +160,6 @@ def _required_ngrams(
 
 
 def _segment_batches(built: list[int], dirty: Collection[int]) -> Iterator[list[int]]:
-    """Segment numbers, newest first: few, then more."""
     numbers = sorted({*built, *dirty}, reverse=True)
     sizes = iter(SEGMENTS)
     while numbers:
@@ -172,7 +169,6 @@ def _segment_batches(built: list[int], dirty: Collection[int]) -> Iterator[list[
 
 
 def _slices(ids: list[int]) -> Iterator[list[int]]:
-    """Few first: usually they fill a page."""
     if ids:
         yield ids[: 2 * PAGE]
     for at in range(2 * PAGE, len(ids), AT_ONCE):

@@ -126,8 +126,6 @@ def undisguised(plain: Reading) -> Reading:
 
 
 class _Folded(dict[str, str]):
-    """A bounded cache of folded units."""
-
     def __missing__(self, unit: str) -> str:
         folded = fold_unit(unit)
         if len(self) < MAX_CACHED:
@@ -206,8 +204,6 @@ def _plain_word(word: str, *, genuine: bool) -> str:
 
 
 class _Alike(dict[int, str]):
-    """Letters without accents, kanji as similar kana."""
-
     def __missing__(self, code: int) -> str:
         char = chr(code)
         base = char if CONTINUOUS.match(char) else MARKS.sub("", unicodedata.normalize("NFD", char))

@@ -139,7 +139,6 @@ def _share(tenths: str) -> str:
 
 
 def _range(doubling: str) -> str:
-    """The range of a count stored by doubling: 0, 1, 2–3, 4–7 ..."""
     power = int(doubling)
     return doubling if power < 2 else f"{1 << power - 1}–{(1 << power) - 1}"
 

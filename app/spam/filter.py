@@ -161,7 +161,6 @@ class Filter:
         return sum(sum(map(self._residuals.__getitem__, family)) for family in families) / UNIT / _length(found)
 
     def _log_odds(self, slot: int) -> float:
-        """Unweighted log odds of one slot."""
         fine, spam = self.seen(slot)
         if not fine and not spam:
             return 0.0

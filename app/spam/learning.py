@@ -127,7 +127,6 @@ def _note(comment: Comment, found: Iterable[int], *, step: int) -> None:
 
 
 def _slots(comment: Any) -> Iterable[int]:
-    """Slots of a comment; stored ones if its text was deleted."""
     return array("I", comment.learnt_slots) if comment.learnt_slots else slots(example_of(comment)).all()
 
 

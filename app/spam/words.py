@@ -245,7 +245,6 @@ def _without_allowed(matches: set[Match]) -> list[Match]:
 
 
 def _is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
-    """True if it lies in one of these sorted, disjoint spans."""
     before = bisect_right(starts, match.start)
     return before > 0 and match.end <= spans[before - 1][1]
 

@@ -65,6 +65,5 @@ class Addresses:
 
 
 def _bare(address: str) -> str:
-    """The address without scheme, its host in lower case."""
     host, slash, rest = _SCHEME.sub("", address, count=1).partition("/")
     return host.lower() + slash + rest

@@ -75,7 +75,6 @@ def of(column: Any, site: Site) -> ColumnElement[bool]:
 
 
 def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """False instead of NULL."""
     return func.coalesce(condition, false(), type_=Boolean())
 
 

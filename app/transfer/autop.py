@@ -50,7 +50,6 @@ def _shown(run: str, inside: str) -> Iterator[str]:
 
 
 def _groups(run: str) -> Iterator[list[str]]:
-    """Groups of lines, separated by empty lines."""
     group: list[str] = []
     for line in _BREAK.sub("\n", run).split("\n"):
         if line.strip():

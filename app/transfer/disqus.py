@@ -124,5 +124,4 @@ def _status(element: Element, notes: list[Note]) -> Status:
 
 
 def _flag(element: Element, name: str) -> bool | None:
-    """True or False; None for anything else."""
     return {"true": True, "1": True, "false": False, "0": False}.get(element.text(name).strip().lower())

@@ -110,7 +110,6 @@ def _value(stream: StreamWindow, key: str, *, listed: bool) -> Element | BadElem
 
 
 def _skip_value(stream: StreamWindow) -> int:
-    """Skip one value by brackets and quotes; return its depth."""
     depth = deepest = 0
     first = _found(stream, _START)
     if first not in '"{[':

@@ -58,7 +58,6 @@ def lines_of(source: Source, counts: RestoreCounts) -> Iterator[Line]:
 
 
 def _loaded(text: str) -> Any:
-    """The value, or None for invalid or too deeply nested JSON."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):

@@ -159,7 +159,6 @@ def _row(
 
 
 def _approved_by_subtree(rows: list[dict[str, Any]]) -> Counter[int]:
-    """New approved comments in the subtree of each comment, including itself."""
     approved = (row for row in rows if row["status"] == Status.APPROVED)
     return Counter(id for row in approved for id in ids_in(row["path"]))
 

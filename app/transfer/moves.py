@@ -117,7 +117,6 @@ def _limit_waiting() -> None:
 
 
 def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
-    """The possible moves; the others get their outcome."""
     begun: dict[int, tuple[Thread, Move]] = {}
     keys = [_key(site, move.old) for move in moves]
     threads = _threads(site, [key for key in keys if key])
@@ -142,7 +141,6 @@ def _threads(site: Site, keys: list[str]) -> dict[str, Thread]:
 
 
 def _arrive(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -> Thread:
-    """The current thread of the comments."""
     there = Thread.for_page(site, move.key)
     move.comments = comment_counts.by_thread([thread.id]).get(thread.id, 0)
     if there is None or there.id == thread.id:
@@ -180,7 +178,6 @@ def _leave_a_trace(site: Site, thread: Thread, left: str) -> None:
 
 
 def _new_key(site: Site, address: str) -> str:
-    """The key of a page of the site, or '' for other URLs."""
     whole = _whole(site, address)
     return _key(site, address) if address.startswith(OWN_ID) or is_allowed(whole, site.origins) else ""
 

@@ -75,7 +75,6 @@ def _closed_pages(stream: StreamWindow) -> frozenset[str]:
 
 
 def _loaded(text: str) -> Any:
-    """The value, or None for invalid or too deeply nested JSON."""
     try:
         return json.loads(text, strict=False)
     except (ValueError, RecursionError):  # the caller reports the line
@@ -92,7 +91,6 @@ def _id_in(text: str) -> str | None:
 
 
 def _parse_line(text: str, line: int) -> tuple[CommentRecord, str] | Skip | None:
-    """The comment with its page's title; None for an empty line."""
     if not text.strip():
         return None
     row = _loaded(text)

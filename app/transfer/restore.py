@@ -163,7 +163,6 @@ class Restore:
         self._insert(table, new)
 
     def _restore_moderator(self, line: Line) -> None:
-        """An unknown moderator is created without password and roles."""
         try:
             row = {column.name: validated(column, line.row.get(column.name)) for column in MODERATOR_COLUMNS}
         except InvalidValue:
@@ -181,7 +180,6 @@ class Restore:
         return None
 
     def _validated(self, table: ArchivedTable, line: Line) -> Row | None:
-        """The validated row; None, and a skip, if it is invalid."""
         self.counts.read[table.name] += 1
         if not self._is_expected_id(table, line.row.get("id")):
             self._skip(line, Reason.MALFORMED)

@@ -91,7 +91,6 @@ def _set_paths(site: Site, rows: list[Row]) -> None:
 
 
 def _count_approved(rows: Sequence[Row]) -> None:
-    """Add approved comments to the counts of their ancestors and threads."""
     approved = [row for row in rows if row["status"] == Status.APPROVED]
     comment_counts.add_approved_descendants(Counter(id for row in approved for id in ids_in(row["path"])))
     counts = Counter(row["thread_id"] for row in approved)

@@ -108,8 +108,6 @@ File = Source | Path | str  # argument of a reader
 
 
 class _Members:
-    """Decompresses gzip, also several files in a row."""
-
     def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
         self.open = True
@@ -133,7 +131,6 @@ class _Members:
 
 
 def _declared(head: bytes) -> str:
-    """The encoding of a byte order mark or XML declaration as Python's name, or ''."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if head[:4] in (b"<\0?\0", b"\0<\0?"):
@@ -178,7 +175,6 @@ def _reads(chunk: bytes, name: str) -> str | None:
 
 
 def _kana_share(chunk: bytes, name: str) -> float:
-    """Share of kana in `chunk` decoded as `name`; 0 if that fails."""
     text = _reads(chunk, name) or ""
     foreign = sum(not char.isascii() for char in text)
     return len(_KANA.findall(text)) / max(foreign, 1)

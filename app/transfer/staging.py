@@ -232,7 +232,6 @@ class Staging(StagingDatabase):
 
 
 def _bounded_id(id: str | None) -> str | None:
-    """A hash instead of an id that is too long for the column."""
     return made_up_id(id) if id and len(id) > LONGEST_SOURCE_ID else id
 
 

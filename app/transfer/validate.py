@@ -130,7 +130,6 @@ def _website(value: str) -> str:
 
 
 def _address(value: str) -> str:
-    """URL of a page, which becomes a link."""
     return _require(not value or value.startswith(("https://", "http://")), value)
 
 
@@ -159,7 +158,6 @@ def _reasons(value: Any) -> list[dict[str, Any]]:
 
 
 def _can_be_rendered(reason: Any) -> bool:
-    """True if a moderation page can render the reason."""
     try:
         return bool(sentence_of(reason))
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -116,8 +116,6 @@ def _id_in(head: str) -> str | None:
 
 
 class _Page:
-    """One item: its known fields, and comments that wait for them."""
-
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
         self._notes: list[Note] = []
@@ -181,7 +179,6 @@ class _Page:
 
 
 def _comment(element: Element, zone: tzinfo) -> CommentRecord | Skip:
-    """The comment without its thread."""
     kind_word = one_line(element.text("comment_type")).lower()
     body = element.markup("comment_content").strip()
     source_id = one_line(element.text("comment_id"))

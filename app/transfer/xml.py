@@ -146,7 +146,6 @@ def _whole(text: str, shape: Shape, name: str, line: int) -> Iterator[Event]:
 
 
 def _salvage(text: str, shape: Shape, line: int) -> Iterator[Event]:
-    """Split a broken stretch at every known tag, and read each record separately."""
     opened: re.Match[str] | None = None
     opened_line = at = 0
     for match in shape.tags.finditer(text):

@@ -44,7 +44,6 @@ def _repaired_token(token: re.Match[str], shape: Shape) -> str:
 
 
 def _character_of(reference: str) -> str:
-    """The character of a reference, or the reference itself if unknown."""
     if reference.startswith("&#"):
         return unescape(reference)  # replaces or removes forbidden characters
     return html5.get(reference[1:], reference)

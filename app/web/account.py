@@ -123,7 +123,6 @@ def _logged_in(token: str, index: str, path: str) -> Response:
 
 
 def _device(email: str) -> str:
-    """The name of this browser if this account was logged in here before, else ''."""
     try:
         index, name = unsign("device", request.cookies.get(_device_cookie(), ""), DEVICE_LASTS)
     except BadToken:
@@ -148,6 +147,5 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
 def _page(
     form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None
 ) -> Response:
-    """The log-in form with an error, without the password."""
     page = render_template("account/login.html", form=form, trouble=trouble, challenge=challenge)
     return make_response(page, status)

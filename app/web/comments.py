@@ -194,7 +194,6 @@ def _refused(here: Where, form: CommentForm, origin: str, no: Refused) -> Respon
 
 
 def _challenge(here: Where, no: Refused) -> dict[str, Any] | None:
-    """A challenge that replaces the refusal."""
     if not isinstance(no, Crowded) or no.excess is None:
         return None
     network = Comment.network_index(here.site, address.network(address.client()))
@@ -213,7 +212,6 @@ def _page_again(here: Where, form: CommentForm, status: int, **more: Any) -> Res
 
 
 def _edit_again(id: int, status: int, errors: Any) -> Response:
-    """The edit form with its input."""
     here, (comment, token, origin) = where(request.form), _own(id)
     shown = reading.show_own(comment, token)
     if shown.own:

@@ -123,5 +123,4 @@ def end_block(id: int) -> Any:
 
 
 def _shown(name: str, **context: Any) -> str:
-    """A fragment in place, or a page."""
     return render_template(f"queue/{'_' if wants_fragment() else ''}{name}.html", **context)

@@ -32,7 +32,6 @@ def thread() -> Response:
 
 
 def _feed(here: str, site: Site, thread: Thread | None, rows: list[Comment]) -> Response:
-    """`here` is the feed's address."""
     entries = [(row.thread, reading.show(row), markup.plain(row.html)) for row in rows]
     xml = render_template("feeds/comments.atom", here=here, site=site, thread=thread, entries=entries)
     return unless_unchanged(for_everybody(Response(xml, content_type="application/atom+xml; charset=utf-8")))

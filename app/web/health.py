@@ -57,7 +57,6 @@ def _worker() -> dict[str, Any]:
 
 
 def _lag() -> int:
-    """Seconds since the oldest unsent email was due; 0 for none."""
     oldest = Delivery.oldest_waiting()
     return max(0, int((now() - oldest).total_seconds())) if oldest else 0
 

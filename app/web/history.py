@@ -38,7 +38,6 @@ def as_jsonl() -> Response:
 
 
 def _form() -> LogForm:
-    """The filter; Refused, or 404 for another moderator's site."""
     me = current_moderator()
     form = LogForm.of(me, history.colleagues(me), request.args)
     return form if form.validate() else abort(404)

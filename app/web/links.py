@@ -34,7 +34,6 @@ def act(token: str) -> Any:
 
 
 def _page(offer: Offer, notice: str = "") -> Response:
-    """The offered decision, or the one that was made."""
     decision = None if offer.comment.version == offer.seen else Decision.newest_of(offer.comment)
     answered = Report.answered_by([decision.id]).total() if decision else 0
     page = render_template("links/act.html", offer=offer, decision=decision, notice=notice, answered=answered)

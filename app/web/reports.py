@@ -57,7 +57,6 @@ def _refused(id: int, form: ReportForm, no: Refused) -> Response:
 
 
 def _reported(id: int) -> tuple[Comment, str]:
-    """A public comment; 404 for others, so pending ones are not revealed."""
     comment = Comment.public(id) or abort(404)
     speak(request.values.get("lang", ""), comment.site.lang, comment.site.timezone)
     return comment, check_origin(comment.site)

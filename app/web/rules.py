@@ -60,7 +60,6 @@ def _draft(site: Site, form: RuleForm) -> Rule:
 
 
 def _blamed(form: RuleForm, no: Refused) -> RuleForm:
-    """The form with the refusal beside its field."""
     form["days" if no.field == "expires_at" else no.field or "value"].errors = [no.sentence]
     return form
 

@@ -138,7 +138,6 @@ def _for_all(template: str) -> Response:
 
 
 def _private(here: Where) -> Response:
-    """The page with the author's pending comments and edit forms."""
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
     page, waiting = reading.with_own(read(here), mine)
     answer = make_response(render("thread/page.html", page, context(here, mine=waiting)))

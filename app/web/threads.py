@@ -112,7 +112,6 @@ def _named(thread: Thread, typed: dict[str, str] | None = None, wrong: Refused |
 
 
 def _first_line() -> str:
-    """Input of the form for a page's link: its address, and room for the new one."""
     old = clean_line(request.args.get("old", "")[:LONGEST_OLD])
     return f"{old}," if old else ""
 
