@@ -52,7 +52,7 @@ def _resolved() -> tuple[str, bool]:
 def network(address: str) -> str:
     """The surrounding /24 or /56 of an address."""
     parsed = _parsed(address) or ipaddress.IPv4Address(0)
-    return str(networks.kept_of(ipaddress.ip_network(parsed)))
+    return str(networks.stored_network(ipaddress.ip_network(parsed)))
 
 
 def wide_network(network: str) -> str | None:

@@ -58,7 +58,7 @@ def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
         yield
     except SQLAlchemyError as trouble:
         if outage(trouble):
-            _give_back(counted)
+            _refund(counted)
         raise
 
 
@@ -82,19 +82,12 @@ def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
     yield _take(_account(who), PER_ACCOUNT)
 
 
-def _limits(who: str) -> Iterator[tuple[str, Rate]]:
-    yield _pair(who), PER_ACCOUNT_AND_NETWORK
-    yield _network("login"), PER_NETWORK
-    if wide := wide_network(network(client())):
-        yield blind_index("login wide network", wide), PER_WIDE_NETWORK
-
-
-def _give_back(counted: list[tuple[str, Rate]]) -> None:
+def _refund(counted: list[tuple[str, Rate]]) -> None:
     end_transaction()
     read_only()
     try:
         for subject, rate in counted:
-            RateLimit.give_back(subject, rate)
+            RateLimit.refund(subject, rate)
     except SQLAlchemyError as trouble:
         if not outage(trouble):
             raise

@@ -126,7 +126,7 @@ def _deliver() -> bool:
 
 def _add_up() -> bool:
     if SiteCounter.is_due():
-        while SiteCounter.settle():
+        while SiteCounter.add_up():
             db.session.commit()
         db.session.commit()
     return False

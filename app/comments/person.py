@@ -56,7 +56,7 @@ class Person:
 
     def _is_subject_of(self, rule: Rule) -> bool:
         if rule.subject == Subject.EMAIL:
-            return address_forms.holds(rule.value, self.email)
+            return address_forms.contains(rule.value, self.email)
         return (rule.site_id, rule.value) in {(author.site_id, str(author.id)) for author in self.authors}
 
 

@@ -103,7 +103,7 @@ def _forget_spam(ids: Sequence[int]) -> None:
     """The row stays for the log, and so does its author's row if it has no other comment."""
     rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
     for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
-        learning.keep_slots(comment)
+        learning.store_slots(comment)
         comment.empty()
     db.session.flush()
     authors = select(Comment.author_id).where(Comment.id.in_(ids))

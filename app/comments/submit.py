@@ -204,7 +204,7 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
 def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
     """A comment outside of the session, with its author as typed."""
     author = new(Author, site=site, site_id=site.id)
-    author.introduce(name=draft.name, email=draft.email, website=draft.website)
+    author.update_typed(name=draft.name, email=draft.email, website=draft.website)
     return Comment.new(
         site_id=site.id,
         site=site,
@@ -232,10 +232,10 @@ def _update_author(known: Author, comment: Comment, screened: Screened) -> Autho
     if doubted and known.vouched_index is None:
         known.vouch(known.name, known.website)
     typed = comment.author
-    known.introduce(name=typed.name, email=typed.email, website=typed.website)
+    known.update_typed(name=typed.name, email=typed.email, website=typed.website)
     if not doubted:
         known.vouch(known.name, known.website)
-        known.was_at(comment.address_index, screened.traits)
+        known.remember_place(comment.address_index, screened.traits)
     return known
 
 
@@ -244,7 +244,7 @@ def _insert(thread: Thread, parent: Comment | None, screened: Screened, prints: 
     if known:
         comment.author = _update_author(known, comment, screened)
     else:
-        comment.author.was_at(comment.address_index, screened.traits)
+        comment.author.remember_place(comment.address_index, screened.traits)
     comment.fingerprint, comment.typed_by, comment.text_key = (
         prints.words,
         prints.person,

@@ -24,7 +24,7 @@ def forms_of(address: str) -> frozenset[str]:
     return frozenset(f"{local}{at}{each}" for each in domains)
 
 
-def holds(text: str, address: str) -> bool:
+def contains(text: str, address: str) -> bool:
     return next(spans(text, address), None) is not None
 
 

@@ -15,16 +15,16 @@ MIN_ENTRIES = 8
 
 @dataclass(slots=True)
 class Entry(Generic[V]):
-    thing: V
+    value: V
     weight: int
-    asked: bool = False
+    read: bool = False
 
 
 class Cache(Generic[K, V]):
-    """Entries by key with a total weight of at most `room`. Thread-safe."""
+    """Entries by key with a total weight of at most `max_weight`. Thread-safe."""
 
-    def __init__(self, room: int) -> None:
-        self.room, self.used = room, 0
+    def __init__(self, max_weight: int) -> None:
+        self.max_weight, self.used = max_weight, 0
         self.entries: OrderedDict[K, Entry[V]] = OrderedDict()
         self._lock = Lock()
 
@@ -33,17 +33,17 @@ class Cache(Generic[K, V]):
         entry = self.entries.get(key)
         if entry is None:
             return None
-        entry.asked = True
-        return entry.thing
+        entry.read = True
+        return entry.value
 
-    def put(self, key: K, thing: V, weight: int) -> None:
+    def put(self, key: K, value: V, weight: int) -> None:
         with self._lock:
             self._drop(key)
-            if weight > self.room // MIN_ENTRIES:
+            if weight > self.max_weight // MIN_ENTRIES:
                 return
-            while self.used + weight > self.room:
+            while self.used + weight > self.max_weight:
                 self._evict()
-            self.entries[key] = Entry(thing, weight)
+            self.entries[key] = Entry(value, weight)
             self.used += weight
 
     def drop(self, key: K) -> None:
@@ -53,8 +53,8 @@ class Cache(Generic[K, V]):
     def _evict(self) -> None:
         """Evict the oldest entry that was not read since its last turn."""
         key, entry = next(iter(self.entries.items()))
-        if entry.asked:
-            entry.asked = False
+        if entry.read:
+            entry.read = False
             self.entries.move_to_end(key)
         else:
             self._drop(key)

@@ -9,7 +9,7 @@ WIDE_IPV6_PREFIX = 48
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def kept_of(network: Network) -> Network:
+def stored_network(network: Network) -> Network:
     """The stored network: the surrounding /24 or /56, or itself if wider."""
     mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
     if mapped and network.prefixlen >= 96:
@@ -20,7 +20,7 @@ def kept_of(network: Network) -> Network:
 
 def wide_of(network: Network) -> Network | None:
     """The surrounding /48 of an IPv6 network; None for IPv4."""
-    kept = kept_of(network)
+    kept = stored_network(network)
     return (
         kept.supernet(new_prefix=WIDE_IPV6_PREFIX) if kept.version == 6 and kept.prefixlen > WIDE_IPV6_PREFIX else None
     )

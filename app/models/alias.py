@@ -25,7 +25,7 @@ class ThreadAlias(Model):
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     @classmethod
-    def lead(cls, site_id: int, key: str, thread_id: int) -> None:
+    def point(cls, site_id: int, key: str, thread_id: int) -> None:
         """Make `key` lead to this thread, replacing an earlier target."""
         cls.forget(site_id, key)
         db.session.add(cls(site_id=site_id, key=key, thread_id=thread_id))
@@ -36,7 +36,7 @@ class ThreadAlias(Model):
         rows_changed(delete(cls).where(cls.site_id == site_id, cls.key == key))
 
     @classmethod
-    def lead_on(cls, thread_id: int, further: int) -> None:
+    def repoint(cls, thread_id: int, further: int) -> None:
         """Redirect all aliases of one thread to another."""
         rows_changed(update(cls).where(cls.thread_id == thread_id).values(thread_id=further))
 

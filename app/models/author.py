@@ -71,7 +71,7 @@ class Author(Model):
         """Blind index of an email address on this site, ignoring case."""
         return blind_index(f"author {site.id}", email.strip().casefold()) if email.strip() else None
 
-    def introduce(self, *, name: str, email: str, website: str) -> None:
+    def update_typed(self, *, name: str, email: str, website: str) -> None:
         """Store what the author typed about themselves this time."""
         self.name, self.email, self.website = name, email, website
         self.email_index = index = Author.index_of(self.site, email)
@@ -101,17 +101,17 @@ class Author(Model):
         if self.vouched_index not in index.all and not self.erased_at:
             self.vouched_index = index
 
-    def was_at(self, network: str | None, traits: str | None) -> None:
+    def remember_place(self, network: str | None, traits: str | None) -> None:
         """Remember the author's network, as long as networks are kept."""
         if network and (self.network_index, self.traits_index) != (network, traits) and not self.erased_at:
             self.network_index, self.traits_index = network, traits
 
-    def earn(self, name: str, website: str, network: str | None) -> None:
+    def earn_trust(self, name: str, website: str, network: str | None) -> None:
         """Trust the author after a moderator approved a comment."""
         self.vouch(name, website)
         if network != self.network_index:
             # The browser of an old comment is unknown; the next one is accepted.
-            self.was_at(network, None)
+            self.remember_place(network, None)
 
     def erase(self) -> None:
         """Delete everything that identifies the author."""

@@ -288,7 +288,7 @@ class Comment(Model):
         return blind_index(f"wide network {site.id}", str(wide)) if wide else None
 
     @classmethod
-    def go_over(cls, thread: Thread, into: Thread) -> int:
+    def move_all(cls, thread: Thread, into: Thread) -> int:
         """Move all comments of a thread to another one; returns their number. The tree is ordered by id, so paths stay
         valid."""
         return rows_changed(update(cls).where(cls.thread_id == thread.id).values(thread_id=into.id))

@@ -42,7 +42,7 @@ class Lease(Model):
         return set(db.session.scalars(taken))
 
     @classmethod
-    def give_back(cls, comment_ids: Collection[int], moderator: Moderator) -> None:
+    def release(cls, comment_ids: Collection[int], moderator: Moderator) -> None:
         rows_changed(delete(cls).where(cls.comment_id.in_(comment_ids), cls.moderator_id == moderator.id))
 
     @classmethod

@@ -46,7 +46,7 @@ class RateLimit(Model):
         return max(1, cls.wait(subject, rate))
 
     @classmethod
-    def give_back(cls, subject: str, rate: Rate) -> None:
+    def refund(cls, subject: str, rate: Rate) -> None:
         """Undo a `take` whose request failed."""
         step = ceil(rate.seconds * 1000)
         with losable() as connection:

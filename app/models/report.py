@@ -106,7 +106,7 @@ class Report(Model):
         return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))
 
     @classmethod
-    def settle(cls, decision: Decision, undoes: Decision | None) -> bool:
+    def update_answers(cls, decision: Decision, undoes: Decision | None) -> bool:
         """Answer open reports after a moderator's decision, or reopen them after its undo.
 
         Returns whether reports can be open now.

@@ -122,7 +122,7 @@ class DirtyComment(Model):
         return {row.comment_id: row.times for row in rows}
 
     @classmethod
-    def settle(cls, read: Mapping[int, int]) -> None:
+    def clear(cls, read: Mapping[int, int]) -> None:
         """Delete the marks that `within` returned; locked rows are skipped, because waiting for them could deadlock.
 
         Two statements: PostgreSQL ran the subquery of a combined one for each row.

@@ -49,13 +49,13 @@ class SiteCounter(Model):
 
     @classmethod
     def is_due(cls) -> bool:
-        """True if `settle` has something to do; without taking SQLite's write lock."""
+        """True if `add_up` has something to do; without taking SQLite's write lock."""
         with autocommit_reads():
             seen_at = CounterMark.now().seen_at
         return not now() - SETTLED < seen_at <= now()
 
     @classmethod
-    def settle(cls) -> bool:
+    def add_up(cls) -> bool:
         """Add up settled decisions, for the caller to commit; True if more are left."""
         mark = CounterMark.now(lock=True)
         # A mark in the future was written by a wrong clock.

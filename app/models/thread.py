@@ -181,7 +181,7 @@ class Thread(Model):
         return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
 
     @classmethod
-    def hold(cls, ids: Collection[int]) -> None:
+    def lock_all(cls, ids: Collection[int]) -> None:
         """Lock these threads against inserts until the transaction ends; on SQLite writers wait anyway."""
         db.session.execute(select(cls.id).where(cls.id.in_(ids)).order_by(cls.id).with_for_update())
 

@@ -24,7 +24,7 @@ class Unsubscribe(Model):
     asked_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     @classmethod
-    def holds(cls, site: Site, email_index: Index | str | None) -> bool:
+    def contains(cls, site: Site, email_index: Index | str | None) -> bool:
         return cls._of(site, email_index) is not None
 
     @classmethod

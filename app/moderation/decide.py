@@ -73,7 +73,7 @@ def decide(
     )
     learning.follow(decision)
     insert_record(decision)
-    if Report.settle(decision, undoes) and Report.are_enough(comment):
+    if Report.update_answers(decision, undoes) and Report.are_enough(comment):
         comment.lane = lane_of(comment, reported=True)
     events.after(decision)
     akismet.report_disagreement(decision)
@@ -82,7 +82,7 @@ def decide(
 
 def _trust(comment: Comment) -> None:
     moved = any(reason["check"] == "changed" for reason in comment.reasons)
-    comment.author.earn(comment.name, comment.website, comment.address_index if moved else None)
+    comment.author.earn_trust(comment.name, comment.website, comment.address_index if moved else None)
 
 
 def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decision:

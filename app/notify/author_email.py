@@ -87,7 +87,7 @@ def _context(decision: Decision) -> dict[str, Any]:
 
 
 def _has_unsubscribed(author: Author) -> bool:
-    return Unsubscribe.holds(author.site, author.address_index)
+    return Unsubscribe.contains(author.site, author.address_index)
 
 
 def _email(

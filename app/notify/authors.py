@@ -69,6 +69,10 @@ def _is_worth_an_email(decision: Decision) -> bool:
 
 def _may_email(author: Author) -> bool:
     """Two concurrent emails may both be the last of the day: cheaper than a lock."""
-    if not current_app.config["MAIL_URL"] or not author.email or Unsubscribe.holds(author.site, author.address_index):
+    if (
+        not current_app.config["MAIL_URL"]
+        or not author.email
+        or Unsubscribe.contains(author.site, author.address_index)
+    ):
         return False
     return Delivery.count_to(recipient(author.email), now() - DAY) < MAX_EMAILS_A_DAY

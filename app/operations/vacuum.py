@@ -109,7 +109,7 @@ def _occurrences_in(
 
 
 def _matches(texts: list[str], address: str, folded: dict[str, str]) -> Iterator[str]:
-    if address and any(address_forms.holds(each, address) for each in texts):
+    if address and any(address_forms.contains(each, address) for each in texts):
         yield address
     said = "\n".join(texts).casefold() if folded else ""
     yield from (name for name, small in folded.items() if small in said)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import load_only, selectinload
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
-from app.lib.networks import kept_of
+from app.lib.networks import stored_network
 from app.lib.secrets import Index, blind_index
 from app.lib.urls import host_of
 from app.models import Author, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject, Thread, newest_comments
@@ -224,7 +224,7 @@ def _email(site: Site, value: str) -> str:
 
 def _network(site: Site, value: str) -> str:
     try:
-        network = kept_of(ipaddress.ip_network(value, strict=False))
+        network = stored_network(ipaddress.ip_network(value, strict=False))
     except ValueError as trouble:
         said = _("Enter an IP address or a range such as 192.0.2.0/24.")
         raise Refused("bad_address", said, field="value") from trouble

@@ -80,7 +80,7 @@ def build(number: int) -> bool:
         positions = _positions(number)
     if not SearchSegment.replace(number, _packed(positions), seen=seen):
         return False
-    DirtyComment.settle(changed)
+    DirtyComment.clear(changed)
     return True
 
 

@@ -74,7 +74,7 @@ def relearning(comment: Comment) -> Iterator[None]:
         _learn(comment, taught, residual)
 
 
-def keep_slots(comment: Comment) -> None:
+def store_slots(comment: Comment) -> None:
     """Store the comment's slots before its text is deleted, so that its example stays valid."""
     if comment.trained_as:
         comment.learnt_slots = array("I", _slots(comment)).tobytes()

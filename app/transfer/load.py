@@ -87,7 +87,7 @@ def _clean(staged: StagedComment) -> CleanComment:
         name=_name(staged.name),
         email=staged.email if _EMAIL.fullmatch(staged.email) and len(staged.email) <= LONGEST_EMAIL else "",
         website=_website(staged.website),
-        network=str(networks.kept_of(ip_network(staged.ip))) if staged.ip else "",
+        network=str(networks.stored_network(ip_network(staged.ip))) if staged.ip else "",
         body=body,
         html=html,
         renderer=renderer,

@@ -88,17 +88,17 @@ def remap(site: Site, pairs: Iterable[tuple[str, str]], *, merge: bool = True) -
 def _remapped(site: Site, given: list[tuple[str, str]], *, merge: bool) -> list[Move]:
     moves = [Move(old, new) for old, new in given]
     _limit_waiting()
-    setting_out = _setting_out(site, moves)
-    Thread.hold([thread.id for thread, _move in setting_out])
-    left = {thread.id: thread.key for thread, _move in setting_out}
-    for thread, _move in setting_out:
+    possible = _possible_moves(site, moves)
+    Thread.lock_all([thread.id for thread, _move in possible])
+    left = {thread.id: thread.key for thread, _move in possible}
+    for thread, _move in possible:
         # A temporary key, so that the next page can take its key.
         thread.rename(f"moving:{thread.id}")
     arrived = [
-        (_arrive(site, thread, move, left[thread.id], merge=merge), left[thread.id]) for thread, move in setting_out
+        (_move_comments(site, thread, move, left[thread.id], merge=merge), left[thread.id]) for thread, move in possible
     ]
     for thread, key in arrived:
-        _leave_a_trace(site, thread, key)
+        _add_alias(site, thread, key)
     return moves
 
 
@@ -116,7 +116,7 @@ def _limit_waiting() -> None:
         db.session.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
 
 
-def _setting_out(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
+def _possible_moves(site: Site, moves: list[Move]) -> list[tuple[Thread, Move]]:
     begun: dict[int, tuple[Thread, Move]] = {}
     keys = [_key(site, move.old) for move in moves]
     threads = _threads(site, [key for key in keys if key])
@@ -140,7 +140,7 @@ def _threads(site: Site, keys: list[str]) -> dict[str, Thread]:
     return found
 
 
-def _arrive(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -> Thread:
+def _move_comments(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -> Thread:
     there = Thread.for_page(site, move.key)
     move.comments = comment_counts.by_thread([thread.id]).get(thread.id, 0)
     if there is None or there.id == thread.id:
@@ -158,10 +158,10 @@ def _arrive(site: Site, thread: Thread, move: Move, left: str, *, merge: bool) -
 
 
 def _merge(thread: Thread, into: Thread) -> None:
-    Thread.hold([into.id])
+    Thread.lock_all([into.id])
     approved = thread.approved_count
-    Comment.go_over(thread, into)
-    ThreadAlias.lead_on(thread.id, into.id)
+    Comment.move_all(thread, into)
+    ThreadAlias.repoint(thread.id, into.id)
     db.session.delete(thread)
     db.session.flush()
     into.changed(approved=approved)
@@ -170,11 +170,11 @@ def _merge(thread: Thread, into: Thread) -> None:
     db.session.refresh(into)
 
 
-def _leave_a_trace(site: Site, thread: Thread, left: str) -> None:
+def _add_alias(site: Site, thread: Thread, left: str) -> None:
     """Make the old URL an alias, unless another page has it."""
     there = Thread.for_page(site, left)
     if there is None or there.key != left:
-        ThreadAlias.lead(site.id, left, thread.id)
+        ThreadAlias.point(site.id, left, thread.id)
 
 
 def _new_key(site: Site, address: str) -> str:

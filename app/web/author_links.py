@@ -34,7 +34,7 @@ def confirm(token: str) -> Any:
 def show_stop(token: str) -> str:
     address = address_to_stop(token)
     _speak_of(address.site)
-    stopped = Unsubscribe.holds(address.site, address.email_index)
+    stopped = Unsubscribe.contains(address.site, address.email_index)
     return render_template("emails/stop.html", site=address.site, stopped=stopped)
 
 

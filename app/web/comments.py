@@ -140,7 +140,7 @@ def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -
     if is_navigation():
         answer = redirect(address_of(here, f"comment-{comment.id}", own=1), 303)
         if token:
-            cookie.keep(answer, author, token, lasting=bool(form.remember.data))
+            cookie.set_tokens(answer, author, token, lasting=bool(form.remember.data))
         return answer
     answer = _said(here, comment, token, origin)
     if token:

@@ -21,7 +21,7 @@ def author_token() -> str:
     return (_kept() or [""])[0]
 
 
-def keep(answer: Response, author: str, comment: str, lasting: bool) -> None:
+def set_tokens(answer: Response, author: str, comment: str, lasting: bool) -> None:
     """Set both tokens for this browser session, or longer if the reader ticked the box."""
     tokens = [comment, *(each for each in comment_tokens() if each != comment)][:MOST_TOKENS]
     secure = _is_secure()

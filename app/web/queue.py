@@ -74,7 +74,7 @@ def lease() -> str:
     """Renew the leases of shown cards, or release them with `leave`."""
     me, ids = current_moderator(), _on_own_sites(ids_of(request.form.getlist("comment"))[: 4 * queue.PAGE])
     if "leave" in request.form:
-        Lease.give_back(ids, me)
+        Lease.release(ids, me)
     else:
         Lease.take(ids, me)
     db.session.commit()
@@ -91,7 +91,7 @@ def snooze(id: int) -> Any:
         Snooze.end(comment, me)
     else:
         Snooze.begin(comment, me)
-        Lease.give_back([comment.id], me)
+        Lease.release([comment.id], me)
     db.session.commit()
     said = _("Returned to your queue.") if "back" in request.form else _("Snoozed for 1 hour.")
     return done(said)

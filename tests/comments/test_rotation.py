@@ -137,7 +137,7 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         (hanako,) = Author.with_email([site], HANAKO)
         assert hanako.is_confirmed and comment.author is hanako
         assert query.search(alice, SearchQuery(email=HANAKO)).ids == [comment.id]
-        assert Unsubscribe.holds(site, Author.index_of(site, QUIET))
+        assert Unsubscribe.contains(site, Author.index_of(site, QUIET))
         reporter = address.reporter(site, REPORTER)
         assert Report.count_by(reporter.network, now() - LATER) == 1
         assert Report.count_around(reporter.wide, now() - LATER) == 1
@@ -183,7 +183,7 @@ def test_nothing_is_left_under_an_earlier_key(
         assert app.test_cli_runner().invoke(args=["site", "list"]).exit_code == 0
         assert Moderator.with_email("alice@moderators.example")
         assert Author.with_email([site], HANAKO)[0].is_confirmed
-        assert Unsubscribe.holds(site, Author.index_of(site, QUIET))
+        assert Unsubscribe.contains(site, Author.index_of(site, QUIET))
         assert rules_about(site, BLOCKED) == 1
         comment = the_comment(db.session(), WORDS)
         assert comment.address_index in Comment.network_index(site, comment.address).all
@@ -270,7 +270,7 @@ def test_links_in_sent_emails_work_after_everything_is_rewritten(
         assert signed_links.author_to_confirm(confirm).email == HANAKO
         Unsubscribe.add(site, signed_links.address_to_stop(stop).email_index)
         db.session.commit()
-        assert Unsubscribe.holds(site, Author.index_of(site, HANAKO))
+        assert Unsubscribe.contains(site, Author.index_of(site, HANAKO))
         assert rotated(app)["done"]
 
 

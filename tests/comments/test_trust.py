@@ -129,7 +129,7 @@ def test_only_keyed_hashes_are_kept_and_they_are_forgotten(hanako: Reader, db_se
     assert all(kept) and not any("firefox" in str(each).casefold() or "192" in str(each)[:3] for each in kept)
     author.erase()
     assert (author.vouched_index, author.network_index, author.traits_index) == (None, None, None)
-    author.was_at("n", "t"), author.vouch("a", "b")
+    author.remember_place("n", "t"), author.vouch("a", "b")
     assert author.vouched_index is author.network_index is None, "nor does it come back"
 
 

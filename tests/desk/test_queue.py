@@ -140,9 +140,9 @@ def test_an_active_lease_cannot_be_taken_over(db_session: Session, paper: Site, 
     assert Lease.take([comment.id], alice) == {comment.id}
     assert Lease.take([comment.id], bob) == set()
     assert Lease.take([comment.id], alice) == {comment.id}
-    Lease.give_back([comment.id], bob)
+    Lease.release([comment.id], bob)
     assert Lease.take([comment.id], bob) == set()
-    Lease.give_back([comment.id], alice)
+    Lease.release([comment.id], alice)
     assert Lease.take([comment.id], bob) == {comment.id}
 
 

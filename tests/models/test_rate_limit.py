@@ -30,8 +30,8 @@ def test_the_burst_and_then_one_for_each_step(db_session: Session, monkeypatch: 
 
 def test_refunds_can_be_spent_again_and_no_more(db_session: Session) -> None:
     assert [RateLimit.take("a", RATE) > 0 for _ in range(6)] == [False] * 5 + [True]
-    RateLimit.give_back("a", RATE)
-    RateLimit.give_back("nobody", RATE)
+    RateLimit.refund("a", RATE)
+    RateLimit.refund("nobody", RATE)
     assert [RateLimit.take("a", RATE) > 0 for _ in range(2)] == [False, True]
 
 

@@ -35,7 +35,7 @@ def later(db_session: Session) -> None:
 def settle(db_session: Session) -> None:
     for _ in range(3):
         later(db_session)
-        while SiteCounter.settle():
+        while SiteCounter.add_up():
             db_session.commit()
         db_session.commit()
 
@@ -56,15 +56,15 @@ def test_counts_are_right_before_and_after_they_are_added_up(app: Flask, db_sess
 def test_a_decision_is_added_up_once_it_has_settled(app: Flask, db_session: Session) -> None:
     a_busy_desk(app, db_session)
     later(db_session)
-    assert not SiteCounter.settle()
+    assert not SiteCounter.add_up()
     db_session.commit()
     assert db_session.get_one(CounterMark, 1).upto == 0
     # Another recent transaction may have a lower id that is not committed yet.
-    assert not SiteCounter.settle()
+    assert not SiteCounter.add_up()
     db_session.commit()
     assert db_session.get_one(CounterMark, 1, populate_existing=True).upto == 0
     later(db_session)
-    SiteCounter.settle()
+    SiteCounter.add_up()
     db_session.commit()
     assert db_session.get_one(CounterMark, 1, populate_existing=True).upto == max(
         db_session.scalars(select(Decision.id))

@@ -30,7 +30,7 @@ def stands(site: Site, subject: Subject, value: str, effect: Effect = Effect.HOL
 
 def by(site: Site, email: str = "", **fields) -> Comment:
     author = Author(site=site, id=fields.pop("author_id", 7))
-    author.introduce(name="Hanako", email=email, website="")
+    author.update_typed(name="Hanako", email=email, website="")
     given = {"body": "hello", "name": "Hanako", "website": "", "address": ""} | fields
     return Comment(site=site, author=author, author_id=author.id, **given)
 
@@ -185,7 +185,7 @@ def test_the_trial_of_a_slow_pattern_ends_and_says_how_far_it_came(
 
 def test_a_block_is_tried_on_everything_that_its_author_wrote(db_session: Session, paper: Site) -> None:
     thread, bob = thread_of(db_session, paper), Author(site=paper, name="Bob")
-    bob.introduce(name="Bob", email="bob@spam.example", website="")
+    bob.update_typed(name="Bob", email="bob@spam.example", website="")
     old = written(db_session, thread, "old", author=bob)
     for number in range(3):
         written(db_session, thread, str(number))

@@ -325,7 +325,7 @@ def test_indexed_comments_are_looked_up_once(db_session: Session) -> None:
     many = dict.fromkeys(range(1, 3001), 1)
     db_session.execute(insert(DirtyComment), [{"comment_id": id, "times": times} for id, times in many.items()])
     db_session.commit()
-    DirtyComment.settle(many)
+    DirtyComment.clear(many)
     rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'dirty_comment'"
     assert db.session.scalar(text(rows)) <= 10 * len(many)
     assert DirtyComment.by_segment() == {}

@@ -62,7 +62,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     move(db_session, the_comment(db_session, "taken back"), Status.DELETED)
     undone = db_session.scalars(select(Decision).where(Decision.to_status == Status.SPAM)).one()
     undo(undone, by=alice)
-    ThreadAlias.lead(site.id, f"{PAGE}/earlier", first.thread_id)
+    ThreadAlias.point(site.id, f"{PAGE}/earlier", first.thread_id)
     db_session.add(Revision(site_id=first.site_id, comment_id=first.id, body="frist", html="<p>frist</p>"))
     author = Rule(site=site, subject=Subject.AUTHOR, effect=Effect.HOLD, value=str(first.author_id), value_index="")
     author.value_index, author.made_by_id = rules.index_of(site, Subject.AUTHOR, author.value), alice.id
@@ -74,7 +74,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     writer = first.author
     writer.confirmed_index = writer.email_index
     Unsubscribe.add(site, writer.email_index)
-    ThreadAlias.lead(site.id, "https://paper.example/old", first.thread_id)
+    ThreadAlias.point(site.id, "https://paper.example/old", first.thread_id)
     db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site
@@ -164,7 +164,7 @@ def test_blind_indexes_are_rebuilt_under_the_new_key(
         author = db.session.scalars(select(Author).where(Author.name == "Hanako")).first()
         assert author and author.email == "hanako@readers.example"
         assert author.email_index == Author.index_of(site, "Hanako@readers.example")
-        assert author.is_confirmed and Unsubscribe.holds(site, author.email_index)
+        assert author.is_confirmed and Unsubscribe.contains(site, author.email_index)
         for rule in db.session.scalars(select(Rule)):
             assert rules.index_of(site, Subject(rule.subject), rule.value) == rule.value_index
 
