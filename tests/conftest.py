@@ -32,6 +32,7 @@ from app import create_app
 from app.extensions import db
 from app.lib import passwords
 from app.models import Moderator, Site, keyring
+from tests.akismet_server import Akismet, running_akismet
 from tests.cast import a_moderator, a_site
 from tests.services import (
     ROOT,
@@ -224,18 +225,45 @@ def db_session(app: Flask) -> Iterator[Session]:
         db.session.remove()
 
 
-# External servers
-
-
 @pytest.fixture
 def paper(db_session: Session) -> Site:
-    """The site of most tests of the desk; a module may define its own."""
+    """The site of most tests; a folder or module may define its own."""
     return a_site(db_session)
 
 
 @pytest.fixture
 def alice(db_session: Session, paper: Site) -> Moderator:
     return a_moderator(db_session, paper)
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[[str | bytes], Path]:
+    """Write an export to a file whose name does not reveal the format."""
+
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "export"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+# External servers
+
+
+@pytest.fixture(scope="session")
+def _akismet() -> Iterator[Akismet]:
+    with running_akismet() as server:
+        yield server
+
+
+@pytest.fixture
+def akismet(_akismet: Akismet) -> Akismet:
+    """A server with Akismet's protocol, without earlier requests."""
+    _akismet.asked.clear()
+    _akismet.plans.clear()
+    _akismet.always = ""
+    return _akismet
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.abuse import limits, proof_of_work
 from app.comments import admission
 from app.forms.comment import CommentForm
 from app.models import Comment, Site
@@ -18,9 +17,7 @@ from tests.cast import Reader, a_site
 LIMIT = 2
 
 
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof_of_work, "COST", 1)
+pytestmark = pytest.mark.usefixtures("cheap_challenges")
 
 
 @pytest.fixture

@@ -22,10 +22,7 @@ from tests.cast import Reader, a_moderator, a_site, move, the_comment
 ODD = {"stamp": "odd"}
 
 
-@pytest.fixture(autouse=True)
-def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof_of_work, "COST", 1)
-    monkeypatch.setattr(proof_of_work, "COST_UNDER_PRESSURE", 2)
+pytestmark = pytest.mark.usefixtures("cheap_challenges")
 
 
 @pytest.fixture

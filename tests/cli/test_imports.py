@@ -30,21 +30,6 @@ ORIGIN = "https://example.com"
 Save = Callable[[str | bytes], Path]
 
 
-@pytest.fixture
-def save(tmp_path: Path) -> Save:
-    def write(content: str | bytes) -> Path:
-        path = tmp_path / "export"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session, origins=[ORIGIN])
-
-
 def bring(app: Flask, file: Path, *options: str, code: int = 0) -> dict[str, Any]:
     """The report of `flask import`."""
     words = ["import", str(file), "--site", "paper", "--json", *options]

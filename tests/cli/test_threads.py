@@ -14,11 +14,6 @@ from app.models import Comment, Site, Status, Thread, ThreadAlias
 from tests.cast import ORIGIN, Reader, a_site, move, the_comment
 
 
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session)
-
-
 def at(client: FlaskClient, path: str) -> Reader:
     return Reader(client, url=ORIGIN + path)
 

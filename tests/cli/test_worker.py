@@ -24,12 +24,9 @@ from app.notify import breaker as breakers
 from app.notify import outbox, smtp
 from app.notify.breaker import Breaker
 from app.screening import akismet as questions
-from tests.akismet_server import GOOD_KEY, Akismet, running_akismet
+from tests.akismet_server import GOOD_KEY, Akismet
 from tests.cast import Reader, a_moderator, a_site
 from tests.services import ROOT, MailServer, _clean_environment
-from tests.web.test_queue import _readable
-
-__all__ = ["_readable"]
 
 COMMENTS = 4
 PATIENCE = 15  # seconds, where a mail server that stalls would take 20
@@ -68,12 +65,6 @@ def stalled() -> Iterator[Stalled]:
     server = Stalled()
     yield server
     server.close()
-
-
-@pytest.fixture
-def akismet() -> Iterator[Akismet]:
-    with running_akismet() as server:
-        yield server
 
 
 @pytest.fixture

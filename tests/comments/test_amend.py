@@ -2,20 +2,13 @@
 
 from datetime import timedelta
 
-import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.models import Actor, Comment, Revision, Status
 from app.moderation.decide import decide
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
-
-
-@pytest.fixture
-def hanako(client: FlaskClient) -> Reader:
-    return Reader(client)
 
 
 def amends(reader: Reader, id: int, action: str, **more: str) -> TestResponse:

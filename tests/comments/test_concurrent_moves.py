@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
@@ -17,16 +16,13 @@ from app.extensions import db
 from app.models import Comment, Site, Status, Thread
 from app.moderation import decide as deciding
 from app.transfer import moves
-from tests.cast import ORIGIN, PAGE, Reader, a_site, move, the_comment
+from tests.cast import ORIGIN, PAGE, Reader, move, the_comment
 
 API = "/api/v1/comments"
 WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
 
-@pytest.fixture
-def hanako(client: FlaskClient, db_session: Session) -> Reader:
-    a_site(db_session)
-    return Reader(client)
+pytestmark = pytest.mark.usefixtures("paper")
 
 
 @pytest.fixture

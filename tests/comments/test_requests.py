@@ -19,10 +19,7 @@ OTHER_CONTENT = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def hanako(client: FlaskClient, db_session: Session) -> Reader:
-    a_site(db_session)
-    return Reader(client)
+pytestmark = pytest.mark.usefixtures("paper")
 
 
 def post_json(client: FlaskClient, key: str = KEY["Idempotency-Key"], **more: Any) -> Any:

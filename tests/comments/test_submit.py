@@ -19,11 +19,6 @@ from tests.cast import PAGE, Reader, a_site, move, the_comment
 from tests.statements import recorded
 
 
-@pytest.fixture
-def hanako(client: FlaskClient) -> Reader:
-    return Reader(client)
-
-
 def test_a_comment_on_an_open_site_is_published_at_once(hanako: Reader, db_session: Session) -> None:
     a_site(db_session)
     answer = hanako.post("こんにちは **世界**")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.lib import clock
 from app.models import Author, Comment, Effect, Moderator, Site, Status, Subject
 from app.screening import rules
-from tests.cast import Reader, a_moderator, a_site, move, the_comment
+from tests.cast import Reader, a_site, move, the_comment
 
 FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"}
 NEWER_FIREFOX = {"User-Agent": FIREFOX["User-Agent"].replace("133", "134")}
@@ -22,11 +22,6 @@ HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 @pytest.fixture
 def paper(db_session: Session) -> Site:
     return a_site(db_session, approvals_needed=1)
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
 
 
 @pytest.fixture

@@ -12,9 +12,7 @@ from app.lib.clock import now
 from app.models import Comment, Decision, Moderator, Reason, Role, Site, Status
 from app.moderation.decide import decide, undo
 from tests.cast import Reader, a_moderator, a_site, the_comment
-from tests.web.test_queue import ENGLISH, _readable, at_the_desk
-
-__all__ = ["_readable"]
+from tests.web.test_queue import ENGLISH, at_the_desk
 
 
 @pytest.fixture

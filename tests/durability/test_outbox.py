@@ -14,9 +14,7 @@ from app.extensions import db
 from app.models import Decision, Delivery, Status
 from app.notify import events, outbox
 from tests.cast import Reader, a_moderator, a_site, the_comment
-from tests.web.test_queue import _readable, at_the_desk, press
-
-__all__ = ["_readable"]
+from tests.web.test_queue import at_the_desk, press
 
 # More than the free space within the database's pages.
 TOO_LARGE = "x" * 4_000_000

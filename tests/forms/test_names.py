@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -28,11 +27,6 @@ DISGUISED = ["аdmin", "Adm1n", "ΑDMIN", "Моdеrаtоr", "Pаper", "Ρaper", 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
     return sqlite_url
-
-
-@pytest.fixture(autouse=True)
-def a_light_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.lib.passwords._hasher", PasswordHasher(time_cost=1, memory_cost=32))
 
 
 @pytest.fixture

@@ -5,16 +5,8 @@ from sqlalchemy.orm import Session
 
 from app.models import Actor, Comment, Decision, Status
 from app.moderation.decide import AlreadyDecided, decide, undo
-from tests.cast import a_moderator, a_site
-from tests.comments.test_reading import a_thread, say
-
-
-@pytest.fixture
-def held(db_session: Session) -> Comment:
-    site = a_site(db_session, hold_all=True)
-    comment = say(a_thread(site), "held")
-    db_session.commit()
-    return comment
+from tests.cast import a_moderator
+from tests.comments.test_reading import say
 
 
 def test_a_decision_is_remembered_and_can_be_undone(db_session: Session, held: Comment) -> None:

@@ -9,15 +9,8 @@ from app.models import Comment, Delivery, Moderator, Report, Status
 from app.moderation.decide import decide, undo
 from app.moderation.lanes import Lane, lane_of
 from app.notify import outbox
-from tests.cast import a_moderator, a_site
-from tests.comments.test_reading import a_thread, say
-
-
-@pytest.fixture
-def held(db_session: Session) -> Comment:
-    comment = say(a_thread(a_site(db_session, hold_all=True)), "held")
-    db_session.commit()
-    return comment
+from tests.cast import a_moderator
+from tests.comments.test_reading import say
 
 
 @pytest.fixture

@@ -12,14 +12,12 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.comments import person, person_erasure
-from app.models import Author, Decision, Moderator, Reason, Site, Status
+from app.models import Author, Decision, Moderator, Reason, Status
 from app.moderation.decide import decide, undo
 from app.notify import authors, outbox
-from tests.cast import Reader, a_moderator, a_site, the_comment
+from tests.cast import Reader, the_comment
 from tests.services import MailServer
-from tests.web.test_queue import ENGLISH, _readable, hidden
-
-__all__ = ["_readable"]
+from tests.web.test_queue import ENGLISH, hidden
 
 HANAKO = "hanako@readers.example"
 
@@ -27,16 +25,6 @@ HANAKO = "hanako@readers.example"
 @pytest.fixture
 def settings(settings: dict[str, str]) -> dict[str, str]:
     return settings | {"UNDO_WINDOW": "0"}
-
-
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session, hold_all=True, lang="en")
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
 
 
 @pytest.fixture

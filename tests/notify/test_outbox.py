@@ -40,16 +40,6 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 @pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session, hold_all=True, lang="en")
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
-
-
-@pytest.fixture
 def hanako(client: FlaskClient, alice: Moderator) -> Reader:
     return Reader(client, email=CANARY)
 

@@ -8,7 +8,6 @@ from email.message import EmailMessage
 from email.utils import parseaddr, parsedate_to_datetime
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -21,9 +20,6 @@ from app.notify import headers, outbox
 from config import BadSetting
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.services import MailServer, ReceivedEmail
-from tests.web.test_queue import _readable
-
-__all__ = ["_readable"]
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 LONG = "選挙について、「市民の声」を読む――東京・大阪・札幌の読者から寄せられたコメント（第二回）"
@@ -40,11 +36,6 @@ def settings(settings: dict[str, str]) -> dict[str, str]:
         "PUBLIC_URL": "http://localhost/comments",
         "MAIL_FROM": "会話の、編集部 <news@例え.jp>",
     }
-
-
-@pytest.fixture(autouse=True)
-def a_light_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.lib.passwords._hasher", PasswordHasher(time_cost=1, memory_cost=32))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Akismet is called in the background: a comment waits for its verdict, and no failure loses a comment."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,22 +15,14 @@ from app.models.site import ANSWERS_NOTED
 from app.moderation.akismet_worker import CARRIERS
 from app.moderation.decide import undo
 from app.notify import outbox
-from tests.akismet_server import GOOD_KEY, SPAMMER, Akismet, running_akismet
+from tests.akismet_server import GOOD_KEY, SPAMMER, Akismet
 from tests.cast import PAGE, Reader, a_site, move, the_comment
 
 
-@pytest.fixture(scope="module")
-def _akismet() -> Iterator[Akismet]:
-    with running_akismet() as server:
-        yield server
-
-
 @pytest.fixture
-def akismet(_akismet: Akismet, app: Flask) -> Akismet:
-    _akismet.asked.clear(), _akismet.plans.clear()
-    _akismet.always = ""
-    app.config["AKISMET_URL"] = _akismet.url
-    return _akismet
+def akismet(akismet: Akismet, app: Flask) -> Akismet:
+    app.config["AKISMET_URL"] = akismet.url
+    return akismet
 
 
 @pytest.fixture

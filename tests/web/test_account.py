@@ -32,11 +32,6 @@ def alice(db_session: Session) -> Moderator:
     return a_moderator(db_session, a_site(db_session), "alice")
 
 
-@pytest.fixture(autouse=True)
-def a_light_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.lib.passwords._hasher", PasswordHasher(time_cost=1, memory_cost=32))
-
-
 def csrf(client: FlaskClient, path: str = "/login") -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path).text)
     assert found

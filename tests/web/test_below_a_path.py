@@ -24,9 +24,7 @@ from app.notify.decision_links import link_for
 from app.web import READERS
 from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site, the_comment
 from tests.services import MailServer
-from tests.web.test_queue import ENGLISH, _readable
-
-__all__ = ["_readable"]
+from tests.web.test_queue import ENGLISH
 
 HOST, BELOW = "https://example.org", "/comments"
 # Attributes with URLs; `content` for a refresh, `data-…` for our scripts.

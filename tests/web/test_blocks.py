@@ -12,9 +12,9 @@ from app.models import Comment, Effect, Moderator, Role, Rule, Site, Status, Sub
 from app.screening import rules
 from tests.cast import a_moderator, a_site
 from tests.web.test_desk import said, sends
-from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, paper, status_of
+from tests.web.test_queue import ENGLISH, at_the_desk, paper, status_of
 
-__all__ = ["_readable", "alice", "paper"]
+__all__ = ["paper"]
 
 AUTHOR, EMAIL = "author", "email"
 FOR_ADMINS = ("email_domain", "address", "link_domain")

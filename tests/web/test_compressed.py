@@ -8,9 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.models import Comment, Moderator, Site
-from tests.web.test_queue import alice, at_the_desk, comment, paper
+from tests.web.test_queue import at_the_desk, comment, paper
 
-__all__ = ["alice", "comment", "paper"]
+__all__ = ["comment", "paper"]
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

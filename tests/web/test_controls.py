@@ -22,7 +22,6 @@ from app.models import Site
 from tests.web.test_below_a_path import (
     HOST,
     Proxied,
-    _readable,
     a_browser_of_alice,
     database_url,
     fields_of,
@@ -32,7 +31,7 @@ from tests.web.test_below_a_path import (
 )
 from tests.web.test_queue import ENGLISH
 
-__all__ = ["_readable", "database_url", "paper", "settings"]
+__all__ = ["database_url", "paper", "settings"]
 
 TYPES: dict[str, set[str]] = {
     "TextAreaField": {"textarea"}, "SelectField": {"select-one"}, "BooleanField": {"checkbox"}, "RadioField": {"radio"},

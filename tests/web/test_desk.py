@@ -18,8 +18,6 @@ from tests.statements import recorded
 from tests.web.test_queue import (
     ENGLISH,
     HELD,
-    _readable,
-    alice,
     at_the_desk,
     cards,
     comment,
@@ -30,7 +28,7 @@ from tests.web.test_queue import (
     status_of,
 )
 
-__all__ = ["_readable", "alice", "comment", "paper"]
+__all__ = ["comment", "paper"]
 
 
 def sends(desk: FlaskClient, path: str, *, fetch: bool = False, **fields: object) -> TestResponse:

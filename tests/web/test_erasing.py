@@ -14,9 +14,7 @@ from app.comments import person_export
 from app.extensions import db
 from app.models import Author, Comment, Moderator, Role, Site, Status
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
-from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
-
-__all__ = ["_readable"]
+from tests.web.test_queue import ENGLISH, at_the_desk, hidden
 
 PATH, EMAIL = "/sites/paper/people", "hanako@readers.example"
 

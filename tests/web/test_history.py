@@ -18,9 +18,9 @@ from app.moderation import history
 from app.moderation.decide import decide, undo
 from app.web.history import BROKEN_OFF, to_the_end
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
-from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, comment, paper, status_of
+from tests.web.test_queue import ENGLISH, at_the_desk, comment, paper, status_of
 
-__all__ = ["_readable", "alice", "comment", "paper"]
+__all__ = ["comment", "paper"]
 
 
 def rows(answer) -> list[str]:

@@ -12,9 +12,9 @@ from app.desk import batch
 from app.desk.queue import PAGE
 from app.models import Comment, Decision, Lease, Moderator, Status
 from tests.web.test_desk import said, sends
-from tests.web.test_queue import _readable, alice, at_the_desk, paper
+from tests.web.test_queue import at_the_desk, paper
 
-__all__ = ["_readable", "alice", "paper"]
+__all__ = ["paper"]
 
 TOO_MANY = f"Select {batch.MOST} comments or fewer."
 ROUTES = ["/moderate/decisions", "/moderate/decisions/undo", "/moderate/leases"]

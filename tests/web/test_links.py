@@ -11,9 +11,9 @@ from app.lib.signing import sign
 from app.models import Comment, Decision, Moderator, Status
 from app.notify import decision_links
 from tests.cast import a_moderator, a_site, move
-from tests.web.test_queue import _readable, alice, comment, hidden, let_go, paper, status_of
+from tests.web.test_queue import comment, hidden, let_go, paper, status_of
 
-__all__ = ["_readable", "alice", "comment", "paper"]
+__all__ = ["comment", "paper"]
 
 
 @pytest.fixture

@@ -13,9 +13,7 @@ from app.models import Invitation, Membership, Moderator, Role, Site
 from app.notify import outbox
 from tests.cast import PASSWORD, a_moderator, a_site
 from tests.services import MailServer
-from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
-
-__all__ = ["_readable"]
+from tests.web.test_queue import ENGLISH, at_the_desk, hidden
 
 PAGE = "/sites/paper/moderators"
 BOB = "bob@moderators.example"
@@ -29,11 +27,6 @@ def paper(db_session: Session) -> Site:
 @pytest.fixture
 def alice(db_session: Session, paper: Site) -> Moderator:
     return a_moderator(db_session, paper, "alice", Role.OWNER)
-
-
-@pytest.fixture
-def desk(app: Flask, alice: Moderator) -> FlaskClient:
-    return at_the_desk(app)
 
 
 def press(client: FlaskClient, path: str, page: str = PAGE, **fields: str) -> TestResponse:

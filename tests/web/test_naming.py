@@ -26,11 +26,6 @@ def paper(db_session: Session) -> Site:
 
 
 @pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
-
-
-@pytest.fixture
 def reader(client: FlaskClient, paper: Site) -> Reader:
     return Reader(client)
 

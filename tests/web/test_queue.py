@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, object_session
 from werkzeug.test import TestResponse
 
-from app.lib.passwords import hash_password
 from app.models import Comment, Decision, Moderator, Reason, Site, Status
 from app.moderation.decide import decide
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, move, the_comment
@@ -19,23 +18,9 @@ HELD = {"hold_all": True}
 ENGLISH = {"Accept-Language": "en"}
 
 
-@pytest.fixture(autouse=True)
-def _readable(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.cast.hash_password", hash_once(hash_password))
-
-
-def hash_once(slow, kept: dict[str, str] = {}):  # noqa: B006 (kept on purpose: argon2 is slow)
-    return lambda text: kept.setdefault(text, slow(text))
-
-
 @pytest.fixture
 def paper(db_session: Session) -> Site:
     return a_site(db_session, **HELD)
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper, "alice")
 
 
 @pytest.fixture

@@ -14,10 +14,8 @@ from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Moderator, Report, Site, Status
 from app.moderation import reports
 from app.moderation.decide import decide, undo
-from tests.cast import ORIGIN, Reader, a_moderator, a_site, move, the_comment
-from tests.web.test_queue import _readable, at_the_desk, hidden
-
-__all__ = ["_readable"]
+from tests.cast import ORIGIN, Reader, a_site, move, the_comment
+from tests.web.test_queue import at_the_desk, hidden
 
 
 @pytest.fixture
@@ -29,11 +27,6 @@ def paper(db_session: Session) -> Site:
 def comment(app: Flask, db_session: Session, paper: Site) -> Comment:
     assert Reader(app.test_client()).post("You are a liar").status_code == 201
     return the_comment(db_session, "You are a liar")
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper)
 
 
 @pytest.fixture

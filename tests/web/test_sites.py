@@ -14,24 +14,12 @@ from werkzeug.test import TestResponse
 from app.models import Moderator, Role, Rule, Site, Status
 from app.web import threads
 from tests.cast import ORIGIN, Reader, a_moderator, a_site, move, the_comment
-from tests.web.test_queue import ENGLISH, _readable, at_the_desk
-
-__all__ = ["_readable"]
-
-
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session)
+from tests.web.test_queue import ENGLISH, at_the_desk
 
 
 @pytest.fixture
 def alice(db_session: Session, paper: Site) -> Moderator:
     return a_moderator(db_session, paper, "alice", Role.ADMIN)
-
-
-@pytest.fixture
-def desk(app: Flask, alice: Moderator) -> FlaskClient:
-    return at_the_desk(app)
 
 
 def fields_of(page: TestResponse, action: str) -> dict[str, Any]:

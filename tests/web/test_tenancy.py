@@ -22,9 +22,7 @@ from app.moderation.reports import report
 from app.screening import rules
 from app.web import MODERATORS
 from tests.cast import ORIGIN, Reader, a_moderator, a_site, the_comment
-from tests.web.test_queue import ENGLISH, _readable, at_the_desk, hidden
-
-__all__ = ["_readable"]
+from tests.web.test_queue import ENGLISH, at_the_desk, hidden
 
 # Secrets of the victim site, which no other user may see.
 SECRETS = ("Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice", "alice@")

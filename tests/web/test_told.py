@@ -12,9 +12,9 @@ from app.models import Comment, Decision, Moderator, Site, Status
 from app.notify.decision_links import link_for
 from tests.cast import move
 from tests.web.test_desk import said, sends
-from tests.web.test_queue import ENGLISH, _readable, alice, at_the_desk, let_go, paper, status_of
+from tests.web.test_queue import ENGLISH, at_the_desk, let_go, paper, status_of
 
-__all__ = ["_readable", "alice", "paper"]
+__all__ = ["paper"]
 
 MANY_IDS = [f"{100_000_000 + 7_919_003 * at}.1" for at in range(batch.MOST)]
 

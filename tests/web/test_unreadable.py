@@ -21,10 +21,8 @@ from tests import sample_installation
 from tests.cast import Reader, the_comment
 from tests.sample_installation import HANAKO, WORDS
 from tests.services import MailServer
-from tests.web.test_queue import ENGLISH, _readable, at_the_desk
+from tests.web.test_queue import ENGLISH, at_the_desk
 from tests.web.test_sites import fields_of
-
-__all__ = ["_readable"]
 
 
 @pytest.fixture
