@@ -1,13 +1,13 @@
 // The desk: forms and links of the page, without the waiting. This file only says who listens to what.
 
-import { fetchAhead } from "./ahead.js";
+import { fetchAhead } from "./prefetch.js";
 import { list, main, move, select, waiting, watch } from "./cards.js";
 import { pressed } from "./keys.js";
-import { decideMarked, marksChanged, markAlike, prepareMarks } from "./marking.js";
-import { look, note, act } from "./places.js";
+import { decideMarked, marksChanged, markAlike, prepareMarks } from "./selection.js";
+import { look, note, act } from "./panels.js";
 import { leave, stay } from "./presence.js";
-import { accept, decide, isUnsent } from "./sending.js";
-import { undo } from "./undoing.js";
+import { accept, decide, isUnsent } from "./decisions.js";
+import { undo } from "./undo.js";
 
 const SUBMITTED = {
   "[data-decide]": (form, button) => decide(form.closest("article"), form, button),

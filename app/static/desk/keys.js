@@ -1,9 +1,9 @@
 // Keys press buttons that are on the page: those of the card that is being read, then those of the page.
 
 import { currentCard, focus, main } from "./cards.js";
-import { mark, markRange } from "./marking.js";
-import { settled } from "./sending.js";
-import { undoLast } from "./undoing.js";
+import { mark, markRange } from "./selection.js";
+import { settled } from "./decisions.js";
+import { undoLast } from "./undo.js";
 
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const MOVES = { z: undoLast, x: mark, X: markRange, n: writeNote, "/": search };

@@ -2,8 +2,8 @@
 
 import { focus, put } from "./cards.js";
 import { count } from "./presence.js";
-import { lastWayBack, say } from "./saying.js";
-import { follow, settled } from "./sending.js";
+import { lastWayBack, say } from "./confirmations.js";
+import { follow, settled } from "./decisions.js";
 import { fieldsOf, send, sentence } from "./server.js";
 
 export function undo(form) {

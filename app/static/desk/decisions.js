@@ -1,9 +1,9 @@
 // Decide: show the next card at once and send the decision in the background; a failed one comes back.
 
-import { fetchAhead } from "./ahead.js";
+import { fetchAhead } from "./prefetch.js";
 import { besides, cardOf, focus, list, main, put, showEmptiness, waiting } from "./cards.js";
 import { count } from "./presence.js";
-import { say, saySentence } from "./saying.js";
+import { say, saySentence } from "./confirmations.js";
 import { fieldsOf, send, sentence } from "./server.js";
 
 const flying = new Set();

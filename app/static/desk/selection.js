@@ -1,7 +1,7 @@
 // Select one card, a range, or near duplicates; act on all of them at once.
 
 import { currentCard, focus, main, waiting, wasRead } from "./cards.js";
-import { decideAll, follow } from "./sending.js";
+import { decideAll, follow } from "./decisions.js";
 import { fieldsOf } from "./server.js";
 
 const MOST = 500; // comments in one request

@@ -1,8 +1,8 @@
 // Panels that open on a card, and actions on its author.
 
 import { cardOf, focus, showEmptiness } from "./cards.js";
-import { say, saySentence } from "./saying.js";
-import { follow } from "./sending.js";
+import { say, saySentence } from "./confirmations.js";
+import { follow } from "./decisions.js";
 import { fieldsOf, get, send, sentence } from "./server.js";
 
 // Open the thread, the history or the choices of a block; the same key closes them.
