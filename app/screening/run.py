@@ -15,8 +15,9 @@ from app.screening.checks import CHECKS
 
 log = logging.getLogger(__name__)
 
-# Checks take milliseconds, but this is wall clock time: on a busy machine an honest comment must not be held for
-# waiting on the CPU. Patterns and the database have their own time limits.
+# The result of a slower check is not trusted. Checks take milliseconds, but this is wall clock time: on a busy machine
+# an honest comment must not be held for waiting on the CPU, and readers wait as long. Patterns and the database have
+# their own limits.
 CHECK_SECONDS = 5.0
 
 
