@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.models import Comment, Site
+from tests.cast import a_site
 from tests.cli.test_imports import ORIGIN, bring, comments
 from tests.services import ROOT
 from tests.transfer.exports import HEAD, TAIL, comment, page, wxr
@@ -22,6 +23,11 @@ from tests.transfer.test_other_formats import INSERT, isso_database
 
 MOST_MIB = 300
 WORST = "\0\x01\ud800\ufffe\u202e\u200b" + "e" + "\u0301" * 2000 + "👩‍👩‍👧‍👧" * 300 + "'\"; DROP TABLE comment; --"
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, origins=[ORIGIN])
 
 
 def is_accounted_for(report: dict[str, Any]) -> bool:

@@ -30,6 +30,11 @@ ORIGIN = "https://example.com"
 Save = Callable[[str | bytes], Path]
 
 
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, origins=[ORIGIN])
+
+
 def bring(app: Flask, file: Path, *options: str, code: int = 0) -> dict[str, Any]:
     """The report of `flask import`."""
     words = ["import", str(file), "--site", "paper", "--json", *options]

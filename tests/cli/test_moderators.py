@@ -151,7 +151,7 @@ def test_a_removed_moderator_is_gone_but_the_site_stays(app: Flask, news: None, 
     run(app, "moderator", "remove", "alice@news.example")
     assert Moderator.all() == []
     assert Site.with_key("news")
-    assert "no moderator" in run(app, "moderator", "remove", "alice@news.example", code=1)
+    assert "No moderator" in run(app, "moderator", "remove", "alice@news.example", code=1)
 
 
 @pytest.mark.parametrize("words", ["site", "site add", "site set", "moderator add", "worker", "check", "upkeep prune"])

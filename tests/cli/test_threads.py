@@ -197,6 +197,6 @@ def test_a_person_reads_what_became_of_each(app: Flask, client: FlaskClient, pap
     at(client, "/a").post("hello")
     runner = app.test_cli_runner()
     dry = runner.invoke(args=["thread", "move", "/a", "/b", "--site", "paper", "--dry-run"]).output
-    assert "moved" in dry and "dry run" in dry
+    assert "moved" in dry and "Dry run" in dry
     assert "1 comments" in runner.invoke(args=["thread", "list", "--site", "paper", "--search", "/A"]).output
     assert runner.invoke(args=["thread", "list", "--site", "paper", "--search", "%"]).output == ""

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.models import Comment
-from tests.cast import a_site, a_thread, say
+from tests.cast import a_site
+from tests.comments.test_reading import a_thread, say
 
 
 @pytest.fixture

@@ -21,12 +21,16 @@ from config import BadSetting
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.services import MailServer, ReceivedEmail
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 LONG = "選挙について、「市民の声」を読む――東京・大阪・札幌の読者から寄せられたコメント（第二回）"
 # No encoded words in these headers: their readers do not decode them.
 STRUCTURED = {"list-unsubscribe", "list-unsubscribe-post", "message-id", "date", "auto-submitted", "mime-version",
               "content-type", "content-transfer-encoding"}  # fmt: skip
 ENCODED = re.compile(r"=\?utf-8\?[bq]\?[^?\s]*\?=")
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture
