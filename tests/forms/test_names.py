@@ -115,7 +115,7 @@ def test_site_and_moderators_names_keep_the_same_rule(app: Flask, paper: Site) -
             FIELDS["name"].parse(name)
     for name in (UNSEEN[0], "Pаper"):
         words = ("moderator", "add", "bob@b.example", "--name", name, "--site", "paper", "--password-stdin")
-        assert "--name must be" in run(app, *words, typed="correct horse battery\n", code=1)
+        assert "--name must have" in run(app, *words, typed="correct horse battery\n", code=1)
 
 
 def test_an_import_shows_an_invisible_name_as_anonymous(app: Flask, paper: Site) -> None:
