@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 PER_ACCOUNT_AND_NETWORK = Rate(5, 12 * 60)
 # All accounts from one network; a proof of work can exceed it.
 PER_NETWORK = Rate(60, 10)
-# Attempts with a proof of work: a bot farm can compute too.
+# And from the /48 around it in IPv6, which one customer may have whole.
+PER_WIDE_NETWORK = Rate(PER_NETWORK.burst * WIDE_TIMES, PER_NETWORK.seconds / WIDE_TIMES)
+# What may go beyond them by proofs: a bot farm can compute.
 PROVEN = Rate(60, 20)
 # An account from everywhere, at most 20 in an hour. No proof exceeds it.
 PER_ACCOUNT = Rate(10, 6 * 60)
@@ -80,6 +82,13 @@ def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
     if wait:
         yield _accept_proof(proof, wait)
     yield _take(_account(who), PER_ACCOUNT)
+
+
+def _limits(who: str) -> Iterator[tuple[str, Rate]]:
+    yield _pair(who), PER_ACCOUNT_AND_NETWORK
+    yield _network("login"), PER_NETWORK
+    if wide := wide_network(network(client())):
+        yield blind_index("login wide network", wide), PER_WIDE_NETWORK
 
 
 def _refund(counted: list[tuple[str, Rate]]) -> None:

@@ -18,9 +18,11 @@ log = logging.getLogger(__name__)
 
 # As multiples of the site's comments per minute and network.
 TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report": 1, "proof": 2,
-         # Posts that store nothing (invalid, refused, repeated); stored comments are counted as rows.
-         "post": 2}  # fmt: skip
-# The same of a network, as a multiple of one client's.
+         # Posts that store nothing: invalid, refused or sent again. Stored comments are counted as rows.
+         "post": 2,
+         # Posts from a network over its limit: a browser may send each again with a proof of work.
+         "crowded": 4}  # fmt: skip
+# Posts that store nothing, of a network as a multiple of those of one client in it.
 NEIGHBOURS = 8
 
 
@@ -55,9 +57,9 @@ def count(site: Site, purpose: str) -> None:
         _take(subject, rate)
 
 
-def refuse_exhausted(site: Site, purpose: str) -> None:
-    """Raise Refused (429) like `admit`, without a write."""
-    limits = _limits(site, purpose)
+def refuse_exhausted(site: Site, *purposes: str) -> None:
+    """Raise Refused (429) where `admit` would; counts nothing, so that an ordinary comment costs no write."""
+    limits = [limit for purpose in purposes for limit in _limits(site, purpose)]
     if limits and (wait := RateLimit.longest_wait(limits)):
         raise too_many(wait)
 
@@ -82,8 +84,8 @@ def _limits(site: Site, purpose: str) -> list[tuple[str, Rate]]:
     near = network(client())
     wide = wide_network(near)
     limits = [(near, most)] + ([(wide, most * WIDE_TIMES)] if wide else [])
-    if purpose == "post":
-        # Each client has its own limit, so that one with many mistakes does not block its neighbours.
+    if purpose in ("post", "crowded"):
+        # Each client for itself: one that sends mistakes all day must not refuse its neighbours' comments.
         limits = [(single(client()), most)] + [(each, many * NEIGHBOURS) for each, many in limits]
     return [(blind_index(f"limit {purpose} {site.id}", each), Rate(many, 60 / many)) for each, many in limits]
 

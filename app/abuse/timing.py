@@ -20,8 +20,11 @@ DRAWN, TYPING = "drawn", "typing"
 
 @dataclass(frozen=True)
 class Timing:
-    """`seconds` since the first key, if known. `stamp`: '' if valid, else `missing` or `odd`. `moment`: creation of a
-    valid stamp."""
+    """`seconds` since the first key, where that is known. `stamp`: '' when it is ours, else `missing` or `odd`.
+
+    `moment`: when the stamp was made, if it is ours. `name`: the stamp without its signature, of which there is one for
+    each key.
+    """
 
     seconds: float | None = None
     stamp: str = ""

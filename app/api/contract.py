@@ -1,4 +1,4 @@
-"""The API's description, with the limits of the forms."""
+"""The API's description: openapi.json, with the lengths that the comment form allows."""
 
 import json
 from pathlib import Path

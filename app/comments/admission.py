@@ -32,7 +32,7 @@ STAMP_AGAIN = Rate(1, timedelta(days=2).total_seconds())
 class Sender:
     """Keyed hashes of the sender's network, its /48 and the client.
 
-    `stamp` is the form's stamp. `prove` verifies and spends the proof of work of the post.
+    `stamp` is the name of the form's stamp. `prove` verifies and spends the proof of work that came with the post.
     """
 
     network: str = ""

@@ -28,7 +28,7 @@ FOLDED = 2_000  # characters
 
 @dataclass(frozen=True)
 class Draft:
-    """A validated comment with facts about its request."""
+    """A comment as the reader sent it, cleaned and validated by the form, with facts about the request."""
 
     body: str
     name: str
@@ -52,8 +52,6 @@ class Draft:
     notify: bool = False
     user_agent: str = ""
     referrer: str = ""
-    # Rendered before the database lock is taken.
-    html: str = ""
     lang: str = ""
 
 
@@ -102,8 +100,6 @@ def screen(site: Site, draft: Draft) -> Screened:
         changed=known.changes(comment.author, draft.sender.network, draft.traits) if known else (),
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
-    # A refused post is not screened, which is the most expensive part.
-    refused = admitted.refused or (admitted.crowded and draft.sender.prove is None)
     findings = [] if refused else run_checks(case, guard=rollback_on_error)
     return Screened(case, findings, known, admitted, draft.traits or None, draft.claimed)
 
@@ -171,10 +167,8 @@ def _digest(draft: Draft) -> Index | None:
 
 
 def _fingerprints(thread: Thread, draft: Draft) -> Fingerprints:
-    """Includes the network address, so that a guessed email address cannot be confirmed."""
-    # Folding is slow, so only the beginning of a long text is folded.
-    said = fold(draft.body[:FOLDED]) + draft.body[FOLDED:]
-    words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{said}")
+    """The network address is part of the person's hash: otherwise a guessed email address could be confirmed."""
+    words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{_compared(draft.body)}")
     person = blind_index("person", f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}")
     return Fingerprints(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
 
@@ -201,8 +195,8 @@ def _parent(thread: Thread, draft: Draft) -> Comment | None:
     return parent
 
 
-def _comment(site: Site, draft: Draft, known: Author | None) -> Comment:
-    """A comment outside of the session, with its author as typed."""
+def _comment(site: Site, draft: Draft, known: Author | None, html: str) -> Comment:
+    """The comment, in no session; its author as typed in this request."""
     author = new(Author, site=site, site_id=site.id)
     author.update_typed(name=draft.name, email=draft.email, website=draft.website)
     return Comment.new(

@@ -45,8 +45,3 @@ class SearchForm(Form):
             reason=self.reason.data or "",
             alike=self.alike.data,
         )
-
-
-def _day(given: date | None) -> date | None:
-    """Years that are valid in every time zone."""
-    return given if given is None or 1970 <= given.year <= 2200 else None

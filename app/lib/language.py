@@ -73,8 +73,9 @@ def _script(tag: str) -> str:
 
 
 def preferred(accepted: LanguageAccept) -> str:
-    """The installed language that an Accept-Language header prefers, or ''."""
-    return next((found for tag, quality in accepted if quality > 0 and (found := matching(tag))), "")
+    """Return the installed language that an Accept-Language header likes best, or ''."""
+    asked = islice(accepted, MOST_ASKED)
+    return next((found for tag, quality in asked if quality > 0 and (found := matching(tag))), "")
 
 
 def choose() -> str:

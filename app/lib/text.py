@@ -68,11 +68,11 @@ BLANK = regex.compile(r"[\s\u2800\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}\p{
 
 
 def excerpt(s: str, most: int) -> str:
-    """The first `most` graphemes on one line, with … at the end if it was cut."""
-    line = clean_line(s)
-    if len(line) <= most:
-        return line
-    ends = list(islice(grapheme.ends(line), most + 1))
+    """Return the first `most` graphemes of a text on one line, with … at the end if it was cut."""
+    # A page has many excerpts, also of long texts.
+    start = s[: most * READ_FOR_GRAPHEME]
+    line = clean_line(start)
+    ends = list(islice(grapheme.ends(line), most + 1)) if len(line) > most else []
     if len(ends) <= most:
         return line if start == s else f"{line.rstrip()}…"
     return line[: ends[most - 2]].rstrip() + "…" if most > 1 else "…"
@@ -97,7 +97,9 @@ def fold(s: str, most: int | None = None) -> str:
     """Return a text for comparison, not for display. Idempotent.
 
     NFKC, casefold, katakana as hiragana, half-width as full-width, no accents or invisible characters, single spaces.
-    が and か stay different (also か゛, ｶﾞ); a voicing mark without effect (あ゛) is removed.
+    が and か stay different characters in any spelling of が (か゛, ｶﾞ); a voicing mark on a character that cannot have
+    one (あ゛) is removed. `most`: how many characters are read once compatibility characters are replaced, which may
+    become eighteen each.
     """
     s = INVISIBLE.sub("", s).translate(VOICED)
     for _ in range(FOLDINGS):
@@ -149,7 +151,10 @@ LINK_TAIL = "?!.,:;*_~'・"
 
 
 def link_spans(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
-    """Start and end of http(s) URLs in a text, with `bare` also of www.…; linear."""
+    """Yield start and end of http(s) URLs in a text, with `bare` also of www.…; linear."""
+    # Most texts have none, and the search takes milliseconds for a long one.
+    if "://" not in text and not (bare and "www." in text.lower()):
+        return
     for match in LINK.finditer(text):
         if match["scheme"] or bare:
             yield match.start(), match.start() + len(_without_tail(match[0]))

@@ -45,16 +45,5 @@ class Login(Model):
         db.session.execute(delete(cls).where(cls.moderator_id == moderator.id))
 
 
-class LoginAttempt(Model):
-    """Failed log-ins, as counted by processes of the previous version during an upgrade."""
-
-    __tablename__ = "login_attempt"
-    __table_args__ = (Index("ix_login_attempt_subject", "subject", "made_at"),)
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    subject: Mapped[str] = mapped_column(BlindIndex)
-    made_at: Mapped[datetime] = mapped_column(Moment, default=now)
-
-
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

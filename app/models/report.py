@@ -97,10 +97,22 @@ class Report(Model):
 
     @classmethod
     def answer_to(cls, comment: Comment) -> Decision | None:
-        """The decision by which a moderator kept this version despite reports."""
-        query = select(Decision).join(cls).where(
-            cls.comment_id == comment.id, Decision.to_status == Status.APPROVED
-        )  # fmt: skip
+        """The decision by which a moderator let this text stand in spite of reports, if there is one.
+
+        Reports may have been answered by an earlier decision, such as a rejection that was successfully appealed.
+        """
+        undone, undoing = aliased(Decision), aliased(Decision)
+        # One who reports again has a later report, which that decision has answered.
+        reported = or_(cls.made_at <= Decision.made_at, cls.decision_id == Decision.id)
+        query = select(Decision).where(
+            Decision.comment_id == comment.id,
+            Decision.to_status == Status.APPROVED,
+            Decision.actor == Actor.MODERATOR,
+            exists().where(cls.comment_id == comment.id, reported),
+            # Neither taken back, nor taking back another decision by a moderator.
+            ~exists().where(undoing.undoes_id == Decision.id),
+            ~exists().where(undone.id == Decision.undoes_id, undone.actor == Actor.MODERATOR),
+        )
         if comment.edited_at:
             query = query.where(Decision.made_at > comment.edited_at)
         return db.session.scalar(query.order_by(Decision.id.desc()).limit(1))

@@ -24,7 +24,7 @@ NOT_ABOUT_THE_TEXT = frozenset({"trap", "timing", "flood", "changed", "work", "a
 
 
 def rescreen(case: Case) -> Decision:
-    """Screen an edited comment. While it is held, its author cannot edit away what is not about the text."""
+    """Screen an edited comment. While it is held, findings that are not about the text stay."""
     again = partial(decide, seen=case.comment.version, actor=Actor.SCREENING)
     findings = run_checks(case, guard=db.session.begin_nested)
     standing = _standing(case) if case.comment.status == Status.PENDING else {}

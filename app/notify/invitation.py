@@ -17,8 +17,11 @@ from app.models.invitation import LASTS
 from app.notify import smtp
 
 
-def invitation_of(token: str) -> Invitation:
-    """Raises Refused (410) if it is invalid or ended, or if its sender is no longer an owner."""
+def invitation_of(token: str, *, lock: bool = False) -> Invitation:
+    """`lock` to answer it, so that of two answers at once the second sees the first.
+
+    Raises Refused (410) if it is invalid, answered or withdrawn, or if its sender is no longer an owner.
+    """
     try:
         found = db.session.get(Invitation, unsign("invitation", token, LASTS), with_for_update=lock or None)
     except BadToken:

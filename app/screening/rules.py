@@ -29,7 +29,9 @@ from app.spam.disguise import fold
 AMONG = 1000
 AT_ONCE = 500
 SHOWN = 50
-# Wider networks, with nearly all readers, are a typing error.
+# For a trial of a pattern, which may take as long for each comment as screening allows.
+PATTERN_SECONDS = 2.0
+# Wider networks contain nearly all readers: a typing error.
 WIDEST = {4: 8, 6: 16}
 # Typed addresses prove nothing; networks are not trusted as a whole.
 EFFECTS = {
@@ -106,11 +108,15 @@ def dry_run(rule: Rule, among: int = AMONG) -> DryRun:
     """
     effect = Effect.HOLD if rule.effect == Effect.ALLOW else rule.effect
     book = Rulebook([replace(ActiveRule.of(rule), effect=effect)])
-    ids, touched = _newest(rule, among), []
-    for at in range(0, len(ids), AT_ONCE):
-        comments = db.session.scalars(_tried(rule, ids[at : at + AT_ONCE])).all()
-        touched += [(comment, hits) for comment in comments if (hits := book.match(comment))]
-    # Preload the threads of shown comments.
+    looked_at, touched = 0, []
+    until = monotonic() + PATTERN_SECONDS if rule.subject == Subject.PATTERN else inf
+    for comment in _each(rule, _newest(rule, among)):
+        if monotonic() > until:
+            break
+        looked_at += 1
+        if hits := book.match(comment):
+            touched.append((comment, hits))
+    # Preload the threads of the comments that are shown.
     Thread.with_ids([comment.thread_id for comment, _hits in touched[:SHOWN]])
     return DryRun(looked_at, touched)
 

@@ -81,10 +81,11 @@ def store_slots(comment: Comment) -> None:
 
 
 def teacher_of(decisions: Sequence[Any]) -> Any | None:
-    """The teaching one of a comment's decisions in order; None if the newest does not teach."""
-    newest = decisions[-1] if decisions else None
-    if newest is not None and newest.undoes_id:
-        return teacher_of([each for each in decisions if each.id < newest.undoes_id])
+    """The decision that teaches, of a comment's decisions in order; None if the newest one does not."""
+    standing = reversed(decisions)
+    newest = next(standing, None)
+    while newest is not None and (undone := newest.undoes_id):
+        newest = next((each for each in standing if each.id < undone), None)
     teaches = newest is not None and newest.actor == Actor.MODERATOR and newest.to_status in TEACHES
     return newest if teaches else None
 

@@ -36,14 +36,14 @@ def is_shortened(*values: object) -> bool:
 def moment(value: str, zone: tzinfo = UTC) -> datetime | None:
     """Parse ISO 8601, MySQL or RFC 5322 into an aware UTC time; without a zone, in `zone`.
 
-    An ambiguous local time is read as the first, a skipped one with the earlier offset. None for invalid times, and for
-    MySQL's 0000-00-00.
+    Of an ambiguous local time (end of summer time) the first is used; a skipped one is read with the earlier offset.
+    None for invalid times, for MySQL's 0000-00-00, and for times before 1970.
     """
     text = value.strip()[:64]
     try:
         when = _written(text)
-        return when.replace(tzinfo=when.tzinfo or zone).astimezone(UTC)
-    except (ValueError, OverflowError, IndexError, TypeError):  # parsedate lets them through
+        return _since_epoch(when.replace(tzinfo=when.tzinfo or zone).astimezone(UTC))
+    except (ValueError, OverflowError, IndexError, TypeError):  # parsedate lets all of them through
         return None
 
 

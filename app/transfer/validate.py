@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Integer, SmallI
 
 from app.lib.clock import Moment
 from app.lib.language import languages
-from app.lib.networks import kept_of
+from app.lib.networks import stored_network
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_line
 from app.lib.urls import canonical, safe_href
@@ -27,7 +27,7 @@ MAX_DEPTH = 12  # nested lists and objects; ours have 3
 LARGEST_NUMBER = 1 << 53
 
 VERDICTS = frozenset(verdict.name.lower() for verdict in Verdict)
-FACTS: dict[str, tuple[type, ...]] = {"seconds": (int, float), "approved": (int,), "rejected": (int,)}
+FEATURES: dict[str, tuple[type, ...]] = {"seconds": (int, float), "approved": (int,), "rejected": (int,)}
 CLUSTER = re.compile("[0-9a-f]{0,32}")  # a part of the queue's cursor
 
 Fit = Callable[[Column[Any], Any], Any]
@@ -148,7 +148,7 @@ def _claimed(value: Any) -> dict[str, str]:
 def _network(value: str) -> str:
     """A network as comments have it; '' for anything else, which no rule could be compared with."""
     try:
-        return value if value == str(kept_of(ip_network(value))) else ""
+        return value if value == str(stored_network(ip_network(value))) else ""
     except ValueError:
         return ""
 
@@ -157,7 +157,13 @@ def _reasons(value: Any) -> list[dict[str, Any]]:
     return [each for each in _require(isinstance(value, list), value) if _is_reason(each)]
 
 
-def _can_be_rendered(reason: Any) -> bool:
+def _is_reason(reason: Any) -> bool:
+    """True if the moderation page can render the reason, and screening can go on with it."""
+    if not isinstance(reason, dict) or not isinstance(reason.get("check"), str):
+        return False
+    found, verdict = reason.get("found", []), reason.get("verdict")
+    if not _is_text(verdict) or verdict not in VERDICTS or not isinstance(found, list) or not all(map(_is_text, found)):
+        return False
     try:
         return bool(sentence_of(reason))
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -168,10 +174,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _facts(value: Any) -> dict[str, Any]:
+def _features(value: Any) -> dict[str, Any]:
     """What the spam filter reads of a comment beside its text."""
-    _require(isinstance(value, dict) and value.keys() <= set(FACTS), value)
-    _require(all(each is None or type(each) in FACTS[name] for name, each in value.items()), value)
+    _require(isinstance(value, dict) and value.keys() <= set(FEATURES), value)
+    _require(all(each is None or type(each) in FEATURES[name] for name, each in value.items()), value)
     return dict(value)
 
 
@@ -189,7 +195,10 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("comment", "lang"): lambda value: _require(value in ("", *languages()), value),
     ("comment", "reasons"): _reasons,
     ("comment", "claimed"): _claimed,
-    ("comment", "features"): lambda value: _require(isinstance(value, dict), value),
+    ("comment", "features"): _features,
+    ("comment", "address"): _network,
+    ("comment", "cluster"): lambda value: value if CLUSTER.fullmatch(value) else "",
+    ("comment", "score"): lambda value: _require(0 <= value <= 1, value),
     ("decision", "from_status"): _one_of(list(Status)),
     ("decision", "to_status"): _one_of(list(Status)),
     ("decision", "actor"): _one_of(list(Actor)),

@@ -11,6 +11,7 @@ from app.extensions import db
 from app.forms.block import BlockForm
 from app.forms.decision import NoteForm
 from app.lib.language import when
+from app.lib.secrets import is_unreadable
 from app.models import Author, Effect, Note, Report, Rule, Subject, comment_counts
 from app.screening import rules
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment

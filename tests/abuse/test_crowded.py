@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.abuse import limits
 from app.comments import admission
 from app.forms.comment import CommentForm
 from app.models import Comment, Site

@@ -286,9 +286,9 @@ MISFITS: list[tuple[str, dict[str, Any]]] = [
     ("comment", {"version": 2**30}),
     ("comment", {"score": 1.5}),
     ("comment", {"score": 10**400}),
-    ("comment", {"facts": {"seconds": "soon"}}),
-    ("comment", {"facts": {"approved": 10**400}}),
-    ("comment", {"facts": {"mood": 1}}),
+    ("comment", {"features": {"seconds": "soon"}}),
+    ("comment", {"features": {"approved": 10**400}}),
+    ("comment", {"features": {"mood": 1}}),
     ("thread", {"version": 2**31 - 1}),
     ("thread", {"named_by": 9}),
     ("rule", {"subject": "pattern", "value": "("}),
@@ -337,7 +337,7 @@ def test_no_page_of_the_desk_breaks_after_a_hostile_archive(app: Flask, db_sessi
     site = a_lively_site(app, db_session)
     text = exported()
     evil = {"address": "nowhere", "cluster": "zz.1", "reasons": [*NO_REASONS, {"check": "x", "verdict": "hold"}]}
-    file.write_text(spoiled(text, "comment", **evil, status="pending", lane=2, facts={"seconds": 3}))
+    file.write_text(spoiled(text, "comment", **evil, status="pending", lane=2, features={"seconds": 3}))
     restored(file, "copy")
     copy = Site.with_key("copy")
     assert copy

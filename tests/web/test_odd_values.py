@@ -46,8 +46,8 @@ def tokens(app: Flask, db_session: Session) -> dict[str, str]:
     with app.test_request_context():
         links = {
             "letters.object_to": signed_links.appeal_link(rejected),
-            "letters.confirm": signed_links.confirm_link(comment.author),
-            "letters.stop": signed_links.stop_link(comment.author),
+            "emails.confirm": signed_links.confirm_link(comment.author),
+            "emails.stop": signed_links.stop_link(comment.author),
             "invitation.accept": sign("invitation", db_session.query(Invitation).one().id),
         }
     db_session.commit()

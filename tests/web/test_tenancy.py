@@ -44,7 +44,7 @@ TABLES = (
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account"}
 EVERYBODYS_PAGES = {"sites.embed", "statistics.show", "threads.page", "threads.name"}
-OWNERS_PAGES = "appointing."
+OWNERS_PAGES = "members."
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from app.lib.signing import sign
 from app.models import Comment, Invitation, Moderator, Role, Site, Snooze, Unsubscribe
 from app.notify import signed_links
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, the_comment
-from tests.web.test_queue import _readable, at_the_desk, hidden
-
-__all__ = ["_readable"]
+from tests.web.test_queue import at_the_desk, hidden
 
 AT_ONCE = 6
 
