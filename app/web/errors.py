@@ -40,7 +40,7 @@ def refused(no: Refused) -> Response:
     answer = _say(no.sentence, no.status)
     if no.status == 429:
         answer.headers["Retry-After"] = str(no.retry_after)
-    # The widget shows the sentence. Posts are counted after their origin was checked, and what is read is public.
+    # The widget shows the sentence. Posts are counted after their origin was checked; reads are public.
     if request.path.startswith("/embed/") and (no.status == 429 or request.method in SAFE_METHODS):
         for_origin(answer, request.headers.get("Origin", ""))
     return answer

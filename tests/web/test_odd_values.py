@@ -16,10 +16,7 @@ from app.models import Decision, Invitation, Moderator, Role, Status
 from app.notify import signed_links
 from tests.cast import Reader, a_site, move, the_comment
 from tests.web import texts as table
-from tests.web.test_queue import _readable
 from tests.web.test_texts import Attacker, Text, texts
-
-__all__ = ["_readable"]
 
 # SQLite takes no number of more than 64 bits and any text; PostgreSQL takes any number and no NUL.
 ODD = {"sqlite": ("9" * 20, "-" + "9" * 20, "9999-12-31", "0001-01-01"), "postgresql": ("a\0b@c.example", "9" * 20)}

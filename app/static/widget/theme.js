@@ -68,7 +68,7 @@ const pageColors = (element, read) => {
   return [ground, over(ground, read(style.color))]
 }
 
-// The browser converts any colour of CSS, oklch() and the like; the probe is an element that nobody sees.
+// The browser converts any colour of CSS, oklch() and the like; the probe is an element that is never visible.
 const reader = probe => color => {
   probe.style.backgroundColor = `color-mix(in srgb,${color},${color})`
   const [red, green, blue, alpha = 1] = getComputedStyle(probe).backgroundColor.match(/-?[\d.]+(e-?\d+)?/g).map(Number)

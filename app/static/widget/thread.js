@@ -13,7 +13,7 @@ class Thread {
     this.tools = {recall, memory}
     this.leaving = new AbortController()
     this.root = element.shadowRoot ?? element.attachShadow({mode: 'open'})
-    // Many style sheets of pages hide what is empty, and a shadow root does not count.
+    // Many style sheets of pages hide empty elements, and a shadow root does not count.
     if (!element.firstElementChild) element.append(make('template'))
     if (!able()) return this.root.replaceChildren(framed(where, this.say.comments, this.leaving.signal))
     this.root.adoptedStyleSheets = [sheet]
@@ -45,7 +45,7 @@ class Thread {
     on(this.root, 'transitionend', 'dress')
     on(document, 'transitionend', 'faded')
     const watch = new MutationObserver(changes => {
-      // What is told last holds: also after kaiwa.mount() with a theme.
+      // The latest theme wins, also after kaiwa.mount() with a theme.
       if (changes.some(it => it.target == this.element && it.attributeName == 'data-theme')) this.theme = null
       this.dress()
     })

@@ -1,6 +1,6 @@
 // Errors beside their fields: they go when the field is right, and come early where there is no doubt.
 
-// The service knows better; addresses in full-width letters are right too.
+// The service knows better; addresses in full-width characters are right too.
 const looksLikeEmail = text => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text.normalize('NFKC').trim())
 
 const looksRight = field =>
