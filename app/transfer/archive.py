@@ -124,7 +124,8 @@ TABLES = (
         Rule,
         created_column="made_at",
         left_out={**OWNER, "value_index": RECOMPUTED},
-        numbers=lambda row: {"value": "author"} if row["subject"] == Subject.AUTHOR else {},
+        # An unreadable value is empty, and its rule has ended.
+        numbers=lambda row: {"value": "author"} if row["subject"] == Subject.AUTHOR and row["value"] else {},
     ),
     ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),
 )

@@ -189,8 +189,8 @@ class Restore:
             row |= {name: line.row.get(name, False) is True for name in table.hash_flags}
             for name, target in table.numbers(row).items():
                 self._require_known(target, int(row[name]))
-            if table.record is Rule and row["ended_at"] is None and row["subject"] != Subject.AUTHOR:
-                row["value"] = rules.normalised(self.site, Subject(row["subject"]), row["value"])
+            if table.record is Rule and row["ended_at"] is None:
+                row["value"] = _rule_value(self.site, row)
         except (InvalidValue, ValueError, Refused):
             self._skip(line, Reason.MALFORMED)
             return None
@@ -257,6 +257,16 @@ def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
             batch = []
     if batch:
         yield batch
+
+
+def _rule_value(site: Site, row: Row) -> str:
+    """The value of a rule that holds. Raises InvalidValue or Refused; authors are looked up before."""
+    value: str = row["value"]
+    if row["subject"] != Subject.AUTHOR:
+        return rules.normalised(site, Subject(row["subject"]), value)
+    if not value:
+        raise InvalidValue
+    return value
 
 
 def _is_in_use(site: Site) -> bool:

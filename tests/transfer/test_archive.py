@@ -299,6 +299,7 @@ MISFITS: list[tuple[str, dict[str, Any]]] = [
     ("rule", {"subject": "link_domain", "value": "localhost"}),
     ("rule", {"subject": "moon"}),
     ("rule", {"value": "nobody", "subject": "author"}),
+    ("rule", {"value": "", "subject": "author"}),
     ("revision", {"comment_id": 12345}),
     ("revision", {"type": "site"}),
     ("revision", {"type": ["site"]}),

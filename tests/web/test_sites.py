@@ -222,7 +222,7 @@ def test_an_administrator_moves_pages_after_a_try(
     assert desk.post(path, data=fields).status_code == 303
     for address in ("/old", "/new"):
         assert "here" in Reader(client, url=ORIGIN + address).get_thread().text
-    assert "1 line had no comments to move." in desk.get(path, headers=ENGLISH).text
+    assert "移動するコメントがない行：1 件。" in desk.get(path).text
     idle = desk.post(path, data=fields | {"moves": "/nothing,/x\n/new,/new"}, headers=ENGLISH)
     assert idle.status_code == 200 and "Nothing changed." in idle.text
     listed = desk.get(path, query_string={"q": "/NEW"}).text
