@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.api.body import DEEPEST
+from app.api.body import DEEPEST, MOST_CONTAINERS
 from app.api.contract import NEW_COMMENT
 from app.models import Comment
 from tests.cast import PAGE, a_site
@@ -94,4 +94,20 @@ def test_too_deep_nesting_is_refused(client: FlaskClient, db_session: Session) -
     for depth, status in ((DEEPEST - 1, 201), (DEEPEST, 400), (500, 400)):
         value = "[" * depth + "]" * depth
         sent = written(BASES["api.comments.post"] | {"body": str(depth)}, "more", value)
+        assert client.post("/api/v1/comments", data=sent, content_type="application/json").status_code == status
+
+
+def test_so_many_lists_and_objects_are_refused_and_brackets_in_a_text_are_not(
+    client: FlaskClient, db_session: Session
+) -> None:
+    a_site(db_session)
+    base, most = BASES["api.comments.post"], MOST_CONTAINERS - 1  # without the list around them
+    for value, status in (
+        ("[" + ",".join(["[]"] * (most - 1)) + "]", 201),
+        ("[" + ",".join(["{}"] * most) + "]", 400),
+        ("[" + ",".join(["[[[]]]"] * 10_000) + "]", 400),
+        (json.dumps('[{\\"' * 5_000), 201),
+        ('"' + "[" * 5_000 + "\\", 400),
+    ):
+        sent = written(base | {"body": f"{status} {value[:9]}"}, "more", value)
         assert client.post("/api/v1/comments", data=sent, content_type="application/json").status_code == status
