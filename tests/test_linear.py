@@ -67,7 +67,8 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "excerpt": lambda given: text.excerpt(given, 160),
     "is_blank": text.is_blank,
     "fold": text.fold,
-    "links_in": text.links_in,
+    # Not from the cache.
+    "links_in": text._links.__wrapped__,
     "graphemes": grapheme.count,
     "normalised": lambda given: normal_form.normalised("NFKD", given),
     "render": markup.render,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 import regex
@@ -152,12 +153,17 @@ LINK_TAIL = "?!.,:;*_~'・"
 
 def link_spans(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
     """Yield start and end of http(s) URLs in a text, with `bare` also of www.…; linear."""
+    return ((start, end) for start, end, has_scheme in _links(text) if has_scheme or bare)
+
+
+# Each comment is searched by several checks, which takes up to ten milliseconds.
+@lru_cache(maxsize=4)
+def _links(text: str) -> tuple[tuple[int, int, bool], ...]:
     # Most texts have none, and the search takes milliseconds for a long one.
-    if "://" not in text and not (bare and "www." in text.lower()):
-        return
-    for match in LINK.finditer(text):
-        if match["scheme"] or bare:
-            yield match.start(), match.start() + len(_without_tail(match[0]))
+    if "://" not in text and "www." not in text.lower():
+        return ()
+    found = ((match, match.start()) for match in LINK.finditer(text))
+    return tuple((start, start + len(_without_tail(match[0])), bool(match["scheme"])) for match, start in found)
 
 
 def link_at(text: str, start: int) -> str:

@@ -52,7 +52,8 @@ KANJI_KANA = {ord(kanji): kana for kanji, kana in zip("工口力二夕卜八", "
 # Scripts without spaces: kana, hanzi, hangul, Thai, Lao, Burmese, Khmer.
 UNSPACED = "ぁ-ゟァ-ヿ㐀-鿿豈-﫿々〆\U00020000-\U0003ffff가-힣ᄀ-ᇿ\u3130-\u318f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 CONTINUOUS = re.compile(f"[{UNSPACED}]")
-TOKEN = re.compile(r"[\w@$!€]+")
+# Words with a letter that is Latin or looks so; others stay as they are. The look-behind keeps the search linear.
+TOKEN = re.compile(rf"(?<![\w@$!€])[\w@$!€]*?[a-z{''.join(map(chr, LATIN))}][\w@$!€]*")
 OTHER_ALPHABET = re.compile("[\u0370-\u058f]")
 PURE_LATIN = re.compile("[a-z]")
 # Ends before anything but a letter or digit: otherwise a_-a_-a_ would be quadratic.
