@@ -27,7 +27,14 @@ MOST_COUNTS = 100
 # The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
 # the first ones; the others are loaded when a reader begins to write.
 READING = ("tag", "language", "dom", "storage", "theme", "frame", "thread", "start")
-WRITING = ("writing/storage", "writing/fields", "writing/errors", "writing/proof", "writing/writing")
+WRITING = (
+    "writing/storage",
+    "writing/fields",
+    "writing/errors",
+    "writing/composer",
+    "writing/proof",
+    "writing/writing",
+)
 # The parts of the style: of the thread, of what a reader needs to write, and of the page of its own.
 PARTS = re.compile(r"/\* (?:writing|page only)\b.*?\*/")
 # Tells the reader of a publisher's page source, and the operator, which version a cache still serves.

@@ -106,6 +106,8 @@ def test_a_report_can_be_cancelled_by_its_button_and_by_escape(live: Live, new_p
     link = thread.locator("a.report").first
     link.click()
     expect(thread.locator(".flag [type=radio]").first).to_be_focused()
+    reply = thread.locator("a.reply").first.bounding_box()
+    assert reply and reply["height"] < 30, "the form leaves no room for the link beside it"
     thread.get_by_role("button", name="キャンセル").click()
     expect(thread.locator(".flag")).to_have_count(0)
     expect(link).to_be_focused()
@@ -116,3 +118,58 @@ def test_a_report_can_be_cancelled_by_its_button_and_by_escape(live: Live, new_p
     expect(thread.locator(".flag .error")).to_be_visible()
     page.keyboard.press("Escape")
     expect(link).to_be_focused()
+
+
+PASTE = """([field, html]) => { const data = new DataTransfer()
+data.setData('text/html', html)
+data.setData('text/plain', 'plain')
+const way = {bubbles: true, cancelable: true, composed: true}
+return field.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, ...way})) }"""
+
+
+def test_the_form_helps_to_format(live: Live, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="ja")
+    thread = open_article(page, live)
+    body = thread.locator("form.respond [name=body]")
+    low = body.bounding_box()
+    body.fill("大切な話")
+    expect(thread.get_by_role("toolbar", name="書式")).to_be_visible()
+    high = body.bounding_box()
+    assert low and high and low["height"] < 50 < high["height"]
+    body.select_text()
+    thread.get_by_role("button", name="太字").click()
+    expect(body).to_have_value("**大切な話**")
+    body.fill("一\n二")
+    body.select_text()
+    thread.get_by_role("button", name="引用").click()
+    expect(body).to_have_value("> 一\n> 二")
+    body.fill("")
+    thread.get_by_role("button", name="リンク").click()
+    page.keyboard.type("鐘")
+    expect(body).to_have_value("[鐘](https://)")
+    assert_accessible(page)
+
+
+def test_pasted_text_keeps_paragraphs_lists_and_links(live: Live, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="ja")
+    thread = open_article(page, live)
+    body = thread.locator("form.respond [name=body]")
+    body.focus()
+    expect(thread.get_by_role("toolbar")).to_be_visible()
+    html = """<style>p{color:red}</style><h1>Title</h1><p>One<br>two <a href="https://example.org/a(b)">a [link]</a></p>
+    <ul><li>first</li><li>second</li></ul><p><font>Old</font><script>alert(1)</script>
+    <a href="javascript:alert(1)">js</a> <a href="https://example.org/">https://example.org/</a></p>"""
+    handle = body.element_handle()
+    assert page.evaluate(PASTE, [handle, html]) is False
+    first = "Title\n\nOne\ntwo [a \\[link\\]](https://example.org/a%28b%29)"
+    expect(body).to_have_value(first + "\n\n- first\n- second\n\nOld js https://example.org/")
+    # Nothing but text: the browser pastes that by itself.
+    assert page.evaluate(PASTE, [handle, ""]) is True
+
+
+def test_a_key_sends(live: Live, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="ja")
+    thread = open_article(page, live)
+    fill_in(thread, "キーで送る")
+    thread.locator("[name=body]").press("Control+Enter")
+    expect(thread.locator(".body", has_text="キーで送る")).to_be_visible()

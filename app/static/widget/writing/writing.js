@@ -9,6 +9,8 @@ export class Writing {
     this.thread = thread
     this.recall = thread.tools.recall
     thread.root.adoptedStyleSheets = [...thread.root.adoptedStyleSheets, sheet]
+    thread.root.addEventListener('paste', paste, thread.leaving)
+    thread.root.addEventListener('keydown', event => this.press(event), thread.leaving)
   }
 
   keep(...what) {
@@ -19,8 +21,16 @@ export class Writing {
     return this.thread.form
   }
 
+  press(event) {
+    if (!sends(event)) return
+    event.preventDefault()
+    const {form} = event.target
+    form.requestSubmit(form.querySelector('.submit'))
+  }
+
   // maxlength counts UTF-16 units and cuts pasted text; we count characters and show the excess.
   prepare() {
+    if (this.form && !this.form.querySelector('.marks')) marks(this.thread, this.form.elements.body)
     for (const field of this.form?.querySelectorAll('[maxlength]') ?? []) {
       field.dataset.max = field.maxLength
       field.removeAttribute('maxlength')
