@@ -3,6 +3,7 @@
 from flask import abort, request
 from flask_babel import gettext as _
 
+from app.connections import SAFE_METHODS
 from app.errors import Refused
 from app.lib.urls import origin_of
 
@@ -17,8 +18,8 @@ def require_form() -> None:
 
 
 def require_json() -> None:
-    """Raise 415 or Refused (403) for a request that is not JSON."""
-    if not request.is_json:
+    """Raise 415 or Refused (403) for a request that should carry JSON and does not."""
+    if request.method not in SAFE_METHODS and not request.is_json:
         abort(415)
     _refuse_origin()
 

@@ -1,11 +1,16 @@
 """The JSON API uses the same form, screening and request keys as the comment form."""
 
+import re
+
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.api.contract import NEW_COMMENT
+from app.api.contract import NEW_COMMENT, described
+from app.comments.orders import ORDERS
 from app.forms import comment as limits
 from app.forms.comment import CommentForm
+from app.lib.language import languages
 from app.models import Comment, Site
 from tests.cast import ORIGIN, PAGE, a_site
 
@@ -51,6 +56,19 @@ def test_unknown_fields_are_ignored(client: FlaskClient, db_session: Session) ->
     assert answer.status_code == 201
     about_the_page = {"site", "url", "thread", "title", "published", "lang", "author"}
     assert set(NEW_COMMENT) - set(CommentForm(Site())._fields) == about_the_page
+
+
+def test_each_route_is_described(app: Flask) -> None:
+    paths = described()["paths"]
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/v1/") and not rule.rule.endswith("openapi.json"):
+            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1"))
+            assert {each.lower() for each in rule.methods or () if each not in ("HEAD", "OPTIONS")} == set(paths[path])
+
+
+def test_orders_and_languages_are_those_of_the_code() -> None:
+    schemas = {each["name"]: each["schema"] for each in described()["paths"]["/threads"]["get"]["parameters"]}
+    assert schemas["sort"]["enum"] == list(ORDERS) and set(schemas["lang"]["enum"]) == set(languages())
 
 
 def test_the_same_request_again_stores_nothing(client: FlaskClient, db_session: Session) -> None:
