@@ -50,6 +50,11 @@ def test_every_documented_setting_exists() -> None:
     assert documented == {setting.name for setting in config.SETTINGS}
 
 
+def test_paths_in_the_architecture_exist() -> None:
+    named = set(re.findall(r"`((?:app|templates|tests|bench|docs|migrations)/[^`\s:]+)", read("docs/architecture.md")))
+    assert not {path for path in named if not (ROOT / path).exists()}
+
+
 def test_the_version_is_in_one_place() -> None:
     """pyproject.toml and the changelog follow app/version.py."""
     project = tomllib.loads(read("pyproject.toml"))

@@ -143,7 +143,8 @@ def _erase_comment(
             decide(comment, Status.DELETED, seen=comment.version, by=by, actor=actor, reason="erased")
         comment.empty()
     with learning.relearning(comment):
-        comment.name, comment.website, comment.features = deleted_author_name(comment.site), "", None
+        comment.anonymise(deleted_author_name(comment.site))
+        comment.features = None
     comment.forget_where_from()
 
 

@@ -174,21 +174,20 @@ class Comment(Model):
 
     # Values of a comment whose network and derived hashes are deleted.
     FROM_NOWHERE: ClassVar[dict[str, str | None]] = {
-        "address": "",
-        "address_index": None,
-        "wide_index": None,
-        "request_key": None,
-        "request_digest": None,
-        "fingerprint": None,
-        "typed_by": None,
-        "text_key": None,
-    }
+        "address": "", "address_index": None, "wide_index": None, "request_key": None, "request_digest": None,
+        "fingerprint": None, "typed_by": None, "text_key": None,
+    }  # fmt: skip
 
     def empty(self) -> None:
         """Delete the text and everything that identifies the author."""
-        self.body = self.html = self.name = self.website = self.cluster = ""
+        self.anonymise()
+        self.body = self.html = self.cluster = ""
         self.reasons, self.features, self.claimed, self.emptied_at = [], None, None, now()
         self.forget_where_from()
+
+    def anonymise(self, name: str = "") -> None:
+        """Delete the values that authors type about themselves; `name` is shown instead."""
+        self.name, self.website = name, ""
 
     def forget_where_from(self) -> None:
         for name, value in self.FROM_NOWHERE.items():
