@@ -240,8 +240,9 @@ def _public(each: Examples) -> Iterator[Visit]:
 
 def _email_links(each: Examples) -> Iterator[Visit]:
     for endpoint, path in (("links.show", "act"), ("emails.show_confirm", "mail/confirm"),
-                           ("emails.show_stop", "mail/stop"), ("emails.show_appeal", "appeal"),
-                           ("invitation.look", "invitation")):  # fmt: skip
+                           ("emails.show_stop", "mail/stop"), ("emails.show_unfollow", "mail/unfollow"),
+                           ("emails.show_appeal", "appeal"),
+                           ("own_comment.show", "comment"), ("invitation.look", "invitation")):  # fmt: skip
         yield _get(endpoint, "from an email", f"/{path}/{each.tokens[endpoint]}")
 
 
@@ -363,6 +364,8 @@ def examples() -> Examples:
         "links.show": decision_links.link_for(held, Status.APPROVED, alice),
         "emails.show_confirm": signed_links.confirm_link(busy),
         "emails.show_stop": signed_links.stop_link(busy),
+        "own_comment.show": signed_links.own_link(held),
+        "emails.show_unfollow": signed_links.unfollow_link(busy, shown, "page"),
         "emails.show_appeal": signed_links.appeal_link(refused),
         "invitation.look": sign("invitation", invitation.id),
     }

@@ -37,7 +37,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     site = a_site(db_session, lang="en", public_summary=True)
     alice = a_moderator(db_session, site, role=Role.OWNER)
     hanako = Reader(client, email=HANAKO, peer=PEER)
-    assert hanako.post(WORDS, notify="y", headers=REQUEST).status_code == 201
+    assert hanako.post(WORDS, notify="page", headers=REQUEST).status_code == 201
     assert Reader(client, name="Taro", email=QUIET).post("I want no emails.").status_code == 201
     author = _author(db_session, HANAKO, site)
     authors.confirm(author)

@@ -26,7 +26,10 @@ from tests.statements import recorded
 TIMES = 20
 # psycopg parses a statement with more of them, or a longer one, each time (3.3, psycopg/_queries.py).
 MOST_VALUES, LONGEST = 50, 4096
-GROWS = "comment|thread|author|decision|delivery|report|revision|note|thread_alias|training_example|dirty_comment"
+GROWS = (
+    "comment|thread|author|decision|delivery|report|revision|note|thread_alias|training_example|dirty_comment"
+    "|subscription|announcement"
+)
 LARGE = re.compile(
     rf"SCAN ({GROWS})(_\d+)?\b.*"
     # All pending comments of a site: the partial index has no others.

@@ -21,7 +21,7 @@ from app.lib import deadline
 from app.models import Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
 from app.moderation.akismet_worker import CARRIERS
-from app.notify import outbox
+from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
 from app.screening import flood
 from app.search import index
@@ -31,7 +31,10 @@ log = logging.getLogger(__name__)
 
 # Each service has its own thread, so a slow one does not delay the others.
 SERVICES: dict[str, Callable[[], Mapping[str, outbox.Carrier]]] = {
-    "mail": outbox.email_carriers,
+    "mail": outbox.prompt_carriers,
+    # Thousands may be due at once.
+    "replies": lambda: outbox.email_carriers(reply_email.KIND),
+    "subscribers": replies.carriers,
     "akismet": lambda: CARRIERS,
 }
 FINISH_SECONDS = 3.0  # for the deliveries in progress when the worker stops

@@ -24,6 +24,7 @@ from app.models import (
     Revision,
     Status,
     Subject,
+    Subscription,
     Unsubscribe,
 )
 from app.moderation.decide import decide
@@ -54,6 +55,8 @@ TABLES = {
     "rule": "rules about the address or the author end and lose the address",
     "note": "notes on the person's comments are deleted; others lose the address",
     "unsubscribe": "the unsubscribe is deleted with the address",
+    "subscription": "the person's are deleted",
+    "announcement": "no personal data",
     "thread_alias": "no personal data",
     "lease": "no personal data",
     "snooze": "no personal data",
@@ -88,6 +91,7 @@ class Receipt:
     revisions: int = 0
     notes: int = 0
     rules: int = 0
+    subscriptions: int = 0
     emails: int = 0
     mentions: int = 0
     sites: list[str] = field(default_factory=list)
@@ -116,6 +120,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
     for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
         if index := author.address_index:
             Unsubscribe.remove(author.site, index)
+        receipt.subscriptions += Subscription.forget([author.id])
         author.erase()
         receipt.authors += 1
     yield
@@ -128,7 +133,7 @@ def _erase_comment(
     comment: Comment, names: list[str], receipt: Receipt, *, remove_text: bool, by: Moderator | None
 ) -> None:
     receipt.comments += 1
-    comment.notify = False
+    comment.notify = comment.notify_replies = False
     receipt.notes += _count(delete(Note).where(Note.comment_id == comment.id))
     receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))
     # Queued Akismet requests contain the full address.

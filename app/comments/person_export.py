@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.comments.person import Person
 from app.extensions import db
-from app.models import Comment, Decision, Moderator, Note, Revision
+from app.models import Comment, Decision, Moderator, Note, Revision, Subscription
 
 BATCH = 100  # comments in memory
 
@@ -32,6 +32,17 @@ def export(person: Person) -> dict[str, Any]:
         "rules": [
             {"about": rule.subject, "effect": rule.effect, "reason": rule.reason, "since": rule.made_at.isoformat()}
             for rule in person.rules()
+        ],
+        "subscriptions": [
+            {
+                "site": author.site.key,
+                "page": each.thread.address,
+                "about": "all comments" if each.everything else "replies",
+                "since": each.made_at.isoformat(),
+                "until": each.ended_at.isoformat() if each.ended_at else None,
+            }
+            for author in person.authors
+            for each in Subscription.of_authors([author.id])
         ],
         "is_moderator": Moderator.with_email(person.email) is not None,
         "comments": _comments(person),

@@ -14,6 +14,7 @@ from app.comments.orders import ORDERS
 from app.lib import language, markup
 from app.lib.script import written_in
 from app.models import Author, Comment, Site, Status, Thread, imported
+from app.notify import signed_links
 
 # A root id, or a root id and a path in its branch.
 CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
@@ -29,6 +30,8 @@ class AuthorView:
     editable_until: datetime | None
     token: str
     body: str
+    # The signed link to the comment's page for its author.
+    link: str
 
     @property
     def until(self) -> str:
@@ -185,7 +188,7 @@ def show(comment: Comment) -> Shown:
 
 def show_own(comment: Comment, token: str) -> Shown:
     until = amend.editable_until(comment)
-    own = AuthorView(_public_status(comment.status), until, token, comment.body)
+    own = AuthorView(_public_status(comment.status), until, token, comment.body, signed_links.own_link(comment))
     gone = comment.status == Status.DELETED
     return replace(_shown(comment, *_made_of(comment.thread)), own=own, html=None if gone else Markup(comment.html))  # noqa: S704
 

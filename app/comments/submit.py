@@ -16,9 +16,9 @@ from app.lib.clock import now
 from app.lib.normal_form import normalised
 from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
-from app.models import Author, Comment, DuplicateComment, Site, Status, Thread, duplicates
+from app.models import Author, Comment, DuplicateComment, Notify, Site, Status, Thread, duplicates
 from app.moderation.findings import apply_findings
-from app.notify import authors
+from app.notify import authors, replies
 from app.screening.akismet import Sender
 from app.screening.case import Case, Finding
 from app.screening.run import rollback_on_error, run_checks
@@ -49,7 +49,7 @@ class Draft:
     trapped: bool = False
     seconds: float | None = None
     stamp: str = ""
-    notify: bool = False
+    notify: str = Notify.NOTHING
     user_agent: str = ""
     referrer: str = ""
     lang: str = ""
@@ -122,6 +122,7 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
             return earlier
         raise
     authors.ask_to_confirm(comment)
+    replies.subscribe(comment, draft.notify)
     return Submitted(comment, again=False, recognised=True)
 
 
@@ -211,7 +212,8 @@ def _comment(site: Site, draft: Draft, known: Author | None, html: str) -> Comme
         renderer=markup.RENDERER,
         lang=draft.lang,
         cluster=near_duplicates.key_of(draft.body),
-        notify=draft.notify,
+        notify=draft.notify != Notify.NOTHING,
+        notify_replies=draft.notify in (Notify.REPLIES, Notify.PAGE),
         address=draft.network,
         address_index=draft.sender.network or None,
         wide_index=draft.sender.wide,

@@ -11,7 +11,6 @@ from app.lib.clock import now
 from app.lib.passwords import hash_password
 from app.models import Delivery, Invitation, Membership, Moderator, Role, Site
 from app.notify import outbox
-from app.notify.authors import recipient
 
 DAY = timedelta(days=1)
 # Invitations to one address from all sites.
@@ -23,7 +22,7 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
 
     Raises Refused (429) after too many invitations.
     """
-    to = recipient(email)
+    to = outbox.recipient(email)
     if Delivery.count_to(to, now() - DAY, "invitation") >= MOST_A_DAY:
         said = _("Too many invitations today. Try again tomorrow.")
         raise Refused("flood", said, field="email", status=429)

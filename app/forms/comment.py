@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, EmailField, Form, HiddenField, StringField, TextAreaField, URLField
+from wtforms import BooleanField, EmailField, Form, HiddenField, SelectField, StringField, TextAreaField, URLField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import StopValidation, ValidationError
 
 from app.abuse import address, proof_of_work, timing, traits
@@ -22,7 +23,7 @@ from app.lib import ids
 from app.lib.secrets import blind_index
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import clean_website
-from app.models import Comment, Site
+from app.models import Comment, Notify, Site
 from app.screening.impersonation import is_disguised
 
 # Graphemes, which readers count as characters.
@@ -43,6 +44,23 @@ REQUIRED = {
     "email": _l("Enter your email address."),
     "website": _l("Enter your website."),
 }
+
+
+NOTIFY = [
+    SelectChoice(Notify.NOTHING.value, _l("Nothing")),
+    SelectChoice(Notify.REVIEW.value, _l("The review of my comment")),
+    SelectChoice(Notify.REPLIES.value, _l("The review of my comment, and replies")),
+    SelectChoice(Notify.PAGE.value, _l("All new comments on this page")),
+]
+# What earlier forms and programs send for a checkbox.
+UNCHECKED = ("", "false", "False", "0")
+
+
+def _notify(typed: str) -> Notify:
+    """The choice; any other value is that of a checkbox about the review."""
+    if typed in list(Notify):
+        return Notify(typed)
+    return Notify.NOTHING if typed in UNCHECKED else Notify.REVIEW
 
 
 class _Required:
@@ -99,7 +117,7 @@ class CommentForm(Form):
     website = URLField(_l("Website"), filters=[_site], validators=[Length(WEBSITE_LENGTH), _website])
     parent = HiddenField(filters=[_ours], validators=[_parent])
     remember = BooleanField(_l("Save my name, email, and website in this browser for the next time I comment."))
-    notify = BooleanField(_l("Email me when my comment is approved or rejected."))
+    notify = SelectField(_l("Email me about"), choices=NOTIFY, coerce=_notify, default=Notify.NOTHING)
     # A honeypot: invisible to people.
     trap = StringField(name="subject")
     # Signed: when the form was rendered, or typing began.
@@ -154,7 +172,7 @@ class CommentForm(Form):
             trapped=bool(self.trap.data),
             seconds=took.seconds,
             stamp=took.stamp,
-            notify=bool(self.notify.data),
+            notify=self.notify.data,
             user_agent=request.headers.get("User-Agent", "")[:HEADER_LENGTH],
             referrer=request.headers.get("Referer", "")[:HEADER_LENGTH],
             lang=lang,

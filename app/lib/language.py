@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from gettext import NullTranslations
 from itertools import islice
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, format_timedelta
 from flask import Flask, g, has_request_context, request
 from flask_babel import force_locale, get_locale, get_translations, gettext
 from werkzeug.datastructures import LanguageAccept
@@ -146,6 +146,11 @@ def zone_at(moment: datetime) -> str:
     """The short name of the site's time zone at a moment, such as JST or UTC+03."""
     name = moment.astimezone(_zone(clock())).tzname() or ""
     return f"UTC{name}" if name[:1] in "+-" else name
+
+
+def duration(span: timedelta) -> str:
+    """Such as "2 hours", rounded to one unit."""
+    return format_timedelta(span, threshold=1.0, locale=get_locale())
 
 
 def day(moment: date) -> str:

@@ -1,6 +1,7 @@
 """Records: one file each, with its columns, its own arithmetic and its named queries."""
 
 from app.models.alias import ThreadAlias
+from app.models.announcement import Announcement
 from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
@@ -23,12 +24,14 @@ from app.models.site import Site
 from app.models.site_counter import CounterMark, SiteCounter
 from app.models.snooze import Snooze
 from app.models.spam_model import SpamModel
+from app.models.subscription import Notify, Subscription
 from app.models.thread import Thread
 from app.models.training_example import TrainingExample
 from app.models.unsubscribe import Unsubscribe
 
 __all__ = [
     "Actor",
+    "Announcement",
     "Author",
     "Comment",
     "CounterMark",
@@ -45,6 +48,7 @@ __all__ = [
     "Membership",
     "Moderator",
     "Note",
+    "Notify",
     "Rate",
     "RateLimit",
     "Reason",
@@ -60,6 +64,7 @@ __all__ = [
     "SpamModel",
     "Status",
     "Subject",
+    "Subscription",
     "Thread",
     "ThreadAlias",
     "TrainingExample",

@@ -66,6 +66,12 @@ class Author(Model):
         theirs = cls.site_id.in_([site.id for site in sites]), cls.email_index.in_(indexes)
         return list(db.session.scalars(select(cls).where(*theirs).order_by(no_index(cls.id))))
 
+    @classmethod
+    def with_index(cls, site: Site, index: Index | str) -> list[int]:
+        """Ids of all authors of the site with this email index."""
+        query = select(cls.id).where(cls.site_id == site.id, cls.email_index.in_(candidates([index])))
+        return list(db.session.scalars(query))
+
     @staticmethod
     def index_of(site: Site, email: str) -> Index | None:
         """Blind index of an email address on this site, ignoring case."""

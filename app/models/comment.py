@@ -103,8 +103,9 @@ class Comment(Model):
     html: Mapped[str] = mapped_column(Text)
     renderer: Mapped[int]
     lang: Mapped[str] = mapped_column(String(8), default="")
-    # The author asked for an email about the decision.
+    # Which emails its author asked for: about its review, and about replies to it.
     notify: Mapped[bool] = mapped_column(default=False)
+    notify_replies: Mapped[bool] = mapped_column(default=False)
 
     # Page details (url, title, published) that the page sent; applied when the comment is approved.
     claimed: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))

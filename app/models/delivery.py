@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, func, or_, select, text, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, Text, and_, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
@@ -16,6 +16,8 @@ from app.models.decision import Decision
 
 # Longest pause between two tries.
 LONGEST_PAUSE = timedelta(hours=6)
+# An older email does not count towards the daily limit of an address.
+LONGEST_QUEUED = timedelta(days=7)
 # A worker that has not finished by then counts as dead, and its claim as free.
 CLAIM_LEASE = timedelta(minutes=5)
 
@@ -100,6 +102,15 @@ class Delivery(Model):
             .where(cls.recipient == recipient, happened_since(cls.created_at, since))
         )
         return db.session.scalar(query.where(cls.kind.in_(kinds)) if kinds else query) or 0
+
+    @classmethod
+    def count_sent(cls, recipient: str, since: datetime) -> int:
+        """How many emails of all kinds were sent to an address since then, or are on their way."""
+        begun = and_(cls.done_at.is_(None), cls.once.is_(None))
+        sent = and_(cls.outcome == "sent", happened_since(cls.done_at, since))
+        query = select(func.count()).select_from(cls).where(cls.recipient == recipient, or_(begun, sent))
+        # A queued email may wait for days until its turn.
+        return db.session.scalar(query.where(happened_since(cls.created_at, since - LONGEST_QUEUED))) or 0
 
     @classmethod
     def claim(cls, id: int) -> bool:

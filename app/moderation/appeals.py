@@ -4,8 +4,10 @@ from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
-from app.models import Actor, Decision, Status
+from app.lib.clock import now
+from app.models import Actor, Comment, Decision, Status
 from app.moderation.decide import decide
+from app.notify import outbox
 
 REASON = "appeal"
 
@@ -26,3 +28,12 @@ def refuse_second(decision: Decision) -> None:
     if Decision.has_reason(decision.comment, REASON):
         said = _("We’ve received your appeal. A moderator will review your comment again.")
         raise Refused("appealed", said, status=409)
+
+
+def standing_rejection(comment: Comment) -> Decision | None:
+    """The rejection that its author may see: the newest decision, once its undo window is over."""
+    if comment.status != Status.REJECTED:
+        return None
+    newest = Decision.newest_of(comment)
+    known = newest and newest.version == comment.version and newest.made_at + outbox.undo_window() <= now()
+    return newest if known else None

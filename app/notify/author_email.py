@@ -81,6 +81,7 @@ def _context(decision: Decision) -> dict[str, Any]:
         "reason": reason_name(decision.reason) if decision.reason in WHY else "",
         "why": why(decision),
         "address": f"{comment.thread.address}#comment-{comment.id}",
+        "own": signed_links.own_link(comment),
         "appeal": signed_links.appeal_link(decision) if first_time else "",
         "stop": signed_links.stop_link(comment.author),
     }
@@ -102,4 +103,5 @@ def _email(
         message_id=delivery.message_id,
         date=delivery.created_at,
         unsubscribe=context["stop"],
+        sender=context["site"],
     )

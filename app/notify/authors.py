@@ -6,13 +6,13 @@ from datetime import timedelta
 from flask import current_app
 
 from app.lib.clock import now
-from app.lib.secrets import Index, blind_index
 from app.models import Actor, Author, Comment, Decision, Delivery, Status, Unsubscribe
 from app.notify import outbox
 
 DAY = timedelta(days=1)
 # Confirmation emails to one address from all sites: strangers may type it.
 MAX_CONFIRMATIONS_A_DAY = 2
+# Of confirmations and decisions. Emails about new comments are limited in reply_email.py, so that they displace none.
 MAX_EMAILS_A_DAY = 10
 # A late confirmation still sends the decisions of these days.
 RECENT = timedelta(days=7)
@@ -23,7 +23,7 @@ def ask_to_confirm(comment: Comment) -> None:
     author = comment.author
     if not comment.notify or author.is_confirmed or comment.status == Status.SPAM or not _may_email(author):
         return
-    to = recipient(author.email)
+    to = outbox.recipient(author.email)
     if Delivery.count_to(to, now() - DAY, "confirm") < MAX_CONFIRMATIONS_A_DAY:
         payload = json.dumps({"author": author.id, "email": author.email, "lang": comment.lang})
         outbox.add("confirm", site_id=author.site_id, once=f"confirm {author.id}", payload=payload, recipient=to)
@@ -50,13 +50,8 @@ def notify(decision: Decision) -> None:
     comment, author = decision.comment, decision.comment.author
     if not comment.notify or not _is_worth_an_email(decision) or not author.is_confirmed or not _may_email(author):
         return
-    to = recipient(author.email)
+    to = outbox.recipient(author.email)
     outbox.add("answer", once=f"answer {decision.id}", recipient=to, decision=decision)
-
-
-def recipient(email: str) -> Index:
-    """The keyed hash for counting emails to an address."""
-    return blind_index("recipient", email.strip().casefold())
 
 
 def _is_worth_an_email(decision: Decision) -> bool:
@@ -75,4 +70,4 @@ def _may_email(author: Author) -> bool:
         or Unsubscribe.contains(author.site, author.address_index)
     ):
         return False
-    return Delivery.count_to(recipient(author.email), now() - DAY) < MAX_EMAILS_A_DAY
+    return Delivery.count_to(outbox.recipient(author.email), now() - DAY, "confirm", "answer") < MAX_EMAILS_A_DAY

@@ -6,7 +6,7 @@ from flask import current_app
 
 from app.lib.clock import latest, now
 from app.models import Decision, Moderator, Site, Status
-from app.notify import authors, outbox
+from app.notify import authors, outbox, replies
 
 
 def after(decision: Decision) -> None:
@@ -14,6 +14,7 @@ def after(decision: Decision) -> None:
         for id, digest_at in Moderator.digests_of(decision.comment.site):
             _queue_digest(id, digest_at)
     authors.notify(decision)
+    replies.announce(decision)
 
 
 def _queue_digest(moderator_id: int, last: datetime | None) -> None:

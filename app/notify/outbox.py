@@ -15,10 +15,10 @@ from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.redact import scrubbed
-from app.lib.secrets import is_unreadable
+from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
 from app.models.delivery import LONGEST_PAUSE
-from app.notify import author_email, digest, flood_email, invitation, smtp
+from app.notify import author_email, digest, flood_email, invitation, reply_email, smtp
 from app.notify.breaker import Breaker
 from app.notify.headers import domain_of
 
@@ -31,6 +31,7 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "confirm": author_email.compose_confirmation,
     "answer": author_email.compose_answer,
     "invitation": invitation.compose,
+    reply_email.KIND: reply_email.compose,
 }
 
 # Sends a delivery and returns the outcome, '' if postponed. Raises NotSent. Commits before it talks to a server.
@@ -71,7 +72,7 @@ def add(
         comment_id=comment.id if comment else None,
         payload=payload,
         recipient=recipient,
-        message_id=_message_id(),
+        message_id=new_message_id(),
         due_at=due_at or now() + (undo_window() if decision else timedelta()),
     )
     db.session.execute(
@@ -87,13 +88,23 @@ def _site_of(cause: Comment | Decision | None) -> int | None:
     return cause.site_id if cause else None
 
 
+def recipient(email: str) -> Index:
+    """The keyed hash by which emails to an address are counted."""
+    return blind_index("recipient", email.strip().casefold())
+
+
 def undo_window() -> timedelta:
     return timedelta(seconds=current_app.config["UNDO_WINDOW"])
 
 
-def email_carriers() -> dict[str, Carrier]:
-    """Carriers of emails by kind; none without a mail server."""
-    return dict.fromkeys(COMPOSE, _send_email) if current_app.config["MAIL_URL"] else {}
+def email_carriers(*kinds: str) -> dict[str, Carrier]:
+    """Carriers of emails by kind, of these kinds or of all; none without a mail server."""
+    return dict.fromkeys(kinds or COMPOSE, _send_email) if current_app.config["MAIL_URL"] else {}
+
+
+def prompt_carriers() -> dict[str, Carrier]:
+    """Carriers of emails that do not wait behind those to the subscribers of a page."""
+    return email_carriers(*(kind for kind in COMPOSE if kind != reply_email.KIND))
 
 
 def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | None = None) -> bool:
@@ -128,7 +139,7 @@ def _begin(id: int) -> bool:
 def _is_ready(delivery: Delivery) -> bool:
     if is_unreadable(delivery.payload):
         raise NotSent("The delivery cannot be decrypted.", for_good=True)
-    return digest.begin(delivery)
+    return digest.begin(delivery) and reply_email.begin(delivery)
 
 
 def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None:
@@ -199,5 +210,5 @@ def pause_after(attempts: int) -> timedelta:
     return pause * random.uniform(0.75, 1.25)  # noqa: S311 (spreads load, guards nothing)
 
 
-def _message_id() -> str:
+def new_message_id() -> str:
     return f"<{uuid4().hex}@{domain_of(urlsplit(current_app.config['PUBLIC_URL']))}>"

@@ -1,4 +1,4 @@
-"""Signed links in authors' emails, without log-in: confirm, unsubscribe, appeal."""
+"""Signed links of authors, without log-in: own comment, confirm, unsubscribe, appeal."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,13 +11,39 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.secrets import Index
 from app.lib.signing import BadToken, sign, unsign
-from app.models import Author, Decision, Site, Status
+from app.models import Author, Comment, Decision, Site, Status, Subscription
 
 CONFIRM_LASTS = timedelta(days=7)
 # Six months, as the Digital Services Act (article 20) requires.
 APPEAL_LASTS = timedelta(days=183)
+# A late review may still be appealed.
+OWN_LASTS = timedelta(days=365)
 # People unsubscribe from old emails.
 STOP_LASTS = timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class Following:
+    """What an unsubscribe link is about: replies to one comment (`scope` "comment") or a whole page ("page")."""
+
+    site: Site
+    scope: str
+    comment: Comment
+    # All authors with the address to which the email was sent.
+    author_ids: list[int]
+
+    @property
+    def ended(self) -> bool:
+        if self.scope == "comment":
+            return not (self.comment.notify_replies and self.comment.author_id in self.author_ids)
+        return not any(each.ended_at is None for each in Subscription.on_page(self.comment.thread, self.author_ids))
+
+    def end(self, *, again: bool = False) -> None:
+        """End the emails, or resume them."""
+        if self.scope == "page":
+            Subscription.end(self.comment.thread, self.author_ids, again=again)
+        elif self.comment.author_id in self.author_ids:
+            self.comment.notify_replies = again
 
 
 @dataclass(frozen=True)
@@ -34,6 +60,16 @@ def confirm_link(author: Author) -> str:
 
 def stop_link(author: Author) -> str:
     return _link("mail/stop", "stop", [author.site_id, author.email_index, author.id])
+
+
+def own_link(comment: Comment) -> str:
+    """The address of a comment's page for its author."""
+    return _link("comment", "own comment", [comment.site_id, comment.id])
+
+
+def unfollow_link(author: Author, comment: Comment, scope: str) -> str:
+    """Ends emails about replies to `comment`, or about its page: threads are merged, a comment keeps its id."""
+    return _link("mail/unfollow", "unfollow", [author.site_id, author.email_index, author.id, comment.id, scope])
 
 
 def appeal_link(decision: Decision) -> str:
@@ -55,6 +91,24 @@ def address_to_stop(token: str) -> Address:
     if site is None:
         raise _gone()
     return Address(site, _current_index(email_index, *author_id))
+
+
+def own_comment(token: str) -> Comment:
+    """Raises Refused (410), also once the author was erased."""
+    site_id, comment_id = _claim("own comment", token, OWN_LASTS)
+    comment = Comment.of_site([site_id], comment_id, again=True)
+    if comment is None or comment.author.erased_at:
+        raise _gone()
+    return comment
+
+
+def following_to_end(token: str) -> Following:
+    """Raises Refused (410)."""
+    site_id, email_index, author_id, comment_id, scope = _claim("unfollow", token, STOP_LASTS)
+    site, comment = db.session.get(Site, site_id), Comment.of_site([site_id], comment_id)
+    if site is None or comment is None:
+        raise _gone()
+    return Following(site, scope, comment, Author.with_index(site, _current_index(email_index, author_id)))
 
 
 def _current_index(email_index: str, author_id: int | None = None) -> Index | str:

@@ -35,10 +35,12 @@ def build_message(
     message_id: str,
     date: datetime,
     unsubscribe: str = "",
+    sender: str = "",
 ) -> EmailMessage:
     """Build an email in plain text and HTML; names and subject may be untrusted.
 
-    `unsubscribe` is a one-click URL (RFC 8058). Raises NotSent for an unusable address.
+    `sender` replaces the name in MAIL_FROM. `unsubscribe` is a one-click URL (RFC 8058).
+    Raises NotSent for an unusable address.
     """
     if is_unreadable(to):
         raise NotSent("The email address cannot be decrypted.", for_good=True)
@@ -46,7 +48,7 @@ def build_message(
     for header, value in {
         "Message-ID": message_id,
         "Date": format_datetime(date),
-        "From": _mailbox("From", *_sender()),
+        "From": _mailbox("From", *_sender(sender)),
         "To": _mailbox("To", name, to),
         "Subject": headers.text("Subject", excerpt(clean_line(subject), SUBJECT_LENGTH)),
         # RFC 3834: no automatic replies.
@@ -121,9 +123,9 @@ def _open(url: SplitResult) -> smtplib.SMTP:
     return smtplib.SMTP(host, url.port or 587, timeout=TIMEOUT)
 
 
-def _sender() -> tuple[str, str]:
+def _sender(shown: str) -> tuple[str, str]:
     name, address = parseaddr(current_app.config["MAIL_FROM"])
-    return name or "Kaiwa", address
+    return shown or name or "Kaiwa", address
 
 
 def _mailbox(header: str, name: str, address: str) -> str:

@@ -22,6 +22,7 @@ from app.models import (
     Rule,
     Site,
     Subject,
+    Subscription,
     Thread,
     ThreadAlias,
     Unsubscribe,
@@ -117,6 +118,11 @@ TABLES = (
         },
         former_names={"features": "facts"},
     ),
+    ArchivedTable(
+        Subscription,
+        created_column="made_at",
+        left_out={**OWNER, **dict.fromkeys(("told_id", "told_at"), "emails are never sent again")},
+    ),
     ArchivedTable(Revision, created_column="replaced_at", left_out=OWNER),
     ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "residual": RETRAINED}),
     ArchivedTable(Note, created_column="made_at", left_out=OWNER),
@@ -147,7 +153,7 @@ LEFT_OUT = {
     "invitation": "grants access",
     "login": "grants access",
     "rate_limit": "how much a network used lately",
-    "delivery": "emails are never sent again",
+    **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),
     "key_print": "about this installation's keys",
     "heartbeat": "about this installation's processes",
@@ -231,7 +237,7 @@ def _rows(query: Select[Any]) -> Iterator[Row]:
 
 def _written(row: Row) -> Row:
     """As JSON. Unreadable values become empty; a rule with one is ended, because it would match everything."""
-    if "ended_at" in row and is_unreadable(row["value"]):
+    if is_unreadable(row.get("value")):
         row |= {"ended_at": row["ended_at"] or row["made_at"]}
     return {name: _as_json(value) for name, value in row.items()}
 

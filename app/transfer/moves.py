@@ -13,7 +13,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.text import excerpt
 from app.lib.urls import canonical, is_allowed, page_key
-from app.models import Comment, Site, Thread, ThreadAlias, comment_counts
+from app.models import Announcement, Comment, Site, Subscription, Thread, ThreadAlias, comment_counts
 from app.models.alias import LONGEST_KEY
 from app.transfer.fields import legible
 
@@ -161,6 +161,8 @@ def _merge(thread: Thread, into: Thread) -> None:
     Thread.lock_all([into.id])
     approved = thread.approved_count
     Comment.move_all(thread, into)
+    Subscription.move_all(thread, into)
+    Announcement.move_all(thread, into)
     ThreadAlias.repoint(thread.id, into.id)
     db.session.delete(thread)
     db.session.flush()

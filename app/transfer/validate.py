@@ -199,6 +199,7 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("comment", "address"): _network,
     ("comment", "cluster"): lambda value: value if CLUSTER.fullmatch(value) else "",
     ("comment", "score"): lambda value: _require(0 <= value <= 1, value),
+    ("subscription", "lang"): lambda value: _require(value in ("", *languages()), value),
     ("decision", "from_status"): _one_of(list(Status)),
     ("decision", "to_status"): _one_of(list(Status)),
     ("decision", "actor"): _one_of(list(Actor)),

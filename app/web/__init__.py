@@ -3,6 +3,7 @@
 from flask import Flask
 from jinja2 import StrictUndefined
 
+from app.desk import review_time
 from app.lib import diff
 from app.lib.secrets import is_unreadable
 from app.models import reason_name
@@ -25,6 +26,7 @@ from app.web import (
     keys,
     links,
     members,
+    own_comment,
     privacy,
     queue,
     reports,
@@ -36,7 +38,7 @@ from app.web import (
     threads,
 )
 
-READERS = (embed, thread, comments, reports, feeds, summary, links, author_links, health)
+READERS = (embed, thread, comments, reports, feeds, summary, links, author_links, own_comment, health)
 MODERATORS = (account, queue, decisions, context, history, sites, members, rules, threads, privacy, statistics)
 
 
@@ -52,6 +54,7 @@ def install(app: Flask) -> None:
     app.add_template_test(is_unreadable, "unreadable")
     app.add_template_filter(diff.between, "changed_into")
     fragments.install(app)
+    review_time.install(app)
     errors.install(app)
     headers.install(app)
     host.install(app)

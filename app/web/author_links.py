@@ -9,8 +9,8 @@ from app.forms.appeal import AppealForm
 from app.lib.language import preferred, speak
 from app.models import Decision, Site, Unsubscribe
 from app.moderation.appeals import appeal, refuse_second
-from app.notify import author_email, authors
-from app.notify.signed_links import address_to_stop, author_to_confirm, decision_to_appeal
+from app.notify import author_email, authors, replies
+from app.notify.signed_links import address_to_stop, author_to_confirm, decision_to_appeal, following_to_end
 
 bp = Blueprint("emails", __name__)
 
@@ -25,7 +25,9 @@ def show_confirm(token: str) -> str:
 
 @bp.post("/mail/confirm/<token>")
 def confirm(token: str) -> Any:
-    authors.confirm(author_to_confirm(token))
+    author = author_to_confirm(token)
+    authors.confirm(author)
+    replies.catch_up(author)
     db.session.commit()
     return redirect(url_for("emails.show_confirm", token=token), 303)
 
@@ -46,6 +48,22 @@ def stop(token: str) -> Any:
     (Unsubscribe.remove if "again" in request.form else Unsubscribe.add)(address.site, address.email_index)
     db.session.commit()
     return redirect(url_for("emails.show_stop", token=token), 303)
+
+
+@bp.get("/mail/unfollow/<token>")
+def show_unfollow(token: str) -> str:
+    following = following_to_end(token)
+    _speak_of(following.site)
+    return render_template("emails/unfollow.html", site=following.site, following=following, ended=following.ended)
+
+
+@bp.post("/mail/unfollow/<token>")
+@csrf.exempt  # type: ignore[untyped-decorator]
+def unfollow(token: str) -> Any:
+    """As `stop`, for one comment or one page."""
+    following_to_end(token).end(again="again" in request.form)
+    db.session.commit()
+    return redirect(url_for("emails.show_unfollow", token=token), 303)
 
 
 @bp.get("/appeal/<token>")

@@ -142,22 +142,23 @@ def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -
         if token:
             cookie.set_tokens(answer, author, token, lasting=bool(form.remember.data))
         return answer
-    answer = _said(here, comment, token, origin)
+    answer = _said(here, comment, token, origin, remembered=bool(form.remember.data))
     if token:
         answer.headers["Kaiwa-Token"], answer.headers["Kaiwa-Author"] = token, author
     return answer
 
 
-def _said(here: Where, comment: Comment, token: str, origin: str) -> Response:
-    """The status of a comment, and a challenge if solving it would publish the comment."""
+def _said(here: Where, comment: Comment, token: str, origin: str, *, remembered: bool = False) -> Response:
+    """The status of a comment, the author's link to it, and a challenge if solving it would publish the comment."""
     status = "approved" if comment.status == Status.APPROVED else "pending"
     shown = reading.show_own(comment, token) if token else reading.show(comment)
     asked = proof_of_work.challenge(comment) if token and challenge.would_help(comment) else None
     # For a repeated comment from an unknown sender, the same answer without the comment.
     visible = shown.own or shown.html is not None
     html = render_template(
-        "thread/_posted.html", **around(here), comment=shown if visible else None, status=status, work=asked
-    )
+        "thread/_posted.html", **around(here), comment=shown if visible else None, status=status, work=asked,
+        remembered=remembered,
+    )  # fmt: skip
     return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 
 

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from app.abuse.timing import stamp_again, stamp_of_the_hour
 from app.comments import reading
 from app.comments.orders import ORDERS
+from app.desk.review_time import usual_review_time
 from app.forms.comment import CommentForm
 from app.forms.where import PARAMETERS, Where, where
 from app.lib import ids, markup
@@ -65,6 +66,8 @@ def around(here: Where) -> dict[str, Any]:
         "labels": _labels(here.lang),
         "errors": (),
         "can_reply": True,
+        "posted": False,
+        "review_time": usual_review_time,
         **_addresses(current_app.config["PUBLIC_URL"]),
     }
 

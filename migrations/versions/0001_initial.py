@@ -391,6 +391,7 @@ def upgrade() -> None:
         sa.Column("renderer", sa.Integer(), nullable=False),
         sa.Column("lang", sa.String(length=8), nullable=False),
         sa.Column("notify", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("notify_replies", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("claimed", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
@@ -473,6 +474,63 @@ def upgrade() -> None:
     op.create_index("uq_comment_request", "comment", ["site_id", "request_key"], unique=True)
     op.create_index("uq_comment_source", "comment", ["site_id", "source", "source_id"], unique=True)
     op.create_index("uq_comment_text", "comment", ["text_key"], unique=True)
+    op.create_table(
+        "announcement",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("thread_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["comment_id"], ["comment.id"], name=op.f("fk_announcement_comment_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id", "thread_id"],
+            ["thread.site_id", "thread.id"],
+            name=op.f("fk_announcement_site_id_thread_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_announcement_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_announcement")),
+        sa.UniqueConstraint("comment_id", name=op.f("uq_announcement_comment_id")),
+    )
+    op.create_index("ix_announcement_site", "announcement", ["site_id"], unique=False)
+    op.create_index("ix_announcement_thread", "announcement", ["thread_id", "id"], unique=False)
+    op.create_table(
+        "subscription",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("thread_id", ID, nullable=False),
+        sa.Column("author_id", ID, nullable=False),
+        sa.Column("everything", sa.Boolean(), nullable=False),
+        sa.Column("lang", sa.String(length=8), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_id", ID, nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["author_id"], ["author.id"], name=op.f("fk_subscription_author_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id", "thread_id"],
+            ["thread.site_id", "thread.id"],
+            name=op.f("fk_subscription_site_id_thread_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_subscription_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subscription")),
+        sa.UniqueConstraint("thread_id", "author_id", name=op.f("uq_subscription_thread_id_author_id")),
+    )
+    op.create_index("ix_subscription_author", "subscription", ["author_id"], unique=False)
+    op.create_index(
+        "ix_subscription_page",
+        "subscription",
+        ["thread_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("everything = 1"),
+        postgresql_where=sa.text("everything"),
+    )
+    op.create_index("ix_subscription_site", "subscription", ["site_id"], unique=False)
     op.create_table(
         "thread_alias",
         sa.Column("id", ID, nullable=False),
@@ -634,6 +692,8 @@ def downgrade() -> None:
         "note",
         "lease",
         "decision",
+        "subscription",
+        "announcement",
         "thread_alias",
         "comment",
         "unsubscribe",

@@ -31,7 +31,7 @@ def furnish(client: FlaskClient, db_session: Session, key: str) -> Site:
     site = a_site(db_session, key, hold_all=True, origins=[origin])
     alice = a_moderator(db_session, site, f"alice-{key}", Role.OWNER)
     reader = Reader(client, site=key, url=f"{origin}/a", email=f"r@{key}.example")
-    reader.post(f"first of {key}", notify="1")
+    reader.post(f"first of {key}", notify="page")
     comment = the_comment(db_session, f"first of {key}")
     move(db_session, comment, Status.APPROVED, alice)
     move(db_session, comment, Status.SPAM, alice)

@@ -22,7 +22,7 @@ from app.lib import secrets
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models import Author, Comment, Delivery, Moderator, Report, Rule, Site, Subject, Unsubscribe
-from app.notify import authors, signed_links
+from app.notify import outbox, signed_links
 from app.screening import rules
 from app.search import query
 from app.search.query import SearchQuery
@@ -141,13 +141,13 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         reporter = address.reporter(site, REPORTER)
         assert Report.count_by(reporter.network, now() - LATER) == 1
         assert Report.count_around(reporter.wide, now() - LATER) == 1
-        assert Delivery.count_to(authors.recipient(HANAKO), now() - LATER) == 1
+        assert Delivery.count_to(outbox.recipient(HANAKO), now() - LATER) == 1
         assert rules_about(site, BLOCKED) == 1
         db.session.commit()
         site.flood_per_address, site.akismet_key = 2, ""
         db.session.commit()
         again = Reader(client, email=HANAKO, peer=PEER)
-        assert again.post(WORDS).status_code == again.post(WORDS, notify="y", headers=REQUEST).status_code == 201
+        assert again.post(WORDS).status_code == again.post(WORDS, notify="page", headers=REQUEST).status_code == 201
         assert db.session.query(Comment).count() == 2
         db.session.rollback()
         assert again.post("A second one.").status_code == 201

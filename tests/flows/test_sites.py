@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import JA, assert_accessible, card_of, fill_in, log_in, open_article, submit
+from tests.flows.people import EN, JA, assert_accessible, card_of, fill_in, log_in, open_article, submit
 from tests.inside import run_command
 from tests.services import Live, MailServer
 
@@ -68,7 +68,7 @@ def test_an_author_gets_an_email_and_appeals(live: Live, new_page: NewPage, _smt
     page = new_page(locale="ja", viewport=PHONE)
     thread = open_article(page, live, JA)
     fill_in(thread, "却下されるはずの一言", email=address)
-    thread.locator("[name=notify]").check()
+    thread.locator("[name=notify]").select_option("review")
     submit(thread)
     expect(thread.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
     page.goto(link_to(_smtp, live, address, "mail/confirm"))
@@ -96,6 +96,23 @@ def test_an_author_gets_an_email_and_appeals(live: Live, new_page: NewPage, _smt
         is_accessible(page)
         page.get_by_role("button", name=button).click()
     expect(page.get_by_role("button", name="Unsubscribe")).to_be_visible()
+
+
+def test_an_author_finds_the_comment_on_another_device(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="en", viewport=PHONE)
+    thread = open_article(page, live, EN)
+    fill_in(thread, "I will look again tomorrow", name="Hana", email="tomorrow@readers.example")
+    thread.get_by_label("Email me about").select_option(label="The review of my comment, and replies")
+    submit(thread)
+    address = thread.locator(".said .own-link").get_attribute("href")
+    other = new_page(locale="ja", viewport=PHONE)
+    other.goto(address or "")
+    expect(other.get_by_role("status")).to_contain_text("承認待ちです")
+    is_accessible(other)
+    other.locator(".edit summary").click()
+    other.fill("[name=body]", "I did look again")
+    other.get_by_role("button", name="保存").click()
+    expect(other.locator("article .body")).to_have_text("I did look again")
 
 
 def test_public_pages_are_accessible(live: Live, new_page: NewPage) -> None:

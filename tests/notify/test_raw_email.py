@@ -16,7 +16,7 @@ from app import create_app
 from app.lib import mailbox
 from app.models import Author, Delivery, Invitation, Moderator, Role, Site, Status
 from app.moderation.decide import decide
-from app.notify import headers, outbox
+from app.notify import headers, outbox, replies
 from config import BadSetting
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.services import MailServer, ReceivedEmail
@@ -69,18 +69,27 @@ def sent(
     decide(comment, Status.REJECTED, seen=comment.version, by=alice)
     db_session.commit()
     Reader(app.test_client(), email="taro@例え.jp").post("Second!", notify="y")
+    follow_and_announce(hanako, db_session)
     outbox.add("flood", moderator_id=alice.id, payload=str(comment.site_id))
     invitation = Invitation(site=comment.site, email="bob@moderators.example", role=Role.ADMIN, made_by=alice)
     db_session.add(invitation)
     db_session.flush()
     outbox.add("invitation", payload=json.dumps({"invitation": invitation.id}))
     db_session.commit()
-    while outbox.run_once():
+    while outbox.run_once(replies.carriers()) or outbox.run_once():
         pass
     db_session.expire_all()
     kinds = {each.kind for each in db_session.query(Delivery) if each.outcome == "sent"}
     assert kinds == set(outbox.COMPOSE), "one of each kind"
     return smtp.emails
+
+
+def follow_and_announce(hanako: Reader, db_session: Session) -> None:
+    hanako.post("Third!", notify="page")
+    Reader(hanako.client, LONG, "carol@readers.example").post("Fourth!")
+    comment = the_comment(db_session, "Fourth!")
+    decide(comment, Status.APPROVED, seen=comment.version)
+    db_session.commit()
 
 
 def lines_of(received: ReceivedEmail) -> list[tuple[str, str]]:
@@ -115,9 +124,9 @@ def test_addresses_of_pages_and_other_structured_headers_have_no_encoded_words(s
         for name, value in found:
             assert name not in STRUCTURED or "=?" not in value, (name, value)
     stops = [value for received in sent for name, value in lines_of(received) if name == "list-unsubscribe"]
-    assert len(stops) == 2
+    assert len(stops) == 3
     for stop in stops:
-        assert re.fullmatch(r" <http://localhost/comments/mail/stop/[\w.~-]+>", stop), stop
+        assert re.fullmatch(r" <http://localhost/comments/mail/(stop|unfollow)/[\w.~-]+>", stop), stop
 
 
 def test_encoded_words_cut_no_character_and_decode_to_the_input(sent: list[ReceivedEmail]) -> None:
@@ -233,4 +242,4 @@ def test_a_message_id_is_ascii_whatever_the_host(app: Flask) -> None:
     }.items():
         other = create_app({"DATABASE_URL": "sqlite://", "SECRET_KEY": "k" * 64, "PUBLIC_URL": url})
         with other.app_context():
-            assert re.fullmatch(rf"<[0-9a-f]{{32}}@{re.escape(domain)}>", outbox._message_id())
+            assert re.fullmatch(rf"<[0-9a-f]{{32}}@{re.escape(domain)}>", outbox.new_message_id())

@@ -50,9 +50,9 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     alice = a_moderator(db_session, site, role=Role.OWNER)
     hanako = Reader(app.test_client())
     carol = Reader(app.test_client(), "Carol 𝒞", "carol@readers.example")
-    hanako.post("first, with **words**\nand 「かな」", website="https://hanako.example/")
+    hanako.post("first, with **words**\nand 「かな」", website="https://hanako.example/", notify="replies")
     first = the_comment(db_session, "first, with **words**\nand 「かな」")
-    carol.post("a reply", parent=str(first.id))
+    carol.post("a reply", parent=str(first.id), notify="page", lang="en")
     carol.post("deeper", parent=str(the_comment(db_session, "a reply").id))
     carol.post("elsewhere <b>&amp;", url=f"{PAGE}/2", email="")
     for body, status in (("bad", Status.REJECTED), ("cheap pills", Status.SPAM), ("later", Status.PENDING)):
