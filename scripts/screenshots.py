@@ -58,7 +58,7 @@ def draw_queue(page: Page, live: Live, lang: str, name: str) -> None:
 
 
 def draw_site(pages: dict[str, Page], live: Live) -> None:
-    """A rule on trial, and, when all that waits was decided, the log and the figures; by the end of their names."""
+    """A rule on trial, and, when all that waits was decided, the log and the statistics; by the end of their names."""
     for name, page in pages.items():
         log_in(page, live, "ja" if name else "en")
         page.goto(f"{live.url}/sites/demo/rules")
@@ -70,7 +70,7 @@ def draw_site(pages: dict[str, Page], live: Live) -> None:
         page.goto(f"{live.url}/moderate/log")
         save(page, f"log{name}.png")
         page.goto(f"{live.url}/sites/demo/figures?days=7")
-        save(page, f"figures{name}.png")
+        save(page, f"statistics{name}.png")
 
 
 def decide_all(page: Page, live: Live) -> None:
