@@ -36,7 +36,7 @@ def check_sender() -> Iterator[Finding]:
         is_nowhere = True
     if current_app.config["MAIL_URL"] and is_nowhere:
         yield "mail-from", f"MAIL_FROM is {sender!r}, which mail servers may refuse and which receives no replies.", (
-            "Set MAIL_FROM to an address of a domain that MAIL_URL may send for, such as comments@example.com"
+            "Set MAIL_FROM to an address of a domain of yours that MAIL_URL may send for."
         )  # fmt: skip
 
 
