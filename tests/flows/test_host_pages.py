@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.flows.hosts import SLOT, STORY, Publisher, await_contrast, publishing, style_of, tag_of, thread_of
 from tests.flows.people import EN, JA, fill_in, submit
-from tests.services import Live
+from tests.services import ROOT, Live
 
 pytestmark = pytest.mark.flow
 
@@ -408,8 +408,6 @@ def test_the_documented_frame_is_as_wide_as_the_column_and_tall(
 @pytest.fixture
 def documented(live: Live) -> str:
     """The snippet of docs/embedding.md, for the demo."""
-    from tests.services import ROOT
-
     snippet = (ROOT / "docs/embedding.md").read_text().split("```html")[1].split("```")[0]
     addresses = {"https://comments.example.org": live.url, "SITE_KEY": "demo", "ADDRESS": live.demo_url + EN}
     for example, real in addresses.items():
@@ -526,3 +524,20 @@ def test_more_comments_and_another_order(live: Live, host: Publisher, new_page: 
     thread.locator("a.sort").click()
     expect(page.locator("#kaiwa .thread[data-newest-first]")).to_be_visible()
     expect(thread.locator("a.sort")).to_be_focused()
+
+
+def test_the_npm_package_shows_and_removes_a_thread(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    module = (ROOT / "npm/index.js").read_text()
+    page.route("**/kaiwa.js", lambda route: route.fulfill(body=module, content_type="text/javascript"))
+    settings = f'{{service: "{live.url}", site: "demo", url: "{live.demo_url}{EN}"}}'
+    start = f"""<script type=module>import {{show}} from "/kaiwa.js"
+    const element = document.querySelector('.slot')
+    // As a component that is mounted, removed while it loads, and mounted again.
+    show(element, {settings})(); window.remove = show(element, {settings})</script>"""
+    page.goto(host.serve(f"<!doctype html><html lang=en><div class=slot></div>{start}"))
+    thread = page.locator(".slot .thread")
+    expect(thread.locator("article").first).to_be_visible()
+    assert page.evaluate("document.querySelectorAll('script[src*=\"embed.js\"]').length") == 1
+    page.evaluate("remove()")
+    expect(thread).to_have_count(0)

@@ -171,5 +171,6 @@ def test_a_key_sends(live: Live, new_page: Callable[..., Page]) -> None:
     page = new_page(locale="ja")
     thread = open_article(page, live)
     fill_in(thread, "キーで送る")
+    expect(thread.get_by_role("toolbar")).to_be_visible()
     thread.locator("[name=body]").press("Control+Enter")
     expect(thread.locator(".body", has_text="キーで送る")).to_be_visible()

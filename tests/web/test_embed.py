@@ -1,5 +1,6 @@
 """Files that a publisher's page loads, and origins that may post."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.lib.compression import compress
 from app.version import VERSION
 from tests.cast import ORIGIN, Reader, a_site
+from tests.services import ROOT
 
 TRICKS = [
     "null",
@@ -84,6 +86,13 @@ def test_the_thread_names_the_origins_that_may_post(client: FlaskClient, db_sess
     a_site(db_session, origins=[ORIGIN, "https://www.paper.example"])
     thread = Reader(client).get_thread().text
     assert f'data-origins="{ORIGIN} https://www.paper.example"' in thread
+
+
+def test_the_npm_package_is_whole_and_of_this_version() -> None:
+    package = json.loads((ROOT / "npm/package.json").read_text())
+    assert package["version"] == VERSION and package["license"] == "Apache-2.0"
+    named = {name for entry in package["exports"].values() for name in entry.values()}
+    assert {f"./{file.name}" for file in (ROOT / "npm").glob("*.*s")} == named
 
 
 def test_our_pages_stand_in_frames_of_the_site_alone(client: FlaskClient, db_session: Session) -> None:

@@ -1,0 +1,9 @@
+import {createElement, useEffect, useRef} from 'react'
+import {show} from './index.js'
+
+/** <Comments service="https://comments.example.org" site="news" url={url} /> */
+export const Comments = settings => {
+  const place = useRef(null)
+  useEffect(() => show(place.current, settings), [JSON.stringify(settings)])
+  return createElement('div', {ref: place})
+}

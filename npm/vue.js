@@ -1,0 +1,18 @@
+import {defineComponent, h, onBeforeUnmount, ref, watchPostEffect} from 'vue'
+import {show} from './index.js'
+
+/** <Comments service="https://comments.example.org" site="news" :url="url" /> */
+export const Comments = defineComponent({
+  props: ['service', 'site', 'url', 'thread', 'title', 'published', 'lang', 'theme', 'sort'],
+  setup(props) {
+    const place = ref(null)
+    let remove
+    watchPostEffect(() => {
+      const given = Object.entries(props).filter(([, value]) => value !== undefined)
+      remove?.()
+      if (place.value) remove = show(place.value, Object.fromEntries(given))
+    })
+    onBeforeUnmount(() => remove?.())
+    return () => h('div', {ref: place})
+  },
+})
