@@ -126,7 +126,9 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
         "links.show": link_for(waiting, Status.APPROVED, alice),
         "emails.show_confirm": signed_links.confirm_link(author),
         "emails.show_stop": signed_links.stop_link(author),
+        "emails.show_unfollow": signed_links.unfollow_link(author, waiting, "page"),
         "emails.show_appeal": signed_links.appeal_link(rejected),
+        "own_comment.show": signed_links.own_link(waiting),
     }
     found = {}
     for rule in app.url_map.iter_rules():
