@@ -415,18 +415,17 @@ def documented(live: Live) -> str:
     return snippet
 
 
-@pytest.mark.parametrize("lang", [None, "", "ko", "JA"])
 @pytest.mark.parametrize("away", [False, True])
 def test_a_page_in_no_language_of_ours_gets_that_of_the_site(
-    live: Live, host: Publisher, new_page: NewPage, lang: str | None, away: bool
+    live: Live, host: Publisher, new_page: NewPage, away: bool
 ) -> None:
     page = new_page(locale="en-US")
     if away:
         page.route("**/embed/thread?*", lambda route: route.abort())
-    html = "<html>" if lang is None else f'<html lang="{lang}">'
-    page.goto(host.serve(f"<!doctype html>{html}{SLOT}{tag_of(live, JA)}"))
     expected = "コメントを読み込めませんでした" if away else "コメントを残す"
-    expect(page.locator("#kaiwa")).to_contain_text(expected)
+    for html in ("<html>", '<html lang="">', '<html lang="ko">', '<html lang="JA">'):
+        page.goto(host.serve(f"<!doctype html>{html}{SLOT}{tag_of(live, JA)}"))
+        expect(page.locator("#kaiwa"), html).to_contain_text(expected)
 
 
 def test_times_are_those_of_the_reader(live: Live, host: Publisher, new_page: NewPage) -> None:
@@ -541,3 +540,54 @@ def test_the_npm_package_shows_and_removes_a_thread(live: Live, host: Publisher,
     assert page.evaluate("document.querySelectorAll('script[src*=\"embed.js\"]').length") == 1
     page.evaluate("remove()")
     expect(thread).to_have_count(0)
+
+
+def test_a_foreign_shadow_root_a_form_around_and_storage_that_throws(
+    live: Live, host: Publisher, new_page: NewPage
+) -> None:
+    page = new_page()
+    page.add_init_script(
+        """for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {
+        get() { throw new DOMException('no', 'SecurityError') } })"""
+    )
+    around = """<meta name=referrer content=no-referrer><form action=/elsewhere><div id=outer></div></form><script>
+    outer.attachShadow({mode: 'open'}).innerHTML = '<style>:host{background:#111;color:#eee}</style><div></div>'
+    addEventListener('load', () => kaiwa.mount(outer.shadowRoot.querySelector('div')))</script>"""
+    page.goto(host.serve(f"<!doctype html><html lang=en>{around}{tag_of(live, '/shadow')}"))
+    thread = page.locator("#outer .thread")
+    fill_in(thread, "In a shadow of a shadow", "Anna", "anna@readers.example")
+    thread.locator("[name=name]").press("Enter")
+    expect(thread.locator(".body", has_text="In a shadow of a shadow")).to_be_visible()
+    expect(page.locator("#outer .kaiwa")).to_have_attribute("data-theme", "dark")
+    assert page.url == host.url + STORY
+
+
+def test_long_words_vertical_text_and_forced_colours(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = comment(live, host, new_page(viewport={"width": 320, "height": 700}), "W" * 300, "N" * 80, path="/long")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.emulate_media(forced_colors="active")
+    expect(page.locator("#kaiwa .respond button.submit")).to_be_visible()
+    page.emulate_media(forced_colors="none")
+    page.evaluate("document.documentElement.style.writingMode = 'vertical-rl'")
+    box = page.locator("#kaiwa .mine .body").bounding_box()
+    assert (
+        box
+        and box["height"] > 100
+        and style_of(page.locator("#kaiwa .mine .body"), "writingMode") == {"writingMode": "vertical-rl"}
+    )
+
+
+def test_counts_of_links_in_any_spelling(live: Live, host: Publisher, new_page: NewPage) -> None:
+    page = new_page()
+    story = live.demo_url + EN
+    links = {
+        "plain": story, "part": f"{story}#comments", "tracked": f"{story}?utm_source=x&fbclid=1",
+        "mail": "mailto:a@b.example", "unknown": live.demo_url + "/ja/日本語", "elsewhere": "https://elsewhere.example/story",
+    }  # fmt: skip
+    html = "".join(f'<a id={name} href="{url}" data-kaiwa-count></a>' for name, url in links.items())
+    html += f'<span id=given data-url="{story}" data-kaiwa-count></span>'
+    page.goto(host.serve(f"<!doctype html><html lang=en>{html}{tag_of(live)}"))
+    expect(page.locator("#plain")).to_have_text(re.compile("^[1-9]"))
+    told = {name: page.locator(f"#{name}").inner_text() for name in (*links, "given")}
+    assert told["plain"] == told["part"] == told["tracked"] == told["given"]
+    assert [told[name] for name in ("mail", "unknown", "elsewhere")] == ["0", "0", "0"]
