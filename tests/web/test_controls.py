@@ -35,7 +35,7 @@ __all__ = ["database_url", "paper", "settings"]
 
 TYPES: dict[str, set[str]] = {
     "TextAreaField": {"textarea"}, "SelectField": {"select-one"}, "BooleanField": {"checkbox"}, "RadioField": {"radio"},
-    "EmailField": {"email"}, "URLField": {"url"}, "DateField": {"date"}, "IntegerField": {"number"},
+    "EmailField": {"email"}, "URLField": {"url"}, "DayField": {"date"}, "IntegerField": {"number"},
     "PasswordField": {"password"}, "HiddenField": {"hidden"}, "StringField": {"text", "search"},
 }  # fmt: skip
 # Controls about the user; data about other people must not be autofilled.
@@ -194,7 +194,7 @@ def _types(classes: dict[str, Any]) -> set[str]:
 
 
 def _is_typed(field: Any) -> bool:
-    return field.field_class.__name__ in ("EmailField", "URLField", "PasswordField", "DateField", "TextAreaField")
+    return field.field_class.__name__ in ("EmailField", "URLField", "PasswordField", "DayField", "TextAreaField")
 
 
 def test_every_visible_control_has_a_name_and_what_describes_it_is_there(controls: list[dict[str, Any]]) -> None:
