@@ -42,9 +42,11 @@ def tokens(app: Flask, db_session: Session) -> dict[str, str]:
     members.invite(alice.memberships[0].site, "new@moderators.example", Role.MODERATOR, by=alice)
     with app.test_request_context():
         links = {
-            "letters.object_to": signed_links.appeal_link(rejected),
+            "emails.send_appeal": signed_links.appeal_link(rejected),
             "emails.confirm": signed_links.confirm_link(comment.author),
             "emails.stop": signed_links.stop_link(comment.author),
+            "own_comment.edit": signed_links.own_link(comment),
+            "emails.unfollow": signed_links.unfollow_link(comment.author, comment, "page"),
             "invitation.accept": sign("invitation", db_session.query(Invitation).one().id),
         }
     db_session.commit()
