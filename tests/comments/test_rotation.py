@@ -133,7 +133,7 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         # The command has a session of its own, and SQLite one lock.
         db.session.commit()
         added = ["moderator", "add", "alice@moderators.example", "--site", "paper", "--name", "Alice"]
-        assert "is owner of paper already" in app.test_cli_runner().invoke(args=added).output
+        assert "already owner of paper" in app.test_cli_runner().invoke(args=added).output
         (hanako,) = Author.with_email([site], HANAKO)
         assert hanako.is_confirmed and comment.author is hanako
         assert query.search(alice, SearchQuery(email=HANAKO)).ids == [comment.id]
