@@ -36,6 +36,7 @@ from tests.akismet_server import Akismet, running_akismet
 from tests.cast import a_moderator, a_site
 from tests.services import (
     ROOT,
+    Fresh,
     Live,
     MailServer,
     Postgres,
@@ -150,12 +151,31 @@ def _migrate(url: str) -> None:
         db.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def _used_postgres() -> dict[str, Fresh]:
+    """Databases that are as before their first test again, by name."""
+    return {}
+
+
 @pytest.fixture
-def postgres_url(postgres: Postgres, _migrated_postgres: str) -> Iterator[str]:
-    """The URL of a PostgreSQL database with all tables and no rows."""
+def postgres_url(postgres: Postgres, _migrated_postgres: str, _used_postgres: dict[str, Fresh]) -> Iterator[str]:
+    """The URL of a PostgreSQL database with all tables and no rows.
+
+    To make one takes longer than most tests, so the next test gets it restored and under another name, unless its
+    tables have changed.
+    """
     name = f"kaiwa_{next(_names)}"
-    yield postgres.create(name, template=_migrated_postgres)
-    postgres.drop(name)
+    if _used_postgres:
+        earlier, fresh = _used_postgres.popitem()
+        postgres.rename(earlier, name)
+    else:
+        postgres.create(name, template=_migrated_postgres)
+        fresh = postgres.state(name)
+    yield postgres.url(name)
+    if postgres.restore(name, fresh):
+        _used_postgres[name] = fresh
+    else:
+        postgres.drop(name)
 
 
 @pytest.fixture(scope="session")

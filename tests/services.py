@@ -19,7 +19,7 @@ from email.message import EmailMessage
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from aiosmtpd.controller import Controller
@@ -78,6 +78,45 @@ def tail(log: Path, lines: int = 40) -> str:
 
 # PostgreSQL
 
+# 16384 is the first oid of tables that are not PostgreSQL's own.
+SCHEMA = b"""
+SELECT (SELECT array[count(*), max(xmin::text::bigint)] FROM pg_attribute WHERE attrelid >= 16384),
+       (SELECT array[count(*), max(xmin::text::bigint)] FROM pg_constraint WHERE conrelid >= 16384),
+       (SELECT array[count(*), max(oid::bigint)] FROM pg_class WHERE oid >= 16384),
+       (SELECT count(*) FROM pg_trigger), (SELECT count(*) FROM pg_proc),
+       (SELECT count(*) FROM pg_statistic WHERE starelid >= 16384),
+       (SELECT count(*) FROM pg_db_role_setting)
+"""
+CLOSE_OTHERS = b"""
+SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
+TABLES = b"""
+SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid >= 16384
+"""
+RESTART_SEQUENCES = b"""
+SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence WHERE pg_sequence_last_value(seqrelid) IS NOT NULL
+"""
+
+
+class Fresh(NamedTuple):
+    """A database before its first test; `schema` changes with tables, settings and statistics of the planner."""
+
+    schema: tuple[Any, ...]
+    rows: dict[str, bytes]
+
+
+def _filled(connection: psycopg.Connection[Any]) -> list[str]:
+    """The tables that have rows."""
+    tables = [name for (name,) in connection.execute(TABLES)]
+    query = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)  # noqa: S608
+    return [name for (name,) in connection.execute(query.encode())]
+
+
+def _copy_of(connection: psycopg.Connection[Any], table: str) -> bytes:
+    with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
+        return b"".join(copy)
+
 
 @dataclass
 class Postgres:
@@ -101,6 +140,28 @@ class Postgres:
     def drop(self, database: str) -> None:
         self._run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
+    def rename(self, database: str, name: str) -> None:
+        self._run(f'ALTER DATABASE "{database}" RENAME TO "{name}"')
+
+    def state(self, database: str) -> Fresh:
+        with self._connect(database) as connection:
+            rows = {table: _copy_of(connection, table) for table in _filled(connection)}
+            return Fresh(connection.execute(SCHEMA).fetchone() or (), rows)
+
+    def restore(self, database: str, fresh: Fresh) -> bool:
+        """Close all connections, and bring back the rows and sequences; False if more than these has changed."""
+        with self._connect(database) as connection:
+            connection.execute(CLOSE_OTHERS)
+            if connection.execute(SCHEMA).fetchone() != fresh.schema:
+                return False
+            if tables := _filled(connection):
+                connection.execute(f"TRUNCATE {', '.join(tables)} CASCADE".encode())
+            for table, rows in fresh.rows.items():
+                with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
+                    copy.write(rows)
+            connection.execute(RESTART_SEQUENCES)
+        return True
+
     def is_ready(self) -> bool:
         try:
             self._run("SELECT 1")
@@ -109,9 +170,11 @@ class Postgres:
         return True
 
     def _run(self, statement: str) -> None:
-        where = f"host={self.sockets} user=postgres dbname=postgres"
-        with psycopg.connect(where, autocommit=True) as connection:
+        with self._connect("postgres") as connection:
             connection.execute(statement.encode())
+
+    def _connect(self, database: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(f"host={self.sockets} user=postgres dbname={database}", autocommit=True)
 
 
 @contextmanager
