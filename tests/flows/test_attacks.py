@@ -90,7 +90,9 @@ def throws(live: Live, strings: list[str], path: str, into: str) -> int:
             status, _ = posts(live, f"/embed/comments/{id[1]}/edit", url=url, token=token, body=string)
             assert status in (200, 422), (status, string)
         kept += status < 300
-        assert posts(live, "/embed/preview", url=url, body=string)[0] in (200, 422)
+        # The other fields get the same strings.
+        if into == "body":
+            assert posts(live, "/embed/preview", url=url, body=string)[0] in (200, 422)
     return kept
 
 
