@@ -383,7 +383,7 @@ def test_a_file_that_is_cut_gives_what_it_has_and_ends_with_1(app: Flask, paper:
     text = wxr(page(comment(1), comment(2)))
     report = bring(app, save(text[: text.index("<wp:comment_id>2") + 30]), code=1)
     assert (report["imported"], report["skipped"]) == (1, 1)
-    assert "too early" in report["trouble"]
+    assert "truncated" in report["trouble"]
 
 
 @pytest.mark.parametrize("content", ["", "no export", "<!DOCTYPE rss [<!ENTITY a 'b'>]>" + HEAD])
@@ -398,7 +398,7 @@ def test_invalid_input_gets_a_helpful_error(app: Flask, paper: Site, save: Save)
     run = app.test_cli_runner().invoke
     assert run(args=["import", "blogger", file, "--site", "paper"]).exit_code == 2
     assert run(args=["import", file, "--site", "paper", "--map", "x"]).exit_code == 2
-    assert "no site" in run(args=["import", file, "--site", "other"]).output
+    assert "No site" in run(args=["import", file, "--site", "other"]).output
     assert run(args=["import", file + "x", "--site", "paper"]).exit_code == 1
 
 
