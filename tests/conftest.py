@@ -49,12 +49,21 @@ SECRET_KEY = "k" * 64
 _names = count(1)
 # Milliseconds that a page on a busy machine may take for anything that a test expects.
 PAGE_PATIENCE = 60_000
-# Folders with the slowest files start first.
-LONGEST = ("durability", "transfer", "flows")
+# The slowest files start first, so that none of them is left alone at the end of a parallel run.
+LONGEST = {
+    "durability",
+    "transfer",
+    "flows",
+    "test_serve",
+    "test_page_cache",
+    "test_texts",
+    "test_rotation",
+    "test_hostile_imports",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+    items.sort(key=lambda item: LONGEST.isdisjoint({item.path.parent.name, item.path.stem}))
 
 
 # Work shared by all applications of a process: compiled templates, statements and routes, and a cheap password hash
