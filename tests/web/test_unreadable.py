@@ -137,7 +137,8 @@ def test_an_archive_leaves_it_empty_and_comes_in_elsewhere(
 
 def test_one_delivery_that_cannot_be_read_stops_no_other(app: Flask, db_session: Session, smtp: MailServer) -> None:
     site, alice = sample_installation.fill_database(app.test_client(), db_session)
-    kinds = {each.kind for each in db_session.query(Delivery)}
+    # An announcement has no content yet, and waits for the undo window.
+    kinds = {each.kind for each in db_session.query(Delivery)} - {"announce"}
     assert {"confirm", "invitation", "akismet"} <= kinds
     sample_installation.make_unreadable(db_session)
     # A moderator whose address is readable still gets the email.
