@@ -319,7 +319,7 @@ def test_each_client_gets_the_encoding_that_it_takes(
     assert unpacked(told.body) == plain.body and (encoding is None or len(told.body) < len(plain.body) / 2)
     assert len(readers.made) == 1
     cache = readers.server.page_cache.lasting
-    assert cache.used == sum(each.thing.size + len(key[1]) for key, each in cache.entries.items())
+    assert cache.used == sum(each.value.size + len(key[1]) for key, each in cache.entries.items())
 
 
 def test_a_matching_etag_gets_304(readers: Readers, comment: Comment) -> None:

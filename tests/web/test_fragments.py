@@ -91,7 +91,7 @@ def test_the_view_of_an_author_is_not_cached(app: Flask, client: FlaskClient, db
     assert 'class="edit"' in own
     assert 'class="edit"' not in client.get("/thread", query_string=_query(0)).text
     cache: Cache[Key, str] = app.extensions["fragments"]
-    kept = [entry.thing for entry in cache.entries.values()]
+    kept = [entry.value for entry in cache.entries.values()]
     assert kept and not [html for html in kept if 'class="edit"' in html]
 
 
