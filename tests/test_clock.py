@@ -91,7 +91,7 @@ def test_leases_and_snoozes_of_tomorrow_hide_no_card_today(client: FlaskClient, 
     assert Snooze.count(bob) == 0
     assert Lease.take([comment.id], bob) == {comment.id}
     db_session.commit()
-    assert queue.ids_in(bob, comment.lane) == [comment.id] and not queue.ids_in(bob, comment.lane, deferred=True)
+    assert queue.ids_in(bob, comment.lane) == [comment.id] and not queue.ids_in(bob, comment.lane, snoozed=True)
     db_session.commit()
 
 

@@ -47,7 +47,7 @@ def no_space(patch: pytest.MonkeyPatch) -> Iterator[int]:
         pytest.skip("SQLite alone can be told how large it may become")
     event.listen(db.engine, "before_cursor_execute", fills)
     with patch.context() as now:
-        now.setattr(outbox, "_message_id", lambda: TOO_LARGE)
+        now.setattr(outbox, "new_message_id", lambda: TOO_LARGE)
         yield 503
     event.remove(db.engine, "before_cursor_execute", fills)
     db.engine.dispose()  # set for each connection, until it closes
