@@ -1,5 +1,6 @@
 """Actions of readers and moderators in a browser, and the axe accessibility check."""
 
+from time import monotonic
 from typing import Any
 
 from axe_playwright_python.base import AXE_SCRIPT
@@ -28,6 +29,14 @@ def fill_in(thread: Locator, body: str, name: str = "花子", email: str = "hana
     thread.locator("[name=body]").last.fill(body)
     thread.locator("[name=name]").fill(name)
     thread.locator("[name=email]").fill(email)
+
+
+def wait_for(page: Page, condition: str) -> None:
+    """Wait until a JavaScript expression is true. `Page.wait_for_function` needs eval, which the articles forbid."""
+    deadline = monotonic() + 30
+    while not page.evaluate(condition):
+        assert monotonic() < deadline, condition
+        page.wait_for_timeout(50)
 
 
 def submit(thread: Locator) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.flows.people import EN, JA, assert_accessible, card_of, fill_in, log_in, open_article, submit
+from tests.flows.people import EN, JA, assert_accessible, card_of, fill_in, log_in, open_article, submit, wait_for
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -106,7 +106,7 @@ def test_nothing_typed_is_lost_by_a_reload_or_a_lost_network(live: Live, new_pag
     page = new_page(locale="en")
     thread = open_article(page, live, EN)
     fill_in(thread, "A thought that took an hour", "Anna", "anna@readers.example")
-    page.wait_for_function("Object.values(sessionStorage).join().includes('anna@readers.example')")
+    wait_for(page, "Object.values(sessionStorage).join().includes('anna@readers.example')")
     page.reload()
     expect(thread.locator("[name=body]")).to_have_value("A thought that took an hour")
 
