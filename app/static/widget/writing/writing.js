@@ -1,5 +1,4 @@
 // The second part of the widget: replies, drafts, sending, reports, more comments. It is loaded when it is needed first.
-const WHO = ['name', 'email', 'website']
 const sheet = new CSSStyleSheet()
 sheet.replaceSync(STYLE)
 const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
@@ -127,10 +126,15 @@ export class Writing {
 
   // ---- stored in the browser: a draft for this tab; names and tokens longer only with consent
 
+  // Names of the fields about the reader, which the browser may remember.
+  get who() {
+    return [...this.form.querySelectorAll('.who-fields input')].map(({name}) => name)
+  }
+
   // Stores the draft. After a change the next request needs another key, since the service takes a key once.
   save(unchanged) {
     const {draft: key} = this.thread, draft = {key: unchanged && this.recall(key).key}
-    for (const name of ['parent', 'body', ...WHO]) draft[name] = this.form.elements[name].value
+    for (const name of ['parent', 'body', 'notify', ...this.who]) draft[name] = this.form.elements[name]?.value
     draft.ticked = this.form.elements.remember.checked
     this.keep(key, draft)
   }
@@ -144,7 +148,10 @@ export class Writing {
   fill() {
     const {thread} = this, {elements} = this.form, me = this.recall(thread.me)
     const {parent, ...typed} = {ticked: !!me.lasting, ...me, ...this.recall(thread.draft)}
-    for (const name of ['body', ...WHO]) elements[name].value = typed[name] ?? ''
+    for (const name of ['body', 'notify', ...this.who]) {
+      const field = elements[name]
+      if (field) field.value = typed[name] ?? field.defaultValue ?? field.value
+    }
     elements.remember.checked = typed.ticked
     this.reply(thread.comment(parent)?.querySelector('.reply'), true)
   }
@@ -154,7 +161,7 @@ export class Writing {
     const lasting = elements.remember.checked, token = headers.get('Kaiwa-Token')
     const me = {author: headers.get('Kaiwa-Author') ?? author, own: {...own}, lasting}
     if (token) me.own[page] = {...me.own[page], [id]: token}
-    if (lasting) for (const name of WHO) me[name] = elements[name].value
+    if (lasting) for (const name of this.who) me[name] = elements[name].value
     this.keep(key, me, lasting)
   }
 
