@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from time import monotonic
 
+from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,22 +21,25 @@ NAMES = (
     ("25006", READ_ONLY), ("SQLITE_READONLY", READ_ONLY), ("EROFS", READ_ONLY),
 )  # fmt: skip
 
-# Time of the last failed request of this process, by reason.
-_seen: dict[str, float] = {}
-
 
 def note(fault: str) -> None:
     """Record a failed write: a remote server reports a full disk in no other way."""
     for start, name in NAMES:
         if fault.startswith(start):
-            _seen[name] = monotonic()
+            _seen()[name] = monotonic()
 
 
 def trouble() -> str:
     """`full`, `read-only`, or ''. Writes nothing. Raises SQLAlchemyError."""
     if found := _file_trouble() if db.engine.dialect.name == "sqlite" else _server_trouble():
         return found
-    return next((name for name, moment in _seen.items() if monotonic() < moment + SEEN_FOR_S), "")
+    return next((name for name, moment in _seen().items() if monotonic() < moment + SEEN_FOR_S), "")
+
+
+def _seen() -> dict[str, float]:
+    """Time of this process's last failed write by reason."""
+    times: dict[str, float] = current_app.extensions.setdefault("failed writes", {})
+    return times
 
 
 def try_to_write() -> str:
