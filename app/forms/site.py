@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
+from app.forms.length import CODE_POINTS_PER_GRAPHEME
 from app.lib.language import languages, name_of
 from app.lib.names import is_invisible
 from app.lib.text import clean_line
@@ -63,6 +64,8 @@ def _languages() -> list[tuple[str, Any]]:
 
 
 def _name(text: str) -> str:
+    if len(text) > NAME_LENGTH * CODE_POINTS_PER_GRAPHEME:
+        raise ValueError
     name = clean_line(text)
     if not 1 <= len(name) <= NAME_LENGTH or is_invisible(name) or mixes_alphabets(name):
         raise ValueError
