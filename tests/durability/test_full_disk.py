@@ -13,7 +13,6 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.models import Comment, Decision
-from app.operations import storage
 from tests.cast import PAGE, Reader, a_site
 
 # Large enough that a few fill the last free page, and that the disk is found full at different statements.
@@ -29,11 +28,6 @@ def by_form(client: FlaskClient, body: str) -> TestResponse:
 def by_program(client: FlaskClient, body: str) -> TestResponse:
     who = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example"}
     return client.post("/api/v1/comments", json=who | {"body": body})
-
-
-@pytest.fixture(autouse=True)
-def _nothing_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "_seen", {})
 
 
 @pytest.fixture
