@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from app import create_app
 from app.extensions import db
+from app.models import keyring
 from bench.fill import Shape, fill, site
 from tests.services import Live, running_kaiwa, running_postgres
 
@@ -40,6 +41,8 @@ def filled(url: str, *shapes: Shape, **settings: object) -> Iterator[Flask]:
     app = application(url)
     with app.app_context():
         upgrade()
+        # Filled rows hold no ciphertext, so an empty database must learn its key first, as at the first start.
+        keyring.admit()
     site(app, **settings)
     first = 0
     for shape in shapes:

@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.desk import queue
 from app.extensions import db
-from app.models import Comment, Moderator, Site
+from app.models import Comment, Moderator, Site, Snooze
 from app.moderation import history
 from bench import routes, service
 from bench.fill import Shape
@@ -98,6 +99,18 @@ def test_named_rows_are_looked_up_by_index() -> None:
         with app.app_context():
             steps = [step for query, given in asked for step in whole_tables(query, given)]
         assert len(asked) >= 2 and not steps
+
+
+def test_snoozed_comments_are_looked_up_by_id(desk: Flask) -> None:
+    with desk.app_context(), service.recorded_statements(desk) as asked:
+        alice = db.session.query(Moderator).one()
+        comment = db.session.query(Comment).filter(Comment.lane > 0).first()
+        Snooze.begin(comment, alice)
+        assert queue.ids_in(alice, queue.ALL, snoozed=True) == [comment.id]
+        query, given = asked[-1]
+        steps = [row[-1] for row in db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
+        db.session.rollback()
+    assert steps and not [step for step in steps if "ix_comment_lane" in step]
 
 
 def planned() -> dict[str, tuple[int, int]]:

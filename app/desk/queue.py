@@ -41,8 +41,8 @@ def ids_in(moderator: Moderator, lane: int, after: str = "", *, snoozed: bool = 
 
     `after` is a page's `after`; `snoozed` selects the snoozed comments.
     """
-    hidden = _snoozed_by(moderator)
-    return _next(moderator, lane, after, ~_with_others(moderator), hidden if snoozed else ~hidden)
+    mine = Comment.id.in_(Snooze.newest(moderator)) if snoozed else ~_snoozed_by(moderator)
+    return _next(moderator, lane, after, ~_with_others(moderator), mine)
 
 
 def ids_with_others(moderator: Moderator, lane: int) -> list[int]:

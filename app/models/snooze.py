@@ -1,5 +1,6 @@
 """A snooze hides a comment from one moderator for an hour."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, delete, func, select
@@ -13,6 +14,7 @@ from app.models.comment import Comment
 from app.models.moderator import Moderator
 
 LASTS = timedelta(hours=1)
+MOST = 1000
 
 
 class Snooze(Model):
@@ -33,6 +35,12 @@ class Snooze(Model):
     @classmethod
     def end(cls, comment: Comment, moderator: Moderator) -> None:
         rows_changed(delete(cls).where(cls.moderator_id == moderator.id, cls.comment_id == comment.id))
+
+    @classmethod
+    def newest(cls, moderator: Moderator) -> Sequence[int]:
+        """Ids of the comments that the moderator snoozed last, at most `MOST`."""
+        mine = cls.moderator_id == moderator.id, runs(cls.until, LASTS)
+        return db.session.scalars(select(cls.comment_id).where(*mine).order_by(cls.until.desc()).limit(MOST)).all()
 
     @classmethod
     def count(cls, moderator: Moderator) -> int:
