@@ -26,8 +26,9 @@ PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "feeds"
 MOST_COUNTS = 100
 # The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
 # the first ones; the others are loaded when a reader begins to write.
-READING = ("tag", "language", "dom", "storage", "theme", "frame", "thread", "start")
+READING = ("tag", "language", "dom", "storage", "theme", "able", "thread", "start")
 WRITING = (
+    "writing/frame",
     "writing/storage",
     "writing/fields",
     "writing/errors",
@@ -37,6 +38,9 @@ WRITING = (
 )
 # The parts of the style: of the thread, of what a reader needs to write, and of the page of its own.
 PARTS = re.compile(r"/\* (?:writing|page only)\b.*?\*/")
+# Layout that only people need: spaces around these, except in strings, and line breaks beside brackets.
+SPACES = re.compile(r"""('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`)|[ ]?([=<>?:&|,;{}()]+)[ ]?""")
+BREAKS = re.compile(r"(?<=[{(\[,;])\n|\n(?=[})\].?:])")
 # Tells the reader of a publisher's page source, and the operator, which version a cache still serves.
 HEADER = f"/*! Kaiwa {VERSION}, Apache-2.0 */\n"
 
@@ -49,7 +53,7 @@ def script() -> BaseResponse:
 
 @public_get(bp, "/writing.js")
 def writing() -> BaseResponse:
-    """The widget's second part, loaded when a reader begins to type."""
+    """The widget's second part, loaded when a reader begins to type, or a browser cannot show the first one."""
     return _asset(f"const STYLE={_style_part(1)}\n{_parts(WRITING)}", "text/javascript; charset=utf-8")
 
 
@@ -138,7 +142,7 @@ def _asset(text: str, kind: str) -> BaseResponse:
 def _script() -> str:
     sentences = {lang.lower(): _sentences(lang) for lang in languages()}
     given = f"const STYLE={_style_part(0)}\nconst SENTENCES={_for_script(sentences)}"
-    return f"{HEADER}(() => {{\n{given}\n{_parts(READING)}\n}})()\n"
+    return f"{HEADER}(()=>{{\n{given}\n{_parts(READING)}\n}})()\n"
 
 
 def _parts(names: tuple[str, ...]) -> str:
@@ -146,9 +150,10 @@ def _parts(names: tuple[str, ...]) -> str:
 
 
 def _program(name: str) -> str:
-    """A script without comments and indentation: what a reader's phone loads is the program alone."""
+    """A script without comments and layout: what a reader's phone loads is the program alone."""
     lines = (re.sub(r"(^|\s+)// .*", "", line).strip() for line in _static(name).splitlines())
-    return "\n".join(filter(None, lines))
+    program = SPACES.sub(lambda found: found[1] or found[2], "\n".join(filter(None, lines)))
+    return BREAKS.sub("", program)
 
 
 def _style() -> str:

@@ -73,6 +73,16 @@ def test_scripts_are_sent_without_comments(client: FlaskClient) -> None:
         assert not re.search(r"(?m)^ |(^|\s)// ", client.get(path).text), path
 
 
+def test_scripts_without_layout_have_the_same_strings_and_patterns(client: FlaskClient) -> None:
+    token = re.compile(r"""'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`|(?<=[(=])/(?:\\.|[^/\n])+/[a-z]*""")
+    sent = "".join(client.get(path).text for path in ("/embed.js", "/writing.js", "/work.js", "/frame.js"))
+    static = ROOT / "app/static"
+    for source in [*(static / "widget").rglob("*.js"), static / "work.js", static / "frame.js"]:
+        code = re.sub(r"(?m)(^|\s+)// .*", "", source.read_text())
+        assert [each for each in token.findall(code) if each not in sent] == [], source
+    assert ") {" not in sent
+
+
 def test_the_widget_can_read_why_a_page_is_refused(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     asked = {"site": "paper", "url": "https://elsewhere.example/story", "lang": "en"}

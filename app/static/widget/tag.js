@@ -3,6 +3,9 @@ const tag = document.currentScript ?? document.querySelector('script[data-site][
 const dataset = tag?.dataset ?? {}
 const home = dataset.service || tag?.src || new Error().stack.match(/https?:\S+?\/embed\.js/)?.[0]
 
+// The second part, for those who write.
+const writing = () => import(new URL('writing.js', home))
+
 const address = () => (document.querySelector('link[rel=canonical]')?.href || location.href).split('#')[0]
 
 // The page that a widget shows: options of mount() override the element, and the element overrides the script.

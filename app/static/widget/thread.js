@@ -15,7 +15,7 @@ class Thread {
     this.root = element.shadowRoot ?? element.attachShadow({mode: 'open'})
     // Many style sheets of pages hide empty elements, and a shadow root does not count.
     if (!element.firstElementChild) element.append(make('template'))
-    if (!able()) return this.root.replaceChildren(framed(where, this.say.comments, this.leaving.signal))
+    if (!able()) return void writing().then(({framed}) => framed(this, new URL('thread?' + asked(where), home)))
     this.root.adoptedStyleSheets = [sheet]
     this.box = make('div', 'kaiwa')
     this.probe = make('i', 'probe')
@@ -203,7 +203,7 @@ class Thread {
   // Does something of the second part. Where that cannot be loaded, a link leads to the page that does the same.
   async write(act, subject, ...more) {
     try {
-      const {Writing} = await (this.second ??= import(new URL('writing.js', home)))
+      const {Writing} = await (this.second ??= writing())
       if (this.gone) return
       this.writing ??= new Writing(this)
       this.writing.prepare()

@@ -1,12 +1,12 @@
 // The second part of the widget: replies, drafts, sending, reports, more comments. It is loaded when it is needed first.
-const sheet = new CSSStyleSheet()
-sheet.replaceSync(STYLE)
 const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
 
 export class Writing {
   constructor(thread) {
     this.thread = thread
     this.recall = thread.tools.recall
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(STYLE)
     thread.root.adoptedStyleSheets = [...thread.root.adoptedStyleSheets, sheet]
     thread.root.addEventListener('paste', paste, thread.leaving)
     thread.root.addEventListener('keydown', event => this.press(event), thread.leaving)
