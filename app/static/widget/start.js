@@ -1,18 +1,16 @@
 // What the page gets: `window.kaiwa`, the widget in #kaiwa, and how many comments other articles have.
 const MOST_COUNTS = 100
 
+const counted = element => new URL(element.dataset.url || element.href || address(), location).href.split('#')[0]
+
 const count = async () => {
-  const waiting = {}
-  for (const element of document.querySelectorAll('[data-kaiwa-count]')) {
-    const [url] = new URL(element.dataset.url || element.href || address(), location).href.split('#')
-    ;(waiting[url] ??= []).push(element)
-  }
-  const query = new URLSearchParams({site: dataset.site})
-  for (const url of Object.keys(waiting).slice(0, MOST_COUNTS)) query.append('url', url)
-  if (!query.has('url')) return
+  const elements = [...document.querySelectorAll('[data-kaiwa-count]')]
+  const urls = [...new Set(elements.map(counted))].slice(0, MOST_COUNTS)
+  if (!urls[0]) return
+  const query = new URLSearchParams([['site', dataset.site], ...urls.map(url => ['url', url])])
   const answer = await fetch(new URL('embed/counts?' + query, home), {credentials: 'omit'})
   const {counts} = await answer.json()
-  for (const url in counts) for (const element of waiting[url]) element.textContent = counts[url]
+  for (const element of elements) if (counted(element) in counts) element.textContent = counts[counted(element)]
 }
 
 const threads = new WeakMap()
@@ -43,18 +41,18 @@ if (!window.kaiwa?.mount) window.kaiwa = {mount, unmount, theme, count}
 class Comments extends HTMLElement {
   static observedAttributes = words('site url thread lang theme')
 
-  connectedCallback() {
-    mount(this, Object.fromEntries([...this.attributes].map(({name, value}) => [name, value])))
+  // Frameworks set one attribute after the other: after the last one, mounting once more changes nothing.
+  async connectedCallback() {
+    await 0
+    if (this.isConnected) mount(this, Object.fromEntries([...this.attributes].map(({name, value}) => [name, value])))
   }
 
   disconnectedCallback() {
     unmount(this)
   }
 
-  attributeChangedCallback(name) {
-    if (!threads.has(this)) return
-    if (name == 'theme') theme(this, this.getAttribute(name))
-    else this.connectedCallback()
+  attributeChangedCallback(name, before, now) {
+    name == 'theme' ? theme(this, now ?? 'auto') : this.connectedCallback()
   }
 }
 if (!customElements.get('kaiwa-comments')) customElements.define('kaiwa-comments', Comments)
