@@ -21,7 +21,7 @@ from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.urls import is_origin
 from app.models import Delivery, Heartbeat, Site, files, keyring, site_counter
-from app.notify import smtp
+from app.notify import reply_email, smtp
 from app.operations import metrics, schema
 from app.spam import akismet, filters
 from app.spam.filter import WrongModel
@@ -165,7 +165,7 @@ def _check_worker() -> Iterator[Finding]:
             f"Emails that could not be sent: {given_up}.",
             "The log has the reasons. `flask upkeep prune` deletes these emails after 30 days.",
         )
-    oldest = Delivery.oldest_waiting()
+    oldest = Delivery.overdue_since(bulk=reply_email.KIND)
     if current_app.config["MAIL_URL"] and oldest and oldest < now() - STUCK_AFTER:
         yield (
             "outbox",

@@ -35,6 +35,10 @@ class Delivery(Model):
             sqlite_where=text("done_at IS NOT NULL"), postgresql_where=text("done_at IS NOT NULL"),
         ),
         Index(
+            "ix_delivery_finished", "kind", "done_at",
+            sqlite_where=text("done_at IS NOT NULL"), postgresql_where=text("done_at IS NOT NULL"),
+        ),
+        Index(
             "ix_delivery_decision", "decision_id",
             sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL"),
         ),
@@ -147,11 +151,28 @@ class Delivery(Model):
         return db.session.scalar(about.order_by(cls.id.desc()).limit(1))
 
     @classmethod
-    def oldest_waiting(cls) -> datetime | None:
-        """First due time of the longest overdue delivery; None if none is overdue. Retries do not change it."""
-        is_overdue = or_(cls.due_at <= now(), cls.first_due_at.is_not(None))
+    def overdue_since(cls, bulk: str) -> datetime | None:
+        """First due time of the longest overdue delivery; None if none is overdue. Retries do not change it.
+
+        Thousands of the kind `bulk` may be due at once. One that was not tried yet is overdue since the last one of
+        its kind was sent: until then it waited for its turn.
+        """
+        failed = cls.first_due_at.is_not(None)
+        prompt = cls._earliest_due(or_(failed, and_(cls.kind != bulk, cls.due_at <= now())))
+        in_turn = cls._earliest_due(and_(~failed, cls.kind == bulk, cls.due_at <= now()))
+        if in_turn:
+            in_turn = max(in_turn, cls._last_done(bulk) or in_turn)
+        return min(filter(None, (prompt, in_turn)), default=None)
+
+    @classmethod
+    def _earliest_due(cls, condition: ColumnElement[bool]) -> datetime | None:
         first = func.min(func.coalesce(cls.first_due_at, cls.due_at), type_=Moment)
-        return db.session.scalar(select(first).where(cls.done_at.is_(None), is_overdue))
+        return db.session.scalar(select(first).where(cls.done_at.is_(None), condition))
+
+    @classmethod
+    def _last_done(cls, kind: str) -> datetime | None:
+        done = select(func.max(cls.done_at, type_=Moment)).where(cls.kind == kind, cls.done_at <= latest())
+        return db.session.scalar(done)
 
     @classmethod
     def failing(cls) -> int:

@@ -13,6 +13,7 @@ from app.abuse import address, limits
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat, keyring
+from app.notify import reply_email
 from app.operations import metrics, schema, storage
 from app.version import VERSION
 
@@ -57,7 +58,7 @@ def _worker() -> dict[str, Any]:
 
 
 def _lag() -> int:
-    oldest = Delivery.oldest_waiting()
+    oldest = Delivery.overdue_since(bulk=reply_email.KIND)
     return max(0, int((now() - oldest).total_seconds())) if oldest else 0
 
 

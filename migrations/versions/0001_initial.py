@@ -227,6 +227,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("failures > 0"),
         postgresql_where=sa.text("failures > 0"),
     )
+    op.create_index(
+        "ix_delivery_finished",
+        "delivery",
+        ["kind", "done_at"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NOT NULL"),
+        postgresql_where=sa.text("done_at IS NOT NULL"),
+    )
     op.create_index("ix_delivery_recipient", "delivery", ["recipient", "created_at"], unique=False)
     op.create_index(
         "ix_delivery_site",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat
-from app.notify import outbox
+from app.notify import outbox, reply_email
 from app.operations import storage
 from app.version import VERSION
 from tests.cast import Reader, a_site
@@ -184,3 +184,27 @@ def test_an_email_that_is_not_due_yet_is_no_lag(client: FlaskClient, db_session:
     db_session.add(Delivery(kind="answer", message_id="<1@x>", due_at=now() + timedelta(hours=1)))
     db_session.commit()
     assert client.get("/readyz").json["worker_lag_seconds"] == 0
+
+
+def test_emails_to_subscribers_are_late_only_when_none_is_sent(client: FlaskClient, db_session: Session) -> None:
+    """Thousands are due at once, and are sent one after the other."""
+
+    def lag() -> int:
+        db_session.commit()
+        return int(client.get("/readyz").json["worker_lag_seconds"])
+
+    due = now() - timedelta(seconds=600)
+    rows = [Delivery(kind=reply_email.KIND, message_id=f"<{n}@x>", due_at=due) for n in range(4)]
+    db_session.add_all(rows)
+    assert 600 <= lag() < 660
+    rows[0].finish("sent")
+    assert lag() < 60
+    rows[0].done_at = now() - timedelta(seconds=300)
+    assert 300 <= lag() < 360
+    # Other emails do not wait for them, and a failed try is late since it was due first.
+    rows[1].finish("sent")
+    db_session.add(Delivery(kind="answer", message_id="<5@x>", due_at=due + timedelta(seconds=60)))
+    assert 540 <= lag() < 600
+    rows[2].fail()
+    rows[2].retry(timedelta(hours=1), "421 try later")
+    assert 600 <= lag() < 660
