@@ -18,12 +18,16 @@ const insert = src => new Promise((resolve, reject) => {
   document.head.append(script)
 })
 
-/** Show a thread in an element; return a function that removes it, also while it is still loading. */
+// The latest call for an element; those that are still loading have no effect.
+const latest = new WeakMap()
+
+/** Show a thread in an element, or another one than before; return a function that removes it, also while it is loading. */
 export const show = (element, {service, ...options}) => {
-  let wanted = true
-  load(service).then(kaiwa => wanted && kaiwa.mount(element, options)).catch(console.error)
+  const call = {}
+  latest.set(element, call)
+  load(service).then(kaiwa => latest.get(element) == call && kaiwa.mount(element, options)).catch(console.error)
   return () => {
-    wanted = false
+    latest.delete(element)
     window.kaiwa?.unmount?.(element)
   }
 }

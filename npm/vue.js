@@ -1,4 +1,4 @@
-import {defineComponent, h, onBeforeUnmount, ref, watchPostEffect} from 'vue'
+import {defineComponent, h, onActivated, onBeforeUnmount, ref, watchPostEffect} from 'vue'
 import {show} from './index.js'
 
 /** <Comments service="https://comments.example.org" site="news" :url="url" /> */
@@ -7,11 +7,13 @@ export const Comments = defineComponent({
   setup(props) {
     const place = ref(null)
     let remove
-    watchPostEffect(() => {
+    const update = () => {
       const given = Object.entries(props).filter(([, value]) => value !== undefined)
-      remove?.()
       if (place.value) remove = show(place.value, Object.fromEntries(given))
-    })
+    }
+    watchPostEffect(update)
+    // Back from <KeepAlive>, in a page that may have another theme now.
+    onActivated(update)
     onBeforeUnmount(() => remove?.())
     return () => h('div', {ref: place})
   },

@@ -19,10 +19,13 @@ const sameness = where => JSON.stringify({...where, title: ''})
 
 // A router may keep the element and call this for the next page.
 const mount = (element, options) => {
-  const known = threads.get(element), where = pageOf(element, options), same = sameness(where)
-  if (known && !known.gone && known.same == same) return
+  const known = threads.get(element), where = pageOf(element, options), same = sameness(where), {theme} = options ?? {}
+  if (known && !known.gone && known.same == same) {
+    known.theme = theme ?? known.theme
+    return known.dress()
+  }
   known?.stop()
-  threads.set(element, Object.assign(new Thread(element, where, options?.theme), {same}))
+  threads.set(element, Object.assign(new Thread(element, where, theme), {same}))
 }
 const unmount = element => threads.get(element)?.stop()
 
