@@ -54,7 +54,7 @@ def script() -> BaseResponse:
 @public_get(bp, "/writing.js")
 def writing() -> BaseResponse:
     """The widget's second part, loaded when a reader begins to type, or a browser cannot show the first one."""
-    return _asset(f"const STYLE={_style_part(1)}\n{_parts(WRITING)}", "text/javascript; charset=utf-8")
+    return _asset(_writing(languages()), "text/javascript; charset=utf-8")
 
 
 @public_get(bp, "/frame.js")
@@ -143,6 +143,17 @@ def _script() -> str:
     sentences = {lang.lower(): _sentences(lang) for lang in languages()}
     given = f"const STYLE={_style_part(0)}\nconst SENTENCES={_for_script(sentences)}"
     return f"{HEADER}(()=>{{\n{given}\n{_parts(READING)}\n}})()\n"
+
+
+@lru_cache(maxsize=1)
+def _writing(installed: tuple[str, ...]) -> str:
+    help = _for_script({lang.lower(): _formatting(lang) for lang in installed})
+    return f"const STYLE={_style_part(1)}\nconst HELP={help}\n{_parts(WRITING)}"
+
+
+def _formatting(lang: str) -> str:
+    with speaking(lang):
+        return render_template("thread/_formatting.html").replace("\n", "")
 
 
 def _parts(names: tuple[str, ...]) -> str:

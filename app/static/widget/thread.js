@@ -10,7 +10,7 @@ class Thread {
     this.page = thread || url
     this.me = 'kaiwa:' + site
     this.draft = `${this.me}:${this.page}`
-    this.tools = {recall, memory}
+    this.tools = {recall, memory, parse}
     this.leaving = new AbortController()
     this.root = element.shadowRoot ?? element.attachShadow({mode: 'open'})
     // Many style sheets of pages hide empty elements, and a shadow root does not count.

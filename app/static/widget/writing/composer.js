@@ -30,6 +30,12 @@ const marks = (thread, field) => {
   field.after(bar)
 }
 
+// The same help as below the form of the page without scripts.
+const help = thread => {
+  const html = HELP[thread.find('.thread').lang.toLowerCase()]
+  thread.form.append(...thread.tools.parse(html).childNodes)
+}
+
 // Pasted paragraphs, lists and links, as the reader would have typed them.
 const typed = node => {
   const inner = () => [...node.childNodes].map(typed).join('')

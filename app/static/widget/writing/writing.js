@@ -29,7 +29,10 @@ export class Writing {
 
   // maxlength counts UTF-16 units and cuts pasted text; we count characters and show the excess.
   prepare() {
-    if (this.form && !this.form.querySelector('.marks')) marks(this.thread, this.form.elements.body)
+    if (this.form && !this.form.querySelector('.marks')) {
+      marks(this.thread, this.form.elements.body)
+      help(this.thread)
+    }
     for (const field of this.form?.querySelectorAll('[maxlength]') ?? []) {
       field.dataset.max = field.maxLength
       field.removeAttribute('maxlength')
@@ -273,7 +276,12 @@ export class Writing {
   place(comment) {
     this.thread.localise(comment)
     const {thread} = this, known = thread.comment(comment.dataset.id)
-    if (known) return known.replaceWith(comment)
+    if (known) {
+      const focused = thread.root.activeElement == known
+      known.replaceWith(comment)
+      if (focused) thread.point(comment)
+      return
+    }
     const list = thread.find('.comments'), all = [...list.querySelectorAll('article')]
     const parent = all.indexOf(thread.comment(comment.dataset.parent))
     let next = thread.find('[data-newest-first]') ? 0 : all.length
