@@ -115,7 +115,7 @@ def prove(id: int) -> Response:
         if not proof_of_work.is_done(comment, request.form.get("altcha", "")):
             abort(400)
         challenge.accept(comment)
-    return _said(where(request.form), comment, token, origin)
+    return _said(where(request.form), comment, token, origin, remembered="remember" in request.form)
 
 
 @bp.post("/embed/own")

@@ -68,6 +68,17 @@ def test_a_proof_publishes_what_only_doubts_held(hanako: Reader, db_session: Ses
     assert "by hand" in hanako.get_thread().text
 
 
+@pytest.mark.parametrize(("ticked", "told"), [("", "you can’t edit or delete"), ("y", "This browser remembers")])
+def test_after_the_proof_the_link_is_explained_as_before(
+    hanako: Reader, db_session: Session, ticked: str, told: str
+) -> None:
+    answer = hanako.post("by hand", lang="en", remember=ticked, **ODD)
+    given = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', answer.text.split("</form>")[0]))
+    id, payload = the_comment(db_session, "by hand").id, solved(challenge_in(answer))
+    proven = hanako.client.post(f"/embed/comments/{id}/proof", data=given | {"altcha": payload})
+    assert proven.status_code == 201 and "Your comment is live." in proven.text and told in proven.text
+
+
 @pytest.mark.parametrize("asks", [{"hold_all": True}, {"approvals_needed": 1}, {"min_seconds": 0}])
 def test_no_challenge_without_effect(hanako: Reader, paper: Site, db_session: Session, asks: dict[str, Any]) -> None:
     """No challenge if the comment is public, or also held for another reason."""

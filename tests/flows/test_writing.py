@@ -60,6 +60,7 @@ def test_where_there_is_doubt_the_browser_computes_and_the_page_stays_quick(
     assert proven.value.status == 201
     expect(thread.locator(".said")).to_contain_text("コメントを公開しました。")
     expect(thread.locator(".waiting")).to_have_count(0)
+    expect(thread.locator("article.target")).to_be_focused()
     turns, derived = page.evaluate("[turns, derived]")
     print(f"turns of the page while {derived} keys were derived: {turns}")
     assert turns >= derived > 0, "the page was held up"
