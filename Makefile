@@ -3,6 +3,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask
+FRAMEWORKS := npm/node_modules/.installed
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
 # Test files run in parallel, each in order. Three processes on two cores, because many tests wait for a browser or a
@@ -38,7 +39,7 @@ serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT 
 	@$(FLASK) db upgrade
 	@exec $(FLASK) serve
 
-test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
+test: $(VENV)/.test $(FRAMEWORKS) ## check and test everything (ARGS=... goes to pytest)
 	@sh scripts/chromium.sh
 	@sh scripts/program.sh nginx nginx-light
 	@sh scripts/program.sh pgbouncer pgbouncer
@@ -48,7 +49,7 @@ test: $(VENV)/.test ## check and test everything (ARGS=... goes to pytest)
 check: $(VENV)/.test ## check style and types only
 	$(STYLE_AND_TYPES)
 
-test-one: $(VENV)/.test ## run some tests only: make test-one T="tests/web -k queue"
+test-one: $(VENV)/.test $(FRAMEWORKS) ## run some tests only: make test-one T="tests/web -k queue"
 	@sh scripts/chromium.sh
 	$(PYTHON) -m pytest $(T)
 
@@ -77,7 +78,7 @@ lock: $(VENV)/bin/uv ## resolve requirements*.in again, with hashes
 	    --no-header --no-emit-index-url --output-file $$each.txt $(ARGS) $$each.in; done
 
 clean: ## delete the virtual environment and caches, but not instance/
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) npm/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(PYTHON):
 	@sh scripts/venv.sh $(VENV)
@@ -91,6 +92,13 @@ $(VENV)/.run: requirements.txt scripts/flask_command.py $(PYTHON)
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	$(PIP) --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+# The JavaScript frameworks that tests show the widget in.
+$(FRAMEWORKS): npm/package-lock.json
+	@sh scripts/program.sh npm npm
+	@cd npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || { \
+	  echo "The tests need the packages of npm/package-lock.json. Run again with the npm registry in reach." >&2; exit 1; }
 	@touch $@
 
 $(VENV)/bin/uv: $(PYTHON)

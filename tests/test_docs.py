@@ -1,5 +1,6 @@
 """Documentation matches the code: settings, commands, routes, dependencies, links, anchors and keys."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -192,7 +193,8 @@ def test_every_link_has_a_target(name: Path) -> None:
 def test_exactly_the_dependencies_are_documented() -> None:
     wanted = {line.strip() for file in ("requirements.in", "requirements-dev.in") for line in read(file).splitlines()}
     wanted = {line.split("[")[0] for line in wanted if line and not line.startswith(("#", "-"))}
-    documented = re.findall(r"^\| ([\w-]+) \|", read("docs/dependencies.md"), re.MULTILINE)
+    wanted |= json.loads(read("npm/package.json"))["devDependencies"].keys()
+    documented = re.findall(r"^\| ([\w@/-]+) \|", read("docs/dependencies.md"), re.MULTILINE)
     assert set(documented) - {"package"} == wanted
 
 

@@ -15,7 +15,7 @@ STORY = "/host/story"
 SLOT = "<div id=kaiwa></div>"
 
 # The lowest contrast of a visible text in the widget with the colours behind it, and that text (WCAG 2.2, 1.4.3).
-LOWEST = """() => {
+LOWEST = """place => {
 const pen = document.createElement('canvas').getContext('2d', {willReadFrequently: true})
 const color = css => {
   pen.clearRect(0, 0, 1, 1); pen.fillStyle = css; pen.fillRect(0, 0, 1, 1)
@@ -38,7 +38,7 @@ const behind = element => {
 const linear = value => value > .04 ? ((value + .055) / 1.055) ** 2.4 : value / 12.92
 const luminance = ([r, g, b]) => .2126 * linear(r) + .7152 * linear(g) + .0722 * linear(b)
 const found = []
-const texts = document.createTreeWalker(document.querySelector('#kaiwa').shadowRoot, NodeFilter.SHOW_TEXT)
+const texts = document.createTreeWalker(document.querySelector(place).shadowRoot, NodeFilter.SHOW_TEXT)
 while (texts.nextNode()) {
   const element = texts.currentNode.parentElement
   if (!texts.currentNode.textContent.trim() || !element.checkVisibility({visibilityProperty: true})) continue
@@ -59,19 +59,23 @@ def tag_of(live: Live, path: str = EN, **attributes: str) -> str:
 
 
 class Publisher:
-    """A web server with one page. The browser asks a real server: of others, scripts may not reach this machine."""
+    """A web server with pages and files. The browser asks a real one: scripts of others may not reach this machine."""
 
     def __init__(self) -> None:
-        self.html, self.headers = "", dict[str, str]()
+        self.headers = dict[str, str]()
+        # Type and body by path.
+        self.files = dict[str, tuple[str, bytes]]()
         publisher = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                self.send_response(200 if self.path == STORY else 404)
-                for name, value in {"content-type": "text/html; charset=utf-8", **publisher.headers}.items():
+                found = publisher.files.get(self.path.partition("?")[0])
+                kind, body = found or ("text/plain", b"")
+                self.send_response(200 if found else 404)
+                for name, value in {"content-type": f"{kind}; charset=utf-8", **publisher.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(publisher.html.encode())
+                self.wfile.write(body)
 
             def log_message(self, *_said: object) -> None:
                 """The test tells what matters."""
@@ -83,8 +87,13 @@ class Publisher:
 
     def serve(self, html: str, **headers: str) -> str:
         """Answer with this page from now on; return its address."""
-        self.html, self.headers = html, headers
-        return self.url + STORY
+        self.headers = headers
+        return self.add(STORY, html)
+
+    def add(self, path: str, body: str, kind: str = "text/html") -> str:
+        """Answer with this at `path` from now on; return its address."""
+        self.files[path] = kind, body.encode()
+        return self.url + path
 
     def visit(self, page: Page, html: str, **headers: str) -> Locator:
         """Open such a page and return its thread."""
@@ -112,15 +121,15 @@ def thread_of(page: Page) -> Locator:
     return thread
 
 
-def lowest_contrast(page: Page) -> tuple[float, str]:
-    value, text = page.evaluate(LOWEST)
+def lowest_contrast(page: Page, place: str = "#kaiwa") -> tuple[float, str]:
+    value, text = page.evaluate(LOWEST, place)
     return float(value), str(text)
 
 
-def await_contrast(page: Page, where: str, least: float = 4.5) -> None:
+def await_contrast(page: Page, where: str, least: float = 4.5, place: str = "#kaiwa") -> None:
     """Wait for a second at most until all text of the widget can be read."""
     for _ in range(10):
-        value, text = lowest_contrast(page)
+        value, text = lowest_contrast(page, place)
         if value >= least:
             return
         page.wait_for_timeout(100)
