@@ -60,6 +60,8 @@ class Shown:
     more: str | None = None
     # The number in its link: its id, or the requested id in the source program.
     anchor: int | None = None
+    # The number in the link of its parent; None if that is on another page.
+    parent_at: int | None = None
 
     @property
     def iso(self) -> str:
@@ -85,6 +87,7 @@ class Listed(NamedTuple):
     row: tree.Seen
     more: str | None
     anchor: int | None
+    parent_at: int | None
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,8 @@ class ThreadPage:
     def show(self, listed: Listed) -> Shown:
         if own := self.own.get(listed.row.id):
             return replace(own, more=listed.more)
-        row, more, anchor = listed
-        return _bodiless_unless_public(row, _shown(row, *self.made_of, more, anchor))
+        row, more, anchor, parent_at = listed
+        return _bodiless_unless_public(row, _shown(row, *self.made_of, parent_at, more, anchor))
 
 
 def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", comment: int | None = None) -> ThreadPage:
@@ -146,7 +149,7 @@ def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
     if thread.approved_count > room:
         return None
     rows = tree.whole(thread, newest_first=ORDERS[sort].newest_first, limit=room)
-    return None if rows is None else ([Listed(row, None, None) for row in rows], None)
+    return None if rows is None else ([Listed(row, None, None, row.parent_id) for row in rows], None)
 
 
 def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[list[Listed], str | None]:
@@ -157,7 +160,9 @@ def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[l
     more = {branch.places[-1].row.id: branch.end for branch in branches if branch.goes_on}
     rows = [place.row for branch in branches for place in branch.places]
     anchors = {wanted.id: comment} if wanted else {}
-    return [Listed(row, more.get(row.id), anchors.get(row.id)) for row in rows], following
+    here = {row.id: anchors.get(row.id, row.id) for row in rows}
+    listed = [Listed(row, more.get(row.id), anchors.get(row.id), here.get(row.parent_id or 0)) for row in rows]
+    return listed, following
 
 
 def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:
@@ -183,14 +188,15 @@ def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch],
 
 def show(comment: Comment) -> Shown:
     """The public view of a comment; without a body unless approved."""
-    return _bodiless_unless_public(comment, _shown(comment, *_made_of(comment.thread)))
+    return _bodiless_unless_public(comment, _shown(comment, *_made_of(comment.thread), comment.parent_id))
 
 
 def show_own(comment: Comment, token: str) -> Shown:
     until = amend.editable_until(comment)
     own = AuthorView(_public_status(comment.status), until, token, comment.body, signed_links.own_link(comment))
     gone = comment.status == Status.DELETED
-    return replace(_shown(comment, *_made_of(comment.thread)), own=own, html=None if gone else Markup(comment.html))  # noqa: S704
+    shown = _shown(comment, *_made_of(comment.thread), comment.parent_id)
+    return replace(shown, own=own, html=None if gone else Markup(comment.html))  # noqa: S704
 
 
 def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Shown]:
@@ -238,6 +244,7 @@ def _shown(
     address: str,
     avatar_key: str,
     site_lang: str,
+    parent_at: int | None,
     more: str | None = None,
     anchor: int | None = None,
 ) -> Shown:
@@ -253,6 +260,7 @@ def _shown(
         depth=comment.depth,
         parent_id=comment.parent_id,
         parent_name=_("Anonymous") if answered == "" else answered,
+        parent_at=parent_at,
         avatar=avatar.draw(Author.seed_of(avatar_key, comment.author_id, erased=comment.erased)),
         permalink=f"{address}#comment-{comment.id}",
         site_lang=site_lang,
