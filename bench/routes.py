@@ -216,8 +216,8 @@ def visits(app: Flask) -> list[Visit]:
 def _public(each: Examples) -> Iterator[Visit]:
     here, busy = {"site": "bench", "url": page_of(7)}, {"site": "bench", "url": each.page}
     yield _get("static", "style", "/static/kaiwa.svg")
-    for endpoint, path in (("script", "embed.js"), ("writing", "writing.js"), ("solver", "work.js"),
-                           ("framed", "frame.js")):  # fmt: skip
+    for endpoint, path in (("script", "embed.js"), ("live", "live.js"), ("writing", "writing.js"),
+                           ("solver", "work.js"), ("framed", "frame.js")):  # fmt: skip
         yield _get(f"embed.{endpoint}", "program", f"/{path}")
     yield _get("embed.stylesheet", "style", "/thread.css")
     yield _get("embed.counts", "of 20 pages", "/embed/counts", site="bench", url=[page_of(at) for at in range(20)])

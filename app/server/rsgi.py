@@ -40,7 +40,7 @@ AT_ONCE_ON_SQLITE = {"post": 1, "read": 1, "desk": 2, "file": 1}
 QUEUED = {"post": 250, "read": 500, "desk": 100, "file": 500}
 # /readyz tells whether readers are answered.
 OF_READERS = ("/embed", "/thread", "/feeds/", "/readyz")
-SCRIPTS = {"/embed.js", "/writing.js", "/work.js", "/frame.js"}
+SCRIPTS = {"/embed.js", "/writing.js", "/live.js", "/work.js", "/frame.js"}
 FILES = frozenset({*SCRIPTS, "/thread.css", "/embed/stamp", "/api/v1/openapi.json"})
 ALIVE = (
     [("content-type", "application/json"), ("cache-control", "no-store")],

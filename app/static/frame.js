@@ -1,3 +1,15 @@
+// What the page of its own can do where scripts run. Before it: widget/times.js and widget/live/keys.js.
+const TICK = 30000 // ms
+
+// A narrower text must not move what follows it in the line.
+for (const [link, width] of [...document.querySelectorAll('.when')].map(link => [link, link.offsetWidth])) {
+  link.style.minWidth = width + 'px'
+}
+const tick = () => localise(document, document.querySelector('.thread').lang)
+tick()
+setInterval(() => document.hidden || tick(), TICK)
+document.addEventListener('keydown', step)
+
 // Tells the page around this frame how tall the thread is. Only pages of the site may frame it (frame-ancestors), and
 // they check who speaks; a height is no secret.
 const tell = () => parent.postMessage({kaiwa: Math.ceil(document.body.getBoundingClientRect().height)}, '*')

@@ -25,8 +25,8 @@ bp = Blueprint("embed", __name__)
 PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "feeds"})
 MOST_COUNTS = 100
 # The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
-# the first ones; the others are loaded when a reader begins to write.
-READING = ("tag", "language", "dom", "storage", "theme", "able", "thread", "start")
+# the first ones; WRITING is loaded when a reader begins to write, LIVE when the thread is in view.
+READING = ("tag", "language", "dom", "storage", "theme", "able", "times", "thread", "start")
 WRITING = (
     "writing/frame",
     "writing/storage",
@@ -34,10 +34,12 @@ WRITING = (
     "writing/errors",
     "writing/composer",
     "writing/proof",
+    "writing/place",
     "writing/writing",
 )
-# The parts of the style: of the thread, of what a reader needs to write, and of the page of its own.
-PARTS = re.compile(r"/\* (?:writing|page only)\b.*?\*/")
+LIVE = ("live/keys", "live/live")
+# The parts of the style: of the thread, of what a reader needs later, needs to write, and of the page of its own.
+PARTS = re.compile(r"/\* (?:live|writing|page only)\b.*?\*/")
 # Layout that only people need: spaces around these, except in strings, and line breaks beside brackets.
 SPACES = re.compile(r"""('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`)|[ ]?([=<>?:&|,;{}()]+)[ ]?""")
 BREAKS = re.compile(r"(?<=[{(\[,;])\n|\n(?=[})\].?:])")
@@ -57,10 +59,17 @@ def writing() -> BaseResponse:
     return _asset(_writing(languages()), "text/javascript; charset=utf-8")
 
 
+@public_get(bp, "/live.js")
+def live() -> BaseResponse:
+    """The widget's third part, loaded when the thread is in view."""
+    return _asset(f"const STYLE={_style_part(1)}\n{_parts(LIVE)}", "text/javascript; charset=utf-8")
+
+
 @public_get(bp, "/frame.js")
 def framed() -> BaseResponse:
-    """Tells the page around a frame how tall the thread in it is."""
-    return _asset(_program("frame.js"), "text/javascript; charset=utf-8")
+    """The script of the page of its own."""
+    text = "\n".join(map(_program, ("widget/times.js", "widget/live/keys.js", "frame.js")))
+    return _asset(text, "text/javascript; charset=utf-8")
 
 
 @public_get(bp, "/work.js")
@@ -148,7 +157,7 @@ def _script() -> str:
 @lru_cache(maxsize=1)
 def _writing(installed: tuple[str, ...]) -> str:
     help = _for_script({lang.lower(): _formatting(lang) for lang in installed})
-    return f"const STYLE={_style_part(1)}\nconst HELP={help}\n{_parts(WRITING)}"
+    return f"const STYLE={_style_part(2)}\nconst HELP={help}\n{_parts(WRITING)}"
 
 
 def _formatting(lang: str) -> str:

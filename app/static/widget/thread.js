@@ -112,6 +112,11 @@ class Thread {
     if (!words(this.say.origins).includes(location.origin)) this.write('hint', location.origin)
     this.tell('ready', {total: +this.say.total})
     this.arrive()
+    new IntersectionObserver(([{isIntersecting}], watch) => {
+      if (!isIntersecting) return
+      watch.disconnect()
+      this.live()
+    }).observe(this.box)
   }
 
   // Shows the thread, or why not; true when it is there.
@@ -130,13 +135,8 @@ class Thread {
     return true
   }
 
-  // Times as the reader's clock shows them; the service writes those of the site, with its zone.
   localise(html) {
-    const write = new Intl.DateTimeFormat(this.find('.thread').lang, {dateStyle: 'medium', timeStyle: 'short'})
-    for (const time of html.querySelectorAll('time[datetime]')) {
-      time.title = time.textContent
-      time.textContent = write.format(new Date(time.dateTime))
-    }
+    localise(html, this.find('.thread').lang)
   }
 
   // The service's sentence, or ours where none came, with a way to try again.
@@ -153,31 +153,19 @@ class Thread {
     beside ? beside.before(notice) : place.replaceChildren(notice)
   }
 
+  // Also "isso-1", for links from before an import.
   arrive() {
-    this.visit(location.hash.slice(1))
-  }
-
-  // Goes to a field or a comment of this thread; fetches the comment's part of it where it is not here.
-  async visit(id) {
-    const number = id.match(/^(?:comment|isso)-(\d+)$/)?.[1]
-    if (!number) return this.root.getElementById(id)?.focus()
-    if (this.comment(number) || await this.load({comment: number})) this.point(this.comment(number))
-  }
-
-  point(comment) {
-    this.find('.target')?.classList.remove('target')
-    comment?.classList.add('target')
-    comment?.focus()
+    if (/^#(comment|isso)-\d+$/.test(location.hash)) this.write('visit', location)
   }
 
   click(event) {
     const link = event.target.closest('a[href]')
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return
-    const goal = link.getAttribute('href').match(/^#(.+)/)?.[1]
-    const act = words('reply cancel report more sort all').find(name => link.matches('.' + name))
-    if (!act && !goal) return
+    const goal = link.getAttribute('href')[0] == '#' && 'visit'
+    const act = words('reply cancel report more sort all').find(name => link.matches('.' + name)) ?? goal
+    if (!act) return
     event.preventDefault()
-    act ? this.write(act, link) : this.visit(goal)
+    this.write(act, link)
   }
 
   // ---- the second part: its program is loaded when a reader begins to write or asks for more, or has begun before
@@ -213,6 +201,16 @@ class Thread {
       this.second = null
       if (act == 'submit') this.excuse(subject, make('p'), this.say.unsent, () => this.write(act, subject, ...more))
       else if (subject?.href) location = subject.href
+    }
+  }
+
+  // The third part, for readers who stay.
+  async live() {
+    try {
+      const {Live} = await import(new URL('live.js', home))
+      if (!this.gone) this.living ??= new Live(this)
+    } catch (trouble) {
+      console.warn('kaiwa:', trouble)
     }
   }
 }

@@ -61,6 +61,8 @@ export class Writing {
     if (thread.gone) return
     if (!ok) return thread.excuse(place, html, thread.say.unread, () => place.replaceChildren(link))
     thread.localise(html)
+    // In the page of its own, a parent may be on another page.
+    for (const link of html.querySelectorAll('.to')) link.href = link.hash
     const found = [...html.querySelector('.comments').children].filter(({dataset}) => !thread.comment(dataset.id))
     place.replaceWith(...found)
     found[0]?.focus()
@@ -73,6 +75,19 @@ export class Writing {
 
   async all() {
     if (await this.thread.load()) this.thread.find('article')?.focus()
+  }
+
+  // Goes to a field or a comment of this thread; fetches the comment's part of it where it is not here.
+  async visit({hash}) {
+    const {thread} = this, id = hash.slice(1), number = id.match(/^(?:comment|isso)-(\d+)$/)?.[1]
+    if (!number) return thread.root.getElementById(id)?.focus()
+    if (thread.comment(number) || await thread.load({comment: number})) this.point(thread.comment(number))
+  }
+
+  point(comment) {
+    this.thread.find('.target')?.classList.remove('target')
+    comment?.classList.add('target')
+    comment?.focus()
   }
 
   // For the publisher, before a reader finds out.
@@ -245,7 +260,7 @@ export class Writing {
     this.fill()
     thread.find('[role=status]').replaceChildren(html.querySelector('.said'))
     if (comment) this.place(comment)
-    thread.point(comment)
+    this.point(comment)
     thread.tell('posted', {id: +id, status: status == 201 ? 'approved' : 'pending'})
     prove(thread, comment => this.place(comment)).catch(console.warn)
   }
@@ -272,20 +287,7 @@ export class Writing {
     for (const comment of html.querySelectorAll('article')) this.place(comment)
   }
 
-  // Puts a comment where the tree wants it: behind its parent and all that already hangs there.
   place(comment) {
-    this.thread.localise(comment)
-    const {thread} = this, known = thread.comment(comment.dataset.id)
-    if (known) {
-      const focused = thread.root.activeElement == known
-      known.replaceWith(comment)
-      if (focused) thread.point(comment)
-      return
-    }
-    const list = thread.find('.comments'), all = [...list.querySelectorAll('article')]
-    const parent = all.indexOf(thread.comment(comment.dataset.parent))
-    let next = thread.find('[data-newest-first]') ? 0 : all.length
-    if (parent >= 0) for (next = parent + 1; all[next]?.dataset.depth >= +comment.dataset.depth;) next++
-    all[next] ? all[next].before(comment) : list.append(comment)
+    place(this.thread, comment)
   }
 }

@@ -1,0 +1,142 @@
+"""Readers who stay: times, keys, new comments, collapsed branches, muted authors."""
+
+import re
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from app.models import Comment
+from tests.flows.hosts import SLOT, Publisher, publishing, tag_of
+from tests.flows.people import assert_accessible, wait_for
+from tests.inside import database_of, run_command
+from tests.services import Live
+
+pytestmark = pytest.mark.flow
+
+NewPage = Callable[..., Page]
+HEAD = "<!doctype html><html lang={lang} style='scroll-behavior:smooth'><title>Story</title><body style='margin:2rem'>"
+HEAD += "<h1>Story</h1>"
+
+
+@pytest.fixture(scope="module")
+def host(live: Live) -> Iterator[Publisher]:
+    with publishing(live) as publisher:
+        run_command(live, "site", "set", "demo", "hold_all=no", "approvals_needed=0")
+        yield publisher
+
+
+def post(live: Live, path: str, body: str, *, parent: int = 0, name: str = "Anna", author: str = "") -> tuple[int, str]:
+    """Publish a comment of another reader; return its id and the author's token."""
+    where = {"site": "demo", "url": live.demo_url + path, "lang": "en"}
+    # The stamp of another page: the cache need not know this one yet.
+    other = where | {"url": live.demo_url}
+    with urllib.request.urlopen(f"{live.url}/embed/thread?{urllib.parse.urlencode(other)}") as answer:  # noqa: S310
+        stamp = re.findall('name="stamp" value="([^"]+)"', answer.read().decode())[0]
+    said = where | {"body": body, "name": name, "email": "anna@readers.example", "parent": parent or "", "stamp": stamp}
+    data = urllib.parse.urlencode(said | {"author": author}).encode()
+    with urllib.request.urlopen(f"{live.url}/embed/comments", data) as answer:  # noqa: S310
+        assert answer.status == 201
+        number = re.findall('data-id="([0-9]+)"', answer.read().decode())[0]
+        return int(number), answer.headers["Kaiwa-Author"]
+
+
+def date_back(live: Live, numbers: list[int], *ages: timedelta) -> None:
+    """Let comments be this old."""
+    with database_of(live) as session:
+        for number, age in zip(numbers, ages, strict=True):
+            session.get_one(Comment, number).created_at = datetime.now(UTC) - age
+        session.commit()
+
+
+def page_of(live: Live, path: str, lang: str = "en", **attributes: str) -> str:
+    return HEAD.format(lang=lang) + SLOT + tag_of(live, path, **attributes)
+
+
+def await_live(page: Page) -> None:
+    """Wait until the part for readers who stay is there."""
+    wait_for(page, "document.querySelector('#kaiwa').shadowRoot.adoptedStyleSheets.length > 1")
+
+
+def comment(thread: Locator, number: int) -> Locator:
+    return thread.locator(f"#comment-{number}")
+
+
+def test_times_are_relative_for_a_week_and_exact_for_everybody(live: Live, host: Publisher, new_page: NewPage) -> None:
+    numbers = [post(live, "/times", f"Number {at}")[0] for at in range(4)]
+    date_back(live, numbers, timedelta(), timedelta(minutes=3), timedelta(hours=26), timedelta(days=40))
+    expected = {
+        "en": ["now", "3 minutes ago", "1 day ago", r"[A-Z][a-z]{2} \d+, 20\d\d"],
+        "ja": ["今", "3 分前", "1 日前", r"20\d\d/\d\d/\d\d"],
+    }
+    for lang, texts in expected.items():
+        page = new_page(timezone_id="America/New_York", locale=lang)
+        page.clock.install()
+        thread = host.visit(page, page_of(live, "/times", lang))
+        for number, text in zip(numbers, texts, strict=True):
+            link = comment(thread, number).locator(".when")
+            expect(link).to_have_text(re.compile(f"^{text}$"))
+            exact = link.locator("time").get_attribute("title") or ""
+            assert re.search(r"\d:\d\d", exact) and exact in (link.get_attribute("aria-label") or "")
+        link = comment(thread, numbers[1]).locator(".when")
+        before = link.bounding_box()
+        await_live(page)
+        page.clock.run_for(8 * 60_000)
+        expect(link).to_have_text({"en": "11 minutes ago", "ja": "11 分前"}[lang])
+        assert (link.bounding_box() or {})["height"] == (before or {})["height"]
+        link.focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Shift+Tab")
+        assert link.evaluate("link => getComputedStyle(link, '::after').position") == "absolute"
+        assert_accessible(page)
+
+
+def test_times_of_the_page_of_its_own_move_nothing(live: Live, host: Publisher, new_page: NewPage) -> None:
+    number, _ = post(live, "/own-times", "Here")
+    for options, text in (({}, "now"), ({"java_script_enabled": False}, " JST")):
+        page = new_page(viewport={"width": 320, "height": 700}, **options)
+        page.goto(f"{live.url}/thread?site=demo&lang=en&url={live.demo_url}/own-times")
+        link = comment(page.locator(".thread"), number).locator(".when")
+        expect(link).to_contain_text(text)
+        if not options:
+            width = link.evaluate("link => [link.offsetWidth, parseFloat(link.style.minWidth)]")
+            assert width[0] >= width[1] > 100
+
+
+def test_keys_lead_from_thread_to_thread_and_are_the_pages_elsewhere(
+    live: Live, host: Publisher, new_page: NewPage
+) -> None:
+    (one, _), (two, _) = post(live, "/keys", "One"), post(live, "/keys", "Two")
+    reply, _ = post(live, "/keys", "Reply", parent=one)
+    page = new_page()
+    thread = host.visit(page, page_of(live, "/keys"))
+    page.evaluate(
+        "window.keys = []; addEventListener('keydown', event => { if (!event.defaultPrevented) keys.push(event.key) })"
+    )
+    await_live(page)
+    page.keyboard.press("j")
+    assert page.evaluate("keys") == ["j"]
+    thread.locator(".sort").focus()
+    page.keyboard.press("j")
+    expect(comment(thread, one)).to_be_focused()
+    page.keyboard.press("Shift+J")
+    page.keyboard.press("Control+j")
+    expect(comment(thread, one)).to_be_focused()
+    page.keyboard.press("j")
+    expect(comment(thread, two)).to_be_focused()
+    page.keyboard.press("j")
+    expect(comment(thread, two)).to_be_focused()
+    comment(thread, reply).locator(".reply").focus()
+    page.keyboard.press("k")
+    expect(comment(thread, one)).to_be_focused()
+    page.evaluate("keys.length = 0")
+    thread.locator("[name=body]").last.focus()
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(thread.locator("[name=body]").last).to_have_value("jk")
+    assert page.evaluate("keys") == ["j", "k"]
+    comment(thread, reply).locator(".to").click()
+    expect(comment(thread, one)).to_be_focused()
