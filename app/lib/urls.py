@@ -4,6 +4,7 @@ import re
 import string
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 from urllib.parse import quote
 
 import regex
@@ -27,27 +28,12 @@ PLAIN_IN_QUERY = frozenset(UNRESERVED + "!$()*,/:;?@")
 KEPT_IN_LINK = "!$&()*+,/:;=?@[]~%#-._^|{}"
 PERCENT = re.compile(r"%([0-9a-f]{2})", re.I)
 
-# Parameters with no other use than tracking. `ref`, `source` and `id` may select an article.
-TRACKING = re.compile(
-    r"""utm_\w+ | utm-\w+ | mtm_\w+ | matomo_\w+ | pk_\w+ | piwik_\w+ | hsa_\w+ | _hs\w+ | __hs\w+
-    | hsctatracking | gclid | gclsrc | dclid | gbraid | wbraid | gad_source | gad_campaignid | srsltid
-    | _ga | _gac | _gl | fbclid | fb_action_ids | fb_action_types | fb_ref | fb_source | igsh | igshid
-    | twclid | ttclid | yclid | msclkid | li_fat_id | epik | scclid | rdt_cid | wickedid | s_kwcid | ef_id
-    | __twitter_impression | mc_cid | mc_eid | mkt_tok | vero_id | vero_conv | oly_anon_id | oly_enc_id
-    | rb_clickid | _openstat | ml_subscriber | ml_subscriber_hash | at_medium | at_campaign | at_custom\d
-    | cmpid | ncid | wt_mc | wt\.mc_id | guccounter | guce_referrer | guce_referrer_sig | soc_src
-    | soc_trk | ga_(source|medium|term|content|campaign|place) | (itm|otm|hmb)_(source|medium|campaign)
-    | action_(object|type|ref)_map | gs_l | mc_tc | os_ehash | s_cid | wt_?z?mc | wtrid | ceneo_spo
-    | tracking_source | __s | echobox | spm | vn_\w+ | (itm|otm|hmb|mtm|utm)(_\w+)?
-    | mibextid | ysclid | _kx | irclickid | cjevent | dm_i | ref_src | xtor | vgo_ee | bsft_\w+ | sfmc_\w+
-    | _branch_match_id | _branch_referrer | elqtrack\w* | wprov | __tn__ | ldtag_cl | oscsid | zenid
-    | phpsessid | jsessionid | aspsessionid\w* | asp\.net_sessionid | cfid | cftoken | osgsid""",
-    re.I | re.X,
-)
-AMP_PARAMETER = re.compile(r"outputtype=amp|amp(=|=1|=true)?", re.I)
-AMP_FILE = re.compile(r"(?<!\.amp)(\.amp)+(?=\.html?$)", re.I)
+TRACKING_PARAMETERS = Path(__file__).with_name("tracking_parameters.txt")
+AMP_ESCAPED = re.compile("(?:amp;)+")  # ?a=1&amp;b=2, copied from HTML source
+AMP_FILE = re.compile(r"(?<!\.amp)(?<=.)(\.amp)+(?=\.html?$|$)", re.I)
 INDEX = re.compile(r"(index\.([xs]?html?|php[3-8]?|aspx?|jsp|cgi)|default\.(aspx?|html?))", re.I)
 REPEATED_SLASH = re.compile("(?<!:)/{2,}")  # /https://… within a path is a URL
+COMMENT_PAGE = re.compile(r"/comment-page-\d+(?=/*$)", re.ASCII)  # WordPress
 SESSION = re.compile(r";(jsessionid|phpsessid)=[^/;]*", re.I)
 
 
@@ -74,7 +60,7 @@ def canonical(url: str) -> str:
     Like the key, but with scheme, index file, trailing slash and the order of parameters, which servers may depend on.
     """
     address = parse_url(url)
-    path = "/".join(_resolved(SESSION.sub("", _one_encoding(address.path, PLAIN_IN_PATH, kept="/")).split("/")))
+    path = "/".join(_resolved(_without_state(address.path).split("/")))
     host = address.host.removesuffix(".")
     port = f":{address.port}" if address.port else ""
     pairs = _pairs(address.query)
@@ -173,8 +159,13 @@ def safe_href(url: str) -> str:
         return ""
 
 
+def _without_state(path: str) -> str:
+    """The path in one encoding, without session ids and the page of its comments."""
+    return COMMENT_PAGE.sub("", SESSION.sub("", _one_encoding(path, PLAIN_IN_PATH, kept="/")))
+
+
 def _key_path(path: str) -> str:
-    path = SESSION.sub("", _one_encoding(path, PLAIN_IN_PATH, kept="/"))
+    path = _without_state(path)
     path = REPEATED_SLASH.sub("/", path)
     segments = [AMP_FILE.sub("", each) for each in _without_dots(path.split("/"))]
     while segments and (not segments[-1] or INDEX.fullmatch(segments[-1])):
@@ -196,9 +187,13 @@ def _resolved(segments: list[str]) -> list[str]:
     return [*_without_dots(segments), *([""] if segments[-1] in (".", "..") else [])]
 
 
+def _split(query: str) -> list[str]:
+    return [AMP_ESCAPED.sub("", each) if each.startswith("amp;") else each for each in query[1:].split("&")]
+
+
 def _pairs(query: str) -> list[str]:
-    pairs = [_one_encoding(each, PLAIN_IN_QUERY, kept="=+").replace("%20", "+") for each in query[1:].split("&")]
-    return [each for each in pairs if each and not _is_tracking(each)]
+    pairs = [_one_encoding(each, PLAIN_IN_QUERY, kept="=+").replace("%20", "+") for each in _split(query)]
+    return [each for each in pairs if each and not TRACKING.fullmatch(each)]
 
 
 def _key_query(query: str) -> str:
@@ -208,8 +203,14 @@ def _key_query(query: str) -> str:
     return "?" + "&".join(kept) if kept else ""
 
 
-def _is_tracking(pair: str) -> bool:
-    return bool(AMP_PARAMETER.fullmatch(pair) or TRACKING.fullmatch(pair.split("=", 1)[0]))
+def _tracking() -> re.Pattern[str]:
+    """The patterns of TRACKING_PARAMETERS, matched with a whole pair."""
+    lines = TRACKING_PARAMETERS.read_text("utf-8").splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    return re.compile("|".join(each if "=" in each else f"(?:{each})(?:=.*)?" for each in patterns), re.I | re.S)
+
+
+TRACKING = _tracking()
 
 
 def _one_encoding(text: str, plain: frozenset[str], kept: str) -> str:

@@ -63,6 +63,10 @@ def test_readers_who_came_by_different_addresses_meet_in_one_thread(written: str
         "https://news.example/2024/kaiwa?p=12&page=2&ga_id=3",
         "https://news.example/2024/kaiwa?p=12%26page=2",
         "https://news.example/2024%2Fkaiwa?p=12&page=2",
+        "https://news.example/2024/kaiwa?p=12&page=2&preview=5",
+        "https://news.example/2024/kaiwa?p=12&page=2&page_id=3",
+        "https://news.example/2024/kaiwa?p=12&page=2&share=a%2Fb",
+        "https://news.example/2024/comment-page-2/kaiwa?p=12&page=2",
     ],
 )
 def test_another_article_has_another_thread(other: str) -> None:
@@ -79,6 +83,25 @@ def test_another_article_has_another_thread(other: str) -> None:
         ("https://news.example/a.amp.html", "https://news.example/a.html"),
         ("https://[2001:DB8:0::1]/", "https://[2001:db8::1]"),
         ("https://news.example/100%", "https://news.example/100%25"),
+        *(
+            (f"https://news.example/a/{own}", "https://news.example/a/")
+            for own in (
+                "?replytocom=55",
+                "?unapproved=5&moderation-hash=0a1b",
+                "comment-page-2/",
+                "comment-page-3",
+                "?cpage=2",
+                "?preview=true",
+                "?preview_id=5&preview_nonce=0a&preview=true",
+                "?share=twitter&nb=1",
+                "?openExternalBrowser=1",
+                "?amp;utm_source=a&amp;amp;utm_medium=b",
+                "../../a",
+                "../../../a/",
+            )
+        ),
+        ("https://news.example/?a=1&amp;b=2", "https://news.example/?a=1&b=2"),
+        ("https://news.example/a.amp", "https://news.example/a"),
     ],
 )
 def test_encodings_of_one_address_are_one_key(one: str, same: str) -> None:
