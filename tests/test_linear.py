@@ -19,6 +19,7 @@ from app.screening import hosts
 from app.screening.urgent_words import HARMLESS, LEGAL, THREATS
 from app.search import ngrams
 from app.spam import disguise, features, words
+from app.transfer import bodies
 from tests.growth import seconds
 from tests.hostile import SHAPES
 
@@ -73,6 +74,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "normalised": lambda given: normal_form.normalised("NFKD", given),
     "render": markup.render,
     "sanitise": lambda given: markup.sanitise(given, newlines=True),
+    "adapt": bodies.adapt,
     "plain": lambda given: markup.plain(markup.render(given)),
     "marked": lambda given: markup.marked(markup.render(given), [given[:200], given[:100], "a"]),
     "key_of": near_duplicates.key_of,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,9 +21,9 @@ from app.extensions import db
 from app.models.site import KEY
 from app.transfer import archive
 from app.transfer.addresses import Addresses
-from app.transfer.detect import READERS, detect
+from app.transfer.detect import READERS, advice, detect
 from app.transfer.load import load
-from app.transfer.record import TruncatedFile, UnreadableFile
+from app.transfer.record import Trouble, TruncatedFile, UnreadableFile
 from app.transfer.restore import Restore
 from app.transfer.source import Source
 from app.transfer.staging import Staging
@@ -79,10 +80,10 @@ def import_(
     try:
         form = form or detect(file)
     except UnreadableFile as error:
-        trouble = str(error)
+        trouble = _refusal(error, file, "", key)
     with Staging(Addresses(site, form, pairs), pingbacks=pingbacks, only_public=only_public) as staging:
         if form:
-            trouble = _read(staging, form, Source(file, zone=ZoneInfo(site.timezone)), quiet=as_json)
+            trouble = _read(staging, form, Source(file, zone=ZoneInfo(site.timezone)), key, quiet=as_json)
             steps = load(site, staging, source=form, dry_run=dry_run, close_threads=close_threads)
             trouble = _written(staging, steps, "Checking" if dry_run else "Writing", quiet=as_json) or trouble
         counts = {"format": form or None, **staging.counts(), "dry_run": dry_run, "trouble": trouble or None}
@@ -122,7 +123,7 @@ def _restore(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
         trouble = str(error)
     except UnreadableFile as error:
         db.session.rollback()
-        trouble = str(error)
+        trouble = _refusal(error, restore.path, archive.FORMAT, restore.key)
     except KeyboardInterrupt:
         db.session.rollback()
         trouble = "Stopped. What was written stays; the same command goes on from here."
@@ -151,13 +152,20 @@ def _move(text: str) -> tuple[str, str]:
     return found[1].strip(), found[2].strip()
 
 
-def _read(staging: Staging, form: str, source: Source, *, quiet: bool) -> str:
+def _refusal(error: UnreadableFile, path: Path | str, form: str, key: str) -> str:
+    """The trouble, and how to go on if the file is of another format."""
+    if error.trouble not in (Trouble.UNKNOWN_FORMAT, Trouble.WRONG_FORMAT):
+        return str(error)
+    return f"{error} {advice(path, form, key)}"
+
+
+def _read(staging: Staging, form: str, source: Source, key: str, *, quiet: bool) -> str:
     steps = staging.collect(READERS[form](source))
     try:
         for _count in _shown(steps, "Reading", share=lambda _count: source.share, quiet=quiet):
             pass
     except UnreadableFile as error:
-        return str(error)
+        return _refusal(error, source.path, form, key)
     except sqlite3.OperationalError as error:
         raise click.ClickException(
             f"Not enough space to sort the file ({error}). Set TMPDIR to a larger folder."
@@ -207,7 +215,12 @@ def _as_json(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> I
     """One object, streamed: there may be millions of skips."""
     yield json.dumps(counts, ensure_ascii=False)[:-1]
     pages = islice(staging.by_thread(), None if per_thread else PAGES)
-    for name, rows in (("skips", staging.skips()), ("notes", staging.notes()), ("by_thread", pages)):
+    for name, rows in (
+        ("skips", staging.skips()),
+        ("notes", staging.notes()),
+        ("staff", staging.staff()),
+        ("by_thread", pages),
+    ):
         yield f', "{name}": ['
         for number, row in enumerate(rows):
             yield (", " if number else "") + json.dumps(row, ensure_ascii=False)
@@ -226,6 +239,8 @@ def _as_text(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> I
     yield from _listed("Skipped:", map(_skip_line, staging.skips()))
     notes = (f"{each['count']:,} x {each['note']} ({', '.join(each['ids'])})" for each in staging.notes())
     yield from _listed("Changed or guessed:", notes)
+    staff = (f"{each['name'] or 'without a name'}, {each['comments']:,} comments" for each in staging.staff())
+    yield from _listed("Staff accounts of the source:", staff)
     threads = map(_thread_line, staging.by_thread())
     yield from _listed("By page:", threads, most=sys.maxsize if per_thread else LISTED, rest="--per-thread")
     if counts["trouble"]:

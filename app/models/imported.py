@@ -34,6 +34,13 @@ def known(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, Known
     return {source_id or "": Known(id, path, thread_id) for source_id, id, path, thread_id in rows}
 
 
+def authors_by_comment(site: Site, source: str, source_ids: Iterable[str]) -> dict[str, int]:
+    """Author ids of a program's comments that are imported already, by comment id there."""
+    theirs = (Comment.site_id == site.id, Comment.source == source, Comment.source_id.in_(list(source_ids)))
+    rows = db.session.execute(select(Comment.source_id, Comment.author_id).where(*theirs))
+    return {source_id or "": author_id for source_id, author_id in rows}
+
+
 def numbered_elsewhere(thread: Thread, number: int) -> list[Comment]:
     """Imported comments that had this number in the source program."""
     theirs = (Comment.site_id == thread.site_id, Comment.source.in_(NUMBERING), Comment.source_id == str(number))

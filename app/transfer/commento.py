@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.transfer import json_stream
 from app.transfer.fields import EPOCH, MAX_BODY, is_shortened, legible, made_up_id, moment, one_line
@@ -26,7 +26,16 @@ ANONYMOUS = "anonymous"  # commenterHex of commenters without an account
 
 _ID = re.compile(r'"commentHex"\s{0,9}:\s{0,9}"([\w-]{1,128})"')
 
-People = dict[str, tuple[str, str, str]]  # commenterHex -> name, email, website
+
+class Person(NamedTuple):
+    name: str
+    email: str
+    website: str
+    is_staff: bool
+
+
+People = dict[str, Person]  # by commenterHex
+NO_PERSON = Person("", "", "", is_staff=False)
 
 
 def read(file: File) -> Iterator[Record]:
@@ -55,6 +64,8 @@ def _people(source: Source) -> People:
     try:
         for element in json_stream.elements(source):
             is_export = is_export or element.key in ("comments", "commenters")
+            if _is_of_another_program(element):
+                raise UnreadableFile(Trouble.WRONG_FORMAT)
             if isinstance(element, json_stream.BadElement):
                 continue  # their comments get Note.NO_AUTHOR
             if element.key == "version" and element.value != VERSION:
@@ -63,7 +74,7 @@ def _people(source: Source) -> People:
                 hexa, name, email, link = (
                     _word(element.value, key) for key in ("commenterHex", "name", "email", "link")
                 )
-                people[hexa] = (name, email, link)
+                people[hexa] = Person(name, email, link, element.value.get("isModerator") is True)
     except UnreadableFile as error:
         # The second pass reaches the truncation again, after all records.
         if not is_export or error.trouble is not Trouble.TRUNCATED:
@@ -71,6 +82,12 @@ def _people(source: Source) -> People:
     if not is_export:
         raise UnreadableFile(Trouble.WRONG_FORMAT)
     return people
+
+
+def _is_of_another_program(element: json_stream.Element | json_stream.BadElement) -> bool:
+    """Remark42's tree and others have a list of comments too."""
+    row = element.value if isinstance(element, json_stream.Element) and element.key == "comments" else None
+    return isinstance(row, dict) and not {"commentHex", "commenterHex", "parentHex"} & row.keys()
 
 
 def _taken(element: json_stream.Element | json_stream.BadElement, people: People) -> CommentRecord | Skip:
@@ -91,7 +108,8 @@ def _comment(row: dict[str, Any], people: People, line: int) -> CommentRecord | 
     if not thread:
         return Skip(source_id or None, Reason.NO_THREAD, line)
     notes = [Note.SHORTENED] if is_shortened(row.get("url"), row.get("domain")) else []
-    name, email, website = _person(_word(row, "commenterHex"), people, notes)
+    hexa = _word(row, "commenterHex")
+    name, email, website, is_staff = _person(hexa, people, notes)
     if not source_id:
         notes.append(Note.NO_ID)
         source_id = made_up_id(thread, name, _word(row, "creationDate"), body)
@@ -113,6 +131,8 @@ def _comment(row: dict[str, Any], people: People, line: int) -> CommentRecord | 
         status=_status(row, notes),
         notes=tuple(notes),
         line=line,
+        account="" if hexa == ANONYMOUS else hexa,
+        is_staff=is_staff,
     )
 
 
@@ -123,12 +143,12 @@ def _body(row: dict[str, Any]) -> tuple[str, Format]:
     return (legible(html).strip() if isinstance(html, str) else ""), "html"
 
 
-def _person(hexa: str, people: People, notes: list[Note]) -> tuple[str, str, str]:
+def _person(hexa: str, people: People, notes: list[Note]) -> Person:
     if hexa in people:
         return people[hexa]
     if hexa not in ("", ANONYMOUS):
         notes.append(Note.NO_AUTHOR)
-    return ("", "", "")
+    return NO_PERSON
 
 
 def _status(row: dict[str, Any], notes: list[Note]) -> Status:

@@ -1,10 +1,11 @@
 """Detect the format of a file from its content."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from app.transfer import archive, commento, disqus, isso, remark42, wordpress
+from app.transfer import archive, commento, disqus, guess, isso, remark42, wordpress
 from app.transfer.record import Record, Trouble, UnreadableFile
 from app.transfer.source import CHUNK, File, Source
 
@@ -20,7 +21,10 @@ _REMARK = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _ROOT = re.compile(r"<(?:(?P<disqus>disqus)|(?P<wordpress>rss|channel|item|(?:\w+:)?comment))(?=[\s>])")
 _REMARK42 = re.compile(r'"(?:users|posts|locator)"\s{0,9}:')
 _ARCHIVE = re.compile(r'\{\s{0,9}"format"\s{0,9}:\s{0,9}"kaiwa"')
-_COMMENTO = re.compile(r'"(?:comments|commenters|commentHex|commenterHex)"\s{0,9}:')
+# An export without comments has its commenters, or two empty lists.
+_COMMENTO = re.compile(
+    r'"(?:commentHex|commenterHex)"\s{0,9}:|"comments"\s{0,9}:\s{0,9}(?:null|\[\s{0,9}\]),\s{0,9}"commenters"'
+)
 
 
 def detect(path: Path | str) -> str:
@@ -32,6 +36,21 @@ def detect(path: Path | str) -> str:
     if name is None:
         raise UnreadableFile(Trouble.UNKNOWN_FORMAT)
     return name
+
+
+def advice(path: Path | str, form: str, key: str) -> str:
+    """What a file that is not of the format `form` is or looks like, and the command that reads it."""
+    command = f"flask import {{}} {shlex.quote(str(path))} --site {key}"
+    try:
+        other = detect(path)
+        if other != form:
+            return f"It is of the format {other}: {command.format(other)}"
+        return f"It begins like that format, but is not one. It looks like {guess.looks_like(path, _head(path))}."
+    except UnreadableFile:
+        known = ", ".join((*READERS, archive.FORMAT))
+        looks = guess.looks_like(path, _head(path))
+        named = "" if form else f" If it is one of them, name it: {command.format('FORMAT')}"
+        return f"It looks like {looks}. Formats: {known}.{named}"
 
 
 def _begins_with(path: Path | str, magic: bytes) -> bool:

@@ -108,6 +108,7 @@ def _comment(element: Element) -> CommentRecord | Skip:
         status=_status(element, notes),
         notes=tuple(notes),
         line=element.line,
+        account="" if _flag(element, "author/isAnonymous") else one_line(element.text("author/username")),
     )
 
 

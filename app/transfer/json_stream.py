@@ -58,7 +58,8 @@ class _End(Exception):
 
 
 def _object(stream: StreamWindow) -> Iterator[Element | BadElement]:
-    _expect(stream, "{")
+    if _found(stream, _START) != "{":
+        raise UnreadableFile(Trouble.WRONG_FORMAT)
     while _found(stream, _KEY_OR_END) == '"':
         key = _value(stream, "", listed=False)
         _expect(stream, ":")

@@ -6,7 +6,6 @@ Existing comments are not changed, no email is sent, and the spam filter is not 
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
@@ -18,11 +17,13 @@ from app.lib import markup, networks
 from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import canonical, clean_website
-from app.models import Actor, Author, Comment, Decision, Site, Status, Thread, comment_counts, imported
+from app.models import Actor, Comment, Decision, Site, Status, Thread, comment_counts, imported
 from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
 from app.models.thread import Named
 from app.moderation.lanes import Lane
+from app.transfer import bodies
+from app.transfer.load_authors import CleanComment, Fresh, authors_of
 from app.transfer.staging import StagedComment, Staging
 
 BATCH = 500  # comments in a transaction, which blocks other writers for 0.1 s
@@ -51,9 +52,9 @@ def load(
     for comments in staging.comments(BATCH):
         here = imported.known(site, source, [each.source_id for each in comments])
         yield done
-        fresh = [(each, _clean(each)) for each in comments if each.source_id not in here] if not dry_run else []
+        fresh = [(each, _clean(each, staging)) for each in comments if each.source_id not in here and not dry_run]
         if fresh:
-            _write(site, source, fresh, above)
+            _write(site, source, staging, fresh, above)
         if close_threads and not dry_run:
             Thread.close(site, {each.key for each in comments})
         done += len(comments)
@@ -62,27 +63,14 @@ def load(
         staging.set_outcome([each for each in comments if each.source_id in here], "unchanged")
 
 
-@dataclass(frozen=True, slots=True)
-class CleanComment:
-    """A comment cleaned, rendered and cut to size."""
-
-    name: str
-    email: str
-    website: str
-    network: str
-    body: str
-    html: str
-    renderer: int
-
-
 def _name(typed: str) -> str:
     """An invisible name becomes empty, which is shown as "Anonymous"."""
     name = excerpt(clean_line(typed), LONGEST_NAME)[: Comment.name.type.length]
     return "" if is_invisible(name) else name
 
 
-def _clean(staged: StagedComment) -> CleanComment:
-    body, html, renderer = _text(staged)
+def _clean(staged: StagedComment, staging: Staging) -> CleanComment:
+    body, html, renderer = _text(staged, staging)
     return CleanComment(
         name=_name(staged.name),
         email=staged.email if _EMAIL.fullmatch(staged.email) and len(staged.email) <= LONGEST_EMAIL else "",
@@ -94,12 +82,13 @@ def _clean(staged: StagedComment) -> CleanComment:
     )
 
 
-def _text(staged: StagedComment) -> tuple[str, str, int]:
+def _text(staged: StagedComment, staging: Staging) -> tuple[str, str, int]:
     """Body, HTML and renderer. Isso and Commento have Markdown, or HTML from their own imports."""
     if staged.format == "markdown" and not markup.has_tags(staged.body):
         body = clean_body(staged.body)
         return body, markup.render(body), markup.RENDERER
-    html = markup.sanitise(staged.body, newlines=staged.format == "markdown")
+    body = bodies.adapt(staged.body, staged.url, staging.name_of)
+    html = markup.sanitise(body, newlines=staged.format == "markdown")
     return markup.plain(html), html, markup.ADOPTED
 
 
@@ -110,11 +99,8 @@ def _website(address: str) -> str:
         return ""  # only used as a link
 
 
-Fresh = list[tuple[StagedComment, CleanComment]]
-
-
-def _write(site: Site, source: str, fresh: Fresh, above_id: int) -> None:
-    threads, authors = _threads(site, fresh), _authors(site, fresh)
+def _write(site: Site, source: str, staging: Staging, fresh: Fresh, above_id: int) -> None:
+    threads, authors = _threads(site, fresh), authors_of(site, source, staging, fresh)
     above = imported.known(site, source, [each.parent for each, _clean in fresh if each.parent])
     rows: list[dict[str, Any]] = []
     ids = new_ids(Comment, len(fresh), above=above_id)
@@ -189,27 +175,3 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
             more |= {"open": staged.open, "visible": staged.visible}
             threads[key] = Thread.obtain(site, key=key, url=canonical(staged.url), title=title, **more)
     return threads
-
-
-def _authors(site: Site, fresh: Fresh) -> list[int]:
-    """An author id for each comment; comments with the same email address share one."""
-    indexes = [Author.index_of(site, clean.email) for _staged_comment, clean in fresh]
-    people = [str(index or staged.seq) for index, (staged, _clean) in zip(indexes, fresh, strict=True)]
-    ids = imported.authors(site, filter(None, indexes))
-    new = {person: each for person, each in reversed(list(zip(people, fresh, strict=True))) if person not in ids}
-    rows: list[dict[str, Any]] = [
-        {
-            "id": id,
-            "site_id": site.id,
-            "name": clean.name,
-            "email": clean.email,
-            "email_index": person if clean.email else None,
-            "website": clean.website,
-            "created_at": staged.created_at,
-        }
-        for id, (person, (staged, clean)) in zip(new_ids(Author, len(new)), new.items(), strict=True)
-    ]
-    if rows:
-        db.session.execute(insert(Author), rows)
-    ids |= dict(zip(new, (row["id"] for row in rows), strict=True))
-    return [ids[person] for person in people]

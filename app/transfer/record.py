@@ -41,6 +41,7 @@ class Note(StrEnum):
     REPAIRED = "The record was not well-formed and was repaired."
     FIELD_LOST = "A field of the page was unreadable."
     NO_AUTHOR = "The comment's author is missing in the file."
+    MEDIA = "An image, video or embedded page became a link to it."
     FUTURE_DATE = "The date is in the future; replaced by the time of the import."
     LOST_PAGE = "The comment's page is missing in the file."
     NO_ADDRESS = "The page has no usable URL; set one with flask thread move."
@@ -86,7 +87,8 @@ class CommentRecord:
     """One comment, not sanitised or checked against others yet.
 
     `parent_source_id` is None for a root; the parent may come later or never. `body` is HTML or Markdown, by `format`.
-    `created_at` is aware, in UTC. `repr` shows only ids, for tracebacks without personal data.
+    `created_at` is aware, in UTC. `account` is the author's id in the source program, '' for a guest. `repr` shows only
+    ids, for tracebacks without personal data.
     """
 
     source_id: str
@@ -103,6 +105,8 @@ class CommentRecord:
     kind: Kind = "comment"
     notes: tuple[Note, ...] = ()
     line: int | None = None
+    account: str = field(default="", repr=False)
+    is_staff: bool = False
 
 
 @dataclass(frozen=True, slots=True)

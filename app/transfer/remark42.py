@@ -20,6 +20,7 @@ from app.transfer.record import (
 from app.transfer.source import File, Source
 from app.transfer.stream_window import StreamWindow
 
+GUEST = "anonymous_"  # begins the id of a user without an account, a hash of the typed name
 MAX_LINE = 1 << 22  # characters of one comment
 MAX_META = 1 << 25  # characters of the header line, which lists closed pages and blocked users
 
@@ -113,6 +114,7 @@ def _comment(row: dict[str, Any], line: int) -> CommentRecord | Skip:
     if not thread:
         return Skip(source_id or None, Reason.NO_THREAD, line)
     when = moment(one_line(row.get("time")))
+    account = one_line(user.get("id"))
     found = (
         (Note.NO_DATE, when is None),
         (Note.NO_ID, not source_id),
@@ -132,6 +134,8 @@ def _comment(row: dict[str, Any], line: int) -> CommentRecord | Skip:
         status="deleted" if row.get("delete") is True else "approved",  # Remark42 publishes at once
         notes=tuple(note for note, applies in found if applies),
         line=line,
+        account="" if account.startswith(GUEST) else account,
+        is_staff=user.get("admin") is True,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from app.lib.clock import now
 from app.models import Status
 from app.models.comment import LONGEST_SOURCE_ID
+from app.transfer import bodies
 from app.transfer.addresses import Addresses
 from app.transfer.fields import EPOCH, made_up_id
 from app.transfer.record import CommentRecord, HiddenPage, Note, Reason, Record, Skip, ThreadRecord
@@ -40,6 +41,7 @@ class StagedComment:
     title: str
     open: bool
     visible: bool
+    account: str
 
 
 class Staging(StagingDatabase):
@@ -101,12 +103,12 @@ class Staging(StagingDatabase):
         created = min(record.created_at, latest)
         inserted = self._run(
             "INSERT INTO comment"
-            " (source_id, page, parent, created, status, line, name, email, website, ip, body, format)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            " (source_id, page, parent, created, status, line, name, email, website, ip, body, format, account, staff)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             _bounded_id(record.source_id), record.thread_source_id, _bounded_id(record.parent_source_id),
             _microseconds(created),
             record.status, record.line, record.name, record.email, record.website, record.ip, record.body,
-            record.format,
+            record.format, record.account, record.is_staff,
         ).rowcount  # fmt: skip
         if not inserted:
             self._skip(record.source_id, Reason.DUPLICATE, record.line, record.thread_source_id)
@@ -115,6 +117,8 @@ class Staging(StagingDatabase):
             self._note(record.source_id, note)
         if created != record.created_at:
             self._note(record.source_id, Note.FUTURE_DATE)
+        if bodies.has_media(record.body):
+            self._note(record.source_id, Note.MEDIA)
 
     def arrange(self, keys_of: Callable[[list[str]], Mapping[str, set[str]]]) -> None:
         """Find each comment's parent and position.
@@ -212,7 +216,7 @@ class Staging(StagingDatabase):
         query = (
             "SELECT q.position, c.seq, c.source_id, c.parent, CASE WHEN c.held THEN 'pending' ELSE c.status END,"
             " c.name, c.email, c.website, c.ip, c.body, c.format, c.created,"
-            " thread.key, thread.url, thread.title, thread.open, thread.public"
+            " thread.key, thread.url, thread.title, thread.open, thread.public, c.account"
             " FROM queue q CROSS JOIN comment c ON c.seq=q.seq CROSS JOIN thread ON thread.id=c.thread"
             " WHERE q.position > ? ORDER BY q.position LIMIT ?"
         )
@@ -223,6 +227,25 @@ class Staging(StagingDatabase):
 
     def set_outcome(self, comments: Iterable[StagedComment], outcome: str) -> None:
         self._run_all("UPDATE comment SET outcome=? WHERE seq=?", [(outcome, each.seq) for each in comments])
+
+    def name_of(self, account: str) -> str:
+        """The display name of an account, or the account."""
+        found = self._run("SELECT name FROM comment WHERE account=? AND account <> '' LIMIT 1", account).fetchone()
+        return found[0] if found and found[0] else account
+
+    def authors_of(self, accounts: Iterable[str]) -> dict[str, int]:
+        """Author ids that `keep_author` was given, by account."""
+        query = "SELECT author FROM account WHERE name=?"
+        found = {account: self._run(query, account).fetchone() for account in set(accounts)}
+        return {account: row[0] for account, row in found.items() if row}
+
+    def keep_author(self, account: str, author_id: int) -> None:
+        self._run("INSERT INTO account VALUES (?, ?) ON CONFLICT DO NOTHING", account, author_id)
+
+    def comments_of(self, account: str, limit: int) -> list[str]:
+        """Source ids of an account's first comments."""
+        query = "SELECT source_id FROM comment WHERE account=? AND account <> '' ORDER BY seq LIMIT ?"
+        return [source_id for (source_id,) in self._run(query, account, limit)]
 
     def _skip(self, id: str | None, reason: Reason, line: int | None, page: str | None = None) -> None:
         self._run("INSERT INTO skip VALUES (?, ?, ?, ?)", id, reason, line, page)
@@ -240,8 +263,11 @@ def _microseconds(moment: datetime) -> int:
 
 
 def _staged_comment(row: tuple[Any, ...]) -> StagedComment:
-    seq, source_id, parent, status, name, email, website, ip, body, format, created, key, url, title, open, public = row
+    (
+        seq, source_id, parent, status, name, email, website, ip, body, format, created,
+        key, url, title, open, public, account,
+    ) = row  # fmt: skip
     return StagedComment(
         seq, source_id, parent, Status(status), name, email, website, ip, body, format,
-        EPOCH + timedelta(microseconds=created), key, url, title, bool(open), bool(public),
+        EPOCH + timedelta(microseconds=created), key, url, title, bool(open), bool(public), account,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from app.models import Status
 
 CACHE = 48 << 10  # KiB
 EXAMPLES = 10  # ids for each note of the report
+STAFF = 100  # accounts in the report
 
 # `page` is a page of the source; several may share one thread.
 _TABLES = """
@@ -18,8 +19,10 @@ CREATE TABLE thread (id INTEGER PRIMARY KEY, key TEXT UNIQUE, url TEXT, title TE
 CREATE TABLE page (source_id TEXT PRIMARY KEY, thread INT, public INT DEFAULT 1) WITHOUT ROWID;
 CREATE TABLE comment (
     seq INTEGER PRIMARY KEY, source_id TEXT UNIQUE, page TEXT, parent TEXT, created INT, status TEXT, line INT,
-    name TEXT, email TEXT, website TEXT, ip TEXT, body TEXT, format TEXT,
+    name TEXT, email TEXT, website TEXT, ip TEXT, body TEXT, format TEXT, account TEXT, staff INT,
     thread INT, parent_seq INT, parent_on_site INT DEFAULT 0, held INT DEFAULT 0, visited INT, outcome TEXT);
+CREATE INDEX account_of ON comment (account) WHERE account <> '';
+CREATE TABLE account (name TEXT PRIMARY KEY, author INT) WITHOUT ROWID;
 CREATE TABLE skip (id TEXT, reason TEXT, line INT, page TEXT);
 CREATE TABLE note (id TEXT, note TEXT);
 CREATE TABLE sorted (seq INTEGER PRIMARY KEY, depth INT, sort_time INT, level INT);
@@ -77,6 +80,12 @@ class StagingDatabase:
         for note, count in self._run("SELECT note, count(*) FROM note GROUP BY note ORDER BY min(rowid)").fetchall():
             ids = self._run("SELECT id FROM note WHERE note=? ORDER BY rowid LIMIT ?", note, EXAMPLES)
             yield {"note": note, "count": count, "ids": [id for (id,) in ids]}
+
+    def staff(self) -> Iterator[dict[str, Any]]:
+        """Accounts of the source's staff with their latest name and number of comments, most active first."""
+        query = "SELECT name, max(seq), count(*) FROM comment WHERE staff GROUP BY account ORDER BY 3 DESC, 1 LIMIT ?"
+        for name, _latest, count in self._run(query, STAFF):
+            yield {"name": name, "comments": count}
 
     def by_thread(self) -> Iterator[dict[str, Any]]:
         """Threads with their counts, largest first; key and URL are None for unknown pages."""

@@ -27,6 +27,7 @@ from app.transfer.xml_shape import Shape
 # Limits for comments that come before their page.
 MAX_WAITING = 1_000
 MAX_WAITING_SIZE = 1 << 23  # characters
+MAX_STAFF = 10_000  # accounts; the export lists those that may write articles
 
 _FIELDS = ("title", "link", "post_id", "comment_status", "status", "post_password")
 # Public states of an item ("inherit" for attachments; other tools may omit it). All others are not public: private,
@@ -36,10 +37,10 @@ _STOPS = ("rss", "item", "comment", *_FIELDS)
 SHAPE = Shape(
     root="rss",
     sections=("item",),
-    records=("comment", *_FIELDS),
-    prefixed=frozenset({"comment", "post_id", "comment_status", "status", "post_password"}),
-    stops=dict.fromkeys(("comment", *_FIELDS), _STOPS),
-    known=r"comment\w*|meta_key|meta_value|title|link|post_id|status|post_password",
+    records=("comment", "author", *_FIELDS),
+    prefixed=frozenset({"comment", "author", "post_id", "comment_status", "status", "post_password"}),
+    stops=dict.fromkeys(("comment", "author", *_FIELDS), _STOPS),
+    known=r"comment\w*|author_\w*|meta_key|meta_value|title|link|post_id|status|post_password",
     bodies=frozenset({"comment_content"}),
 )
 
@@ -80,10 +81,14 @@ def read(file: File) -> Iterator[Record]:
     """
     source = Source.of(file)
     page: _Page | None = None
+    staff: set[str] = set()
     for event in xml.events(source, SHAPE):
         match event:
             case Element(name="comment"):
-                yield from _comment_of(page, event, source.zone)
+                yield from _comment_of(page, event, source.zone, staff)
+            case Element(name="author"):
+                if len(staff) < MAX_STAFF:
+                    staff.add(one_line(event.text("author_id")))
             case Element() if page:
                 page.learn(event)
             case xml.BadRecord(name="comment"):
@@ -100,8 +105,8 @@ def read(file: File) -> Iterator[Record]:
         yield from page.end()
 
 
-def _comment_of(page: "_Page | None", element: Element, zone: tzinfo) -> Iterator[Record]:
-    found = _comment(element, zone)
+def _comment_of(page: "_Page | None", element: Element, zone: tzinfo, staff: set[str]) -> Iterator[Record]:
+    found = _comment(element, zone, staff)
     if isinstance(found, Skip):
         yield found
     elif page is None:
@@ -178,7 +183,7 @@ class _Page:
         )
 
 
-def _comment(element: Element, zone: tzinfo) -> CommentRecord | Skip:
+def _comment(element: Element, zone: tzinfo, staff: set[str]) -> CommentRecord | Skip:
     kind_word = one_line(element.text("comment_type")).lower()
     body = element.markup("comment_content").strip()
     source_id = one_line(element.text("comment_id"))
@@ -194,6 +199,7 @@ def _comment(element: Element, zone: tzinfo) -> CommentRecord | Skip:
         notes.append(Note.UNKNOWN_STATUS)
     if kind_word not in KINDS:
         notes.append(Note.UNKNOWN_TYPE)
+    account = _account(element)
     person = [element.text(f"comment_author{part}") for part in ("", "_email", "_url")]
     if is_shortened(*person):
         notes.append(Note.SHORTENED)
@@ -215,7 +221,14 @@ def _comment(element: Element, zone: tzinfo) -> CommentRecord | Skip:
         kind=KINDS.get(kind_word, "comment"),
         notes=tuple(notes),
         line=element.line,
+        account=account,
+        is_staff=bool(account) and account in staff,
     )
+
+
+def _account(element: Element) -> str:
+    account = one_line(element.text("comment_user_id"))
+    return "" if account == "0" else account
 
 
 def _parent(element: Element) -> str | None:

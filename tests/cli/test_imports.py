@@ -606,3 +606,44 @@ def test_imported_waiting_times_do_not_count(app: Flask, db_session: Session, pa
     move(db_session, comments(db_session)["1"], Status.APPROVED, by=alice)
     figures = statistics_of(paper, 7)
     assert (figures.all.decided, figures.all.waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "looks"),
+    [
+        ("<!DOCTYPE html><html><body>Log in</body></html>", "a web page"),
+        ("", "an empty file"),
+        ('{"comments": [{"comment": {"id": "1", "text": "Hi"}, "replies": []}], "info": {}}', 'JSON that begins with "comments"'),  # noqa: E501
+        ('<?xml version="1.0"?><urlset></urlset>', "XML that begins with <urlset>"),
+        ("-- MySQL dump 10.13\nCREATE TABLE wp_comments (id int);", "a dump of a MySQL database"),
+        ("id,name,comment\n1,A,Hello\n", "a table (CSV)"),
+        (b"PK\x03\x04aaaa", "a zip archive"),
+        (b"%PDF-1.4", "a PDF document"),
+        (b"SQLite format 3\0aaaa", "a SQLite database of an unknown program"),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_what_the_file_looks_like(
+    app: Flask, paper: Site, save: Save, content: str | bytes, looks: str
+) -> None:
+    path = save(content)
+    trouble = bring(app, path, code=1)["trouble"]
+    if not trouble.startswith("The file is damaged."):
+        assert f"It looks like {looks}" in trouble and "Formats: wordpress, disqus," in trouble
+        assert f"flask import FORMAT {path} --site paper" in trouble
+
+
+@pytest.mark.parametrize("form", ["disqus", "isso", "commento", "remark42", "kaiwa"])
+def test_a_refusal_names_the_command_that_would_take_the_file(app: Flask, paper: Site, save: Save, form: str) -> None:
+    path = save(wxr(page(comment(1))))
+    done = app.test_cli_runner().invoke(args=["import", form, str(path), "--site", "paper", "--json"])
+    assert done.exit_code == 1
+    assert f"flask import wordpress {path} --site paper" in json.loads(done.stdout)["trouble"]
+    assert "Traceback" not in done.output
+
+
+def test_a_tree_of_remark42_is_not_read_as_commento(app: Flask, paper: Site, save: Save) -> None:
+    path = save('{"comments": [{"comment": {"id": "1", "text": "Hi"}, "replies": []}], "info": {}}')
+    done = app.test_cli_runner().invoke(args=["import", "commento", str(path), "--site", "paper", "--json"])
+    report = json.loads(done.stdout)
+    assert done.exit_code == 1 and report["imported"] == 0
+    assert 'It looks like JSON that begins with "comments"' in report["trouble"]
