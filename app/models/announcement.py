@@ -62,6 +62,11 @@ class Announcement(Model):
         return True
 
     @classmethod
+    def count_of(cls, comment_ids: Sequence[int]) -> int:
+        """Number of these comments that were announced."""
+        return db.session.scalar(select(func.count()).select_from(cls).where(cls.comment_id.in_(comment_ids))) or 0
+
+    @classmethod
     def newest_in(cls, thread_id: int) -> "Announcement | None":
         return db.session.scalar(select(cls).where(cls.thread_id == thread_id).order_by(cls.id.desc()).limit(1))
 

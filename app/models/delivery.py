@@ -1,6 +1,6 @@
 """A delivery of the outbox, inserted in the transaction that caused it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from flask import current_app
@@ -14,6 +14,8 @@ from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment
 from app.models.decision import Decision
 
+# Emails that tell an author the status of a comment.
+ANSWER, CORRECTION = "answer", "correction"
 # Longest pause between two tries.
 LONGEST_PAUSE = timedelta(hours=6)
 # An older email does not count towards the daily limit of an address.
@@ -151,6 +153,35 @@ class Delivery(Model):
         return db.session.scalar(about.order_by(cls.id.desc()).limit(1))
 
     @classmethod
+    def last_told(cls, comment: Comment, before: int | None = None) -> str | None:
+        """The status in the last email to the author about this comment, also one that is being sent; None if none.
+
+        `before` leaves out that delivery and later ones.
+        """
+        told = select(Decision.to_status).join(cls, cls.decision_id == Decision.id).where(*cls._told([comment.id]))
+        if before:
+            told = told.where(cls.id < before)
+        return db.session.scalar(told.order_by(cls.id.desc()).limit(1))
+
+    @classmethod
+    def count_told(cls, comment_ids: Sequence[int], decision_ids: Sequence[int]) -> int:
+        """Number of these decisions, on these comments, that their authors were told by email."""
+        told = select(func.count()).select_from(cls).where(*cls._told(comment_ids), cls.decision_id.in_(decision_ids))
+        return db.session.scalar(told) or 0
+
+    @classmethod
+    def count_waiting(cls, kind: str, decision_ids: Sequence[int]) -> int:
+        waiting = cls.kind == kind, cls.done_at.is_(None), cls.decision_id.in_(decision_ids)
+        return db.session.scalar(select(func.count()).select_from(cls).where(*waiting)) or 0
+
+    @classmethod
+    def was_recalled(cls, comment: Comment, status: str) -> bool:
+        """True if an email with this status was recalled before it was sent."""
+        recalled = cls.comment_id == comment.id, cls.kind == ANSWER, cls.outcome == "recalled"
+        query = select(cls.id).join(Decision, Decision.id == cls.decision_id).where(*recalled)
+        return db.session.scalar(query.where(Decision.to_status == status).limit(1)) is not None
+
+    @classmethod
     def overdue_since(cls, bulk: str) -> datetime | None:
         """First due time of the longest overdue delivery; None if none is overdue. Retries do not change it.
 
@@ -185,6 +216,11 @@ class Delivery(Model):
     def failed_tries(cls) -> int:
         """Number of failed tries of all stored deliveries."""
         return db.session.scalar(select(func.sum(cls.failures)).where(cls.failures > 0)) or 0
+
+    @classmethod
+    def _told(cls, comment_ids: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
+        gone = or_(cls.outcome == "sent", and_(cls.done_at.is_(None), ~cls._free()))
+        return cls.comment_id.in_(comment_ids), cls.kind.in_((ANSWER, CORRECTION)), gone
 
     @classmethod
     def _free(cls) -> ColumnElement[bool]:

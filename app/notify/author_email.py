@@ -49,12 +49,10 @@ def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
 
 def compose_answer(delivery: Delivery) -> EmailMessage | None:
     """None if the decision is outdated, or the author has unsubscribed."""
-    decision = db.session.get(Decision, delivery.decision_id)
-    if decision is None or decision.comment.version != decision.version:
+    decision = _standing(delivery)
+    if decision is None:
         return None
     comment, author = decision.comment, decision.comment.author
-    if not author.is_confirmed or _has_unsubscribed(author):
-        return None
     with speaking(comment.lang or author.site.lang):
         context = _context(decision)
         approved = decision.to_status == Status.APPROVED
@@ -62,6 +60,28 @@ def compose_answer(delivery: Delivery) -> EmailMessage | None:
             _("Your comment was published: %(page)s") if approved else _("Your comment wasn’t published: %(page)s")
         )
         return _email(delivery, author, comment.name, subject % {"page": context["page"]}, "answer", context)
+
+
+def compose_correction(delivery: Delivery) -> EmailMessage | None:
+    """An undo made the last email to the author wrong. None if a later decision made it right again."""
+    decision = _standing(delivery)
+    told = Delivery.last_told(decision.comment, before=delivery.id) if decision else None
+    if decision is None or told in (None, decision.to_status):
+        return None
+    comment, author = decision.comment, decision.comment.author
+    with speaking(comment.lang or author.site.lang):
+        context = _context(decision) | {"told_published": told == Status.APPROVED, "status": decision.to_status}
+        subject = _("Correction about your comment: %(page)s", page=context["page"])
+        return _email(delivery, author, comment.name, subject, "correction", context)
+
+
+def _standing(delivery: Delivery) -> Decision | None:
+    """The delivery's decision if it is the newest and its author gets email."""
+    decision = db.session.get(Decision, delivery.decision_id)
+    if decision is None or decision.comment.version != decision.version:
+        return None
+    author = decision.comment.author
+    return None if not author.is_confirmed or _has_unsubscribed(author) else decision
 
 
 def why(decision: Decision) -> str:

@@ -1,12 +1,15 @@
 """Which emails authors get: on request, at a confirmed address, a limited number a day."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import current_app
 
 from app.lib.clock import now
-from app.models import Actor, Author, Comment, Decision, Delivery, Status, Unsubscribe
+from app.models import Actor, Announcement, Author, Comment, Decision, Delivery, Status, Unsubscribe
+from app.models.delivery import ANSWER, CORRECTION
 from app.notify import outbox
 
 DAY = timedelta(days=1)
@@ -48,10 +51,43 @@ def article_of(author: Author) -> str:
 def notify(decision: Decision) -> None:
     """Queue an email about a visible change, due after the undo window."""
     comment, author = decision.comment, decision.comment.author
-    if not comment.notify or not _is_worth_an_email(decision) or not author.is_confirmed or not _may_email(author):
+    kind = _kind_of_email(decision)
+    if not kind or not comment.notify or not author.is_confirmed or not _may_email(author, kind):
         return
     to = outbox.recipient(author.email)
-    outbox.add("answer", once=f"answer {decision.id}", recipient=to, decision=decision)
+    outbox.add(kind, once=f"{kind} {decision.id}", recipient=to, decision=decision, comment=comment)
+
+
+def told_before(undone: Sequence[Decision]) -> "Told":
+    """What had gone out about decisions that were undone now."""
+    ids, comments = [each.undoes_id for each in undone if each.undoes_id], [each.comment_id for each in undone]
+    published = [each.comment_id for each in undone if each.from_status == Status.APPROVED]
+    return Told(
+        authors=Delivery.count_told(comments, ids),
+        corrections=Delivery.count_waiting(CORRECTION, [each.id for each in undone]),
+        subscribers=Announcement.count_of(published),
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """Authors who were emailed, corrections that follow, and comments that were announced to subscribers."""
+
+    authors: int
+    corrections: int
+    subscribers: int
+
+
+def _kind_of_email(decision: Decision) -> str:
+    """An undo corrects an email that was sent, or repeats one that was recalled."""
+    if decision.undoes_id is None:
+        return ANSWER if _is_worth_an_email(decision) else ""
+    told = Delivery.last_told(decision.comment)
+    if told:
+        return CORRECTION if told != decision.to_status else ""
+    return (
+        ANSWER if _is_worth_an_email(decision) and Delivery.was_recalled(decision.comment, decision.to_status) else ""
+    )
 
 
 def _is_worth_an_email(decision: Decision) -> bool:
@@ -62,7 +98,7 @@ def _is_worth_an_email(decision: Decision) -> bool:
     return by_a_person or (decision.actor == Actor.SCREENING and decision.to_status == Status.REJECTED)
 
 
-def _may_email(author: Author) -> bool:
+def _may_email(author: Author, kind: str = ANSWER) -> bool:
     """Two concurrent emails may both be the last of the day: cheaper than a lock."""
     if (
         not current_app.config["MAIL_URL"]
@@ -70,4 +106,9 @@ def _may_email(author: Author) -> bool:
         or Unsubscribe.contains(author.site, author.address_index)
     ):
         return False
-    return Delivery.count_to(outbox.recipient(author.email), now() - DAY, "confirm", "answer") < MAX_EMAILS_A_DAY
+    # The email that it corrects was within the limit.
+    return kind == CORRECTION or _count_today(author) < MAX_EMAILS_A_DAY
+
+
+def _count_today(author: Author) -> int:
+    return Delivery.count_to(outbox.recipient(author.email), now() - DAY, "confirm", ANSWER)

@@ -17,7 +17,7 @@ from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
-from app.models.delivery import LONGEST_PAUSE
+from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE
 from app.notify import author_email, digest, flood_email, invitation, reply_email, smtp
 from app.notify.breaker import Breaker
 from app.notify.headers import domain_of
@@ -29,7 +29,8 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "digest": digest.compose,
     "flood": flood_email.compose,
     "confirm": author_email.compose_confirmation,
-    "answer": author_email.compose_answer,
+    ANSWER: author_email.compose_answer,
+    CORRECTION: author_email.compose_correction,
     "invitation": invitation.compose,
     reply_email.KIND: reply_email.compose,
 }

@@ -16,6 +16,7 @@ from app.forms.decision import BatchForm, DecisionForm, UndoForm, ids_of
 from app.models import Decision, Report, Status
 from app.moderation import history
 from app.moderation.decide import AlreadyDecided, decide, undo
+from app.notify import authors
 from app.web.access import (
     SESSION_KEY,
     comment_or_404,
@@ -115,7 +116,8 @@ def _decided(decisions: list[Decision], form: Any, outcome: batch.Outcome | None
 
 def _undone(undone: list[Decision], *, left: int = 0, reopened: int = 0) -> Any:
     cards = cards_of([each.comment for each in undone], current_moderator()) if wants_fragment() else []
-    said = render_template("queue/_undone.html", undone=undone, left=left, reopened=reopened, cards=cards)
+    told = authors.told_before(undone)
+    said = render_template("queue/_undone.html", undone=undone, left=left, reopened=reopened, told=told, cards=cards)
     return _say(said, UndoForm().next.data or "")
 
 

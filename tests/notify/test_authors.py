@@ -267,3 +267,67 @@ def test_names_and_titles_write_no_headers(
     decides(db_session, "First!", Status.APPROVED, alice)
     received = emails()[-1]
     assert received.message["To"] and "Bcc" not in received.message
+
+
+def undoes(db_session: Session, decision: Decision, by: Moderator) -> Decision:
+    undone = undo(decision, by=by)
+    db_session.commit()
+    return undone
+
+
+def test_an_undo_corrects_an_email_that_was_sent(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, emails)
+    approved = decides(db_session, "First!", Status.APPROVED, alice)
+    assert "was published" in emails()[-1].subject
+    undone = undoes(db_session, approved, alice)
+    assert authors.told_before([undone]) == authors.Told(authors=1, corrections=1, subscribers=0)
+    received = emails()[-1]
+    assert received.subject == "Correction about your comment: https://paper.example/story"
+    html = received.message.get_body(("html",)).get_content()
+    for part in (received.text, html):
+        assert "was published. A moderator has undone that decision." in " ".join(part.split())
+        assert "waiting for review again" in part and "First!" in part and "/mail/stop/" in part
+    assert "Alice" not in received.message.as_string()
+    rejected = decides(db_session, "First!", Status.REJECTED, alice, Reason.ATTACK)
+    assert "wasn’t published" in emails()[-1].subject
+    undoes(db_session, rejected, alice)
+    assert "We told you that your comment on Paper wasn’t published." in emails()[-1].text
+    assert len(emails()) == 5
+
+
+def test_an_undo_within_the_window_tells_what_was_never_told(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, emails)
+    decides(db_session, "First!", Status.APPROVED, alice)
+    rejected = decides(db_session, "First!", Status.REJECTED, alice)
+    undone = undoes(db_session, rejected, alice)
+    assert authors.told_before([undone]).authors == 0
+    assert [received.subject[:26] for received in emails()[1:]] == ["Your comment was published"]
+    # Told that it is published, which an undone rejection does not change.
+    undoes(db_session, decides(db_session, "First!", Status.REJECTED, alice), alice)
+    assert len(emails()) == 2
+
+
+def test_a_decision_after_an_undo_recalls_the_correction(
+    hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, emails)
+    approved = decides(db_session, "First!", Status.APPROVED, alice)
+    emails()
+    undoes(db_session, approved, alice)
+    decides(db_session, "First!", Status.APPROVED, alice)
+    assert [received.subject.partition(":")[0] for received in emails()[1:]] == ["Your comment was published"] * 2
+
+
+def test_no_correction_goes_to_an_author_who_has_unsubscribed(
+    app: Flask, hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, emails)
+    approved = decides(db_session, "First!", Status.APPROVED, alice)
+    hanako.client.post(path_in(emails()[-1].message, "mail/stop"))
+    undone = undoes(db_session, approved, alice)
+    assert authors.told_before([undone]) == authors.Told(authors=1, corrections=0, subscribers=0)
+    assert len(emails()) == 2
