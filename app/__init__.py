@@ -28,7 +28,6 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     # Flask calls the last registered function first: before the session is removed.
     app.teardown_appcontext(end_context)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
-    csrf.init_app(app)
     babel.init_app(
         app,
         locale_selector=language.locale_now,
@@ -39,4 +38,7 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.I
     logs.install(app)
     for package in (web, api, cli):
         package.install(app)
+    # Before each request in this order: the CSRF token of a log-in that has ended is wrong, too.
+    web.access.install(app)
+    csrf.init_app(app)
     return app

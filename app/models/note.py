@@ -31,6 +31,14 @@ class Note(Model):
     moderator: Mapped[Moderator | None] = relationship()
 
     @classmethod
+    def keep(cls, comment: Comment, moderator: Moderator, text: str) -> None:
+        """Insert a note; a repetition, such as after a lost answer, inserts nothing."""
+        earlier = select(cls).where(cls.comment_id == comment.id, cls.moderator_id == moderator.id)
+        if any(note.text == text for note in db.session.scalars(earlier)):
+            return
+        db.session.add(cls(site_id=comment.site_id, comment=comment, moderator=moderator, text=text))
+
+    @classmethod
     def of(cls, comment_ids: list[int]) -> dict[int, list["Note"]]:
         """Notes by comment id, oldest first."""
         found: dict[int, list[Note]] = defaultdict(list)

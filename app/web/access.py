@@ -3,12 +3,10 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import abort, current_app, flash, g, redirect, render_template, request, session, url_for
-from flask_babel import gettext as _
+from flask import Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask_babel import lazy_gettext as _l
 
 from app.connections import SAFE_METHODS
@@ -17,25 +15,45 @@ from app.lib import language
 from app.lib.clock import now
 from app.models import Comment, Login, Moderator, Role, Site
 
+View = TypeVar("View", bound=Callable[..., Any])
+
 SESSION_KEY = "login"
+LOGGED_OUT = _l("You’ve been logged out.")
 # Browsers resolve these, also percent-encoded (URL Standard, 4.4).
 DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 # Characters of our longest page address.
 LONGEST_PATH = 8_000
 
 
-def moderator_required(view: Callable[..., Any]) -> Callable[..., Any]:
+def install(app: Flask) -> None:
+    app.before_request(_log_in_first)
+
+
+def moderator_required(view: View) -> View:
     """Require a moderator: browsers are sent to the log-in page, scripts get 401."""
+    view.needs_login = True  # type: ignore[attr-defined]
+    return view
 
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        login = current_login()
-        if login is None:
-            return _to_login()
-        _welcome(login)
-        return view(*args, **kwargs)
 
-    return guarded
+def _log_in_first() -> Any:
+    """Before the CSRF check: if the log-in has ended, its CSRF token is wrong, too."""
+    if request.method == "OPTIONS" or not _needs_login():
+        return None
+    login = current_login()
+    if login is None:
+        return _to_login()
+    _welcome(login)
+    return None
+
+
+def _needs_login() -> bool:
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "needs_login", False)
+
+
+def is_logged_out_script() -> bool:
+    """True for a request of our script without a session, to a view for moderators."""
+    return wants_fragment() and _needs_login() and SESSION_KEY not in session
 
 
 def current_login() -> Login | None:
@@ -117,6 +135,7 @@ def session_lasts() -> timedelta:
 
 def _to_login() -> Any:
     if wants_fragment():
-        raise Refused("logged_out", _("You’ve been logged out. Log in again in another tab."), status=401)
-    back = this_page() if request.method in SAFE_METHODS else url_for("queue.show")
-    return redirect(url_for("account.login", next=back), 303)
+        raise Refused("logged_out", str(LOGGED_OUT), status=401)
+    if request.method in SAFE_METHODS:
+        return redirect(url_for("account.login", next=this_page()), 303)
+    return redirect(url_for("account.login", next=own_path(request.form.get("next", "")), unsaved=1), 303)

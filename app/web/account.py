@@ -59,6 +59,13 @@ def log_out() -> Any:
     return redirect(url_for("account.login"), 303)
 
 
+@bp.get("/account/session")
+@moderator_required
+def show_session() -> str:
+    """Who is logged in, with a CSRF token, for a page that was open when its log-in ended."""
+    return render_template("account/session.html")
+
+
 @bp.post("/account/language")
 @moderator_required
 def change_language() -> Any:
@@ -147,5 +154,7 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
 def _page(
     form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None
 ) -> Response:
-    page = render_template("account/login.html", form=form, trouble=trouble, challenge=challenge)
+    page = render_template(
+        "account/login.html", form=form, trouble=trouble, challenge=challenge, unsaved="unsaved" in request.args
+    )
     return make_response(page, status)

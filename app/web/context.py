@@ -40,7 +40,7 @@ def note(id: int) -> Any:
     comment, form = comment_or_404(id), NoteForm()
     if not form.validate():
         abort(400)
-    db.session.add(Note(site_id=comment.site_id, comment=comment, moderator=current_moderator(), text=form.text.data))
+    Note.keep(comment, current_moderator(), form.text.data or "")
     db.session.commit()
     if wants_fragment():
         return render_template("queue/_notes.html", notes=Note.of([comment.id])[comment.id])

@@ -17,6 +17,7 @@ from app.extensions import db
 from app.forms.where import is_navigation
 from app.lib.language import DEFAULT, languages, preferred
 from app.operations import storage
+from app.web.access import LOGGED_OUT, is_logged_out_script
 from app.web.embed import for_origin
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -51,6 +52,9 @@ def _csrf(trouble: CSRFError) -> Response:
 
 
 def _http(trouble: HTTPException) -> Response:
+    # A large batch is too large only for those who are logged out.
+    if trouble.code == 413 and is_logged_out_script():
+        return _say(str(LOGGED_OUT), 401)
     sentences = {
         400: _("Bad request"),
         403: _("You don’t have permission to do this."),

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import TimeoutError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -343,3 +343,37 @@ def test_alice_switches_the_keys_off_and_on(client: FlaskClient, alice: Moderato
     for given, shown in (({}, "off"), ({"on": "1"}, "on")):
         client.post("/account/keys", data={"csrf_token": csrf(client, "/moderate/")} | given)
         assert f'data-keys="{shown}"' in client.get("/moderate/").text
+
+
+@pytest.mark.parametrize("end", ["expired", "logged out", "password changed"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_log_in_that_has_ended_is_told_before_its_token_is_refused(
+    client: FlaskClient, alice: Moderator, db_session: Session, end: str
+) -> None:
+    log_in(client)
+    token = csrf(client, "/moderate/")
+    if end == "logged out":
+        client.post("/logout", data={"csrf_token": token})
+    elif end == "expired":
+        db_session.execute(update(Login).values(expires_at=now() - timedelta(seconds=1)))
+    else:
+        Login.end_all(alice)
+    db_session.commit()
+    script = {"X-Requested-With": "fetch", "Accept-Language": "en"}
+    many = {"comment": [f"{id}.1" for id in range(500)], "status": "spam"}
+    for sent_token in (token, "wrong", ""):
+        for path, fields in (("/moderate/comments/1/decisions", {}), ("/moderate/decisions", many)):
+            answer = client.post(path, data={"csrf_token": sent_token, **fields}, headers=script)
+            assert (answer.status_code, "You’ve been logged out." in answer.text) == (401, True)
+    assert client.get("/account/session", headers=script).status_code == 401
+    answer = client.post("/moderate/comments/1/decisions", data={"csrf_token": token})
+    assert (answer.status_code, answer.location) == (303, "/login?next=/moderate/&unsaved=1")
+    page = client.get(answer.location, headers={"Accept-Language": "en"}).text
+    assert "Your last action was not saved." in page
+    log_in(client)
+    assert client.post("/moderate/comments/1/decisions", data={"csrf_token": token}, headers=script).status_code == 400
+    page = BeautifulSoup(client.get("/account/session", headers=script).text, "html.parser")
+    assert page.main["data-moderator"] == str(alice.id)
+    fresh = page.select_one("[name=csrf_token]")["value"]
+    answer = client.post("/moderate/comments/1/decisions", data={"csrf_token": fresh}, headers=script)
+    assert answer.status_code == 404

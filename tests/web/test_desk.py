@@ -186,6 +186,17 @@ def test_a_snoozed_card_leaves_the_queue_for_an_hour_and_can_return(
     assert status_of(db_session, comment) == Status.PENDING
 
 
+def test_a_note_that_is_sent_again_is_kept_once(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session
+) -> None:
+    path = f"/moderate/comments/{comment.id}/notes"
+    let_go(comment)
+    desk = at_the_desk(app)
+    for text in ("ask", "ask", "ask again"):
+        assert sends(desk, path, fetch=True, text=text).status_code == 200
+    assert [note.text for note in db_session.query(Note).order_by(Note.id)] == ["ask", "ask again"]
+
+
 def test_notes_are_visible_to_moderators_only(
     app: Flask, alice: Moderator, comment: Comment, db_session: Session
 ) -> None:

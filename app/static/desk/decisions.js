@@ -1,44 +1,34 @@
 // Decide: show the next card at once and send the decision in the background; a failed one comes back.
 
 import { fetchAhead } from "./prefetch.js";
-import { besides, cardOf, focus, list, main, put, showEmptiness, waiting } from "./cards.js";
+import { besides, cardOf, currentCard, focus, list, put, select, showEmptiness, waiting } from "./cards.js";
 import { count } from "./presence.js";
-import { say, saySentence } from "./confirmations.js";
-import { fieldsOf, send, sentence } from "./server.js";
-
-const flying = new Set();
-
-export const isUnsent = () => flying.size > 0 || list.querySelector(".unsaved") !== null;
-export const settled = () => Promise.allSettled(flying);
-
-export function follow(work) {
-  flying.add(work);
-  main.dataset.sending = flying.size;
-  work.finally(() => {
-    flying.delete(work);
-    main.dataset.sending = flying.size;
-  });
-  return work;
-}
+import { say } from "./confirmations.js";
+import { fieldsOf } from "./server.js";
+import { submit } from "./unsaved.js";
 
 export function decide(card, form, button) {
   if (card.hidden) return;
   const action = button.hasAttribute("formaction") ? button.formAction : form.action;
-  follow(decideAll([card], action, fieldsOf(form, button), button));
+  const fields = fieldsOf(form, button);
+  decideAll([card], action, () => fields, wordOf(button));
 }
 
-// Hide the cards, send the fields, and do as the answer says.
-export async function decideAll(cards, action, fields, button) {
-  const next = besides(cards);
-  for (const card of cards) takeAway(card);
-  focus(next);
-  showEmptiness();
-  fetchAhead();
-  const answer = await send(action, fields);
-  if (answer?.status === 200) return accepted(cards, answer.page);
-  if (answer?.status === 409 && answer.page.querySelector("article")) return changed(answer.page);
-  bringBack(cards, button, sentence(answer));
+// Hide the cards, send the fields, and do as the answer says. `fields` is a function of the cards that are left.
+export function decideAll(cards, action, fields, label) {
+  const job = { cards, action, label };
+  submit(
+    Object.assign(job, {
+      fields: () => fields(job.cards),
+      begin: (isRepeated) => takeAway(job.cards, isRepeated),
+      accept: (answer) => accepted(job.cards, answer),
+      fail: () => bringBack(job.cards),
+      place: () => job.cards.find((card) => card.isConnected) ?? list.parentElement,
+    }),
+  );
 }
+
+export const wordOf = (button) => button.firstChild.textContent.trim();
 
 // A colleague's decision stands.
 export function accept(card) {
@@ -48,13 +38,27 @@ export function accept(card) {
   showEmptiness();
 }
 
-function takeAway(card) {
-  card.querySelector(".unsaved-note")?.remove();
-  card.classList.remove("unsaved");
-  card.hidden = true;
+function takeAway(cards, isRepeated) {
+  const next = besides(cards);
+  const isHere = !isRepeated || cards.some((card) => card.contains(document.activeElement));
+  for (const card of cards) {
+    card.classList.remove("unsaved");
+    card.hidden = true;
+  }
+  if (isHere) focus(next);
+  else if (cards.includes(currentCard())) select(next);
+  showEmptiness();
+  fetchAhead();
 }
 
-function accepted(cards, page) {
+function accepted(cards, { status, page }) {
+  if (status === 409 && page.querySelector("article")) changed(page);
+  else if (status === 200) settle(cards, page);
+  else return false;
+  return true;
+}
+
+function settle(cards, page) {
   const box = page.querySelector(".decided");
   for (const card of cards) {
     if (box.dataset.decided) count(card.dataset.lane, -1);
@@ -73,28 +77,12 @@ function changed(page) {
   focus(fresh);
 }
 
-function bringBack(cards, button, why) {
+function bringBack(cards) {
   for (const card of cards) {
     card.hidden = false;
     card.classList.add("unsaved");
   }
-  cards[0].prepend(unsavedNote(why, button));
-  saySentence(`${list.dataset.unsaved}: ${why}`);
   showEmptiness();
   // The moderator may be writing elsewhere by now: the card is announced and marked, not focused.
   if (!waiting().some((card) => card.contains(document.activeElement) && !cards.includes(card))) focus(cards[0]);
-}
-
-function unsavedNote(why, button) {
-  const box = document.createElement("p");
-  box.className = "notice error unsaved-note";
-  box.setAttribute("role", "alert");
-  const mark = document.createElement("b");
-  mark.textContent = list.dataset.unsaved;
-  const again = document.createElement("button");
-  again.type = "button";
-  again.textContent = list.dataset.retry;
-  again.addEventListener("click", () => button.click());
-  box.append(mark, ` ${why} `, again);
-  return box;
 }

@@ -6,8 +6,9 @@ import { pressed } from "./keys.js";
 import { decideMarked, marksChanged, markAlike, prepareMarks } from "./selection.js";
 import { look, note, act } from "./panels.js";
 import { leave, stay } from "./presence.js";
-import { accept, decide, isUnsent } from "./decisions.js";
+import { accept, decide } from "./decisions.js";
 import { undo } from "./undo.js";
+import { isUnsent } from "./unsaved.js";
 
 const SUBMITTED = {
   "[data-decide]": (form, button) => decide(form.closest("article"), form, button),

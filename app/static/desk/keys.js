@@ -2,8 +2,8 @@
 
 import { currentCard, focus, main } from "./cards.js";
 import { mark, markRange } from "./selection.js";
-import { settled } from "./decisions.js";
 import { undoLast } from "./undo.js";
+import { settled } from "./unsaved.js";
 
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const MOVES = { z: undoLast, x: mark, X: markRange, n: writeNote, "/": search };

@@ -1,9 +1,12 @@
 // Panels that open on a card, and actions on its author.
 
-import { cardOf, focus, showEmptiness } from "./cards.js";
+import { cardOf, focus, list, showEmptiness } from "./cards.js";
 import { say, saySentence } from "./confirmations.js";
-import { follow } from "./decisions.js";
-import { fieldsOf, get, send, sentence } from "./server.js";
+import { wordOf } from "./decisions.js";
+import { fieldsOf, get, sentence } from "./server.js";
+import { submit } from "./unsaved.js";
+
+const REFUSED = [403, 404, 409, 422]; // told at once; sending it again changes nothing
 
 // Open the thread, the history or the choices of a block; the same key closes them.
 export async function look(form) {
@@ -26,33 +29,44 @@ export async function look(form) {
 
 // Trust, always hold, block: confirm it, and remove the cards that are gone.
 export function act(form, button) {
-  follow(tell(form, button));
-}
-
-async function tell(form, button) {
   const card = form.closest("article");
-  const answer = await send(form.action, fieldsOf(form, button));
-  if (answer?.status !== 200) return saySentence(sentence(answer));
-  const box = answer.page.querySelector(".decided");
-  close(card);
-  for (const id of box.dataset.gone.split(" ").filter(Boolean)) cardOf(id)?.remove();
-  say(box);
-  showEmptiness();
-  focus(card.isConnected ? card : document.querySelector("[data-queue] > article:not([hidden])"));
+  write(form, button, (page) => {
+    const box = page.querySelector(".decided");
+    close(card);
+    for (const id of box.dataset.gone.split(" ").filter(Boolean)) cardOf(id)?.remove();
+    say(box);
+    showEmptiness();
+    focus(card.isConnected ? card : document.querySelector("[data-queue] > article:not([hidden])"));
+  });
 }
 
-export function note(form) {
-  follow(keep(form));
-}
-
-async function keep(form) {
+export function note(form, button) {
   const card = form.closest("article");
-  const answer = await send(form.action, fieldsOf(form));
-  if (answer?.status !== 200) return saySentence(sentence(answer));
-  card.querySelector("[data-notes]").replaceWith(answer.page.querySelector("[data-notes]"));
-  form.reset();
-  form.closest("details").open = false;
-  focus(card);
+  write(form, button, (page) => {
+    card.querySelector("[data-notes]").replaceWith(page.querySelector("[data-notes]"));
+    form.reset();
+    form.closest("details").open = false;
+    if (card.isConnected && !card.hidden) focus(card);
+  });
+}
+
+function write(form, button, done) {
+  const card = form.closest("article");
+  const fields = fieldsOf(form, button);
+  submit({
+    form,
+    action: form.action,
+    label: wordOf(button),
+    fields: () => fields,
+    accept({ status, page }) {
+      if (status === 200) done(page);
+      else if (REFUSED.includes(status)) saySentence(sentence({ page }));
+      else return false;
+      return true;
+    },
+    fail() {},
+    place: () => (card.isConnected && !card.hidden ? card : list.parentElement),
+  });
 }
 
 function close(card) {

@@ -1,7 +1,7 @@
 // The next cards are here before they are needed.
 
 import { cardOf, currentCard, focus, list, showEmptiness, waiting, watch } from "./cards.js";
-import { get } from "./server.js";
+import { get, isOurs } from "./server.js";
 
 const AHEAD = 15; // cards left when the next ones are fetched
 
@@ -13,8 +13,8 @@ export async function fetchAhead() {
   fetching = true;
   const page = await get(link.href);
   fetching = false;
-  // Without an answer the link stays on the page and can be pressed.
-  if (!page) return;
+  // Without an answer, or with the cards of another person, the link stays on the page and can be pressed.
+  if (!page || !isOurs(page)) return;
   append(page, link);
   fetchAhead();
 }

@@ -1,7 +1,7 @@
 // Other moderators, the numbers of pending comments, and the leases of the cards on this screen.
 
-import { list, waiting } from "./cards.js";
-import { send } from "./server.js";
+import { list, main, waiting } from "./cards.js";
+import { csrf, send } from "./server.js";
 
 const EVERY = 60_000; // milliseconds; a lease lasts three minutes
 const FIRST = 5_000;
@@ -14,6 +14,13 @@ export function count(lane, step) {
     const shown = Number(place?.textContent);
     if (place && !Number.isNaN(shown)) place.textContent = Math.max(0, shown + step);
   }
+  retitle();
+}
+
+// The title says how many comments the lane has, as the server wrote it.
+function retitle() {
+  const now = document.querySelector(`[data-count="${main.dataset.lane}"]`)?.textContent;
+  if (now && main.dataset.title) document.title = main.dataset.title.replace("{count}", now);
 }
 
 export function stay() {
@@ -35,11 +42,12 @@ async function renew() {
     const place = document.querySelector(`[data-count="${each.value}"]`);
     if (place) place.textContent = each.textContent;
   }
+  retitle();
 }
 
 function fields(how = "stay") {
   const sent = new URLSearchParams({ [how]: "1" });
-  sent.set("csrf_token", document.querySelector("[name=csrf_token]").value);
+  sent.set("csrf_token", csrf());
   for (const card of waiting()) sent.append("comment", card.dataset.commentId);
   return sent;
 }

@@ -1,7 +1,7 @@
 // Select one card, a range, or near duplicates; act on all of them at once.
 
-import { currentCard, focus, main, waiting, wasRead } from "./cards.js";
-import { decideAll, follow } from "./decisions.js";
+import { currentCard, main, waiting, wasRead } from "./cards.js";
+import { decideAll, wordOf } from "./decisions.js";
 import { fieldsOf } from "./server.js";
 
 const MOST = 500; // comments in one request
@@ -55,21 +55,17 @@ export function decideMarked(form, button) {
   const rest = main.dataset.lane === FINE && button.value === "approved" && !chosen.length;
   const cards = (rest ? waiting() : chosen).filter(wasRead).slice(0, MOST);
   if (!cards.length) return;
-  const fields = fieldsOf(form, button);
-  fields.delete("comment");
-  for (const card of cards) fields.append("comment", boxOf(card).value);
-  follow(decideAll(cards, form.action, fields, again(cards, form, button)));
+  const given = fieldsOf(form, button);
+  const fields = (left) => withComments(given, left);
+  decideAll(cards, form.action, fields, `${wordOf(button)} (${cards.length})`);
+  for (const card of cards) boxOf(card).checked = false;
   anchor = null;
   marksChanged();
 }
 
-// What came back unsaved is tried again as it was.
-function again(cards, form, button) {
-  return {
-    click() {
-      for (const card of cards) boxOf(card).checked = true;
-      focus(cards[0]);
-      form.requestSubmit(button);
-    },
-  };
+function withComments(given, cards) {
+  const fields = new URLSearchParams(given);
+  fields.delete("comment");
+  for (const card of cards) fields.append("comment", boxOf(card).value);
+  return fields;
 }

@@ -1,13 +1,24 @@
 // Undo the last decision; the cards come back to their places.
 
-import { focus, put } from "./cards.js";
+import { focus, list, put } from "./cards.js";
 import { count } from "./presence.js";
-import { lastWayBack, say } from "./confirmations.js";
-import { follow, settled } from "./decisions.js";
-import { fieldsOf, send, sentence } from "./server.js";
+import { forget, lastWayBack, say } from "./confirmations.js";
+import { wordOf } from "./decisions.js";
+import { fieldsOf, sentence } from "./server.js";
+import { settled, submit } from "./unsaved.js";
 
-export function undo(form) {
-  follow(takeBack(form));
+export function undo(form, button) {
+  const box = form.closest(".decided");
+  const fields = fieldsOf(form);
+  submit({
+    form,
+    action: form.action,
+    label: wordOf(button),
+    fields: () => fields,
+    accept: (answer) => takenBack(box, answer),
+    fail() {},
+    place: () => list.parentElement,
+  });
 }
 
 export async function undoLast() {
@@ -16,19 +27,20 @@ export async function undoLast() {
   lastWayBack()?.click();
 }
 
-async function takeBack(form) {
-  const box = form.closest(".decided");
-  const answer = await send(form.action, fieldsOf(form));
-  if (answer?.status !== 200) {
-    box.querySelector("p").textContent = sentence(answer);
-    return;
-  }
-  const fresh = [...answer.page.querySelectorAll("article")];
+function takenBack(box, answer) {
+  if (answer.status === 409) box.querySelector("p").textContent = sentence(answer);
+  else if (answer.status === 200) bringBack(box, answer.page);
+  else return false;
+  return true;
+}
+
+function bringBack(box, page) {
+  const fresh = [...page.querySelectorAll("article")];
   for (const card of fresh.toReversed()) {
     put(card);
     count(card.dataset.lane, 1);
   }
-  box.remove();
-  say(answer.page.querySelector(".decided"));
+  forget(box);
+  say(page.querySelector(".decided"));
   if (fresh.length) focus(fresh[0]);
 }
