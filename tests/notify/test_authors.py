@@ -297,7 +297,7 @@ def test_an_undo_corrects_an_email_that_was_sent(
     assert len(emails()) == 5
 
 
-def test_an_undo_within_the_window_tells_what_was_never_told(
+def test_an_undo_within_the_window_sends_the_email_that_was_recalled(
     hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
 ) -> None:
     confirmed(hanako, emails)

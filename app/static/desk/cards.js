@@ -33,8 +33,7 @@ export function besides(cards) {
 export function move(step) {
   const cards = waiting();
   const at = cards.indexOf(current);
-  const onIt = current?.contains(document.activeElement);
-  focus(onIt ? (cards[at + step] ?? current) : (current ?? cards[0]));
+  focus(cards[at + step] ?? cards[at] ?? cards[0]);
 }
 
 export function showEmptiness() {

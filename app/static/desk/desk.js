@@ -7,6 +7,7 @@ import { decideMarked, marksChanged, markAlike, prepareMarks } from "./selection
 import { look, note, act } from "./panels.js";
 import { leave, stay } from "./presence.js";
 import { accept, decide } from "./decisions.js";
+import { show } from "./confirmations.js";
 import { undo } from "./undo.js";
 import { isUnsent } from "./unsaved.js";
 
@@ -53,6 +54,7 @@ window.addEventListener("pagehide", leave);
 select(waiting()[0]);
 watch();
 prepareMarks();
+show();
 stay();
 fetchAhead();
 main.dataset.ready = "";
