@@ -17,6 +17,7 @@ class Remark:
     body: str
     status: Status = "approved"
     website: str = ""
+    helpful: int = 0
     replies: "tuple[Remark, ...]" = ()
 
 
@@ -37,6 +38,7 @@ BELL = (
         name="浜通りの早起き",
         email="hayaoki@example.jp",
         minutes_ago=1480,
+        helpful=9,
         body="きのう突堤で聴きました。音というより、石を伝って足の裏から来る感じ。"
         "となりにいたおじいさんが帽子を取ったので、つられて私も取りました。",
         replies=(
@@ -44,6 +46,7 @@ BELL = (
                 name="帽子のじいさんの孫",
                 email="mago@example.com",
                 minutes_ago=1425,
+                helpful=15,
                 body="たぶんうちの祖父です。子どものころ、鐘が鳴ると船から父親が帰ってくる合図だったそうです。"
                 "家に帰ってからも、しばらく帽子を膝に置いていました。",
                 replies=(
@@ -112,6 +115,7 @@ BELL = (
         name="坂の上の猫好き",
         email="nekozuki@example.com",
         minutes_ago=700,
+        helpful=3,
         body="うちの猫は鳴る*五分前*に窓辺へ行きます。井戸の水の音が聞こえているのでは、というのが家族の説です。",
     ),
     Remark(
@@ -271,6 +275,7 @@ FERRY = (
         name="Oda, outer island",
         email="oda@example.net",
         minutes_ago=1500,
+        helpful=7,
         website="https://outer-island.example.net/",
         body="I wrote one of the two letters. My point stands: the *connection* on our side is a mail van "
         "that leaves at 21:55 sharp. Seven minutes here is a forty-minute walk there, in the "
@@ -280,6 +285,7 @@ FERRY = (
                 name="Van No. 2",
                 email="van@example.com",
                 minutes_ago=1420,
+                helpful=12,
                 body="I drive it. Nobody asked me, or I would have said: I can wait until 22:05. I usually "
                 "sit there reading anyway.",
                 replies=(
@@ -297,6 +303,7 @@ FERRY = (
         name="P. Marsh",
         email="marsh@example.org",
         minutes_ago=505,
+        helpful=4,
         body="> You can rebuild a gangway for four million yen, or you can reprint a card.\n\n"
         "This ought to be carved above the door of every council in the world.",
     ),

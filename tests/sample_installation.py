@@ -21,6 +21,7 @@ from app.models import (
     Site,
     Subject,
     Unsubscribe,
+    Vote,
 )
 from app.moderation.reports import report
 from app.notify import authors, outbox
@@ -46,6 +47,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     comment = the_comment(db_session, WORDS)
     with db.session.no_autoflush:
         report(comment, reader=address.reporter(site, REPORTER), reason=Reason.ATTACK, note="He means me.")
+    Vote.add(comment, address.voter(site, REPORTER))
     drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino"),
               (Subject.AUTHOR, str(_author(db_session, QUIET, site).id))]  # fmt: skip
     rules.create([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)

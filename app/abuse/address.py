@@ -71,6 +71,12 @@ def reporter(site: Site, address: str) -> Reporter:
     )
 
 
+def voter(site: Site, address: str) -> str:
+    """Identify a voter like a reporter, but all of an IPv6 /48 as one."""
+    found = reporter(site, address)
+    return found.wide or found.network
+
+
 def single(address: str) -> str:
     """An address, for IPv6 its /64: what a single client has."""
     parsed = _parsed(address) or ipaddress.IPv4Address(0)

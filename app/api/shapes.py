@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from app.comments.reading import Shown, ThreadPage
+from app.comments.reading import ThreadPage
+from app.comments.shown import Shown
 
 
 def comment(shown: Shown) -> dict[str, Any]:
-    """A comment; `html` is null for a placeholder."""
+    """A comment; `html` is null for a placeholder, `helpful` on sites without votes."""
     return {
         "id": shown.id,
         "parent": shown.parent_id,
@@ -18,6 +19,7 @@ def comment(shown: Shown) -> dict[str, Any]:
         "edited_at": shown.edited_at.isoformat() if shown.edited_at else None,
         "url": shown.permalink,
         "more": shown.more,
+        "helpful": shown.helpful,
     }
 
 

@@ -47,7 +47,7 @@ def seed(comments: int, origin: str | None) -> None:
         )
     site = Site.with_key(SITE)
     if site is None:
-        site = Site(key=SITE, name="Demo", lang="ja", origins=[], flood_per_author=0, flood_per_address=0)
+        site = Site(key=SITE, name="Demo", lang="ja", origins=[], votes=True, flood_per_author=0, flood_per_address=0)
         db.session.add(site)
         _add_moderator(site)
         db.session.flush()
@@ -121,7 +121,7 @@ def _add_comment(
     )
     comment = submit(thread, draft).comment
     tokens_by_email[remark.email] = tokens.for_author(comment.author)
-    comment.created_at = now() - timedelta(minutes=remark.minutes_ago)
+    comment.created_at, comment.helpful = now() - timedelta(minutes=remark.minutes_ago), remark.helpful
     db.session.flush()
     if comment.status != remark.status:
         decide(comment, Status(remark.status), seen=comment.version, by=Moderator.with_email(MODERATOR))

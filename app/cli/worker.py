@@ -16,6 +16,7 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.tasks import PAUSE, Line, Task
+from app.comments import votes
 from app.extensions import db
 from app.lib import deadline
 from app.models import Heartbeat, RateLimit, SiteCounter
@@ -51,9 +52,9 @@ LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 def worker(once: bool) -> None:
     """Send the outbox and run periodic tasks until SIGTERM or SIGINT. Any number of workers may run.
 
-    The tasks update the search index, delete expired rate limits, and retrain spam filters after an upgrade. The
-    worker stops within a few seconds, with exit code 0; an email to a server that stalls is sent again later, with the
-    same Message-ID. Logs are JSON lines on standard error.
+    The tasks update the search index, count readers' votes, delete expired rate limits, and retrain spam filters after
+    an upgrade. The worker stops within a few seconds, with exit code 0; an email to a server that stalls is sent again
+    later, with the same Message-ID. Logs are JSON lines on standard error.
     """
     if once:
         while _deliver():
@@ -70,6 +71,7 @@ def _run(stop: threading.Event) -> None:
     tasks = [
         Task("bursts", _learn_bursts),
         Task("counts", _add_up),
+        Task("votes", _count_votes),
         Task("search", _reindexer()),
         Task("limits", _limits_cleaner()),
     ]
@@ -131,6 +133,12 @@ def _add_up() -> bool:
     if SiteCounter.is_due():
         while SiteCounter.add_up():
             db.session.commit()
+        db.session.commit()
+    return False
+
+
+def _count_votes() -> bool:
+    for _step in votes.count_all():
         db.session.commit()
     return False
 

@@ -79,6 +79,7 @@ STRATEGIES: dict[str, Recomputed | Expiring | ByAuthor] = {
     "report.wide_index": Expiring("made_at"),
     "rule.value_index": Recomputed(_of_rule, also=("subject",)),
     "unsubscribe.email_index": ByAuthor(),
+    "vote.voter_index": Expiring("made_at", lambda id: f"{FORGOTTEN}{id}"),
 }
 
 

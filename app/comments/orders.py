@@ -12,14 +12,32 @@ class Order:
 
     label: Any
     newest_first: bool
+    # Most votes first; among equals `newest_first`. Only on sites with votes.
+    by_votes: bool = False
+    # How it counts, for readers.
+    explained: Any = ""
 
 
 # By their name in `sort=` and `data-sort`; the first is the default.
 ORDERS = {
     "oldest": Order(_l("Oldest"), newest_first=False),
     "newest": Order(_l("Newest"), newest_first=True),
+    "helpful": Order(
+        _l("Most helpful"),
+        newest_first=True,
+        by_votes=True,
+        explained=_l(
+            "Comments that most readers found helpful come first (each network counts once), and replies stay below "
+            "the comment they answer."
+        ),
+    ),
 }
 
 
-def order_or_default(name: str | None) -> str:
-    return name if name in ORDERS else next(iter(ORDERS))
+def orders_of(*, votes: bool) -> dict[str, Order]:
+    """Orders of a site with or without votes."""
+    return {name: order for name, order in ORDERS.items() if votes or not order.by_votes}
+
+
+def order_or_default(name: str | None, *, votes: bool = True) -> str:
+    return name if name in orders_of(votes=votes) else next(iter(ORDERS))

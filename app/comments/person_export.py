@@ -85,6 +85,7 @@ def _fields(comment: Comment) -> dict[str, Any]:
         "edited": comment.edited_at.isoformat() if comment.edited_at else None,
         "network": comment.address,
         "in_answer_to": comment.parent_id,
+        "helpful": comment.helpful,
         "noticed": comment.reasons,
         "score": comment.score,
     }

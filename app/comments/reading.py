@@ -3,82 +3,22 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import NamedTuple
 
 from flask_babel import gettext as _
 from markupsafe import Markup
 
 from app.comments import amend, avatar, tokens, tree
-from app.comments.orders import ORDERS
-from app.lib import language, markup
-from app.lib.script import written_in
+from app.comments.orders import ORDERS, Order
+from app.comments.shown import AuthorView, Shown
+from app.lib import markup
 from app.models import Author, Comment, Site, Status, Thread, imported
 from app.notify import signed_links
 
-# A root id, or a root id and a path in its branch.
-CURSOR = re.compile(r"([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
+# A root id, with its votes where they decide, or a root id and a path in its branch.
+CURSOR = re.compile(r"(?:([0-9]{1,9})~)?([0-9]{1,18})(?:\.([0-9A-V]{9,180}))?", re.ASCII)
 # In a thread of several pages, each branch first shows a few replies.
 REPLIES, SHARE_OF_REPLIES = 5, 5
-# Characters of HTML.
-LONG = 6000
-
-
-@dataclass(frozen=True)
-class AuthorView:
-    status: str
-    editable_until: datetime | None
-    token: str
-    body: str
-    # The signed link to the comment's page for its author.
-    link: str
-
-    @property
-    def until(self) -> str:
-        return language.when(self.editable_until) if self.editable_until else ""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """The public fields of a comment; no others are shown."""
-
-    id: int
-    name: str
-    website: str
-    html: Markup | None
-    created_at: datetime
-    edited_at: datetime | None
-    depth: int
-    parent_id: int | None
-    parent_name: str | None
-    avatar: Markup
-    permalink: str
-    site_lang: str
-    badge: str | None = None
-    own: AuthorView | None = None
-    # Cursor for the rest of its branch.
-    more: str | None = None
-    # The number in its link: its id, or the requested id in the source program.
-    anchor: int | None = None
-    # The number in the link of its parent; None if that is on another page.
-    parent_at: int | None = None
-
-    @property
-    def iso(self) -> str:
-        return self.created_at.isoformat()
-
-    @property
-    def when(self) -> str:
-        return f"{language.when(self.created_at)} {language.zone_at(self.created_at)}"
-
-    @property
-    def lang(self) -> str:
-        """The language of its text, as far as that can be told; '' where not."""
-        return written_in(self.html or "", self.site_lang)
-
-    @property
-    def is_long(self) -> bool:
-        return self.html is not None and len(self.html) > LONG
 
 
 class Listed(NamedTuple):
@@ -102,17 +42,21 @@ class ThreadPage:
     own: Mapping[int, Shown] = field(default_factory=dict)
 
     @property
+    def order(self) -> Order:
+        return ORDERS[self.sort]
+
+    @property
     def newest_first(self) -> bool:
-        return ORDERS[self.sort].newest_first
+        return self.order.newest_first and not self.order.by_votes
 
     @property
     def comments(self) -> list[Shown]:
         return [self.show(each) for each in self.listed]
 
     @property
-    def made_of(self) -> tuple[str, str, str]:
+    def made_of(self) -> tuple[str, str, str, bool]:
         """What the views of its comments are made of beside their `Listed`."""
-        return _made_of(self.thread) if self.thread else ("", "", "")
+        return _made_of(self.thread) if self.thread else ("", "", "", False)
 
     def show(self, listed: Listed) -> Shown:
         if own := self.own.get(listed.row.id):
@@ -148,7 +92,7 @@ def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
     room = thread.site.page_size
     if thread.approved_count > room:
         return None
-    rows = tree.whole(thread, newest_first=ORDERS[sort].newest_first, limit=room)
+    rows = tree.whole(thread, order=ORDERS[sort], limit=room)
     return None if rows is None else ([Listed(row, None, None, row.parent_id) for row in rows], None)
 
 
@@ -156,7 +100,8 @@ def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[l
     """A page of a longer thread (first, after a cursor, or around a comment), and the root before the next page."""
     room = thread.site.page_size
     wanted = _placed(thread, comment) if comment else None
-    branches, following = _fitting(_branches(thread, sort, after, wanted, room), room)
+    branches, last = _fitting(_branches(thread, ORDERS[sort], after, wanted, room), room)
+    following = _cursor(last, ORDERS[sort]) if last else None
     more = {branch.places[-1].row.id: branch.end for branch in branches if branch.goes_on}
     rows = [place.row for branch in branches for place in branch.places]
     anchors = {wanted.id: comment} if wanted else {}
@@ -165,22 +110,23 @@ def _part(thread: Thread, sort: str, after: str, comment: int | None) -> tuple[l
     return listed, following
 
 
-def _branches(thread: Thread, sort: str, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:
-    root, path = _position(after)
+def _branches(thread: Thread, order: Order, after: str, wanted: Comment | None, room: int) -> list[tree.Branch]:
+    root, path, votes = _position(after)
     if root and path:
         return [tree.rest_of_branch(thread, root, path, room)]
     replies = room if thread.approved_count <= room else max(REPLIES, room // SHARE_OF_REPLIES)
     found = [tree.branch_around(wanted, replies)] if wanted else []
-    root = found[0].places[0].root_id if found else root
-    order = ORDERS[sort]
-    return found + tree.branches(thread, newest_first=order.newest_first, after=root, limit=room, replies=replies)
+    if found:
+        root, votes = found[0].places[0].root_id, found[0].places[0].row.helpful
+    return found + tree.branches(thread, order=order, after=root, votes=votes, limit=room, replies=replies)
 
 
-def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch], str | None]:
+def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch], tree.Seen | None]:
+    """The branches of a page, and its last root if more follow."""
     fitting: list[tree.Branch] = []
     for branch in branches:
         if not room:
-            return fitting, str(fitting[-1].places[0].root_id)
+            return fitting, fitting[-1].places[0].row
         fitting.append(branch.cut(room))
         room -= len(fitting[-1].places)
     return fitting, None
@@ -189,6 +135,11 @@ def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch],
 def show(comment: Comment) -> Shown:
     """The public view of a comment; without a body unless approved."""
     return _bodiless_unless_public(comment, _shown(comment, *_made_of(comment.thread), comment.parent_id))
+
+
+def show_vote(comment: Comment, count: int, *, voted: bool) -> Shown:
+    """The public view for a reader who voted, with the number as it is now."""
+    return replace(show(comment), helpful=count, voted=voted)
 
 
 def show_own(comment: Comment, token: str) -> Shown:
@@ -235,8 +186,8 @@ def _bodiless_unless_public(comment: Comment | tree.Seen, shown: Shown) -> Shown
     return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
 
 
-def _made_of(thread: Thread) -> tuple[str, str, str]:
-    return thread.address, thread.site.avatar_key, thread.site.lang
+def _made_of(thread: Thread) -> tuple[str, str, str, bool]:
+    return thread.address, thread.site.avatar_key, thread.site.lang, thread.site.votes
 
 
 def _shown(
@@ -244,6 +195,7 @@ def _shown(
     address: str,
     avatar_key: str,
     site_lang: str,
+    votes: bool,
     parent_at: int | None,
     more: str | None = None,
     anchor: int | None = None,
@@ -266,12 +218,19 @@ def _shown(
         site_lang=site_lang,
         more=more,
         anchor=anchor,
+        helpful=comment.helpful if votes else None,
     )
 
 
-def _position(after: str) -> tuple[int | None, str]:
+def _cursor(root: tree.Seen, order: Order) -> str:
+    """With the votes that it had, so that the next page neither repeats nor misses others when votes come in."""
+    return f"{root.helpful}~{root.id}" if order.by_votes else str(root.id)
+
+
+def _position(after: str) -> tuple[int | None, str, int]:
+    """Root id, path in its branch, and votes."""
     found = CURSOR.fullmatch(after)
-    return (int(found[1]), found[2] or "") if found else (None, "")
+    return (int(found[2]), found[3] or "", int(found[1] or 0)) if found else (None, "", 0)
 
 
 def _placed(thread: Thread, number: int) -> Comment | None:

@@ -1,4 +1,4 @@
-"""Delete networks, spam and earlier texts after a site's retention period."""
+"""Delete networks, spam, earlier texts and votes after a site's retention period."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, String, cast, delete, func, literal, or_, 
 from app.database import rows_changed, snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Author, Comment, Decision, Report, Revision, Site, Status
+from app.models import Author, Comment, Decision, Report, Revision, Site, Status, Vote
 from app.spam import learning
 
 BATCH = 200  # rows in a transaction, so others wait for milliseconds
@@ -84,6 +84,11 @@ def _old_reports(site: Site, before: datetime) -> ColumnElement[bool]:
     return (Report.site_id == site.id) & (Report.made_at < before) & known
 
 
+def _old_votes(site: Site, before: datetime) -> ColumnElement[bool]:
+    """Those that the comment's number contains."""
+    return (Vote.site_id == site.id) & (Vote.made_at < before) & (Vote.standing == Vote.counted)
+
+
 def _old_browsers(site: Site, before: datetime) -> ColumnElement[bool]:
     """Authors with a stored network or browser and without a comment since `before`."""
     known = or_(Author.network_index.is_not(None), Author.traits_index.is_not(None))
@@ -117,6 +122,10 @@ def _forget_texts(ids: Sequence[int]) -> None:
     rows_changed(delete(Revision).where(Revision.id.in_(ids)))
 
 
+def _forget_votes(ids: Sequence[int]) -> None:
+    rows_changed(delete(Vote).where(Vote.id.in_(ids)))
+
+
 def _forget_reporters(ids: Sequence[int]) -> None:
     placeholder = literal(FORGOTTEN) + cast(Report.id, String)
     rows_changed(update(Report).where(Report.id.in_(ids)).values(reporter_index=placeholder, wide_index=None))
@@ -128,4 +137,5 @@ KINDS = {
     "reporters": Kind("keep_address_days", Report, _old_reports, _forget_reporters),
     "spam": Kind("keep_spam_days", Comment, _old_spam, _forget_spam),
     "earlier_texts": Kind("keep_revision_days", Revision, _old_texts, _forget_texts),
+    "votes": Kind("keep_vote_days", Vote, _old_votes, _forget_votes),
 }

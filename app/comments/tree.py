@@ -1,6 +1,6 @@
 """Read the public tree of a thread by branches, from indexes, for threads of any size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
@@ -10,14 +10,18 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    FromClause,
+    Row,
     Select,
     bindparam,
     case,
     func,
     select,
     text,
+    tuple_,
 )
 
+from app.comments.orders import Order
 from app.database import constant
 from app.extensions import db
 from app.models.author import Author
@@ -45,6 +49,7 @@ class Seen(NamedTuple):
     # The public parent's author.
     answered: str | None
     erased: bool
+    helpful: int
 
 
 class Place(NamedTuple):
@@ -70,11 +75,19 @@ class Branch(NamedTuple):
         return self if len(self.places) <= room else Branch(self.places[:room], goes_on=True)
 
 
-def whole(thread: Thread, *, newest_first: bool, limit: int) -> list[Seen] | None:
+def whole(thread: Thread, *, order: Order, limit: int) -> list[Seen] | None:
     """A whole thread of at most `limit` comments in reading order; None if it has more."""
     rows = db.session.connection().execute(_whole(limit + 1), {"thread": thread.id}).all()
+    if len(rows) > limit:
+        return None
+    key = _rank_of_root(rows) if order.by_votes else ROOT
     # The index sorts roots ascending; a branch keeps its own order.
-    return None if len(rows) > limit else [_row(each) for each in sorted(rows, key=ROOT, reverse=newest_first)]
+    return [_row(each) for each in sorted(rows, key=key, reverse=order.newest_first)]
+
+
+def _rank_of_root(rows: Sequence[Row[Any]]) -> Callable[[Row[Any]], tuple[int, int]]:
+    votes = {row.id: row.helpful for row in rows if row.depth == 0}
+    return lambda row: (votes[ROOT(row)], ROOT(row))
 
 
 @lru_cache
@@ -85,14 +98,17 @@ def _whole(limit: int) -> Select[Any]:
     return places.order_by(Comment.root_id, Comment.path).limit(constant(limit))
 
 
-def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: int, replies: int) -> list[Branch]:
-    """Branches after the root `after`: enough for `limit` comments and one more.
+def branches(
+    thread: Thread, *, order: Order, after: int | None, votes: int = 0, limit: int, replies: int
+) -> list[Branch]:
+    """Branches after the root `after`, which had so many `votes`: enough for `limit` comments and one more.
 
     Each has its root and up to `replies` replies, or more if there are few branches.
     """
     # One comment and one branch more than shown tell if others follow.
-    query = _branches(newest_first, after is not None, limit, replies)
-    rows = db.session.connection().execute(query, {"thread": thread.id, "after": after}).all()
+    query = _branches(order.newest_first, order.by_votes, after is not None, limit, replies)
+    given = {"thread": thread.id, "root_id": after, "helpful": votes}
+    rows = db.session.connection().execute(query, given).all()
     found = [[_place(row) for row in each] for _, each in groupby(rows, ROOT)]
     # As in the query; with few branches their share is larger.
     most = max(replies, limit // max(1, len(found)))
@@ -100,18 +116,19 @@ def branches(thread: Thread, *, newest_first: bool, after: int | None, limit: in
 
 
 @lru_cache
-def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Select[Any]:
+def _branches(newest_first: bool, by_votes: bool, behind: bool, room: int, replies: int) -> Select[Any]:
     """Built once. Its limits are constants, so that PostgreSQL reuses the plan: planning took longer than executing."""
     root, reply, cut = (Comment.__table__.alias(name) for name in ("root", "reply", "cut"))
     thread: BindParameter[int] = bindparam("thread")
     # By `root_id`, which equals the root's id: by `id` PostgreSQL would scan the comments of all threads.
-    roots = select(root.c.root_id.label("id")).where(
+    rank = ("helpful", "root_id") if by_votes else ("root_id",)
+    roots = select(*(root.c[each] for each in rank)).where(
         root.c.thread_id == thread, text("root.approved_descendants > 0 AND root.depth = 0")
     )
     if behind:
-        after: BindParameter[int] = bindparam("after")
-        roots = roots.where(root.c.root_id < after if newest_first else root.c.root_id > after)
-    roots = roots.order_by(root.c.root_id.desc() if newest_first else root.c.root_id.asc()).limit(constant(room + 1))
+        here, cursor = tuple_(*(root.c[each] for each in rank)), tuple_(*map(bindparam, rank))
+        roots = roots.where(here < cursor if newest_first else here > cursor)
+    roots = roots.order_by(*_ranked(root, rank, newest_first)).limit(constant(room + 1))
     share = constant(room) // func.nullif(func.count(), 0)
     larger = case((share > constant(replies), share), else_=constant(replies))
     most = select(larger).select_from(roots.subquery()).scalar_subquery()
@@ -125,15 +142,19 @@ def _branches(newest_first: bool, behind: bool, room: int, replies: int) -> Sele
     found = roots.add_columns(func.coalesce(last, END).label("last")).subquery("found")
     # Ids first, from the index alone: rows that are sorted out should not be read.
     place = (
-        select(reply.c.id, found.c.id.label("root_id"), reply.c.path)
-        .join_from(found, reply, (reply.c.root_id == found.c.id) & (reply.c.path <= found.c.last))
+        select(reply.c.id, *(found.c[each] for each in rank), reply.c.path)
+        .join_from(found, reply, (reply.c.root_id == found.c.root_id) & (reply.c.path <= found.c.last))
         .where(reply.c.thread_id == thread, text("reply.approved_descendants > 0"))
-        .order_by(found.c.id.desc() if newest_first else found.c.id, reply.c.path)
+        .order_by(*_ranked(found, rank, newest_first), reply.c.path)
         .limit(constant(2 * room + 1))
         .subquery("place")
     )
-    order = place.c.root_id.desc() if newest_first else place.c.root_id.asc()
-    return _seen().join(place, place.c.id == Comment.__table__.c.id).order_by(order, place.c.path)
+    seen = _seen().join(place, place.c.id == Comment.__table__.c.id)
+    return seen.order_by(*_ranked(place, rank, newest_first), place.c.path)
+
+
+def _ranked(rows: FromClause, rank: Sequence[str], newest_first: bool) -> list[ColumnElement[Any]]:
+    return [rows.c[each].desc() if newest_first else rows.c[each].asc() for each in rank]
 
 
 def rest_of_branch(thread: Thread, root_id: int, after: str, limit: int) -> Branch:
@@ -180,7 +201,7 @@ def _seen() -> Select[Any]:
         comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,
         comment.c.website, comment.c.html, comment.c.created_at, comment.c.edited_at,
         case((parent.c.status == Status.APPROVED, parent.c.name)).label("answered"),
-        author.c.erased_at.is_not(None).label("erased"), comment.c.root_id, comment.c.path,
+        author.c.erased_at.is_not(None).label("erased"), comment.c.helpful, comment.c.root_id, comment.c.path,
     )  # fmt: skip
     with_parents = comment.join(author, author.c.id == comment.c.author_id).outerjoin(
         parent, parent.c.id == comment.c.parent_id

@@ -128,7 +128,9 @@ FIELDS = {
     "keep_address_days": _whole(1, 36_500, off=0),
     "keep_spam_days": _whole(1, 36_500, off=0),
     "keep_revision_days": _whole(1, 36_500, off=0),
+    "keep_vote_days": _whole(1, 36_500, off=0),
     "reports_needed": _whole(1, 1000, off=0),
     "reports_to_hide": _whole(1, 1000, off=0),
     "public_summary": YES_NO,
+    "votes": YES_NO,
 }

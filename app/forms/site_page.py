@@ -59,6 +59,10 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
         {
             "max_depth": Control(_l("Reply nesting"), "", _l("levels")),
             "page_size": Control(_l("Comments per page"), "", _l("comments")),
+            "votes": Control(
+                _l("Let readers mark comments as helpful"),
+                _l("Readers need no account. Comments can then be sorted by “Most helpful”."),
+            ),
         },
     ),
     (
@@ -94,6 +98,10 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
             "keep_address_days": Control(_l("Keep IP ranges for"), "", _DAYS, _FOREVER),
             "keep_spam_days": Control(_l("Keep the text of spam for"), "", _DAYS, _FOREVER),
             "keep_revision_days": Control(_l("Keep earlier versions for"), "", _DAYS, _FOREVER),
+            "keep_vote_days": Control(
+                _l("Keep votes for"),
+                _l("Afterwards only their number is kept, and they can no longer be taken back."), _DAYS, _FOREVER,
+            ),
         },
     ),
     (

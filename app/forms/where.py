@@ -92,7 +92,7 @@ def where(given: MultiDict[str, str]) -> Where:
         own_id=own_id,
         title=clean_line(given.get("title", "")[:READ_LENGTH])[:TITLE_LENGTH],
         lang=lang,
-        sort=order_or_default(given.get("sort")),
+        sort=order_or_default(given.get("sort"), votes=site.votes),
     )
 
 

@@ -28,6 +28,7 @@ from app.models.subscription import Notify, Subscription
 from app.models.thread import Thread
 from app.models.training_example import TrainingExample
 from app.models.unsubscribe import Unsubscribe
+from app.models.vote import Vote
 
 __all__ = [
     "Actor",
@@ -69,6 +70,7 @@ __all__ = [
     "ThreadAlias",
     "TrainingExample",
     "Unsubscribe",
+    "Vote",
     "insert_comment",
     "insert_record",
     "reason_codes",

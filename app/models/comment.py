@@ -48,13 +48,11 @@ class Comment(Model):
     __table_args__ = (
         ForeignKeyConstraint(["site_id", "thread_id"], ["thread.site_id", "thread.id"], ondelete="CASCADE"),
         # The public tree in reading order.
+        Index("ix_comment_tree", "thread_id", "root_id", "path", sqlite_where=PUBLIC, postgresql_where=PUBLIC),
+        # Roots of the public tree, for pagination, by age and by votes.
+        Index("ix_comment_roots", "thread_id", "root_id", sqlite_where=PUBLIC_ROOT, postgresql_where=PUBLIC_ROOT),
         Index(
-            "ix_comment_tree", "thread_id", "root_id", "path",
-            sqlite_where=PUBLIC, postgresql_where=PUBLIC,
-        ),
-        # Roots of the public tree, for pagination.
-        Index(
-            "ix_comment_roots", "thread_id", "root_id",
+            "ix_comment_helpful", "thread_id", "helpful", "root_id",
             sqlite_where=PUBLIC_ROOT, postgresql_where=PUBLIC_ROOT,
         ),
         Index("ix_comment_queue", "site_id", "status", "id"),
@@ -95,6 +93,8 @@ class Comment(Model):
     version: Mapped[int] = mapped_column(default=1)
     # Approved comments in this branch, including this one; above zero, the comment appears in the public tree.
     approved_descendants: Mapped[int] = mapped_column(default=0)
+    # Votes as counted last (comments/votes.py).
+    helpful: Mapped[int] = mapped_column(default=0)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
     name: Mapped[str] = mapped_column(String(400), default="")

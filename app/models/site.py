@@ -85,10 +85,13 @@ class Site(Model):
     reports_needed: Mapped[int] = mapped_column(default=1)
     reports_to_hide: Mapped[int] = mapped_column(default=0)
     public_summary: Mapped[bool] = mapped_column(default=False)
+    # Readers can mark comments as helpful.
+    votes: Mapped[bool] = mapped_column(default=False)
     # Days after which data is deleted; 0: never.
     keep_address_days: Mapped[int] = mapped_column(default=90)
     keep_spam_days: Mapped[int] = mapped_column(default=30)
     keep_revision_days: Mapped[int] = mapped_column(default=365)
+    keep_vote_days: Mapped[int] = mapped_column(default=30)
 
     @property
     def edit_window(self) -> timedelta:

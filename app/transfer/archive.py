@@ -162,6 +162,7 @@ LEFT_OUT = {
     "spam_model": RETRAINED,
     "training_example": RETRAINED,
     **dict.fromkeys(("search_segment", "segment_page", "dirty_comment"), "rebuilt from the comments, for search"),
+    "vote": "keyed hashes of the last days; their number is the comment's",
     "unsubscribe": "keyed hashes; said of the authors instead (`silent`)",
 }
 

@@ -36,9 +36,10 @@ from app.web import (
     summary,
     thread,
     threads,
+    votes,
 )
 
-READERS = (embed, thread, comments, reports, feeds, summary, links, author_links, own_comment, health)
+READERS = (embed, thread, comments, reports, votes, feeds, summary, links, author_links, own_comment, health)
 MODERATORS = (account, queue, decisions, context, history, sites, members, rules, threads, privacy, statistics)
 
 

@@ -22,7 +22,7 @@ from app.web.sentences import SENTENCES
 
 bp = Blueprint("embed", __name__)
 
-PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "feeds"})
+PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "votes", "feeds"})
 MOST_COUNTS = 100
 # The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
 # the first ones; WRITING is loaded when a reader begins to write, LIVE when the thread is in view.
@@ -35,6 +35,7 @@ WRITING = (
     "writing/composer",
     "writing/proof",
     "writing/place",
+    "writing/votes",
     "writing/writing",
 )
 LIVE = ("live/keys", "live/live")

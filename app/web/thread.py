@@ -8,15 +8,17 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
+from app.abuse import address
 from app.abuse.timing import stamp_again, stamp_of_the_hour
-from app.comments import reading
-from app.comments.orders import ORDERS
+from app.comments import reading, votes
+from app.comments.orders import orders_of
+from app.comments.shown import Shown
 from app.desk.review_time import usual_review_time
 from app.forms.comment import CommentForm
 from app.forms.where import PARAMETERS, Where, where
 from app.lib import ids, markup
 from app.lib.language import speaking
-from app.models import Comment, Status
+from app.models import Comment, Status, Vote
 from app.web import cookie, fragments
 from app.web.embed import frame_policy
 from app.web.public import for_everybody, note_known, public_get
@@ -32,9 +34,10 @@ def fragment() -> Response:
     return _for_all("thread/fragment.html")
 
 
-@public_get(bp, "/thread", *PARAMETERS, "after", "comment", private=("own", "parent"))
+@public_get(bp, "/thread", *PARAMETERS, "after", "comment", private=("own", "parent", "voted"))
 def page() -> Response:
-    return _private(where(request.args)) if "own" in request.args else _for_all("thread/page.html")
+    private = "own" in request.args or "voted" in request.args
+    return _private(where(request.args)) if private else _for_all("thread/page.html")
 
 
 def context(here: Where, form: CommentForm | None = None, stamp: str = "", **more: Any) -> dict[str, Any]:
@@ -43,7 +46,9 @@ def context(here: Where, form: CommentForm | None = None, stamp: str = "", **mor
         form = CommentForm(here.site, parent=request.args.get("parent", "")[:20])
     return {
         "form": form,
-        "orders": {name: (order.label, _address(here, sort=name)) for name, order in ORDERS.items()},
+        "orders": {
+            name: (order.label, _address(here, sort=name)) for name, order in orders_of(votes=here.site.votes).items()
+        },
         "stamp": stamp or stamp_again(here.site.key, (form and form.stamp.data) or ""),
         "reply_to": _reply_to(here, form) if form else None,
         "can_email": bool(current_app.config["MAIL_URL"]),
@@ -79,6 +84,7 @@ def _addresses(_public_url: str) -> dict[str, str]:
         "page_address": url_for("thread.page", _external=True),
         "action": url_for("comments.post", _external=True),
         "preview_action": url_for("comments.preview", _external=True),
+        "votes": url_for("votes.cast", _external=True),
         # The templates append a comment's id.
         "reports": url_for("reports.ask", id=0, _external=True).removesuffix("0"),
     }
@@ -93,6 +99,7 @@ def _labels(lang: str) -> dict[str, str]:
             "reply_to": _("Reply to %(name)s", name="%(name)s"),
             "in_reply": _("In reply to %(name)s", name="%(name)s"),
             "report": _("Report"),
+            "helpful": _("Helpful"),
             "report_by": _("Report %(name)s’s comment", name="%(name)s"),
         }
 
@@ -142,10 +149,24 @@ def _for_all(template: str) -> Response:
 
 def _private(here: Where) -> Response:
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
-    page, waiting = reading.with_own(read(here), mine)
+    page, elsewhere = reading.with_own(read(here), [*mine, *_voted(here)])
+    waiting = [shown for shown in elsewhere if shown.own]
     answer = make_response(render("thread/page.html", page, context(here, mine=waiting)))
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     return answer
+
+
+def _voted(here: Where) -> list[Shown]:
+    """The comment that the reader has just marked as helpful."""
+    id = request.args.get("voted", type=ids.read)
+    comment = Comment.public(id) if id and here.site.votes else None
+    return [reader_view(comment)] if comment and comment.site_id == here.site.id else []
+
+
+def reader_view(comment: Comment) -> Shown:
+    """A comment with the vote of this reader's network."""
+    voted = Vote.is_standing(comment, address.voter(comment.site, address.client()))
+    return reading.show_vote(comment, votes.current_count(comment), voted=voted)
 
 
 def _etag(here: Where, stamp: str) -> str:

@@ -136,9 +136,11 @@ def upgrade() -> None:
         sa.Column("reports_needed", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("reports_to_hide", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("keep_address_days", sa.Integer(), nullable=False, server_default="90"),
         sa.Column("keep_spam_days", sa.Integer(), nullable=False, server_default="30"),
         sa.Column("keep_revision_days", sa.Integer(), nullable=False, server_default="365"),
+        sa.Column("keep_vote_days", sa.Integer(), nullable=False, server_default="30"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_site")),
         sa.UniqueConstraint("key", name=op.f("uq_site_key")),
     )
@@ -391,6 +393,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("approved_descendants", sa.Integer(), nullable=False),
+        sa.Column("helpful", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("reasons", sa.JSON(), nullable=False),
         sa.Column("name", sa.String(length=400), nullable=False),
         sa.Column("website", sa.Text(), nullable=False),
@@ -444,6 +447,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("cluster <> ''"),
     )
     op.create_index("ix_comment_fingerprint", "comment", ["fingerprint", "created_at"], unique=False)
+    op.create_index(
+        "ix_comment_helpful",
+        "comment",
+        ["thread_id", "helpful", "root_id"],
+        unique=False,
+        sqlite_where=sa.text("approved_descendants > 0 AND depth = 0"),
+        postgresql_where=sa.text("approved_descendants > 0 AND depth = 0"),
+    )
     op.create_index(
         "ix_comment_lane",
         "comment",
@@ -681,6 +692,29 @@ def upgrade() -> None:
     op.create_index("ix_report_reporter", "report", ["reporter_index", "made_at"], unique=False)
     op.create_index("ix_report_site", "report", ["site_id", "made_at"], unique=False)
     op.create_index("ix_report_wide", "report", ["wide_index", "made_at"], unique=False)
+    op.create_table(
+        "vote",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("voter_index", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("standing", sa.Boolean(), nullable=False),
+        sa.Column("counted", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["comment_id"], ["comment.id"], name=op.f("fk_vote_comment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_vote_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vote")),
+        sa.UniqueConstraint("comment_id", "voter_index", name=op.f("uq_vote_comment_id_voter_index")),
+    )
+    op.create_index("ix_vote_site", "vote", ["site_id", "made_at"], unique=False)
+    op.create_index(
+        "ix_vote_uncounted",
+        "vote",
+        ["comment_id"],
+        unique=False,
+        sqlite_where=sa.text("standing <> counted"),
+        postgresql_where=sa.text("standing <> counted"),
+    )
 
     for name, (event, row) in EVENTS.items():
         _create_trigger(name, event, row)
@@ -694,6 +728,7 @@ def downgrade() -> None:
         if is_postgres:
             op.execute(f"DROP FUNCTION comment_{name}()")
     for table in (
+        "vote",
         "report",
         "snooze",
         "revision",

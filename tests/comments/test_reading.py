@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.comments import reading
+from app.comments.shown import Shown
 from app.comments.submit import Draft, submit
 from app.extensions import db
 from app.lib.urls import page_key
@@ -28,7 +29,7 @@ def say(thread: Thread, body: str, parent: Comment | None = None) -> Comment:
     return submit(thread, draft).comment
 
 
-def all_pages(site: Site, thread: Thread, sort: str) -> list[reading.Shown]:
+def all_pages(site: Site, thread: Thread, sort: str) -> list[Shown]:
     """All comments that a reader sees after every "more" link."""
     shown, after = [], ""
     while True:
@@ -41,7 +42,7 @@ def all_pages(site: Site, thread: Thread, sort: str) -> list[reading.Shown]:
         after = page.next
 
 
-def further(site: Site, thread: Thread, more: str | None) -> list[reading.Shown]:
+def further(site: Site, thread: Thread, more: str | None) -> list[Shown]:
     page = reading.page_of(site, thread, sort="oldest", after=more) if more else None
     return [*page.comments, *further(site, thread, page.comments[-1].more)] if page else []
 
@@ -50,22 +51,24 @@ def further(site: Site, thread: Thread, more: str | None) -> list[reading.Shown]
 TREES = st.lists(st.integers(0, 6), min_size=1, max_size=25)
 
 
-@pytest.mark.parametrize("sort", ["oldest", "newest"])
+@pytest.mark.parametrize("sort", ["oldest", "newest", "helpful"])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=TREES)
 def test_any_tree_is_shown_completely_and_in_order(db_session: Session, sort: str, tree: list[int]) -> None:
-    site = db_session.query(Site).filter_by(key="tree").one_or_none() or a_site(db_session, "tree", page_size=7)
+    site = db_session.query(Site).filter_by(key="tree").one_or_none()
+    site = site or a_site(db_session, "tree", page_size=7, votes=True)
     thread = a_thread(site, f"{PAGE}/{sort}/{db_session.query(Thread).count()}")
     comments: list[Comment] = []
     for at, back in enumerate(tree):
         comments.append(say(thread, f"comment {at}", comments[-back] if 0 < back <= len(comments) else None))
+        comments[-1].helpful = back % 3
     db_session.commit()
     shown = all_pages(site, thread, sort)
     assert sorted(each.id for each in shown) == [comment.id for comment in comments]
     assert all(each.depth <= site.max_depth for each in shown)
     assert all(later.depth <= earlier.depth + 1 for earlier, later in pairwise(shown))
-    roots = [each.id for each in shown if each.depth == 0]
-    assert roots == sorted(roots, reverse=sort == "newest")
+    roots = [(each.helpful if sort == "helpful" else 0, each.id) for each in shown if each.depth == 0]
+    assert roots == sorted(roots, reverse=sort != "oldest")
     for each in shown:
         if each.parent_id and each.depth < site.max_depth:
             before = [other for other in shown[: shown.index(each)] if other.depth < each.depth]
@@ -104,10 +107,10 @@ def queries_of(app: Flask, action) -> int:
     return len([each for each in statements if each.startswith("SELECT")])
 
 
-@pytest.mark.parametrize("sort", ["oldest", "newest"])
+@pytest.mark.parametrize("sort", ["oldest", "newest", "helpful"])
 def test_the_link_to_a_comment_finds_its_page(db_session: Session, client: FlaskClient, sort: str) -> None:
     """With its parent above, the next comments below, and a link to the first page."""
-    site = a_site(db_session, page_size=10)
+    site = a_site(db_session, page_size=10, votes=True)
     thread = a_thread(site)
     comments = [say(thread, f"c{at}") for at in range(40)]
     replies = [say(thread, f"r{at}", comments[20]) for at in range(30)]
@@ -189,12 +192,31 @@ def test_a_removed_comment_with_replies_counts_for_the_page_size(db_session: Ses
 
 
 @pytest.mark.parametrize(
-    "after", ["", "nonsense", "1.", "1", "0", "9999999999999999999.AAAAAAAAA", "1.'--", "0.000000000"]
+    "after",
+    ["", "nonsense", "1.", "1", "0", "9999999999999999999.AAAAAAAAA", "1.'--", "0.000000000", "999999999~1", "~1"],
 )
 def test_a_made_up_cursor_is_harmless(db_session: Session, client: FlaskClient, after: str) -> None:
-    say(a_thread(a_site(db_session)), "hello")
+    say(a_thread(a_site(db_session, votes=True)), "hello")
     db_session.commit()
-    assert Reader(client).get_thread(after=after).status_code == 200
+    for sort in ("oldest", "helpful"):
+        assert Reader(client).get_thread(after=after, sort=sort).status_code == 200
+
+
+def test_the_next_page_by_votes_neither_repeats_nor_misses_others_when_votes_come_in(db_session: Session) -> None:
+    site = a_site(db_session, page_size=10, votes=True)
+    thread = a_thread(site)
+    comments = [say(thread, f"c{at}") for at in range(25)]
+    for at, comment in enumerate(comments):
+        comment.helpful = at // 5
+    db_session.commit()
+    first = reading.page_of(site, thread, sort="helpful")
+    comments[3].helpful, comments[22].helpful = 9, 0
+    db_session.commit()
+    second = reading.page_of(site, thread, sort="helpful", after=first.next or "")
+    third = reading.page_of(site, thread, sort="helpful", after=second.next or "")
+    seen = [each.id for page in (first, second, third) for each in page.comments]
+    moved = {comments[3].id, comments[22].id}
+    assert [id for id in seen if id not in moved] == [each.id for each in comments[::-1] if each.id not in moved]
 
 
 def test_an_unchanged_thread_is_not_sent_again(db_session: Session, client: FlaskClient) -> None:

@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.comments import retention
+from app.comments import retention, votes
 from app.errors import Refused
 from app.lib.clock import now
-from app.models import Author, Comment, Decision, Report, Revision, Site, Status
+from app.models import Author, Comment, Decision, Report, Revision, Site, Status, Vote
 from app.moderation.decide import decide
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 
@@ -26,6 +26,7 @@ def days_pass(db_session: Session, days: int) -> None:
     """Move all timestamps back by this time."""
     for record, name in (
         (Comment, "created_at"), (Decision, "made_at"), (Revision, "replaced_at"), (Report, "made_at"),
+        (Vote, "made_at"),
     ):  # fmt: skip
         for row in db_session.query(record):
             setattr(row, name, getattr(row, name) - timedelta(days=days))
@@ -106,8 +107,23 @@ def test_earlier_texts_are_forgotten_after_a_year(app: Flask, db_session: Sessio
     assert db_session.query(Revision).count() == 0
 
 
+def test_votes_are_forgotten_and_their_number_stays(app: Flask, db_session: Session, paper: Site) -> None:
+    read = the_comment(db_session, "I am read")
+    for voter in ("one", "two"):
+        Vote.add(read, voter)
+    db_session.commit()
+    days_pass(db_session, 31)
+    assert prune(app)["votes"] == 0, "their number does not contain them yet"
+    for _step in votes.count_all():
+        db_session.commit()
+    db_session.commit()
+    assert prune(app)["votes"] == 2
+    db_session.expire_all()
+    assert db_session.query(Vote).count() == 0 and the_comment(db_session, "I am read").helpful == 2
+
+
 def test_a_site_may_keep_all_of_it(app: Flask, db_session: Session, paper: Site) -> None:
-    for name in ("keep_address_days", "keep_spam_days", "keep_revision_days"):
+    for name in ("keep_address_days", "keep_spam_days", "keep_revision_days", "keep_vote_days"):
         done = app.test_cli_runner().invoke(args=["site", "set", "paper", f"{name}=0"])
         assert done.exit_code == 0, done.output
     days_pass(db_session, 9999)

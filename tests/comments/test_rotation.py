@@ -195,7 +195,7 @@ def test_day_limits_accept_the_old_key_for_two_days(inhabited: dict[str, str]) -
         assert set(told["left"]) == {
             "comment.request_key", "comment.request_digest", "comment.fingerprint", "comment.typed_by",
             "comment.text_key", "delivery.recipient", "report.reporter_index",
-            "report.wide_index", "author.network_index", "author.traits_index",
+            "report.wide_index", "author.network_index", "author.traits_index", "vote.voter_index",
         }  # fmt: skip
         said = app.test_cli_runner().invoke(args=["upkeep", "rotate-key"]).output
         assert "Keep the earlier key in SECRET_KEY_FALLBACKS" in said

@@ -1,4 +1,4 @@
-"""A reader reports a comment in a real browser, with and without JavaScript; Alice answers."""
+"""A reader reports a comment, or marks it as helpful, in a real browser, with and without JavaScript."""
 
 from collections.abc import Callable
 
@@ -46,3 +46,46 @@ def test_the_page_of_a_report_is_accessible(live: Live, new_page: NewPage) -> No
     page.locator("article.comment a.report").first.click()
     expect(page.get_by_label("Advertising")).to_be_visible()
     assert_accessible(page)
+
+
+def test_a_reader_marks_a_comment_as_helpful_and_takes_it_back(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="en", viewport={"width": 375, "height": 800})
+    thread = open_article(page, live, EN)
+    vote = thread.locator("article.comment").first.get_by_role("button", name="Helpful")
+    expect(vote).to_have_accessible_description("Late from the cannery")
+    expect(vote).to_have_attribute("aria-pressed", "false")
+    vote.focus()
+    page.keyboard.press("Enter")
+    expect(vote).to_have_text("Helpful 1")
+    expect(vote).to_have_attribute("aria-pressed", "true")
+    expect(vote).to_be_focused()
+    expect(thread.locator("#kaiwa-vote [aria-live]")).to_have_text("1 reader found this helpful.")
+    assert_accessible(page)
+    vote.click()
+    expect(vote).to_have_text("Helpful")
+    expect(vote).to_have_attribute("aria-pressed", "false")
+    page.route("**/embed/votes", lambda route: route.abort())
+    vote.click()
+    failed = thread.locator("article.comment").first.get_by_role("alert")
+    expect(failed).to_have_text("We couldn’t save this. Please try again in a moment.")
+    page.unroute("**/embed/votes")
+    vote.click()
+    expect(vote).to_have_text("Helpful 1")
+    expect(failed).to_have_count(0)
+    vote.click()
+    expect(vote).to_have_text("Helpful")
+    thread.get_by_role("link", name="Most helpful").click()
+    expect(thread.get_by_text("Comments that most readers found helpful come first")).to_be_visible()
+    expect(thread.locator("article.comment .name").first).to_have_text("Oda, outer island")
+
+
+def test_a_vote_without_javascript(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="en", java_script_enabled=False, viewport={"width": 375, "height": 700})
+    page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{EN}&lang=en")
+    vote = page.locator("article.comment").first.get_by_role("button", name="Helpful")
+    vote.click()
+    expect(vote).to_have_attribute("aria-pressed", "true")
+    expect(vote).to_have_text("Helpful 1")
+    vote.click()
+    expect(vote).to_have_attribute("aria-pressed", "false")
+    expect(vote).to_have_text("Helpful")

@@ -40,6 +40,7 @@ TABLES = (
     "delivery",
     "author",
     "invitation",
+    "vote",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account"}

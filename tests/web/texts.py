@@ -7,7 +7,7 @@ from tests.cast import PAGE
 HERE = {"site": "paper", "url": PAGE, "thread": "", "title": "A story", "lang": "en", "sort": "oldest", "published": ""}
 # Query parameters of every page with a thread, also after a POST.
 PLACE = {"after": "", "comment": "", "parent": ""}
-READ = HERE | PLACE | {"own": ""}
+READ = HERE | PLACE | {"own": "", "voted": ""}
 WRITTEN = HERE | {
     "body": "words", "name": "Hanako", "email": "hanako@readers.example", "website": "", "parent": "", "remember": "",
     "notify": "", "subject": "", "stamp": "", "altcha": "", "author": "",
@@ -119,6 +119,7 @@ INPUTS: dict[str, Input] = {
     "sites.settings": Input(path=SITE),
     "static": Input(path={"filename": "desk.js"}),
     "summary.show": Input(query={"lang": "en"}, path=SITE),
+    "votes.cast": Input(form=HERE | {"helpful": "1", "back": "", "author": ""}, query=PLACE),
     "thread.fragment": Input(query=READ),
     "thread.page": Input(query=READ),
     "threads.name": Input(form={"title": "Story", "url": PAGE, "published": "2026-11-01"}, path=SITE),

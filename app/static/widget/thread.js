@@ -199,7 +199,7 @@ class Thread {
     } catch (trouble) {
       console.warn('kaiwa:', trouble)
       this.second = null
-      if (act == 'submit') this.excuse(subject, make('p'), this.say.unsent, () => this.write(act, subject, ...more))
+      if (act == 'submit') this.excuse(subject, make('p'), subject.dataset.unsent ?? this.say.unsent, () => this.write(act, subject, ...more))
       else if (subject?.href) location = subject.href
     }
   }

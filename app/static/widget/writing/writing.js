@@ -191,6 +191,7 @@ export class Writing {
   // ---- sending
 
   submit(form, button) {
+    if (button?.matches('.vote')) return vote(this.thread, form, button)
     // The first field that holds too much, if any.
     const long = [...form.elements].find(field => measure(this.thread, field))
     long ? long.focus() : this.send(form, button)
