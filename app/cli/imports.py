@@ -236,6 +236,11 @@ def _as_text(counts: dict[str, Any], staging: Staging, *, per_thread: bool) -> I
         f"{counts['imported']:,} {done}, {counts['unchanged']:,} unchanged, {counts['skipped']:,} skipped.\n"
         f"{counts['roots']:,} top-level, {counts['replies']:,} replies, {counts['max_depth']} deep. {statuses}\n"
     )
+    taught = counts["teaches"]
+    yield (
+        f"{taught['approved']:,} approved and {taught['spam']:,} spam comments"
+        f" {'would train' if counts['dry_run'] else 'train'} the spam filter, as weaker examples than decisions.\n"
+    )
     yield from _listed("Skipped:", map(_skip_line, staging.skips()))
     notes = (f"{each['count']:,} x {each['note']} ({', '.join(each['ids'])})" for each in staging.notes())
     yield from _listed("Changed or guessed:", notes)

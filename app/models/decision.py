@@ -53,6 +53,8 @@ class Decision(Model):
     overrides: Mapped[bool] = mapped_column(default=False)
     # Difference from the prediction, if the filter was trained (spam/learning.py); restored by undo.
     residual: Mapped[int | None]
+    # An imported status that trains the filter, although no moderator of this site decided it.
+    teaches: Mapped[bool] = mapped_column(default=False)
     made_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     comment: Mapped[Comment] = relationship()

@@ -5,8 +5,8 @@ from time to time one merges them into the stored model by compare-and-set. The 
 that retraining from the log gives the same model.
 
 Only moderators' decisions teach: approved is fine, spam is spam. The newest decision counts; undo restores the one
-before. An edit or an automatic decision unlearns the earlier text. Call `forget` before changing a comment with a
-training example.
+before. The newest statuses of an import teach too, with residual 0, so that they weigh less than a decision. An edit or
+an automatic decision unlearns the earlier text. Call `forget` before changing a comment with a training example.
 """
 
 import logging
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from app.database import rows_changed, snapshot
 from app.extensions import db
@@ -86,7 +86,9 @@ def teacher_of(decisions: Sequence[Any]) -> Any | None:
     newest = next(standing, None)
     while newest is not None and (undone := newest.undoes_id):
         newest = next((each for each in standing if each.id < undone), None)
-    teaches = newest is not None and newest.actor == Actor.MODERATOR and newest.to_status in TEACHES
+    if newest is None or newest.to_status not in TEACHES:
+        return None
+    teaches = newest.actor == Actor.MODERATOR or newest.teaches
     return newest if teaches else None
 
 
@@ -102,6 +104,23 @@ def merge(site_id: int) -> None:
     filters.add_all(model, examples)
     if SpamModel.replace(site_id, model.dump(), seen=revision):
         TrainingExample.remove(example.id for example in examples)
+
+
+def slots_of_text(body: str, name: str, website: str) -> Iterable[int]:
+    """Slots of a comment of which nothing else is known."""
+    return slots(Example(body, name, website)).all()
+
+
+def teach_imported(site_id: int, examples: Iterable[tuple[Iterable[int], str]]) -> None:
+    """Learn new comments with residual 0: (slots, "fine" or "spam")."""
+    rows = [TrainingExample.of(site_id, found, spam=label == "spam", residual=0, step=1) for found, label in examples]
+    if not rows:
+        return
+    db.session.add_all(rows)
+    filters.expire(site_id)
+    db.session.flush()
+    if TrainingExample.count(site_id) >= MERGE_AT:
+        merge(site_id)
 
 
 def _learn(comment: Comment, taught: str, residual: int | None) -> None:
@@ -187,7 +206,7 @@ COLUMNS = (
 def _read_log(site_id: int) -> _Log:
     revision = db.session.scalar(select(SpamModel.revision).where(SpamModel.site_id == site_id)) or 0
     examples = list(db.session.scalars(select(TrainingExample.id).where(TrainingExample.site_id == site_id)))
-    taught = dict(_taught(site_id))
+    taught, imported = _taught(site_id)
     known = db.session.execute(
         select(Comment.id, Comment.version, Comment.trained_as).where(
             Comment.site_id == site_id, Comment.trained_as != ""
@@ -197,16 +216,18 @@ def _read_log(site_id: int) -> _Log:
     model = Filter()
     for ids in _chunks(list(taught)):
         for row in db.session.execute(select(*COLUMNS).where(Comment.id.in_(ids)).order_by(Comment.id)):
-            right = _as_stored(taught[row.id], _learnt_again(model, row, taught[row.id]))
+            right = _as_stored(taught[row.id], _learnt_again(model, row, taught[row.id], weak=row.id in imported))
             if right != _as_stored(row.trained_as, row.residual):
                 mistaken.append((row.id, row.version, right))
     return _Log(model, revision, examples, mistaken)
 
 
-def _learnt_again(model: Filter, row: Any, taught: str) -> int:
-    """Add a comment to the model; returns its stored residual, or a new one."""
+def _learnt_again(model: Filter, row: Any, taught: str, *, weak: bool) -> int:
+    """Add a comment to the model; returns its stored residual, or a new one. `weak`: taught by an import."""
     spam, residual = taught == "spam", row.residual if row.trained_as == taught else None
-    if residual is None:
+    if weak:
+        residual = 0
+    elif residual is None:
         residual = 0 if row.learnt_slots else model.residual(slots(example_of(row)), spam=spam)
     model.add(_slots(row), spam=spam, residual=residual)
     return residual
@@ -220,15 +241,34 @@ def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
     return (ids[at : at + size] for at in range(0, len(ids), size))
 
 
-def _taught(site_id: int) -> Iterator[tuple[int, str]]:
-    """(comment id, label) of every teaching comment."""
-    by_people = select(Decision.comment_id).where(Decision.site_id == site_id, Decision.actor == Actor.MODERATOR)
+def _taught(site_id: int) -> tuple[dict[int, str], set[int]]:
+    """Labels of teaching comments by id, and the ids of those that an import taught."""
+    labels, imported = {}, set()
+    for comment_id, teacher in _teachers(site_id):
+        labels[comment_id] = TEACHES[teacher.to_status]
+        if teacher.teaches:
+            imported.add(comment_id)
+    return labels, imported
+
+
+def _teachers(site_id: int) -> Iterator[tuple[int, Any]]:
+    """(comment id, decision) of every teaching comment."""
+    may_teach = or_(Decision.actor == Actor.MODERATOR, Decision.teaches)
+    taught = select(Decision.comment_id).where(Decision.site_id == site_id, may_teach)
+    columns = (
+        Decision.comment_id,
+        Decision.id,
+        Decision.actor,
+        Decision.to_status,
+        Decision.undoes_id,
+        Decision.teaches,
+    )
     rows = db.session.execute(
-        select(Decision.comment_id, Decision.id, Decision.actor, Decision.to_status, Decision.undoes_id)
-        .where(Decision.site_id == site_id, Decision.comment_id.in_(by_people))
+        select(*columns)
+        .where(Decision.site_id == site_id, Decision.comment_id.in_(taught))
         .order_by(Decision.comment_id, Decision.id)
         .execution_options(yield_per=1000)
     )
     for comment_id, decisions in groupby(rows, key=lambda row: row.comment_id):
         if teacher := teacher_of(list(decisions)):
-            yield comment_id, TEACHES[teacher.to_status]
+            yield comment_id, teacher

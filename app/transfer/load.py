@@ -1,6 +1,6 @@
 """Write imported comments into a site. Idempotent: a second run of the same file adds nothing.
 
-Existing comments are not changed, no email is sent, and the spam filter is not trained.
+Existing comments are not changed and no email is sent. The newest statuses train the spam filter.
 """
 
 import re
@@ -22,6 +22,7 @@ from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
 from app.models.thread import Named
 from app.moderation.lanes import Lane
+from app.spam import learning
 from app.transfer import bodies
 from app.transfer.load_authors import CleanComment, Fresh, authors_of
 from app.transfer.staging import StagedComment, Staging
@@ -71,14 +72,17 @@ def _name(typed: str) -> str:
 
 def _clean(staged: StagedComment, staging: Staging) -> CleanComment:
     body, html, renderer = _text(staged, staging)
+    name, website = _name(staged.name), _website(staged.website)
+    label = learning.TEACHES[staged.status] if staged.teaches else ""
     return CleanComment(
-        name=_name(staged.name),
+        name=name,
         email=staged.email if _EMAIL.fullmatch(staged.email) and len(staged.email) <= LONGEST_EMAIL else "",
-        website=_website(staged.website),
+        website=website,
         network=str(networks.stored_network(ip_network(staged.ip))) if staged.ip else "",
         body=body,
         html=html,
         renderer=renderer,
+        example=(learning.slots_of_text(body, name, website), label) if label else None,
     )
 
 
@@ -114,6 +118,7 @@ def _write(site: Site, source: str, staging: Staging, fresh: Fresh, above_id: in
     for row in rows:
         row["approved_descendants"] = gained.pop(row["id"], 0)
     db.session.execute(insert(Comment), rows)
+    learning.teach_imported(site.id, [clean.example for _staged, clean in fresh if clean.example])
     db.session.execute(insert(Decision), [_decision(row) for row in rows])
     comment_counts.add_approved_descendants(gained)
     Thread.gain(Counter(row["thread_id"] for row in rows if row["status"] == Status.APPROVED))
@@ -135,6 +140,8 @@ def _row(
         "version": 1,
         "name": clean.name,
         "website": clean.website,
+        "trained_as": clean.example[1] if clean.example else "",
+        "residual": 0 if clean.example else None,
         "body": clean.body,
         "html": clean.html,
         "renderer": clean.renderer,
@@ -158,6 +165,8 @@ def _decision(row: dict[str, Any]) -> dict[str, Any]:
         "version": row["version"],
         "actor": Actor.IMPORT,
         "reason": "import",
+        "residual": row["residual"],
+        "teaches": bool(row["trained_as"]),
     }
 
 

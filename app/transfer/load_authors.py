@@ -1,5 +1,6 @@
 """Authors of imported comments: one for each email address, and for each account of the source program."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ class CleanComment:
     body: str
     html: str
     renderer: int
+    # For the spam filter: slots and label, if the comment teaches.
+    example: tuple[Iterable[int], str] | None
 
 
 Fresh = list[tuple[StagedComment, CleanComment]]

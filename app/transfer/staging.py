@@ -19,6 +19,7 @@ from app.transfer.staging_database import StagingDatabase
 
 PROGRESS_EVERY = 1_000  # records
 LOOKUP_BATCH = 500  # ids
+EXAMPLES_OF_SPAM_FILTER = 2_000  # of each status; fewer than a moderator's decisions of a year
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class StagedComment:
     open: bool
     visible: bool
     account: str
+    teaches: bool
 
 
 class Staging(StagingDatabase):
@@ -138,6 +140,7 @@ class Staging(StagingDatabase):
         level = self._sort_levels(0)
         if self._open_cycles():
             self._sort_levels(level)
+        self._choose_examples()
         self._run("INSERT INTO queue (seq) SELECT seq FROM sorted ORDER BY sort_time, depth, seq")
 
     def _add_missing_pages(self) -> None:
@@ -171,6 +174,12 @@ class Staging(StagingDatabase):
             known = [(seq,) for seq, parent, key in rows if key in keys.get(parent, ())]
             self._run_all("UPDATE comment SET parent_on_site=1 WHERE seq=?", known)
             after = rows[-1][0]
+
+    def _choose_examples(self) -> None:
+        """The newest comments of each status teach the spam filter."""
+        for status in (Status.APPROVED, Status.SPAM):
+            newest = "SELECT seq FROM comment WHERE status=? AND NOT held AND body<>'' ORDER BY created DESC LIMIT ?"
+            self._run(f"UPDATE comment SET teaches=1 WHERE seq IN ({newest})", status, EXAMPLES_OF_SPAM_FILTER)  # noqa: S608
 
     def _detach(self, which: str, note: Note, *values: object) -> None:
         self._run(f"INSERT INTO note SELECT source_id, ? FROM comment WHERE {which}", note, *values)  # noqa: S608
@@ -216,7 +225,7 @@ class Staging(StagingDatabase):
         query = (
             "SELECT q.position, c.seq, c.source_id, c.parent, CASE WHEN c.held THEN 'pending' ELSE c.status END,"
             " c.name, c.email, c.website, c.ip, c.body, c.format, c.created,"
-            " thread.key, thread.url, thread.title, thread.open, thread.public, c.account"
+            " thread.key, thread.url, thread.title, thread.open, thread.public, c.account, c.teaches"
             " FROM queue q CROSS JOIN comment c ON c.seq=q.seq CROSS JOIN thread ON thread.id=c.thread"
             " WHERE q.position > ? ORDER BY q.position LIMIT ?"
         )
@@ -265,9 +274,9 @@ def _microseconds(moment: datetime) -> int:
 def _staged_comment(row: tuple[Any, ...]) -> StagedComment:
     (
         seq, source_id, parent, status, name, email, website, ip, body, format, created,
-        key, url, title, open, public, account,
+        key, url, title, open, public, account, teaches,
     ) = row  # fmt: skip
     return StagedComment(
         seq, source_id, parent, Status(status), name, email, website, ip, body, format,
-        EPOCH + timedelta(microseconds=created), key, url, title, bool(open), bool(public), account,
+        EPOCH + timedelta(microseconds=created), key, url, title, bool(open), bool(public), account, bool(teaches),
     )  # fmt: skip

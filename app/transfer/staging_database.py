@@ -20,7 +20,8 @@ CREATE TABLE page (source_id TEXT PRIMARY KEY, thread INT, public INT DEFAULT 1)
 CREATE TABLE comment (
     seq INTEGER PRIMARY KEY, source_id TEXT UNIQUE, page TEXT, parent TEXT, created INT, status TEXT, line INT,
     name TEXT, email TEXT, website TEXT, ip TEXT, body TEXT, format TEXT, account TEXT, staff INT,
-    thread INT, parent_seq INT, parent_on_site INT DEFAULT 0, held INT DEFAULT 0, visited INT, outcome TEXT);
+    teaches INT DEFAULT 0, thread INT, parent_seq INT,
+    parent_on_site INT DEFAULT 0, held INT DEFAULT 0, visited INT, outcome TEXT);
 CREATE INDEX account_of ON comment (account) WHERE account <> '';
 CREATE TABLE account (name TEXT PRIMARY KEY, author INT) WITHOUT ROWID;
 CREATE TABLE skip (id TEXT, reason TEXT, line INT, page TEXT);
@@ -56,6 +57,7 @@ class StagingDatabase:
 
     def counts(self) -> dict[str, Any]:
         outcomes = dict(self._run("SELECT outcome, count(*) FROM comment GROUP BY outcome").fetchall())
+        taught = "SELECT count(*) FROM comment WHERE teaches AND outcome='imported' AND status=?"
         statuses = dict(self._run("SELECT status, count(*) FROM comment GROUP BY status").fetchall())
         return {
             "threads": self.pages,
@@ -67,6 +69,7 @@ class StagingDatabase:
             "roots": self._count("SELECT count(*) FROM comment WHERE parent IS NULL"),
             "replies": self._count("SELECT count(*) FROM comment WHERE parent IS NOT NULL"),
             "max_depth": self._count("SELECT max(depth) FROM sorted"),
+            "teaches": {status: self._count(taught, status) for status in (Status.APPROVED, Status.SPAM)},
             "by_status": {status.value: statuses.get(status.value, 0) for status in Status},
         }
 

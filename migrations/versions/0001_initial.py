@@ -580,6 +580,7 @@ def upgrade() -> None:
         sa.Column("undoes_id", ID, nullable=True),
         sa.Column("overrides", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("residual", sa.Integer(), nullable=True),
+        sa.Column("teaches", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["comment_id"], ["comment.id"], name=op.f("fk_decision_comment_id"), ondelete="CASCADE"
