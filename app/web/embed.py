@@ -38,7 +38,7 @@ WRITING = (
     "writing/votes",
     "writing/writing",
 )
-LIVE = ("live/keys", "live/live")
+LIVE = ("live/keys", "live/theme", "live/live")
 # The parts of the style: of the thread, of what a reader needs later, needs to write, and of the page of its own.
 PARTS = re.compile(r"/\* (?:live|writing|page only)\b.*?\*/")
 # Layout that only people need: spaces around these, except in strings, and line breaks beside brackets.

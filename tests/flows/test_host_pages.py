@@ -60,6 +60,12 @@ def test_the_theme_follows_the_page_after_load(live: Live, host: Publisher, new_
         page.evaluate(back)
         expect(box).to_have_attribute("data-theme", "light")
         await_contrast(page, back)
+    # Nothing tells that a background alone has changed, until the reader comes.
+    page.evaluate("document.head.append(sheet); sheet.textContent = 'body{background:#111}'")
+    page.mouse.move(5, 5)
+    page.locator("#kaiwa .body").first.hover()
+    expect(box).to_have_attribute("data-theme", "dark")
+    await_contrast(page, "another background")
 
 
 def test_a_page_that_fades_to_another_theme_is_followed_to_its_end(
@@ -383,8 +389,10 @@ def test_print_has_the_comments_without_controls(live: Live, host: Publisher, ne
     page = new_page()
     thread = host.visit(
         page,
-        f"<!doctype html><html lang=en><style>body{{background:#000;color:#fff}}</style>{SLOT}{tag_of(live)}",
+        "<!doctype html><html lang=en><style>body{background:#000;color:#fff}p{height:3000px}</style><p>Story</p>"
+        f"{SLOT}{tag_of(live)}",
     )
+    # Also where the reader has not come to the comments.
     page.emulate_media(media="print")
     expect(thread.locator(".body").first).to_be_visible()
     for control in ("form", ".reply", ".report", "button", ".tools", ".more"):

@@ -12,6 +12,7 @@ from app.version import VERSION
 from tests.cast import ORIGIN, Reader, a_site
 from tests.services import ROOT
 
+SCRIPTS = ("/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js")
 TRICKS = [
     "null",
     "https://paper.example.evil.example",
@@ -73,13 +74,13 @@ def test_the_part_for_readers_who_stay_is_at_most_four_kilobytes(client: FlaskCl
 
 
 def test_scripts_are_sent_without_comments(client: FlaskClient) -> None:
-    for path in ("/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js"):
+    for path in SCRIPTS:
         assert not re.search(r"(?m)^ |(^|\s)// ", client.get(path).text), path
 
 
 def test_scripts_without_layout_have_the_same_strings_and_patterns(client: FlaskClient) -> None:
     token = re.compile(r"""'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\\n])*`|(?<=[(=])/(?:\\.|[^/\n])+/[a-z]*""")
-    sent = "".join(client.get(path).text for path in ("/embed.js", "/writing.js", "/work.js", "/frame.js"))
+    sent = "".join(client.get(path).text for path in SCRIPTS)
     static = ROOT / "app/static"
     for source in [*(static / "widget").rglob("*.js"), static / "work.js", static / "frame.js"]:
         code = re.sub(r"(?m)(^|\s+)// .*", "", source.read_text())

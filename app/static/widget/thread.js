@@ -10,7 +10,7 @@ class Thread {
     this.page = thread || url
     this.me = 'kaiwa:' + site
     this.draft = `${this.me}:${this.page}`
-    this.tools = {recall, memory, parse}
+    this.tools = {recall, memory, parse, around, tag}
     this.leaving = new AbortController()
     this.root = element.shadowRoot ?? element.attachShadow({mode: 'open'})
     // Many style sheets of pages hide empty elements, and a shadow root does not count.
@@ -39,22 +39,6 @@ class Thread {
     const on = (target, type, act) => target.addEventListener(type, event => this[act](event), this.leaving)
     for (const type of words('click submit input focusin focusout')) on(this.root, type, type)
     on(window, 'hashchange', 'arrive')
-    // The page's colours change by an attribute, by the system, or by a style sheet: of the last, the probe's own
-    // transition tells, since it inherits the text's colour. A page that fades is looked at once more at the end.
-    on(matchMedia('(prefers-color-scheme:dark)'), 'change', 'dress')
-    on(this.root, 'transitionend', 'dress')
-    on(document, 'transitionend', 'faded')
-    const watch = new MutationObserver(changes => {
-      // The latest theme wins, also after kaiwa.mount() with a theme.
-      if (changes.some(it => it.target == this.element && it.attributeName == 'data-theme')) this.theme = null
-      this.dress()
-    })
-    for (const target of [...around(this.element), ...tag ? [tag] : []]) watch.observe(target, {attributes: true})
-    this.leaving.signal.onabort = () => watch.disconnect()
-  }
-
-  faded({target}) {
-    if (target.contains(this.element)) this.dress()
   }
 
   stop() {
@@ -115,6 +99,8 @@ class Thread {
     new IntersectionObserver(([{isIntersecting}], watch) => {
       if (!isIntersecting) return
       watch.disconnect()
+      // The page may have changed its theme while nothing of the thread was in sight.
+      this.dress()
       this.live()
     }).observe(this.box)
   }

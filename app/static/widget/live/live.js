@@ -1,4 +1,4 @@
-// The third part of the widget, for readers who stay: times that go on, keys. It is loaded when the thread is in view.
+// The third part of the widget, for readers who stay: times that go on, keys, the page's colours. It is loaded when the thread is in view.
 const TICK = 30000 // ms
 const sheet = new CSSStyleSheet()
 sheet.replaceSync(STYLE)
@@ -7,6 +7,7 @@ export class Live {
   constructor(thread) {
     const {root, leaving} = this.thread = thread
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet]
+    follow(thread)
     root.addEventListener('keydown', step, leaving)
     const clock = setInterval(() => this.tick(), TICK)
     leaving.signal.addEventListener('abort', () => clearInterval(clock))
