@@ -1,6 +1,6 @@
 """Languages of the interface: installed ones, the one of a response, and its dates and times."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
@@ -151,6 +151,13 @@ def zone_at(moment: datetime) -> str:
 def duration(span: timedelta) -> str:
     """Such as "2 hours", rounded to one unit."""
     return format_timedelta(span, threshold=1.0, locale=get_locale())
+
+
+def plural_forms(sentence: Callable[[int], str]) -> dict[str, str]:
+    """The sentence for each plural category of the current language (CLDR), with {n} for the number."""
+    rule = (get_locale() or Locale(SOURCE)).plural_form
+    samples = {rule(number): number for number in range(200, -1, -1)}
+    return {category: sentence(number).replace(str(number), "{n}") for category, number in samples.items()}
 
 
 def day(moment: date) -> str:

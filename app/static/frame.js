@@ -1,4 +1,4 @@
-// What the page of its own can do where scripts run. Before it: widget/times.js and widget/live/keys.js.
+// What the page of its own can do where scripts run. Before it: times.js, live/keys.js and live/print.js of widget/.
 const TICK = 30000 // ms
 
 // A narrower text must not move what follows it in the line.
@@ -9,6 +9,9 @@ const tick = () => localise(document, document.querySelector('.thread').lang)
 tick()
 setInterval(() => document.hidden || tick(), TICK)
 document.addEventListener('keydown', step)
+printing(document)
+// Not all browsers open a collapsed branch for a link into it.
+addEventListener('hashchange', () => document.querySelector('.branch:has(:target)')?.setAttribute('open', ''))
 
 // Tells the page around this frame how tall the thread is. Only pages of the site may frame it (frame-ancestors), and
 // they check who speaks; a height is no secret.

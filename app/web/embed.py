@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from app.lib.urls import is_allowed, is_origin, origin_of
 from app.models import Site, Thread
 from app.version import VERSION
 from app.web.public import EXPOSED, for_everybody, public_get, unless_unchanged
-from app.web.sentences import SENTENCES
+from app.web.sentences import SENTENCES, replies
 
 bp = Blueprint("embed", __name__)
 
@@ -34,11 +35,11 @@ WRITING = (
     "writing/errors",
     "writing/composer",
     "writing/proof",
-    "writing/place",
+    "place",
     "writing/votes",
     "writing/writing",
 )
-LIVE = ("live/keys", "live/theme", "live/live")
+LIVE = ("live/keys", "live/print", "live/theme", "live/live")
 # The parts of the style: of the thread, of what a reader needs later, needs to write, and of the page of its own.
 PARTS = re.compile(r"/\* (?:live|writing|page only)\b.*?\*/")
 # Layout that only people need: spaces around these, except in strings, and line breaks beside brackets.
@@ -69,7 +70,7 @@ def live() -> BaseResponse:
 @public_get(bp, "/frame.js")
 def framed() -> BaseResponse:
     """The script of the page of its own."""
-    text = "\n".join(map(_program, ("widget/times.js", "widget/live/keys.js", "frame.js")))
+    text = "\n".join(map(_program, ("widget/times.js", "widget/live/keys.js", "widget/live/print.js", "frame.js")))
     return _asset(text, "text/javascript; charset=utf-8")
 
 
@@ -150,7 +151,7 @@ def _asset(text: str, kind: str) -> BaseResponse:
 
 @lru_cache(maxsize=1)
 def _script() -> str:
-    sentences = {lang.lower(): _sentences(lang) for lang in languages()}
+    sentences = {lang.lower(): _said(_sentences, lang) for lang in languages()}
     given = f"const STYLE={_style_part(0)}\nconst SENTENCES={_for_script(sentences)}"
     return f"{HEADER}(()=>{{\n{given}\n{_parts(READING)}\n}})()\n"
 
@@ -158,7 +159,17 @@ def _script() -> str:
 @lru_cache(maxsize=1)
 def _writing(installed: tuple[str, ...]) -> str:
     help = _for_script({lang.lower(): _formatting(lang) for lang in installed})
-    return f"const STYLE={_style_part(2)}\nconst HELP={help}\n{_parts(WRITING)}"
+    return f"const STYLE={_style_part(2)}\nconst HELP={help}\n{_replies(installed)}\n{_parts(WRITING)}"
+
+
+@lru_cache(maxsize=1)
+def _replies(installed: tuple[str, ...]) -> str:
+    return f"const REPLIES={_for_script({lang: _said(replies, lang) for lang in installed})}"
+
+
+def _said(sentences: Callable[[], dict[str, Any]], lang: str) -> dict[str, Any]:
+    with speaking(lang):
+        return sentences()
 
 
 def _formatting(lang: str) -> str:
@@ -189,9 +200,8 @@ def _plain(style: str) -> str:
     return re.sub(r"/\*.*?\*/", "", style, flags=re.DOTALL)
 
 
-def _sentences(lang: str) -> dict[str, str]:
-    with speaking(lang):
-        return {name: str(sentence) for name, sentence in SENTENCES.items()}
+def _sentences() -> dict[str, str]:
+    return {name: str(sentence) for name, sentence in SENTENCES.items()}
 
 
 def _for_script(data: Any) -> str:

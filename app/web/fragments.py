@@ -4,7 +4,7 @@ The key is the template with its whole context, so entries are never outdated an
 """
 
 import sys
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 from flask import Flask, current_app, render_template
@@ -51,7 +51,32 @@ def comments_of(page: ThreadPage, context: Mapping[str, Any]) -> Markup:
             (listed, *key), lambda: template.render(around, labels=context["labels"], comment=page.show(listed))
         )
 
-    return Markup("".join(map(html_of, page.listed)))  # noqa: S704
+    return Markup("".join(_collapsible(each, html_of) for each in _branches(page.listed)))  # noqa: S704
+
+
+def _branches(listed: list[Listed]) -> Iterator[list[Listed]]:
+    """Each root with its replies; a page that begins within a branch has its rest first."""
+    branch: list[Listed] = []
+    for each in listed:
+        if branch and each.row.depth == 0:
+            yield branch
+            branch = []
+        branch.append(each)
+    if branch:
+        yield branch
+
+
+def _collapsible(branch: list[Listed], html_of: Callable[[Listed], str]) -> str:
+    """The replies of a root in <details>: a reader collapses them without a script."""
+    root, *replies = map(html_of, branch)
+    if branch[0].row.depth or not replies:
+        return "".join((root, *replies))
+    return "".join((root, _opening(len(replies), more=branch[-1].more is not None), *replies, "</details>\n"))
+
+
+def _opening(count: int, *, more: bool) -> str:
+    key = ("branch", tag_now(), count, more)
+    return cached(key, lambda: render_template("thread/_branch.html", count=count, more=more))
 
 
 def blank_form(context: Mapping[str, Any]) -> Markup:

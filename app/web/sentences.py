@@ -1,11 +1,22 @@
-"""The sentences that the widget must be able to say before the service has answered anything."""
+"""Sentences of the widget that do not come with the thread."""
+
+from typing import Any
 
 from flask_babel import lazy_gettext as _
+from flask_babel import ngettext
 
-# All others come with the thread.
+from app.lib.language import plural_forms
+
+# Needed before the service has answered anything.
 SENTENCES = {
     "unread": _("Couldn’t load comments."),
     "retry": _("Try again"),
     "loading": _("Loading comments…"),
     "comments": _("Comments"),
 }
+
+
+def replies() -> dict[str, Any]:
+    """How many replies a branch has, by plural category, and if more are on another page."""
+    forms = plural_forms(lambda number: ngettext("%(num)d reply", "%(num)d replies", number))
+    return forms | {"more": str(_("%(num)d+ replies", num=7)).replace("7", "{n}")}

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from app.models import Comment
 from tests.flows.hosts import SLOT, Publisher, publishing, tag_of
-from tests.flows.people import assert_accessible, wait_for
+from tests.flows.people import assert_accessible, submit, wait_for
 from tests.inside import database_of, run_command
 from tests.services import Live
 
@@ -59,6 +59,14 @@ def page_of(live: Live, path: str, lang: str = "en", **attributes: str) -> str:
 def await_live(page: Page) -> None:
     """Wait until the part for readers who stay is there."""
     wait_for(page, "document.querySelector('#kaiwa').shadowRoot.adoptedStyleSheets.length > 1")
+
+
+def write(thread: Locator, body: str) -> None:
+    """Post in the form where it stands."""
+    form = thread.locator("form.respond")
+    for name, value in (("body", body), ("name", "Hana"), ("email", "hana@readers.example")):
+        form.locator(f"[name={name}]").fill(value)
+    submit(thread)
 
 
 def comment(thread: Locator, number: int) -> Locator:
@@ -140,3 +148,50 @@ def test_keys_lead_from_thread_to_thread_and_are_the_pages_elsewhere(
     assert page.evaluate("keys") == ["j", "k"]
     comment(thread, reply).locator(".to").click()
     expect(comment(thread, one)).to_be_focused()
+
+
+def test_a_collapsed_branch_opens_for_links_and_for_paper(live: Live, host: Publisher, new_page: NewPage) -> None:
+    root, _ = post(live, "/branch", "Root")
+    first, _ = post(live, "/branch", "First", parent=root)
+    second, _ = post(live, "/branch", "Second", parent=first)
+    page = new_page(viewport={"width": 375, "height": 700})
+    thread = host.visit(page, page_of(live, "/branch"))
+    await_live(page)
+    summary = thread.locator("summary", has_text="2 replies")
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(comment(thread, second)).to_be_hidden()
+    assert_accessible(page)
+    page.evaluate("document.title = 'print'; dispatchEvent(new Event('beforeprint'))")
+    expect(comment(thread, second)).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(comment(thread, second)).to_be_hidden()
+    page.evaluate("number => { location.hash = 'comment-' + number }", second)
+    expect(comment(thread, second)).to_be_focused()
+    expect(thread.locator(".branch")).to_have_attribute("open", "")
+    # The reader's own replies find their branch, and are counted.
+    for target, body in ((first, "Third"), (root, "Fourth")):
+        comment(thread, target).locator(".reply").click()
+        write(thread, body)
+        expect(thread.locator(".branch article", has_text=body)).to_be_visible()
+    bodies = ["Root", "First", "Second", "Third", "Fourth"]
+    expect(thread.locator("article .body")).to_have_text(bodies)
+    expect(thread.locator("summary").first).to_have_text("4 replies")
+    thread.locator(".jump").click()
+    write(thread, "Another root")
+    expect(thread.locator("article .body", has_text="Another root")).to_be_visible()
+    comment(thread, int(thread.locator("article").last.get_attribute("data-id") or 0)).locator(".reply").click()
+    write(thread, "Its reply")
+    expect(thread.locator("summary").filter(has_text="1 reply")).to_be_visible()
+    expect(thread.locator("article .body")).to_have_text([*bodies, "Another root", "Its reply"])
+
+
+def test_a_branch_collapses_without_a_script(live: Live, host: Publisher, new_page: NewPage) -> None:
+    root, _ = post(live, "/plain-branch", "Root")
+    reply, _ = post(live, "/plain-branch", "Reply", parent=root)
+    page = new_page(java_script_enabled=False, viewport={"width": 320, "height": 700}, locale="ja")
+    page.goto(f"{live.url}/thread?site=demo&lang=ja&url={live.demo_url}/plain-branch")
+    page.get_by_text("返信 1 件").click()
+    expect(comment(page.locator(".thread"), reply)).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(comment(page.locator(".thread"), reply)).to_be_visible()

@@ -9,6 +9,7 @@ export class Live {
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet]
     follow(thread)
     root.addEventListener('keydown', step, leaving)
+    printing(root, leaving)
     const clock = setInterval(() => this.tick(), TICK)
     leaving.signal.addEventListener('abort', () => clearInterval(clock))
   }

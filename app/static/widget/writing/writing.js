@@ -56,16 +56,14 @@ export class Writing {
   }
 
   async more(link) {
-    const {thread} = this, place = link.parentNode
+    const {thread} = this, spot = link.parentNode
     const {ok, html} = await thread.ask('embed/thread' + new URL(link.href).search)
     if (thread.gone) return
-    if (!ok) return thread.excuse(place, html, thread.say.unread, () => place.replaceChildren(link))
+    if (!ok) return thread.excuse(spot, html, thread.say.unread, () => spot.replaceChildren(link))
     thread.localise(html)
     // In the page of its own, a parent may be on another page.
     for (const link of html.querySelectorAll('.to')) link.href = link.hash
-    const found = [...html.querySelector('.comments').children].filter(({dataset}) => !thread.comment(dataset.id))
-    place.replaceWith(...found)
-    found[0]?.focus()
+    further(thread, html.querySelector('.comments'), spot)?.focus()
   }
 
   async sort(link) {
@@ -87,6 +85,7 @@ export class Writing {
   point(comment) {
     this.thread.find('.target')?.classList.remove('target')
     comment?.classList.add('target')
+    comment?.closest('.branch')?.setAttribute('open', '')
     comment?.focus()
   }
 
