@@ -58,7 +58,6 @@ class Allowed(NamedTuple):
 
 
 EXCEPTIONS = [
-    Allowed("app/translations/ja/LC_MESSAGES/messages.po", "no letters", "of a script"),
     Allowed("tests/services.py", "`nobody` often may not enter", "a system user"),
 ]
 

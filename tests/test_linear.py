@@ -14,8 +14,8 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib import diff, grapheme, markup, near_duplicates, normal_form, redact, text, urls
-from app.screening import hosts
+from app.lib import diff, grapheme, markup, near_duplicates, normal_form, redact, script, text, urls
+from app.screening import hosts, signs
 from app.screening.urgent_words import HARMLESS, LEGAL, THREATS
 from app.search import ngrams
 from app.spam import disguise, features, words
@@ -78,6 +78,8 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "plain": lambda given: markup.plain(markup.render(given)),
     "marked": lambda given: markup.marked(markup.render(given), [given[:200], given[:100], "a"]),
     "key_of": near_duplicates.key_of,
+    "foreign_script": lambda given: script.foreign_script(given, ["ja", "en"]),
+    "short links": lambda given: list(signs.SHORT_LINK.finditer(given)),
     "grams": ngrams.ngrams_of,
     "says": lambda given: ngrams.contains(given, ["zz"]),
     "needed": lambda given: ngrams.required_ngrams(given),

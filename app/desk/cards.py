@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, select, text
 from sqlalchemy.orm import joinedload, undefer
@@ -15,6 +16,7 @@ from app.lib.secrets import candidates
 from app.lib.text import excerpt
 from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status, comment_counts
 from app.screening.reasons import found_in, sentence_of
+from app.spam.scores import Explanation, explanation
 
 PARENT_GRAPHEMES = 160
 SAME_ADDRESS_SINCE = timedelta(days=30)
@@ -22,12 +24,16 @@ SAME_ADDRESS_SINCE = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Card:
-    """A comment with its context. Counts are of the same site and exclude the comment."""
+    """A comment with its context. Counts are of the same site and exclude the comment.
+
+    `reasons` are without the score and without what holds every comment (`queue.always_held`).
+    """
 
     comment: Comment
     html: str
     parent_text: str
     reasons: list[str]
+    score: Explanation | None
     record: dict[str, int]
     # Near duplicates: all, and pending.
     alike: int
@@ -56,8 +62,8 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
             comment=comment,
             html=markup.marked(comment.html, found_in(comment.reasons)),
             parent_text=_parent_text(comment),
-            # Says nothing if everything is held.
-            reasons=[sentence_of(reason) for reason in comment.reasons if reason["check"] != "hold_all"],
+            reasons=[sentence_of(reason) for reason in comment.reasons if _says_more(reason)],
+            score=next((explanation(reason) for reason in comment.reasons if reason["check"] == "score"), None),
             record=records[comment.author_id],
             alike=max(alike[comment.site_id, comment.cluster][0] - 1, 0),
             alike_waiting=max(alike[comment.site_id, comment.cluster][1] - (comment.lane > 0), 0),
@@ -83,6 +89,14 @@ def load(ids: Collection[int]) -> list[Comment]:
     )  # fmt: skip
     found = {comment.id: comment for comment in db.session.scalars(query)}
     return [found[id] for id in ids if id in found]
+
+
+def _says_more(reason: dict[str, Any]) -> bool:
+    """False for reasons that the card shows in another place, or the page once for all cards."""
+    check = reason["check"]
+    if check == "first_comment":
+        return bool(reason.get("approved"))
+    return bool(reason["spam"]) if check == "copies" else check not in ("hold_all", "score")
 
 
 def _parent_text(comment: Comment) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select
 from app.desk.cards import Card, cards_of, load
 from app.extensions import db
 from app.lib.clock import runs
-from app.models import Comment, Lease, Moderator, Snooze, Status, lease, snooze
+from app.models import Comment, Lease, Moderator, Site, Snooze, Status, lease, snooze
 from app.moderation.lanes import Lane
 
 PAGE = 25
@@ -74,6 +74,15 @@ def decided(moderator: Moderator, status: Status, after: int | None = None) -> P
     ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(PAGE + 1)))
     cards = cards_of(load(ids[:PAGE]), moderator)
     return Page(cards, counts(moderator), str(ids[PAGE - 1]) if len(ids) > PAGE else "")
+
+
+def always_held(moderator: Moderator) -> dict[tuple[bool, int], list[Site]]:
+    """The moderator's sites by what holds every comment there: `hold_all` and `approvals_needed`."""
+    found: dict[tuple[bool, int], list[Site]] = {}
+    for membership in moderator.memberships:
+        site = membership.site
+        found.setdefault((site.hold_all, site.approvals_needed), []).append(site)
+    return found
 
 
 def counts(moderator: Moderator) -> dict[int, int]:

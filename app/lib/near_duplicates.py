@@ -30,6 +30,11 @@ def key_of(text: str) -> str:
     return hashlib.blake2b(marks.encode(), digest_size=8).hexdigest()
 
 
+def is_short(text: str) -> bool:
+    """True if the key is a hash of the whole text: two people often write the same few words."""
+    return len(_folded(text)) < SHORT
+
+
 def _folded(text: str) -> str:
     kept, last = [], 0
     for start, end in link_spans(text, bare=True):

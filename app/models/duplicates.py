@@ -1,10 +1,13 @@
-"""Find repeated posts: the same request key, or the same person, text and page within a day."""
+"""Find repeated posts: by request key, by person, text and page within a day, or near-copies on the site."""
 
+from collections import Counter
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Select, bindparam, func, or_, select, text
 
+from app.database import constant
 from app.extensions import Id, db
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, candidates
@@ -13,6 +16,8 @@ from app.models.comment import Comment, Status
 from app.models.site import Site
 
 SAME_FOR = timedelta(days=1)
+# Near-copies that are read, so that a flood does not slow down.
+MOST_COPIES = 50
 
 
 def any_of(name: str) -> BindParameter[Any]:
@@ -58,3 +63,23 @@ def same_text() -> Select[int]:
         columns.created_at > bindparam("since"),
         columns.status != Status.DELETED,
     )
+
+
+def near_copies(comment: Comment) -> Counter[str]:
+    """Statuses of the other comments of the site with the same cluster, of at most `MOST_COPIES`."""
+    if not comment.cluster:
+        return Counter()
+    given = {"site": comment.site_id, "cluster": comment.cluster, "own": comment.id or 0}
+    return Counter(db.session.connection().execute(_near_copies(), given).scalars())
+
+
+@cache
+def _near_copies() -> Select[Any]:
+    """Cached, because each comment runs it."""
+    columns = Comment.__table__.c
+    alike = (
+        columns.site_id == bindparam("site"),
+        columns.cluster == bindparam("cluster"),
+        columns.id != bindparam("own"),
+    )
+    return select(columns.status).where(*alike, text("cluster <> ''")).limit(constant(MOST_COPIES))

@@ -4,6 +4,7 @@ import re
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import current_app
 from sqlalchemy import JSON, String, Text, or_, select, update
@@ -92,6 +93,11 @@ class Site(Model):
     keep_spam_days: Mapped[int] = mapped_column(default=30)
     keep_revision_days: Mapped[int] = mapped_column(default=365)
     keep_vote_days: Mapped[int] = mapped_column(default=30)
+
+    @property
+    def hosts(self) -> set[str]:
+        """Hosts of the site's own pages."""
+        return {urlsplit(origin).hostname or "" for origin in self.origins}
 
     @property
     def edit_window(self) -> timedelta:

@@ -1,8 +1,9 @@
-"""The queue's lanes, by reasons and spam score."""
+"""The queue's lanes, by reasons and spam score; until the score has learnt, by signs of spam."""
 
 from enum import IntEnum
 
 from app.models import Comment, Status, comment_counts
+from app.screening import hosts, signs
 from app.screening.thresholds import Threshold, threshold_of
 
 
@@ -22,6 +23,8 @@ URGENT_CHECKS = frozenset({"threat", "legal", "appeal", "reports"})
 GENTLE_CHECKS = frozenset({"first_comment", "hold_all"})
 # A fine score by itself; up to the hold threshold, the author must be known.
 LIKELY_FINE = 0.2
+# Decisions of the rarer class from which the score sorts comments of new authors.
+LEARNT = 10
 
 
 def lane_of(comment: Comment, status: str | None = None, *, reported: bool = False) -> Lane:
@@ -37,16 +40,31 @@ def lane_of(comment: Comment, status: str | None = None, *, reported: bool = Fal
 
 def _lane_of_waiting(comment: Comment) -> Lane:
     reasons, threshold = comment.reasons, threshold_of(comment.site, comment.score)
+    likely, signed = comment.score is not None and comment.score <= LIKELY_FINE, signs.weight_of(reasons)
     if any(reason["check"] in URGENT_CHECKS for reason in reasons):
         return Lane.URGENT
     if threshold == Threshold.SPAM or any(reason["verdict"] == "spam" for reason in reasons):
+        return Lane.SPAM
+    if signed >= signs.TOGETHER and not (likely and _has_learnt(comment)):
         return Lane.SPAM
     if any(reason["check"] not in GENTLE_CHECKS and reason["verdict"] != "pass" for reason in reasons):
         return Lane.REVIEW
     if threshold == Threshold.HOLD:
         return Lane.REVIEW
-    likely = comment.score is not None and comment.score <= LIKELY_FINE
-    return Lane.FINE if likely or _is_known(comment) else Lane.REVIEW
+    if likely or _is_known(comment):
+        return Lane.FINE
+    return Lane.REVIEW if signed or _has_learnt(comment) or _has_link(comment) else Lane.FINE
+
+
+def _has_learnt(comment: Comment) -> bool:
+    """True if the score comes from enough decisions; one that was stored without their number did."""
+    examples = next((reason.get("examples") for reason in comment.reasons if reason["check"] == "score"), None)
+    return comment.score is not None and (not isinstance(examples, int) or examples >= LEARNT)
+
+
+def _has_link(comment: Comment) -> bool:
+    """True for a link to another site than the comment's own."""
+    return any(not mention.is_under(comment.site.hosts) for mention in hosts.hosts_in(comment))
 
 
 def _is_known(comment: Comment) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from app.lib.secrets import is_unreadable
 from app.lib.text import links_in
@@ -15,6 +14,7 @@ from app.screening.case import Case, Finding, Verdict
 from app.screening.flood import is_bursting, start_holding
 from app.screening.impersonation import claims_to_be_staff
 from app.screening.rulebook import TEXT_SUBJECTS, Hit
+from app.screening.signs import copies, script, short_links, throwaway
 from app.screening.thresholds import Threshold
 
 # Matches stored for highlighting.
@@ -109,8 +109,7 @@ def shorteners(case: Case) -> Finding | None:
 
 def look_alikes(case: Case) -> Finding | None:
     """A link to a host that imitates another one or the site's own."""
-    ours = {urlsplit(origin).hostname or "" for origin in case.site.origins}
-    found = [mention for mention in case.hosts if hosts.looks_like_another(mention.host, ours)]
+    found = [mention for mention in case.hosts if hosts.looks_like_another(mention.host, case.site.hosts)]
     if not found:
         return None
     shown = [hosts.readable(mention.host) for mention in found[:MOST_FOUND]]
@@ -140,7 +139,10 @@ def score(case: Case) -> Finding | None:
     if threshold is None:
         return None
     verdict = {Threshold.SPAM: Verdict.SPAM, Threshold.HOLD: Verdict.HOLD}.get(threshold, Verdict.PASS)
-    details = {"score": round(prediction.score or 0, 3), "band": threshold, "signals": prediction.signals}
+    details = {
+        "score": round(prediction.score or 0, 3), "band": threshold, "signals": prediction.signals,
+        "examples": prediction.examples,
+    }  # fmt: skip
     return Finding("score", verdict if case.site.score_acts else Verdict.PASS, details)
 
 
@@ -188,6 +190,10 @@ CHECKS: tuple[Check, ...] = (
     links,
     shorteners,
     look_alikes,
+    short_links,
+    throwaway,
+    script,
+    copies,
     office,
     gained_links,
     score,

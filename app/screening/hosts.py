@@ -1,7 +1,7 @@
 """Find the hosts in a comment; recognise shorteners and look-alikes."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,13 +15,26 @@ BARE_HOST = re.compile(r"(?<![a-zA-Z0-9.-])[a-zA-Z0-9-]++(?:\.[a-zA-Z0-9-]++)+")
 # Checked hosts of a comment; more of them are held as links anyway.
 MOST_HOSTS = 500
 
-# URL shorteners, each visited.
+# URL shorteners that anyone can use; not the short addresses of single sites, such as youtu.be.
 SHORTENERS = frozenset(
     [
-        *"0rz.tw 1url.com adf.ly amzn.to bit.do bit.ly bitly.com bl.ink buff.ly clck.ru cutt.ly dlvr.it fb.me".split(),
-        *"goo.gl han.gl ift.tt is.gd j.mp kutt.it lihi.cc lnkd.in me2.do ow.ly qr.ae rb.gy rebrand.ly reurl.cc".split(),
-        *"s.id short.io shorturl.at snip.ly soo.gd t.co t.ly tiny.cc tinyurl.com tr.im trib.al u.to urx.blue".split(),
-        *"urx.nu urx.red v.gd x.gd ux.nu".split(),
+        *"0.gp 00m.in 0rz.tw 1url.com 2.gp 2u.pw 3.ly 4.gp 4.ly 5.gp 6.gp 6.ly 7.ly 8.ly 92url.com 9nl.com".split(),
+        *"abre.ai acortar.link adf.ly adfoc.us alturl.com amzn.to anon.to b.link b2n.ir bc.vc bit.do bit.ly".split(),
+        *"bitly.com bitly.is bitly.lc bityl.co bl.ink budurl.com buff.ly chilp.it clck.ru cli.re cut.lu".split(),
+        *"cut.pe cutt.ly cutt.us da.gd dld.bz dlvr.it dub.sh dwz.tax exe.io fb.me fmurl.cc gg.gg goo.by".split(),
+        *"goo.gl goo.su han.gl href.li ift.tt ii1.su inlnk.ru iplogger.org is.gd ishort.ink j.mp kl.am".split(),
+        *"kortlink.dk kurl.ru kutt.it l8r.it lihi.cc lin0.de linkjust.com ln.run lnk.bz lnkd.in lnnk.in".split(),
+        *"lru.jp lstu.fr lurl.cc mcaf.ee me2.do me2.kr migre.me mmz.li n9.cl nav.cx notlong.com ntn.so".split(),
+        *"onl.la onl.sc onl.tw oow.pw ouo.io ouo.press ourl.in ow.ly p.tl ppt.cc pse.is psee.io q.gs qps.ru".split(),
+        *"qr.ae qr.net qr.paps.jp qrco.de qrs.ly rb.gy rebrand.ly reduced.to relink.asia reurl.cc risu.io".split(),
+        *"rlu.ru rotf.lol s.coop s.id saf.li sho.pe shorl.com short.gy short.io shorte.st shorten.asia".split(),
+        *"shorturl.ae shorturl.asia shorturl.at shorturl.com shorturl.gg shrinke.me shrinkme.io shrtco.de".split(),
+        *"shrtm.nu sina.lt sl.pt smarturl.it snip.ly soo.gd sourl.cn su.pr suo.fyi suo.im surl.li t.cn t.co".split(),
+        *"t.ly t.tl t1p.de t2m.io tii.la tinu.be tiny.cc tiny.ee tiny.one tiny.pl tinyarro.ws tinylink.net".split(),
+        *"tinyurl.com tinyurl.hu tny.im tny.so to.ly tr.im trib.al trib.in turl.ca txdl.top u.nu u.to".split(),
+        *"ulvis.net url.cn url.ie url2.fr urla.ru urlbunch.com urlr.me urly.fi urlz.fr urlzs.com urx.blue".split(),
+        *"urx.nu urx.red utm.to ux.nu v.gd v.ht vk.cc vo.la vurl.com vzturl.com w.tt waa.ai wee.so x.co x.gd".split(),
+        *"xrl.us xurl.es yal.su yip.su z23.ru zee.gl zipurl.fr zpr.io zws.im zzb.bz".split(),
     ]
 )
 # Digits and pairs that look like another letter.
@@ -36,9 +49,10 @@ class HostMention:
     typed: str
     field: str
 
-    def is_under(self, domains: Iterable[str]) -> bool:
-        """True for one of these domains or a subdomain."""
-        return any(self.host == domain or self.host.endswith(f".{domain}") for domain in domains)
+    def is_under(self, domains: Collection[str]) -> bool:
+        """True for one of these domains or a subdomain; as fast for thousands of them in a set."""
+        labels = self.host.split(".")
+        return any(".".join(labels[at:]) in domains for at in range(len(labels)))
 
 
 def hosts_in(comment: Comment) -> list[HostMention]:

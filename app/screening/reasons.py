@@ -10,6 +10,7 @@ from flask_babel import ngettext
 from app.lib.language import listed
 from app.models import Subject
 from app.spam import scores
+from app.spam.explain import script_on_page
 
 
 def sentence_of(reason: dict[str, Any]) -> str:
@@ -33,6 +34,13 @@ _SUBJECT_NAMES: dict[str, Callable[[], str]] = {
 
 def _subjects(reason: dict[str, Any]) -> str:
     return listed([*(_SUBJECT_NAMES[subject]() for subject in reason["by"]), *reason["found"]])
+
+
+def _copies(reason: dict[str, Any]) -> str:
+    copies = ngettext("near-copy of %(num)d other comment", "near-copy of %(num)d other comments", reason["count"])
+    if not reason["spam"]:
+        return copies
+    return ngettext("near-copy of %(num)d spam comment", "near-copy of %(num)d spam comments", reason["spam"])
 
 
 _TIMING = {
@@ -73,10 +81,16 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "links": lambda reason: ngettext("%(num)d link", "%(num)d links", reason["count"]),
     "shorteners": lambda reason: _("shortened link: %(found)s", found=listed(reason["found"])),
     "look_alikes": lambda reason: _("look-alike link: %(found)s", found=listed(reason["hosts"])),
+    "short_links": lambda reason: _("looks like a shortened link: %(found)s", found=listed(reason["found"])),
+    "throwaway": lambda reason: _("throw-away email address"),
+    "script": lambda reason: script_on_page(reason["script"], reason["lang"]),
+    "copies": lambda reason: _copies(reason),
     "office": lambda reason: _("uses the name of the site or its staff"),
     "gained_links": lambda reason: _("link added after approval: %(found)s", found=listed(reason["found"])),
-    "score": lambda reason: scores.in_words(reason["score"], reason["signals"]),
-    "first_comment": lambda reason: _("First-time commenter"),
+    "score": scores.in_words,
+    "first_comment": lambda reason: (
+        _("Few approved comments so far") if reason.get("approved") else _("First-time commenter")
+    ),
     "hold_all": lambda reason: _("everything is held"),
     "appeal": lambda reason: _("author’s appeal: “%(text)s”", text=reason["text"]),
     "work": lambda reason: _("passed a browser check"),

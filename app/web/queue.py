@@ -120,5 +120,6 @@ def _on_own_sites(ids: list[int]) -> list[int]:
 
 def _page(page: queue.Page, *, lane: int = 0, status: str = "", snoozed: bool = False) -> str:
     return render_template(
-        "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, statuses=MODERATED[1:]
-    )
+        "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, statuses=MODERATED[1:],
+        held=queue.always_held(current_moderator()),
+    )  # fmt: skip

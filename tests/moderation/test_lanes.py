@@ -22,10 +22,18 @@ def reason(check: str, verdict: str = "hold") -> dict[str, Any]:
     return {"check": check, "verdict": verdict}
 
 
+def copies(count: int, *, spam: int = 0, linked: bool = False) -> dict[str, Any]:
+    return reason("copies", "pass") | {"count": count, "spam": spam, "linked": linked}
+
+
+def scored(*, examples: int) -> dict[str, Any]:
+    return reason("score", "pass") | {"examples": examples}
+
+
 @pytest.mark.parametrize(
     ("reasons", "score", "lane"),
     [
-        ([reason("hold_all")], None, Lane.REVIEW),
+        ([reason("hold_all")], None, Lane.FINE),
         ([reason("hold_all")], 0.1, Lane.FINE),
         ([reason("first_comment")], 0.1, Lane.FINE),
         ([reason("first_comment")], 0.5, Lane.REVIEW),
@@ -33,6 +41,24 @@ def reason(check: str, verdict: str = "hold") -> dict[str, Any]:
         ([reason("links")], 0.95, Lane.SPAM),
         ([reason("word", "spam")], None, Lane.SPAM),
         ([reason("appeal"), reason("word", "spam")], 0.99, Lane.URGENT),
+        ([reason("shorteners"), copies(1)], None, Lane.SPAM),
+        ([reason("shorteners"), reason("script", "pass")], None, Lane.SPAM),
+        ([reason("throwaway", "pass"), reason("look_alikes")], None, Lane.SPAM),
+        ([reason("throwaway", "pass"), copies(1)], None, Lane.SPAM),
+        ([copies(3, linked=True)], None, Lane.SPAM),
+        ([copies(1, spam=1, linked=True)], None, Lane.SPAM),
+        ([copies(3), reason("script", "pass")], None, Lane.SPAM),
+        ([reason("threat"), reason("shorteners"), copies(9)], None, Lane.URGENT),
+        ([reason("shorteners")], None, Lane.REVIEW),
+        ([reason("throwaway", "pass")], None, Lane.REVIEW),
+        ([copies(9)], None, Lane.REVIEW),
+        ([copies(2, linked=True), reason("script", "pass")], None, Lane.REVIEW),
+        ([reason("script", "pass")], None, Lane.REVIEW),
+        ([scored(examples=2)], 0.5, Lane.FINE),
+        ([scored(examples=200)], 0.5, Lane.REVIEW),
+        ([scored(examples=2), reason("shorteners"), copies(2)], 0.1, Lane.SPAM),
+        ([scored(examples=200), reason("shorteners"), copies(2)], 0.5, Lane.SPAM),
+        ([scored(examples=200), reason("shorteners"), copies(2)], 0.1, Lane.REVIEW),
     ],
 )
 def test_the_reasons_and_the_score_choose_the_lane(
@@ -68,7 +94,7 @@ def test_a_decision_takes_it_out_of_its_lane_and_undo_brings_it_back(
         decision = decide(held, status, seen=held.version, by=alice)
         assert held.lane == Lane.NONE
         undo(decision, by=alice)
-        assert held.lane == Lane.REVIEW
+        assert held.lane == Lane.FINE
 
 
 def test_a_reported_comment_is_urgent_until_a_moderator_has_looked(

@@ -322,7 +322,7 @@ def test_without_decisions_there_is_no_score_and_no_hold(client: FlaskClient, db
     assert (comment.score, comment.reasons) == (None, [])
 
 
-def test_a_score_that_does_not_act_yet_is_shown_with_its_five_strongest_signals(
+def test_a_score_that_does_not_act_yet_is_shown_with_its_reasons(
     app: Flask, client: FlaskClient, db_session: Session, taught: Site
 ) -> None:
     assert Reader(client).post(SPAM).status_code == 201
@@ -330,7 +330,7 @@ def test_a_score_that_does_not_act_yet_is_shown_with_its_five_strongest_signals(
     (reason,) = comment.reasons
     assert (reason["check"], reason["verdict"], reason["band"]) == ("score", "pass", "spam")
     assert comment.score > 0.95 and comment.features == {"seconds": None, "approved": 0, "rejected": 0}
-    assert len(reason["signals"]) == 5
+    assert reason["examples"] == 8 and 3 <= len(reason["signals"]) <= 14
     with app.test_request_context(headers={"Accept-Language": "ja"}):
         said = sentence_of(reason)
     assert said.startswith("スパム度 ") and "副業" in said
