@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ SLIP = timedelta(minutes=1)
 
 @dataclass
 class Share:
-    """Decisions of one moderator, day or reason: count, reversals, waiting times."""
+    """Decisions of one moderator or day, or rejections for one reason: count, reversals, waiting times."""
 
     decided: int = 0
     reversed: int = 0
@@ -61,12 +61,14 @@ class Statistics:
 
 def statistics_of(site: Site, days: int) -> Statistics:
     """Statistics of the last `days` including today, in the site's time zone."""
-    since, first = now() - timedelta(days=days), Decision.id_back(site.id, MOST)
+    zone, first = ZoneInfo(site.timezone), Decision.id_back(site.id, MOST)
+    listed = _last(days, zone)
+    since = datetime.combine(listed[0], time.min, zone)
     rows = _decisions(site, since, first)
     statistics = Statistics(days, complete=not first or Decision.made_before(first, since))
     statistics.waiting, statistics.oldest = _waiting(site)
-    statistics.by_day = {day: Share() for day in _last(days, ZoneInfo(site.timezone))}
-    _count(statistics, rows, ZoneInfo(site.timezone))
+    statistics.by_day = {day: Share() for day in listed}
+    _count(statistics, rows, zone)
     statistics.hot = _hot(site, since)
     return statistics
 
@@ -85,7 +87,7 @@ def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
         )
         .join(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
-        .where(Decision.site_id == site.id, Decision.id >= first, Decision.made_at > since)
+        .where(Decision.site_id == site.id, Decision.id >= first, Decision.made_at >= since)
         .where(Decision.actor != Actor.IMPORT, or_(Decision.actor == Actor.MODERATOR, held))
         .order_by(Decision.id)
     )  # fmt: skip
@@ -131,12 +133,14 @@ def _wait(row: Row[Any], held: dict[int, datetime]) -> list[float]:
 
 
 def _shares(statistics: Statistics, row: Row[Any], zone: ZoneInfo) -> list[Share]:
-    return [
+    shares = [
         statistics.all,
         statistics.by_day.setdefault(row.made_at.astimezone(zone).date(), Share()),
         statistics.by_moderator.setdefault(row.name or "", Share()),
-        statistics.by_reason.setdefault(row.reason, Share()),
     ]
+    # An approval needs no reason.
+    approved = row.to_status == Status.APPROVED
+    return shares if approved else [*shares, statistics.by_reason.setdefault(row.reason, Share())]
 
 
 def _count_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) -> None:

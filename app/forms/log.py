@@ -22,8 +22,15 @@ STATUSES: dict[str, Any] = {
 }
 
 
+PEOPLE, EVERYONE = "people", "all"
+BY: dict[str, Any] = {PEOPLE: _l("People"), EVERYONE: _l("People and automatic checks")}
+
+
 class LogForm(Form):
-    """`LogForm.of(moderator, people, request.args)`; choices are limited to the moderator's sites."""
+    """`LogForm.of(moderator, people, request.args)`; choices are limited to the moderator's sites.
+
+    `usual` is the choice of `by` if none was made: the page shows people's decisions, files have all.
+    """
 
     site = SelectField(_l("Site"))
     status = SelectField(_l("Status"))
@@ -31,21 +38,24 @@ class LogForm(Form):
     reason = SelectField(_l("Reason"))
     since = DayField(_l("From"), [Optional()])
     until = DayField(_l("Until"), [Optional()])
+    by = SelectField(_l("Decided by"))
     zone: ZoneInfo
 
     @classmethod
-    def of(cls, moderator: Moderator, people: list[Moderator], given: Any) -> "LogForm":
-        form = cls(given)
+    def of(cls, moderator: Moderator, people: list[Moderator], given: Any, *, usual: str) -> "LogForm":
+        form, zones = cls(given), {str(m.site_id): m.site.timezone for m in moderator.memberships}
         form._choose(form.site, {str(m.site_id): m.site.name for m in moderator.memberships})
         form._choose(form.status, STATUSES)
         form._choose(form.moderator, {str(person.id): person.name for person in people})
         form._choose(form.reason, {code: reason_name(code) for code in reason_codes()})
-        form.zone = ZoneInfo(next((m.site.timezone for m in moderator.memberships), "UTC"))
+        form.by.choices = [SelectChoice(value, said) for value, said in BY.items()]
+        form.by.data = form.by.data or usual
+        form.zone = ZoneInfo(zones.get(form.site.data or "", moderator.timezone))
         return form
 
     @property
     def wanted(self) -> LogFilter:
-        """Whole days in the time zone of the moderator's first site."""
+        """Whole days in the time zone of the chosen site, or of the moderator's first site."""
         return LogFilter(
             site_id=int(self.site.data) if self.site.data else None,
             status=self.status.data or None,
@@ -53,6 +63,7 @@ class LogForm(Form):
             reason=self.reason.data or None,
             since=self._midnight(self.since.data) if self.since.data else None,
             until=self._midnight(self.until.data + timedelta(days=1)) if self.until.data else None,
+            people=self.by.data == PEOPLE,
         )
 
     @property

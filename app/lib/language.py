@@ -92,6 +92,11 @@ def speak(wanted: str, otherwise: str, timezone: str = "UTC") -> str:
     return lang
 
 
+def use_clock(timezone: str) -> None:
+    """Set the time zone of this response."""
+    g.timezone = timezone
+
+
 def speaking(tag: str) -> AbstractContextManager[None]:
     """Use the language for `tag` inside a `with` block."""
     return force_locale(locale_name(matching(tag) or DEFAULT))
@@ -184,5 +189,6 @@ def install(app: Flask) -> None:
     app.add_template_filter(day)
     app.add_template_filter(listed)
     app.add_template_global(tag_now)
+    app.add_template_global(clock)
     app.add_template_global(languages)
     app.add_template_global(name_of, "language_name")

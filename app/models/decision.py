@@ -23,10 +23,17 @@ class Actor(StrEnum):
     SYSTEM = "system"
 
 
+# Decisions of moderators, authors and reports; of an index, so as text.
+BY_PEOPLE = text("decision.actor NOT IN ('screening', 'import')")
+_BY_PEOPLE = text("actor NOT IN ('screening', 'import')")
+
+
 class Decision(Model):
     __tablename__ = "decision"
     __table_args__ = (
         Index("ix_decision_site_newest", "site_id", "id"),
+        # The log, which shows people's decisions first.
+        Index("ix_decision_people", "site_id", "id", sqlite_where=_BY_PEOPLE, postgresql_where=_BY_PEOPLE),
         Index("ix_decision_comment", "comment_id", "id"),
         # For the foreign key check when a decision is deleted.
         Index(

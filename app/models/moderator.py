@@ -69,6 +69,12 @@ class Moderator(Model):
     def site_ids(self) -> list[int]:
         return [membership.site_id for membership in self.memberships]
 
+    @property
+    def timezone(self) -> str:
+        """Time zone of the days and times on pages about several sites: the first site's."""
+        first = min(self.memberships, key=lambda membership: membership.site_id, default=None)
+        return first.site.timezone if first else "UTC"
+
     def role_on(self, site_id: int) -> Role | None:
         return next((Role(m.role) for m in self.memberships if m.site_id == site_id), None)
 

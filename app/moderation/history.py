@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, TextClause, func, select
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db
 from app.lib import ids as row_ids
 from app.models import Actor, Comment, Decision, Membership, Moderator, Site, Status, Thread
+from app.models.decision import BY_PEOPLE
 
 PAGE = 50
 BATCH = 250  # decisions read at once for an export
@@ -20,7 +21,7 @@ SCANNED = 20_000
 
 @dataclass(frozen=True)
 class LogFilter:
-    """None matches all. `since` is inclusive, `until` exclusive."""
+    """None matches all. `since` is inclusive, `until` exclusive. `people`: without automatic checks and imports."""
 
     site_id: int | None = None
     status: str | None = None
@@ -28,6 +29,7 @@ class LogFilter:
     reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    people: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,20 +132,20 @@ def _site_ids(moderator: Moderator, wanted: LogFilter) -> list[int]:
 
 def _scan(site_ids: list[int], wanted: LogFilter, before: int | None, limit: int) -> tuple[list[int], int]:
     """The newest ids, and where to continue (0: end)."""
-    conditions = _conditions(wanted)
-    end = _end_of_scan(site_ids, before, SCANNED if conditions else limit)
-    query = select(Decision.id).where(Decision.site_id.in_(site_ids), Decision.id >= end, *conditions)
+    conditions, among = _conditions(wanted), [BY_PEOPLE] if wanted.people else []
+    end = _end_of_scan(site_ids, before, SCANNED if conditions else limit, among)
+    query = select(Decision.id).where(Decision.site_id.in_(site_ids), Decision.id >= end, *among, *conditions)
     if before:
         query = query.where(Decision.id < before)
     return list(db.session.scalars(query.order_by(Decision.id.desc()).limit(limit))), end
 
 
-def _end_of_scan(site_ids: list[int], before: int | None, count: int) -> int:
+def _end_of_scan(site_ids: list[int], before: int | None, count: int, among: list[TextClause]) -> int:
     """The last of at most `count` scanned decisions of each site; 0 at the end.
 
-    By site: no index sorts decisions of several sites by id.
+    By site: no index sorts decisions of several sites by id. Decisions of people have an index of their own.
     """
-    older = select(Decision.id).where(Decision.site_id == Site.id, Decision.id < (before or row_ids.MOST))
+    older = select(Decision.id).where(Decision.site_id == Site.id, Decision.id < (before or row_ids.MOST), *among)
     last = older.order_by(Decision.id.desc()).limit(1).offset(count - 1).correlate(Site).scalar_subquery()
     return db.session.scalar(select(func.max(last)).where(Site.id.in_(site_ids))) or 0
 

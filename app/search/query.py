@@ -239,8 +239,7 @@ def _alike(viewer: Moderator, id: int | None) -> ColumnElement[bool] | None:
 
 
 def _midnight(viewer: Moderator, day: date) -> datetime:
-    sites = _sites(viewer)
-    return datetime.combine(day, time.min, ZoneInfo(sites[0].timezone if sites else "UTC"))
+    return datetime.combine(day, time.min, ZoneInfo(viewer.timezone))
 
 
 def _sites(viewer: Moderator) -> list[Site]:

@@ -81,6 +81,7 @@ def site_or_404(key: str, least: Role = Role.MODERATOR) -> Site:
         abort(404)
     if not role.reaches(least):
         raise Refused("role_too_small", _ROLES_NEEDED[least], status=403)
+    language.use_clock(site.timezone)
     return site
 
 
@@ -123,7 +124,7 @@ def this_page() -> str:
 
 def _welcome(login: Login) -> None:
     g.moderator = login.moderator
-    language.speak(login.moderator.lang or language.choose(), language.choose())
+    language.speak(login.moderator.lang or language.choose(), language.choose(), login.moderator.timezone)
     if request.method not in SAFE_METHODS:
         # Extends the session; committed by the view.
         login.expires_at = now() + session_lasts()

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, stream_with_context
 
-from app.forms.log import LogForm
-from app.lib import ids, spreadsheet
+from app.forms.log import EVERYONE, PEOPLE, LogForm
+from app.lib import ids, language, spreadsheet
 from app.moderation import history
 from app.web.access import current_moderator, moderator_required
 
@@ -19,7 +19,8 @@ bp = Blueprint("history", __name__, url_prefix="/moderate")
 @bp.get("/log")
 @moderator_required
 def show() -> str:
-    form = _form()
+    form = _form(PEOPLE)
+    language.use_clock(form.zone.key)
     page = history.decisions_for(current_moderator(), form.wanted, before=request.args.get("before", type=ids.read))
     return render_template("history/page.html", page=page, form=form, can_be_undone=history.can_be_undone)
 
@@ -37,14 +38,14 @@ def as_jsonl() -> Response:
     return _file("log.jsonl", "application/jsonl; charset=utf-8", lines, json.dumps({"error": BROKEN_OFF}))
 
 
-def _form() -> LogForm:
+def _form(usual: str) -> LogForm:
     me = current_moderator()
-    form = LogForm.of(me, history.colleagues(me), request.args)
+    form = LogForm.of(me, history.colleagues(me), request.args, usual=usual)
     return form if form.validate() else abort(404)
 
 
 def _rows() -> Iterator[dict[str, Any] | None]:
-    return history.all_for(current_moderator(), _form().wanted)
+    return history.all_for(current_moderator(), _form(EVERYONE).wanted)
 
 
 def _csv(rows: Iterator[dict[str, Any] | None]) -> Iterator[str]:

@@ -595,6 +595,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
     op.create_index("ix_decision_comment", "decision", ["comment_id", "id"], unique=False)
+    op.create_index(
+        "ix_decision_people",
+        "decision",
+        ["site_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("actor NOT IN ('screening', 'import')"),
+        postgresql_where=sa.text("actor NOT IN ('screening', 'import')"),
+    )
     op.create_index("ix_decision_site_newest", "decision", ["site_id", "id"], unique=False)
     op.create_index(
         "ix_decision_undoes_id",

@@ -1,12 +1,13 @@
 """Statistics of a site: waiting times, decisions by moderator, reversals; and their two pages."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from app.desk import statistics
 from app.desk.statistics import percentile, statistics_of
 from app.lib.clock import now
 from app.models import Comment, Decision, Moderator, Reason, Role, Site, Status
@@ -68,8 +69,32 @@ def test_the_figures_tell_how_long_who_why_and_what_did_not_stand(
         "Alice": (4, 0), "Bob": (2, 1),
     }  # fmt: skip
     assert figures.by_reason["attack"].share_reversed == 0.5
+    # Approvals need no reason.
+    assert {reason: share.decided for reason, share in figures.by_reason.items()} == {"attack": 2, "": 1}
     assert [(thread.url, count) for thread, count in figures.hot] == [("https://paper.example/story", 4)]
     assert list(figures.by_day)[-1] == now().date() and figures.by_day[now().date()].decided == 6
+
+
+def test_days_are_whole_days_of_the_sites_time_zone(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper.timezone = "Asia/Tokyo"
+    db_session.commit()
+    comment = waits(app, db_session, "number 1", 5)
+    # 08:00 on 8 March in Tokyo; the first of seven days begins at 15:00 UTC.
+    monkeypatch.setattr(statistics, "now", lambda: datetime(2026, 3, 7, 23, tzinfo=UTC))
+    for made_at, days in (
+        (datetime(2026, 3, 1, 14, 59, tzinfo=UTC), []),
+        (datetime(2026, 3, 1, 15, 1, tzinfo=UTC), [2]),
+    ):
+        decides(db_session, comment, Status.REJECTED, alice).made_at = made_at
+        db_session.commit()
+        figures = statistics_of(paper, 7)
+        assert [day.day for day in figures.by_day] == [2, 3, 4, 5, 6, 7, 8]
+        assert [day.day for day, share in figures.by_day.items() if share.decided] == days
+    db_session.commit()
+    page = at_the_desk(app).get("/sites/paper/figures?days=7", headers=ENGLISH).text
+    assert "Time zone: Asia/Tokyo" in page
 
 
 def test_another_sites_figures_do_not_mix_in(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:

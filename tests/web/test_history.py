@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.models import Comment, Decision, Membership, Moderator, Reason, Role, Site, Status
+from app.models import Actor, Comment, Decision, Membership, Moderator, Reason, Role, Site, Status
 from app.moderation import history
 from app.moderation.decide import decide, undo
 from app.web.history import BROKEN_OFF, to_the_end
@@ -34,9 +34,50 @@ def test_the_log_has_every_decision_newest_first(
     decision = decide(comment, Status.REJECTED, seen=comment.version, by=alice)
     undo(decision, by=alice)
     db_session.commit()
-    shown = rows(at_the_desk(app).get("/moderate/log", headers=ENGLISH))
+    desk = at_the_desk(app)
+    shown = rows(desk.get("/moderate/log?by=all", headers=ENGLISH))
     assert [row.split()[0] for row in shown] == ["Pending", "Rejected", "Pending"]
     assert shown[0].endswith("Undone") and "Alice" in shown[1] and "Automatic check" in shown[2]
+    assert rows(desk.get("/moderate/log", headers=ENGLISH)) == shown[:2]
+    assert rows(desk.get("/moderate/log?by=people", headers=ENGLISH)) == shown[:2]
+    assert desk.get("/moderate/log?by=x").status_code == 404
+
+
+def test_the_log_shows_what_authors_and_reports_did_and_files_have_everything(
+    app: Flask, alice: Moderator, comment: Comment, db_session: Session
+) -> None:
+    decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    decide(comment, Status.PENDING, seen=comment.version, actor=Actor.SYSTEM, reason="reports")
+    decide(comment, Status.DELETED, seen=comment.version, actor=Actor.AUTHOR, reason="withdrawn")
+    db_session.commit()
+    desk = at_the_desk(app)
+    shown = rows(desk.get("/moderate/log", headers=ENGLISH))
+    assert [row.split()[0] for row in shown] == ["Deleted", "Pending", "Approved"]
+    for query, count in (("", 4), ("?by=all", 4), ("?by=people", 3)):
+        assert len(desk.get(f"/moderate/log.jsonl{query}", buffered=True).text.splitlines()) == count
+    page = BeautifulSoup(desk.get("/moderate/log?by=people", headers=ENGLISH).text, "html.parser")
+    assert [link["href"] for link in page.select("a[download]")] == [
+        "/moderate/log.csv?by=people", "/moderate/log.jsonl?by=people"
+    ]  # fmt: skip
+
+
+def test_days_of_the_log_are_those_of_the_time_zone_that_is_shown_and_named(
+    app: Flask, alice: Moderator, paper: Site, comment: Comment, db_session: Session
+) -> None:
+    other = a_site(db_session, "other", timezone="America/New_York")
+    db_session.add(Membership(moderator=alice, site=other, role=Role.MODERATOR))
+    decision = decide(comment, Status.REJECTED, seen=comment.version, by=alice)
+    # 1 March 08:30 in Tokyo.
+    decision.made_at = datetime(2026, 2, 28, 23, 30, tzinfo=UTC)
+    key, others = paper.id, other.id
+    db_session.commit()
+    desk = at_the_desk(app)
+    for query, found in ((f"since=2026-03-01&until=2026-03-01&site={key}", 1), ("until=2026-02-28", 0)):
+        answer = desk.get(f"/moderate/log?{query}", headers=ENGLISH)
+        assert len(rows(answer)) == found and "Time zone: Asia/Tokyo" in answer.text
+        assert not found or "Mar 1, 2026 8:30" in " ".join(answer.text.replace("\u202f", " ").split())
+    answer = desk.get(f"/moderate/log?site={others}", headers=ENGLISH)
+    assert "Time zone: America/New_York" in answer.text
 
 
 def test_the_log_is_narrowed_by_status_and_by_moderator(
@@ -52,7 +93,8 @@ def test_the_log_is_narrowed_by_status_and_by_moderator(
         (f"moderator={bobs}", ["Spam"]),
         ("status=approved", ["Approved"]),
         (f"moderator={bobs}&status=approved", []),
-        ("status=&moderator=", ["Approved", "Spam", "Pending"]),
+        ("status=&moderator=", ["Approved", "Spam"]),
+        ("status=&moderator=&by=all", ["Approved", "Spam", "Pending"]),
     ):
         shown = rows(desk.get(f"/moderate/log?{query}", headers=ENGLISH))
         assert [row.split()[0] for row in shown] == expected
@@ -76,7 +118,7 @@ def test_the_log_goes_on_page_by_page(
     monkeypatch.setattr(history, "PAGE", 2)
     for status in (Status.SPAM, Status.APPROVED, Status.REJECTED, Status.PENDING):
         move(db_session, comment, status, by=alice)
-    desk, path, seen = at_the_desk(app), "/moderate/log", []
+    desk, path, seen = at_the_desk(app), "/moderate/log?by=all", []
     while path:
         page = desk.get(path, headers=ENGLISH)
         seen += rows(page)
@@ -100,7 +142,8 @@ def test_the_log_is_narrowed_by_reason_site_and_day(
         ("reason=hate", ["Rejected"]),
         (f"until={day}", ["Approved"]),
         (f"since={day}&until={day}&site={key}", ["Approved"]),
-        (f"since={day}", ["Approved", "Rejected", "Pending"]),
+        (f"since={day}", ["Approved", "Rejected"]),
+        (f"since={day}&by=all", ["Approved", "Rejected", "Pending"]),
     ):
         shown = rows(desk.get(f"/moderate/log?{query}", headers=ENGLISH))
         assert [row.split()[0] for row in shown] == expected, query
@@ -193,7 +236,7 @@ def test_the_log_of_several_sites_is_one_list(
     ids = db_session.scalars(select(Decision.id).order_by(Decision.id.desc())).all()
     db_session.commit()
     assert [row["id"] for row in exported] == list(ids) and {row["site"] for row in exported} == {"paper", "other"}
-    desk, path, seen = at_the_desk(app), "/moderate/log", 0
+    desk, path, seen = at_the_desk(app), "/moderate/log?by=all", 0
     while path:
         page = desk.get(path, headers=ENGLISH)
         seen += len(rows(page))

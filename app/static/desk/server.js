@@ -1,6 +1,5 @@
 // Talk to the service: forms go out as the browser would send them, HTML comes back.
 
-import { localise } from "../times.js";
 import { list, main } from "./cards.js";
 
 const PATIENCE = 20_000; // milliseconds until an answer is given up
@@ -77,7 +76,5 @@ export const sentence = (answer) =>
   answer?.page.querySelector("[role=alert]")?.textContent.trim() || list.dataset.offline;
 
 function parse(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
-  localise(page);
-  return page;
+  return new DOMParser().parseFromString(html, "text/html");
 }
