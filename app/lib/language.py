@@ -16,6 +16,8 @@ from flask import Flask, g, has_request_context, request
 from flask_babel import force_locale, get_locale, get_translations, gettext
 from werkzeug.datastructures import LanguageAccept
 
+from app.lib.clock import now
+
 TRANSLATIONS = Path(__file__).parent.parent / "translations"
 DEFAULT = "ja"
 # The messages in the source are English; English has no catalogue.
@@ -131,6 +133,14 @@ def when(moment: datetime) -> str:
     return f"{_day(here.date(), locale)} {_minute(here.hour, here.minute, locale)}"
 
 
+def clock_time(moment: datetime) -> str:
+    """The time of a moment of today, else its day."""
+    zone = _zone(clock())
+    here, today = moment.astimezone(zone), now().astimezone(zone)
+    same_day = here.date() == today.date()
+    return _minute(here.hour, here.minute, get_locale()) if same_day else day(here.date())
+
+
 # Babel is slow, and a page's fifty timestamps fall into few minutes.
 @lru_cache(maxsize=4096)
 def _day(day: date, locale: Locale) -> str:
@@ -186,6 +196,7 @@ def _said_of_many(one: str, many: str, count: int) -> str:
 def install(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(_said, _said_of_many, newstyle=True)  # type: ignore[attr-defined]
     app.add_template_filter(when)
+    app.add_template_filter(clock_time, "clock")
     app.add_template_filter(day)
     app.add_template_filter(listed)
     app.add_template_global(tag_now)

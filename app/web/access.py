@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.connections import SAFE_METHODS
@@ -139,4 +140,5 @@ def _to_login() -> Any:
         raise Refused("logged_out", str(LOGGED_OUT), status=401)
     if request.method in SAFE_METHODS:
         return redirect(url_for("account.login", next=this_page()), 303)
-    return redirect(url_for("account.login", next=own_path(request.form.get("next", "")), unsaved=1), 303)
+    flash(_("Your last action was not saved. Log in and repeat it."))
+    return redirect(url_for("account.login", next=own_path(request.form.get("next", ""))), 303)

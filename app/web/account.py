@@ -154,7 +154,5 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
 def _page(
     form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None
 ) -> Response:
-    page = render_template(
-        "account/login.html", form=form, trouble=trouble, challenge=challenge, unsaved="unsaved" in request.args
-    )
+    page = render_template("account/login.html", form=form, trouble=trouble, challenge=challenge)
     return make_response(page, status)

@@ -36,7 +36,7 @@ INPUTS: dict[str, Input] = {
     "account.change_language": Input(form={"lang": "ja", **BACK}),
     "account.log_in": Input(form={"email": "nobody@moderators.example", "password": "x", "lang": "en"} | BACK | PROOF),
     "account.log_out": Input(),
-    "account.login": Input(query={"lang": "en", "unsaved": "", **BACK}),
+    "account.login": Input(query={"lang": "en", **BACK}),
     "account.show_session": Input(),
     "account.switch_keys": Input(form={"on": "y", **BACK}),
     "api.comments.post": Input(json={name: each for name, each in WRITTEN.items()

@@ -10,9 +10,17 @@ let current = null;
 export const currentCard = () => current;
 
 export function select(card) {
+  if (card === current) return;
   current?.classList.remove("current");
+  if (current) open(current, false);
   current = card ?? null;
   current?.classList.add("current");
+  if (current) open(current, true);
+}
+
+// Links and menus of the other cards are not in the tab order: five stops a card are enough to decide.
+function open(card, isOpen) {
+  for (const each of card.querySelectorAll("a:not(.notice *), summary")) each.tabIndex = isOpen ? 0 : -1;
 }
 
 export function focus(card) {
@@ -65,19 +73,9 @@ const eyes = new IntersectionObserver(
   { threshold: [0, 0.25, 0.5] },
 );
 
-// A thumb has no focus: the card that it scrolled to the upper half is the one that is being read.
-const thumb = new IntersectionObserver(
-  (entries) => {
-    const card = entries.find((entry) => entry.isIntersecting)?.target;
-    if (card) select(card);
-  },
-  { rootMargin: "-30% 0px -69%" },
-);
-
 export function watch() {
-  const touched = matchMedia("(hover: none)").matches;
   for (const card of waiting()) {
     eyes.observe(card);
-    if (touched) thumb.observe(card);
+    if (card !== current) open(card, false);
   }
 }

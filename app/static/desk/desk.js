@@ -42,10 +42,28 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-mark]")) marksChanged();
 });
 document.addEventListener("keydown", pressed);
-document.addEventListener("focusin", (event) => {
-  const card = event.target.closest?.("article[data-comment-id]");
-  if (card && list.contains(card)) select(card);
-});
+// The current card shows more. It must not grow under a pressed pointer: the click would miss its button.
+let pressing = false;
+document.addEventListener("pointerdown", () => (pressing = true), true);
+for (const kind of ["pointerup", "pointercancel"]) {
+  document.addEventListener(kind, () => setTimeout(release), true);
+}
+document.addEventListener("focusin", selectFocused);
+
+function release() {
+  pressing = false;
+  selectFocused();
+}
+
+function selectFocused() {
+  const card = document.activeElement?.closest("article[data-comment-id]");
+  if (!pressing && card && list.contains(card)) select(card);
+}
+
+// A menu opens below its button, also at the end of the screen.
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("[data-reasons][open]")) event.target.lastElementChild.scrollIntoView({ block: "nearest" });
+}, true);
 window.addEventListener("beforeunload", (event) => {
   if (isUnsent()) event.preventDefault();
 });
