@@ -73,7 +73,7 @@ class _Required:
 
 def _email(form: Form, field: Any) -> None:
     if field.data:
-        check_email(field.data)
+        field.data = check_email(field.data)
 
 
 def _website(form: Form, field: Any) -> None:

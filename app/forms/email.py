@@ -7,7 +7,7 @@ from app.lib import mailbox
 
 
 def check_email(typed: str) -> str:
-    """Return the normalised address. Raises ValidationError."""
+    """Return the address in one form. Raises ValidationError."""
     try:
         return mailbox.check(typed)
     except ValueError as trouble:

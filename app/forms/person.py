@@ -8,17 +8,19 @@ from wtforms import BooleanField, EmailField, RadioField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Regexp
 
+from app.lib.mailbox import one_form
+
 EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1
 
 
-def _stripped(text: Any) -> Any:
-    return text.strip() if isinstance(text, str) else text
+def _in_one_form(text: Any) -> Any:
+    return one_form(text) if isinstance(text, str) else text
 
 
 class PersonForm(FlaskForm):
     email = EmailField(
         _l("Email address"),
-        filters=[_stripped],
+        filters=[_in_one_form],
         validators=[
             InputRequired(_l("Enter the reader’s email address.")),
             Length(max=EMAIL_LENGTH),

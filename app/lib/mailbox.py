@@ -5,6 +5,8 @@ import re
 import idna
 from email_validator import EmailNotValidError, validate_email
 
+from app.lib.normal_form import normalised
+
 LONGEST = 254  # characters (RFC 5321, 4.5.3.1.3, without the angle brackets)
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 DOT_ATOM = re.compile(rf"{ATOM}(?:\.{ATOM})*")
@@ -13,14 +15,32 @@ QUOTABLE = re.compile(r"[\x21-\x7e]+")
 OLD_CARRIER = re.compile(r"[a-z0-9._-]{1,64}@(?:docomo\.ne\.jp|(?:[a-z0-9]+\.)?ezweb\.ne\.jp)", re.I)
 
 
+def one_form(address: str) -> str:
+    """The spelling that is stored and compared: width folded, the domain in lower case and as A-labels (IDNA).
+
+    Linear; an invalid address may come back as it is.
+    """
+    folded = address.strip()
+    if not folded.isascii():
+        folded = normalised("NFKC", folded)
+    local, at, domain = folded.rpartition("@")
+    if not at or len(folded) > LONGEST:
+        return folded
+    try:
+        return f"{local}@{domain.lower() if domain.isascii() else _a_labels(domain)}"
+    except ValueError:
+        return folded
+
+
 def check(address: str, *, private_names: bool = False) -> str:
-    """Return the normalised address. Raises ValueError.
+    """Return the address in one form. Raises ValueError.
 
     The local part must be ASCII: few mail servers support RFC 6531, and it prevents look-alike addresses.
     `private_names` allows host names of the operator's network.
     """
     if len(address) > LONGEST:
         raise ValueError("address is too long")
+    address = one_form(address)
     if OLD_CARRIER.fullmatch(address):
         return address
     try:
@@ -29,7 +49,7 @@ def check(address: str, *, private_names: bool = False) -> str:
         )
     except EmailNotValidError as trouble:
         raise ValueError(str(trouble)) from trouble
-    return found.normalized
+    return one_form(found.normalized)
 
 
 def is_ascii_before_at(address: str) -> bool:

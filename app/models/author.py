@@ -13,6 +13,7 @@ from app.database import no_index
 from app.extensions import Id, Model, db
 from app.lib import address_forms
 from app.lib.clock import Moment, now
+from app.lib.mailbox import one_form
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidates
 from app.lib.text import fold
 from app.models.site import Site
@@ -74,8 +75,8 @@ class Author(Model):
 
     @staticmethod
     def index_of(site: Site, email: str) -> Index | None:
-        """Blind index of an email address on this site, ignoring case."""
-        return blind_index(f"author {site.id}", email.strip().casefold()) if email.strip() else None
+        """Blind index of an email address on this site, ignoring case, width and the spelling of the domain."""
+        return blind_index(f"author {site.id}", one_form(email).casefold()) if email.strip() else None
 
     def update_typed(self, *, name: str, email: str, website: str) -> None:
         """Store what the author typed about themselves this time."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
+from app.lib.mailbox import one_form
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index
 from app.models.site import Site
 
@@ -45,7 +46,7 @@ class Moderator(Model):
 
     @staticmethod
     def index_of(email: str) -> Index:
-        return blind_index("moderator", email.strip().casefold())
+        return blind_index("moderator", one_form(email).casefold())
 
     @classmethod
     def with_email(cls, email: str) -> "Moderator | None":

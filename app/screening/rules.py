@@ -17,6 +17,7 @@ from sqlalchemy.orm import load_only, selectinload
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
+from app.lib.mailbox import one_form
 from app.lib.networks import stored_network
 from app.lib.secrets import Index, blind_index
 from app.lib.urls import host_of
@@ -221,6 +222,7 @@ def _author(site: Site, value: str) -> str:
 
 
 def _email(site: Site, value: str) -> str:
+    value = one_form(value)
     try:
         validate_email(value, check_deliverability=False, allow_smtputf8=True)
     except EmailNotValidError as trouble:

@@ -14,6 +14,7 @@ from sqlalchemy import insert
 from app.database import new_ids
 from app.extensions import db
 from app.lib import markup, networks
+from app.lib.mailbox import one_form
 from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import canonical, clean_website
@@ -76,7 +77,7 @@ def _clean(staged: StagedComment, staging: Staging) -> CleanComment:
     label = learning.TEACHES[staged.status] if staged.teaches else ""
     return CleanComment(
         name=name,
-        email=staged.email if _EMAIL.fullmatch(staged.email) and len(staged.email) <= LONGEST_EMAIL else "",
+        email=_email(staged.email),
         website=website,
         network=str(networks.stored_network(ip_network(staged.ip))) if staged.ip else "",
         body=body,
@@ -94,6 +95,11 @@ def _text(staged: StagedComment, staging: Staging) -> tuple[str, str, int]:
     body = bodies.adapt(staged.body, staged.url, staging.name_of)
     html = markup.sanitise(body, newlines=staged.format == "markdown")
     return markup.plain(html), html, markup.ADOPTED
+
+
+def _email(typed: str) -> str:
+    email = one_form(typed)
+    return email if _EMAIL.fullmatch(email) and len(email) <= LONGEST_EMAIL else ""
 
 
 def _website(address: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.lib import mailbox
 from app.models import Author, Delivery, Invitation, Moderator, Role, Site, Status
-from app.moderation.decide import decide
+from app.moderation.decide import decide, undo
 from app.notify import headers, outbox, replies
 from config import BadSetting
 from tests.cast import Reader, a_moderator, a_site, the_comment
@@ -66,7 +66,7 @@ def sent(
     author.confirmed_index = author.email_index
     db_session.commit()
     comment = the_comment(db_session, "First!")
-    decide(comment, Status.REJECTED, seen=comment.version, by=alice)
+    rejected = decide(comment, Status.REJECTED, seen=comment.version, by=alice)
     db_session.commit()
     Reader(app.test_client(), email="taro@例え.jp").post("Second!", notify="y")
     follow_and_announce(hanako, db_session)
@@ -76,12 +76,19 @@ def sent(
     db_session.flush()
     outbox.add("invitation", payload=json.dumps({"invitation": invitation.id}))
     db_session.commit()
-    while outbox.run_once(replies.carriers()) or outbox.run_once():
-        pass
+    send_all()
+    undo(rejected, by=alice)
+    db_session.commit()
+    send_all()
     db_session.expire_all()
     kinds = {each.kind for each in db_session.query(Delivery) if each.outcome == "sent"}
     assert kinds == set(outbox.COMPOSE), "one of each kind"
     return smtp.emails
+
+
+def send_all() -> None:
+    while outbox.run_once(replies.carriers()) or outbox.run_once():
+        pass
 
 
 def follow_and_announce(hanako: Reader, db_session: Session) -> None:
@@ -124,7 +131,7 @@ def test_addresses_of_pages_and_other_structured_headers_have_no_encoded_words(s
         for name, value in found:
             assert name not in STRUCTURED or "=?" not in value, (name, value)
     stops = [value for received in sent for name, value in lines_of(received) if name == "list-unsubscribe"]
-    assert len(stops) == 3
+    assert len(stops) == 4
     for stop in stops:
         assert re.fullmatch(r" <http://localhost/comments/mail/(stop|unfollow)/[\w.~-]+>", stop), stop
 
@@ -189,7 +196,7 @@ def test_nothing_ends_a_headers_line(value: str) -> None:
         headers.put(EmailMessage(policy=headers.POLICY), "Subject", value)
 
 
-NOT_ASCII = ["花子@example.jp", "日本@mailx.com", "jo\u0301@example.org", "Ａ@example.org", "а@example.org"]
+NOT_ASCII = ["花子@example.jp", "日本@mailx.com", "jo\u0301@example.org", "а@example.org"]
 
 
 @pytest.mark.parametrize("email", NOT_ASCII)
