@@ -122,8 +122,8 @@ MOMENT = {
 USUAL, BUSY = "CASE WHEN k % 3 = 2 THEN 1 ELSE 0 END", "k"
 
 THREADS = """
-INSERT INTO thread (id, site_id, key, url, title, open, visible, version, approved_count, created_at)
-{series} SELECT :threads + i + 1, :site, :page || (:first + i), :page || (:first + i), 'Story', true, true, 1,
+INSERT INTO thread (id, site_id, key, url, title, state, version, approved_count, created_at)
+{series} SELECT :threads + i + 1, :site, :page || (:first + i), :page || (:first + i), 'Story', 'open', 1,
     {approved}, CURRENT_TIMESTAMP FROM n
 """
 AUTHORS = """

@@ -256,10 +256,11 @@ def _desk(each: Examples) -> Iterator[Visit]:
     yield _get("queue.find", "alike", "/moderate/search", alike=each.held)
     for name, given in LOGS.items():
         yield _get("history.show", name, "/moderate/log", **given)
+    yield _get("history.show_articles", "newest", "/moderate/log/articles")
     for endpoint, path in (("history.as_csv", "log.csv"), ("history.as_jsonl", "log.jsonl")):
         for name, given in LOGS.items():
             yield Visit(endpoint, f"first part, {name}", f"/moderate/{path}?{urlencode(given)}", part=True)
-    for what in ("thread", "author", "block"):
+    for what in ("thread", "author", "article", "block"):
         endpoint = {"block": "context.block_choices"}.get(what, f"context.{what}")
         yield _get(endpoint, "busy article and author", f"/moderate/comments/{each.held}/{what}")
     yield _get("context.blocks", "one's own", "/moderate/blocks")

@@ -28,6 +28,7 @@ def thread(page: ThreadPage) -> dict[str, Any]:
     return {
         "total": page.total,
         "open": page.open,
+        "state": page.state,
         "sort": page.sort,
         "next": page.next,
         "comments": [comment(shown) for shown in page.comments],

@@ -1,4 +1,4 @@
-"""`flask thread`: list, edit, move and merge the pages of a site."""
+"""`flask thread`: list, edit, open, close, hold, hide, move and merge the pages of a site."""
 
 import json
 from collections.abc import Iterable
@@ -12,13 +12,16 @@ from app.cli.sites import site_of
 from app.desk import naming
 from app.errors import Refused
 from app.extensions import db
-from app.models import Site, Thread, ThreadAlias, comment_counts
+from app.lib.text import clean_line
+from app.models import Actor, Site, State, Thread, ThreadAlias, comment_counts
+from app.models.thread_change import LONGEST_REASON
+from app.moderation import articles
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Move, Outcome
 
 BATCH = 500
 
-thread = AppGroup("thread", help="List, edit, move and merge the pages of a site.")
+thread = AppGroup("thread", help="List, edit, open, close, move and merge the pages of a site.")
 site_option = click.option("--site", "key", required=True, metavar="KEY", help="Site of the pages.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only report what would change.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -35,8 +38,8 @@ def list_(key: str, search: str, as_json: bool) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
     for row in rows:
-        closed = "" if row["open"] else "\tclosed"
-        click.echo(f"{row['key']}\t{row['comments']} comments, {row['approved']} approved{closed}\t{row['title']}")
+        state = "" if row["state"] == State.OPEN else f"\t{row['state']}"
+        click.echo(f"{row['key']}\t{row['comments']} comments, {row['approved']} approved{state}\t{row['title']}")
         for earlier in row["earlier"]:
             click.echo(f"  earlier {earlier}")
 
@@ -86,6 +89,35 @@ def set_(page: str, changes: tuple[str, ...], key: str, as_json: bool) -> None:
     click.echo(json.dumps(_face(found), ensure_ascii=False) if as_json else f"{found.label}\t{found.address}")
 
 
+def _state_command(name: str, state: State, done: str, help_: str) -> None:
+    @thread.command(name, help=f"{help_} PAGE is a URL, a path or id:...; it needs no comments yet.")
+    @click.argument("page")
+    @site_option
+    @click.option("--reason", default="", metavar="TEXT", help="For the log.")
+    @json_option
+    def set_state(page: str, key: str, reason: str, as_json: bool) -> None:
+        site = site_of(key)
+        try:
+            found = moves.obtain_thread(site, page)
+        except Refused as no:
+            raise click.ClickException(no.sentence) from no
+        changed = articles.set_state(found, state, actor=Actor.OPERATOR, reason=clean_line(reason)[:LONGEST_REASON])
+        db.session.commit()
+        if as_json:
+            click.echo(json.dumps(_face(found) | {"changed": changed is not None}, ensure_ascii=False))
+        else:
+            click.echo(f"{found.label}\t{done if changed else f'already {state}'}")
+
+
+for _given in (
+    ("open", State.OPEN, "open", "Let readers comment on PAGE."),
+    ("close", State.CLOSED, "closed", "Show the comments of PAGE and take no new ones."),
+    ("hold", State.HELD, "held", "Hold each new comment and each edit on PAGE for review."),
+    ("hide", State.HIDDEN, "hidden", "Show no comments of PAGE and take no new ones."),
+):
+    _state_command(*_given)
+
+
 def _change(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or name not in naming.FIELDS:
@@ -95,7 +127,13 @@ def _change(text: str) -> tuple[str, str]:
 
 def _face(found: Thread) -> dict[str, Any]:
     started = found.started_at.isoformat() if found.started_at else None
-    return {"key": found.key, "url": found.url, "title": found.title, "published": started}
+    return {
+        "key": found.key,
+        "url": found.url,
+        "title": found.title,
+        "published": started,
+        "state": found.state_now,
+    }
 
 
 @thread.command("remap")
@@ -126,7 +164,7 @@ def _rows(site: Site, search: str) -> Iterable[dict[str, Any]]:
                 "key": each.key,
                 "url": each.url,
                 "title": each.title,
-                "open": each.open,
+                "state": each.state_now,
                 "comments": numbers.get(each.id, 0),
                 "approved": each.approved_count,
                 "earlier": earlier[each.id],

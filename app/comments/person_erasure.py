@@ -58,6 +58,7 @@ TABLES = {
     "subscription": "the person's are deleted",
     "announcement": "no personal data",
     "thread_alias": "no personal data",
+    "thread_change": "a reason loses the address",
     "lease": "no personal data",
     "snooze": "no personal data",
     "report": "a note loses the address; the reporter is stored as a keyed hash only",

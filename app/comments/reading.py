@@ -12,7 +12,8 @@ from app.comments import amend, avatar, tokens, tree
 from app.comments.orders import ORDERS, Order
 from app.comments.shown import AuthorView, Shown
 from app.lib import markup
-from app.models import Author, Comment, Site, Status, Thread, imported
+from app.models import Author, Comment, Site, State, Status, Thread, imported
+from app.models.thread_state import ACCEPTING
 from app.notify import signed_links
 
 # A root id, with its votes where they decide, or a root id and a path in its branch.
@@ -36,10 +37,20 @@ class ThreadPage:
     thread: Thread | None
     total: int
     next: str | None
-    open: bool
+    # "closed" also where the site's settings close it.
+    state: State
     sort: str
     within: bool = False
     own: Mapping[int, Shown] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        return self.state in ACCEPTING
+
+    @property
+    def held(self) -> bool:
+        """True if all new comments wait for a moderator."""
+        return self.state == State.HELD
 
     @property
     def order(self) -> Order:
@@ -62,7 +73,8 @@ class ThreadPage:
         if own := self.own.get(listed.row.id):
             return replace(own, more=listed.more)
         row, more, anchor, parent_at = listed
-        return _bodiless_unless_public(row, _shown(row, *self.made_of, parent_at, more, anchor))
+        shown = _shown(row, *self.made_of, parent_at, more, anchor)
+        return shown if row.status == Status.APPROVED else _bodiless(shown)
 
 
 def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", comment: int | None = None) -> ThreadPage:
@@ -71,9 +83,9 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
     At most `page_size` comments; larger threads show only first replies of each branch.
     """
     if thread is None:
-        return ThreadPage([], None, 0, None, site.open, sort)
+        return ThreadPage([], None, 0, None, State.OPEN if site.open else State.CLOSED, sort)
     if not thread.visible:
-        return ThreadPage([], None, 0, None, False, sort)
+        return ThreadPage([], None, 0, None, State.HIDDEN, sort)
     within = bool(comment or CURSOR.fullmatch(after))
     listed, following = (not within and _whole(thread, sort)) or _part(thread, sort, after, comment)
     return ThreadPage(
@@ -81,7 +93,7 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
         thread=thread,
         total=thread.approved_count,
         next=following,
-        open=thread.accepts_comments(),
+        state=thread.state_now,
         sort=sort,
         within=within,
     )
@@ -133,8 +145,9 @@ def _fitting(branches: list[tree.Branch], room: int) -> tuple[list[tree.Branch],
 
 
 def show(comment: Comment) -> Shown:
-    """The public view of a comment; without a body unless approved."""
-    return _bodiless_unless_public(comment, _shown(comment, *_made_of(comment.thread), comment.parent_id))
+    """The public view of a comment; without a body unless it is public."""
+    shown = _shown(comment, *_made_of(comment.thread), comment.parent_id)
+    return shown if comment.is_public else _bodiless(shown)
 
 
 def show_vote(comment: Comment, count: int, *, voted: bool) -> Shown:
@@ -151,11 +164,11 @@ def show_own(comment: Comment, token: str) -> Shown:
 
 
 def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Shown]:
-    """The author's comments in a thread that are pending or editable."""
+    """The author's comments in a thread that are pending or editable; none where the comments are hidden."""
     mine = [
         comment
         for comment in tokens.comments_of(site, given)
-        if thread and comment.thread_id == thread.id and comment.status != Status.DELETED
+        if thread and thread.visible and comment.thread_id == thread.id and comment.status != Status.DELETED
     ]
     return [
         show_own(comment, tokens.for_comment(comment))
@@ -181,9 +194,8 @@ def _public_status(status: str) -> str:
     return status if status in (Status.APPROVED, Status.DELETED) else Status.PENDING
 
 
-def _bodiless_unless_public(comment: Comment | tree.Seen, shown: Shown) -> Shown:
-    public = comment.status == Status.APPROVED
-    return shown if public else replace(shown, name="", website="", html=None, edited_at=None)
+def _bodiless(shown: Shown) -> Shown:
+    return replace(shown, name="", website="", html=None, edited_at=None, parent_name=None)
 
 
 def _made_of(thread: Thread) -> tuple[str, str, str, bool]:

@@ -129,7 +129,8 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
 def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment | None:
     """The parent, if any. Raises Refused if no new comment is allowed."""
     if not thread.accepts_comments():
-        raise Refused("thread_closed", _("Comments are closed."), status=403)
+        said = thread.site.closed_text or _("Comments are closed.")
+        raise Refused("thread_closed", said, status=403)
     parent = _parent(thread, draft)
     if screened.admission.refused:
         raise screened.admission.refused

@@ -17,6 +17,7 @@ from app.lib.urls import clean_website, origin
 from app.screening.impersonation import mixes_alphabets
 
 NAME_LENGTH = 200
+SENTENCE_LENGTH = 300
 MOST_ORIGINS = 100  # they are sent in a header of each page
 WORDS = {
     "yes": True,
@@ -72,6 +73,15 @@ def _name(text: str) -> str:
     return name
 
 
+def _sentence(text: str) -> str:
+    if len(text) > SENTENCE_LENGTH * CODE_POINTS_PER_GRAPHEME:
+        raise ValueError
+    sentence = clean_line(text)
+    if len(sentence) > SENTENCE_LENGTH or is_invisible(sentence):
+        raise ValueError
+    return sentence
+
+
 def _timezone(text: str) -> str:
     if text not in available_timezones():
         raise ValueError
@@ -95,6 +105,7 @@ def _key(text: str) -> str:
     return text
 
 
+SENTENCE = Field(_l("a sentence of at most 300 characters, or nothing"), _sentence, longest=SENTENCE_LENGTH)
 YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
 ORIGINS = Field(_l("comma-separated origins such as https://www.example.org, without a path"), _origins)
 FIELDS = {
@@ -125,6 +136,8 @@ FIELDS = {
     "akismet_key": Field(_l("an Akismet API key, or nothing"), _key),
     "akismet_blog": Field(_l("a URL such as https://www.example.org, or nothing"), clean_website),
     "close_after_days": _whole(1, 36_500, off=0),
+    "closed_text": SENTENCE,
+    "held_text": SENTENCE,
     "keep_address_days": _whole(1, 36_500, off=0),
     "keep_spam_days": _whole(1, 36_500, off=0),
     "keep_revision_days": _whole(1, 36_500, off=0),

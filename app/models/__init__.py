@@ -26,6 +26,8 @@ from app.models.snooze import Snooze
 from app.models.spam_model import SpamModel
 from app.models.subscription import Notify, Subscription
 from app.models.thread import Thread
+from app.models.thread_change import ThreadChange
+from app.models.thread_state import State
 from app.models.training_example import TrainingExample
 from app.models.unsubscribe import Unsubscribe
 from app.models.vote import Vote
@@ -63,11 +65,13 @@ __all__ = [
     "SiteCounter",
     "Snooze",
     "SpamModel",
+    "State",
     "Status",
     "Subject",
     "Subscription",
     "Thread",
     "ThreadAlias",
+    "ThreadChange",
     "TrainingExample",
     "Unsubscribe",
     "Vote",

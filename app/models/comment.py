@@ -251,7 +251,7 @@ class Comment(Model):
     @property
     def answered(self) -> str | None:
         """Name of the author of the parent, if that is public."""
-        public = self.parent and self.parent.status == Status.APPROVED
+        public = self.parent and self.parent.is_public
         return self.parent.name if self.parent and public else None
 
     @classmethod

@@ -21,6 +21,8 @@ class Actor(StrEnum):
     AUTHOR = "author"
     IMPORT = "import"
     SYSTEM = "system"
+    OPERATOR = "operator"  # on the command line
+    PAGE = "page"  # a signed attribute of the article
 
 
 # Decisions of moderators, authors and reports; of an index, so as text.

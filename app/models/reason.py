@@ -46,6 +46,7 @@ _CAUSES = {
     "withdrawn": _l("Withdrawn"),
     "import": _l("Import"),
     "hold_all": _l("Everything is held"),
+    "article": _l("Article is held"),
     "first_comment": _l("First comment"),
     "links": _l("Links"),
     "trap": _l("Filled in the hidden field"),

@@ -82,6 +82,9 @@ class Site(Model):
     akismet_answers: Mapped[str] = mapped_column(String(50), default="")
     akismet_alert: Mapped[str] = mapped_column(String(200), default="")
     close_after_days: Mapped[int] = mapped_column(default=0)
+    # Sentences that readers see where comments are closed or all held; '': ours.
+    closed_text: Mapped[str] = mapped_column(String(300), default="")
+    held_text: Mapped[str] = mapped_column(String(300), default="")
     # Open reports that move a comment to the urgent lane, and that hide it; 0: never.
     reports_needed: Mapped[int] = mapped_column(default=1)
     reports_to_hide: Mapped[int] = mapped_column(default=0)

@@ -28,6 +28,7 @@ from app.lib.ids import MOST
 from app.lib.urls import is_allowed, page_key
 from app.models.alias import LONGEST_KEY, ThreadAlias
 from app.models.site import Site
+from app.models.thread_state import ACCEPTING, State, WithState
 
 LONGEST_TITLE = 500
 # Longest plausible time from publication to a comment.
@@ -43,7 +44,7 @@ class Named(IntEnum):
     HAND = 3  # typed by a moderator or the operator
 
 
-class Thread(Model):
+class Thread(WithState, Model):
     __tablename__ = "thread"
     __table_args__ = (UniqueConstraint("site_id", "key"), UniqueConstraint("site_id", "id"))
 
@@ -54,14 +55,10 @@ class Thread(Model):
     url: Mapped[str] = mapped_column(Text, default="")
     title: Mapped[str] = mapped_column(String(LONGEST_TITLE), default="")
     named_by: Mapped[int] = mapped_column(SmallInteger, default=Named.NOBODY)
-    open: Mapped[bool] = mapped_column(default=True)
-    visible: Mapped[bool] = mapped_column(default=True)
     # Increases with every public change; part of every ETag and cache key.
     version: Mapped[int] = mapped_column(default=1)
     approved_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
-    # Start of `close_after_days`: publication of the page, or the first approved comment.
-    started_at: Mapped[datetime | None] = mapped_column(Moment)
 
     site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)
 
@@ -134,8 +131,8 @@ class Thread(Model):
     @classmethod
     def close(cls, site: Site, keys: Collection[str]) -> None:
         """Close these threads to new comments."""
-        open_ones = update(cls).where(cls.site_id == site.id, cls.key.in_(keys), cls.open)
-        rows_changed(open_ones.values(open=False, version=cls.version + 1))
+        open_ones = update(cls).where(cls.site_id == site.id, cls.key.in_(keys), cls.state.in_(ACCEPTING))
+        rows_changed(open_ones.values(state=State.CLOSED, held_until=None, version=cls.version + 1))
 
     @classmethod
     def keys(cls, ids: Collection[int]) -> dict[int, str]:
@@ -190,13 +187,6 @@ class Thread(Model):
         values = {"key": key, "version": Thread.version + 1} | ({"url": url} if url else {})
         rows_changed(update(Thread).where(Thread.id == self.id).values(values))
         db.session.refresh(self)
-
-    def accepts_comments(self) -> bool:
-        return self.visible and self.open and self.site.open and not self._is_too_old()
-
-    def _is_too_old(self) -> bool:
-        days = self.site.close_after_days
-        return days > 0 and self.started_at is not None and now() - self.started_at > timedelta(days=days)
 
     @property
     def is_named(self) -> bool:

@@ -46,6 +46,9 @@ def _standing(case: Case) -> dict[str, Finding]:
 def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..., Decision] = decide_new) -> Decision:
     """Store all reasons, decide by the strictest verdict, run side effects."""
     comment, prediction = case.comment, case.known_prediction
+    if comment.thread.holds_everything():
+        # Here, because the thread is read again in the transaction that stores the comment.
+        findings = [*findings, Finding("article", Verdict.HOLD)]
     comment.score, comment.features = prediction.score, prediction.features
     comment.reasons = [finding.as_reason() for finding in findings]
     # Of several with the same verdict, certain spam is the reason: it does not count as a burst.

@@ -20,7 +20,7 @@ class Lane(IntEnum):
 # Urgent for a person's safety or rights.
 URGENT_CHECKS = frozenset({"threat", "legal", "appeal", "reports"})
 # Checks that hold most comments and say nothing against them.
-GENTLE_CHECKS = frozenset({"first_comment", "hold_all"})
+GENTLE_CHECKS = frozenset({"first_comment", "hold_all", "article"})
 # A fine score by itself; up to the hold threshold, the author must be known.
 LIKELY_FINE = 0.2
 # Decisions of the rarer class from which the score sorts comments of new authors.

@@ -76,12 +76,12 @@ def compose_correction(delivery: Delivery) -> EmailMessage | None:
 
 
 def _standing(delivery: Delivery) -> Decision | None:
-    """The delivery's decision if it is the newest and its author gets email."""
+    """The delivery's decision if it is the newest, its author gets email, and the article does not hide the comment."""
     decision = db.session.get(Decision, delivery.decision_id)
     if decision is None or decision.comment.version != decision.version:
         return None
-    author = decision.comment.author
-    return None if not author.is_confirmed or _has_unsubscribed(author) else decision
+    author, hidden = decision.comment.author, decision.to_status == Status.APPROVED and not decision.comment.is_public
+    return None if hidden or not author.is_confirmed or _has_unsubscribed(author) else decision
 
 
 def why(decision: Decision) -> str:

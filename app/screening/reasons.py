@@ -92,6 +92,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
         _("Few approved comments so far") if reason.get("approved") else _("First-time commenter")
     ),
     "hold_all": lambda reason: _("everything is held"),
+    "article": lambda reason: _("all comments on this article are held"),
     "appeal": lambda reason: _("author’s appeal: “%(text)s”", text=reason["text"]),
     "work": lambda reason: _("passed a browser check"),
     "akismet": lambda reason: _AKISMET[reason["state"]],

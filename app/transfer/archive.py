@@ -21,10 +21,12 @@ from app.models import (
     Revision,
     Rule,
     Site,
+    State,
     Subject,
     Subscription,
     Thread,
     ThreadAlias,
+    ThreadChange,
     Unsubscribe,
 )
 
@@ -50,6 +52,8 @@ class ArchivedTable:
     hash_flags: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
     # Columns with another name in archives from before 0.1.0.
     former_names: Mapping[str, str] = field(default_factory=dict)
+    # A row of such an archive whose columns do not only have other names.
+    converted: Callable[[Row], Row] = field(default=lambda row: row)
 
     @property
     def table(self) -> Table:
@@ -79,6 +83,14 @@ def _is(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return func.coalesce(condition, false(), type_=Boolean())
 
 
+def _with_state(row: Row) -> Row:
+    """Threads had two flags before they had a state."""
+    if "state" in row:
+        return row
+    hidden, closed = row.get("visible") is False, row.get("open") is False
+    return row | {"state": State.HIDDEN if hidden else State.CLOSED if closed else State.OPEN}
+
+
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
 RECOMPUTED = "a keyed hash, recomputed with the key of the importing installation"
@@ -92,8 +104,10 @@ TABLES = (
         Thread,
         created_column="created_at",
         left_out={**OWNER, "approved_count": "counted again"},
+        converted=_with_state,
     ),
     ArchivedTable(ThreadAlias, created_column="made_at", left_out=OWNER),
+    ArchivedTable(ThreadChange, created_column="made_at", left_out=OWNER),
     ArchivedTable(
         Author,
         created_column="created_at",

@@ -18,7 +18,7 @@ from app.lib.mailbox import one_form
 from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import canonical, clean_website
-from app.models import Actor, Comment, Decision, Site, Status, Thread, comment_counts, imported
+from app.models import Actor, Comment, Decision, Site, State, Status, Thread, comment_counts, imported
 from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
 from app.models.thread import Named
@@ -187,6 +187,6 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
             title = clean_line(staged.title)[:LONGEST_TITLE]
             # The operator trusts the file.
             more = {"named_by": Named.MODERATOR, "started_at": staged.created_at, "created_at": staged.created_at}
-            more |= {"open": staged.open, "visible": staged.visible}
+            more["state"] = State.HIDDEN if not staged.visible else State.OPEN if staged.open else State.CLOSED
             threads[key] = Thread.obtain(site, key=key, url=canonical(staged.url), title=title, **more)
     return threads

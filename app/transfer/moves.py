@@ -13,8 +13,10 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.text import excerpt
 from app.lib.urls import canonical, is_allowed, page_key
-from app.models import Announcement, Comment, Site, Subscription, Thread, ThreadAlias, comment_counts
+from app.models import Announcement, Comment, Site, Subscription, Thread, ThreadAlias, ThreadChange, comment_counts
 from app.models.alias import LONGEST_KEY
+from app.models.thread import Named
+from app.moderation import articles
 from app.transfer.fields import legible
 
 # Lock timeout on PostgreSQL, and number of attempts.
@@ -107,6 +109,18 @@ def thread_at(site: Site, address: str) -> Thread | None:
     return Thread.for_page(site, key) if key else None
 
 
+def obtain_thread(site: Site, address: str) -> Thread:
+    """The thread of a page, inserted if it has no comments yet. Raises Refused for an address of another site."""
+    address = address.strip()
+    key, whole = _new_key(site, address), _whole(site, address)
+    if not key:
+        raise Refused("wrong_page", _("This URL doesn’t belong to this site."), field="url", status=422)
+    if thread := Thread.for_page(site, key):
+        return thread
+    url = "" if address.startswith(OWN_ID) else canonical(whole)
+    return Thread.obtain(site, key=key, url=url, named_by=Named.HAND if url else Named.NOBODY)
+
+
 def _limit_waiting() -> None:
     """Decisions lock the comment, then the thread; a move locks in reverse.
 
@@ -163,6 +177,8 @@ def _merge(thread: Thread, into: Thread) -> None:
     Comment.move_all(thread, into)
     Subscription.move_all(thread, into)
     Announcement.move_all(thread, into)
+    ThreadChange.move_all(thread, into)
+    articles.follow_merge(thread, into)
     ThreadAlias.repoint(thread.id, into.id)
     db.session.delete(thread)
     db.session.flush()

@@ -185,7 +185,8 @@ class Restore:
             self._skip(line, Reason.MALFORMED)
             return None
         try:
-            row = {column.name: self._value(table, column, line.row) for column in table.columns}
+            given = table.converted(line.row)
+            row = {column.name: self._value(table, column, given) for column in table.columns}
             row |= {name: line.row.get(name, False) is True for name in table.hash_flags}
             for name, target in table.numbers(row).items():
                 self._require_known(target, int(row[name]))

@@ -16,6 +16,7 @@ from app.lib.text import clean_line
 from app.lib.urls import canonical, safe_href
 from app.models import Actor, Effect, Status, Subject
 from app.models.thread import LONGEST_TITLE, Named
+from app.models.thread_state import State
 from app.screening.case import Verdict
 from app.screening.reasons import sentence_of
 from app.transfer.fields import MAX_BODY, legible
@@ -185,6 +186,10 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("thread", "url"): _address,
     ("thread", "title"): clean_line,
     ("thread", "named_by"): _one_of(list(Named)),
+    ("thread", "state"): _one_of(list(State)),
+    ("thread_change", "from_state"): _one_of(list(State)),
+    ("thread_change", "to_state"): _one_of(list(State)),
+    ("thread_change", "actor"): _one_of(list(Actor)),
     ("author", "name"): clean_line,
     ("author", "website"): _website,
     ("comment", "name"): clean_line,

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Author, Comment, Site, Status, Thread
+from app.models.thread_state import ACCEPTING
 from app.transfer.archive import BATCH
 from app.transfer.fields import legible
 
@@ -69,7 +70,7 @@ def _page(thread: Thread, clock: tzinfo) -> str:
         + _element("link", thread.address)
         + _element("wp:post_id", thread.id)
         + _dates("wp:post_date", thread.created_at, clock)
-        + _element("wp:comment_status", "open" if thread.open else "closed")
+        + _element("wp:comment_status", "open" if thread.state in ACCEPTING else "closed")
         + _element("wp:post_type", "post")
         + _element("wp:status", "publish" if thread.visible else "private")
     )

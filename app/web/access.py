@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
 
 from app.connections import SAFE_METHODS
 from app.errors import Refused
@@ -103,6 +104,14 @@ def done(said: str, gone: Sequence[int] = ()) -> Any:
         return render_template("queue/_said.html", said=said, gone=gone)
     flash(said)
     return redirect(own_path(request.form.get("next", "")), 303)
+
+
+def say(html: str, back: str) -> Any:
+    """The same with a template of ours that may have buttons; `back` is the page before."""
+    if wants_fragment():
+        return html
+    flash(Markup(html))  # noqa: S704 (our own template)
+    return redirect(own_path(back), 303)
 
 
 def own_path(wanted: str) -> str:

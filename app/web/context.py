@@ -13,6 +13,7 @@ from app.forms.decision import NoteForm
 from app.lib.language import when
 from app.lib.secrets import is_unreadable
 from app.models import Author, Effect, Note, Report, Rule, Subject, comment_counts
+from app.moderation import articles
 from app.screening import rules
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
 
@@ -24,6 +25,16 @@ bp = Blueprint("context", __name__, url_prefix="/moderate")
 def thread(id: int) -> str:
     comment = comment_or_404(id)
     return _shown("thread", comment=comment, conversation=context.conversation_around(comment))
+
+
+@bp.get("/comments/<int:id>/article")
+@moderator_required
+def article(id: int) -> str:
+    """The state of the comment's article, to open, close, hold or hide it."""
+    comment = comment_or_404(id)
+    return _shown(
+        "article", comment=comment, thread=comment.thread, site=comment.site, **articles.shown(comment.thread)
+    )
 
 
 @bp.get("/comments/<int:id>/author")

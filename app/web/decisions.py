@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request
+from flask import Blueprint, abort, render_template, request
 from flask_babel import gettext as _
-from markupsafe import Markup
 
 from app.abuse.bounds import takes_fields
 from app.database import write_transaction
@@ -22,7 +21,7 @@ from app.web.access import (
     comment_or_404,
     current_moderator,
     moderator_required,
-    own_path,
+    say,
     wants_fragment,
 )
 
@@ -111,21 +110,14 @@ def _decided(decisions: list[Decision], form: Any, outcome: batch.Outcome | None
         gone=outcome.gone if outcome else [],
         answered=Report.answered_by([decision.id for decision in decisions]).total(),
     )  # fmt: skip
-    return _say(said, back)
+    return say(said, back)
 
 
 def _undone(undone: list[Decision], *, left: int = 0, reopened: int = 0) -> Any:
     cards = cards_of([each.comment for each in undone], current_moderator()) if wants_fragment() else []
     told = authors.told_before(undone)
     said = render_template("queue/_undone.html", undone=undone, left=left, reopened=reopened, told=told, cards=cards)
-    return _say(said, UndoForm().next.data or "")
-
-
-def _say(said: str, back: str) -> Any:
-    if wants_fragment():
-        return said
-    flash(Markup(said))  # noqa: S704 (our own template)
-    return redirect(own_path(back), 303)
+    return say(said, UndoForm().next.data or "")
 
 
 def _conflict(conflict: AlreadyDecided, form: DecisionForm) -> Any:

@@ -8,7 +8,8 @@ from flask import Blueprint, Response, abort, render_template, request, stream_w
 
 from app.forms.log import EVERYONE, PEOPLE, LogForm
 from app.lib import ids, language, spreadsheet
-from app.moderation import history
+from app.models import ThreadChange
+from app.moderation import articles, history
 from app.web.access import current_moderator, moderator_required
 
 BROKEN_OFF = "This export is not complete: an error interrupted it. Please download it again."
@@ -23,6 +24,20 @@ def show() -> str:
     language.use_clock(form.zone.key)
     page = history.decisions_for(current_moderator(), form.wanted, before=request.args.get("before", type=ids.read))
     return render_template("history/page.html", page=page, form=form, can_be_undone=history.can_be_undone)
+
+
+@bp.get("/log/articles")
+@moderator_required
+def show_articles() -> str:
+    """Changes of the state of articles."""
+    me, before = current_moderator(), request.args.get("before", 0, type=ids.read) or 0
+    found = ThreadChange.on_sites(me.site_ids, before=before, limit=history.PAGE + 1)
+    more = found[history.PAGE - 1].id if len(found) > history.PAGE else None
+    newest = ThreadChange.newest_ids({each.thread_id for each in found})
+    return render_template(
+        "history/articles.html", changes=found[: history.PAGE], before=more, states=articles.STATES,
+        cause_of=articles.cause_of, can_be_undone=lambda change: change.id in newest,
+    )  # fmt: skip
 
 
 @bp.get("/log.csv")

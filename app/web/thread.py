@@ -173,13 +173,13 @@ def _etag(here: Where, stamp: str) -> str:
     """A hash of everything on the page; the thread's version stands for its comments."""
     thread = here.thread
     shown = (request.path, *(request.args.get(name, "") for name in ("after", "comment", "parent")))
-    thread_now = (thread.id, thread.version, thread.accepts_comments()) if thread else (here.site.open,)
+    thread_now = (thread.id, thread.version, thread.state_now) if thread else (here.site.open,)
     parts = (shown, sorted(here.fields.items()), here.site.version, thread_now, stamp, markup.RENDERER, VERSION)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]
 
 
 def _reply_to(here: Where, form: CommentForm) -> Comment | None:
-    thread = here.thread if form.parent_id else None
+    thread = here.thread if form.parent_id and here.thread and here.thread.visible else None
     parent = Comment.of_site([here.site.id], form.parent_id or 0) if thread else None
     public = parent and thread and parent.thread_id == thread.id and parent.status == Status.APPROVED
     return parent if public else None

@@ -12,12 +12,15 @@ from flask_babel import ngettext as _n
 from app.desk import naming
 from app.errors import Refused
 from app.extensions import db
+from app.forms.article import StateForm
+from app.forms.decision import UndoForm
 from app.lib import ids
 from app.lib.text import clean_line
-from app.models import Role, Site, Thread, ThreadAlias, comment_counts
+from app.models import Role, Site, State, Thread, ThreadAlias, ThreadChange, comment_counts
+from app.moderation import articles
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Outcome
-from app.web.access import moderator_required, site_or_404
+from app.web.access import current_moderator, moderator_required, say, site_or_404
 
 bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
 
@@ -100,6 +103,49 @@ def name(key: str, id: int) -> Any:
     return redirect(url_for("threads.page", key=key, id=id), 303)
 
 
+@bp.post("/new")
+@moderator_required
+def add(key: str) -> Any:
+    """The page of an article that has no comments yet, to set its state before the first one."""
+    site, typed = site_or_404(key, Role.ADMIN), request.form.get("url", "")[:MOST_TYPED]
+    try:
+        thread = moves.obtain_thread(site, typed)
+    except Refused as no:
+        return _page(site, typed="", wrong_article=no.sentence, article=typed), no.status
+    db.session.commit()
+    return redirect(url_for("threads.page", key=key, id=thread.id), 303)
+
+
+@bp.post("/<int:id>/state")
+@moderator_required
+def set_state(key: str, id: int) -> Any:
+    """Open, close, hold or hide the comments of an article."""
+    thread, form = _thread(key, id), StateForm()
+    if not form.validate():
+        abort(400)
+    change = articles.set_state(thread, State(form.state.data), by=current_moderator(), reason=form.reason.data or "")
+    db.session.commit()
+    return _said(thread, change, form.next.data or "")
+
+
+@bp.post("/changes/<int:id>/undo")
+@moderator_required
+def undo(key: str, id: int) -> Any:
+    site, form = site_or_404(key), UndoForm()
+    change = ThreadChange.of_site([site.id], id) or abort(404)
+    undone = articles.undo(change, by=current_moderator())
+    db.session.commit()
+    return _said(undone.thread, undone, form.next.data or "")
+
+
+def _said(thread: Thread, change: ThreadChange | None, back: str) -> Any:
+    """A confirmation with an undo button: a fragment for our script, else on the page before."""
+    said = render_template(
+        "sites/_state_said.html", thread=thread, change=change, states=articles.STATES, back=back, site=thread.site
+    )
+    return say(said, back)
+
+
 def _thread(key: str, id: int) -> Thread:
     return Thread.of(site_or_404(key), id) or abort(404)
 
@@ -108,7 +154,9 @@ def _named(thread: Thread, typed: dict[str, str] | None = None, wrong: Refused |
     started = thread.started_at
     local = started.astimezone(ZoneInfo(thread.site.timezone)).isoformat(timespec="minutes")[:16] if started else ""
     typed = typed or {"title": thread.title, "url": thread.url, "published": local}
-    return render_template("sites/thread.html", site=thread.site, thread=thread, typed=typed, wrong=wrong)
+    return render_template(
+        "sites/thread.html", site=thread.site, thread=thread, typed=typed, wrong=wrong, **articles.shown(thread)
+    )
 
 
 def _first_line() -> str:
@@ -121,6 +169,8 @@ def _page(
     *,
     typed: str,
     wrong: str = "",
+    wrong_article: str = "",
+    article: str = "",
     tried: Sequence[moves.Move] = (),
     refused: bool = False,
     idle: bool = False,
@@ -135,5 +185,6 @@ def _page(
         numbers=comment_counts.by_thread(listed), earlier=ThreadAlias.of(listed),
         next=listed[-1] if len(found) > LISTED else None,
         further=down_to if len(found) <= LISTED else None,
-        typed=typed, wrong=wrong, tried=tried, refused=refused, idle=idle,
+        typed=typed, wrong=wrong, tried=tried, refused=refused, idle=idle, states=articles.STATES,
+        wrong_article=wrong_article, article=article,
     )  # fmt: skip

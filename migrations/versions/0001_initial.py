@@ -133,6 +133,8 @@ def upgrade() -> None:
         sa.Column("akismet_answers", sa.String(length=50), nullable=False, server_default=""),
         sa.Column("akismet_alert", sa.String(length=200), nullable=False, server_default=""),
         sa.Column("close_after_days", sa.Integer(), nullable=False),
+        sa.Column("closed_text", sa.String(length=300), nullable=False, server_default=""),
+        sa.Column("held_text", sa.String(length=300), nullable=False, server_default=""),
         sa.Column("reports_needed", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("reports_to_hide", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
@@ -343,12 +345,13 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("title", sa.String(length=500), nullable=False),
         sa.Column("named_by", sa.SmallInteger(), nullable=False, server_default="0"),
-        sa.Column("open", sa.Boolean(), nullable=False),
-        sa.Column("visible", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False, server_default="open"),
+        sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("approved_count", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reopened_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_thread_site_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_thread")),
         sa.UniqueConstraint("site_id", "id", name=op.f("uq_thread_site_id_id")),
@@ -566,6 +569,33 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_thread_alias_thread_id"), "thread_alias", ["thread_id"], unique=False)
     op.create_table(
+        "thread_change",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("thread_id", ID, nullable=False),
+        sa.Column("from_state", sa.String(length=8), nullable=False),
+        sa.Column("to_state", sa.String(length=8), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("actor", sa.String(length=16), nullable=False),
+        sa.Column("moderator_id", ID, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("undoes", sa.Boolean(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_thread_change_moderator_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id", "thread_id"],
+            ["thread.site_id", "thread.id"],
+            name=op.f("fk_thread_change_site_id_thread_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_thread_change_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_thread_change")),
+    )
+    op.create_index("ix_thread_change_site", "thread_change", ["site_id", "id"], unique=False)
+    op.create_index("ix_thread_change_thread", "thread_change", ["thread_id", "id"], unique=False)
+    op.create_table(
         "decision",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -746,6 +776,7 @@ def downgrade() -> None:
         "decision",
         "subscription",
         "announcement",
+        "thread_change",
         "thread_alias",
         "comment",
         "unsubscribe",

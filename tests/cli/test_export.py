@@ -85,7 +85,7 @@ def test_the_wxr_export_marks_hidden_pages(app: Flask, db_session: Session, tmp_
     a_talk(app, db_session)
     hidden = db_session.query(Thread).order_by(Thread.id).first()
     assert hidden
-    hidden.visible = False
+    hidden.state = "hidden"
     db_session.commit()
     export(app, "--format", "wxr", "--output", str(tmp_path / "paper.xml"))
     records = list(wordpress.read(tmp_path / "paper.xml"))

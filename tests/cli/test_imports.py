@@ -366,11 +366,11 @@ def test_pages_that_are_closed_stay_closed_and_all_may_be(
     text = wxr(page(comment(1)), page(comment(2), number=2))
     before, after = text.split("<wp:post_id>2")
     bring(app, save(f"{before}<wp:post_id>2" + after.replace("open</wp:comment_status>", "closed</wp:comment_status>")))
-    assert {each.key[-1]: each.open for each in db_session.query(Thread)} == {"1": True, "2": False}
+    assert {each.key[-1]: each.state for each in db_session.query(Thread)} == {"1": "open", "2": "closed"}
     db_session.commit()
     bring(app, save(text), "--close-threads")
     db_session.expire_all()
-    assert not any(each.open for each in db_session.query(Thread))
+    assert all(each.state == "closed" for each in db_session.query(Thread))
 
 
 def test_pingbacks_come_when_they_are_asked_for(app: Flask, paper: Site, save: Save) -> None:

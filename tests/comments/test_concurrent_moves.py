@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.database import write_transaction
 from app.extensions import db
-from app.models import Comment, Site, Status, Thread
+from app.models import Comment, Site, State, Status, Thread
 from app.moderation import decide as deciding
 from app.transfer import moves
 from tests.cast import ORIGIN, PAGE, Reader, move, the_comment
@@ -68,11 +68,11 @@ def the_thread() -> Thread:
 
 
 def close() -> None:
-    the_thread().open = False
+    the_thread().state = State.CLOSED
 
 
 def hide() -> None:
-    the_thread().visible = False
+    the_thread().state = State.HIDDEN
 
 
 def close_site() -> None:

@@ -83,7 +83,7 @@ def test_a_retry_on_a_closed_thread_gets_the_first_response(hanako: Reader, db_s
     site = a_site(db_session, flood_per_address=1)
     assert hanako.post("in time").status_code == 201
     if closed == "page":
-        db_session.execute(update(Thread).values(open=False))
+        db_session.execute(update(Thread).values(state="closed"))
         site.flood_per_address = 0
     db_session.commit()
     assert hanako.post("in time").status_code == 201

@@ -25,7 +25,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "approvals_needed": 1, "max_links": 2, "flood_per_author": 6, "flood_per_address": 30, "close_after_days": 0,
     },
     "thread": {
-        "id": 1, "site_id": 1, "key": "k", "url": "https://paper.example/", "title": "", "open": True, "visible": True,
+        "id": 1, "site_id": 1, "key": "k", "url": "https://paper.example/", "title": "", "state": "open",
         "version": 1, "approved_count": 0, "created_at": WHEN,
     },
     "author": {"id": 1, "site_id": 1, "name": "", "email": "", "website": "", "created_at": WHEN},

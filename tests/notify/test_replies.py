@@ -289,7 +289,7 @@ def test_a_comment_that_is_no_longer_public_is_left_out(
 def test_a_hidden_page_sends_nothing(hanako: Reader, taro: Reader, mails: Mails, db_session: Session) -> None:
     first = subscribed(db_session, hanako, "page")
     posts(taro, "Hello")
-    db_session.get_one(Comment, first).thread.visible = False
+    db_session.get_one(Comment, first).thread.state = "hidden"
     db_session.commit()
     assert mails() == []
 

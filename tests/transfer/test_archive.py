@@ -28,12 +28,14 @@ from app.models import (
     Role,
     Rule,
     Site,
+    State,
     Status,
     Subject,
     Thread,
     ThreadAlias,
     Unsubscribe,
 )
+from app.moderation import articles
 from app.moderation.decide import undo
 from app.screening import rules
 from app.transfer import archive
@@ -75,6 +77,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     writer.confirmed_index = writer.email_index
     Unsubscribe.add(site, writer.email_index)
     ThreadAlias.point(site.id, "https://paper.example/old", first.thread_id)
+    articles.set_state(first.thread, State.HELD, by=alice, reason="too heated")
     db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site
@@ -291,6 +294,9 @@ MISFITS: list[tuple[str, dict[str, Any]]] = [
     ("comment", {"features": {"mood": 1}}),
     ("thread", {"version": 2**31 - 1}),
     ("thread", {"named_by": 9}),
+    ("thread", {"state": "ajar"}),
+    ("thread_change", {"to_state": "ajar"}),
+    ("thread_change", {"thread_id": 999}),
     ("rule", {"subject": "pattern", "value": "("}),
     ("rule", {"subject": "pattern", "value": "x*"}),
     ("rule", {"subject": "word", "value": "*"}),

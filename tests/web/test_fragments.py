@@ -37,7 +37,7 @@ def _is_erased(session: Session, site: Site, _asked: Comment, _answered: Comment
 
 
 def _closes(session: Session, _site: Site, asked: Comment, _answered: Comment) -> None:
-    session.get_one(Comment, asked.id).thread.open = False
+    session.get_one(Comment, asked.id).thread.state = "closed"
 
 
 def _moves_away(session: Session, _site: Site, asked: Comment, _answered: Comment) -> None:

@@ -150,7 +150,7 @@ def test_a_date_counts_once_a_moderator_approved_it_and_within_bounds(
     assert the_thread(db_session).accepts_comments()
     move(db_session, the_comment(db_session, "first"), Status.APPROVED, by=alice)
     thread = the_thread(db_session)
-    assert thread.accepts_comments() is ((is_open and published != "2026-11-20") or not thread._is_too_old())
+    assert thread.accepts_comments() is ((is_open and published != "2026-11-20") or not thread.is_too_old())
     assert thread.started_at and now() - timedelta(days=366) < thread.started_at <= now()
     if not is_open:
         assert reader.post("late").status_code == 403

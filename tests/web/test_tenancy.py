@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.desk import members
-from app.models import Effect, Moderator, Reason, Role, Rule, Site, Status, Subject
+from app.models import Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
 from app.models.report import Reporter
+from app.moderation import articles
 from app.moderation.decide import decide
 from app.moderation.reports import report
 from app.screening import rules
@@ -37,6 +38,7 @@ TABLES = (
     "membership",
     "moderator",
     "thread",
+    "thread_change",
     "delivery",
     "author",
     "invitation",
@@ -44,7 +46,14 @@ TABLES = (
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account"}
-EVERYBODYS_PAGES = {"sites.embed", "statistics.show", "threads.page", "threads.name"}
+EVERYBODYS_PAGES = {
+    "sites.embed",
+    "statistics.show",
+    "threads.page",
+    "threads.name",
+    "threads.set_state",
+    "threads.undo",
+}
 OWNERS_PAGES = "members."
 
 
@@ -87,6 +96,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     db_session.commit()
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     rules.create([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
+    articles.set_state(first.thread, State.HELD, by=alice, reason="Geheimnis")
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
     db_session.commit()
     return site
@@ -118,7 +128,7 @@ def knock(desk: FlaskClient, target: Target, token: str = "", **more: str) -> Te
     body = asked | {
         "csrf_token": token, "status": "approved", "seen": "2", "marked": "1:2", "comments": "1", "id": "1",
         "subject": "word", "value": "x", "effect": "hold", "reason": "", "role": "owner", "name": "x", "text": "x",
-        "note": "x", "body": "x", "email": "somebody@new.example", "until": "",
+        "state": "hidden", "url": "/new", "note": "x", "body": "x", "email": "somebody@new.example", "until": "",
     }  # fmt: skip
     return desk.post(target.path, data=body, headers=ENGLISH, buffered=True)
 
