@@ -263,6 +263,7 @@ def _desk(each: Examples) -> Iterator[Visit]:
     for what in ("thread", "author", "article", "block"):
         endpoint = {"block": "context.block_choices"}.get(what, f"context.{what}")
         yield _get(endpoint, "busy article and author", f"/moderate/comments/{each.held}/{what}")
+    yield _get("staff.ask", "a held comment", f"/moderate/comments/{each.held}/reply")
     yield _get("context.blocks", "one's own", "/moderate/blocks")
 
 

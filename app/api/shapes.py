@@ -14,6 +14,7 @@ def comment(shown: Shown) -> dict[str, Any]:
         "depth": shown.depth,
         "name": shown.name,
         "website": shown.website,
+        "badge": shown.badge,
         "html": None if shown.html is None else str(shown.html),
         "created_at": shown.created_at.isoformat(),
         "edited_at": shown.edited_at.isoformat() if shown.edited_at else None,

@@ -13,6 +13,7 @@ from app.comments.orders import ORDERS, Order
 from app.comments.shown import AuthorView, Shown
 from app.lib import markup
 from app.models import Author, Comment, Site, State, Status, Thread, imported
+from app.models.comment import badge_text
 from app.models.thread_state import ACCEPTING
 from app.notify import signed_links
 
@@ -195,7 +196,7 @@ def _public_status(status: str) -> str:
 
 
 def _bodiless(shown: Shown) -> Shown:
-    return replace(shown, name="", website="", html=None, edited_at=None, parent_name=None)
+    return replace(shown, name="", website="", html=None, edited_at=None, parent_name=None, badge=None)
 
 
 def _made_of(thread: Thread) -> tuple[str, str, str, bool]:
@@ -228,6 +229,7 @@ def _shown(
         avatar=avatar.draw(Author.seed_of(avatar_key, comment.author_id, erased=comment.erased)),
         permalink=f"{address}#comment-{comment.id}",
         site_lang=site_lang,
+        badge=badge_text(comment.badge),
         more=more,
         anchor=anchor,
         helpful=comment.helpful if votes else None,

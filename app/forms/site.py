@@ -14,6 +14,8 @@ from app.lib.language import languages, name_of
 from app.lib.names import is_invisible
 from app.lib.text import clean_line
 from app.lib.urls import clean_website, origin
+from app.models import Role
+from app.models.comment import LONGEST_BADGE
 from app.screening.impersonation import mixes_alphabets
 
 NAME_LENGTH = 200
@@ -106,6 +108,25 @@ def _key(text: str) -> str:
 
 
 SENTENCE = Field(_l("a sentence of at most 300 characters, or nothing"), _sentence, longest=SENTENCE_LENGTH)
+
+
+def _badge(text: str) -> str:
+    badge = _sentence(text)
+    if len(badge) > LONGEST_BADGE or mixes_alphabets(badge):
+        raise ValueError
+    return badge
+
+
+def _roles() -> list[tuple[str, Any]]:
+    return [
+        (Role.MODERATOR.value, _l("Moderator")),
+        (Role.ADMIN.value, _l("Administrator")),
+        (Role.OWNER.value, _l("Owner")),
+    ]
+
+
+BADGE = Field(_l("a word of at most 40 characters, or nothing"), _badge, longest=LONGEST_BADGE)
+ROLE = Field(LazyString(lambda: ", ".join(Role)), lambda text: Role(text).value, _roles)
 YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
 ORIGINS = Field(_l("comma-separated origins such as https://www.example.org, without a path"), _origins)
 FIELDS = {
@@ -138,6 +159,8 @@ FIELDS = {
     "close_after_days": _whole(1, 36_500, off=0),
     "closed_text": SENTENCE,
     "held_text": SENTENCE,
+    "staff_badge": BADGE,
+    "staff_role": ROLE,
     "keep_address_days": _whole(1, 36_500, off=0),
     "keep_spam_days": _whole(1, 36_500, off=0),
     "keep_revision_days": _whole(1, 36_500, off=0),

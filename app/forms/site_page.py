@@ -100,6 +100,13 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
         },
     ),
     (
+        _l("Staff"),
+        {
+            "staff_badge": Control(_l("Badge of staff"), _l("Shown beside the name. If empty, readers see “Staff”.")),
+            "staff_role": Control(_l("Who can reply as staff"), _l("This role and those above it.")),
+        },
+    ),
+    (
         _l("Data retention"),
         {
             "keep_address_days": Control(_l("Keep IP ranges for"), "", _DAYS, _FOREVER),

@@ -76,8 +76,12 @@ class Moderator(Model):
         first = min(self.memberships, key=lambda membership: membership.site_id, default=None)
         return first.site.timezone if first else "UTC"
 
+    def membership_on(self, site_id: int) -> "Membership | None":
+        return next((each for each in self.memberships if each.site_id == site_id), None)
+
     def role_on(self, site_id: int) -> Role | None:
-        return next((Role(m.role) for m in self.memberships if m.site_id == site_id), None)
+        membership = self.membership_on(site_id)
+        return Role(membership.role) if membership else None
 
     def __repr__(self) -> str:
         return f"<Moderator {self.id}>"
@@ -89,6 +93,8 @@ class Membership(Model):
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(String(16), default=Role.MODERATOR)
+    # Name above this moderator's replies; '': the site's name.
+    alias: Mapped[str] = mapped_column(String(400), default="")
 
     moderator: Mapped[Moderator] = relationship(back_populates="memberships")
     site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)

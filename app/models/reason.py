@@ -44,6 +44,8 @@ _CAUSES = {
     "reports": _l("Reported by readers"),
     "appeal": _l("Author’s appeal"),
     "withdrawn": _l("Withdrawn"),
+    "staff": _l("Reply by staff"),
+    "edited": _l("Edited"),
     "import": _l("Import"),
     "hold_all": _l("Everything is held"),
     "article": _l("Article is held"),

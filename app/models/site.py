@@ -24,6 +24,8 @@ TIMES_THE_BUSIEST = 3
 ANSWERS_NOTED = 50
 # Limit of an IPv6 /48 as a multiple of that of one network: it may be many people, or one who changes networks.
 WIDE_TIMES = 4
+# Names of staff that readers may not use; the newest ones.
+MOST_STAFF_NAMES = 50
 
 
 class Site(Model):
@@ -91,6 +93,10 @@ class Site(Model):
     public_summary: Mapped[bool] = mapped_column(default=False)
     # Readers can mark comments as helpful.
     votes: Mapped[bool] = mapped_column(default=False)
+    # Badge of replies by staff ('': the usual word), the least role that may write them, and the names that they had.
+    staff_badge: Mapped[str] = mapped_column(String(40), default="")
+    staff_role: Mapped[str] = mapped_column(String(16), default="moderator")
+    staff_names: Mapped[list[str]] = mapped_column(JSON, default=list)
     # Days after which data is deleted; 0: never.
     keep_address_days: Mapped[int] = mapped_column(default=90)
     keep_spam_days: Mapped[int] = mapped_column(default=30)
@@ -163,6 +169,11 @@ class Site(Model):
             setattr(self, name, value)
         self.timezone_chosen = self.timezone_chosen or "timezone" in settings
         self.version += bool(changed)
+
+    def reserve_name(self, name: str) -> None:
+        """Reserve a name of staff: readers who use it are held."""
+        if name not in self.staff_names:
+            self.staff_names = [*self.staff_names, name][-MOST_STAFF_NAMES:]
 
     def lock(self) -> bool:
         """Reload the site and lock it until the transaction ends; False if it was deleted."""

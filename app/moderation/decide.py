@@ -85,9 +85,13 @@ def _trust(comment: Comment) -> None:
     comment.author.earn_trust(comment.name, comment.website, comment.address_index if moved else None)
 
 
-def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decision:
-    """Insert a new comment with its first decision, by screening. Raises DuplicateComment."""
-    before = comment.status
+def decide_new(comment: Comment, status: Status, *, reason: str = "", by: Moderator | None = None) -> Decision:
+    """Insert a new comment with its first decision, by screening or by the moderator who wrote it.
+
+    Raises DuplicateComment.
+    """
+    # A comment by a moderator never was pending.
+    before = None if by else comment.status
     comment.begin(status, lane_of(comment, status))
     decision = new(
         Decision,
@@ -96,7 +100,9 @@ def decide_new(comment: Comment, status: Status, *, reason: str = "") -> Decisio
         from_status=before,
         to_status=status,
         version=comment.version,
-        actor=Actor.SCREENING,
+        actor=Actor.MODERATOR if by else Actor.SCREENING,
+        moderator=by,
+        moderator_id=by.id if by else None,
         reason=reason,
     )
     claimed, comment.claimed = comment.claimed, None if status == Status.APPROVED else comment.claimed

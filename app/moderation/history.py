@@ -123,7 +123,7 @@ def can_be_undone(decision: Decision) -> bool:
     """True for the newest decision on its comment, by a moderator or by reports."""
     standing = decision.comment.version == decision.version
     ours = decision.actor in (Actor.MODERATOR, Actor.SYSTEM)
-    return standing and ours and decision.from_status not in (None, Status.DELETED)
+    return standing and ours and decision.from_status not in (None, Status.DELETED) and decision.reason != "edited"
 
 
 def _site_ids(moderator: Moderator, wanted: LogFilter) -> list[int]:

@@ -17,6 +17,7 @@ from app.lib.secrets import candidates
 from app.lib.text import clean_line, excerpt
 from app.models import Announcement, Author, Comment, Delivery, Subscription, Unsubscribe
 from app.models.announcement import Announced, Wish
+from app.models.comment import badge_text
 from app.notify import signed_links, smtp
 
 KIND = "replies"
@@ -120,10 +121,15 @@ def _context(author: Author, shown: list[Comment], count: int, subscriptions: li
 
 def _line(comment: Comment) -> dict[str, str]:
     return {
-        "name": clean_line(comment.name) or _("Anonymous"),
+        "name": _signature(comment),
         "text": excerpt(markup.plain(comment.html), EXCERPT),
         "address": f"{comment.thread.address}#comment-{comment.id}",
     }
+
+
+def _signature(comment: Comment) -> str:
+    name, badge = clean_line(comment.name) or _("Anonymous"), badge_text(comment.badge)
+    return _("%(name)s (%(badge)s)", name=name, badge=badge) if badge else name
 
 
 def _email(delivery: Delivery, author: Author, context: dict[str, Any]) -> EmailMessage:

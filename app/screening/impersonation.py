@@ -62,12 +62,19 @@ def is_disguised(name: str, site: Site) -> bool:
 
 
 def claims_to_be_staff(name: str, site: Site) -> bool:
-    """True for the site's own name, a staff word, or both, as in "Paper Admin"."""
+    """True for the site's own name, a staff word, or both, as in "Paper Admin", or a name or badge of staff."""
+    if _skeleton(name) in _of_staff((site.staff_badge, *site.staff_names)):
+        return True
     reads = _plain(name)
     if not reads or reads == _plain(site.name):
         return bool(reads)
     office, whole = _office(_plain(site.name))
     return bool(whole.fullmatch(reads) and office.search(reads)) or OUTRIGHT.search(disguise.fold(name)) is not None
+
+
+@lru_cache(maxsize=256)
+def _of_staff(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(_skeleton, names)) - {""}
 
 
 @lru_cache(maxsize=256)

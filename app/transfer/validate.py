@@ -14,7 +14,8 @@ from app.lib.networks import stored_network
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_line
 from app.lib.urls import canonical, safe_href
-from app.models import Actor, Effect, Status, Subject
+from app.models import Actor, Effect, Role, Status, Subject
+from app.models.site import MOST_STAFF_NAMES
 from app.models.thread import LONGEST_TITLE, Named
 from app.models.thread_state import State
 from app.screening.case import Verdict
@@ -182,7 +183,17 @@ def _features(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def _names(value: Any) -> list[str]:
+    return _require(isinstance(value, list) and len(value) <= MOST_STAFF_NAMES and all(map(_is_text, value)), value)
+
+
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("site", "closed_text"): clean_line,
+    ("site", "held_text"): clean_line,
+    ("site", "staff_badge"): clean_line,
+    ("site", "staff_role"): _one_of(list(Role)),
+    ("site", "staff_names"): _names,
+    ("comment", "badge"): clean_line,
     ("thread", "url"): _address,
     ("thread", "title"): clean_line,
     ("thread", "named_by"): _one_of(list(Named)),

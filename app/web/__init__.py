@@ -7,6 +7,7 @@ from app.desk import review_time
 from app.lib import diff
 from app.lib.secrets import is_unreadable
 from app.models import reason_name
+from app.models.comment import badge_text
 from app.web import (
     access,
     account,
@@ -32,6 +33,7 @@ from app.web import (
     reports,
     rules,
     sites,
+    staff,
     statistics,
     summary,
     thread,
@@ -40,7 +42,7 @@ from app.web import (
 )
 
 READERS = (embed, thread, comments, reports, votes, feeds, summary, links, author_links, own_comment, health)
-MODERATORS = (account, queue, decisions, context, history, sites, members, rules, threads, privacy, statistics)
+MODERATORS = (account, queue, decisions, context, staff, history, sites, members, rules, threads, privacy, statistics)
 
 
 def install(app: Flask) -> None:
@@ -51,6 +53,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(members.answers)
     keys.install(app)
     app.add_template_filter(reason_name)
+    app.add_template_filter(badge_text, "badge")
     app.add_template_global(access.this_page)
     app.add_template_test(is_unreadable, "unreadable")
     app.add_template_filter(diff.between, "changed_into")

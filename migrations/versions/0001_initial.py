@@ -139,6 +139,9 @@ def upgrade() -> None:
         sa.Column("reports_to_hide", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("staff_badge", sa.String(length=40), nullable=False, server_default=""),
+        sa.Column("staff_role", sa.String(length=16), nullable=False, server_default="moderator"),
+        sa.Column("staff_names", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("keep_address_days", sa.Integer(), nullable=False, server_default="90"),
         sa.Column("keep_spam_days", sa.Integer(), nullable=False, server_default="30"),
         sa.Column("keep_revision_days", sa.Integer(), nullable=False, server_default="365"),
@@ -291,6 +294,7 @@ def upgrade() -> None:
         sa.Column("moderator_id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("alias", sa.String(length=400), nullable=False, server_default=""),
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_membership_moderator_id"), ondelete="CASCADE"
         ),
@@ -404,6 +408,8 @@ def upgrade() -> None:
         sa.Column("html", sa.Text(), nullable=False),
         sa.Column("renderer", sa.Integer(), nullable=False),
         sa.Column("lang", sa.String(length=8), nullable=False),
+        sa.Column("badge", sa.String(length=40), nullable=True),
+        sa.Column("moderator_id", ID, nullable=True),
         sa.Column("notify", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("notify_replies", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("claimed", sa.JSON(), nullable=True),
@@ -428,6 +434,9 @@ def upgrade() -> None:
         sa.Column("lane", sa.SmallInteger(), nullable=False, server_default="0"),
         sa.Column("cluster", sa.String(length=32), nullable=False, server_default=""),
         sa.ForeignKeyConstraint(["author_id"], ["author.id"], name=op.f("fk_comment_author_id")),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_comment_moderator_id"), ondelete="SET NULL"
+        ),
         sa.ForeignKeyConstraint(["parent_id"], ["comment.id"], name=op.f("fk_comment_parent_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["site_id", "thread_id"],
@@ -457,6 +466,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("approved_descendants > 0 AND depth = 0"),
         postgresql_where=sa.text("approved_descendants > 0 AND depth = 0"),
+    )
+    op.create_index(
+        "ix_comment_moderator",
+        "comment",
+        ["moderator_id", "site_id"],
+        unique=False,
+        sqlite_where=sa.text("moderator_id IS NOT NULL"),
+        postgresql_where=sa.text("moderator_id IS NOT NULL"),
     )
     op.create_index(
         "ix_comment_lane",

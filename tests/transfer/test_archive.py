@@ -77,7 +77,9 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     writer.confirmed_index = writer.email_index
     Unsubscribe.add(site, writer.email_index)
     ThreadAlias.point(site.id, "https://paper.example/old", first.thread_id)
-    articles.set_state(first.thread, State.HELD, by=alice, reason="too heated")
+    articles.set_state(
+        the_comment(db_session, "elsewhere <b>&amp;").thread, State.CLOSED, by=alice, reason="too heated"
+    )
     db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site
@@ -297,6 +299,7 @@ MISFITS: list[tuple[str, dict[str, Any]]] = [
     ("thread", {"state": "ajar"}),
     ("thread_change", {"to_state": "ajar"}),
     ("thread_change", {"thread_id": 999}),
+    ("comment", {"badge": "x" * 41}),
     ("rule", {"subject": "pattern", "value": "("}),
     ("rule", {"subject": "pattern", "value": "x*"}),
     ("rule", {"subject": "word", "value": "*"}),

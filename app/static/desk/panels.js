@@ -23,7 +23,7 @@ export async function look(form) {
   place.replaceChildren(section);
   section.tabIndex = -1;
   section.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-  section.querySelector("input:checked")?.focus({ preventScroll: true });
+  section.querySelector("input:checked, textarea")?.focus({ preventScroll: true });
   place.scrollIntoView({ block: "nearest" });
 }
 
