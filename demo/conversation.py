@@ -9,7 +9,10 @@ Status = Literal["approved", "pending", "spam"]
 
 @dataclass(frozen=True)
 class Remark:
-    """One comment of the demo. `body` is Markdown as a reader would type it; replies are newer than it."""
+    """One comment of the demo. `body` is Markdown as a reader would type it; replies are newer than it.
+
+    One by `staff` is written at the desk, as a reply.
+    """
 
     name: str
     email: str
@@ -18,6 +21,7 @@ class Remark:
     status: Status = "approved"
     website: str = ""
     helpful: int = 0
+    staff: bool = False
     replies: "tuple[Remark, ...]" = ()
 
 
@@ -237,6 +241,13 @@ BOOK_BOAT = (
                 minutes_ago=2150,
                 body="カードは閲覧室で写しをご覧いただけます。鉛筆が薄いので、*晴れた日の午前中*がおすすめです。",
             ),
+            Remark(
+                name="潮凪だより",
+                email="",
+                minutes_ago=2080,
+                staff=True,
+                body="ありがとうございます。写しの閲覧時間を、記事の末尾に書き足しました。",
+            ),
         ),
     ),
     Remark(
@@ -332,6 +343,13 @@ CATS = (
                 minutes_ago=2240,
                 body="No comment while the matter is in the lost property book.",
             ),
+            Remark(
+                name="The Shionagi Tide",
+                email="",
+                minutes_ago=2100,
+                staff=True,
+                body="We have asked Mr Toast. He had no comment either, but he did have the sardines.",
+            ),
         ),
     ),
     Remark(
@@ -399,3 +417,6 @@ CONVERSATION: dict[str, tuple[Remark, ...]] = {
     "/en/two-hundred-and-twelve-steps": STEPS,
 }
 """The remarks under each article, by the article's path on the demo site."""
+
+# Articles whose comments are closed.
+CLOSED = ("/ja/tana-no-amigurumi", "/en/two-hundred-and-twelve-steps")

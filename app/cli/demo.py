@@ -10,13 +10,15 @@ from flask.cli import AppGroup, with_appcontext
 
 from app.comments import tokens
 from app.comments.submit import Draft, submit
+from app.desk import staff
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import hash_password
 from app.lib.text import clean_body
 from app.lib.urls import page_key
-from app.models import Comment, Membership, Moderator, Role, Site, Status, Thread
+from app.models import Comment, Membership, Moderator, Role, Site, State, Status, Thread
 from app.models.thread import Named
+from app.moderation import articles as articles_state
 from app.moderation.decide import decide
 from app.transfer.addresses import Addresses
 from app.transfer.load import load
@@ -24,7 +26,7 @@ from app.transfer.moves import remap
 from app.transfer.staging import Staging
 from config import kept_secret
 from demo import articles, generated
-from demo.conversation import CONVERSATION, Remark
+from demo.conversation import CLOSED, CONVERSATION, Remark
 
 SITE = "demo"
 MODERATOR = "demo@example.org"
@@ -104,12 +106,17 @@ def _add_comments(site: Site, origin: str) -> None:
         tokens_by_email: dict[str, str] = {}
         for remark in remarks:
             _add_comment(thread, remark, None, tokens_by_email, article.lang)
+        if path in CLOSED:
+            articles_state.set_state(thread, State.CLOSED, by=Moderator.with_email(MODERATOR))
 
 
 def _add_comment(
     thread: Thread, remark: Remark, parent: Comment | None, tokens_by_email: dict[str, str], lang: str
 ) -> None:
     """`tokens_by_email` keeps each author's token, like a browser."""
+    if remark.staff and parent:
+        _add_staff_reply(parent, remark)
+        return
     draft = Draft(
         body=clean_body(remark.body),
         name=remark.name,
@@ -127,3 +134,11 @@ def _add_comment(
         decide(comment, Status(remark.status), seen=comment.version, by=Moderator.with_email(MODERATOR))
     for reply in remark.replies:
         _add_comment(thread, reply, comment, tokens_by_email, lang)
+
+
+def _add_staff_reply(to: Comment, remark: Remark) -> None:
+    moderator = Moderator.with_email(MODERATOR)
+    comment = moderator and staff.reply(to, clean_body(remark.body), name=remark.name, seen=to.version, by=moderator)
+    if comment:
+        comment.created_at = now() - timedelta(minutes=remark.minutes_ago)
+        db.session.flush()
