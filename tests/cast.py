@@ -20,7 +20,7 @@ def a_site(db_session: Session, key: str = "paper", **settings: Any) -> Site:
     """A site that publishes at once, without flood limits and stamps, unless `settings` override that."""
     quiet = {
         "hold_all": False, "approvals_needed": 0, "min_seconds": 0,
-        "flood_per_author": 0, "daily_per_author": 0, "flood_per_address": 0,
+        "brake_decisions": 0, "brake_reports": 0, "flood_per_author": 0, "daily_per_author": 0, "flood_per_address": 0,
     }  # fmt: skip
     site = Site(key=key, **({"name": key.title(), "origins": [ORIGIN]} | quiet | settings))
     db_session.add(site)

@@ -13,7 +13,7 @@ from app.comments.orders import ORDERS, Order
 from app.comments.shown import AuthorView, Shown
 from app.lib import markup
 from app.models import Author, Comment, Site, State, Status, Thread, imported
-from app.models.comment import badge_text
+from app.models.badge import badge_text
 from app.models.thread_state import ACCEPTING
 from app.notify import signed_links
 

@@ -9,7 +9,18 @@ from app.extensions import db
 from app.lib import markup
 from app.lib.clock import now
 from app.lib.secrets import blind_index
-from app.models import Author, Comment, Decision, DuplicateComment, Moderator, Revision, Role, Site, Status
+from app.models import (
+    Author,
+    Comment,
+    Decision,
+    DuplicateComment,
+    Moderator,
+    Revision,
+    Role,
+    Site,
+    Status,
+    newest_comments,
+)
 from app.moderation.decide import decide, decide_new
 
 # Comments that a reply may answer; a pending one is approved by it.
@@ -81,7 +92,7 @@ def _refuse_hidden(to: Comment) -> None:
 
 def _require_own(comment: Comment, by: Moderator) -> None:
     comment.lock()
-    if not comment.by_staff or comment.moderator_id != by.id:
+    if comment.moderator_id != by.id:
         raise Refused("not_yours", _("Only the author of this reply can change it."), status=403)
     if comment.status == Status.DELETED:
         raise Refused("deleted", _("This comment has been deleted."), status=409)
@@ -118,7 +129,7 @@ def _comment(to: Comment, body: str, name: str, by: Moderator) -> Comment:
 
 def _author(site: Site, name: str, by: Moderator) -> Author:
     """The author of the moderator's earlier replies on this site, else a new one, without an address."""
-    earlier = Comment.newest_by(by.id, site)
+    earlier = newest_comments.by_moderator(by.id, site)
     author = earlier.author if earlier else new(Author, site=site, site_id=site.id)
     author.update_typed(name=name, email="", website="")
     if not inspect(author).transient:

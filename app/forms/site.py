@@ -15,7 +15,7 @@ from app.lib.names import is_invisible
 from app.lib.text import clean_line
 from app.lib.urls import clean_website, origin
 from app.models import Role
-from app.models.comment import LONGEST_BADGE
+from app.models.badge import LONGEST_BADGE
 from app.screening.impersonation import mixes_alphabets
 
 NAME_LENGTH = 200
@@ -167,6 +167,10 @@ FIELDS = {
     "keep_vote_days": _whole(1, 36_500, off=0),
     "reports_needed": _whole(1, 1000, off=0),
     "reports_to_hide": _whole(1, 1000, off=0),
+    "brake_decisions": _whole(2, 50, off=0),
+    "brake_percent": _whole(1, 99),
+    "brake_reports": _whole(2, 1000, off=0),
+    "brake_minutes": _whole(1, 10_080),
     "public_summary": YES_NO,
     "votes": YES_NO,
 }

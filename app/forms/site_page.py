@@ -100,6 +100,20 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
         },
     ),
     (
+        _l("Brake of an article"),
+        {
+            "brake_decisions": Control(
+                _l("Hold an article after"), _l("If too many of a moderator’s last decisions on it were rejections."),
+                _l("decisions"), _NEVER,
+            ),
+            "brake_percent": Control(_l("Of these, rejected or spam: more than"), "", "%"),
+            "brake_reports": Control(
+                _l("Hold an article after reports"), "", _l("reports within 10 minutes"), _NEVER
+            ),
+            "brake_minutes": Control(_l("The hold ends after"), "", _l("minutes")),
+        },
+    ),
+    (
         _l("Staff"),
         {
             "staff_badge": Control(_l("Badge of staff"), _l("Shown beside the name. If empty, readers see “Staff”.")),

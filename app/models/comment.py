@@ -5,7 +5,6 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import Any, ClassVar
 
-from flask_babel import gettext as _
 from sqlalchemy import (
     JSON,
     ForeignKey,
@@ -27,12 +26,12 @@ from app.lib import networks, secrets
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted, blind_index
 from app.models.author import Author
+from app.models.badge import LONGEST_BADGE
 from app.models.path import Path, above_at, depth_of, ids_in, place_of
 from app.models.site import Site
 from app.models.thread import Thread
 
 LONGEST_SOURCE_ID = 200
-LONGEST_BADGE = 40
 # Conditions of the partial indexes of the public tree.
 PUBLIC, PUBLIC_ROOT = text("approved_descendants > 0"), text("approved_descendants > 0 AND depth = 0")
 
@@ -43,11 +42,6 @@ class Status(StrEnum):
     REJECTED = "rejected"
     SPAM = "spam"
     DELETED = "deleted"
-
-
-def badge_text(badge: str | None) -> str | None:
-    """The badge in the reader's language; None for comments of readers."""
-    return str(_("Staff")) if badge == "" else badge
 
 
 class Comment(Model):
@@ -81,7 +75,6 @@ class Comment(Model):
             sqlite_where=text("wide_index IS NOT NULL"), postgresql_where=text("wide_index IS NOT NULL"),
         ),
         Index("ix_comment_arrived", "site_id", "created_at"),
-        # For the foreign key check when a moderator is removed, and a moderator's earlier replies.
         Index(
             "ix_comment_moderator", "moderator_id", "site_id",
             sqlite_where=text("moderator_id IS NOT NULL"), postgresql_where=text("moderator_id IS NOT NULL"),
@@ -115,8 +108,7 @@ class Comment(Model):
     html: Mapped[str] = mapped_column(Text)
     renderer: Mapped[int]
     lang: Mapped[str] = mapped_column(String(8), default="")
-    # A comment by staff: the site's badge at that time, '' for the usual word; None for readers. Set by
-    # app/desk/staff.py only, from the membership of the moderator.
+    # By staff: the site's badge at that time (badge.py), and its author. Set by app/desk/staff.py only.
     badge: Mapped[str | None] = mapped_column(String(LONGEST_BADGE))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
     # Which emails its author asked for: about its review, and about replies to it.
@@ -257,10 +249,6 @@ class Comment(Model):
         db.session.refresh(self, with_for_update=True)
 
     @property
-    def by_staff(self) -> bool:
-        return self.badge is not None
-
-    @property
     def is_public(self) -> bool:
         return self.status == Status.APPROVED and self.thread.visible
 
@@ -273,18 +261,6 @@ class Comment(Model):
         """Name of the author of the parent, if that is public."""
         public = self.parent and self.parent.is_public
         return self.parent.name if self.parent and public else None
-
-    @classmethod
-    def asked_for(cls, author: Author, since: datetime) -> list["Comment"]:
-        """The author's comments since then with a notification request."""
-        query = select(cls).where(cls.author_id == author.id, cls.notify, cls.created_at > since)
-        return list(db.session.scalars(query.order_by(cls.id)))
-
-    @classmethod
-    def newest_by(cls, moderator_id: int, site: Site) -> "Comment | None":
-        """The moderator's newest reply on the site."""
-        query = select(cls).where(cls.moderator_id == moderator_id, cls.site_id == site.id)
-        return db.session.scalar(query.order_by(cls.id.desc()).limit(1))
 
     @classmethod
     def public(cls, id: int) -> "Comment | None":

@@ -9,6 +9,7 @@ from sqlalchemy.orm import selectinload
 
 from app.extensions import db
 from app.lib.ids import MOST
+from app.models.author import Author
 from app.models.comment import Comment, Status
 from app.models.site import Site
 from app.models.thread import Thread
@@ -26,6 +27,18 @@ def approved(site: Site, limit: int, thread: Thread | None = None) -> list[Comme
     )
     query = query.where(Comment.thread_id == thread.id if thread else Comment.site_id == site.id)
     return list(db.session.scalars(query.order_by(Comment.id.desc()).limit(limit)))
+
+
+def asked_for(author: Author, since: datetime) -> list[Comment]:
+    """The author's comments since then with a notification request, oldest first."""
+    query = select(Comment).where(Comment.author_id == author.id, Comment.notify, Comment.created_at > since)
+    return list(db.session.scalars(query.order_by(Comment.id)))
+
+
+def by_moderator(moderator_id: int, site: Site) -> Comment | None:
+    """The moderator's newest reply on the site."""
+    query = select(Comment).where(Comment.moderator_id == moderator_id, Comment.site_id == site.id)
+    return db.session.scalar(query.order_by(Comment.id.desc()).limit(1))
 
 
 def ids(column: Any, values: Sequence[int], limit: int, *without: Status, below: int = MOST) -> list[int]:

@@ -90,6 +90,12 @@ class Site(Model):
     # Open reports that move a comment to the urgent lane, and that hide it; 0: never.
     reports_needed: Mapped[int] = mapped_column(default=1)
     reports_to_hide: Mapped[int] = mapped_column(default=0)
+    # The brake of an article: if more than `brake_percent` of its last `brake_decisions` were rejections (0: never), or
+    # with `brake_reports` within ten minutes (0: never), it holds everything for `brake_minutes`.
+    brake_decisions: Mapped[int] = mapped_column(default=10)
+    brake_percent: Mapped[int] = mapped_column(default=60)
+    brake_reports: Mapped[int] = mapped_column(default=5)
+    brake_minutes: Mapped[int] = mapped_column(default=60)
     public_summary: Mapped[bool] = mapped_column(default=False)
     # Readers can mark comments as helpful.
     votes: Mapped[bool] = mapped_column(default=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ForeignKey,
+    Index,
     Select,
     SmallInteger,
     String,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -46,7 +48,15 @@ class Named(IntEnum):
 
 class Thread(WithState, Model):
     __tablename__ = "thread"
-    __table_args__ = (UniqueConstraint("site_id", "key"), UniqueConstraint("site_id", "id"))
+    __table_args__ = (
+        UniqueConstraint("site_id", "key"),
+        UniqueConstraint("site_id", "id"),
+        # The few threads that are held for a while.
+        Index(
+            "ix_thread_held_until", "site_id", "held_until",
+            sqlite_where=text("held_until IS NOT NULL"), postgresql_where=text("held_until IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))

@@ -24,7 +24,11 @@ EXPLAINED: dict[str, Any] = {
     State.HIDDEN: _l("Readers see no comments and can’t add any."),
 }
 # Causes of changes by Kaiwa itself, by code.
-CAUSES: dict[str, Any] = {"merge": _l("Merged with a hidden article")}
+CAUSES: dict[str, Any] = {
+    "merge": _l("Merged with a hidden article"),
+    "rejections": _l("Many of its comments were rejected"),
+    "reports": _l("Many reports within a few minutes"),
+}
 
 
 def set_state(

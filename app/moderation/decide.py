@@ -7,6 +7,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, insert_comment, insert_record
 from app.models.thread import Named
+from app.moderation import brake
 from app.moderation.lanes import lane_of
 from app.notify import events
 from app.screening import akismet
@@ -77,6 +78,7 @@ def decide(
         comment.lane = lane_of(comment, reported=True)
     events.after(decision)
     akismet.report_disagreement(decision)
+    brake.after_decision(decision)
     return decision
 
 

@@ -9,6 +9,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.models import Actor, Comment, Reason, Report, Status
 from app.models.report import Reporter
+from app.moderation import brake
 from app.moderation.decide import decide
 
 REASON = "reports"
@@ -42,6 +43,7 @@ def report(comment: Comment, *, reader: Reporter, reason: Reason, note: str = ""
     db.session.flush()
     if stored.decision is None:
         _add_to_queue(comment)
+        brake.after_report(comment)
 
 
 def _reports_too_much(reader: Reporter, since: datetime) -> bool:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from flask import current_app
 
 from app.lib.clock import now
-from app.models import Actor, Announcement, Author, Comment, Decision, Delivery, Status, Unsubscribe
+from app.models import Actor, Announcement, Author, Comment, Decision, Delivery, Status, Unsubscribe, newest_comments
 from app.models.delivery import ANSWER, CORRECTION
 from app.notify import outbox
 
@@ -36,7 +36,7 @@ def confirm(author: Author) -> None:
     """Confirm the address, and queue emails about decisions since."""
     author.confirmed_index = author.email_index
     Unsubscribe.remove(author.site, author.address_index or "")
-    for comment in Comment.asked_for(author, since=now() - RECENT):
+    for comment in newest_comments.asked_for(author, since=now() - RECENT):
         newest = Decision.newest_of(comment)
         if newest:
             notify(newest)
@@ -44,7 +44,7 @@ def confirm(author: Author) -> None:
 
 def article_of(author: Author) -> str:
     """URL of the article of the author's last request for email, or ''."""
-    asked = Comment.asked_for(author, since=now() - RECENT)
+    asked = newest_comments.asked_for(author, since=now() - RECENT)
     return max(asked, key=lambda comment: comment.id).thread.address if asked else ""
 
 

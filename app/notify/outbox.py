@@ -18,7 +18,7 @@ from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
 from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE
-from app.notify import author_email, digest, flood_email, invitation, reply_email, smtp
+from app.notify import author_email, brake_email, digest, flood_email, invitation, reply_email, smtp
 from app.notify.breaker import Breaker
 from app.notify.headers import domain_of
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "digest": digest.compose,
     "flood": flood_email.compose,
+    "brake": brake_email.compose,
     "confirm": author_email.compose_confirmation,
     ANSWER: author_email.compose_answer,
     CORRECTION: author_email.compose_correction,

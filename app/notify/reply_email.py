@@ -17,7 +17,7 @@ from app.lib.secrets import candidates
 from app.lib.text import clean_line, excerpt
 from app.models import Announcement, Author, Comment, Delivery, Subscription, Unsubscribe
 from app.models.announcement import Announced, Wish
-from app.models.comment import badge_text
+from app.models.badge import badge_text
 from app.notify import signed_links, smtp
 
 KIND = "replies"

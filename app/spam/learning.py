@@ -45,7 +45,7 @@ def follow(decision: Decision) -> None:
 
     The decision is not in the session yet, so its residual is inserted with it.
     """
-    if decision.comment.by_staff:
+    if decision.comment.badge is not None:
         return
     comment, teacher = decision.comment, _teacher(decision)
     taught = TEACHES[Status(teacher.to_status)] if teacher else ""

@@ -7,7 +7,7 @@ from app.desk import review_time
 from app.lib import diff
 from app.lib.secrets import is_unreadable
 from app.models import reason_name
-from app.models.comment import badge_text
+from app.models.badge import badge_text
 from app.web import (
     access,
     account,

@@ -14,7 +14,7 @@ from app.forms.decision import MODERATED, ids_of
 from app.forms.search import SearchForm
 from app.lib import ids
 from app.models import Comment, Lease, Moderator, Reason, Snooze, Status
-from app.moderation import history
+from app.moderation import brake, history
 from app.web.access import (
     SESSION_KEY,
     comment_or_404,
@@ -121,5 +121,5 @@ def _on_own_sites(ids: list[int]) -> list[int]:
 def _page(page: queue.Page, *, lane: int = 0, status: str = "", snoozed: bool = False) -> str:
     return render_template(
         "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, statuses=MODERATED[1:],
-        held=queue.always_held(current_moderator()),
+        held=queue.always_held(current_moderator()), braked=brake.running_on(current_moderator().site_ids),
     )  # fmt: skip

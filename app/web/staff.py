@@ -56,7 +56,7 @@ def withdraw(id: int) -> Any:
 
 
 def _is_own(comment: Comment) -> bool:
-    return comment.by_staff and comment.moderator_id == current_moderator().id
+    return comment.moderator_id == current_moderator().id
 
 
 def _again(comment: Comment, form: StaffEditForm) -> Any:

@@ -137,6 +137,10 @@ def upgrade() -> None:
         sa.Column("held_text", sa.String(length=300), nullable=False, server_default=""),
         sa.Column("reports_needed", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("reports_to_hide", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("brake_decisions", sa.Integer(), nullable=False, server_default="10"),
+        sa.Column("brake_percent", sa.Integer(), nullable=False, server_default="60"),
+        sa.Column("brake_reports", sa.Integer(), nullable=False, server_default="5"),
+        sa.Column("brake_minutes", sa.Integer(), nullable=False, server_default="60"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("staff_badge", sa.String(length=40), nullable=False, server_default=""),
@@ -360,6 +364,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_thread")),
         sa.UniqueConstraint("site_id", "id", name=op.f("uq_thread_site_id_id")),
         sa.UniqueConstraint("site_id", "key", name=op.f("uq_thread_site_id_key")),
+    )
+    op.create_index(
+        "ix_thread_held_until",
+        "thread",
+        ["site_id", "held_until"],
+        unique=False,
+        sqlite_where=sa.text("held_until IS NOT NULL"),
+        postgresql_where=sa.text("held_until IS NOT NULL"),
     )
     op.create_table(
         "training_example",

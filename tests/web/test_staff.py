@@ -1,4 +1,4 @@
-"""Staff reply from the desk: with a badge that nobody can type, an alias, and emails to those whom they answer."""
+"""Staff reply from the desk: with a badge that readers cannot type, an alias, and email to the author they answer."""
 
 import pytest
 from flask import Flask
