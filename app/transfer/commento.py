@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from app.transfer import json_stream
-from app.transfer.fields import EPOCH, MAX_BODY, is_shortened, legible, made_up_id, moment, one_line
+from app.transfer.fields import EPOCH, MAX_BODY, is_shortened, legible, made_up_id, moment, one_line, votes
 from app.transfer.record import (
     CommentRecord,
     Format,
@@ -133,6 +133,7 @@ def _comment(row: dict[str, Any], people: People, line: int) -> CommentRecord | 
         line=line,
         account="" if hexa == ANONYMOUS else hexa,
         is_staff=is_staff,
+        helpful=votes(row.get("score")),
     )
 
 

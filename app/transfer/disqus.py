@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from app.transfer import xml
-from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line
+from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, made_up_id, moment, one_line, votes
 from app.transfer.record import (
     CommentRecord,
     HiddenPage,
@@ -29,7 +29,7 @@ SHAPE = Shape(
     stops={"thread": ("disqus", "thread", "post"), "post": ("disqus", "post")},
     known=(
         "thread|post|id|forum|category|link|title|message|createdAt|author|email|name|username|isAnonymous"
-        "|ipAddress|isClosed|isDeleted|isSpam|isApproved|isFlagged|isEdited|isHighlighted|parent|slug"
+        "|ipAddress|isClosed|isDeleted|isSpam|isApproved|isFlagged|isEdited|isHighlighted|likes|parent|slug"
     ),
     bodies=frozenset({"message"}),
 )
@@ -91,6 +91,7 @@ def _comment(element: Element) -> CommentRecord | Skip:
     if not source_id:
         notes.append(Note.NO_ID)
         source_id = made_up_id(thread, name, email, element.text("createdAt"), body)
+    likes = one_line(element.text("likes"))[:18]
     when = moment(element.text("createdAt"))
     if when is None:
         notes.append(Note.NO_DATE)
@@ -108,6 +109,7 @@ def _comment(element: Element) -> CommentRecord | Skip:
         status=_status(element, notes),
         notes=tuple(notes),
         line=element.line,
+        helpful=votes(int(likes)) if likes.isascii() and likes.isdigit() else 0,
         account="" if _flag(element, "author/isAnonymous") else one_line(element.text("author/username")),
     )
 

@@ -9,6 +9,8 @@ from ipaddress import IPv6Address, ip_address
 MAX_LINE = 2_000  # characters of a name, address or title; longer ones are shortened with a note
 MAX_BODY = 1 << 20  # characters of a comment; WordPress stores at most 65,535 bytes
 
+MAX_VOTES = 1_000_000
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Forbidden by XML 1.0, section 2.2; JSON and SQLite can contain them.
@@ -64,6 +66,11 @@ def moment_of_epoch(seconds: object) -> datetime | None:
 def _since_epoch(when: datetime) -> datetime | None:
     """No comment on the web is older; the year 1 cannot even be shown in every time zone."""
     return when if when >= EPOCH else None
+
+
+def votes(value: object) -> int:
+    """A number of votes, 0 for anything else."""
+    return min(value, MAX_VOTES) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def address(value: object) -> str:

@@ -13,6 +13,7 @@ from app.transfer.fields import (
     legible,
     moment_of_epoch,
     one_line,
+    votes,
 )
 from app.transfer.record import (
     CommentRecord,
@@ -50,6 +51,8 @@ _WANTED = {
         "website",
     ),
 }
+# Missing in some versions.
+_OPTIONAL = ("likes", "dislikes", "notification")
 
 
 def read(file: File) -> Iterator[Record]:
@@ -127,14 +130,18 @@ def _must_have(database: sqlite3.Connection, table: str, columns: tuple[str, ...
     found = database.execute("SELECT type, sql FROM sqlite_schema WHERE name=?", (table,)).fetchone()
     if not found or found[0] != "table" or "virtual" in str(found[1]).lower().split("(")[0].split():
         raise UnreadableFile(Trouble.WRONG_FORMAT)
-    present = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}  # one of two names
-    if not present.issuperset(columns):
+    if not _columns(database, table).issuperset(columns):
         raise UnreadableFile(Trouble.WRONG_FORMAT)
+
+
+def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}  # one of two names
 
 
 def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[int, dict[str, object] | Skip]]:
     """One query for each row, so that a damaged row does not affect others."""
-    columns = _WANTED[table]
+    present = _columns(database, table)
+    columns = (*_WANTED[table], *(each for each in _OPTIONAL if each in present))
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE rowid=?"  # noqa: S608 - names from _WANTED
     after: int | None = None
     while (after := _next(database, table, after)) is not None:
@@ -187,6 +194,8 @@ def _comment(row: dict[str, object]) -> CommentRecord | Skip:
     found = (
         (Note.NO_DATE, when is None),
         (Note.UNKNOWN_STATUS, status is None),
+        (Note.DOWNVOTED, votes(row.get("dislikes")) > 0),
+        (Note.SUBSCRIBED, row.get("notification") == 1),
         (Note.SHORTENED, is_shortened(row["author"], row["email"], row["website"])),
     )
     return CommentRecord(
@@ -201,6 +210,7 @@ def _comment(row: dict[str, object]) -> CommentRecord | Skip:
         format="markdown",
         created_at=when or EPOCH,
         status=status or "pending",
+        helpful=votes(row.get("likes")),
         notes=tuple(note for note, applies in found if applies),
     )
 

@@ -146,6 +146,7 @@ def _row(
         "version": 1,
         "name": clean.name,
         "website": clean.website,
+        "helpful": staged.helpful,
         "trained_as": clean.example[1] if clean.example else "",
         "residual": 0 if clean.example else None,
         "body": clean.body,

@@ -41,6 +41,8 @@ class Note(StrEnum):
     REPAIRED = "The record was not well-formed and was repaired."
     FIELD_LOST = "A field of the page was unreadable."
     NO_AUTHOR = "The comment's author is missing in the file."
+    DOWNVOTED = "Votes against the comment are not imported."
+    SUBSCRIBED = "The author had subscribed to replies; subscriptions are not imported."
     MEDIA = "An image, video or embedded page became a link to it."
     FUTURE_DATE = "The date is in the future; replaced by the time of the import."
     LOST_PAGE = "The comment's page is missing in the file."
@@ -87,8 +89,8 @@ class CommentRecord:
     """One comment, not sanitised or checked against others yet.
 
     `parent_source_id` is None for a root; the parent may come later or never. `body` is HTML or Markdown, by `format`.
-    `created_at` is aware, in UTC. `account` is the author's id in the source program, '' for a guest. `repr` shows only
-    ids, for tracebacks without personal data.
+    `created_at` is aware, in UTC. `account` is the author's id in the source program, '' for a guest; `helpful` the
+    number of votes for it. `repr` shows only ids, for tracebacks without personal data.
     """
 
     source_id: str
@@ -107,6 +109,7 @@ class CommentRecord:
     line: int | None = None
     account: str = field(default="", repr=False)
     is_staff: bool = False
+    helpful: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, legible, made_up_id, moment, one_line
+from app.transfer.fields import EPOCH, MAX_BODY, address, is_shortened, legible, made_up_id, moment, one_line, votes
 from app.transfer.record import (
     CommentRecord,
     Note,
@@ -115,8 +115,10 @@ def _comment(row: dict[str, Any], line: int) -> CommentRecord | Skip:
         return Skip(source_id or None, Reason.NO_THREAD, line)
     when = moment(one_line(row.get("time")))
     account = one_line(user.get("id"))
+    cast = _object(row, "votes")
     found = (
         (Note.NO_DATE, when is None),
+        (Note.DOWNVOTED, any(each is False for each in cast.values())),
         (Note.NO_ID, not source_id),
         (Note.SHORTENED, is_shortened(user.get("name"), locator.get("url"))),
     )
@@ -136,6 +138,7 @@ def _comment(row: dict[str, Any], line: int) -> CommentRecord | Skip:
         line=line,
         account="" if account.startswith(GUEST) else account,
         is_staff=user.get("admin") is True,
+        helpful=sum(each is True for each in cast.values()) or votes(row.get("score")),
     )
 
 

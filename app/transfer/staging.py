@@ -44,6 +44,7 @@ class StagedComment:
     visible: bool
     account: str
     teaches: bool
+    helpful: int
 
 
 class Staging(StagingDatabase):
@@ -105,12 +106,13 @@ class Staging(StagingDatabase):
         created = min(record.created_at, latest)
         inserted = self._run(
             "INSERT INTO comment"
-            " (source_id, page, parent, created, status, line, name, email, website, ip, body, format, account, staff)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            " (source_id, page, parent, created, status, line, name, email, website, ip, body, format, account, staff,"
+            " helpful)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             _bounded_id(record.source_id), record.thread_source_id, _bounded_id(record.parent_source_id),
             _microseconds(created),
             record.status, record.line, record.name, record.email, record.website, record.ip, record.body,
-            record.format, record.account, record.is_staff,
+            record.format, record.account, record.is_staff, record.helpful,
         ).rowcount  # fmt: skip
         if not inserted:
             self._skip(record.source_id, Reason.DUPLICATE, record.line, record.thread_source_id)
@@ -225,7 +227,7 @@ class Staging(StagingDatabase):
         query = (
             "SELECT q.position, c.seq, c.source_id, c.parent, CASE WHEN c.held THEN 'pending' ELSE c.status END,"
             " c.name, c.email, c.website, c.ip, c.body, c.format, c.created,"
-            " thread.key, thread.url, thread.title, thread.open, thread.public, c.account, c.teaches"
+            " thread.key, thread.url, thread.title, thread.open, thread.public, c.account, c.teaches, c.helpful"
             " FROM queue q CROSS JOIN comment c ON c.seq=q.seq CROSS JOIN thread ON thread.id=c.thread"
             " WHERE q.position > ? ORDER BY q.position LIMIT ?"
         )
@@ -274,9 +276,10 @@ def _microseconds(moment: datetime) -> int:
 def _staged_comment(row: tuple[Any, ...]) -> StagedComment:
     (
         seq, source_id, parent, status, name, email, website, ip, body, format, created,
-        key, url, title, open, public, account, teaches,
+        key, url, title, open, public, account, teaches, helpful,
     ) = row  # fmt: skip
     return StagedComment(
         seq, source_id, parent, Status(status), name, email, website, ip, body, format,
         EPOCH + timedelta(microseconds=created), key, url, title, bool(open), bool(public), account, bool(teaches),
+        helpful,
     )  # fmt: skip

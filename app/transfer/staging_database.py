@@ -20,7 +20,7 @@ CREATE TABLE page (source_id TEXT PRIMARY KEY, thread INT, public INT DEFAULT 1)
 CREATE TABLE comment (
     seq INTEGER PRIMARY KEY, source_id TEXT UNIQUE, page TEXT, parent TEXT, created INT, status TEXT, line INT,
     name TEXT, email TEXT, website TEXT, ip TEXT, body TEXT, format TEXT, account TEXT, staff INT,
-    teaches INT DEFAULT 0, thread INT, parent_seq INT,
+    helpful INT, teaches INT DEFAULT 0, thread INT, parent_seq INT,
     parent_on_site INT DEFAULT 0, held INT DEFAULT 0, visited INT, outcome TEXT);
 CREATE INDEX account_of ON comment (account) WHERE account <> '';
 CREATE TABLE account (name TEXT PRIMARY KEY, author INT) WITHOUT ROWID;

@@ -13,7 +13,7 @@ import pytest
 
 from app.transfer import commento, disqus, isso, remark42
 from app.transfer.detect import READERS, detect
-from app.transfer.fields import EPOCH, moment, moment_of_epoch
+from app.transfer.fields import EPOCH, moment, moment_of_epoch, votes
 from app.transfer.record import (
     CommentRecord,
     HiddenPage,
@@ -259,3 +259,27 @@ def test_no_reader_takes_the_file_of_another(tmp_path: Path, save: Save) -> None
     for name in READERS.keys() - {"wordpress"}:
         with pytest.raises(UnreadableFile):
             list(READERS[name](path))
+
+
+def test_positive_votes_are_kept_and_others_are_counted(tmp_path: Path, save: Save) -> None:
+    database = isso_database(tmp_path / "db", INSERT + "(1, 2, NULL, 1577934246, 1, 'two')")
+    with sqlite3.connect(database) as connection:
+        connection.execute("ALTER TABLE comments ADD COLUMN notification INTEGER DEFAULT 0")
+        connection.execute("UPDATE comments SET likes=3, dislikes=1, notification=1 WHERE id=2")
+    found = comments(list(isso.read(database)))
+    assert (found["1"].helpful, found["1"].notes) == (0, ())
+    assert (found["2"].helpful, found["2"].notes) == (3, (Note.DOWNVOTED, Note.SUBSCRIBED))
+
+    text = (FIXTURES / "remark42.ndjson").read_text()
+    first, second, *rest = text.splitlines()
+    row = json.loads(second) | {"votes": {"a": True, "b": True, "c": False}}
+    (voted, *_others) = comments(list(remark42.read(save("\n".join([first, json.dumps(row), *rest]))))).values()
+    assert (voted.helpful, Note.DOWNVOTED in voted.notes) == (2, True)
+
+    one = comments(list(commento.read(FIXTURES / "commento.json")))
+    assert [one[key].helpful for key in ("aa", "bb")] == [0, 1]
+
+
+@pytest.mark.parametrize("value", [None, True, -1, "3", 1.5, [], 10**30])
+def test_an_odd_number_of_votes_is_bounded(value: object) -> None:
+    assert votes(value) == (1_000_000 if value == 10**30 else 0)
