@@ -27,7 +27,7 @@ class Thread {
 
   // The theme may be told at any time; "auto" follows the page.
   dress() {
-    if (this.box && this.element.isConnected) paint(this.box, this.element, this.probe, this.wanted)
+    if (this.box && getComputedStyle(this.probe).color) paint(this.box, this.element, this.probe, this.wanted)
   }
 
   get wanted() {
@@ -108,7 +108,9 @@ class Thread {
   // Shows the thread, or why not; true when it is there.
   async load(more) {
     const query = asked({...this.where, title: '', published: '', ...more})
-    const {ok, status, html} = await this.ask('embed/thread?' + query)
+    const back = [this.me, this.draft].some(key => Object.keys(recall(key)).length)
+    // The second part changes the form of a reader who comes back: it is loaded before the form is shown.
+    const [{ok, status, html}] = await Promise.all([this.ask('embed/thread?' + query), back && this.write()])
     if (this.gone) return
     if (status == 422) this.write('hint', new URL(this.where.url, location).origin)
     if (!ok) return this.excuse(this.box, html, this.say.unread, () => this.start())
@@ -117,7 +119,7 @@ class Thread {
     Object.assign(this.say, spoken(thread.lang), thread.dataset)
     this.localise(this.box)
     this.blank = this.form?.cloneNode(true)
-    if ([this.me, this.draft].some(key => Object.keys(recall(key)).length)) await this.write('resume')
+    if (back) await this.write('resume')
     return true
   }
 

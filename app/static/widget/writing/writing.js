@@ -288,6 +288,8 @@ export class Writing {
   }
 
   place(comment) {
+    const focused = this.thread.root.activeElement?.id == comment.id
     place(this.thread, comment)
+    if (focused) this.point(comment)
   }
 }
