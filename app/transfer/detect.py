@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from app.transfer import archive, commento, disqus, guess, isso, remark42, wordpress
+from app.transfer import archive, commento, cusdis, disqus, guess, isso, remark42, signatures, sqlite_file, wordpress
 from app.transfer.record import Record, Trouble, UnreadableFile
-from app.transfer.source import CHUNK, File, Source
+from app.transfer.source import File, Source
 
 READERS: dict[str, Callable[[File], Iterator[Record]]] = {
     "wordpress": wordpress.read,
@@ -15,7 +15,9 @@ READERS: dict[str, Callable[[File], Iterator[Record]]] = {
     "isso": isso.read,
     "commento": commento.read,
     "remark42": remark42.read,
+    "cusdis": cusdis.read,
 }
+DATABASES = {"isso": isso.TABLES, "cusdis": cusdis.TABLES}
 
 _REMARK = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _ROOT = re.compile(r"<(?:(?P<disqus>disqus)|(?P<wordpress>rss|channel|item|(?:\w+:)?comment))(?=[\s>])")
@@ -32,7 +34,7 @@ def detect(path: Path | str) -> str:
 
     Raises UnreadableFile if the file cannot be opened or has no known format.
     """
-    name = ("isso" if isso.is_isso(path) else None) if _begins_with(path, isso.SQLITE_MAGIC) else _of_text(_head(path))
+    name = _of_database(path) if sqlite_file.is_sqlite(path) else _of_text(Source(path).head())
     if name is None:
         raise UnreadableFile(Trouble.UNKNOWN_FORMAT)
     return name
@@ -41,36 +43,25 @@ def detect(path: Path | str) -> str:
 def advice(path: Path | str, form: str, key: str) -> str:
     """What a file that is not of the format `form` is or looks like, and the command that reads it."""
     command = f"flask import {{}} {shlex.quote(str(path))} --site {key}"
+    looks = guess.looks_like(path, Source(path).head())
     try:
         other = detect(path)
         if other != form:
             return f"It is of the format {other}: {command.format(other)}"
-        return f"It begins like that format, but is not one. It looks like {guess.looks_like(path, _head(path))}."
+        return f"It begins like that format, but is not one. It looks like {looks}."
     except UnreadableFile:
         known = ", ".join((*READERS, archive.FORMAT))
-        looks = guess.looks_like(path, _head(path))
         named = "" if form else f" If it is one of them, name it: {command.format('FORMAT')}"
         return f"It looks like {looks}. Formats: {known}.{named}"
 
 
-def _begins_with(path: Path | str, magic: bytes) -> bool:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(len(magic)) == magic
-    except OSError as error:
-        raise UnreadableFile(Trouble.NOT_READABLE) from error
-
-
-def _head(path: Path | str) -> str:
-    head = ""
-    for piece in Source(path).text():
-        head += piece
-        if len(head) >= CHUNK:
-            break
-    return head
+def _of_database(path: Path | str) -> str | None:
+    return next((name for name, tables in DATABASES.items() if sqlite_file.has(path, tables)), None)
 
 
 def _of_text(head: str) -> str | None:
+    if found := signatures.program(head):
+        return found
     if head.lstrip("\ufeff \t\r\n").startswith("{"):
         return _of_json(head.lstrip("\ufeff \t\r\n"))
     root = _ROOT.search(_REMARK.sub("", head))

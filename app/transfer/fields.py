@@ -63,6 +63,14 @@ def moment_of_epoch(seconds: object) -> datetime | None:
         return None
 
 
+def moment_of_milliseconds(value: object) -> datetime | None:
+    """The same from milliseconds, as JavaScript counts them."""
+    try:
+        return moment_of_epoch(float(value) / 1000)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def _since_epoch(when: datetime) -> datetime | None:
     """No comment on the web is older; the year 1 cannot even be shown in every time zone."""
     return when if when >= EPOCH else None

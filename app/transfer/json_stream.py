@@ -1,4 +1,4 @@
-"""Stream the elements of the top-level lists of a long JSON document."""
+"""Stream the elements of the lists of a long JSON document, or of several in one file."""
 
 import json
 import re
@@ -12,10 +12,12 @@ from app.transfer.stream_window import StreamWindow
 MAX_ELEMENT = 1 << 22  # characters
 HEAD = 4_000  # characters of a lost element, searched for its id
 MAX_DEPTH = 32  # nested lists and objects; real exports have 3
+MAX_INSIDE = 4  # objects inside each other whose lists are streamed
 
 _TOKEN = re.compile(r'["{}\[\]]')
 _STRING_END = re.compile(r'\\.|"', re.DOTALL)
 _START = re.compile(r"\S")
+_NEXT = re.compile(r"[^\s,]")
 _KEY_OR_END = re.compile(r'["}]')
 _ELEMENT_OR_END = re.compile(r"[^\s,]")
 _PLAIN_END = re.compile(r"[,\]}\s]")
@@ -39,37 +41,69 @@ class BadElement:
     head: str
 
 
-def elements(source: Source) -> Iterator[Element | BadElement]:
-    """Elements of the top-level object in order.
+def elements(
+    source: Source, *, inside: frozenset[str] = frozenset(), rows: bool = False
+) -> Iterator[Element | BadElement]:
+    """Elements of the top-level objects and lists in order; a top-level list has the key "".
 
-    Raises UnreadableFile if the text is no JSON object, TruncatedFile if it ends too early.
+    Objects under a key of `inside` are streamed like the top-level one. With `rows`, a top-level object is an element
+    (JSON lines). Raises UnreadableFile if the text is no JSON, TruncatedFile if it ends too early.
     """
     stream = StreamWindow(source.text())
     try:
-        yield from _object(stream)
+        yield from _documents(stream, inside, rows=rows)
     except _End as end:
         if end.begun:
             yield end.begun
         raise TruncatedFile(line=stream.line(), position=source.position) from None
+    if source.damaged:
+        raise TruncatedFile(line=stream.line(), position=source.position)
+
+
+def until_cut(found: Iterator[Element | BadElement]) -> Iterator[Element | BadElement]:
+    """The same elements without an error at the end of a truncated file, for a first pass."""
+    try:
+        yield from found
+    except TruncatedFile:
+        return  # the second pass reaches the same place, after all records
 
 
 class _End(Exception):
     begun: BadElement | None = None
 
 
-def _object(stream: StreamWindow) -> Iterator[Element | BadElement]:
-    if _found(stream, _START) != "{":
-        raise UnreadableFile(Trouble.WRONG_FORMAT)
+def _documents(stream: StreamWindow, inside: frozenset[str], *, rows: bool) -> Iterator[Element | BadElement]:
+    first, begun = _found(stream, _START), False
+    while first:
+        if first == "[":
+            stream.mark += 1
+            yield from _list(stream, "")
+        elif first != "{":
+            raise UnreadableFile(Trouble.DAMAGED if begun else Trouble.WRONG_FORMAT)
+        elif rows:
+            yield _value(stream, "", listed=True)
+        else:
+            yield from _object(stream, inside)
+        match = stream.find(_NEXT)
+        first, begun = match[0] if match else "", True
+
+
+def _object(stream: StreamWindow, inside: frozenset[str], depth: int = 1) -> Iterator[Element | BadElement]:
+    _expect(stream, "{")
     while _found(stream, _KEY_OR_END) == '"':
         key = _value(stream, "", listed=False)
         _expect(stream, ":")
         if not isinstance(key, Element) or not isinstance(key.value, str):
             raise UnreadableFile(Trouble.DAMAGED, line=stream.line())
-        if _found(stream, _START) == "[":
+        first = _found(stream, _START)
+        if first == "[":
             stream.mark += 1
             yield from _list(stream, key.value)
+        elif first == "{" and key.value in inside and depth < MAX_INSIDE:
+            yield from _object(stream, inside, depth + 1)
         else:
             yield _value(stream, key.value, listed=False)
+    stream.mark += 1
 
 
 def _list(stream: StreamWindow, key: str) -> Iterator[Element | BadElement]:

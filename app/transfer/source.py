@@ -73,6 +73,15 @@ class Source:
         if decoder is not None:
             yield legible(decoder.decode(b"", final=True))
 
+    def head(self) -> str:
+        """The beginning of the text, at least CHUNK characters if it is so long."""
+        head = ""
+        for piece in Source(self.path).text():
+            head += piece
+            if len(head) >= CHUNK:
+                break
+        return head
+
     def _chunks(self) -> Iterator[bytes]:
         try:
             with self.path.open("rb") as file:
