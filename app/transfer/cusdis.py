@@ -32,7 +32,7 @@ def read(file: File) -> Iterator[Record]:
     source = Source.of(file)
     if sqlite_file.is_sqlite(source.path):
         yield from _of_database(source)
-    elif source.head().lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+    elif source.starts_with("{", "["):
         yield from cusdis_api.read(source)
     else:
         yield from _of_dump(source)

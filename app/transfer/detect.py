@@ -5,7 +5,23 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from app.transfer import archive, commento, cusdis, disqus, guess, isso, remark42, signatures, sqlite_file, wordpress
+from app.transfer import (
+    archive,
+    artalk,
+    blogger,
+    comentario,
+    commento,
+    cusdis,
+    disqus,
+    guess,
+    isso,
+    remark42,
+    signatures,
+    sqlite_file,
+    twikoo,
+    waline,
+    wordpress,
+)
 from app.transfer.record import Record, Trouble, UnreadableFile
 from app.transfer.source import File, Source
 
@@ -16,6 +32,11 @@ READERS: dict[str, Callable[[File], Iterator[Record]]] = {
     "commento": commento.read,
     "remark42": remark42.read,
     "cusdis": cusdis.read,
+    "waline": waline.read,
+    "twikoo": twikoo.read,
+    "artalk": artalk.read,
+    "comentario": comentario.read,
+    "blogger": blogger.read,
 }
 DATABASES = {"isso": isso.TABLES, "cusdis": cusdis.TABLES}
 

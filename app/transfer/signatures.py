@@ -6,7 +6,16 @@ In JSON a quotation mark inside a string has a backslash, so the text of a comme
 import re
 
 SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("waline", (r"\A\{", r'"type"\s*:\s*"waline"')),
+    ("waline", (r'\A(?=[^\n]*\bnick\b)(?=[^\n]*\bcomment\b)(?=[^\n]*\burl\b)"?\w+"?,',)),
+    ("comentario", (r"\A\{", r'"version"\s*:\s*3\b', r'"(?:pages|comments|commenters)"\s*:')),
+    ("twikoo", (r"\A\[", r'"_id"\s*:', r'"nick"\s*:', r'"comment"\s*:')),
+    ("artalk", (r"\A\[", r'"page_key"\s*:', r'"content"\s*:')),
     ("cusdis", (r"\A[{\[]", r'"by_nickname"\s*:', r'"content"\s*:')),
+    (
+        "blogger",
+        (r"<feed[\s>]", r"blogger\.com,1999:|schemas\.google\.com/blogger/"),
+    ),
     ("cusdis", (r'(?m)^(?:CREATE TABLE|COPY) (?:"?\w+"?\.)?"?comments"? \(', r"\bby_nickname\b")),
 )
 

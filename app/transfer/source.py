@@ -82,6 +82,10 @@ class Source:
                 break
         return head
 
+    def starts_with(self, *signs: str) -> bool:
+        """True if the first visible character is one of these."""
+        return self.head().lstrip("\ufeff \t\r\n").startswith(signs)
+
     def _chunks(self) -> Iterator[bytes]:
         try:
             with self.path.open("rb") as file:

@@ -13,7 +13,10 @@ MAX_DEPTH = 32  # nested elements; real exports have 3
 
 @dataclass(slots=True)
 class Element:
-    """One record. `fields` are keyed by path below the record ("author/email", "" for its own text)."""
+    """One record. `fields` are keyed by path below the record ("author/email", "" for its own text).
+
+    Atom repeats elements for several purposes: attributes are also at "link[alternate]", by `rel` or `scheme`.
+    """
 
     name: str
     line: int
@@ -87,9 +90,14 @@ class _Builder:
         # The first value of a repeated field counts.
         self._current = [] if self.parts.get(path) else self.parts.setdefault(path, [])
         if attributes:
-            known = self._element.attributes.setdefault(path, {})
-            for name, value in attributes.items():
-                known.setdefault(local_name(name), value)
+            self._keep_attributes(path, attributes)
+            if kind := attributes.get("rel") or attributes.get("scheme"):
+                self._keep_attributes(f"{path}[{kind}]", attributes)
+
+    def _keep_attributes(self, path: str, attributes: dict[str, str]) -> None:
+        known = self._element.attributes.setdefault(path, {})
+        for name, value in attributes.items():
+            known.setdefault(local_name(name), value)
 
     def end(self, tag: str) -> None:
         path = self._paths.pop()

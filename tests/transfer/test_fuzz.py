@@ -12,6 +12,7 @@ from app.transfer.record import CommentRecord, Skip, UnreadableFile
 from tests.transfer.exports import FIXTURES, comment, page, wxr
 
 SEEDS = {path.name: path.read_bytes() for path in sorted(FIXTURES.glob("*.*"))}
+THOROUGHLY = ("wordpress", "disqus", "commento", "remark42")  # each with a parser of its own; the others share them
 SNIPPETS = [
     b"<",
     b">",
@@ -64,7 +65,7 @@ def mutated(content: bytes, mutations: list[tuple[float, int, bytes]]) -> bytes:
 
 @pytest.mark.parametrize("name", sorted(SEEDS))
 def test_a_mutated_export_raises_nothing_but_a_refusal(name: str) -> None:
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150 if name.partition(".")[0] in THOROUGHLY else 40, deadline=None)
     @given(st.lists(MUTATION, min_size=1, max_size=6))
     def read_mutated(mutations: list[tuple[float, int, bytes]]) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,7 @@ import pytest
 
 from app.transfer.record import Reason, Trouble
 from tests.transfer.conftest import ROOT
-from tests.transfer.exports import HEAD, TAIL, comment, page, wxr
+from tests.transfer.exports import FIXTURES, HEAD, TAIL, comment, page, wxr
 
 MAX_GROWTH = 150  # MiB above an idle process; the documented limit for any import is 300 in all
 MAX_SECONDS = 10  # CPU seconds; on an idle machine each takes a few at most
@@ -206,6 +206,47 @@ def test_hostile_elements_of_commento_cost_only_themselves(read_apart: Reading, 
     text = '{"version": 1, "comments": [' + ",".join(elements) + '], "commenters": []}'
     outcome = read_apart("commento", write(tmp_path / "export", [text]))
     assert (outcome.comments, outcome.skipped, outcome.trouble) == (2, 3, None)
+
+
+# The beginning of a later comment in the fixture, a comment whose body is huge or deep, and an element of a wrong type.
+HOSTILE = {
+    "artalk.json": ('{"id": 2', '{"id": "h", "page_key": "/a/", "content": %s},', "7,"),
+    "comentario.json": ('{"id": "c1"', '{"id": "h", "pageId": "p1", "markdown": %s},', "7,"),
+    "cusdis.json": ('{"id": "c3"', '{"id": "h", "page": {"id": "p1"}, "content": %s},', "7,"),
+    "twikoo.json": ('{"_id": "c3"', '{"_id": "h", "nick": "", "url": "/a/", "comment": %s},', "7,"),
+    "waline.json": ('{"objectId": 1', '{"objectId": "h", "url": "/a/", "comment": %s},', "7,"),
+}
+
+
+@pytest.mark.parametrize("file", HOSTILE)
+def test_hostile_elements_of_other_json_cost_only_themselves(read_apart: Reading, tmp_path: Path, file: str) -> None:
+    first, row, wrong = HOSTILE[file]
+    before, found, after = (FIXTURES / file).read_text().partition(first)
+    known = read_apart(file.partition(".")[0], FIXTURES / file)
+    huge, deep = ('"', "a" * 8_000_000, '"'), "[" * 100_000 + "]" * 100_000
+    head, _, tail = row.partition("%s")
+    pieces = [before, head, *huge, tail, head, deep, tail, wrong, found, after]
+    outcome = read_apart(file.partition(".")[0], write(tmp_path / "export", pieces))
+    assert (outcome.comments, outcome.skipped, outcome.trouble) == (known.comments, known.skipped + 3, None)
+    assert outcome.reasons.keys() >= {Reason.TOO_LARGE, Reason.TOO_DEEP, Reason.UNKNOWN_RECORD}
+
+
+@pytest.mark.parametrize(("file", "first"), [("waline.csv", '"2","Bob"'), ("cusdis.sql", "c2\tp2")])
+def test_a_huge_row_of_a_table_costs_only_itself(read_apart: Reading, tmp_path: Path, file: str, first: str) -> None:
+    before, found, after = (FIXTURES / file).read_text().partition(first)
+    known = read_apart(file.partition(".")[0], FIXTURES / file)
+    huge = [f"{first[:2]}9", *("a" * 1_000_000 for _ in range(8)), '"\n' if file.endswith("csv") else "\n"]
+    outcome = read_apart(file.partition(".")[0], write(tmp_path / "export", [before, *huge, found, after]))
+    assert (outcome.comments, outcome.trouble) == (known.comments, None)
+    assert outcome.reasons == {**known.reasons, Reason.TOO_LARGE: 1}
+
+
+@pytest.mark.parametrize("repeated", ['"', '"a', "\n", ",", '""', "\\", "[", "{", '{"a":', '{"data":', "[]", "COPY ("])
+@pytest.mark.parametrize("form", ["waline", "cusdis", "twikoo"])
+def test_no_text_repeated_for_long_takes_long(read_apart: Reading, tmp_path: Path, form: str, repeated: str) -> None:
+    head = {"waline": "nick,url,comment\n", "cusdis": "COPY comments (by_nickname) FROM stdin;\n", "twikoo": "["}[form]
+    read_apart(form, write(tmp_path / "export", [head, repeated * (200_000 // len(repeated))]))
+    read_apart(form, write(tmp_path / "export", [repeated * (200_000 // len(repeated))]))
 
 
 def test_packed_noise_is_refused(read_apart: Reading, tmp_path: Path) -> None:
