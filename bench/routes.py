@@ -307,6 +307,7 @@ def _get(endpoint: str, name: str, path: str, /, **query: Any) -> Visit:
 QUEUES: dict[str, dict[str, Any]] = {
     "all lanes": {},
     "one lane": {"lane": 2},
+    "as a list": {"view": "list"},
     "snoozed": {"deferred": "1"},
     "approved": {"status": "approved"},
     "spam": {"status": "spam"},

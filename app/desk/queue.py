@@ -13,6 +13,7 @@ from app.models import Comment, Lease, Moderator, Site, Snooze, Status, lease, s
 from app.moderation.lanes import Lane
 
 PAGE = 25
+LIST_PAGE = 100  # lines
 # Counting stops here, so that pages do not slow down with the queue.
 COUNTED = 1_000
 ALL = 5  # all lanes together
@@ -36,27 +37,32 @@ class Page:
     further: str = ""
 
 
-def ids_in(moderator: Moderator, lane: int, after: str = "", *, snoozed: bool = False) -> list[int]:
-    """Ids of a page and one more, without comments leased by others.
+def ids_in(
+    moderator: Moderator, lane: int, after: str = "", *, snoozed: bool = False, size: int | None = None
+) -> list[int]:
+    """Ids of a page of `size` (default: PAGE) and one more, without comments leased by others.
 
     `after` is a page's `after`; `snoozed` selects the snoozed comments.
     """
     mine = Comment.id.in_(Snooze.newest(moderator)) if snoozed else ~_snoozed_by(moderator)
-    return _next(moderator, lane, after, ~_with_others(moderator), mine)
+    return _next(moderator, lane, after, ~_with_others(moderator), mine, size=size or PAGE)
 
 
 def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
     """Comments leased by others, shown last."""
-    return _next(moderator, lane, "", _with_others(moderator))[:PAGE]
+    return _next(moderator, lane, "", _with_others(moderator), size=PAGE)[:PAGE]
 
 
-def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: list[int] | None = None) -> Page:
+def page_of(
+    moderator: Moderator, lane: int, ids: list[int], *, with_others: list[int] | None = None, size: int | None = None
+) -> Page:
     """The page of these comments; `ids_in` gave one more than it shows."""
-    shown = ids[:PAGE]
+    size = size or PAGE
+    shown = ids[:size]
     # A comment may have been leased between the two queries.
     others = [id for id in with_others or [] if id not in shown]
     comments = load([*shown, *others])
-    last = next((comment for comment in comments if comment.id == shown[-1]), None) if len(ids) > PAGE else None
+    last = next((comment for comment in comments if comment.id == shown[-1]), None) if len(ids) > size else None
     return Page(
         cards_of(comments, moderator),
         counts(moderator),
@@ -66,14 +72,15 @@ def page_of(moderator: Moderator, lane: int, ids: list[int], *, with_others: lis
     )
 
 
-def decided(moderator: Moderator, status: Status, after: int | None = None) -> Page:
+def decided(moderator: Moderator, status: Status, after: int | None = None, size: int | None = None) -> Page:
     """Comments with this status, newest first, before the comment `after`."""
+    size = size or PAGE
     query = select(Comment.id).where(Comment.site_id.in_(moderator.site_ids), Comment.status == status)
     if after:
         query = query.where(Comment.id < after)
-    ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(PAGE + 1)))
-    cards = cards_of(load(ids[:PAGE]), moderator)
-    return Page(cards, counts(moderator), str(ids[PAGE - 1]) if len(ids) > PAGE else "")
+    ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(size + 1)))
+    cards = cards_of(load(ids[:size]), moderator)
+    return Page(cards, counts(moderator), str(ids[size - 1]) if len(ids) > size else "")
 
 
 def always_held(moderator: Moderator) -> dict[tuple[bool, int], list[Site]]:
@@ -105,13 +112,13 @@ def _place(comment: Comment) -> tuple[int, int, int, str, int]:
     return comment.site_id, comment.lane, comment.thread_id, comment.cluster, comment.id
 
 
-def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool]) -> list[int]:
+def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool], size: int) -> list[int]:
     """Each part is an index range, read up to the limit."""
-    parts = [part.where(*conditions).order_by(*ORDER).limit(PAGE + 1) for part in _parts(moderator, lane, after)]
+    parts = [part.where(*conditions).order_by(*ORDER).limit(size + 1) for part in _parts(moderator, lane, after)]
     if len(parts) == 1:
         return list(db.session.scalars(parts[0]))
     whole = union_all(*(select(part.subquery()) for part in parts)).subquery()
-    return list(db.session.scalars(select(whole.c.id).order_by(*(whole.c[each.key] for each in ORDER)).limit(PAGE + 1)))
+    return list(db.session.scalars(select(whole.c.id).order_by(*(whole.c[each.key] for each in ORDER)).limit(size + 1)))
 
 
 def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:

@@ -38,17 +38,19 @@ TRIES = 3
 @bp.get("/")
 @moderator_required
 def show() -> str:
-    status = request.args.get("status", "")
-    if status not in ("", *MODERATED):
+    status, view = request.args.get("status", ""), request.args.get("view", "")
+    if status not in ("", *MODERATED) or view not in ("", "list"):
         abort(404)
+    size = queue.LIST_PAGE if view else queue.PAGE
     if status and status != Status.PENDING:
-        page = queue.decided(current_moderator(), Status(status), request.args.get("after", type=ids.read))
-        return _page(page, status=status)
+        page = queue.decided(current_moderator(), Status(status), request.args.get("after", type=ids.read), size)
+        return _page(page, status=status, view=view)
     lane = request.args.get("lane", queue.ALL, type=int)
     if lane not in queue.LANES:
         abort(404)
     snoozed = "deferred" in request.args  # the name in bookmarked addresses
-    return _page(_handed_out(lane, request.args.get("after", ""), snoozed), lane=lane, snoozed=snoozed)
+    page = _handed_out(lane, request.args.get("after", ""), snoozed, size)
+    return _page(page, lane=lane, snoozed=snoozed, view=view)
 
 
 @bp.get("/search")
@@ -97,15 +99,16 @@ def snooze(id: int) -> Any:
     return done(said)
 
 
-def _handed_out(lane: int, after: str, snoozed: bool) -> queue.Page:
+def _handed_out(lane: int, after: str, snoozed: bool, size: int) -> queue.Page:
     me = current_moderator()
-    ids = queue.ids_in(me, lane, after, snoozed=snoozed)
+    ids = queue.ids_in(me, lane, after, snoozed=snoozed, size=size)
     for _try in range(TRIES):
-        if len(_leased(ids[: queue.PAGE], me)) == len(ids[: queue.PAGE]):
+        if len(_leased(ids[:size], me)) == len(ids[:size]):
             break
-        ids = queue.ids_in(me, lane, after, snoozed=snoozed)
-    whole = len(ids) <= queue.PAGE and not snoozed
-    return queue.page_of(me, lane, ids, with_others=queue.ids_with_others(me, lane) if whole else None)
+        ids = queue.ids_in(me, lane, after, snoozed=snoozed, size=size)
+    whole = len(ids) <= size and not snoozed
+    others = queue.ids_with_others(me, lane) if whole else None
+    return queue.page_of(me, lane, ids, with_others=others, size=size)
 
 
 def _leased(ids: list[int], me: Moderator) -> set[int]:
@@ -118,8 +121,8 @@ def _on_own_sites(ids: list[int]) -> list[int]:
     return Comment.on_sites(current_moderator().site_ids, ids)
 
 
-def _page(page: queue.Page, *, lane: int = 0, status: str = "", snoozed: bool = False) -> str:
+def _page(page: queue.Page, *, lane: int = 0, status: str = "", snoozed: bool = False, view: str = "") -> str:
     return render_template(
-        "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, statuses=MODERATED[1:],
+        "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, view=view, statuses=MODERATED[1:],
         held=queue.always_held(current_moderator()), braked=brake.running_on(current_moderator().site_ids),
     )  # fmt: skip

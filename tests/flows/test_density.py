@@ -121,3 +121,40 @@ def test_without_a_script_every_card_shows_everything(live: Live, new_page: NewP
         expect(page.locator("article").get_by_role("button", name=name, exact=True)).to_have_count(3)
     page.locator("article").last.get_by_role("button", name="Approve").click()
     expect(page.locator("article")).to_have_count(2)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_list_has_one_line_a_comment_to_select_and_decide(
+    live: Live, new_page: NewPage, paper: str, script: bool
+) -> None:
+    fill(live, paper, "en", 40)
+    page = new_page(locale="en", java_script_enabled=script, viewport={"width": 1280, "height": 900})
+    page.goto(f"{live.url}/login?next=/moderate/")
+    page.fill("[name=email]", f"alice@{paper}.example")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main form button")
+    page.get_by_role("link", name="List view").click()
+    rows, bar = page.locator("article.row"), page.get_by_role("form", name="Selected comments")
+    expect(rows).to_have_count(40)
+    ids = [rows.nth(at).get_attribute("data-comment-id") for at in range(6)]
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        boxes = [rows.nth(at).bounding_box() for at in range(1, 12)]
+        assert all(box and box["height"] <= 40 for box in boxes), (width, boxes)
+    for at in (2, 4):
+        rows.nth(at).get_by_role("checkbox").check()
+    bar.get_by_role("button", name="Spam").click()
+    expect(rows).to_have_count(38)
+    if script:
+        assert_accessible(page)
+        rows.first.focus()
+        for key in ("x", "j", "Shift+X", "Shift+A"):
+            page.keyboard.press(key)
+        sent(page)
+        expect(rows).to_have_count(36)
+        page.get_by_label("Select all").check()
+        expect(page.locator("[data-marked-count]")).to_have_text("36")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    spam = [str(id) for id, status, _reason in made_by(live, paper) if status == "spam"]
+    assert sorted(spam) == sorted([ids[2], ids[4]])
+    assert page.url.endswith("view=list")

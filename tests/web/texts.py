@@ -110,7 +110,7 @@ INPUTS: dict[str, Input] = {
     "queue.find": Input(query=dict.fromkeys(
         ("q", "name", "email", "article", "status", "since", "until", "moderator", "reason", "alike", "after"), "")),
     "queue.lease": Input(form={"comment": "1", "leave": ""}),
-    "queue.show": Input(query={"status": "", "after": "", "lane": "5", "deferred": ""}),
+    "queue.show": Input(query={"status": "", "after": "", "lane": "5", "deferred": "", "view": ""}),
     "reports.ask": Input(query={"lang": "en"}),
     "reports.take": Input(form={"reason": "spam", "note": "words", "subject": "", "lang": "en"}),
     "rules.end": Input(path=SITE),

@@ -3,7 +3,7 @@
 import { fetchAhead } from "./prefetch.js";
 import { list, main, move, select, waiting, watch } from "./cards.js";
 import { pressed } from "./keys.js";
-import { decideMarked, marksChanged, markAlike, prepareMarks } from "./selection.js";
+import { decideMarked, markAll, marksChanged, markAlike, prepareMarks } from "./selection.js";
 import { look, note, act } from "./panels.js";
 import { leave, stay } from "./presence.js";
 import { accept, decide } from "./decisions.js";
@@ -40,6 +40,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-mark]")) marksChanged();
+  if (event.target.matches("[data-mark-all]")) markAll(event.target.checked);
 });
 document.addEventListener("keydown", pressed);
 // The current card shows more. It must not grow under a pressed pointer: the click would miss its button.

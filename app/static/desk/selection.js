@@ -17,6 +17,7 @@ const alike = (card) => waiting().filter((each) => each.dataset.alike === card.d
 export function prepareMarks() {
   // The script knows which cards were seen; these fields replace it without JavaScript.
   for (const field of document.querySelectorAll("[name=shown]")) field.remove();
+  bar?.querySelector("[data-all]")?.removeAttribute("hidden");
   marksChanged();
 }
 
@@ -25,6 +26,11 @@ export function mark() {
   if (!card) return;
   boxOf(card).click();
   anchor = card;
+}
+
+export function markAll(isMarked) {
+  for (const card of waiting()) boxOf(card).checked = isMarked;
+  marksChanged();
 }
 
 export function markRange() {
@@ -44,7 +50,7 @@ export function markAlike() {
 export function marksChanged() {
   if (!bar) return;
   const number = marked().length;
-  bar.hidden = number === 0 && main.dataset.lane !== FINE;
+  bar.hidden = number === 0 && main.dataset.lane !== FINE && !bar.matches("[data-always]");
   bar.querySelector("[data-marked-count]").textContent = number || "";
   bar.querySelector("[data-mark-alike]").hidden = false;
 }
