@@ -534,6 +534,17 @@ def test_an_element_that_mounts_itself(live: Live, host: Publisher, new_page: Ne
         "url => document.querySelector('kaiwa-comments').setAttribute('url', url)", live.demo_url + "/other-element"
     )
     expect(thread.locator(".none")).to_be_visible()
+    # A router changes several attributes, one after the other: one thread is asked for.
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/embed/thread?" in request.url else None)
+    page.evaluate(
+        """url => { const element = document.querySelector('kaiwa-comments')
+        element.setAttribute('lang', 'ja'), element.setAttribute('title', 'Another')
+        element.setAttribute('url', url), element.setAttribute('thread', 'another') }""",
+        live.demo_url + "/another-element",
+    )
+    expect(thread.locator("h3")).to_have_text("コメントを残す")
+    assert len(asked) == 1 and "thread=another" in asked[0]
     page.evaluate(
         """() => { const element = document.querySelector('kaiwa-comments')
         element.remove()

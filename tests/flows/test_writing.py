@@ -78,6 +78,35 @@ def test_without_a_script_a_doubtful_comment_waits(live: Live, new_page: Callabl
     expect(page.get_by_text("コメントを受け付けました。承認後に公開されます。").first).to_be_visible()
 
 
+def test_the_formatting_help_and_buttons_on_a_small_phone(live: Live, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="ja", viewport={"width": 320, "height": 640})
+    thread = open_article(page, live)
+    thread.locator("[name=body]").focus()
+    help = thread.locator(".help")
+    expect(help).not_to_have_attribute("open", "")
+    buttons = thread.get_by_role("toolbar", name="書式").get_by_role("button")
+    expect(buttons).to_have_text(["太字", "リンク", "引用", "コード"])
+    # The keyboard leads through the buttons, and from the last one of the form to the help.
+    page.keyboard.press("Tab")
+    expect(buttons.first).to_be_focused()
+    thread.locator("button.look").focus()
+    page.keyboard.press("Tab")
+    expect(help.locator("summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(help.locator("li")).to_have_count(6)
+    expect(help.get_by_text("**太字**")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert_accessible(page)
+
+
+def test_the_formatting_help_needs_no_script(live: Live, new_page: Callable[..., Page]) -> None:
+    page = new_page(locale="en", java_script_enabled=False, viewport={"width": 320, "height": 640})
+    page.goto(f"{live.url}/thread?site=demo&url={live.demo_url}{JA}&lang=en")
+    page.get_by_text("Formatting help").click()
+    expect(page.get_by_text("**Bold**")).to_be_visible()
+    assert page.locator(".help").count() == 1
+
+
 def test_errors_come_early_and_go_when_the_field_is_right(live: Live, new_page: Callable[..., Page]) -> None:
     page = new_page(locale="ja")
     thread = open_article(page, live)
