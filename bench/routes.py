@@ -227,9 +227,13 @@ def _public(each: Examples) -> Iterator[Visit]:
         yield _get(endpoint, "50 comments", path, **here)
         yield _get(endpoint, "the busiest article", path, **busy)
         yield _get(endpoint, "the busiest article, newest", path, **busy, sort="newest")
+        yield _get(endpoint, "the busiest article, helpful", path, **busy, sort="helpful")
     yield _get("thread.fragment", "at a comment", "/embed/thread", **busy, comment=each.shown)
     yield _get("feeds.site", "newest", "/feeds/site/bench.atom")
     yield _get("feeds.thread", "the busiest article", "/feeds/thread", **busy)
+    for endpoint, path in (("feeds.picked", "/feeds/picks"), ("api.picks.picked", "/api/v1/picks")):
+        yield _get(endpoint, "of the site", path, site="bench")
+        yield _get(endpoint, "the busiest article", path, **busy)
     yield _get("summary.show", "30 days", "/summary/bench")
     yield _get("reports.ask", "dialog", f"/embed/report/{each.shown}", site="bench")
     yield _get("api.contract.openapi", "contract", "/api/v1/openapi.json")
@@ -265,6 +269,7 @@ def _desk(each: Examples) -> Iterator[Visit]:
         yield _get(endpoint, "busy article and author", f"/moderate/comments/{each.held}/{what}")
     yield _get("staff.ask", "a held comment", f"/moderate/comments/{each.held}/reply")
     yield _get("context.blocks", "one's own", "/moderate/blocks")
+    yield _get("picks.log", "newest", "/moderate/log/picks")
 
 
 def _sites(each: Examples) -> Iterator[Visit]:
@@ -310,6 +315,7 @@ QUEUES: dict[str, dict[str, Any]] = {
     "as a list": {"view": "list"},
     "snoozed": {"deferred": "1"},
     "approved": {"status": "approved"},
+    "worth picking": {"status": "approved", "sort": "worth"},
     "spam": {"status": "spam"},
     "rejected": {"status": "rejected"},
 }

@@ -22,6 +22,7 @@ class Remark:
     website: str = ""
     helpful: int = 0
     staff: bool = False
+    picked: bool = False
     replies: "tuple[Remark, ...]" = ()
 
 
@@ -51,6 +52,7 @@ BELL = (
                 email="mago@example.com",
                 minutes_ago=1425,
                 helpful=15,
+                picked=True,
                 body="たぶんうちの祖父です。子どものころ、鐘が鳴ると船から父親が帰ってくる合図だったそうです。"
                 "家に帰ってからも、しばらく帽子を膝に置いていました。",
                 replies=(
@@ -297,6 +299,7 @@ FERRY = (
                 email="van@example.com",
                 minutes_ago=1420,
                 helpful=12,
+                picked=True,
                 body="I drive it. Nobody asked me, or I would have said: I can wait until 22:05. I usually "
                 "sit there reading anyway.",
                 replies=(

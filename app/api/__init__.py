@@ -3,14 +3,14 @@
 from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 
-from app.api import comments, contract, problems, threads
+from app.api import comments, contract, picks, problems, threads
 from app.errors import Refused
 from app.extensions import csrf
 
 
 def install(app: Flask) -> None:
     api = Blueprint("api", __name__, url_prefix="/api/v1")
-    for door in (threads, comments, contract):
+    for door in (threads, comments, picks, contract):
         api.register_blueprint(door.bp)
     api.register_error_handler(Refused, problems.refused)
     api.register_error_handler(HTTPException, problems.http)

@@ -26,8 +26,9 @@ def described() -> dict[str, Any]:
     choices = {"sort": list(ORDERS), "lang": languages()}
     for name, field in _new_comment(contract).items():
         field.update(_length(name) | _choice(name, choices))
-    for parameter in contract["paths"]["/threads"]["get"]["parameters"]:
-        parameter["schema"].update(_choice(parameter["name"], choices))
+    for path in ("/threads", "/picks"):
+        for parameter in contract["paths"][path]["get"]["parameters"]:
+            parameter["schema"].update(_choice(parameter["name"], choices))
     return contract
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.comments.reading import ThreadPage
 from app.comments.shown import Shown
+from app.models import Thread
 
 
 def comment(shown: Shown) -> dict[str, Any]:
@@ -21,7 +22,13 @@ def comment(shown: Shown) -> dict[str, Any]:
         "url": shown.permalink,
         "more": shown.more,
         "helpful": shown.helpful,
+        "picked": shown.picked,
     }
+
+
+def pick(thread: Thread, shown: Shown) -> dict[str, Any]:
+    """A comment with its page, for lists of several pages."""
+    return comment(shown) | {"page": {"url": thread.address, "title": thread.label}}
 
 
 def thread(page: ThreadPage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app.comments import tokens
+from app.comments import picks, tokens
 from app.comments.submit import Draft, submit
 from app.desk import staff
 from app.extensions import db
@@ -132,6 +132,8 @@ def _add_comment(
     db.session.flush()
     if comment.status != remark.status:
         decide(comment, Status(remark.status), seen=comment.version, by=Moderator.with_email(MODERATOR))
+    if remark.picked and (moderator := Moderator.with_email(MODERATOR)):
+        picks.pick(comment, by=moderator)
     for reply in remark.replies:
         _add_comment(thread, reply, comment, tokens_by_email, lang)
 

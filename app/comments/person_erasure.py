@@ -62,6 +62,7 @@ TABLES = {
     "lease": "no personal data",
     "snooze": "no personal data",
     "report": "a note loses the address; the reporter is stored as a keyed hash only",
+    "pick": "no personal data",
     "vote": "a keyed hash of a network only, deleted after some days",
     "delivery": "emails that contain the address are deleted",
     "thread": "its version increases, so that caches drop the old page",

@@ -86,6 +86,7 @@ def _fields(comment: Comment) -> dict[str, Any]:
         "network": comment.address,
         "in_answer_to": comment.parent_id,
         "helpful": comment.helpful,
+        "picked": comment.picked_at.isoformat() if comment.picked_at else None,
         "noticed": comment.reasons,
         "score": comment.score,
     }

@@ -1,19 +1,20 @@
 """Read a thread for the public with a fixed number of queries."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from app.comments import amend, avatar, tokens, tree
+from app.comments import amend, avatar, picks, tokens, tree
 from app.comments.orders import ORDERS, Order
 from app.comments.shown import AuthorView, Shown
 from app.lib import markup
 from app.models import Author, Comment, Site, State, Status, Thread, imported
 from app.models.badge import badge_text
+from app.models.pick import MOST
 from app.models.thread_state import ACCEPTING
 from app.notify import signed_links
 
@@ -42,6 +43,8 @@ class ThreadPage:
     state: State
     sort: str
     within: bool = False
+    # The editors' picks, above the first page.
+    picks: Sequence[Shown] = ()
     own: Mapping[int, Shown] = field(default_factory=dict)
 
     @property
@@ -88,7 +91,8 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
     if not thread.visible:
         return ThreadPage([], None, 0, None, State.HIDDEN, sort)
     within = bool(comment or CURSOR.fullmatch(after))
-    listed, following = (not within and _whole(thread, sort)) or _part(thread, sort, after, comment)
+    whole = None if within else _whole(thread, sort)
+    listed, following = whole or _part(thread, sort, after, comment)
     return ThreadPage(
         listed=listed,
         thread=thread,
@@ -97,7 +101,18 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
         state=thread.state_now,
         sort=sort,
         within=within,
+        picks=() if within else _picks(thread, listed if whole else None),
     )
+
+
+def _picks(thread: Thread, whole: list[Listed] | None) -> list[Shown]:
+    """Without a query where all comments of the thread are on the page."""
+    if whole is None:
+        return [show(comment) for comment in picks.of_thread(thread)]
+    rows = [each.row for each in whole if each.row.picked_at and each.row.status == Status.APPROVED]
+    made_of = _made_of(thread)
+    ordered = sorted(rows, key=lambda row: (row.picked_at, row.id))
+    return [_shown(row, *made_of, row.parent_id) for row in ordered[:MOST]]
 
 
 def _whole(thread: Thread, sort: str) -> tuple[list[Listed], None] | None:
@@ -233,6 +248,7 @@ def _shown(
         more=more,
         anchor=anchor,
         helpful=comment.helpful if votes else None,
+        picked=comment.picked_at is not None,
     )
 
 

@@ -5,11 +5,14 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from app.lib import language
+from app.lib import language, markup
 from app.lib.script import written_in
+from app.lib.text import excerpt
 
 # Characters of HTML.
 LONG = 6000
+# Graphemes.
+EXCERPT = 200
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Shown:
     parent_at: int | None = None
     # How many readers found it helpful; None on sites without votes.
     helpful: int | None = None
+    # An editors' pick.
+    picked: bool = False
     # On a private page: the reader's network has voted.
     voted: bool = False
 
@@ -67,6 +72,11 @@ class Shown:
     def lang(self) -> str:
         """The language of its text, as far as that can be told; '' where not."""
         return written_in(self.html or "", self.site_lang)
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of its text, for the picks above the thread."""
+        return excerpt(markup.plain(self.html or ""), EXCERPT)
 
     @property
     def is_long(self) -> bool:

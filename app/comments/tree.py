@@ -51,6 +51,7 @@ class Seen(NamedTuple):
     answered: str | None
     erased: bool
     helpful: int
+    picked_at: datetime | None
 
 
 class Place(NamedTuple):
@@ -203,7 +204,8 @@ def _seen() -> Select[Any]:
         comment.c.website, comment.c.html, comment.c.created_at, comment.c.edited_at,
         comment.c.badge,
         case((parent.c.status == Status.APPROVED, parent.c.name)).label("answered"),
-        author.c.erased_at.is_not(None).label("erased"), comment.c.helpful, comment.c.root_id, comment.c.path,
+        author.c.erased_at.is_not(None).label("erased"), comment.c.helpful, comment.c.picked_at,
+        comment.c.root_id, comment.c.path,
     )  # fmt: skip
     with_parents = comment.join(author, author.c.id == comment.c.author_id).outerjoin(
         parent, parent.c.id == comment.c.parent_id

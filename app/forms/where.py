@@ -96,6 +96,16 @@ def where(given: MultiDict[str, str]) -> Where:
     )
 
 
+def site_or_page(given: MultiDict[str, str]) -> tuple[Site, Where | None]:
+    """The site, and the page if one is named. Raises 404 or Refused."""
+    if given.get("url", "").strip() or given.get("thread"):
+        here = where(given)
+        return here.site, here
+    site = site_or_404(given.get("site", ""))
+    speak(given.get("lang", ""), site.lang, site.timezone)
+    return site, None
+
+
 def moment_of(text: str, site: Site) -> str:
     """A date or time (ISO 8601) in UTC as text; without a zone in the site's. '' for anything else."""
     try:

@@ -14,6 +14,7 @@ from app.models.lease import Lease
 from app.models.login import Login
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
+from app.models.pick import Pick
 from app.models.rate_limit import Rate, RateLimit
 from app.models.reason import Reason, reason_codes, reason_name
 from app.models.report import Report
@@ -52,6 +53,7 @@ __all__ = [
     "Moderator",
     "Note",
     "Notify",
+    "Pick",
     "Rate",
     "RateLimit",
     "Reason",

@@ -33,7 +33,7 @@ from app.models.thread import Thread
 
 LONGEST_SOURCE_ID = 200
 # Conditions of the partial indexes of the public tree.
-PUBLIC, PUBLIC_ROOT = text("approved_descendants > 0"), text("approved_descendants > 0 AND depth = 0")
+PUBLIC, PUBLIC_ROOT = "approved_descendants > 0", "approved_descendants > 0 AND depth = 0"
 
 
 class Status(StrEnum):
@@ -44,36 +44,30 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class Comment(Model):
     __tablename__ = "comment"
     __table_args__ = (
         ForeignKeyConstraint(["site_id", "thread_id"], ["thread.site_id", "thread.id"], ondelete="CASCADE"),
         # The public tree in reading order.
-        Index("ix_comment_tree", "thread_id", "root_id", "path", sqlite_where=PUBLIC, postgresql_where=PUBLIC),
+        _partial("ix_comment_tree", "thread_id", "root_id", "path", where=PUBLIC),
         # Roots of the public tree, for pagination, by age and by votes.
-        Index("ix_comment_roots", "thread_id", "root_id", sqlite_where=PUBLIC_ROOT, postgresql_where=PUBLIC_ROOT),
-        Index(
-            "ix_comment_helpful", "thread_id", "helpful", "root_id",
-            sqlite_where=PUBLIC_ROOT, postgresql_where=PUBLIC_ROOT,
-        ),
+        _partial("ix_comment_roots", "thread_id", "root_id", where=PUBLIC_ROOT),
+        _partial("ix_comment_helpful", "thread_id", "helpful", "root_id", where=PUBLIC_ROOT),
+        _partial("ix_comment_picks", "thread_id", "picked_at", where="picked_at IS NOT NULL"),
+        _partial("ix_comment_site_picks", "site_id", "picked_at", where="picked_at IS NOT NULL"),
         Index("ix_comment_queue", "site_id", "status", "id"),
         # Pending comments in queue order; their counts need only the index.
-        Index(
-            "ix_comment_lane", "site_id", "lane", "thread_id", "cluster", "id",
-            sqlite_where=text("lane <> 0"), postgresql_where=text("lane <> 0"),
-        ),
-        Index(
-            "ix_comment_cluster", "site_id", "cluster", "lane",
-            sqlite_where=text("cluster <> ''"), postgresql_where=text("cluster <> ''"),
-        ),
+        _partial("ix_comment_lane", "site_id", "lane", "thread_id", "cluster", "id", where="lane <> 0"),
+        _partial("ix_comment_cluster", "site_id", "cluster", "lane", where="cluster <> ''"),
         # Comments of a thread in any status.
         Index("ix_comment_thread", "thread_id", "id"),
         Index("ix_comment_author_newest", "author_id", "status", "id"),
         Index("ix_comment_address", "site_id", "address_index", "created_at"),
-        Index(
-            "ix_comment_wide", "site_id", "wide_index", "created_at",
-            sqlite_where=text("wide_index IS NOT NULL"), postgresql_where=text("wide_index IS NOT NULL"),
-        ),
+        _partial("ix_comment_wide", "site_id", "wide_index", "created_at", where="wide_index IS NOT NULL"),
         Index("ix_comment_arrived", "site_id", "created_at"),
         Index(
             "ix_comment_moderator", "moderator_id", "site_id",
@@ -100,6 +94,8 @@ class Comment(Model):
     approved_descendants: Mapped[int] = mapped_column(default=0)
     # Votes as counted last (comments/votes.py).
     helpful: Mapped[int] = mapped_column(default=0)
+    # When a moderator picked it (comments/picks.py).
+    picked_at: Mapped[datetime | None] = mapped_column(Moment)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
     name: Mapped[str] = mapped_column(String(400), default="")
@@ -218,6 +214,7 @@ class Comment(Model):
                 lane=lane,
                 version=Comment.version + 1,
                 approved_descendants=Comment.approved_descendants + step,
+                picked_at=Comment.picked_at if step >= 0 else None,
             )
         )
         if moved != 1:
@@ -232,7 +229,7 @@ class Comment(Model):
     def _read_place(self) -> None:
         """Reload the columns that may have changed while the update waited, such as the thread after a merge."""
         before = self.thread_id
-        db.session.refresh(self, ("status", "version", "lane", "approved_descendants", "thread_id"))
+        db.session.refresh(self, ("status", "version", "lane", "approved_descendants", "thread_id", "picked_at"))
         if self.thread_id != before:
             db.session.expire(self, ("thread",))
 

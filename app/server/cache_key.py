@@ -9,13 +9,15 @@ from app.comments.orders import order_or_default
 from app.comments.reading import CURSOR
 from app.forms.where import PARAMETERS, own_id_of, thread_key
 from app.lib.language import matching
-from app.web.public import PublicRoute, route_of
+from app.web.public import FRESH_S, PublicRoute, route_of
 
 # Flask answers longer queries.
 LONGEST_QUERY = 8_000
 MOST_URLS = 100
 # Other parameters have unlimited values, such as cursors.
 BOUNDED = frozenset(PARAMETERS)
+# Routes of app/api with the same answer for all, by path.
+API = {path: PublicRoute(re.compile(path), PARAMETERS, (), FRESH_S) for path in ("/api/v1/picks",)}
 
 Key = tuple[str, str]
 
@@ -41,7 +43,7 @@ class CacheKey(NamedTuple):
 
 def key_of(path: str, query: str) -> CacheKey | None:
     """The key of a request; None if it is not cached."""
-    route = route_of(path)
+    route = API.get(path) or route_of(path)
     return _key_of(path, query, route) if route and len(query) <= LONGEST_QUERY else None
 
 

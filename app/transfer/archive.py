@@ -17,6 +17,7 @@ from app.models import (
     Decision,
     Moderator,
     Note,
+    Pick,
     Report,
     Revision,
     Rule,
@@ -140,6 +141,7 @@ TABLES = (
     ArchivedTable(Revision, created_column="replaced_at", left_out=OWNER),
     ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "residual": RETRAINED}),
     ArchivedTable(Note, created_column="made_at", left_out=OWNER),
+    ArchivedTable(Pick, created_column="made_at", left_out=OWNER),
     ArchivedTable(
         Rule,
         created_column="made_at",

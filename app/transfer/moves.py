@@ -13,7 +13,17 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.text import excerpt
 from app.lib.urls import canonical, is_allowed, page_key
-from app.models import Announcement, Comment, Site, Subscription, Thread, ThreadAlias, ThreadChange, comment_counts
+from app.models import (
+    Announcement,
+    Comment,
+    Pick,
+    Site,
+    Subscription,
+    Thread,
+    ThreadAlias,
+    ThreadChange,
+    comment_counts,
+)
 from app.models.alias import LONGEST_KEY
 from app.models.thread import Named
 from app.moderation import articles
@@ -179,6 +189,7 @@ def _merge(thread: Thread, into: Thread) -> None:
     Announcement.move_all(thread, into)
     ThreadChange.move_all(thread, into)
     articles.follow_merge(thread, into)
+    Pick.drop_surplus(into)
     ThreadAlias.repoint(thread.id, into.id)
     db.session.delete(thread)
     db.session.flush()

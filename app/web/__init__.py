@@ -28,6 +28,7 @@ from app.web import (
     links,
     members,
     own_comment,
+    picks,
     privacy,
     queue,
     reports,
@@ -42,7 +43,9 @@ from app.web import (
 )
 
 READERS = (embed, thread, comments, reports, votes, feeds, summary, links, author_links, own_comment, health)
-MODERATORS = (account, queue, decisions, context, staff, history, sites, members, rules, threads, privacy, statistics)
+MODERATORS = (
+    account, queue, decisions, context, picks, staff, history, sites, members, rules, threads, privacy, statistics,
+)  # fmt: skip
 
 
 def install(app: Flask) -> None:

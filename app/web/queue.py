@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from app.abuse.bounds import takes_fields
 from app.database import write_transaction
-from app.desk import batch, queue, search
+from app.desk import batch, queue, search, worth
 from app.errors import Refused
 from app.extensions import db
 from app.forms.decision import MODERATED, ids_of
@@ -33,6 +33,8 @@ bp.add_app_template_filter(lambda count: f"{count}+" if count >= queue.COUNTED e
 
 # Tries if two moderators get the same cards at the same moment.
 TRIES = 3
+# `sort` of the approved comments: those that may be worth picking first.
+WORTH = "worth"
 
 
 @bp.get("/")
@@ -42,6 +44,8 @@ def show() -> str:
     if status not in ("", *MODERATED) or view not in ("", "list"):
         abort(404)
     size = queue.LIST_PAGE if view else queue.PAGE
+    if status == Status.APPROVED and request.args.get("sort") == WORTH:
+        return _page(worth.page_for(current_moderator()), status=status, sort=WORTH)
     if status and status != Status.PENDING:
         page = queue.decided(current_moderator(), Status(status), request.args.get("after", type=ids.read), size)
         return _page(page, status=status, view=view)
@@ -121,8 +125,11 @@ def _on_own_sites(ids: list[int]) -> list[int]:
     return Comment.on_sites(current_moderator().site_ids, ids)
 
 
-def _page(page: queue.Page, *, lane: int = 0, status: str = "", snoozed: bool = False, view: str = "") -> str:
+def _page(
+    page: queue.Page, *, lane: int = 0, status: str = "", snoozed: bool = False, view: str = "", sort: str = ""
+) -> str:
     return render_template(
-        "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, view=view, statuses=MODERATED[1:],
+        "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, view=view, sort=sort,
+        statuses=MODERATED[1:],
         held=queue.always_held(current_moderator()), braked=brake.running_on(current_moderator().site_ids),
     )  # fmt: skip

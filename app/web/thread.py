@@ -100,6 +100,7 @@ def _labels(lang: str) -> dict[str, str]:
             "in_reply": _("In reply to %(name)s", name="%(name)s"),
             "report": _("Report"),
             "helpful": _("Helpful"),
+            "pick": _("Editors’ pick"),
             "report_by": _("Report %(name)s’s comment", name="%(name)s"),
         }
 

@@ -413,6 +413,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("approved_descendants", sa.Integer(), nullable=False),
         sa.Column("helpful", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("picked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reasons", sa.JSON(), nullable=False),
         sa.Column("name", sa.String(length=400), nullable=False),
         sa.Column("website", sa.Text(), nullable=False),
@@ -496,6 +497,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("lane <> 0"),
     )
     op.create_index(op.f("ix_comment_parent_id"), "comment", ["parent_id"], unique=False)
+    for name, column in (("ix_comment_picks", "thread_id"), ("ix_comment_site_picks", "site_id")):
+        op.create_index(
+            name,
+            "comment",
+            [column, "picked_at"],
+            unique=False,
+            sqlite_where=sa.text("picked_at IS NOT NULL"),
+            postgresql_where=sa.text("picked_at IS NOT NULL"),
+        )
     op.create_index("ix_comment_queue", "comment", ["site_id", "status", "id"], unique=False)
     op.create_index(
         "ix_comment_roots",
@@ -761,6 +771,23 @@ def upgrade() -> None:
     op.create_index("ix_report_site", "report", ["site_id", "made_at"], unique=False)
     op.create_index("ix_report_wide", "report", ["wide_index", "made_at"], unique=False)
     op.create_table(
+        "pick",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("picked", sa.Boolean(), nullable=False),
+        sa.Column("moderator_id", ID, nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["comment_id"], ["comment.id"], name=op.f("fk_pick_comment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_pick_moderator_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_pick_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pick")),
+    )
+    op.create_index("ix_pick_comment", "pick", ["comment_id"], unique=False)
+    op.create_index("ix_pick_site", "pick", ["site_id", "id"], unique=False)
+    op.create_table(
         "vote",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -797,6 +824,7 @@ def downgrade() -> None:
             op.execute(f"DROP FUNCTION comment_{name}()")
     for table in (
         "vote",
+        "pick",
         "report",
         "snooze",
         "revision",

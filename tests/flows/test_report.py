@@ -1,11 +1,11 @@
-"""A reader reports a comment, or marks it as helpful, in a real browser, with and without JavaScript."""
+"""A reader reports a comment or marks it as helpful, and Alice picks one, in a real browser."""
 
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import EN, JA, assert_accessible, open_article
+from tests.flows.people import EN, JA, assert_accessible, card_of, log_in, open_article
 from tests.services import Live
 
 pytestmark = pytest.mark.flow
@@ -89,3 +89,27 @@ def test_a_vote_without_javascript(live: Live, new_page: NewPage) -> None:
     vote.click()
     expect(vote).to_have_attribute("aria-pressed", "false")
     expect(vote).to_have_text("Helpful")
+
+
+def test_alice_picks_a_comment_by_a_key_and_takes_it_back(live: Live, new_page: NewPage) -> None:
+    desk = new_page(locale="en", viewport={"width": 1280, "height": 900})
+    log_in(desk, live)
+    desk.goto(f"{live.url}/moderate/?status=approved&sort=worth")
+    card = card_of(desk, "I wrote one of the two letters")
+    card.focus()
+    desk.keyboard.press("f")
+    expect(desk.get_by_text("Picked. It now stands above the comments.").first).to_be_visible()
+    expect(card.get_by_role("button", name="Unpick")).to_be_visible()
+    assert_accessible(desk)
+    reader = new_page(locale="en", viewport={"width": 375, "height": 800})
+    thread = open_article(reader, live, EN)
+    above = thread.get_by_role("region", name="Editors’ picks")
+    expect(above.locator("p")).to_have_count(2)
+    above.get_by_role("link", name="Read Oda, outer island’s comment").click()
+    picked = thread.locator("article.comment", has_text="Editors’ pick").first
+    expect(picked).to_be_focused()
+    expect(picked).to_contain_text("I wrote one of the two letters")
+    assert_accessible(reader)
+    desk.keyboard.press("f")
+    expect(card.get_by_role("button", name="Pick")).to_be_visible()
+    expect(desk.get_by_text("No longer picked.").first).to_be_visible()

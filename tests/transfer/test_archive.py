@@ -23,6 +23,7 @@ from app.models import (
     Membership,
     Moderator,
     Note,
+    Pick,
     Report,
     Revision,
     Role,
@@ -80,6 +81,8 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     articles.set_state(
         the_comment(db_session, "elsewhere <b>&amp;").thread, State.CLOSED, by=alice, reason="too heated"
     )
+    first.picked_at, first.helpful = now(), 7
+    db_session.add(Pick(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, picked=True))
     db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.comments import picks
 from app.desk import members
 from app.models import Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
 from app.models.report import Reporter
@@ -43,6 +44,7 @@ TABLES = (
     "author",
     "invitation",
     "vote",
+    "pick",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account"}
@@ -94,6 +96,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     first = the_comment(db_session, f"{SOUGHT} Geheimnis 0")
     decide(first, Status.APPROVED, seen=first.version, by=alice)
     db_session.commit()
+    picks.pick(first, by=alice)
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     rules.create([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
     articles.set_state(first.thread, State.HELD, by=alice, reason="Geheimnis")

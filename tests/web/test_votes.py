@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from app.comments import votes
 from app.comments.orders import ORDERS
 from app.extensions import db
-from app.models import Comment, RateLimit, Site, Status, Vote
+from app.models import Comment, RateLimit, Site, State, Status, Vote
 from tests.cast import ORIGIN, PAGE, Reader, a_site, move, the_comment
 from tests.statements import recorded
 
@@ -183,7 +183,7 @@ def test_only_public_comments_of_the_same_site_have_votes(
     move(db_session, comment, Status.PENDING)
     assert press("203.0.1.1").status_code == 404
     move(db_session, comment, Status.APPROVED)
-    comment.thread.visible = False
+    comment.thread.state = State.HIDDEN
     db_session.commit()
     assert press("203.0.1.1").status_code == 404
     assert stored(db_session) == 0

@@ -42,6 +42,7 @@ INPUTS: dict[str, Input] = {
     "api.comments.post": Input(json={name: each for name, each in WRITTEN.items()
                                      if name not in ("sort", "remember", "notify", "subject", "altcha")}),
     "api.contract.openapi": Input(),
+    "api.picks.picked": Input(query=HERE),
     "api.threads.thread": Input(query=READ),
     "members.change_role": Input(form={"role": "admin"}, path=SITE),
     "members.invite": Input(form={"email": "a@b.example", "role": "admin"}, path=SITE),
@@ -66,6 +67,7 @@ INPUTS: dict[str, Input] = {
     "embed.stylesheet": Input(),
     "embed.writing": Input(),
     "feeds.site": Input(query={"lang": "en"}, path=SITE),
+    "feeds.picked": Input(query=HERE),
     "feeds.thread": Input(query=HERE),
     "health.healthz": Input(),
     "health.metrics": Input(),
@@ -102,6 +104,8 @@ INPUTS: dict[str, Input] = {
     "staff.reply": Input(form={"body": "words", "name": "The desk", "seen": "1", **BACK}),
     "staff.withdraw": Input(form=BACK),
     "context.trust": Input(form={"effect": "hold", **BACK}),
+    "picks.log": Input(query={"before": ""}),
+    "picks.pick": Input(form={"back": "", **BACK}),
     "privacy.erase": Input(form={"email": "a@b.example", "text": "keep", "sure": ""}, path=SITE),
     "privacy.export": Input(form={"email": "a@b.example"}, path=SITE),
     "privacy.find": Input(form={"email": "a@b.example"}, path=SITE),
@@ -110,7 +114,7 @@ INPUTS: dict[str, Input] = {
     "queue.find": Input(query=dict.fromkeys(
         ("q", "name", "email", "article", "status", "since", "until", "moderator", "reason", "alike", "after"), "")),
     "queue.lease": Input(form={"comment": "1", "leave": ""}),
-    "queue.show": Input(query={"status": "", "after": "", "lane": "5", "deferred": "", "view": ""}),
+    "queue.show": Input(query={"status": "", "after": "", "lane": "5", "deferred": "", "view": "", "sort": ""}),
     "reports.ask": Input(query={"lang": "en"}),
     "reports.take": Input(form={"reason": "spam", "note": "words", "subject": "", "lang": "en"}),
     "rules.end": Input(path=SITE),

@@ -34,6 +34,8 @@ export function act(form, button) {
     const box = page.querySelector(".decided");
     close(card);
     for (const id of box.dataset.gone.split(" ").filter(Boolean)) cardOf(id)?.remove();
+    const fresh = page.querySelector("[data-fresh] > form");
+    if (fresh) document.getElementById(fresh.id)?.replaceWith(fresh);
     say(box);
     showEmptiness();
     focus(card.isConnected ? card : document.querySelector("[data-queue] > article:not([hidden])"));

@@ -149,7 +149,7 @@ class Thread {
   click(event) {
     const link = event.target.closest('a[href]')
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return
-    const goal = link.getAttribute('href')[0] == '#' && 'visit'
+    const goal = link.matches('[href^="#"],.to,.seek') && 'visit'
     const act = words('reply cancel report more sort all').find(name => link.matches('.' + name)) ?? goal
     if (!act) return
     event.preventDefault()
