@@ -274,7 +274,7 @@ def _desk(each: Examples) -> Iterator[Visit]:
 
 def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("sites.list_all", "sites", "/sites/")
-    for page in ("settings", "screening", "embed"):
+    for page in ("settings", "reasons", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")

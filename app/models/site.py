@@ -97,6 +97,8 @@ class Site(Model):
     brake_reports: Mapped[int] = mapped_column(default=5)
     brake_minutes: Mapped[int] = mapped_column(default=60)
     public_summary: Mapped[bool] = mapped_column(default=False)
+    # Own texts for authors of rejected comments, by reason and language; others are the usual ones.
+    reason_texts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict)
     # Readers can mark comments as helpful.
     votes: Mapped[bool] = mapped_column(default=False)
     # Badge of replies by staff ('': the usual word), the least role that may write them, and the names that they had.

@@ -6,29 +6,15 @@ from typing import Any
 
 from flask import render_template
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from app.extensions import db
 from app.lib import markup
 from app.lib.language import speaking
 from app.lib.text import clean_line, excerpt
-from app.models import Author, Decision, Delivery, Reason, Status, Unsubscribe, reason_name
-from app.notify import signed_links, smtp
+from app.models import Author, Decision, Delivery, Status, Unsubscribe, reason_name
+from app.notify import reason_texts, signed_links, smtp
 
 EXCERPT = 500  # characters
-
-# The statement of reasons (Digital Services Act, article 17).
-WHY: dict[str, Any] = {
-    Reason.SPAM: _l("It looks like spam."),
-    Reason.OFF_TOPIC: _l("It’s off topic for this article."),
-    Reason.ATTACK: _l("It’s a personal attack."),
-    Reason.HATE: _l("It attacks people for who they are."),
-    Reason.ILLEGAL: _l("We believe this content is unlawful."),
-    Reason.PERSONAL_DATA: _l("It shares someone’s personal data."),
-    Reason.ADVERTISING: _l("It’s advertising."),
-    Reason.DUPLICATE: _l("It duplicates an earlier comment."),
-}
-NO_REASON = _l("It doesn’t follow this site’s guidelines.")
 
 
 def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
@@ -85,7 +71,7 @@ def _standing(delivery: Delivery) -> Decision | None:
 
 
 def why(decision: Decision) -> str:
-    return str(WHY.get(decision.reason, NO_REASON))
+    return reason_texts.text_for(decision.comment.site, decision.reason)
 
 
 def _context(decision: Decision) -> dict[str, Any]:
@@ -98,7 +84,7 @@ def _context(decision: Decision) -> dict[str, Any]:
         "rejected": rejected,
         "removed": decision.from_status == Status.APPROVED,
         "by_a_person": decision.moderator_id is not None,
-        "reason": reason_name(decision.reason) if decision.reason in WHY else "",
+        "reason": reason_name(decision.reason) if decision.reason in reason_texts.USUAL else "",
         "why": why(decision),
         "address": f"{comment.thread.address}#comment-{comment.id}",
         "own": signed_links.own_link(comment),

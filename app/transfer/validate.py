@@ -14,7 +14,7 @@ from app.lib.networks import stored_network
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_line
 from app.lib.urls import canonical, safe_href
-from app.models import Actor, Effect, Role, Status, Subject
+from app.models import Actor, Effect, Reason, Role, Status, Subject
 from app.models.site import MOST_STAFF_NAMES
 from app.models.thread import LONGEST_TITLE, Named
 from app.models.thread_state import State
@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 MAX_TEXT = 1 << 23  # characters of columns without a limit; escaping can enlarge MAX_BODY fivefold
 MAX_DEPTH = 12  # nested lists and objects; ours have 3
+MAX_REASON_TEXT = 1_000  # code points of 500 graphemes
 LARGEST_NUMBER = 1 << 53
 
 VERDICTS = frozenset(verdict.name.lower() for verdict in Verdict)
@@ -187,6 +188,19 @@ def _names(value: Any) -> list[str]:
     return _require(isinstance(value, list) and len(value) <= MOST_STAFF_NAMES and all(map(_is_text, value)), value)
 
 
+def _reason_texts(value: Any) -> dict[str, dict[str, str]]:
+    """Texts for authors, by reason and language."""
+    _require(isinstance(value, dict) and value.keys() <= {*Reason}, value)
+    _require(
+        all(isinstance(texts, dict) and all(map(_is_reason_text, texts.values())) for texts in value.values()), value
+    )
+    return {code: {tag: clean_line(text) for tag, text in texts.items()} for code, texts in value.items()}
+
+
+def _is_reason_text(value: Any) -> bool:
+    return _is_text(value) and len(value) <= MAX_REASON_TEXT
+
+
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("site", "closed_text"): clean_line,
     ("site", "held_text"): clean_line,
@@ -194,6 +208,7 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("site", "staff_role"): _one_of(list(Role)),
     ("site", "staff_names"): _names,
     ("comment", "badge"): clean_line,
+    ("site", "reason_texts"): _reason_texts,
     ("thread", "url"): _address,
     ("thread", "title"): clean_line,
     ("thread", "named_by"): _one_of(list(Named)),

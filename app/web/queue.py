@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, g, get_template_attribute, render_template, request
 from flask_babel import gettext as _
 
 from app.abuse.bounds import takes_fields
@@ -13,8 +13,10 @@ from app.extensions import db
 from app.forms.decision import MODERATED, ids_of
 from app.forms.search import SearchForm
 from app.lib import ids
+from app.lib.language import speaking
 from app.models import Comment, Lease, Moderator, Reason, Snooze, Status
 from app.moderation import brake, history
+from app.notify.reason_texts import text_for
 from app.web.access import (
     SESSION_KEY,
     comment_or_404,
@@ -28,6 +30,7 @@ bp = Blueprint("queue", __name__, url_prefix="/moderate")
 
 # Cards are on pages of several blueprints.
 bp.add_app_template_global(lambda: list(Reason), "all_reasons")
+bp.add_app_template_global(lambda comment: _reject_menu(comment), "reject_menu")
 bp.add_app_template_global(wants_fragment, "is_fragment")
 bp.add_app_template_filter(lambda count: f"{count}+" if count >= queue.COUNTED else str(count), "counted")
 
@@ -133,3 +136,14 @@ def _page(
         statuses=MODERATED[1:],
         held=queue.always_held(current_moderator()), braked=brake.running_on(current_moderator().site_ids),
     )  # fmt: skip
+
+
+def _reject_menu(comment: Comment) -> str:
+    """What a comment may be rejected for, and what its author would read; made once for each site and language."""
+    menus: dict[tuple[int, str], str] = g.setdefault("reject_menus", {})
+    lang = comment.lang or comment.site.lang
+    if (comment.site_id, lang) not in menus:
+        with speaking(lang):
+            texts = [(reason, text_for(comment.site, reason)) for reason in Reason]
+        menus[comment.site_id, lang] = get_template_attribute("queue/_reasons.html", "menu")(texts, lang)
+    return menus[comment.site_id, lang]

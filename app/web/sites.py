@@ -1,4 +1,4 @@
-"""Pages of a site: list, settings, spam score, embed code."""
+"""Pages of a site: list, settings, texts for authors, spam score, embed code."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,6 +7,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, url_
 from flask_babel import gettext as _
 
 from app.extensions import db
+from app.forms.reason_texts import form_of
 from app.forms.site_page import GROUPS, SettingsForm
 from app.lib.clock import now
 from app.models import Role
@@ -43,6 +44,25 @@ def change_settings(key: str) -> Any:
     db.session.commit()
     flash(_("Settings saved."))
     return redirect(url_for("sites.settings", key=key), 303)
+
+
+@bp.get("/<key>/reasons")
+@moderator_required
+def reasons(key: str) -> str:
+    site = site_or_404(key, Role.ADMIN)
+    return render_template("sites/reasons.html", site=site, form=form_of(site))
+
+
+@bp.post("/<key>/reasons")
+@moderator_required
+def change_reasons(key: str) -> Any:
+    site, form = site_or_404(key, Role.ADMIN), form_of()
+    if not form.validate():
+        return render_template("sites/reasons.html", site=site, form=form), 422
+    site.change({"reason_texts": form.texts()})
+    db.session.commit()
+    flash(_("Settings saved."))
+    return redirect(url_for("sites.reasons", key=key), 303)
 
 
 @bp.get("/<key>/screening")

@@ -49,7 +49,10 @@ from tests.web.test_queue import at_the_desk, hidden
 def a_lively_site(app: Flask, db_session: Session) -> Site:
     """A site with everything that an archive can contain."""
     site = a_site(db_session, close_after_days=7, email_required=False)
-    site.name = "会話 & Co."
+    site.name, site.reason_texts = (
+        "会話 & Co.",
+        {"off_topic": {"ja": "話題を戻しましょう。"}, "other": {"en": "See our rules."}},
+    )
     alice = a_moderator(db_session, site, role=Role.OWNER)
     hanako = Reader(app.test_client())
     carol = Reader(app.test_client(), "Carol 𝒞", "carol@readers.example")
@@ -383,6 +386,13 @@ NO_REASONS: list[Any] = [
     {"check": "x", "verdict": "hold", "found": 5},
     {"check": "x", "verdict": "hold", "found": [["a"]]},
     {"check": "words", "verdict": "hold", "found": "a"},
+    {"check": "score", "verdict": "pass", "score": "x", "band": "spam", "signals": []},
+    {"check": "score", "verdict": "pass", "score": 0.9, "band": "x", "signals": []},
+    {"check": "score", "verdict": "pass", "score": 0.9, "band": "spam", "signals": [["word", "x"]]},
+    {"check": "score", "verdict": "pass", "score": 0.9, "band": "spam", "signals": [["links", "x", 1.0, 0, 1]]},
+    {"check": "copies", "verdict": "pass", "count": "x", "spam": 0},
+    {"check": "copies", "verdict": "pass", "count": 3, "spam": "x"},
+    {"check": "script", "verdict": "pass", "script": "latin", "lang": 5},
 ]
 HEAD = '{"format": "kaiwa", "version": 1, "tables": {}}\n'
 NO_ARCHIVES = (
@@ -411,6 +421,10 @@ def test_invalid_archives_are_refused(app: Flask, db_session: Session, file: Pat
         {"lang": "xx"},
         {"avatar_key": "abc"},
         {"keep_spam_days": 2**31 - 1},
+        {"reason_texts": ["x"]},
+        {"reason_texts": {"x": {"en": "x"}}},
+        {"reason_texts": {"spam": {"en": 5}}},
+        {"reason_texts": {"spam": {"en": "x" * 5_000}}},
     )
     for bad in (*NO_ARCHIVES, *(spoiled(text, "site", **changes) for changes in settings)):
         file.write_text(bad)

@@ -11,7 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.lib.language import speaking
 from app.models import Moderator, Role, Rule, Site, Status
+from app.moderation.decide import decide
+from app.notify.author_email import why
 from app.web import threads
 from tests.cast import ORIGIN, Reader, a_moderator, a_site, move, the_comment
 from tests.web.test_queue import ENGLISH, at_the_desk
@@ -47,6 +50,47 @@ def test_the_settings_page_saves_only_changed_fields(desk: FlaskClient, paper: S
     db_session.refresh(paper)
     assert (paper.name, paper.max_links, paper.open) == ("Evening Paper", 7, False)
     assert (paper.origins, paper.version) == (["https://a.example", "https://b.example"], before["version"] + 1)
+
+
+def test_a_site_has_its_own_texts_for_authors_by_reason_and_language(
+    app: Flask, desk: FlaskClient, paper: Site, alice: Moderator, db_session: Session
+) -> None:
+    path = "/sites/paper/reasons"
+    page = desk.get(path)
+    fields = fields_of(page, path)
+    shown = BeautifulSoup(page.text, "html.parser")
+    assert shown.find("textarea", attrs={"name": "off_topic.ja"})["placeholder"] == "この記事と関係のない内容です。"
+    own = {"off_topic.en": "  Please stay\non the <b>bridge</b>. ", "other.en": "See our rules: paper.example/rules"}
+    assert desk.post(path, data=fields | own).status_code == 303
+    db_session.refresh(paper)
+    assert paper.reason_texts == {
+        "off_topic": {"en": "Please stay on the <b>bridge</b>."}, "other": {"en": "See our rules: paper.example/rules"}
+    }  # fmt: skip
+    paper.hold_all = True
+    db_session.commit()
+    english = ["Please stay on the <b>bridge</b>.", "See our rules: paper.example/rules"]
+    usual = ["この記事と関係のない内容です。", "当サイトのコメントガイドラインに沿わない内容です。"]
+    for lang, texts in (("en", english), ("ja", usual)):
+        Reader(app.test_client()).post(f"In {lang}", lang=lang)
+        comment = the_comment(db_session, f"In {lang}")
+        card = BeautifulSoup(desk.get("/moderate/").text, "html.parser").find(id=f"card-{comment.id}")
+        menu = {each["value"]: each.select_one(".reads").text for each in card.select("[data-digit]")}
+        assert [menu["off_topic"], menu["other"]] == texts
+        assert {each["lang"] for each in card.select(".reads")} == {lang}
+        decision = decide(comment, Status.REJECTED, seen=comment.version, by=alice, reason="off_topic")
+        with app.test_request_context(), speaking(lang):
+            assert why(decision) == texts[0]
+            decision.reason = ""
+            assert why(decision) == texts[1]
+        db_session.rollback()
+    fields = fields_of(desk.get(path), path) | {"off_topic.en": "", "other.en": "x" * 501}
+    answer = desk.post(path, data=fields, headers=ENGLISH)
+    found = BeautifulSoup(answer.text, "html.parser")
+    assert answer.status_code == 422 and found.select_one("[aria-invalid=true]")["name"] == "other.en"
+    assert "Other (English)" in found.select_one("[role=alert]").text
+    assert desk.post(path, data=fields | {"other.en": ""}).status_code == 303
+    db_session.refresh(paper)
+    assert paper.reason_texts == {}
 
 
 def test_a_setting_that_cannot_work_changes_nothing_and_loses_nothing(

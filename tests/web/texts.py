@@ -15,7 +15,7 @@ WRITTEN = HERE | {
 OWNED = HERE | {"token": ""}
 BACK = {"next": "/moderate/"}
 PROOF = {"altcha": ""}
-LOG = dict.fromkeys(("site", "status", "moderator", "reason", "since", "until", "before"), "")
+LOG = dict.fromkeys(("site", "status", "moderator", "reason", "since", "until", "by", "before"), "")
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ INPUTS: dict[str, Input] = {
                               "try": "1"}, path=SITE),
     "rules.show": Input(query={"subject": "word", "value": "", "effect": "hold", "reason": "", "days": ""}, path=SITE),
     "statistics.show": Input(query={"days": "30"}, path=SITE),
+    "sites.change_reasons": Input(form={"off_topic.en": "words"}, path=SITE),
+    "sites.reasons": Input(path=SITE),
     "sites.change_settings": Input(form={"name": "Paper", "origins": "https://paper.example"}, path=SITE),
     "sites.embed": Input(path=SITE),
     "sites.list_all": Input(),
