@@ -57,6 +57,8 @@ def _comment(row: Row, line: int, source: Source) -> CommentRecord | Skip:
         format="markdown",
         when=local(_GO_ZONE.sub(r"\1", one_line(row.get("created_at"))), source.zone, notes),
         status="pending" if is_true(row.get("is_pending")) else "approved",
+        likes=row.get("vote_up"),
+        dislikes=row.get("vote_down"),
         line=line,
         notes=notes,
     ).record()

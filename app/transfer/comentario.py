@@ -78,6 +78,7 @@ def _comment(row: object, people: Lookup, line: int) -> CommentRecord | Skip:
         status=_status(row),
         account=account,
         is_staff=bool(staff),
+        likes=row.get("score"),
         line=line,
         notes=[Note.NO_AUTHOR] if account and not person and not name else [],
     ).record()

@@ -1,4 +1,4 @@
-"""Read Commento's JSON export, version 1 (Commento++ writes the same)."""
+"""Read Commento's JSON export, version 1 (Commento++ and early versions of Comentario write the same)."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,8 @@ from app.transfer.source import File, Source
 
 VERSION = 1
 STATUSES: dict[str, Status] = {"approved": "approved", "unapproved": "pending", "flagged": "pending"}
-ANONYMOUS = "anonymous"  # commenterHex of commenters without an account
+# commenterHex of commenters without an account; zeros in Comentario.
+ANONYMOUS = ("anonymous", "0" * 64)
 
 _ID = re.compile(r'"commentHex"\s{0,9}:\s{0,9}"([\w-]{1,128})"')
 
@@ -71,10 +72,10 @@ def _people(source: Source) -> People:
             if element.key == "version" and element.value != VERSION:
                 raise UnreadableFile(Trouble.WRONG_FORMAT)
             if element.key == "commenters" and isinstance(element.value, dict):
-                hexa, name, email, link = (
-                    _word(element.value, key) for key in ("commenterHex", "name", "email", "link")
+                hexa, name, email, link, website = (
+                    _word(element.value, key) for key in ("commenterHex", "name", "email", "link", "websiteUrl")
                 )
-                people[hexa] = Person(name, email, link, element.value.get("isModerator") is True)
+                people[hexa] = Person(name, email, link or website, element.value.get("isModerator") is True)
     except UnreadableFile as error:
         # The second pass reaches the truncation again, after all records.
         if not is_export or error.trouble is not Trouble.TRUNCATED:
@@ -131,7 +132,7 @@ def _comment(row: dict[str, Any], people: People, line: int) -> CommentRecord | 
         status=_status(row, notes),
         notes=tuple(notes),
         line=line,
-        account="" if hexa == ANONYMOUS else hexa,
+        account="" if hexa in ANONYMOUS else hexa,
         is_staff=is_staff,
         helpful=votes(row.get("score")),
     )
@@ -147,7 +148,7 @@ def _body(row: dict[str, Any]) -> tuple[str, Format]:
 def _person(hexa: str, people: People, notes: list[Note]) -> Person:
     if hexa in people:
         return people[hexa]
-    if hexa not in ("", ANONYMOUS):
+    if hexa not in ("", *ANONYMOUS):
         notes.append(Note.NO_AUTHOR)
     return NO_PERSON
 

@@ -7,6 +7,7 @@ from app.transfer import json_stream
 from app.transfer.draft import Draft, instant, is_true, lost, obj, page
 from app.transfer.fields import one_line
 from app.transfer.json_stream import BadElement
+from app.transfer.lookup import Lookup
 from app.transfer.record import CommentRecord, Reason, Record, Skip, Status, ThreadRecord, Trouble, UnreadableFile
 from app.transfer.source import Source
 
@@ -16,8 +17,12 @@ Row = dict[str, Any]
 def read(source: Source) -> Iterator[Record]:
     """Answers of the API, one after the other. A reply is nested, and once more without its parent."""
     source.passes = 2
-    parents = _parents(source)
-    seen: set[str] = set()
+    with Lookup() as parents, Lookup() as seen:
+        _collect(source, parents)
+        yield from _records(source, parents, seen)
+
+
+def _records(source: Source, parents: Lookup, seen: Lookup) -> Iterator[Record]:
     for element in _answers(source):
         if isinstance(element, BadElement):
             yield lost(element)
@@ -25,12 +30,11 @@ def read(source: Source) -> Iterator[Record]:
             yield Skip(None, Reason.UNKNOWN_RECORD, element.line)
         for row in _nested(element):
             id, thread = one_line(row.get("id")), page_of(obj(row, "page"))
-            if thread.source_id and f"page {thread.source_id}" not in seen:
-                seen.add(f"page {thread.source_id}")
+            if thread.source_id and seen.add(f"page {thread.source_id}"):
                 yield thread
-            if not id or id not in seen:
-                seen.add(id)
-                more = {"parentId": parents.get(id), "pageId": thread.source_id, "approved": row.get("approved", True)}
+            if not id or seen.add(id):
+                parent = (parents.get(id) or [""])[0]
+                more = {"parentId": parent, "pageId": thread.source_id, "approved": row.get("approved", True)}
                 yield comment_of(row | more, element.line)
 
 
@@ -38,18 +42,16 @@ def _answers(source: Source) -> Iterator[json_stream.Element | BadElement]:
     return json_stream.elements(source, inside=frozenset({"data"}))
 
 
-def _parents(source: Source) -> dict[str, str]:
-    parents: dict[str, str] = {}
+def _collect(source: Source, parents: Lookup) -> None:
     is_answer = False
     for element in json_stream.until_cut(_answers(source)):
         is_answer = is_answer or element.key == "commentCount"
         for row in _nested(element):
             is_answer = is_answer or "by_nickname" in row
             for reply in _replies(row):
-                parents[one_line(reply.get("id"))] = one_line(row.get("id"))
+                parents.put(one_line(reply.get("id")), one_line(row.get("id")))
     if not is_answer:
         raise UnreadableFile(Trouble.WRONG_FORMAT)
-    return parents
 
 
 def _nested(element: json_stream.Element | BadElement) -> Iterator[Row]:

@@ -11,13 +11,18 @@ from app.transfer import (
     blogger,
     comentario,
     commento,
+    coral,
     cusdis,
     disqus,
+    folder,
+    github,
     guess,
+    hashover,
     isso,
     remark42,
     signatures,
     sqlite_file,
+    staticman,
     twikoo,
     waline,
     wordpress,
@@ -37,6 +42,10 @@ READERS: dict[str, Callable[[File], Iterator[Record]]] = {
     "artalk": artalk.read,
     "comentario": comentario.read,
     "blogger": blogger.read,
+    "coral": coral.read,
+    "github": github.read,
+    "hashover": hashover.read,
+    "staticman": staticman.read,
 }
 DATABASES = {"isso": isso.TABLES, "cusdis": cusdis.TABLES}
 
@@ -55,7 +64,10 @@ def detect(path: Path | str) -> str:
 
     Raises UnreadableFile if the file cannot be opened or has no known format.
     """
-    name = _of_database(path) if sqlite_file.is_sqlite(path) else _of_text(Source(path).head())
+    if folder.is_folder(path):
+        name = _of_folder(path)
+    else:
+        name = _of_database(path) if sqlite_file.is_sqlite(path) else _of_text(Source(path).head())
     if name is None:
         raise UnreadableFile(Trouble.UNKNOWN_FORMAT)
     return name
@@ -64,7 +76,7 @@ def detect(path: Path | str) -> str:
 def advice(path: Path | str, form: str, key: str) -> str:
     """What a file that is not of the format `form` is or looks like, and the command that reads it."""
     command = f"flask import {{}} {shlex.quote(str(path))} --site {key}"
-    looks = guess.looks_like(path, Source(path).head())
+    looks = guess.looks_like(path, "" if Path(path).is_dir() else Source(path).head())
     try:
         other = detect(path)
         if other != form:
@@ -74,6 +86,11 @@ def advice(path: Path | str, form: str, key: str) -> str:
         known = ", ".join((*READERS, archive.FORMAT))
         named = "" if form else f" If it is one of them, name it: {command.format('FORMAT')}"
         return f"It looks like {looks}. Formats: {known}.{named}"
+
+
+def _of_folder(path: Path | str) -> str | None:
+    tests = {"hashover": hashover.is_hashover, "staticman": staticman.is_staticman}
+    return next((name for name, is_of in tests.items() if is_of(Source(path))), None)
 
 
 def _of_database(path: Path | str) -> str | None:

@@ -14,6 +14,7 @@ from app.transfer.fields import (
     moment,
     moment_of_milliseconds,
     one_line,
+    votes,
 )
 from app.transfer.json_stream import BadElement
 from app.transfer.record import CommentRecord, Format, Note, Reason, Skip, Status, ThreadRecord
@@ -38,6 +39,8 @@ class Draft:
     ip: object = ""
     account: str = ""
     is_staff: bool = False
+    likes: object = 0
+    dislikes: object = 0
     line: int | None = None
     notes: list[Note] = field(default_factory=list)
 
@@ -51,6 +54,7 @@ class Draft:
         name = one_line(self.name)
         found = (
             (Note.NO_DATE, self.when is None),
+            (Note.DOWNVOTED, _votes(self.dislikes) > 0),
             (Note.UNKNOWN_STATUS, self.status is None),
             (Note.NO_ID, not source_id),
             (Note.SHORTENED, is_shortened(self.name, self.email, self.website)),
@@ -71,7 +75,16 @@ class Draft:
             line=self.line,
             account=self.account,
             is_staff=self.is_staff,
+            helpful=_votes(self.likes),
         )
+
+
+def _votes(value: object) -> int:
+    """A number, also as text, or the length of a list of voters."""
+    if isinstance(value, list):
+        return votes(len(value))
+    text = one_line(value)[:18]
+    return votes(int(text)) if text.isascii() and text.isdecimal() else 0
 
 
 def page(source_id: str, url: object, title: object = "", *, is_open: bool = True) -> ThreadRecord:

@@ -39,6 +39,8 @@ TEXT = 1 << 14  # characters that are looked at
 
 def looks_like(path: Path | str, head: str) -> str:
     """A few words: "a web page". `head` is the beginning of the text, decoded and unpacked."""
+    if Path(path).is_dir():
+        return "a folder of an unknown program"
     with Path(path).open("rb") as file:
         first = file.read(16)
     if first == SQLITE_MAGIC:

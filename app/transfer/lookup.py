@@ -22,6 +22,11 @@ class Lookup:
     def put(self, key: str, *texts: str) -> None:
         self._db.execute("INSERT INTO known VALUES (?, ?) ON CONFLICT DO NOTHING", (key, json.dumps(texts)))
 
+    def add(self, key: str) -> bool:
+        """True if the key is new."""
+        added = self._db.execute("INSERT INTO known VALUES (?, '[]') ON CONFLICT DO NOTHING", (key,)).rowcount
+        return added > 0
+
     def get(self, key: str) -> list[str] | None:
         found = self._db.execute("SELECT texts FROM known WHERE key=?", (key,)).fetchone()
         return json.loads(found[0]) if found else None

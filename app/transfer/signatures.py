@@ -12,10 +12,11 @@ SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("twikoo", (r"\A\[", r'"_id"\s*:', r'"nick"\s*:', r'"comment"\s*:')),
     ("artalk", (r"\A\[", r'"page_key"\s*:', r'"content"\s*:')),
     ("cusdis", (r"\A[{\[]", r'"by_nickname"\s*:', r'"content"\s*:')),
-    (
-        "blogger",
-        (r"<feed[\s>]", r"blogger\.com,1999:|schemas\.google\.com/blogger/"),
-    ),
+    ("coral", (r"\A[{\[]", r'"storyID"\s*:', r'"revisions"\s*:')),
+    ("coral", (r"\A[{\[]", r'"commentCounts"\s*:', r'"tenantID"\s*:')),
+    ("github", (r"\A\{", r'"discussions"\s*:\s*\{', r'"nodes"\s*:')),
+    ("github", (r"\A\[", r'"author_association"\s*:', r'"body"\s*:')),
+    ("blogger", (r"\A(?:<[?!][^>]{0,2000}>\s*){0,5}<feed[\s>]", r"blogger\.com,1999:|schemas\.google\.com/blogger/")),
     ("cusdis", (r'(?m)^(?:CREATE TABLE|COPY) (?:"?\w+"?\.)?"?comments"? \(', r"\bby_nickname\b")),
 )
 

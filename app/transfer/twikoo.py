@@ -43,6 +43,8 @@ def _comment(row: Row, line: int) -> CommentRecord | Skip:
         when=moment_of(row.get("created")),
         status=_status(row),
         is_staff=is_true(row.get("master")),
+        likes=row.get("like") or row.get("ups"),
+        dislikes=row.get("downs"),
         line=line,
     ).record()
 

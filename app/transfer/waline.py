@@ -87,6 +87,7 @@ def _comment(row: Row, users: Lookup, source: Source, line: int) -> CommentRecor
         status=STATUSES.get(status),
         account=account,
         is_staff=role == STAFF,
+        likes=row.get("like"),
         line=line,
         notes=notes,
     ).record()

@@ -212,6 +212,11 @@ def test_hostile_elements_of_commento_cost_only_themselves(read_apart: Reading, 
 HOSTILE = {
     "artalk.json": ('{"id": 2', '{"id": "h", "page_key": "/a/", "content": %s},', "7,"),
     "comentario.json": ('{"id": "c1"', '{"id": "h", "pageId": "p1", "markdown": %s},', "7,"),
+    "coral.json": (
+        '{"_id":{"$oid":"60b000000000000000000013"',
+        '{"id": "h", "storyID": "s1", "revisions": %s},',
+        "[7]",
+    ),
     "cusdis.json": ('{"id": "c3"', '{"id": "h", "page": {"id": "p1"}, "content": %s},', "7,"),
     "twikoo.json": ('{"_id": "c3"', '{"_id": "h", "nick": "", "url": "/a/", "comment": %s},', "7,"),
     "waline.json": ('{"objectId": 1', '{"objectId": "h", "url": "/a/", "comment": %s},', "7,"),

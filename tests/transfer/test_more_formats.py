@@ -2,6 +2,9 @@
 
 import json
 import sqlite3
+import tempfile
+import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,13 +12,26 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.models import Comment, Status
+from app.transfer import flat_yaml, folder
 from app.transfer.detect import READERS, detect
-from app.transfer.record import CommentRecord, HiddenPage, Note, Reason, Record, Skip, ThreadRecord, UnreadableFile
+from app.transfer.record import (
+    CommentRecord,
+    HiddenPage,
+    Note,
+    Reason,
+    Record,
+    Skip,
+    ThreadRecord,
+    Trouble,
+    UnreadableFile,
+)
 from tests.cast import a_site
-from tests.transfer.exports import FIXTURES
+from tests.transfer.exports import FIXTURES, comment, page, wxr
 
 Save = Callable[[str | bytes], Path]
 
@@ -30,10 +46,26 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     "comentario.json": (
         "c1 approved - Alice", "c2 approved c1 Owner", "c3 pending c2 Bob", "c4 rejected - ", "c5 deleted - Alice",
     ),
+    "coral.json": (
+        "c1 approved - Alice", "c2 approved c1 Owner", "c3 pending c2 Alice", "c4 pending - ", "c5 rejected - Alice",
+        "c6 deleted - ",
+    ),
     "cusdis.json": ("c1 approved - Alice", "c2 pending - Bob", "c3 approved c1 Owner"),
     "cusdis.sql": (
         "c1 approved - Alice", "c2 pending - Bob", "c3 approved c1 Owner", "c4 deleted - Mallory",
         "c5 approved - Carol",
+    ),
+    "github.json": (
+        "71 approved - alice", "72 approved 71 owner", "73 spam 71 mallory", "74 rejected - ", "75 deleted - bob",
+        "81 approved - alice", "91 approved - carol",
+    ),
+    "hashover": (
+        "blog-a/1 approved - Alice", "blog-a/1-1 approved blog-a/1 Bob", "blog-a/1-1-1 deleted blog-a/1-1 Carol",
+        "blog-b/1 pending - Dave",
+    ),
+    "staticman": (
+        "5b8d6f00-0001 approved - Alice", '5b8d6f00-0002 approved 5b8d6f00-0001 Bob "B" é',
+        "5b8d6f00-0003 approved 5b8d6f00-0002 Carol", "5b8d6f00-0004 approved - Dave",
     ),
     "twikoo.json": ("a1 approved - Alice", "b2 approved a1 Owner", "c3 spam - 匿名", "d4 approved b2 Bob"),
     "waline.csv": ("1 approved - Alice", "2 pending 1 Bob", "3 spam - Carol"),
@@ -47,20 +79,27 @@ REPORTED: dict[str, tuple[list[Reason], dict[str, tuple[Note, ...]]]] = {
     "artalk.json": ([Reason.NO_THREAD], {"2": (Note.LOCAL_DATE,)}),
     "blogger.atom": ([], {}),
     "comentario.json": ([], {"c4": (Note.NO_AUTHOR,)}),
+    "coral.json": ([Reason.UNKNOWN_RECORD], {"c4": (Note.NO_AUTHOR,)}),
     "cusdis.json": ([], {}),
     "cusdis.sql": ([Reason.MALFORMED], {}),
+    "github.json": ([Reason.INCOMPLETE, Reason.NOT_A_COMMENT], {"74": (Note.NO_AUTHOR,)}),
+    "hashover": ([Reason.MALFORMED], {}),
+    "staticman": ([Reason.MALFORMED], {}),
     "twikoo.json": ([Reason.UNKNOWN_RECORD], {}),
     "waline.csv": ([Reason.MALFORMED], dict.fromkeys("123", (Note.LOCAL_DATE,))),
     "waline.json": ([], {"2": (Note.LOCAL_DATE,), "6": (Note.UNKNOWN_STATUS,)}),
 }
 STAFF = {
     "comentario.json": ["c2"],
+    "coral.json": ["c2"],
+    "github.json": ["72"],
     "cusdis.json": ["c3"],
     "cusdis.sql": ["c3"],
     "twikoo.json": ["b2"],
     "waline.json": ["2", "3"],
 }
 NEW = tuple(EXPECTED)
+FOLDERS = ("hashover", "staticman")
 
 
 def program(file: str) -> str:
@@ -81,7 +120,7 @@ def pages(records: list[Record]) -> dict[str, ThreadRecord]:
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_is_detected_by_its_content_and_taken_by_no_other_reader(file: str, save: Save) -> None:
-    path = save(FILES[file].read_bytes())
+    path = FILES[file] if file in FOLDERS else save(FILES[file].read_bytes())
     assert detect(path) == program(file)
     for name in READERS.keys() - {program(file)}:
         with suppress(UnreadableFile):
@@ -93,7 +132,8 @@ def test_status_parent_and_author_of_each_comment(file: str) -> None:
     found = comments(read(FILES[file]))
     written = [f"{id} {each.status} {each.parent_source_id or '-'} {each.name}" for id, each in sorted(found.items())]
     assert tuple(written) == EXPECTED[file]
-    assert {each.thread_source_id for each in found.values()} <= pages(read(FILES[file])).keys()
+    known_pages = {*pages(read(FILES[file])), "blog-b"}  # a folder without the page's own file
+    assert {each.thread_source_id for each in found.values()} <= known_pages
     assert all(each.body and each.created_at.year > 2000 for each in found.values())
 
 
@@ -104,7 +144,7 @@ def test_skips_and_guesses_are_reported(file: str) -> None:
     assert (skipped, {id: each.notes for id, each in comments(records).items() if each.notes}) == REPORTED[file]
 
 
-@pytest.mark.parametrize("file", NEW)
+@pytest.mark.parametrize("file", [file for file in NEW if file not in FOLDERS])
 def test_a_truncated_file_is_reported_after_its_records(file: str, save: Save) -> None:
     whole = FILES[file].read_bytes()
     known = comments(read(FILES[file])).keys()
@@ -219,6 +259,15 @@ def test_pages_of_the_smaller_systems_get_address_title_and_state() -> None:
         "/2021/05/b.html",
         "https://example.com/2010/05/c.html",
     ]
+    assert [(each.url, each.open) for each in found["coral.json"]] == [
+        ("https://example.com/a/", True),
+        ("https://example.com/b/", False),
+    ]
+    assert [(each.url, each.open) for each in found["github.json"]] == [
+        ("https://example.com/posts/a/", True),
+        ("/posts/b/", False),
+        ("https://example.com/c/", True),
+    ]
     assert [each.url for each in found["twikoo.json"]] == ["/a/", "https://example.com/b/"]
     assert [each.url for each in found["waline.json"]] == ["/a/", "/b/"]
 
@@ -226,6 +275,10 @@ def test_pages_of_the_smaller_systems_get_address_title_and_state() -> None:
 def test_bodies_keep_their_markup() -> None:
     found = {file: comments(read(FILES[file])) for file in NEW}
     assert found["waline.csv"]["1"].body == 'Two lines,\n"quoted"'
+    assert [found["coral.json"][id].body for id in ("c1", "c2")] == [
+        "<div>こんにちは <b>edited</b></div>",
+        'A reply<p><img src="https://media.example/cat.gif"></p>',
+    ]
     formats = {file: {each.format for each in found[file].values()} for file in NEW}
     assert formats["twikoo.json"] == {"html"} and formats["comentario.json"] == {"html", "markdown"}
 
@@ -252,3 +305,150 @@ def test_accounts_and_staff_are_known() -> None:
     assert [each.account for each in found["waline.json"]] == ["", "7", "7", "8", "", ""]
     assert [each.account for each in found["comentario.json"]] == ["u1", "u2", "", "gone", "u1"]
     assert [each.account for each in found["blogger.atom"]] == ["https://www.blogger.com/profile/77", *[""] * 7]
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def members_of(folder: Path) -> dict[str, bytes]:
+    return {str(each.relative_to(folder.parent)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_zip_archive_is_read_like_its_folder(name: str, tmp_path: Path) -> None:
+    archive = zipped(tmp_path / "export", members_of(FILES[name]))
+    assert detect(archive) == name
+    assert comments(read(archive)).keys() == comments(read(FILES[name])).keys()
+
+
+def test_names_in_an_archive_are_labels_and_never_paths(tmp_path: Path) -> None:
+    row = b'{"body": "Hello", "date": "2015-02-03T12:04:05Z"}'
+    names = ["../../threads/a/1.json", "/etc/threads/b/1.json", "threads/../../c/1.json"]
+    found = comments(read(zipped(tmp_path / "export", dict.fromkeys(names, row))))
+    assert len(found) == 3 and all(each.body == "Hello" for each in found.values())
+    assert [each.name for each in tmp_path.iterdir()] == ["export"]
+
+
+def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"body": "secret", "date": "2015-02-03T12:04:05Z"}')
+    thread = tmp_path / "threads" / "a"
+    thread.mkdir(parents=True)
+    (thread / "1.json").write_text('{"body": "Hello", "date": "2015-02-03T12:04:05Z"}')
+    (thread / "2.json").symlink_to(secret)
+    (tmp_path / "threads" / "b").symlink_to(tmp_path)
+    records = read(tmp_path / "threads")
+    assert [each.body for each in comments(records).values()] == ["Hello"]
+    assert [each.reason for each in records if isinstance(each, Skip)] == [Reason.UNKNOWN_RECORD]
+
+
+def test_a_zip_bomb_is_refused_and_a_large_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = b'{"body": "Hello", "date": "2015-02-03T12:04:05Z"}'
+    large = {"a/1.json": row, "a/2.json": row + b" " * folder.MAX_FILE}
+    records = read(zipped(tmp_path / "large", large))
+    assert [each.reason for each in records if isinstance(each, Skip)] == [Reason.TOO_LARGE]
+    monkeypatch.setattr(folder, "RATIO_GRACE", 1 << 20)
+    with pytest.raises(UnreadableFile) as error:
+        list(
+            READERS["hashover"](zipped(tmp_path / "bomb", {f"a/{number}.json": b" " * 900_000 for number in range(9)}))
+        )
+    assert error.value.trouble is Trouble.BOMB
+
+
+def test_a_list_of_files_too_long_to_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = zipped(tmp_path / "export", dict.fromkeys(map("a/{}.json".format, range(99)), b"{}"))
+    monkeypatch.setattr(folder, "MAX_DIRECTORY", 1_000)
+    with pytest.raises(UnreadableFile) as error:
+        detect(archive)
+    assert error.value.trouble is Trouble.TOO_MANY
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.binary(max_size=6)), min_size=1, max_size=6))
+def test_a_mutated_archive_raises_nothing_but_a_refusal(mutations: list[tuple[float, int, bytes]]) -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        path = zipped(Path(parent) / "export", members_of(FILES["staticman"]))
+        content = path.read_bytes()
+        for place, removed, added in mutations:
+            at = int(place * len(content))
+            content = content[:at] + added + content[at + removed :]
+        path.write_bytes(content)
+        for reader in (READERS["hashover"], READERS["staticman"], lambda path: READERS[detect(path)](path)):
+            with suppress(UnreadableFile):
+                for record in reader(path):
+                    str(record).encode()
+
+
+@given(st.dictionaries(st.sampled_from(["name", "_id", "the date"]), st.text(max_size=60)))
+@settings(max_examples=60, deadline=None)
+def test_quoted_yaml_is_read_as_it_was_written(fields: dict[str, str]) -> None:
+    written = "".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items())
+    assert flat_yaml.mapping(written) == fields
+
+
+@given(
+    st.text(max_size=300) | st.lists(st.sampled_from(["a: ", "'", '"', "|", ">", "\n", " ", "- ", "#"])).map("".join)
+)
+@settings(max_examples=150, deadline=None)
+def test_no_text_is_too_much_for_the_yaml_reader(text: str) -> None:
+    assert all(isinstance(value, str) for value in flat_yaml.mapping(text).values())
+
+
+def test_a_page_of_a_folder_has_the_address_of_its_file_or_its_name() -> None:
+    assert [each.url for each in pages(read(FILES["hashover"])).values()] == ["https://example.com/blog/a"]
+    assert [each.url for each in pages(read(FILES["staticman"])).values()] == ["/page-a/", "/page-b/"]
+    found = comments(read(FILES["staticman"]))
+    assert found["5b8d6f00-0001"].body == "こんにちは, two lines in one paragraph.\nAnother: one."
+    assert [found[f"5b8d6f00-000{number}"].created_at.day for number in range(1, 5)] == [1, 2, 3, 4]
+    assert [each.email for each in found.values()] == ["", "bob@example.com", "", ""]
+
+
+def test_votes_for_a_comment_are_kept_in_each_form() -> None:
+    found = {file: comments(read(FILES[file])) for file in NEW}
+    liked = {
+        "artalk.json": "1",
+        "comentario.json": "c1",
+        "hashover": "blog-a/1",
+        "twikoo.json": "a1",
+        "waline.json": "1",
+    }
+    assert {file: found[file][id].helpful for file, id in liked.items()} == {
+        "artalk.json": 3,
+        "comentario.json": 1,
+        "hashover": 2,
+        "twikoo.json": 1,
+        "waline.json": 2,
+    }
+
+
+def test_accounts_that_are_none_do_not_make_one_author_of_many(save: Save) -> None:
+    row = {"issue_url": "https://api.github.com/repos/o/r/issues/9", "body": "Hi", "user": {"login": "ghost"}}
+    ghosts = comments(read(save(json.dumps([row | {"id": id, "author_association": "NONE"} for id in (1, 2)]))))
+    assert [each.account for each in ghosts.values()] == ["", ""]
+    row = {"domain": "example.com", "url": "/a", "commenterHex": "0" * 64, "state": "approved", "markdown": "Hi"}
+    people = [{"commenterHex": "p", "name": "Alice", "websiteUrl": "https://alice.example/"}]
+    rows = [row | {"commentHex": "a"}, row | {"commentHex": "b", "commenterHex": "p"}]
+    found = comments(read(save(json.dumps({"version": 1, "comments": rows, "commenters": people}))))
+    assert [(each.account, each.website, Note.NO_AUTHOR in each.notes) for each in found.values()] == [
+        ("", "", False),
+        ("p", "https://alice.example/", False),
+    ]
+
+
+def test_a_wordpress_file_that_speaks_of_blogger_stays_one(save: Save) -> None:
+    text = "<![CDATA[<feed> tag:blogger.com,1999: schemas.google.com/blogger/ ]]>"
+    assert detect(save(wxr(page(comment(1, text))))) == "wordpress"
+
+
+@pytest.mark.parametrize("repeated", [" #", "'", '"', "\\", "a ", "|", "\n", "a: b\n", "a: 'b\n", ": "])
+def test_no_yaml_takes_long(repeated: str) -> None:
+    text = "a: b" + repeated * (folder.MAX_FILE // 4 // len(repeated)) + "\n c"
+    begun = time.process_time()
+    flat_yaml.mapping(text)
+    flat_yaml.mapping("a: '" + text)
+    flat_yaml.mapping('a: "' + text)
+    assert time.process_time() - begun < 10
