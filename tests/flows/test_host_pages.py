@@ -141,6 +141,9 @@ def test_text_styles_of_the_page_stay_outside(live: Live, host: Publisher, new_p
     paragraph.click(click_count=3)
     selected = page.evaluate("document.querySelector('#kaiwa').shadowRoot.getSelection().toString()")
     assert selected.strip(), "the text of a comment cannot be selected"
+    for size in ("0", "9px"):
+        page.evaluate("size => { document.body.style.fontSize = size }", size)
+        assert style_of(paragraph, "fontSize") == {"fontSize": "12px"}
     await_contrast(page, "resets")
 
 
@@ -149,6 +152,7 @@ def test_text_styles_of_the_page_stay_outside(live: Live, host: Publisher, new_p
     "*{margin:0;padding:0}body{display:flex}",
     "body{margin:0;display:flex;flex-direction:column;align-items:center}",
     "body{margin:0;display:grid}#kaiwa{margin:0 10px}",
+    "*{margin:0}div{display:grid;grid-template-columns:1fr 1fr}",
 ])  # fmt: skip
 def test_no_width_scrolls_sideways(live: Live, host: Publisher, new_page: NewPage, style: str) -> None:
     page = new_page(viewport={"width": 280, "height": 700})
