@@ -54,6 +54,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     db_session.add(Note(site_id=comment.site_id, comment=comment, moderator=alice, text="I know her."))
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
     site.akismet_key = "0123456789ab"
+    site.state_key = "a key for the states of articles"
     outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))
     db_session.commit()
     return site, alice

@@ -84,6 +84,8 @@ class Site(Model):
     akismet_answers: Mapped[str] = mapped_column(String(50), default="")
     akismet_alert: Mapped[str] = mapped_column(String(200), default="")
     close_after_days: Mapped[int] = mapped_column(default=0)
+    # Signs the state of an article in an attribute of its page; '': no such claim is taken.
+    state_key: Mapped[str] = mapped_column(Encrypted, default="")
     # Sentences that readers see where comments are closed or all held; '': ours.
     closed_text: Mapped[str] = mapped_column(String(300), default="")
     held_text: Mapped[str] = mapped_column(String(300), default="")

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.errors import Refused
 from app.extensions import db
+from app.lib.clock import now
 from app.models import Actor, Moderator, State, Thread, ThreadChange
 
 LISTED = 10  # changes of a thread on its page
@@ -40,6 +41,7 @@ def set_state(
     reason: str = "",
     until: datetime | None = None,
     undoes: bool = False,
+    at: datetime | None = None,
 ) -> ThreadChange | None:
     """Put a thread into a state, in the caller's transaction; None if it is in it already.
 
@@ -58,6 +60,7 @@ def set_state(
         moderator=by,
         reason=reason,
         undoes=undoes,
+        made_at=at or now(),
     )
     thread.put_into(state, until=until)
     db.session.add(change)

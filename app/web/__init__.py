@@ -35,6 +35,7 @@ from app.web import (
     rules,
     sites,
     staff,
+    states,
     statistics,
     summary,
     thread,
@@ -42,7 +43,7 @@ from app.web import (
     votes,
 )
 
-READERS = (embed, thread, comments, reports, votes, feeds, summary, links, author_links, own_comment, health)
+READERS = (embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health)
 MODERATORS = (
     account, queue, decisions, context, picks, staff, history, sites, members, rules, threads, privacy, statistics,
 )  # fmt: skip

@@ -23,7 +23,7 @@ from app.web.sentences import SENTENCES, replies
 
 bp = Blueprint("embed", __name__)
 
-PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "votes", "feeds"})
+PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "votes", "states", "feeds"})
 MOST_COUNTS = 100
 # The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
 # the first ones; WRITING is loaded when a reader begins to write, LIVE when the thread is in view.
@@ -39,7 +39,7 @@ WRITING = (
     "writing/votes",
     "writing/writing",
 )
-LIVE = ("live/keys", "live/print", "live/theme", "live/live")
+LIVE = ("live/keys", "live/print", "live/state", "live/theme", "live/live")
 # The parts of the style: of the thread, of what a reader needs later, needs to write, and of the page of its own.
 PARTS = re.compile(r"/\* (?:live|writing|page only)\b.*?\*/")
 # Layout that only people need: spaces around these, except in strings, and line breaks beside brackets.

@@ -11,6 +11,7 @@ from app.forms.reason_texts import form_of
 from app.forms.site_page import GROUPS, SettingsForm
 from app.lib.clock import now
 from app.models import Role
+from app.moderation import page_state
 from app.operations import metrics
 from app.screening import thresholds
 from app.web.access import current_moderator, moderator_required, site_or_404
@@ -76,5 +77,17 @@ def screening(key: str) -> str:
 @bp.get("/<key>/embed")
 @moderator_required
 def embed(key: str) -> str:
-    site = site_or_404(key)
-    return render_template("sites/embed.html", site=site, service=current_app.config["PUBLIC_URL"])
+    site, role = site_or_404(key), current_moderator().role_on
+    may_sign = (role(site.id) or Role.MODERATOR).reaches(Role.ADMIN)
+    return render_template("sites/embed.html", site=site, service=current_app.config["PUBLIC_URL"], may_sign=may_sign)
+
+
+@bp.post("/<key>/embed/key")
+@moderator_required
+def make_state_key(key: str) -> Any:
+    """A new key for signed states of articles; the earlier one ends."""
+    site = site_or_404(key, Role.ADMIN)
+    site.state_key = page_state.new_key()
+    db.session.commit()
+    flash(_("Key made. The earlier key no longer works."))
+    return redirect(url_for("sites.embed", key=key) + "#state", 303)

@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.Column("akismet_answers", sa.String(length=50), nullable=False, server_default=""),
         sa.Column("akismet_alert", sa.String(length=200), nullable=False, server_default=""),
         sa.Column("close_after_days", sa.Integer(), nullable=False),
+        sa.Column("state_key", sa.Text(), nullable=False, server_default=""),
         sa.Column("closed_text", sa.String(length=300), nullable=False, server_default=""),
         sa.Column("held_text", sa.String(length=300), nullable=False, server_default=""),
         sa.Column("reports_needed", sa.Integer(), nullable=False, server_default="1"),

@@ -10,6 +10,7 @@ export class Live {
     follow(thread)
     root.addEventListener('keydown', step, leaving)
     printing(root, leaving)
+    claim(thread)
     const clock = setInterval(() => this.tick(), TICK)
     leaving.signal.addEventListener('abort', () => clearInterval(clock))
   }
