@@ -1,8 +1,9 @@
 """A moderator: account, and roles on sites."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Row, String, bindparam, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
@@ -26,6 +27,20 @@ class Role(StrEnum):
         return order.index(self) >= order.index(least)
 
 
+class Emails(StrEnum):
+    """Which emails about comments a moderator gets."""
+
+    DIGEST = "digest"
+    # Urgent comments at once, the others in the digest.
+    BOTH = "both"
+    URGENT = "urgent"
+    NONE = "none"
+
+    @property
+    def at_once(self) -> bool:
+        return self in (Emails.BOTH, Emails.URGENT)
+
+
 class Moderator(Model):
     __tablename__ = "moderator"
 
@@ -39,6 +54,10 @@ class Moderator(Model):
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # When the last digest was prepared.
     digest_at: Mapped[datetime | None] = mapped_column(Moment)
+    emails: Mapped[str] = mapped_column(String(8), default=Emails.DIGEST, server_default=Emails.DIGEST.value)
+    # Hours of the day in `timezone` without email; None for no quiet hours.
+    quiet_from: Mapped[int | None]
+    quiet_until: Mapped[int | None]
 
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="moderator", cascade="all, delete-orphan", lazy="selectin"
@@ -57,8 +76,9 @@ class Moderator(Model):
         return list(db.session.scalars(select(cls).order_by(cls.id)))
 
     @classmethod
-    def digests_of(cls, site: Site) -> Sequence[Row[int, datetime | None]]:
-        """Ids of the site's moderators with the time of their last digest, without loading records."""
+    def digests_of(cls, site: Site) -> Sequence[Row[int, datetime | None, str]]:
+        """Ids of the site's moderators who want email, with the time of their last digest and their choice, without
+        loading records."""
         return db.session.execute(_DIGESTS, {"site": site.id}).all()
 
     @classmethod
@@ -78,6 +98,15 @@ class Moderator(Model):
 
     def membership_on(self, site_id: int) -> "Membership | None":
         return next((each for each in self.memberships if each.site_id == site_id), None)
+
+    def quiet_end(self, moment: datetime) -> datetime | None:
+        """When the quiet hours around `moment` end; None outside of them."""
+        start, end = self.quiet_from, self.quiet_until
+        here = moment.astimezone(ZoneInfo(self.timezone))
+        if start is None or end is None or (here.hour - start) % 24 >= (end - start) % 24:
+            return None
+        over = here.replace(hour=end, minute=0, second=0, microsecond=0)
+        return (over if over > here else over + timedelta(days=1)).astimezone(UTC)
 
     def role_on(self, site_id: int) -> Role | None:
         membership = self.membership_on(site_id)
@@ -112,8 +141,8 @@ class Membership(Model):
 
 
 _DIGESTS = (
-    select(Moderator.id, Moderator.digest_at)
+    select(Moderator.id, Moderator.digest_at, Moderator.emails)
     .join(Membership)
-    .where(Membership.site_id == bindparam("site"))
+    .where(Membership.site_id == bindparam("site"), Moderator.emails != Emails.NONE)
     .order_by(Moderator.id)
 )

@@ -15,14 +15,17 @@ from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 from app.models.moderator import Membership, Moderator
 
+URGENT = 1  # the lane
+
 
 @dataclass(frozen=True)
 class Span:
-    """The comments of one digest: held in this period, without those of earlier digests."""
+    """The comments of one digest: held in this period, without those of earlier digests; all or only urgent ones."""
 
     since: datetime | None = None
     until: datetime | None = None
     told: Sequence[int] = ()
+    urgent: bool = False
 
 
 def count(moderator: Moderator, span: Span) -> int:
@@ -60,6 +63,8 @@ def _waiting(moderator: Moderator, span: Span) -> list[Any]:
     conditions: list[Any] = [Comment.site_id.in_(hers), Comment.status == Status.PENDING]
     if span.since or span.until:
         conditions.append(_was_held(span.since, span.until))
+    if span.urgent:
+        conditions.append(Comment.lane == URGENT)
     if span.told:
         conditions.append(Comment.id.not_in(span.told))
     return conditions

@@ -16,6 +16,7 @@ from app.lib.clock import latest, now
 from app.lib.language import speaking
 from app.lib.text import clean_line, excerpt
 from app.models import Comment, Delivery, Moderator, Status, waiting
+from app.models.moderator import Emails
 from app.models.waiting import Span
 from app.notify import smtp
 from app.notify.decision_links import link_for
@@ -24,6 +25,8 @@ LISTED = 10  # comments; an email should fit on a screen
 EXCERPT = 200  # characters
 # A comment may be committed a moment after its timestamp.
 OVERLAP = timedelta(seconds=10)
+# Between two emails with urgent comments to a moderator who wants them at once.
+URGENT_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,25 @@ def begin(delivery: Delivery) -> bool:
     if delivery.kind != "digest" or delivery.payload:
         return True
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
+    if quiet_end := moderator.quiet_end(now()):
+        delivery.put_off(quiet_end)
+        return False
     span = _next_span(moderator)
-    if not waiting.count(moderator, span):
+    if moderator.emails == Emails.NONE or not waiting.count(moderator, span):
         delivery.finish("nothing to say")
         return False
-    distance = timedelta(seconds=current_app.config["DIGEST_EVERY"])
+    distance = _distance(moderator, span)
     if not waiting.take_turn(moderator, distance):
         delivery.put_off(min(moderator.digest_at or now(), latest()) + distance)
         return False
     delivery.payload, delivery.once = _stored_span(moderator, span), None
     return True
+
+
+def _distance(moderator: Moderator, span: Span) -> timedelta:
+    """The least time between this digest and the one before."""
+    is_urgent = Emails(moderator.emails).at_once and waiting.count(moderator, replace(span, urgent=True))
+    return URGENT_EVERY if is_urgent else timedelta(seconds=current_app.config["DIGEST_EVERY"])
 
 
 def compose(delivery: Delivery) -> EmailMessage | None:
@@ -73,19 +85,19 @@ def _next_span(moderator: Moderator) -> Span:
     before = Delivery.last_begun("digest", moderator.id)
     told = json.loads(before)["fresh"] if before else ()
     since = min(moderator.digest_at, now()) - OVERLAP if moderator.digest_at else None
-    return Span(since, now(), tuple(told))
+    return Span(since, now(), tuple(told), urgent=moderator.emails == Emails.URGENT)
 
 
 def _stored_span(moderator: Moderator, span: Span) -> str:
     """The span as JSON, with comments that the next digest would repeat."""
     fresh = waiting.ids(moderator, replace(span, since=now() - 2 * OVERLAP))
     shown = [moment.isoformat() if moment else None for moment in (span.since, span.until)]
-    return json.dumps({"span": shown, "told": list(span.told), "fresh": list(fresh)})
+    return json.dumps({"span": shown, "told": list(span.told), "fresh": list(fresh), "urgent": span.urgent})
 
 
 def _span_of(stored: dict[str, Any]) -> Span:
     since, until = (datetime.fromisoformat(text) if text else None for text in stored["span"])
-    return Span(since, until, tuple(stored["told"]))
+    return Span(since, until, tuple(stored["told"]), stored.get("urgent", False))
 
 
 def _email(delivery: Delivery, moderator: Moderator, comments: Sequence[Comment], count: int) -> EmailMessage:

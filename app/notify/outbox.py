@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from flask import current_app
+from sqlalchemy import case
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.errors import NotSent
@@ -57,10 +58,13 @@ def add(
     due_at: datetime | None = None,
     decision: Decision | None = None,
     site_id: int | None = None,
+    hasten: bool = False,
 ) -> None:
     """Insert a delivery unless an unsent one with the same `once` exists (upsert).
 
     A delivery of a `decision` is due after the undo window, and the next decision recalls it.
+
+    With `hasten` a waiting one becomes due at `due_at`, unless it is due earlier.
 
     The waiting row is locked by an update: otherwise a worker could send it without the new cause.
     """
@@ -77,11 +81,12 @@ def add(
         message_id=new_message_id(),
         due_at=due_at or now() + (undo_window() if decision else timedelta()),
     )
+    sooner = case((Delivery.due_at > new.excluded.due_at, new.excluded.due_at), else_=Delivery.due_at)
     db.session.execute(
         new.on_conflict_do_update(
             index_elements=["once"],
             index_where=Delivery.done_at.is_(None),
-            set_={"due_at": Delivery.due_at},
+            set_={"due_at": sooner if hasten else Delivery.due_at},
         )
     )
 

@@ -5,13 +5,24 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_babel import gettext as _
 
 from app.abuse import guessing
 from app.database import read_only, write_transaction
 from app.extensions import db
-from app.forms.account import KeysForm, LanguageForm, LoginForm
+from app.forms.account import EmailsForm, KeysForm, LanguageForm, LoginForm
 from app.lib import language
 from app.lib.passwords import hash_password, needs_rehash, verify
 from app.lib.signing import BadToken, sign, unsign
@@ -74,6 +85,26 @@ def change_language() -> Any:
         current_moderator().lang = form.lang.data
     db.session.commit()
     return redirect(own_path(request.form.get("next", "")), 303)
+
+
+@bp.get("/account/emails")
+@moderator_required
+def show_emails() -> Response:
+    me = current_moderator()
+    start, end = ("" if hour is None else str(hour) for hour in (me.quiet_from, me.quiet_until))
+    return _emails_page(EmailsForm(formdata=None, emails=me.emails, quiet_from=start, quiet_until=end))
+
+
+@bp.post("/account/emails")
+@moderator_required
+def choose_emails() -> Any:
+    me, form = current_moderator(), EmailsForm()
+    if not form.validate():
+        return _emails_page(form, 422)
+    me.emails, (me.quiet_from, me.quiet_until) = form.emails.data, form.quiet
+    db.session.commit()
+    flash(_("Settings saved."))
+    return redirect(url_for("account.show_emails"), 303)
 
 
 @bp.post("/account/keys")
@@ -149,6 +180,10 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
     answer = _page(form, no.status, no.sentence, challenge=no.challenge)
     answer.headers["Retry-After"] = str(no.retry_after)
     return answer
+
+
+def _emails_page(form: EmailsForm, status: int = 200) -> Response:
+    return make_response(render_template("account/emails.html", form=form), status)
 
 
 def _page(

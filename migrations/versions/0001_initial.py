@@ -68,6 +68,9 @@ def upgrade() -> None:
         sa.Column("keys_on", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("digest_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("emails", sa.String(length=8), server_default="digest", nullable=False),
+        sa.Column("quiet_from", sa.Integer(), nullable=True),
+        sa.Column("quiet_until", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_moderator")),
         sa.UniqueConstraint("email_index", name=op.f("uq_moderator_email_index")),
     )

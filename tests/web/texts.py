@@ -38,6 +38,8 @@ INPUTS: dict[str, Input] = {
     "account.log_out": Input(),
     "account.login": Input(query={"lang": "en", **BACK}),
     "account.show_session": Input(),
+    "account.show_emails": Input(),
+    "account.choose_emails": Input(form={"emails": "digest", "quiet_from": "", "quiet_until": ""}),
     "account.switch_keys": Input(form={"on": "y", **BACK}),
     "api.comments.post": Input(json={name: each for name, each in WRITTEN.items()
                                      if name not in ("sort", "remember", "notify", "subject", "altcha")}),
