@@ -86,6 +86,24 @@ def test_alice_sees_what_waits_with_all_that_she_needs(app: Flask, alice: Modera
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
+def test_what_holds_every_comment_is_said_once_above_the_list(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    paper.approvals_needed = 1
+    db_session.commit()
+    for number in range(3):
+        Reader(app.test_client(), email=f"r{number}@readers.example").post(f"number {number} https://bit.ly/x")
+    answer = at_the_desk(app).get("/moderate/", headers=ENGLISH)
+    above = BeautifulSoup(answer.text, "html.parser").select(".held")
+    assert [" ".join(each.text.split()) for each in above] == [
+        "Every comment is held for review. First-time commenters are held."
+    ]
+    assert [[chip.text for chip in card.select(".reasons li")] for card in cards(answer)] == [
+        ["shortened link: https://bit.ly/x"]
+    ] * 3
+    assert not BeautifulSoup(at_the_desk(app).get("/moderate/?status=spam").text, "html.parser").select(".held")
+
+
 def test_alice_sees_what_an_author_changed(app: Flask, db_session: Session, alice: Moderator) -> None:
     hanako = Reader(app.test_client())
     hanako.post("とても良い記事です")
