@@ -4,8 +4,8 @@ const words = text => text.split(' ')
 // What the fragment is made of and nothing else, for browsers with the Sanitizer API.
 const sanitizer = {
   elements: [
-    ...words('section header footer article div span p h2 h3 h4 a b strong em s del code pre blockquote ul ol li br'),
-    ...words('time form fieldset legend label input textarea select option button details summary'),
+    ...words('section header footer article div span p h2 h3 h4 a b strong em s del code pre blockquote ul ol li br ' +
+      'time form fieldset legend label input textarea select option button details summary'),
     ...['svg', 'path'].map(name => ({name, namespace: 'http://www.w3.org/2000/svg'})),
   ],
   removeAttributes: ['style'],

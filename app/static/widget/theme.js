@@ -1,5 +1,6 @@
 // Colours from those of the page, so that all text has a contrast of 4.5 : 1 (WCAG 2.2, 1.4.3) wherever the widget
-// stands. Colours are [red, green, blue] from 0 to 1.
+// stands. Colours are [red, green, blue] from 0 to 1; those
+// of the page have the opacity as a fourth.
 const BLACK = [0, 0, 0], WHITE = [1, 1, 1], LIGHT = 'light', DARK = 'dark'
 const LEAST = 5, EDGE = 3.1 // for text, and for the outline of a field; a little more than the standard asks
 const STRONG = 6.5 // of black or white on the ground: less leaves no room for greys and colours
@@ -12,8 +13,8 @@ const mix = (from, to, part) => from.map((value, index) => value + (to[index] - 
 const linear = value => value > .04 ? ((value + .055) / 1.055) ** 2.4 : value / 12.92
 const luminance = ([red, green, blue]) => .2126 * linear(red) + .7152 * linear(green) + .0722 * linear(blue)
 const contrast = (one, other) => {
-  const [less, more] = [luminance(one), luminance(other)].sort((a, b) => a - b)
-  return (more + .05) / (less + .05)
+  const ratio = (luminance(one) + .05) / (luminance(other) + .05)
+  return Math.max(ratio, 1 / ratio)
 }
 const opposite = ground => contrast(ground, BLACK) > contrast(ground, WHITE) ? BLACK : WHITE
 
@@ -63,7 +64,7 @@ const pageColors = (element, read) => {
       break
     }
   }
-  const over = (below, [red, green, blue, alpha]) => mix(below, [red, green, blue], alpha)
+  const over = (below, color) => mix(below, color, color[3])
   ground = layers.reduce(over, ground.slice(0, 3))
   return [ground, over(ground, read(style.color))]
 }
@@ -71,14 +72,15 @@ const pageColors = (element, read) => {
 // The browser converts any colour of CSS, oklch() and the like; the probe is an element that is never visible.
 const reader = probe => color => {
   probe.style.backgroundColor = `color-mix(in srgb,${color},${color})`
-  const [red, green, blue, alpha = 1] = getComputedStyle(probe).backgroundColor.match(/-?[\d.]+(e-?\d+)?/g).map(Number)
-  return [...[red, green, blue].map(value => Math.min(Math.max(value, 0), 1)), alpha]
+  const numbers = getComputedStyle(probe).backgroundColor.match(/-?[\d.]+(e-?\d+)?/g)
+  const [red, green, blue, alpha = 1] = numbers.map(value => Math.min(Math.max(value, 0), 1))
+  return [red, green, blue, alpha]
 }
 
 const paint = (box, element, probe, wanted) => {
   const [page, ink] = pageColors(element, reader(probe))
   let found = palette(page, ink)
-  const other = {light: DARK, dark: LIGHT}[found.theme] == wanted
+  const other = GROUND[wanted] && found.theme != wanted
   if (other) found = palette(GROUND[wanted], TEXT[wanted])
   for (const name in found) if (name != 'theme') {
     box.style.setProperty('--page-' + name, `rgb(${found[name].map(value => Math.round(value * 255))})`)
