@@ -11,7 +11,7 @@ from app.transfer.stream_window import StreamWindow
 
 MAX_ELEMENT = 1 << 22  # characters
 HEAD = 4_000  # characters of a lost element, searched for its id
-MAX_DEPTH = 32  # nested lists and objects; real exports have 3
+MAX_DEPTH = 100  # nested lists and objects; in Cusdis each level of replies is three
 MAX_INSIDE = 4  # objects inside each other whose lists are streamed
 
 _TOKEN = re.compile(r'["{}\[\]]')

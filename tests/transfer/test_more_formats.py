@@ -425,6 +425,19 @@ def test_votes_for_a_comment_are_kept_in_each_form() -> None:
     }
 
 
+def test_replies_of_cusdis_may_be_20_levels_deep(save: Save) -> None:
+    def row(level: int) -> dict[str, Any]:
+        replies = [row(level + 1)] if level < 20 else []
+        page = {"id": "p", "url": "https://example.com/a/"}
+        return {"id": str(level), "by_nickname": "", "content": "Hi", "page": page, "replies": {"data": replies}}
+
+    found = comments(read(save(json.dumps({"data": {"commentCount": 20, "data": [row(1)]}}))))
+    assert {each.source_id: each.parent_source_id for each in found.values()} == {
+        "1": None,
+        **{str(level): str(level - 1) for level in range(2, 21)},
+    }
+
+
 def test_accounts_that_are_none_do_not_make_one_author_of_many(save: Save) -> None:
     row = {"issue_url": "https://api.github.com/repos/o/r/issues/9", "body": "Hi", "user": {"login": "ghost"}}
     ghosts = comments(read(save(json.dumps([row | {"id": id, "author_association": "NONE"} for id in (1, 2)]))))
