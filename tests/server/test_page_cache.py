@@ -278,13 +278,27 @@ def test_long_and_foreign_addresses_are_not_remembered() -> None:
 
 @pytest.mark.parametrize(
     ("path", "asked"),
-    [("/thread", {"own": "1"}), ("/thread", {"parent": "1"}), ("/login", {}), ("/embed/thread", {"site": "none"})],
+    [
+        ("/thread", {"own": "1"}),
+        ("/thread", {"voted": "1"}),
+        ("/thread", {"parent": "1"}),
+        ("/login", {}),
+        ("/embed/thread", {"site": "none"}),
+    ],
 )
 def test_personal_responses_are_not_cached(readers: Readers, comment: Comment, path: str, asked: Any) -> None:
     readers.reads(path, **asked)
     made = len(readers.made)
     readers.reads(path, **asked)
     assert len(readers.made) > made and readers.kept() == 0
+
+
+def test_the_picks_for_programs_are_cached_and_revalidated(readers: Readers, comment: Comment) -> None:
+    for junk in ("1", "2"):
+        told = readers.reads("/api/v1/picks", junk=junk)
+        assert told.headers["content-type"] == "application/json"
+    assert len(readers.made) == 1 == readers.kept()
+    assert alone(readers.ask("/api/v1/picks", headers={"if-none-match": told.headers["etag"]})).status == 304
 
 
 def test_an_answer_with_a_cookie_is_not_kept(readers: Readers, comment: Comment, app: Flask) -> None:
