@@ -1,5 +1,7 @@
 """Reasons on the cards in a real browser: the score with "Why?", and the texts that authors read."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
@@ -44,5 +46,9 @@ def test_reasons_fit_the_screen_and_are_accessible(
     expect(menu).to_contain_text("Please write about the ferry")
     box = menu.bounding_box()
     assert box and box["x"] >= 0 and box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert_accessible(page)
+    page.goto(f"{live.url}/sites/{paper}/reasons")
+    expect(page.locator("textarea[name='off_topic.en']")).to_have_value(re.compile("Please write about the ferry"))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert_accessible(page)
