@@ -17,7 +17,7 @@ from app.moderation.decide import decide, undo
 from app.notify import authors, outbox
 from tests.cast import Reader, the_comment
 from tests.services import MailServer
-from tests.web.test_queue import ENGLISH, hidden
+from tests.web.test_queue import ENGLISH, at_the_desk, hidden
 
 HANAKO = "hanako@readers.example"
 
@@ -295,6 +295,21 @@ def test_an_undo_corrects_an_email_that_was_sent(
     undoes(db_session, rejected, alice)
     assert "We told you that your comment on Paper wasn’t published." in emails()[-1].text
     assert len(emails()) == 5
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_confirmation_of_an_undo_says_that_the_author_was_told(
+    app: Flask, hanako: Reader, alice: Moderator, emails: Callable[[], list], db_session: Session
+) -> None:
+    confirmed(hanako, emails)
+    approved = decides(db_session, "First!", Status.APPROVED, alice)
+    emails()
+    desk = at_the_desk(app)
+    token = hidden(desk.get("/moderate/log"), "csrf_token")
+    fields = {"csrf_token": token, "decision": str(approved.id)}
+    script = ENGLISH | {"X-Requested-With": "fetch"}
+    said = " ".join(desk.post("/moderate/decisions/undo", data=fields, headers=script).text.split())
+    assert "Undone. " in said and "The author was already told. A correction follows by email." in said
 
 
 def test_an_undo_within_the_window_sends_the_email_that_was_recalled(
