@@ -396,7 +396,7 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(app: Flask, paper: Site, s
 def test_invalid_input_gets_a_helpful_error(app: Flask, paper: Site, save: Save) -> None:
     file = str(save(wxr(page(comment(1)))))
     run = app.test_cli_runner().invoke
-    assert run(args=["import", "blogger", file, "--site", "paper"]).exit_code == 2
+    assert run(args=["import", "movabletype", file, "--site", "paper"]).exit_code == 2
     assert run(args=["import", file, "--site", "paper", "--map", "x"]).exit_code == 2
     assert "No site" in run(args=["import", file, "--site", "other"]).output
     assert run(args=["import", file + "x", "--site", "paper"]).exit_code == 1
