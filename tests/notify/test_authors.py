@@ -307,6 +307,7 @@ def test_the_confirmation_of_an_undo_says_that_the_author_was_told(
     desk = at_the_desk(app)
     token = hidden(desk.get("/moderate/log"), "csrf_token")
     fields = {"csrf_token": token, "decision": str(approved.id)}
+    db_session.commit()
     script = ENGLISH | {"X-Requested-With": "fetch"}
     said = " ".join(desk.post("/moderate/decisions/undo", data=fields, headers=script).text.split())
     assert "Undone. " in said and "The author was already told. A correction follows by email." in said
