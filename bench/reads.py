@@ -50,8 +50,8 @@ def first_renders(service_url: str, seconds: int, rounds: int) -> None:
     line(f"counts of {PAGES} pages, rendered each time", counted, note=f"others {COUNTS:,}/s")
 
 
-def thread() -> str:
-    return f"/embed/thread?site=bench&lang=en&url={quote(page_of(0), safe='')}"
+def thread(number: int = 0) -> str:
+    return f"/embed/thread?site=bench&lang=en&url={quote(page_of(number), safe='')}"
 
 
 def counts() -> str:

@@ -140,6 +140,7 @@ FIELDS = {
     "website_required": YES_NO,
     "max_depth": _whole(0, 10),
     "page_size": _whole(10, 200),
+    "live_updates": YES_NO,
     "edit_minutes": _whole(1, 1440, off=0),
     "hold_all": YES_NO,
     "approvals_needed": _whole(1, 100, off=0),

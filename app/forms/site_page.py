@@ -66,6 +66,10 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
         {
             "max_depth": Control(_l("Reply nesting"), "", _l("levels")),
             "page_size": Control(_l("Comments per page"), "", _l("comments")),
+            "live_updates": Control(
+                _l("Tell readers about new comments"),
+                _l("Open pages check every 30 to 60 seconds while they are being read."),
+            ),
             "votes": Control(
                 _l("Let readers mark comments as helpful"),
                 _l("Readers need no account. Comments can then be sorted by “Most helpful”."),

@@ -56,6 +56,8 @@ class Site(Model):
     archive_shift: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
 
     open: Mapped[bool] = mapped_column(default=True)
+    # Open pages ask for new comments.
+    live_updates: Mapped[bool] = mapped_column(default=True)
     name_required: Mapped[bool] = mapped_column(default=True)
     email_required: Mapped[bool] = mapped_column(default=True)
     website_required: Mapped[bool] = mapped_column(default=False)

@@ -19,7 +19,7 @@ from app.lib.urls import is_allowed, is_origin, origin_of
 from app.models import Site, Thread
 from app.version import VERSION
 from app.web.public import EXPOSED, for_everybody, public_get, unless_unchanged
-from app.web.sentences import SENTENCES, replies
+from app.web.sentences import SENTENCES, live_sentences, replies
 
 bp = Blueprint("embed", __name__)
 
@@ -39,7 +39,17 @@ WRITING = (
     "writing/votes",
     "writing/writing",
 )
-LIVE = ("live/keys", "live/print", "live/state", "live/theme", "live/live")
+LIVE = (
+    "place",
+    "live/keys",
+    "live/print",
+    "live/state",
+    "live/theme",
+    "live/poll",
+    "live/still",
+    "live/fresh",
+    "live/live",
+)
 # The parts of the style: of the thread, of what a reader needs later, needs to write, and of the page of its own.
 PARTS = re.compile(r"/\* (?:live|writing|page only)\b.*?\*/")
 # Layout that only people need: spaces around these, except in strings, and line breaks beside brackets.
@@ -64,7 +74,7 @@ def writing() -> BaseResponse:
 @public_get(bp, "/live.js")
 def live() -> BaseResponse:
     """The widget's third part, loaded when the thread is in view."""
-    return _asset(f"const STYLE={_style_part(1)}\n{_parts(LIVE)}", "text/javascript; charset=utf-8")
+    return _asset(_live(languages()), "text/javascript; charset=utf-8")
 
 
 @public_get(bp, "/frame.js")
@@ -160,6 +170,12 @@ def _script() -> str:
 def _writing(installed: tuple[str, ...]) -> str:
     help = _for_script({lang.lower(): _formatting(lang) for lang in installed})
     return f"const STYLE={_style_part(2)}\nconst HELP={help}\n{_replies(installed)}\n{_parts(WRITING)}"
+
+
+@lru_cache(maxsize=1)
+def _live(installed: tuple[str, ...]) -> str:
+    sentences = _for_script({lang: _said(live_sentences, lang) for lang in installed})
+    return f"const STYLE={_style_part(1)}\nconst SAY={sentences}\n{_replies(installed)}\n{_parts(LIVE)}"
 
 
 @lru_cache(maxsize=1)

@@ -14,9 +14,22 @@ SENTENCES = {
     "loading": _("Loading comments…"),
     "comments": _("Comments"),
 }
+LIVE = {
+    "next": _("Next new comment"),
+    "marked": _("New comments are marked “New”."),
+    "new": _("New"),
+    "elsewhere": _("More new comments are on other pages."),
+    "newest": _("Show newest comments"),
+}
 
 
 def replies() -> dict[str, Any]:
     """How many replies a branch has, by plural category, and if more are on another page."""
     forms = plural_forms(lambda number: ngettext("%(num)d reply", "%(num)d replies", number))
     return forms | {"more": str(_("%(num)d+ replies", num=7)).replace("7", "{n}")}
+
+
+def live_sentences() -> dict[str, Any]:
+    """For readers who stay on a page."""
+    fresh = plural_forms(lambda number: ngettext("%(num)d new comment", "%(num)d new comments", number))
+    return {"fresh": fresh} | {name: str(sentence) for name, sentence in LIVE.items()}

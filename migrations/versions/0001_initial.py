@@ -147,6 +147,7 @@ def upgrade() -> None:
         sa.Column("brake_minutes", sa.Integer(), nullable=False, server_default="60"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("reason_texts", sa.JSON(), nullable=False, server_default="{}"),
+        sa.Column("live_updates", sa.Boolean(), nullable=False, server_default=sa.true()),
         sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("staff_badge", sa.String(length=40), nullable=False, server_default=""),
         sa.Column("staff_role", sa.String(length=16), nullable=False, server_default="moderator"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from app.models import Comment
 from tests.flows.hosts import SLOT, Publisher, publishing, tag_of
@@ -195,3 +195,161 @@ def test_a_branch_collapses_without_a_script(live: Live, host: Publisher, new_pa
     expect(comment(page.locator(".thread"), reply)).to_be_hidden()
     page.emulate_media(media="print")
     expect(comment(page.locator(".thread"), reply)).to_be_visible()
+
+
+class Asked:
+    """Requests of a page for its thread after the first, and its clock."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.count, self.done = page, 0, 0
+        page.on("request", lambda request: self._begins(request.url))
+        page.on("response", lambda response: self._ends(response.url))
+        page.on("requestfailed", lambda request: self._ends(request.url))
+
+    def _begins(self, url: str) -> None:
+        self.count += "/embed/thread?" in url
+
+    def _ends(self, url: str) -> None:
+        self.done += "/embed/thread?" in url
+
+    def within(self, seconds: int) -> int:
+        """Let so much time pass; return how many requests there were. Each is answered before the time goes on."""
+        before = self.count
+        for _ in range(max(1, seconds // 20)):
+            self.page.clock.run_for(min(seconds, 20) * 1000)
+            for _ in range(100):
+                self.page.wait_for_timeout(20)
+                if self.done >= self.count:
+                    break
+            self.done = self.count
+        return self.count - before
+
+
+def test_new_comments_are_offered_and_shown_without_moving_the_text(
+    live: Live, host: Publisher, new_page: NewPage
+) -> None:
+    roots = [post(live, "/news", f"Number {at}")[0] for at in range(6)]
+    for sort, lang, texts in (
+        ("oldest", "en", ["2 new comments", "Next new comment"]),
+        ("newest", "ja", ["新しいコメントが2件あります", "次の新着コメント"]),
+    ):
+        page = new_page(viewport={"width": 375, "height": 500}, locale=lang)
+        page.clock.install()
+        thread = host.visit(page, page_of(live, "/news", lang, sort=sort))
+        await_live(page)
+        asked = Asked(page)
+        # In the middle of the thread, with an open form and text in it, and one branch above that is collapsed.
+        comment(thread, roots[3]).locator(".reply").click()
+        field = thread.locator("form.respond [name=body]")
+        field.fill("Half a sentence")
+        new = [post(live, "/news", f"A reply, {sort}", parent=roots[1])[0], post(live, "/news", f"A root, {sort}")[0]]
+        button = thread.locator(".fresh[role=status] button")
+        # On a busy machine the page cache serves an older page for a while.
+        while button.count() == 0 or button.inner_text() != texts[0]:
+            assert asked.within(60) >= 1
+            page.mouse.move(asked.count, 10)
+        expect(button).to_have_text(texts[0])
+        assert button.evaluate("button => button.getBoundingClientRect().bottom <= innerHeight")
+        expect(comment(thread, new[0])).to_have_count(0)
+        if lang == "en":
+            assert_accessible(page)
+        field.focus()
+        before = field.evaluate("field => field.getBoundingClientRect().top")
+        button.evaluate("button => button.click()")
+        expect(comment(thread, new[0])).to_be_attached()
+        assert abs(field.evaluate("field => field.getBoundingClientRect().top") - before) < 2
+        expect(field).to_be_focused()
+        expect(field).to_have_value("Half a sentence")
+        order = [int(each) for each in thread.locator("article").evaluate_all("all => all.map(it => it.dataset.id)")]
+        assert order == [
+            int(each) for each in re.findall(r'<article[^>]* data-id="([0-9]+)"', fragment(live, "/news", sort))
+        ]
+        expect(thread.locator("h2")).to_contain_text(str(len(order)))
+        # A collapsed branch opens for the comment in it.
+        expect(button).to_have_text(texts[1])
+        thread.locator(".branch").first.evaluate("branch => { branch.open = false }")
+        for number in sorted(new, key=order.index):
+            button.click()
+            expect(comment(thread, number)).to_be_focused()
+            expect(comment(thread, number).locator(".new")).to_be_visible()
+        expect(button).to_have_count(0)
+        # The reader's own comment is no news.
+        write(thread, f"My own, {sort}")
+        expect(thread.locator(".said")).to_be_visible()
+        page.wait_for_timeout(2_100)
+        assert asked.within(120) >= 2
+        expect(button).to_have_count(0)
+
+
+def fragment(live: Live, path: str, sort: str) -> str:
+    where = {"site": "demo", "url": live.demo_url + path, "lang": "en", "sort": sort}
+    with urllib.request.urlopen(f"{live.url}/embed/thread?{urllib.parse.urlencode(where)}") as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
+def test_a_page_asks_while_it_is_read_and_no_more(live: Live, host: Publisher, new_page: NewPage) -> None:
+    post(live, "/asking", "Here")
+    page, answer = new_page(), ""
+    busy = {"Retry-After": "300", "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
+
+    # Also without the browser's cache, which would answer twice within seconds (stale-while-revalidate).
+    def respond(route: Route) -> None:
+        if answer == "busy":
+            route.fulfill(status=503, headers=busy)
+        elif answer == "away":
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/embed/thread?*", respond)
+    page.clock.install()
+    thread = host.visit(page, page_of(live, "/asking"))
+    await_live(page)
+    asked = Asked(page)
+    assert 1 <= asked.within(60) <= 2
+    # Hidden, it does not ask; visible again, it does soon.
+    hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); "
+    hide += "document.dispatchEvent(new Event('visibilitychange')) }"
+    page.evaluate(hide, True)
+    assert asked.within(300) == 0
+    page.evaluate(hide, False)
+    assert asked.within(5) == 1
+    # Ten idle minutes end it, until the reader comes back.
+    asked.within(11 * 60)
+    assert asked.within(10 * 60) == 0
+    page.mouse.move(100, 100)
+    assert asked.within(5) == 1
+    # The service tells how long to wait; without that, each failure doubles the wait.
+    answer = "busy"
+    page.mouse.move(110, 100)
+    assert asked.within(60) == 1
+    page.mouse.move(120, 100)
+    assert asked.within(220) == 0
+    page.mouse.move(130, 100)
+    assert asked.within(160) == 1
+    answer = "away"
+    page.mouse.move(140, 100)
+    assert asked.within(360) == 1
+    page.mouse.move(150, 100)
+    assert asked.within(100) == 0
+    answer = ""
+    # Removed, it stops; mounted again, also twice, one asks.
+    page.evaluate("kaiwa.unmount(document.querySelector('#kaiwa'))")
+    page.mouse.move(160, 100)
+    assert asked.within(300) == 0
+    url = live.demo_url + "/asking"
+    for _ in range(2):
+        page.evaluate("url => kaiwa.mount(document.querySelector('#kaiwa'), {site: 'demo', url, lang: 'en'})", url)
+    page.evaluate("url => kaiwa.mount(document.querySelector('#kaiwa'), {site: 'demo', url, lang: 'ja'})", url)
+    expect(thread.locator("article")).to_have_count(1)
+    await_live(page)
+    page.mouse.move(170, 100)
+    assert 1 <= asked.within(60) <= 2
+    # The site may turn it off.
+    run_command(live, "site", "set", "demo", "live_updates=no")
+    page.wait_for_timeout(2_100)
+    host.visit(page, page_of(live, "/asking"))
+    await_live(page)
+    page.mouse.move(180, 100)
+    assert asked.within(180) == 0
+    run_command(live, "site", "set", "demo", "live_updates=yes")

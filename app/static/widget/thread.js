@@ -105,12 +105,15 @@ class Thread {
     }).observe(this.box)
   }
 
+  query(more) {
+    return asked({...this.where, title: '', published: '', ...more})
+  }
+
   // Shows the thread, or why not; true when it is there.
   async load(more) {
-    const query = asked({...this.where, title: '', published: '', ...more})
     const back = [this.me, this.draft].some(key => Object.keys(recall(key)).length)
     // The second part changes the form of a reader who comes back: it is loaded before the form is shown.
-    const [{ok, status, html}] = await Promise.all([this.ask('embed/thread?' + query), back && this.write()])
+    const [{ok, status, html}] = await Promise.all([this.ask('embed/thread?' + this.query(more)), back && this.write()])
     if (this.gone) return
     if (status == 422) this.write('hint', new URL(this.where.url, location).origin)
     if (!ok) return this.excuse(this.box, html, this.say.unread, () => this.start())

@@ -1,11 +1,19 @@
-// The third part of the widget, for readers who stay: times that go on, keys, the page's colours. It is loaded when the thread is in view.
+// The third part of the widget, for readers who stay: times that go on, keys, the page's colours, new comments. It is
+// loaded when the thread is in view.
 const TICK = 30000 // ms
 const sheet = new CSSStyleSheet()
 sheet.replaceSync(STYLE)
 
+const make = (name, look = '', text = '') => {
+  const element = document.createElement(name)
+  element.className = look
+  element.append(text)
+  return element
+}
+
 export class Live {
   constructor(thread) {
-    const {root, leaving} = this.thread = thread
+    const {root, leaving} = this.thread = thread, section = thread.find('.thread')
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet]
     follow(thread)
     root.addEventListener('keydown', step, leaving)
@@ -13,6 +21,9 @@ export class Live {
     claim(thread)
     const clock = setInterval(() => this.tick(), TICK)
     leaving.signal.addEventListener('abort', () => clearInterval(clock))
+    if (!('live' in section.dataset)) return
+    const fresh = new Fresh(thread, SAY[section.lang])
+    new Poll(thread, html => fresh.take(html))
   }
 
   tick() {
