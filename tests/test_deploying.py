@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy.orm import Session
 
-from app.models import Comment, Site, Status
+from app.models import Comment, Site, State, Status
+from app.moderation import articles
 from tests.cast import PAGE, move
 from tests.server.test_page_cache import a_comment
 from tests.services import ROOT, Live, free_port, wait_until
@@ -105,10 +106,22 @@ def test_nginx_serves_what_the_service_says_and_no_longer(proxied: str, db_sessi
     # Constant reads: unchanged pages are revalidated, and every cache is warm when the page changes.
     read_for(2.5, url)
     assert asked(url)[2] == body
-    move(db_session, db_session.get(Comment, 1), Status.REJECTED)
+    comment = db_session.get_one(Comment, 1)
+    articles.set_state(comment.thread, State.HIDDEN)
+    db_session.commit()
+    assert_leaves(url)
+    articles.set_state(comment.thread, State.OPEN)
+    db_session.commit()
+    read_for(2.5, url)
+    assert b"Published." in asked(url)[2]
+    move(db_session, comment, Status.REJECTED)
+    assert_leaves(url)
+
+
+def assert_leaves(url: str) -> None:
     until = time.monotonic() + 20
     while b"Published." in asked(url)[2]:
-        assert time.monotonic() < until, "nginx or the page cache serves a rejected comment"
+        assert time.monotonic() < until, "nginx or the page cache serves a rejected or hidden comment"
         time.sleep(0.05)
 
 
