@@ -22,13 +22,15 @@ AGAINST = (Status.REJECTED, Status.SPAM)
 
 def after_decision(decision: Decision) -> None:
     """Hold the article if moderators rejected too much of it. Automatic decisions do not count: spam is no quarrel."""
-    if decision.actor == Actor.MODERATOR and decision.to_status in AGAINST:
+    site = decision.comment.site
+    if site.brake_decisions and decision.actor == Actor.MODERATOR and decision.to_status in AGAINST:
         _hold_if(decision.comment.thread, "rejections", _is_mostly_rejected)
 
 
 def after_report(comment: Comment) -> None:
     """Hold the article if many readers reported its comments within minutes."""
-    _hold_if(comment.thread, "reports", _is_much_reported)
+    if comment.site.brake_reports:
+        _hold_if(comment.thread, "reports", _is_much_reported)
 
 
 def running_on(site_ids: Collection[int]) -> list[Thread]:
@@ -55,9 +57,9 @@ def _since(thread: Thread) -> datetime:
 
 def _is_mostly_rejected(thread: Thread, since: datetime) -> bool:
     most = thread.site.brake_decisions
-    found = _decided(thread, since, most) if most else []
+    found = _decided(thread, since, most)
     against = sum(status in AGAINST for status in found)
-    return 0 < most <= len(found) and against * 100 > thread.site.brake_percent * len(found)
+    return len(found) >= most and against * 100 > thread.site.brake_percent * len(found)
 
 
 def _decided(thread: Thread, since: datetime, most: int) -> list[str]:
@@ -81,4 +83,4 @@ def _is_much_reported(thread: Thread, since: datetime) -> bool:
     network = func.coalesce(Report.wide_index, Report.reporter_index)
     query = select(func.count(network.distinct())).join(Comment, Comment.id == Report.comment_id)
     query = query.where(Report.site_id == thread.site_id, happened_since(Report.made_at, begin))
-    return most > 0 and (db.session.scalar(query.where(Comment.thread_id == thread.id)) or 0) >= most
+    return (db.session.scalar(query.where(Comment.thread_id == thread.id)) or 0) >= most

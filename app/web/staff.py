@@ -61,16 +61,16 @@ def _is_own(comment: Comment) -> bool:
 
 def _again(comment: Comment, form: StaffEditForm) -> Any:
     """Our script keeps its form with the typed text and shows the sentence; browsers get the form again."""
-    wrong = " ".join(str(error) for control in form for error in control.errors)
+    wrong = {control.short_name: " ".join(map(str, control.errors)) for control in form if control.errors}
     if wants_fragment():
-        raise Refused("bad_reply", wrong, status=422)
+        raise Refused("bad_reply", " ".join(wrong.values()), status=422)
     return _form(comment, form.body.data or "", name=form.data.get("name", ""), wrong=wrong), 422
 
 
-def _form(comment: Comment, body: str, *, name: str = "", wrong: str = "") -> str:
+def _form(comment: Comment, body: str, *, name: str = "", wrong: dict[str, str] | None = None) -> str:
     me, site = current_moderator(), comment.site
     return render_template(
-        f"queue/{'_' if wants_fragment() else ''}reply.html", comment=comment, body=body, wrong=wrong,
+        f"queue/{'_' if wants_fragment() else ''}reply.html", comment=comment, body=body, wrong=wrong or {},
         name=name or staff.name_of(me, site), may=staff.may_reply(me, site), own=_is_own(comment),
         can=comment.status in staff.ANSWERED and comment.thread.visible,
     )  # fmt: skip

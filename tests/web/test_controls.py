@@ -156,8 +156,8 @@ def sent_from(page: str, text: str) -> Iterator[tuple[str, tuple[tuple[str, str]
     """The requests of each form of a page: empty, with invalid and with valid input."""
     for form in BeautifulSoup(text, "html5lib").find_all("form", method="post"):
         action = urljoin(HOST + page, form.get("action") or "").removeprefix(HOST)
-        # Logging out ends the crawl; withdrawing and removing leave nothing to crawl.
-        if re.search(r"/(logout|withdraw|remove)$", action):
+        # Logging out ends the crawl; withdrawing, removing and hiding leave nothing to crawl.
+        if re.search(r"/(logout|withdraw|remove|state)$", action):
             continue
         buttons = {(each.get("formaction") or action, each.get("name") or "") for each in form.find_all("button")}
         for typed in (NOTHING, WRONG, RIGHT):

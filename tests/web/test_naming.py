@@ -195,7 +195,13 @@ def test_the_operator_names_a_page(app: Flask, reader: Reader, db_session: Sessi
     done = run(args=given)
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert told == {"key": PAGE, "url": "http://paper.example/story/", "title": "By hand", "published": None}
+    assert told == {
+        "key": PAGE,
+        "url": "http://paper.example/story/",
+        "title": "By hand",
+        "published": None,
+        "state": "open",
+    }
     assert the_thread(db_session).named_by == 3
     for wrong in ("name=x", "title", "url=https://evil.example/", "published=soon"):
         assert run(args=["thread", "set", "/story", wrong, "--site", "paper"]).exit_code == 1
