@@ -127,7 +127,7 @@ def test_keys_lead_from_thread_to_thread_and_are_the_pages_elsewhere(
     await_live(page)
     page.keyboard.press("j")
     assert page.evaluate("keys") == ["j"]
-    thread.locator(".sort").focus()
+    thread.locator(".sort").first.focus()
     page.keyboard.press("j")
     expect(comment(thread, one)).to_be_focused()
     page.keyboard.press("Shift+J")
