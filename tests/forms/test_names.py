@@ -91,7 +91,7 @@ def test_no_real_name_of_the_world_is_refused_or_held(shared_data: Path) -> None
     rows = [json.loads(line) for line in (shared_data / "identity" / "names_world.jsonl").read_text().splitlines()]
     names = [name for row in rows for name in _spellings(row) if name]
     assert len(names) > 2000
-    site = Site(key="paper", name="The Evening Paper")
+    site = Site(key="paper", name="The Evening Paper", staff_badge="", staff_names=[])
     assert [name for name in names if is_invisible(clean_line(name)) or mixes_alphabets(name)] == []
     staff = [name for name in names if claims_to_be_staff(name, site)]
     assert staff == []
