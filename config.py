@@ -289,6 +289,34 @@ SETTINGS = (
         _whole(1, 720),
     ),
     Setting(
+        "TRANSFER_FOLDER",
+        "",
+        "folder",
+        "Folder of the files that administrators upload and export in the browser. Empty: transfers in the instance "
+        "folder. Web servers and workers on several machines need a shared folder.",
+    ),
+    Setting(
+        "TRANSFER_FILE_MB",
+        "2048",
+        "megabytes",
+        "Largest file that an administrator may upload for an import. Larger ones: flask import.",
+        _whole(1, 1_048_576),
+    ),
+    Setting(
+        "TRANSFER_TOTAL_MB",
+        "8192",
+        "megabytes",
+        "Size of all uploaded and exported files together; more are refused until some are deleted or expire.",
+        _whole(1, 16_777_216),
+    ),
+    Setting(
+        "TRANSFER_DAYS",
+        "7",
+        "days",
+        "How long uploaded and exported files are kept. An upload is deleted when its import is done.",
+        _whole(1, 90),
+    ),
+    Setting(
         "LOG_LEVEL",
         "INFO",
         "DEBUG, INFO, WARNING or ERROR",
@@ -313,6 +341,7 @@ def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> d
         config["DATABASE_URL"] = f"sqlite:///{instance / 'kaiwa.sqlite3'}"
     if not config["PUBLIC_URL"]:
         config["PUBLIC_URL"] = f"http://127.0.0.1:{config['PORT']}"
+    config["TRANSFER_FOLDER"] = config["TRANSFER_FOLDER"] or str(instance.resolve() / "transfers")
     if not config["SECRET_KEY"]:
         config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
     if len(config["SECRET_KEY"]) < 32:

@@ -23,6 +23,9 @@ from app.models import (
     Comment,
     Decision,
     Invitation,
+    Job,
+    JobKind,
+    JobState,
     Membership,
     Moderator,
     Role,
@@ -201,6 +204,7 @@ class Examples:
     shown: int
     busy_author: int
     thread: int
+    job: int
     page: str
     cluster: str
     tokens: dict[str, str]
@@ -279,6 +283,8 @@ def _sites(each: Examples) -> Iterator[Visit]:
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
+    yield _get("transfers.show_all", "page", "/sites/bench/import")
+    yield _get("transfers.show", "a finished export", f"/sites/bench/transfers/{each.job}")
     yield _get("privacy.show", "page", "/sites/bench/people")
     yield _get("threads.page", "the busiest article", f"/sites/bench/threads/{each.thread}")
     yield _get("threads.show", "newest", "/sites/bench/threads")
@@ -371,6 +377,7 @@ def examples() -> Examples:
     refused = db.session.scalars(select(Decision).where(Decision.to_status == Status.REJECTED).limit(1)).one()
     invitation = db.session.scalars(select(Invitation)).one()
     alice = db.session.scalars(select(Moderator)).one()
+    job = db.session.scalars(select(Job.id)).one()
     urls = {
         "links.show": decision_links.link_for(held, Status.APPROVED, alice),
         "emails.show_confirm": signed_links.confirm_link(busy),
@@ -381,7 +388,7 @@ def examples() -> Examples:
         "invitation.look": sign("invitation", invitation.id),
     }
     tokens = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}
-    return Examples(held.id, shown.id, busy.id, thread_id, page, held.cluster, tokens)
+    return Examples(held.id, shown.id, busy.id, thread_id, job, page, held.cluster, tokens)
 
 
 @contextmanager
@@ -417,6 +424,7 @@ def create_owner() -> int:
     db.session.add(alice)
     db.session.flush()
     email = "bob@bench.example"
+    db.session.add(Job(site=sites[0], kind=JobKind.EXPORT, state=JobState.DONE, format="csv", name="bench.csv"))
     db.session.add(Invitation(site=sites[0], email=email, role=Role.MODERATOR, made_by=alice))
     db.session.commit()
     return alice.id

@@ -207,13 +207,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def settings(database_url: str, smtp: MailServer) -> dict[str, str]:
+def settings(database_url: str, smtp: MailServer, tmp_path: Path) -> dict[str, str]:
     """Settings by their names in config.py. A module may override the fixture, based on these."""
     return {
         "DATABASE_URL": database_url,
         "SECRET_KEY": SECRET_KEY,
         "PUBLIC_URL": "http://localhost",
         "MAIL_URL": smtp.url,
+        "TRANSFER_FOLDER": str(tmp_path / "transfers"),
     }
 
 

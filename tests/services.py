@@ -402,7 +402,8 @@ def flask(environment: dict[str, str], *words: str, typed: str = "") -> str:
 def _clean_environment() -> dict[str, str]:
     """Only the variables a process needs to start: the developer's settings must not reach a test."""
     keep = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "SYSTEMROOT")
-    return {name: os.environ[name] for name in keep if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
+    ours = {"PYTHONUNBUFFERED": "1", "TRANSFER_FOLDER": str(Path(tempfile.gettempdir()) / "kaiwa-test-transfers")}
+    return {name: os.environ[name] for name in keep if name in os.environ} | ours
 
 
 def _below(parent: int) -> list[int]:

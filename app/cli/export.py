@@ -1,8 +1,6 @@
 """`flask export`: write a site's data to a file."""
 
-import os
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -10,14 +8,7 @@ from flask.cli import with_appcontext
 
 from app.cli.sites import site_of
 from app.database import snapshot
-from app.models import Site
-from app.transfer import archive, csv_export, wxr
-
-FORMATS: dict[str, Callable[[Site], Iterator[str]]] = {
-    "kaiwa": archive.lines,
-    "wxr": wxr.lines,
-    "csv": csv_export.lines,
-}
+from app.transfer.exports import FORMATS, write_privately
 
 
 @click.command("export")
@@ -43,21 +34,8 @@ def export(key: str, form: str, output: Path | None) -> None:
             for line in lines:
                 sys.stdout.buffer.write(line.encode())
         else:
-            write_privately(output, lines)
+            try:
+                write_privately(output, lines)
+            except OSError as trouble:
+                raise click.ClickException(f"Could not write {output}: {trouble.strerror}.") from trouble
     click.echo("The export contains readers' email addresses in plain text. Keep it private.", err=True)
-
-
-def write_privately(path: Path, lines: Iterator[str]) -> None:
-    """Write the file for its owner only; under its name it is whole, or it is not there."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as trouble:
-        raise click.ClickException(f"Could not write {path}: {trouble.strerror}.") from trouble
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,11 +1,10 @@
 """`flask import`: import comments of another program, with a report on each."""
 
 import json
-import re
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -20,11 +19,11 @@ from app.cli.sites import KEY_RULE, site_of
 from app.extensions import db
 from app.models.site import KEY
 from app.transfer import archive
-from app.transfer.addresses import Addresses
+from app.transfer.addresses import move_of
 from app.transfer.detect import READERS, advice, detect
-from app.transfer.load import load
 from app.transfer.record import Trouble, TruncatedFile, UnreadableFile
 from app.transfer.restore import Restore
+from app.transfer.run import ImportRun, Options, Phase, Step
 from app.transfer.source import Source
 from app.transfer.staging import Staging
 
@@ -32,8 +31,6 @@ LISTED = 20  # lines of each kind on a terminal; --json has all
 PAGES = 1_000  # in JSON, unless all are asked for
 REDRAWN = 0.2  # seconds
 MIN_SHARE = 0.001  # before the time left is shown; a forged database may have any highest id
-MOVE = re.compile(r"(.+?)=((?:https?:/)?/.*)")
-BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
 
 
 @click.command("import")
@@ -81,14 +78,15 @@ def import_(
         form = form or detect(file)
     except UnreadableFile as error:
         trouble = _refusal(error, file, "", key)
-    with Staging(Addresses(site, form, pairs), pingbacks=pingbacks, only_public=only_public) as staging:
+    options = Options(tuple(pairs), pingbacks=pingbacks, only_public=only_public, close_threads=close_threads)
+    source = Source(file, zone=ZoneInfo(site.timezone))
+    with ImportRun(site, form, source, options, dry_run=dry_run) as run:
         if form:
-            trouble = _read(staging, form, Source(file, zone=ZoneInfo(site.timezone)), key, quiet=as_json)
-            steps = load(site, staging, source=form, dry_run=dry_run, close_threads=close_threads)
-            trouble = _written(staging, steps, "Checking" if dry_run else "Writing", quiet=as_json) or trouble
-        counts = {"format": form or None, **staging.counts(), "dry_run": dry_run, "trouble": trouble or None}
+            trouble = _read(run, key, quiet=as_json)
+            trouble = _written(run, quiet=as_json) or trouble
+        counts = {"format": form or None, **run.staging.counts(), "dry_run": dry_run, "trouble": trouble or None}
         report = _as_json if as_json else _as_text
-        for piece in report(counts, staging, per_thread=per_thread):
+        for piece in report(counts, run.staging, per_thread=per_thread):
             click.echo(piece, nl=False)
     raise SystemExit(1 if trouble else 0)
 
@@ -115,8 +113,8 @@ def _restore(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
     trouble = ""
     counts = restore.counts
     try:
-        steps = restore.steps()
-        for _count in _shown(steps, "Restoring", share=lambda read: read / max(read, counts.expected), quiet=as_json):
+        steps = (Step(Phase.WRITING, read, read / max(read, counts.expected, 1)) for read in restore.steps())
+        for _step in _shown(steps, "Restoring", quiet=as_json):
             if not dry_run and not restore.in_one_transaction:
                 db.session.commit()
     except TruncatedFile as error:
@@ -145,11 +143,10 @@ def _as_lines(answer: dict[str, Any]) -> Iterator[str]:
 
 
 def _move(text: str) -> tuple[str, str]:
-    """An old address may have = in it; a new one begins with https:// or /, or has none."""
-    found = MOVE.fullmatch(text) or BARE_MOVE.fullmatch(text)
-    if not found:
+    pair = move_of(text)
+    if pair is None:
         raise click.BadParameter(f"Expected OLD=NEW, got {text!r}.", param_hint="--map")
-    return found[1].strip(), found[2].strip()
+    return pair
 
 
 def _refusal(error: UnreadableFile, path: Path | str, form: str, key: str) -> str:
@@ -159,23 +156,20 @@ def _refusal(error: UnreadableFile, path: Path | str, form: str, key: str) -> st
     return f"{error} {advice(path, form, key)}"
 
 
-def _read(staging: Staging, form: str, source: Source, key: str, *, quiet: bool) -> str:
-    steps = staging.collect(READERS[form](source))
+def _read(run: ImportRun, key: str, *, quiet: bool) -> str:
     try:
-        for _count in _shown(steps, "Reading", share=lambda _count: source.share, quiet=quiet):
+        for _step in _shown(run.read(), "Reading", quiet=quiet):
             pass
-    except UnreadableFile as error:
-        return _refusal(error, source.path, form, key)
     except sqlite3.OperationalError as error:
         raise click.ClickException(
             f"Not enough space to sort the file ({error}). Set TMPDIR to a larger folder."
         ) from error
-    return ""
+    return _refusal(run.error, run.source.path, run.form, key) if run.error else ""
 
 
-def _written(staging: Staging, steps: Iterator[int], label: str, *, quiet: bool) -> str:
+def _written(run: ImportRun, *, quiet: bool) -> str:
     try:
-        for _count in _shown(steps, label, share=lambda count: count / staging.total, quiet=quiet):
+        for _step in _shown(run.write(), "Checking" if run.dry_run else "Writing", quiet=quiet):
             db.session.commit()
     except KeyboardInterrupt:
         db.session.rollback()
@@ -186,21 +180,21 @@ def _written(staging: Staging, steps: Iterator[int], label: str, *, quiet: bool)
     return ""
 
 
-def _shown(steps: Iterator[int], label: str, *, share: Callable[[int], float], quiet: bool) -> Iterator[int]:
-    """Pass the counts through, and show progress on a terminal: share, rate, time left."""
+def _shown(steps: Iterator[Step], label: str, *, quiet: bool) -> Iterator[Step]:
+    """Pass the steps through, and show progress on a terminal: share, rate, time left."""
     if quiet or not sys.stderr.isatty():
         yield from steps
         return
     begun = drawn = time.monotonic()
     click.echo(f"{label} ...", nl=False, err=True)
-    for count in steps:
-        yield count
+    for step in steps:
+        yield step
         now = time.monotonic()
-        if not count:
+        if not step.count:
             begun = now  # without the time before the first step, such as sorting
         elif now - drawn > REDRAWN:
             drawn = now
-            click.echo(f"\r{label} {_progress(count, share(count), now - begun)}\033[K", nl=False, err=True)
+            click.echo(f"\r{label} {_progress(step.count, step.share, now - begun)}\033[K", nl=False, err=True)
     click.echo("\r\033[K", nl=False, err=True)
 
 

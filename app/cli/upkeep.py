@@ -19,6 +19,7 @@ from app.operations import backup, metrics
 from app.spam import evaluate as evaluation
 from app.spam import retraining
 from app.spam.filter import Filter
+from app.transfer import jobs
 
 DELIVERIES_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
@@ -30,7 +31,8 @@ upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure th
 @click.option("--dry-run", is_flag=True, help="Only report what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Delete old data: rate limits, expired log-ins, sent email (30 days) and records of stopped workers (1 day).
+    """Delete old data: rate limits, expired log-ins, sent email (30 days), records of stopped workers (1 day), and
+    files of imports and exports in the browser (TRANSFER_DAYS).
 
     Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
     of spam, and earlier versions of comments.
@@ -40,6 +42,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
         "logins": metrics.forget_expired_logins(),
         "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
+        "transfers": 0,
     }
     kept = dict.fromkeys(retention.KINDS, 0)
     if dry_run:
@@ -48,6 +51,9 @@ def prune(dry_run: bool, as_json: bool) -> None:
             kept |= retention.count_all()
     else:
         db.session.commit()
+        for count in jobs.expire():
+            db.session.commit()
+            gone["transfers"] += count
         for counted in retention.forget_all():
             db.session.commit()
             kept |= {name: kept[name] + count for name, count in counted.items()}

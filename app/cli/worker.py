@@ -27,6 +27,7 @@ from app.notify.breaker import Breaker
 from app.screening import flood
 from app.search import index
 from app.spam import retraining
+from app.transfer import job_runner, jobs
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ INDEX_EVERY = 20.0  # seconds between two searches for segments with many change
 INDEX_REST = 20  # pause after a build, as a multiple of its duration: on a busy site the newest segment never ends
 RETRAIN_EVERY = 60.0  # seconds between two searches for filters of another version
 INDEX_ALL_EVERY = 3600.0  # seconds between two searches for segments with any change
+TRANSFERS_EXPIRE_EVERY = 3600.0  # seconds between two deletions of expired files
 LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 
 
@@ -52,12 +54,13 @@ LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 def worker(once: bool) -> None:
     """Send the outbox and run periodic tasks until SIGTERM or SIGINT. Any number of workers may run.
 
-    The tasks update the search index, count readers' votes, delete expired rate limits, and retrain spam filters after
-    an upgrade. The worker stops within a few seconds, with exit code 0; an email to a server that stalls is sent again
-    later, with the same Message-ID. Logs are JSON lines on standard error.
+    The tasks update the search index, count readers' votes, delete expired rate limits, run the imports and exports
+    of the browser, and retrain spam filters after an upgrade. The worker stops within a few seconds, with exit code 0;
+    an email to a server that stalls is sent again later, with the same Message-ID. Logs are JSON lines on standard
+    error.
     """
     if once:
-        while _deliver():
+        while _deliver() or job_runner.run_next():
             pass
         return
     stop = threading.Event()
@@ -77,14 +80,16 @@ def _run(stop: threading.Event) -> None:
     ]
     lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
     filters = Line(_app(), Task("filters", _retrain), stop, pause=RETRAIN_EVERY, timeout=inf)
-    beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in [*lines, filters])]))
+    transfers = Line(_app(), Task("transfers", _transfers(stop)), stop, timeout=inf)
+    threads = [*lines, filters, transfers]
+    beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in threads)]))
     log.info("worker started")
-    for line in [*lines, filters]:
+    for line in threads:
         line.start()
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
             stop.wait(_turn([beat, *tasks]))
-    _finish(lines)
+    _finish([*lines, transfers])
     _sign_off(name)
     log.info("worker stopped")
 
@@ -122,6 +127,21 @@ def _retrain() -> bool:
     """Runs in its own thread without a deadline: reading a long log must not delay email."""
     retraining.retrain_outdated()
     return False
+
+
+def _transfers(stop: threading.Event) -> Callable[[], bool]:
+    next_look = 0.0
+
+    def run() -> bool:
+        """Run one import or export of the browser; False if none waits."""
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            for _count in jobs.expire():
+                db.session.commit()
+            next_look = time.monotonic() + TRANSFERS_EXPIRE_EVERY
+        return job_runner.run_next(stop.is_set)
+
+    return run
 
 
 def _deliver() -> bool:

@@ -74,6 +74,7 @@ TABLES = {
     "rate_limit": "keyed hashes, kept for some days at most",
     "spam_model": "counts of hashed words; those of an emptied comment are subtracted",
     "training_example": "hashed words of one decision, until they are counted",
+    "job": "the names of the source's staff, for some months; its file is deleted after some days",
     "heartbeat": "no personal data",
     "site_counter": "no personal data",
     "counter_mark": "no personal data",

@@ -9,6 +9,7 @@ from app.models.delivery import Delivery
 from app.models.heartbeat import Heartbeat
 from app.models.insert import DuplicateComment, insert_comment, insert_record
 from app.models.invitation import Invitation
+from app.models.job import Job, JobKind, JobState
 from app.models.keyring import KeyPrint
 from app.models.lease import Lease
 from app.models.login import Login
@@ -46,6 +47,9 @@ __all__ = [
     "Effect",
     "Heartbeat",
     "Invitation",
+    "Job",
+    "JobKind",
+    "JobState",
     "KeyPrint",
     "Lease",
     "Login",

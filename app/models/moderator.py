@@ -1,6 +1,6 @@
 """A moderator: account, and roles on sites."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -85,6 +85,11 @@ class Moderator(Model):
     def names_on(cls, site: Site) -> Sequence[str]:
         """Names of the site's moderators, without loading records."""
         return db.session.scalars(select(cls.name).join(Membership).where(Membership.site_id == site.id)).all()
+
+    @classmethod
+    def names_of(cls, ids: Collection[int]) -> dict[int, str]:
+        rows = db.session.execute(select(cls.id, cls.name).where(cls.id.in_(ids)))
+        return {row.id: row.name for row in rows}
 
     @property
     def site_ids(self) -> list[int]:

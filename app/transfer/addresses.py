@@ -14,6 +14,16 @@ _SCHEME = re.compile(r"(?:https?:)?//", re.I)
 _ENDS = ("", "/", "?", "#")  # may follow a prefix: /a does not match /ab
 
 
+_MOVE = re.compile(r"(.+?)=((?:https?:/)?/.*)")
+_BARE_MOVE = re.compile(r"([^=]+)=([^=]+)")
+
+
+def move_of(text: str) -> tuple[str, str] | None:
+    """The pair of OLD=NEW. An old URL may contain "="; a new one begins with https:// or /, or has none."""
+    found = _MOVE.fullmatch(text) or _BARE_MOVE.fullmatch(text)
+    return (found[1].strip(), found[2].strip()) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class PageThread:
     key: str

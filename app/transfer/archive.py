@@ -172,6 +172,7 @@ LEFT_OUT = {
     **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),
     "key_print": "about this installation's keys",
+    "job": "an import or export of the last days",
     "heartbeat": "about this installation's processes",
     "lease": "who looks at what this minute",
     "snooze": "what a moderator put off for an hour",

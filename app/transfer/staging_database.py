@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Self
 
 from app.models import Status
+from app.transfer.record import Note
 
 CACHE = 48 << 10  # KiB
 EXAMPLES = 10  # ids for each note of the report
@@ -77,6 +78,27 @@ class StagingDatabase:
         """Skipped records: id or None, reason, and line if known."""
         for id, reason, line in self._run("SELECT id, reason, line FROM skip ORDER BY rowid"):
             yield {"id": id, "reason": reason} | ({"line": line} if line else {})
+
+    def skips_by_reason(self, examples: int) -> Iterator[tuple[str, int, list[str]]]:
+        """Each reason with its count and the first ids."""
+        for reason, count in self._run("SELECT reason, count(*) FROM skip GROUP BY reason ORDER BY 2 DESC").fetchall():
+            ids = self._run("SELECT id FROM skip WHERE reason=? AND id <> '' LIMIT ?", reason, examples)
+            yield reason, count, [id for (id,) in ids]
+
+    def people(self) -> int:
+        """Authors: by account, else by email address, else by name."""
+        person = "coalesce(nullif(account, ''), nullif(lower(email), ''), name)"
+        return self._count(f"SELECT count(DISTINCT {person}) FROM comment")  # noqa: S608
+
+    def foreign_origins(self) -> Iterator[dict[str, Any]]:
+        """Origins of pages that are on none of the site's, with the number of pages, most first."""
+        query = (
+            "SELECT substr(key, 1, 7 + instr(substr(key, 9), '/')), count(*) FROM thread WHERE id IN"
+            " (SELECT thread FROM page WHERE source_id IN (SELECT id FROM note WHERE note=?))"
+            " GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        for origin, pages in self._run(query, Note.FOREIGN_HOST):
+            yield {"origin": origin, "pages": pages}
 
     def notes(self) -> Iterator[dict[str, Any]]:
         """Each kind of change or guess with its count and the first ids."""

@@ -40,12 +40,14 @@ from app.web import (
     summary,
     thread,
     threads,
+    transfers,
     votes,
 )
 
 READERS = (embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health)
 MODERATORS = (
     account, queue, decisions, context, picks, staff, history, sites, members, rules, threads, privacy, statistics,
+    transfers,
 )  # fmt: skip
 
 

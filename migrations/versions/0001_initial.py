@@ -300,6 +300,36 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_login_moderator_id"), "login", ["moderator_id"], unique=False)
     op.create_table(
+        "job",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("format", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("file", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("phase", sa.String(length=12), nullable=False),
+        sa.Column("done", sa.BigInteger(), nullable=False),
+        sa.Column("share", sa.Float(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("progressed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.Column("stop_wanted", sa.Boolean(), nullable=False),
+        sa.Column("claim", sa.String(length=32), nullable=True),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("events", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_job_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
+    )
+    op.create_index("ix_job_site", "job", ["site_id", "id"], unique=False)
+    op.create_index("ix_job_state", "job", ["state"], unique=False)
+    op.create_table(
         "membership",
         sa.Column("moderator_id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -850,6 +880,7 @@ def downgrade() -> None:
         "rule",
         "membership",
         "login",
+        "job",
         "invitation",
         "delivery",
         "author",

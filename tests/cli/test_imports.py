@@ -496,9 +496,9 @@ def test_an_interrupted_import_keeps_its_rows_and_can_resume(
     steps = iter(range(100))
 
     def impatient(steps_: Any, *rest: Any, **more: Any) -> Any:
-        for count in steps_:
-            yield count
-            if count >= 3 and next(steps) == 1:
+        for step in steps_:
+            yield step
+            if step.count >= 3 and next(steps) == 1:
                 raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

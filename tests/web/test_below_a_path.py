@@ -15,7 +15,7 @@ from werkzeug.test import Client, TestResponse
 
 from app import create_app
 from app.desk import members
-from app.models import Author, Decision, Invitation, Reason, Role, Site, Status
+from app.models import Author, Decision, Invitation, Job, JobKind, JobState, Reason, Role, Site, Status
 from app.models.report import Reporter
 from app.moderation.decide import decide
 from app.moderation.reports import report
@@ -119,6 +119,7 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
     """The URL of each GET route, with arguments of existing records."""
     alice, author = a_site_owner(db_session), db_session.query(Author).first()
     waiting = the_comment(db_session, "Number 2")
+    db_session.add(Job(site=waiting.site, kind=JobKind.EXPORT, state=JobState.DONE, format="csv", name="paper.csv"))
     rejected = db_session.query(Decision).filter_by(to_status=Status.REJECTED).one()
     readers = {each.bp.name for each in READERS} | {"api"}
     query = f"?site=paper&url={PAGE}"

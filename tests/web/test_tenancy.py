@@ -22,6 +22,7 @@ from app.moderation import articles
 from app.moderation.decide import decide
 from app.moderation.reports import report
 from app.screening import rules
+from app.transfer import jobs
 from app.web import MODERATORS
 from tests.cast import ORIGIN, Reader, a_moderator, a_site, the_comment
 from tests.web.test_queue import ENGLISH, at_the_desk, hidden
@@ -45,6 +46,7 @@ TABLES = (
     "invitation",
     "vote",
     "pick",
+    "job",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account"}
@@ -100,6 +102,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     rules.create([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
     articles.set_state(first.thread, State.HELD, by=alice, reason="Geheimnis")
+    jobs.begin_export(site, "csv", by=alice).name = "Geheimnis.csv"
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
     db_session.commit()
     return site
@@ -132,6 +135,7 @@ def knock(desk: FlaskClient, target: Target, token: str = "", **more: str) -> Te
         "csrf_token": token, "status": "approved", "seen": "2", "marked": "1:2", "comments": "1", "id": "1",
         "subject": "word", "value": "x", "effect": "hold", "reason": "", "role": "owner", "name": "x", "text": "x",
         "state": "hidden", "url": "/new", "note": "x", "body": "x", "email": "somebody@new.example", "until": "",
+        "size": "9", "format": "csv", "at": "0", "moves": "/a=/b", "old": "/a", "new": "/b",
     }  # fmt: skip
     return desk.post(target.path, data=body, headers=ENGLISH, buffered=True)
 
