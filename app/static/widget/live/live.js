@@ -22,11 +22,19 @@ export class Live {
     const clock = setInterval(() => this.tick(), TICK)
     leaving.signal.addEventListener('abort', () => clearInterval(clock))
     if (!('live' in section.dataset)) return
-    const fresh = new Fresh(thread, SAY[section.lang])
-    new Poll(thread, html => fresh.take(html))
+    this.fresh = new Fresh(thread, SAY[section.lang])
+    this.poll()
+  }
+
+  poll() {
+    this.polling = new Poll(this.thread, html => this.fresh.take(html))
   }
 
   tick() {
-    if (!document.hidden) this.thread.localise(this.thread.box)
+    const {thread, polling} = this
+    if (document.hidden || !thread.element.isConnected) return
+    thread.localise(thread.box)
+    // The page had removed the element, and has put it back.
+    if (polling?.gone) this.poll()
   }
 }

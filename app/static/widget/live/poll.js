@@ -9,21 +9,30 @@ const retryAfter = value => !value ? 0 : isNaN(value) ? Date.parse(value) - Date
 
 class Poll {
   constructor(thread, take) {
-    const {signal} = thread.leaving, options = {signal, passive: true, capture: true}
-    Object.assign(this, {thread, take, failures: 0, active: Date.now()})
+    const leaving = new AbortController(), options = {signal: leaving.signal, passive: true, capture: true}
+    Object.assign(this, {thread, take, leaving, failures: 0, active: Date.now()})
     for (const type of ACTS) addEventListener(type, () => this.wake(), options)
     document.addEventListener('visibilitychange', () => document.hidden ? this.pause() : this.wake(), options)
-    signal.addEventListener('abort', () => this.pause())
+    thread.leaving.signal.addEventListener('abort', () => this.stop(), options)
     this.wait(0)
   }
 
+  get gone() {
+    return this.leaving.signal.aborted
+  }
+
   get awake() {
-    return !document.hidden && !this.thread.gone && Date.now() - this.active < IDLE
+    return this.thread.element.isConnected && !document.hidden && !this.gone && Date.now() - this.active < IDLE
   }
 
   wake() {
     this.active = Date.now()
     if (!this.timer && !this.asking) this.plan()
+  }
+
+  stop() {
+    this.pause()
+    this.leaving.abort()
   }
 
   pause() {
@@ -39,36 +48,38 @@ class Poll {
 
   plan() {
     this.pause()
+    // A page may remove the element without unmount().
+    if (!this.thread.element.isConnected) this.stop()
     if (!this.awake) return
     this.timer = setTimeout(() => this.ask(), Math.max(this.due - Date.now(), Math.random() * PROMPT))
   }
 
   async ask() {
     this.timer = null
-    if (!this.awake) return
+    if (!this.awake) return this.plan()
     this.asking = true
     const {ok, headers} = await this.request()
     this.asking = false
-    if (this.thread.gone) return
+    if (this.gone) return
     this.failures = ok ? 0 : this.failures + 1
     this.wait(Math.max(Math.min(SHORTEST * 2 ** this.failures, LONGEST), retryAfter(headers?.get('retry-after'))))
   }
 
   // The browser's own cache sends the ETag: a header of ours would cost a preflight.
   async request() {
-    const {thread} = this, {signal} = thread.leaving, patience = AbortSignal.timeout(PATIENCE)
+    const {thread, leaving: {signal}} = this, patience = AbortSignal.timeout(PATIENCE)
     const address = new URL('embed/thread?' + thread.query(), import.meta.url)
     try {
       const answer = await fetch(address, {credentials: 'omit', signal: AbortSignal.any?.([signal, patience]) ?? patience})
       const tag = address + answer.headers.get('etag')
       if (answer.ok && tag != this.tag) {
         const text = await answer.text()
-        if (!thread.gone) this.take(thread.tools.parse(text))
+        if (!this.gone) this.take(thread.tools.parse(text))
         this.tag = tag
       } else answer.body?.cancel()
       return answer
     } catch (silence) {
-      if (!thread.gone) console.warn('kaiwa:', silence)
+      if (!this.gone) console.warn('kaiwa:', silence)
       return {}
     }
   }
