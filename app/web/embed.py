@@ -48,6 +48,7 @@ LIVE = (
     "live/poll",
     "live/still",
     "live/fresh",
+    "live/mutes",
     "live/live",
 )
 # The parts of the style: of the thread, of what a reader needs later, needs to write, and of the page of its own.

@@ -20,6 +20,17 @@ LIVE = {
     "new": _("New"),
     "elsewhere": _("More new comments are on other pages."),
     "newest": _("Show newest comments"),
+    "mute": _("Mute"),
+    "muteName": _("Mute %(name)s", name="{}"),
+    "unmute": _("Unmute"),
+    "unmuteName": _("Unmute %(name)s", name="{}"),
+    "muted": _("Muted in this browser only: %(name)s", name="{}"),
+    "unmuted": _("Unmuted: %(name)s", name="{}"),
+    "show": _("Show"),
+    "showBy": _("Show comment by %(name)s", name="{}"),
+    "mutes": _("Muted authors (%(num)s)", num="{}"),
+    "mutesKept": _("The list is for this site and kept in this browser only. Muted authors aren’t notified."),
+    "mutesLost": _("This browser blocks storage: the list lasts until you leave the page."),
 }
 
 

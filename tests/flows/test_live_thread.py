@@ -360,3 +360,135 @@ def test_a_page_asks_while_it_is_read_and_no_more(live: Live, host: Publisher, n
     page.mouse.move(180, 100)
     assert asked.within(180) == 0
     run_command(live, "site", "set", "demo", "live_updates=yes")
+
+
+def troll_posts(live: Live, path: str) -> tuple[int, int, str]:
+    """Two comments of one author with another's reply between, and one of an author with the same name."""
+    one, token = post(live, path, "One", name="Troll")
+    post(live, path, "Another Troll", name="Troll")
+    answer, _ = post(live, path, "Answer", parent=one)
+    two, _ = post(live, path, "Two", name="Troll", author=token, parent=answer)
+    return one, two, token
+
+
+@pytest.mark.parametrize(
+    ("lang", "options", "mute", "unmute", "kept"),
+    [
+        ("en", {"viewport": {"width": 1280, "height": 900}}, "Mute Troll", "Unmute Troll", "in this browser only"),
+        (
+            "ja",
+            {"viewport": {"width": 375, "height": 700}, "color_scheme": "dark"},
+            "Trollさんをミュート",
+            "Trollさんのミュートを解除",
+            "このブラウザーで",
+        ),
+    ],
+)
+def test_a_reader_mutes_an_author_in_this_browser(
+    live: Live,
+    host: Publisher,
+    new_page: NewPage,
+    lang: str,
+    options: dict[str, object],
+    mute: str,
+    unmute: str,
+    kept: str,
+) -> None:
+    path = f"/mute-{lang}"
+    one, two, _ = troll_posts(live, path)
+    page = new_page(locale=lang, **options)
+    thread = host.visit(page, page_of(live, path, lang))
+    await_live(page)
+    assert page.evaluate("localStorage.length") == 0
+    first, second, listed = comment(thread, one), comment(thread, two), thread.locator(".mutes")
+    # By the keyboard: the focus goes to what takes it back, and a live region tells it.
+    first.get_by_role("button", name=mute).focus()
+    page.keyboard.press("Enter")
+    expect(first.locator(".veil button").first).to_be_focused()
+    expect(page.locator("#kaiwa p[role=status]").last).to_contain_text(kept)
+    for muted in (first, second):
+        expect(muted.locator(".body")).to_be_hidden()
+        expect(muted.locator(".veil")).to_contain_text(kept)
+    expect(thread.get_by_text("Another Troll")).to_be_visible()
+    expect(thread.get_by_text("Answer", exact=True)).to_be_visible()
+    assert_accessible(page)
+    # It is kept, also in another order, and nothing of a muted comment is visible before.
+    page.add_init_script(
+        "setInterval(() => { if (document.querySelector('#kaiwa')?.shadowRoot"
+        f"?.querySelector('#comment-{one}:not(.muted)')) window.seen = true }}, 1)"
+    )
+    thread = host.visit(page, page_of(live, path, lang))
+    expect(second.locator(".body")).to_be_hidden()
+    thread.locator(".sort").first.click()
+    expect(thread.locator(".sort").first).to_be_focused()
+    expect(second.locator(".body")).to_be_hidden()
+    assert page.evaluate("window.seen") is None
+    # One comment is shown, the other stays hidden.
+    second.locator(".veil button").first.click()
+    expect(second).to_be_focused()
+    expect(second.locator(".body")).to_be_visible()
+    expect(first.locator(".body")).to_be_hidden()
+    listed.locator("summary").click()
+    expect(listed).to_contain_text(kept[:6])
+    assert_accessible(page)
+    listed.get_by_role("button", name=unmute).click()
+    expect(first.locator(".body")).to_be_visible()
+    expect(thread.locator(".comments > article").last).to_be_focused()
+    expect(listed).to_have_count(0)
+    assert page.evaluate("localStorage.length") == 0
+
+
+def test_muted_authors_stay_muted_in_what_arrives_later(live: Live, host: Publisher, new_page: NewPage) -> None:
+    one, _, token = troll_posts(live, "/mute-later")
+    page = new_page()
+    page.clock.install()
+    thread = host.visit(page, page_of(live, "/mute-later"))
+    await_live(page)
+    comment(thread, one).get_by_role("button", name="Mute Troll").click()
+    asked = Asked(page)
+    new, _ = post(live, "/mute-later", "Three", name="Troll", author=token)
+    button = thread.locator(".fresh button")
+    while button.count() == 0:
+        assert asked.within(60) >= 1
+        page.mouse.move(asked.count, 10)
+    expect(comment(thread, one).locator(".veil button").first).to_be_focused()
+    button.click()
+    expect(comment(thread, new).locator(".veil")).to_be_visible()
+    expect(comment(thread, new).locator(".body")).to_be_hidden()
+    # A reader's own comment cannot be muted.
+    write(thread, "My own")
+    own = thread.locator("article", has_text="My own")
+    expect(own).to_be_visible()
+    expect(own.locator(".mute")).to_have_count(0)
+
+
+BLOCKED = """for (const name of ['localStorage', 'sessionStorage']) Object.defineProperty(window, name, {
+  get() { throw new DOMException('blocked', 'SecurityError') }
+})"""
+
+
+def test_muting_without_storage_lasts_for_the_page_and_holds_in_all_widgets(
+    live: Live, host: Publisher, new_page: NewPage
+) -> None:
+    one, two, token = troll_posts(live, "/mute-blocked")
+    other, _ = post(live, "/mute-other", "Elsewhere", name="Troll", author=token)
+    page = new_page()
+    page.add_init_script(BLOCKED)
+    second = f"<div class=two data-url='{live.demo_url}/mute-other'></div>"
+    start = "<script type=module>kaiwa.mount(document.querySelector('.two'))</script>"
+    tag = tag_of(live, "/mute-blocked").replace("async ", "")
+    page.goto(host.serve(HEAD.format(lang="en") + SLOT + second + tag + start))
+    thread, beside = page.locator("#kaiwa .thread"), page.locator(".two .thread")
+    beside.scroll_into_view_if_needed()
+    mute = comment(beside, other).get_by_role("button", name="Mute Troll")
+    expect(mute).to_be_visible()
+    thread.scroll_into_view_if_needed()
+    comment(thread, one).get_by_role("button", name="Mute Troll").click()
+    expect(comment(thread, two).locator(".body")).to_be_hidden()
+    expect(comment(beside, other).locator(".body")).to_be_hidden()
+    thread.locator(".mutes summary").click()
+    expect(thread.locator(".mutes")).to_contain_text("until you leave the page")
+    page.evaluate("kaiwa.unmount(document.querySelector('#kaiwa'))")
+    comment(beside, other).get_by_role("button", name="Unmute Troll").click()
+    expect(comment(beside, other)).to_be_focused()
+    expect(mute).to_be_visible()

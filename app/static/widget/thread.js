@@ -9,6 +9,7 @@ class Thread {
     this.say = {...spoken(lang) ?? unsure}
     this.page = thread || url
     this.me = 'kaiwa:' + site
+    this.muted = 'kaiwa-muted:' + site
     this.draft = `${this.me}:${this.page}`
     this.tools = {recall, memory, parse, around, tag}
     this.leaving = new AbortController()
@@ -111,9 +112,10 @@ class Thread {
 
   // Shows the thread, or why not; true when it is there.
   async load(more) {
-    const back = [this.me, this.draft].some(key => Object.keys(recall(key)).length)
-    // The second part changes the form of a reader who comes back: it is loaded before the form is shown.
-    const [{ok, status, html}] = await Promise.all([this.ask('embed/thread?' + this.query(more)), back && this.write()])
+    const [back, mutes] = [[this.me, this.draft], [this.muted]].map(keys => keys.some(key => Object.keys(recall(key))[0]))
+    // The second part changes the form of a reader who comes back, and the third hides muted authors: they are loaded
+    // before the thread is shown.
+    const [{ok, status, html}] = await Promise.all([this.ask('embed/thread?' + this.query(more)), back && this.write(), mutes && this.live()])
     if (this.gone) return
     if (status == 422) this.write('hint', new URL(this.where.url, location).origin)
     if (!ok) return this.excuse(this.box, html, this.say.unread, () => this.start())
@@ -121,6 +123,7 @@ class Thread {
     const thread = this.find('.thread')
     Object.assign(this.say, spoken(thread.lang), thread.dataset)
     this.localise(this.box)
+    if (mutes) this.live()
     this.blank = this.form?.cloneNode(true)
     if (back) await this.write('resume')
     return true
@@ -128,6 +131,7 @@ class Thread {
 
   localise(html) {
     localise(html, this.find('.thread').lang)
+    this.living?.see(html)
   }
 
   // The service's sentence, or ours where none came, with a way to try again.
@@ -195,11 +199,11 @@ class Thread {
     }
   }
 
-  // The third part, for readers who stay.
+  // The third part, for readers who stay. Where the program is here already, it starts at once.
   async live() {
     try {
-      const {Live} = await import(new URL('live.js', home))
-      if (!this.gone) this.living ??= new Live(this)
+      this.Live ??= (await import(new URL('live.js', home))).Live
+      if (!this.gone && this.find('.thread')) this.living ??= new this.Live(this)
     } catch (trouble) {
       console.warn('kaiwa:', trouble)
     }

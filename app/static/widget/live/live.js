@@ -1,5 +1,5 @@
-// The third part of the widget, for readers who stay: times that go on, keys, the page's colours, new comments. It is
-// loaded when the thread is in view.
+// The third part of the widget, for readers who stay: times that go on, keys, the page's colours, new comments, muted authors.
+// It is loaded when the thread is in view.
 const TICK = 30000 // ms
 const sheet = new CSSStyleSheet()
 sheet.replaceSync(STYLE)
@@ -13,21 +13,26 @@ const make = (name, look = '', text = '') => {
 
 export class Live {
   constructor(thread) {
-    const {root, leaving} = this.thread = thread, section = thread.find('.thread')
+    const {root, leaving} = this.thread = thread, section = thread.find('.thread'), say = SAY[section.lang]
     root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet]
     follow(thread)
     root.addEventListener('keydown', step, leaving)
     printing(root, leaving)
     claim(thread)
+    this.mutes = new Mutes(thread, say)
     const clock = setInterval(() => this.tick(), TICK)
     leaving.signal.addEventListener('abort', () => clearInterval(clock))
     if (!('live' in section.dataset)) return
-    this.fresh = new Fresh(thread, SAY[section.lang])
+    this.fresh = new Fresh(thread, say)
     this.poll()
   }
 
   poll() {
     this.polling = new Poll(this.thread, html => this.fresh.take(html))
+  }
+
+  see(html) {
+    this.mutes.see(html)
   }
 
   tick() {
