@@ -55,6 +55,7 @@ class Statistics:
     all: Share = field(default_factory=Share)
     by_day: dict[date, Share] = field(default_factory=dict)
     by_moderator: dict[str, Share] = field(default_factory=dict)
+    moderator_ids: dict[str, int] = field(default_factory=dict)
     by_reason: dict[str, Share] = field(default_factory=dict)
     hot: list[tuple[Thread, int]] = field(default_factory=list)
 
@@ -117,6 +118,8 @@ def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo) -> 
         _count_reversal(standing.pop(row.comment_id, None), row)
         if row.to_status == Status.PENDING:
             continue
+        if row.moderator_id:
+            statistics.moderator_ids[row.name] = row.moderator_id
         shares = _shares(statistics, row, zone)
         standing[row.comment_id] = (row, shares)
         statistics.outcomes[row.to_status] += 1

@@ -108,11 +108,37 @@ def test_each_plot_stands_beside_a_table(app: Flask, db_session: Session, paper:
     decides(db_session, waits(app, db_session, "number 1", 5), Status.REJECTED, alice, Reason.OFF_TOPIC)
     page = BeautifulSoup(at_the_desk(app).get("/sites/paper/figures?days=7", headers=ENGLISH).text, "html.parser")
     for section in page.select("section"):
-        assert section.select_one("svg[role=img] > title").text
+        chart = section.select_one("svg")
+        assert page.find(id=chart["aria-labelledby"]).text
+        # Keyboard and screen reader use the links of the table.
+        assert all(each["tabindex"] == "-1" and each["aria-hidden"] == "true" for each in chart.select("a"))
         assert section.select_one("table tbody tr")
+    assert [each.text for each in page.select_one(".heights").select("span")] == ["1", "0.5", "0"]
     assert "Off topic" in page.text and "5 min" in page.text
     assert not page.select("[style]")
     assert at_the_desk(app).get("/sites/paper/figures?days=8").status_code == 404
+
+
+def test_a_bar_leads_to_its_decisions(app: Flask, db_session: Session, paper: Site, alice: Moderator) -> None:
+    bob = a_moderator(db_session, paper, "bob")
+    decides(db_session, waits(app, db_session, "number 1", 5), Status.REJECTED, alice, Reason.OFF_TOPIC)
+    decides(db_session, waits(app, db_session, "number 2", 5), Status.REJECTED, bob, Reason.ATTACK)
+    desk = at_the_desk(app)
+    page = BeautifulSoup(desk.get("/sites/paper/figures?days=7", headers=ENGLISH).text, "html.parser")
+    behind = {
+        heading.text: desk.get(heading.a["href"], headers=ENGLISH).text
+        for heading in page.select("section tbody th:has(a[href*='/moderate/log'])")
+    }
+    assert [
+        ("number 1" in log, "number 2" in log) for name, log in behind.items() if name in ("Alice", "Off topic")
+    ] == [
+        (True, False),
+        (True, False),
+    ]
+    assert [("number 1" in log, "number 2" in log) for name, log in behind.items() if name == "Bob"] == [(False, True)]
+    for section in page.select("section"):
+        bars = {each["href"] for each in section.select("svg a") if "log" in each["href"]}
+        assert {each["href"] for each in section.select("tbody th a") if "log" in each["href"]} <= bars
 
 
 def test_the_summary_is_public_only_if_enabled_and_has_no_names(
