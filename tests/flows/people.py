@@ -17,6 +17,13 @@ SETTLED = """async () => {
 }"""
 
 
+def follow_theme(page: Page) -> None:
+    """Wait until the widget, if there is one, follows the theme of its page: it does once it was in view."""
+    if page.evaluate("!!document.querySelector('#kaiwa')?.shadowRoot?.querySelector('.thread')"):
+        page.locator("#kaiwa").scroll_into_view_if_needed()
+        wait_for(page, "document.querySelector('#kaiwa').shadowRoot.adoptedStyleSheets.length > 1")
+
+
 def open_article(page: Page, live: Live, path: str = JA) -> Locator:
     """Open an article and return the thread under it."""
     page.goto(live.demo_url + path)
@@ -61,6 +68,7 @@ def assert_accessible(page: Page, context: str | None = None) -> None:
     page.wait_for_load_state()
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)
+    follow_theme(page)
     options: dict[str, Any] = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"]}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]

@@ -40,7 +40,9 @@ FOREIGN = """root => {
   const foreign = [];
   for (const body of root.querySelectorAll('.comment .body, article.card .body')) {
     for (const element of body.querySelectorAll('*')) {
-      const names = element.getAttributeNames().filter(name => !(element.tagName == 'A' && /^(href|rel)$/.test(name)));
+      // The desk's script takes the links of cards that are not current out of the tab order.
+      const own = element.closest('.card') ? /^(href|rel|tabindex)$/ : /^(href|rel)$/;
+      const names = element.getAttributeNames().filter(name => !(element.tagName == 'A' && own.test(name)));
       const safe = element.tagName != 'A' || /^https?:\\/\\/[^/]/.test(element.getAttribute('href'));
       const ours = allowed.includes(element.tagName) || desks(element);
       if (!ours || names.length || !safe) foreign.push(element.outerHTML.slice(0, 200));

@@ -9,6 +9,7 @@ from app.models import Comment
 
 # Text that is not the author's, and why it stays.
 KEPT = {
+    "badge": "the site's word for its staff",
     "path": "the place in the thread",
     "status": "the decision",
     "lang": "the language of the form",

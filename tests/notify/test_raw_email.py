@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.lib import mailbox
-from app.models import Author, Delivery, Invitation, Moderator, Role, Site, Status
+from app.models import Author, Delivery, Invitation, Moderator, Role, Site, State, Status
 from app.moderation.decide import decide, undo
 from app.notify import headers, outbox, replies
 from config import BadSetting
@@ -70,6 +70,8 @@ def sent(
     db_session.commit()
     Reader(app.test_client(), email="taro@例え.jp").post("Second!", notify="y")
     follow_and_announce(hanako, db_session)
+    comment.thread.put_into(State.HELD)
+    outbox.add("brake", moderator_id=alice.id, payload=json.dumps({"thread": comment.thread_id, "cause": "reports"}))
     outbox.add("flood", moderator_id=alice.id, payload=str(comment.site_id))
     invitation = Invitation(site=comment.site, email="bob@moderators.example", role=Role.ADMIN, made_by=alice)
     db_session.add(invitation)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from app.models import reason_codes
 from tests.cast import PAGE
 
 HERE = {"site": "paper", "url": PAGE, "thread": "", "title": "A story", "lang": "en", "sort": "oldest", "published": ""}
@@ -30,6 +31,7 @@ class Input:
 
 
 SITE = {"key": "paper"}
+REASONS = {f"{code}.{lang}": "words" for code in reason_codes() for lang in ("en", "ja")}
 TOKEN = {"token": "x.y.z"}
 # By endpoint. A missing route fails the test, and so does a missing parameter that a route reads.
 INPUTS: dict[str, Input] = {
@@ -125,7 +127,7 @@ INPUTS: dict[str, Input] = {
                               "try": "1"}, path=SITE),
     "rules.show": Input(query={"subject": "word", "value": "", "effect": "hold", "reason": "", "days": ""}, path=SITE),
     "statistics.show": Input(query={"days": "30"}, path=SITE),
-    "sites.change_reasons": Input(form={"off_topic.en": "words"}, path=SITE),
+    "sites.change_reasons": Input(form=REASONS, path=SITE),
     "sites.reasons": Input(path=SITE),
     "sites.change_settings": Input(form={"name": "Paper", "origins": "https://paper.example"}, path=SITE),
     "sites.embed": Input(path=SITE),
@@ -136,7 +138,7 @@ INPUTS: dict[str, Input] = {
     "sites.settings": Input(path=SITE),
     "static": Input(path={"filename": "desk.js"}),
     "summary.show": Input(query={"lang": "en"}, path=SITE),
-    "transfers.begin": Input(form={"name": "export.xml", "size": "10"}, path=SITE),
+    "transfers.begin": Input(form={"name": "export.xml", "size": "10", "file": ""}, path=SITE),
     "transfers.begin_export": Input(form={"format": "csv"}, path=SITE),
     "transfers.check": Input(form={"moves": "/old=/new", "old": "https://old.example", "new": "https://new.example"},
                              path=SITE),
