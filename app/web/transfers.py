@@ -1,6 +1,6 @@
 """Imports and exports of a site in the browser."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -96,28 +96,19 @@ def receive(key: str, id: int) -> Any:
 @bp.post("/transfers/<int:id>/check")
 @moderator_required
 def check(key: str, id: int) -> Any:
-    job = _locked(key, id)
-    jobs.check(job, _options(), by=current_moderator())
-    db.session.commit()
-    return redirect(_address(job, key), 303)
+    return _act(key, id, lambda job, by: jobs.check(job, _options(), by=by))
 
 
 @bp.post("/transfers/<int:id>/start")
 @moderator_required
 def start(key: str, id: int) -> Any:
-    job = _locked(key, id)
-    jobs.start(job, by=current_moderator())
-    db.session.commit()
-    return redirect(_address(job, key), 303)
+    return _act(key, id, jobs.start)
 
 
 @bp.post("/transfers/<int:id>/stop")
 @moderator_required
 def stop(key: str, id: int) -> Any:
-    job = _locked(key, id)
-    jobs.stop(job, by=current_moderator())
-    db.session.commit()
-    return redirect(_address(job, key), 303)
+    return _act(key, id, jobs.stop)
 
 
 @bp.post("/transfers/<int:id>/discard")
@@ -154,6 +145,13 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 def _locked(key: str, id: int) -> Job:
     return Job.of_site(site_or_404(key, Role.ADMIN), id, lock=True) or abort(404)
+
+
+def _act(key: str, id: int, act: Callable[..., None]) -> Any:
+    job = _locked(key, id)
+    act(job, by=current_moderator())
+    db.session.commit()
+    return redirect(_address(job, key), 303)
 
 
 def _address(job: Job, key: str) -> str:
