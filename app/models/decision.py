@@ -8,9 +8,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
-from app.models.comment import Comment
+from app.models.comment import Comment, Status
 from app.models.moderator import Moderator
 
+# The reason of decisions by readers' reports.
+REPORTS = "reports"
 # More decisions than a site makes in a minute.
 COUNTED_AMONG = 5_000
 
@@ -68,6 +70,12 @@ class Decision(Model):
 
     comment: Mapped[Comment] = relationship()
     moderator: Mapped[Moderator | None] = relationship()
+
+    @property
+    def asks_for_review(self) -> bool:
+        """True if screening, the author or readers' reports put the comment into the queue, in which reported ones
+        stay public."""
+        return self.moderator_id is None and (self.to_status == Status.PENDING or self.reason == REPORTS)
 
     @classmethod
     def newest_of(cls, comment: Comment) -> "Decision | None":

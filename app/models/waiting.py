@@ -1,18 +1,18 @@
-"""Pending comments of one moderator, and who is due for a digest."""
+"""Comments in the queue of one moderator, and who is due for a digest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.orm import joinedload
 
 from app.database import rows_changed
 from app.extensions import db
 from app.lib.clock import happened_since, now
 from app.models.comment import Comment, Status
-from app.models.decision import Actor, Decision
+from app.models.decision import REPORTS, Actor, Decision
 from app.models.moderator import Membership, Moderator
 
 URGENT = 1  # the lane
@@ -60,7 +60,7 @@ def take_turn(moderator: Moderator, distance: timedelta) -> bool:
 
 def _waiting(moderator: Moderator, span: Span) -> list[Any]:
     hers = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
-    conditions: list[Any] = [Comment.site_id.in_(hers), Comment.status == Status.PENDING]
+    conditions: list[Any] = [Comment.site_id.in_(hers), text("comment.lane <> 0")]
     if span.since or span.until:
         conditions.append(_was_held(span.since, span.until))
     if span.urgent:
@@ -71,10 +71,10 @@ def _waiting(moderator: Moderator, span: Span) -> list[Any]:
 
 
 def _was_held(since: datetime | None, until: datetime | None) -> Any:
-    """Held by screening; not returned to pending by a moderator, and not imported."""
+    """Held by screening or reported by readers; not returned to pending by a moderator, and not imported."""
     held = select(Decision.id).where(
         Decision.comment_id == Comment.id,
-        Decision.to_status == Status.PENDING,
+        or_(Decision.to_status == Status.PENDING, Decision.reason == REPORTS),
         Decision.moderator_id.is_(None),
         Decision.actor != Actor.IMPORT,
     )  # fmt: skip

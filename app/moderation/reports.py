@@ -8,11 +8,11 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Actor, Comment, Reason, Report, Status
+from app.models.decision import REPORTS
 from app.models.report import Reporter
 from app.moderation import brake
 from app.moderation.decide import decide
 
-REASON = "reports"
 # More in an hour are probably sent by a program.
 PER_READER, WINDOW = 20, timedelta(hours=1)
 # A /48 may be many people, or one who changes addresses.
@@ -65,4 +65,4 @@ def _add_to_queue(comment: Comment) -> None:
 
 def _decide(comment: Comment, status: Status) -> None:
     """Also if it stays public, so that the log shows how it came into the queue."""
-    decide(comment, status, seen=comment.version, actor=Actor.SYSTEM, reason=REASON)
+    decide(comment, status, seen=comment.version, actor=Actor.SYSTEM, reason=REPORTS)

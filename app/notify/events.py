@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from app.lib.clock import latest, now
-from app.models import Decision, Moderator, Site, Status, Thread, waiting
+from app.models import Decision, Moderator, Site, Thread, waiting
 from app.models.moderator import Emails
 from app.notify import authors, outbox, replies
 from app.notify.digest import URGENT_EVERY
 
 
 def after(decision: Decision) -> None:
-    if decision.to_status == Status.PENDING and decision.moderator_id is None:
+    if decision.asks_for_review:
         for id, digest_at, emails in Moderator.digests_of(decision.comment.site):
             _queue_digest(id, digest_at, Emails(emails), is_urgent=decision.comment.lane == waiting.URGENT)
     authors.notify(decision)
@@ -21,7 +21,7 @@ def after(decision: Decision) -> None:
 
 
 def _queue_digest(moderator_id: int, last: datetime | None, emails: Emails, *, is_urgent: bool) -> None:
-    """One digest about pending comments; later causes join an unsent one, urgent ones hasten it."""
+    """One digest about comments in the queue; later causes join an unsent one, urgent ones hasten it."""
     if emails == Emails.URGENT and not is_urgent:
         return
     hasten = is_urgent and emails.at_once

@@ -1,7 +1,7 @@
 """Each moderator chooses the emails about comments: a digest, urgent ones at once, none; and quiet hours."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,9 +9,12 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.lib import clock
-from app.models import Moderator, Site
+from app.lib.secrets import blind_index
+from app.models import Comment, Delivery, Moderator, Reason, Site, Status
 from app.models.moderator import Emails
-from tests.cast import Reader
+from app.models.report import Reporter
+from app.moderation.reports import report
+from tests.cast import Reader, move, the_comment
 from tests.notify.test_outbox import hanako, later, send_all
 from tests.services import MailServer
 from tests.web.test_queue import at_the_desk, hidden
@@ -65,6 +68,58 @@ def test_urgent_emails_are_a_minute_apart(
     later(minutes=2)
     send_all()
     assert [received.subject for received in smtp.emails] == ["1 comment waiting: Paper", "4 comments waiting: Paper"]
+
+
+@pytest.mark.parametrize("choice", Emails)
+def test_reported_comments_are_emailed_as_urgent_once_enough_readers_reported_them(
+    hanako: Reader,
+    alice: Moderator,
+    smtp: MailServer,
+    later: Callable[..., None],
+    db_session: Session,
+    paper: Site,
+    choice: Emails,
+) -> None:
+    paper.reports_needed = 2
+    db_session.commit()
+    public = [a_public_comment(db_session, hanako, f"Public {at}") for at in range(3)]
+    db_session.query(Delivery).delete()
+    alice.emails, alice.digest_at = choice, clock.now() - timedelta(minutes=2)
+    db_session.commit()
+    flag(db_session, public[0], "first")
+    send_all()
+    assert [each.subject for each in smtp.emails] == [], "one reader is not enough"
+    flag(db_session, public[0], "second")
+    send_all()
+    assert len(smtp.emails) == choice.at_once
+    assert all("Public 0" in each.text for each in smtp.emails)
+    for each in public[1:]:
+        for reader in ("first", "second", "third"):
+            flag(db_session, each, reader)
+        send_all()
+    assert len(smtp.emails) == choice.at_once, "a burst of reports is no burst of emails"
+    later(minutes=2)
+    send_all()
+    assert len(smtp.emails) == 2 * choice.at_once
+    later(minutes=20)
+    send_all()
+    if choice == Emails.DIGEST:
+        assert [received.subject for received in smtp.emails] == ["3 comments waiting: Paper"]
+    else:
+        assert len(smtp.emails) == 2 * choice.at_once
+        assert all("Public 0" not in each.text and "Public 2" in each.text for each in smtp.emails[1:])
+
+
+def a_public_comment(db_session: Session, reader: Reader, body: str) -> Comment:
+    reader.post(body)
+    comment = the_comment(db_session, body)
+    move(db_session, comment, Status.APPROVED)
+    return comment
+
+
+def flag(db_session: Session, comment: Comment, reader: str) -> None:
+    report(comment, reader=Reporter(blind_index("reader", reader)), reason=Reason.ATTACK)
+    db_session.commit()
 
 
 def test_emails_wait_until_the_quiet_hours_are_over(
