@@ -289,6 +289,20 @@ SETTINGS = (
         _whole(1, 720),
     ),
     Setting(
+        "AUDIT_LOGIN_DAYS",
+        "90",
+        "days",
+        "How long the audit log keeps log-ins and failed log-ins, with the network; 0 keeps them.",
+        _whole(0, 36_500),
+    ),
+    Setting(
+        "AUDIT_DAYS",
+        "1095",
+        "days",
+        "How long the audit log keeps all other events, such as roles, settings and exports; 0 keeps them.",
+        _whole(0, 36_500),
+    ),
+    Setting(
         "TRANSFER_FOLDER",
         "",
         "folder",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from app.cli import recording
 from app.cli.sites import site_of
 from app.comments import person as people
 from app.comments import person_erasure, person_export
@@ -16,6 +17,7 @@ from app.comments.person_erasure import Receipt, is_searchable
 from app.database import snapshot
 from app.extensions import db
 from app.lib import json_parts
+from app.models.audit import Event
 from app.operations import vacuum
 from app.search import index
 
@@ -24,6 +26,7 @@ person = AppGroup("person", help="Export or erase the personal data of a reader.
 
 # All of them, even if unchanged: an interrupted run may have left bytes there.
 TOUCHED = [
+    "audit_event",
     "author",
     "comment",
     "decision",
@@ -54,10 +57,12 @@ def export(email: str, key: str | None, as_json: bool) -> None:
         reader = _person(email, key)
         if not reader.authors:
             raise click.ClickException("No author uses this address.")
+        authors = len(reader.authors)
         for part in json_parts.encoded(person_export.export(reader), lines=not as_json):
             click.echo(part, nl=False)
             db.session.expunge_all()
     click.echo()
+    recording.note(Event.PERSON_EXPORTED, key=key or "", authors=authors)
 
 
 @person.command("erase")

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
+from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
+from app.cli import recording
 from app.cli.sites import site_of
 from app.comments import retention
 from app.database import snapshot
 from app.extensions import db
+from app.lib import chain
 from app.lib.clock import now
-from app.models import Heartbeat, RateLimit, Site, SiteCounter, keyring, site_counter
+from app.models import Heartbeat, RateLimit, Site, SiteCounter, audit, keyring, site_counter
+from app.models.audit import Event, Who
 from app.operations import backup, metrics
 from app.spam import evaluate as evaluation
 from app.spam import retraining
@@ -32,7 +36,8 @@ upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure th
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(dry_run: bool, as_json: bool) -> None:
     """Delete old data: rate limits, expired log-ins, sent email (30 days), records of stopped workers (1 day), and
-    files of imports and exports in the browser (TRANSFER_DAYS).
+    files of imports and exports in the browser (TRANSFER_DAYS). Erases events of the audit log (AUDIT_LOGIN_DAYS,
+    AUDIT_DAYS).
 
     Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
     of spam, and earlier versions of comments.
@@ -43,17 +48,22 @@ def prune(dry_run: bool, as_json: bool) -> None:
         "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
         "transfers": 0,
+        "audit": 0,
     }
     kept = dict.fromkeys(retention.KINDS, 0)
     if dry_run:
         db.session.rollback()
         with snapshot():
             kept |= retention.count_all()
+            gone["audit"] = audit.count_due(current_app.config)
     else:
         db.session.commit()
         for count in jobs.expire():
             db.session.commit()
             gone["transfers"] += count
+        for count in audit.forget(current_app.config):
+            db.session.commit()
+            gone["audit"] += count
         for counted in retention.forget_all():
             db.session.commit()
             kept |= {name: kept[name] + count for name, count in counted.items()}
@@ -105,9 +115,11 @@ def take_backup(file: Path, as_json: bool) -> None:
     FILE must not exist yet and is readable only by its owner. For PostgreSQL use pg_dump (docs/backup.md).
     """
     try:
-        _tell(backup.create(file), as_json)
+        made = backup.create(file)
     except backup.BackupError as no:
         raise click.ClickException(str(no)) from no
+    recording.note(Event.BACKUP_MADE, file=made["file"], bytes=made["bytes"], sha256=made["sha256"])
+    _tell(made, as_json)
 
 
 @upkeep.command("restore-check")
@@ -119,6 +131,7 @@ def restore_check(file: Path, as_json: bool) -> None:
         found = backup.verify(file)
     except backup.BackupError as no:
         raise click.ClickException(str(no)) from no
+    recording.note(Event.BACKUP_CHECKED, file=found["file"], bytes=found["bytes"], sha256=found["sha256"])
     _tell(found, as_json)
     if not found["current"] and not as_json:
         click.echo("The backup has the schema of another version. Run flask db upgrade after restoring it.")
@@ -133,6 +146,55 @@ def _tell(found: dict[str, Any], as_json: bool) -> None:
         click.echo(f"{name:10} {value}")
 
 
+@upkeep.command("verify-log")
+@click.option(
+    "--expect",
+    metavar="NUMBER:DIGEST",
+    callback=lambda _context, _option, text: _head(text),
+    help="A head that an earlier run printed; the log must still contain it. It shows that no later row was rewritten.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def verify_log(expect: tuple[int, str] | None, as_json: bool) -> None:
+    """Verify the hash chain of the audit log, and name the first row that is wrong. Exit code 1 if there is one."""
+    with snapshot():
+        found = audit.verify(*(expect[:1] if expect else ()))
+    done = found.chain
+    if expect and not done.problem and done.digests.get(expect[0]) != expect[1]:
+        done.wrong, done.problem = expect[0], chain.Problem.CHANGED
+    ok = found.ok and not done.problem
+    told = {
+        "ok": ok, "rows": done.rows, "erased": done.erased, "erased_without_record": found.unrecorded,
+        "head": f"{done.rows}:{done.head}", "wrong": done.wrong, "problem": done.problem,
+    }  # fmt: skip
+    click.echo(json.dumps(told) if as_json else _told(told))
+    raise SystemExit(0 if ok else 1)
+
+
+def _head(text: str | None) -> tuple[int, str] | None:
+    if text is None:
+        return None
+    number, colon, digest = text.partition(":")
+    if not colon or not number.isdecimal() or len(number) > 18:
+        raise click.BadParameter("Expected NUMBER:DIGEST, as an earlier run printed it.")
+    return int(number), digest
+
+
+_PROBLEMS = {
+    chain.Problem.MISSING: "Row {wrong} is missing.",
+    chain.Problem.CHANGED: "Row {wrong} was changed.",
+    chain.Problem.MISPLACED: "Row {wrong} does not continue the row before it.",
+    chain.Problem.ADDED: "Row {wrong} was added behind the last one.",
+}
+
+
+def _told(found: dict[str, Any]) -> str:
+    if found["problem"]:
+        return str(_PROBLEMS[found["problem"]].format(**found))
+    if found["erased_without_record"]:
+        return f"Rows erased without a record of it: {found['erased_without_record']}."
+    return f"{found['rows']} rows are intact, {found['erased']} of them erased after their time. Head: {found['head']}"
+
+
 @upkeep.command("accept-key")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_appcontext
@@ -141,6 +203,8 @@ def accept_key(yes: bool) -> None:
     if not yes:
         click.confirm("Values encrypted with the lost key cannot be recovered. Continue?", abort=True)
     keyring.accept()
+    audit.record(Event.KEY_ACCEPTED, by=Who.OPERATOR)
+    db.session.commit()
     click.echo("The database now uses the current key. Moderators may need new accounts: flask moderator add")
 
 

@@ -26,6 +26,7 @@ from app.models import (
     Subject,
     Subscription,
     Unsubscribe,
+    audit,
 )
 from app.moderation.decide import decide
 from app.operations import vacuum
@@ -57,6 +58,8 @@ TABLES = {
     "unsubscribe": "the unsubscribe is deleted with the address",
     "subscription": "the person's are deleted",
     "announcement": "no personal data",
+    "audit_event": "a row that contains the address is erased; its digests stay",
+    "chain_head": "no personal data",
     "thread_alias": "no personal data",
     "thread_change": "a reason loses the address",
     "lease": "no personal data",
@@ -117,7 +120,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         last = batch[-1].id
         yield
     for rule in person.rules():
-        rules.end(rule)
+        rules.end(rule, by=by)
         if rule.subject == Subject.EMAIL:
             rule.value = rule.value_index = ""
         receipt.rules += 1
@@ -128,9 +131,18 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         author.erase()
         receipt.authors += 1
     yield
-    _erase_mentions(person, receipt)
+    _erase_mentions(person, receipt, by)
+    _record(person, receipt, remove_text=remove_text, by=by)
     log.info("person erased", extra={**vars(receipt), "sites": " ".join(receipt.sites)})
     yield
+
+
+def _record(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator | None) -> None:
+    """Without the person: what they were called is what had to go."""
+    sites = {author.site_id: author.site for author in person.authors}
+    counts: dict[str, Any] = {"comments": receipt.comments, "authors": receipt.authors, "removed_text": remove_text}
+    for site in sites.values() or (None,):
+        audit.record(audit.Event.PERSON_ERASED, by=by or audit.Who.OPERATOR, site=site, **counts)
 
 
 def _erase_comment(
@@ -177,7 +189,7 @@ def _change_threads(comments: list[Comment]) -> None:
         thread.changed()
 
 
-def _erase_mentions(person: Person, receipt: Receipt) -> None:
+def _erase_mentions(person: Person, receipt: Receipt, by: Moderator | None) -> None:
     """Erase the address in other people's texts. The search is read-only and blocks no writer."""
     with snapshot():
         found = vacuum.occurrences(person.email, (), person.site_ids, comments=_with_an_address())
@@ -186,6 +198,9 @@ def _erase_mentions(person: Person, receipt: Receipt) -> None:
         row = [key == value for key, value in zip(place.table.primary_key.columns, place.id, strict=True)]
         if place.table.name in DELETED_ROWS:
             receipt.emails += _count(delete(place.table).where(*row))
+            continue
+        if place.table.name == "audit_event":
+            receipt.mentions += audit.erase(place.id, because="person", by=by or audit.Who.OPERATOR)
             continue
         without = _without(place.value, person.email)
         receipt.mentions += _count(update(place.table).where(*row).values({place.column.name: without}))

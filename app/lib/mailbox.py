@@ -56,6 +56,12 @@ def is_ascii_before_at(address: str) -> bool:
     return address.rpartition("@")[0].isascii()
 
 
+def masked(address: str) -> str:
+    """The address without most of its local part, for the audit log: h…@example.org."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1] if len(local) > 1 else ''}…{at}{domain}"
+
+
 def on_the_wire(address: str) -> str:
     """The address in ASCII, the domain as A-labels. Raises ValueError."""
     local, at, domain = address.strip().rpartition("@")

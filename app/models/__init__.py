@@ -2,7 +2,9 @@
 
 from app.models.alias import ThreadAlias
 from app.models.announcement import Announcement
+from app.models.audit import AuditEvent
 from app.models.author import Author
+from app.models.chain_head import ChainHead
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 from app.models.delivery import Delivery
@@ -37,7 +39,9 @@ from app.models.vote import Vote
 __all__ = [
     "Actor",
     "Announcement",
+    "AuditEvent",
     "Author",
+    "ChainHead",
     "Comment",
     "CounterMark",
     "Decision",

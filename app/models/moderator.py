@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Row, String, bindparam, select
+from sqlalchemy import ForeignKey, Row, String, bindparam, false, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, Model, db
@@ -51,6 +51,8 @@ class Moderator(Model):
     password_hash: Mapped[str] = mapped_column(String(200))
     lang: Mapped[str] = mapped_column(String(8), default="")
     keys_on: Mapped[bool] = mapped_column(default=True)
+    # Owner of the installation: adds sites, sees the system page and the whole audit log.
+    is_operator: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # When the last digest was prepared.
     digest_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -90,6 +92,11 @@ class Moderator(Model):
     def names_of(cls, ids: Collection[int]) -> dict[int, str]:
         rows = db.session.execute(select(cls.id, cls.name).where(cls.id.in_(ids)))
         return {row.id: row.name for row in rows}
+
+    @property
+    def is_owner(self) -> bool:
+        """Of the installation or a site."""
+        return self.is_operator or any(each.role == Role.OWNER for each in self.memberships)
 
     @property
     def site_ids(self) -> list[int]:

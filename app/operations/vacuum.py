@@ -30,6 +30,7 @@ from sqlalchemy import (
 from app.extensions import db
 from app.lib import address_forms
 from app.lib.secrets import Encrypted
+from app.models import Site
 from app.operations import dead_bytes
 
 log = logging.getLogger(__name__)
@@ -168,6 +169,8 @@ def _said(column: Column[Any]) -> ColumnElement[str]:
 def _of_sites(table: Table, site_ids: Sequence[int] | None) -> ColumnElement[bool] | None:
     if site_ids is None:
         return true()
+    if table.name == "audit_event":
+        return table.c.site.in_(select(Site.key).where(Site.id.in_(site_ids)))
     return table.c.site_id.in_(site_ids) if "site_id" in table.c else None
 
 

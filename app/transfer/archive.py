@@ -168,6 +168,7 @@ LEFT_OUT = {
     "membership": "who may moderate is for the installation to say",
     "invitation": "grants access",
     "login": "grants access",
+    **dict.fromkeys(("audit_event", "chain_head"), "about this installation's accounts and their log-ins"),
     "rate_limit": "how much a network used lately",
     **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),

@@ -24,9 +24,43 @@ MARK_DIRTY = """
 INSERT INTO dirty_comment (comment_id) VALUES ({row}.id)
 ON CONFLICT (comment_id) DO UPDATE SET times = dirty_comment.times + 1
 """
+# The audit log is only added to; erasing a row's content keeps number, time and digests.
+KEPT_IN_THE_LOG = ("id", "made_at", "content_digest", "chain_digest")
+ERASED_FROM_THE_LOG = {
+    **dict.fromkeys(("event", "site", "actor", "actor_name", "network", "details", "salt"), "= ''"),
+    **dict.fromkeys(("actor_id", "account_id"), "IS NULL"),
+}
+LOG_IS_KEPT = "rows of the audit log are not changed"
 
 
 def upgrade() -> None:
+    op.create_table(
+        "audit_event",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event", sa.String(length=32), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("actor", sa.String(length=16), nullable=False),
+        sa.Column("actor_id", ID, nullable=True),
+        sa.Column("actor_name", sa.String(length=400), nullable=False),
+        sa.Column("account_id", ID, nullable=True),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("details", sa.Text(), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("content_digest", sa.String(length=64), nullable=False),
+        sa.Column("chain_digest", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_event")),
+    )
+    op.create_index("ix_audit_event_account", "audit_event", ["account_id", "id"])
+    op.create_index("ix_audit_event_event", "audit_event", ["event", "id"])
+    op.create_index("ix_audit_event_site", "audit_event", ["site", "id"])
+    op.create_table(
+        "chain_head",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("number", ID, nullable=False),
+        sa.Column("chain_digest", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_chain_head")),
+    )
     op.create_table(
         "counter_mark",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -66,6 +100,7 @@ def upgrade() -> None:
         sa.Column("password_hash", sa.String(length=200), nullable=False),
         sa.Column("lang", sa.String(length=8), nullable=False),
         sa.Column("keys_on", sa.Boolean(), nullable=False),
+        sa.Column("is_operator", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("digest_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("emails", sa.String(length=8), server_default="digest", nullable=False),
@@ -849,6 +884,7 @@ def upgrade() -> None:
 
     for name, (event, row) in EVENTS.items():
         _create_trigger(name, event, row)
+    _protect_the_audit_log()
     op.execute("INSERT INTO counter_mark (id, upto, seen, seen_at) VALUES (1, 0, 0, CURRENT_TIMESTAMP)")
 
 
@@ -858,6 +894,10 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER comment_{name}" + (" ON comment" if is_postgres else ""))
         if is_postgres:
             op.execute(f"DROP FUNCTION comment_{name}()")
+    for name in ("audit_event_changed", "audit_event_deleted"):
+        op.execute(f"DROP TRIGGER {name}" + (" ON audit_event" if is_postgres else ""))
+    if is_postgres:
+        op.execute("DROP FUNCTION audit_event_is_kept()")
     for table in (
         "vote",
         "pick",
@@ -893,6 +933,8 @@ def downgrade() -> None:
         "heartbeat",
         "dirty_comment",
         "counter_mark",
+        "chain_head",
+        "audit_event",
     ):
         op.drop_table(table)
 
@@ -907,3 +949,19 @@ def _create_trigger(name: str, event: str, row: str) -> None:
         )
     else:
         op.execute(f"CREATE TRIGGER comment_{name} AFTER {event} ON comment BEGIN {statement}; END")
+
+
+def _protect_the_audit_log() -> None:
+    same = [f"NEW.{name} = OLD.{name}" for name in KEPT_IN_THE_LOG]
+    erases = " AND ".join([*same, *(f"NEW.{name} {empty}" for name, empty in ERASED_FROM_THE_LOG.items())])
+    before = {"changed": ("UPDATE", f"WHEN (NOT ({erases}))"), "deleted": ("DELETE", "")}
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    if is_postgres:
+        body = f"BEGIN RAISE EXCEPTION '{LOG_IS_KEPT}'; END"
+        op.execute(f"CREATE FUNCTION audit_event_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
+    for name, (event, condition) in before.items():
+        trigger = f"CREATE TRIGGER audit_event_{name} BEFORE {event} ON audit_event"
+        if is_postgres:
+            op.execute(f"{trigger} FOR EACH ROW {condition} EXECUTE FUNCTION audit_event_is_kept()")
+        else:
+            op.execute(f"{trigger} {condition} BEGIN SELECT RAISE(ABORT, '{LOG_IS_KEPT}'); END")

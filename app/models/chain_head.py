@@ -1,0 +1,46 @@
+"""The newest row of each hash chain (app/lib/chain.py): its number and digest. Writers of a chain lock it in turn."""
+
+from sqlalchemy import String, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import rows_changed
+from app.extensions import Id, Model, db
+from app.lib import chain
+
+
+class ChainHead(Model):
+    __tablename__ = "chain_head"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(Id, default=0)
+    chain_digest: Mapped[str] = mapped_column(String(64), default=chain.START)
+
+    @classmethod
+    def take(cls, name: str) -> tuple[int, str]:
+        """The number of the next row and the digest before it.
+
+        Locks the chain until the commit, so it belongs at the end of a transaction. After a rollback the next row
+        gets the same number: there are no gaps.
+        """
+        table = cls.__table__
+        counted = update(table).where(table.c.name == name).values(number=table.c.number + 1)
+        returned = counted.returning(table.c.number, table.c.chain_digest)
+        connection = db.session.connection()
+        row = connection.execute(returned).one_or_none()
+        if row is None:
+            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+            first = dialect.insert(table).values(name=name, number=0, chain_digest=chain.START)
+            connection.execute(first.on_conflict_do_nothing())
+            row = connection.execute(returned).one()
+        return row.number, row.chain_digest
+
+    @classmethod
+    def move(cls, name: str, chain_digest: str) -> None:
+        rows_changed(update(cls).where(cls.name == name).values(chain_digest=chain_digest))
+
+    @classmethod
+    def of(cls, name: str) -> tuple[int, str]:
+        """Number and digest of the newest row."""
+        row = db.session.execute(select(cls.number, cls.chain_digest).where(cls.name == name)).one_or_none()
+        return (row.number, row.chain_digest) if row else (0, chain.START)
