@@ -275,6 +275,9 @@ def _desk(each: Examples) -> Iterator[Visit]:
     yield _get("staff.ask", "a held comment", f"/moderate/comments/{each.held}/reply")
     yield _get("context.blocks", "one's own", "/moderate/blocks")
     yield _get("picks.log", "newest", "/moderate/log/picks")
+    yield _get("audit.show", "newest", "/moderate/log/audit")
+    for form in ("csv", "jsonl"):
+        yield Visit(f"audit.as_{form}", "first part", f"/moderate/log/audit/{form}", {"kind": "logins"}, part=True)
 
 
 def _sites(each: Examples) -> Iterator[Visit]:

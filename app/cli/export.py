@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
+from app.cli import recording
 from app.cli.sites import site_of
 from app.database import snapshot
+from app.models.audit import Event
 from app.transfer.exports import FORMATS, write_privately
 
 
@@ -38,4 +40,5 @@ def export(key: str, form: str, output: Path | None) -> None:
                 write_privately(output, lines)
             except OSError as trouble:
                 raise click.ClickException(f"Could not write {output}: {trouble.strerror}.") from trouble
+    recording.note(Event.EXPORTED, key=key, format=form)
     click.echo("The export contains readers' email addresses in plain text. Keep it private.", err=True)

@@ -15,8 +15,10 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.exc import IntegrityError
 
+from app.cli import recording
 from app.cli.sites import KEY_RULE, site_of
 from app.extensions import db
+from app.models.audit import Event
 from app.models.site import KEY
 from app.transfer import archive
 from app.transfer.addresses import move_of
@@ -85,6 +87,8 @@ def import_(
             trouble = _read(run, key, quiet=as_json)
             trouble = _written(run, quiet=as_json) or trouble
         counts = {"format": form or None, **run.staging.counts(), "dry_run": dry_run, "trouble": trouble or None}
+        if counts["imported"] and not dry_run:
+            recording.note(Event.IMPORTED, key=key, format=form, imported=counts["imported"])
         report = _as_json if as_json else _as_text
         for piece in report(counts, run.staging, per_thread=per_thread):
             click.echo(piece, nl=False)
@@ -128,6 +132,8 @@ def _restore(restore: Restore, *, dry_run: bool, as_json: bool) -> int:
     if dry_run:
         db.session.rollback()
     db.session.commit()
+    if counts.imported.total() and not dry_run:
+        recording.note(Event.IMPORTED, key=restore.key, format=archive.FORMAT, imported=counts.imported["comment"])
     answer = counts.as_json() | {"dry_run": dry_run, "trouble": trouble or None}
     for line in [json.dumps(answer, ensure_ascii=False)] if as_json else _as_lines(answer):
         click.echo(line)

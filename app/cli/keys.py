@@ -9,7 +9,9 @@ from flask.cli import with_appcontext
 
 from app.comments import key_columns, rotation
 from app.comments.rotation import Progress
-from app.models import keyring
+from app.extensions import db
+from app.models import audit, keyring
+from app.models.audit import Event, Who
 
 TELL_EVERY_S = 5.0
 TOKENS = (
@@ -33,6 +35,8 @@ def rotate_key(forget_unmatched: bool, leaked: bool, as_json: bool) -> None:
     _follow(rotation.count_left(progress), progress, "checking")
     if progress.done:
         keyring.retire_earlier()
+    audit.record(Event.KEY_ROTATED, by=Who.OPERATOR, done=progress.done, rewritten=progress.rewritten.total())
+    db.session.commit()
     _tell(progress, as_json)
     raise SystemExit(0 if progress.done else 1)
 

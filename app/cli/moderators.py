@@ -13,7 +13,8 @@ from app.lib import mailbox
 from app.lib.names import is_invisible
 from app.lib.passwords import MIN_LENGTH, hash_password
 from app.lib.text import clean_line
-from app.models import Login, Membership, Moderator, Role, Site
+from app.models import Login, Membership, Moderator, Role, Site, audit
+from app.models.audit import Event, Who
 from app.screening.impersonation import mixes_alphabets
 
 moderator = AppGroup("moderator", help="Manage moderator accounts and their roles.")
@@ -41,6 +42,9 @@ def add(email: str, name: str | None, key: str, role: str, lang: str | None, pas
     existed = account is not None
     account = account or _new(email, name, lang, password_stdin)
     account.memberships.append(Membership(site=site, role=Role(role)))
+    if not existed:
+        audit.record(Event.ACCOUNT_MADE, by=Who.OPERATOR, account=account, name=account.name)
+    audit.record(Event.ROLE_GIVEN, by=Who.OPERATOR, site=site, account=account, role=role)
     db.session.commit()
     click.echo(f"{email} is now {role} of {key}{', with the existing name and password' if existed else ''}.")
 
@@ -66,8 +70,22 @@ def password(email: str, password_stdin: bool) -> None:
     account = _moderator(email)
     account.password_hash = _hashed(password_stdin)
     Login.end_all(account)
+    audit.record(Event.PASSWORD_CHANGED, by=Who.OPERATOR, account=account)
     db.session.commit()
     click.echo(f"Password changed. {email} is logged out everywhere.")
+
+
+@moderator.command("operator")
+@click.argument("email")
+@click.option("--off", is_flag=True, help="Take it back.")
+def operator(email: str, off: bool) -> None:
+    """Make EMAIL an owner of the installation, who adds sites and sees the system page and the whole audit log."""
+    account = _moderator(email)
+    if account.is_operator == off:
+        account.is_operator = not off
+        audit.record(Event.OPERATOR_CHANGED, by=Who.OPERATOR, account=account, on=not off)
+    db.session.commit()
+    click.echo(f"{email} is {'no longer' if off else 'now'} an owner of the installation.")
 
 
 @moderator.command("remove")
@@ -80,6 +98,7 @@ def remove(email: str, key: str | None) -> None:
         _leave(account, _site(key))
     else:
         Login.end_all(account)
+        audit.record(Event.ACCOUNT_REMOVED, by=Who.OPERATOR, account=account, name=account.name)
         db.session.delete(account)
     db.session.commit()
     click.echo(f"{email} no longer moderates {key}." if key else f"Account {email} removed.")
@@ -141,8 +160,10 @@ def _leave(account: Moderator, site: Site) -> None:
     if not membership:
         raise click.ClickException(f"{account.email} does not moderate {site.key}.")
     account.memberships.remove(membership)
+    audit.record(Event.MEMBER_REMOVED, by=Who.OPERATOR, site=site, account=account, role=membership.role)
 
 
 def _shown(account: Moderator) -> dict[str, Any]:
     sites = {membership.site.key: membership.role for membership in account.memberships}
-    return {"email": account.email, "name": account.name, "lang": account.lang, "sites": dict(sorted(sites.items()))}
+    told = {"email": account.email, "name": account.name, "lang": account.lang}
+    return {**told, "operator": account.is_operator, "sites": dict(sorted(sites.items()))}

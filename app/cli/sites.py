@@ -11,11 +11,13 @@ from flask.cli import AppGroup
 
 from app.cli.tag import LANGUAGE
 from app.comments import removal
+from app.desk import settings as site_settings
 from app.extensions import db
 from app.forms.site import FIELDS
 from app.lib.clock import now
 from app.lib.language import DEFAULT, SOURCE, speaking
-from app.models import Site
+from app.models import Site, audit
+from app.models.audit import Event, Who
 from app.models.site import KEY
 from app.operations import metrics
 from app.screening import thresholds
@@ -49,6 +51,7 @@ def add(key: str, name: str, origins: tuple[str, ...], lang: str, timezone: str 
     new = Site(key=key, lang=lang, name=_read("name", name), origins=_read("origins", ",".join(origins)))
     new.timezone, new.timezone_chosen = _clock(lang, timezone)
     db.session.add(new)
+    audit.record(Event.SITE_ADDED, by=Who.OPERATOR, site=new, name=new.name, origins=new.origins)
     db.session.commit()
     click.echo(f"Site {key} added for {', '.join(new.origins)}.")
     click.echo(f"Next: flask moderator add EMAIL --name NAME --site {key} --role owner --password-stdin")
@@ -108,7 +111,7 @@ def set_(key: str, changes: tuple[str, ...]) -> None:
     for text in changes:
         name, value = _change(text, settings.get("origins", found.origins))
         settings[name] = value
-    found.change(settings)
+    site_settings.change(found, settings, by=Who.OPERATOR)
     db.session.commit()
     click.echo(f"Site {key}: {', '.join(changes)}")
 
@@ -154,6 +157,8 @@ def remove(key: str, yes: bool, as_json: bool) -> None:
         click.confirm("Remove everything? This cannot be undone without a backup.", abort=True)
     for _rows in removal.remove(found.id):
         db.session.commit()
+    audit.record(Event.SITE_REMOVED, by=Who.OPERATOR, key=key, comments=taken.comments, accounts=len(taken.moderators))
+    db.session.commit()
     told = {"key": key, **asdict(taken)}
     click.echo(
         json.dumps(told, ensure_ascii=False) if as_json else f"Removed site {key} and its {taken.comments} comments."

@@ -2,14 +2,17 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
+from app.lib import mailbox
 from app.lib.clock import now
 from app.lib.passwords import hash_password
-from app.models import Delivery, Invitation, Membership, Moderator, Role, Site
+from app.models import Delivery, Invitation, Membership, Moderator, Role, Site, audit
+from app.models.audit import Event
 from app.notify import outbox
 
 DAY = timedelta(days=1)
@@ -33,30 +36,52 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
     outbox.add(
         "invitation", site_id=invitation.site_id, payload=json.dumps({"invitation": invitation.id}), recipient=to
     )
+    audit.record(Event.INVITED, by=by, site=site, invitation=invitation.id, email=mailbox.masked(email), role=role)
     return invitation
 
 
 def accept(invitation: Invitation, *, name: str = "", password: str = "") -> Moderator:
     """Make the invited person a member, with their account or a new one."""
-    moderator = Moderator.with_email(invitation.email) or _new(invitation.email, name, password)
+    known = Moderator.with_email(invitation.email)
+    moderator = known or _new(invitation.email, name, password)
     if moderator.role_on(invitation.site_id) is None:
         moderator.memberships.append(Membership(site=invitation.site, role=invitation.role))
     invitation.end()
     db.session.flush()
+    if known is None:
+        audit.record(Event.ACCOUNT_MADE, by=moderator, account=moderator, name=name)
+    _record(
+        Event.INVITATION_ACCEPTED, invitation.site, moderator, by=moderator,
+        invitation=invitation.id, role=invitation.role,
+    )  # fmt: skip
     return moderator
 
 
-def change_role(membership: Membership, role: Role) -> None:
+def revoke(invitation: Invitation, *, by: Moderator) -> None:
+    if invitation.ended_at is None:
+        invitation.end()
+        audit.record(Event.INVITATION_REVOKED, by=by, site=invitation.site, invitation=invitation.id)
+
+
+def change_role(membership: Membership, role: Role, *, by: Moderator) -> None:
     """Raises Refused (409) for the last owner."""
     if role != Role.OWNER:
         _keep_an_owner(membership)
-    membership.role = role
+    before, membership.role = membership.role, role
+    if before != role:
+        _record(Event.ROLE_CHANGED, membership.site, membership.moderator, by=by, before=before, role=role)
 
 
-def remove(membership: Membership) -> None:
+def remove(membership: Membership, *, by: Moderator) -> None:
     """Remove a member; their decisions stay. Raises Refused (409) for the last owner."""
     _keep_an_owner(membership)
+    site, moderator, role = membership.site, membership.moderator, membership.role
     db.session.delete(membership)
+    _record(Event.MEMBER_REMOVED, site, moderator, by=by, role=role)
+
+
+def _record(event: Event, site: Site, account: Moderator, *, by: Moderator, **details: Any) -> None:
+    audit.record(event, by=by, site=site, account=account, **details)
 
 
 def _new(email: str, name: str, password: str) -> Moderator:

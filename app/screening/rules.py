@@ -21,7 +21,21 @@ from app.lib.mailbox import one_form
 from app.lib.networks import stored_network
 from app.lib.secrets import Index, blind_index
 from app.lib.urls import host_of
-from app.models import Author, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject, Thread, newest_comments
+from app.models import (
+    Author,
+    Comment,
+    Effect,
+    Moderator,
+    Role,
+    Rule,
+    Site,
+    Status,
+    Subject,
+    Thread,
+    audit,
+    newest_comments,
+)
+from app.models.audit import Event, Who
 from app.screening.rulebook import ActiveRule, Hit, Rulebook
 from app.spam import words
 from app.spam.disguise import fold
@@ -80,7 +94,10 @@ def create(drafts: Iterable[Rule], *, by: Moderator | None = None) -> list[Rule]
 
     A new rule ends an earlier one about the same value; an identical one stays.
     """
-    return [_create(each, by) for each in drafts]
+    given = list(drafts)
+    made = [_create(each, by) for each in given]
+    _record_added([rule for rule, draft in zip(made, given, strict=True) if rule is draft], by)
+    return made
 
 
 def end(rule: Rule, *, by: Moderator | None = None) -> None:
@@ -88,6 +105,21 @@ def end(rule: Rule, *, by: Moderator | None = None) -> None:
     if rule.ended_at is None:
         rule.ended_at, rule.ended_by_id = now(), by.id if by else None
         _changed(rule.site)
+        audit.record(Event.RULE_ENDED, by=by or Who.OPERATOR, site=rule.site, **_told(rule))
+
+
+def _record_added(added: list[Rule], by: Moderator | None) -> None:
+    """One event for a list of words. Without their values, which may be a person's address."""
+    if len(added) == 1:
+        audit.record(Event.RULE_ADDED, by=by or Who.OPERATOR, site=added[0].site, **_told(added[0]))
+    elif added:
+        ids: dict[str, Any] = {"first": added[0].id, "last": added[-1].id}
+        audit.record(Event.RULES_ADDED, by=by or Who.OPERATOR, site=added[0].site, number=len(added), **ids)
+
+
+def _told(rule: Rule) -> dict[str, Any]:
+    told = {"rule": rule.id, "subject": rule.subject, "effect": rule.effect}
+    return told | ({"until": rule.expires_at.isoformat()} if rule.expires_at else {})
 
 
 @dataclass(frozen=True)

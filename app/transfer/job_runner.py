@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from app.database import snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Job, JobKind, JobState, Site
+from app.models import Job, JobKind, JobState, Site, audit
+from app.models.audit import Event, Who
 from app.models.job import MOST_ATTEMPTS, NEXT
 from app.transfer import files, job_report, jobs
 from app.transfer.detect import detect
@@ -169,6 +170,8 @@ def _import_file(claimed: Claimed, job: Job, before: JobState, form: str, source
     is_done = state == JobState.DONE
     if claimed.finish(before, state, report=report, format=form, **({"file": ""} if is_done else {})) and is_done:
         files.remove(job.file)
+        audit.record(Event.IMPORTED, by=Who.SYSTEM, site=_site_of(job), job=job.id, format=form)
+        db.session.commit()
 
 
 def _export(claimed: Claimed, job: Job, before: JobState) -> None:

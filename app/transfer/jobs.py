@@ -12,7 +12,8 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.text import clean_line
-from app.models import Job, JobKind, JobState, Moderator, Site
+from app.models import Job, JobKind, JobState, Moderator, Site, audit
+from app.models.audit import Event
 from app.models.job import LONGEST_NAME
 from app.transfer import files
 from app.transfer.exports import ENDINGS
@@ -89,6 +90,7 @@ def start(job: Job, *, by: Moderator) -> None:
         )
     job.move_to(JobState.RUNNING)
     _note(job, "start", by)
+    audit.record(Event.IMPORT_STARTED, by=by, site=job.site, job=job.id, format=job.format)
 
 
 def stop(job: Job, *, by: Moderator) -> None:
@@ -121,6 +123,7 @@ def begin_export(site: Site, form: str, *, by: Moderator) -> Job:
     job.file = files.new_name()
     db.session.add(job)
     _note(job, "start", by)
+    audit.record(Event.EXPORT_STARTED, by=by, site=site, job=job.id, format=form)
     return job
 
 
@@ -128,6 +131,7 @@ def download(job: Job, *, by: Moderator) -> None:
     """Record a download."""
     _require(job.kind == JobKind.EXPORT and job.state == JobState.DONE and job.file != "")
     _note(job, "download", by)
+    audit.record(Event.EXPORT_DOWNLOADED, by=by, site=job.site, job=job.id, format=job.format)
 
 
 def free_bytes() -> int:

@@ -11,6 +11,7 @@ from app.models.badge import badge_text
 from app.web import (
     access,
     account,
+    audit,
     author_links,
     comments,
     compressed,
@@ -46,8 +47,8 @@ from app.web import (
 
 READERS = (embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health)
 MODERATORS = (
-    account, queue, decisions, context, picks, staff, history, sites, members, rules, threads, privacy, statistics,
-    transfers,
+    account, queue, decisions, context, picks, staff, history, audit, sites, members, rules, threads, privacy,
+    statistics, transfers,
 )  # fmt: skip
 
 

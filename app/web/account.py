@@ -19,14 +19,15 @@ from flask import (
 )
 from flask_babel import gettext as _
 
-from app.abuse import guessing
+from app.abuse import address, guessing
 from app.database import read_only, write_transaction
 from app.extensions import db
 from app.forms.account import EmailsForm, KeysForm, LanguageForm, LoginForm
 from app.lib import language
 from app.lib.passwords import hash_password, needs_rehash, verify
 from app.lib.signing import BadToken, sign, unsign
-from app.models import Login, Moderator
+from app.models import Login, Moderator, audit
+from app.models.audit import Event, Who
 from app.web.access import SESSION_KEY, current_login, current_moderator, moderator_required, own_path, session_lasts
 
 bp = Blueprint("account", __name__)
@@ -57,6 +58,7 @@ def log_in() -> Any:
     except guessing.TooManyAttempts as no:
         return _refused(form, no)
     if started is None:
+        _record_failure(email)
         return _page(form, 422, _("Incorrect email or password."))
     return _logged_in(*started, own_path(form.next.data or ""))
 
@@ -64,7 +66,10 @@ def log_in() -> Any:
 @bp.post("/logout")
 def log_out() -> Any:
     if token := session.get(SESSION_KEY):
+        login = current_login()
         Login.end(token)
+        if login:
+            audit.record(Event.LOGOUT, by=login.moderator, account=login.moderator, network=_network())
     db.session.commit()
     session.clear()
     return redirect(url_for("account.login"), 303)
@@ -140,7 +145,20 @@ def _start(email: str, password: str, hashed: str, device: str) -> tuple[str, st
         guessing.forgive(email, device)
         if old := session.get(SESSION_KEY):
             Login.end(old)
-        return Login.start(moderator, session_lasts()), moderator.email_index
+        token = Login.start(moderator, session_lasts())
+        audit.record(Event.LOGIN, by=moderator, account=moderator, network=_network(), known_browser=bool(device))
+        return token, moderator.email_index
+
+
+def _record_failure(email: str) -> None:
+    """The typed address is not recorded: it may be a password in the wrong field."""
+    with write_transaction():
+        account = Moderator.with_email(email)
+        audit.record(Event.LOGIN_FAILED, by=Who.VISITOR, account=account, network=_network())
+
+
+def _network() -> str:
+    return address.network(address.client())
 
 
 def _logged_in(token: str, index: str, path: str) -> Response:

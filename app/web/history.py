@@ -43,14 +43,14 @@ def show_articles() -> str:
 @bp.get("/log.csv")
 @moderator_required
 def as_csv() -> Response:
-    return _file("log.csv", "text/csv; charset=utf-8", _csv(_rows()), BROKEN_OFF)
+    return file_response("log.csv", "text/csv; charset=utf-8", _csv(_rows()), BROKEN_OFF)
 
 
 @bp.get("/log.jsonl")
 @moderator_required
 def as_jsonl() -> Response:
     lines = (json.dumps(row, ensure_ascii=False) + "\n" if row else "" for row in _rows())
-    return _file("log.jsonl", "application/jsonl; charset=utf-8", lines, json.dumps({"error": BROKEN_OFF}))
+    return file_response("log.jsonl", "application/jsonl; charset=utf-8", lines, json.dumps({"error": BROKEN_OFF}))
 
 
 def _form(usual: str) -> LogForm:
@@ -69,7 +69,7 @@ def _csv(rows: Iterator[dict[str, Any] | None]) -> Iterator[str]:
         yield spreadsheet.line(row.values()) if row else ""
 
 
-def _file(name: str, kind: str, lines: Iterator[str], broken_off: str) -> Response:
+def file_response(name: str, kind: str, lines: Iterator[str], broken_off: str) -> Response:
     answer = Response(stream_with_context(to_the_end(lines, broken_off)), content_type=kind)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

@@ -46,7 +46,7 @@ def change_role(key: str, id: int) -> Any:
     membership, form = _membership(site_or_404(key, Role.OWNER), id), RoleForm()
     if not form.validate():
         abort(400)
-    members.change_role(membership, Role(form.role.data))
+    members.change_role(membership, Role(form.role.data), by=current_moderator())
     db.session.commit()
     return _back(key)
 
@@ -54,7 +54,7 @@ def change_role(key: str, id: int) -> Any:
 @bp.post("/<int:id>/remove")
 @moderator_required
 def remove(key: str, id: int) -> Any:
-    members.remove(_membership(site_or_404(key, Role.OWNER), id))
+    members.remove(_membership(site_or_404(key, Role.OWNER), id), by=current_moderator())
     db.session.commit()
     return _back(key)
 
@@ -63,7 +63,7 @@ def remove(key: str, id: int) -> Any:
 @moderator_required
 def revoke(key: str, id: int) -> Any:
     invitation = Invitation.of_site(site_or_404(key, Role.OWNER), id) or abort(404)
-    invitation.end()
+    members.revoke(invitation, by=current_moderator())
     db.session.commit()
     return _back(key)
 

@@ -16,7 +16,8 @@ from app.database import read_only
 from app.extensions import db
 from app.forms.person import EraseForm, PersonForm
 from app.lib import json_parts
-from app.models import Role, Site
+from app.models import Role, Site, audit
+from app.models.audit import Event
 from app.web.access import current_moderator, moderator_required, site_or_404
 from app.web.history import BROKEN_OFF, to_the_end
 
@@ -46,6 +47,8 @@ def export(key: str) -> Response:
     site, form = site_or_404(key, Role.ADMIN), PersonForm()
     if not form.validate():
         abort(400)
+    authors = len(people.find(form.email.data, site).authors)
+    audit.record(Event.PERSON_EXPORTED, by=current_moderator(), site=site, authors=authors)
     db.session.commit()
     read_only()
     parts = json_parts.encoded(person_export.export(people.find(form.email.data, site)), lines=True)

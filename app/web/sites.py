@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 
+from app.desk import settings as site_settings
 from app.extensions import db
 from app.forms.reason_texts import form_of
 from app.forms.site_page import GROUPS, SettingsForm
@@ -41,7 +42,7 @@ def change_settings(key: str) -> Any:
     site, form = site_or_404(key, Role.ADMIN), SettingsForm()
     if not form.validate():
         return render_template("sites/settings.html", site=site, form=form, groups=GROUPS), 422
-    site.change(form.values())
+    site_settings.change(site, form.values(), by=current_moderator())
     db.session.commit()
     flash(_("Settings saved."))
     return redirect(url_for("sites.settings", key=key), 303)
@@ -60,7 +61,7 @@ def change_reasons(key: str) -> Any:
     site, form = site_or_404(key, Role.ADMIN), form_of()
     if not form.validate():
         return render_template("sites/reasons.html", site=site, form=form), 422
-    site.change({"reason_texts": form.texts()})
+    site_settings.change(site, {"reason_texts": form.texts()}, by=current_moderator())
     db.session.commit()
     flash(_("Settings saved."))
     return redirect(url_for("sites.reasons", key=key), 303)
@@ -87,7 +88,7 @@ def embed(key: str) -> str:
 def make_state_key(key: str) -> Any:
     """A new key for signed states of articles; the earlier one ends."""
     site = site_or_404(key, Role.ADMIN)
-    site.state_key = page_state.new_key()
+    site_settings.change(site, {"state_key": page_state.new_key()}, by=current_moderator())
     db.session.commit()
     flash(_("Key made. The earlier key no longer works."))
     return redirect(url_for("sites.embed", key=key) + "#state", 303)

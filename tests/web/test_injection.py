@@ -25,7 +25,7 @@ TYPED = (
 NAMES = (
     "site", "url", "thread", "title", "lang", "sort", "after", "before", "comment", "parent", "own", "status", "lane",
     "moderator", "reason", "by", "since", "until", "from", "to", "days", "q", "text", "author", "email", "article",
-    "old", "next", "format", "kind",
+    "old", "next", "format", "kind", "account",
 )  # fmt: skip
 HERE = {"site": "paper", "url": PAGE}
 

@@ -185,7 +185,7 @@ def test_a_reply_keeps_its_badge_when_the_setting_changes_and_its_author_leaves(
     hanako.post("Why?")
     answer(at_the_desk(app, "olga"), the_comment(db_session, "Why?"), "Because.", name="O. of the night shift")
     change(db_session, paper, staff_badge="Editors")
-    members.remove(db_session.query(Membership).filter_by(moderator_id=olga.id).one())
+    members.remove(db_session.query(Membership).filter_by(moderator_id=olga.id).one(), by=olga)
     db_session.commit()
     db_session.expire_all()
     page = hanako.get_thread().text

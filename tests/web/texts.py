@@ -17,6 +17,7 @@ OWNED = HERE | {"token": ""}
 BACK = {"next": "/moderate/"}
 PROOF = {"altcha": ""}
 LOG = dict.fromkeys(("site", "status", "moderator", "reason", "since", "until", "by", "before"), "")
+AUDIT = dict.fromkeys(("site", "kind", "account", "since", "until"), "")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ INPUTS: dict[str, Input] = {
     "history.as_csv": Input(query=LOG),
     "history.as_jsonl": Input(query=LOG),
     "history.show": Input(query=LOG),
+    "audit.as_csv": Input(form=AUDIT),
+    "audit.as_jsonl": Input(form=AUDIT),
+    "audit.show": Input(query=AUDIT | {"before": ""}),
     "history.show_articles": Input(query={"before": ""}),
     "invitation.accept": Input(form={"name": "Bob", "password": "x" * 12}, path=TOKEN),
     "invitation.look": Input(path=TOKEN),

@@ -1,0 +1,26 @@
+"""Change the settings of a site, and record it in the audit log."""
+
+from typing import Any
+
+from app.lib.secrets import Encrypted
+from app.models import Moderator, Site, audit
+from app.models.audit import Event, Who
+
+# Instead of a secret value.
+SET = "(set)"
+
+
+def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who) -> None:
+    """Apply validated settings."""
+    before = {name: getattr(site, name) for name in settings}
+    site.change(settings)
+    after = {name: getattr(site, name) for name in settings}
+    changed = [name for name in settings if before[name] != after[name]]
+    if changed:
+        changes = {name: [_told(name, before[name]), _told(name, after[name])] for name in changed}
+        audit.record(Event.SETTINGS_CHANGED, by=by, site=site, changes=changes)
+
+
+def _told(name: str, value: Any) -> Any:
+    is_secret = isinstance(Site.__table__.c[name].type, Encrypted)
+    return (SET if value else "") if is_secret else value

@@ -1,0 +1,103 @@
+"""Filters of the audit log."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import lazy_gettext as _l
+from wtforms import Form, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Optional
+
+from app.desk.audit_log import AuditFilter
+from app.forms.day import DayField
+from app.models import Moderator, Site
+from app.models.audit import LOGINS, Event
+
+INSTALLATION = "-"
+KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
+    "logins": (_l("Log-ins"), LOGINS),
+    "accounts": (
+        _l("Accounts and passwords"),
+        frozenset(
+            {
+                Event.ACCOUNT_MADE, Event.ACCOUNT_REMOVED, Event.OPERATOR_CHANGED, Event.PASSWORD_RESET,
+                Event.PASSWORD_CHANGED, Event.EMAIL_CHANGE_REQUESTED, Event.EMAIL_CHANGED, Event.FACTOR_ADDED,
+                Event.FACTOR_REMOVED, Event.FACTOR_RESET, Event.RECOVERY_CODES_MADE, Event.RECOVERY_CODE_USED,
+                Event.TOKEN_MADE, Event.TOKEN_ENDED,
+            }
+        ),
+    ),
+    "members": (
+        _l("Members and roles"),
+        frozenset(
+            {
+                Event.INVITED, Event.INVITATION_ACCEPTED, Event.INVITATION_REVOKED, Event.ROLE_GIVEN,
+                Event.ROLE_CHANGED, Event.MEMBER_REMOVED,
+            }
+        ),
+    ),
+    "settings": (_l("Sites and settings"), frozenset({Event.SITE_ADDED, Event.SITE_REMOVED, Event.SETTINGS_CHANGED})),
+    "rules": (_l("Rules and blocks"), frozenset({Event.RULE_ADDED, Event.RULES_ADDED, Event.RULE_ENDED})),
+    "data": (
+        _l("Imports, exports, erasures"),
+        frozenset(
+            {
+                Event.IMPORT_STARTED, Event.IMPORTED, Event.EXPORT_STARTED, Event.EXPORTED, Event.EXPORT_DOWNLOADED,
+                Event.PERSON_EXPORTED, Event.PERSON_ERASED, Event.LOG_EXPORTED,
+            }
+        ),
+    ),
+    "system": (
+        _l("Keys, backups, this log"),
+        frozenset(
+            {Event.KEY_ROTATED, Event.KEY_ACCEPTED, Event.BACKUP_MADE, Event.BACKUP_CHECKED, Event.LOG_ERASED}
+        ),
+    ),
+}  # fmt: skip
+
+
+class AuditForm(Form):
+    """`AuditForm.of(me, sites, people, given)`; choices are limited to those."""
+
+    site = SelectField(_l("Site"))
+    kind = SelectField(_l("Kind"))
+    account = SelectField(_l("Account"))
+    since = DayField(_l("From"), [Optional()])
+    until = DayField(_l("Until"), [Optional()])
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, me: Moderator, sites: list[Site], people: list[Moderator], given: Any) -> "AuditForm":
+        form = cls(given)
+        installation = {INSTALLATION: _l("Installation")}
+        form._choose(form.site, {each.key: each.name for each in sites} | installation)
+        form._choose(form.kind, {name: said for name, (said, _events) in KINDS.items()})
+        form._choose(form.account, {str(each.id): each.name for each in people})
+        form.zone = ZoneInfo(me.timezone)
+        return form
+
+    @property
+    def wanted(self) -> AuditFilter:
+        """Whole days in the time zone of the moderator."""
+        site = "" if self.site.data == INSTALLATION else self.site.data
+        return AuditFilter(
+            site=site if self.site.data else None,
+            events=sorted(KINDS[self.kind.data][1]) if self.kind.data else None,
+            account_id=int(self.account.data) if self.account.data else None,
+            since=self._midnight(self.since.data) if self.since.data else None,
+            until=self._midnight(self.until.data + timedelta(days=1)) if self.until.data else None,
+        )
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """Fields with a value, for links to further pages and for exports."""
+        return {control.short_name: control.raw_data[0] for control in self if control.data and control.raw_data}
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone)
+
+    @staticmethod
+    def _choose(control: Any, choices: dict[str, Any]) -> None:
+        control.choices = [SelectChoice("", _l("All")), *(SelectChoice(value, said) for value, said in choices.items())]
+        control.data = control.data or ""

@@ -1,0 +1,133 @@
+"""The words of the audit log."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from app.forms.rule import EFFECTS, SUBJECTS
+from app.forms.site import ROLE
+from app.forms.site_page import GROUPS
+from app.models import AuditEvent
+from app.models.audit import Event, Who
+
+EVENTS: dict[Event, Any] = {
+    Event.LOGIN: _l("Logged in"),
+    Event.LOGIN_FAILED: _l("Log-in failed"),
+    Event.LOGOUT: _l("Logged out"),
+    Event.LOGINS_ENDED: _l("Log-ins ended"),
+    Event.REAUTHENTICATED: _l("Password confirmed"),
+    Event.REAUTHENTICATION_FAILED: _l("Password confirmation failed"),
+    Event.RESET_REQUESTED: _l("Password reset requested"),
+    Event.PASSWORD_RESET: _l("Password reset"),
+    Event.PASSWORD_CHANGED: _l("Password changed"),
+    Event.EMAIL_CHANGE_REQUESTED: _l("Email change requested"),
+    Event.EMAIL_CHANGED: _l("Email changed"),
+    Event.FACTOR_ADDED: _l("Second factor added"),
+    Event.FACTOR_REMOVED: _l("Second factor removed"),
+    Event.FACTOR_FAILED: _l("Second factor failed"),
+    Event.FACTOR_RESET: _l("Second factor reset"),
+    Event.RECOVERY_CODES_MADE: _l("Recovery codes made"),
+    Event.RECOVERY_CODE_USED: _l("Recovery code used"),
+    Event.TOKEN_MADE: _l("API token made"),
+    Event.TOKEN_ENDED: _l("API token ended"),
+    Event.ACCOUNT_MADE: _l("Account created"),
+    Event.ACCOUNT_REMOVED: _l("Account removed"),
+    Event.OPERATOR_CHANGED: _l("Owner of the installation changed"),
+    Event.INVITED: _l("Invitation sent"),
+    Event.INVITATION_ACCEPTED: _l("Invitation accepted"),
+    Event.INVITATION_REVOKED: _l("Invitation revoked"),
+    Event.ROLE_GIVEN: _l("Role given"),
+    Event.ROLE_CHANGED: _l("Role changed"),
+    Event.MEMBER_REMOVED: _l("Removed from site"),
+    Event.SITE_ADDED: _l("Site added"),
+    Event.SITE_REMOVED: _l("Site removed"),
+    Event.SETTINGS_CHANGED: _l("Settings changed"),
+    Event.RULE_ADDED: _l("Rule added"),
+    Event.RULES_ADDED: _l("Rules added"),
+    Event.RULE_ENDED: _l("Rule ended"),
+    Event.IMPORT_STARTED: _l("Import started"),
+    Event.IMPORTED: _l("Import finished"),
+    Event.EXPORT_STARTED: _l("Export started"),
+    Event.EXPORTED: _l("Export finished"),
+    Event.EXPORT_DOWNLOADED: _l("Export downloaded"),
+    Event.PERSON_EXPORTED: _l("Personal data exported"),
+    Event.PERSON_ERASED: _l("Personal data erased"),
+    Event.KEY_ROTATED: _l("Key replaced"),
+    Event.KEY_ACCEPTED: _l("New key accepted"),
+    Event.BACKUP_MADE: _l("Backup made"),
+    Event.BACKUP_CHECKED: _l("Backup checked"),
+    Event.LOG_EXPORTED: _l("Audit log exported"),
+    Event.LOG_ERASED: _l("Old entries of this log erased"),
+}
+ACTORS: dict[str, Any] = {
+    Who.OPERATOR: _l("Operator (command line)"),
+    Who.SYSTEM: _l("Kaiwa"),
+    Who.VISITOR: _l("Not logged in"),
+    Who.TOKEN: _l("API token"),
+}
+DETAILS: dict[str, Any] = {
+    "accounts": _l("Accounts"),
+    "authors": _l("Authors"),
+    "because": _l("Reason"),
+    "before": _l("Before"),
+    "bytes": _l("Bytes"),
+    "comments": _l("Comments"),
+    "effect": _l("Effect"),
+    "email": _l("Email"),
+    "file": _l("File"),
+    "format": _l("Format"),
+    "imported": _l("Imported"),
+    "key": _l("Key"),
+    "known_browser": _l("Known browser"),
+    "name": _l("Name"),
+    "number": _l("Number"),
+    "origins": _l("Site URLs"),
+    "removed_text": _l("Comments deleted"),
+    "role": _l("Role"),
+    "rows": _l("Entries"),
+    "rule": _l("Rule"),
+    "subject": _l("Subject"),
+    "until": _l("Until"),
+}
+VALUES: dict[str, dict[str, Any]] = {
+    "role": dict(ROLE.choices() if ROLE.choices else ()),
+    "before": dict(ROLE.choices() if ROLE.choices else ()),
+    "subject": {each.value: said for each, said in SUBJECTS.items()},
+    "effect": {each.value: said for each, said in EFFECTS.items()},
+    "because": {"retention": _l("Their time is over"), "person": _l("Personal data erased")},
+}
+SETTINGS = {name: control.label for _title, controls in GROUPS for name, control in controls.items()}
+# Settings with a page of their own.
+SETTINGS |= {"reason_texts": _l("Rejection reasons"), "state_key": _l("Key for signed article states")}
+
+
+def event_name(event: AuditEvent) -> str:
+    """The code for an event of a later version."""
+    return str(EVENTS.get(event.event, event.event))  # type: ignore[call-overload]
+
+
+def actor_name(event: AuditEvent) -> str:
+    return event.actor_name or str(ACTORS.get(event.actor, event.actor))
+
+
+def changes(event: AuditEvent) -> Iterator[tuple[str, str, str]]:
+    """Each changed setting with its value before and after."""
+    for name, (before, after) in event.said.get("changes", {}).items():
+        yield str(SETTINGS.get(name, name)), _said(before), _said(after)
+
+
+def details(event: AuditEvent) -> Iterator[tuple[str, str]]:
+    for name, value in event.said.items():
+        if name in DETAILS and value not in (None, "", []):
+            known = VALUES.get(name, {}).get(value) if isinstance(value, str) else None
+            yield str(DETAILS[name]), str(known or _said(value))
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    if isinstance(value, list):
+        return " · ".join(map(str, value)) or "–"
+    return "–" if value in (None, "") else str(value)
