@@ -1,19 +1,31 @@
-"""Read Coral (Talk 5 and later): its MongoDB collections users, stories and comments by mongoexport, in one file.
+"""Read Coral (Talk 5 and later): its MongoDB collections by mongoexport, in one file, or in a folder or zip archive.
 
 The documents: server/src/core/server/models of github.com/coralproject/talk.
 """
 
 from collections.abc import Iterator
 from html import escape
+from itertools import islice
 from typing import Any
 
-from app.transfer import json_stream
+from app.transfer import folder, folder_parts, json_stream, signatures
 from app.transfer.draft import Draft, lost, obj, page
 from app.transfer.fields import one_line
 from app.transfer.json_stream import BadElement
 from app.transfer.lookup import Lookup
 from app.transfer.mongo import moment_of
-from app.transfer.record import CommentRecord, Note, Reason, Record, Skip, Status, ThreadRecord, Trouble, UnreadableFile
+from app.transfer.record import (
+    CommentRecord,
+    Note,
+    Reason,
+    Record,
+    Skip,
+    Status,
+    ThreadRecord,
+    Trouble,
+    TruncatedFile,
+    UnreadableFile,
+)
 from app.transfer.source import File, Source
 
 # NONE: published without moderation.
@@ -25,8 +37,17 @@ STATUSES: dict[str, Status] = {
     "REJECTED": "rejected",
 }
 STAFF = ("ADMIN", "MODERATOR", "STAFF")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+LOOKED_AT = 100  # files, to detect the format
+USER = ('"role"', '"tokens"', '"tenantID"')  # keys of a user
 
 Row = dict[str, Any]
+Elements = Iterator[json_stream.Element | BadElement]
+
+
+def is_coral(source: Source) -> bool:
+    parts = islice(folder_parts.parts(source, SUFFIXES), LOOKED_AT)
+    return any(signatures.program(each.beginning()) == "coral" for each in parts)
 
 
 def read(file: File) -> Iterator[Record]:
@@ -38,7 +59,7 @@ def read(file: File) -> Iterator[Record]:
     source.passes = 2
     with Lookup() as users:
         _collect(source, users)
-        for element in json_stream.elements(source, rows=True):
+        for element in _elements(source):
             if isinstance(element, BadElement):
                 yield lost(element)
                 continue
@@ -49,6 +70,28 @@ def read(file: File) -> Iterator[Record]:
                 yield _story(element.value)  # type: ignore[arg-type]
             elif kind != "user":
                 yield Skip(None, Reason.UNKNOWN_RECORD, element.line)
+
+
+def _elements(source: Source) -> Elements:
+    """Of a folder, only files with users, stories or comments are read; one that is truncated costs only its end."""
+    if not folder.is_folder(source.path):
+        yield from json_stream.elements(source, rows=True)
+        return
+    cut: TruncatedFile | None = None
+    for part in folder_parts.parts(source, SUFFIXES):
+        try:
+            if _is_collection(part.beginning()):
+                yield from json_stream.elements(part, rows=True)
+            elif part.damaged:
+                raise TruncatedFile
+        except TruncatedFile as error:
+            cut = error
+    if cut:
+        raise cut
+
+
+def _is_collection(head: str) -> bool:
+    return signatures.program(head) == "coral" or all(key in head for key in USER)
 
 
 def _kind(row: object) -> str:
@@ -63,7 +106,7 @@ def _kind(row: object) -> str:
 
 def _collect(source: Source, users: Lookup) -> None:
     is_export = False
-    for element in json_stream.until_cut(json_stream.elements(source, rows=True)):
+    for element in json_stream.until_cut(_elements(source)):
         kind = "" if isinstance(element, BadElement) else _kind(element.value)
         is_export = is_export or kind in ("comment", "story")
         if kind == "user" and isinstance(element, json_stream.Element) and isinstance(element.value, dict):

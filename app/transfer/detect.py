@@ -18,6 +18,7 @@ from app.transfer import (
     github,
     guess,
     hashover,
+    hyvor,
     isso,
     remark42,
     signatures,
@@ -28,7 +29,7 @@ from app.transfer import (
     wordpress,
 )
 from app.transfer.record import Record, Trouble, UnreadableFile
-from app.transfer.source import File, Source
+from app.transfer.source import CHUNK, File, Source
 
 READERS: dict[str, Callable[[File], Iterator[Record]]] = {
     "wordpress": wordpress.read,
@@ -44,14 +45,22 @@ READERS: dict[str, Callable[[File], Iterator[Record]]] = {
     "blogger": blogger.read,
     "coral": coral.read,
     "github": github.read,
+    "hyvor": hyvor.read,
     "hashover": hashover.read,
     "staticman": staticman.read,
 }
 DATABASES = {"isso": isso.TABLES, "cusdis": cusdis.TABLES}
 
 _REMARK = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_ROOT = re.compile(r"<(?:(?P<disqus>disqus)|(?P<wordpress>rss|channel|item|(?:\w+:)?comment))(?=[\s>])")
-_REMARK42 = re.compile(r'"(?:users|posts|locator)"\s{0,9}:')
+_ROOT = re.compile(r"<(?:(?P<disqus>disqus)|(?P<wordpress>rss|channel|item|\w+:comment))(?=[\s>])")
+_WXR = re.compile(
+    r"wordpress\.org/export|<(?:\w+:)?(?:wxr_version|base_site_url|post_id|comment_status|comment_id|author_login)\b"
+)
+_DOCTYPE = re.compile("<!doctype", re.I)
+# The header may be longer than the beginning of the file.
+_REMARK42 = re.compile(
+    r'"version"\s{0,9}:\s{0,9}\d\s{0,9},\s{0,9}"users"\s{0,9}:|"locator"\s{0,9}:|(?=.*"users"\s{0,9}:)(?=.*"posts"\s{0,9}:)'
+)
 _ARCHIVE = re.compile(r'\{\s{0,9}"format"\s{0,9}:\s{0,9}"kaiwa"')
 # An export without comments has its commenters, or two empty lists.
 _COMMENTO = re.compile(
@@ -89,7 +98,7 @@ def advice(path: Path | str, form: str, key: str) -> str:
 
 
 def _of_folder(path: Path | str) -> str | None:
-    tests = {"hashover": hashover.is_hashover, "staticman": staticman.is_staticman}
+    tests = {"hashover": hashover.is_hashover, "staticman": staticman.is_staticman, "coral": coral.is_coral}
     return next((name for name, is_of in tests.items() if is_of(Source(path))), None)
 
 
@@ -103,7 +112,12 @@ def _of_text(head: str) -> str | None:
     if head.lstrip("\ufeff \t\r\n").startswith("{"):
         return _of_json(head.lstrip("\ufeff \t\r\n"))
     root = _ROOT.search(_REMARK.sub("", head))
-    return root.lastgroup if root else None
+    return root.lastgroup if root and not _is_feed(head) else None
+
+
+def _is_feed(head: str) -> bool:
+    """True for a short RSS feed. The reader refuses a long one, and a document type."""
+    return len(head) < CHUNK and "<rss" in head and not _WXR.search(head) and not _DOCTYPE.search(head)
 
 
 def _of_json(head: str) -> str | None:

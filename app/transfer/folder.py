@@ -20,7 +20,8 @@ ZIP_MAGIC = b"PK\x03\x04"
 
 _END = struct.Struct("<4s4H2LH")  # APPNOTE.TXT of PKWARE, 4.3.16: end of central directory record
 _END_MAGIC, _ZIP64_MAGIC = b"PK\x05\x06", b"PK\x06\x07"
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+# Also of an encrypted file, or of one that is compressed by an unknown method.
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +67,32 @@ def _text(content: bytes) -> str:
 
 
 def _of_folder(source: Source, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes | Reason]]:
-    names: list[str] = []
-    for folder, folders, here in walk(source.path):
-        folders.sort()
-        names += (str(Path(folder, name).relative_to(source.path)) for name in here if name.endswith(suffixes))
-        if len(names) > MAX_FILES:
-            raise UnreadableFile(Trouble.TOO_MANY)
-    source.whole = len(names)
-    for name in sorted(names):
+    found = names(source.path, suffixes)
+    source.whole = len(found)
+    for name in found:
         source.done += 1
         yield name.encode("utf-8", "replace").decode(), _content(source.path / name)
 
 
+def names(root: Path, suffixes: tuple[str, ...]) -> list[str]:
+    """Paths below a folder, sorted."""
+    found: list[str] = []
+    for folder, folders, here in walk(root):
+        folders.sort()
+        found += (str(Path(folder, name).relative_to(root)) for name in here if name.endswith(suffixes))
+        if len(found) > MAX_FILES:
+            raise UnreadableFile(Trouble.TOO_MANY)
+    return sorted(found)
+
+
+def is_regular(path: Path) -> bool:
+    """False for a link or a device."""
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
 def _content(path: Path) -> bytes | Reason:
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if not is_regular(path):
             return Reason.UNKNOWN_RECORD
         with path.open("rb") as file:
             return file.read(MAX_FILE + 1)
@@ -89,7 +101,7 @@ def _content(path: Path) -> bytes | Reason:
 
 
 def _of_zip(source: Source, suffixes: tuple[str, ...]) -> Iterator[tuple[str, bytes | Reason]]:
-    size = _checked_size(source.path)
+    size = checked_size(source.path)
     unpacked = 0
     try:
         with zipfile.ZipFile(source.path) as archive:
@@ -110,11 +122,11 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes | Reas
     try:
         with archive.open(member) as file:
             return file.read(MAX_FILE + 1)
-    except _BROKEN:  # also encrypted, and compressed by an unknown method
+    except BROKEN:
         return Reason.MALFORMED
 
 
-def _checked_size(path: Path) -> int:
+def checked_size(path: Path) -> int:
     """The size of the archive. Raises UnreadableFile if its end is missing, or lists more than could be read whole."""
     try:
         with path.open("rb") as file:

@@ -14,10 +14,11 @@ SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cusdis", (r"\A[{\[]", r'"by_nickname"\s*:', r'"content"\s*:')),
     ("coral", (r"\A[{\[]", r'"storyID"\s*:', r'"revisions"\s*:')),
     ("coral", (r"\A[{\[]", r'"commentCounts"\s*:', r'"tenantID"\s*:')),
+    ("hyvor", (r"\A\[", r'"body_html"\s*:', r'"(?:htid|has_mod_seen|parent_ids)"\s*:')),
     ("github", (r"\A\{", r'"discussions"\s*:\s*\{', r'"nodes"\s*:')),
     ("github", (r"\A\[", r'"author_association"\s*:', r'"body"\s*:')),
     ("blogger", (r"\A(?:<[?!][^>]{0,2000}>\s*){0,5}<feed[\s>]", r"blogger\.com,1999:|schemas\.google\.com/blogger/")),
-    ("cusdis", (r'(?m)^(?:CREATE TABLE|COPY) (?:"?\w+"?\.)?"?comments"? \(', r"\bby_nickname\b")),
+    ("cusdis", (r"\A[^<{\[]", r'(?m)^(?:CREATE TABLE|COPY) (?:"?\w+"?\.)?"?comments"? \(', r"\bby_nickname\b")),
 )
 
 _PATTERNS = tuple((name, tuple(map(re.compile, patterns))) for name, patterns in SIGNATURES)

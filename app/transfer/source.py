@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from app.transfer.fields import legible
 from app.transfer.record import Trouble, UnreadableFile
@@ -94,10 +94,12 @@ class Source:
                 file.seek(0)
                 plain = self._read(file)
                 yield from self._unpacked(plain) if packed else plain
+        except IsADirectoryError as error:
+            raise UnreadableFile(Trouble.WRONG_FORMAT) from error
         except OSError as error:
             raise UnreadableFile(Trouble.NOT_READABLE) from error
 
-    def _read(self, file: BinaryIO) -> Iterator[bytes]:
+    def _read(self, file: IO[bytes]) -> Iterator[bytes]:
         while chunk := file.read(CHUNK):
             self.done += len(chunk)
             yield chunk

@@ -218,6 +218,7 @@ HOSTILE = {
         "[7]",
     ),
     "cusdis.json": ('{"id": "c3"', '{"id": "h", "page": {"id": "p1"}, "content": %s},', "7,"),
+    "hyvor.json": ('{"id": 13', '{"id": "h", "user": {}, "page": {"id": 2}, "body_html": %s},', "7,"),
     "twikoo.json": ('{"_id": "c3"', '{"_id": "h", "nick": "", "url": "/a/", "comment": %s},', "7,"),
     "waline.json": ('{"objectId": 1', '{"objectId": "h", "url": "/a/", "comment": %s},', "7,"),
 }

