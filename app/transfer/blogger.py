@@ -9,7 +9,18 @@ from collections.abc import Iterator
 from app.transfer import xml
 from app.transfer.draft import Draft, instant, page
 from app.transfer.fields import one_line
-from app.transfer.record import CommentRecord, HiddenPage, Note, Reason, Record, Skip, Status, TruncatedFile
+from app.transfer.record import (
+    CommentRecord,
+    HiddenPage,
+    Note,
+    Reason,
+    Record,
+    Skip,
+    Status,
+    Trouble,
+    TruncatedFile,
+    UnreadableFile,
+)
 from app.transfer.source import File
 from app.transfer.xml_element import Element
 from app.transfer.xml_shape import Shape
@@ -25,9 +36,11 @@ SHAPE = Shape(
         "|category|filename|trashed|control|draft|in-reply-to"
     ),
     bodies=frozenset({"content"}),
+    proofs=frozenset({"feed"}),
 )
 STATUSES: dict[str, Status] = {"LIVE": "approved", "PENDING": "pending", "SPAM": "spam", "EMPTIED": "deleted"}
 NO_EMAIL = "noreply@blogger.com"
+OWN_ID = "tag:blogger.com,1999:"
 
 _KIND = re.compile(r"#(comment|post|page)\Z")
 _ID = re.compile(r"<id>[^<]{0,200}?(\d{1,20})</id>")
@@ -39,15 +52,20 @@ def read(file: File) -> Iterator[Record]:
 
     Raises TruncatedFile after the last record of a truncated file, UnreadableFile for any other file.
     """
+    known = foreign = False
     for event in xml.events(file, SHAPE):
         match event:
             case Element():
+                known = known or OWN_ID in event.text("id") or bool(_kind(event))
+                foreign = not known
                 yield from _records(event)
             case xml.BadRecord():
                 found = _ID.search(event.head)
                 yield Skip(found[1] if found else None, event.reason, event.line)
             case xml.Truncated():
                 raise TruncatedFile(line=event.line, position=event.position)
+    if foreign:
+        raise UnreadableFile(Trouble.WRONG_FORMAT)
 
 
 def _records(entry: Element) -> Iterator[Record]:

@@ -39,6 +39,8 @@ def rows(source: Source, needed: Set[str]) -> Iterator[tuple[dict[str, str] | Sk
             yield _row(text, header, line), line
     if source.damaged:
         raise TruncatedFile(line=stream.line(), position=source.position)
+    if not header:
+        raise UnreadableFile(Trouble.WRONG_FORMAT)
 
 
 def _header(text: str, needed: Set[str]) -> list[str]:

@@ -32,6 +32,7 @@ SHAPE = Shape(
         "|ipAddress|isClosed|isDeleted|isSpam|isApproved|isFlagged|isEdited|isHighlighted|likes|parent|slug"
     ),
     bodies=frozenset({"message"}),
+    proofs=frozenset({"disqus"}),
 )
 
 _ID = re.compile(r"<post\s[^<>]{0,200}?id\s*=\s*[\"']?([\w-]{1,64})")

@@ -26,6 +26,10 @@ SHAPES: tuple[tuple[str, str], ...] = (
         r"\s*(?:<\?xml[^>]*>)?\s*<feed\b",
         "an Atom feed: a feed has only the newest comments, so use the program's export",
     ),
+    (
+        r"\s*(?:<\?xml[^>]*>)?\s*<rss\b",
+        "an RSS feed: a feed has only the newest comments, so use the program's export",
+    ),
     (r"\s*(?:<\?xml[^>]*>)?\s*<(?P<word>[\w:-]{1,40})", "XML that begins with <{word}>"),
     (r"(?s).{0,4000}?-- (?:MySQL|MariaDB) dump", "a dump of a MySQL database: use the program's own export"),
     (r"(?s).{0,4000}?-- PostgreSQL database dump", "a dump of a PostgreSQL database: use the program's own export"),
@@ -49,6 +53,8 @@ def looks_like(path: Path | str, head: str) -> str:
         if first.startswith(magic):
             return words
     head = head[:TEXT].lstrip("\ufeff")
+    if first.strip() and not head.strip():
+        return "a binary file"
     for pattern, words in SHAPES:
         if found := re.match(pattern, head, re.I):
             return words.format(**found.groupdict())

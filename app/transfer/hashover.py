@@ -27,7 +27,7 @@ LOOKED_AT = 1_000  # files, to detect the format
 STATUSES: dict[str, Status] = {"": "approved", "approved": "approved", "pending": "pending", "deleted": "deleted"}
 
 _FIELDS = "comment|body|status|date|name|password|login_id|email|encryption|website|ipaddr|likes|dislikes"
-_SHAPE = Shape("comment", (), ("comment",), frozenset(), {"comment": ("comment",)}, _FIELDS, frozenset())
+_SHAPE = Shape("comment", (), ("comment",), frozenset(), {"comment": ("comment",)}, _FIELDS, frozenset(), frozenset())
 _INDENT = re.compile(r"^\t{1,2}", re.MULTILINE)
 
 Row = dict[str, Any]

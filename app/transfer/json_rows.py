@@ -22,7 +22,7 @@ def records(
 ) -> Iterator[Record]:
     """Yield each page before its first comment. A row without one of `keys` is no comment.
 
-    Raises UnreadableFile if the first object is none.
+    Raises UnreadableFile if the first object is none, or the file has no object.
     """
     pages: set[str] = set()
     known = False
@@ -43,3 +43,5 @@ def records(
             pages.add(found.thread_source_id)
             yield page_of(row)
         yield found
+    if not known:
+        raise UnreadableFile(Trouble.WRONG_FORMAT)

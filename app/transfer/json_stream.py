@@ -50,6 +50,8 @@ def elements(
     (JSON lines). Raises UnreadableFile if the text is no JSON, TruncatedFile if it ends too early.
     """
     stream = StreamWindow(source.text())
+    if stream.find(_START) is None and not source.damaged:
+        raise UnreadableFile(Trouble.WRONG_FORMAT)
     try:
         yield from _documents(stream, inside, rows=rows)
     except _End as end:

@@ -42,6 +42,8 @@ def lines_of(source: Source, counts: RestoreCounts) -> Iterator[Line]:
         if not text and not ended:
             break
         row = _loaded(text) if whole else None
+        if number == 1 and not text.lstrip("\ufeff").startswith("{"):
+            raise UnreadableFile(Trouble.WRONG_FORMAT)
         if not ended and row is None:
             counts.skips.append(Skip(_id_in(text), Reason.CUT_OFF, number))
             raise TruncatedFile(line=number, position=source.position)

@@ -9,7 +9,7 @@ from app.models import Site
 from app.transfer.addresses import Addresses
 from app.transfer.detect import READERS
 from app.transfer.load import load
-from app.transfer.record import UnreadableFile
+from app.transfer.record import Trouble, UnreadableFile
 from app.transfer.source import Source
 from app.transfer.staging import Staging
 
@@ -18,6 +18,7 @@ class Phase(StrEnum):
     READING = "reading"
     CHECKING = "checking"
     WRITING = "writing"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,15 @@ class ImportRun:
         except UnreadableFile as error:
             self.error = error
 
+    @property
+    def is_refused(self) -> bool:
+        """True if the file is of another format, or nothing of it could be read."""
+        return self.error is not None and (self.error.trouble is Trouble.WRONG_FORMAT or not self.staging.read)
+
     def write(self) -> Iterator[Step]:
-        """The caller commits after each step. A dry run writes nothing."""
+        """The caller commits after each step. A dry run writes nothing; nothing of a refused file is written."""
+        if self.is_refused:
+            return
         phase = Phase.CHECKING if self.dry_run else Phase.WRITING
         steps = load(
             self.site, self.staging, source=self.form, dry_run=self.dry_run, close_threads=self.options.close_threads

@@ -38,6 +38,8 @@ def is_sqlite(path: Path | str) -> bool:
     try:
         with Path(path).open("rb") as file:
             return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except IsADirectoryError:
+        return False
     except OSError as error:
         raise UnreadableFile(Trouble.NOT_READABLE) from error
 

@@ -18,7 +18,9 @@ from app.transfer.record import (
     Skip,
     Status,
     ThreadRecord,
+    Trouble,
     TruncatedFile,
+    UnreadableFile,
 )
 from app.transfer.source import File, Source
 from app.transfer.xml_element import Element
@@ -34,14 +36,17 @@ _FIELDS = ("title", "link", "post_id", "comment_status", "status", "post_passwor
 # draft, pending, future, trash, those of plugins.
 PUBLIC_STATES = frozenset({"", "publish", "inherit"})
 _STOPS = ("rss", "item", "comment", *_FIELDS)
+# Elements that feeds and other XML do not have.
+_OWN = frozenset({"wxr_version", "base_site_url", "post_id", "comment_status"})
 SHAPE = Shape(
     root="rss",
     sections=("item",),
-    records=("comment", "author", *_FIELDS),
-    prefixed=frozenset({"comment", "author", "post_id", "comment_status", "status", "post_password"}),
-    stops=dict.fromkeys(("comment", "author", *_FIELDS), _STOPS),
+    records=("comment", "author", "wxr_version", "base_site_url", *_FIELDS),
+    prefixed=frozenset({"comment", "author", "wxr_version", "base_site_url", *_FIELDS} - {"title", "link"}),
+    stops=dict.fromkeys(("comment", "author", "wxr_version", "base_site_url", *_FIELDS), _STOPS),
     known=r"comment\w*|author_\w*|meta_key|meta_value|title|link|post_id|status|post_password",
     bodies=frozenset({"comment_content"}),
+    proofs=frozenset({"rss", "item", "comment"}),
 )
 
 # wp_comments.comment_approved, wp_set_comment_status, and words of other tools.
@@ -82,7 +87,9 @@ def read(file: File) -> Iterator[Record]:
     source = Source.of(file)
     page: _Page | None = None
     staff: set[str] = set()
+    known = False
     for event in xml.events(source, SHAPE):
+        known = known or _is_own(event)
         match event:
             case Element(name="comment"):
                 yield from _comment_of(page, event, source.zone, staff)
@@ -103,6 +110,20 @@ def read(file: File) -> Iterator[Record]:
                     raise TruncatedFile(line=event.line, position=event.position)
     if page:
         yield from page.end()
+    if not known:
+        raise UnreadableFile(Trouble.WRONG_FORMAT)
+
+
+def _is_own(event: xml.Event) -> bool:
+    """True for an element of WXR, not of an RSS feed or of another program's XML."""
+    match event:
+        case Element(name="comment" | "author"):
+            return any(name.startswith(f"{event.name}_") for name in event.fields)
+        case xml.BadRecord(name="comment"):
+            return "comment_" in event.head
+        case Element() | xml.BadRecord():
+            return event.name in _OWN
+    return False
 
 
 def _comment_of(page: "_Page | None", element: Element, zone: tzinfo, staff: set[str]) -> Iterator[Record]:

@@ -58,21 +58,23 @@ Event = SectionStart | SectionEnd | Element | BadRecord | Truncated
 def events(file: File, shape: Shape) -> Iterator[Event]:
     """Records in order, including unreadable ones.
 
-    Raises UnreadableFile if the file cannot be opened, has a document type, is a gzip bomb, or has no known element.
+    Raises UnreadableFile if the file cannot be opened, has a document type, is a gzip bomb, or is of another format.
     """
     source = Source.of(file)
     stream = StreamWindow(source.text())
-    open_root = seen = False
+    open_root = seen = proven = False
     while match := stream.find(shape.between):
         name = local_name(match["name"] or "")
         if name == shape.root:
             open_root = not match["closing"]
-        seen = seen or bool(name)
+        seen, proven = seen or bool(name), proven or name in shape.proofs
         if name in shape.records and not match["closing"]:
             yield from _record(stream, shape, match["name"])
             continue
         if name in shape.sections:
             yield SectionEnd(name) if match["closing"] else SectionStart(name, stream.line())
+        elif match["html"] and not seen:
+            raise UnreadableFile(Trouble.WRONG_FORMAT)
         elif match["doctype"] and not seen:
             raise UnreadableFile(Trouble.DOCUMENT_TYPE, line=stream.line())
         line = stream.line()
@@ -80,7 +82,7 @@ def events(file: File, shape: Shape) -> Iterator[Event]:
         if not _skip_section(stream, match):
             yield Truncated(line, source.position)
             return
-    if not seen:
+    if not proven:
         raise UnreadableFile(Trouble.DAMAGED if source.damaged else Trouble.WRONG_FORMAT)
     if open_root or source.damaged:
         stream.mark = len(stream.window)

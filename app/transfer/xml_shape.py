@@ -13,7 +13,7 @@ class Shape:
 
     `sections` contain records and are reported at start and end. A `records` element is read whole; unclosed, it ends
     where one of `stops[name]` begins. Tags outside of `known` become text in a repair. `bodies` are paths in which all
-    tags are text.
+    tags are text. A file without any of `proofs` is of another format.
     """
 
     root: str
@@ -23,6 +23,7 @@ class Shape:
     stops: dict[str, tuple[str, ...]]
     known: str
     bodies: frozenset[str]
+    proofs: frozenset[str]
 
     def _names(self, names: tuple[str, ...]) -> str:
         return "|".join((_PREFIX if name in self.prefixed else "") + re.escape(name) for name in names)
@@ -34,7 +35,8 @@ class Shape:
 
     @cached_property
     def between(self) -> re.Pattern[str]:
-        special = r"(?P<cdata><!\[CDATA\[)|(?P<comment_start><!--)|(?P<doctype><!(?i:doctype))"
+        special = r"(?P<cdata><!\[CDATA\[)|(?P<comment_start><!--)"
+        special += r"|(?P<html><!(?i:doctype\s{1,9}html)\b)|(?P<doctype><!(?i:doctype))"
         return re.compile(f"{special}|{self.tags.pattern}")
 
     @cached_property

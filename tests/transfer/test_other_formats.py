@@ -27,7 +27,7 @@ from app.transfer.record import (
     UnreadableFile,
 )
 from tests.transfer.counting import count
-from tests.transfer.exports import FIXTURES, comment, page, wxr
+from tests.transfer.exports import FIXTURES
 
 Save = Callable[[str | bytes], Path]
 
@@ -253,13 +253,6 @@ def test_a_cut_backup_names_the_line_that_was_cut(save: Save) -> None:
             seen.append(record)
     assert [(record.id, record.line) for record in seen if isinstance(record, Skip)] == [("r3", 4)]
     assert set(comments(list(remark42.read(save(text))))) == {"r1", "r2", "r3"}
-
-
-def test_no_reader_takes_the_file_of_another(tmp_path: Path, save: Save) -> None:
-    path = save(wxr(page(comment(1))))
-    for name in READERS.keys() - {"wordpress"}:
-        with pytest.raises(UnreadableFile):
-            list(READERS[name](path))
 
 
 def test_positive_votes_are_kept_and_others_are_counted(tmp_path: Path, save: Save) -> None:
