@@ -142,6 +142,12 @@ class Job(Model):
         rows_changed(update(cls).where(cls.claim == claim).values(given))
 
     @classmethod
+    def put_off(cls, claim: str, phase: str, wait: timedelta) -> None:
+        """Give a claim back without counting the attempt; after `wait`, any worker may claim the job."""
+        given = {"claim": None, "claimed_at": now() - CLAIM_LEASE + wait, "attempts": cls.attempts - 1, "phase": phase}
+        rows_changed(update(cls).where(cls.claim == claim).values(given))
+
+    @classmethod
     def _is_free(cls) -> ColumnElement[bool]:
         return or_(cls.claimed_at.is_(None), ~happened_since(cls.claimed_at, now() - CLAIM_LEASE))
 
@@ -164,7 +170,7 @@ class Job(Model):
 
     @property
     def is_claimed(self) -> bool:
-        return self.claimed_at is not None and now() - CLAIM_LEASE < self.claimed_at
+        return self.claim is not None and self.claimed_at is not None and now() - CLAIM_LEASE < self.claimed_at
 
     @property
     def rate(self) -> float:

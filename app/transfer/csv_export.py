@@ -35,5 +35,9 @@ def lines(site: Site) -> Iterator[str]:
         yield spreadsheet.line(_on(clock, value) for value in row)
 
 
+def count_lines(site: Site) -> int:
+    return 1 + (db.session.scalar(select(func.count()).where(Comment.site_id == site.id)) or 0)
+
+
 def _on(clock: ZoneInfo, value: object) -> object:
     return value.astimezone(clock).isoformat(timespec="seconds") if hasattr(value, "astimezone") else value

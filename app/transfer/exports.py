@@ -12,6 +12,12 @@ FORMATS: dict[str, Callable[[Site], Iterator[str]]] = {
     "wxr": wxr.lines,
     "csv": csv_export.lines,
 }
+# Lines of each, for progress.
+COUNTS: dict[str, Callable[[Site], int]] = {
+    "kaiwa": archive.count_lines,
+    "wxr": wxr.count_lines,
+    "csv": csv_export.count_lines,
+}
 ENDINGS = {"kaiwa": "jsonl", "wxr": "xml", "csv": "csv"}
 
 

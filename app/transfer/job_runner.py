@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,7 @@ from app.models.audit import Event, Who
 from app.models.job import MOST_ATTEMPTS, NEXT
 from app.transfer import files, job_report, jobs
 from app.transfer.detect import detect
-from app.transfer.exports import FORMATS
+from app.transfer.exports import COUNTS, FORMATS
 from app.transfer.record import UnreadableFile
 from app.transfer.run import ImportRun, Phase, Step
 from app.transfer.source import Source
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 SAVE_EVERY = 0.5  # seconds
 LINES = 500  # of an export between two looks at a stop
+# Between two attempts while another import, such as `flask import`, writes the same comments; and until it fails.
+WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(days=1)
 
 
 class Stopped(Exception):
@@ -98,16 +101,17 @@ def run_next(stopping: Callable[[], bool] = lambda: False) -> bool:
     job = db.session.get_one(Job, id)
     db.session.expunge(job)
     db.session.commit()
+    claimed = Claimed(id, claim, stopping)
     try:
-        _run(Claimed(id, claim, stopping), job)
+        _run(claimed, job)
     except Lost:
         db.session.rollback()
         log.warning("transfer taken over", extra={"job": id})
     except WorkerStops:
         _release(claim, tried=False)
     except IntegrityError:
-        # Another import is writing the same comments.
-        _release(claim, tried=True)
+        db.session.rollback()
+        _wait(claimed, job)
         return False
     except Exception:
         _release(claim, tried=True)
@@ -118,6 +122,15 @@ def run_next(stopping: Callable[[], bool] = lambda: False) -> bool:
 def _release(claim: str, *, tried: bool) -> None:
     db.session.rollback()
     Job.release(claim, tried=tried)
+    db.session.commit()
+
+
+def _wait(claimed: Claimed, job: Job) -> None:
+    """Another import is writing the same comments: continue when it has finished, or fail after a day."""
+    if now() - job.changed_at > LONGEST_WAIT:
+        claimed.finish(JobState(job.state), JobState.FAILED, report=job_report.trouble("BUSY"))
+        return
+    Job.put_off(claimed.claim, Phase.WAITING, WAIT)
     db.session.commit()
 
 
@@ -164,7 +177,7 @@ def _import_file(claimed: Claimed, job: Job, before: JobState, form: str, source
         except Stopped:
             state = JobState.STOPPED
         report = job_report.report_of(run)
-        if run.error and not run.staging.read:
+        if run.is_refused:
             state = JobState.FAILED
         db.session.commit()
     is_done = state == JobState.DONE
@@ -179,8 +192,9 @@ def _export(claimed: Claimed, job: Job, before: JobState) -> None:
     db.session.commit()
     try:
         with snapshot():
-            lines = FORMATS[job.format](_site_of(job))
-            size = _write(claimed, path, lines, left)
+            site = _site_of(job)
+            total = COUNTS[job.format](site)
+            size = _write(claimed, path, FORMATS[job.format](site), total, left)
     except (Stopped, NoSpace) as end:
         state, report = (
             (JobState.STOPPED, {}) if isinstance(end, Stopped) else (JobState.FAILED, job_report.trouble("FULL"))
@@ -191,7 +205,7 @@ def _export(claimed: Claimed, job: Job, before: JobState) -> None:
     claimed.finish(before, JobState.DONE, size=size, received=size)
 
 
-def _write(claimed: Claimed, path: Path, lines: Iterator[str], left: int) -> int:
+def _write(claimed: Claimed, path: Path, lines: Iterator[str], total: int, left: int) -> int:
     size = 0
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as file:
@@ -200,7 +214,7 @@ def _write(claimed: Claimed, path: Path, lines: Iterator[str], left: int) -> int
             if size > left:
                 raise NoSpace
             if number % LINES == 0:
-                claimed.step(Step(Phase.WRITING, number, 0.0))
+                claimed.step(Step(Phase.WRITING, number, min(number / total, 1.0)))
         file.flush()
         os.fsync(file.fileno())
     return size

@@ -26,7 +26,6 @@ MB = 1 << 20
 MOST_FILES = 5
 # Rows without a file stay as a record.
 JOBS_KEPT = timedelta(days=90)
-MOST_MOVES, LONGEST_MOVE = 50, 2_000  # lines, characters
 
 
 def begin_upload(site: Site, name: str, size: int, *, by: Moderator) -> Job:
@@ -61,10 +60,14 @@ def receive(job: Job, at: int, data: bytes) -> None:
         job.move_to(JobState.CHECKING)
 
 
-def check(job: Job, options: Options, *, by: Moderator) -> None:
-    """Run the dry run again, with other options."""
+def require_checkable(job: Job) -> None:
     _require(job.kind == JobKind.IMPORT and job.file != "" and job.can(JobState.CHECKING))
     _require(job.state != JobState.UPLOADING)
+
+
+def check(job: Job, options: Options, *, by: Moderator) -> None:
+    """Run the dry run again, with other options."""
+    require_checkable(job)
     job.options = {
         "moves": [list(pair) for pair in options.moves],
         "pingbacks": options.pingbacks,

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.extensions import db
 from app.models import Author, Comment, Site, Status, Thread
@@ -45,6 +45,13 @@ def lines(site: Site) -> Iterator[str]:
             id, comments = next(spoken, (None, iter(())))
         yield "</item>\n"
     yield TAIL
+
+
+def count_lines(site: Site) -> int:
+    comments, threads = (
+        db.session.scalar(select(func.count()).where(record.site_id == site.id)) or 0 for record in (Comment, Thread)
+    )
+    return len((HEAD, "title", TAIL)) + comments + 2 * threads
 
 
 def _threads(site: Site) -> Iterator[Thread]:

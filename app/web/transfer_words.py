@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.models import Job
+from app.transfer.run import Phase
 
 KINDS = {"import": _l("Comment import"), "export": _l("Comment export")}
 STATES = {
@@ -25,6 +26,7 @@ PHASES = {
     "reading": _l("Reading the file"),
     "checking": _l("Checking comments"),
     "writing": _l("Writing"),
+    "waiting": _l("Another import is writing the same comments. This one continues when the other has finished."),
 }
 EVENTS = {
     "upload": _l("Upload started"),
@@ -96,6 +98,9 @@ TROUBLES = {
     "FULL": _l(
         "The export needs more space than is left. Delete earlier files, or ask the operator to use flask export."
     ),
+    "BUSY": _l(
+        "Another import has been writing the same comments for a day. Check the file again when that one has finished."
+    ),
     "INTERRUPTED": _l("It was interrupted too often. Ask the operator to look at the log of the worker."),
 }
 UNKNOWN = _l("Other")
@@ -103,8 +108,8 @@ UNKNOWN = _l("Other")
 
 def progress_of(job: Job) -> str:
     """Number of records, rate and time left, as far as they are known."""
-    if not job.phase:
-        return str(PHASES[""])
+    if job.phase in ("", Phase.WAITING):
+        return str(PHASES[job.phase])
     parts = [str(PHASES.get(job.phase, job.phase)), _("%(count)s records", count=f"{job.done:,}")]
     if job.rate:
         parts.append(_("%(count)s per second", count=f"{job.rate:,.0f}"))

@@ -9,11 +9,10 @@ from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
+from app.forms.transfer import TypedOptions
 from app.lib import ids
 from app.models import Job, Moderator, Role, Site
 from app.transfer import exports, files, jobs
-from app.transfer.addresses import move_of
-from app.transfer.run import Options
 from app.web import transfer_words
 from app.web.access import current_moderator, moderator_required, site_or_404, wants_fragment
 
@@ -70,12 +69,8 @@ def begin_export(key: str) -> Any:
 @bp.get("/transfers/<int:id>")
 @moderator_required
 def show(key: str, id: int) -> str:
-    site = site_or_404(key, Role.ADMIN)
-    job = Job.of_site(site, id) or abort(404)
-    return render_template(
-        "sites/transfer.html", site=site, job=job, words=transfer_words, part=PART, report=job.report,
-        options=jobs.options_of(job), days=current_app.config["TRANSFER_DAYS"], events=_events(job),
-    )  # fmt: skip
+    job = Job.of_site(site_or_404(key, Role.ADMIN), id) or abort(404)
+    return _job_page(job, TypedOptions.of(jobs.options_of(job)))
 
 
 @bp.post("/transfers/<int:id>/part")
@@ -96,7 +91,14 @@ def receive(key: str, id: int) -> Any:
 @bp.post("/transfers/<int:id>/check")
 @moderator_required
 def check(key: str, id: int) -> Any:
-    return _act(key, id, lambda job, by: jobs.check(job, _options(), by=by))
+    job, typed = _locked(key, id), TypedOptions.sent(request.form)
+    jobs.require_checkable(job)
+    options = typed.read()
+    if options is None:
+        return _job_page(job, typed), 422
+    jobs.check(job, options, by=current_moderator())
+    db.session.commit()
+    return redirect(_address(job, key), 303)
 
 
 @bp.post("/transfers/<int:id>/start")
@@ -158,24 +160,11 @@ def _address(job: Job, key: str) -> str:
     return url_for("transfers.show", key=key, id=job.id)
 
 
-def _options() -> Options:
-    """Lines OLD=NEW, and fields beside each origin of the report that is none of the site's."""
-    lines = request.form.get("moves", "")[: jobs.MOST_MOVES * jobs.LONGEST_MOVE].splitlines()
-    typed = [line.strip() for line in lines if line.strip()]
-    olds, news = request.form.getlist("old"), request.form.getlist("new")
-    typed += [f"{old.strip()}={new.strip()}" for old, new in zip(olds, news, strict=False) if old and new.strip()]
-    if len(typed) > jobs.MOST_MOVES or any(len(line) > jobs.LONGEST_MOVE for line in typed):
-        said = _("Enter %(most)d lines or fewer. For more, ask the operator to use flask import.", most=jobs.MOST_MOVES)
-        raise Refused("too_many_lines", said)
-    flags = {name: name in request.form for name in ("pingbacks", "only_public", "close_threads")}
-    return Options(tuple(map(_move, typed)), **flags)
-
-
-def _move(line: str) -> tuple[str, str]:
-    pair = move_of(line)
-    if pair is None:
-        raise Refused("not_a_move", _("Each line needs an old URL, “=” and a new URL. Go back and correct it."))
-    return pair
+def _job_page(job: Job, typed: TypedOptions) -> str:
+    return render_template(
+        "sites/transfer.html", site=job.site, job=job, words=transfer_words, part=PART, report=job.report, typed=typed,
+        days=current_app.config["TRANSFER_DAYS"], events=_events(job),
+    )  # fmt: skip
 
 
 def _events(job: Job) -> list[dict[str, Any]]:

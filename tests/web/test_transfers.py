@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.lib.clock import now
 from app.models import Comment, Job, JobState, Role, Site, Status
 from app.models.job import CLAIM_LEASE, MOST_ATTEMPTS
-from app.transfer import files, job_runner, jobs, load
+from app.transfer import exports, files, job_runner, jobs, load
 from app.transfer.job_runner import run_next
 from app.transfer.record import Note, Reason, Trouble
 from app.transfer.run import Phase
@@ -159,7 +160,7 @@ class Killed(BaseException):
     """The end of a worker's process."""
 
 
-def interrupted(monkeypatch: pytest.MonkeyPatch, error: type[BaseException], after: int = 2) -> None:
+def interrupted(monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | BaseException, after: int = 2) -> None:
     monkeypatch.setattr(load, "BATCH", 2)
     monkeypatch.setattr(job_runner, "SAVE_EVERY", 0.0)
     step = job_runner.Claimed.step
@@ -240,6 +241,79 @@ def test_a_job_that_ends_every_worker_is_given_up(desk: FlaskClient, db_session:
     db_session.commit()
     assert run_next()
     assert state_of(db_session, job).state == JobState.FAILED and "interrupted too often" in shown(desk, job)
+
+
+def test_an_import_waits_for_another_one_of_the_same_comments(
+    desk: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`flask import` may be at work; the page says so, and the import continues as often as needed."""
+    job = started(desk)
+    with monkeypatch.context() as patch:
+        interrupted(patch, IntegrityError("INSERT", {}, Exception("duplicate key")))
+        for _attempt in range(MOST_ATTEMPTS + 2):
+            assert not run_next()
+            waiting = state_of(db_session, job)
+            assert (waiting.state, waiting.claim, waiting.attempts) == (JobState.RUNNING, None, 0)
+            assert "Another import is writing the same comments" in shown(desk, job)
+            assert not Job.claim_next("too early")
+            waiting.claimed_at = now() - CLAIM_LEASE - timedelta(seconds=1)
+            db_session.commit()
+    assert run_next() and len(bodies(db_session)) == 5
+    assert state_of(db_session, job).state == JobState.DONE
+
+
+def test_a_waiting_import_stops_at_once_and_does_not_wait_forever(
+    desk: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped, failed = started(desk), upload(desk, an_export(5))
+    with monkeypatch.context() as patch:
+        interrupted(patch, IntegrityError("INSERT", {}, Exception("duplicate key")))
+        run_next()
+        press(desk, stopped, "stop")
+        assert state_of(db_session, stopped).state == JobState.STOPPED
+        assert run_next()
+        press(desk, failed, "start")
+        state_of(db_session, failed).changed_at = now() - job_runner.LONGEST_WAIT - timedelta(seconds=1)
+        db_session.commit()
+        run_next()
+    assert state_of(db_session, failed).state == JobState.FAILED and "for a day" in shown(desk, failed)
+
+
+@pytest.mark.parametrize("form", sorted(exports.FORMATS))
+def test_an_export_shows_its_share(
+    app: Flask, desk: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """The number of lines is known before, so share, rate and time left can be shown."""
+    reader, shares = Reader(app.test_client()), []
+    for number in range(3):
+        reader.post(f"said {number}")
+    job = export(desk, form)
+    monkeypatch.setattr(job_runner, "LINES", 1)
+    monkeypatch.setattr(job_runner.Claimed, "step", lambda _self, step: shares.append(step.share))
+    assert run_next() and state_of(db_session, job).state == JobState.DONE
+    assert shares == sorted(shares) and shares[0] == 0 and 0.7 < shares[-1] < 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_wrong_mapping_is_shown_beside_its_field_and_everything_typed_stays(
+    desk: FlaskClient, db_session: Session
+) -> None:
+    job = upload(desk, an_export(origin=OLD))
+    run_next()
+    typed = {"moves": "/a=/b\n<nonsense>", "old": [OLD], "new": ["https://new.example/?a=b"], "pingbacks": "1"}
+    answer = press(desk, job, "check", **typed)
+    assert answer.status_code == 422 and state_of(db_session, job).state == JobState.CHECKED
+    page = answer.text
+    field = page[page.index('id="moves"') :].partition("</p>")[0]
+    assert 'aria-invalid="true"' in field and 'id="moves-error"' in field and "“&lt;nonsense&gt;” is not" in field
+    assert "/a=/b\n&lt;nonsense&gt;</textarea>" in page and 'value="https://new.example/?a=b"' in page
+    assert 'name="pingbacks" value="1" checked' in page and 'name="only_public" value="1" checked' not in page
+    for changed in ({"new": ["a=b"]}, {"moves": "\n".join(["/a=/b"] * 51)}, {"moves": f"/a=/{'b' * 2_000}"}):
+        fields = {"moves": "/a=/b", "old": [OLD], "new": [""]} | changed
+        assert press(desk, job, "check", **fields).status_code == 422, changed
+    assert "begins with https://" in press(desk, job, "check", old=[OLD], new=["a=b"]).text
+    assert press(desk, job, "check", moves="/a=/b").status_code == 303
+    assert press(desk, job, "check", moves="nonsense").status_code == 409, "it is being checked"
 
 
 def test_a_second_worker_that_took_over_is_not_disturbed(
