@@ -74,8 +74,14 @@ def _too_many(mark: re.Pattern[str], text: str) -> bool:
 
 
 def _as_typed(text: str) -> str:
-    text = text.strip("\n")
+    text = _without_blank_end(text.strip("\n"))
     return f"<pre>{escape(text, quote=False)}</pre>" if text else ""
+
+
+def _without_blank_end(text: str) -> str:
+    """Without blank lines at the end, which `plain` leaves out as well."""
+    end = len(text.rstrip(" \n"))
+    return text[:end] + text[end:].partition("\n")[0]
 
 
 def plain(html: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from html5lib.serializer import HTMLSerializer
 from html5lib.treewalkers import getTreeWalker
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.lib import html_reducer, markup
@@ -262,6 +262,8 @@ def test_any_mixture_of_markup_becomes_safe_html_that_stays(text: str) -> None:
     check(text)
 
 
+@example("*<p>\n ")
+@example("*<p>a \n \n")
 @given(st.lists(PIECES, max_size=30).map("".join))
 def test_heavy_texts_are_as_safe_as_light_ones(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
