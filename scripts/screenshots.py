@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.services import ROOT, Live, running_kaiwa
 
 PICTURES = ROOT / "docs" / "pictures"
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 1280, 900
 MOST_BYTES = 250_000
 SETTLED_MS = 300

@@ -43,6 +43,7 @@ from tests.services import (
     running_kaiwa,
     running_postgres,
     running_smtp,
+    seed_demo,
 )
 
 SECRET_KEY = "k" * 64
@@ -329,16 +330,22 @@ def live_settings() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture(scope="session")
+def _demo_sqlite(tmp_path_factory: pytest.TempPathFactory, new_sqlite: Callable[[Path], str]) -> Path:
+    """A database with the demo site, whose origin each copy changes to its own."""
+    folder = tmp_path_factory.mktemp("demo")
+    seed_demo({"DATABASE_URL": new_sqlite(folder), "SECRET_KEY": SECRET_KEY})
+    return folder / "kaiwa.sqlite3"
+
+
 @pytest.fixture(scope="module")
 def live(
-    tmp_path_factory: pytest.TempPathFactory,
-    _smtp: MailServer,
-    new_sqlite: Callable[[Path], str],
-    live_settings: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory, _smtp: MailServer, _demo_sqlite: Path, live_settings: dict[str, str]
 ) -> Iterator[Live]:
     """Kaiwa with its demo site, worker and mail server, as `make run` starts it; one for each test file."""
     folder = tmp_path_factory.mktemp("live")
-    given = {"MAIL_URL": _smtp.url, "DATABASE_URL": new_sqlite(folder)} | live_settings
+    url = f"sqlite:///{shutil.copy(_demo_sqlite, folder / 'kaiwa.sqlite3')}"
+    given = {"MAIL_URL": _smtp.url, "DATABASE_URL": url} | live_settings
     with running_kaiwa(folder, given, demo=True, migrated=True) as kaiwa:
         yield kaiwa
 
@@ -348,10 +355,10 @@ def live(
 
 def _chromium() -> str:
     named = os.environ.get("KAIWA_CHROMIUM")
-    known = ("chromium", "chromium-browser", "google-chrome")
+    known = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = named or next(filter(None, map(shutil.which, known)), None)
     if not found:
-        pytest.fail("Chromium is missing: sudo apt install chromium (make test does it where it may)")
+        pytest.fail("Chromium is missing: sudo apt install chromium-headless-shell (make test does it where it may)")
     return found
 
 

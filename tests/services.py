@@ -25,6 +25,9 @@ import psycopg
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from app import create_app
+from app.extensions import db
+
 ROOT = Path(__file__).parent.parent
 START_LIMIT = 60  # seconds; long enough for a cold disk and a busy machine
 NOBODY = 65534
@@ -360,7 +363,7 @@ def running_kaiwa(
     environment |= {"HOST": "127.0.0.1", "PORT": str(port), "WORKERS": str(workers)}
     if not migrated:
         flask(environment, "db", "upgrade")
-    seeded = flask(environment, "demo", "seed") if demo else ""
+    seeded = seed_demo(environment) if demo else ""
     log = folder / "kaiwa.log"
     command = [sys.executable, "-m", "flask", "serve", *(["--demo"] if demo else [])]
     with log.open("wb") as out:
@@ -372,6 +375,17 @@ def running_kaiwa(
         yield live
     finally:
         live.stop()
+
+
+def seed_demo(environment: dict[str, str]) -> str:
+    """Run `flask demo seed` in this process, which has loaded all modules already; return its output."""
+    app = create_app(environment)
+    done = app.test_cli_runner().invoke(args=["demo", "seed"])
+    if done.exit_code:
+        raise NotReady(f"flask demo seed ended with {done.exit_code}:\n{done.output}")
+    with app.app_context():
+        db.engine.dispose()
+    return done.output
 
 
 def restarted(live: Live) -> None:
