@@ -284,6 +284,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("sites.list_all", "sites", "/sites/")
     for page in ("settings", "reasons", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
+    yield _get("wording.show", "page", "/sites/bench/words")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
     yield _get("transfers.show_all", "page", "/sites/bench/import")

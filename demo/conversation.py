@@ -26,6 +26,13 @@ class Remark:
     replies: "tuple[Remark, ...]" = ()
 
 
+# The text above the form, in Markdown, by language.
+HOUSE_RULES = {
+    "ja": "潮凪のみなさんの声を聞かせてください。**記事の話**を、となりの人に話すように。",
+    "en": "Tell us what you saw and heard. **Stay with the story**, and be kind to your neighbours.",
+}
+
+
 def walk(remarks: tuple[Remark, ...], parent: Remark | None = None) -> Iterator[tuple[Remark, Remark | None]]:
     """Yield every remark with the one it answers (None for a root), parents before their replies."""
     for remark in remarks:

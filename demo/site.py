@@ -60,6 +60,11 @@ def front(lang: str) -> str:
     return page("front.html", lang, lead=lead, rest=rest)
 
 
+@bp.get("/<any(ja, en):lang>/rules")
+def rules(lang: str) -> str:
+    return page("rules.html", lang)
+
+
 @bp.get("/<any(ja, en):lang>/<slug>")
 def article(lang: str, slug: str) -> str:
     found = articles.by_path().get(f"/{lang}/{slug}") or abort(404)

@@ -27,6 +27,12 @@ WORDS = {
         "open_thread": "コメントを別のページで開く",
         "missing": "この頁は、潮が引いたようです",
         "missing_text": "お探しの記事は見つかりませんでした。トップから、きょうの話をどうぞ。",
+        "rules_title": "コメントのルール",
+        "rules": (
+            "町の人どうしが話す場所です。顔を合わせて言えないことは、ここでも書かないでください。",
+            "住所や電話番号など、だれかの個人情報は載せません。ご自身のものも同じです。",
+            "宣伝と、記事に関係のない話題は、編集部が外すことがあります。",
+        ),
     },
     "en": {
         "name": "The Shionagi Tide",
@@ -50,6 +56,12 @@ WORDS = {
         "open_thread": "Open the comments on their own page",
         "missing": "The tide has taken this page",
         "missing_text": "There is no article at this address. The front page has today’s.",
+        "rules_title": "Our house rules",
+        "rules": (
+            "This is where the town talks. If you would not say it on the pier, please do not write it here.",
+            "No addresses and no telephone numbers, not even your own.",
+            "We may take out advertising and whatever has nothing to do with the story.",
+        ),
     },
 }
 

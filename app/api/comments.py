@@ -31,7 +31,7 @@ def post() -> Response:
     here = where(fields)
     check_origin(here.site)
     limits.refuse_exhausted(here.site, "post", "crowded")
-    form = CommentForm(here.site, fields)
+    form = CommentForm(here.site, fields, here.words)
     if not form.validate():
         limits.count(here.site, "post")
         return problem(422, _("Check your entries."), "invalid", errors=form.errors)

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.comments.reading import ThreadPage
 from app.comments.shown import Shown
-from app.models import Thread
+from app.models import Thread, Words
 
 
 def comment(shown: Shown) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def pick(thread: Thread, shown: Shown) -> dict[str, Any]:
     return comment(shown) | {"page": {"url": thread.address, "title": thread.label}}
 
 
-def thread(page: ThreadPage) -> dict[str, Any]:
+def thread(page: ThreadPage, words: Words) -> dict[str, Any]:
     """A page of a thread; the next page is `after=next`, further replies are `after=more` of a comment."""
     return {
         "total": page.total,
@@ -39,5 +39,10 @@ def thread(page: ThreadPage) -> dict[str, Any]:
         "state": page.state,
         "sort": page.sort,
         "next": page.next,
+        "rules": {
+            "html": None if words.html is None else str(words.html),
+            "url": words.rules_url,
+            "version": words.rules_version,
+        },
         "comments": [comment(shown) for shown in page.comments],
     }

@@ -13,7 +13,7 @@ bp = Blueprint("threads", __name__)
 def thread() -> Response:
     here = where(request.args)
     page = reading.page_of(here.site, here.thread, sort=here.sort, after=request.args.get("after", ""))
-    answer = jsonify(shapes.thread(page))
+    answer = jsonify(shapes.thread(page, here.words))
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
     return answer

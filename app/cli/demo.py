@@ -12,12 +12,14 @@ from app.comments import picks, tokens
 from app.comments.submit import Draft, submit
 from app.desk import staff
 from app.extensions import db
+from app.lib import markup
 from app.lib.clock import now
 from app.lib.passwords import hash_password
 from app.lib.text import clean_body
 from app.lib.urls import page_key
-from app.models import Comment, Membership, Moderator, Role, Site, State, Status, Thread
+from app.models import Comment, Membership, Moderator, Role, Site, State, Status, Thread, Wording
 from app.models.thread import Named
+from app.models.wording import DEFAULTS
 from app.moderation import articles as articles_state
 from app.moderation.decide import decide
 from app.transfer.addresses import Addresses
@@ -26,7 +28,7 @@ from app.transfer.moves import remap
 from app.transfer.staging import Staging
 from config import kept_secret
 from demo import articles, generated
-from demo.conversation import CLOSED, CONVERSATION, Remark
+from demo.conversation import CLOSED, CONVERSATION, HOUSE_RULES, Remark
 
 SITE = "demo"
 MODERATOR = "demo@example.org"
@@ -55,6 +57,7 @@ def seed(comments: int, origin: str | None) -> None:
         db.session.flush()
         _move(site, origin)
         _add_comments(site, origin)
+        _write_rules(site, origin)
         # The limits apply to real readers only.
         site.flood_per_author, site.flood_per_address = 6, 30
     _move(site, origin)
@@ -95,6 +98,12 @@ def _move(site: Site, origin: str) -> None:
     pairs = [(old + path, new + path) for old, new in changed for path in articles.by_path()]
     if pairs:
         remap(site, pairs)
+
+
+def _write_rules(site: Site, origin: str) -> None:
+    for lang, text in HOUSE_RULES.items():
+        rules = DEFAULTS | {"intro": text, "html": markup.render(text), "rules_url": f"{origin}/{lang}/rules"}
+        Wording.put(site, lang, rules)
 
 
 def _add_comments(site: Site, origin: str) -> None:

@@ -7,16 +7,20 @@ from datetime import timedelta
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
+from werkzeug.datastructures import MultiDict
 
 from app.cli.tag import LANGUAGE
 from app.comments import removal
 from app.desk import settings as site_settings
+from app.desk import wording
 from app.extensions import db
-from app.forms.site import FIELDS
+from app.forms.site import FIELDS, WORDS
+from app.forms.wording import TypedWording
 from app.lib.clock import now
 from app.lib.language import DEFAULT, SOURCE, speaking
-from app.models import Site, audit
+from app.models import Site, Wording, audit
 from app.models.audit import Event, Who
 from app.models.site import KEY
 from app.operations import metrics
@@ -24,6 +28,7 @@ from app.screening import thresholds
 
 site = AppGroup("site", help="Manage sites and their settings.")
 
+NO = [word for word, means in WORDS.items() if not means]
 KEY_RULE = "Invalid KEY {!r}: use 1 to 64 characters of a-z, 0-9 and hyphens, without a hyphen at either end."
 
 
@@ -114,6 +119,37 @@ def set_(key: str, changes: tuple[str, ...]) -> None:
     site_settings.change(found, settings, by=Who.OPERATOR)
     db.session.commit()
     click.echo(f"Site {key}: {', '.join(changes)}")
+
+
+@site.command("words")
+@click.argument("key")
+@click.argument("changes", metavar="[NAME=VALUE...]", nargs=-1)
+@click.option("--lang", type=LANGUAGE, help="Language of the words. Default: the site's.")
+def words(key: str, changes: tuple[str, ...], lang: str | None) -> None:
+    """Show or change the own words of the site KEY in one language.
+
+    They are intro (Markdown), intro_shown, rules_url, rules_version, closed_text, held_text and email_footer.
+    """
+    found = site_of(key)
+    lang = lang or found.lang
+    given = dict(text.partition("=")[::2] for text in changes)
+    with current_app.test_request_context(), speaking(SOURCE):
+        form = TypedWording(obj=Wording.of(found, lang))
+        if unknown := given.keys() - form.data.keys():
+            raise click.ClickException(f"Unknown: {', '.join(unknown)}. There are: {', '.join(form.data)}.")
+        for name, value in given.items():
+            is_no = name == "intro_shown" and value.lower() in NO
+            form[name].process(MultiDict({name: "" if is_no else value}))
+        if not form.validate():
+            raise click.ClickException(
+                "\n".join(f"{name}: {' '.join(map(str, said))}" for name, said in form.errors.items())
+            )
+        values = form.values()
+    if given:
+        wording.change(found, lang, values, by=Who.OPERATOR)
+        db.session.commit()
+    for name in form.data:
+        click.echo(f"{name}={_typed(values[name])}")
 
 
 @site.command("screening")

@@ -70,6 +70,7 @@ TABLES = {
     "delivery": "emails that contain the address are deleted",
     "thread": "its version increases, so that caches drop the old page",
     "site": "no personal data",
+    "wording": "no personal data",
     "moderator": "the account stays and is reported",
     "membership": "no personal data",
     "invitation": "an invited address is kept until the answer, for seven days at most",

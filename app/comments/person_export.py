@@ -81,6 +81,7 @@ def _fields(comment: Comment) -> dict[str, Any]:
         "name": comment.name,
         "website": comment.website,
         "text": comment.body,
+        "accepted_rules": comment.accepted,
         "written": comment.created_at.isoformat(),
         "edited": comment.edited_at.isoformat() if comment.edited_at else None,
         "network": comment.address,

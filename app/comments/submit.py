@@ -13,10 +13,11 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib import markup, near_duplicates
 from app.lib.clock import now
+from app.lib.language import tag_now
 from app.lib.normal_form import normalised
 from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
-from app.models import Author, Comment, DuplicateComment, Notify, Site, Status, Thread, duplicates
+from app.models import Author, Comment, DuplicateComment, Notify, Site, Status, Thread, duplicates, words_of
 from app.moderation.findings import apply_findings
 from app.notify import authors, replies
 from app.screening.akismet import Sender
@@ -35,6 +36,8 @@ class Draft:
     email: str
     website: str
     parent_id: int | None
+    # Version of the house rules; '' where none must be accepted.
+    accepted: str = ""
     author_token: str = ""
     # The page's key as requested, and the Idempotency-Key header.
     page: str = ""
@@ -129,7 +132,7 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
 def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment | None:
     """The parent, if any. Raises Refused if no new comment is allowed."""
     if not thread.accepts_comments():
-        said = thread.site.closed_text or _("Comments are closed.")
+        said = words_of(thread.site, tag_now()).closed_text or _("Comments are closed.")
         raise Refused("thread_closed", said, status=403)
     parent = _parent(thread, draft)
     if screened.admission.refused:
@@ -212,6 +215,7 @@ def _comment(site: Site, draft: Draft, known: Author | None, html: str) -> Comme
         html=html,
         renderer=markup.RENDERER,
         lang=draft.lang,
+        accepted=draft.accepted,
         cluster=near_duplicates.key_of(draft.body),
         notify=draft.notify != Notify.NOTHING,
         notify_replies=draft.notify in (Notify.REPLIES, Notify.PAGE),

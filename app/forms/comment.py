@@ -23,7 +23,8 @@ from app.lib import ids
 from app.lib.secrets import blind_index
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import clean_website
-from app.models import Comment, Notify, Site
+from app.models import Comment, Notify, Site, Words
+from app.models.wording import LONGEST_ACCEPTED
 from app.screening.impersonation import is_disguised
 
 # Graphemes, which readers count as characters.
@@ -45,6 +46,9 @@ REQUIRED = {
     "website": _l("Enter your website."),
 }
 
+
+ACCEPT_RULES = _l("Read the house rules, and tick that you accept them.")
+RULES_CHANGED = _l("The house rules have changed. Read them, and tick that you accept them.")
 
 NOTIFY = [
     SelectChoice(Notify.NOTHING.value, _l("Nothing")),
@@ -109,13 +113,16 @@ def _request_key() -> str:
 
 
 class CommentForm(Form):
-    """`CommentForm(site, request.form)`: the site says which of name, email and website are required."""
+    """`CommentForm(site, request.form, words)`: the site says which of name, email and website are required, its words
+    whether the author must accept a version of the house rules.
+    """
 
     body = TextAreaField(_l("Comment"), filters=[_body], validators=[_Required(), Length(BODY_LENGTH)])
     name = StringField(_l("Name"), filters=[_name], validators=[Length(NAME_LENGTH)])
     email = EmailField(_l("Email"), filters=[_address], validators=[Length(EMAIL_LENGTH), _email])
     website = URLField(_l("Website"), filters=[_site], validators=[Length(WEBSITE_LENGTH), _website])
     parent = HiddenField(filters=[_ours], validators=[_parent])
+    accepted = StringField(filters=[cleaned(clean_line, LONGEST_ACCEPTED)])
     remember = BooleanField(_l("Save my name, email, and website in this browser for the next time I comment."))
     notify = SelectField(_l("Email me about"), choices=NOTIFY, coerce=_notify, default=Notify.NOTHING)
     # A honeypot: invisible to people.
@@ -125,9 +132,10 @@ class CommentForm(Form):
     # The browser's solution after a refusal.
     proof = HiddenField(name="altcha", filters=[cleaned(str.strip, proof_of_work.LONGEST)])
 
-    def __init__(self, site: Site, formdata: Any = None, **kwargs: Any):
+    def __init__(self, site: Site, formdata: Any = None, words: Words | None = None, **kwargs: Any):
         super().__init__(formdata, **kwargs)
         self.site = site
+        self._version = words.rules_version if words else ""
         self._wanted = {
             "name": site.name_required,
             "email": site.email_required,
@@ -142,6 +150,10 @@ class CommentForm(Form):
         check_name(typed)
         if typed and is_disguised(typed, self.site):
             raise ValidationError(DISGUISED)
+
+    def validate_accepted(self, field: Any) -> None:
+        if self._version and field.data != self._version:
+            raise ValidationError(RULES_CHANGED if field.data else ACCEPT_RULES)
 
     def validate(self, extra_validators: Any = None) -> bool:
         extra = {name: [_Required()] for name, wanted in self._wanted.items() if wanted}
@@ -161,6 +173,7 @@ class CommentForm(Form):
             email=self.email.data,
             website=self.website.data,
             parent_id=self.parent_id,
+            accepted=self._version,
             author_token=author,
             page=page,
             request_key=_request_key(),

@@ -107,9 +107,6 @@ def _key(text: str) -> str:
     return text
 
 
-SENTENCE = Field(_l("a sentence of at most 300 characters, or nothing"), _sentence, longest=SENTENCE_LENGTH)
-
-
 def _badge(text: str) -> str:
     badge = _sentence(text)
     if len(badge) > LONGEST_BADGE or mixes_alphabets(badge):
@@ -158,8 +155,6 @@ FIELDS = {
     "akismet_key": Field(_l("an Akismet API key, or nothing"), _key),
     "akismet_blog": Field(_l("a URL such as https://www.example.org, or nothing"), clean_website),
     "close_after_days": _whole(1, 36_500, off=0),
-    "closed_text": SENTENCE,
-    "held_text": SENTENCE,
     "staff_badge": BADGE,
     "staff_role": ROLE,
     "keep_address_days": _whole(1, 36_500, off=0),

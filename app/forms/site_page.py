@@ -52,13 +52,6 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("How long authors can edit or delete their comment."), _l("minutes"), _l("No editing"),
             ),
             "close_after_days": Control(_l("Close comments after"), "", _DAYS, _NEVER),
-            "closed_text": Control(
-                _l("Text where comments are closed"), _l("If empty, readers see “Comments are closed.”")
-            ),
-            "held_text": Control(
-                _l("Text where all new comments are held"),
-                _l("If empty, readers see “New comments on this article appear after review.”"),
-            ),
         },
     ),
     (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from flask import abort, request
@@ -13,7 +14,7 @@ from app.errors import Refused
 from app.lib.language import speak
 from app.lib.text import clean_line
 from app.lib.urls import canonical, is_allowed, page_key
-from app.models import Site, Thread
+from app.models import Site, Thread, Words, words_of
 from app.models.alias import LONGEST_KEY
 from app.models.site import KEY
 
@@ -38,6 +39,11 @@ class Where:
     title: str
     lang: str
     sort: str
+
+    @cached_property
+    def words(self) -> Words:
+        """The site's own words in the language of this response."""
+        return words_of(self.site, self.lang)
 
     @property
     def fields(self) -> dict[str, str]:

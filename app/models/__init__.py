@@ -35,6 +35,7 @@ from app.models.thread_state import State
 from app.models.training_example import TrainingExample
 from app.models.unsubscribe import Unsubscribe
 from app.models.vote import Vote
+from app.models.wording import Wording, Words, words_of
 
 __all__ = [
     "Actor",
@@ -85,8 +86,11 @@ __all__ = [
     "TrainingExample",
     "Unsubscribe",
     "Vote",
+    "Wording",
+    "Words",
     "insert_comment",
     "insert_record",
     "reason_codes",
     "reason_name",
+    "words_of",
 ]  # fmt: skip

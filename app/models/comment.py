@@ -30,6 +30,7 @@ from app.models.badge import LONGEST_BADGE
 from app.models.path import Path, above_at, depth_of, ids_in, place_of
 from app.models.site import Site
 from app.models.thread import Thread
+from app.models.wording import LONGEST_ACCEPTED
 
 LONGEST_SOURCE_ID = 200
 # Conditions of the partial indexes of the public tree.
@@ -110,6 +111,9 @@ class Comment(Model):
     # Which emails its author asked for: about its review, and about replies to it.
     notify: Mapped[bool] = mapped_column(default=False)
     notify_replies: Mapped[bool] = mapped_column(default=False)
+
+    # Version of the house rules that its author accepted (wording.py); '': none was asked for.
+    accepted: Mapped[str] = mapped_column(String(LONGEST_ACCEPTED), default="")
 
     # Page details (url, title, published) that the page sent; applied when the comment is approved.
     claimed: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))

@@ -88,9 +88,6 @@ class Site(Model):
     close_after_days: Mapped[int] = mapped_column(default=0)
     # Signs the state of an article in an attribute of its page; '': no such claim is taken.
     state_key: Mapped[str] = mapped_column(Encrypted, default="")
-    # Sentences that readers see where comments are closed or all held; '': ours.
-    closed_text: Mapped[str] = mapped_column(String(300), default="")
-    held_text: Mapped[str] = mapped_column(String(300), default="")
     # Open reports that move a comment to the urgent lane, and that hide it; 0: never.
     reports_needed: Mapped[int] = mapped_column(default=1)
     reports_to_hide: Mapped[int] = mapped_column(default=0)

@@ -9,9 +9,9 @@ from flask_babel import gettext as _
 
 from app.extensions import db
 from app.lib import markup
-from app.lib.language import speaking
+from app.lib.language import speaking, tag_now
 from app.lib.text import clean_line, excerpt
-from app.models import Author, Decision, Delivery, Status, Unsubscribe, reason_name
+from app.models import Author, Decision, Delivery, Status, Unsubscribe, reason_name, words_of
 from app.notify import reason_texts, signed_links, smtp
 
 EXCERPT = 500  # characters
@@ -28,6 +28,7 @@ def compose_confirmation(delivery: Delivery) -> EmailMessage | None:
             "site": clean_line(author.site.name),
             "confirm": signed_links.confirm_link(author),
             "stop": signed_links.stop_link(author),
+            "footer": words_of(author.site, tag_now()).email_footer,
         }
         subject = _("Confirm your email for %(site)s comments", site=context["site"])
         return _email(delivery, author, "", subject, "confirm", context)
@@ -90,6 +91,7 @@ def _context(decision: Decision) -> dict[str, Any]:
         "own": signed_links.own_link(comment),
         "appeal": signed_links.appeal_link(decision) if first_time else "",
         "stop": signed_links.stop_link(comment.author),
+        "footer": words_of(comment.site, tag_now()).email_footer,
     }
 
 

@@ -12,10 +12,10 @@ from flask_babel import ngettext as _n
 from app.extensions import db
 from app.lib import markup
 from app.lib.clock import now
-from app.lib.language import speaking
+from app.lib.language import speaking, tag_now
 from app.lib.secrets import candidates
 from app.lib.text import clean_line, excerpt
-from app.models import Announcement, Author, Comment, Delivery, Subscription, Unsubscribe
+from app.models import Announcement, Author, Comment, Delivery, Subscription, Unsubscribe, words_of
 from app.models.announcement import Announced, Wish
 from app.models.badge import badge_text
 from app.notify import signed_links, smtp
@@ -116,6 +116,7 @@ def _context(author: Author, shown: list[Comment], count: int, subscriptions: li
         "stop_comment": signed_links.unfollow_link(author, mine, "comment") if mine and only_replies else "",
         "stop_page": signed_links.unfollow_link(author, shown[0], "page"),
         "stop": signed_links.stop_link(author),
+        "footer": words_of(author.site, tag_now()).email_footer,
     }
 
 

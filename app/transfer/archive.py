@@ -29,6 +29,7 @@ from app.models import (
     ThreadAlias,
     ThreadChange,
     Unsubscribe,
+    Wording,
 )
 
 FORMAT, VERSION = "kaiwa", 1
@@ -149,6 +150,7 @@ TABLES = (
         # An unreadable value is empty, and its rule has ended.
         numbers=lambda row: {"value": "author"} if row["subject"] == Subject.AUTHOR and row["value"] else {},
     ),
+    ArchivedTable(Wording, created_column="made_at", left_out={**OWNER, "html": "rendered again"}),
     ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),
 )
 BY_NAME = {table.name: table for table in TABLES}

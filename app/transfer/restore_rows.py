@@ -69,11 +69,16 @@ def _recompute_revision(_site: Site, row: Row) -> None:
     row["html"] = markup.sanitise(row["html"])
 
 
+def _recompute_wording(_site: Site, row: Row) -> None:
+    row["html"] = markup.render(row["intro"])
+
+
 RECOMPUTE = {
     "author": _recompute_author,
     "comment": _recompute_comment,
     "rule": _recompute_rule,
     "revision": _recompute_revision,
+    "wording": _recompute_wording,
 }
 
 

@@ -12,12 +12,13 @@ from app.lib.clock import Moment
 from app.lib.language import languages
 from app.lib.networks import stored_network
 from app.lib.secrets import Encrypted
-from app.lib.text import clean_line
+from app.lib.text import clean_body, clean_line
 from app.lib.urls import canonical, safe_href
 from app.models import Actor, Effect, Reason, Role, Status, Subject
 from app.models.site import MOST_STAFF_NAMES
 from app.models.thread import LONGEST_TITLE, Named
 from app.models.thread_state import State
+from app.models.wording import LONGEST_FOOTER, LONGEST_INTRO
 from app.screening.case import Verdict
 from app.screening.reasons import sentence_of
 from app.transfer.fields import MAX_BODY, legible
@@ -128,6 +129,11 @@ def _at_most(most: int) -> Callable[[Any], Any]:
     return lambda value: _require(value <= most, value)
 
 
+def _lines(graphemes: int) -> Callable[[Any], Any]:
+    """A text of several lines, not longer than its form takes: two code points a grapheme."""
+    return lambda value: clean_body(_require(len(value) <= 2 * graphemes, value))
+
+
 def _website(value: str) -> str:
     return value if not value or safe_href(value) == value else ""
 
@@ -202,8 +208,6 @@ def _is_reason_text(value: Any) -> bool:
 
 
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
-    ("site", "closed_text"): clean_line,
-    ("site", "held_text"): clean_line,
     ("site", "staff_badge"): clean_line,
     ("site", "staff_role"): _one_of(list(Role)),
     ("site", "staff_names"): _names,
@@ -234,6 +238,14 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("decision", "from_status"): _one_of(list(Status)),
     ("decision", "to_status"): _one_of(list(Status)),
     ("decision", "actor"): _one_of(list(Actor)),
+    ("comment", "accepted"): clean_line,
+    ("wording", "lang"): lambda value: _require(value in languages(), value),
+    ("wording", "intro"): _lines(LONGEST_INTRO),
+    ("wording", "rules_url"): _website,
+    ("wording", "rules_version"): clean_line,
+    ("wording", "closed_text"): clean_line,
+    ("wording", "held_text"): clean_line,
+    ("wording", "email_footer"): _lines(LONGEST_FOOTER),
     ("rule", "subject"): _one_of(list(Subject)),
     ("rule", "effect"): _one_of(list(Effect)),
 }

@@ -43,12 +43,13 @@ from app.web import (
     threads,
     transfers,
     votes,
+    wording,
 )
 
 READERS = (embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health)
 MODERATORS = (
     account, queue, decisions, context, picks, staff, history, audit, sites, members, rules, threads, privacy,
-    statistics, transfers,
+    statistics, transfers, wording,
 )  # fmt: skip
 
 

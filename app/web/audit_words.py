@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from app.forms.rule import EFFECTS, SUBJECTS
 from app.forms.site import ROLE
 from app.forms.site_page import GROUPS
+from app.forms.wording import TEXTS, TypedWording
 from app.models import AuditEvent
 from app.models.audit import Event, Who
 
@@ -101,6 +102,7 @@ VALUES: dict[str, dict[str, Any]] = {
 SETTINGS = {name: control.label for _title, controls in GROUPS for name, control in controls.items()}
 # Settings with a page of their own.
 SETTINGS |= {"reason_texts": _l("Rejection reasons"), "state_key": _l("Key for signed article states")}
+SETTINGS |= {name: getattr(TypedWording, name).args[0] for name in ("intro_shown", *TEXTS)}
 
 
 def event_name(event: AuditEvent) -> str:
@@ -115,7 +117,9 @@ def actor_name(event: AuditEvent) -> str:
 def changes(event: AuditEvent) -> Iterator[tuple[str, str, str]]:
     """Each changed setting with its value before and after."""
     for name, (before, after) in event.said.get("changes", {}).items():
-        yield str(SETTINGS.get(name, name)), _said(before), _said(after)
+        # Words have their language behind the name.
+        setting, space, lang = name.partition(" ")
+        yield f"{SETTINGS.get(setting, setting)}{space}{lang}", _said(before), _said(after)
 
 
 def details(event: AuditEvent) -> Iterator[tuple[str, str]]:

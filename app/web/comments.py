@@ -33,7 +33,7 @@ bp.before_request(read_only)
 @bp.post("/embed/comments")
 def post() -> Response:
     here = where(request.form)
-    origin, form = check_origin(here.site), CommentForm(here.site, request.form)
+    origin, form = check_origin(here.site), CommentForm(here.site, request.form, here.words)
     try:
         limits.refuse_exhausted(here.site, "post", "crowded")
     except Refused as no:

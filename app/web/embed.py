@@ -33,6 +33,7 @@ WRITING = (
     "writing/storage",
     "writing/fields",
     "writing/errors",
+    "writing/accepted",
     "writing/composer",
     "writing/proof",
     "place",

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.local import LocalProxy
 
 from app.abuse import address
 from app.abuse.timing import stamp_again, stamp_of_the_hour
@@ -65,6 +66,8 @@ def around(here: Where) -> dict[str, Any]:
     """Context of a single comment's templates."""
     return {
         "site": here.site,
+        # Read only where a template shows them: a cached form needs no query.
+        "words": LocalProxy(lambda: here.words),
         "where": here.fields,
         "here": _address(here),
         "lang": here.lang,

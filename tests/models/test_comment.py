@@ -13,6 +13,7 @@ KEPT = {
     "path": "the place in the thread",
     "status": "the decision",
     "lang": "the language of the form",
+    "accepted": "the site's version of its house rules",
     "source": "the program of an imported comment",
     "source_id": "its id there, so that the next import recognises it",
     "trained_as": "unlearning needs it",

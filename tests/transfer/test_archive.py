@@ -35,7 +35,9 @@ from app.models import (
     Thread,
     ThreadAlias,
     Unsubscribe,
+    Wording,
 )
+from app.models.wording import DEFAULTS
 from app.moderation import articles
 from app.moderation.decide import undo
 from app.screening import rules
@@ -84,7 +86,10 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     articles.set_state(
         the_comment(db_session, "elsewhere <b>&amp;").thread, State.CLOSED, by=alice, reason="too heated"
     )
-    first.picked_at, first.helpful = now(), 7
+    first.picked_at, first.helpful, first.accepted = now(), 7, "2026-11"
+    words = {"intro": "**Be kind.**", "html": "<p><strong>Be kind.</strong></p>\n", "rules_version": "2026-11",
+             "rules_url": "https://paper.example/rules", "email_footer": "The Paper\nQuay 1"}  # fmt: skip
+    Wording.put(site, "en", DEFAULTS | words)
     db_session.add(Pick(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, picked=True))
     db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()

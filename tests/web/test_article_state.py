@@ -161,19 +161,6 @@ def test_a_published_comment_that_is_edited_in_a_held_article_waits(hanako: Read
 
 
 @ONE_DATABASE
-def test_readers_see_the_sites_own_sentences(hanako: Reader, db_session: Session, paper: Site) -> None:
-    db_session.get_one(Site, paper.id).change({"closed_text": "Until <b>tomorrow</b>.", "held_text": "We read all."})
-    db_session.commit()
-    hanako.post("First!")
-    put(db_session, State.HELD)
-    assert "We read all." in hanako.get_thread().text
-    put(db_session, State.CLOSED)
-    page = hanako.get_thread().text
-    assert "Until &lt;b&gt;tomorrow&lt;/b&gt;." in page and "We read all." not in page
-    assert "Until &lt;b&gt;tomorrow&lt;/b&gt;." in hanako.post("late").text
-
-
-@ONE_DATABASE
 @pytest.mark.parametrize("state", [State.CLOSED, State.HIDDEN])
 def test_what_a_reader_typed_into_a_closed_article_is_kept(hanako: Reader, db_session: Session, state: State) -> None:
     hanako.post("First!")

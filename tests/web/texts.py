@@ -11,7 +11,7 @@ PLACE = {"after": "", "comment": "", "parent": ""}
 READ = HERE | PLACE | {"own": "", "voted": ""}
 WRITTEN = HERE | {
     "body": "words", "name": "Hanako", "email": "hanako@readers.example", "website": "", "parent": "", "remember": "",
-    "notify": "", "subject": "", "stamp": "", "altcha": "", "author": "",
+    "accepted": "", "notify": "", "subject": "", "stamp": "", "altcha": "", "author": "",
 }  # fmt: skip
 OWNED = HERE | {"token": ""}
 BACK = {"next": "/moderate/"}
@@ -133,6 +133,10 @@ INPUTS: dict[str, Input] = {
     "statistics.show": Input(query={"days": "30"}, path=SITE),
     "sites.change_reasons": Input(form=REASONS, path=SITE),
     "sites.reasons": Input(path=SITE),
+    "wording.change": Input(query={"lang": "en"}, path=SITE, form={
+        "intro_shown": "y", "intro": "words", "rules_url": "https://paper.example/rules", "rules_version": "1",
+        "closed_text": "words", "held_text": "words", "email_footer": "words", "look": "1"}),
+    "wording.show": Input(query={"lang": "en"}, path=SITE),
     "sites.change_settings": Input(form={"name": "Paper", "origins": "https://paper.example"}, path=SITE),
     "sites.embed": Input(path=SITE),
     "sites.make_state_key": Input(path=SITE),

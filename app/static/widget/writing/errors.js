@@ -4,7 +4,7 @@
 const looksLikeEmail = text => /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text.normalize('NFKC').trim())
 
 const looksRight = field =>
-  (!field.required || field.value.trim()) && (field.type != 'email' || !field.value || looksLikeEmail(field.value))
+  (!field.required || (field.type == 'checkbox' ? field.checked : field.value.trim())) && (field.type != 'email' || !field.value || looksLikeEmail(field.value))
 
 const describe = (field, ids) => field.setAttribute('aria-describedby', [...ids].join(' '))
 const described = field => new Set(field.getAttribute('aria-describedby')?.split(' '))
@@ -22,7 +22,7 @@ const mark = (field, sentence) => {
 const clear = (thread, field) => {
   const {id} = field, ids = described(field), summary = thread.find('.summary')
   thread.root.getElementById(id + '-error')?.remove()
-  field.closest('.field').classList.remove('wrong')
+  field.closest('.wrong')?.classList.remove('wrong')
   field.ariaInvalid = null
   ids.delete(id + '-error')
   describe(field, ids)

@@ -41,6 +41,8 @@ export class Writing {
 
   input(field) {
     if (field.name == 'remember' && !field.checked) this.forgetMe()
+    // Until the comment is sent, and in no storage.
+    if (field.name == 'accepted') this.accepted = field.checked && field.value
     if (this.form?.contains(field)) this.save()
     if (field.matches('.wrong *') && looksRight(field)) clear(this.thread, field)
     measure(this.thread, field)
@@ -170,15 +172,17 @@ export class Writing {
       if (field) field.value = typed[name] ?? field.defaultValue ?? field.value
     }
     elements.remember.checked = typed.ticked
+    tick(this.form, [this.accepted, ...me.accepted ?? []])
     this.reply(thread.comment(parent)?.querySelector('.reply'), true)
   }
 
   remember(id, headers) {
-    const {me: key, page} = this.thread, {elements} = this.form, {own, author} = this.recall(key)
+    const {me: key, page} = this.thread, {elements} = this.form, {own, author, accepted} = this.recall(key)
     const lasting = elements.remember.checked, token = headers.get('Kaiwa-Token')
     const me = {author: headers.get('Kaiwa-Author') ?? author, own: {...own}, lasting}
     if (token) me.own[page] = {...me.own[page], [id]: token}
     if (lasting) for (const name of this.who) me[name] = elements[name].value
+    if (lasting) me.accepted = accept(this.form, accepted)
     this.keep(key, me, lasting)
   }
 
@@ -253,6 +257,7 @@ export class Writing {
   posted(form, {html, headers, status}) {
     const {thread} = this, comment = html.querySelector('article'), id = comment?.dataset.id
     this.remember(id, headers)
+    this.accepted = ''
     this.keep(thread.draft, {...this.recall(thread.draft), body: '', parent: '', key: ''})
     form.remove()
     thread.find('.home').append(thread.blank.cloneNode(true))
