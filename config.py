@@ -134,6 +134,14 @@ def _lines(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _contacts(text: str) -> list[str]:
+    """RFC 9116, 2.5.3."""
+    contacts = _lines(text)
+    if not all(re.fullmatch(r"(?:mailto:[^\s@]+@[^\s@]+|https://\S+|tel:[+0-9-]+)", each) for each in contacts):
+        raise ValueError("must start with mailto:, https:// or tel:")
+    return contacts
+
+
 def _level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
@@ -287,6 +295,14 @@ SETTINGS = (
         "hours",
         "How long a moderator stays logged in without activity.",
         _whole(1, 720),
+    ),
+    Setting(
+        "SECURITY_CONTACT",
+        "",
+        "comma-separated addresses",
+        "Contact for security problems, in /.well-known/security.txt: mailto:security@example.org or "
+        "https://example.org/security. Empty: no such file.",
+        _contacts,
     ),
     Setting(
         "AUDIT_LOGIN_DAYS",

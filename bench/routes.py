@@ -242,6 +242,9 @@ def _public(each: Examples) -> Iterator[Visit]:
     yield _get("reports.ask", "dialog", f"/embed/report/{each.shown}", site="bench")
     yield _get("api.contract.openapi", "contract", "/api/v1/openapi.json")
     yield _get("health.healthz", "alive", "/healthz")
+    yield _get("setup.front", "front page", "/")
+    yield _get("well_known.security_txt", "without a contact", "/.well-known/security.txt")
+    yield _get("well_known.change_password", "redirect", "/.well-known/change-password")
     yield _get("health.readyz", "ready", "/readyz")
     yield Visit("health.metrics", "all", "/metrics", headers={"Authorization": f"Bearer {WATCHER}"})
 
@@ -282,6 +285,8 @@ def _desk(each: Examples) -> Iterator[Visit]:
 
 def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("sites.list_all", "sites", "/sites/")
+    yield _get("sites.new", "form", "/sites/new")
+    yield _get("start.show", "first steps", "/sites/bench/start")
     for page in ("settings", "reasons", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
     yield _get("wording.show", "page", "/sites/bench/words")

@@ -19,6 +19,7 @@ from app.cli import (
     reindex,
     rules,
     serve,
+    setup_link,
     sites,
     threads,
     upkeep,
@@ -37,6 +38,7 @@ def install(app: Flask) -> None:
     upkeep.upkeep.add_command(keys.rotate_key)
     commands = (
         serve.serve,
+        setup_link.setup_link,
         worker.worker,
         demo.demo,
         sites.site,

@@ -17,6 +17,11 @@ from pathlib import Path
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.desk import first_run
+from app.extensions import db
+from app.models.setup_link import LASTS
 
 ROOT = Path(__file__).parent.parent.parent
 WEB_SERVER = ROOT / "app" / "server" / "granian_server.py"
@@ -101,6 +106,7 @@ def serve(demo: bool, reload: bool) -> None:
         _refuse_busy("127.0.0.1", config["PORT"] + 1)
         children.append(_demo(config))
     _announce(config, demo)
+    _offer_set_up()
     _run(children, reloaded=children[1:] if reload else [])
 
 
@@ -168,6 +174,29 @@ def _announce(config: Mapping[str, object], demo: bool) -> None:
     if demo:
         click.echo(f"Articles   http://127.0.0.1:{int(str(config['PORT'])) + 1}/ja/ and /en/")
     click.echo("Press Ctrl+C to stop.")
+
+
+def _offer_set_up() -> None:
+    """The link of an empty database; the start of the processes does not depend on it."""
+    try:
+        link = first_run.offer() if first_run.is_needed() else None
+        db.session.commit()
+    except (SQLAlchemyError, OSError) as trouble:
+        db.session.rollback()
+        click.echo(f"No set-up link could be made ({type(trouble).__name__}): see flask check", err=True)
+        return
+    finally:
+        db.session.remove()
+    if link is None:
+        return
+    if not link:
+        click.echo("Set up     with the link that was printed before, or a new one: flask setup-link --new")
+    else:
+        click.echo(f"Set up     {link}")
+        hours = int(LASTS.total_seconds() // 3600)
+        click.echo(
+            f"           for {hours} hours and one account; also in {current_app.instance_path}/{first_run.FILE}"
+        )
 
 
 def _run(children: list[Child], reloaded: list[Child]) -> None:

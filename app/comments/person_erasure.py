@@ -80,6 +80,7 @@ TABLES = {
     "training_example": "hashed words of one decision, until they are counted",
     "job": "the names of the source's staff, for some months; its file is deleted after some days",
     "heartbeat": "no personal data",
+    "setup_link": "no personal data",
     "site_counter": "no personal data",
     "counter_mark": "no personal data",
     "key_print": "no personal data",

@@ -24,6 +24,7 @@ from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
 from app.models.search_segment import DirtyComment, SearchSegment, SegmentPage
+from app.models.setup_link import SetupLink
 from app.models.site import Site
 from app.models.site_counter import CounterMark, SiteCounter
 from app.models.snooze import Snooze
@@ -72,6 +73,7 @@ __all__ = [
     "Rule",
     "SearchSegment",
     "SegmentPage",
+    "SetupLink",
     "Site",
     "SiteCounter",
     "Snooze",

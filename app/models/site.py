@@ -40,6 +40,8 @@ class Site(Model):
     timezone_chosen: Mapped[bool] = mapped_column(default=True)
     origins: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    # When a page of the site first showed its thread.
+    first_view_at: Mapped[datetime | None] = mapped_column(Moment)
     # Part of every cache key.
     version: Mapped[int] = mapped_column(default=1)
     # Increases when a rule changes, so that processes recompile their rules.
@@ -183,6 +185,10 @@ class Site(Model):
         """Reserve a name of staff: readers who use it are held."""
         if name not in self.staff_names:
             self.staff_names = [*self.staff_names, name][-MOST_STAFF_NAMES:]
+
+    @classmethod
+    def note_first_view(cls, id: int) -> None:
+        rows_changed(update(cls).where(cls.id == id, cls.first_view_at.is_(None)).values(first_view_at=now()))
 
     def lock(self) -> bool:
         """Reload the site and lock it until the transaction ends; False if it was deleted."""

@@ -19,7 +19,7 @@ from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
 from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE
-from app.notify import author_email, brake_email, digest, flood_email, invitation, reply_email, smtp
+from app.notify import author_email, brake_email, digest, flood_email, invitation, reply_email, smtp, trial_email
 from app.notify.breaker import Breaker
 from app.notify.headers import domain_of
 
@@ -34,6 +34,7 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     ANSWER: author_email.compose_answer,
     CORRECTION: author_email.compose_correction,
     "invitation": invitation.compose,
+    trial_email.KIND: trial_email.compose,
     reply_email.KIND: reply_email.compose,
 }
 

@@ -160,6 +160,7 @@ SITE_LEFT_OUT = {
     "id": "the number of another installation",
     "key": "the operator names the site on import",
     "archive_shift": "about an earlier archive, not about the site",
+    "first_view_at": "about the pages that embed this installation",
     "pressed_until": "a burst of comments here and now",
 }
 SITE_COLUMNS = [column for column in Site.__table__.columns if column.name not in SITE_LEFT_OUT]
@@ -174,6 +175,7 @@ LEFT_OUT = {
     "rate_limit": "how much a network used lately",
     **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),
+    "setup_link": "grants access",
     "key_print": "about this installation's keys",
     "job": "an import or export of the last days",
     "heartbeat": "about this installation's processes",

@@ -34,8 +34,10 @@ from app.web import (
     queue,
     reports,
     rules,
+    setup,
     sites,
     staff,
+    start,
     states,
     statistics,
     summary,
@@ -43,12 +45,16 @@ from app.web import (
     threads,
     transfers,
     votes,
+    well_known,
     wording,
 )
 
-READERS = (embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health)
+READERS = (
+    embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health,
+    setup, well_known,
+)  # fmt: skip
 MODERATORS = (
-    account, queue, decisions, context, picks, staff, history, audit, sites, members, rules, threads, privacy,
+    account, queue, decisions, context, picks, staff, history, audit, sites, start, members, rules, threads, privacy,
     statistics, transfers, wording,
 )  # fmt: skip
 

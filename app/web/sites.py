@@ -6,8 +6,11 @@ from typing import Any
 from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 
+from app.desk import new_site
 from app.desk import settings as site_settings
+from app.errors import Refused
 from app.extensions import db
+from app.forms.new_site import NewSiteForm
 from app.forms.reason_texts import form_of
 from app.forms.site_page import GROUPS, SettingsForm
 from app.lib.clock import now
@@ -27,6 +30,32 @@ DAYS = 7  # of comments on the spam score page
 def list_all() -> str:
     waiting = metrics.pending_by_site()
     return render_template("sites/list.html", memberships=current_moderator().memberships, waiting=waiting)
+
+
+@bp.get("/new")
+@moderator_required
+def new() -> str:
+    _require_operator()
+    return render_template("sites/new.html", form=NewSiteForm(formdata=None))
+
+
+@bp.post("/")
+@moderator_required
+def add() -> Any:
+    _require_operator()
+    form = NewSiteForm()
+    if not form.validate():
+        return render_template("sites/new.html", form=form), 422
+    me = current_moderator()
+    name, address = form.site_name.data or "", form.address.data or ""
+    site = new_site.add(name, address, lang=form.lang.data, timezone=form.timezone.data, by=me)
+    db.session.commit()
+    return redirect(url_for("start.show", key=site.key), 303)
+
+
+def _require_operator() -> None:
+    if not current_moderator().is_operator:
+        raise Refused("role_too_small", _("Only owners of this installation can do this."), status=403)
 
 
 @bp.get("/<key>/settings")

@@ -20,7 +20,7 @@ from app.forms.where import PARAMETERS, Where, where
 from app.lib import ids, markup
 from app.lib.language import speaking
 from app.models import Comment, Status, Vote
-from app.web import cookie, fragments
+from app.web import cookie, first_view, fragments
 from app.web.embed import frame_policy
 from app.web.public import for_everybody, note_known, public_get
 
@@ -148,6 +148,7 @@ def _for_all(template: str) -> Response:
         return answer
     answer.set_data(render(template, read(here), context(here, stamp=stamp)))
     answer.content_type = "text/html; charset=utf-8"
+    first_view.note(here.site)
     return answer
 
 

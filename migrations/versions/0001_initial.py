@@ -110,6 +110,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("email_index", name=op.f("uq_moderator_email_index")),
     )
     op.create_table(
+        "setup_link",
+        sa.Column("id", ID, autoincrement=False, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_setup_link")),
+    )
+    op.create_table(
         "rate_limit",
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("due_ms", sa.BigInteger(), nullable=False),
@@ -165,6 +172,7 @@ def upgrade() -> None:
         sa.Column("flood_per_site", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("busiest_minute", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("learnt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_view_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pressed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("akismet_key", sa.Text(), nullable=False, server_default=""),
         sa.Column("akismet_blog", sa.Text(), nullable=False, server_default=""),
@@ -947,6 +955,7 @@ def downgrade() -> None:
         "segment_page",
         "search_segment",
         "rate_limit",
+        "setup_link",
         "moderator",
         "key_print",
         "heartbeat",

@@ -77,6 +77,7 @@ def sent(
     db_session.add(invitation)
     db_session.flush()
     outbox.add("invitation", payload=json.dumps({"invitation": invitation.id}))
+    outbox.add("trial", moderator_id=alice.id, site_id=comment.site_id)
     db_session.commit()
     send_all()
     undo(rejected, by=alice)

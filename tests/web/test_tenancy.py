@@ -59,6 +59,8 @@ EVERYBODYS_PAGES = {
     "threads.undo",
 }
 OWNERS_PAGES = "members."
+# For owners of the installation, whose flag no role on a site gives.
+OPERATORS_PAGES = {"sites.new", "sites.add", "system.show", "system.as_json"}
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def test_there_is_something_to_see(app: Flask, paper: Site, db_session: Session)
     for target in targets(app):
         if target.method == "GET":
             answer = knock(desk, target)
-            assert answer.status_code == 200, target
+            assert answer.status_code == (403 if target.endpoint in OPERATORS_PAGES else 200), target
             seen |= set(told(answer))
     assert seen >= {"Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice"}
 
@@ -181,6 +183,7 @@ def test_one_site_does_not_change_another_sites_pages(
     a_colleague(db_session, other, Role.OWNER)
     desk = at_the_desk(app, "owner-of-other")
     open_doors = [target for target in targets(app) if target.method == "GET" and not target.arguments]
+    open_doors = [target for target in open_doors if target.endpoint not in OPERATORS_PAGES]
     open_doors += [
         Target(target.endpoint, "GET", target.path.replace("paper", "other"), frozenset())
         for target in targets(app) if target.method == "GET" and target.arguments == {"key"}
