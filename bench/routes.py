@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
 from app.extensions import db
+from app.lib.clock import now
 from app.lib.passwords import hash_password
 from app.lib.signing import sign
 from app.models import (
@@ -28,6 +30,7 @@ from app.models import (
     JobState,
     Membership,
     Moderator,
+    Notice,
     Role,
     Site,
     SiteCounter,
@@ -205,6 +208,7 @@ class Examples:
     busy_author: int
     thread: int
     job: int
+    notice: int
     page: str
     cluster: str
     tokens: dict[str, str]
@@ -239,6 +243,7 @@ def _public(each: Examples) -> Iterator[Visit]:
         yield _get(endpoint, "of the site", path, site="bench")
         yield _get(endpoint, "the busiest article", path, **busy)
     yield _get("summary.show", "30 days", "/summary/bench")
+    yield _get("notices.ask", "form", "/notices/bench", comment=each.shown)
     yield _get("reports.ask", "dialog", f"/embed/report/{each.shown}", site="bench")
     yield _get("api.contract.openapi", "contract", "/api/v1/openapi.json")
     yield _get("health.healthz", "alive", "/healthz")
@@ -253,7 +258,8 @@ def _email_links(each: Examples) -> Iterator[Visit]:
     for endpoint, path in (("links.show", "act"), ("emails.show_confirm", "mail/confirm"),
                            ("emails.show_stop", "mail/stop"), ("emails.show_unfollow", "mail/unfollow"),
                            ("emails.show_appeal", "appeal"),
-                           ("own_comment.show", "comment"), ("invitation.look", "invitation")):  # fmt: skip
+                           ("own_comment.show", "comment"), ("notice_links.show", "notice"),
+                           ("invitation.look", "invitation")):  # fmt: skip
         yield _get(endpoint, "from an email", f"/{path}/{each.tokens[endpoint]}")
 
 
@@ -281,6 +287,8 @@ def _desk(each: Examples) -> Iterator[Visit]:
     yield _get("audit.show", "newest", "/moderate/log/audit")
     for form in ("csv", "jsonl"):
         yield Visit(f"audit.as_{form}", "first part", f"/moderate/log/audit/{form}", {"kind": "logins"}, part=True)
+    yield _get("cases.show_all", "open", "/moderate/notices")
+    yield _get("cases.show", "an open case", f"/moderate/notices/{each.notice}")
 
 
 def _sites(each: Examples) -> Iterator[Visit]:
@@ -387,17 +395,19 @@ def examples() -> Examples:
     invitation = db.session.scalars(select(Invitation)).one()
     alice = db.session.scalars(select(Moderator)).one()
     job = db.session.scalars(select(Job.id)).one()
+    notice = db.session.scalars(select(Notice)).one()
     urls = {
         "links.show": decision_links.link_for(held, Status.APPROVED, alice),
         "emails.show_confirm": signed_links.confirm_link(busy),
         "emails.show_stop": signed_links.stop_link(busy),
         "own_comment.show": signed_links.own_link(held),
+        "notice_links.show": signed_links.notice_link(notice, emailed=True),
         "emails.show_unfollow": signed_links.unfollow_link(busy, shown, "page"),
         "emails.show_appeal": signed_links.appeal_link(refused),
         "invitation.look": sign("invitation", invitation.id),
     }
     tokens = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}
-    return Examples(held.id, shown.id, busy.id, thread_id, job, page, held.cluster, tokens)
+    return Examples(held.id, shown.id, busy.id, thread_id, job, notice.id, page, held.cluster, tokens)
 
 
 @contextmanager
@@ -419,6 +429,7 @@ def fill_store(app: Flask, comments: int) -> None:
     work_at_the_desk(app, alice)
     with app.app_context():
         reject_one()
+        send_notice()
         reindex()
         SiteCounter.recount()
         db.session.commit()
@@ -452,6 +463,13 @@ def set_details() -> None:
     held = db.session.scalars(select(Comment).where(*newest).order_by(Comment.id.desc()).limit(1)).one()
     held.body, held.html = "See https://spam.example/1", "<p>See https://spam.example/1</p>"
     held.address, held.address_index = NETWORK, Comment.network_index(bench, NETWORK)
+    db.session.commit()
+
+
+def send_notice() -> None:
+    comment = db.session.scalars(select(Comment).where(Comment.status == Status.APPROVED).limit(1)).one()
+    due = {"site_id": comment.site_id, "comment": comment, "due_at": now() + timedelta(days=7)}
+    db.session.add(Notice(claim="privacy", explanation="My address is in it.", **due))
     db.session.commit()
 
 

@@ -13,6 +13,7 @@ from app.extensions import db
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models import (
     Author,
+    Claim,
     Effect,
     Moderator,
     Note,
@@ -23,12 +24,15 @@ from app.models import (
     Unsubscribe,
     Vote,
 )
+from app.moderation import notice_state, notices
+from app.moderation.notices import Draft
 from app.moderation.reports import report
 from app.notify import authors, outbox
 from app.screening import rules
 from tests.cast import Reader, a_moderator, a_site, the_comment
 
 HANAKO, QUIET, BLOCKED = "hanako@readers.example", "quiet@readers.example", "blocked@readers.example"
+NOTIFIER = "taro@notifiers.example"
 INVITED, PEER, REPORTER = "new@moderators.example", "2001:db8:7:8::1", "2001:db8:77::1"
 WORDS, REQUEST = "We should keep the ferry.", {"Idempotency-Key": "request 1"}
 
@@ -52,6 +56,11 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
               (Subject.AUTHOR, str(_author(db_session, QUIET, site).id))]  # fmt: skip
     rules.create([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
     db_session.add(Note(site_id=comment.site_id, comment=comment, moderator=alice, text="I know her."))
+    with db.session.no_autoflush:
+        typed = {"explanation": "I am Taro.", "law": "Privacy", "name": "Taro", "email": NOTIFIER}
+        notice = notices.submit(comment, Draft(Claim.PRIVACY, **typed))
+    notice.question, notice.provision, notice.facts = "Is it true?", "Article 1", "It names a person."
+    notice_state.note(notice, "closed", text="It names a person.")
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"

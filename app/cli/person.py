@@ -32,6 +32,8 @@ TOUCHED = [
     "decision",
     "delivery",
     "note",
+    "notice",
+    "notice_event",
     "report",
     "revision",
     "rule",
@@ -55,7 +57,7 @@ def export(email: str, key: str | None, as_json: bool) -> None:
     """
     with snapshot():
         reader = _person(email, key)
-        if not reader.authors:
+        if not reader.is_known:
             raise click.ClickException("No author uses this address.")
         authors = len(reader.authors)
         for part in json_parts.encoded(person_export.export(reader), lines=not as_json):

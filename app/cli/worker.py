@@ -21,6 +21,7 @@ from app.extensions import db
 from app.lib import deadline
 from app.models import Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
+from app.moderation import notices
 from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
@@ -45,6 +46,7 @@ INDEX_REST = 20  # pause after a build, as a multiple of its duration: on a busy
 RETRAIN_EVERY = 60.0  # seconds between two searches for filters of another version
 INDEX_ALL_EVERY = 3600.0  # seconds between two searches for segments with any change
 TRANSFERS_EXPIRE_EVERY = 3600.0  # seconds between two deletions of expired files
+NOTICES_EVERY = 60.0  # seconds between two looks at the deadlines of legal notices
 LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 
 
@@ -54,12 +56,13 @@ LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 def worker(once: bool) -> None:
     """Send the outbox and run periodic tasks until SIGTERM or SIGINT. Any number of workers may run.
 
-    The tasks update the search index, count readers' votes, delete expired rate limits, run the imports and exports
-    of the browser, and retrain spam filters after an upgrade. The worker stops within a few seconds, with exit code 0;
-    an email to a server that stalls is sent again later, with the same Message-ID. Logs are JSON lines on standard
-    error.
+    The tasks update the search index, count readers' votes, remind moderators of legal notices, delete expired rate
+    limits, run the imports and exports of the browser, and retrain spam filters after an upgrade. The worker stops
+    within a few seconds, with exit code 0; an email to a server that stalls is sent again later, with the same
+    Message-ID. Logs are JSON lines on standard error.
     """
     if once:
+        _remind()
         while _deliver() or job_runner.run_next():
             pass
         return
@@ -77,6 +80,7 @@ def _run(stop: threading.Event) -> None:
         Task("votes", _count_votes),
         Task("search", _reindexer()),
         Task("limits", _limits_cleaner()),
+        Task("notices", _notice_reminder()),
     ]
     lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
     filters = Line(_app(), Task("filters", _retrain), stop, pause=RETRAIN_EVERY, timeout=inf)
@@ -212,6 +216,24 @@ def _limits_cleaner() -> Callable[[], bool]:
         return False
 
     return forget
+
+
+def _notice_reminder() -> Callable[[], bool]:
+    due = 0.0
+
+    def remind() -> bool:
+        nonlocal due
+        if time.monotonic() >= due:
+            _remind()
+            due = time.monotonic() + NOTICES_EVERY
+        return False
+
+    return remind
+
+
+def _remind() -> None:
+    for _step in notices.remind():
+        db.session.commit()
 
 
 def _sign_off(name: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from app.extensions import db
 from app.lib import address_forms
 from app.lib.language import speaking
-from app.models import Author, Comment, Rule, Site, Subject, comment_counts
+from app.models import Author, Comment, Notice, Rule, Site, Subject, comment_counts
 
 
 @dataclass
@@ -25,6 +25,11 @@ class Person:
     email: str
     authors: list[Author]
     site_ids: list[int] | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """True with comments or legal notices."""
+        return bool(self.authors or self.notices())
 
     @property
     def names(self) -> list[str]:
@@ -53,6 +58,13 @@ class Person:
         if self.site_ids is not None:
             query = query.where(Rule.site_id.in_(self.site_ids))
         return [rule for rule in db.session.scalars(query) if self._is_subject_of(rule)]
+
+    def notices(self) -> list[Notice]:
+        """Legal notices that were sent with the address."""
+        query = select(Notice)
+        if self.site_ids is not None:
+            query = query.where(Notice.site_id.in_(self.site_ids))
+        return [each for each in db.session.scalars(query) if address_forms.contains(each.email, self.email)]
 
     def _is_subject_of(self, rule: Rule) -> bool:
         if rule.subject == Subject.EMAIL:

@@ -21,6 +21,9 @@ from app.models import (
     Delivery,
     Moderator,
     Note,
+    Notice,
+    NoticeEvent,
+    Party,
     Revision,
     Status,
     Subject,
@@ -66,6 +69,8 @@ TABLES = {
     "snooze": "no personal data",
     "report": "a note loses the address; the reporter is stored as a keyed hash only",
     "pick": "no personal data",
+    "notice": "the sender's name and address are erased; other texts lose the address",
+    "notice_event": "answers of the comment's author are erased; other texts lose the address",
     "vote": "a keyed hash of a network only, deleted after some days",
     "delivery": "emails that contain the address are deleted",
     "thread": "its version increases, so that caches drop the old page",
@@ -101,6 +106,7 @@ class Receipt:
     notes: int = 0
     rules: int = 0
     subscriptions: int = 0
+    notices: int = 0
     emails: int = 0
     mentions: int = 0
     sites: list[str] = field(default_factory=list)
@@ -126,6 +132,9 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         if rule.subject == Subject.EMAIL:
             rule.value = rule.value_index = ""
         receipt.rules += 1
+    for notice in person.notices():
+        notice.name = notice.email = ""
+        receipt.notices += 1
     for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
         if index := author.address_index:
             Unsubscribe.remove(author.site, index)
@@ -174,6 +183,8 @@ def _erase_comment(
 def _redact_notes(comment: Comment, names: list[str]) -> None:
     """Delete the author's notes; remove the author's names from moderators' notes."""
     comment.reasons = [reason for reason in comment.reasons if reason["check"] != "appeal"]
+    about = NoticeEvent.notice_id.in_(select(Notice.id).where(Notice.comment_id == comment.id))
+    _count(update(NoticeEvent).where(about, NoticeEvent.actor == Party.AUTHOR).values(text=""))
     for decision in db.session.scalars(select(Decision).where(Decision.comment_id == comment.id, Decision.note != "")):
         if decision.actor == Actor.AUTHOR:
             decision.note = ""

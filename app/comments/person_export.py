@@ -44,6 +44,19 @@ def export(person: Person) -> dict[str, Any]:
             for author in person.authors
             for each in Subscription.of_authors([author.id])
         ],
+        "notices": [
+            {
+                "site": notice.site.key,
+                "number": notice.number,
+                "about": notice.claim,
+                "name": notice.name,
+                "law": notice.law,
+                "explanation": notice.explanation,
+                "when": notice.made_at.isoformat(),
+                "outcome": notice.outcome,
+            }
+            for notice in person.notices()
+        ],
         "is_moderator": Moderator.with_email(person.email) is not None,
         "comments": _comments(person),
     }

@@ -263,6 +263,12 @@ def _position(after: str) -> tuple[int | None, str, int]:
     return (int(found[2]), found[3] or "", int(found[1] or 0)) if found else (None, "", 0)
 
 
+def public_comment(thread: Thread, number: int) -> Comment | None:
+    """The public comment with this number in its links."""
+    found = _placed(thread, number)
+    return found if found and found.is_public else None
+
+
 def _placed(thread: Thread, number: int) -> Comment | None:
     ours, theirs = Comment.of_site([thread.site_id], number), imported.numbered_elsewhere(thread, number)
     placed = (

@@ -1,4 +1,4 @@
-"""Delete networks, spam, earlier texts and votes after a site's retention period."""
+"""Delete networks, spam, earlier texts, votes and decided notices after a site's retention period."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, String, cast, delete, func, literal, or_, 
 from app.database import rows_changed, snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Author, Comment, Decision, Report, Revision, Site, Status, Vote
+from app.models import Author, Comment, Decision, Notice, NoticeState, Report, Revision, Site, Status, Vote
 from app.spam import learning
 
 BATCH = 200  # rows in a transaction, so others wait for milliseconds
@@ -96,6 +96,15 @@ def _old_browsers(site: Site, before: datetime) -> ColumnElement[bool]:
     return (Author.site_id == site.id) & known & ~lately
 
 
+def _old_notices(site: Site, before: datetime) -> ColumnElement[bool]:
+    return (Notice.site_id == site.id) & (Notice.state == NoticeState.CLOSED) & (Notice.closed_at < before)
+
+
+def _forget_notices(ids: Sequence[int]) -> None:
+    """With the log of the case."""
+    rows_changed(delete(Notice).where(Notice.id.in_(ids)))
+
+
 def _forget_browsers(ids: Sequence[int]) -> None:
     rows_changed(update(Author).where(Author.id.in_(ids)).values(network_index=None, traits_index=None))
 
@@ -138,4 +147,5 @@ KINDS = {
     "spam": Kind("keep_spam_days", Comment, _old_spam, _forget_spam),
     "earlier_texts": Kind("keep_revision_days", Revision, _old_texts, _forget_texts),
     "votes": Kind("keep_vote_days", Vote, _old_votes, _forget_votes),
+    "notices": Kind("keep_notice_days", Notice, _old_notices, _forget_notices),
 }

@@ -14,7 +14,7 @@ from app.lib import markup
 from app.lib.clock import happened_since, now
 from app.lib.secrets import candidates
 from app.lib.text import excerpt
-from app.models import Comment, Decision, Lease, Moderator, Note, Report, Revision, Status, comment_counts
+from app.models import Comment, Decision, Lease, Moderator, Note, Notice, Report, Revision, Status, comment_counts
 from app.screening.reasons import found_in, sentence_of
 from app.spam.scores import Explanation, explanation
 
@@ -42,6 +42,8 @@ class Card:
     revisions: list[Revision] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     reports: dict[str, int] = field(default_factory=dict)
+    # Open legal notices.
+    notices: list[Notice] = field(default_factory=list)
     decision: Decision | None = None
     # Another moderator with a lease.
     reviewer: str = ""
@@ -56,6 +58,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
     ids = [comment.id for comment in comments]
     records = comment_counts.by_author([comment.author_id for comment in comments])
     revisions, decisions, notes, reports = Revision.of(ids), _newest_decisions(ids), Note.of(ids), Report.open_of(ids)
+    legal = Notice.open_of(ids)
     alike, addresses, reviewers = _alike(comments), _same_address(comments), Lease.of_others(viewer, ids)
     return [
         Card(
@@ -71,6 +74,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
             revisions=revisions[comment.id],
             notes=notes[comment.id],
             reports=reports[comment.id],
+            notices=legal.get(comment.id, []),
             decision=decisions.get(comment.id),
             reviewer=reviewers.get(comment.id, ""),
         )

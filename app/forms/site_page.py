@@ -127,6 +127,10 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("Keep votes for"),
                 _l("Afterwards only their number is kept, and they can no longer be taken back."), _DAYS, _FOREVER,
             ),
+            "keep_notice_days": Control(
+                _l("Keep decided legal notices for"), _l("After the decision, with all texts of the case."), _DAYS,
+                _FOREVER,
+            ),
         },
     ),
     (
@@ -137,6 +141,18 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
             ),
             "akismet_blog": Control(
                 _l("Akismet site URL"), _l("The URL registered with the key. If empty, the first site URL is used.")
+            ),
+        },
+    ),
+    (
+        _l("Legal notices"),
+        {
+            "notices": Control(
+                _l("Take legal notices"),
+                _l("Readers find “Report illegal content” in the report form and below the comments page."),
+            ),
+            "notice_days": Control(
+                _l("Decide within"), _l("Shown to the sender. Moderators are reminded before it ends."), _l("days")
             ),
         },
     ),

@@ -133,6 +133,11 @@ def when(moment: datetime) -> str:
     return f"{_day(here.date(), locale)} {_minute(here.hour, here.minute, locale)}"
 
 
+def long_day(moment: datetime, timezone: str) -> str:
+    """The day of a moment in words, for emails."""
+    return format_date(moment.astimezone(_zone(timezone)).date(), "long", get_locale())
+
+
 def clock_time(moment: datetime) -> str:
     """The time of a moment of today, else its day."""
     zone = _zone(clock())

@@ -17,6 +17,7 @@ from app.models.lease import Lease
 from app.models.login import Login
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
+from app.models.notice import Claim, Notice, NoticeEvent, NoticeState, Outcome, Party, claim_name
 from app.models.pick import Pick
 from app.models.rate_limit import Rate, RateLimit
 from app.models.reason import Reason, reason_codes, reason_name
@@ -44,6 +45,7 @@ __all__ = [
     "AuditEvent",
     "Author",
     "ChainHead",
+    "Claim",
     "Comment",
     "CounterMark",
     "Decision",
@@ -62,7 +64,12 @@ __all__ = [
     "Membership",
     "Moderator",
     "Note",
+    "Notice",
+    "NoticeEvent",
+    "NoticeState",
     "Notify",
+    "Outcome",
+    "Party",
     "Pick",
     "Rate",
     "RateLimit",
@@ -90,6 +97,7 @@ __all__ = [
     "Vote",
     "Wording",
     "Words",
+    "claim_name",
     "insert_comment",
     "insert_record",
     "reason_codes",

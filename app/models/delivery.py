@@ -16,6 +16,8 @@ from app.models.decision import Decision
 
 # Emails that tell an author the status of a comment.
 ANSWER, CORRECTION = "answer", "correction"
+# The same after a legal notice, with a statement of reasons.
+STATEMENT = "statement"
 # Longest pause between two tries.
 LONGEST_PAUSE = timedelta(hours=6)
 # An older email does not count towards the daily limit of an address.
@@ -153,6 +155,12 @@ class Delivery(Model):
         return db.session.scalar(about.order_by(cls.id.desc()).limit(1))
 
     @classmethod
+    def sent_before(cls, delivery: "Delivery", kind: str) -> Sequence[str]:
+        """Payloads of earlier emails of this kind about the same comment that were sent."""
+        earlier = cls.comment_id == delivery.comment_id, cls.kind == kind, cls.id < delivery.id, cls.outcome == "sent"
+        return db.session.scalars(select(cls.payload).where(*earlier)).all()
+
+    @classmethod
     def last_told(cls, comment: Comment, before: int | None = None) -> str | None:
         """The status in the last email to the author about this comment, also one that is being sent; None if none.
 
@@ -220,7 +228,7 @@ class Delivery(Model):
     @classmethod
     def _told(cls, comment_ids: Sequence[int]) -> tuple[ColumnElement[bool], ...]:
         gone = or_(cls.outcome == "sent", and_(cls.done_at.is_(None), ~cls._free()))
-        return cls.comment_id.in_(comment_ids), cls.kind.in_((ANSWER, CORRECTION)), gone
+        return cls.comment_id.in_(comment_ids), cls.kind.in_((ANSWER, CORRECTION, STATEMENT)), gone
 
     @classmethod
     def _free(cls) -> ColumnElement[bool]:

@@ -43,6 +43,7 @@ _CAUSES = {
     "mail": _l("Email link"),
     "reports": _l("Reported by readers"),
     "appeal": _l("Author’s appeal"),
+    "notice": _l("Legal notice"),
     "withdrawn": _l("Withdrawn"),
     "staff": _l("Reply by staff"),
     "edited": _l("Edited"),

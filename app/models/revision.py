@@ -10,6 +10,7 @@ from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
 from app.models.decision import Decision
+from app.models.notice import Notice
 from app.models.report import Report
 
 
@@ -33,11 +34,11 @@ class Revision(Model):
 
     @classmethod
     def forget_between(cls, comment: Comment) -> None:
-        """Keep the first and the last earlier text, and those that a decision or report refers to."""
+        """Keep the first and the last earlier text, and those that a decision, report or notice refers to."""
         texts = db.session.execute(
             select(cls.id, cls.replaced_at).where(cls.comment_id == comment.id).order_by(cls.id)
         ).all()
-        seen = [*db.session.scalars(_decided(comment)), *db.session.scalars(_reported(comment))]
+        seen = [at for query in (_decided, _reported, _noticed) for at in db.session.scalars(query(comment))]
         between = pairwise(texts[:-1])
         unseen = [row.id for before, row in between if not any(before[1] < at <= row[1] for at in seen)]
         db.session.execute(delete(cls).where(cls.id.in_(unseen)))
@@ -49,3 +50,7 @@ def _decided(comment: Comment) -> Select[datetime]:
 
 def _reported(comment: Comment) -> Select[datetime]:
     return select(Report.made_at).where(Report.comment_id == comment.id)
+
+
+def _noticed(comment: Comment) -> Select[datetime]:
+    return select(Notice.made_at).where(Notice.comment_id == comment.id)

@@ -99,6 +99,9 @@ class Site(Model):
     brake_percent: Mapped[int] = mapped_column(default=60)
     brake_reports: Mapped[int] = mapped_column(default=5)
     brake_minutes: Mapped[int] = mapped_column(default=60)
+    # Legal notices are taken, and are to be answered within so many days.
+    notices: Mapped[bool] = mapped_column(default=True)
+    notice_days: Mapped[int] = mapped_column(default=7)
     public_summary: Mapped[bool] = mapped_column(default=False)
     # Own texts for authors of rejected comments, by reason and language; others are the usual ones.
     reason_texts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict)
@@ -113,6 +116,7 @@ class Site(Model):
     keep_spam_days: Mapped[int] = mapped_column(default=30)
     keep_revision_days: Mapped[int] = mapped_column(default=365)
     keep_vote_days: Mapped[int] = mapped_column(default=30)
+    keep_notice_days: Mapped[int] = mapped_column(default=1095)
 
     @property
     def hosts(self) -> set[str]:

@@ -7,7 +7,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, insert_comment, insert_record
 from app.models.thread import Named
-from app.moderation import brake
+from app.moderation import brake, notice_state
 from app.moderation.lanes import lane_of
 from app.notify import events
 from app.screening import akismet
@@ -79,6 +79,7 @@ def decide(
     events.after(decision)
     akismet.report_disagreement(decision)
     brake.after_decision(decision)
+    notice_state.follow(decision, by)
     return decision
 
 

@@ -8,8 +8,20 @@ from datetime import timedelta
 from flask import current_app
 
 from app.lib.clock import now
-from app.models import Actor, Announcement, Author, Comment, Decision, Delivery, Status, Unsubscribe, newest_comments
-from app.models.delivery import ANSWER, CORRECTION
+from app.models import (
+    Actor,
+    Announcement,
+    Author,
+    Comment,
+    Decision,
+    Delivery,
+    Notice,
+    Outcome,
+    Status,
+    Unsubscribe,
+    newest_comments,
+)
+from app.models.delivery import ANSWER, CORRECTION, STATEMENT
 from app.notify import outbox
 
 DAY = timedelta(days=1)
@@ -52,10 +64,34 @@ def notify(decision: Decision) -> None:
     """Queue an email about a visible change, due after the undo window."""
     comment, author = decision.comment, decision.comment.author
     kind = _kind_of_email(decision)
-    if not kind or not comment.notify or not author.is_confirmed or not _may_email(author, kind):
+    # Who was told the reasons of a removal also learns that it was wrong.
+    wanted = comment.notify or kind == CORRECTION
+    if not kind or not wanted or not author.is_confirmed or not _may_email(author, kind):
         return
     to = outbox.recipient(author.email)
     outbox.add(kind, once=f"{kind} {decision.id}", recipient=to, decision=decision, comment=comment)
+
+
+def send_statement(notice: Notice) -> None:
+    """Queue the statement of reasons to the author, also to one who asked for no emails about the comment.
+
+    It is due if the decision changed something for the author, or if the author was asked. Needs a confirmed address
+    that has not unsubscribed.
+    """
+    removed = notice.outcome == Outcome.REMOVED and notice.decision_id is not None
+    if not (removed or notice.asked_at) or not may_state(notice.comment.author):
+        return
+    payload = json.dumps({"notice": notice.id, "version": notice.version})
+    comment, to = notice.comment, outbox.recipient(notice.comment.author.email)
+    outbox.add(
+        STATEMENT, once=f"{STATEMENT} {notice.id} {notice.version}", payload=payload, recipient=to, comment=comment,
+        decision=notice.decision, due_at=now() + outbox.undo_window(),
+    )  # fmt: skip
+
+
+def may_state(author: Author) -> bool:
+    """True if the author can be emailed about a legal notice."""
+    return author.is_confirmed and not author.erased_at and _may_email(author, STATEMENT)
 
 
 def told_before(undone: Sequence[Decision]) -> "Told":
@@ -94,6 +130,8 @@ def _is_worth_an_email(decision: Decision) -> bool:
     """Moderators' decisions, and rejections by screening."""
     if decision.to_status == decision.from_status:
         return False
+    if decision.reason == "notice" and decision.to_status == Status.REJECTED:
+        return False  # its author gets the statement of reasons
     by_a_person = decision.actor == Actor.MODERATOR and decision.to_status in (Status.APPROVED, Status.REJECTED)
     return by_a_person or (decision.actor == Actor.SCREENING and decision.to_status == Status.REJECTED)
 
@@ -106,8 +144,8 @@ def _may_email(author: Author, kind: str = ANSWER) -> bool:
         or Unsubscribe.contains(author.site, author.address_index)
     ):
         return False
-    # The email that it corrects was within the limit.
-    return kind == CORRECTION or _count_today(author) < MAX_EMAILS_A_DAY
+    # The email that it corrects was within the limit, and the law asks for a statement of reasons.
+    return kind in (CORRECTION, STATEMENT) or _count_today(author) < MAX_EMAILS_A_DAY
 
 
 def _count_today(author: Author) -> int:

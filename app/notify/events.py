@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from app.lib.clock import latest, now
-from app.models import Decision, Moderator, Site, Thread, waiting
+from app.models import Decision, Moderator, Notice, Site, Thread, waiting
 from app.models.moderator import Emails
-from app.notify import authors, outbox, replies
+from app.notify import authors, notifiers, outbox, replies
 from app.notify.digest import URGENT_EVERY
 
 
@@ -41,3 +41,27 @@ def flooded(site: Site) -> None:
     """Notify the moderators of a burst."""
     for id, *_ in Moderator.digests_of(site):
         outbox.add("flood", site_id=site.id, moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))
+
+
+def notice_opened(notice: Notice, cause: str) -> None:
+    """A legal notice was received, or its case reopened. The event `notice.opened` for other services belongs here."""
+    if cause == "opened":
+        notifiers.send_receipt(notice)
+    else:
+        notifiers.correct(notice)
+    tell_of_notice(notice, cause)
+
+
+def notice_closed(notice: Notice) -> None:
+    """A case was decided. The event `notice.closed` for other services belongs here."""
+    notifiers.send_decision(notice)
+    authors.send_statement(notice)
+
+
+def tell_of_notice(notice: Notice, cause: str) -> None:
+    """Email the moderators about a case."""
+    for id, *_ in Moderator.digests_of(notice.site):
+        payload = json.dumps({"notice": notice.id, "cause": cause})
+        outbox.add(
+            "notice", site_id=notice.site_id, moderator_id=id, once=f"notice {notice.id} {cause} {id}", payload=payload
+        )

@@ -18,8 +18,18 @@ from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
-from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE
-from app.notify import author_email, brake_email, digest, flood_email, invitation, reply_email, smtp, trial_email
+from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE, STATEMENT
+from app.notify import (
+    author_email,
+    brake_email,
+    digest,
+    flood_email,
+    invitation,
+    notice_email,
+    reply_email,
+    smtp,
+    trial_email,
+)
 from app.notify.breaker import Breaker
 from app.notify.headers import domain_of
 
@@ -35,6 +45,10 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     CORRECTION: author_email.compose_correction,
     "invitation": invitation.compose,
     trial_email.KIND: trial_email.compose,
+    notice_email.ALERT: notice_email.compose_alert,
+    notice_email.RECEIPT: notice_email.compose_receipt,
+    notice_email.DECISION: notice_email.compose_decision,
+    STATEMENT: notice_email.compose_statement,
     reply_email.KIND: reply_email.compose,
 }
 

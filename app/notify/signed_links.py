@@ -1,4 +1,4 @@
-"""Signed links of authors, without log-in: own comment, confirm, unsubscribe, appeal."""
+"""Signed links of authors and notifiers, without log-in: own comment, confirm, unsubscribe, appeal, notice."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,13 +11,15 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.secrets import Index
 from app.lib.signing import BadToken, sign, unsign
-from app.models import Author, Comment, Decision, Site, Status, Subscription
+from app.models import Author, Comment, Decision, Notice, Site, Status, Subscription
 
 CONFIRM_LASTS = timedelta(days=7)
 # Six months, as the Digital Services Act (article 20) requires.
 APPEAL_LASTS = timedelta(days=183)
 # A late review may still be appealed.
 OWN_LASTS = timedelta(days=365)
+# A notifier may need the page of a notice for a court.
+NOTICE_LASTS = timedelta(days=3 * 365)
 # People unsubscribe from old emails.
 STOP_LASTS = timedelta(days=3650)
 
@@ -76,6 +78,11 @@ def appeal_link(decision: Decision) -> str:
     return _link("appeal", "appeal", [decision.site_id, decision.id])
 
 
+def notice_link(notice: Notice, *, emailed: bool) -> str:
+    """The page of a notice for its sender. Only a link that was emailed can confirm the address."""
+    return _link("notice", "notice", [notice.site_id, notice.id, int(emailed)])
+
+
 def author_to_confirm(token: str) -> Author:
     """Raises Refused (410), also if the address has changed since."""
     site_id, author_id, email_index = _claim("confirm", token, CONFIRM_LASTS)
@@ -126,6 +133,15 @@ def decision_to_appeal(token: str) -> Decision:
     if decision.comment.author.erased_at:
         raise _gone()
     return decision
+
+
+def notice_of(token: str) -> tuple[Notice, bool]:
+    """The notice, and whether the link was emailed. Raises Refused (410)."""
+    site_id, notice_id, emailed = _claim("notice", token, NOTICE_LASTS)
+    notice = Notice.of_site([site_id], notice_id)
+    if notice is None:
+        raise _gone()
+    return notice, bool(emailed)
 
 
 def _link(path: str, purpose: str, claim: list[Any]) -> str:

@@ -17,6 +17,8 @@ from app.models import (
     Decision,
     Moderator,
     Note,
+    Notice,
+    NoticeEvent,
     Pick,
     Report,
     Revision,
@@ -143,6 +145,8 @@ TABLES = (
     ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "residual": RETRAINED}),
     ArchivedTable(Note, created_column="made_at", left_out=OWNER),
     ArchivedTable(Pick, created_column="made_at", left_out=OWNER),
+    ArchivedTable(Notice, created_column="made_at", left_out=OWNER),
+    ArchivedTable(NoticeEvent, created_column="made_at", left_out=OWNER),
     ArchivedTable(
         Rule,
         created_column="made_at",

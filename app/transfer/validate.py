@@ -14,7 +14,7 @@ from app.lib.networks import stored_network
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import canonical, safe_href
-from app.models import Actor, Effect, Reason, Role, Status, Subject
+from app.models import Actor, Claim, Effect, NoticeState, Outcome, Party, Reason, Role, Status, Subject
 from app.models.site import MOST_STAFF_NAMES
 from app.models.thread import LONGEST_TITLE, Named
 from app.models.thread_state import State
@@ -246,6 +246,12 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("wording", "closed_text"): clean_line,
     ("wording", "held_text"): clean_line,
     ("wording", "email_footer"): _lines(LONGEST_FOOTER),
+    ("notice", "number"): clean_line,
+    ("notice", "claim"): _one_of(list(Claim)),
+    ("notice", "state"): _one_of(list(NoticeState)),
+    ("notice", "outcome"): _one_of(["", *Outcome]),
+    ("notice", "lang"): lambda value: _require(value in ("", *languages()), value),
+    ("notice_event", "actor"): _one_of(list(Party)),
     ("rule", "subject"): _one_of(list(Subject)),
     ("rule", "effect"): _one_of(list(Effect)),
 }

@@ -13,6 +13,7 @@ from app.web import (
     account,
     audit,
     author_links,
+    cases,
     comments,
     compressed,
     context,
@@ -28,6 +29,8 @@ from app.web import (
     keys,
     links,
     members,
+    notice_links,
+    notices,
     own_comment,
     picks,
     privacy,
@@ -51,10 +54,11 @@ from app.web import (
 
 READERS = (
     embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health,
-    setup, well_known,
+    notices, notice_links, setup, well_known,
 )  # fmt: skip
 MODERATORS = (
-    account, queue, decisions, context, picks, staff, history, audit, sites, start, members, rules, threads, privacy,
+    account, queue, decisions, context, picks, staff, cases, history, audit, sites, start, members, rules, threads,
+    privacy,
     statistics, transfers, wording,
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ def _always(answer: Response) -> Response:
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
     # Without a referrer, browsers send our forms with "Origin: null"; but addresses with a token must not leak.
-    secret = request.blueprint in ("links", "emails", "own_comment", "invitation", "setup")
+    secret = request.blueprint in ("links", "emails", "own_comment", "notice_links", "invitation", "setup")
     answer.headers.setdefault("Referrer-Policy", "no-referrer" if secret else "same-origin")
     # Caching only if the view says so.
     answer.headers.setdefault("Cache-Control", "no-store")

@@ -186,6 +186,8 @@ def upgrade() -> None:
         sa.Column("brake_percent", sa.Integer(), nullable=False, server_default="60"),
         sa.Column("brake_reports", sa.Integer(), nullable=False, server_default="5"),
         sa.Column("brake_minutes", sa.Integer(), nullable=False, server_default="60"),
+        sa.Column("notices", sa.Boolean(), nullable=False, server_default=sa.true()),
+        sa.Column("notice_days", sa.Integer(), nullable=False, server_default="7"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("reason_texts", sa.JSON(), nullable=False, server_default="{}"),
         sa.Column("live_updates", sa.Boolean(), nullable=False, server_default=sa.true()),
@@ -197,6 +199,7 @@ def upgrade() -> None:
         sa.Column("keep_spam_days", sa.Integer(), nullable=False, server_default="30"),
         sa.Column("keep_revision_days", sa.Integer(), nullable=False, server_default="365"),
         sa.Column("keep_vote_days", sa.Integer(), nullable=False, server_default="30"),
+        sa.Column("keep_notice_days", sa.Integer(), nullable=False, server_default="1095"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_site")),
         sa.UniqueConstraint("key", name=op.f("uq_site_key")),
     )
@@ -868,6 +871,83 @@ def upgrade() -> None:
     op.create_index("ix_report_site", "report", ["site_id", "made_at"], unique=False)
     op.create_index("ix_report_wide", "report", ["wide_index", "made_at"], unique=False)
     op.create_table(
+        "notice",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("number", sa.String(length=16), nullable=False),
+        sa.Column("claim", sa.String(length=32), nullable=False),
+        sa.Column("law", sa.Text(), nullable=False),
+        sa.Column("explanation", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("lang", sa.String(length=8), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disowned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("answer", sa.String(length=16), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("ground", sa.String(length=16), nullable=False),
+        sa.Column("provision", sa.Text(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("objected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decision_id", ID, nullable=True),
+        sa.ForeignKeyConstraint(["comment_id"], ["comment.id"], name=op.f("fk_notice_comment_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decision.id"], name=op.f("fk_notice_decision_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_notice_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
+        sa.UniqueConstraint("site_id", "number", name=op.f("uq_notice_site_id_number")),
+    )
+    op.create_index("ix_notice_comment", "notice", ["comment_id", "id"], unique=False)
+    op.create_index(
+        "ix_notice_decision",
+        "notice",
+        ["decision_id"],
+        unique=False,
+        sqlite_where=sa.text("decision_id IS NOT NULL"),
+        postgresql_where=sa.text("decision_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_notice_running",
+        "notice",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state <> 'closed'"),
+        postgresql_where=sa.text("state <> 'closed'"),
+    )
+    op.create_index("ix_notice_site", "notice", ["site_id", "state", "due_at"], unique=False)
+    op.create_table(
+        "notice_event",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("notice_id", ID, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("actor", sa.String(length=16), nullable=False),
+        sa.Column("moderator_id", ID, nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_notice_event_moderator_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["notice_id"], ["notice.id"], name=op.f("fk_notice_event_notice_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_notice_event_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_event")),
+    )
+    op.create_index("ix_notice_event_notice", "notice_event", ["notice_id", "id"], unique=False)
+    op.create_index("ix_notice_event_site", "notice_event", ["site_id"], unique=False)
+    op.create_table(
         "pick",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -927,6 +1007,8 @@ def downgrade() -> None:
     for table in (
         "vote",
         "pick",
+        "notice_event",
+        "notice",
         "report",
         "snooze",
         "revision",

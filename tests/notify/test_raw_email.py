@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.lib import mailbox
-from app.models import Author, Delivery, Invitation, Moderator, Role, Site, State, Status
+from app.models import Author, Claim, Comment, Delivery, Invitation, Moderator, Outcome, Role, Site, State, Status
+from app.moderation import notices
 from app.moderation.decide import decide, undo
+from app.moderation.notices import Draft, Ruling
 from app.notify import headers, outbox, replies
 from config import BadSetting
 from tests.cast import Reader, a_moderator, a_site, the_comment
@@ -83,10 +85,23 @@ def sent(
     undo(rejected, by=alice)
     db_session.commit()
     send_all()
+    answer_a_notice(the_comment(db_session, "Fourth!"), db_session, alice)
+    send_all()
     db_session.expire_all()
     kinds = {each.kind for each in db_session.query(Delivery) if each.outcome == "sent"}
     assert kinds == set(outbox.COMPOSE), "one of each kind"
     return smtp.emails
+
+
+def answer_a_notice(comment: Comment, db_session: Session, alice: Moderator) -> None:
+    author = comment.author
+    author.confirmed_index = author.email_index
+    notice = notices.submit(comment, Draft(Claim.PRIVACY, LONG, LONG, LONG, "jiro@例え.jp", "ja"))
+    db_session.commit()
+    send_all()
+    ruling = Ruling(Outcome.REMOVED, LONG, "law", LONG)
+    notices.close(notice, ruling, seen=notice.version, comment_seen=comment.version, by=alice)
+    db_session.commit()
 
 
 def send_all() -> None:
@@ -134,7 +149,7 @@ def test_addresses_of_pages_and_other_structured_headers_have_no_encoded_words(s
         for name, value in found:
             assert name not in STRUCTURED or "=?" not in value, (name, value)
     stops = [value for received in sent for name, value in lines_of(received) if name == "list-unsubscribe"]
-    assert len(stops) == 4
+    assert len(stops) == 5
     for stop in stops:
         assert re.fullmatch(r" <http://localhost/comments/mail/(stop|unfollow)/[\w.~-]+>", stop), stop
 

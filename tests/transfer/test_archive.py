@@ -17,6 +17,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.models import (
     Author,
+    Claim,
     Comment,
     Decision,
     Effect,
@@ -38,8 +39,9 @@ from app.models import (
     Wording,
 )
 from app.models.wording import DEFAULTS
-from app.moderation import articles
+from app.moderation import articles, notices
 from app.moderation.decide import undo
+from app.moderation.notices import Draft
 from app.screening import rules
 from app.transfer import archive
 from app.transfer.record import TruncatedFile, UnreadableFile
@@ -91,6 +93,9 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
              "rules_url": "https://paper.example/rules", "email_footer": "The Paper\nQuay 1"}  # fmt: skip
     Wording.put(site, "en", DEFAULTS | words)
     db_session.add(Pick(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, picked=True))
+    draft = Draft(Claim.PRIVACY, "That is my address.", name="Taro", email="taro@notifiers.example")
+    notice = notices.submit(first, draft)
+    notices.confirm(notice)
     db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site

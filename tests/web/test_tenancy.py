@@ -16,10 +16,11 @@ from werkzeug.test import TestResponse
 
 from app.comments import picks
 from app.desk import members
-from app.models import Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
+from app.models import Claim, Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
 from app.models.report import Reporter
-from app.moderation import articles
+from app.moderation import articles, notices
 from app.moderation.decide import decide
+from app.moderation.notices import Draft
 from app.moderation.reports import report
 from app.screening import rules
 from app.transfer import jobs
@@ -47,6 +48,8 @@ TABLES = (
     "vote",
     "pick",
     "job",
+    "notice",
+    "notice_event",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account"}
@@ -103,6 +106,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     picks.pick(first, by=alice)
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     rules.create([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
+    notices.submit(first, Draft(Claim.PRIVACY, "Geheimnis", "Vertraulich", "Verborgen", "notifier@versteckt.example"))
     articles.set_state(first.thread, State.HELD, by=alice, reason="Geheimnis")
     jobs.begin_export(site, "csv", by=alice).name = "Geheimnis.csv"
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
@@ -137,6 +141,7 @@ def knock(desk: FlaskClient, target: Target, token: str = "", **more: str) -> Te
         "csrf_token": token, "status": "approved", "seen": "2", "marked": "1:2", "comments": "1", "id": "1",
         "subject": "word", "value": "x", "effect": "hold", "reason": "", "role": "owner", "name": "x", "text": "x",
         "state": "hidden", "url": "/new", "note": "x", "body": "x", "email": "somebody@new.example", "until": "",
+        "comment_seen": "3", "outcome": "removed", "ground": "law", "provision": "x", "facts": "x",
         "size": "9", "format": "csv", "at": "0", "moves": "/a=/b", "old": "/a", "new": "/b",
     }  # fmt: skip
     return desk.post(target.path, data=body, headers=ENGLISH, buffered=True)
