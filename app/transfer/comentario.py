@@ -32,7 +32,7 @@ def read(file: File) -> Iterator[Record]:
         for element in json_stream.elements(source):
             if isinstance(element, BadElement):
                 yield from [lost(element)] if element.key == "comments" else []
-            elif element.key == "comments":
+            elif element.key == "comments" and not json_stream.is_null(element):
                 yield _comment(element.value, people, element.line)
             elif element.key == "pages" and isinstance(element.value, dict):
                 yield _page(element.value)

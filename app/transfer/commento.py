@@ -50,7 +50,7 @@ def read(file: File) -> Iterator[Record]:
     people = _people(source)
     seen: set[str] = set()
     for element in json_stream.elements(source):
-        if element.key != "comments":
+        if element.key != "comments" or json_stream.is_null(element):
             continue
         found = _taken(element, people)
         if isinstance(found, CommentRecord) and found.thread_source_id not in seen:

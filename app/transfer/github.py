@@ -71,7 +71,7 @@ def _kind(row: object) -> str:
     if not isinstance(row, dict):
         return ""
     if {"number", "title", "comments"} <= row.keys():
-        if "pull_request" in row:
+        if row.get("pull_request"):
             return "pull request"
         return "discussion" if isinstance(row["comments"], dict) else "issue"
     return "issue comment" if {"issue_url", "body"} <= row.keys() else ""

@@ -21,6 +21,8 @@ _NEXT = re.compile(r"[^\s,]")
 _KEY_OR_END = re.compile(r'["}]')
 _ELEMENT_OR_END = re.compile(r"[^\s,]")
 _PLAIN_END = re.compile(r"[,\]}\s]")
+# At the beginning of an element: an answer of an API, with its rows under "data".
+_ANSWER = re.compile(r'(?=\S)(?P<data>\{\s{0,99}"data"\s{0,9}:)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ def elements(
     """Elements of the top-level objects and lists in order; a top-level list has the key "".
 
     Objects under a key of `inside` are streamed like the top-level one. With `rows`, a top-level object is an element
-    (JSON lines). Raises UnreadableFile if the text is no JSON, TruncatedFile if it ends too early.
+    (JSON lines). Lists and answers in one list (jq --slurp, gh --slurp) are read like one after the other. Raises
+    UnreadableFile if the text is no JSON, TruncatedFile if it ends too early.
     """
     stream = StreamWindow(source.text())
     if stream.find(_START) is None and not source.damaged:
@@ -60,6 +63,11 @@ def elements(
         raise TruncatedFile(line=stream.line(), position=source.position) from None
     if source.damaged:
         raise TruncatedFile(line=stream.line(), position=source.position)
+
+
+def is_null(element: Element | BadElement) -> bool:
+    """True for null in the place of an empty list, as Go and PHP write it."""
+    return isinstance(element, Element) and not element.listed and element.value is None
 
 
 def until_cut(found: Iterator[Element | BadElement]) -> Iterator[Element | BadElement]:
@@ -79,7 +87,7 @@ def _documents(stream: StreamWindow, inside: frozenset[str], *, rows: bool) -> I
     while first:
         if first == "[":
             stream.mark += 1
-            yield from _list(stream, "")
+            yield from _slurped(stream, inside)
         elif first != "{":
             raise UnreadableFile(Trouble.DAMAGED if begun else Trouble.WRONG_FORMAT)
         elif rows:
@@ -105,6 +113,19 @@ def _object(stream: StreamWindow, inside: frozenset[str], depth: int = 1) -> Ite
             yield from _object(stream, inside, depth + 1)
         else:
             yield _value(stream, key.value, listed=False)
+    stream.mark += 1
+
+
+def _slurped(stream: StreamWindow, inside: frozenset[str]) -> Iterator[Element | BadElement]:
+    while (first := _found(stream, _ELEMENT_OR_END)) != "]":
+        answer = stream.find(_ANSWER) if inside else None
+        if first == "[":
+            stream.mark += 1
+            yield from _list(stream, "")
+        elif answer and answer["data"]:
+            yield from _object(stream, inside)
+        else:
+            yield _value(stream, "", listed=True)
     stream.mark += 1
 
 

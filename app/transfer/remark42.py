@@ -35,7 +35,7 @@ def read(file: File) -> Iterator[Record]:
     """
     source = Source.of(file)
     stream = StreamWindow(source.text())
-    closed = _closed_pages(stream)
+    closed = _first_header(stream)
     seen: set[str] = set()
     while line := _line(stream, MAX_LINE):
         text, whole, number, ended = line
@@ -43,7 +43,9 @@ def read(file: File) -> Iterator[Record]:
             yield Skip(_id_in(text), Reason.CUT_OFF, number)
             raise TruncatedFile(line=number, position=source.position)
         found = _parse_line(text, number) if whole else Skip(_id_in(text), Reason.TOO_LARGE, number)
-        if isinstance(found, tuple):
+        if isinstance(found, frozenset):
+            closed |= found
+        elif isinstance(found, tuple):
             comment, title = found
             if comment.thread_source_id not in seen:
                 seen.add(comment.thread_source_id)
@@ -64,12 +66,22 @@ def _line(stream: StreamWindow, limit: int) -> tuple[str, bool, int, bool] | Non
     return (text, whole, number, ended) if text or ended else None
 
 
-def _closed_pages(stream: StreamWindow) -> frozenset[str]:
+def _first_header(stream: StreamWindow) -> frozenset[str]:
     """Read-only pages of the header. Raises UnreadableFile for other files."""
     line = _line(stream, MAX_META)
+    while line and not line[0].strip():
+        line = _line(stream, MAX_META)
     meta = _loaded(line[0]) if line and line[1] else None
-    if not isinstance(meta, dict) or not {"users", "posts"} <= meta.keys():
+    if not _is_header(meta):
         raise UnreadableFile(Trouble.WRONG_FORMAT)
+    return _closed_pages(meta)
+
+
+def _is_header(row: object) -> bool:
+    return isinstance(row, dict) and {"users", "posts"} <= row.keys()
+
+
+def _closed_pages(meta: dict[str, Any]) -> frozenset[str]:
     posts = meta["posts"] if isinstance(meta["posts"], list) else []
     rows = (post for post in posts if isinstance(post, dict) and post.get("read_only") is True)
     return frozenset(one_line(row.get("url")) for row in rows)
@@ -91,12 +103,15 @@ def _id_in(text: str) -> str | None:
     return found[1] if found else None
 
 
-def _parse_line(text: str, line: int) -> tuple[CommentRecord, str] | Skip | None:
+def _parse_line(text: str, line: int) -> tuple[CommentRecord, str] | frozenset[str] | Skip | None:
+    """A comment with its page's title, or the read-only pages of another backup that follows in the file."""
     if not text.strip():
         return None
     row = _loaded(text)
     if row is None:
         return Skip(_id_in(text), Reason.MALFORMED, line)
+    if _is_header(row):
+        return _closed_pages(row)
     if not isinstance(row, dict) or not {"locator", "text"} & row.keys():
         return Skip(_id_in(text), Reason.UNKNOWN_RECORD, line)
     comment = _comment(row, line)

@@ -1,4 +1,7 @@
-"""Read Twikoo's export: a JSON list of comments (src/server/function/twikoo/index.js of github.com/twikoojs/twikoo)."""
+"""Read Twikoo's export: a JSON list of comments, or JSON lines of its MongoDB collection by mongoexport.
+
+src/server/function/twikoo/index.js of github.com/twikoojs/twikoo.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +13,7 @@ from app.transfer.mongo import moment_of, plain
 from app.transfer.record import CommentRecord, Record, Skip, Status, ThreadRecord
 from app.transfer.source import File, Source
 
-KEYS = frozenset({"nick", "comment", "url"})
+KEYS = frozenset({"nick", "comment", "url", "created"})
 
 Row = dict[str, Any]
 

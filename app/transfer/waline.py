@@ -53,7 +53,7 @@ def _of_json(source: Source, users: Lookup) -> Iterator[tuple[Row | Skip, int]]:
     if not is_export:
         raise UnreadableFile(Trouble.WRONG_FORMAT)
     for element in _elements(source):
-        if element.key != "Comment":
+        if element.key != "Comment" or json_stream.is_null(element):
             continue
         if isinstance(element, BadElement):
             yield lost(element, "objectId"), element.line
