@@ -275,6 +275,8 @@ def _desk(each: Examples) -> Iterator[Visit]:
     for name, given in LOGS.items():
         yield _get("history.show", name, "/moderate/log", **given)
     yield _get("history.show_articles", "newest", "/moderate/log/articles")
+    for form in ("csv", "jsonl"):
+        yield Visit(f"history.articles_as_{form}", "first part", f"/moderate/log/articles.{form}", part=True)
     for endpoint, path in (("history.as_csv", "log.csv"), ("history.as_jsonl", "log.jsonl")):
         for name, given in LOGS.items():
             yield Visit(endpoint, f"first part, {name}", f"/moderate/{path}?{urlencode(given)}", part=True)

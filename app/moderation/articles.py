@@ -1,17 +1,21 @@
 """Set the state of an article's comments, and record who did it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Actor, Moderator, State, Thread, ThreadChange
+from app.models import Actor, Moderator, Site, State, Thread, ThreadChange
 
 LISTED = 10  # changes of a thread on its page
+BATCH = 250  # changes read at once for an export
+COLUMNS = ("id", "made_at", "site", "page", "from", "to", "until", "actor", "moderator", "reason", "undoes")
 STATES: dict[str, Any] = {
     State.OPEN: _l("Open"),
     State.CLOSED: _l("Closed"),
@@ -108,6 +112,37 @@ def follow_merge(thread: Thread, into: Thread) -> None:
 def cause_of(change: ThreadChange) -> str:
     """The reason in words."""
     return str(CAUSES.get(change.reason, "")) if change.actor == Actor.SYSTEM else change.reason
+
+
+def all_for(moderator: Moderator) -> Iterator[dict[str, Any]]:
+    """All changes on the moderator's sites as plain rows, newest first.
+
+    Without open transaction between batches: a download may be slow.
+    """
+    site_ids, before = list(moderator.site_ids), 0
+    keys = {site.id: site.key for site in db.session.scalars(select(Site).where(Site.id.in_(site_ids)))}
+    while found := ThreadChange.on_sites(site_ids, before=before, limit=BATCH):
+        rows = [_exported(each, keys[each.site_id]) for each in found]
+        before = found[-1].id
+        db.session.rollback()
+        yield from rows
+
+
+def _exported(change: ThreadChange, site: str) -> dict[str, Any]:
+    values = (
+        change.id,
+        change.made_at.isoformat(),
+        site,
+        change.thread.url or change.thread.key,
+        change.from_state,
+        change.to_state,
+        change.until.isoformat() if change.until else None,
+        change.actor,
+        change.moderator.name if change.moderator else None,
+        change.reason,
+        change.undoes,
+    )
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _changes(thread: Thread, state: State, until: datetime | None) -> bool:

@@ -72,13 +72,13 @@ def _first_header(stream: StreamWindow) -> frozenset[str]:
     while line and not line[0].strip():
         line = _line(stream, MAX_META)
     meta = _loaded(line[0]) if line and line[1] else None
-    if not _is_header(meta):
+    if not isinstance(meta, dict) or not _is_header(meta):
         raise UnreadableFile(Trouble.WRONG_FORMAT)
     return _closed_pages(meta)
 
 
-def _is_header(row: object) -> bool:
-    return isinstance(row, dict) and {"users", "posts"} <= row.keys()
+def _is_header(row: dict[str, Any]) -> bool:
+    return {"users", "posts"} <= row.keys()
 
 
 def _closed_pages(meta: dict[str, Any]) -> frozenset[str]:
@@ -110,7 +110,7 @@ def _parse_line(text: str, line: int) -> tuple[CommentRecord, str] | frozenset[s
     row = _loaded(text)
     if row is None:
         return Skip(_id_in(text), Reason.MALFORMED, line)
-    if _is_header(row):
+    if isinstance(row, dict) and _is_header(row):
         return _closed_pages(row)
     if not isinstance(row, dict) or not {"locator", "text"} & row.keys():
         return Skip(_id_in(text), Reason.UNKNOWN_RECORD, line)

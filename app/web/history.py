@@ -1,7 +1,7 @@
 """The log: decisions, undo, and export."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, stream_with_context
@@ -40,17 +40,30 @@ def show_articles() -> str:
     )  # fmt: skip
 
 
+@bp.get("/log/articles.csv")
+@moderator_required
+def articles_as_csv() -> Response:
+    rows = articles.all_for(current_moderator())
+    return file_response("articles.csv", "text/csv; charset=utf-8", _csv(articles.COLUMNS, rows), BROKEN_OFF)
+
+
+@bp.get("/log/articles.jsonl")
+@moderator_required
+def articles_as_jsonl() -> Response:
+    rows = articles.all_for(current_moderator())
+    return file_response("articles.jsonl", "application/jsonl; charset=utf-8", _jsonl(rows), _jsonl_broken_off())
+
+
 @bp.get("/log.csv")
 @moderator_required
 def as_csv() -> Response:
-    return file_response("log.csv", "text/csv; charset=utf-8", _csv(_rows()), BROKEN_OFF)
+    return file_response("log.csv", "text/csv; charset=utf-8", _csv(history.COLUMNS, _rows()), BROKEN_OFF)
 
 
 @bp.get("/log.jsonl")
 @moderator_required
 def as_jsonl() -> Response:
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" if row else "" for row in _rows())
-    return file_response("log.jsonl", "application/jsonl; charset=utf-8", lines, json.dumps({"error": BROKEN_OFF}))
+    return file_response("log.jsonl", "application/jsonl; charset=utf-8", _jsonl(_rows()), _jsonl_broken_off())
 
 
 def _form(usual: str) -> LogForm:
@@ -63,10 +76,19 @@ def _rows() -> Iterator[dict[str, Any] | None]:
     return history.all_for(current_moderator(), _form(EVERYONE).wanted)
 
 
-def _csv(rows: Iterator[dict[str, Any] | None]) -> Iterator[str]:
-    yield spreadsheet.header(history.COLUMNS)
+def _csv(columns: Sequence[str], rows: Iterable[dict[str, Any] | None]) -> Iterator[str]:
+    yield spreadsheet.header(columns)
     for row in rows:
         yield spreadsheet.line(row.values()) if row else ""
+
+
+def _jsonl(rows: Iterable[dict[str, Any] | None]) -> Iterator[str]:
+    for row in rows:
+        yield json.dumps(row, ensure_ascii=False) + "\n" if row else ""
+
+
+def _jsonl_broken_off() -> str:
+    return json.dumps({"error": BROKEN_OFF})
 
 
 def file_response(name: str, kind: str, lines: Iterator[str], broken_off: str) -> Response:

@@ -1,5 +1,7 @@
 """The comments of an article are opened, closed, held or hidden: what readers, moderators and programs see then."""
 
+import csv
+import io
 import json
 from datetime import timedelta
 from typing import Any
@@ -98,6 +100,34 @@ def test_a_moderator_closes_an_article_and_undoes_it(
         ("open", "closed", False),
         ("closed", "open", True),
     ]
+
+
+def test_changes_of_articles_are_exported_batch_by_batch_for_the_own_sites_only(
+    app: Flask, hanako: Reader, db_session: Session, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(articles, "BATCH", 2)
+    hanako.post("First!")
+    thread, desk = the_thread(db_session), at_the_desk(app)
+    for state, reason in (("closed", "=1+1"), ("open", ""), ("hidden", "a\nb"), ("held", "")):
+        assert press(desk, f"/sites/paper/threads/{thread.id}/state", state=state, reason=reason).status_code == 303
+    other = a_site(db_session, "other")
+    a_moderator(db_session, other, "bob", Role.OWNER)
+    sheet = desk.get("/moderate/log/articles.csv", buffered=True)
+    lines = desk.get("/moderate/log/articles.jsonl", buffered=True)
+    found = [json.loads(line) for line in lines.text.splitlines()]
+    assert [(row["from"], row["to"]) for row in found] == [
+        ("hidden", "held"), ("open", "hidden"), ("closed", "open"), ("open", "closed"),
+    ]  # fmt: skip
+    first = found[-1]
+    assert (first["site"], first["page"], first["moderator"], first["reason"]) == ("paper", PAGE, "Alice", "=1+1")
+    rows = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"), newline="")))
+    assert [row["reason"] for row in rows] == ["", found[1]["reason"], "", "'=1+1"]
+    for answer in (sheet, lines):
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Cache-Control"] == "no-store"
+    page = desk.get("/moderate/log/articles", headers=ENGLISH).text
+    assert "/moderate/log/articles.csv" in page and "/moderate/log/articles.jsonl" in page
+    assert at_the_desk(app, "bob").get("/moderate/log/articles.jsonl", buffered=True).text == ""
 
 
 @ONE_DATABASE
