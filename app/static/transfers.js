@@ -1,5 +1,7 @@
 // Sends the file of an import in parts, each with its offset, and updates the progress of an import or export.
 
+import { parse } from "./parse.js";
+
 const POLL = 2000, LONGEST_PAUSE = 30_000; // milliseconds
 const SMALLEST = 16 << 10; // bytes of a part, below the limit of any proxy
 
@@ -100,7 +102,7 @@ async function follow(job) {
 async function load() {
   try {
     const answer = await fetch(location.href, { headers: OURS });
-    return answer.status < 500 ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    return answer.status < 500 ? parse(await answer.text()) : null;
   } catch (trouble) {
     console.warn(trouble);
     return null;

@@ -17,6 +17,7 @@ from app.web import (
     comments,
     compressed,
     context,
+    csp_reports,
     decisions,
     embed,
     errors,
@@ -69,6 +70,7 @@ def install(app: Flask) -> None:
     for views in READERS + MODERATORS:
         app.register_blueprint(views.bp)
     app.register_blueprint(members.answers)
+    app.register_blueprint(csp_reports.bp)
     keys.install(app)
     app.add_template_filter(reason_name)
     app.add_template_filter(badge_text, "badge")

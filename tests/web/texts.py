@@ -60,6 +60,7 @@ INPUTS: dict[str, Input] = {
     "comments.preview": Input(form=WRITTEN, query=PLACE),
     "comments.prove": Input(form={**OWNED, "altcha": ""}),
     "comments.withdraw": Input(form=OWNED),
+    "csp_reports.take": Input(),
     "decisions.decide_many": Input(form={"status": "approved", "reason": "", "comment": "1.1", "shown": "", **BACK}),
     "decisions.decide_one": Input(form={"status": "approved", "reason": "", "seen": "1", "override": "", **BACK}),
     "decisions.undo_many": Input(form={"decision": "1", **BACK}),

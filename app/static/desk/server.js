@@ -1,6 +1,7 @@
 // Talk to the service: forms go out as the browser would send them, HTML comes back.
 
 import { list, main } from "./cards.js";
+import { parse } from "../parse.js";
 
 const PATIENCE = 20_000; // milliseconds until an answer is given up
 
@@ -74,7 +75,3 @@ export function fieldsOf(form, button) {
 
 export const sentence = (answer) =>
   answer?.page.querySelector("[role=alert]")?.textContent.trim() || list.dataset.offline;
-
-function parse(html) {
-  return new DOMParser().parseFromString(html, "text/html");
-}
