@@ -296,6 +296,8 @@ def _desk(each: Examples) -> Iterator[Visit]:
 def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("sites.list_all", "sites", "/sites/")
     yield _get("sites.new", "form", "/sites/new")
+    yield _get("system.show", "page", "/system")
+    yield _get("system.as_json", "JSON", "/system.json")
     yield _get("start.show", "first steps", "/sites/bench/start")
     for page in ("settings", "reasons", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")

@@ -11,6 +11,7 @@ from flask.cli import AppGroup, with_appcontext
 from app.comments import picks, tokens
 from app.comments.submit import Draft, submit
 from app.desk import staff
+from app.desk.setup_checks import DEMO_MODERATOR, DEMO_SITE
 from app.extensions import db
 from app.lib import markup
 from app.lib.clock import now
@@ -30,8 +31,7 @@ from config import kept_secret
 from demo import articles, generated
 from demo.conversation import CLOSED, CONVERSATION, HOUSE_RULES, Remark
 
-SITE = "demo"
-MODERATOR = "demo@example.org"
+SITE, MODERATOR = DEMO_SITE, DEMO_MODERATOR
 PASSWORD_FILE = "demo_password"  # noqa: S105
 
 demo = AppGroup("demo", help="Create and fill the demo site.")

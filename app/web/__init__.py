@@ -45,6 +45,7 @@ from app.web import (
     states,
     statistics,
     summary,
+    system,
     thread,
     threads,
     transfers,
@@ -59,8 +60,7 @@ READERS = (
 )  # fmt: skip
 MODERATORS = (
     account, queue, decisions, context, picks, staff, cases, history, audit, sites, start, members, rules, threads,
-    privacy,
-    statistics, transfers, wording,
+    privacy, statistics, transfers, wording, system,
 )  # fmt: skip
 
 

@@ -87,6 +87,12 @@ def site_or_404(key: str, least: Role = Role.MODERATOR) -> Site:
     return site
 
 
+def require_operator() -> None:
+    """Refused (403) unless the moderator is an owner of the installation."""
+    if not current_moderator().is_operator:
+        raise Refused("role_too_small", _("Only owners of this installation can do this."), status=403)
+
+
 _ROLES_NEEDED = {
     Role.ADMIN: _l("Only administrators and owners of this site can do this. Ask a site owner."),
     Role.OWNER: _l("Only owners of this site can do this."),

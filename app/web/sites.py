@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 
 from app.desk import new_site
 from app.desk import settings as site_settings
-from app.errors import Refused
 from app.extensions import db
 from app.forms.new_site import NewSiteForm
 from app.forms.reason_texts import form_of
@@ -18,7 +17,7 @@ from app.models import Role
 from app.moderation import page_state
 from app.operations import metrics
 from app.screening import thresholds
-from app.web.access import current_moderator, moderator_required, site_or_404
+from app.web.access import current_moderator, moderator_required, require_operator, site_or_404
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
 
@@ -35,14 +34,14 @@ def list_all() -> str:
 @bp.get("/new")
 @moderator_required
 def new() -> str:
-    _require_operator()
+    require_operator()
     return render_template("sites/new.html", form=NewSiteForm(formdata=None))
 
 
 @bp.post("/")
 @moderator_required
 def add() -> Any:
-    _require_operator()
+    require_operator()
     form = NewSiteForm()
     if not form.validate():
         return render_template("sites/new.html", form=form), 422
@@ -51,11 +50,6 @@ def add() -> Any:
     site = new_site.add(name, address, lang=form.lang.data, timezone=form.timezone.data, by=me)
     db.session.commit()
     return redirect(url_for("start.show", key=site.key), 303)
-
-
-def _require_operator() -> None:
-    if not current_moderator().is_operator:
-        raise Refused("role_too_small", _("Only owners of this installation can do this."), status=403)
 
 
 @bp.get("/<key>/settings")

@@ -91,6 +91,8 @@ INPUTS: dict[str, Input] = {
     "setup.show": Input(query={"page_lang": "en"}, path=TOKEN),
     "start.send_test_email": Input(path=SITE),
     "start.show": Input(path=SITE),
+    "system.as_json": Input(query={"all": ""}),
+    "system.show": Input(query={"all": ""}),
     "sites.add": Input(form={"site_name": "News", "address": "https://news.example", "lang": "en", "timezone": "UTC"}),
     "sites.new": Input(),
     "well_known.change_password": Input(),

@@ -6,22 +6,22 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 
-from app.cli import demo
 from app.lib import mailbox, seen_host
 from app.models import Moderator, Site
 from app.operations import storage
 
+DEMO_SITE, DEMO_MODERATOR = "demo", "demo@example.org"
 Finding = tuple[str, str, str]  # a stable code, the problem, the fix
 # Reserved names that other mail servers refuse (RFC 2606, RFC 6761, RFC 6762).
 NOWHERE = ("localhost", "local", "invalid", "test", "example", "example.com", "example.net", "example.org")
 
 
 def check_demo() -> Iterator[Finding]:
-    site, account = Site.with_key(demo.SITE), Moderator.with_email(demo.MODERATOR)
+    site, account = Site.with_key(DEMO_SITE), Moderator.with_email(DEMO_MODERATOR)
     if not account:
         return
-    fix = f"flask site remove {demo.SITE}" if site else f"flask moderator remove {demo.MODERATOR}"
-    yield "demo", f"The demo account {demo.MODERATOR} can log in here.", f"{fix} (the demo has its own database)"
+    fix = f"flask site remove {DEMO_SITE}" if site else f"flask moderator remove {DEMO_MODERATOR}"
+    yield "demo", f"The demo account {DEMO_MODERATOR} can log in here.", f"{fix} (the demo has its own database)"
 
 
 def check_sender() -> Iterator[Finding]:
