@@ -284,6 +284,7 @@ def _desk(each: Examples) -> Iterator[Visit]:
         endpoint = {"block": "context.block_choices"}.get(what, f"context.{what}")
         yield _get(endpoint, "busy article and author", f"/moderate/comments/{each.held}/{what}")
     yield _get("staff.ask", "a held comment", f"/moderate/comments/{each.held}/reply")
+    yield _get("covers.ask", "a held comment", f"/moderate/comments/{each.held}/cover")
     yield _get("context.blocks", "one's own", "/moderate/blocks")
     yield _get("picks.log", "newest", "/moderate/log/picks")
     yield _get("audit.show", "newest", "/moderate/log/audit")

@@ -19,6 +19,7 @@ def comment(shown: Shown) -> dict[str, Any]:
         "html": None if shown.html is None else str(shown.html),
         "created_at": shown.created_at.isoformat(),
         "edited_at": shown.edited_at.isoformat() if shown.edited_at else None,
+        "covered": shown.covered,
         "url": shown.permalink,
         "more": shown.more,
         "helpful": shown.helpful,

@@ -11,6 +11,7 @@ from app.lib import markup, near_duplicates
 from app.lib.clock import is_running, now
 from app.lib.secrets import blind_index
 from app.models import Actor, Comment, Decision, Rate, RateLimit, Revision, Status
+from app.moderation import covers
 from app.moderation.decide import decide
 from app.moderation.findings import rescreen
 from app.screening.case import Case
@@ -37,6 +38,7 @@ def edit(comment: Comment, body: str) -> Decision:
     was_public = comment.status == Status.APPROVED
     published = comment.body if was_public else None
     learning.forget(comment)
+    body = covers.again(comment, body)
     db.session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render_clean(body), markup.RENDERER
     comment.edited_at, comment.cluster = now(), near_duplicates.key_of(body)

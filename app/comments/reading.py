@@ -211,7 +211,7 @@ def _public_status(status: str) -> str:
 
 
 def _bodiless(shown: Shown) -> Shown:
-    return replace(shown, name="", website="", html=None, edited_at=None, parent_name=None, badge=None)
+    return replace(shown, name="", website="", html=None, edited_at=None, parent_name=None, badge=None, covered=False)
 
 
 def _made_of(thread: Thread) -> tuple[str, str, str, bool]:
@@ -248,6 +248,7 @@ def _shown(
         more=more,
         anchor=anchor,
         helpful=comment.helpful if votes else None,
+        covered=comment.covered_at is not None,
         picked=comment.picked_at is not None,
     )
 

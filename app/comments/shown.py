@@ -55,6 +55,8 @@ class Shown:
     parent_at: int | None = None
     # How many readers found it helpful; None on sites without votes.
     helpful: int | None = None
+    # A moderator covered a passage.
+    covered: bool = False
     # An editors' pick.
     picked: bool = False
     # On a private page: the reader's network has voted.

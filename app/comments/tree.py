@@ -46,6 +46,7 @@ class Seen(NamedTuple):
     html: str
     created_at: datetime
     edited_at: datetime | None
+    covered_at: datetime | None
     badge: str | None
     # The public parent's author.
     answered: str | None
@@ -201,7 +202,7 @@ def _seen() -> Select[Any]:
     comment, author, parent = Comment.__table__, Author.__table__, Comment.__table__.alias()
     columns = (
         comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,
-        comment.c.website, comment.c.html, comment.c.created_at, comment.c.edited_at,
+        comment.c.website, comment.c.html, comment.c.created_at, comment.c.edited_at, comment.c.covered_at,
         comment.c.badge,
         case((parent.c.status == Status.APPROVED, parent.c.name)).label("answered"),
         author.c.erased_at.is_not(None).label("erased"), comment.c.helpful, comment.c.picked_at,

@@ -13,6 +13,7 @@ from sqlalchemy import Row, and_, or_, select
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Moderator, Site, SiteCounter, Status, Thread
+from app.models.decision import COVERS
 from app.models.site_counter import STATUS
 
 # Newest decisions that are counted.
@@ -113,7 +114,7 @@ def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo) -> 
     for row in rows:
         if row.to_status == Status.PENDING and row.moderator_id is None:
             held[row.comment_id] = row.made_at
-        if row.actor != Actor.MODERATOR:
+        if row.actor != Actor.MODERATOR or row.reason in COVERS:
             continue
         _count_reversal(standing.pop(row.comment_id, None), row)
         if row.to_status == Status.PENDING:

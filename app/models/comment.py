@@ -70,10 +70,7 @@ class Comment(Model):
         Index("ix_comment_address", "site_id", "address_index", "created_at"),
         _partial("ix_comment_wide", "site_id", "wide_index", "created_at", where="wide_index IS NOT NULL"),
         Index("ix_comment_arrived", "site_id", "created_at"),
-        Index(
-            "ix_comment_moderator", "moderator_id", "site_id",
-            sqlite_where=text("moderator_id IS NOT NULL"), postgresql_where=text("moderator_id IS NOT NULL"),
-        ),
+        _partial("ix_comment_moderator", "moderator_id", "site_id", where="moderator_id IS NOT NULL"),
         Index("ix_comment_fingerprint", "fingerprint", "created_at"),
         Index("uq_comment_request", "site_id", "request_key", unique=True),
         Index("uq_comment_text", "text_key", unique=True),
@@ -120,6 +117,8 @@ class Comment(Model):
 
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     edited_at: Mapped[datetime | None] = mapped_column(Moment)
+    # When a moderator last covered a passage of the text (moderation/covers.py).
+    covered_at: Mapped[datetime | None] = mapped_column(Moment)
     # Network (/24 or /56) of the sender, for moderators, and its index.
     address: Mapped[str] = mapped_column(Encrypted, default="")
     address_index: Mapped[str | None] = mapped_column(BlindIndex)
@@ -191,7 +190,7 @@ class Comment(Model):
         """Delete the text and everything that identifies the author."""
         self.anonymise()
         self.body = self.html = self.cluster = ""
-        self.reasons, self.features, self.claimed, self.emptied_at = [], None, None, now()
+        self.reasons, self.features, self.claimed, self.covered_at, self.emptied_at = [], None, None, None, now()
         self.forget_where_from()
 
     def anonymise(self, name: str = "") -> None:

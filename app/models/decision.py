@@ -13,6 +13,9 @@ from app.models.moderator import Moderator
 
 # The reason of decisions by readers' reports.
 REPORTS = "reports"
+# A moderator covered a passage of the text, or took that back; the status stays.
+COVERED, UNCOVERED = "covered", "uncovered"
+COVERS = (COVERED, UNCOVERED)
 # More decisions than a site makes in a minute.
 COUNTED_AMONG = 5_000
 

@@ -131,14 +131,13 @@ class Delivery(Model):
         return changed == 1
 
     @classmethod
-    def recall(cls, comment_id: int) -> int:
-        """Cancel unsent deliveries of earlier decisions on this comment; returns their number."""
+    def recall(cls, comment_id: int, *kinds: str) -> int:
+        """Cancel unsent deliveries of earlier decisions on this comment, of these kinds or all; returns their
+        number."""
         caused = select(Decision.id).where(Decision.comment_id == comment_id)
-        return rows_changed(
-            update(cls)
-            .where(cls.decision_id.in_(caused), cls.done_at.is_(None), cls._free())
-            .values(done_at=now(), outcome="recalled")
-        )
+        unsent = update(cls).where(cls.decision_id.in_(caused), cls.done_at.is_(None), cls._free())
+        unsent = unsent.where(cls.kind.in_(kinds)) if kinds else unsent
+        return rows_changed(unsent.values(done_at=now(), outcome="recalled"))
 
     @classmethod
     def last_begun(cls, kind: str, moderator_id: int) -> str:
@@ -183,11 +182,19 @@ class Delivery(Model):
         return db.session.scalar(select(func.count()).select_from(cls).where(*waiting)) or 0
 
     @classmethod
-    def was_recalled(cls, comment: Comment, status: str) -> bool:
-        """True if an email with this status was recalled before it was sent."""
+    def was_recalled(cls, comment: Comment, status: str, *, but: Sequence[str] = ()) -> bool:
+        """True if an email with this status was recalled before it was sent, `but` for decisions with these
+        reasons."""
         recalled = cls.comment_id == comment.id, cls.kind == ANSWER, cls.outcome == "recalled"
         query = select(cls.id).join(Decision, Decision.id == cls.decision_id).where(*recalled)
-        return db.session.scalar(query.where(Decision.to_status == status).limit(1)) is not None
+        query = query.where(Decision.to_status == status, Decision.reason.not_in(but))
+        return db.session.scalar(query.limit(1)) is not None
+
+    @classmethod
+    def has_told(cls, comment: Comment, reason: str) -> bool:
+        """True if the author was emailed a decision with this reason."""
+        query = select(cls.id).join(Decision, Decision.id == cls.decision_id).where(*cls._told([comment.id]))
+        return db.session.scalar(query.where(Decision.reason == reason).limit(1)) is not None
 
     @classmethod
     def overdue_since(cls, bulk: str) -> datetime | None:

@@ -47,6 +47,8 @@ _CAUSES = {
     "withdrawn": _l("Withdrawn"),
     "staff": _l("Reply by staff"),
     "edited": _l("Edited"),
+    "covered": _l("Passage covered"),
+    "uncovered": _l("Passage shown again"),
     "import": _l("Import"),
     "hold_all": _l("Everything is held"),
     "article": _l("Article is held"),

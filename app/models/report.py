@@ -12,7 +12,7 @@ from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment, Status
-from app.models.decision import Actor, Decision
+from app.models.decision import COVERS, Actor, Decision
 
 
 class Reporter(NamedTuple):
@@ -108,6 +108,7 @@ class Report(Model):
             Decision.comment_id == comment.id,
             Decision.to_status == Status.APPROVED,
             Decision.actor == Actor.MODERATOR,
+            Decision.reason.not_in(COVERS),
             exists().where(cls.comment_id == comment.id, reported),
             # Neither taken back, nor taking back another decision by a moderator.
             ~exists().where(undoing.undoes_id == Decision.id),

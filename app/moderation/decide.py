@@ -6,24 +6,14 @@ from app.database import new
 from app.errors import Refused
 from app.extensions import db
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, insert_comment, insert_record
+from app.models.decision import COVERED
 from app.models.thread import Named
-from app.moderation import brake, notice_state
+from app.moderation import brake, covers, notice_state
+from app.moderation.conflict import AlreadyDecided as AlreadyDecided
 from app.moderation.lanes import lane_of
 from app.notify import events
 from app.screening import akismet
 from app.spam import learning
-
-
-class AlreadyDecided(Refused):
-    """Another decision was faster; `decision` is the newest one."""
-
-    def __init__(self, comment: Comment):
-        self.comment, self.decision = comment, Decision.newest_of(comment)
-        super().__init__(
-            "already_decided",
-            _("This comment was updated since you opened it. Review it and try again."),
-            status=409,
-        )
 
 
 def decide(
@@ -121,5 +111,7 @@ def undo(decision: Decision, *, by: Moderator) -> Decision:
 
     Raises AlreadyDecided if the comment has changed since.
     """
+    if decision.reason == COVERED:
+        return covers.undo(decision, by=by)
     status = Status(decision.from_status or Status.PENDING)
     return decide(decision.comment, status, seen=decision.version, by=by, reason="undo", undoes=decision)

@@ -5,7 +5,8 @@ from functools import partial
 
 from app.extensions import db
 from app.lib.text import links_in
-from app.models import Actor, Comment, Decision, Status
+from app.models import Actor, Comment, Decision, Revision, Status
+from app.models.decision import COVERED
 from app.models.recent_posts import CERTAIN_SPAM
 from app.moderation.decide import decide, decide_new
 from app.screening.case import Case, Finding, Verdict
@@ -28,6 +29,9 @@ def rescreen(case: Case) -> Decision:
     again = partial(decide, seen=case.comment.version, actor=Actor.SCREENING)
     findings = run_checks(case, guard=db.session.begin_nested)
     standing = _standing(case) if case.comment.status == Status.PENDING else {}
+    if Revision.with_covers(case.comment):
+        # The author may have typed the covered words in another way.
+        standing[COVERED] = Finding(COVERED, Verdict.HOLD)
     return apply_findings(case, [*(standing | {each.check: each for each in findings}).values()], again)
 
 

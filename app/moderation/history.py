@@ -11,12 +11,14 @@ from sqlalchemy.orm import joinedload
 from app.extensions import db
 from app.lib import ids as row_ids
 from app.models import Actor, Comment, Decision, Membership, Moderator, Site, Status, Thread
-from app.models.decision import BY_PEOPLE
+from app.models.decision import BY_PEOPLE, UNCOVERED
 
 PAGE = 50
 BATCH = 250  # decisions read at once for an export
 # Decisions of a site scanned for one page, or between two parts of an export.
 SCANNED = 20_000
+# Decisions that wrote a text which an undo would not bring back.
+WROTE = ("edited", UNCOVERED)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def can_be_undone(decision: Decision) -> bool:
     """True for the newest decision on its comment, by a moderator or by reports."""
     standing = decision.comment.version == decision.version
     ours = decision.actor in (Actor.MODERATOR, Actor.SYSTEM)
-    return standing and ours and decision.from_status not in (None, Status.DELETED) and decision.reason != "edited"
+    return standing and ours and decision.from_status not in (None, Status.DELETED) and decision.reason not in WROTE
 
 
 def _site_ids(moderator: Moderator, wanted: LogFilter) -> list[int]:

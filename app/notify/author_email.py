@@ -12,6 +12,7 @@ from app.lib import markup
 from app.lib.language import speaking, tag_now
 from app.lib.text import clean_line, excerpt
 from app.models import Author, Decision, Delivery, Notice, Status, Unsubscribe, reason_name, words_of
+from app.models.decision import COVERED, UNCOVERED
 from app.notify import reason_texts, signed_links, smtp
 
 EXCERPT = 500  # characters
@@ -42,11 +43,17 @@ def compose_answer(delivery: Delivery) -> EmailMessage | None:
     comment, author = decision.comment, decision.comment.author
     with speaking(comment.lang or author.site.lang):
         context = _context(decision)
-        approved = decision.to_status == Status.APPROVED
-        subject = (
-            _("Your comment was published: %(page)s") if approved else _("Your comment wasn’t published: %(page)s")
-        )
-        return _email(delivery, author, comment.name, subject % {"page": context["page"]}, "answer", context)
+        subject = _subject(decision, context) % {"page": context["page"]}
+        return _email(delivery, author, comment.name, subject, "answer", context)
+
+
+def _subject(decision: Decision, context: dict[str, Any]) -> str:
+    if context["covers"]:
+        return _("A passage of your comment was hidden: %(page)s")
+    if context["uncovers"]:
+        return _("Your comment is shown in full again: %(page)s")
+    approved = decision.to_status == Status.APPROVED
+    return _("Your comment was published: %(page)s") if approved else _("Your comment wasn’t published: %(page)s")
 
 
 def compose_correction(delivery: Delivery) -> EmailMessage | None:
@@ -87,6 +94,9 @@ def _context(decision: Decision) -> dict[str, Any]:
         "page": clean_line(comment.thread.label),
         "text": excerpt(markup.plain(comment.html), EXCERPT),
         "rejected": rejected,
+        "covers": decision.reason == COVERED,
+        "uncovers": decision.reason == UNCOVERED and Delivery.has_told(comment, COVERED),
+        "covered": comment.covered_at is not None,
         "removed": decision.from_status == Status.APPROVED,
         "by_a_person": decision.moderator_id is not None,
         "reason": reason_name(decision.reason) if decision.reason in reason_texts.USUAL else "",

@@ -21,6 +21,7 @@ from app.models import (
     Unsubscribe,
     newest_comments,
 )
+from app.models.decision import COVERED, COVERS, UNCOVERED
 from app.models.delivery import ANSWER, CORRECTION, STATEMENT
 from app.notify import outbox
 
@@ -116,6 +117,11 @@ class Told:
 
 def _kind_of_email(decision: Decision) -> str:
     """An undo corrects an email that was sent, or repeats one that was recalled."""
+    if decision.reason in COVERS and decision.to_status != Status.APPROVED:
+        told = Delivery.last_told(decision.comment)
+        return CORRECTION if told and told != decision.to_status else ""
+    if decision.reason == UNCOVERED:
+        return ANSWER if _is_news_after_uncovering(decision.comment) else ""
     if decision.undoes_id is None:
         return ANSWER if _is_worth_an_email(decision) else ""
     told = Delivery.last_told(decision.comment)
@@ -126,10 +132,18 @@ def _kind_of_email(decision: Decision) -> str:
     )
 
 
+def _is_news_after_uncovering(comment: Comment) -> bool:
+    """The author was told of the cover, or it recalled the email that told of the publication."""
+    if Delivery.has_told(comment, COVERED):
+        return True
+    unsaid = Delivery.last_told(comment) is None and comment.status == Status.APPROVED
+    return unsaid and Delivery.was_recalled(comment, Status.APPROVED, but=COVERS)
+
+
 def _is_worth_an_email(decision: Decision) -> bool:
-    """Moderators' decisions, and rejections by screening."""
+    """Moderators' decisions, also to cover a passage of a public comment, and rejections by screening."""
     if decision.to_status == decision.from_status:
-        return False
+        return decision.reason == COVERED and decision.to_status == Status.APPROVED
     if decision.reason == "notice" and decision.to_status == Status.REJECTED:
         return False  # its author gets the statement of reasons
     by_a_person = decision.actor == Actor.MODERATOR and decision.to_status in (Status.APPROVED, Status.REJECTED)

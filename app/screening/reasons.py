@@ -97,6 +97,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "work": lambda reason: _("passed a browser check"),
     "akismet": lambda reason: _AKISMET[reason["state"]],
     "edited": lambda reason: _("edited by the author"),
+    "covered": lambda reason: _("edited by the author after a passage was covered"),
     "reports": lambda reason: _("reported by readers"),
     "failed": lambda reason: _("check “%(name)s” couldn’t run", name=reason["name"]),
     "slow": lambda reason: _("check “%(name)s” timed out", name=reason["name"]),

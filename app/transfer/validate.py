@@ -15,6 +15,7 @@ from app.lib.secrets import Encrypted
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import canonical, safe_href
 from app.models import Actor, Claim, Effect, NoticeState, Outcome, Party, Reason, Role, Status, Subject
+from app.models.revision import MOST_WORDS
 from app.models.site import MOST_STAFF_NAMES
 from app.models.thread import LONGEST_TITLE, Named
 from app.models.thread_state import State
@@ -207,11 +208,22 @@ def _is_reason_text(value: Any) -> bool:
     return _is_text(value) and len(value) <= MAX_REASON_TEXT
 
 
+def _covered(value: Any) -> dict[str, Any]:
+    """What a moderator covered in an earlier text, as undo and later edits read it."""
+    numbers, texts = ("version", "renderer"), ("label",)
+    _require(isinstance(value, dict) and value.keys() == {"words", *numbers, *texts}, value)
+    _require(all(type(value[name]) is int and 0 <= value[name] < 1 << 30 for name in numbers), value)
+    words = _require(isinstance(value["words"], list) and 0 < len(value["words"]) <= MOST_WORDS, value["words"])
+    _require(all(_is_text(each) and 0 < len(each) <= MAX_BODY for each in (*words, value["label"])), value)
+    return dict(value)
+
+
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("site", "staff_badge"): clean_line,
     ("site", "staff_role"): _one_of(list(Role)),
     ("site", "staff_names"): _names,
     ("comment", "badge"): clean_line,
+    ("revision", "covered"): _covered,
     ("site", "reason_texts"): _reason_texts,
     ("thread", "url"): _address,
     ("thread", "title"): clean_line,

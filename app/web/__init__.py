@@ -17,6 +17,7 @@ from app.web import (
     comments,
     compressed,
     context,
+    covers,
     csp_reports,
     decisions,
     embed,
@@ -61,6 +62,7 @@ READERS = (
 MODERATORS = (
     account, queue, decisions, context, picks, staff, cases, history, audit, sites, start, members, rules, threads,
     privacy, statistics, transfers, wording, system,
+    covers,
 )  # fmt: skip
 
 

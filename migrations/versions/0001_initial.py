@@ -528,6 +528,7 @@ def upgrade() -> None:
         sa.Column("claimed", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("covered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("address_index", sa.String(length=64), nullable=True),
         sa.Column("wide_index", sa.String(length=64), nullable=True),
@@ -819,6 +820,7 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("html", sa.Text(), nullable=False),
         sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("covered", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["comment_id"], ["comment.id"], name=op.f("fk_revision_comment_id"), ondelete="CASCADE"
         ),

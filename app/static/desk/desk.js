@@ -5,6 +5,7 @@ import { list, main, move, select, waiting, watch } from "./cards.js";
 import { pressed } from "./keys.js";
 import { decideMarked, markAll, marksChanged, markAlike, prepareMarks } from "./selection.js";
 import { look, note, act } from "./panels.js";
+import { addSelection, cover } from "./cover.js";
 import { leave, stay } from "./presence.js";
 import { accept, decide } from "./decisions.js";
 import { show } from "./confirmations.js";
@@ -18,6 +19,7 @@ const SUBMITTED = {
   "[data-open]": look,
   "[data-do]": act,
   "[data-note]": note,
+  "[data-cover]": cover,
 };
 
 document.addEventListener("submit", (event) => {
@@ -37,6 +39,7 @@ document.addEventListener("click", (event) => {
     accept(event.target.closest("article"));
   }
   if (event.target.closest("[data-mark-alike]")) markAlike();
+  if (event.target.closest("[data-cover-selection]")) addSelection(event.target);
 });
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-mark]")) marksChanged();

@@ -22,6 +22,8 @@ export async function look(form) {
   if (place.dataset.place !== form.action) return;
   place.replaceChildren(section);
   section.tabIndex = -1;
+  // Buttons that need a script.
+  for (const each of section.querySelectorAll("[data-scripted]")) each.hidden = false;
   section.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   section.querySelector("input:checked, textarea")?.focus({ preventScroll: true });
   place.scrollIntoView({ block: "nearest" });
@@ -52,7 +54,7 @@ export function note(form, button) {
   });
 }
 
-function write(form, button, done) {
+export function write(form, button, done) {
   const card = form.closest("article");
   const fields = fieldsOf(form, button);
   submit({

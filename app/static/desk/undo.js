@@ -1,6 +1,6 @@
 // Undo the last decision; the cards come back to their places.
 
-import { focus, list, put } from "./cards.js";
+import { cardOf, focus, list, put } from "./cards.js";
 import { count } from "./presence.js";
 import { forget, lastWayBack, say } from "./confirmations.js";
 import { wordOf } from "./decisions.js";
@@ -37,8 +37,9 @@ function takenBack(box, answer) {
 function bringBack(box, page) {
   const fresh = [...page.querySelectorAll("article")];
   for (const card of fresh.toReversed()) {
+    // A card that never left was counted all the time.
+    if (!cardOf(card.dataset.commentId)) count(card.dataset.lane, 1);
     put(card);
-    count(card.dataset.lane, 1);
   }
   forget(box);
   say(page.querySelector(".decided"));
