@@ -297,6 +297,21 @@ SETTINGS = (
         _whole(1, 720),
     ),
     Setting(
+        "SESSION_DAYS",
+        "14",
+        "days",
+        "How long a moderator stays logged in at most, also with activity.",
+        _whole(1, 365),
+    ),
+    Setting(
+        "CONFIRM_MINUTES",
+        "15",
+        "minutes",
+        "How long after entering the password a moderator is not asked for it again before actions such as inviting, "
+        "exporting and erasing.",
+        _whole(1, 1440),
+    ),
+    Setting(
         "SECURITY_CONTACT",
         "",
         "comma-separated addresses",

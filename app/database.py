@@ -33,6 +33,11 @@ def read_only() -> None:
     g.reads_only = True
 
 
+def writes_again() -> None:
+    """End `read_only`: the next statement of a POST begins a write transaction."""
+    g.pop("reads_only", None)
+
+
 @contextmanager
 def write_transaction() -> Iterator[None]:
     """A write transaction: committed at the end of the block, rolled back on an exception.

@@ -265,7 +265,8 @@ def _email_links(each: Examples) -> Iterator[Visit]:
 
 def _desk(each: Examples) -> Iterator[Visit]:
     yield Visit("account.login", "form", "/login", logged_in=False)
-    yield _get("account.show_emails", "form", "/account/emails")
+    yield _get("profile.show", "page", "/account")
+    yield _get("confirmation.ask", "form", "/account/confirm")
     yield _get("account.show_session", "who is logged in", "/account/session")
     for name, given in QUEUES.items():
         yield _get("queue.show", name, "/moderate/", **given)

@@ -1,6 +1,7 @@
 """An installation with a value in every encrypted column and every blind index."""
 
 import json
+from datetime import timedelta
 
 from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
@@ -15,6 +16,8 @@ from app.models import (
     Author,
     Claim,
     Effect,
+    EmailChange,
+    Login,
     Moderator,
     Note,
     Reason,
@@ -24,6 +27,7 @@ from app.models import (
     Unsubscribe,
     Vote,
 )
+from app.models.login import Lasts, Place
 from app.moderation import notice_state, notices
 from app.moderation.notices import Draft
 from app.moderation.reports import report
@@ -61,6 +65,8 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
         notice = notices.submit(comment, Draft(Claim.PRIVACY, **typed))
     notice.question, notice.provision, notice.facts = "Is it true?", "Article 1", "It names a person."
     notice_state.note(notice, "closed", text="It names a person.")
+    Login.start(alice, Lasts(timedelta(hours=12), timedelta(days=14)), Place("198.51.100.0/24", "Firefox"))
+    db_session.add(EmailChange(moderator=alice, email="alice@elsewhere.example"))
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"

@@ -8,10 +8,13 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.tag import LANGUAGE
+from app.desk.accounts import set_password, words_about, words_of
 from app.extensions import db
 from app.lib import mailbox
+from app.lib.guessable import MIN_LENGTH
+from app.lib.language import SOURCE, speaking
 from app.lib.names import is_invisible
-from app.lib.passwords import MIN_LENGTH, hash_password
+from app.lib.passwords import BadPassword, new_hash
 from app.lib.text import clean_line
 from app.models import Login, Membership, Moderator, Role, Site, audit
 from app.models.audit import Event, Who
@@ -40,7 +43,7 @@ def add(email: str, name: str | None, key: str, role: str, lang: str | None, pas
     if account and account.role_on(site.id):
         raise click.ClickException(f"{email} is already {account.role_on(site.id)} of {key}.")
     existed = account is not None
-    account = account or _new(email, name, lang, password_stdin)
+    account = account or _new(email, name, lang, site, password_stdin)
     account.memberships.append(Membership(site=site, role=Role(role)))
     if not existed:
         audit.record(Event.ACCOUNT_MADE, by=Who.OPERATOR, account=account, name=account.name)
@@ -68,9 +71,7 @@ def list_(as_json: bool) -> None:
 def password(email: str, password_stdin: bool) -> None:
     """Set a new password for EMAIL and log the account out everywhere."""
     account = _moderator(email)
-    account.password_hash = _hashed(password_stdin)
-    Login.end_all(account)
-    audit.record(Event.PASSWORD_CHANGED, by=Who.OPERATOR, account=account)
+    set_password(account, _hashed(password_stdin, words_of(account)))
     db.session.commit()
     click.echo(f"Password changed. {email} is logged out everywhere.")
 
@@ -104,7 +105,7 @@ def remove(email: str, key: str | None) -> None:
     click.echo(f"{email} no longer moderates {key}." if key else f"Account {email} removed.")
 
 
-def _new(email: str, name: str | None, lang: str | None, from_stdin: bool) -> Moderator:
+def _new(email: str, name: str | None, lang: str | None, site: Site, from_stdin: bool) -> Moderator:
     if not name or not clean_line(name):
         raise click.ClickException("A new account needs --name.")
     if is_invisible(clean_line(name)) or mixes_alphabets(clean_line(name)):
@@ -114,7 +115,7 @@ def _new(email: str, name: str | None, lang: str | None, from_stdin: bool) -> Mo
         name=clean_line(name)[:80],
         email=address,
         email_index=Moderator.index_of(address),
-        password_hash=_hashed(from_stdin),
+        password_hash=_hashed(from_stdin, words_about(name, address, [site])),
         lang=lang or "",
     )
     db.session.add(account)
@@ -129,16 +130,20 @@ def _checked(email: str) -> str:
         raise click.ClickException(f"Invalid email address {email!r}: {trouble}") from trouble
 
 
-def _hashed(from_stdin: bool) -> str:
+def _hashed(from_stdin: bool, own_words: list[str]) -> str:
     typed = _typed_in() if from_stdin else click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:
-        return hash_password(typed)
-    except ValueError as trouble:
+        with speaking(SOURCE):
+            return new_hash(typed, own_words)
+    except BadPassword as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
 
 def _typed_in() -> str:
-    return sys.stdin.readline().rstrip("\r\n")
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError as trouble:
+        raise click.ClickException("The password must be text in UTF-8.") from trouble
 
 
 def _moderator(email: str) -> Moderator:

@@ -17,7 +17,17 @@ from app.database import snapshot
 from app.extensions import db
 from app.lib import chain
 from app.lib.clock import now
-from app.models import Heartbeat, RateLimit, Site, SiteCounter, audit, keyring, site_counter
+from app.models import (
+    EmailChange,
+    Heartbeat,
+    PasswordReset,
+    RateLimit,
+    Site,
+    SiteCounter,
+    audit,
+    keyring,
+    site_counter,
+)
 from app.models.audit import Event, Who
 from app.operations import backup, metrics
 from app.spam import evaluate as evaluation
@@ -35,9 +45,9 @@ upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure th
 @click.option("--dry-run", is_flag=True, help="Only report what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Delete old data: rate limits, expired log-ins, sent email (30 days), records of stopped workers (1 day), and
-    files of imports and exports in the browser (TRANSFER_DAYS). Erases events of the audit log (AUDIT_LOGIN_DAYS,
-    AUDIT_DAYS).
+    """Delete old data: rate limits, expired log-ins and links to accounts, sent email (30 days), records of stopped
+    workers (1 day), and files of imports and exports in the browser (TRANSFER_DAYS). Erases events of the audit log
+    (AUDIT_LOGIN_DAYS, AUDIT_DAYS).
 
     Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
     of spam, and earlier versions of comments.
@@ -45,6 +55,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
     gone = {
         "limits": RateLimit.forget_restored(),
         "logins": metrics.forget_expired_logins(),
+        "account_links": PasswordReset.forget_old() + EmailChange.forget_old(),
         "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
         "transfers": 0,

@@ -6,11 +6,12 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.desk.accounts import words_about
 from app.errors import Refused
 from app.extensions import db
 from app.lib import mailbox
 from app.lib.clock import now
-from app.lib.passwords import hash_password
+from app.lib.passwords import new_hash
 from app.models import Delivery, Invitation, Membership, Moderator, Role, Site, audit
 from app.models.audit import Event
 from app.notify import outbox
@@ -41,9 +42,9 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
 
 
 def accept(invitation: Invitation, *, name: str = "", password: str = "") -> Moderator:
-    """Make the invited person a member, with their account or a new one."""
+    """Make the invited person a member, with their account or a new one. Raises BadPassword."""
     known = Moderator.with_email(invitation.email)
-    moderator = known or _new(invitation.email, name, password)
+    moderator = known or _new(invitation, name, password)
     if moderator.role_on(invitation.site_id) is None:
         moderator.memberships.append(Membership(site=invitation.site, role=invitation.role))
     invitation.end()
@@ -84,10 +85,10 @@ def _record(event: Event, site: Site, account: Moderator, *, by: Moderator, **de
     audit.record(event, by=by, site=site, account=account, **details)
 
 
-def _new(email: str, name: str, password: str) -> Moderator:
-    moderator = Moderator(
-        name=name, email=email, email_index=Moderator.index_of(email), password_hash=hash_password(password)
-    )
+def _new(invitation: Invitation, name: str, password: str) -> Moderator:
+    email = invitation.email
+    hashed = new_hash(password, words_about(name, email, [invitation.site]))
+    moderator = Moderator(name=name, email=email, email_index=Moderator.index_of(email), password_hash=hashed)
     db.session.add(moderator)
     return moderator
 

@@ -1,18 +1,18 @@
 """Roles, invitations, and the account of an invited person."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, InputRequired
-from wtforms.validators import Length as Characters
+from wtforms.validators import DataRequired
 
 from app.forms.email import check_email
 from app.forms.length import Length, cleaned
 from app.forms.name import check_name
-from app.lib.passwords import MAX_LENGTH, MIN_LENGTH
+from app.forms.password import NewPassword
 from app.lib.text import clean_line
 from app.models import Role
 
@@ -22,9 +22,6 @@ ROLES = [
     SelectChoice(Role.ADMIN.value, _l("Administrator")),
     SelectChoice(Role.OWNER.value, _l("Owner")),
 ]
-
-
-_TOO_SHORT = _l("Use at least 12 characters.")
 
 
 def _email(form: Any, field: Any) -> None:
@@ -49,12 +46,11 @@ class RoleForm(FlaskForm):
 class WelcomeForm(FlaskForm):
     """For people without an account."""
 
+    own_words: Sequence[str] = ()
+
     name = StringField(
         _l("Display name"),
         [DataRequired(_l("Enter your name.")), Length(NAME_LENGTH, each=1), _name],
         filters=[cleaned(clean_line, NAME_LENGTH)],
     )
-    password = PasswordField(
-        _l("Password (12 characters or more)"),
-        [InputRequired(_TOO_SHORT), Characters(MIN_LENGTH, MAX_LENGTH, _TOO_SHORT)],
-    )
+    password = PasswordField(_l("Password (12 characters or more)"), [NewPassword()])

@@ -203,6 +203,7 @@ def install(app: Flask) -> None:
     app.add_template_filter(when)
     app.add_template_filter(clock_time, "clock")
     app.add_template_filter(day)
+    app.add_template_filter(duration, "span")
     app.add_template_filter(listed)
     app.add_template_global(tag_now)
     app.add_template_global(clock)

@@ -8,6 +8,7 @@ from app.models.chain_head import ChainHead
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 from app.models.delivery import Delivery
+from app.models.email_change import EmailChange
 from app.models.heartbeat import Heartbeat
 from app.models.insert import DuplicateComment, insert_comment, insert_record
 from app.models.invitation import Invitation
@@ -18,6 +19,7 @@ from app.models.login import Login
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
 from app.models.notice import Claim, Notice, NoticeEvent, NoticeState, Outcome, Party, claim_name
+from app.models.password_reset import PasswordReset
 from app.models.pick import Pick
 from app.models.rate_limit import Rate, RateLimit
 from app.models.reason import Reason, reason_codes, reason_name
@@ -53,6 +55,7 @@ __all__ = [
     "DirtyComment",
     "DuplicateComment",
     "Effect",
+    "EmailChange",
     "Heartbeat",
     "Invitation",
     "Job",
@@ -70,6 +73,7 @@ __all__ = [
     "Notify",
     "Outcome",
     "Party",
+    "PasswordReset",
     "Pick",
     "Rate",
     "RateLimit",

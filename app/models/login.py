@@ -2,14 +2,34 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy import ColumnElement, ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.database import rows_changed
 from app.extensions import Id, Model, db
-from app.lib.clock import Moment, now, runs
+from app.lib.clock import Moment, happened_since, is_running, now, runs
+from app.lib.secrets import Encrypted
 from app.models.moderator import Moderator
+
+BROWSER_LENGTH = 40  # characters
+
+
+class Lasts(NamedTuple):
+    """How long a log-in lasts: without activity, and in all."""
+
+    idle: timedelta
+    whole: timedelta
+
+
+class Place(NamedTuple):
+    """Where a log-in began: the shortened network, and the kind of browser."""
+
+    network: str
+    browser: str
 
 
 class Login(Model):
@@ -21,29 +41,67 @@ class Login(Model):
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     expires_at: Mapped[datetime] = mapped_column(Moment)
+    # When its browser last proved who it is, for actions that ask for that again.
+    confirmed_at: Mapped[datetime] = mapped_column(Moment, default=now)
+    network: Mapped[str] = mapped_column(Encrypted, default="")
+    browser: Mapped[str] = mapped_column(String(BROWSER_LENGTH), default="")
 
     moderator: Mapped[Moderator] = relationship(lazy="joined", innerjoin=True)
 
     @classmethod
-    def start(cls, moderator: Moderator, lasting: timedelta) -> str:
+    def start(cls, moderator: Moderator, lasts: Lasts, place: Place | None = None) -> str:
         """Store a new log-in and return its token (43 characters)."""
         token = secrets.token_urlsafe(32)
-        db.session.add(cls(token_hash=_hash(token), moderator=moderator, expires_at=now() + lasting))
+        login = cls(moderator=moderator, expires_at=now() + lasts.idle, **(place._asdict() if place else {}))
+        login.token_hash = hash_of(token)
+        db.session.add(login)
         return token
 
     @classmethod
-    def with_token(cls, token: str, lasting: timedelta) -> "Login | None":
+    def with_token(cls, token: str, lasts: Lasts) -> "Login | None":
         """The unexpired log-in with this token."""
-        return db.session.scalar(select(cls).where(cls.token_hash == _hash(token), runs(cls.expires_at, lasting)))
+        return db.session.scalar(select(cls).where(cls.token_hash == hash_of(token), *cls._lasting(lasts)))
+
+    @classmethod
+    def of_moderator(cls, moderator: Moderator, lasts: Lasts, id: int) -> "Login | None":
+        query = select(cls).where(cls.moderator_id == moderator.id, cls.id == id)
+        return db.session.scalar(query.where(*cls._lasting(lasts)))
+
+    @classmethod
+    def all_of(cls, moderator: Moderator, lasts: Lasts) -> Sequence["Login"]:
+        """The unexpired ones, newest first."""
+        query = select(cls).where(cls.moderator_id == moderator.id, *cls._lasting(lasts))
+        return db.session.scalars(query.order_by(cls.created_at.desc(), cls.id.desc())).all()
+
+    @classmethod
+    def _lasting(cls, lasts: Lasts) -> tuple[ColumnElement[bool], ...]:
+        return runs(cls.expires_at, lasts.idle), happened_since(cls.created_at, now() - lasts.whole)
 
     @classmethod
     def end(cls, token: str) -> None:
-        db.session.execute(delete(cls).where(cls.token_hash == _hash(token)))
+        db.session.execute(delete(cls).where(cls.token_hash == hash_of(token)))
 
     @classmethod
-    def end_all(cls, moderator: Moderator) -> None:
-        db.session.execute(delete(cls).where(cls.moderator_id == moderator.id))
+    def end_all(cls, moderator: Moderator, *, but: "Login | None" = None) -> int:
+        """End the moderator's log-ins, except one; returns their number."""
+        return rows_changed(delete(cls).where(cls.moderator_id == moderator.id, cls.id != (but.id if but else 0)))
+
+    def renew(self) -> str:
+        """Replace the token, so that a copy of the old one is worth nothing."""
+        token = secrets.token_urlsafe(32)
+        self.token_hash = hash_of(token)
+        return token
+
+    def prolong(self, lasts: Lasts) -> None:
+        self.expires_at = now() + lasts.idle
+
+    def active_at(self, lasts: Lasts) -> datetime:
+        """When it last did something."""
+        return self.expires_at - lasts.idle
+
+    def is_confirmed(self, lasting: timedelta) -> bool:
+        return is_running(self.confirmed_at + lasting, lasting)
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

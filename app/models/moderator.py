@@ -49,6 +49,7 @@ class Moderator(Model):
     email: Mapped[str] = mapped_column(Encrypted)
     email_index: Mapped[str] = mapped_column(BlindIndex, unique=True)
     password_hash: Mapped[str] = mapped_column(String(200))
+    password_set_at: Mapped[datetime] = mapped_column(Moment, default=now)
     lang: Mapped[str] = mapped_column(String(8), default="")
     keys_on: Mapped[bool] = mapped_column(default=True)
     # Owner of the installation: adds sites, sees the system page and the whole audit log.

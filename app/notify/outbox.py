@@ -20,6 +20,7 @@ from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
 from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE, STATEMENT
 from app.notify import (
+    account_email,
     author_email,
     brake_email,
     digest,
@@ -49,6 +50,9 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     notice_email.RECEIPT: notice_email.compose_receipt,
     notice_email.DECISION: notice_email.compose_decision,
     STATEMENT: notice_email.compose_statement,
+    account_email.RESET: account_email.compose_reset,
+    account_email.CHANGE: account_email.compose_change,
+    account_email.NEWS: account_email.compose_news,
     reply_email.KIND: reply_email.compose,
 }
 

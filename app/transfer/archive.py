@@ -174,7 +174,7 @@ LEFT_OUT = {
     "moderator": "by name and email only; passwords, log-ins and roles are set by `flask moderator`",
     "membership": "who may moderate is for the installation to say",
     "invitation": "grants access",
-    "login": "grants access",
+    **dict.fromkeys(("login", "password_reset", "email_change"), "grants access"),
     **dict.fromkeys(("audit_event", "chain_head"), "about this installation's accounts and their log-ins"),
     "rate_limit": "how much a network used lately",
     **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),

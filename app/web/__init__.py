@@ -11,11 +11,13 @@ from app.models.badge import badge_text
 from app.web import (
     access,
     account,
+    address,
     audit,
     author_links,
     cases,
     comments,
     compressed,
+    confirmation,
     context,
     covers,
     csp_reports,
@@ -30,14 +32,17 @@ from app.web import (
     host,
     keys,
     links,
+    logins,
     members,
     notice_links,
     notices,
     own_comment,
     picks,
     privacy,
+    profile,
     queue,
     reports,
+    reset,
     rules,
     setup,
     sites,
@@ -60,9 +65,8 @@ READERS = (
     notices, notice_links, setup, well_known,
 )  # fmt: skip
 MODERATORS = (
-    account, queue, decisions, context, picks, staff, cases, history, audit, sites, start, members, rules, threads,
-    privacy, statistics, transfers, wording, system,
-    covers,
+    account, confirmation, profile, logins, address, queue, decisions, context, picks, staff, cases, history, audit,
+    sites, start, members, rules, threads, privacy, statistics, transfers, wording, system, covers,
 )  # fmt: skip
 
 
@@ -71,8 +75,8 @@ def install(app: Flask) -> None:
     compressed.install(app)
     for views in READERS + MODERATORS:
         app.register_blueprint(views.bp)
-    app.register_blueprint(members.answers)
-    app.register_blueprint(csp_reports.bp)
+    for without_login in (members.answers, csp_reports.bp, reset.bp, address.links):
+        app.register_blueprint(without_login)
     keys.install(app)
     app.add_template_filter(reason_name)
     app.add_template_filter(badge_text, "badge")

@@ -14,8 +14,8 @@ from markupsafe import Markup
 from app.connections import SAFE_METHODS
 from app.errors import Refused
 from app.lib import language
-from app.lib.clock import now
 from app.models import Comment, Login, Moderator, Role, Site
+from app.models.login import Lasts
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -68,6 +68,12 @@ def current_moderator() -> Moderator:
     """The moderator of a view with `moderator_required`."""
     moderator: Moderator = g.moderator
     return moderator
+
+
+def this_login() -> Login:
+    """The log-in of a view with `moderator_required`."""
+    login: Login = g.login
+    return login
 
 
 def comment_or_404(id: int) -> Comment:
@@ -139,15 +145,16 @@ def this_page() -> str:
 
 
 def _welcome(login: Login) -> None:
-    g.moderator = login.moderator
+    g.login, g.moderator = login, login.moderator
     language.speak(login.moderator.lang or language.choose(), language.choose(), login.moderator.timezone)
     if request.method not in SAFE_METHODS:
         # Extends the session; committed by the view.
-        login.expires_at = now() + session_lasts()
+        login.prolong(session_lasts())
 
 
-def session_lasts() -> timedelta:
-    return timedelta(hours=current_app.config["SESSION_HOURS"])
+def session_lasts() -> Lasts:
+    config = current_app.config
+    return Lasts(timedelta(hours=config["SESSION_HOURS"]), timedelta(days=config["SESSION_DAYS"]))
 
 
 def _to_login() -> Any:

@@ -1,15 +1,12 @@
-"""Log in, log out, language and keyboard shortcuts."""
+"""Log in and out; language and keyboard shortcuts."""
 
 import secrets
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from flask import (
     Blueprint,
     Response,
-    current_app,
-    flash,
     make_response,
     redirect,
     render_template,
@@ -19,20 +16,19 @@ from flask import (
 )
 from flask_babel import gettext as _
 
-from app.abuse import address, guessing
+from app.abuse import guessing
+from app.abuse.address import client, network
 from app.database import read_only, write_transaction
 from app.extensions import db
-from app.forms.account import EmailsForm, KeysForm, LanguageForm, LoginForm
+from app.forms.account import KeysForm, LanguageForm, LoginForm
 from app.lib import language
 from app.lib.passwords import hash_password, needs_rehash, verify
-from app.lib.signing import BadToken, sign, unsign
 from app.models import Login, Moderator, audit
 from app.models.audit import Event, Who
+from app.web import device
 from app.web.access import SESSION_KEY, current_login, current_moderator, moderator_required, own_path, session_lasts
 
 bp = Blueprint("account", __name__)
-
-DEVICE_LASTS = timedelta(days=365)
 
 
 @bp.get("/login")
@@ -50,11 +46,11 @@ def log_in() -> Any:
     _speak(form.lang.data or "")
     if not form.validate():
         return _page(form, 422)
-    email, device = form.email.data, _device(form.email.data)
+    email, browser = form.email.data, device.known(form.email.data)
     try:
-        with guessing.attempt(email, device, request.form.get("altcha", "")):
+        with guessing.attempt(email, browser, request.form.get("altcha", "")):
             hashed = _matching_hash(email, form.password.data)
-            started = _start(email, form.password.data, hashed, device) if hashed else None
+            started = _start(email, form.password.data, hashed, browser) if hashed else None
     except guessing.TooManyAttempts as no:
         return _refused(form, no)
     if started is None:
@@ -69,7 +65,7 @@ def log_out() -> Any:
         login = current_login()
         Login.end(token)
         if login:
-            audit.record(Event.LOGOUT, by=login.moderator, account=login.moderator, network=_network())
+            audit.record(Event.LOGOUT, by=login.moderator, account=login.moderator, network=network(client()))
     db.session.commit()
     session.clear()
     return redirect(url_for("account.login"), 303)
@@ -90,26 +86,6 @@ def change_language() -> Any:
         current_moderator().lang = form.lang.data
     db.session.commit()
     return redirect(own_path(request.form.get("next", "")), 303)
-
-
-@bp.get("/account/emails")
-@moderator_required
-def show_emails() -> Response:
-    me = current_moderator()
-    start, end = ("" if hour is None else str(hour) for hour in (me.quiet_from, me.quiet_until))
-    return _emails_page(EmailsForm(formdata=None, emails=me.emails, quiet_from=start, quiet_until=end))
-
-
-@bp.post("/account/emails")
-@moderator_required
-def choose_emails() -> Any:
-    me, form = current_moderator(), EmailsForm()
-    if not form.validate():
-        return _emails_page(form, 422)
-    me.emails, (me.quiet_from, me.quiet_until) = form.emails.data, form.quiet
-    db.session.commit()
-    flash(_("Settings saved."))
-    return redirect(url_for("account.show_emails"), 303)
 
 
 @bp.post("/account/keys")
@@ -134,7 +110,7 @@ def _hash_of_no_password() -> str:
     return hash_password(secrets.token_urlsafe())
 
 
-def _start(email: str, password: str, hashed: str, device: str) -> tuple[str, str] | None:
+def _start(email: str, password: str, hashed: str, browser: str) -> tuple[str, str] | None:
     """Start a log-in; returns token and account index. None if the account has changed since it was read."""
     with write_transaction():
         moderator = Moderator.with_email(email)
@@ -142,11 +118,12 @@ def _start(email: str, password: str, hashed: str, device: str) -> tuple[str, st
             return None
         if needs_rehash(hashed):
             moderator.password_hash = hash_password(password)
-        guessing.forgive(email, device)
+        guessing.forgive(email, browser)
         if old := session.get(SESSION_KEY):
             Login.end(old)
-        token = Login.start(moderator, session_lasts())
-        audit.record(Event.LOGIN, by=moderator, account=moderator, network=_network(), known_browser=bool(device))
+        place = device.place()
+        token = Login.start(moderator, session_lasts(), place)
+        audit.record(Event.LOGIN, by=moderator, account=moderator, network=place.network, known_browser=bool(browser))
         return token, moderator.email_index
 
 
@@ -154,11 +131,7 @@ def _record_failure(email: str) -> None:
     """The typed address is not recorded: it may be a password in the wrong field."""
     with write_transaction():
         account = Moderator.with_email(email)
-        audit.record(Event.LOGIN_FAILED, by=Who.VISITOR, account=account, network=_network())
-
-
-def _network() -> str:
-    return address.network(address.client())
+        audit.record(Event.LOGIN_FAILED, by=Who.VISITOR, account=account, network=network(client()))
 
 
 def _logged_in(token: str, index: str, path: str) -> Response:
@@ -166,28 +139,8 @@ def _logged_in(token: str, index: str, path: str) -> Response:
     session.clear()
     session[SESSION_KEY] = token
     answer = make_response(redirect(path, 303))
-    answer.set_cookie(
-        _device_cookie(),
-        sign("device", [index, secrets.token_hex(8)]),
-        max_age=DEVICE_LASTS,
-        path=current_app.config["SESSION_COOKIE_PATH"],
-        httponly=True,
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-        samesite="Lax",
-    )
+    device.remember(answer, index)
     return answer
-
-
-def _device(email: str) -> str:
-    try:
-        index, name = unsign("device", request.cookies.get(_device_cookie(), ""), DEVICE_LASTS)
-    except BadToken:
-        return ""
-    return name if index in Moderator.index_of(email).all else ""
-
-
-def _device_cookie() -> str:
-    return f"{current_app.config['SESSION_COOKIE_NAME']}-device"
 
 
 def _speak(wanted: str) -> None:
@@ -198,10 +151,6 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
     answer = _page(form, no.status, no.sentence, challenge=no.challenge)
     answer.headers["Retry-After"] = str(no.retry_after)
     return answer
-
-
-def _emails_page(form: EmailsForm, status: int = 200) -> Response:
-    return make_response(render_template("account/emails.html", form=form), status)
 
 
 def _page(

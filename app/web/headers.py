@@ -20,6 +20,8 @@ PERMISSIONS = ", ".join(
 )  # fmt: skip
 # A year, the minimum of preload lists. Subdomains are not ours to decide.
 HSTS = "max-age=31536000"
+# Blueprints with a token in the address.
+SECRET = ("links", "emails", "own_comment", "notice_links", "invitation", "setup", "reset", "email_change")
 
 
 def install(app: Flask) -> None:
@@ -36,7 +38,7 @@ def _always(answer: Response) -> Response:
     if request.blueprint not in embed.PUBLIC_BLUEPRINTS:
         answer.headers.setdefault("X-Frame-Options", "DENY")
     # Without a referrer, browsers send our forms with "Origin: null"; but addresses with a token must not leak.
-    secret = request.blueprint in ("links", "emails", "own_comment", "notice_links", "invitation", "setup")
+    secret = request.blueprint in SECRET
     answer.headers.setdefault("Referrer-Policy", "no-referrer" if secret else "same-origin")
     # Caching only if the view says so.
     answer.headers.setdefault("Cache-Control", "no-store")

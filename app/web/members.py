@@ -6,6 +6,7 @@ from flask import Blueprint, abort, current_app, flash, redirect, render_templat
 from flask_babel import gettext as _
 
 from app.desk import members
+from app.desk.accounts import words_about
 from app.errors import Refused
 from app.extensions import db
 from app.forms.members import InvitationForm, RoleForm, WelcomeForm
@@ -13,6 +14,7 @@ from app.lib.language import speak
 from app.models import Invitation, Membership, Moderator, Role, Site
 from app.notify.invitation import invitation_of
 from app.web.access import current_moderator, moderator_required, site_or_404
+from app.web.confirmation import confirmation_required
 
 bp = Blueprint("members", __name__, url_prefix="/sites/<key>/moderators")
 answers = Blueprint("invitation", __name__, url_prefix="/invitation")
@@ -26,6 +28,7 @@ def show(key: str) -> str:
 
 @bp.post("")
 @moderator_required
+@confirmation_required
 def invite(key: str) -> Any:
     site, form = site_or_404(key, Role.OWNER), InvitationForm()
     if not form.validate():
@@ -42,6 +45,7 @@ def invite(key: str) -> Any:
 
 @bp.post("/<int:id>/role")
 @moderator_required
+@confirmation_required
 def change_role(key: str, id: int) -> Any:
     membership, form = _membership(site_or_404(key, Role.OWNER), id), RoleForm()
     if not form.validate():
@@ -53,6 +57,7 @@ def change_role(key: str, id: int) -> Any:
 
 @bp.post("/<int:id>/remove")
 @moderator_required
+@confirmation_required
 def remove(key: str, id: int) -> Any:
     members.remove(_membership(site_or_404(key, Role.OWNER), id), by=current_moderator())
     db.session.commit()
@@ -77,6 +82,7 @@ def look(token: str) -> str:
 def accept(token: str) -> Any:
     invitation, form = invitation_of(token, lock=True), WelcomeForm()
     known = Moderator.with_email(invitation.email) is not None
+    form.own_words = words_about(form.name.data or "", invitation.email, [invitation.site])
     if not known and not form.validate():
         return _welcome(invitation, form), 422
     members.accept(invitation, name=form.name.data or "", password=form.password.data or "")

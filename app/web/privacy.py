@@ -19,6 +19,7 @@ from app.lib import json_parts
 from app.models import Role, Site, audit
 from app.models.audit import Event
 from app.web.access import current_moderator, moderator_required, site_or_404
+from app.web.confirmation import confirmation_required
 from app.web.history import BROKEN_OFF, to_the_end
 
 bp = Blueprint("privacy", __name__, url_prefix="/sites/<key>/people")
@@ -43,6 +44,7 @@ def find(key: str) -> Any:
 
 @bp.post("/export")
 @moderator_required
+@confirmation_required
 def export(key: str) -> Response:
     site, form = site_or_404(key, Role.ADMIN), PersonForm()
     if not form.validate():
@@ -67,6 +69,7 @@ def _let_go(parts: Iterator[str]) -> Iterator[str]:
 
 @bp.post("/erase")
 @moderator_required
+@confirmation_required
 def erase(key: str) -> Any:
     site, form = site_or_404(key, Role.ADMIN), EraseForm()
     person = people.find(form.email.data or "", site)

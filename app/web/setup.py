@@ -7,11 +7,13 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from app.abuse import address
 from app.database import read_only, write_transaction
 from app.desk import first_run, new_site
+from app.desk.accounts import words_about, words_of_host
 from app.forms.new_site import SetupForm
 from app.lib import language
-from app.lib.passwords import hash_password
+from app.lib.passwords import new_hash
 from app.models import Login, Moderator, audit
 from app.models.audit import Event
+from app.web import device
 from app.web.access import SESSION_KEY, current_login, session_lasts
 
 bp = Blueprint("setup", __name__)
@@ -39,15 +41,16 @@ def make(token: str) -> Any:
     lang = _speak()
     first_run.check(token)
     form = SetupForm()
+    form.own_words = own_words = _own_words(form)
     if not form.validate():
         return _page(form), 422
-    hashed = hash_password(form.password.data or "")
+    hashed = new_hash(form.password.data or "", own_words)
     with write_transaction():
         owner = first_run.make_owner(
             token, name=form.name.data or "", email=form.email.data or "", password_hash=hashed, lang=lang
         )
         key = _first_site(form, owner)
-        login = Login.start(owner, session_lasts())
+        login = Login.start(owner, session_lasts(), device.place())
         audit.record(Event.LOGIN, by=owner, account=owner, network=address.network(address.client()))
     first_run.forget_file(token)
     session.clear()
@@ -60,6 +63,11 @@ def _first_site(form: SetupForm, owner: Moderator) -> str:
         form.site_name.data or "", form.address.data or "", lang=form.lang.data, timezone=form.timezone.data, by=owner
     )
     return site.key
+
+
+def _own_words(form: SetupForm) -> list[str]:
+    names = words_about(form.name.data or "", form.email.data or "", [])
+    return [*names, form.site_name.data or "", words_of_host(form.address.data or "")]
 
 
 def _speak() -> str:

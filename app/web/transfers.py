@@ -15,6 +15,7 @@ from app.models import Job, Moderator, Role, Site
 from app.transfer import exports, files, jobs
 from app.web import transfer_words
 from app.web.access import current_moderator, moderator_required, site_or_404, wants_fragment
+from app.web.confirmation import confirmation_required
 
 bp = Blueprint("transfers", __name__, url_prefix="/sites/<key>")
 
@@ -53,6 +54,7 @@ def begin(key: str) -> Any:
 
 @bp.post("/export")
 @moderator_required
+@confirmation_required
 def begin_export(key: str) -> Any:
     site, form = site_or_404(key, Role.ADMIN), request.form.get("format", "")
     if form not in exports.FORMATS:
@@ -125,6 +127,7 @@ def discard(key: str, id: int) -> Any:
 
 @bp.post("/transfers/<int:id>/download")
 @moderator_required
+@confirmation_required
 def download(key: str, id: int) -> Response:
     """A POST, because it is recorded who has downloaded the readers' addresses."""
     job = _locked(key, id)

@@ -32,4 +32,4 @@ def security_txt() -> Response:
 @bp.get("/change-password")
 def change_password() -> Any:
     """For password managers (W3C, "A Well-Known URL for Changing Passwords")."""
-    return redirect(url_for("account.login"), 302)
+    return redirect(url_for("profile.show", _anchor="password"), 302)

@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), nullable=False),
         sa.Column("email_index", sa.String(length=64), nullable=False),
         sa.Column("password_hash", sa.String(length=200), nullable=False),
+        sa.Column("password_set_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lang", sa.String(length=8), nullable=False),
         sa.Column("keys_on", sa.Boolean(), nullable=False),
         sa.Column("is_operator", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -336,6 +337,9 @@ def upgrade() -> None:
         sa.Column("moderator_id", ID, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("network", sa.Text(), nullable=False),
+        sa.Column("browser", sa.String(length=40), nullable=False),
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_login_moderator_id"), ondelete="CASCADE"
         ),
@@ -343,6 +347,34 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_login_token_hash")),
     )
     op.create_index(op.f("ix_login_moderator_id"), "login", ["moderator_id"], unique=False)
+    op.create_table(
+        "password_reset",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_password_reset_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_password_reset")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_password_reset_token_hash")),
+    )
+    op.create_index(op.f("ix_password_reset_moderator_id"), "password_reset", ["moderator_id"], unique=False)
+    op.create_table(
+        "email_change",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("nonce", sa.String(length=32), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("old_confirmed", sa.Boolean(), nullable=False),
+        sa.Column("new_confirmed", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_email_change_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_email_change")),
+        sa.UniqueConstraint("moderator_id", name=op.f("uq_email_change_moderator_id")),
+    )
     op.create_table(
         "job",
         sa.Column("id", ID, nullable=False),
@@ -1030,6 +1062,8 @@ def downgrade() -> None:
         "site_counter",
         "rule",
         "membership",
+        "email_change",
+        "password_reset",
         "login",
         "job",
         "invitation",

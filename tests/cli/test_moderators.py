@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.lib.passwords import verify
 from app.models import Login, Moderator, Site
+from app.web.access import session_lasts
 
 GOOD = "correct horse battery\n"
 
@@ -121,8 +122,8 @@ def test_alice_takes_a_second_site_with_her_old_password(app: Flask, news: None,
 @pytest.mark.parametrize(
     ("email", "typed", "hint"),
     [
-        ("alice@news.example", "short\n", "12 to"),
-        ("alice@news.example", "", "12 to"),
+        ("alice@news.example", "short\n", "at least 12"),
+        ("alice@news.example", "", "at least 12"),
         ("not-an-address", GOOD, "Invalid email address"),
         ("a@b.example\r\nBcc: c@d.example", GOOD, "Invalid email address"),
     ],
@@ -134,11 +135,26 @@ def test_a_moderator_who_could_not_log_in_is_not_added(
     assert json.loads(run(app, "moderator", "list", "--json")) == []
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("passwordpassword1", "leaked"), ("alice violet anchor", "your name"), ("ニュース violet anchor", "your name"),
+     ("abababababab", "easy to guess"), ("\n", "at least 12"), ("x" * 2_000, "256")],
+)  # fmt: skip
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_password_that_is_easy_to_guess_is_refused_by_the_command(
+    app: Flask, news: None, typed: str, said: str
+) -> None:
+    assert said in _add(app, "alice@news.example", "--name", "Alice", typed=f"{typed}\n", code=1)
+    _add(app, "alice@news.example", "--name", "Alice")
+    command = ("moderator", "password", "alice@news.example", "--password-stdin")
+    assert said in run(app, *command, typed=f"{typed}\n", code=1)
+
+
 def test_a_new_password_ends_all_log_ins(app: Flask, news: None, client: FlaskClient, db_session: Session) -> None:
     _add(app, "alice@news.example", "--name", "Alice")
     alice = Moderator.with_email("alice@news.example")
     assert alice
-    Login.start(alice, app.permanent_session_lifetime)
+    Login.start(alice, session_lasts())
     db_session.commit()
     run(app, "moderator", "password", "alice@news.example", "--password-stdin", typed="another good password\n")
     db_session.expire_all()

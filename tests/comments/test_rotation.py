@@ -36,6 +36,7 @@ LATER = timedelta(days=3)
 # Strings that look like keyed hashes but are not.
 UNKEYED = {
     "login.token_hash": "SHA-256 of a random token",
+    "password_reset.token_hash": "SHA-256 of a derived token of half an hour",
     "moderator.password_hash": "argon2id",
     "site.key": "a name",
     "site.avatar_key": "random",

@@ -162,13 +162,13 @@ def test_quiet_hours_are_those_of_the_sites_time_zone(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_choice_is_made_on_a_page_and_shown_there(app: Flask, alice: Moderator, db_session: Session) -> None:
     desk = at_the_desk(app)
-    token = hidden(desk.get("/account/emails"), "csrf_token")
+    token = hidden(desk.get("/account"), "csrf_token")
     fields = {"csrf_token": token, "emails": "urgent", "quiet_from": "22", "quiet_until": "7"}
     assert desk.post("/account/emails", data=fields).status_code == 303
     db_session.expire_all()
     assert (alice.emails, alice.quiet_from, alice.quiet_until) == ("urgent", 22, 7)
     db_session.commit()
-    page = desk.get("/account/emails").text
+    page = desk.get("/account").text
     assert page.count(" checked") == 1 and page.count(" selected") == 2
     for wrong in ({"emails": "all"}, {"quiet_from": "24"}, {"quiet_until": "x"}):
         assert desk.post("/account/emails", data=fields | wrong).status_code == 422

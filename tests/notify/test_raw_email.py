@@ -13,12 +13,14 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app import create_app
+from app.desk import accounts
 from app.lib import mailbox
 from app.models import Author, Claim, Comment, Delivery, Invitation, Moderator, Outcome, Role, Site, State, Status
 from app.moderation import notices
 from app.moderation.decide import decide, undo
 from app.moderation.notices import Draft, Ruling
 from app.notify import headers, outbox, replies
+from app.notify.account_email import News
 from config import BadSetting
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.services import MailServer, ReceivedEmail
@@ -80,6 +82,10 @@ def sent(
     db_session.flush()
     outbox.add("invitation", payload=json.dumps({"invitation": invitation.id}))
     outbox.add("trial", moderator_id=alice.id, site_id=comment.site_id)
+    accounts.ask_for_reset(alice.email, "ja")
+    accounts.ask_for_email_change(alice, "alice@例え.jp")
+    for news in News:
+        accounts.tell(alice, news)
     db_session.commit()
     send_all()
     undo(rejected, by=alice)

@@ -15,7 +15,23 @@ from werkzeug.test import Client, TestResponse
 
 from app import create_app
 from app.desk import members
-from app.models import Author, Decision, Invitation, Job, JobKind, JobState, Reason, Role, Site, Status
+from app.lib.clock import now
+from app.lib.signing import sign
+from app.models import (
+    Author,
+    Decision,
+    EmailChange,
+    Invitation,
+    Job,
+    JobKind,
+    JobState,
+    Moderator,
+    PasswordReset,
+    Reason,
+    Role,
+    Site,
+    Status,
+)
 from app.models.report import Reporter
 from app.moderation.decide import decide
 from app.moderation.reports import report
@@ -131,6 +147,11 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
         "emails.show_appeal": signed_links.appeal_link(rejected),
         "own_comment.show": signed_links.own_link(waiting),
     }
+    tokens_of_accounts = {
+        "invitation.look": invitation_token(db_session),
+        "reset.show": reset_token(alice),
+        "email_change.show": change_token(alice, db_session),
+    }
     found = {}
     for rule in app.url_map.iter_rules():
         if "GET" not in rule.methods or rule.endpoint in SKIPPED:
@@ -139,8 +160,8 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
             found[rule.endpoint] = tokens[rule.endpoint].removeprefix(HOST)
             continue
         path = rule.rule.replace("<key>", "paper").replace("<int:id>", "1")
-        if rule.endpoint == "invitation.look":
-            path = path.replace("<token>", invitation_token(db_session))
+        if rule.endpoint in tokens_of_accounts:
+            path = path.replace("<token>", tokens_of_accounts[rule.endpoint])
         assert "<" not in path, f"{rule.rule}: tell this test what its arguments may be"
         found[rule.endpoint] = BELOW + path + (query if rule.endpoint.split(".")[0] in readers else "")
     db_session.commit()
@@ -152,9 +173,19 @@ def a_site_owner(db_session: Session) -> Any:
 
 
 def invitation_token(db_session: Session) -> str:
-    from app.lib.signing import sign
-
     return sign("invitation", db_session.query(Invitation).first().id)
+
+
+def reset_token(moderator: Moderator) -> str:
+    PasswordReset.offer(moderator, "t" * 43, now())
+    return "t" * 43
+
+
+def change_token(moderator: Moderator, db_session: Session) -> str:
+    change = EmailChange(moderator=moderator, email="alice@elsewhere.example")
+    db_session.add(change)
+    db_session.flush()
+    return sign("email_change", [change.id, change.nonce, "old"])
 
 
 def test_no_page_names_an_address_outside_of_its_path(app: Flask, paper: Site, db_session: Session) -> None:

@@ -44,6 +44,12 @@ AUTOCOMPLETE = {
     ("/login", "password"): "current-password",
     ("/invitation", "name"): "name",
     ("/invitation", "password"): "new-password",
+    ("/account/password", "current_password"): "current-password",
+    ("/account/password", "password"): "new-password",
+    ("/account/name", "name"): "name",
+    ("/account/email", "email"): "email",
+    ("/reset", "email"): "username",
+    ("/reset/", "password"): "new-password",
     ("/embed/comments", "name"): "name",
     ("/embed/comments", "email"): "email",
     ("/embed/comments", "website"): "url",
@@ -53,6 +59,8 @@ FORMS = {
     "/login": "LoginForm", "/invitation/": "WelcomeForm", "/embed/comments(/preview)?": "CommentForm",
     "/embed/comments/1/edit": "EditForm", "/embed/report/": "ReportForm", "/appeal/": "AppealForm",
     "/settings": "SettingsForm", "/people": "PersonForm", "/people/erase": "EraseForm", "/rules": "RuleForm",
+    "/account/name": "NameForm", "/account/email": "AddressForm", "/account/password": "PasswordForm",
+    "/reset": "ResetForm", "/reset/": "NewPasswordForm",
     "/moderators": "InvitationForm", "/notes": "NoteForm", "/block": "BlockForm", "/search": "SearchForm",
 }  # fmt: skip
 # Fields that the test's site requires beyond the form class.

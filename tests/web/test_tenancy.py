@@ -52,7 +52,7 @@ TABLES = (
     "notice_event",
 )
 # These act only on the logged-in moderator.
-OWN_AFFAIRS = {"account"}
+OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address"}
 EVERYBODYS_PAGES = {
     "sites.embed",
     "statistics.show",

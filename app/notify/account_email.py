@@ -1,0 +1,108 @@
+"""Emails to moderators about their account: a new password, another address, and changes."""
+
+import json
+from email.message import EmailMessage
+from enum import StrEnum
+from typing import Any
+
+from flask import current_app, render_template
+from flask_babel import gettext as _
+
+from app.errors import Refused
+from app.extensions import db
+from app.lib.language import speaking
+from app.lib.secrets import blind_index, is_unreadable
+from app.lib.signing import BadToken, sign, unsign
+from app.lib.text import clean_line
+from app.models import Delivery, EmailChange, Moderator, PasswordReset, audit
+from app.models.audit import Event, Who
+from app.models.email_change import LASTS as CHANGE_LASTS
+from app.models.email_change import Side
+from app.models.password_reset import LASTS as RESET_LASTS
+from app.models.password_reset import is_open
+from app.notify import smtp
+
+RESET, CHANGE, NEWS = "reset", "email_change", "account"
+
+
+class News(StrEnum):
+    """What a moderator is told, so that a change by someone else is noticed."""
+
+    PASSWORD = "password"  # noqa: S105
+    RESET = "reset"
+    EMAIL = "email"
+
+
+def change_of(token: str) -> tuple[EmailChange, Side]:
+    """The change behind a link, and the address that it was sent to. Raises Refused (410)."""
+    try:
+        id, nonce, side = unsign(CHANGE, token, CHANGE_LASTS)
+    except BadToken:
+        id, nonce, side = 0, "", Side.OLD
+    found = EmailChange.with_nonce(id, nonce)
+    if found is None or is_unreadable(found.email):
+        raise Refused("bad_link", _("This link has expired."), status=410)
+    return found, Side(side)
+
+
+def compose_reset(delivery: Delivery) -> EmailMessage | None:
+    """None for an address without an account, and once the password was set or the link has expired."""
+    asked = json.loads(delivery.payload)
+    moderator = Moderator.with_email(asked["email"])
+    if moderator is None or moderator.password_set_at >= delivery.created_at or not is_open(delivery.created_at):
+        return None
+    # The same in every retry, and stored as a hash only.
+    token = str(blind_index("password reset", delivery.message_id)).rpartition(".")[2]
+    if PasswordReset.offer(moderator, token, delivery.created_at):
+        audit.record(Event.RESET_REQUESTED, by=Who.VISITOR, account=moderator)
+    with speaking(moderator.lang or asked["lang"]):
+        return _message(
+            delivery, moderator, moderator.email, "reset", _("Set a new password"),
+            link=f"{current_app.config['PUBLIC_URL']}/reset/{token}", minutes=int(RESET_LASTS.total_seconds() // 60),
+        )  # fmt: skip
+
+
+def compose_change(delivery: Delivery) -> EmailMessage | None:
+    """None once the change has ended, and if another account has the new address."""
+    asked = json.loads(delivery.payload)
+    change, side = EmailChange.with_nonce(asked["id"], asked["nonce"]), Side(asked["side"])
+    if change is None or Moderator.with_email(change.email):
+        return None
+    to = change.moderator.email if side == Side.OLD else change.email
+    link = f"{current_app.config['PUBLIC_URL']}/email/{sign(CHANGE, [change.id, change.nonce, side])}"
+    with speaking(change.moderator.lang):
+        return _message(
+            delivery, change.moderator, to, "email_change", _("Confirm your new email address"),
+            link=link, old=change.moderator.email, new=change.email, side=side,
+        )  # fmt: skip
+
+
+def compose_news(delivery: Delivery) -> EmailMessage:
+    told = json.loads(delivery.payload)
+    moderator = db.session.get_one(Moderator, delivery.moderator_id)
+    with speaking(moderator.lang):
+        sentence = {
+            News.PASSWORD: _("The password of your account was changed. All other browsers are logged out."),
+            News.RESET: _("A new password was set with a link that we emailed to you. All browsers are logged out."),
+            News.EMAIL: _("Your account now has another email address. This address gets no more emails about it."),
+        }[told["news"]]
+        return _message(
+            delivery, moderator, told["to"], "account", _("Your account was changed"),
+            sentence=sentence, reset=f"{current_app.config['PUBLIC_URL']}/reset",
+            can_reset=told["news"] != News.EMAIL,
+        )  # fmt: skip
+
+
+def _message(
+    delivery: Delivery, moderator: Moderator, to: str, template: str, subject: str, **context: Any
+) -> EmailMessage:
+    context |= {"name": clean_line(moderator.name)}
+    return smtp.build_message(
+        to=to,
+        name=moderator.name,
+        subject=subject,
+        text=render_template(f"mail/{template}.txt", **context),
+        html=render_template(f"mail/{template}.html", **context),
+        message_id=delivery.message_id,
+        date=delivery.created_at,
+    )

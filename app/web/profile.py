@@ -1,0 +1,99 @@
+"""The account page: one section for each of its forms."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from app.extensions import db
+from app.forms.account import AddressForm, AliasForm, EmailsForm, NameForm, PasswordForm
+from app.models import EmailChange, Login, Membership
+from app.web.access import current_moderator, moderator_required, session_lasts, this_login
+
+bp = Blueprint("profile", __name__, url_prefix="/account")
+
+
+@bp.get("")
+@moderator_required
+def show() -> Response:
+    return page()
+
+
+@bp.post("/name")
+@moderator_required
+def rename() -> Any:
+    me, name, aliases = current_moderator(), NameForm(), _aliases(request.form)
+    # Each of them, so that every wrong field is marked.
+    valid = [name.validate(), *(form.validate() for form in aliases.values())]
+    if not all(valid):
+        return page(422, name=name, aliases=aliases)
+    me.name = name.name.data
+    for membership, form in aliases.items():
+        alias = form.alias.data or ""
+        membership.alias = "" if alias == membership.site.name else alias
+    return saved("name")
+
+
+@bp.post("/emails")
+@moderator_required
+def choose_emails() -> Any:
+    me, form = current_moderator(), EmailsForm()
+    if not form.validate():
+        return page(422, emails=form)
+    me.emails, (me.quiet_from, me.quiet_until) = form.emails.data, form.quiet
+    return saved("emails")
+
+
+def saved(section: str) -> Any:
+    """Commit, and lead back to a section of the page."""
+    db.session.commit()
+    flash(_("Settings saved."))
+    return back_to(section)
+
+
+def back_to(section: str) -> Any:
+    return redirect(url_for("profile.show", _anchor=section), 303)
+
+
+def page(status: int = 200, **forms: Any) -> Response:
+    """The whole page; `forms` replaces the forms of sections, with their errors."""
+    context = {each: forms.get(each) or make() for each, make in _FORMS.items()}
+    me, lasts = current_moderator(), session_lasts()
+    page = render_template(
+        "account/page.html", **context, change=EmailChange.of(me),
+        logins=Login.all_of(me, lasts), this=this_login(), lasts=lasts,
+    )  # fmt: skip
+    return make_response(page, status)
+
+
+def _name() -> NameForm:
+    return NameForm(formdata=None, name=current_moderator().name)
+
+
+def _aliases(given: Any = None) -> dict[Membership, AliasForm]:
+    mine = sorted(current_moderator().memberships, key=lambda each: each.site.name)
+    return {each: AliasForm(given, prefix=each.site.key, alias=each.alias) for each in mine}
+
+
+def _address() -> AddressForm:
+    return AddressForm(formdata=None)
+
+
+def _password() -> PasswordForm:
+    return PasswordForm(formdata=None)
+
+
+def _emails() -> EmailsForm:
+    me = current_moderator()
+    start, end = ("" if hour is None else str(hour) for hour in (me.quiet_from, me.quiet_until))
+    return EmailsForm(formdata=None, emails=me.emails, quiet_from=start, quiet_until=end)
+
+
+_FORMS: dict[str, Callable[[], Any]] = {
+    "name": _name,
+    "aliases": _aliases,
+    "address": _address,
+    "password": _password,
+    "emails": _emails,
+}
