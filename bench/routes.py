@@ -259,7 +259,7 @@ def _email_links(each: Examples) -> Iterator[Visit]:
                            ("emails.show_stop", "mail/stop"), ("emails.show_unfollow", "mail/unfollow"),
                            ("emails.show_appeal", "appeal"),
                            ("own_comment.show", "comment"), ("notice_links.show", "notice"),
-                           ("invitation.look", "invitation")):  # fmt: skip
+                           ("inquiries.show", "inquiry"), ("invitation.look", "invitation")):  # fmt: skip
         yield _get(endpoint, "from an email", f"/{path}/{each.tokens[endpoint]}")
 
 
@@ -407,6 +407,7 @@ def examples() -> Examples:
         "emails.show_confirm": signed_links.confirm_link(busy),
         "emails.show_stop": signed_links.stop_link(busy),
         "own_comment.show": signed_links.own_link(held),
+        "inquiries.show": signed_links.inquiry_link(notice),
         "notice_links.show": signed_links.notice_link(notice, emailed=True),
         "emails.show_unfollow": signed_links.unfollow_link(busy, shown, "page"),
         "emails.show_appeal": signed_links.appeal_link(refused),
@@ -474,7 +475,7 @@ def set_details() -> None:
 
 def send_notice() -> None:
     comment = db.session.scalars(select(Comment).where(Comment.status == Status.APPROVED).limit(1)).one()
-    due = {"site_id": comment.site_id, "comment": comment, "due_at": now() + timedelta(days=7)}
+    due = {"site_id": comment.site_id, "comment": comment, "due_at": now() + timedelta(days=7), "asked_at": now()}
     db.session.add(Notice(claim="privacy", explanation="My address is in it.", **due))
     db.session.commit()
 

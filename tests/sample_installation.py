@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.abuse import address
 from app.desk import members
 from app.extensions import db
+from app.lib.clock import now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models import (
     Author,
@@ -28,7 +29,7 @@ from app.models import (
     Vote,
 )
 from app.models.login import Lasts, Place
-from app.moderation import notice_state, notices
+from app.moderation import legal_hold, notice_state, notices
 from app.moderation.notices import Draft
 from app.moderation.reports import report
 from app.notify import authors, outbox
@@ -67,6 +68,8 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     notice_state.note(notice, "closed", text="It names a person.")
     Login.start(alice, Lasts(timedelta(hours=12), timedelta(days=14)), Place("198.51.100.0/24", "Firefox"))
     db_session.add(EmailChange(moderator=alice, email="alice@elsewhere.example"))
+    db_session.flush()
+    legal_hold.place(notice, reason="A lawsuit", until=now() + timedelta(days=30), by=alice)
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"

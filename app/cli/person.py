@@ -34,6 +34,7 @@ TOUCHED = [
     "note",
     "notice",
     "notice_event",
+    "legal_hold",
     "report",
     "revision",
     "rule",
@@ -92,9 +93,13 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
         index.remove_dirty(number)
     found = _verify(reader, names)
     _print_result({"dry_run": False, **asdict(receipt), **found}, as_json)
-    if found["in_file"] or not found["swept"] or any(each["what"] == "email" for each in found["left"]):
+    if found["in_file"] or not found["swept"] or any(_is_unexpected(each) for each in found["left"]):
         raise SystemExit(1)
     return None
+
+
+def _is_unexpected(remnant: dict[str, Any]) -> bool:
+    return bool(remnant["what"] == "email" and remnant["table"] != person_erasure.HELD)
 
 
 def _person(email: str, key: str | None) -> Person:
@@ -109,7 +114,8 @@ def _verify(reader: Person, names: list[str]) -> dict[str, Any]:
     swept = vacuum.remove_dead_bytes(TOUCHED)
     with snapshot():
         left = person_erasure.remnants(reader, names)
-    explained = {each["what"] for each in left}
+    # Copies of a legal hold are encrypted, and stay.
+    explained = {each["what"] for each in left if each["table"] != person_erasure.HELD}
     needles = [
         needle
         for what, needle in (
@@ -145,6 +151,8 @@ def _print_result(answer: dict[str, Any], as_json: bool) -> None:
 def _fix(remnant: dict[str, Any]) -> str:
     if remnant["table"] == "moderator":
         return ": a moderator uses this address. Remove it with flask moderator remove EMAIL"
+    if remnant["table"] == person_erasure.HELD:
+        return ": kept by a legal hold until it ends"
     if remnant["table"] in person_erasure.NEVER_CHANGED:
         return ": in a page URL or site name. Change it with flask thread move or flask site set"
     return ": in comments that are kept. --remove-text deletes the reader's own"

@@ -61,7 +61,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
         "transfers": 0,
         "audit": 0,
     }
-    kept = dict.fromkeys(retention.KINDS, 0)
+    kept = dict.fromkeys([*retention.KINDS, "holds"], 0)
     if dry_run:
         db.session.rollback()
         with snapshot():

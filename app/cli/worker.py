@@ -232,8 +232,9 @@ def _notice_reminder() -> Callable[[], bool]:
 
 
 def _remind() -> None:
-    for _step in notices.remind():
+    for _step in notices.run_clocks():
         db.session.commit()
+    db.session.rollback()
 
 
 def _sign_off(name: str) -> None:

@@ -11,7 +11,7 @@ from app.lib import markup, near_duplicates
 from app.lib.clock import is_running, now
 from app.lib.secrets import blind_index
 from app.models import Actor, Comment, Decision, Rate, RateLimit, Revision, Status
-from app.moderation import covers
+from app.moderation import covers, legal_hold
 from app.moderation.decide import decide
 from app.moderation.findings import rescreen
 from app.screening.case import Case
@@ -35,6 +35,7 @@ def edit(comment: Comment, body: str) -> Decision:
     """
     _refuse_late(comment)
     _count_edit(comment)
+    legal_hold.absorb([comment.id])
     was_public = comment.status == Status.APPROVED
     published = comment.body if was_public else None
     learning.forget(comment)
@@ -55,6 +56,7 @@ def edit(comment: Comment, body: str) -> Decision:
 def withdraw(comment: Comment) -> Decision:
     """Delete one's own comment; with replies, a placeholder stays. Raises Refused (403)."""
     _refuse_late(comment)
+    legal_hold.absorb([comment.id])
     comment.text_key = None
     db.session.flush()
     return decide(comment, Status.DELETED, seen=comment.version, actor=Actor.AUTHOR, reason="withdrawn")

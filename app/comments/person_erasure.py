@@ -31,6 +31,7 @@ from app.models import (
     Unsubscribe,
     audit,
 )
+from app.moderation import legal_hold
 from app.moderation.decide import decide
 from app.operations import vacuum
 from app.screening import akismet, rules
@@ -47,8 +48,10 @@ MAX_NAMES = 1000  # values of a table that are searched for names
 AT_NGRAMS = ("@", "%40", "&#", "&co", ";#", ";co")
 # A queued email is useless without its address; other rows only lose the address.
 DELETED_ROWS = ("delivery",)
+# Its copies stay until they are released.
+HELD = "legal_hold"
 # `flask moderator remove` removes an account. Page URLs and site names cannot lose a part.
-NEVER_CHANGED = ("moderator", "site", "thread", "thread_alias")
+NEVER_CHANGED = ("moderator", "site", "thread", "thread_alias", HELD)
 
 # A test fails for a table without an entry.
 TABLES = {
@@ -70,6 +73,7 @@ TABLES = {
     "report": "a note loses the address; the reporter is stored as a keyed hash only",
     "pick": "no personal data",
     "notice": "the sender's name and address are erased; other texts lose the address",
+    "legal_hold": "the copy stays until the hold ends, readable by administrators; it is reported",
     "notice_event": "answers of the comment's author are erased; other texts lose the address",
     "vote": "a keyed hash of a network only, deleted after some days",
     "delivery": "emails that contain the address are deleted",
@@ -109,6 +113,8 @@ class Receipt:
     rules: int = 0
     subscriptions: int = 0
     notices: int = 0
+    # Comments whose data a legal hold keeps.
+    holds: int = 0
     emails: int = 0
     mentions: int = 0
     sites: list[str] = field(default_factory=list)
@@ -124,6 +130,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
     names, ids = person.names, [author.id for author in person.authors]
     last = 0
     while batch := person.comments(after=last, limit=BATCH):
+        receipt.holds += legal_hold.absorb([comment.id for comment in batch])
         for comment in batch:
             _erase_comment(comment, names, receipt, remove_text=remove_text, by=by)
         _change_threads(batch)
@@ -134,6 +141,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         if rule.subject == Subject.EMAIL:
             rule.value = rule.value_index = ""
         receipt.rules += 1
+    legal_hold.absorb({notice.comment_id for notice in person.notices()})
     for notice in person.notices():
         notice.name = notice.email = ""
         receipt.notices += 1

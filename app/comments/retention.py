@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, cast, delete, func, literal, or_, select, update
 
 from app.database import rows_changed, snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Author, Comment, Decision, Notice, NoticeState, Report, Revision, Site, Status, Vote
+from app.models import Author, Comment, Decision, LegalHold, Notice, NoticeState, Report, Revision, Site, Status, Vote
+from app.moderation import legal_hold
 from app.spam import learning
 
 BATCH = 200  # rows in a transaction, so others wait for milliseconds
@@ -35,13 +36,23 @@ class Kind:
 
 def forget_all() -> Iterator[Counter[str]]:
     """Erase expired data of all sites; yields counts after each batch, and the caller commits."""
+    for _step in legal_hold.release_overdue():
+        yield Counter({"holds": 1})
     for site in Site.all():
         for name, kind in KINDS.items():
             last = 0
             while ids := _next(site, kind, last):
+                _keep_held(kind.record, ids)
                 kind.forget(ids)
                 last = ids[-1]
                 yield Counter({name: len(ids)})
+
+
+def _keep_held(record: Any, ids: Sequence[int]) -> None:
+    """Copy what a legal hold keeps, before it is deleted."""
+    if record in COMMENTS_OF:
+        held = select(LegalHold.comment_id).where(LegalHold.is_running())
+        legal_hold.absorb(set(db.session.scalars(COMMENTS_OF[record](ids).where(Comment.id.in_(held)))))
 
 
 def count_all() -> Counter[str]:
@@ -97,7 +108,8 @@ def _old_browsers(site: Site, before: datetime) -> ColumnElement[bool]:
 
 
 def _old_notices(site: Site, before: datetime) -> ColumnElement[bool]:
-    return (Notice.site_id == site.id) & (Notice.state == NoticeState.CLOSED) & (Notice.closed_at < before)
+    held = select(LegalHold.id).where(LegalHold.comment_id == Notice.comment_id, LegalHold.is_running()).exists()
+    return (Notice.site_id == site.id) & (Notice.state == NoticeState.CLOSED) & (Notice.closed_at < before) & ~held
 
 
 def _forget_notices(ids: Sequence[int]) -> None:
@@ -140,6 +152,15 @@ def _forget_reporters(ids: Sequence[int]) -> None:
     rows_changed(update(Report).where(Report.id.in_(ids)).values(reporter_index=placeholder, wide_index=None))
 
 
+# The comments of expired rows.
+COMMENTS_OF: dict[Any, Callable[[Sequence[int]], Select[Any]]] = {
+    Comment: lambda ids: select(Comment.id).where(Comment.id.in_(ids)),
+    Author: lambda ids: select(Comment.id).where(Comment.author_id.in_(ids)),
+    Report: lambda ids: select(Comment.id).join(Report, Report.comment_id == Comment.id).where(Report.id.in_(ids)),
+    Revision: lambda ids: select(Comment.id).join(Revision, Revision.comment_id == Comment.id).where(
+        Revision.id.in_(ids)
+    ),
+}  # fmt: skip
 KINDS = {
     "networks": Kind("keep_address_days", Comment, _old_networks, _forget_networks),
     "browsers": Kind("keep_address_days", Author, _old_browsers, _forget_browsers),

@@ -1,24 +1,27 @@
 """A legal notice about a comment, its decision, and the notifier's objection."""
 
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, Form, HiddenField, IntegerField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, NumberRange, ValidationError
+from wtforms.validators import AnyOf, InputRequired, NumberRange, ValidationError
 
 from app.forms.email import check_email
 from app.forms.length import Length, cleaned
 from app.lib import ids
+from app.lib.clock import now
 from app.lib.mailbox import LONGEST as EMAIL_LENGTH
 from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line
 from app.models import Claim, Outcome
-from app.moderation.notices import Draft, Ruling
+from app.moderation.notices import CONSENT, OBJECTION, Draft, Ruling
 
 LINK_LENGTH, LAW_LENGTH, NAME_LENGTH = 2_000, 200, 80  # graphemes
 EXPLANATION_LENGTH, FACTS_LENGTH = 5_000, 3_000
+LONGEST_HOLD = timedelta(days=3660)
 GROUNDS = {"law": _l("A law"), "rules": _l("The rules of this site")}
 
 
@@ -101,6 +104,16 @@ class ObjectionForm(Form):
     )
 
 
+class AnswerForm(Form):
+    """The author's answer to an inquiry: one press to agree, or an objection with or without reasons."""
+
+    answer = StringField(validators=[AnyOf([CONSENT, OBJECTION])])
+    text = TextAreaField(
+        _l("Why do you object? (optional)"), filters=[cleaned(_text, EXPLANATION_LENGTH)],
+        validators=[Length(EXPLANATION_LENGTH)],
+    )  # fmt: skip
+
+
 class SeenForm(FlaskForm):
     """Something a moderator does with a case, at the version that they saw."""
 
@@ -137,3 +150,32 @@ class RulingForm(SeenForm):
     def ruling(self) -> Ruling:
         ground = self.ground.data if self.ground.data in GROUNDS else ""
         return Ruling(Outcome(self.outcome.data), self.facts.data, ground, self.provision.data or "")
+
+
+class InquiryForm(SeenForm):
+    question = TextAreaField(
+        _l("What the author reads about the notice"),
+        **_long(FACTS_LENGTH, _l("Write what the author needs to know about the notice.")),
+    )
+
+
+class HoldForm(FlaskForm):
+    reason = StringField(_l("Reason for the hold"), **_line(LAW_LENGTH))
+    until = StringField(_l("Hold until"), validators=[InputRequired(_l("Enter the last day of the hold."))])
+
+    def validate_reason(self, field: StringField) -> None:
+        if is_invisible(field.data or "") or not field.data:
+            raise ValidationError(_l("Enter the reason for the hold."))
+
+    def validate_until(self, field: StringField) -> None:
+        if not now() < self.end <= now() + LONGEST_HOLD:
+            raise ValidationError(_l("Enter a day in the next 10 years."))
+
+    @property
+    def end(self) -> datetime:
+        """The end of that day, in UTC; the past for anything else."""
+        try:
+            day = date.fromisoformat((self.until.data or "").strip()[:10])
+        except ValueError:
+            return datetime.min.replace(tzinfo=UTC)
+        return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC)

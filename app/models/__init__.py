@@ -15,6 +15,7 @@ from app.models.invitation import Invitation
 from app.models.job import Job, JobKind, JobState
 from app.models.keyring import KeyPrint
 from app.models.lease import Lease
+from app.models.legal_hold import LegalHold
 from app.models.login import Login
 from app.models.moderator import Membership, Moderator, Role
 from app.models.note import Note
@@ -63,6 +64,7 @@ __all__ = [
     "JobState",
     "KeyPrint",
     "Lease",
+    "LegalHold",
     "Login",
     "Membership",
     "Moderator",

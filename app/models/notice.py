@@ -212,6 +212,12 @@ class Notice(Model):
         return db.session.scalars(select(cls).where(*removed).order_by(cls.id)).all()
 
     @classmethod
+    def inquiring(cls) -> Sequence["Notice"]:
+        """Notices whose author was asked."""
+        asked = cls.state == NoticeState.INQUIRY, text("notice.state <> 'closed'")
+        return db.session.scalars(select(cls).where(*asked).order_by(cls.id)).all()
+
+    @classmethod
     def to_remind(cls, before: datetime) -> Sequence["Notice"]:
         """Open notices that are due before then, without a reminder yet."""
         due = cls.state != NoticeState.CLOSED, cls.due_at <= before, cls.reminded_at.is_(None)

@@ -18,6 +18,7 @@ from app.lib.language import speaking
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Revision, Site, Status, insert_record
 from app.models.decision import COVERED, UNCOVERED
 from app.models.delivery import ANSWER, CORRECTION
+from app.moderation import legal_hold
 from app.moderation.conflict import AlreadyDecided
 from app.notify import authors
 from app.spam import learning
@@ -65,6 +66,7 @@ def cover(comment: Comment, words: Sequence[str], *, seen: int, by: Moderator) -
     """
     refuse_others(comment)
     _step(comment, seen)
+    legal_hold.absorb([comment.id])
     body = covered_text(comment, words)
     kept = {"words": list(words), "label": label_of(comment.site), "version": comment.version}
     before = {"body": comment.body, "html": comment.html, "covered": kept | {"renderer": comment.renderer}}

@@ -1,23 +1,28 @@
 """Legal notices: receive them, decide with a statement of reasons, and remind of the deadline."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Claim, Comment, Decision, Moderator, Notice, NoticeState, Outcome, Party, Status
+from app.models import Claim, Comment, Decision, Delivery, Moderator, Notice, NoticeState, Outcome, Party, Status
+from app.moderation import legal_hold
 from app.moderation.decide import decide, undo
 from app.moderation.notice_state import move, note, reopen
-from app.notify import events
+from app.notify import authors, events
+from app.notify.notice_email import INQUIRY
 
 REASON = "notice"
 # Moderators are reminded so long before the deadline, but not before half of the term.
 REMINDED_BEFORE = timedelta(days=2)
+# The term of an inquiry; the day on which it was sent does not count.
+INQUIRY_DAYS = 7
+CONSENT, OBJECTION, NONE = "consent", "objection", "none"
 # Six months, as for authors (Digital Services Act, article 20).
 OBJECTION_LASTS = timedelta(days=183)
 
@@ -65,7 +70,7 @@ def submit(comment: Comment, draft: Draft) -> Notice:
         name=draft.name,
         email=draft.email,
         lang=draft.lang,
-        sha256=hash_of(comment.body),
+        sha256=legal_hold.digest(comment.body),
         made_at=now(),
         due_at=now() + timedelta(days=comment.site.notice_days),
     )
@@ -74,11 +79,6 @@ def submit(comment: Comment, draft: Draft) -> Notice:
     note(notice, "opened", party=Party.NOTIFIER)
     events.notice_opened(notice, "opened")
     return notice
-
-
-def hash_of(text: str) -> str:
-    """SHA-256 of a text, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def confirm(notice: Notice) -> None:
@@ -162,8 +162,60 @@ def object_to(notice: Notice, text: str) -> None:
     reopen(notice, "appealed", seen=notice.version, party=Party.NOTIFIER, text=text)
 
 
-def remind() -> Iterator[None]:
-    """Remind moderators of deadlines; yields after each case, and the caller commits."""
+def ask(notice: Notice, question: str, *, seen: int, by: Moderator) -> None:
+    """Ask the comment's author whether they agree to the removal. Raises Refused (409)."""
+    if notice.is_closed:
+        raise Refused("closed", _("This case has been decided already."), status=409)
+    if notice.asked_at:
+        raise Refused("asked", _("The author was asked already."), status=409)
+    if not authors.may_state(notice.comment.author):
+        said = _("The author has no confirmed email address, or has unsubscribed, and gets no email.")
+        raise Refused("unreachable", said, status=409)
+    move(
+        notice, NoticeState.INQUIRY, "asked", seen=seen, by=by, text=question,
+        asked_at=now(), question=question, answer="",
+    )  # fmt: skip
+    events.author_asked(notice)
+
+
+def take_answer(notice: Notice, answer: str, text: str = "") -> None:
+    """The author agrees or objects, once, and until the case is decided. Raises Refused (409)."""
+    if notice.is_closed or not may_answer(notice):
+        raise Refused("answered", _("This question has been answered, or the case is decided."), status=409)
+    event = "consented" if answer == CONSENT else "objected"
+    move(notice, NoticeState.OPEN, event, seen=notice.version, party=Party.AUTHOR, text=text, answer=answer)
+    events.tell_of_notice(notice, event)
+
+
+def may_answer(notice: Notice) -> bool:
+    """A late answer is taken, too."""
+    return not notice.is_closed and notice.asked_at is not None and notice.answer in ("", NONE)
+
+
+def answer_until(notice: Notice) -> datetime | None:
+    """The end of the author's term, in the site's time zone; None while the email is not sent."""
+    delivery = Delivery.newest_about(notice.comment, INQUIRY)
+    if notice.asked_at is None or (delivery and delivery.outcome != "sent"):
+        return None
+    # The outbox forgets its emails after some weeks.
+    began = (delivery.done_at if delivery else None) or notice.asked_at
+    last = began.astimezone(ZoneInfo(notice.site.timezone)) + timedelta(days=INQUIRY_DAYS)
+    return last.replace(hour=23, minute=59, second=59, microsecond=0)
+
+
+def run_clocks() -> Iterator[None]:
+    """Remind of deadlines, and end the terms of inquiries; yields after each case, and the caller commits."""
+    yield from _remind()
+    for notice in Notice.inquiring():
+        until = answer_until(notice)
+        if until and until < now():
+            move(notice, NoticeState.OPEN, "unanswered", seen=notice.version, answer=NONE)
+            events.tell_of_notice(notice, "unanswered")
+            yield
+
+
+def _remind() -> Iterator[None]:
+    """Remind moderators of deadlines."""
     for notice in Notice.to_remind(now() + REMINDED_BEFORE):
         half = notice.due_at - timedelta(days=notice.site.notice_days) / 2
         if now() < max(notice.due_at - REMINDED_BEFORE, half):

@@ -90,6 +90,13 @@ def send_statement(notice: Notice) -> None:
     )  # fmt: skip
 
 
+def send_inquiry(notice: Notice) -> None:
+    """Queue the question whether the author agrees to the removal."""
+    payload = json.dumps({"notice": notice.id, "version": notice.version})
+    comment, to = notice.comment, outbox.recipient(notice.comment.author.email)
+    outbox.add("inquiry", once=f"inquiry {notice.id} {notice.version}", payload=payload, recipient=to, comment=comment)
+
+
 def may_state(author: Author) -> bool:
     """True if the author can be emailed about a legal notice."""
     return author.is_confirmed and not author.erased_at and _may_email(author, STATEMENT)

@@ -58,6 +58,11 @@ def notice_closed(notice: Notice) -> None:
     authors.send_statement(notice)
 
 
+def author_asked(notice: Notice) -> None:
+    """The comment's author is asked whether they agree to its removal."""
+    authors.send_inquiry(notice)
+
+
 def tell_of_notice(notice: Notice, cause: str) -> None:
     """Email the moderators about a case."""
     for id, *_ in Moderator.digests_of(notice.site):

@@ -11,10 +11,10 @@ from app.extensions import db
 from app.lib import markup
 from app.lib.language import long_day, speaking
 from app.lib.text import clean_line, excerpt
-from app.models import Comment, Delivery, Moderator, Notice, Outcome, Unsubscribe, claim_name
+from app.models import Comment, Delivery, Moderator, Notice, NoticeState, Outcome, Unsubscribe, claim_name
 from app.notify import signed_links, smtp
 
-ALERT, RECEIPT, DECISION = "notice", "receipt", "notice_answer"
+ALERT, RECEIPT, DECISION, INQUIRY = "notice", "receipt", "notice_answer", "inquiry"
 EXCERPT = 500  # characters
 
 
@@ -82,6 +82,27 @@ def compose_statement(delivery: Delivery) -> EmailMessage | None:
         return _email(
             delivery, author.email, comment.name, subject % {"page": context["page"]}, "statement", context,
             unsubscribe=context["stop"],
+        )  # fmt: skip
+
+
+def compose_inquiry(delivery: Delivery) -> EmailMessage | None:
+    """The question to the comment's author. None once it is answered, or if the author has unsubscribed."""
+    notice = _current(delivery)
+    if notice is None or notice.state != NoticeState.INQUIRY:
+        return None
+    comment, author = notice.comment, notice.comment.author
+    if not author.is_confirmed or Unsubscribe.contains(author.site, author.address_index):
+        return None
+    with speaking(comment.lang or author.site.lang):
+        context = _about(notice) | {
+            "text": excerpt(markup.plain(comment.html), EXCERPT),
+            "question": notice.question,
+            "link": signed_links.inquiry_link(notice),
+            "stop": signed_links.stop_link(author),
+        }
+        subject = _("A question about your comment: %(page)s", page=context["page"])
+        return _email(
+            delivery, author.email, comment.name, subject, "inquiry", context, unsubscribe=context["stop"]
         )  # fmt: skip
 
 

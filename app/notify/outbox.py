@@ -49,6 +49,7 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     notice_email.ALERT: notice_email.compose_alert,
     notice_email.RECEIPT: notice_email.compose_receipt,
     notice_email.DECISION: notice_email.compose_decision,
+    notice_email.INQUIRY: notice_email.compose_inquiry,
     STATEMENT: notice_email.compose_statement,
     account_email.RESET: account_email.compose_reset,
     account_email.CHANGE: account_email.compose_change,

@@ -83,6 +83,11 @@ def notice_link(notice: Notice, *, emailed: bool) -> str:
     return _link("notice", "notice", [notice.site_id, notice.id, int(emailed)])
 
 
+def inquiry_link(notice: Notice) -> str:
+    """The page on which the comment's author agrees to its removal, or objects."""
+    return _link("inquiry", "inquiry", [notice.site_id, notice.id])
+
+
 def author_to_confirm(token: str) -> Author:
     """Raises Refused (410), also if the address has changed since."""
     site_id, author_id, email_index = _claim("confirm", token, CONFIRM_LASTS)
@@ -142,6 +147,15 @@ def notice_of(token: str) -> tuple[Notice, bool]:
     if notice is None:
         raise _gone()
     return notice, bool(emailed)
+
+
+def inquiry_of(token: str) -> Notice:
+    """Raises Refused (410), also for an author who was erased."""
+    site_id, notice_id = _claim("inquiry", token, APPEAL_LASTS)
+    notice = Notice.of_site([site_id], notice_id)
+    if notice is None or notice.asked_at is None or notice.comment.author.erased_at:
+        raise _gone()
+    return notice
 
 
 def _link(path: str, purpose: str, claim: list[Any]) -> str:

@@ -15,6 +15,7 @@ from app.models import (
     Author,
     Comment,
     Decision,
+    LegalHold,
     Moderator,
     Note,
     Notice,
@@ -147,6 +148,7 @@ TABLES = (
     ArchivedTable(Pick, created_column="made_at", left_out=OWNER),
     ArchivedTable(Notice, created_column="made_at", left_out=OWNER),
     ArchivedTable(NoticeEvent, created_column="made_at", left_out=OWNER),
+    ArchivedTable(LegalHold, created_column="made_at", left_out=OWNER),
     ArchivedTable(
         Rule,
         created_column="made_at",

@@ -30,6 +30,7 @@ from app.web import (
     health,
     history,
     host,
+    inquiries,
     keys,
     links,
     logins,
@@ -62,7 +63,7 @@ from app.web import (
 
 READERS = (
     embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health,
-    notices, notice_links, setup, well_known,
+    notices, notice_links, inquiries, setup, well_known,
 )  # fmt: skip
 MODERATORS = (
     account, confirmation, profile, logins, address, queue, decisions, context, picks, staff, cases, history, audit,

@@ -1,21 +1,21 @@
-"""Cases of legal notices at the desk: list, decide, reopen."""
+"""Cases of legal notices at the desk: list, ask the author, decide, reopen, hold, export."""
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.errors import Refused
 from app.extensions import db
-from app.forms.notice import GROUNDS, RulingForm, SeenForm
+from app.forms.notice import GROUNDS, HoldForm, InquiryForm, RulingForm, SeenForm
 from app.lib import ids
-from app.lib.language import use_clock
-from app.models import Notice, NoticeEvent, Revision, claim_name
-from app.moderation import notices
-from app.moderation.notice_state import EVENTS
+from app.lib.clock import now
+from app.models import LegalHold, Notice, NoticeEvent, Revision, Role, claim_name
+from app.moderation import case_file, legal_hold, notices
+from app.moderation.notice_state import EVENTS, note
 from app.notify import authors
 from app.notify.notice_email import permalink
-from app.web.access import current_moderator, moderator_required
+from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("cases", __name__, url_prefix="/moderate/notices")
 
@@ -43,7 +43,7 @@ def show_all() -> str:
 @bp.get("/<int:id>")
 @moderator_required
 def show(id: int) -> str:
-    return _page(_notice(id), RulingForm(formdata=None))
+    return _page(_notice(id))
 
 
 @bp.post("/<int:id>/decision")
@@ -73,18 +73,80 @@ def reopen(id: int) -> Any:
     return _back(id, _("Reopened."))
 
 
-def _notice(id: int) -> Notice:
+@bp.post("/<int:id>/inquiry")
+@moderator_required
+def ask(id: int) -> Any:
+    notice, form = _notice(id), InquiryForm()
+    if not form.validate():
+        return _page(notice, inquiry=form), 422
+    try:
+        notices.ask(notice, form.question.data, seen=form.seen.data, by=current_moderator())
+    except Refused as no:
+        db.session.rollback()
+        return _page(_notice(id), inquiry=form, sentence=no.sentence), no.status
+    db.session.commit()
+    return _back(id, _("The author gets the question by email."))
+
+
+@bp.post("/<int:id>/hold")
+@moderator_required
+def hold(id: int) -> Any:
+    notice, form = _notice(id, Role.ADMIN), HoldForm()
+    if not form.validate():
+        return _page(notice, hold_form=form), 422
+    legal_hold.place(notice, reason=form.reason.data, until=form.end, by=current_moderator())
+    db.session.commit()
+    return _back(id, _("The hold is placed."))
+
+
+@bp.post("/<int:id>/release")
+@moderator_required
+def release(id: int) -> Any:
+    notice = _notice(id, Role.ADMIN)
+    if running := LegalHold.on(notice.comment):
+        legal_hold.release(running, by=current_moderator())
+    db.session.commit()
+    return _back(id, _("The hold has ended, and its copy is deleted."))
+
+
+@bp.post("/<int:id>/file")
+@moderator_required
+def file(id: int) -> Response:
+    """The download and its SHA-256 are an event of the case."""
+    notice, me = _notice(id, Role.ADMIN), current_moderator()
+    given = {"notice": notice, "comment": notice.comment, "site": notice.site, "permalink": permalink(notice.comment)}
+    made = {"made_at": now().isoformat(timespec="seconds"), "by": me.name, "names": EVENTS}
+    text = render_template("cases/file.html", **given, **made, **case_file.contents(notice))
+    note(notice, "exported", by=me, text=f"SHA-256 {legal_hold.digest(text)}")
+    db.session.commit()
+    answer = Response(text, mimetype="text/html")
+    answer.headers["Content-Disposition"] = f"attachment; filename=case-{notice.number}.html"
+    return answer
+
+
+def _notice(id: int, least: Role = Role.MODERATOR) -> Notice:
+    """A notice on one of the moderator's sites, or 404; Refused (403) if the role is below `least`."""
     notice = Notice.of_site(current_moderator().site_ids, id) or abort(404)
-    use_clock(notice.site.timezone)
+    site_or_404(notice.site.key, least)
     return notice
 
 
-def _page(notice: Notice, form: RulingForm, sentence: str = "") -> str:
-    comment = notice.comment
+def _page(
+    notice: Notice,
+    form: RulingForm | None = None,
+    sentence: str = "",
+    *,
+    inquiry: InquiryForm | None = None,
+    hold_form: HoldForm | None = None,
+) -> str:
+    comment, role = notice.comment, current_moderator().role_on(notice.site_id)
     return render_template(
-        "cases/case.html", notice=notice, comment=comment, site=notice.site, form=form, sentence=sentence,
+        "cases/case.html", notice=notice, comment=comment, site=notice.site, sentence=sentence,
+        form=form or RulingForm(formdata=None), inquiry=inquiry or InquiryForm(formdata=None),
+        hold_form=hold_form or HoldForm(formdata=None), hold=LegalHold.on(comment),
+        is_admin=role is not None and role.reaches(Role.ADMIN), until=notices.answer_until(notice),
         events=NoticeEvent.all_of(notice), names=EVENTS, grounds=GROUNDS, permalink=permalink(comment),
-        changed=notices.hash_of(comment.body) != notice.sha256, revisions=Revision.of([comment.id])[comment.id],
+        changed=legal_hold.digest(comment.body) != notice.sha256, revisions=Revision.of([comment.id])[comment.id],
         can_state=authors.may_state(comment.author), others=len(Notice.newest_of(comment)) - 1,
     )  # fmt: skip
 

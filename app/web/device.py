@@ -1,4 +1,4 @@
-"""The browser of a log-in: a signed cookie that recognises it, and what is shown about it."""
+"""The browser of a log-in: a signed cookie that recognises it, and its name on the page."""
 
 import secrets
 from datetime import timedelta

@@ -21,7 +21,7 @@ PERMISSIONS = ", ".join(
 # A year, the minimum of preload lists. Subdomains are not ours to decide.
 HSTS = "max-age=31536000"
 # Blueprints with a token in the address.
-SECRET = ("links", "emails", "own_comment", "notice_links", "invitation", "setup", "reset", "email_change")
+SECRET = ("links", "emails", "own_comment", "notice_links", "inquiries", "invitation", "setup", "reset", "email_change")
 
 
 def install(app: Flask) -> None:

@@ -982,6 +982,44 @@ def upgrade() -> None:
     op.create_index("ix_notice_event_notice", "notice_event", ["notice_id", "id"], unique=False)
     op.create_index("ix_notice_event_site", "notice_event", ["site_id"], unique=False)
     op.create_table(
+        "legal_hold",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("notice_id", ID, nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("kept", sa.Text(), nullable=False),
+        sa.Column("made_by_id", ID, nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by_id", ID, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["comment_id"], ["comment.id"], name=op.f("fk_legal_hold_comment_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["ended_by_id"], ["moderator.id"], name=op.f("fk_legal_hold_ended_by_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["made_by_id"], ["moderator.id"], name=op.f("fk_legal_hold_made_by_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["notice_id"], ["notice.id"], name=op.f("fk_legal_hold_notice_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_legal_hold_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_legal_hold")),
+    )
+    op.create_index("ix_legal_hold_comment", "legal_hold", ["comment_id"], unique=False)
+    op.create_index("ix_legal_hold_site", "legal_hold", ["site_id"], unique=False)
+    op.create_index(
+        "ix_legal_hold_until",
+        "legal_hold",
+        ["until"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "pick",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -1041,6 +1079,7 @@ def downgrade() -> None:
     for table in (
         "vote",
         "pick",
+        "legal_hold",
         "notice_event",
         "notice",
         "report",

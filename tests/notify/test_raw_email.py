@@ -105,6 +105,9 @@ def answer_a_notice(comment: Comment, db_session: Session, alice: Moderator) -> 
     notice = notices.submit(comment, Draft(Claim.PRIVACY, LONG, LONG, LONG, "jiro@例え.jp", "ja"))
     db_session.commit()
     send_all()
+    notices.ask(notice, LONG, seen=notice.version, by=alice)
+    db_session.commit()
+    send_all()
     ruling = Ruling(Outcome.REMOVED, LONG, "law", LONG)
     notices.close(notice, ruling, seen=notice.version, comment_seen=comment.version, by=alice)
     db_session.commit()
@@ -155,7 +158,7 @@ def test_addresses_of_pages_and_other_structured_headers_have_no_encoded_words(s
         for name, value in found:
             assert name not in STRUCTURED or "=?" not in value, (name, value)
     stops = [value for received in sent for name, value in lines_of(received) if name == "list-unsubscribe"]
-    assert len(stops) == 5
+    assert len(stops) == 6
     for stop in stops:
         assert re.fullmatch(r" <http://localhost/comments/mail/(stop|unfollow)/[\w.~-]+>", stop), stop
 

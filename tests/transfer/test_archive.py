@@ -39,7 +39,7 @@ from app.models import (
     Wording,
 )
 from app.models.wording import DEFAULTS
-from app.moderation import articles, notices
+from app.moderation import articles, legal_hold, notices
 from app.moderation.decide import undo
 from app.moderation.notices import Draft
 from app.screening import rules
@@ -96,6 +96,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     draft = Draft(Claim.PRIVACY, "That is my address.", name="Taro", email="taro@notifiers.example")
     notice = notices.submit(first, draft)
     notices.confirm(notice)
+    legal_hold.place(notice, reason="A lawsuit", until=now() + timedelta(30), by=alice)
     db_session.add(Note(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, text="she is right"))
     db_session.commit()
     return site

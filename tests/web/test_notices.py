@@ -1,5 +1,6 @@
 """Legal notices: a stranger sends one, gets a receipt, and both sides get a decision with its reasons."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -14,10 +15,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.comments import retention
+from app.comments import amend, retention
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Comment, Decision, Delivery, Moderator, Notice, NoticeEvent, Role, Site, Status
+from app.models import Comment, Decision, Delivery, LegalHold, Moderator, Notice, NoticeEvent, Role, Site, Status
 from app.moderation import notices
 from app.moderation.decide import decide
 from app.notify import outbox
@@ -298,7 +299,7 @@ def test_moderators_are_reminded_once_before_the_deadline(
     app: Flask, db_session: Session, smtp: MailServer, notice: Notice
 ) -> None:
     def remind() -> list[str]:
-        for _step in notices.remind():
+        for _step in notices.run_clocks():
             db_session.commit()
         db_session.rollback()
         return [text for _to, _subject, text in mails(smtp)]
@@ -313,6 +314,134 @@ def test_moderators_are_reminded_once_before_the_deadline(
     notice.due_at = now() - timedelta(hours=1)
     db_session.commit()
     assert "Overdue" in at_the_desk(app).get("/moderate/notices", headers=ENGLISH).text
+
+
+def ask(desk: FlaskClient, notice: Notice) -> TestResponse:
+    return press(desk, notice, "inquiry", question="You say that he set the fire.")
+
+
+def test_the_author_is_asked_and_agrees_or_objects_with_one_press(
+    app: Flask, client: FlaskClient, db_session: Session, smtp: MailServer, notice: Notice
+) -> None:
+    mails(smtp)
+    desk = at_the_desk(app)
+    assert ask(desk, the_notice(db_session)).status_code == 303
+    ((to, _subject, question),) = mails(smtp)
+    assert to == "Hanako <hanako@readers.example>" and "within 7 days" in question and LIE in question
+    assert not any(canary in question for canary in CANARIES)
+    page = link_in(question, "inquiry")
+    assert the_notice(db_session).state == "inquiry"
+    assert "I agree to the removal" in client.get(page, headers=ENGLISH).text
+    assert client.post(page, data={"answer": "maybe"}).status_code == 422
+    assert client.post(page, data={"answer": "objection", "text": "I saw it."}).status_code == 303
+    answered = the_notice(db_session)
+    assert (answered.state, answered.answer) == ("open", "objection")
+    assert client.post(page, data={"answer": "consent"}).status_code == 409, "once"
+    assert "objects to its removal" in mails(smtp)[0][2]
+    assert "I saw it." in desk.get(f"/moderate/notices/{notice.id}").text
+    assert ask(desk, answered).status_code == 409
+    rule(desk, answered, outcome="kept", ground="")
+    assert "stays public" in mails(smtp)[0][2], "who was asked learns the outcome"
+
+
+def test_an_author_who_does_not_answer_within_seven_days_is_not_waited_for(
+    app: Flask, client: FlaskClient, db_session: Session, smtp: MailServer, notice: Notice
+) -> None:
+    ask(at_the_desk(app), the_notice(db_session))
+    assert notices.answer_until(the_notice(db_session)) is None, "the term begins when the email is sent"
+    page = link_in(mails(smtp)[1][2], "inquiry")
+    until = notices.answer_until(the_notice(db_session))
+    assert until and timedelta(days=7) <= until - now() < timedelta(days=8)
+    db_session.query(Delivery).filter_by(kind="inquiry").one().done_at = now() - timedelta(days=9)
+    db_session.commit()
+    for _step in notices.run_clocks():
+        db_session.commit()
+    late = the_notice(db_session)
+    assert (late.state, late.answer) == ("open", "none")
+    assert "did not answer within 7 days" in mails(smtp)[0][2]
+    assert client.post(page, data={"answer": "consent"}).status_code == 303, "a late answer counts, too"
+    assert the_notice(db_session).answer == "consent"
+
+
+def test_an_author_without_a_confirmed_address_cannot_be_asked(
+    app: Flask, db_session: Session, notice: Notice, comment: Comment
+) -> None:
+    comment.author.confirmed_index = None
+    db_session.commit()
+    desk = at_the_desk(app)
+    assert 'name="question"' not in desk.get(f"/moderate/notices/{notice.id}").text
+    assert ask(desk, the_notice(db_session)).status_code == 409
+    assert rule(desk, notice).status_code == 303
+    assert not db_session.query(Delivery).filter(Delivery.kind.in_(("inquiry", "statement"))).count()
+
+
+def place_hold(desk: FlaskClient, notice: Notice, days: int = 30) -> TestResponse:
+    day = (now() + timedelta(days=days)).date().isoformat()
+    return press(desk, notice, "hold", reason="A lawsuit", until=day)
+
+
+def test_what_a_hold_keeps_survives_edit_withdrawal_erasure_and_retention(
+    app: Flask, db_session: Session, notice: Notice, comment: Comment
+) -> None:
+    desk = at_the_desk(app)
+    assert [place_hold(desk, notice, days).status_code for days in (-1, 5000, 30, 30)] == [422, 422, 303, 409]
+    texts = ("He was at the fire", "He was near it", "He was away")
+    for body in texts:
+        amend.edit(comment, body)
+        db_session.commit()
+    amend.withdraw(comment)
+    db_session.commit()
+    for email, gone in (("hanako@readers.example", "holds"), (CANARIES[1], "notices")):
+        done = app.test_cli_runner().invoke(args=["person", "erase", email, "--json", "--remove-text"])
+        assert done.exit_code == 0 and json.loads(done.stdout)[gone] == 1, done.output
+        assert {each["table"] for each in json.loads(done.stdout)["left"]} == {"legal_hold"}, "reported, not deleted"
+    comment.created_at = now() - timedelta(days=999)
+    db_session.commit()
+    for _counts in retention.forget_all():
+        db_session.commit()
+    db_session.refresh(comment)
+    assert (comment.body, comment.address) == ("", "")
+    assert not any(text in desk.get(f"/moderate/notices/{notice.id}").text for text in (LIE, *texts))
+    kept = press(desk, the_notice(db_session), "file").text
+    everything = (LIE, *texts, "127.0.0.0/24", "hanako@readers.example", CANARIES[0], CANARIES[1])
+    assert not [word for word in everything if word not in kept]
+    assert press(desk, the_notice(db_session), "release").status_code == 303
+    assert not db_session.query(LegalHold).one().kept
+    released = press(desk, the_notice(db_session), "file").text
+    assert not [word for word in everything if word in released]
+
+
+def test_a_hold_ends_by_itself_and_its_copy_is_deleted(app: Flask, db_session: Session, notice: Notice) -> None:
+    place_hold(at_the_desk(app), notice)
+    hold = db_session.query(LegalHold).one()
+    hold.until = now() - timedelta(seconds=1)
+    db_session.commit()
+    assert LegalHold.of([hold.comment_id]) == []
+    for _counts in retention.forget_all():
+        db_session.commit()
+    db_session.refresh(hold)
+    assert hold.ended_at and hold.kept == ""
+
+
+def test_only_administrators_place_a_hold_and_read_it(
+    app: Flask, db_session: Session, notice: Notice, paper: Site
+) -> None:
+    a_moderator(db_session, paper, "bob", Role.MODERATOR)
+    bob = at_the_desk(app, "bob")
+    assert 'name="until"' not in bob.get(f"/moderate/notices/{notice.id}").text
+    assert [press(bob, notice, what).status_code for what in ("hold", "release", "file")] == [403] * 3
+    assert db_session.query(LegalHold).count() == 0
+
+
+def test_the_case_file_has_hashes_and_can_be_verified(app: Flask, db_session: Session, notice: Notice) -> None:
+    desk = at_the_desk(app)
+    rule(desk, notice)
+    answer = press(desk, the_notice(db_session), "file")
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=case-{notice.number}.html"
+    for word in (*CANARIES, hashlib.sha256(LIE.encode()).hexdigest(), "Penal Code 230", "rejected", LIE):
+        assert word in answer.text
+    logged = NoticeEvent.all_of(the_notice(db_session))[-1]
+    assert (logged.kind, logged.text) == ("exported", f"SHA-256 {hashlib.sha256(answer.data).hexdigest()}")
 
 
 def test_nothing_of_a_case_is_on_any_public_byte(

@@ -6,6 +6,7 @@ The routes come from the application, so that new ones are included.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -16,9 +17,10 @@ from werkzeug.test import TestResponse
 
 from app.comments import picks
 from app.desk import members
+from app.lib.clock import now
 from app.models import Claim, Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
 from app.models.report import Reporter
-from app.moderation import articles, notices
+from app.moderation import articles, legal_hold, notices
 from app.moderation.decide import decide
 from app.moderation.notices import Draft
 from app.moderation.reports import report
@@ -50,6 +52,7 @@ TABLES = (
     "job",
     "notice",
     "notice_event",
+    "legal_hold",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address"}
@@ -106,7 +109,9 @@ def paper(app: Flask, db_session: Session) -> Site:
     picks.pick(first, by=alice)
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     rules.create([rules.draft(site, Subject.WORD, Effect.HOLD, "Geheimniswort", reason="Verborgen")], by=alice)
-    notices.submit(first, Draft(Claim.PRIVACY, "Geheimnis", "Vertraulich", "Verborgen", "notifier@versteckt.example"))
+    draft = Draft(Claim.PRIVACY, "Geheimnis", "Vertraulich", "Verborgen", "notifier@versteckt.example")
+    notice = notices.submit(first, draft)
+    legal_hold.place(notice, reason="Geheimnis", until=now() + timedelta(days=30), by=alice)
     articles.set_state(first.thread, State.HELD, by=alice, reason="Geheimnis")
     jobs.begin_export(site, "csv", by=alice).name = "Geheimnis.csv"
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
@@ -141,7 +146,7 @@ def knock(desk: FlaskClient, target: Target, token: str = "", **more: str) -> Te
         "csrf_token": token, "status": "approved", "seen": "2", "marked": "1:2", "comments": "1", "id": "1",
         "subject": "word", "value": "x", "effect": "hold", "reason": "", "role": "owner", "name": "x", "text": "x",
         "state": "hidden", "url": "/new", "note": "x", "body": "x", "email": "somebody@new.example", "until": "",
-        "comment_seen": "3", "outcome": "removed", "ground": "law", "provision": "x", "facts": "x",
+        "comment_seen": "3", "outcome": "removed", "ground": "law", "provision": "x", "facts": "x", "question": "x",
         "size": "9", "format": "csv", "at": "0", "moves": "/a=/b", "old": "/a", "new": "/b",
     }  # fmt: skip
     return desk.post(target.path, data=body, headers=ENGLISH, buffered=True)
