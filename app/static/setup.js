@@ -1,5 +1,7 @@
 // Offers the browser's time zone, and updates the first steps of a site until a page was viewed and the email was sent.
 
+import { parse } from "./parse.js";
+
 const POLL = 2000; // milliseconds
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
@@ -29,7 +31,7 @@ async function follow() {
 async function load() {
   try {
     const answer = await fetch(location.href);
-    return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    return answer.ok ? parse(await answer.text()) : null;
   } catch (trouble) {
     console.warn(trouble);
     return null;

@@ -17,6 +17,7 @@ from app.models import audit as log
 from app.models.audit import Event
 from app.web import audit_words
 from app.web.access import current_moderator, moderator_required
+from app.web.confirmation import confirmation_required
 from app.web.history import BROKEN_OFF, file_response
 
 bp = Blueprint("audit", __name__, url_prefix="/moderate/log/audit")
@@ -33,6 +34,7 @@ def show() -> str:
 
 @bp.post("/csv")
 @moderator_required
+@confirmation_required
 def as_csv() -> Response:
     """A POST, because the log records who has downloaded it."""
     return file_response("audit.csv", "text/csv; charset=utf-8", _csv(_rows()), BROKEN_OFF)
@@ -40,6 +42,7 @@ def as_csv() -> Response:
 
 @bp.post("/jsonl")
 @moderator_required
+@confirmation_required
 def as_jsonl() -> Response:
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in _rows())
     return file_response("audit.jsonl", "application/jsonl; charset=utf-8", lines, json.dumps({"error": BROKEN_OFF}))

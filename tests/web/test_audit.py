@@ -82,11 +82,11 @@ def test_log_ins_failures_and_log_outs_are_recorded_with_the_network(
 def test_changed_settings_are_recorded_with_both_values_and_without_secrets(
     desk: FlaskClient, db_session: Session, paper: Site
 ) -> None:
-    assert save(desk, akismet_key="0123456789ab", closed_text="Closed.").status_code == 303
+    assert save(desk, akismet_key="0123456789ab", staff_badge="Newsroom").status_code == 303
     row = newest(db_session)
     changes = row.said["changes"]
     assert (row.event, row.site, row.actor_name) == ("settings_changed", "paper", "Alice")
-    assert changes["closed_text"] == ["", "Closed."] and changes["akismet_key"] == ["", "(set)"]
+    assert changes["staff_badge"] == ["", "Newsroom"] and changes["akismet_key"] == ["", "(set)"]
     assert "name" not in changes, "it stayed"
     press(desk, "/sites/paper/embed/key", "/sites/paper/embed")
     assert newest(db_session).said["changes"] == {"state_key": ["", "(set)"]}
@@ -94,7 +94,7 @@ def test_changed_settings_are_recorded_with_both_values_and_without_secrets(
     kept = str([each.details for each in log(db_session)])
     assert "0123456789ab" not in kept and paper.state_key not in kept
     page = desk.get(PAGE, headers=ENGLISH).text
-    assert "Text where comments are closed" in page and "Closed." in page
+    assert "Badge of staff" in page and "Newsroom" in page
     before = events(db_session)
     assert save(desk).status_code == 303
     assert events(db_session) == before, "nothing changed"
