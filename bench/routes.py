@@ -303,6 +303,8 @@ def _sites(each: Examples) -> Iterator[Visit]:
     for page in ("settings", "reasons", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
     yield _get("wording.show", "page", "/sites/bench/words")
+    yield _get("own_lists.reasons", "page", "/sites/bench/own-reasons")
+    yield _get("own_lists.replies", "page", "/sites/bench/replies")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
     yield _get("transfers.show_all", "page", "/sites/bench/import")

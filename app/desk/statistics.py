@@ -1,7 +1,7 @@
 """Statistics of a site's moderation: waiting times, deciders, reversals."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from math import ceil
@@ -59,6 +59,13 @@ class Statistics:
     moderator_ids: dict[str, int] = field(default_factory=dict)
     by_reason: dict[str, Share] = field(default_factory=dict)
     hot: list[tuple[Thread, int]] = field(default_factory=list)
+
+    def merge_reasons(self, codes: Collection[str], into: str) -> None:
+        """Count these reasons as another one: readers do not know a site's own reasons by name."""
+        for code in self.by_reason.keys() & set(codes):
+            own, other = self.by_reason.pop(code), self.by_reason.setdefault(into, Share())
+            other.decided, other.reversed = other.decided + own.decided, other.reversed + own.reversed
+            other.waits += own.waits
 
 
 def statistics_of(site: Site, days: int) -> Statistics:

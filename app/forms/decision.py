@@ -4,11 +4,16 @@ import re
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, IntegerField, StringField, TextAreaField, ValidationError
-from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Regexp
 
+from app.forms.length import Length as TextLength
+from app.forms.length import cleaned
+from app.forms.reason_texts import LONGEST as LONGEST_TEXT
 from app.lib import ids
-from app.models import Reason, Status
+from app.lib.text import clean_line
+from app.models import Reason, Site, Status
 from app.models.note import LONGEST
+from app.models.own_reason import CODE
 
 # `deleted` is set by authors and erasure only.
 MODERATED = (Status.PENDING, Status.APPROVED, Status.REJECTED, Status.SPAM)
@@ -42,8 +47,21 @@ class VerdictForm(FlaskForm):
 
 
 class DecisionForm(VerdictForm):
+    """`text` is read by the author of a rejected comment, instead of that of the reason."""
+
+    reason = StringField(filters=[_or_empty], validators=[Regexp(rf"({CODE.pattern})?\Z")])
+    text = TextAreaField(filters=[cleaned(clean_line, LONGEST_TEXT)], validators=[TextLength(LONGEST_TEXT)])
     seen = IntegerField(validators=[InputRequired(), NumberRange(0, ids.MOST)])
     override = BooleanField()
+
+    def knows_reason(self, site: Site) -> bool:
+        """True for a built-in reason, and for one that the site offers."""
+        own = site.own_reason(self.why) if self.why and self.why not in set(Reason) else None
+        return self.why in ("", *Reason) or (own is not None and own.enabled)
+
+    @property
+    def note(self) -> str:
+        return (self.text.data or "") if self.verdict == Status.REJECTED else ""
 
 
 class BatchForm(VerdictForm):

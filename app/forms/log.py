@@ -10,7 +10,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from app.forms.day import DayField
-from app.models import Moderator, Status, reason_codes, reason_name
+from app.models import Moderator, Status, own_reasons_of, reason_codes, reason_name
 from app.moderation.history import LogFilter
 
 STATUSES: dict[str, Any] = {
@@ -44,10 +44,11 @@ class LogForm(Form):
     @classmethod
     def of(cls, moderator: Moderator, people: list[Moderator], given: Any, *, usual: str) -> "LogForm":
         form, zones = cls(given), {str(m.site_id): m.site.timezone for m in moderator.memberships}
+        own = own_reasons_of(m.site for m in moderator.memberships)
         form._choose(form.site, {str(m.site_id): m.site.name for m in moderator.memberships})
         form._choose(form.status, STATUSES)
         form._choose(form.moderator, {str(person.id): person.name for person in people})
-        form._choose(form.reason, {code: reason_name(code) for code in reason_codes()})
+        form._choose(form.reason, {code: reason_name(code) for code in reason_codes()} | own)
         form.by.choices = [SelectChoice(value, said) for value, said in BY.items()]
         form.by.data = form.by.data or usual
         form.zone = ZoneInfo(zones.get(form.site.data or "", moderator.timezone))

@@ -3,11 +3,12 @@
 from typing import Any
 
 from wtforms import Form, IntegerField, StringField
-from wtforms.validators import AnyOf, Length, NumberRange, Optional
+from wtforms.validators import AnyOf, Length, NumberRange, Optional, Regexp
 
 from app.forms.day import DayField
 from app.lib import ids
-from app.models import Reason, Status
+from app.models import Status
+from app.models.own_reason import CODE
 from app.search.query import SearchQuery
 
 LONGEST = 200  # characters
@@ -29,7 +30,7 @@ class SearchForm(Form):
     since = DayField(validators=[Optional()])
     until = DayField(validators=[Optional()])
     moderator = IntegerField(validators=[Optional(), NumberRange(1, ids.MOST)])
-    reason = StringField(filters=[_stripped], validators=[AnyOf(["", *map(str, Reason)])])
+    reason = StringField(filters=[_stripped], validators=[Regexp(rf"({CODE.pattern})?\Z")])
     alike = IntegerField(validators=[Optional(), NumberRange(1, ids.MOST)])
 
     def wanted(self) -> SearchQuery:

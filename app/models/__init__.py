@@ -23,7 +23,7 @@ from app.models.notice import Claim, Notice, NoticeEvent, NoticeState, Outcome, 
 from app.models.password_reset import PasswordReset
 from app.models.pick import Pick
 from app.models.rate_limit import Rate, RateLimit
-from app.models.reason import Reason, reason_codes, reason_name
+from app.models.reason import Reason, own_reasons_of, reason_codes, reason_name
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
@@ -106,6 +106,7 @@ __all__ = [
     "claim_name",
     "insert_comment",
     "insert_record",
+    "own_reasons_of",
     "reason_codes",
     "reason_name",
     "words_of",

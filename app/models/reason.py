@@ -1,9 +1,12 @@
 """Reasons of reports and rejections: one coded list for readers, moderators, emails and statistics."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+
+from app.models.site import Site
 
 
 class Reason(StrEnum):
@@ -63,6 +66,14 @@ def reason_codes() -> list[str]:
     return [*Reason, *_CAUSES]
 
 
-def reason_name(code: str) -> Any:
-    """Name of a decision's reason; '' for none, the code itself if it has no name."""
-    return _LABELS.get(code) or _CAUSES.get(code, code)
+def reason_name(code: str, site: Site | None = None) -> Any:
+    """Name of a decision's reason, built in or of the site's own; '' for none, the code itself if it has no name."""
+    if usual := _LABELS.get(code) or _CAUSES.get(code):
+        return usual
+    own = site.own_reason(code) if site and code else None
+    return own.name if own else code
+
+
+def own_reasons_of(sites: Iterable[Site]) -> dict[str, str]:
+    """Names of these sites' own reasons by code, also of those that are no longer offered."""
+    return {each.code: each.name for site in sites for each in site.reasons}

@@ -14,6 +14,7 @@ from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import LEEWAY, Moment, happened_since, is_over, is_running, now
 from app.lib.secrets import Encrypted, is_unreadable
+from app.models.own_reason import OwnReason
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -105,6 +106,9 @@ class Site(Model):
     public_summary: Mapped[bool] = mapped_column(default=False)
     # Own texts for authors of rejected comments, by reason and language; others are the usual ones.
     reason_texts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict)
+    # Reasons of the site's own (own_reason.py), and replies for its staff (saved_reply.py); read by the desk alone.
+    own_reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, deferred=True)
+    saved_replies: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, deferred=True)
     # Readers can mark comments as helpful.
     votes: Mapped[bool] = mapped_column(default=False)
     # Badge of replies by staff ('': the usual word), the least role that may write them, and the names that they had.
@@ -184,6 +188,18 @@ class Site(Model):
             setattr(self, name, value)
         self.timezone_chosen = self.timezone_chosen or "timezone" in settings
         self.version += bool(changed)
+
+    @property
+    def reasons(self) -> list[OwnReason]:
+        """The site's own reasons, in the order of its menu."""
+        return [OwnReason(**each) for each in self.own_reasons]
+
+    @property
+    def own_codes(self) -> set[str]:
+        return {each.code for each in self.reasons}
+
+    def own_reason(self, code: str) -> OwnReason | None:
+        return next((each for each in self.reasons if each.code == code), None)
 
     def reserve_name(self, name: str) -> None:
         """Reserve a name of staff: readers who use it are held."""

@@ -11,7 +11,7 @@ from app.extensions import db
 from app.lib import markup
 from app.lib.language import speaking, tag_now
 from app.lib.text import clean_line, excerpt
-from app.models import Author, Decision, Delivery, Notice, Status, Unsubscribe, reason_name, words_of
+from app.models import Actor, Author, Decision, Delivery, Notice, Status, Unsubscribe, reason_name, words_of
 from app.models.decision import COVERED, UNCOVERED
 from app.notify import reason_texts, signed_links, smtp
 
@@ -79,10 +79,13 @@ def _standing(delivery: Delivery) -> Decision | None:
 
 
 def why(decision: Decision) -> str:
-    """The reason of a rejection; after a legal notice, the facts of its statement of reasons."""
+    """What the moderator typed for the author, else the text of the reason; after a legal notice, the facts of its
+    statement of reasons."""
     notice = Notice.closed_by(decision) if decision.reason == "notice" else None
     if notice and notice.facts:
         return notice.facts
+    if decision.actor == Actor.MODERATOR and decision.note and decision.reason != "notice":
+        return decision.note
     return reason_texts.text_for(decision.comment.site, decision.reason)
 
 

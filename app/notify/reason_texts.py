@@ -23,6 +23,8 @@ NO_REASON = _l("It doesn’t follow this site’s guidelines.")
 
 def text_for(site: Site, code: str) -> str:
     """The text in the current language. One that no moderator chose is that of "other"."""
+    if code not in USUAL and (mine := site.own_reason(code)):
+        return mine.text(tag_now(), site.lang) or str(NO_REASON)
     own = site.reason_texts.get(code if code in USUAL else Reason.OTHER, {})
     return own.get(tag_now()) or usual_text(code)
 

@@ -23,6 +23,7 @@ from app.models.wording import LONGEST_FOOTER, LONGEST_INTRO
 from app.screening.case import Verdict
 from app.screening.reasons import sentence_of
 from app.transfer.fields import MAX_BODY, legible
+from app.transfer.own_lists import are_own_reasons, are_saved_replies
 
 T = TypeVar("T")
 
@@ -225,6 +226,8 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("comment", "badge"): clean_line,
     ("revision", "covered"): _covered,
     ("site", "reason_texts"): _reason_texts,
+    ("site", "own_reasons"): lambda value: _require(are_own_reasons(value), value),
+    ("site", "saved_replies"): lambda value: _require(are_saved_replies(value), value),
     ("thread", "url"): _address,
     ("thread", "title"): clean_line,
     ("thread", "named_by"): _one_of(list(Named)),

@@ -38,6 +38,7 @@ from app.web import (
     notice_links,
     notices,
     own_comment,
+    own_lists,
     picks,
     privacy,
     profile,
@@ -68,6 +69,7 @@ READERS = (
 MODERATORS = (
     account, confirmation, profile, logins, address, queue, decisions, context, picks, staff, cases, history, audit,
     sites, start, members, rules, threads, privacy, statistics, transfers, wording, system, covers,
+    own_lists,
 )  # fmt: skip
 
 

@@ -101,6 +101,7 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 SETTINGS = {name: control.label for _title, controls in GROUPS for name, control in controls.items()}
 # Settings with a page of their own.
+SETTINGS |= {"own_reasons": _l("Own reasons"), "saved_replies": _l("Saved replies")}
 SETTINGS |= {"reason_texts": _l("Rejection reasons"), "state_key": _l("Key for signed article states")}
 SETTINGS |= {name: getattr(TypedWording, name).args[0] for name in ("intro_shown", *TEXTS)}
 
@@ -133,5 +134,7 @@ def _said(value: Any) -> str:
     if isinstance(value, bool):
         return str(_("Yes") if value else _("No"))
     if isinstance(value, list):
-        return " · ".join(map(str, value)) or "–"
+        return " · ".join(map(_said, value)) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_said(each)}" for name, each in value.items()) or "–"
     return "–" if value in (None, "") else str(value)

@@ -39,7 +39,10 @@ def decide_one(id: int) -> Any:
         abort(400)
     if comment.status == Status.DELETED:
         raise Refused("deleted", _("The author deleted this comment."), status=409)
-    given = {"seen": form.seen.data, "by": me, "reason": form.why, "overrides": form.override.data}
+    if not form.knows_reason(comment.site):
+        said = _("This site no longer offers that reason. Reload the page and choose another one.")
+        raise Refused("reason_gone", said, status=422)
+    given = {"seen": form.seen.data, "by": me, "reason": form.why, "overrides": form.override.data, "note": form.note}
     try:
         decision = decide(comment, form.verdict, **given)
     except AlreadyDecided as conflict:
@@ -123,5 +126,5 @@ def _undone(undone: list[Decision], *, left: int = 0, reopened: int = 0) -> Any:
 def _conflict(conflict: AlreadyDecided, form: DecisionForm) -> Any:
     template = "queue/_conflict.html" if wants_fragment() else "queue/conflict.html"
     card = card_of(conflict.comment, current_moderator())
-    wanted = {"status": form.verdict, "reason": form.why}
+    wanted = {"status": form.verdict, "reason": form.why, "text": form.note}
     return render_template(template, card=card, notice=conflict.sentence, wanted=wanted, back=form.next.data or ""), 409

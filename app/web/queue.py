@@ -1,5 +1,6 @@
 """The queue page. Leases keep two moderators from reading the same comments."""
 
+from itertools import zip_longest
 from typing import Any
 
 from flask import Blueprint, abort, g, get_template_attribute, render_template, request
@@ -11,10 +12,11 @@ from app.desk import batch, queue, search, worth
 from app.errors import Refused
 from app.extensions import db
 from app.forms.decision import MODERATED, ids_of
+from app.forms.reason_texts import LONGEST as LONGEST_TEXT
 from app.forms.search import SearchForm
 from app.lib import ids
 from app.lib.language import speaking
-from app.models import Comment, Lease, Moderator, Reason, Snooze, Status
+from app.models import Comment, Lease, Moderator, Reason, Snooze, Status, own_reasons_of
 from app.moderation import brake, history
 from app.notify.reason_texts import text_for
 from app.web.access import (
@@ -30,12 +32,15 @@ bp = Blueprint("queue", __name__, url_prefix="/moderate")
 
 # Cards are on pages of several blueprints.
 bp.add_app_template_global(lambda: list(Reason), "all_reasons")
+bp.add_app_template_global(own_reasons_of, "own_reasons")
 bp.add_app_template_global(lambda comment: _reject_menu(comment), "reject_menu")
 bp.add_app_template_global(wants_fragment, "is_fragment")
 bp.add_app_template_filter(lambda count: f"{count}+" if count >= queue.COUNTED else str(count), "counted")
 
 # Tries if two moderators get the same cards at the same moment.
 TRIES = 3
+# Keys of a site's own reasons: those that do nothing else.
+OWN_KEYS = "0gimpquv"
 # `sort` of the approved comments: those that may be worth picking first.
 WORTH = "worth"
 
@@ -144,6 +149,14 @@ def _reject_menu(comment: Comment) -> str:
     lang = comment.lang or comment.site.lang
     if (comment.site_id, lang) not in menus:
         with speaking(lang):
-            texts = [(reason, text_for(comment.site, reason)) for reason in Reason]
-        menus[comment.site_id, lang] = get_template_attribute("queue/_reasons.html", "menu")(texts, lang)
+            usual = [
+                (reason, reason.label, text_for(comment.site, reason), str(key)) for key, reason in enumerate(Reason, 1)
+            ]
+            own = [
+                (each.code, each.name, text_for(comment.site, each.code))
+                for each in comment.site.reasons
+                if each.enabled
+            ]
+        texts = [*usual, *((*each, key) for each, key in zip_longest(own, OWN_KEYS[: len(own)], fillvalue=""))]
+        menus[comment.site_id, lang] = get_template_attribute("queue/_reasons.html", "menu")(texts, lang, LONGEST_TEXT)
     return menus[comment.site_id, lang]

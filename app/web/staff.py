@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask_babel import gettext as _
 
 from app.desk import staff
 from app.errors import Refused
 from app.extensions import db
 from app.forms.staff import StaffEditForm, StaffReplyForm
-from app.models import Comment, Status
+from app.models import Comment, Site, Status
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
 
 bp = Blueprint("staff", __name__, url_prefix="/moderate")
@@ -20,7 +20,7 @@ bp = Blueprint("staff", __name__, url_prefix="/moderate")
 def ask(id: int) -> str:
     """The form of a reply, or of an edit of one's own reply."""
     comment = comment_or_404(id)
-    return _form(comment, comment.body if _is_own(comment) else "")
+    return _form(comment, comment.body if _is_own(comment) else _saved(comment.site))
 
 
 @bp.post("/comments/<int:id>/reply")
@@ -55,6 +55,12 @@ def withdraw(id: int) -> Any:
     return done(_("Your reply has been deleted."), gone=[comment.id])
 
 
+def _saved(site: Site) -> str:
+    """The text of the saved reply that a browser without JavaScript asked for."""
+    wanted = request.args.get("saved", "")
+    return next((each["text"] for each in site.saved_replies if each["id"] == wanted), "")
+
+
 def _is_own(comment: Comment) -> bool:
     return comment.moderator_id == current_moderator().id
 
@@ -72,5 +78,6 @@ def _form(comment: Comment, body: str, *, name: str = "", wrong: dict[str, str] 
     return render_template(
         f"queue/{'_' if wants_fragment() else ''}reply.html", comment=comment, body=body, wrong=wrong or {},
         name=name or staff.name_of(me, site), may=staff.may_reply(me, site), own=_is_own(comment),
+        saved=site.saved_replies,
         can=comment.status in staff.ANSWERED and comment.thread.visible,
     )  # fmt: skip

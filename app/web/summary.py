@@ -4,7 +4,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 
 from app.desk.statistics import statistics_of
 from app.lib.language import speak
-from app.models import Site
+from app.models import Reason, Site
 from app.web.public import public_get
 
 bp = Blueprint("summary", __name__)
@@ -19,6 +19,8 @@ def show(key: str) -> Response:
     if site is None or not site.public_summary:
         abort(404)
     speak(request.args.get("lang", ""), site.lang, site.timezone)
-    answer = make_response(render_template("statistics/summary.html", site=site, figures=statistics_of(site, DAYS)))
+    figures = statistics_of(site, DAYS)
+    figures.merge_reasons(site.own_codes, Reason.OTHER)
+    answer = make_response(render_template("statistics/summary.html", site=site, figures=figures))
     answer.headers["Cache-Control"] = "public, max-age=300"
     return answer

@@ -191,6 +191,8 @@ def upgrade() -> None:
         sa.Column("notice_days", sa.Integer(), nullable=False, server_default="7"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("reason_texts", sa.JSON(), nullable=False, server_default="{}"),
+        sa.Column("own_reasons", sa.JSON(), nullable=False, server_default="[]"),
+        sa.Column("saved_replies", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("live_updates", sa.Boolean(), nullable=False, server_default=sa.true()),
         sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("staff_badge", sa.String(length=40), nullable=False, server_default=""),

@@ -59,7 +59,7 @@ def desk(app: Flask, alice: Moderator) -> FlaskClient:
 def press(
     desk: FlaskClient, comment: Comment, action: str = "cover", *, script: bool = True, **fields: str
 ) -> TestResponse:
-    token = hidden(desk.get("/account/emails"), "csrf_token")
+    token = hidden(desk.get("/moderate/log/picks"), "csrf_token")
     fetch = {"X-Requested-With": "fetch"} if script else {}
     given = {"csrf_token": token, "seen": str(comment.version)} | fields
     return desk.post(f"/moderate/comments/{comment.id}/{action}", data=given, headers=ENGLISH | fetch)
@@ -171,7 +171,7 @@ def test_undo_restores_the_text_and_a_later_one_does_too(
 
 
 def press_undo(desk: FlaskClient, decision: Decision) -> TestResponse:
-    token = hidden(desk.get("/account/emails"), "csrf_token")
+    token = hidden(desk.get("/moderate/log/picks"), "csrf_token")
     fetch = {"X-Requested-With": "fetch"}
     return desk.post(f"/moderate/decisions/{decision.id}/undo", data={"csrf_token": token}, headers=ENGLISH | fetch)
 

@@ -19,6 +19,7 @@ from app.comments import picks
 from app.desk import members
 from app.lib.clock import now
 from app.models import Claim, Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
+from app.models.own_reason import OwnReason
 from app.models.report import Reporter
 from app.moderation import articles, legal_hold, notices
 from app.moderation.decide import decide
@@ -99,6 +100,8 @@ def paper(app: Flask, db_session: Session) -> Site:
     """A site with one of everything, created first, so that each record has id 1."""
     site = a_site(db_session, hold_all=True)
     site.name = "Vertraulich"
+    site.own_reasons = [OwnReason("geheim", "Geheimnis", {"en": "Geheimnis"}).as_json()]
+    site.saved_replies = [{"id": "0123456789ab", "name": "Geheimnis", "text": "Geheimnis"}]
     alice = a_moderator(db_session, site, "alice", Role.OWNER)
     for number in range(3):
         reader = Reader(app.test_client(), "Verborgen", f"r{number}@versteckt.example")

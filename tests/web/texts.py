@@ -70,7 +70,8 @@ INPUTS: dict[str, Input] = {
     "comments.withdraw": Input(form=OWNED),
     "csp_reports.take": Input(),
     "decisions.decide_many": Input(form={"status": "approved", "reason": "", "comment": "1.1", "shown": "", **BACK}),
-    "decisions.decide_one": Input(form={"status": "approved", "reason": "", "seen": "1", "override": "", **BACK}),
+    "decisions.decide_one": Input(
+        form={"status": "approved", "reason": "", "seen": "1", "override": "", "text": "words", **BACK}),
     "decisions.undo_many": Input(form={"decision": "1", **BACK}),
     "decisions.undo_one": Input(form=BACK),
     "embed.counts": Input(query={"site": "paper", "url": PAGE}),
@@ -136,7 +137,7 @@ INPUTS: dict[str, Input] = {
     "covers.ask": Input(query=BACK),
     "covers.cover": Input(form={"words": "words", "seen": "1", "preview": "", **BACK}),
     "covers.uncover": Input(form={"seen": "1", **BACK}),
-    "staff.ask": Input(query=BACK),
+    "staff.ask": Input(query={"saved": "", **BACK}),
     "staff.edit": Input(form={"body": "words", **BACK}),
     "staff.reply": Input(form={"body": "words", "name": "The desk", "seen": "1", **BACK}),
     "staff.withdraw": Input(form=BACK),
@@ -147,6 +148,13 @@ INPUTS: dict[str, Input] = {
     "privacy.export": Input(form={"email": "a@b.example"}, path=SITE),
     "privacy.find": Input(form={"email": "a@b.example"}, path=SITE),
     "privacy.show": Input(path=SITE),
+    "own_lists.reasons": Input(path=SITE),
+    "own_lists.save_reason": Input(
+        form={"code": "no_ads", "name": "No ads", "enabled": "y", "text.en": "words", "text.ja": "words"}, path=SITE),
+    "own_lists.move_reason": Input(form={"act": "up"}, path=SITE),
+    "own_lists.replies": Input(path=SITE),
+    "own_lists.save_reply": Input(form={"id": "0123456789ab", "name": "Thanks", "text": "words"}, path=SITE),
+    "own_lists.move_reply": Input(form={"act": "up"}, path=SITE),
     "queue.snooze": Input(form={"back": "", **BACK}),
     "queue.find": Input(query=dict.fromkeys(
         ("q", "name", "email", "article", "status", "since", "until", "moderator", "reason", "alike", "after"), "")),

@@ -4,7 +4,7 @@ import { fetchAhead } from "./prefetch.js";
 import { list, main, move, select, waiting, watch } from "./cards.js";
 import { pressed } from "./keys.js";
 import { decideMarked, markAll, marksChanged, markAlike, prepareMarks } from "./selection.js";
-import { look, note, act } from "./panels.js";
+import { act, insert, look, note } from "./panels.js";
 import { addSelection, cover } from "./cover.js";
 import { leave, stay } from "./presence.js";
 import { accept, decide } from "./decisions.js";
@@ -39,6 +39,7 @@ document.addEventListener("click", (event) => {
     accept(event.target.closest("article"));
   }
   if (event.target.closest("[data-mark-alike]")) markAlike();
+  if (event.target.matches("[data-insert]")) insert(event.target);
   if (event.target.closest("[data-cover-selection]")) addSelection(event.target);
 });
 document.addEventListener("change", (event) => {
@@ -46,6 +47,9 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-mark-all]")) markAll(event.target.checked);
 });
 document.addEventListener("keydown", pressed);
+document.addEventListener("beforeinput", (event) => {
+  if (event.target.matches("[data-source]")) event.preventDefault();
+});
 // The current card shows more. It must not grow under a pressed pointer: the click would miss its button.
 let pressing = false;
 document.addEventListener("pointerdown", () => (pressing = true), true);

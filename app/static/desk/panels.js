@@ -22,8 +22,9 @@ export async function look(form) {
   if (place.dataset.place !== form.action) return;
   place.replaceChildren(section);
   section.tabIndex = -1;
-  // Buttons that need a script.
+  // Buttons that need a script; and no browser selects by key in a field that is readonly.
   for (const each of section.querySelectorAll("[data-scripted]")) each.hidden = false;
+  for (const each of section.querySelectorAll("[data-source]")) each.readOnly = false;
   section.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   section.querySelector("input:checked, textarea")?.focus({ preventScroll: true });
   place.scrollIntoView({ block: "nearest" });
@@ -52,6 +53,13 @@ export function note(form, button) {
     form.closest("details").open = false;
     if (card.isConnected && !card.hidden) focus(card);
   });
+}
+
+// A saved reply goes where the caret is; typed text stays.
+export function insert(button) {
+  const field = document.getElementById(button.dataset.into);
+  field.setRangeText(button.dataset.insert, field.selectionStart, field.selectionEnd, "end");
+  field.focus();
 }
 
 export function write(form, button, done) {
