@@ -17,7 +17,7 @@ $(PYTHON) -m mypy
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues lock clean
+.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues audit lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
@@ -71,9 +71,12 @@ screenshots: $(VENV)/.test ## take the README's screenshots of the running demo
 catalogues: $(VENV)/.test ## update the translations, and list missing ones
 	$(PYTHON) -m scripts.catalogues
 
+audit: $(VENV)/.run $(VENV)/audit/.installed ## known vulnerabilities, licences, and an SBOM of the locked packages
+	@$(VENV)/audit/bin/python scripts/audit.py "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" dist/kaiwa.cdx.json
+
 # ARGS=--upgrade takes newer versions; without it only changes of the .in files.
 lock: $(VENV)/bin/uv ## resolve requirements*.in again, with hashes
-	set -e; for each in requirements requirements-dev; do \
+	set -e; for each in requirements requirements-dev requirements-audit; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --output-file $$each.txt $(ARGS) $$each.in; done
 
@@ -92,6 +95,13 @@ $(VENV)/.run: requirements.txt scripts/flask_command.py $(PYTHON)
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run
 	$(PIP) --require-hashes --only-binary :all: -r requirements-dev.txt
+	@touch $@
+
+# Its own environment: what it needs may differ from what Kaiwa runs with.
+$(VENV)/audit/.installed: requirements-audit.txt $(PYTHON)
+	@$(PYTHON) -m venv --clear $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes \
+	  --only-binary :all: -r requirements-audit.txt
 	@touch $@
 
 # The JavaScript frameworks that tests show the widget in.
