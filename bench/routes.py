@@ -16,11 +16,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
+from app.desk import tokens
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import hash_password
 from app.lib.signing import sign
 from app.models import (
+    ApiToken,
     Author,
     Comment,
     Decision,
@@ -37,6 +39,8 @@ from app.models import (
     Status,
     Thread,
 )
+from app.models.api_token import PREFIX
+from app.models.audit import Who
 from app.notify import decision_links, signed_links
 from bench import service
 from bench.fill import Shape, fill, page_of, reindex, work_at_the_desk
@@ -50,6 +54,7 @@ EMAIL, PASSWORD = "alice@bench.example", "correct horse battery"
 BUSY_AUTHOR, PERSON = "busy@readers.example", "person@readers.example"
 NETWORK = "203.0.113.0/24"
 WATCHER = "w" * 32
+API_TOKEN = PREFIX + "b" * 43
 
 Body = dict[str, Any]
 # Redirects, a file without queries, and pages of an installation without accounts.
@@ -220,7 +225,7 @@ def visits(app: Flask) -> list[Visit]:
     with app.app_context():
         each = examples()
     app.config["METRICS_TOKEN"] = WATCHER
-    return [*_public(each), *_email_links(each), *_desk(each), *_sites(each), *_trials(each)]
+    return [*_public(each), *_email_links(each), *_desk(each), *_sites(each), *_trials(each), *_programs(each)]
 
 
 def _public(each: Examples) -> Iterator[Visit]:
@@ -248,6 +253,7 @@ def _public(each: Examples) -> Iterator[Visit]:
     yield _get("notices.ask", "form", "/notices/bench", comment=each.shown)
     yield _get("reports.ask", "dialog", f"/embed/report/{each.shown}", site="bench")
     yield _get("api.contract.openapi", "contract", "/api/v1/openapi.json")
+    yield _get("api.reference.show", "contract", "/api/v1/docs")
     yield _get("health.healthz", "alive", "/healthz")
     yield _get("health.readyz", "ready", "/readyz")
     yield Visit("health.metrics", "all", "/metrics", headers={"Authorization": f"Bearer {WATCHER}"})
@@ -307,6 +313,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("own_lists.replies", "page", "/sites/bench/replies")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
+    yield _get("tokens.show", "page", "/sites/bench/tokens")
     yield _get("transfers.show_all", "page", "/sites/bench/import")
     yield _get("transfers.show", "a finished export", f"/sites/bench/transfers/{each.job}")
     yield _get("privacy.show", "page", "/sites/bench/people")
@@ -328,6 +335,31 @@ def _trials(each: Examples) -> Iterator[Visit]:
     yield Visit("privacy.export", "a person of 11 comments", "/sites/bench/people/export", {"email": PERSON})
     yield Visit("comments.post", "a comment", "/embed/comments", new_comment)
     yield Visit("comments.preview", "a comment", "/embed/preview", {"site": "bench", "url": each.page, "body": "Hi"})
+
+
+def _programs(each: Examples) -> Iterator[Visit]:
+    """With a token, of one site."""
+    headers = {"Authorization": f"Bearer {API_TOKEN}"}
+    for endpoint, name, path in (
+        ("site.token", "token", "token"), ("site.settings", "all", "settings"), ("rules.show", "all", "rules"),
+        ("site.statistics", "90 days", "statistics?days=90"), ("queue.show", "all lanes", "queue?limit=100"),
+        ("queue.show", "one lane", "queue?lane=2"), ("comments.show_all", "newest", "comments?limit=100"),
+        ("comments.show_all", "spam", "comments?status=spam"),
+        ("comments.show_all", "the busiest article", f"comments?thread={each.thread}"),
+        ("comments.show_all", "the busiest author", f"comments?author={each.busy_author}"),
+        ("comments.show", "a held comment", f"comments/{each.held}"),
+        ("comments.decisions", "a held comment", f"comments/{each.held}/decisions"),
+        ("decisions.notes", "a held comment", f"comments/{each.held}/notes"),
+        ("threads.show", "the busiest article", f"threads/{each.thread}"), ("threads.thread", "newest", "threads"),
+        ("threads.thread", "found", "threads?q=story/7"),
+        ("authors.show", "the busiest", f"authors/{each.busy_author}"),
+        ("reports.show", "newest", "reports"), ("reports.show", "open", "reports?open=true"),
+        ("log.show", "newest", "log"), ("log.show", "people", "log?people=true"),
+        ("log.find", "words", "search?q=ferry"),
+        ("transfers.imports", "newest", "imports"), ("transfers.show", "a finished export", f"imports/{each.job}"),
+    ):  # fmt: skip
+        yield Visit(f"api.{endpoint}", name, f"/api/v1/{path}", headers=headers, logged_in=False)
+    yield Visit("api.log.export", "first part", "/api/v1/log.jsonl", headers=headers, part=True, logged_in=False)
 
 
 def new_comment() -> Body:
@@ -400,7 +432,7 @@ def examples() -> Examples:
     shown = db.session.scalars(here.where(Comment.status == Status.APPROVED)).one()
     refused = db.session.scalars(select(Decision).where(Decision.to_status == Status.REJECTED).limit(1)).one()
     invitation = db.session.scalars(select(Invitation)).one()
-    alice = db.session.scalars(select(Moderator)).one()
+    alice = db.session.scalars(select(Moderator).where(~Moderator.is_program)).one()
     job = db.session.scalars(select(Job.id)).one()
     notice = db.session.scalars(select(Notice)).one()
     urls = {
@@ -414,8 +446,8 @@ def examples() -> Examples:
         "emails.show_appeal": signed_links.appeal_link(refused),
         "invitation.look": sign("invitation", invitation.id),
     }
-    tokens = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}
-    return Examples(held.id, shown.id, busy.id, thread_id, job, notice.id, page, held.cluster, tokens)
+    links = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}
+    return Examples(held.id, shown.id, busy.id, thread_id, job, notice.id, page, held.cluster, links)
 
 
 @contextmanager
@@ -453,6 +485,8 @@ def create_owner() -> int:
     db.session.flush()
     email = "bob@bench.example"
     db.session.add(Job(site=sites[0], kind=JobKind.EXPORT, state=JobState.DONE, format="csv", name="bench.csv"))
+    token, _secret = tokens.make(sites[0], name="CMS", role=Role.ADMIN, by=Who.OPERATOR)
+    token.token_hash = ApiToken.hash_of(API_TOKEN)
     db.session.add(Invitation(site=sites[0], email=email, role=Role.MODERATOR, made_by=alice))
     db.session.commit()
     return alice.id

@@ -7,9 +7,11 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.desk import tokens
 from app.lib.clock import now
 from app.lib.passwords import hash_password
-from app.models import Comment, Membership, Moderator, Role, Site, Status
+from app.models import Comment, Membership, Moderator, Role, Scope, Site, Status
+from app.models.audit import Who
 from app.moderation.decide import decide
 
 ORIGIN = "https://paper.example"
@@ -43,6 +45,32 @@ def a_moderator(db_session: Session, site: Site, name: str = "alice", role: Role
     db_session.add(moderator)
     db_session.commit()
     return moderator
+
+
+def a_token(db_session: Session, site: Site, role: Role = Role.ADMIN, *scopes: Scope, name: str = "CMS") -> str:
+    """The secret of a new access token."""
+    _token, secret = tokens.make(site, name=name, role=role, scopes=scopes, by=Who.OPERATOR)
+    db_session.commit()
+    return secret
+
+
+@dataclass
+class Program:
+    """A program with an access token."""
+
+    client: FlaskClient
+    secret: str
+
+    def get(self, path: str, **query: Any) -> TestResponse:
+        return self.client.get(f"/api/v1{path}", query_string=query, headers=self.headers, buffered=True)
+
+    def post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> TestResponse:
+        sent = {} if body is None else {"json": body}
+        return self.client.post(f"/api/v1{path}", headers=self.headers | headers, **sent)  # type: ignore[arg-type]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret}", "Accept-Language": "en"}
 
 
 @dataclass

@@ -3,18 +3,42 @@
 from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 
-from app.api import comments, contract, picks, problems, threads
+from app.api import (
+    access,
+    authors,
+    comments,
+    contract,
+    cors,
+    decisions,
+    log,
+    picks,
+    problems,
+    queue,
+    reference,
+    reports,
+    rules,
+    site,
+    threads,
+    transfers,
+)
 from app.errors import Refused
 from app.extensions import csrf
+
+VIEWS = (
+    threads, comments, picks, contract, reference, queue, decisions, authors, rules, reports, site, log, transfers,
+)  # fmt: skip
 
 
 def install(app: Flask) -> None:
     api = Blueprint("api", __name__, url_prefix="/api/v1")
-    for door in (threads, comments, picks, contract):
-        api.register_blueprint(door.bp)
+    for views in VIEWS:
+        api.register_blueprint(views.bp)
+        # No route uses a log-in.
+        csrf.exempt(views.bp)
     api.register_error_handler(Refused, problems.refused)
     api.register_error_handler(HTTPException, problems.http)
     api.register_error_handler(Exception, problems.unavailable)
-    # No route uses a log-in.
-    csrf.exempt(comments.bp)
+    api.before_request(cors.preflight)
+    api.after_request(cors.tell_origin)
+    api.after_request(access.tell_limits)
     app.register_blueprint(api)

@@ -1,52 +1,178 @@
-"""The API's description: openapi.json, with the lengths, orders and languages that the code has."""
+"""The API's description (OpenAPI 3.1), made from the declarations of the operations."""
 
-import json
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from functools import cache
+from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
+from werkzeug.routing import Rule
 
-from app.comments.orders import ORDERS
-from app.forms.comment import CommentForm
-from app.forms.length import Length
-from app.lib.language import languages
+from app.api.access import MOST, WINDOW_S
+from app.api.declared import Doc, Schema, hints, schema_of
+from app.api.operation import ANY_TOKEN, Operation, public
+from app.api.problems import Problem
+from app.lib.language import SOURCE, languages, speaking
+from app.models import Scope
+from app.version import VERSION
 
 bp = Blueprint("contract", __name__)
 
-WRITTEN = (Path(__file__).parent / "openapi.json").read_text()
+PREFIX = "/api/v1"
+ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
+PROBLEM = "application/problem+json"
+SCOPES = {
+    Scope.READ: "comments in every status, the queue, threads, authors, reports, statistics, the log",
+    Scope.MODERATE: "decide, undo, note, reply as staff, trust and block authors, states of threads",
+    Scope.MANAGE: "rules, settings, addresses of threads",
+    Scope.TRANSFER: "imports and exports, which contain email addresses",
+}
+ABOUT = f"""Comments of a site, for programs. Operations without a token are for readers and pages; others need a
+token of the site in the header `Authorization`. Errors are problem details (RFC 9457): `code` is stable, `title` is a
+sentence. Reads have an ETag. Lists have the cursor `next`, which goes into `after`, and the same as a `Link` header.
+A token may send {MOST} requests within {WINDOW_S} seconds (`RateLimit` headers).
+No answer contains an email address or a network of a person, except the files of exports."""
+# Of every operation with a token.
+WITH_TOKEN = (401, 403, 429)
 
 
 @bp.get("/openapi.json")
+@public("This description", answers={200: dict[str, Any]})
 def openapi() -> Response:
-    return jsonify(described() | {"servers": [{"url": f"{request.script_root}/api/v1"}]})
+    return jsonify(described() | {"servers": [{"url": f"{request.script_root}{PREFIX}"}]})
 
 
 def described() -> dict[str, Any]:
-    contract: dict[str, Any] = json.loads(WRITTEN)
-    choices = {"sort": list(ORDERS), "lang": languages()}
-    for name, field in _new_comment(contract).items():
-        field.update(_length(name) | _choice(name, choices))
-    for path in ("/threads", "/picks"):
-        for parameter in contract["paths"][path]["get"]["parameters"]:
-            parameter["schema"].update(_choice(parameter["name"], choices))
-    return contract
+    return _described(languages())
 
 
-def _new_comment(contract: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    properties: dict[str, dict[str, Any]] = contract["components"]["schemas"]["NewComment"]["properties"]
-    return properties
+@cache
+def _described(_installed: tuple[str, ...]) -> dict[str, Any]:
+    """The routes are fixed; a language can be installed."""
+    known: dict[str, Schema] = {}
+    paths: dict[str, dict[str, Any]] = {}
+    with speaking(SOURCE):
+        for rule, method, about, also in operations():
+            path = ARGUMENT.sub(r"{\2}", rule.rule.removeprefix(PREFIX))
+            paths.setdefault(path, {})[method] = _operation(rule, about, also, known)
+        schema_of(Problem, known)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Kaiwa", "version": VERSION, "description": " ".join(ABOUT.split())},
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": dict(sorted(known.items())), "securitySchemes": {"token": _scheme()}},
+    }
 
 
-def _length(name: str) -> dict[str, int]:
-    field = getattr(CommentForm, name, None)
-    validators = field.kwargs.get("validators", ()) if field else ()
-    most = next((each.most for each in validators if isinstance(each, Length)), None)
-    return {} if most is None else {"maxLength": most}
+def operations() -> Iterator[tuple[Rule, str, Operation, Operation | None]]:
+    """Each operation with its route and method; the fourth is what a token makes of it."""
+    for rule in current_app.url_map.iter_rules():
+        if rule.rule.startswith(f"{PREFIX}/"):
+            view: Any = current_app.view_functions[rule.endpoint]
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                also = getattr(getattr(view, "also", None), "operation", None)
+                yield rule, method.lower(), view.operation, also
 
 
-def _choice(name: str, choices: dict[str, Any]) -> dict[str, Any]:
-    return {"enum": choices[name]} if name in choices else {}
+def _scheme() -> Schema:
+    scopes = "; ".join(f"`{scope.value}`: {said}" for scope, said in SCOPES.items())
+    return {"type": "http", "scheme": "bearer", "description": f"A token of one site (`kw_…`). Scopes: {scopes}."}
 
 
-# The names of a new comment's fields. Others that a program sends are ignored.
-NEW_COMMENT = tuple(_new_comment(json.loads(WRITTEN)))
+def _operation(rule: Rule, about: Operation, also: Operation | None, known: dict[str, Schema]) -> Schema:
+    whole: Schema = {
+        "operationId": rule.endpoint.removeprefix("api.").replace(".", "_"),
+        "summary": about.summary,
+        "tags": [rule.rule.removeprefix(f"{PREFIX}/").split("/")[0].split(".")[0]],
+        "parameters": [*_of_path(rule), *_of_query(about, also, known), *_of_headers(about)],
+        "responses": _responses(rule, about, also, known),
+        "security": _security(about, also),
+    }
+    if about.description:
+        whole["description"] = about.description
+    if about.body:
+        whole["requestBody"] = _content("application/json", schema_of(about.body, known)) | {"required": True}
+    if about.takes:
+        whole["requestBody"] = _content(about.takes, {}) | {"required": True}
+    return whole
+
+
+def _security(about: Operation, also: Operation | None) -> list[Schema]:
+    if about.scope is None:
+        return [{}, *(_security(also, None) if also else [])]
+    return [{"token": [] if about.scope == ANY_TOKEN else [str(about.scope)]}]
+
+
+def _of_path(rule: Rule) -> Iterator[Schema]:
+    for kind, name in ARGUMENT.findall(rule.rule):
+        schema = {"type": "integer", "minimum": 0} if kind == "int" else {"type": "string"}
+        yield {"name": name, "in": "path", "required": True, "schema": schema, "example": 1}
+
+
+def _of_query(about: Operation, also: Operation | None, known: dict[str, Schema]) -> list[Schema]:
+    kinds = [each.query for each in (about, also) if each and each.query]
+    found: dict[str, Schema] = {}
+    for kind in kinds:
+        required = () if also else _object(kind, known)["required"]
+        for name, (_hint, doc) in hints(kind).items():
+            found.setdefault(name, _parameter(kind, name, doc, name in required, known))
+    return list(found.values())
+
+
+def _parameter(kind: type[Any], name: str, doc: Doc, required: bool, known: dict[str, Schema]) -> Schema:
+    schema = dict(_object(kind, known)["properties"][name])
+    # A query has no null.
+    if isinstance(schema.get("type"), list):
+        schema["type"] = schema["type"][0]
+        schema |= {"enum": [each for each in schema["enum"] if each is not None]} if "enum" in schema else {}
+    words = schema.pop("description", "") or str(doc.text)
+    about = {"description": words} if words else {}
+    return {"name": name, "in": "query", "required": required, "schema": schema} | about
+
+
+def _object(kind: type[Any], known: dict[str, Schema]) -> Schema:
+    """A query is described by its parameters, not as a schema of its own."""
+    inner: dict[str, Schema] = {}
+    schema_of(kind, inner)
+    own = inner.pop(kind.__name__)
+    known.update(inner)
+    return own
+
+
+def _of_headers(about: Operation) -> list[Schema]:
+    kinds = {"type": "string", "maxLength": 200}
+    return [
+        {"name": name, "in": "header", "required": False, "schema": kinds, "description": words}
+        for name, words in about.headers.items()
+    ]
+
+
+def _responses(rule: Rule, about: Operation, also: Operation | None, known: dict[str, Schema]) -> Schema:
+    found: Schema = {}
+    for status, kind in about.answers.items():
+        other = also.answers.get(status) if also else None
+        found[str(status)] = _response(status, kind | other if other else kind, known)
+    missing = {404} if rule.arguments else set()
+    for status in sorted({*about.errors, *missing, *_usual_errors(about), *(_usual_errors(also) if also else ())}):
+        found.setdefault(str(status), _response(status, Problem, known, PROBLEM))
+    return found
+
+
+def _usual_errors(about: Operation) -> set[int]:
+    """Every operation can be refused for its size, and every database can be busy."""
+    read = {422} if about.query and about.parses else set()
+    body = {400, 413, 415, 422} if about.body or about.takes else set()
+    return {400, 503, *read, *body, *(WITH_TOKEN if about.scope else ())}
+
+
+def _response(status: int, kind: Any, known: dict[str, Schema], media: str = "application/json") -> Schema:
+    words = {"description": HTTPStatus(status).phrase}
+    if isinstance(kind, str):
+        return words | _content(kind, {"type": "string"})
+    schema = {"type": "null"} if kind is None else schema_of(kind, known)
+    return words | _content(media, schema)
+
+
+def _content(media: str, schema: Schema) -> Schema:
+    return {"content": {media: {"schema": schema}}}

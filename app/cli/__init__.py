@@ -22,6 +22,7 @@ from app.cli import (
     setup_link,
     sites,
     threads,
+    tokens,
     upkeep,
     worker,
 )
@@ -43,6 +44,7 @@ def install(app: Flask) -> None:
         demo.demo,
         sites.site,
         moderators.moderator,
+        tokens.token,
         imports.import_,
         threads.thread,
         person.person,

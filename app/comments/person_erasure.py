@@ -84,6 +84,7 @@ TABLES = {
     "membership": "no personal data",
     "invitation": "an invited address is kept until the answer, for seven days at most",
     "login": "no personal data of readers; a moderator's shortened network until the log-in ends",
+    "api_token": "no personal data",
     "password_reset": "no personal data",
     "email_change": "an address that a moderator changes to, kept for a day at most",
     "rate_limit": "keyed hashes, kept for some days at most",

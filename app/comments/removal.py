@@ -33,7 +33,7 @@ def extent(site: Site) -> Extent:
         comments=_count(Comment, site.id),
         authors=_count(Author, site.id),
         decisions=_count(Decision, site.id),
-        moderators=sorted(each.email for each in _only_of(site.id)),
+        moderators=sorted(each.email for each in _only_of(site.id) if not each.is_program),
     )
 
 

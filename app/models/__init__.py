@@ -2,6 +2,7 @@
 
 from app.models.alias import ThreadAlias
 from app.models.announcement import Announcement
+from app.models.api_token import ApiToken, Scope
 from app.models.audit import AuditEvent
 from app.models.author import Author
 from app.models.chain_head import ChainHead
@@ -17,7 +18,7 @@ from app.models.keyring import KeyPrint
 from app.models.lease import Lease
 from app.models.legal_hold import LegalHold
 from app.models.login import Login
-from app.models.moderator import Membership, Moderator, Role
+from app.models.moderator import Emails, Membership, Moderator, Role
 from app.models.note import Note
 from app.models.notice import Claim, Notice, NoticeEvent, NoticeState, Outcome, Party, claim_name
 from app.models.password_reset import PasswordReset
@@ -45,6 +46,7 @@ from app.models.wording import Wording, Words, words_of
 __all__ = [
     "Actor",
     "Announcement",
+    "ApiToken",
     "AuditEvent",
     "Author",
     "ChainHead",
@@ -57,6 +59,7 @@ __all__ = [
     "DuplicateComment",
     "Effect",
     "EmailChange",
+    "Emails",
     "Heartbeat",
     "Invitation",
     "Job",
@@ -84,6 +87,7 @@ __all__ = [
     "Revision",
     "Role",
     "Rule",
+    "Scope",
     "SearchSegment",
     "SegmentPage",
     "SetupLink",

@@ -204,7 +204,7 @@ def record(
 
 def _by(by: Moderator | By | Who) -> By:
     if isinstance(by, Moderator):
-        return By(Who.MODERATOR, by.id, by.name)
+        return By(Who.TOKEN if by.is_program else Who.MODERATOR, by.id, by.name)
     return by if isinstance(by, By) else By(by)
 
 

@@ -62,6 +62,9 @@ class Moderator(Model):
     quiet_from: Mapped[int | None]
     quiet_until: Mapped[int | None]
 
+    # The account of an access token: it gets no email, and cannot log in.
+    is_program: Mapped[bool] = mapped_column(default=False, server_default=false())
+
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="moderator", cascade="all, delete-orphan", lazy="selectin"
     )
@@ -72,11 +75,13 @@ class Moderator(Model):
 
     @classmethod
     def with_email(cls, email: str) -> "Moderator | None":
-        return db.session.scalar(select(cls).where(cls.email_index == cls.index_of(email)))
+        """The person with this address."""
+        return db.session.scalar(select(cls).where(cls.email_index == cls.index_of(email), ~cls.is_program))
 
     @classmethod
     def all(cls) -> list["Moderator"]:
-        return list(db.session.scalars(select(cls).order_by(cls.id)))
+        """All people with an account."""
+        return list(db.session.scalars(select(cls).where(~cls.is_program).order_by(cls.id)))
 
     @classmethod
     def digests_of(cls, site: Site) -> Sequence[Row[int, datetime | None, str]]:
@@ -143,7 +148,9 @@ class Membership(Model):
 
     @classmethod
     def of_site(cls, site: Site) -> list["Membership"]:
-        query = select(cls).where(cls.site_id == site.id).options(joinedload(cls.moderator))
+        """The site's members, without programs."""
+        of_people = cls.site_id == site.id, cls.moderator.has(is_program=False)
+        query = select(cls).where(*of_people).options(joinedload(cls.moderator))
         return list(db.session.scalars(query.order_by(cls.moderator_id)))
 
     @classmethod

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
+from app.lib.ids import MOST
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models.comment import Comment, Status
 from app.models.decision import COVERS, Actor, Decision
+from app.models.site import Site
 
 
 class Reporter(NamedTuple):
@@ -29,6 +31,7 @@ class Report(Model):
     __table_args__ = (
         UniqueConstraint("comment_id", "reporter_index"),
         Index("ix_report_site", "site_id", "made_at"),
+        Index("ix_report_newest", "site_id", "id"),
         Index("ix_report_reporter", "reporter_index", "made_at"),
         Index(
             "ix_report_decision_id",
@@ -67,6 +70,14 @@ class Report(Model):
         for comment_id, reason, count in rows:
             found[comment_id][reason] = count
         return found
+
+    @classmethod
+    def of_site(cls, site: Site, *, open_only: bool, before: int | None, limit: int) -> list["Report"]:
+        """The site's reports before the report `before`, newest first."""
+        query = select(cls).where(cls.site_id == site.id, cls.id < (before or MOST))
+        if open_only:
+            query = query.where(cls.decision_id.is_(None))
+        return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
 
     @classmethod
     def by_reader(cls, comment: Comment, reporter_index: str) -> "Report | None":

@@ -50,12 +50,14 @@ def deliveries_by_outcome() -> dict[str, int]:
 
 
 def moderators() -> int:
-    return _one(select(func.count()).select_from(Moderator))
+    return _one(select(func.count()).select_from(Moderator).where(~Moderator.is_program))
 
 
 def moderators_by_site() -> dict[str, int]:
     """Moderators by site key; 0 for sites without any."""
-    return _pairs(select(Site.key, func.count(Membership.moderator_id)).outerjoin(Membership).group_by(Site.key))
+    of_people = select(Membership).join(Moderator).where(~Moderator.is_program).subquery()
+    joined = select(Site.key, func.count(of_people.c.moderator_id)).outerjoin(of_people, of_people.c.site_id == Site.id)
+    return _pairs(joined.group_by(Site.key))
 
 
 def forget_expired_logins() -> int:

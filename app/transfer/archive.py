@@ -178,6 +178,7 @@ LEFT_OUT = {
     "invitation": "grants access",
     **dict.fromkeys(("login", "password_reset", "email_change"), "grants access"),
     **dict.fromkeys(("audit_event", "chain_head"), "about this installation's accounts and their log-ins"),
+    "api_token": "grants access",
     "rate_limit": "how much a network used lately",
     **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),
@@ -246,7 +247,8 @@ def moderators_of(site: Site) -> dict[int, Row]:
         for column in table.columns
         if reference(column) == "moderator"
     ]
-    found = db.session.execute(select(Moderator.id, *MODERATOR_COLUMNS).where(Moderator.id.in_(union(*named))))
+    people = Moderator.id.in_(union(*named)), ~Moderator.is_program
+    found = db.session.execute(select(Moderator.id, *MODERATOR_COLUMNS).where(*people))
     return {row.id: {"email": row.email, "name": row.name} for row in found if not is_unreadable(row.email)}
 
 

@@ -56,6 +56,7 @@ from app.web import (
     system,
     thread,
     threads,
+    tokens,
     transfers,
     votes,
     well_known,
@@ -68,8 +69,8 @@ READERS = (
 )  # fmt: skip
 MODERATORS = (
     account, confirmation, profile, logins, address, queue, decisions, context, picks, staff, cases, history, audit,
-    sites, start, members, rules, threads, privacy, statistics, transfers, wording, system, covers,
-    own_lists,
+    sites, start, members, rules, threads, privacy, statistics, transfers, wording, system, covers, own_lists,
+    tokens,
 )  # fmt: skip
 
 

@@ -89,6 +89,7 @@ DETAILS: dict[str, Any] = {
     "role": _l("Role"),
     "rows": _l("Entries"),
     "rule": _l("Rule"),
+    "scopes": _l("What it may do"),
     "subject": _l("Subject"),
     "until": _l("Until"),
 }

@@ -107,6 +107,7 @@ def upgrade() -> None:
         sa.Column("emails", sa.String(length=8), server_default="digest", nullable=False),
         sa.Column("quiet_from", sa.Integer(), nullable=True),
         sa.Column("quiet_until", sa.Integer(), nullable=True),
+        sa.Column("is_program", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_moderator")),
         sa.UniqueConstraint("email_index", name=op.f("uq_moderator_email_index")),
     )
@@ -315,6 +316,38 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("done_at IS NULL"),
         postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
+        "api_token",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("made_by_id", ID, nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["made_by_id"], ["moderator.id"], name=op.f("fk_api_token_made_by_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_api_token_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_api_token_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
+        sa.UniqueConstraint("moderator_id", name=op.f("uq_api_token_moderator_id")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_api_token_token_hash")),
+    )
+    op.create_index("ix_api_token_site", "api_token", ["site_id", "id"], unique=False)
+    op.create_index(
+        "ix_api_token_made_by_id",
+        "api_token",
+        ["made_by_id"],
+        unique=False,
+        sqlite_where=sa.text("made_by_id IS NOT NULL"),
+        postgresql_where=sa.text("made_by_id IS NOT NULL"),
     )
     op.create_table(
         "invitation",
@@ -905,6 +938,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_report_reporter", "report", ["reporter_index", "made_at"], unique=False)
     op.create_index("ix_report_site", "report", ["site_id", "made_at"], unique=False)
+    op.create_index("ix_report_newest", "report", ["site_id", "id"], unique=False)
     op.create_index("ix_report_wide", "report", ["wide_index", "made_at"], unique=False)
     op.create_table(
         "notice",
@@ -1108,6 +1142,7 @@ def downgrade() -> None:
         "login",
         "job",
         "invitation",
+        "api_token",
         "delivery",
         "author",
         "site",

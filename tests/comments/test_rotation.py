@@ -35,6 +35,7 @@ A, B, C = ("".join(reversed(letter * 9 + "0123456789abcdef" * 2)) for letter in 
 LATER = timedelta(days=3)
 # Strings that look like keyed hashes but are not.
 UNKEYED = {
+    "api_token.token_hash": "SHA-256 of a random token",
     "audit_event.content_digest": "SHA-256 with a salt, so that the log can be verified under any key",
     "audit_event.chain_digest": "SHA-256 of digests",
     "chain_head.chain_digest": "SHA-256 of digests",

@@ -157,6 +157,9 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
     for rule in app.url_map.iter_rules():
         if "GET" not in rule.methods or rule.endpoint in SKIPPED:
             continue
+        operation = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if operation and operation.scope:
+            continue  # not for browsers
         if rule.endpoint in tokens:
             found[rule.endpoint] = tokens[rule.endpoint].removeprefix(HOST)
             continue

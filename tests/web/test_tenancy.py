@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.comments import picks
-from app.desk import members
+from app.desk import members, tokens
 from app.lib.clock import now
 from app.models import Claim, Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
 from app.models.own_reason import OwnReason
@@ -28,7 +28,8 @@ from app.moderation.reports import report
 from app.screening import rules
 from app.transfer import jobs
 from app.web import MODERATORS
-from tests.cast import ORIGIN, Reader, a_moderator, a_site, the_comment
+from tests.api.examples import declared, example_of
+from tests.cast import ORIGIN, Program, Reader, a_moderator, a_site, a_token, the_comment
 from tests.web.test_queue import ENGLISH, at_the_desk, hidden
 
 # Secrets of the victim site, which no other user may see.
@@ -54,6 +55,7 @@ TABLES = (
     "notice",
     "notice_event",
     "legal_hold",
+    "api_token",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address"}
@@ -65,9 +67,15 @@ EVERYBODYS_PAGES = {
     "threads.set_state",
     "threads.undo",
 }
-OWNERS_PAGES = "members."
+OWNERS_PAGES = ("members.", "tokens.")
 # For owners of the installation, whose flag no role on a site gives.
 OPERATORS_PAGES = {"sites.new", "sites.add", "system.show", "system.as_json"}
+# In the body of an operation of the API.
+VICTIMS = {
+    "comments": [{"id": 1, "seen": 2}],
+    "decisions": [1],
+    "moves": [{"old": "/story", "new": "/new"}],
+}
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     articles.set_state(first.thread, State.HELD, by=alice, reason="Geheimnis")
     jobs.begin_export(site, "csv", by=alice).name = "Geheimnis.csv"
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
+    tokens.make(site, name="Verborgen", role=Role.ADMIN, by=alice)
     db_session.commit()
     return site
 
@@ -217,6 +226,40 @@ def _plain(answer: TestResponse) -> str:
     assert answer.status_code == 200, answer.request.path
     page = re.sub(r'name="csrf_token" value="[^"]*"', "", answer.text)
     return re.sub(r"[\w.-]{40,}", "", page)
+
+
+def of_site(db_session: Session, site: Site) -> str:
+    found = {table: db_session.execute(text(f"SELECT * FROM {table} WHERE site_id = {site.id} ORDER BY 1")).all()  # noqa: S608
+             for table in TABLES if table not in ("site", "moderator", "api_token")}  # fmt: skip
+    found["site"] = db_session.execute(text(f"SELECT * FROM site WHERE id = {site.id}")).all()  # noqa: S608
+    db_session.commit()
+    return str(found)
+
+
+def test_a_token_of_another_site_sees_nothing_and_changes_nothing_by_any_operation(
+    app: Flask, paper: Site, other: Site, db_session: Session
+) -> None:
+    program, own = (Program(app.test_client(), a_token(db_session, site)) for site in (other, paper))
+    before, seen = of_site(db_session, paper), set()
+    for each in declared():
+        rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint == each.endpoint]
+        path = rules[0].rule.removeprefix("/api/v1").replace("<int:id>", "1")
+        if each.operation.scope is None and not each.also:
+            continue
+        if "POST" not in rules[0].methods:
+            seen |= set(told(own.get(path)))
+        body = example_of(each.operation.body) if each.operation.body else None
+        body = {"name": "Another name"} if path == "/settings" else body
+        # The victim's records are named wherever an id can be.
+        victims = VICTIMS | ({"comments": [1]} if path.endswith("/leases") else {})
+        body = body and body | {name: value for name, value in victims.items() if name in body}
+        for query in ({}, {"thread": "1", "author": "1", "q": SOUGHT}):
+            answer = program.get(path, **query) if "POST" not in rules[0].methods else program.post(path, body)
+            assert not told(answer), f"{path} tells {told(answer)}"
+            # A request about the own site is answered; a record of the other one is not found.
+            assert (answer.status_code in (404, 415, 422)) == bool(rules[0].arguments), (path, answer.status_code)
+    assert seen >= {"Geheimnis", "Verborgen", "Alice"}
+    assert of_site(db_session, paper) == before
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -1,8 +1,10 @@
 """Every text parameter of every route, with a valid request to put it into."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.models import reason_codes
+from tests.api.examples import declared, example_of, query_of
 from tests.cast import PAGE
 
 HERE = {"site": "paper", "url": PAGE, "thread": "", "title": "A story", "lang": "en", "sort": "oldest", "published": ""}
@@ -26,7 +28,7 @@ class Input:
 
     query: dict[str, str] = field(default_factory=dict)
     form: dict[str, str] = field(default_factory=dict)
-    json: dict[str, str] = field(default_factory=dict)
+    json: dict[str, Any] = field(default_factory=dict)
     # An unlisted value for <…> in the path.
     path: dict[str, str] = field(default_factory=dict)
 
@@ -52,11 +54,14 @@ INPUTS: dict[str, Input] = {
     "profile.rename": Input(form={"name": "Alice", "paper-alias": "The desk", "alias": ""}),
     "profile.show": Input(),
     "account.switch_keys": Input(form={"on": "y", **BACK}),
+    **{each.endpoint: Input(query=query_of(each), json=example_of(each.operation.body) if each.operation.body else {})
+       for each in declared()},
     "api.comments.post": Input(json={name: each for name, each in WRITTEN.items()
                                      if name not in ("sort", "remember", "notify", "subject", "altcha")}),
-    "api.contract.openapi": Input(),
     "api.picks.picked": Input(query=HERE),
-    "api.threads.thread": Input(query=READ),
+    # The others are parsed alike.
+    "api.site.change": Input(json={"name": "Paper", "closed_text": "words"}),
+    "api.threads.thread": Input(query=READ | {"q": "", "limit": ""}),
     "members.change_role": Input(form={"role": "admin"}, path=SITE),
     "members.invite": Input(form={"email": "a@b.example", "role": "admin"}, path=SITE),
     "members.remove": Input(path=SITE),
@@ -208,6 +213,10 @@ INPUTS: dict[str, Input] = {
     "sites.settings": Input(path=SITE),
     "static": Input(path={"filename": "desk.js"}),
     "summary.show": Input(query={"lang": "en"}, path=SITE),
+    "tokens.make": Input(form={"name": "CMS", "role": "admin", "days": "90"} | dict.fromkeys(
+        ("read", "moderate", "manage", "transfer"), "y"), path=SITE),
+    "tokens.revoke": Input(path=SITE),
+    "tokens.show": Input(path=SITE),
     "transfers.begin": Input(form={"name": "export.xml", "size": "10", "file": ""}, path=SITE),
     "transfers.begin_export": Input(form={"format": "csv"}, path=SITE),
     "transfers.check": Input(form={"moves": "/old=/new", "old": "https://old.example", "new": "https://new.example",

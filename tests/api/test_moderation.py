@@ -1,0 +1,220 @@
+"""Moderation by a program: the queue, decisions with `seen`, conflicts, undo, batches, notes, replies."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.models import AuditEvent, Comment, Decision, Moderator, Site, Status
+from app.moderation.decide import decide
+from tests.cast import Program, Reader, a_moderator, a_site, the_comment
+
+
+@pytest.fixture
+def paper(db_session: Session) -> Site:
+    return a_site(db_session, hold_all=True, lang="en", reports_needed=1)
+
+
+@pytest.fixture
+def held(app: Flask, paper: Site) -> list[str]:
+    """Texts of pending comments."""
+    texts = [f"The ferry at {hour} o’clock" for hour in range(5)]
+    for hour, text in enumerate(texts):
+        assert Reader(app.test_client(), f"Reader {hour}", f"r{hour}@readers.example").post(text).status_code == 202
+    return texts
+
+
+def test_a_whole_session(program: Program, helper: Program, held: list[str], db_session: Session) -> None:
+    queue = program.get("/queue").json
+    assert [each["body"] for each in queue["comments"]] == held and queue["counts"]["5"] == 5
+    first, second, third, *rest = queue["comments"]
+    assert first["status"] == "pending" and first["record"] == {"pending": 1} and first["thread"]["url"]
+    leased = program.post("/queue/leases", {"comments": [first["id"], second["id"]]}).json
+    assert leased == {"comments": [first["id"], second["id"]]}
+    assert [each["id"] for each in helper.get("/queue").json["comments"]] == [each["id"] for each in (third, *rest)]
+
+    made = program.post(f"/comments/{first['id']}/decisions", {"status": "approved", "seen": first["version"]})
+    assert (made.status_code, made.json["to_status"], made.json["moderator"]) == (200, "approved", "CMS")
+    assert program.get(f"/comments/{first['id']}").json["status"] == "approved"
+
+    # The helper saw the comment before that.
+    late = helper.post(f"/comments/{first['id']}/decisions", {"reason": "off_topic", "seen": first["version"]})
+    assert (late.status_code, late.json["code"]) == (409, "already_decided")
+    current = late.json["current"]
+    assert (current["status"], current["decision"]["moderator"]) == ("approved", "CMS")
+    override = {"reason": "off_topic", "seen": current["version"], "override": True}
+    replaced = helper.post(f"/comments/{first['id']}/decisions", override).json
+    assert (replaced["to_status"], replaced["reason"], replaced["overrides"]) == ("rejected", "off_topic", True)
+
+    undone = program.post(f"/decisions/{replaced['id']}/undo").json
+    assert (undone["to_status"], undone["undoes"], undone["moderator"]) == ("approved", replaced["id"], "CMS")
+    assert helper.post(f"/decisions/{made.json['id']}/undo").status_code == 409
+
+    noted = program.post(f"/comments/{second['id']}/notes", {"text": "Asked the newsroom."})
+    assert (noted.status_code, [note["by"] for note in noted.json["notes"]]) == (201, ["CMS"])
+
+    seen = [{"id": each["id"], "seen": each["version"]} for each in (second, third, *rest)]
+    stale = [*seen[:-1], {"id": seen[-1]["id"], "seen": 0}, {"id": 10**9, "seen": 1}]
+    outcome = program.post("/decisions", {"comments": stale, "status": "spam"}).json
+    assert [each["to_status"] for each in outcome["decided"]] == ["spam"] * 3
+    assert ([each["id"] for each in outcome["changed"]], outcome["gone"]) == ([seen[-1]["id"]], [10**9])
+    back = program.post("/decisions/undo", {"decisions": [each["id"] for each in outcome["decided"]]}).json
+    assert [each["to_status"] for each in back["decided"]] == ["pending"] * 3
+
+    log = program.get("/log", people="true").json["decisions"]
+    assert len(log) == 9 and {each["moderator"] for each in log} == {"CMS", "Helper"}
+    history = program.get(f"/comments/{first['id']}/decisions").json["decisions"]
+    assert [each["to_status"] for each in history] == ["pending", "approved", "rejected", "approved"]
+
+
+def test_a_decision_that_is_sent_again_gets_the_first_answer(
+    program: Program, helper: Program, held: list[str], db_session: Session
+) -> None:
+    comment = the_comment(db_session, held[0])
+    path, sent = f"/comments/{comment.id}/decisions", {"reason": "hate", "seen": comment.version}
+    first = program.post(path, sent, **{"Idempotency-Key": "one"})
+    helper.post(f"/decisions/{first.json['id']}/undo")
+    again = program.post(path, sent, **{"Idempotency-Key": "one"})
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json | {"can_be_undone": True} == first.json
+    undo = f"/decisions/{program.post(path, sent | {'seen': comment.version + 2}).json['id']}/undo"
+    assert program.post(undo).json == program.post(undo).json
+    assert db_session.query(Decision).filter_by(comment_id=comment.id).count() == 5
+
+
+def test_invalid_decisions_are_refused(program: Program, held: list[str], db_session: Session) -> None:
+    comment = the_comment(db_session, held[0])
+    path = f"/comments/{comment.id}/decisions"
+    for body, field in (
+        ({"seen": comment.version}, "status"), ({"status": "approved"}, "seen"),
+        ({"status": "deleted", "seen": 2}, "status"),
+        ({"status": "x", "seen": 2}, "status"), ({"status": "approved", "seen": "2"}, "seen"),
+        ({"status": "approved", "seen": True}, "seen"), ({"status": "approved", "seen": -1}, "seen"),
+        ({"status": "approved", "seen": 10**19}, "seen"), ({"status": "rejected", "reason": "x", "seen": 2}, "reason"),
+        ({"status": "rejected", "text": "n" * 2001, "seen": 2}, "text"),
+    ):  # fmt: skip
+        answer = program.post(path, body)
+        assert (answer.status_code, answer.json["code"], list(answer.json["errors"])) == (422, "invalid", [field]), body
+    assert program.post(path, [{"status": "approved"}]).status_code == 400  # type: ignore[arg-type]
+    too_many = [{"id": 1, "seen": 1}] * 501
+    assert program.post("/decisions", {"comments": too_many, "status": "spam"}).status_code in (400, 422)
+    assert the_comment(db_session, held[0]).version == comment.version
+
+
+def test_a_program_replies_as_staff_and_edits_its_reply(
+    program: Program, helper: Program, held: list[str], client: FlaskClient, db_session: Session
+) -> None:
+    comment = the_comment(db_session, held[0])
+    sent = {"body": "Thank you, we have corrected it.", "seen": comment.version}
+    reply = program.post(f"/comments/{comment.id}/replies", sent)
+    assert (reply.status_code, reply.json["status"], reply.json["name"]) == (201, "approved", "Paper")
+    assert program.post(f"/comments/{comment.id}/replies", sent).status_code == 200
+    edited = program.post(f"/comments/{reply.json['id']}/edit", {"body": "Thank you. It is **corrected**."})
+    assert edited.json["html"].strip() == "<p>Thank you. It is <strong>corrected</strong>.</p>"
+    assert helper.post(f"/comments/{reply.json['id']}/edit", {"body": "Not mine"}).status_code == 403
+    assert program.post(f"/comments/{reply.json['id']}/edit", {"body": "  "}).json["errors"].keys() == {"body"}
+    assert program.post(f"/comments/{reply.json['id']}/withdraw").json["to_status"] == "deleted"
+    assert db_session.query(Comment).filter_by(status=Status.DELETED).count() == 1
+
+
+def test_lists_have_a_cursor_a_link_and_an_etag(program: Program, held: list[str]) -> None:
+    seen, path = [], "/comments"
+    query: dict[str, object] = {"limit": 2, "status": "pending"}
+    while True:
+        page = program.get(path, **query)
+        seen += [each["body"] for each in page.json["comments"]]
+        if not page.json["next"]:
+            break
+        following = f"http://localhost/api/v1/comments?limit=2&status=pending&after={page.json['next']}"
+        assert page.headers["Link"] == f'<{following}>; rel="next"'
+        query["after"] = page.json["next"]
+    assert seen == held[::-1]
+    first = program.get(path)
+    assert first.headers["Cache-Control"] == "private, no-cache" and "Authorization" in first.headers["Vary"]
+    again = program.client.get("/api/v1/comments", headers=program.headers | {"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    queue = program.get("/queue", limit=2)
+    rest = program.get("/queue", limit=100, after=queue.json["next"])
+    assert [each["body"] for page in (queue, rest) for each in page.json["comments"]] == held
+
+
+def test_threads_change_state_and_move(program: Program, held: list[str], db_session: Session) -> None:
+    (thread,) = program.get("/threads").json["threads"]
+    assert (thread["state"], thread["comments"], thread["approved"]) == ("open", 5, 0)
+    closed = program.post(f"/threads/{thread['id']}/state", {"state": "closed", "reason": "over"}).json
+    assert (closed["thread"]["state_now"], closed["change"]["moderator"]) == ("closed", "CMS")
+    assert program.post(f"/threads/{thread['id']}/state", {"state": "closed"}).json["change"] is None
+    assert program.post(f"/threads/changes/{closed['change']['id']}/undo").json["thread"]["state"] == "open"
+    assert program.post(f"/threads/changes/{closed['change']['id']}/undo").status_code == 409
+    named = program.post(f"/threads/{thread['id']}", {"title": "The ferry"}).json
+    assert named["title"] == "The ferry" and named == program.get(f"/threads/{thread['id']}").json
+    pair = {"old": "/story", "new": "/2026/story"}
+    tried = program.post("/threads/moves", {"moves": [pair], "dry_run": True}).json
+    assert (tried["done"], tried["moves"][0]["outcome"]) == (False, "moved")
+    assert program.get(f"/threads/{thread['id']}").json["key"].endswith("/story")
+    assert program.post("/threads/moves", {"moves": [pair]}).json["done"]
+    assert program.get("/threads", q="2026").json["threads"][0]["id"] == thread["id"]
+
+
+def test_authors_are_trusted_held_and_blocked(
+    app: Flask, program: Program, helper: Program, held: list[str], db_session: Session
+) -> None:
+    author = the_comment(db_session, held[0]).author_id
+    trusted = helper.post(f"/authors/{author}/trust", {"effect": "allow"}).json
+    assert (trusted["effect"], trusted["made_by"]) == ("allow", "Helper") and trusted["expires_at"]
+    shown = program.get(f"/authors/{author}").json
+    assert (shown["name"], shown["record"], len(shown["rules"])) == ("Reader 0", {"pending": 1}, 1)
+    assert helper.post(f"/authors/{author}/block", {"days": 0}).status_code == 422
+    blocked = program.post(f"/authors/{author}/block", {"reason": "spam", "clear": True}).json
+    assert blocked["rule"]["effect"] == "spam" and len(blocked["cleared"]) == 1
+    assert the_comment(db_session, held[0]).status == Status.SPAM
+
+
+def test_rules_are_tried_added_and_ended(program: Program, held: list[str]) -> None:
+    rule = {"subject": "word", "value": "ferry", "effect": "hold"}
+    tried = program.post("/rules", rule | {"dry_run": True})
+    assert (tried.status_code, tried.json["by_status"], len(tried.json["comments"])) == (200, {"pending": 5}, 5)
+    assert program.get("/rules").json == {"active": [], "ended": []}
+    added = program.post("/rules", rule | {"days": 3})
+    assert (added.status_code, added.json["value"], added.json["made_by"]) == (201, "ferry", "CMS")
+    assert program.post(f"/rules/{added.json['id']}/end").json["ended_at"]
+    assert len(program.get("/rules").json["ended"]) == 1
+    wrong = program.post("/rules", {"subject": "pattern", "value": "(", "effect": "hold"})
+    assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["value"])
+
+
+def test_settings_change_together_or_not_at_all(program: Program, db_session: Session, paper: Site) -> None:
+    before = program.get("/settings").json
+    assert before["settings"]["hold_all"] is True and "akismet_key" not in before["settings"]
+    refused = program.post("/settings", {"max_links": 3, "page_size": 5})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["page_size"])
+    changed = program.post("/settings", {"max_links": 3, "origins": ["https://a.example"], "hold_all": False}).json
+    assert changed["settings"]["origins"] == ["https://a.example"] and changed["version"] == before["version"] + 1
+    assert program.get("/settings").json == changed
+    (event,) = db_session.query(AuditEvent).filter_by(event="settings_changed")
+    assert (event.actor, event.actor_name, sorted(event.said["changes"])) == ("token", "CMS", [
+        "hold_all", "max_links", "origins"])  # fmt: skip
+
+
+def test_search_statistics_reports_and_the_stream_of_the_log(
+    app: Flask, program: Program, held: list[str], db_session: Session, paper: Site
+) -> None:
+    alice = a_moderator(db_session, paper)
+    comment = the_comment(db_session, held[0])
+    decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    db_session.commit()
+    app.test_client().post(f"/embed/report/{comment.id}", data={"reason": "hate", "note": "rude"})
+    (report,) = program.get("/reports", open="true").json["reports"]
+    assert (report["comment"], report["reason"], report["note"], report["decision"]) == (
+        comment.id,
+        "hate",
+        "rude",
+        None,
+    )
+    assert [each["body"] for each in program.get("/search", q="ferry 3").json["comments"]] == [held[3]]
+    assert program.get("/search").json == {"comments": [], "next": None}
+    figures = program.get("/statistics", days=7).json
+    assert (figures["pending"], figures["by_moderator"]["Alice"]["decided"], len(figures["by_day"])) == (4, 1, 7)
+    stream = program.get("/log.jsonl")
+    assert stream.content_type == "application/jsonl" and len(stream.text.splitlines()) == 7
+    assert db_session.query(Moderator).count() == 2
