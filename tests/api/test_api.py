@@ -27,7 +27,7 @@ def test_a_program_writes_and_reads(client: FlaskClient, db_session: Session) ->
     assert [shown["html"].strip() for shown in page["comments"]] == ["<p>from a <strong>program</strong></p>"]
     assert set(page["comments"][0]) == {
         "id", "parent", "depth", "name", "website", "html", "created_at", "edited_at", "url", "more", "helpful",
-        "picked", "badge",
+        "picked", "badge", "covered",
     }  # fmt: skip
 
 
