@@ -42,9 +42,7 @@ class Verdict:
     seen: Version
     status: Status | None = None
     reason: Annotated[str, Doc("Why a comment is rejected: a reason, or one of the site's own", longest=64)] = ""
-    text: Annotated[str, Doc("For the author of a rejected comment, instead of the reason's", longest=LONGEST_TEXT)] = (
-        ""
-    )
+    text: Annotated[str, Doc("For the author, if it is rejected", longest=LONGEST_TEXT)] = ""
     override: Annotated[bool, Doc("Another moderator's decision is known and replaced")] = False
 
 
