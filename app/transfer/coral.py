@@ -47,7 +47,7 @@ Elements = Iterator[json_stream.Element | BadElement]
 
 def is_coral(source: Source) -> bool:
     parts = islice(folder_parts.parts(source, SUFFIXES), LOOKED_AT)
-    return any(signatures.program(each.beginning()) == "coral" for each in parts)
+    return any(signatures.program(each.head()) == "coral" for each in parts)
 
 
 def read(file: File) -> Iterator[Record]:
@@ -80,7 +80,7 @@ def _elements(source: Source) -> Elements:
     cut: TruncatedFile | None = None
     for part in folder_parts.parts(source, SUFFIXES):
         try:
-            if _is_collection(part.beginning()):
+            if _is_collection(part.head()):
                 yield from json_stream.elements(part, rows=True)
             elif part.damaged:
                 raise TruncatedFile

@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from app.transfer import (
@@ -15,6 +16,7 @@ from app.transfer import (
     cusdis,
     disqus,
     folder,
+    folder_parts,
     github,
     guess,
     hashover,
@@ -28,24 +30,59 @@ from app.transfer import (
     waline,
     wordpress,
 )
-from app.transfer.record import Record, Trouble, UnreadableFile
+from app.transfer.folder_parts import Part
+from app.transfer.record import Record, Trouble, TruncatedFile, UnreadableFile
 from app.transfer.source import CHUNK, File, Source
 
-READERS: dict[str, Callable[[File], Iterator[Record]]] = {
-    "wordpress": wordpress.read,
-    "disqus": disqus.read,
+Reader = Callable[[File], Iterator[Record]]
+
+SUFFIXES = tuple(
+    f".{kind}{packed}" for kind in ("xml", "atom", "json", "jsonl", "csv", "sql", "artrans") for packed in ("", ".gz")
+)
+LOOKED_AT = 100  # files of a folder or zip archive, to detect the format
+
+
+def _also_packed(name: str, read: Reader) -> Reader:
+    """Read a file, or all files of the program in a folder or zip archive; WordPress.com and Takeout make archives."""
+
+    def read_all(file: File) -> Iterator[Record]:
+        source = Source.of(file)
+        if isinstance(source, Part) or not folder.is_folder(source.path):
+            yield from read(source)
+            return
+        known, cut = False, None
+        for part in folder_parts.parts(source, SUFFIXES):
+            try:
+                if _of_text(part.head()) == name:
+                    known = True
+                    yield from read(part)
+                elif part.damaged:
+                    raise TruncatedFile
+            except TruncatedFile as error:
+                cut = error
+        if not known:
+            raise UnreadableFile(Trouble.WRONG_FORMAT)
+        if cut:
+            raise cut
+
+    return read_all
+
+
+READERS: dict[str, Reader] = {
+    "wordpress": _also_packed("wordpress", wordpress.read),
+    "disqus": _also_packed("disqus", disqus.read),
     "isso": isso.read,
-    "commento": commento.read,
-    "remark42": remark42.read,
-    "cusdis": cusdis.read,
-    "waline": waline.read,
-    "twikoo": twikoo.read,
-    "artalk": artalk.read,
-    "comentario": comentario.read,
-    "blogger": blogger.read,
+    "commento": _also_packed("commento", commento.read),
+    "remark42": _also_packed("remark42", remark42.read),
+    "cusdis": _also_packed("cusdis", cusdis.read),
+    "waline": _also_packed("waline", waline.read),
+    "twikoo": _also_packed("twikoo", twikoo.read),
+    "artalk": _also_packed("artalk", artalk.read),
+    "comentario": _also_packed("comentario", comentario.read),
+    "blogger": _also_packed("blogger", blogger.read),
     "coral": coral.read,
-    "github": github.read,
-    "hyvor": hyvor.read,
+    "github": _also_packed("github", github.read),
+    "hyvor": _also_packed("hyvor", hyvor.read),
     "hashover": hashover.read,
     "staticman": staticman.read,
 }
@@ -99,7 +136,14 @@ def advice(path: Path | str, form: str, key: str) -> str:
 
 def _of_folder(path: Path | str) -> str | None:
     tests = {"hashover": hashover.is_hashover, "staticman": staticman.is_staticman, "coral": coral.is_coral}
-    return next((name for name, is_of in tests.items() if is_of(Source(path))), None)
+    return next((name for name, is_of in tests.items() if is_of(Source(path))), None) or _of_parts(path)
+
+
+def _of_parts(path: Path | str) -> str | None:
+    """The program of all known files of a folder or archive; None if there are several."""
+    parts = islice(folder_parts.parts(Source(path), SUFFIXES), LOOKED_AT)
+    found = {name for part in parts if (name := _of_text(part.head())) in READERS}
+    return found.pop() if len(found) == 1 else None
 
 
 def _of_database(path: Path | str) -> str | None:
@@ -112,12 +156,14 @@ def _of_text(head: str) -> str | None:
     if head.lstrip("\ufeff \t\r\n").startswith("{"):
         return _of_json(head.lstrip("\ufeff \t\r\n"))
     root = _ROOT.search(_REMARK.sub("", head))
-    return root.lastgroup if root and not _is_feed(head) else None
+    if root and root.lastgroup == "wordpress" and _is_feed(head):
+        return None
+    return root.lastgroup if root else None
 
 
 def _is_feed(head: str) -> bool:
     """True for a short RSS feed. The reader refuses a long one, and a document type."""
-    return len(head) < CHUNK and "<rss" in head and not _WXR.search(head) and not _DOCTYPE.search(head)
+    return len(head) < CHUNK and not _WXR.search(head) and not _DOCTYPE.search(head)
 
 
 def _of_json(head: str) -> str | None:

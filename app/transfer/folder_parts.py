@@ -10,7 +10,7 @@ from typing import IO
 
 from app.transfer import folder
 from app.transfer.record import Trouble, UnreadableFile
-from app.transfer.source import GZIP_MAGIC, MAX_RATIO, RATIO_GRACE, Source
+from app.transfer.source import GZIP_MAGIC, MAX_RATIO, RATIO_GRACE, Source, beginning_of
 
 Opening = Callable[[], AbstractContextManager[IO[bytes]]]
 
@@ -22,8 +22,9 @@ class Part(Source):
         super().__init__(whole.source.path, zone=whole.source.zone)
         self._whole, self._opening = whole, opening
 
-    def beginning(self) -> str:
-        return next(self.text(), "")
+    def head(self) -> str:
+        """Also sets `damaged`."""
+        return beginning_of(self)
 
     def _chunks(self) -> Iterator[bytes]:
         try:

@@ -75,12 +75,7 @@ class Source:
 
     def head(self) -> str:
         """The beginning of the text, at least CHUNK characters if it is so long."""
-        head = ""
-        for piece in Source(self.path).text():
-            head += piece
-            if len(head) >= CHUNK:
-                break
-        return head
+        return beginning_of(Source(self.path))
 
     def starts_with(self, *signs: str) -> bool:
         """True if the first visible character is one of these."""
@@ -120,6 +115,15 @@ class Source:
 
 
 File = Source | Path | str  # argument of a reader
+
+
+def beginning_of(source: Source) -> str:
+    head = ""
+    for piece in source.text():
+        head += piece
+        if len(head) >= CHUNK:
+            break
+    return head
 
 
 class _Members:

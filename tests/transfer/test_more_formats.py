@@ -530,9 +530,11 @@ def test_accounts_that_are_none_do_not_make_one_author_of_many(save: Save) -> No
     ]
 
 
-def test_a_wordpress_file_that_speaks_of_blogger_stays_one(save: Save) -> None:
+def test_a_file_that_speaks_of_another_program_stays_its_own(save: Save) -> None:
     text = "<![CDATA[<feed> tag:blogger.com,1999: schemas.google.com/blogger/ ]]>"
     assert detect(save(wxr(page(comment(1, text))))) == "wordpress"
+    speaking = FILES["disqus.xml"].read_text().replace("<message>", "<message><![CDATA[<rss version='2.0'>]]>", 1)
+    assert detect(save(speaking)) == "disqus"
 
 
 @pytest.mark.parametrize("repeated", [" #", "'", '"', "\\", "a ", "|", "\n", "a: b\n", "a: 'b\n", ": "])

@@ -57,6 +57,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, Path
     for name in ("hashover", "staticman"):
         found[f"{name}.zip"] = name, zipped(root / f"{name}.zip", members_of(FIXTURES / name))
     found["coral.zip"] = "coral", zipped(root / "coral.zip", {"dump/all.json": (FIXTURES / "coral.json").read_bytes()})
+    for name in ("wordpress.xml", "blogger.atom", "github.json", "cusdis.sql"):
+        members = {"readme.json": b"{}", f"takeout/{name}": (FIXTURES / name).read_bytes(), "settings.csv": b"a,b\r\n"}
+        found[f"{name}.zip"] = name.partition(".")[0], zipped(root / f"{name}.zip", members)
     archive = root / "archive.jsonl"
     archive.write_text('{"format":"kaiwa","version":1,"tables":{}}\n')
     found["archive"] = "kaiwa", archive

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from app.transfer.detect import READERS, detect
-from app.transfer.record import CommentRecord, Record, Skip, ThreadRecord
-from tests.transfer.exports import FIXTURES
-from tests.transfer.test_more_formats import documents
+from app.transfer.record import CommentRecord, Record, Skip, ThreadRecord, TruncatedFile, UnreadableFile
+from tests.transfer.exports import FIXTURES, comment, page, wxr
+from tests.transfer.test_more_formats import documents, zipped
 
 Save = Callable[[str | bytes], Path]
 
@@ -77,6 +77,29 @@ def test_answers_that_were_put_into_one_list_are_read_like_one_after_the_other(n
     """By `gh api --paginate --slurp` or `jq --slurp`."""
     file = FILES[f"{name}.json"]
     assert read(save(json.dumps(documents(file.read_text()), indent=1))) == read(file)
+
+
+def test_an_export_in_several_parts_is_one_folder_or_archive(tmp_path: Path) -> None:
+    """WordPress splits a large export, and WordPress.com makes a zip archive; a reply may be in any part."""
+    first, second = wxr(page(comment(2, parent="1"))), wxr(page(comment(1), number=1), page(comment(3), number=2))
+    members = {"a/1.xml": first.encode(), "a/2.xml.gz": gzip.compress(second.encode()), "a/._1.xml": b"\0\5\x16\7"}
+    (tmp_path / "a").mkdir()
+    for name, content in members.items():
+        (tmp_path / name).write_bytes(content)
+    for path in (tmp_path / "a", zipped(tmp_path / "zip", members)):
+        form, (comments, pages, skips) = read(path)
+        assert form == "wordpress" and [each[:2] for each in comments] == [("1", None), ("2", "1"), ("3", None)]
+        assert {each[0] for each in pages} == {"1", "2"} and skips == []
+    cut = zipped(tmp_path / "cut", members | {"a/1.xml": first[:-20].encode()})
+    seen: list[Record] = []
+    with pytest.raises(TruncatedFile):
+        for record in READERS["wordpress"](cut):
+            seen.append(record)
+    assert {each.source_id for each in seen if isinstance(each, CommentRecord)} == {"1", "2", "3"}
+    mixed = zipped(tmp_path / "mixed", members | {"b.xml": FILES["disqus.xml"].read_bytes()})
+    with pytest.raises(UnreadableFile):
+        detect(mixed)
+    assert sum(isinstance(each, CommentRecord) for each in READERS["wordpress"](mixed)) == 3
 
 
 def test_backups_of_several_sites_of_remark42_may_be_in_one_file(save: Save) -> None:
