@@ -94,10 +94,7 @@ _WXR = re.compile(
     r"wordpress\.org/export|<(?:\w+:)?(?:wxr_version|base_site_url|post_id|comment_status|comment_id|author_login)\b"
 )
 _DOCTYPE = re.compile("<!doctype", re.I)
-# The header may be longer than the beginning of the file.
-_REMARK42 = re.compile(
-    r'"version"\s{0,9}:\s{0,9}\d\s{0,9},\s{0,9}"users"\s{0,9}:|"locator"\s{0,9}:|(?=.*"users"\s{0,9}:)(?=.*"posts"\s{0,9}:)'
-)
+_REMARK42 = re.compile(r'"version"\s{0,9}:\s{0,9}\d\s{0,9},\s{0,9}"users"\s{0,9}:|"locator"\s{0,9}:')
 _ARCHIVE = re.compile(r'\{\s{0,9}"format"\s{0,9}:\s{0,9}"kaiwa"')
 # An export without comments has its commenters, or two empty lists.
 _COMMENTO = re.compile(

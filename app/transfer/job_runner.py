@@ -132,6 +132,7 @@ def _wait(claimed: Claimed, job: Job) -> None:
         return
     Job.put_off(claimed.claim, Phase.WAITING, WAIT)
     db.session.commit()
+    log.warning("transfer waits for another import", extra={"job": job.id})
 
 
 def _run(claimed: Claimed, job: Job) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,38 @@ def test_a_reader_refuses_every_file_of_another_program(form: str, files: dict[s
             pytest.fail(f"{form} takes {name}")
         assert refused.value.trouble is Trouble.WRONG_FORMAT, name
     assert read
+
+
+REPEATED = (
+    " ",
+    "a",
+    "<",
+    "<rss",
+    "<a:",
+    '"',
+    '"version":',
+    '"version" ',
+    '"users":',
+    "{",
+    "[",
+    "{ ",
+    '"comments":[',
+    "COPY a",
+    "<!--",
+    "\n",
+)
+
+
+@pytest.mark.parametrize("start", ["", "{", "[", '{"version":1,', "<", "--\n"])
+def test_no_beginning_takes_long_to_detect(start: str, tmp_path: Path) -> None:
+    """A second is generous: a beginning has 256 KiB, and a pattern that is not linear takes minutes."""
+    for number, repeated in enumerate(REPEATED):
+        path = tmp_path / str(number)
+        path.write_text(start + repeated * ((1 << 18) // len(repeated)))
+        begun = time.process_time()
+        with suppress(UnreadableFile):
+            detect(path)
+        assert time.process_time() - begun < 5, repeated
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
