@@ -10,6 +10,7 @@ from app.extensions import db
 from app.forms.notice import GROUNDS, HoldForm, InquiryForm, RulingForm, SeenForm
 from app.lib import ids
 from app.lib.clock import now
+from app.lib.language import duration
 from app.models import LegalHold, Notice, NoticeEvent, Revision, Role, claim_name
 from app.moderation import case_file, legal_hold, notices
 from app.moderation.notice_state import EVENTS, note
@@ -21,6 +22,7 @@ bp = Blueprint("cases", __name__, url_prefix="/moderate/notices")
 
 LISTED = 50
 bp.add_app_template_filter(claim_name, "claim_name")
+bp.add_app_template_filter(lambda moment: duration(now() - moment), "age")
 bp.add_app_template_global(lambda: Notice.count_open(current_moderator().site_ids), "open_notices")
 bp.add_app_template_global(lambda: Notice.open_on(current_moderator().site_ids, limit=LISTED), "waiting_notices")
 
