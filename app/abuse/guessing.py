@@ -16,7 +16,7 @@ from app.abuse.address import client, network, wide_network
 from app.database import end_transaction, read_only
 from app.errors import Refused, outage
 from app.lib.secrets import blind_index
-from app.models import Rate, RateLimit
+from app.models import Moderator, Rate, RateLimit
 from app.models.site import WIDE_TIMES
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ PER_WIDE_NETWORK = Rate(PER_NETWORK.burst * WIDE_TIMES, PER_NETWORK.seconds / WI
 PROVEN = Rate(60, 20)
 # An account from everywhere, at most 20 in an hour. No proof exceeds it.
 PER_ACCOUNT = Rate(10, 6 * 60)
+# Failures of unknown accounts in the audit log: anyone can make up addresses, which no other limit counts.
+UNKNOWN_RECORDED = Rate(1_000, 30)
 # A browser in which this account was logged in before.
 PER_DEVICE = Rate(5, 4 * 60)
 
@@ -68,6 +70,11 @@ def forgive(email: str, device: str) -> None:
     """Reset the limits of this account after a correct password."""
     who = email.strip().casefold()
     RateLimit.restore(*([_device(who, device)] if device else [_account(who), _pair(who)]))
+
+
+def is_recorded(account: Moderator | None) -> bool:
+    """True if the audit log has room for this failure."""
+    return account is not None or RateLimit.take("unknown accounts in the audit log", UNKNOWN_RECORDED) == 0
 
 
 def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:

@@ -131,7 +131,8 @@ def _record_failure(email: str) -> None:
     """The typed address is not recorded: it may be a password in the wrong field."""
     with write_transaction():
         account = Moderator.with_email(email)
-        audit.record(Event.LOGIN_FAILED, by=Who.VISITOR, account=account, network=network(client()))
+        if guessing.is_recorded(account):
+            audit.record(Event.LOGIN_FAILED, by=Who.VISITOR, account=account, network=network(client()))
 
 
 def _logged_in(token: str, index: str, path: str) -> Response:

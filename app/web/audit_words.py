@@ -84,6 +84,7 @@ DETAILS: dict[str, Any] = {
     "known_browser": _l("Known browser"),
     "name": _l("Name"),
     "number": _l("Number"),
+    "on": _l("Owner of the installation"),
     "origins": _l("Site URLs"),
     "removed_text": _l("Comments deleted"),
     "role": _l("Role"),

@@ -1110,8 +1110,7 @@ def downgrade() -> None:
             op.execute(f"DROP FUNCTION comment_{name}()")
     for name in ("audit_event_changed", "audit_event_deleted"):
         op.execute(f"DROP TRIGGER {name}" + (" ON audit_event" if is_postgres else ""))
-    if is_postgres:
-        op.execute("DROP FUNCTION audit_event_is_kept()")
+    op.execute("DROP FUNCTION audit_event_is_kept()" if is_postgres else "DROP TRIGGER audit_event_replaced")
     for table in (
         "vote",
         "pick",
@@ -1187,3 +1186,8 @@ def _protect_the_audit_log() -> None:
             op.execute(f"{trigger} FOR EACH ROW {condition} EXECUTE FUNCTION audit_event_is_kept()")
         else:
             op.execute(f"{trigger} {condition} BEGIN SELECT RAISE(ABORT, '{LOG_IS_KEPT}'); END")
+    if not is_postgres:
+        # INSERT OR REPLACE deletes a row without the trigger of deletions.
+        replaces = "WHEN EXISTS (SELECT 1 FROM audit_event WHERE id = NEW.id)"
+        trigger = f"CREATE TRIGGER audit_event_replaced BEFORE INSERT ON audit_event {replaces}"
+        op.execute(f"{trigger} BEGIN SELECT RAISE(ABORT, '{LOG_IS_KEPT}'); END")

@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.abuse import guessing
 from app.forms.audit import KINDS
-from app.models import AuditEvent, Moderator, Role, Site, audit
+from app.models import AuditEvent, Moderator, Rate, Role, Site, audit
 from app.models.audit import Event
 from app.web.audit_words import EVENTS
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, the_comment
@@ -79,6 +80,18 @@ def test_log_ins_failures_and_log_outs_are_recorded_with_the_network(
     assert "wrong field" not in str([vars(row) for row in rows]) and alice.email not in str([vars(row) for row in rows])
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_made_up_accounts_do_not_fill_the_log(
+    app: Flask, db_session: Session, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guessing, "UNKNOWN_RECORDED", Rate(2, 3600))
+    for number in range(4):
+        log_in(app, f"nobody{number}@moderators.example", "x")
+    log_in(app, alice.email, "a wrong password")
+    assert [row.account_id for row in log(db_session)] == [None, None, alice.id]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_changed_settings_are_recorded_with_both_values_and_without_secrets(
     desk: FlaskClient, db_session: Session, paper: Site
 ) -> None:
@@ -100,6 +113,7 @@ def test_changed_settings_are_recorded_with_both_values_and_without_secrets(
     assert events(db_session) == before, "nothing changed"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_members_rules_blocks_and_exports_are_recorded(
     app: Flask, desk: FlaskClient, db_session: Session, paper: Site
 ) -> None:
@@ -182,6 +196,7 @@ def test_owners_see_their_sites_and_members_only(app: Flask, db_session: Session
     assert all(name in everything for name in ("Alice", "Olga", "Mallory"))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_site_of_an_earlier_sites_key_does_not_show_its_events(
     app: Flask, db_session: Session, desk: FlaskClient, paper: Site
 ) -> None:

@@ -72,6 +72,7 @@ def set_up_blindly(client: FlaskClient, link: str) -> TestResponse:
     return client.post(link, data=OWNER | NEWS | {"csrf_token": token})
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_errors_are_beside_their_fields_and_make_nothing(client: FlaskClient, db_session: Session, link: str) -> None:
     wrong = {
         "email": "x",
@@ -130,6 +131,7 @@ def test_processes_that_start_together_offer_one_link_in_a_private_file(
     assert list(tmp_path.glob(".setup_link*")) == []
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_lost_or_expired_or_replaced_link_is_refused(
     app: Flask, client: FlaskClient, db_session: Session, link: str, tmp_path: Path
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_lost_or_expired_or_replaced_link_is_refused(
     assert client.get(current).status_code == 410, "there is an account"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_owners_of_the_installation_add_sites(app: Flask, db_session: Session, alice: Moderator) -> None:
     desk = at_the_desk(app)
     assert desk.get("/sites/new").status_code == 403 and "/sites/new" not in desk.get("/sites/").text
@@ -167,6 +170,7 @@ def test_owners_of_the_installation_add_sites(app: Flask, db_session: Session, a
     assert desk.get("/sites/news-example-2/settings").status_code == 200
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_first_steps_show_the_first_view_and_the_test_email(
     app: Flask, client: FlaskClient, db_session: Session, smtp: MailServer, link: str
 ) -> None:

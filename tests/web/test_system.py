@@ -36,6 +36,7 @@ def codes(desk: FlaskClient, **query: str) -> set[str]:
     return {each["code"] for each in desk.get("/system.json", query_string=query).json["findings"]}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_only_owners_of_the_installation_see_it(app: Flask, db_session: Session, alice: Moderator) -> None:
     desk = at_the_desk(app)
     for path in ("/system", "/system.json"):
@@ -67,6 +68,7 @@ def test_it_tells_the_state_of_each_part(app: Flask, desk: FlaskClient, db_sessi
     assert "ワーカー" in desk.get("/system", headers={"Accept-Language": "ja"}).text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_page_needs_no_expensive_check_and_runs_them_when_asked(
     app: Flask, desk: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
