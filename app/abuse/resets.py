@@ -11,6 +11,7 @@ from app.models.site import WIDE_TIMES
 
 # Emails to one address: a third party may be its owner.
 PER_ADDRESS = Rate(3, 20 * 60)
+A_DAY_PER_ADDRESS = Rate(8, 3 * 60 * 60)
 PER_NETWORK = Rate(10, 6 * 60)
 # The /48 around it in IPv6, which one customer may have whole.
 PER_WIDE_NETWORK = Rate(PER_NETWORK.burst * WIDE_TIMES, PER_NETWORK.seconds / WIDE_TIMES)
@@ -28,4 +29,6 @@ def _limits(email: str) -> Iterator[tuple[str, Rate]]:
     yield blind_index("reset network", near), PER_NETWORK
     if wide := wide_network(near):
         yield blind_index("reset wide network", wide), PER_WIDE_NETWORK
-    yield blind_index("reset address", one_form(email).casefold()), PER_ADDRESS
+    address = one_form(email).casefold()
+    yield blind_index("reset address", address), PER_ADDRESS
+    yield blind_index("reset address, a day", address), A_DAY_PER_ADDRESS

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, url_for
 from flask_babel import gettext as _
 
 from app.desk import accounts
@@ -30,6 +30,9 @@ def change() -> Any:
         return profile.page(422, address=form)
     if Moderator.index_of(form.email.data) == Moderator.index_of(me.email):
         form.email.errors = [_("This is your current address.")]
+        return profile.page(422, address=form)
+    if not current_app.config["MAIL_URL"]:
+        form.email.errors = [_("Email isn’t set up on this service, so the addresses can’t be confirmed.")]
         return profile.page(422, address=form)
     try:
         accounts.ask_for_email_change(me, form.email.data)

@@ -18,6 +18,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import verify
 from app.models import Delivery, EmailChange, Login, Moderator, PasswordReset, Role, Site
+from app.models.audit import AuditEvent
 from app.notify import outbox
 from tests.cast import PASSWORD, a_moderator, a_site
 from tests.services import MailServer
@@ -359,3 +360,37 @@ def test_emails_of_changes_to_one_address_are_limited(desk: FlaskClient, smtp: M
     assert [change(desk).status_code for _ in range(4)] == [303, 303, 303, 429]
     for wrong in (ALICE, "x", ""):
         assert change(desk, wrong).status_code == 422
+
+
+@SQLITE
+def test_changes_of_an_account_are_in_the_audit_log(
+    app: Flask, desk: FlaskClient, alice: Moderator, smtp: MailServer, db_session: Session
+) -> None:
+    ask(desk)
+    change(desk)
+    deliver(db_session)
+    for address in (ALICE, ELSEWHERE):
+        press(desk, link_in(smtp, address, "email"))
+    ask(desk, ELSEWHERE)
+    deliver(db_session)
+    assert choose(desk, link_in(smtp, ELSEWHERE)).status_code == 303
+    log_in(desk, email=ELSEWHERE, password=NEW)
+    data = {"csrf_token": csrf(desk, "/account"), "confirm_password": "wrong"}
+    assert desk.post("/account/confirm", data=data).status_code == 422
+    assert desk.post("/account/confirm", data=data | {"confirm_password": NEW}).status_code == 303
+    told = [(each.event, each.account_id) for each in db_session.query(AuditEvent).order_by(AuditEvent.id)]
+    expected = ["login", "email_change_requested", "reset_requested", "email_changed", "reset_requested",
+                "password_reset", "login", "reauthentication_failed", "reauthenticated"]  # fmt: skip
+    assert told == [(event, alice.id) for event in expected]
+    raw = repr(db_session.connection().exec_driver_sql("SELECT * FROM audit_event").all())
+    assert ALICE not in raw and ELSEWHERE not in raw and NEW not in raw
+
+
+@SQLITE
+def test_a_typed_address_without_an_account_is_not_kept(
+    client: FlaskClient, alice: Moderator, db_session: Session
+) -> None:
+    ask(client, "stranger@readers.example")
+    deliver(db_session)
+    delivery = db_session.query(Delivery).one()
+    assert (delivery.outcome, delivery.payload) == ("nothing to say", "")
