@@ -19,7 +19,7 @@ SUFFIXES = (".json", ".yml", ".yaml", ".md")
 BODY = ("message", "comment", "body", "content", "text")
 NAME = ("name", "author", "username")
 WEBSITE = ("url", "website", "link", "site")
-PARENT = ("_parent", "replying_to", "reply_to", "replyTo", "parent", "parent_id", "replyThread")
+PARENT = ("replying_to_uid", "_parent", "replying_to", "reply_to", "replyTo", "parent", "parent_id", "replyThread")
 LOOKED_AT = 1_000  # files, to detect the format
 MILLISECONDS = 1e11  # a number of seconds above is in the year 5138
 
@@ -85,7 +85,7 @@ def _comment(file: SmallFile, row: Row) -> CommentRecord | Skip:
     return Draft(
         id=id,
         thread=one_line(file.folder),
-        parent=_first(row, PARENT),
+        parent=_parent(file, row),
         name=_first(row, NAME),
         email=email if "@" in email else "",  # usually a hash
         website=_first(row, WEBSITE),
@@ -94,6 +94,13 @@ def _comment(file: SmallFile, row: Row) -> CommentRecord | Skip:
         status="approved",
         when=_time(row.get("date")),
     ).record()
+
+
+def _parent(file: SmallFile, row: Row) -> str:
+    """On some sites `_parent` is the page instead, by its address or folder."""
+    page_name = file.folder.rpartition("/")[2]
+    values = (one_line(row.get(name)) for name in PARENT)
+    return next((each for each in values if each and "/" not in each and each != page_name), "")
 
 
 def _first(row: Row, names: tuple[str, ...]) -> object:

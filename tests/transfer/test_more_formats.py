@@ -483,6 +483,21 @@ def test_a_page_of_a_folder_has_the_address_of_its_file_or_its_name() -> None:
     assert [each.email for each in found.values()] == ["", "bob@example.com", "", ""]
 
 
+def test_a_parent_in_staticman_is_a_comment_and_not_the_page(tmp_path: Path) -> None:
+    folder = tmp_path / "comments" / "a-post"
+    folder.mkdir(parents=True)
+    rows = {
+        "1": "_parent: blog/a-post\nreplying_to_uid: ''",
+        "2": "_parent: https://example.com/a-post/\nreplying_to_uid: '1'",
+        "3": "_parent: a-post\nreplying_to: '2'",
+        "4": "_parent: '3'",
+    }
+    for id, fields in rows.items():
+        (folder / f"{id}.yml").write_text(f"_id: '{id}'\nmessage: Hi\nname: A\ndate: 1714228019\n{fields}\n")
+    found = comments(read(tmp_path / "comments"))
+    assert {id: each.parent_source_id for id, each in found.items()} == {"1": None, "2": "1", "3": "2", "4": "3"}
+
+
 def test_votes_for_a_comment_are_kept_in_each_form() -> None:
     found = {file: comments(read(FILES[file])) for file in NEW}
     liked = {
