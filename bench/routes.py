@@ -311,6 +311,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("wording.show", "page", "/sites/bench/words")
     yield _get("own_lists.reasons", "page", "/sites/bench/own-reasons")
     yield _get("own_lists.replies", "page", "/sites/bench/replies")
+    yield _get("sections.show", "page", "/sites/bench/sections")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
     yield _get("tokens.show", "page", "/sites/bench/tokens")

@@ -46,6 +46,7 @@ class NewComment:
     thread: Annotated[str, Doc("The page's own id")] = ""
     title: Annotated[str, Doc("The page's title")] = ""
     published: Annotated[str, Doc("When the page was published (ISO 8601)")] = ""
+    section: Annotated[str, Doc("Key of the page's section, where no path of the site's sections tells it")] = ""
     lang: Annotated[str, Doc("Language of sentences", choices=languages)] = ""
     name: Annotated[str, Doc("Required where the site says so", longest=lengths.NAME_LENGTH)] = ""
     email: Annotated[str, Doc("Never shown; required where the site says so", longest=lengths.EMAIL_LENGTH)] = ""

@@ -41,6 +41,7 @@ class PageQuery:
     url: Annotated[str, Doc("The page's address", example="https://news.example/story")]
     thread: Annotated[str, Doc("The page's own id, where it gives one")] = ""
     title: Annotated[str, Doc("The page's title")] = ""
+    section: Annotated[str, Doc("Key of the page's section, where no path of the site's sections tells it")] = ""
     sort: Annotated[str, Doc("Order of the roots", choices=lambda: tuple(ORDERS))] = ""
     lang: Annotated[str, Doc("Language of sentences", choices=languages)] = ""
     after: Annotated[str, Doc("The `next` of the page before, or the `more` of a comment")] = ""
@@ -150,7 +151,10 @@ def thread() -> Response:
         listed: Response = show_all()
         return listed
     here = where(request.args)
-    page = reading.page_of(here.site, here.thread, sort=here.sort, after=request.args.get("after", ""))
+    page = reading.page_of(
+        here.site, here.thread, sort=here.sort, after=request.args.get("after", ""),
+        at_least=here.section.state if here.section else State.OPEN,
+    )  # fmt: skip
     answer = jsonify(written(shapes.thread(page, here.words)))
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"

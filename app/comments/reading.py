@@ -15,7 +15,7 @@ from app.lib import markup
 from app.models import Author, Comment, Site, State, Status, Thread, imported
 from app.models.badge import badge_text
 from app.models.pick import MOST
-from app.models.thread_state import ACCEPTING
+from app.models.thread_state import ACCEPTING, stricter
 from app.notify import signed_links
 
 # A root id, with its votes where they decide, or a root id and a path in its branch.
@@ -81,15 +81,24 @@ class ThreadPage:
         return shown if row.status == Status.APPROVED else _bodiless(shown)
 
 
-def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", comment: int | None = None) -> ThreadPage:
+def page_of(
+    site: Site,
+    thread: Thread | None,
+    *,
+    sort: str,
+    after: str = "",
+    comment: int | None = None,
+    at_least: State = State.OPEN,
+) -> ThreadPage:
     """A page of the public tree. `after` is a page's `next` or a comment's `more`; `comment` must be on the page.
 
-    At most `page_size` comments; larger threads show only first replies of each branch.
+    At most `page_size` comments; larger threads show only first replies of each branch. `at_least` is the state of the
+    page's section.
     """
-    if thread is None:
-        return ThreadPage([], None, 0, None, State.OPEN if site.open else State.CLOSED, sort)
-    if not thread.visible:
-        return ThreadPage([], None, 0, None, State.HIDDEN, sort)
+    own = thread.state_now if thread else State.OPEN if site.open else State.CLOSED
+    state = stricter(own, at_least)
+    if thread is None or state == State.HIDDEN:
+        return ThreadPage([], None, 0, None, state, sort)
     within = bool(comment or CURSOR.fullmatch(after))
     whole = None if within else _whole(thread, sort)
     listed, following = whole or _part(thread, sort, after, comment)
@@ -98,7 +107,7 @@ def page_of(site: Site, thread: Thread | None, *, sort: str, after: str = "", co
         thread=thread,
         total=thread.approved_count,
         next=following,
-        state=thread.state_now,
+        state=state,
         sort=sort,
         within=within,
         picks=() if within else _picks(thread, listed if whole else None),

@@ -18,6 +18,8 @@ from app.lib.normal_form import normalised
 from app.lib.secrets import Index, blind_index, candidates
 from app.lib.text import fold
 from app.models import Author, Comment, DuplicateComment, Notify, Site, Status, Thread, duplicates, words_of
+from app.models.section import sections_of
+from app.models.thread_state import ACCEPTING
 from app.moderation.findings import apply_findings
 from app.notify import authors, replies
 from app.screening.akismet import Sender
@@ -44,6 +46,8 @@ class Draft:
     request_key: str = ""
     # Claimed url, title and date of the page.
     claimed: Mapping[str, str] = field(default_factory=dict)
+    # Key of a section that only the request claims.
+    section: str = ""
     # The full address only identifies repeated posts; the network is stored, encrypted.
     address: str = ""
     network: str = ""
@@ -100,6 +104,7 @@ def screen(site: Site, draft: Draft) -> Screened:
         trapped=draft.trapped,
         seconds=draft.seconds,
         stamp=draft.stamp or ("worn" if admitted.worn else ""),
+        section=sections_of(site).get(draft.section),
         changed=known.changes(comment.author, draft.sender.network, draft.traits) if known else (),
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
@@ -131,9 +136,10 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
 
 def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment | None:
     """The parent, if any. Raises Refused if no new comment is allowed."""
-    if not thread.accepts_comments():
-        said = words_of(thread.site, tag_now()).closed_text or _("Comments are closed.")
-        raise Refused("thread_closed", said, status=403)
+    claimed = screened.case.section
+    if not thread.accepts_comments() or (claimed and claimed.state not in ACCEPTING):
+        words = words_of(thread.site, tag_now(), draft.section or thread.section)
+        raise Refused("thread_closed", words.closed_text or _("Comments are closed."), status=403)
     parent = _parent(thread, draft)
     if screened.admission.refused:
         raise screened.admission.refused

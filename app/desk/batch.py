@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from app.desk.cards import load
 from app.errors import Refused
 from app.models import Comment, Decision, Moderator, Status
+from app.models.section_scope import moderates
 from app.moderation.decide import AlreadyDecided, decide, undo
 from app.moderation.history import can_be_undone
 
@@ -28,7 +29,7 @@ def decide_all(seen: dict[int, int], status: Status, *, by: Moderator, reason: s
     outcome = Outcome()
     # Sorted by thread to avoid deadlocks between batches.
     found = sorted(load(list(seen)), key=lambda comment: (comment.thread_id, comment.id))
-    mine = [each for each in found if each.site_id in by.site_ids and each.status != Status.DELETED]
+    mine = [each for each in found if moderates(by, each.thread) and each.status != Status.DELETED]
     outcome.gone.extend(seen.keys() - {comment.id for comment in mine})
     for comment in mine:
         _decide(comment, status, seen[comment.id], by, reason, outcome)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, TextClause, select, text
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db
-from app.models import Author, Comment, newest_comments
+from app.models import Author, Comment, Moderator, newest_comments, section_scope
 from app.moderation.lanes import Lane
 
 MAX_SHOWN = 200
@@ -32,12 +32,12 @@ def conversation_around(comment: Comment) -> Conversation:
     return Conversation(shown[:MAX_SHOWN], cut=len(shown) > MAX_SHOWN or comment.thread.approved_count > len(public))
 
 
-def comments_by_author(comment: Comment) -> Sequence[Comment]:
+def comments_by_author(comment: Comment, viewer: Moderator) -> Sequence[Comment]:
     """The newest comments of its author and of others with the same (unverified) email address."""
     newest = newest_comments.ids(Comment.author_id, _same_people(comment.author), MAX_HISTORY)
     return db.session.scalars(
         select(Comment)
-        .where(Comment.id.in_(newest))
+        .where(Comment.id.in_(newest), *section_scope.comments_of(viewer))
         .options(joinedload(Comment.thread, innerjoin=True), joinedload(Comment.author, innerjoin=True))
         .order_by(Comment.id.desc())
     ).all()

@@ -73,6 +73,13 @@ def change_role(membership: Membership, role: Role, *, by: Moderator) -> None:
         _record(Event.ROLE_CHANGED, membership.site, membership.moderator, by=by, before=before, role=role)
 
 
+def choose_sections(membership: Membership, sections: list[str], *, by: Moderator) -> None:
+    """Keys of the only sections that the member moderates; [] for the whole site."""
+    before, membership.sections = membership.sections, sections
+    if before != sections:
+        _record(Event.ROLE_CHANGED, membership.site, membership.moderator, by=by, sections=sections)
+
+
 def remove(membership: Membership, *, by: Moderator) -> None:
     """Remove a member; their decisions stay. Raises Refused (409) for the last owner."""
     _keep_an_owner(membership)

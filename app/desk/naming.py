@@ -1,4 +1,4 @@
-"""Set title, address and date of a page by hand."""
+"""Set title, address, date and section of a page by hand."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,23 +11,40 @@ from app.lib.clock import now
 from app.lib.text import clean_line
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Thread
+from app.models.section import SectionBy, section_at, sections_of
 from app.models.thread import LONGEST_TITLE, Named
 
-FIELDS = ("title", "url", "published")
+FIELDS = ("title", "url", "published", "section")
 # No page is older; before it, some time zone has no date for some moment.
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def name(thread: Thread, given: dict[str, str]) -> None:
-    """Change title, url or published (ISO 8601). Raises Refused (422) with the invalid field.
+    """Change title, url, published (ISO 8601) or section (a key). Raises Refused (422) with the invalid field.
 
-    Values set by hand override those that comments claim, until title and address are set to ''.
+    Values set by hand override those that comments claim, until title and address are set to ''. Without a section by
+    hand, the paths of the sections decide.
     """
+    section = given.get("section")
+    if section is not None and section.strip() != (thread.section if thread.section_by == SectionBy.HAND else ""):
+        _choose_section(thread, section.strip())
+    given = {field: text for field, text in given.items() if field != "section"}
+    if not given:
+        return
     read = {field: _NORMALISE[field](thread, text.strip()) for field, text in given.items()}
     values: dict[str, Any] = {"started_at" if field == "published" else field: value for field, value in read.items()}
     after = {"title": thread.title, "url": thread.url} | values
     values["named_by"] = Named.HAND if after["title"] or after["url"] else Named.NOBODY
     thread.change(**values)
+
+
+def _choose_section(thread: Thread, key: str) -> None:
+    section = sections_of(thread.site).get(key)
+    if key and section is None:
+        raise Refused("no_section", _("This site has no such section."), field="section")
+    by_path = None if section else section_at(thread.site, thread.key)
+    by = SectionBy.HAND if section else SectionBy.PATH if by_path else SectionBy.NOTHING
+    thread.put_into_section(section or by_path, by)
 
 
 def _title(thread: Thread, text: str) -> str:

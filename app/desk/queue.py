@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select
 from app.desk.cards import Card, cards_of, load
 from app.extensions import db
 from app.lib.clock import runs
-from app.models import Comment, Lease, Moderator, Site, Snooze, Status, lease, snooze
+from app.models import Comment, Lease, Moderator, Site, Snooze, Status, lease, section_scope, snooze
 from app.moderation.lanes import Lane
 
 PAGE = 25
@@ -76,6 +76,7 @@ def decided(moderator: Moderator, status: Status, after: int | None = None, size
     """Comments with this status, newest first, before the comment `after`."""
     size = size or PAGE
     query = select(Comment.id).where(Comment.site_id.in_(moderator.site_ids), Comment.status == status)
+    query = query.where(*section_scope.comments_of(moderator))
     if after:
         query = query.where(Comment.id < after)
     ids = list(db.session.scalars(query.order_by(Comment.id.desc()).limit(size + 1)))
@@ -101,7 +102,8 @@ def counts(moderator: Moderator) -> dict[int, int]:
 
 def _count(moderator: Moderator, lane: int) -> ScalarSelect[int]:
     here = Comment.site_id.in_(moderator.site_ids), Comment.lane == lane, text("comment.lane <> 0")
-    return select(func.count()).select_from(select(Comment.id).where(*here).limit(COUNTED).subquery()).scalar_subquery()
+    mine = select(Comment.id).where(*here, *section_scope.comments_of(moderator))
+    return select(func.count()).select_from(mine.limit(COUNTED).subquery()).scalar_subquery()
 
 
 def place_of(comment: Comment) -> str:
@@ -114,6 +116,7 @@ def _place(comment: Comment) -> tuple[int, int, int, str, int]:
 
 def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool], size: int) -> list[int]:
     """Each part is an index range, read up to the limit."""
+    conditions += tuple(section_scope.comments_of(moderator))
     parts = [part.where(*conditions).order_by(*ORDER).limit(size + 1) for part in _parts(moderator, lane, after)]
     if len(parts) == 1:
         return list(db.session.scalars(parts[0]))

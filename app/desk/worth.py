@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, select
 from app.desk.cards import cards_of, load
 from app.desk.queue import PAGE, Page, counts
 from app.extensions import db
-from app.models import Comment, Moderator, Status, comment_counts, newest_comments
+from app.models import Comment, Moderator, Status, comment_counts, newest_comments, section_scope
 
 # The newest approved comments that are compared.
 AMONG = 500
@@ -20,7 +20,8 @@ def page_for(moderator: Moderator) -> Page:
     """One page, best first; without those that are picked already."""
     others = [status for status in Status if status != Status.APPROVED]
     newest = newest_comments.ids(Comment.site_id, moderator.site_ids, AMONG, *others)
-    rows = db.session.execute(select(*_COLUMNS).where(Comment.id.in_(newest), Comment.picked_at.is_(None))).all()
+    mine = Comment.id.in_(newest), Comment.picked_at.is_(None), *section_scope.comments_of(moderator)
+    rows = db.session.execute(select(*_COLUMNS).where(*mine)).all()
     records = comment_counts.by_author([row.author_id for row in rows])
     best = sorted(rows, key=lambda row: (-_worth(row, records), -row.id))[:PAGE]
     return Page(cards_of(load([row.id for row in best]), moderator), counts(moderator))

@@ -178,6 +178,7 @@ class CommentForm(Form):
             page=page,
             request_key=_request_key(),
             claimed=claimed,
+            section=claimed.get("section", ""),
             address=client,
             network=network,
             traits=traits.index(self.site, request.headers.get("User-Agent", "")),

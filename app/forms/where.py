@@ -16,10 +16,11 @@ from app.lib.text import clean_line
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Site, Thread, Words, words_of
 from app.models.alias import LONGEST_KEY
+from app.models.section import Section, SectionBy, section_at, sections_of
 from app.models.site import KEY
 
 # Parameters that name a page.
-PARAMETERS = ("site", "url", "thread", "title", "lang", "sort")
+PARAMETERS = ("site", "url", "thread", "title", "section", "lang", "sort")
 TITLE_LENGTH = 500
 MOMENT_LENGTH = 40
 OWN_ID_LENGTH = 500
@@ -39,11 +40,26 @@ class Where:
     title: str
     lang: str
     sort: str
+    # A section of the site that the page names in an attribute, or ''.
+    named_section: str = ""
 
     @cached_property
     def words(self) -> Words:
         """The site's own words in the language of this response."""
-        return words_of(self.site, self.lang)
+        return words_of(self.site, self.lang, self.section.key if self.section else "")
+
+    @cached_property
+    def section(self) -> Section | None:
+        """The page's section: known, else by its path, else claimed by this request."""
+        if self.thread and self.thread.section_by > SectionBy.CLAIM:
+            return self.thread.known_section
+        return section_at(self.site, self.key) or sections_of(self.site).get(self.named_section)
+
+    @property
+    def claimed_section(self) -> str:
+        """Key of a section that only this request claims; it is never milder than the thread's own state."""
+        known = (self.thread and self.thread.section_by > SectionBy.CLAIM) or section_at(self.site, self.key)
+        return "" if known else self.named_section
 
     @property
     def fields(self) -> dict[str, str]:
@@ -54,6 +70,7 @@ class Where:
             "url": named.address if named else self.url,
             "thread": self.own_id,
             "title": named.title if named else self.title,
+            "section": self.claimed_section,
             "lang": self.lang,
             "sort": self.sort,
         }
@@ -61,7 +78,7 @@ class Where:
     def claimed(self, given: MultiDict[str, str]) -> dict[str, str]:
         """Details that a post claims; applied when a comment with them is approved."""
         published = moment_of(given.get("published", ""), self.site)
-        return {"url": self.url, "title": self.title, "published": published}
+        return {"url": self.url, "title": self.title, "published": published, "section": self.claimed_section}
 
     def obtain_thread(self) -> Thread:
         """The thread, reloaded in the caller's write transaction or inserted.
@@ -69,10 +86,13 @@ class Where:
         The earlier read had no lock: the thread may have been merged, moved, closed or removed. Raises 404 if the site
         was.
         """
-        if thread := Thread.locked(self.site, self.key):
-            return thread
-        self.site.lock() or abort(404)
-        return Thread.obtain(self.site, key=self.key)
+        thread = Thread.locked(self.site, self.key)
+        if thread is None:
+            self.site.lock() or abort(404)
+            thread = Thread.obtain(self.site, key=self.key)
+        if self.claimed_section and self.section and thread.section_by == SectionBy.NOTHING:
+            thread.claim_section(self.section)
+        return thread
 
 
 def site_or_404(key: str) -> Site:
@@ -99,7 +119,13 @@ def where(given: MultiDict[str, str]) -> Where:
         title=clean_line(given.get("title", "")[:READ_LENGTH])[:TITLE_LENGTH],
         lang=lang,
         sort=order_or_default(given.get("sort"), votes=site.votes),
+        named_section=_section_of(site, given),
     )
+
+
+def _section_of(site: Site, given: MultiDict[str, str]) -> str:
+    named = given.get("section", "")
+    return named if named in sections_of(site) else ""
 
 
 def site_or_page(given: MultiDict[str, str]) -> tuple[Site, Where | None]:

@@ -111,7 +111,6 @@ class Comment(Model):
 
     # Version of the house rules that its author accepted (wording.py); '': none was asked for.
     accepted: Mapped[str] = mapped_column(String(LONGEST_ACCEPTED), default="")
-
     # Page details (url, title, published) that the page sent; applied when the comment is approved.
     claimed: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
@@ -275,9 +274,10 @@ class Comment(Model):
         return db.session.scalar(query.execution_options(populate_existing=again))
 
     @classmethod
-    def on_sites(cls, site_ids: list[int], ids: list[int]) -> list[int]:
+    def on_sites(cls, site_ids: list[int], ids: list[int], *conditions: Any) -> list[int]:
         """Those of these ids that are comments on these sites."""
-        return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), no_index(cls.site_id).in_(site_ids))))
+        conditions += (cls.id.in_(ids), no_index(cls.site_id).in_(site_ids))
+        return list(db.session.scalars(select(cls.id).where(*conditions)))
 
     @staticmethod
     def network_index(site: Site, network: str) -> secrets.Index:

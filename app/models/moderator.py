@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Row, String, bindparam, false, select
+from sqlalchemy import JSON, ForeignKey, Row, String, bindparam, false, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, Model, db
@@ -140,11 +140,18 @@ class Membership(Model):
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
     role: Mapped[str] = mapped_column(String(16), default=Role.MODERATOR)
+    # Keys of the sections that a moderator moderates; without any, the whole site. Admins and owners have no limit.
+    sections: Mapped[list[str]] = mapped_column(JSON, default=list)
     # Name above this moderator's replies; '': the site's name.
     alias: Mapped[str] = mapped_column(String(400), default="")
 
     moderator: Mapped[Moderator] = relationship(back_populates="memberships")
     site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def limits(self) -> list[str]:
+        """Keys of the only sections that this member moderates; [] for the whole site (section_scope.py)."""
+        return self.sections if self.role == Role.MODERATOR else []
 
     @classmethod
     def of_site(cls, site: Site) -> list["Membership"]:

@@ -168,20 +168,20 @@ class Notice(Model):
         return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
 
     @classmethod
-    def open_on(cls, site_ids: Collection[int], *, limit: int) -> list["Notice"]:
+    def open_on(cls, site_ids: Collection[int], *conditions: Any, limit: int) -> list["Notice"]:
         """Open notices on these sites, the earliest deadline first."""
-        waiting = cls.site_id.in_(site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY))
+        waiting = cls.site_id.in_(site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY)), *conditions
         return list(db.session.scalars(_with_comment().where(*waiting).order_by(cls.due_at, cls.id).limit(limit)))
 
     @classmethod
-    def count_open(cls, site_ids: Collection[int]) -> int:
-        waiting = cls.site_id.in_(site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY))
+    def count_open(cls, site_ids: Collection[int], *conditions: Any) -> int:
+        waiting = cls.site_id.in_(site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY)), *conditions
         return db.session.scalar(select(func.count()).select_from(cls).where(*waiting)) or 0
 
     @classmethod
-    def closed_on(cls, site_ids: Collection[int], *, before: int = 0, limit: int) -> list["Notice"]:
+    def closed_on(cls, site_ids: Collection[int], *conditions: Any, before: int = 0, limit: int) -> list["Notice"]:
         """Closed notices on these sites before the notice `before`, newest first."""
-        closed = cls.site_id.in_(site_ids), cls.state == NoticeState.CLOSED, cls.id < (before or MOST)
+        closed = cls.site_id.in_(site_ids), cls.state == NoticeState.CLOSED, cls.id < (before or MOST), *conditions
         return list(db.session.scalars(_with_comment().where(*closed).order_by(cls.id.desc()).limit(limit)))
 
     @classmethod

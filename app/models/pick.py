@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.database import rows_changed
@@ -34,12 +34,14 @@ class Pick(Model):
     moderator: Mapped[Moderator | None] = relationship()
 
     @classmethod
-    def on_sites(cls, site_ids: Collection[int], *, before: int = 0, limit: int) -> list["Pick"]:
+    def on_sites(
+        cls, site_ids: Collection[int], *conditions: ColumnElement[bool], before: int = 0, limit: int
+    ) -> list["Pick"]:
         """Entries of these sites before the entry `before`, newest first."""
         found: list[int] = []
         # By site: no index sorts entries of several sites by id.
         for site_id in site_ids:
-            mine = select(cls.id).where(cls.site_id == site_id, cls.id < (before or ids.MOST))
+            mine = select(cls.id).where(cls.site_id == site_id, cls.id < (before or ids.MOST), *conditions)
             found += db.session.scalars(mine.order_by(cls.id.desc()).limit(limit))
         query = select(cls).where(cls.id.in_(sorted(found, reverse=True)[:limit])).options(
             joinedload(cls.moderator),

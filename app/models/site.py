@@ -109,6 +109,8 @@ class Site(Model):
     # Reasons of the site's own (own_reason.py), and replies for its staff (saved_reply.py); read by the desk alone.
     own_reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, deferred=True)
     saved_replies: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list, deferred=True)
+    # Sections of its articles (section.py).
+    sections: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     # Readers can mark comments as helpful.
     votes: Mapped[bool] = mapped_column(default=False)
     # Badge of replies by staff ('': the usual word), the least role that may write them, and the names that they had.

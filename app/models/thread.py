@@ -29,7 +29,10 @@ from app.lib.clock import Moment, now
 from app.lib.ids import MOST
 from app.lib.urls import is_allowed, page_key
 from app.models.alias import LONGEST_KEY, ThreadAlias
+from app.models.section import SectionBy, columns_of, section_at
 from app.models.site import Site
+from app.models.thread_claims import WithClaims
+from app.models.thread_section import WithSection
 from app.models.thread_state import ACCEPTING, State, WithState
 
 LONGEST_TITLE = 500
@@ -46,7 +49,7 @@ class Named(IntEnum):
     HAND = 3  # typed by a moderator or the operator
 
 
-class Thread(WithState, Model):
+class Thread(WithState, WithSection, WithClaims, Model):
     __tablename__ = "thread"
     __table_args__ = (
         UniqueConstraint("site_id", "key"),
@@ -55,6 +58,11 @@ class Thread(WithState, Model):
         Index(
             "ix_thread_held_until", "site_id", "held_until",
             sqlite_where=text("held_until IS NOT NULL"), postgresql_where=text("held_until IS NOT NULL"),
+        ),
+        # Of moderators who have some sections only.
+        Index(
+            "ix_thread_section", "site_id", "section",
+            sqlite_where=text("section <> ''"), postgresql_where=text("section <> ''"),
         ),
     )  # fmt: skip
 
@@ -115,6 +123,8 @@ class Thread(WithState, Model):
             return thread
         try:
             with db.session.begin_nested():
+                if (found := section_at(site, key)) and more.get("section_by", 0) <= SectionBy.PATH:
+                    more |= columns_of(found, SectionBy.PATH)
                 thread = cls(site=site, key=key, url=url, title=title, **more)
                 db.session.add(thread)
             return thread
@@ -219,14 +229,6 @@ class Thread(WithState, Model):
         plain = f"http://{self.key.removeprefix('https://')}"
         return plain if is_allowed(plain, self.site.origins) else self.key
 
-    def news_in(self, claimed: Mapping[str, str]) -> dict[str, str] | None:
-        """Page details that a comment claims and that differ from the confirmed ones; None without a claim."""
-        known = {"url": self.url, "title": self.title}
-        news = {name: value for name, value in claimed.items() if value and value != known.get(name)}
-        if self.started_at and not news.keys() & known.keys():
-            news.pop("published", None)
-        return news or None
-
     def confirm(self, claimed: Mapping[str, str] | None, by: Named, written_at: datetime) -> None:
         """Apply the page details of an approved comment, and start the clock of `close_after_days`."""
         values: dict[str, Any] = {} if self.started_at else {"started_at": written_at}
@@ -248,11 +250,6 @@ class Thread(WithState, Model):
             rows_changed(mine.where(Thread.started_at.is_(None)).values(started_at=values["started_at"]))
         db.session.refresh(self, ("url", "title", "named_by", "started_at", "version"))
 
-    def missing_of(self, other: "Thread") -> dict[str, Any]:
-        """Details of another thread, to be merged into this one, that this one lacks."""
-        values: dict[str, Any] = {} if self.is_named else {"title": other.title, "named_by": other.named_by}
-        return values if self.started_at else values | {"started_at": other.started_at}
-
     def _read_claim(self, claimed: Mapping[str, str], by: Named, written_at: datetime) -> dict[str, Any]:
         url, title, published = (claimed.get(name, "") for name in ("url", "title", "published"))
         values: dict[str, Any] = {"title": title} if title else {}
@@ -260,7 +257,9 @@ class Thread(WithState, Model):
             values["url"] = url
         if values:
             values["named_by"] = by
-        # Only a moderator can judge the date; no comment is earlier than its page.
+        # Only a moderator can judge section and date.
+        values |= self.read_section(claimed) if by >= Named.MODERATOR else {}
+        # No comment is earlier than its page.
         if published and by >= Named.MODERATOR:
             at, first = datetime.fromisoformat(published), self.started_at or written_at
             values["started_at"] = min(max(at, first - PUBLISHED_BEFORE), first)

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, String, Text, func, select, update
+from sqlalchemy import ColumnElement, ForeignKey, ForeignKeyConstraint, Index, String, Text, func, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.database import rows_changed
@@ -58,12 +58,14 @@ class ThreadChange(Model):
         return list(db.session.scalars(query.order_by(cls.id.desc()).limit(limit)))
 
     @classmethod
-    def on_sites(cls, site_ids: Collection[int], *, before: int = 0, limit: int) -> list["ThreadChange"]:
+    def on_sites(
+        cls, site_ids: Collection[int], *conditions: ColumnElement[bool], before: int = 0, limit: int
+    ) -> list["ThreadChange"]:
         """Changes on these sites before the change `before`, newest first."""
         found: list[int] = []
         # By site: no index sorts changes of several sites by id.
         for site_id in site_ids:
-            ids = select(cls.id).where(cls.site_id == site_id, cls.id < (before or MOST))
+            ids = select(cls.id).where(cls.site_id == site_id, cls.id < (before or MOST), *conditions)
             found += db.session.scalars(ids.order_by(cls.id.desc()).limit(limit))
         query = select(cls).where(cls.id.in_(sorted(found, reverse=True)[:limit]))
         query = query.options(joinedload(cls.moderator), joinedload(cls.thread, innerjoin=True))

@@ -23,8 +23,14 @@ class State(StrEnum):
 
 # States in which readers can comment.
 ACCEPTING = (State.OPEN, State.HELD)
+# From the mildest to the strictest.
+STRICTNESS = (State.OPEN, State.HELD, State.CLOSED, State.HIDDEN)
 # A hold that ends by itself ends within this time, whatever the clocks said.
 LONGEST_HOLD = timedelta(days=7)
+
+
+def stricter(*states: State) -> State:
+    return max(states, key=STRICTNESS.index)
 
 
 class WithState:
@@ -35,6 +41,8 @@ class WithState:
         version: Mapped[int]
         site: Mapped[Site]
 
+    # State of its section, which can only make it stricter; set by app/moderation/sections.py.
+    section_state: Mapped[str] = mapped_column(String(8), default=State.OPEN)
     # Set by app/moderation/articles.py only, and by imports for a new thread.
     state: Mapped[str] = mapped_column(String(8), default=State.OPEN)
     # End of a hold that was set for a while; None: it stays.
@@ -46,12 +54,17 @@ class WithState:
 
     @hybrid_property
     def visible(self) -> bool:
-        return self.state != State.HIDDEN
+        # Both conditions also as SQL.
+        return (self.state != State.HIDDEN) & (self.section_state != State.HIDDEN)
 
     def accepts_comments(self) -> bool:
-        return self.state in ACCEPTING and self.site.open and not self.is_too_old()
+        states = {self.state, self.section_state}
+        return states.issubset(ACCEPTING) and self.site.open and not self.is_too_old()
 
     def holds_everything(self) -> bool:
+        return self.section_state == State.HELD or self._is_held()
+
+    def _is_held(self) -> bool:
         return self.state == State.HELD and (self.held_until is None or is_running(self.held_until, LONGEST_HOLD))
 
     def is_too_old(self) -> bool:
@@ -61,10 +74,12 @@ class WithState:
 
     @property
     def state_now(self) -> State:
-        """The state that readers meet: a hold may be over, and the site's settings may have closed the thread."""
-        if self.state in ACCEPTING and not self.accepts_comments():
+        """The state that readers meet: a hold may be over, and section or settings of the site may be stricter."""
+        if not self.visible:
+            return State.HIDDEN
+        if not self.accepts_comments():
             return State.CLOSED
-        return State.OPEN if self.state == State.HELD and not self.holds_everything() else State(self.state)
+        return State.HELD if self.holds_everything() else State.OPEN
 
     def put_into(self, state: State, *, until: datetime | None = None) -> None:
         """Write the state. The caller holds the row's lock."""

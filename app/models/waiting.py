@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload
 from app.database import rows_changed
 from app.extensions import db
 from app.lib.clock import happened_since, now
+from app.models import section_scope
 from app.models.comment import Comment, Status
 from app.models.decision import REPORTS, Actor, Decision
 from app.models.moderator import Membership, Moderator
@@ -61,6 +62,7 @@ def take_turn(moderator: Moderator, distance: timedelta) -> bool:
 def _waiting(moderator: Moderator, span: Span) -> list[Any]:
     hers = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
     conditions: list[Any] = [Comment.site_id.in_(hers), text("comment.lane <> 0")]
+    conditions += section_scope.comments_of(moderator)
     if span.since or span.until:
         conditions.append(_was_held(span.since, span.until))
     if span.urgent:

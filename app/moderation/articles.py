@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Actor, Moderator, Site, State, Thread, ThreadChange
+from app.models import Actor, Moderator, Site, State, Thread, ThreadChange, section_scope
 
 LISTED = 10  # changes of a thread on its page
 BATCH = 250  # changes read at once for an export
@@ -120,8 +120,9 @@ def all_for(moderator: Moderator) -> Iterator[dict[str, Any]]:
     Without open transaction between batches: a download may be slow.
     """
     site_ids, before = list(moderator.site_ids), 0
+    mine = section_scope.about_threads(moderator, ThreadChange.site_id, ThreadChange.thread_id)
     keys = {site.id: site.key for site in db.session.scalars(select(Site).where(Site.id.in_(site_ids)))}
-    while found := ThreadChange.on_sites(site_ids, before=before, limit=BATCH):
+    while found := ThreadChange.on_sites(site_ids, *mine, before=before, limit=BATCH):
         rows = [_exported(each, keys[each.site_id]) for each in found]
         before = found[-1].id
         db.session.rollback()

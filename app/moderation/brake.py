@@ -1,13 +1,13 @@
 """The brake of an article: hold everything for a while if most of it is rejected, or if reports come fast."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from app.extensions import db
 from app.lib.clock import happened_since, now
-from app.models import Actor, Comment, Decision, Report, State, Status, Thread, ThreadChange
+from app.models import Actor, Comment, Decision, Moderator, Report, State, Status, Thread, ThreadChange, section_scope
 from app.moderation import articles
 from app.notify import events
 
@@ -33,9 +33,10 @@ def after_report(comment: Comment) -> None:
         _hold_if(comment.thread, "reports", _is_much_reported)
 
 
-def running_on(site_ids: Collection[int]) -> list[Thread]:
-    """Articles on these sites that are held for a while."""
-    query = select(Thread).where(Thread.site_id.in_(site_ids), Thread.held_until > now())
+def running_on(moderator: Moderator) -> list[Thread]:
+    """Articles of this moderator that are held for a while."""
+    query = select(Thread).where(Thread.site_id.in_(moderator.site_ids), Thread.held_until > now())
+    query = query.where(*section_scope.about_threads(moderator, Thread.site_id, Thread.id))
     found = db.session.scalars(query.order_by(Thread.held_until).limit(SHOWN))
     return [thread for thread in found if thread.holds_everything()]
 

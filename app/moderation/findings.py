@@ -5,11 +5,12 @@ from functools import partial
 
 from app.extensions import db
 from app.lib.text import links_in
-from app.models import Actor, Comment, Decision, Revision, Status
+from app.models import Actor, Comment, Decision, Revision, State, Status
 from app.models.decision import COVERED
 from app.models.recent_posts import CERTAIN_SPAM
 from app.moderation.decide import decide, decide_new
 from app.screening.case import Case, Finding, Verdict
+from app.screening.checks import reviewed
 from app.screening.run import failed, run_checks
 
 STATUS_OF = {
@@ -50,9 +51,8 @@ def _standing(case: Case) -> dict[str, Finding]:
 def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..., Decision] = decide_new) -> Decision:
     """Store all reasons, decide by the strictest verdict, run side effects."""
     comment, prediction = case.comment, case.known_prediction
-    if comment.thread.holds_everything():
-        # Here, because the thread is read again in the transaction that stores the comment.
-        findings = [*findings, Finding("article", Verdict.HOLD)]
+    # Here, because the thread is read again in the transaction that stores the comment.
+    findings = _with_article(case, findings)
     comment.score, comment.features = prediction.score, prediction.features
     comment.reasons = [finding.as_reason() for finding in findings]
     # Of several with the same verdict, certain spam is the reason: it does not count as a burst.
@@ -63,6 +63,19 @@ def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..
     if done != findings:
         comment.reasons = [finding.as_reason() for finding in done]
     return decision
+
+
+def _with_article(case: Case, findings: list[Finding]) -> list[Finding]:
+    """The findings as the state of the article and the settings of its section want them."""
+    thread, claimed = case.comment.thread, case.section
+    section = thread.known_section
+    hold = section.hold if section else claimed.hold or None if claimed else None
+    if hold is not None:
+        findings = [each for each in findings if each.check != "hold_all"]
+        findings += [found] if hold and (found := reviewed(case)) else []
+    if thread.holds_everything() or (not section and claimed and claimed.state == State.HELD):
+        return [*findings, Finding("article", Verdict.HOLD)]
+    return findings
 
 
 def continue_screening(comment: Comment, finding: Finding) -> Decision | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from app.extensions import db
 from app.lib import ids as row_ids
-from app.models import Actor, Comment, Decision, Membership, Moderator, Site, Status, Thread
+from app.models import Actor, Comment, Decision, Membership, Moderator, Site, Status, Thread, section_scope
 from app.models.decision import BY_PEOPLE, UNCOVERED
 
 PAGE = 50
@@ -45,7 +45,7 @@ class Page:
 
 def decisions_for(moderator: Moderator, wanted: LogFilter = LogFilter(), *, before: int | None = None) -> Page:
     """Matching decisions on the moderator's sites, before the decision `before`."""
-    ids, further = _scan(_site_ids(moderator, wanted), wanted, before, PAGE + 1)
+    ids, further = _scan(_site_ids(moderator, wanted), _in_sections(moderator), wanted, before, PAGE + 1)
     shown = ids[:PAGE]
     query = select(Decision).where(Decision.id.in_(shown)).options(
         joinedload(Decision.moderator),
@@ -61,9 +61,9 @@ def all_for(moderator: Moderator, wanted: LogFilter) -> Iterator[dict[str, Any] 
 
     Without open transaction between batches: a download may be slow.
     """
-    site_ids, before, limit = _site_ids(moderator, wanted), None, PAGE
+    site_ids, mine, before, limit = _site_ids(moderator, wanted), _in_sections(moderator), None, PAGE
     while before != 0:
-        ids, further = _scan(site_ids, wanted, before, limit)
+        ids, further = _scan(site_ids, mine, wanted, before, limit)
         rows: list[dict[str, Any] | None] = [*_rows(ids)]
         db.session.rollback()
         yield from rows or [None]
@@ -107,12 +107,20 @@ COLUMNS = tuple(_EXPORTED)
 
 
 def decision_of(moderator: Moderator, id: int) -> Decision | None:
-    return db.session.scalar(select(Decision).where(Decision.id == id, Decision.site_id.in_(moderator.site_ids)))
+    return db.session.scalar(select(Decision).where(Decision.id == id, *_mine(moderator)))
 
 
 def decisions_of(moderator: Moderator, ids: list[int]) -> list[Decision]:
-    query = select(Decision).where(Decision.id.in_(ids), Decision.site_id.in_(moderator.site_ids))
+    query = select(Decision).where(Decision.id.in_(ids), *_mine(moderator))
     return list(db.session.scalars(query.options(joinedload(Decision.comment, innerjoin=True))))
+
+
+def _mine(moderator: Moderator) -> list[ColumnElement[bool]]:
+    return [Decision.site_id.in_(moderator.site_ids), *_in_sections(moderator)]
+
+
+def _in_sections(moderator: Moderator) -> list[ColumnElement[bool]]:
+    return section_scope.about_comments(moderator, Decision.site_id, Decision.comment_id)
 
 
 def colleagues(moderator: Moderator) -> list[Moderator]:
@@ -132,9 +140,11 @@ def _site_ids(moderator: Moderator, wanted: LogFilter) -> list[int]:
     return [id for id in moderator.site_ids if wanted.site_id in (None, id)]
 
 
-def _scan(site_ids: list[int], wanted: LogFilter, before: int | None, limit: int) -> tuple[list[int], int]:
+def _scan(
+    site_ids: list[int], mine: list[ColumnElement[bool]], wanted: LogFilter, before: int | None, limit: int
+) -> tuple[list[int], int]:
     """The newest ids, and where to continue (0: end)."""
-    conditions, among = _conditions(wanted), [BY_PEOPLE] if wanted.people else []
+    conditions, among = [*_conditions(wanted), *mine], [BY_PEOPLE] if wanted.people else []
     end = _end_of_scan(site_ids, before, SCANNED if conditions else limit, among)
     query = select(Decision.id).where(Decision.site_id.in_(site_ids), Decision.id >= end, *among, *conditions)
     if before:

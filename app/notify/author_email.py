@@ -108,7 +108,7 @@ def _context(decision: Decision) -> dict[str, Any]:
         "own": signed_links.own_link(comment),
         "appeal": signed_links.appeal_link(decision) if first_time else "",
         "stop": signed_links.stop_link(comment.author),
-        "footer": words_of(comment.site, tag_now()).email_footer,
+        "footer": words_of(comment.site, tag_now(), comment.thread.section).email_footer,
     }
 
 

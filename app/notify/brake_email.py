@@ -10,6 +10,7 @@ from app.extensions import db
 from app.lib.language import speaking
 from app.lib.text import clean_line
 from app.models import Delivery, Moderator, Thread
+from app.models.section_scope import moderates
 from app.notify import smtp
 
 
@@ -17,7 +18,7 @@ def compose(delivery: Delivery) -> EmailMessage | None:
     """None if the moderator has left the site, or if the hold is over."""
     moderator, payload = db.session.get_one(Moderator, delivery.moderator_id), json.loads(delivery.payload)
     thread = db.session.get(Thread, payload["thread"])
-    if thread is None or moderator.role_on(thread.site_id) is None or not thread.holds_everything():
+    if thread is None or not moderates(moderator, thread) or not thread.holds_everything():
         return None
     with speaking(moderator.lang or thread.site.lang):
         return _email(delivery, moderator, thread, payload["cause"])

@@ -10,6 +10,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.signing import BadToken, sign, unsign
 from app.models import Comment, Moderator, Status
+from app.models.section_scope import moderates
 
 LASTS = timedelta(days=7)
 PURPOSE = "decide"
@@ -42,7 +43,7 @@ def offer_of(token: str) -> Offer:
         raise _gone() from trouble
     moderator = db.session.get(Moderator, moderator_id)
     comment = Comment.of_site([site_id], comment_id)
-    if moderator is None or comment is None or moderator.role_on(site_id) is None:
+    if moderator is None or comment is None or not moderates(moderator, comment.thread):
         raise _gone()
     return Offer(comment, Status(status), seen, moderator)
 

@@ -9,9 +9,10 @@ from flask_babel import gettext as _
 
 from app.extensions import db
 from app.lib import markup
-from app.lib.language import long_day, speaking
+from app.lib.language import long_day, speaking, tag_now
 from app.lib.text import clean_line, excerpt
-from app.models import Comment, Delivery, Moderator, Notice, NoticeState, Outcome, Unsubscribe, claim_name
+from app.models import Comment, Delivery, Moderator, Notice, NoticeState, Outcome, Unsubscribe, claim_name, words_of
+from app.models.section_scope import moderates
 from app.notify import signed_links, smtp
 
 ALERT, RECEIPT, DECISION, INQUIRY = "notice", "receipt", "notice_answer", "inquiry"
@@ -22,11 +23,12 @@ def compose_alert(delivery: Delivery) -> EmailMessage | None:
     """To a moderator. None if the case is decided, or the moderator has left the site."""
     moderator, payload = db.session.get_one(Moderator, delivery.moderator_id), json.loads(delivery.payload)
     notice = db.session.get(Notice, payload["notice"])
-    if notice is None or notice.is_closed or moderator.role_on(notice.site_id) is None:
+    if notice is None or notice.is_closed or not moderates(moderator, notice.comment.thread):
         return None
     with speaking(moderator.lang or notice.site.lang):
         context = _about(notice) | {
             "cause": payload["cause"],
+            "footer": "",
             "case": f"{current_app.config['PUBLIC_URL']}/moderate/notices/{notice.id}",
         }
         subject = _("Legal notice %(number)s: %(page)s", number=notice.number, page=context["page"])
@@ -131,6 +133,7 @@ def _about(notice: Notice) -> dict[str, Any]:
         "claim": claim_name(notice.claim),
         "received": long_day(notice.made_at, site.timezone),
         "due": long_day(notice.due_at, site.timezone),
+        "footer": words_of(site, tag_now(), comment.thread.section).email_footer,
     }
 
 

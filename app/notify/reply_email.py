@@ -116,7 +116,7 @@ def _context(author: Author, shown: list[Comment], count: int, subscriptions: li
         "stop_comment": signed_links.unfollow_link(author, mine, "comment") if mine and only_replies else "",
         "stop_page": signed_links.unfollow_link(author, shown[0], "page"),
         "stop": signed_links.stop_link(author),
-        "footer": words_of(author.site, tag_now()).email_footer,
+        "footer": words_of(author.site, tag_now(), thread.section).email_footer,
     }
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from app.models import Comment, Site, Status, Subject, comment_counts
+from app.models.section import Section
 from app.screening import hosts
 from app.screening.akismet import Sender
 from app.screening.rulebook import Hit, rulebook
@@ -37,6 +38,8 @@ class Case:
     stamp: str = ""
     # Author fields that changed since they were trusted (Author.changes).
     changed: tuple[str, ...] = ()
+    # The section that the page claims, where the thread has none.
+    section: Section | None = None
     # The public text before an edit.
     published: str | None = None
     # None for an edit: the first check has stored the sender.

@@ -164,11 +164,16 @@ def akismet(case: Case) -> Finding | None:
 
 
 def hold_all(case: Case) -> Finding | None:
-    """The site reviews every comment, except by trusted authors and, optionally, harmless ones.
+    """The site reviews every comment."""
+    return reviewed(case) if case.site.hold_all else None
+
+
+def reviewed(case: Case) -> Finding | None:
+    """Every comment is reviewed, except by trusted authors and, optionally, harmless ones.
 
     A score alone publishes nothing: the author must have an approved comment.
     """
-    if not case.site.hold_all or case.trusted:
+    if case.trusted:
         return None
     if case.approved and thresholds.publishes(case.site, case.known_prediction.score):
         return None

@@ -20,6 +20,7 @@ from app.models import (
     Status,
     Thread,
     newest_comments,
+    section_scope,
 )
 from app.models.search_segment import SIZE
 from app.search import index
@@ -99,7 +100,8 @@ def search(viewer: Moderator, query: SearchQuery, after: int | None = None) -> F
     walks = by_columns and (query.alike or query.status)
     site = Comment.site_id if walks else no_index(Comment.site_id)
     matching: Matching = select(Comment.id, Comment.body, Comment.name).order_by(Comment.id.desc())
-    matching = matching.where(site.in_(viewer.site_ids), *_conditions(viewer, query, thread_ids))
+    matching = matching.where(site.in_(viewer.site_ids), *section_scope.comments_of(viewer))
+    matching = matching.where(*_conditions(viewer, query, thread_ids))
     if query.email and not query.alike:
         ids, end = _by_index(matching, words, _slices(_written_by(viewer, query.email, start)))
     elif by_columns:

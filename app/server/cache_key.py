@@ -9,6 +9,7 @@ from app.comments.orders import order_or_default
 from app.comments.reading import CURSOR
 from app.forms.where import PARAMETERS, own_id_of, thread_key
 from app.lib.language import matching
+from app.models.section import is_section_key
 from app.web.public import FRESH_S, PublicRoute, route_of
 
 # Flask answers longer queries.
@@ -82,6 +83,8 @@ def _normal(name: str, value: str) -> str:
         return matching(value)
     if name == "sort":
         return value if order_or_default(value) == value != order_or_default(None) else ""
+    if name == "section":
+        return value if is_section_key(value) else ""
     if name == "after":
         return value if CURSOR.fullmatch(value) else ""
     if name == "comment":

@@ -118,7 +118,10 @@ def _collect(source: Source, users: Lookup) -> None:
 
 def _story(row: Row) -> ThreadRecord:
     is_closed = moment_of(row.get("closedAt")) is not None
-    return page(one_line(row.get("id")), row.get("url"), obj(row, "metadata").get("title"), is_open=not is_closed)
+    about = obj(row, "metadata")
+    return page(
+        one_line(row.get("id")), row.get("url"), about.get("title"), is_open=not is_closed, section=about.get("section")
+    )
 
 
 def _comment(row: Row, users: Lookup, line: int) -> CommentRecord | Skip:

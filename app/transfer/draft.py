@@ -87,9 +87,11 @@ def _votes(value: object) -> int:
     return votes(int(text)) if text.isascii() and text.isdecimal() else 0
 
 
-def page(source_id: str, url: object, title: object = "", *, is_open: bool = True) -> ThreadRecord:
+def page(
+    source_id: str, url: object, title: object = "", *, is_open: bool = True, section: object = ""
+) -> ThreadRecord:
     notes = (Note.SHORTENED,) if is_shortened(url, title) else ()
-    return ThreadRecord(source_id, one_line(url), one_line(title), is_open, notes)
+    return ThreadRecord(source_id, one_line(url), one_line(title), is_open, notes, one_line(section))
 
 
 def lost(element: BadElement, key: str = "id") -> Skip:

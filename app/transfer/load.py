@@ -21,6 +21,7 @@ from app.lib.urls import canonical, clean_website
 from app.models import Actor, Comment, Decision, Site, State, Status, Thread, comment_counts, imported
 from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
+from app.models.section import SectionBy, columns_of, section_named
 from app.models.thread import Named
 from app.moderation.lanes import Lane
 from app.spam import learning
@@ -187,7 +188,13 @@ def _threads(site: Site, fresh: Fresh) -> dict[str, Thread]:
         if key not in threads:
             title = clean_line(staged.title)[:LONGEST_TITLE]
             # The operator trusts the file.
-            more = {"named_by": Named.MODERATOR, "started_at": staged.created_at, "created_at": staged.created_at}
+            more: dict[str, Any] = {
+                "named_by": Named.MODERATOR,
+                "started_at": staged.created_at,
+                "created_at": staged.created_at,
+            }
             more["state"] = State.HIDDEN if not staged.visible else State.OPEN if staged.open else State.CLOSED
+            if staged.section and (section := section_named(site, staged.section)):
+                more |= columns_of(section, SectionBy.HAND)
             threads[key] = Thread.obtain(site, key=key, url=canonical(staged.url), title=title, **more)
     return threads

@@ -170,6 +170,7 @@ def _move_comments(site: Site, thread: Thread, move: Move, left: str, *, merge: 
     if there is None or there.id == thread.id:
         ThreadAlias.forget(site.id, move.key)
         thread.rename(move.key, _address(site, move.new))
+        thread.follow_path()
         move.outcome = Outcome.MOVED
     elif not merge:
         thread.rename(left)

@@ -77,6 +77,8 @@ class ThreadRecord:
     title: str
     open: bool
     notes: tuple[Note, ...] = ()
+    # Name or key of its section in the source; sections that the site does not have are ignored.
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class StagedComment:
     account: str
     teaches: bool
     helpful: int
+    section: str
 
 
 class Staging(StagingDatabase):
@@ -87,8 +88,8 @@ class Staging(StagingDatabase):
     def _store_page(self, record: ThreadRecord) -> None:
         thread = self._addresses.thread_of(record.source_id, record.url)
         self._run(
-            "INSERT INTO thread (key, url, title, open) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            thread.key, thread.url, record.title, record.open,
+            "INSERT INTO thread (key, url, title, open, section) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            thread.key, thread.url, record.title, record.open, record.section,
         )  # fmt: skip
         self._run(
             "INSERT INTO page (source_id, thread) SELECT ?, id FROM thread WHERE key=? ON CONFLICT DO NOTHING",
@@ -227,7 +228,8 @@ class Staging(StagingDatabase):
         query = (
             "SELECT q.position, c.seq, c.source_id, c.parent, CASE WHEN c.held THEN 'pending' ELSE c.status END,"
             " c.name, c.email, c.website, c.ip, c.body, c.format, c.created,"
-            " thread.key, thread.url, thread.title, thread.open, thread.public, c.account, c.teaches, c.helpful"
+            " thread.key, thread.url, thread.title, thread.open, thread.public, c.account, c.teaches, c.helpful,"
+            " thread.section"
             " FROM queue q CROSS JOIN comment c ON c.seq=q.seq CROSS JOIN thread ON thread.id=c.thread"
             " WHERE q.position > ? ORDER BY q.position LIMIT ?"
         )
@@ -276,10 +278,10 @@ def _microseconds(moment: datetime) -> int:
 def _staged_comment(row: tuple[Any, ...]) -> StagedComment:
     (
         seq, source_id, parent, status, name, email, website, ip, body, format, created,
-        key, url, title, open, public, account, teaches, helpful,
+        key, url, title, open, public, account, teaches, helpful, section,
     ) = row  # fmt: skip
     return StagedComment(
         seq, source_id, parent, Status(status), name, email, website, ip, body, format,
         EPOCH + timedelta(microseconds=created), key, url, title, bool(open), bool(public), account, bool(teaches),
-        helpful,
+        helpful, section,
     )  # fmt: skip

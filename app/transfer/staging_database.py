@@ -16,7 +16,8 @@ STAFF = 100  # accounts in the report
 
 # `page` is a page of the source; several may share one thread.
 _TABLES = """
-CREATE TABLE thread (id INTEGER PRIMARY KEY, key TEXT UNIQUE, url TEXT, title TEXT, open INT, public INT DEFAULT 1);
+CREATE TABLE thread (
+    id INTEGER PRIMARY KEY, key TEXT UNIQUE, url TEXT, title TEXT, open INT, section TEXT, public INT DEFAULT 1);
 CREATE TABLE page (source_id TEXT PRIMARY KEY, thread INT, public INT DEFAULT 1) WITHOUT ROWID;
 CREATE TABLE comment (
     seq INTEGER PRIMARY KEY, source_id TEXT UNIQUE, page TEXT, parent TEXT, created INT, status TEXT, line INT,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection
+from dataclasses import fields
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from app.lib.text import clean_body, clean_line
 from app.lib.urls import canonical, safe_href
 from app.models import Actor, Claim, Effect, NoticeState, Outcome, Party, Reason, Role, Status, Subject
 from app.models.revision import MOST_WORDS
+from app.models.section import MOST_PATHS, MOST_SECTIONS, Section, SectionBy, clean_path, is_section_key
 from app.models.site import MOST_STAFF_NAMES
 from app.models.thread import LONGEST_TITLE, Named
 from app.models.thread_state import State
@@ -32,6 +34,7 @@ MAX_DEPTH = 12  # nested lists and objects; ours have 3
 MAX_REASON_TEXT = 1_000  # code points of 500 graphemes
 LARGEST_NUMBER = 1 << 53
 
+SECTION = {field.name for field in fields(Section)}
 VERDICTS = frozenset(verdict.name.lower() for verdict in Verdict)
 FEATURES: dict[str, tuple[type, ...]] = {"seconds": (int, float), "approved": (int,), "rejected": (int,)}
 CLUSTER = re.compile("[0-9a-f]{0,32}")  # a part of the queue's cursor
@@ -146,7 +149,7 @@ def _address(value: str) -> str:
 
 def _claimed(value: Any) -> dict[str, str]:
     """Claimed URL, title and date of a page; an approval stores them."""
-    _require(isinstance(value, dict) and value.keys() <= {"url", "title", "published"}, value)
+    _require(isinstance(value, dict) and value.keys() <= {"url", "title", "published", "section"}, value)
     _require(all(isinstance(each, str) for each in value.values()), value)
     try:
         known = canonical(value["url"]) == value["url"] if "url" in value else True
@@ -205,6 +208,26 @@ def _reason_texts(value: Any) -> dict[str, dict[str, str]]:
     return {code: {tag: clean_line(text) for tag, text in texts.items()} for code, texts in value.items()}
 
 
+def _section_key(value: str) -> str:
+    return _require(not value or is_section_key(value), value)
+
+
+def _sections(value: Any) -> list[dict[str, Any]]:
+    return [_section(each) for each in _require(isinstance(value, list) and len(value) <= MOST_SECTIONS, value)]
+
+
+def _section(value: Any) -> dict[str, Any]:
+    _require(isinstance(value, dict) and value.keys() == SECTION, value)
+    name, paths = value["name"], value["paths"]
+    _require(_is_text(value["key"]) and is_section_key(value["key"]) and _is_text(name) and len(name) <= 80, value)
+    _require(isinstance(paths, list) and len(paths) <= MOST_PATHS and all(map(_is_text, paths)), value)
+    _require(value["state"] in list(State) and value["hold"] in (True, False, None), value)
+    try:
+        return {**value, "name": clean_line(name), "paths": [clean_path(path or "/") for path in paths]}
+    except ValueError as trouble:
+        raise InvalidValue from trouble
+
+
 def _is_reason_text(value: Any) -> bool:
     return _is_text(value) and len(value) <= MAX_REASON_TEXT
 
@@ -228,6 +251,11 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("site", "reason_texts"): _reason_texts,
     ("site", "own_reasons"): lambda value: _require(are_own_reasons(value), value),
     ("site", "saved_replies"): lambda value: _require(are_saved_replies(value), value),
+    ("site", "sections"): _sections,
+    ("thread", "section"): _section_key,
+    ("thread", "section_by"): _one_of(list(SectionBy)),
+    ("thread", "section_state"): _one_of(list(State)),
+    ("wording", "section"): _section_key,
     ("thread", "url"): _address,
     ("thread", "title"): clean_line,
     ("thread", "named_by"): _one_of(list(Named)),

@@ -35,15 +35,17 @@ _FIELDS = ("title", "link", "post_id", "comment_status", "status", "post_passwor
 # Public states of an item ("inherit" for attachments; other tools may omit it). All others are not public: private,
 # draft, pending, future, trash, those of plugins.
 PUBLIC_STATES = frozenset({"", "publish", "inherit"})
-_STOPS = ("rss", "item", "comment", *_FIELDS)
+# Categories and tags of an article; the first category is its section.
+_CATEGORY = "category"
+_STOPS = ("rss", "item", "comment", *_FIELDS, _CATEGORY)
 # Elements that feeds and other XML do not have.
 _OWN = frozenset({"wxr_version", "base_site_url", "post_id", "comment_status"})
 SHAPE = Shape(
     root="rss",
     sections=("item",),
-    records=("comment", "author", "wxr_version", "base_site_url", *_FIELDS),
+    records=("comment", "author", "wxr_version", "base_site_url", *_FIELDS, _CATEGORY),
     prefixed=frozenset({"comment", "author", "wxr_version", "base_site_url", *_FIELDS} - {"title", "link"}),
-    stops=dict.fromkeys(("comment", "author", "wxr_version", "base_site_url", *_FIELDS), _STOPS),
+    stops=dict.fromkeys(("comment", "author", "wxr_version", "base_site_url", *_FIELDS, _CATEGORY), _STOPS),
     known=r"comment\w*|author_\w*|meta_key|meta_value|title|link|post_id|status|post_password",
     bodies=frozenset({"comment_content"}),
     proofs=frozenset({"rss", "item", "comment"}),
@@ -150,6 +152,10 @@ class _Page:
         self._id: str | None = None
 
     def learn(self, element: Element) -> None:
+        if element.name == _CATEGORY:
+            if element.attribute("", "domain") == _CATEGORY:
+                self._fields.setdefault(_CATEGORY, one_line(element.attribute("", "nicename") or element.text("")))
+            return
         text = element.text("")
         if is_shortened(text):
             self._notes.append(Note.SHORTENED)
@@ -201,6 +207,7 @@ class _Page:
             title=self._fields.get("title", ""),
             open=self._fields.get("comment_status", "") != "closed",
             notes=tuple(dict.fromkeys(self._notes)),
+            section=self._fields.get(_CATEGORY, ""),
         )
 
 

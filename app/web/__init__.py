@@ -46,6 +46,7 @@ from app.web import (
     reports,
     reset,
     rules,
+    sections,
     setup,
     sites,
     staff,
@@ -69,7 +70,7 @@ READERS = (
 )  # fmt: skip
 MODERATORS = (
     account, confirmation, profile, logins, address, queue, decisions, context, picks, staff, cases, history, audit,
-    sites, start, members, rules, threads, privacy, statistics, transfers, wording, system, covers, own_lists,
+    sites, start, members, rules, threads, privacy, statistics, transfers, wording, sections, system, covers, own_lists,
     tokens,
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from app.connections import SAFE_METHODS
 from app.errors import Refused
 from app.lib import language
-from app.models import Comment, Login, Moderator, Role, Site
+from app.models import Comment, Login, Moderator, Role, Site, Thread, section_scope
 from app.models.login import Lasts
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -77,8 +77,19 @@ def this_login() -> Login:
 
 
 def comment_or_404(id: int) -> Comment:
-    """A comment on one of the moderator's sites, or 404."""
-    return Comment.of_site(current_moderator().site_ids, id) or abort(404)
+    """A comment on one of the moderator's sites and sections, or 404."""
+    comment = Comment.of_site(current_moderator().site_ids, id)
+    if comment is None or not section_scope.moderates(current_moderator(), comment.thread):
+        abort(404)
+    return comment
+
+
+def thread_or_404(site: Site, id: int) -> Thread:
+    """A thread of the site in the moderator's sections, or 404."""
+    thread = Thread.of(site, id)
+    if thread is None or not section_scope.moderates(current_moderator(), thread):
+        abort(404)
+    return thread
 
 
 def site_or_404(key: str, least: Role = Role.MODERATOR) -> Site:

@@ -11,33 +11,30 @@ from app.forms.notice import GROUNDS, HoldForm, InquiryForm, RulingForm, SeenFor
 from app.lib import ids
 from app.lib.clock import now
 from app.lib.language import duration
-from app.models import LegalHold, Notice, NoticeEvent, Revision, Role, claim_name
+from app.models import LegalHold, Notice, NoticeEvent, Revision, Role, claim_name, section_scope
 from app.moderation import case_file, legal_hold, notices
 from app.moderation.notice_state import EVENTS, note
 from app.notify import authors
 from app.notify.notice_email import permalink
-from app.web.access import current_moderator, moderator_required, site_or_404
+from app.web.access import comment_or_404, current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("cases", __name__, url_prefix="/moderate/notices")
 
 LISTED = 50
 bp.add_app_template_filter(claim_name, "claim_name")
 bp.add_app_template_filter(lambda moment: duration(now() - moment), "age")
-bp.add_app_template_global(lambda: Notice.count_open(current_moderator().site_ids), "open_notices")
-bp.add_app_template_global(lambda: Notice.open_on(current_moderator().site_ids, limit=LISTED), "waiting_notices")
+bp.add_app_template_global(lambda: Notice.count_open(*_mine()), "open_notices")
+bp.add_app_template_global(lambda: Notice.open_on(*_mine(), limit=LISTED), "waiting_notices")
 
 
 @bp.get("")
 @moderator_required
 def show_all() -> str:
     """Open cases by deadline; with `closed`, decided ones."""
-    me = current_moderator()
     if "closed" not in request.args:
-        return render_template(
-            "cases/list.html", notices=Notice.open_on(me.site_ids, limit=LISTED), closed=False, more=0
-        )
+        return render_template("cases/list.html", notices=Notice.open_on(*_mine(), limit=LISTED), closed=False, more=0)
     before = request.args.get("before", 0, type=ids.read) or 0
-    found = Notice.closed_on(me.site_ids, before=before, limit=LISTED + 1)
+    found = Notice.closed_on(*_mine(), before=before, limit=LISTED + 1)
     more = found[LISTED - 1].id if len(found) > LISTED else 0
     return render_template("cases/list.html", notices=found[:LISTED], closed=True, more=more)
 
@@ -126,9 +123,16 @@ def file(id: int) -> Response:
     return answer
 
 
+def _mine() -> tuple[Any, ...]:
+    """The moderator's sites, and conditions for their sections."""
+    me = current_moderator()
+    return me.site_ids, *section_scope.about_comments(me, Notice.site_id, Notice.comment_id)
+
+
 def _notice(id: int, least: Role = Role.MODERATOR) -> Notice:
     """A notice on one of the moderator's sites, or 404; Refused (403) if the role is below `least`."""
     notice = Notice.of_site(current_moderator().site_ids, id) or abort(404)
+    comment_or_404(notice.comment_id)
     site_or_404(notice.site.key, least)
     return notice
 

@@ -42,7 +42,9 @@ def article(id: int) -> str:
 def author(id: int) -> str:
     comment = comment_or_404(id)
     record = comment_counts.by_author([comment.author_id])[comment.author_id]
-    return _shown("author", comment=comment, said=context.comments_by_author(comment), record=record)
+    return _shown(
+        "author", comment=comment, said=context.comments_by_author(comment, current_moderator()), record=record
+    )
 
 
 @bp.post("/comments/<int:id>/notes")

@@ -82,5 +82,6 @@ def _opening(count: int, *, more: bool) -> str:
 def blank_form(context: Mapping[str, Any]) -> Markup:
     """The form without input, the same for all readers."""
     site = context["site"]
-    key = (site.key, site.version, tag_now(), context["here"], context["stamp"], *context["where"].values())
+    where = context["section"], context["here"], *context["where"].values()
+    key = site.key, site.version, tag_now(), context["stamp"], *where
     return cached(key, lambda: render_template("thread/_form.html", **{**context, "form": CommentForm(site)}))

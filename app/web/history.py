@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request, stream_w
 
 from app.forms.log import EVERYONE, PEOPLE, LogForm
 from app.lib import ids, language, spreadsheet
-from app.models import ThreadChange
+from app.models import ThreadChange, section_scope
 from app.moderation import articles, history
 from app.web.access import current_moderator, moderator_required
 
@@ -31,7 +31,8 @@ def show() -> str:
 def show_articles() -> str:
     """Changes of the state of articles."""
     me, before = current_moderator(), request.args.get("before", 0, type=ids.read) or 0
-    found = ThreadChange.on_sites(me.site_ids, before=before, limit=history.PAGE + 1)
+    mine = section_scope.about_threads(me, ThreadChange.site_id, ThreadChange.thread_id)
+    found = ThreadChange.on_sites(me.site_ids, *mine, before=before, limit=history.PAGE + 1)
     more = found[history.PAGE - 1].id if len(found) > history.PAGE else None
     newest = ThreadChange.newest_ids({each.thread_id for each in found})
     return render_template(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.desk import members
@@ -12,6 +12,7 @@ from app.extensions import db
 from app.forms.members import InvitationForm, RoleForm, WelcomeForm
 from app.lib.language import speak
 from app.models import Invitation, Membership, Moderator, Role, Site
+from app.models.section import sections_of
 from app.notify.invitation import invitation_of
 from app.web.access import current_moderator, moderator_required, site_or_404
 from app.web.confirmation import confirmation_required
@@ -51,6 +52,8 @@ def change_role(key: str, id: int) -> Any:
     if not form.validate():
         abort(400)
     members.change_role(membership, Role(form.role.data), by=current_moderator())
+    chosen, known = set(request.form.getlist("section")), sections_of(membership.site)
+    members.choose_sections(membership, [each for each in known if each in chosen], by=current_moderator())
     db.session.commit()
     return _back(key)
 
@@ -93,7 +96,8 @@ def accept(token: str) -> Any:
 def _page(site: Site, form: InvitationForm) -> str:
     return render_template(
         "sites/moderators.html", site=site, form=form, memberships=Membership.of_site(site), roles=RoleForm,
-        invitations=Invitation.open_of(site), can_email=bool(current_app.config["MAIL_URL"]),
+        invitations=Invitation.open_of(site), sections=sections_of(site),
+        can_email=bool(current_app.config["MAIL_URL"]),
     )  # fmt: skip
 
 

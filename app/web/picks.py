@@ -9,7 +9,7 @@ from app.comments import picks
 from app.extensions import db
 from app.forms.decision import UndoForm
 from app.lib import ids
-from app.models import Pick
+from app.models import Pick, section_scope
 from app.web.access import comment_or_404, current_moderator, moderator_required, own_path, wants_fragment
 
 bp = Blueprint("picks", __name__, url_prefix="/moderate")
@@ -40,6 +40,7 @@ def pick(id: int) -> Any:
 def log() -> str:
     """Who picked which comment, and who took that back."""
     me, before = current_moderator(), request.args.get("before", 0, type=ids.read) or 0
-    found = Pick.on_sites(me.site_ids, before=before, limit=LISTED + 1)
+    mine = section_scope.about_comments(me, Pick.site_id, Pick.comment_id)
+    found = Pick.on_sites(me.site_ids, *mine, before=before, limit=LISTED + 1)
     more = url_for("picks.log", before=found[LISTED - 1].id) if len(found) > LISTED else ""
     return render_template("history/picks.html", entries=found[:LISTED], more=more)

@@ -16,7 +16,7 @@ from app.forms.reason_texts import LONGEST as LONGEST_TEXT
 from app.forms.search import SearchForm
 from app.lib import ids
 from app.lib.language import speaking
-from app.models import Comment, Lease, Moderator, Reason, Snooze, Status, own_reasons_of
+from app.models import Comment, Lease, Moderator, Reason, Snooze, Status, own_reasons_of, section_scope
 from app.moderation import brake, history
 from app.notify.reason_texts import text_for
 from app.web.access import (
@@ -130,7 +130,8 @@ def _leased(ids: list[int], me: Moderator) -> set[int]:
 
 
 def _on_own_sites(ids: list[int]) -> list[int]:
-    return Comment.on_sites(current_moderator().site_ids, ids)
+    me = current_moderator()
+    return Comment.on_sites(me.site_ids, ids, *section_scope.comments_of(me))
 
 
 def _page(
@@ -139,7 +140,7 @@ def _page(
     return render_template(
         "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, view=view, sort=sort,
         statuses=MODERATED[1:],
-        held=queue.always_held(current_moderator()), braked=brake.running_on(current_moderator().site_ids),
+        held=queue.always_held(current_moderator()), braked=brake.running_on(current_moderator()),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from app.forms.comment import CommentForm
 from app.forms.where import PARAMETERS, Where, where
 from app.lib import ids, markup
 from app.lib.language import speaking
-from app.models import Comment, Status, Vote
+from app.models import Comment, State, Status, Vote
 from app.web import cookie, first_view, fragments
 from app.web.embed import frame_policy
 from app.web.public import for_everybody, note_known, public_get
@@ -69,6 +69,7 @@ def around(here: Where) -> dict[str, Any]:
         # Read only where a template shows them: a cached form needs no query.
         "words": LocalProxy(lambda: here.words),
         "where": here.fields,
+        "section": here.section.key if here.section else "",
         "here": _address(here),
         "lang": here.lang,
         "labels": _labels(here.lang),
@@ -126,6 +127,7 @@ def read(here: Where) -> reading.ThreadPage:
         sort=here.sort,
         after=request.args.get("after", ""),
         comment=request.args.get("comment", type=ids.read),
+        at_least=here.section.state if here.section else State.OPEN,
     )
 
 

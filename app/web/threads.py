@@ -17,10 +17,11 @@ from app.forms.decision import UndoForm
 from app.lib import ids
 from app.lib.text import clean_line
 from app.models import Role, Site, State, Thread, ThreadAlias, ThreadChange, comment_counts
+from app.models.section import SectionBy, sections_of
 from app.moderation import articles
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Outcome
-from app.web.access import current_moderator, moderator_required, say, site_or_404
+from app.web.access import current_moderator, moderator_required, say, site_or_404, thread_or_404
 
 bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
 
@@ -133,6 +134,7 @@ def set_state(key: str, id: int) -> Any:
 def undo(key: str, id: int) -> Any:
     site, form = site_or_404(key), UndoForm()
     change = ThreadChange.of_site([site.id], id) or abort(404)
+    thread_or_404(site, change.thread_id)
     undone = articles.undo(change, by=current_moderator())
     db.session.commit()
     return _said(undone.thread, undone, form.next.data or "")
@@ -147,15 +149,22 @@ def _said(thread: Thread, change: ThreadChange | None, back: str) -> Any:
 
 
 def _thread(key: str, id: int) -> Thread:
-    return Thread.of(site_or_404(key), id) or abort(404)
+    return thread_or_404(site_or_404(key), id)
 
 
 def _named(thread: Thread, typed: dict[str, str] | None = None, wrong: Refused | None = None) -> str:
     started = thread.started_at
     local = started.astimezone(ZoneInfo(thread.site.timezone)).isoformat(timespec="minutes")[:16] if started else ""
-    typed = typed or {"title": thread.title, "url": thread.url, "published": local}
+    by_hand = thread.section if thread.section_by == SectionBy.HAND else ""
+    typed = typed or {"title": thread.title, "url": thread.url, "published": local, "section": by_hand}
     return render_template(
-        "sites/thread.html", site=thread.site, thread=thread, typed=typed, wrong=wrong, **articles.shown(thread)
+        "sites/thread.html",
+        site=thread.site,
+        thread=thread,
+        typed=typed,
+        wrong=wrong,
+        sections=sections_of(thread.site),
+        **articles.shown(thread),
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, get_template_attribute, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, get_template_attribute, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.desk import wording
@@ -10,6 +10,7 @@ from app.extensions import db
 from app.forms.wording import WordingForm
 from app.lib.language import matching, speaking
 from app.models import Role, Site, Wording, Words, words_of
+from app.models.section import sections_of
 from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("wording", __name__, url_prefix="/sites/<key>/words")
@@ -19,8 +20,8 @@ bp = Blueprint("wording", __name__, url_prefix="/sites/<key>/words")
 @moderator_required
 def show(key: str) -> str:
     site = site_or_404(key, Role.ADMIN)
-    lang = _language(site)
-    return _page(site, lang, WordingForm.of(Wording.of(site, lang)), words_of(site, lang))
+    lang, section = _language(site), _section(site)
+    return _page(site, lang, section, WordingForm.of(Wording.of(site, lang, section)), words_of(site, lang, section))
 
 
 @bp.post("")
@@ -28,26 +29,32 @@ def show(key: str) -> str:
 def change(key: str) -> Any:
     """Save the words; with `look`, only show them."""
     site, form = site_or_404(key, Role.ADMIN), WordingForm()
-    lang = _language(site)
+    lang, section = _language(site), _section(site)
     if not form.validate():
-        return _page(site, lang, form, words_of(site, lang)), 422
+        return _page(site, lang, section, form, words_of(site, lang, section)), 422
     if "look" in request.form:
-        typed = Wording(lang=lang, section="", **form.values())
-        return _page(site, lang, form, words_of(site, lang, typed=typed), looking=True)
-    wording.change(site, lang, form.values(), by=current_moderator())
+        typed = Wording(lang=lang, section=section, **form.values())
+        return _page(site, lang, section, form, words_of(site, lang, section, typed=typed), looking=True)
+    wording.change(site, lang, form.values(), section=section, by=current_moderator())
     db.session.commit()
     flash(_("Saved."))
-    return redirect(url_for("wording.show", key=key, lang=lang), 303)
+    return redirect(url_for("wording.show", key=key, lang=lang, section=section or None), 303)
 
 
 def _language(site: Site) -> str:
     return matching(request.args.get("lang", "")) or site.lang
 
 
-def _page(site: Site, lang: str, form: WordingForm, words: Words, *, looking: bool = False) -> str:
+def _section(site: Site) -> str:
+    """The section of the query; '' for the whole site."""
+    section = request.args.get("section", "")
+    return section if not section or section in sections_of(site) else abort(404)
+
+
+def _page(site: Site, lang: str, section: str, form: WordingForm, words: Words, *, looking: bool = False) -> str:
     with speaking(lang):
         preview = get_template_attribute("sites/_words_preview.html", "preview")(words, lang)
     return render_template(
         "sites/words.html", site=site, lang=lang, form=form, preview=preview, looking=looking,
-        written=Wording.languages_of(site),
+        written=Wording.languages_of(site, section), sections=sections_of(site), section=section,
     )  # fmt: skip

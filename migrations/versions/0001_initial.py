@@ -194,6 +194,7 @@ def upgrade() -> None:
         sa.Column("reason_texts", sa.JSON(), nullable=False, server_default="{}"),
         sa.Column("own_reasons", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("saved_replies", sa.JSON(), nullable=False, server_default="[]"),
+        sa.Column("sections", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("live_updates", sa.Boolean(), nullable=False, server_default=sa.true()),
         sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("staff_badge", sa.String(length=40), nullable=False, server_default=""),
@@ -445,6 +446,7 @@ def upgrade() -> None:
         sa.Column("moderator_id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("sections", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("alias", sa.String(length=400), nullable=False, server_default=""),
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_membership_moderator_id"), ondelete="CASCADE"
@@ -500,6 +502,9 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("title", sa.String(length=500), nullable=False),
         sa.Column("named_by", sa.SmallInteger(), nullable=False, server_default="0"),
+        sa.Column("section", sa.String(length=64), nullable=False, server_default=""),
+        sa.Column("section_by", sa.SmallInteger(), nullable=False, server_default="0"),
+        sa.Column("section_state", sa.String(length=8), nullable=False, server_default="open"),
         sa.Column("state", sa.String(length=8), nullable=False, server_default="open"),
         sa.Column("held_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -511,6 +516,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_thread")),
         sa.UniqueConstraint("site_id", "id", name=op.f("uq_thread_site_id_id")),
         sa.UniqueConstraint("site_id", "key", name=op.f("uq_thread_site_id_key")),
+    )
+    op.create_index(
+        "ix_thread_section",
+        "thread",
+        ["site_id", "section"],
+        unique=False,
+        sqlite_where=sa.text("section <> ''"),
+        postgresql_where=sa.text("section <> ''"),
     )
     op.create_index(
         "ix_thread_held_until",

@@ -57,7 +57,7 @@ def test_unknown_fields_are_ignored(client: FlaskClient, db_session: Session) ->
     a_site(db_session)
     answer = client.post("/api/v1/comments", json=WHO | {"body": "x", "status": "approved", "mine": {"deep": []}})
     assert answer.status_code == 201
-    about_the_page = {"site", "url", "thread", "title", "published", "lang", "author"}
+    about_the_page = {"site", "url", "thread", "title", "published", "section", "lang", "author"}
     assert set(hints(NewComment)) - set(CommentForm(Site())._fields) == about_the_page
 
 

@@ -38,6 +38,7 @@ from app.models import (
     Unsubscribe,
     Wording,
 )
+from app.models.section import Section, as_json
 from app.models.wording import DEFAULTS
 from app.moderation import articles, legal_hold, notices
 from app.moderation.decide import undo
@@ -52,7 +53,8 @@ from tests.web.test_queue import at_the_desk, hidden
 
 def a_lively_site(app: Flask, db_session: Session) -> Site:
     """A site with everything that an archive can contain."""
-    site = a_site(db_session, close_after_days=7, email_required=False)
+    stories = Section("stories", "Stories", ("/story",), hold=False)
+    site = a_site(db_session, close_after_days=7, email_required=False, sections=as_json([stories]))
     site.name, site.reason_texts = (
         "会話 & Co.",
         {"off_topic": {"ja": "話題を戻しましょう。"}, "other": {"en": "See our rules."}},

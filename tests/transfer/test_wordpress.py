@@ -54,6 +54,19 @@ def test_a_comment_arrives_with_all_that_was_known_of_it(save: Save) -> None:
     assert (found.status, found.kind, found.notes) == ("approved", "comment", ())
 
 
+def test_the_first_category_of_an_article_is_its_section(save: Save) -> None:
+    tagged = (
+        '<category domain="post_tag" nicename="goal"><![CDATA[Goal]]></category>'
+        '<category domain="category" nicename="sports"><![CDATA[Sports & more]]></category>'
+        '<category domain="category" nicename="local"><![CDATA[Local]]></category>'
+    )
+    first, _comment, second, _other = wordpress.read(
+        save(wxr(page(comment(7), state=tagged), page(comment(8), number=2)))
+    )
+    assert isinstance(first, ThreadRecord) and isinstance(second, ThreadRecord)
+    assert (first.section, second.section) == ("sports", "")
+
+
 def test_a_traceback_that_shows_a_comment_tells_nothing_about_the_person(save: Save) -> None:
     found = read_one(save(wxr(page(comment(7, author="Alice", author_IP="203.0.113.9")))))
     assert "7" in repr(found)

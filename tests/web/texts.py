@@ -7,7 +7,16 @@ from app.models import reason_codes
 from tests.api.examples import declared, example_of, query_of
 from tests.cast import PAGE
 
-HERE = {"site": "paper", "url": PAGE, "thread": "", "title": "A story", "lang": "en", "sort": "oldest", "published": ""}
+HERE = {
+    "site": "paper",
+    "url": PAGE,
+    "thread": "",
+    "title": "A story",
+    "section": "",
+    "lang": "en",
+    "sort": "oldest",
+    "published": "",
+}
 # Query parameters of every page with a thread, also after a POST.
 PLACE = {"after": "", "comment": "", "parent": ""}
 READ = HERE | PLACE | {"own": "", "voted": ""}
@@ -62,7 +71,7 @@ INPUTS: dict[str, Input] = {
     # The others are parsed alike.
     "api.site.change": Input(json={"name": "Paper", "closed_text": "words"}),
     "api.threads.thread": Input(query=READ | {"q": "", "limit": ""}),
-    "members.change_role": Input(form={"role": "admin"}, path=SITE),
+    "members.change_role": Input(form={"role": "admin", "section": ""}, path=SITE),
     "members.invite": Input(form={"email": "a@b.example", "role": "admin"}, path=SITE),
     "members.remove": Input(path=SITE),
     "members.show": Input(path=SITE),
@@ -198,12 +207,16 @@ INPUTS: dict[str, Input] = {
                               "try": "1"}, path=SITE),
     "rules.show": Input(query={"subject": "word", "value": "", "effect": "hold", "reason": "", "days": ""}, path=SITE),
     "statistics.show": Input(query={"days": "30"}, path=SITE),
+    "sections.put": Input(path=SITE, form={"key": "sports", "name": "Sports", "paths": "/sports", "state": "open",
+                                           "hold": ""}),
+    "sections.remove": Input(form={"key": "sports"}, path=SITE),
+    "sections.show": Input(path=SITE),
     "sites.change_reasons": Input(form=REASONS, path=SITE),
     "sites.reasons": Input(path=SITE),
-    "wording.change": Input(query={"lang": "en"}, path=SITE, form={
+    "wording.change": Input(query={"lang": "en", "section": ""}, path=SITE, form={
         "intro_shown": "y", "intro": "words", "rules_url": "https://paper.example/rules", "rules_version": "1",
         "closed_text": "words", "held_text": "words", "email_footer": "words", "look": "1"}),
-    "wording.show": Input(query={"lang": "en"}, path=SITE),
+    "wording.show": Input(query={"lang": "en", "section": ""}, path=SITE),
     "sites.change_settings": Input(form={"name": "Paper", "origins": "https://paper.example"}, path=SITE),
     "sites.embed": Input(path=SITE),
     "sites.make_state_key": Input(path=SITE),
@@ -234,7 +247,7 @@ INPUTS: dict[str, Input] = {
     "threads.add": Input(form={"url": "/story", "q": "", "after": ""}, path=SITE),
     "threads.set_state": Input(form={"state": "closed", "reason": "words", **BACK}, path=SITE),
     "threads.undo": Input(form=BACK, path=SITE),
-    "threads.name": Input(form={"title": "Story", "url": PAGE, "published": "2026-11-01"}, path=SITE),
+    "threads.name": Input(form={"title": "Story", "url": PAGE, "published": "2026-11-01", "section": ""}, path=SITE),
     "threads.page": Input(path=SITE),
     "threads.move": Input(form={"moves": "/old,/new", "try": "1", "old": "", "q": "", "after": ""}, path=SITE),
     "threads.show": Input(query={"old": "", "q": "", "after": ""}, path=SITE),

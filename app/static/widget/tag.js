@@ -10,9 +10,9 @@ const address = () => (document.querySelector('link[rel=canonical]')?.href || lo
 
 // The page that a widget shows: options of mount() override the element, and the element overrides the script.
 const pageOf = (element, options) => {
-  const given = {...dataset, ...element.dataset, ...options}, {site, thread, published, sort} = given
+  const given = {...dataset, ...element.dataset, ...options}, {site, thread, published, sort, section} = given
   const lang = given.lang || (element.closest('[lang]') ?? document.documentElement).lang
-  return {site, url: given.url || address(), thread, title: given.title || document.title, published, lang, sort}
+  return {site, url: given.url || address(), thread, title: given.title || document.title, published, lang, sort, section}
 }
 
 // The query of a thread. The title is for a post, and for the page in a frame.

@@ -1,0 +1,91 @@
+"""Sections of a site: articles with a state, a review and house rules of their own; stored in `Site.sections`."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.lib.urls import page_key
+from app.models.site import KEY, Site
+from app.models.thread_state import State
+
+MOST_SECTIONS, MOST_PATHS = 50, 20
+LONGEST_PATH = 200  # characters
+
+
+class SectionBy(IntEnum):
+    """Source of a thread's section; only the same or a higher one replaces it."""
+
+    NOTHING = 0
+    CLAIM = 1  # an attribute of the page, as a reader's browser sent it
+    PATH = 2  # a path of the section
+    MODERATOR = 3  # a moderator approved a comment with that attribute
+    HAND = 4  # chosen by a moderator or the operator, or imported
+
+
+@dataclass(frozen=True)
+class Section:
+    """`hold`: whether each comment waits for a moderator; None is as on the site. `paths` have no slash at the end."""
+
+    key: str
+    name: str
+    paths: tuple[str, ...] = ()
+    state: State = State.OPEN
+    hold: bool | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"paths": list(self.paths), "state": str(self.state)}
+
+
+def sections_of(site: Site) -> dict[str, Section]:
+    """The site's sections by key, in their order."""
+    return {each["key"]: _read(each) for each in site.sections}
+
+
+def section_at(site: Site, page: str) -> Section | None:
+    """The section of a page, given by its key, by the longest matching path."""
+    if not site.sections or not page.startswith("https://"):
+        return None
+    path = urlsplit(page).path
+    fitting = [(len(start), each) for each in sections_of(site).values() for start in each.paths if _below(path, start)]
+    return max(fitting, key=lambda found: found[0])[1] if fitting else None
+
+
+def section_named(site: Site, name: str) -> Section | None:
+    """The section with this key or name, as an import has it."""
+    wanted = name.strip().casefold()
+    return next((each for each in sections_of(site).values() if wanted in (each.key, each.name.casefold())), None)
+
+
+def clean_path(typed: str) -> str:
+    """A path as in the keys of pages, without a slash at the end. Raises ValueError for anything else."""
+    if not typed.startswith("/") or typed.startswith("//") or len(typed) > LONGEST_PATH or {"?", "#"} & set(typed):
+        raise ValueError(f"not a path: {typed!r}")
+    return urlsplit(page_key(f"https://example.org{typed}")).path.rstrip("/")
+
+
+def is_section_key(text: str) -> bool:
+    return KEY.fullmatch(text) is not None
+
+
+def _below(path: str, start: str) -> bool:
+    return path == start or path.startswith(f"{start}/")
+
+
+def _read(given: dict[str, Any]) -> Section:
+    return Section(given["key"], given["name"], tuple(given["paths"]), State(given["state"]), given["hold"])
+
+
+def columns_of(section: Section | None, by: SectionBy) -> dict[str, Any]:
+    """The columns of a thread in this section. A claim sets no state, because every reader can make one."""
+    trusted = section and by > SectionBy.CLAIM
+    return {
+        "section": section.key if section else "",
+        "section_by": by,
+        "section_state": section.state if section and trusted else State.OPEN,
+    }
+
+
+def as_json(sections: Iterable[Section]) -> list[dict[str, Any]]:
+    return [each.as_json() for each in sections]
