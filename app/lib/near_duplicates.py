@@ -1,33 +1,41 @@
-"""Near-duplicate texts get the same key, which groups the variants of a flood."""
+"""Near-duplicate texts share keys, which group the variants of a flood."""
 
 import hashlib
 import re
+from heapq import nsmallest
 from zlib import crc32
 
 from app.lib.text import fold, link_spans
 
 # Spammers vary numbers, punctuation, spaces and emoji.
 VARIED = re.compile(r"[\W\d_]+")
-SHINGLE = 5  # characters
+# Longer than the phrases that unlike texts have in common.
+SHINGLE = 16  # characters
 # Shorter texts have too few shingles; their key is a hash of all characters.
 SHORT = 24  # characters
 LONGEST = 2000  # characters after folding
 FOLDED = 2 * LONGEST  # characters before folding, and of these after they have grown
-SEEDS = (0, 0x9E3779B9)
+KEYS = 2
 
 
-def key_of(text: str) -> str:
-    """Return 16 hexadecimal digits that near-duplicates share; '' without alphabetic characters.
+def keys_of(text: str) -> list[str]:
+    """Return up to `KEYS` keys of 16 hexadecimal digits, of which near-duplicates share some; none without letters.
 
-    Links, numbers, punctuation, spaces, case, width and kana make no difference. The key of a longer text is two
-    min-hashes of its shingles (Broder 1997): two texts of resemblance s have the same key with probability s².
-    Unrelated texts (s < 0.05) collide once in 400 times.
+    Links, numbers, punctuation, spaces, case, width and kana make no difference. A short text has one key, a hash of
+    it all. The keys of a longer one are its smallest hashes of shingles (a bottom-k sketch, Broder 1997): the first key
+    of a text is among those of its near-duplicate with about the share of shingles that both have, wherever the rest of
+    them differs.
     """
     letters = _folded(text)[:LONGEST]
     if not letters:
-        return ""
-    marks = letters if len(letters) < SHORT else " ".join(map(str, _smallest(letters)))
-    return hashlib.blake2b(marks.encode(), digest_size=8).hexdigest()
+        return []
+    marks = [letters] if len(letters) < SHORT else list(map(str, _smallest(letters)))
+    return [hashlib.blake2b(mark.encode(), digest_size=8).hexdigest() for mark in marks]
+
+
+def key_of(text: str) -> str:
+    """The first key, or ''."""
+    return next(iter(keys_of(text)), "")
 
 
 def is_short(text: str) -> bool:
@@ -45,4 +53,4 @@ def _folded(text: str) -> str:
 
 def _smallest(letters: str) -> list[int]:
     shingles = {letters[at : at + SHINGLE].encode() for at in range(len(letters) - SHINGLE + 1)}
-    return [min(crc32(each, seed) for each in shingles) for seed in SEEDS]
+    return nsmallest(KEYS, map(crc32, shingles))

@@ -1,6 +1,7 @@
 """Find repeated posts: by request key, by person, text and page within a day, or near-copies on the site."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from sqlalchemy import BindParameter, Select, bindparam, func, or_, select, text
 from app.database import constant
 from app.extensions import Id, db
 from app.lib.clock import now
+from app.lib.near_duplicates import KEYS
 from app.lib.secrets import BlindIndex, candidates
 from app.models.author import Author
 from app.models.comment import Comment, Status
@@ -65,12 +67,26 @@ def same_text() -> Select[int]:
     )
 
 
-def near_copies(comment: Comment) -> Counter[str]:
-    """Statuses of the other comments of the site with the same cluster, of at most `MOST_COPIES`."""
-    if not comment.cluster:
-        return Counter()
-    given = {"site": comment.site_id, "cluster": comment.cluster, "own": comment.id or 0}
-    return Counter(db.session.connection().execute(_near_copies(), given).scalars())
+class Copies(NamedTuple):
+    """The group that a text belongs to, and the statuses of its near-copies; at most `MOST_COPIES` are read."""
+
+    cluster: str
+    statuses: Counter[str]
+
+
+def near_copies(comment: Comment, keys: Sequence[str]) -> Copies:
+    """The other comments of the site with one of these keys. The text joins the group with the most of them, so that
+    copies meet although each differs from some."""
+    if not keys:
+        return Copies("", Counter())
+    given: dict[str, Any] = {"site": comment.site_id, "own": comment.id or 0}
+    given |= {name: keys[min(at, len(keys) - 1)] for at, name in enumerate(_KEYS)}
+    rows = db.session.connection().execute(_near_copies(), given).all()
+    groups = Counter(row.cluster for row in rows)
+    return Copies(max(keys, key=lambda key: groups[key]), Counter(row.status for row in rows))
+
+
+_KEYS = tuple(f"key{at}" for at in range(KEYS))
 
 
 @cache
@@ -79,7 +95,7 @@ def _near_copies() -> Select[Any]:
     columns = Comment.__table__.c
     alike = (
         columns.site_id == bindparam("site"),
-        columns.cluster == bindparam("cluster"),
+        columns.cluster.in_([bindparam(name) for name in _KEYS]),
         columns.id != bindparam("own"),
     )
-    return select(columns.status).where(*alike, text("cluster <> ''")).limit(constant(MOST_COPIES))
+    return select(columns.cluster, columns.status).where(*alike, text("cluster <> ''")).limit(constant(MOST_COPIES))

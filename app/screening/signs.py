@@ -64,11 +64,14 @@ def script(case: Case) -> Finding | None:
 
 
 def copies(case: Case) -> Finding | None:
-    """Near-copies on the site without approval. A short text counts only with a link to elsewhere."""
+    """Near-copies on the site without approval. A short text counts only with a link to elsewhere.
+
+    A comment joins the group of its near-copies here, before it is stored.
+    """
     linked = any(not mention.is_under(case.site.hosts) for mention in case.hosts)
     if not linked and near_duplicates.is_short(case.comment.body):
         return None
-    counts = near_copies(case.comment)
+    case.comment.cluster, counts = near_copies(case.comment, near_duplicates.keys_of(case.comment.body))
     count = counts[Status.PENDING] + counts[Status.SPAM] + counts[Status.REJECTED]
     if not count or counts[Status.APPROVED] >= count:
         return None

@@ -59,6 +59,48 @@ def test_copies_of_an_advert_with_a_shortener_are_likely_spam(db_session: Sessio
             assert sorted_into.count(Lane.SPAM) >= 8, (advert, link, sorted_into)
 
 
+OPENINGS = {
+    "ja": [
+        "こんにちは。", "記事とても参考になりました！", "初めてコメントします。", "私も同じことを思っていました。",
+        "ところで皆さん、", "すみません、少しだけ失礼します。", "良い記事ですね。",
+        "いつも読んでいます。応援しています。", "それは大変でしたね……", "通りすがりの者ですが、",
+    ],
+    "en": [
+        "Great article! ", "I totally agree with you. ", "Hello everyone, ", "Thanks for sharing this with us. ",
+        "By the way, ", "First time commenting here. ", "Sorry to bother you all, but ", "As someone from the area: ",
+        "My sister told me about this page. ", "Interesting point of view! ",
+    ],
+}  # fmt: skip
+SOLD = {
+    "ja": "スマホだけで月収30万円！初心者でも安心の副業です。詳しくはこちらをご覧ください。{}",
+    "en": "I lost my job last year but now I earn 900 every day from home, no experience needed {}",
+}
+
+
+@SQLITE
+@pytest.mark.parametrize("link", ["https://bit.ly/3xYz{n}A", "https://money{n}.example/now"])
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_copies_with_unlike_beginnings_or_ends_are_one_group(db_session: Session, lang: str, link: str) -> None:
+    paper = a_site(db_session, hold_all=True, approvals_needed=1, lang=lang)
+    for at, order in enumerate(("{opening}{sold}", "{sold} {opening}")):
+        bodies = [
+            order.format(opening=opening, sold=SOLD[lang].format(link.format(n=10 + n + 20 * at)))
+            for n, opening in enumerate(OPENINGS[lang])
+        ]
+        comments = [posts(paper, body) for body in bodies]
+        (_key, together), *_others = Counter(each.cluster for each in comments).most_common()
+        assert together >= 8, Counter(each.cluster for each in comments)
+
+
+@SQLITE
+def test_comments_that_share_a_phrase_stay_apart(db_session: Session) -> None:
+    paper = a_site(db_session, hold_all=True)
+    phrases = ("どうぞよろしくお願いいたします。", "Have a nice day everybody.")
+    for phrase in phrases:
+        comments = [posts(paper, f"{each} {phrase}") for each in HONEST + HONEST_ENGLISH]
+        assert max(Counter(each.cluster for each in comments).values()) <= 2
+
+
 def host(link: str) -> str:
     """Makes the copies of each link one group."""
     return "".join(char for char in link.split("/")[0] if char.isalpha()) * 8
