@@ -188,6 +188,8 @@ def remove(key: str, yes: bool, as_json: bool) -> None:
             f"Site {key} has {taken.threads} threads, {taken.comments} comments, {taken.authors} authors and "
             f"{taken.decisions} decisions."
         )
+        if taken.holds:
+            click.echo(f"Legal holds that would end, with their evidence: {taken.holds}")
         if taken.moderators:
             click.echo(f"Accounts to be removed, because they moderate no other site: {', '.join(taken.moderators)}")
         click.confirm("Remove everything? This cannot be undone without a backup.", abort=True)

@@ -8,7 +8,7 @@ from sqlalchemy import Table, delete, func, select, update
 
 from app.database import rows_changed
 from app.extensions import db
-from app.models import Author, Comment, Decision, Membership, Moderator, Site, Thread
+from app.models import Author, Comment, Decision, LegalHold, Membership, Moderator, Site, Thread
 from app.models.search_segment import SIZE
 from app.search import index
 
@@ -23,6 +23,8 @@ class Extent:
     comments: int
     authors: int
     decisions: int
+    # Running legal holds, whose copies go as well.
+    holds: int
     # Moderators without another site, whose accounts are deleted too.
     moderators: list[str]
 
@@ -33,6 +35,7 @@ def extent(site: Site) -> Extent:
         comments=_count(Comment, site.id),
         authors=_count(Author, site.id),
         decisions=_count(Decision, site.id),
+        holds=len(LegalHold.on_site(site.id)),
         moderators=sorted(each.email for each in _only_of(site.id) if not each.is_program),
     )
 

@@ -57,6 +57,11 @@ class LegalHold(Model):
         return next(iter(cls.of([comment.id])), None)
 
     @classmethod
+    def on_site(cls, site_id: int) -> Sequence["LegalHold"]:
+        """The running holds of a site."""
+        return db.session.scalars(select(cls).where(cls.site_id == site_id, cls.is_running())).all()
+
+    @classmethod
     def overdue(cls) -> Sequence["LegalHold"]:
         """Holds whose time is over, and whose copy is still stored."""
         over = cls.ended_at.is_(None), cls.until <= now(), text("legal_hold.ended_at IS NULL")

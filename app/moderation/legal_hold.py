@@ -12,6 +12,7 @@ from sqlalchemy import select
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
+from app.lib.secrets import is_unreadable
 from app.models import Comment, Decision, LegalHold, Moderator, Note, Notice, Report, Revision
 from app.moderation.notice_state import note
 
@@ -52,9 +53,10 @@ def release_overdue() -> Iterator[None]:
 
 def absorb(comment_ids: Collection[int]) -> int:
     """Copy the present data of held comments before it is changed or deleted; returns the number of holds."""
-    holds = LegalHold.of(comment_ids)
+    # A copy under a lost key stays as it is: the key may be found.
+    holds = [hold for hold in LegalHold.of(comment_ids) if not is_unreadable(hold.kept)]
     for hold in holds:
-        hold.kept = json.dumps(_merged(json.loads(hold.kept), snapshot(hold.comment)))
+        hold.kept = json.dumps(copy_of(hold))
     if holds:
         db.session.flush()
     return len(holds)
@@ -62,7 +64,8 @@ def absorb(comment_ids: Collection[int]) -> int:
 
 def copy_of(hold: LegalHold) -> Copy:
     """The copy together with the present data."""
-    return _merged(json.loads(hold.kept), snapshot(hold.comment))
+    stored: Copy = {} if is_unreadable(hold.kept) else json.loads(hold.kept)
+    return _merged(stored, snapshot(hold.comment))
 
 
 def snapshot(comment: Comment) -> Copy:

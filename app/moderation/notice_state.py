@@ -24,6 +24,7 @@ EVENTS: dict[str, Any] = {
     "consented": _l("The author agrees to the removal"),
     "objected": _l("The author objects to the removal"),
     "unanswered": _l("The author did not answer in time"),
+    "undelivered": _l("The inquiry could not be delivered"),
     "held": _l("Legal hold placed"),
     "released": _l("Legal hold ended"),
     "exported": _l("Case file downloaded"),

@@ -1,5 +1,6 @@
 """Legal notices: receive them, decide with a statement of reasons, and remind of the deadline."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -194,7 +195,7 @@ def may_answer(notice: Notice) -> bool:
 
 def answer_until(notice: Notice) -> datetime | None:
     """The end of the author's term, in the site's time zone; None while the email is not sent."""
-    delivery = Delivery.newest_about(notice.comment, INQUIRY)
+    delivery = _inquiry(notice)
     if notice.asked_at is None or (delivery and delivery.outcome != "sent"):
         return None
     # The outbox forgets its emails after some weeks.
@@ -203,12 +204,22 @@ def answer_until(notice: Notice) -> datetime | None:
     return last.replace(hour=23, minute=59, second=59, microsecond=0)
 
 
+def _inquiry(notice: Notice) -> Delivery | None:
+    """The newest email about the inquiry; of another notice about the same comment, none."""
+    delivery = Delivery.newest_about(notice.comment, INQUIRY)
+    return delivery if delivery and json.loads(delivery.payload)["notice"] == notice.id else None
+
+
 def run_clocks() -> Iterator[None]:
     """Remind of deadlines, and end the terms of inquiries; yields after each case, and the caller commits."""
     yield from _remind()
     for notice in Notice.inquiring():
-        until = answer_until(notice)
-        if until and until < now():
+        until, delivery = answer_until(notice), _inquiry(notice)
+        if delivery and delivery.outcome in ("gave up", "nothing to say"):
+            move(notice, NoticeState.OPEN, "undelivered", seen=notice.version, asked_at=None)
+            events.tell_of_notice(notice, "undelivered")
+            yield
+        elif until and until < now():
             move(notice, NoticeState.OPEN, "unanswered", seen=notice.version, answer=NONE)
             events.tell_of_notice(notice, "unanswered")
             yield

@@ -363,6 +363,21 @@ def test_an_author_who_does_not_answer_within_seven_days_is_not_waited_for(
     assert the_notice(db_session).answer == "consent"
 
 
+def test_an_inquiry_that_could_not_be_delivered_waits_for_no_answer(
+    app: Flask, db_session: Session, smtp: MailServer, notice: Notice
+) -> None:
+    desk = at_the_desk(app)
+    ask(desk, the_notice(db_session))
+    db_session.query(Delivery).filter_by(kind="inquiry").one().finish("gave up")
+    db_session.commit()
+    db_session.expire_all()
+    for _step in notices.run_clocks():
+        db_session.commit()
+    assert (the_notice(db_session).state, the_notice(db_session).asked_at) == ("open", None)
+    assert any("could not be delivered" in text for _to, _subject, text in mails(smtp))
+    assert ask(desk, the_notice(db_session)).status_code == 303, "may be asked again"
+
+
 def test_an_author_without_a_confirmed_address_cannot_be_asked(
     app: Flask, db_session: Session, notice: Notice, comment: Comment
 ) -> None:
