@@ -14,7 +14,7 @@ from app.forms.notice import NoticeForm
 from app.forms.permalink import comment_at
 from app.forms.where import site_or_404
 from app.lib import ids
-from app.lib.language import preferred, speak
+from app.lib.language import matching, preferred, speak
 from app.models import Comment, Site
 from app.moderation import notices
 from app.notify import signed_links
@@ -73,7 +73,8 @@ def _site(key: str) -> Site:
 
 
 def _language() -> str:
-    return request.values.get("lang", "")[:40] or preferred(request.accept_languages)
+    """An installed language, or ''."""
+    return matching(request.values.get("lang", "")) or preferred(request.accept_languages)
 
 
 def _page(site: Site, form: NoticeForm, notice: str = "") -> str:
