@@ -153,7 +153,8 @@ def _responses(rule: Rule, about: Operation, also: Operation | None, known: dict
     for status, kind in about.answers.items():
         other = also.answers.get(status) if also else None
         found[str(status)] = _response(status, kind | other if other else kind, known)
-    missing = {404} if rule.arguments else set()
+    # A path without the id may be that of an operation with another method.
+    missing = {404, 405} if rule.arguments else set()
     for status in sorted({*about.errors, *missing, *_usual_errors(about), *(_usual_errors(also) if also else ())}):
         found.setdefault(str(status), _response(status, Problem, known, PROBLEM))
     return found
