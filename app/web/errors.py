@@ -65,7 +65,10 @@ def _http(trouble: HTTPException) -> Response:
         429: _("Too many requests. Please wait a moment and try again."),
         500: _("Something went wrong. Please try again."),
     }
-    answer = _say(sentences.get(trouble.code or 500, trouble.name), trouble.code or 500)
+    code, sentence = trouble.code or 500, sentences.get(trouble.code or 500, trouble.name)
+    # An address below the API that is none of its operations.
+    below = request.path.startswith("/api/")
+    answer = _problem(sentence, code, trouble.name.lower().replace(" ", "_")) if below else _say(sentence, code)
     for name in ("Allow", "Location", "Retry-After"):
         if value := trouble.get_response().headers.get(name):
             answer.headers[name] = value
@@ -116,7 +119,7 @@ def ready_answers(app: Flask) -> Callable[[str, str], Answer]:
 def _as_bytes(app: Flask, path: str, lang: str) -> Answer:
     with app.test_request_context(path, headers={"Accept-Language": lang}):
         sentence = _("The service is temporarily unavailable. Please try again in a moment.")
-        answer = _say(sentence, 503) if path != "/api/" else _problem(sentence)
+        answer = _say(sentence, 503) if path != "/api/" else _problem(sentence, 503, "busy")
         answer.headers["Retry-After"] = RETRY_AFTER_S
         answer.headers["Access-Control-Allow-Origin"] = "*"
         answer.headers["Access-Control-Expose-Headers"] = "Retry-After"
@@ -125,9 +128,9 @@ def _as_bytes(app: Flask, path: str, lang: str) -> Answer:
         return 503, [(name.lower(), value) for name, value in answer.headers.items()], answer.get_data()
 
 
-def _problem(sentence: str) -> Response:
-    answer = jsonify(type="about:blank", title=sentence, status=503, code="busy")
-    answer.status_code, answer.content_type = 503, "application/problem+json"
+def _problem(sentence: str, status: int, code: str) -> Response:
+    answer = jsonify(type="about:blank", title=sentence, status=status, code=code)
+    answer.status_code, answer.content_type = status, "application/problem+json"
     return answer
 
 

@@ -11,6 +11,7 @@ from app.extensions import db
 from app.forms.token import SCOPES, TokenForm
 from app.models import ApiToken, Role, Site
 from app.web.access import current_moderator, moderator_required, site_or_404
+from app.web.confirmation import confirmation_required
 
 bp = Blueprint("tokens", __name__, url_prefix="/sites/<key>/tokens")
 
@@ -23,6 +24,7 @@ def show(key: str) -> str:
 
 @bp.post("")
 @moderator_required
+@confirmation_required
 def make(key: str) -> Any:
     """The answer is the only one that shows the token."""
     site, form = site_or_404(key, Role.OWNER), TokenForm()

@@ -51,6 +51,7 @@ def test_no_answer_to_a_program_has_an_address_or_a_network(
     assert db_session.query(Rule).count() > 2
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_pages_may_use_public_operations_only_and_never_with_credentials(
     app: Flask, client: FlaskClient, db_session: Session
 ) -> None:
@@ -78,6 +79,7 @@ def test_pages_may_use_public_operations_only_and_never_with_credentials(
         assert "Access-Control-Allow-Origin" not in client.get(path, headers=with_token).headers
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_page_reads_the_answer_to_its_comment_also_if_it_is_refused(client: FlaskClient, db_session: Session) -> None:
     a_site(db_session)
     sent = {"site": "paper", "url": PAGE, "name": "Hanako", "email": "hanako@readers.example", "body": "by fetch"}
@@ -98,3 +100,11 @@ def test_the_reference_page_has_every_operation_and_no_script(client: FlaskClien
         for method in methods:
             assert f"{method.upper()} /api/v1{path}<" in page
     assert all(f'id="{name}"' in page for name in contract["components"]["schemas"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_unknown_address_below_the_api_is_a_problem_too(client: FlaskClient) -> None:
+    for method, path, status in (("GET", "nosuch", 404), ("GET", "authors/x", 404), ("PUT", "comments", 405)):
+        answer = client.open(f"/api/v1/{path}", method=method)
+        assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+        assert answer.json["code"] and answer.json["status"] == status

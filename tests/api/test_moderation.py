@@ -82,6 +82,7 @@ def test_a_decision_that_is_sent_again_gets_the_first_answer(
     assert db_session.query(Decision).filter_by(comment_id=comment.id).count() == 5
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_invalid_decisions_are_refused(program: Program, held: list[str], db_session: Session) -> None:
     comment = the_comment(db_session, held[0])
     path = f"/comments/{comment.id}/decisions"
@@ -101,6 +102,7 @@ def test_invalid_decisions_are_refused(program: Program, held: list[str], db_ses
     assert the_comment(db_session, held[0]).version == comment.version
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_program_replies_as_staff_and_edits_its_reply(
     program: Program, helper: Program, held: list[str], client: FlaskClient, db_session: Session
 ) -> None:
@@ -117,6 +119,7 @@ def test_a_program_replies_as_staff_and_edits_its_reply(
     assert db_session.query(Comment).filter_by(status=Status.DELETED).count() == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_lists_have_a_cursor_a_link_and_an_etag(program: Program, held: list[str]) -> None:
     seen, path = [], "/comments"
     query: dict[str, object] = {"limit": 2, "status": "pending"}
@@ -170,6 +173,7 @@ def test_authors_are_trusted_held_and_blocked(
     assert the_comment(db_session, held[0]).status == Status.SPAM
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_rules_are_tried_added_and_ended(program: Program, held: list[str]) -> None:
     rule = {"subject": "word", "value": "ferry", "effect": "hold"}
     tried = program.post("/rules", rule | {"dry_run": True})
@@ -183,6 +187,7 @@ def test_rules_are_tried_added_and_ended(program: Program, held: list[str]) -> N
     assert (wrong.status_code, list(wrong.json["errors"])) == (422, ["value"])
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_settings_change_together_or_not_at_all(program: Program, db_session: Session, paper: Site) -> None:
     before = program.get("/settings").json
     assert before["settings"]["hold_all"] is True and "akismet_key" not in before["settings"]

@@ -26,6 +26,7 @@ def the_token(db_session: Session) -> ApiToken:
     return found
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_token_names_its_site_role_and_scopes(program: Program, helper: Program, paper: Site) -> None:
     shown = program.get("/token").json
     assert (shown["name"], shown["site"], shown["role"]) == ("CMS", paper.key, "admin")
@@ -33,6 +34,7 @@ def test_a_token_names_its_site_role_and_scopes(program: Program, helper: Progra
     assert helper.get("/token").json["scopes"] == ["read", "moderate"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_only_a_hash_of_the_token_is_stored(app: Flask, program: Program, db_session: Session) -> None:
     program.get("/token")
     everything = str([db_session.execute(text(f"SELECT * FROM {name}")).all() for name in ("api_token", "moderator")])  # noqa: S608
@@ -111,6 +113,7 @@ def test_each_operation_asks_for_its_scope(app: Flask, db_session: Session, pape
                 assert f'scope="{scope}"' in answer.headers["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_scope_ends_with_the_role(app: Flask, program: Program, db_session: Session) -> None:
     assert program.get("/settings").status_code == 200
     the_token(db_session).moderator.memberships[0].role = Role.MODERATOR
@@ -118,12 +121,14 @@ def test_a_scope_ends_with_the_role(app: Flask, program: Program, db_session: Se
     assert program.get("/settings").status_code == 403 and program.get("/queue").status_code == 200
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_token_cannot_have_a_scope_beyond_its_role(db_session: Session, paper: Site) -> None:
     with pytest.raises(Refused, match="scope_beyond_role"):
         tokens.make(paper, name="x", role=Role.MODERATOR, scopes=[Scope.READ, Scope.MANAGE], by=Who.OPERATOR)
     assert not db_session.query(ApiToken).count()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_no_password_logs_in_as_a_program(client: FlaskClient, program: Program, db_session: Session) -> None:
     account = the_token(db_session).moderator
     assert account.is_program and account.email.endswith("@programs.invalid")
@@ -138,6 +143,7 @@ def test_no_password_logs_in_as_a_program(client: FlaskClient, program: Program,
         assert client.post("/login", data=fields).status_code == 422
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_program_is_no_member_and_gets_no_email(
     app: Flask, program: Program, db_session: Session, paper: Site
 ) -> None:
@@ -171,6 +177,7 @@ def test_tokens_of_a_removed_site_go_with_it(app: Flask, program: Program, db_se
     assert program.get("/token").status_code == 401
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_token_opens_no_page_of_moderators(app: Flask, program: Program, db_session: Session, paper: Site) -> None:
     a_moderator(db_session, paper)
     for path in ("/moderate/", "/sites/", "/sites/paper/settings"):
@@ -178,6 +185,7 @@ def test_a_token_opens_no_page_of_moderators(app: Flask, program: Program, db_se
         assert answer.status_code == 303 and "/login" in answer.location
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_log_in_opens_no_operation(app: Flask, db_session: Session) -> None:
     a_moderator(db_session, a_site(db_session), "alice", Role.OWNER)
     assert at_the_desk(app).get("/api/v1/queue").status_code == 401
