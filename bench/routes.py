@@ -272,6 +272,7 @@ def _desk(each: Examples) -> Iterator[Visit]:
     yield Visit("account.login", "form", "/login", logged_in=False)
     yield _get("profile.show", "page", "/account")
     yield _get("confirmation.ask", "form", "/account/confirm")
+    yield _get("factors.show_passkey", "form", "/account/factors/passkey")
     yield _get("account.show_session", "who is logged in", "/account/session")
     for name, given in QUEUES.items():
         yield _get("queue.show", name, "/moderate/", **given)

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from app.abuse import address
 from app.desk import members
 from app.extensions import db
+from app.lib import one_time_codes
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models import (
+    AuthenticatorApp,
     Author,
     Claim,
     Effect,
@@ -71,6 +73,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     db_session.flush()
     legal_hold.place(notice, reason="A lawsuit", until=now() + timedelta(days=30), by=alice)
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
+    db_session.add(AuthenticatorApp(moderator_id=alice.id, secret=one_time_codes.new_secret()))
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"
     outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))

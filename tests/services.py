@@ -353,9 +353,12 @@ def running_kaiwa(
 ) -> Iterator[Live]:
     """Start Kaiwa with these settings (names of config.py), and with the demo site if wanted.
 
+    PORT in a setting's value stands for the service's port.
+
     `migrated`: the database of the settings has its tables already.
     """
     port = free_port(2)
+    settings = {name: value.replace("PORT", str(port)) for name, value in settings.items()}
     url = f"http://127.0.0.1:{port}"
     database = f"sqlite:///{folder / 'kaiwa.sqlite3'}"
     given = {"DATABASE_URL": database, "SECRET_KEY": "k" * 64, "PUBLIC_URL": url}

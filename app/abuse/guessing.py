@@ -55,15 +55,32 @@ def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
     challenge of a refusal. Addresses without an account are counted too. An attempt that fails with the database is not
     counted.
     """
-    counted: list[tuple[str, Rate]] = []
-    try:
-        for each in _counts(email.strip().casefold(), device, proof):
-            counted.append(each)
+    with _counted(_counts(email.strip().casefold(), device, proof)):
         yield
-    except SQLAlchemyError as trouble:
-        if outage(trouble):
-            _refund(counted)
-        raise
+
+
+@contextmanager
+def factor_attempt(moderator_id: int, device: str) -> Iterator[None]:
+    """Count a try of a second factor before it is verified, as a password. Raises TooManyAttempts (429).
+
+    No proof of work exceeds these limits: six digits are few, and the password was right.
+    """
+    with _counted(_factor_counts(moderator_id, device)):
+        yield
+
+
+@contextmanager
+def passkey_attempt() -> Iterator[None]:
+    """Count a log-in with a passkey alone, by network. Raises TooManyAttempts (429)."""
+    with _counted(_take(subject, rate) for subject, rate in _networks()):
+        yield
+
+
+def forgive_factor(moderator_id: int, device: str) -> None:
+    """Reset the limits of this account after a correct second factor."""
+    who = str(moderator_id)
+    used = [_device(who, device, "factor")] if device else [_account(who, "factor"), _pair(who, "factor")]
+    RateLimit.restore(*used)
 
 
 def forgive(email: str, device: str) -> None:
@@ -75,6 +92,19 @@ def forgive(email: str, device: str) -> None:
 def is_recorded(account: Moderator | None) -> bool:
     """True if the audit log has room for this failure."""
     return account is not None or RateLimit.take("unknown accounts in the audit log", UNKNOWN_RECORDED) == 0
+
+
+@contextmanager
+def _counted(limits: Iterator[tuple[str, Rate]]) -> Iterator[None]:
+    counted: list[tuple[str, Rate]] = []
+    try:
+        for each in limits:
+            counted.append(each)
+        yield
+    except SQLAlchemyError as trouble:
+        if outage(trouble):
+            _refund(counted)
+        raise
 
 
 def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
@@ -91,8 +121,23 @@ def _counts(who: str, device: str, proof: str) -> Iterator[tuple[str, Rate]]:
     yield _take(_account(who), PER_ACCOUNT)
 
 
+def _factor_counts(moderator_id: int, device: str) -> Iterator[tuple[str, Rate]]:
+    who = str(moderator_id)
+    if device:
+        yield _take(_device(who, device, "factor"), PER_DEVICE)
+        return
+    yield _take(_pair(who, "factor"), PER_ACCOUNT_AND_NETWORK)
+    for subject, rate in _networks():
+        yield _take(subject, rate)
+    yield _take(_account(who, "factor"), PER_ACCOUNT)
+
+
 def _limits(who: str) -> Iterator[tuple[str, Rate]]:
     yield _pair(who), PER_ACCOUNT_AND_NETWORK
+    yield from _networks()
+
+
+def _networks() -> Iterator[tuple[str, Rate]]:
     yield _network("login"), PER_NETWORK
     if wide := wide_network(network(client())):
         yield blind_index("login wide network", wide), PER_WIDE_NETWORK
@@ -130,17 +175,17 @@ def _take(subject: str, rate: Rate) -> tuple[str, Rate]:
     return subject, rate
 
 
-def _pair(who: str) -> str:
-    return blind_index("login account and network", f"{who}\0{network(client())}")
+def _pair(who: str, step: str = "login") -> str:
+    return blind_index(f"{step} account and network", f"{who}\0{network(client())}")
 
 
 def _network(purpose: str) -> str:
     return blind_index(f"{purpose} network", network(client()))
 
 
-def _account(who: str) -> str:
-    return blind_index("login account", who)
+def _account(who: str, step: str = "login") -> str:
+    return blind_index(f"{step} account", who)
 
 
-def _device(who: str, device: str) -> str:
-    return blind_index("login device", f"{who}\0{device}")
+def _device(who: str, device: str, step: str = "login") -> str:
+    return blind_index(f"{step} device", f"{who}\0{device}")

@@ -8,6 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.tag import LANGUAGE
+from app.desk import factors
 from app.desk.accounts import set_password, words_about, words_of
 from app.extensions import db
 from app.lib import mailbox
@@ -87,6 +88,19 @@ def operator(email: str, off: bool) -> None:
         audit.record(Event.OPERATOR_CHANGED, by=Who.OPERATOR, account=account, on=not off)
     db.session.commit()
     click.echo(f"{email} is {'no longer' if off else 'now'} an owner of the installation.")
+
+
+@moderator.command("reset-factor")
+@click.argument("email")
+def reset_factor(email: str) -> None:
+    """Remove all second factors of EMAIL and log the account out everywhere. Its moderator is told by email."""
+    account = _moderator(email)
+    had_one = factors.reset(account)
+    db.session.commit()
+    if had_one:
+        click.echo(f"Second factors removed. {email} is logged out everywhere, and logs in with the password alone.")
+    else:
+        click.echo(f"{email} has no second factor. The account is logged out everywhere.")
 
 
 @moderator.command("remove")

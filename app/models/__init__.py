@@ -4,6 +4,7 @@ from app.models.alias import ThreadAlias
 from app.models.announcement import Announcement
 from app.models.api_token import ApiToken, Scope
 from app.models.audit import AuditEvent
+from app.models.authenticator_app import AuthenticatorApp
 from app.models.author import Author
 from app.models.chain_head import ChainHead
 from app.models.comment import Comment, Status
@@ -21,10 +22,13 @@ from app.models.login import Login
 from app.models.moderator import Emails, Membership, Moderator, Role
 from app.models.note import Note
 from app.models.notice import Claim, Notice, NoticeEvent, NoticeState, Outcome, Party, claim_name
+from app.models.passkey import Passkey
 from app.models.password_reset import PasswordReset
+from app.models.pending_login import PendingLogin
 from app.models.pick import Pick
 from app.models.rate_limit import Rate, RateLimit
 from app.models.reason import Reason, own_reasons_of, reason_codes, reason_name
+from app.models.recovery_code import RecoveryCode
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
@@ -48,6 +52,7 @@ __all__ = [
     "Announcement",
     "ApiToken",
     "AuditEvent",
+    "AuthenticatorApp",
     "Author",
     "ChainHead",
     "Claim",
@@ -78,11 +83,14 @@ __all__ = [
     "Notify",
     "Outcome",
     "Party",
+    "Passkey",
     "PasswordReset",
+    "PendingLogin",
     "Pick",
     "Rate",
     "RateLimit",
     "Reason",
+    "RecoveryCode",
     "Report",
     "Revision",
     "Role",

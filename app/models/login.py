@@ -14,6 +14,7 @@ from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, is_running, now, runs
 from app.lib.secrets import Encrypted
 from app.models.moderator import Moderator
+from app.models.pending_login import PendingLogin
 
 BROWSER_LENGTH = 40  # characters
 
@@ -83,7 +84,8 @@ class Login(Model):
 
     @classmethod
     def end_all(cls, moderator: Moderator, *, but: "Login | None" = None) -> int:
-        """End the moderator's log-ins, except one; returns their number."""
+        """End the moderator's log-ins, except one, and what may become one; returns their number."""
+        PendingLogin.end_all(moderator)
         return rows_changed(delete(cls).where(cls.moderator_id == moderator.id, cls.id != (but.id if but else 0)))
 
     def renew(self) -> str:

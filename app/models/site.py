@@ -116,6 +116,8 @@ class Site(Model):
     # Badge of replies by staff ('': the usual word), the least role that may write them, and the names that they had.
     staff_badge: Mapped[str] = mapped_column(String(40), default="")
     staff_role: Mapped[str] = mapped_column(String(16), default="moderator")
+    # The least role that needs a second factor; '' for none.
+    factor_role: Mapped[str] = mapped_column(String(16), default="", server_default="")
     staff_names: Mapped[list[str]] = mapped_column(JSON, default=list)
     # Days after which data is deleted; 0: never.
     keep_address_days: Mapped[int] = mapped_column(default=90)

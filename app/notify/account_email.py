@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import current_app, render_template
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.errors import Refused
 from app.extensions import db
@@ -31,6 +32,29 @@ class News(StrEnum):
     PASSWORD = "password"  # noqa: S105
     RESET = "reset"
     EMAIL = "email"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    APP_ADDED = "app_added"
+    APP_REMOVED = "app_removed"
+    CODES_MADE = "codes_made"
+    CODE_USED = "code_used"
+    FACTORS_RESET = "factors_reset"
+
+
+SENTENCES = {
+    News.PASSWORD: _l("The password of your account was changed. All other browsers are logged out."),
+    News.RESET: _l("A new password was set with a link that we emailed to you. All browsers are logged out."),
+    News.EMAIL: _l("Your account now has another email address. This address gets no more emails about it."),
+    News.PASSKEY_ADDED: _l("A passkey was added to your account."),
+    News.PASSKEY_REMOVED: _l("A passkey was removed from your account."),
+    News.APP_ADDED: _l("An authenticator app was added to your account."),
+    News.APP_REMOVED: _l("The authenticator app was removed from your account."),
+    News.CODES_MADE: _l("New recovery codes were created for your account. Earlier codes no longer work."),
+    News.CODE_USED: _l("A recovery code was used to log in to your account."),
+    News.FACTORS_RESET: _l(
+        "The operator removed all second factors from your account. Your password alone logs you in again."
+    ),
+}
 
 
 def change_of(token: str) -> tuple[EmailChange, Side]:
@@ -83,14 +107,9 @@ def compose_news(delivery: Delivery) -> EmailMessage:
     told = json.loads(delivery.payload)
     moderator = db.session.get_one(Moderator, delivery.moderator_id)
     with speaking(moderator.lang):
-        sentence = {
-            News.PASSWORD: _("The password of your account was changed. All other browsers are logged out."),
-            News.RESET: _("A new password was set with a link that we emailed to you. All browsers are logged out."),
-            News.EMAIL: _("Your account now has another email address. This address gets no more emails about it."),
-        }[told["news"]]
         return _message(
             delivery, moderator, told["to"], "account", _("Your account was changed"),
-            sentence=sentence, reset=f"{current_app.config['PUBLIC_URL']}/reset",
+            sentence=str(SENTENCES[told["news"]]), reset=f"{current_app.config['PUBLIC_URL']}/reset",
             can_reset=told["news"] != News.EMAIL,
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from app.models.comment import Status
 from app.models.delivery import Delivery
 from app.models.login import Login
 from app.models.moderator import Membership, Moderator
+from app.models.pending_login import PendingLogin
 from app.models.site import Site
 from app.models.site_counter import ACTOR, STATUS, SiteCounter
 
@@ -61,7 +62,7 @@ def moderators_by_site() -> dict[str, int]:
 
 
 def forget_expired_logins() -> int:
-    return rows_changed(delete(Login).where(Login.expires_at < now()))
+    return PendingLogin.forget_expired() + rows_changed(delete(Login).where(Login.expires_at < now()))
 
 
 def forget_deliveries_done_before(moment: datetime) -> int:

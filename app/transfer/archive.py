@@ -168,6 +168,7 @@ SITE_LEFT_OUT = {
     "archive_shift": "about an earlier archive, not about the site",
     "first_view_at": "about the pages that embed this installation",
     "pressed_until": "a burst of comments here and now",
+    "factor_role": "how moderators log in is for the installation to say",
 }
 SITE_COLUMNS = [column for column in Site.__table__.columns if column.name not in SITE_LEFT_OUT]
 # Name and email address of moderators only: the archive grants no access.
@@ -179,6 +180,7 @@ LEFT_OUT = {
     **dict.fromkeys(("login", "password_reset", "email_change"), "grants access"),
     **dict.fromkeys(("audit_event", "chain_head"), "about this installation's accounts and their log-ins"),
     "api_token": "grants access",
+    **dict.fromkeys(("pending_login", "passkey", "authenticator_app", "recovery_code"), "of accounts, for log-in"),
     "rate_limit": "how much a network used lately",
     **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),

@@ -24,6 +24,7 @@ from app.web import (
     decisions,
     embed,
     errors,
+    factors,
     feeds,
     fragments,
     headers,
@@ -46,6 +47,7 @@ from app.web import (
     reports,
     reset,
     rules,
+    second_step,
     sections,
     setup,
     sites,
@@ -69,9 +71,9 @@ READERS = (
     notices, notice_links, inquiries, setup, well_known,
 )  # fmt: skip
 MODERATORS = (
-    account, confirmation, profile, logins, address, queue, decisions, context, picks, staff, cases, history, audit,
-    sites, start, members, rules, threads, privacy, statistics, transfers, wording, sections, system, covers, own_lists,
-    tokens,
+    account, second_step, confirmation, profile, factors, logins, address, queue, decisions, context, picks, staff,
+    cases, history, audit, sites, start, members, rules, threads, privacy, statistics, transfers, wording, sections,
+    system, covers, own_lists, tokens,
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from app.connections import SAFE_METHODS
+from app.desk import factors
 from app.errors import Refused
 from app.lib import language
 from app.models import Comment, Login, Moderator, Role, Site, Thread, section_scope
@@ -20,6 +21,8 @@ from app.models.login import Lasts
 View = TypeVar("View", bound=Callable[..., Any])
 
 SESSION_KEY = "login"
+# Blueprints of the account page.
+WITHOUT_FACTOR = ("account", "confirmation", "profile", "logins", "address", "factors")
 LOGGED_OUT = _l("You’ve been logged out.")
 # Browsers resolve these, also percent-encoded (URL Standard, 4.4).
 DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
@@ -45,7 +48,7 @@ def _log_in_first() -> Any:
     if login is None:
         return _to_login()
     _welcome(login)
-    return None
+    return _to_factors()
 
 
 def _needs_login() -> bool:
@@ -166,6 +169,16 @@ def _welcome(login: Login) -> None:
 def session_lasts() -> Lasts:
     config = current_app.config
     return Lasts(timedelta(hours=config["SESSION_HOURS"]), timedelta(days=config["SESSION_DAYS"]))
+
+
+def _to_factors() -> Any:
+    """Until a required second factor is set up, only the account page is there."""
+    if request.blueprint in WITHOUT_FACTOR or not (site := factors.missing_for(current_moderator())):
+        return None
+    if wants_fragment():
+        factors.require(current_moderator())
+    flash(_("Set up a second factor first: %(site)s requires it for your role.", site=site.name))
+    return redirect(url_for("profile.show", _anchor="factors"), 303)
 
 
 def _to_login() -> Any:

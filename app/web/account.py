@@ -17,16 +17,15 @@ from flask import (
 from flask_babel import gettext as _
 
 from app.abuse import guessing
-from app.abuse.address import client, network
 from app.database import read_only, write_transaction
 from app.extensions import db
 from app.forms.account import KeysForm, LanguageForm, LoginForm
-from app.lib import language
+from app.lib import language, passkeys
 from app.lib.passwords import hash_password, needs_rehash, verify
-from app.models import Login, Moderator, audit
+from app.models import Moderator, audit
 from app.models.audit import Event, Who
-from app.web import device
-from app.web.access import SESSION_KEY, current_login, current_moderator, moderator_required, own_path, session_lasts
+from app.web import device, entering
+from app.web.access import current_login, current_moderator, moderator_required, own_path
 
 bp = Blueprint("account", __name__)
 
@@ -36,7 +35,7 @@ def login() -> Any:
     _speak(request.args.get("lang", ""))
     if current_login():
         return redirect(own_path(request.args.get("next", "")), 303)
-    return _page(LoginForm(formdata=None, next=request.args.get("next", ""), lang=request.args.get("lang", "")))
+    return page(LoginForm(formdata=None, next=request.args.get("next", ""), lang=request.args.get("lang", "")))
 
 
 @bp.post("/login")
@@ -45,7 +44,7 @@ def log_in() -> Any:
     form = LoginForm()
     _speak(form.lang.data or "")
     if not form.validate():
-        return _page(form, 422)
+        return page(form, 422)
     email, browser = form.email.data, device.known(form.email.data)
     try:
         with guessing.attempt(email, browser, request.form.get("altcha", "")):
@@ -55,17 +54,16 @@ def log_in() -> Any:
         return _refused(form, no)
     if started is None:
         _record_failure(email)
-        return _page(form, 422, _("Incorrect email or password."))
-    return _logged_in(*started, own_path(form.next.data or ""))
+        return page(form, 422, _("Incorrect email or password."))
+    return entering.answer(started, own_path(form.next.data or ""))
 
 
 @bp.post("/logout")
 def log_out() -> Any:
-    if token := session.get(SESSION_KEY):
-        login = current_login()
-        Login.end(token)
-        if login:
-            audit.record(Event.LOGOUT, by=login.moderator, account=login.moderator, network=network(client()))
+    login = current_login()
+    entering.end_earlier()
+    if login:
+        audit.record(Event.LOGOUT, by=login.moderator, account=login.moderator, network=entering.here())
     db.session.commit()
     session.clear()
     return redirect(url_for("account.login"), 303)
@@ -110,8 +108,8 @@ def _hash_of_no_password() -> str:
     return hash_password(secrets.token_urlsafe())
 
 
-def _start(email: str, password: str, hashed: str, browser: str) -> tuple[str, str] | None:
-    """Start a log-in; returns token and account index. None if the account has changed since it was read."""
+def _start(email: str, password: str, hashed: str, browser: str) -> entering.Entry | None:
+    """None if the account has changed since it was read."""
     with write_transaction():
         moderator = Moderator.with_email(email)
         if moderator is None or moderator.password_hash != hashed:
@@ -119,12 +117,7 @@ def _start(email: str, password: str, hashed: str, browser: str) -> tuple[str, s
         if needs_rehash(hashed):
             moderator.password_hash = hash_password(password)
         guessing.forgive(email, browser)
-        if old := session.get(SESSION_KEY):
-            Login.end(old)
-        place = device.place()
-        token = Login.start(moderator, session_lasts(), place)
-        audit.record(Event.LOGIN, by=moderator, account=moderator, network=place.network, known_browser=bool(browser))
-        return token, moderator.email_index
+        return entering.after_password(moderator)
 
 
 def _record_failure(email: str) -> None:
@@ -132,16 +125,7 @@ def _record_failure(email: str) -> None:
     with write_transaction():
         account = Moderator.with_email(email)
         if guessing.is_recorded(account):
-            audit.record(Event.LOGIN_FAILED, by=Who.VISITOR, account=account, network=network(client()))
-
-
-def _logged_in(token: str, index: str, path: str) -> Response:
-    """A new session and token, against session fixation."""
-    session.clear()
-    session[SESSION_KEY] = token
-    answer = make_response(redirect(path, 303))
-    device.remember(answer, index)
-    return answer
+            audit.record(Event.LOGIN_FAILED, by=Who.VISITOR, account=account, network=entering.here())
 
 
 def _speak(wanted: str) -> None:
@@ -149,13 +133,13 @@ def _speak(wanted: str) -> None:
 
 
 def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
-    answer = _page(form, no.status, no.sentence, challenge=no.challenge)
+    answer = page(form, no.status, no.sentence, challenge=no.challenge)
     answer.headers["Retry-After"] = str(no.retry_after)
     return answer
 
 
-def _page(
-    form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None
-) -> Response:
-    page = render_template("account/login.html", form=form, trouble=trouble, challenge=challenge)
-    return make_response(page, status)
+def page(form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None) -> Response:
+    html = render_template(
+        "account/login.html", form=form, trouble=trouble, challenge=challenge, has_passkeys=bool(passkeys.host())
+    )
+    return make_response(html, status)

@@ -77,6 +77,7 @@ DETAILS: dict[str, Any] = {
     "comments": _l("Comments"),
     "effect": _l("Effect"),
     "email": _l("Email"),
+    "factor": _l("Second factor"),
     "file": _l("File"),
     "format": _l("Format"),
     "imported": _l("Imported"),
@@ -99,6 +100,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "before": dict(ROLE.choices() if ROLE.choices else ()),
     "subject": {each.value: said for each, said in SUBJECTS.items()},
     "effect": {each.value: said for each, said in EFFECTS.items()},
+    "factor": {"passkey": _l("Passkey"), "app": _l("Authenticator app"), "recovery code": _l("Recovery code")},
     "because": {"retention": _l("Their time is over"), "person": _l("Personal data erased")},
 }
 SETTINGS = {name: control.label for _title, controls in GROUPS for name, control in controls.items()}
@@ -106,6 +108,7 @@ SETTINGS = {name: control.label for _title, controls in GROUPS for name, control
 SETTINGS |= {"own_reasons": _l("Own reasons"), "saved_replies": _l("Saved replies")}
 SETTINGS |= {"reason_texts": _l("Rejection reasons"), "state_key": _l("Key for signed article states")}
 SETTINGS |= {name: getattr(TypedWording, name).args[0] for name in ("intro_shown", *TEXTS)}
+SETTINGS |= {"factor_role": _l("Require two-factor authentication")}
 
 
 def event_name(event: AuditEvent) -> str:

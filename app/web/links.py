@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
+from app.desk import factors
 from app.extensions import db
 from app.lib import language
 from app.models import Decision, Report
@@ -24,6 +25,7 @@ def show(token: str) -> Response:
 def act(token: str) -> Any:
     offer = offer_of(token)
     _speak_to(offer)
+    factors.require(offer.moderator)
     try:
         decide(offer.comment, offer.status, seen=offer.seen, by=offer.moderator, reason="mail")
     except AlreadyDecided as conflict:

@@ -5,10 +5,11 @@ from typing import Any
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from app.desk import members
+from app.desk import factors, members, settings
 from app.desk.accounts import words_about
 from app.errors import Refused
 from app.extensions import db
+from app.forms.factor import FactorRoleForm
 from app.forms.members import InvitationForm, RoleForm, WelcomeForm
 from app.lib.language import speak
 from app.models import Invitation, Membership, Moderator, Role, Site
@@ -67,6 +68,19 @@ def remove(key: str, id: int) -> Any:
     return _back(key)
 
 
+@bp.post("/factor")
+@moderator_required
+@confirmation_required
+def require_factor(key: str) -> Any:
+    site, form = site_or_404(key, Role.OWNER), FactorRoleForm()
+    if not form.validate():
+        abort(400)
+    settings.change(site, {"factor_role": form.factor_role.data}, by=current_moderator())
+    db.session.commit()
+    flash(_("Settings saved."))
+    return _back(key)
+
+
 @bp.post("/invitations/<int:id>/withdraw")
 @moderator_required
 def revoke(key: str, id: int) -> Any:
@@ -94,10 +108,13 @@ def accept(token: str) -> Any:
 
 
 def _page(site: Site, form: InvitationForm) -> str:
+    memberships = Membership.of_site(site)
     return render_template(
-        "sites/moderators.html", site=site, form=form, memberships=Membership.of_site(site), roles=RoleForm,
+        "sites/moderators.html", site=site, form=form, memberships=memberships, roles=RoleForm,
         invitations=Invitation.open_of(site), sections=sections_of(site),
         can_email=bool(current_app.config["MAIL_URL"]),
+        factor_form=FactorRoleForm(formdata=None, factor_role=site.factor_role),
+        with_factor=factors.ids_with_factor([each.moderator_id for each in memberships]),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
+from app.desk import factors
 from app.extensions import db
 from app.forms.account import AddressForm, AliasForm, EmailsForm, NameForm, PasswordForm
 from app.models import EmailChange, Login, Membership
@@ -63,6 +64,7 @@ def page(status: int = 200, **forms: Any) -> Response:
     page = render_template(
         "account/page.html", **context, change=EmailChange.of(me),
         logins=Login.all_of(me, lasts), this=this_login(), lasts=lasts,
+        factors=factors.overview(me),
     )  # fmt: skip
     return make_response(page, status)
 

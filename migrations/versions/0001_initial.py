@@ -199,6 +199,7 @@ def upgrade() -> None:
         sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("staff_badge", sa.String(length=40), nullable=False, server_default=""),
         sa.Column("staff_role", sa.String(length=16), nullable=False, server_default="moderator"),
+        sa.Column("factor_role", sa.String(length=16), nullable=False, server_default=""),
         sa.Column("staff_names", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("keep_address_days", sa.Integer(), nullable=False, server_default="90"),
         sa.Column("keep_spam_days", sa.Integer(), nullable=False, server_default="30"),
@@ -411,6 +412,63 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_email_change")),
         sa.UniqueConstraint("moderator_id", name=op.f("uq_email_change_moderator_id")),
     )
+    op.create_table(
+        "authenticator_app",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_step", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_authenticator_app_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authenticator_app")),
+        sa.UniqueConstraint("moderator_id", name=op.f("uq_authenticator_app_moderator_id")),
+    )
+    op.create_table(
+        "passkey",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("credential_id", sa.String(length=1400), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("user_handle", sa.String(length=64), nullable=False),
+        sa.Column("sign_count", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_passkey_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkey_credential_id")),
+    )
+    op.create_index(op.f("ix_passkey_moderator_id"), "passkey", ["moderator_id"], unique=False)
+    op.create_table(
+        "recovery_code",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_recovery_code_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+        sa.UniqueConstraint("moderator_id", "code_hash", name=op.f("uq_recovery_code_moderator_id_code_hash")),
+    )
+    op.create_table(
+        "pending_login",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_pending_login_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pending_login")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_pending_login_token_hash")),
+    )
+    op.create_index(op.f("ix_pending_login_moderator_id"), "pending_login", ["moderator_id"], unique=False)
     op.create_table(
         "job",
         sa.Column("id", ID, nullable=False),
@@ -1151,6 +1209,10 @@ def downgrade() -> None:
         "membership",
         "email_change",
         "password_reset",
+        "pending_login",
+        "recovery_code",
+        "passkey",
+        "authenticator_app",
         "login",
         "job",
         "invitation",
