@@ -62,6 +62,7 @@ class ListedThread:
     key: Annotated[str, Doc("What identifies the page: its address in normal form, or `id:` and its own id")]
     url: Annotated[str, Doc(example="https://news.example/story")]
     title: str
+    section: Annotated[str, Doc("Key of its section, or ''")]
     state: State
     state_now: State
     held_until: datetime | None
@@ -113,6 +114,7 @@ class Details:
     title: Annotated[str | None, Doc(longest=LONGEST_TITLE)] = None
     url: Annotated[str | None, Doc("Another form of the same page's address", longest=LONGEST_URL)] = None
     published: Annotated[str | None, Doc("A date or time (ISO 8601)", longest=40)] = None
+    section: Annotated[str | None, Doc("Key of its section; '' lets paths decide", longest=64)] = None
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,8 @@ def show(id: int) -> ListedThread:
 
 
 @bp.post("/threads/<int:id>")
-@operation("Set title, address and date of a thread", scope=Scope.MODERATE, body=Details, answers={200: ListedThread},
-           errors=(404,))  # fmt: skip
+@operation("Set title, address, date and section of a thread", scope=Scope.MODERATE, body=Details,
+           answers={200: ListedThread}, errors=(404,))  # fmt: skip
 def change(id: int, body: Details) -> ListedThread:
     given = {name: value for name, value in vars(body).items() if value is not None}
     with write_transaction():
@@ -257,6 +259,7 @@ def _shown(of: Thread, comments: int) -> ListedThread:
         key=of.key,
         url=of.address,
         title=of.title,
+        section=of.section,
         state=State(of.state),
         state_now=of.state_now,
         held_until=of.held_until,
