@@ -33,6 +33,7 @@ PROVEN = Rate(60, 20)
 PER_ACCOUNT = Rate(10, 6 * 60)
 # Failures of unknown accounts in the audit log: anyone can make up addresses, which no other limit counts.
 UNKNOWN_RECORDED = Rate(1_000, 30)
+UNLIMITED = Rate(1_000_000, 0.001)
 # A browser in which this account was logged in before.
 PER_DEVICE = Rate(5, 4 * 60)
 
@@ -90,8 +91,14 @@ def forgive(email: str, device: str) -> None:
 
 
 def is_recorded(account: Moderator | None) -> bool:
-    """True if the audit log has room for this failure."""
-    return account is not None or RateLimit.take("unknown accounts in the audit log", UNKNOWN_RECORDED) == 0
+    """True if the audit log has room for this failure.
+
+    Without room it writes a row of another table: a known account must not be told by the time of a commit.
+    """
+    if account is not None or RateLimit.take("unknown accounts in the audit log", UNKNOWN_RECORDED) == 0:
+        return True
+    RateLimit.take("failures that are not recorded", UNLIMITED)
+    return False
 
 
 @contextmanager
