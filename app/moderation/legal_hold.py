@@ -64,7 +64,7 @@ def absorb(comment_ids: Collection[int]) -> int:
 
 def copy_of(hold: LegalHold) -> Copy:
     """The copy together with the present data."""
-    stored: Copy = {} if is_unreadable(hold.kept) else json.loads(hold.kept)
+    stored: Copy = json.loads(hold.kept) if hold.kept else {}
     return _merged(stored, snapshot(hold.comment))
 
 

@@ -438,6 +438,23 @@ def test_a_hold_ends_by_itself_and_its_copy_is_deleted(app: Flask, db_session: S
     assert hold.ended_at and hold.kept == ""
 
 
+def test_an_unreadable_copy_stops_nothing_and_is_left_as_it_is(
+    app: Flask, db_session: Session, notice: Notice, comment: Comment
+) -> None:
+    desk = at_the_desk(app)
+    place_hold(desk, notice)
+    app.config["SECRET_KEY"], key = "another key" * 4, app.config["SECRET_KEY"]
+    db_session.expire_all()
+    amend.edit(comment, "He was at the fire")
+    db_session.commit()
+    app.config["SECRET_KEY"] = key
+    db_session.expire_all()
+    assert LIE in db_session.query(LegalHold).one().kept
+    db_session.query(LegalHold).one().kept = ""
+    db_session.commit()
+    assert press(desk, the_notice(db_session), "file").status_code == 200, "restored from an archive without the copy"
+
+
 def test_only_administrators_place_a_hold_and_read_it(
     app: Flask, db_session: Session, notice: Notice, paper: Site
 ) -> None:
