@@ -21,7 +21,7 @@ from app.models import (
     Status,
     newest_comments,
 )
-from app.moderation import legal_hold
+from app.moderation import covers, legal_hold
 from app.moderation.decide import decide, decide_new
 
 # Comments that a reply may answer; a pending one is approved by it.
@@ -62,6 +62,7 @@ def edit(comment: Comment, body: str, *, by: Moderator) -> Decision:
     """Replace the text of one's own reply, at any time; readers see that it was edited. Raises Refused (404, 409)."""
     _require_own(comment, by)
     legal_hold.absorb([comment.id])
+    body = covers.again(comment, body)
     db.session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render_clean(body), markup.RENDERER
     comment.edited_at, comment.text_key = now(), None

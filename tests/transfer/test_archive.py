@@ -38,6 +38,7 @@ from app.models import (
     Unsubscribe,
     Wording,
 )
+from app.models.own_reason import OwnReason
 from app.models.section import Section, as_json
 from app.models.wording import DEFAULTS
 from app.moderation import articles, legal_hold, notices
@@ -75,7 +76,13 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     undone = db_session.scalars(select(Decision).where(Decision.to_status == Status.SPAM)).one()
     undo(undone, by=alice)
     ThreadAlias.point(site.id, f"{PAGE}/earlier", first.thread_id)
-    db_session.add(Revision(site_id=first.site_id, comment_id=first.id, body="frist", html="<p>frist</p>"))
+    hidden_words = {"words": ["frist"], "label": "[■ Hidden by the editors]", "version": 2, "renderer": 1}
+    first.covered_at = now()
+    site.own_reasons = [OwnReason("no_ads", "Werbung", {"ja": "広告です。"}, enabled=False).as_json()]
+    site.saved_replies = [{"id": "0123456789ab", "name": "Thanks", "text": "Thank you.\n\nBye."}]
+    db_session.add(
+        Revision(site_id=first.site_id, comment_id=first.id, body="frist", html="<p>frist</p>", covered=hidden_words)
+    )
     author = Rule(site=site, subject=Subject.AUTHOR, effect=Effect.HOLD, value=str(first.author_id), value_index="")
     author.value_index, author.made_by_id = rules.index_of(site, Subject.AUTHOR, author.value), alice.id
     drafts = [rules.draft(site, Subject.WORD, Effect.SPAM, "pills", reason="noise", expires_at=now() + timedelta(9))]

@@ -394,3 +394,16 @@ def test_the_archive_has_the_original_for_the_desk(hanako: Reader, desk: FlaskCl
         lines = list(archive.lines(site))
     rows = [line for line in lines if PHONE in line]
     assert len(rows) == 1 and '"type":"revision"' in rows[0] and '"covered":{' in rows[0]
+
+
+@ONE_DATABASE
+def test_a_reply_by_staff_is_covered_again_when_its_author_edits_it(
+    hanako: Reader, desk: FlaskClient, db_session: Session
+) -> None:
+    asked = a_comment(hanako, db_session, "Who is it?")
+    press(desk, asked, "reply", body=TEXT, name="Night desk", script=False)
+    reply = the_comment(db_session, TEXT)
+    assert press(desk, reply, words=PHONE).status_code == 200
+    reply = again(db_session, reply)
+    press(desk, reply, "reply/edit", body=f"It is {PHONE}.", script=False)
+    assert again(db_session, reply).body == f"It is {LABEL}."
