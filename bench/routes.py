@@ -26,6 +26,7 @@ from app.models import (
     Author,
     Comment,
     Decision,
+    EmailChange,
     Invitation,
     Job,
     JobKind,
@@ -33,6 +34,7 @@ from app.models import (
     Membership,
     Moderator,
     Notice,
+    PasswordReset,
     Role,
     Site,
     SiteCounter,
@@ -55,6 +57,7 @@ BUSY_AUTHOR, PERSON = "busy@readers.example", "person@readers.example"
 NETWORK = "203.0.113.0/24"
 WATCHER = "w" * 32
 API_TOKEN = PREFIX + "b" * 43
+RESET = "r" * 43
 
 Body = dict[str, Any]
 # Redirects, a file without queries, and pages of an installation without accounts.
@@ -264,12 +267,14 @@ def _email_links(each: Examples) -> Iterator[Visit]:
                            ("emails.show_stop", "mail/stop"), ("emails.show_unfollow", "mail/unfollow"),
                            ("emails.show_appeal", "appeal"),
                            ("own_comment.show", "comment"), ("notice_links.show", "notice"),
-                           ("inquiries.show", "inquiry"), ("invitation.look", "invitation")):  # fmt: skip
+                           ("inquiries.show", "inquiry"), ("invitation.look", "invitation"),
+                           ("reset.show", "reset"), ("email_change.show", "email")):  # fmt: skip
         yield _get(endpoint, "from an email", f"/{path}/{each.tokens[endpoint]}")
 
 
 def _desk(each: Examples) -> Iterator[Visit]:
     yield Visit("account.login", "form", "/login", logged_in=False)
+    yield Visit("reset.ask", "form", "/reset", logged_in=False)
     yield _get("profile.show", "page", "/account")
     yield _get("confirmation.ask", "form", "/account/confirm")
     yield _get("factors.show_passkey", "form", "/account/factors/passkey")
@@ -437,6 +442,7 @@ def examples() -> Examples:
     alice = db.session.scalars(select(Moderator).where(~Moderator.is_program)).one()
     job = db.session.scalars(select(Job.id)).one()
     notice = db.session.scalars(select(Notice)).one()
+    change = db.session.scalars(select(EmailChange)).one()
     urls = {
         "links.show": decision_links.link_for(held, Status.APPROVED, alice),
         "emails.show_confirm": signed_links.confirm_link(busy),
@@ -447,6 +453,8 @@ def examples() -> Examples:
         "emails.show_unfollow": signed_links.unfollow_link(busy, shown, "page"),
         "emails.show_appeal": signed_links.appeal_link(refused),
         "invitation.look": sign("invitation", invitation.id),
+        "email_change.show": sign("email_change", [change.id, change.nonce, "old"]),
+        "reset.show": RESET,
     }
     links = {endpoint: url.rpartition("/")[2] for endpoint, url in urls.items()}
     return Examples(held.id, shown.id, busy.id, thread_id, job, notice.id, page, held.cluster, links)
@@ -490,6 +498,8 @@ def create_owner() -> int:
     token, _secret = tokens.make(sites[0], name="CMS", role=Role.ADMIN, by=Who.OPERATOR)
     token.token_hash = ApiToken.hash_of(API_TOKEN)
     db.session.add(Invitation(site=sites[0], email=email, role=Role.MODERATOR, made_by=alice))
+    db.session.add(EmailChange(moderator=alice, email=email))
+    PasswordReset.offer(alice, RESET, now())
     db.session.commit()
     return alice.id
 

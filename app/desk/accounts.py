@@ -77,6 +77,8 @@ def ask_for_email_change(moderator: Moderator, email: str) -> None:
 
     The answer does not reveal whether another account has the address.
     """
+    # One open change of each account, also of two requests at once.
+    _lock(moderator)
     to = outbox.recipient(email)
     if Delivery.count_to(to, now() - DAY, account_email.CHANGE) >= MOST_CHANGES:
         raise Refused("flood", _("Too many changes today. Try again tomorrow."), field="email", status=429)

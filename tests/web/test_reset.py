@@ -394,3 +394,21 @@ def test_a_typed_address_without_an_account_is_not_kept(
     deliver(db_session)
     delivery = db_session.query(Delivery).one()
     assert (delivery.outcome, delivery.payload) == ("nothing to say", "")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_of_changes_in_two_browsers_at_once_the_later_one_stays(
+    app: Flask, alice: Moderator, db_session: Session
+) -> None:
+    browsers, gate = [app.test_client() for _ in range(3)], Barrier(3)
+    for each in browsers:
+        log_in(each)
+
+    def use(number: int) -> int:
+        fields = {"email": f"alice@{number}.example", "csrf_token": csrf(browsers[number], "/account")}
+        gate.wait()
+        return browsers[number].post("/account/email", data=fields).status_code
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(use, range(3))) == [303] * 3
+    assert db_session.query(EmailChange).count() == 1
