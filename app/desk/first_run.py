@@ -18,8 +18,8 @@ FILE = "setup_link"
 
 
 def is_needed() -> bool:
-    """True while there is no account."""
-    return db.session.scalar(select(Moderator.id).limit(1)) is None
+    """True while no person has an account."""
+    return db.session.scalar(select(Moderator.id).where(~Moderator.is_program).limit(1)) is None
 
 
 def offer(*, renew: bool = False) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.api import access
 from app.api.contract import operations
-from app.desk import tokens
+from app.desk import first_run, tokens
 from app.errors import Refused
 from app.lib.clock import now
 from app.models import ApiToken, Membership, Moderator, Rate, Role, Scope, Site
@@ -149,6 +149,7 @@ def test_a_program_is_no_member_and_gets_no_email(
 ) -> None:
     assert Membership.of_site(paper) == [] and Moderator.all() == []
     assert list(Moderator.digests_of(paper)) == []
+    assert first_run.is_needed(), "the first person still gets a link"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
