@@ -32,6 +32,9 @@ class PasskeyForm(FlaskForm):
     """What the browser answered, as JSON; '' without JavaScript."""
 
     credential = HiddenField(validators=[Length(max=LONGEST)])
+
+
+class PasskeyLoginForm(PasskeyForm):
     next = HiddenField()
     lang = HiddenField()
 

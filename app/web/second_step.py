@@ -23,7 +23,7 @@ from app.desk import factors
 from app.errors import Refused
 from app.extensions import db
 from app.forms.account import LoginForm
-from app.forms.factor import FactorForm, PasskeyForm
+from app.forms.factor import FactorForm, PasskeyLoginForm
 from app.lib import language, passkeys
 from app.models import Moderator, Passkey, PendingLogin, audit
 from app.models.audit import Event, Who
@@ -78,7 +78,7 @@ def options() -> Any:
 @bp.post("/login/factor/passkey")
 def check_passkey() -> Any:
     read_only()
-    form, pending = PasskeyForm(), _pending()
+    form, pending = PasskeyLoginForm(), _pending()
     if pending is None:
         return _again(form.next.data or "")
     me = pending.moderator
@@ -106,7 +106,7 @@ def options_alone() -> Any:
 @bp.post("/login/passkey")
 def log_in() -> Any:
     read_only()
-    form = PasskeyForm()
+    form = PasskeyLoginForm()
     language.speak(form.lang.data or language.choose(), language.choose())
     try:
         with guessing.passkey_attempt():
@@ -135,7 +135,7 @@ def _enter(moderator_id: int, accepts: Accepts) -> entering.Entry | None:
         return entering.complete(me, factor)
 
 
-def _enter_by_passkey(form: PasskeyForm, purpose: str, of: Moderator | None = None) -> entering.Entry | None:
+def _enter_by_passkey(form: PasskeyLoginForm, purpose: str, of: Moderator | None = None) -> entering.Entry | None:
     asked, answer = passkey_challenge.take(purpose), form.credential.data or ""
     if asked is None or not answer or not form.validate():
         return None
@@ -165,7 +165,7 @@ def _wrong(form: FactorForm) -> str:
     return _("This code is wrong or was used before. Wait for the next one.")
 
 
-def _passkey_wrong(form: PasskeyForm) -> str:
+def _passkey_wrong(form: PasskeyLoginForm) -> str:
     if not form.credential.data:
         return _("Passkeys need JavaScript. Turn it on, or use another way to log in.")
     return _("This passkey was not accepted. Try again, or use another way to log in.")
@@ -197,6 +197,6 @@ def _page(moderator: Moderator, form: FactorForm, status: int = 200, trouble: st
     return make_response(page, status)
 
 
-def _login_page(form: PasskeyForm, trouble: str, status: int) -> Response:
+def _login_page(form: PasskeyLoginForm, trouble: str, status: int) -> Response:
     blank = LoginForm(formdata=None, next=form.next.data, lang=form.lang.data)
     return account.page(blank, status, trouble)
