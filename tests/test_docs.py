@@ -190,6 +190,26 @@ def test_every_link_has_a_target(name: Path) -> None:
             assert (name.parent / link.split("#")[0]).exists(), f"{name.name} links to {link}"
 
 
+REQUIREMENT = re.compile(r"^\| (V[\d.]+) \| (\d) \| (met|not met|does not apply) \| [^|]+ \| ([^|]+) \|$", re.MULTILINE)
+
+
+def test_each_requirement_of_asvs_has_a_test_or_a_reason() -> None:
+    rows = REQUIREMENT.findall(read("docs/asvs.md"))
+    assert len(rows) == read("docs/asvs.md").count("\n| V") and len({id for id, *_rest in rows}) == len(rows)
+    for id, _level, state, shown in rows:
+        assert re.fullmatch(r"reason: .{10,}|`test_\w+`(, `test_\w+`)*", shown), id
+        assert state == "met" or shown.startswith("reason: "), id
+    states = {level: [state for _id, its, state, _shown in rows if its == level] for level in "12"}
+    assert set(states["1"]) == {"met"}
+    assert states["2"].count("met") >= 0.95 * len(states["2"])
+
+
+def test_no_requirement_of_asvs_is_left_out(shared_data: Path) -> None:
+    rows = map(json.loads, (shared_data / "asvs/applicable.jsonl").read_text().splitlines())
+    wanted = {row["id"]: str(row["level"]) for row in rows}
+    assert {id: level for id, level, *_rest in REQUIREMENT.findall(read("docs/asvs.md"))} == wanted
+
+
 def test_exactly_the_dependencies_are_documented() -> None:
     files = ("requirements.in", "requirements-dev.in", "requirements-audit.in")
     wanted = {line.strip() for file in files for line in read(file).splitlines()}
@@ -201,7 +221,7 @@ def test_exactly_the_dependencies_are_documented() -> None:
 
 def test_named_tests_exist() -> None:
     defined = {name for file in ROOT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", file.read_text())}
-    named = set(re.findall(r"`(test_\w+)`", read("docs/security.md")))
+    named = set(re.findall(r"`(test_\w+)`", read("docs/security.md") + read("docs/asvs.md")))
     assert named
     assert named <= defined, named - defined
 

@@ -66,7 +66,10 @@ def log_out() -> Any:
         audit.record(Event.LOGOUT, by=login.moderator, account=login.moderator, network=entering.here())
     db.session.commit()
     session.clear()
-    return redirect(url_for("account.login"), 303)
+    answer = redirect(url_for("account.login"), 303)
+    # Cookies stay: one of them recognises the browser at the next log-in.
+    answer.headers["Clear-Site-Data"] = '"cache"'
+    return answer
 
 
 @bp.get("/account/session")

@@ -311,6 +311,12 @@ def test_a_log_in_ends_after_idle_hours_and_work_prolongs_it(
     assert client.get("/moderate/").status_code == 303
 
 
+def test_log_out_clears_the_browsers_cache(client: FlaskClient, alice: Moderator) -> None:
+    log_in(client)
+    answer = client.post("/logout", data={"csrf_token": csrf(client, "/moderate/")})
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+
+
 @pytest.mark.parametrize("path", ["/login", "/logout", "/account/language", "/account/keys"])
 def test_no_form_is_taken_without_its_token(client: FlaskClient, alice: Moderator, path: str) -> None:
     log_in(client)
