@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
 
+from babel import Locale
+from babel.dates import get_timezone_location
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
 from app.forms.length import CODE_POINTS_PER_GRAPHEME
-from app.lib.language import languages, name_of
+from app.lib.language import languages, name_of, tag_now
 from app.lib.names import is_invisible
 from app.lib.text import clean_line
 from app.lib.urls import clean_website, origin
@@ -91,7 +94,21 @@ def _timezone(text: str) -> str:
 
 
 def _timezones() -> list[tuple[str, Any]]:
-    return [(name, name) for name in sorted(available_timezones())]
+    return _named_timezones(tag_now())
+
+
+@lru_cache(maxsize=8)
+def _named_timezones(lang: str) -> list[tuple[str, Any]]:
+    """Zones by name, with the city in this language where the name alone does not tell it."""
+    named = []
+    for zone in sorted(available_timezones()):
+        try:
+            city = get_timezone_location(zone, locale=Locale.parse(lang, sep="-"), return_city=True)
+        except LookupError:  # a zone without data, such as Factory
+            city = ""
+        told = zone.rpartition("/")[2].replace("_", " ")
+        named.append((zone, zone if city in ("", told) else f"{zone} ({city})"))
+    return named
 
 
 def _origins(text: str) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
@@ -78,6 +79,11 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("Comments of authors with fewer approved comments are held for review."),
                 _l("approved comments"), _l("Publish first-time commenters too"),
             ),
+        },
+    ),
+    (
+        _l("Spam"),
+        {
             "max_links": Control(_l("Hold comments with"), "", _l("or more links"), _NO_LIMIT),
             "hold_blocked": Control(_l("Send blocked authors’ comments to review (not spam)")),
             "min_seconds": Control(
@@ -87,6 +93,11 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
             "score_spam_from": Control(_l("Mark as spam from"), "", "%", _NEVER),
             "score_hold_from": Control(_l("Hold for review from"), "", "%", _NEVER),
             "score_publishes": Control(_l("Auto-publish known authors below that score")),
+        },
+    ),
+    (
+        _l("Floods"),
+        {
             "flood_per_author": Control(_l("Limit per author"), "", _PER_MINUTE, _NO_LIMIT),
             "daily_per_author": Control(_l("Daily limit per author"), "", _l("comments per day"), _NO_LIMIT),
             "flood_per_address": Control(_l("Limit per IP range"), "", _PER_MINUTE, _NO_LIMIT),
@@ -201,6 +212,19 @@ class SettingsForm(FlaskForm):
 
     def unit_of(self, name: str) -> Any:
         return CONTROLS[name].unit
+
+    def default_of(self, name: str) -> str:
+        """The setting of a new site as shown, or '' if it has none."""
+        default, setting = Site.__table__.c[name].default, FIELDS[name]
+        value = default.arg if isinstance(default, ScalarElementColumnDefault) else ""
+        if value == "":
+            return ""
+        if setting is YES_NO:
+            return str(_("On") if value else _("Off"))
+        if setting.off is not None and value == setting.off:
+            return str(CONTROLS[name].off)
+        choices = dict(setting.choices()) if setting.choices else {}
+        return " ".join(map(str, filter(None, (choices.get(value, value), self.unit_of(name)))))
 
     def switch_of(self, name: str) -> Any:
         """The switch of a setting, or None."""

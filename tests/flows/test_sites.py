@@ -51,6 +51,34 @@ def test_the_score_simulation_is_readable_on_a_phone(live: Live, new_page: NewPa
     is_accessible(desk)
 
 
+def test_a_setting_is_found_by_its_words_and_unsaved_changes_are_told(live: Live, new_page: NewPage) -> None:
+    page = new_page(locale="ja", viewport=PHONE)
+    log_in(page, live)
+    page.goto(f"{live.url}/sites/demo/settings")
+    unsaved = page.get_by_text("保存していない変更があります")
+    expect(unsaved).to_have_count(0)
+    page.get_by_label("サイト名").fill("別の名前")
+    expect(unsaved).to_be_visible()
+    # Half width, as an input method may write it.
+    page.get_by_label("設定を検索").fill("ｽﾊﾟﾑ 期間")
+    expect(page.locator("fieldset:visible")).to_have_count(1)
+    expect(page.locator("fieldset .field:visible")).to_have_count(1)
+    is_accessible(page)
+    page.get_by_label("設定を検索").fill("ない言葉")
+    expect(page.get_by_text("該当する設定はありません。")).to_be_visible()
+    page.get_by_label("設定を検索").fill("")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto(f"{live.url}/sites/demo/rules")
+    assert asked == ["beforeunload"]
+    page.goto(f"{live.url}/sites/demo/settings")
+    page.get_by_label("サイト名").fill("Demo")
+    expect(unsaved).to_have_count(0)
+    page.get_by_role("button", name="保存").click()
+    expect(page.get_by_text("設定を保存しました。")).to_be_visible()
+    assert asked == ["beforeunload"]
+
+
 def test_a_rule_is_tried_and_made(live: Live, new_page: NewPage) -> None:
     page = new_page(locale="en")
     log_in(page, live)

@@ -52,6 +52,21 @@ def test_the_settings_page_saves_only_changed_fields(desk: FlaskClient, paper: S
     assert (paper.origins, paper.version) == (["https://a.example", "https://b.example"], before["version"] + 1)
 
 
+def test_each_setting_tells_its_default_and_zones_have_cities(desk: FlaskClient, paper: Site) -> None:
+    page = BeautifulSoup(desk.get("/sites/paper/settings").text, "html.parser")
+    told = {
+        name: page.select_one(f"#set-{name}-help").text for name in ("max_links", "votes", "close_after_days", "lang")
+    }
+    assert told["votes"].endswith("並べ替えられるようになります。初期値：オフ。")
+    del told["votes"]
+    assert told == {
+        "max_links": "初期値：2 個以上。", "close_after_days": "初期値：なし。", "lang": "初期値：日本語。",
+    }  # fmt: skip
+    assert not page.select_one("#set-name-help") and not page.select_one("#set-akismet_key-help").text.count("初期値")
+    zones = {option["value"]: option.text for option in page.select("#set-timezone option")}
+    assert (zones["Asia/Tokyo"], zones["Japan"]) == ("Asia/Tokyo (東京)", "Japan (東京)") and "UTC" in zones
+
+
 def test_a_site_has_its_own_texts_for_authors_by_reason_and_language(
     app: Flask, desk: FlaskClient, paper: Site, alice: Moderator, db_session: Session
 ) -> None:
