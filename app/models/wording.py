@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import current_app
 from markupsafe import Markup
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +17,8 @@ LONGEST_VERSION = 40  # code points
 # Of a section's key, a slash and a version.
 LONGEST_ACCEPTED = 120
 LONGEST_NOTICE = 300
+# Of a site in memory; a request may name any section.
+MOST_KEPT = 200
 # Graphemes.
 LONGEST_INTRO, LONGEST_FOOTER = 2_000, 500
 
@@ -107,12 +110,35 @@ class Words:
     email_footer: str = ""
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """Words of one version of a site, by language and section."""
+
+    version: int
+    words: dict[tuple[str, str], Words]
+
+
 def words_of(site: Site, lang: str, section: str = "", *, typed: Wording | None = None) -> Words:
     """The words of a section, else of the site, field by field.
 
     Link and version of the rules are those of the site's own language where this language has none, so that a reader
-    cannot avoid the tick by another language. `typed` stands for a row that is not saved yet.
+    cannot avoid the tick by another language. `typed` stands for a row that is not saved yet. Kept for the site's
+    version, because each page and comment needs them.
     """
+    if typed:
+        return _words_of(site, lang, section, typed)
+    kept: dict[int, _Kept] = current_app.extensions.setdefault("words", {})
+    # Before the words: if they change in between, the next version reads them again.
+    version = site.version
+    found = kept.get(site.id)
+    if found is None or found.version != version or len(found.words) >= MOST_KEPT:
+        found = kept[site.id] = _Kept(version, {})
+    if (lang, section) not in found.words:
+        found.words[lang, section] = _words_of(site, lang, section)
+    return found.words[lang, section]
+
+
+def _words_of(site: Site, lang: str, section: str, typed: Wording | None = None) -> Words:
     query = select(Wording).where(Wording.site_id == site.id, Wording.section.in_({section, ""}))
     saved = db.session.scalars(query.where(Wording.lang.in_({lang, site.lang}))).all()
     rows = [typed, *(row for row in saved if row.place != typed.place)] if typed else saved
