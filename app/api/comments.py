@@ -19,7 +19,7 @@ from app.api.operation import operation, public
 from app.api.problems import problem
 from app.comments import reading, tokens
 from app.comments.admission import Crowded
-from app.comments.submit import screen, submit
+from app.comments.submit import Submitted, screen, sent_before, submit
 from app.database import read_only, write_transaction
 from app.desk import listing
 from app.desk.cards import card_of, cards_of, load
@@ -90,7 +90,12 @@ def post() -> Response:
     form = CommentForm(here.site, given, here.words)
     if not form.validate():
         limits.count(here.site, "post")
-        return problem(422, _("Check your entries."), "invalid", errors=form.errors)
+        # A retry of a stored comment may be older than this version of the rules.
+        if not (here.thread and form.lacks_only_acceptance):
+            return _invalid(form)
+        draft = form.draft(here.lang, page=here.key, claimed={}, author=given.get("author", ""))
+        earlier = sent_before(here.thread, draft)
+        return _answer(earlier) if earlier else _invalid(form)
     draft = form.draft(here.lang, page=here.key, claimed=here.claimed(given), author=given.get("author", ""))
     screened = screen(here.site, draft)
     try:
@@ -101,6 +106,14 @@ def post() -> Response:
         raise
     if submitted.again:
         limits.count(here.site, "post")
+    return _answer(submitted)
+
+
+def _invalid(form: CommentForm) -> Response:
+    return problem(422, _("Check your entries."), "invalid", errors=form.errors)
+
+
+def _answer(submitted: Submitted) -> Response:
     approved = submitted.comment.status == Status.APPROVED
     # A copy of an earlier comment from an unknown sender gets the same answer, without a text that is held.
     shown = reading.show_own(submitted.comment, "") if submitted.recognised else reading.show(submitted.comment)

@@ -134,6 +134,11 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
     return Submitted(comment, again=False, recognised=True)
 
 
+def sent_before(thread: Thread, draft: Draft) -> Submitted | None:
+    """The stored comment if this post repeats it. Writes nothing. Raises Refused (422) as `submit`."""
+    return _earlier(thread.site, draft, tokens.author_of(thread.site, draft.author_token), _fingerprints(thread, draft))
+
+
 def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment | None:
     """The parent, if any. Raises Refused if no new comment is allowed."""
     claimed = screened.case.section

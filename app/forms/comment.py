@@ -159,6 +159,11 @@ class CommentForm(Form):
         extra = {name: [_Required()] for name, wanted in self._wanted.items() if wanted}
         return bool(super().validate(extra_validators={**extra, **(extra_validators or {})}))
 
+    @property
+    def lacks_only_acceptance(self) -> bool:
+        """After `validate`: a repeated post may be older than this version of the rules."""
+        return set(self.errors) == {"accepted"}
+
     def draft(self, lang: str, page: str, claimed: Mapping[str, str], author: str = "") -> Draft:
         """The comment with facts about its request.
 

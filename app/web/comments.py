@@ -11,7 +11,7 @@ from app.abuse.junk import require_form
 from app.abuse.origin import check_origin
 from app.comments import amend, reading, tokens
 from app.comments.admission import Crowded
-from app.comments.submit import Submitted, screen, submit
+from app.comments.submit import Draft, Submitted, screen, sent_before, submit
 from app.database import read_only, write_transaction
 from app.errors import Refused
 from app.extensions import csrf
@@ -38,26 +38,33 @@ def post() -> Response:
         limits.refuse_exhausted(here.site, "post", "crowded")
     except Refused as no:
         return _refused(here, form, origin, no)
-    if not form.validate():
-        limits.count(here.site, "post")
-        return _form_again(here, form, origin, 422)
     try:
-        submitted = _submit(here, form)
+        submitted = _submit(here, form) if form.validate() else _sent_before(here, form)
     except Refused as no:
         here = where(request.form)
         limits.count(here.site, "crowded" if isinstance(no, Crowded) else "post")
         return _refused(here, form, origin, no)
-    if submitted.again:
+    if submitted is None or submitted.again:
         limits.count(here.site, "post")
+    if submitted is None:
+        return _form_again(here, form, origin, 422)
     return _posted(replace(here, thread=submitted.comment.thread), form, submitted, origin)
 
 
 def _submit(here: Where, form: CommentForm) -> Submitted:
-    claimed = here.claimed(request.form)
-    draft = form.draft(here.lang, page=here.key, claimed=claimed, author=_author_token())
+    draft = _draft(here, form)
     screened = screen(here.site, draft)
     with write_transaction():
         return submit(here.obtain_thread(), draft, screened)
+
+
+def _sent_before(here: Where, form: CommentForm) -> Submitted | None:
+    """The stored comment, if this is a retry and only the house rules have changed since."""
+    return sent_before(here.thread, _draft(here, form)) if here.thread and form.lacks_only_acceptance else None
+
+
+def _draft(here: Where, form: CommentForm) -> Draft:
+    return form.draft(here.lang, page=here.key, claimed=here.claimed(request.form), author=_author_token())
 
 
 @bp.post("/embed/preview")
