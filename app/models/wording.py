@@ -121,18 +121,19 @@ class _Kept:
 def words_of(site: Site, lang: str, section: str = "", *, typed: Wording | None = None) -> Words:
     """The words of a section, else of the site, field by field.
 
-    Link and version of the rules are those of the site's own language where this language has none, so that a reader
-    cannot avoid the tick by another language. `typed` stands for a row that is not saved yet. Kept for the site's
-    version, because each page and comment needs them.
+    Link and version of the rules are those of the site's own language, else of any, where this language has none, so
+    that a reader cannot avoid the tick by another language. `typed` stands for a row that is not saved yet. Kept for
+    the site's version, because each page and comment needs them.
     """
     if typed:
         return _words_of(site, lang, section, typed)
-    kept: dict[int, _Kept] = current_app.extensions.setdefault("words", {})
+    # By its key: another site may get the id of a removed one.
+    kept: dict[str, _Kept] = current_app.extensions.setdefault("words", {})
     # Before the words: if they change in between, the next version reads them again.
     version = site.version
-    found = kept.get(site.id)
+    found = kept.get(site.key)
     if found is None or found.version != version or len(found.words) >= MOST_KEPT:
-        found = kept[site.id] = _Kept(version, {})
+        found = kept[site.key] = _Kept(version, {})
     if (lang, section) not in found.words:
         found.words[lang, section] = _words_of(site, lang, section)
     return found.words[lang, section]
@@ -140,9 +141,9 @@ def words_of(site: Site, lang: str, section: str = "", *, typed: Wording | None 
 
 def _words_of(site: Site, lang: str, section: str, typed: Wording | None = None) -> Words:
     query = select(Wording).where(Wording.site_id == site.id, Wording.section.in_({section, ""}))
-    saved = db.session.scalars(query.where(Wording.lang.in_({lang, site.lang}))).all()
+    saved = db.session.scalars(query.order_by(Wording.lang)).all()
     rows = [typed, *(row for row in saved if row.place != typed.place)] if typed else saved
-    ordered = sorted(rows, key=lambda row: (row.section != section, row.lang != lang))
+    ordered = sorted(rows, key=lambda row: (row.section != section, row.lang != lang, row.lang != site.lang))
     own = [row for row in ordered if row.lang == lang]
     return Words(
         # Rendered by lib/markup.py when it was stored.

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.comments import person, person_export
 from app.lib import markup
-from app.models import Moderator, Role, Site, State, Status, Wording
+from app.models import Moderator, Role, Site, State, Status, Wording, words_of
 from app.models.audit import AuditEvent
 from app.models.wording import DEFAULTS
 from app.moderation import articles
@@ -124,6 +124,9 @@ def test_another_language_does_not_avoid_the_tick(hanako: Reader, db_session: Se
     write(db_session, paper, "ja", rules_version="第2版")
     assert hanako.post("こんにちは", lang="ja", accepted="2026-11").status_code == 422
     assert hanako.post("こんにちは", lang="ja", accepted="第2版").status_code == 201
+    write(db_session, paper, intro="English only")
+    assert hanako.post("Hello", lang="en").status_code == 422, "nor by the site's own language"
+    assert hanako.post("Hello", lang="en", accepted="第2版").status_code == 201
 
 
 def test_notices_are_in_the_readers_language(hanako: Reader, db_session: Session, paper: Site) -> None:
@@ -153,7 +156,29 @@ def test_programs_learn_the_version_and_must_send_it(client: FlaskClient, db_ses
     answer = client.post("/api/v1/comments", json=new)
     assert (answer.status_code, answer.json["errors"]) == (422, {"accepted": [ASKED]})
     assert client.post("/api/v1/comments", json=new | {"accepted": "1"}).json["errors"] == {"accepted": [CHANGED]}
-    assert client.post("/api/v1/comments", json=new | {"accepted": rules["version"]}).status_code == 201
+    key, sent = {"Idempotency-Key": "k1"}, new | {"accepted": rules["version"]}
+    first = client.post("/api/v1/comments", json=sent, headers=key)
+    assert first.status_code == 201
+    # A retry is answered as before, a stranger who knows its key learns nothing, and other texts need the new version.
+    write(db_session, paper, rules_version="2027-01")
+    again = client.post("/api/v1/comments", json=sent, headers=key)
+    assert (again.status_code, again.json["comment"]["id"]) == (201, first.json["comment"]["id"])
+    other = {"body": "Good evening"}
+    assert client.post("/api/v1/comments", json=sent | other, headers=key).json["code"] == "key_reused"
+    for more, extra in ((other, {}), ({"body": ""}, key), ({"name": "Eve"}, {})):
+        assert client.post("/api/v1/comments", json=sent | more, headers=extra).json["code"] == "invalid", more
+
+
+def test_a_site_that_gets_the_id_of_a_removed_one_does_not_get_its_words(
+    app: Flask, db_session: Session, paper: Site
+) -> None:
+    write(db_session, paper, closed_text="Gone fishing.")
+    old = db_session.get_one(Site, paper.id)
+    assert words_of(old, "en").closed_text == "Gone fishing."
+    new = Site(id=old.id, key="tribune", version=old.version, lang="en")
+    db_session.query(Wording).delete()
+    assert words_of(new, "en").closed_text == ""
+    db_session.rollback()
 
 
 def test_an_administrator_previews_and_saves_words_in_each_language(
