@@ -73,6 +73,9 @@ def _key_of_page(path: str, given: dict[str, str]) -> CacheKey:
     page = {name: value for name, value in wanted.items() if name not in ("url", "thread", "title")}
     if "url" in wanted:
         page["key"] = thread_key(wanted["url"], wanted.get("thread", ""))
+    else:
+        # Only a page has one. So the key of a site is not its own, and its entry may be evicted.
+        page.pop("section", None)
     own, shared = (path, urlencode(wanted)), (path, urlencode(page))
     return CacheKey(own, shared, ephemeral=bool(wanted.keys() - BOUNDED))
 

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 
 from app.models import Thread
+from app.models.section import sections_of
 from app.models.site import KEY
 
 EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
@@ -100,6 +101,9 @@ def unless_unchanged(answer: Response) -> Response:
 def note_known(thread: Thread | None) -> None:
     """Tell the page cache whether the page has a confirmed address and title.
 
-    Then one entry serves all spellings of the address.
+    Then one entry serves all spellings of the address; not for a section that the site does not have, which a stranger
+    can make up.
     """
-    request.environ.get("kaiwa.page_cache", {})["has_thread"] = thread is not None and thread.is_named
+    named = request.args.get("section", "")
+    known = thread is not None and thread.is_named and (not named or named in sections_of(thread.site))
+    request.environ.get("kaiwa.page_cache", {})["has_thread"] = known

@@ -244,7 +244,7 @@ def test_a_first_comment_takes_the_place_of_an_empty_page(readers: Readers, db_s
     assert readers.kept() == 1
 
 
-@pytest.mark.parametrize("junk", ["thread", "url", "after", "comment", "title", "x"])
+@pytest.mark.parametrize("junk", ["thread", "url", "after", "comment", "title", "x", "section"])
 def test_invented_urls_do_not_evict_read_pages(
     app: Flask, clock: Clock, comment: Comment, monkeypatch: pytest.MonkeyPatch, junk: str
 ) -> None:
@@ -256,6 +256,8 @@ def test_invented_urls_do_not_evict_read_pages(
     made = len(readers.made)
     assert readers.reads().body == hot.body
     assert len(readers.made) == made
+    readers.reads("/api/v1/picks", **{"url": "", junk: made_up.format(10**6)})
+    assert len(readers.server.page_cache.lasting.entries) <= 2
     caches = (readers.server.page_cache.lasting, readers.server.page_cache.ephemeral)
     assert sum(cache.used for cache in caches) <= 256 * 1024
     assert all(cache.used == sum(entry.weight for entry in cache.entries.values()) for cache in caches)
