@@ -5,6 +5,7 @@ Akismet cannot contain them. The original is a revision, for moderators; it is r
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ def covered_text(comment: Comment, words: Sequence[str]) -> str:
     for label in labels:
         left = left.replace(label, "\n")
     for each in words:
-        if not _contains(comment.body, each):
+        if not _places(comment.body, [each], labels):
             said = _("“%(words)s” is not in the comment. Copy the words as they are typed there.", words=each)
             raise Refused("not_there", said, status=422)
         if _contains(left, each):
@@ -148,10 +149,33 @@ def _version(before: Revision) -> int:
 
 def _without(body: str, words: Sequence[str], labels: Sequence[str]) -> tuple[str, int]:
     """The text with the first label for each of the words, and the number of places. Labels in it stay whole."""
-    found = "|".join(map(re.escape, [*labels, *sorted(words, key=len, reverse=True)]))
-    return re.subn(
-        found, lambda match: match[0] if match[0] in labels else labels[0], body, flags=re.IGNORECASE
-    )  # fmt: skip
+    parts, end = [], 0
+    places = _places(body, words, labels)
+    for start, after in places:
+        parts += [body[end:start], labels[0]]
+        end = after
+    return "".join([*parts, body[end:]]), len(places)
+
+
+def _places(body: str, words: Sequence[str], labels: Sequence[str]) -> list[tuple[int, int]]:
+    """Where the words stand, outside of labels. Words that overlap, also with a label, are one place."""
+    kept = [match.span() for match in re.finditer("|".join(map(re.escape, labels)), body)]
+    starts = [start for start, _end in kept]
+
+    def is_in_label(start: int, end: int) -> bool:
+        before = bisect_right(starts, start)
+        return before > 0 and end <= kept[before - 1][1]
+
+    found = [match.span() for each in words for match in re.finditer(re.escape(each), body, flags=re.IGNORECASE)]
+    outside = [(*span, True) for span in found if not is_in_label(*span)]
+    merged: list[tuple[int, int, bool]] = []
+    for start, end, covers in sorted([*outside, *((*span, False) for span in kept)]):
+        if merged and start < merged[-1][1]:
+            first, last, covered = merged[-1]
+            merged[-1] = first, max(last, end), covered or covers
+        else:
+            merged.append((start, end, covers))
+    return [(start, end) for start, end, covers in merged if covers]
 
 
 def _contains(text: str, words: str) -> bool:

@@ -225,6 +225,21 @@ def test_words_are_refused_that_are_not_there_or_would_stay_readable(
 
 
 @ONE_DATABASE
+def test_passages_that_overlap_each_other_or_an_earlier_one_leave_nothing_readable(
+    hanako: Reader, desk: FlaskClient, db_session: Session
+) -> None:
+    comment = a_comment(hanako, db_session, f"Ask Kana Shio at {PHONE}, ask Kana.")
+    press(desk, comment, words="Ask Kana\nKana Shio")
+    assert again(db_session, comment).body == f"{LABEL} at {PHONE}, {LABEL}."
+    refused = press(desk, again(db_session, comment), words="Hidden")
+    assert refused.status_code == 422 and "“Hidden” is not in the comment." in refused.text
+    press(desk, again(db_session, comment), words=f"{LABEL} at {PHONE}\nthe editors].")
+    assert again(db_session, comment).body == f"{LABEL}, {LABEL}"
+    press(desk, again(db_session, comment), "uncover")
+    assert again(db_session, comment).body == f"{LABEL} at {PHONE}, {LABEL}."
+
+
+@ONE_DATABASE
 def test_the_preview_changes_nothing_and_the_form_works_without_javascript(
     hanako: Reader, desk: FlaskClient, db_session: Session
 ) -> None:
