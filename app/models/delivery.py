@@ -149,9 +149,10 @@ class Delivery(Model):
         ) or ""  # fmt: skip
 
     @classmethod
-    def newest_about(cls, comment: Comment, kind: str) -> "Delivery | None":
+    def newest_about(cls, comment: Comment, kind: str, *, limit: int = 1) -> Sequence["Delivery"]:
+        """The newest first."""
         about = select(cls).where(cls.comment_id == comment.id, cls.kind == kind)
-        return db.session.scalar(about.order_by(cls.id.desc()).limit(1))
+        return db.session.scalars(about.order_by(cls.id.desc()).limit(limit)).all()
 
     @classmethod
     def sent_before(cls, delivery: "Delivery", kind: str) -> Sequence[str]:

@@ -14,6 +14,7 @@ from app.lib.clock import now
 from app.models import Decision, Moderator, Notice, NoticeEvent, NoticeState, Party, Status
 from app.notify import events
 
+_MAY_BE_PUBLIC = (Status.PENDING, Status.APPROVED)
 # What happened in a case, by code.
 EVENTS: dict[str, Any] = {
     "opened": _l("Notice received"),
@@ -81,8 +82,8 @@ def term(notice: Notice) -> dict[str, Any]:
 
 
 def follow(decision: Decision, by: Moderator | None) -> None:
-    """Reopen the cases that had removed a comment which may become public again."""
-    if decision.from_status != Status.REJECTED or decision.to_status not in (Status.PENDING, Status.APPROVED):
+    """Reopen the cases that had removed a comment which may become public again, also by way of spam."""
+    if decision.from_status in _MAY_BE_PUBLIC or decision.to_status not in _MAY_BE_PUBLIC:
         return
     for notice in Notice.removed_from(decision.comment_id):
         reopen(notice, "restored", seen=notice.version, by=by)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
@@ -23,6 +24,8 @@ REASON = "notice"
 REMINDED_BEFORE = timedelta(days=2)
 # The term of an inquiry; the day on which it was sent does not count.
 INQUIRY_DAYS = 7
+# About one comment, of all its notices.
+MOST_INQUIRIES = 50
 CONSENT, OBJECTION, NONE = "consent", "objection", "none"
 # Six months, as for authors (Digital Services Act, article 20).
 OBJECTION_LASTS = timedelta(days=183)
@@ -105,12 +108,14 @@ def close(notice: Notice, ruling: Ruling, *, seen: int, comment_seen: int, by: M
     """
     if notice.is_closed:
         raise Refused("closed", _("This case has been decided already."), status=409)
+    # An inquiry that was not sent yet never is: after a reopening it can be made again.
+    unasked: dict[str, Any] = {} if notice.answer or _is_sent(notice) else {"asked_at": None}
     decision = _apply(notice.comment, ruling.outcome, seen=comment_seen, by=by)
     removed = decision if ruling.outcome == Outcome.REMOVED else None
     move(
         notice, NoticeState.CLOSED, "closed", seen=seen, by=by, text=ruling.facts,
         outcome=ruling.outcome, ground=ruling.ground, provision=ruling.provision, facts=ruling.facts,
-        closed_at=now(), decision_id=removed.id if removed else None,
+        closed_at=now(), decision_id=removed.id if removed else None, **unasked,
     )  # fmt: skip
     events.notice_closed(notice)
 
@@ -205,9 +210,14 @@ def answer_until(notice: Notice) -> datetime | None:
 
 
 def _inquiry(notice: Notice) -> Delivery | None:
-    """The newest email about the inquiry; of another notice about the same comment, none."""
-    delivery = Delivery.newest_about(notice.comment, INQUIRY)
-    return delivery if delivery and json.loads(delivery.payload)["notice"] == notice.id else None
+    """The newest email about the inquiry; None once it is pruned."""
+    queued = Delivery.newest_about(notice.comment, INQUIRY, limit=MOST_INQUIRIES)
+    return next((each for each in queued if json.loads(each.payload)["notice"] == notice.id), None)
+
+
+def _is_sent(notice: Notice) -> bool:
+    delivery = _inquiry(notice)
+    return delivery is None or delivery.outcome == "sent"
 
 
 def run_clocks() -> Iterator[None]:

@@ -36,7 +36,7 @@ def queue_check(comment: Comment, sender: Sender | None) -> None:
 def sender_of(comment: Comment) -> Sender:
     """The stored sender, for 30 days; then only the comment's network."""
     queued = Delivery.newest_about(comment, CHECK)
-    stored = json.loads(queued.payload) if queued and queued.payload else {}
+    stored = json.loads(queued[0].payload) if queued and queued[0].payload else {}
     stored.pop("recheck_reason", None)
     return Sender(**stored) if stored else Sender().redacted(comment)
 

@@ -185,6 +185,17 @@ def test_an_undo_reopens_the_case_and_both_are_told(
     assert "the comment stays public" in answer[2], "the author was not affected"
 
 
+def test_a_comment_that_is_public_again_by_way_of_spam_reopens_the_case(
+    app: Flask, db_session: Session, notice: Notice, comment: Comment
+) -> None:
+    rule(at_the_desk(app), notice)
+    for status, state in ((Status.SPAM, "closed"), (Status.APPROVED, "open")):
+        db_session.refresh(comment)
+        decide(comment, status, seen=comment.version)
+        db_session.commit()
+        assert the_notice(db_session).state == state
+
+
 def test_nothing_is_sent_about_a_decision_that_was_taken_back_at_once(
     app: Flask, db_session: Session, smtp: MailServer, notice: Notice
 ) -> None:
@@ -376,6 +387,28 @@ def test_an_inquiry_that_could_not_be_delivered_waits_for_no_answer(
     assert (the_notice(db_session).state, the_notice(db_session).asked_at) == ("open", None)
     assert any("could not be delivered" in text for _to, _subject, text in mails(smtp))
     assert ask(desk, the_notice(db_session)).status_code == 303, "may be asked again"
+    # Nor does one that a decision has overtaken.
+    rule(desk, notice, outcome="kept")
+    assert not any(to.startswith("Hanako") for to, *_ in mails(smtp)), "was asked nothing"
+    press(desk, the_notice(db_session), "reopen")
+    assert ask(desk, the_notice(db_session)).status_code == 303
+    assert [to for to, *_ in mails(smtp) if to.startswith("Hanako")] == ["Hanako <hanako@readers.example>"]
+
+
+def test_the_inquiry_of_another_notice_about_the_comment_does_not_hide_a_failure(
+    app: Flask, db_session: Session, smtp: MailServer, send: Callable[..., TestResponse], notice: Notice
+) -> None:
+    desk = at_the_desk(app)
+    ask(desk, the_notice(db_session))
+    db_session.query(Delivery).filter_by(kind="inquiry").one().finish("gave up")
+    send("198.51.100.1", explanation="Another reader")
+    other = the_notice(db_session)
+    assert other.id != notice.id and ask(desk, other).status_code == 303
+    for _step in notices.run_clocks():
+        db_session.commit()
+    db_session.expire_all()
+    assert [each.kind for each in NoticeEvent.all_of(notice)] == ["opened", "asked", "undelivered"]
+    assert other.state == "inquiry"
 
 
 def test_an_author_without_a_confirmed_address_cannot_be_asked(
