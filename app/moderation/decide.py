@@ -44,7 +44,7 @@ def decide(
     Delivery.recall(comment.id)
     if status == Status.APPROVED:
         claimed, comment.claimed = comment.claimed, None
-        comment.thread.confirm(claimed, Named.MODERATOR if by else Named.SCREENING, comment.created_at)
+        comment.thread.confirm(claimed, _confirmed_by(by, reason), comment.created_at)
     if by and status == Status.APPROVED:
         _trust(comment)
     decision = Decision(
@@ -71,6 +71,11 @@ def decide(
     brake.after_decision(decision)
     notice_state.follow(decision, by)
     return decision
+
+
+def _confirmed_by(by: Moderator | None, reason: str) -> Named:
+    """Only a card shows what a comment claims about its page: programs and links in emails do not."""
+    return Named.MODERATOR if by and not by.is_program and reason != "mail" else Named.SCREENING
 
 
 def _trust(comment: Comment) -> None:
