@@ -16,6 +16,7 @@ from app.models.section import MOST_SECTIONS, Section, SectionBy, as_json, colum
 
 def put(site: Site, section: Section, *, by: Moderator | Who) -> None:
     """Add a section, or change the one with its key. Raises Refused (422) for too many."""
+    _lock(site)
     sections = sections_of(site)
     if section.key not in sections and len(sections) >= MOST_SECTIONS:
         raise Refused("too_many", _("A site can have %(most)d sections.", most=MOST_SECTIONS), field="key")
@@ -24,11 +25,17 @@ def put(site: Site, section: Section, *, by: Moderator | Who) -> None:
 
 def remove(site: Site, key: str, *, by: Moderator | Who) -> None:
     """Its articles stay without a section. Moderators of this section alone moderate nothing until an owner decides."""
+    _lock(site)
     sections = sections_of(site)
-    sections.pop(key)
+    sections.pop(key, None)
     db.session.execute(delete(Wording).where(Wording.site_id == site.id, Wording.section == key))
     _move(site, None, SectionBy.NOTHING, Thread.section == key)
     _write(site, sections, by)
+
+
+def _lock(site: Site) -> None:
+    # Two administrators who save at once would each write a list without the other's section.
+    db.session.refresh(site, ("sections", "version"), with_for_update={"key_share": True})
 
 
 def _write(site: Site, sections: dict[str, Section], by: Moderator | Who) -> None:
