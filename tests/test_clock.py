@@ -87,7 +87,7 @@ def test_leases_and_snoozes_of_tomorrow_hide_no_card_today(client: FlaskClient, 
     assert not Lease.take([comment.id], bob)
     db_session.commit()
     corrected(db_session)
-    assert not Lease.of_others(bob, [comment.id]) and not Lease.counts_of_others(bob, [site.id])
+    assert not Lease.of_others(bob, [comment.id]) and not Lease.counts_of_others(bob)
     assert Snooze.count(bob) == 0
     assert Lease.take([comment.id], bob) == {comment.id}
     db_session.commit()

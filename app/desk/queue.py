@@ -67,7 +67,7 @@ def page_of(
         cards_of(comments, moderator),
         counts(moderator),
         place_of(last) if last else "",
-        Lease.counts_of_others(moderator, moderator.site_ids),
+        Lease.counts_of_others(moderator),
         Snooze.count(moderator),
     )
 

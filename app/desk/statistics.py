@@ -8,11 +8,11 @@ from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Actor, Comment, Decision, Moderator, Site, SiteCounter, Status, Thread
+from app.models import Actor, Comment, Decision, Moderator, Site, SiteCounter, Status, Thread, section_scope
 from app.models.decision import COVERS
 from app.models.site_counter import STATUS
 
@@ -22,6 +22,7 @@ HOT = 10  # articles
 HOT_AMONG = 3_000  # decisions
 # A moderator's own reversal within this time corrects a slip.
 SLIP = timedelta(minutes=1)
+Conditions = list[ColumnElement[bool]]
 
 
 @dataclass
@@ -68,17 +69,18 @@ class Statistics:
             other.waits += own.waits
 
 
-def statistics_of(site: Site, days: int) -> Statistics:
-    """Statistics of the last `days` including today, in the site's time zone."""
+def statistics_of(site: Site, days: int, viewer: Moderator | None = None) -> Statistics:
+    """Statistics of the last `days` including today, in the site's time zone; for `viewer`, of their sections."""
+    mine = section_scope.comments_of(viewer) if viewer else []
     zone, first = ZoneInfo(site.timezone), Decision.id_back(site.id, MOST)
     listed = _last(days, zone)
     since = datetime.combine(listed[0], time.min, zone)
-    rows = _decisions(site, since, first)
+    rows = _decisions(site, since, first, mine)
     statistics = Statistics(days, complete=not first or Decision.made_before(first, since))
-    statistics.waiting, statistics.oldest = _waiting(site)
+    statistics.waiting, statistics.oldest = _waiting(site, mine)
     statistics.by_day = {day: Share() for day in listed}
     _count(statistics, rows, zone)
-    statistics.hot = _hot(site, since)
+    statistics.hot = _hot(site, since, mine)
     return statistics
 
 
@@ -87,7 +89,7 @@ def percentile(values: list[float], percent: int) -> float | None:
     return sorted(values)[ceil(len(values) * percent / 100) - 1] if values else None
 
 
-def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
+def _decisions(site: Site, since: datetime, first: int, mine: Conditions) -> list[Any]:
     held = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
     query = (
         select(
@@ -97,16 +99,18 @@ def _decisions(site: Site, since: datetime, first: int) -> list[Any]:
         .join(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
         .where(Decision.site_id == site.id, Decision.id >= first, Decision.made_at >= since)
-        .where(Decision.actor != Actor.IMPORT, or_(Decision.actor == Actor.MODERATOR, held))
+        .where(Decision.actor != Actor.IMPORT, or_(Decision.actor == Actor.MODERATOR, held), *mine)
         .order_by(Decision.id)
     )  # fmt: skip
     return list(db.session.execute(query))
 
 
-def _waiting(site: Site) -> tuple[int, datetime | None]:
-    first = select(Comment.created_at).where(Comment.site_id == site.id, Comment.status == Status.PENDING)
-    count = SiteCounter.counts(STATUS).get((site.id, Status.PENDING), 0)
-    return count, db.session.scalar(first.order_by(Comment.id).limit(1))
+def _waiting(site: Site, mine: Conditions) -> tuple[int, datetime | None]:
+    waits = Comment.site_id == site.id, Comment.status == Status.PENDING, *mine
+    oldest = db.session.scalar(select(Comment.created_at).where(*waits).order_by(Comment.id).limit(1))
+    if mine:
+        return db.session.scalar(select(func.count()).select_from(Comment).where(*waits)) or 0, oldest
+    return SiteCounter.counts(STATUS).get((site.id, Status.PENDING), 0), oldest
 
 
 def _last(days: int, zone: ZoneInfo) -> list[date]:
@@ -164,9 +168,10 @@ def _count_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) 
         share.reversed += 1
 
 
-def _hot(site: Site, since: datetime) -> list[tuple[Thread, int]]:
+def _hot(site: Site, since: datetime, mine: Conditions) -> list[tuple[Thread, int]]:
     newest = Decision.site_id == site.id, Decision.id >= Decision.id_back(site.id, HOT_AMONG)
     decided = select(Decision.comment_id).where(*newest, Decision.made_at > since, Decision.actor != Actor.IMPORT)
-    counts = Counter(db.session.scalars(select(Comment.thread_id).where(Comment.id.in_(decided)))).most_common(HOT)
+    among = select(Comment.thread_id).where(Comment.id.in_(decided), *mine)
+    counts = Counter(db.session.scalars(among)).most_common(HOT)
     threads = {thread.id: thread for thread in Thread.with_ids([id for id, _count in counts])}
     return [(threads[id], count) for id, count in counts]

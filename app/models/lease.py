@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.database import rows_changed
 from app.extensions import Model, db
 from app.lib.clock import Moment, is_over, now, runs
+from app.models import section_scope
 from app.models.comment import Comment
 from app.models.moderator import Moderator
 
@@ -56,10 +57,11 @@ class Lease(Model):
         return {row.comment_id: row.name for row in rows}
 
     @classmethod
-    def counts_of_others(cls, moderator: Moderator, site_ids: list[int]) -> dict[str, int]:
-        """Number of comments of these sites that each other moderator is reviewing, by name."""
+    def counts_of_others(cls, moderator: Moderator) -> dict[str, int]:
+        """Number of the moderator's comments that each other moderator is reviewing, by name."""
+        here = Comment.site_id.in_(moderator.site_ids), *section_scope.comments_of(moderator)
         # A subquery for each lease: as a join, SQLite may start with all comments.
-        waits = exists().where(Comment.id == cls.comment_id, Comment.site_id.in_(site_ids), Comment.lane > 0)
+        waits = exists().where(Comment.id == cls.comment_id, Comment.lane > 0, *here)
         rows = db.session.execute(
             select(Moderator.name, func.count())
             .select_from(cls)

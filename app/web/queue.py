@@ -92,7 +92,7 @@ def lease() -> str:
     else:
         Lease.take(ids, me)
     db.session.commit()
-    reviewing = Lease.counts_of_others(me, me.site_ids)
+    reviewing = Lease.counts_of_others(me)
     return render_template("queue/_presence.html", reviewing=reviewing, counts=queue.counts(me))
 
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, abort, render_template, request
 
 from app.desk.statistics import statistics_of
-from app.web.access import moderator_required, site_or_404
+from app.web.access import current_moderator, moderator_required, site_or_404
 
 bp = Blueprint("statistics", __name__, url_prefix="/sites/<key>/figures")
 
@@ -17,4 +17,5 @@ def show(key: str) -> str:
     days = request.args.get("days", PERIODS[1], type=int)
     if days not in PERIODS:
         abort(404)
-    return render_template("statistics/page.html", site=site, figures=statistics_of(site, days), periods=PERIODS)
+    figures = statistics_of(site, days, current_moderator())
+    return render_template("statistics/page.html", site=site, figures=figures, periods=PERIODS)

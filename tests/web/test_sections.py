@@ -8,14 +8,16 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.desk import sections
-from app.models import Comment, Decision, Moderator, Role, Site, State, Status, Thread, Wording
+from app.desk import sections, tokens
+from app.models import Comment, Decision, Lease, Moderator, Role, Site, State, Status, Thread, Wording
 from app.models.audit import Who
 from app.models.section import Section, SectionBy, clean_path, sections_of
 from app.models.wording import DEFAULTS
+from app.moderation.decide import decide
 from app.notify import decision_links
 from app.search.query import SearchQuery, search
 from tests.cast import ORIGIN, PAGE, Reader, a_moderator, a_site, the_comment
@@ -82,6 +84,18 @@ def test_a_path_puts_articles_into_a_section_also_earlier_ones(
     assert section_at(db_session, RECIPE) == ("finals", SectionBy.PATH)
 
 
+def test_two_administrators_who_save_at_once_keep_both_sections(db_session: Session, paper: Site) -> None:
+    assert set(sections_of(paper)) == {"sports", "food"}
+    other = Section("culture", "Culture").as_json()
+    db_session.execute(
+        update(Site).values(sections=[*paper.sections, other]).execution_options(synchronize_session=False)
+    )
+    sections.put(paper, Section("finals", "Finals"), by=Who.OPERATOR)
+    assert set(sections_of(paper)) == {"sports", "food", "culture", "finals"}
+    sections.remove(paper, "food", by=Who.OPERATOR)
+    assert set(sections_of(paper)) == {"sports", "culture", "finals"}
+
+
 def test_the_stricter_state_of_section_and_article_counts(
     client: FlaskClient, hanako: Reader, db_session: Session, paper: Site
 ) -> None:
@@ -113,7 +127,7 @@ def test_a_section_reviews_every_comment_or_none(hanako: Reader, db_session: Ses
 
 
 def test_an_attribute_is_never_milder_and_a_moderator_confirms_it(
-    app: Flask, hanako: Reader, db_session: Session, paper: Site
+    app: Flask, hanako: Reader, db_session: Session, paper: Site, alice: Moderator
 ) -> None:
     put(db_session, paper, "sports", paths=("/sports",), state=State.CLOSED, hold=True)
     put(db_session, paper, "lax", hold=False)
@@ -127,6 +141,16 @@ def test_an_attribute_is_never_milder_and_a_moderator_confirms_it(
     assert hanako.post("elsewhere", url=RECIPE, section="lax").status_code == 202
     assert section_at(db_session, RECIPE) == ("food", SectionBy.PATH)
     assert hanako.post("no such", url=f"{PAGE}/2", section="nowhere").status_code == 202
+    # Neither an email nor the API shows the claim, so their approval does not confirm it.
+    program = tokens.make(db_session.get_one(Site, paper.id), name="CMS", role=Role.MODERATOR, by=Who.OPERATOR)[0]
+    by_program, taro = program.moderator, Reader(app.test_client(), "Taro", "taro@readers.example")
+    db_session.commit()
+    for number, (by, reason) in enumerate(((alice, "mail"), (by_program, ""))):
+        taro.post(f"unseen {number}", url=f"{PAGE}/unseen{number}", section="lax")
+        unseen = the_comment(db_session, f"unseen {number}")
+        decide(unseen, Status.APPROVED, seen=unseen.version, by=by, reason=reason)
+        db_session.commit()
+        assert section_at(db_session, f"{PAGE}/unseen{number}") == ("lax", SectionBy.CLAIM)
     comment = the_comment(db_session, "let me in")
     assert comment.claimed and comment.claimed["section"] == "lax"
     desk = at_the_desk(app)
@@ -183,7 +207,15 @@ def test_a_moderator_of_a_section_moderates_nothing_else(
     assert f"card-{cake}" not in desk.get("/moderate/search?q=yum").text
     assert f"card-{goal}" in desk.get("/moderate/search?q=goal").text
     assert "yum" not in desk.get(f"/moderate/comments/{goal}/author").text
+    assert Lease.take([cake], db_session.get_one(Moderator, 1)) and db_session.commit() is None
+    db_session.refresh(bob)
+    assert Lease.counts_of_others(bob) == {}
+    db_session.commit()
     press(owner, f"/moderate/comments/{cake}/decisions", **verdict)
+    figures = [each.get("/sites/paper/figures", headers=ENGLISH).text for each in (desk, owner)]
+    pending = [BeautifulSoup(page, "html.parser").select(".tiles dd")[0].text for page in figures]
+    assert (RECIPE in figures[0], RECIPE in figures[1]) == (False, True)
+    assert pending == ["1", "2"]
     assert "yum" not in desk.get("/moderate/?status=approved").text
     assert "yum" not in desk.get("/moderate/?status=approved&sort=worth").text
     press(owner, f"/sites/paper/threads/{thread}/state", state="held", reason="yum")
@@ -200,6 +232,9 @@ def test_a_moderator_of_a_section_moderates_nothing_else(
     assert desk.get(link.removeprefix("http://localhost")).status_code == 410
     db_session.refresh(bob)
     assert search(bob, SearchQuery(text="yum")).ids == []
+    db_session.get_one(Comment, goal).cluster = db_session.get_one(Comment, cake).cluster = "same"
+    db_session.flush()
+    assert search(bob, SearchQuery(alike=cake)).ids == [], "what is like a comment of others tells its text"
     db_session.commit()
     # Its removal gives nothing away, and an administrator has no limits.
     press(owner, "/sites/paper/sections/remove", key="sports")
