@@ -15,6 +15,7 @@ from app.abuse import limits, proof_of_work
 from app.abuse.address import client, network, wide_network
 from app.database import end_transaction, read_only
 from app.errors import Refused, outage
+from app.lib.mailbox import one_form
 from app.lib.secrets import blind_index
 from app.models import Moderator, Rate, RateLimit
 from app.models.site import WIDE_TIMES
@@ -56,7 +57,7 @@ def attempt(email: str, device: str, proof: str = "") -> Iterator[None]:
     challenge of a refusal. Addresses without an account are counted too. An attempt that fails with the database is not
     counted.
     """
-    with _counted(_counts(email.strip().casefold(), device, proof)):
+    with _counted(_counts(_who(email), device, proof)):
         yield
 
 
@@ -86,7 +87,7 @@ def forgive_factor(moderator_id: int, device: str) -> None:
 
 def forgive(email: str, device: str) -> None:
     """Reset the limits of this account after a correct password."""
-    who = email.strip().casefold()
+    who = _who(email)
     RateLimit.restore(*([_device(who, device)] if device else [_account(who), _pair(who)]))
 
 
@@ -180,6 +181,11 @@ def _take(subject: str, rate: Rate) -> tuple[str, Rate]:
     if wait := RateLimit.take(subject, rate):
         raise TooManyAttempts(wait)
     return subject, rate
+
+
+def _who(email: str) -> str:
+    """One for all spellings with which the account is found, such as full-width ones."""
+    return one_form(email).casefold()
 
 
 def _pair(who: str, step: str = "login") -> str:

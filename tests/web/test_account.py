@@ -157,6 +157,17 @@ def test_the_sixth_wrong_guess_is_not_looked_at(client: FlaskClient, alice: Mode
     assert client.get("/moderate/").status_code == 303
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_other_spellings_of_an_address_are_no_further_guesses(client: FlaskClient, alice: Moderator) -> None:
+    spellings = [f"{chr(ord(each) + 0xFEE0)}{ALICE[1:]}" for each in "aA"]
+    spellings += [ALICE.replace("@", "＠"), ALICE.replace(".", "．"), f" {ALICE.upper()} "]
+    assert log_in(client, email=spellings[0]).status_code == 303, "the account is found by it"
+    client.post("/logout", data={"csrf_token": csrf(client, "/moderate/")})
+    client.delete_cookie("kaiwa-device")
+    tried = [log_in(client, email=each, password="wrong").status_code for each in [*spellings, ALICE]]
+    assert tried == [422] * guessing.PER_ACCOUNT_AND_NETWORK.burst + [429]
+
+
 def test_a_browser_that_was_let_in_before_is_not_locked_out_by_strangers(
     app: Flask, client: FlaskClient, alice: Moderator
 ) -> None:
