@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 
 from app.abuse import guessing
@@ -20,6 +20,7 @@ from app.models import Login, audit
 from app.models.audit import Event
 from app.web import device
 from app.web.access import (
+    SESSION_KEY,
     current_moderator,
     moderator_required,
     own_path,
@@ -95,7 +96,8 @@ def _password_refused() -> Response | None:
 def password_is_right(typed: str, proof: str = "") -> bool:
     """Check the moderator's password, limited like a log-in, and confirm this log-in with it. Commits.
 
-    Raises TooManyAttempts.
+    The session gets a new token: a stolen copy of the earlier one must not be confirmed with it. Raises
+    TooManyAttempts.
     """
     email, hashed, login_id = current_moderator().email, current_moderator().password_hash, this_login().id
     browser = device.known(email)
@@ -103,24 +105,27 @@ def password_is_right(typed: str, proof: str = "") -> bool:
     db.session.rollback()
     read_only()
     with guessing.attempt(email, browser, proof):
-        right = verify(hashed, typed) and _confirm(login_id, hashed, browser)
-    if not right:
+        renewed = _confirm(login_id, hashed, browser) if verify(hashed, typed) else ""
+    if renewed:
+        session[SESSION_KEY] = renewed
+    else:
         _record_failure(login_id)
     writes_again()
-    return right
+    return bool(renewed)
 
 
-def _confirm(login_id: int, hashed: str, browser: str) -> bool:
-    """False if the log-in has ended or the password has changed since it was read."""
+def _confirm(login_id: int, hashed: str, browser: str) -> str:
+    """The new token; '' if the log-in has ended or the password has changed since it was read."""
     with write_transaction():
         login = db.session.get(Login, login_id)
         if login is None or login.moderator.password_hash != hashed:
-            return False
+            return ""
         guessing.forgive(login.moderator.email, browser)
         login.prolong(session_lasts())
         login.confirmed_at = now()
+        token = login.renew()
         _record(Event.REAUTHENTICATED, login)
-        return True
+        return token
 
 
 def _record_failure(login_id: int) -> None:
@@ -133,11 +138,17 @@ def _record(event: Event, login: Login) -> None:
     audit.record(event, by=login.moderator, account=login.moderator, network=network(client()))
 
 
+def _wanted() -> str:
+    """The page to go on to."""
+    given = request.args if request.method in SAFE_METHODS else request.form
+    return given.get("next", "")
+
+
 def _page(trouble: str = "", status: int = 200, challenge: dict[str, object] | None = None) -> Response:
     own = request.endpoint in ("confirmation.ask", "confirmation.confirm")
     fields = [] if own else [(name, text) for name, text in request.form.items(multi=True) if name not in OURS]
     page = render_template(
         "account/confirm.html", trouble=trouble, challenge=challenge, fields=fields, password=PASSWORD,
-        action=url_for("confirmation.confirm") if own else this_page(), next=request.values.get("next", ""), own=own,
+        action=url_for("confirmation.confirm") if own else this_page(), next=_wanted(), own=own,
     )  # fmt: skip
     return make_response(page, status)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, session
+from flask import Blueprint, abort, flash
 from flask_babel import gettext as _
 from flask_babel import ngettext as _n
 
@@ -13,8 +13,8 @@ from app.forms.account import PasswordForm
 from app.lib.passwords import new_hash
 from app.models import Login
 from app.web import profile
-from app.web.access import SESSION_KEY, current_moderator, moderator_required, session_lasts, this_login
-from app.web.confirmation import password_is_right
+from app.web.access import current_moderator, moderator_required, session_lasts, this_login
+from app.web.confirmation import confirmation_required, password_is_right
 
 bp = Blueprint("logins", __name__, url_prefix="/account")
 
@@ -36,7 +36,6 @@ def change_password() -> Any:
     # Before the transaction, because argon2 is slow.
     hashed = new_hash(form.password.data or "", own_words)
     accounts.change_password(current_moderator(), hashed, keep=this_login())
-    session[SESSION_KEY] = this_login().renew()
     db.session.commit()
     flash(_("Password changed. Your other browsers are logged out."))
     return profile.back_to("password")
@@ -44,6 +43,7 @@ def change_password() -> Any:
 
 @bp.post("/logins/<int:id>/end")
 @moderator_required
+@confirmation_required
 def end(id: int) -> Any:
     login = Login.of_moderator(current_moderator(), session_lasts(), id) or abort(404)
     accounts.end_login(login)
@@ -54,6 +54,7 @@ def end(id: int) -> Any:
 
 @bp.post("/logins/end")
 @moderator_required
+@confirmation_required
 def end_others() -> Any:
     count = accounts.end_other_logins(this_login())
     db.session.commit()

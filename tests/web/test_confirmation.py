@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from bs4 import BeautifulSoup
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -67,7 +68,7 @@ def test_an_old_log_in_is_asked_and_the_form_goes_on_as_it_was_filled_in(
 SENSITIVE = [
     "/sites/paper/moderators", "/sites/paper/moderators/1/role", "/sites/paper/moderators/1/remove",
     "/sites/paper/people/export", "/sites/paper/people/erase", "/sites/paper/export",
-    "/sites/paper/transfers/1/download", "/sites/paper/tokens",
+    "/sites/paper/transfers/1/download", "/sites/paper/tokens", "/account/logins/1/end", "/account/logins/end",
 ]  # fmt: skip
 
 
@@ -101,6 +102,20 @@ def test_guesses_in_a_stolen_session_are_limited_and_the_right_one_comes_too_lat
     late = desk.post("/account/confirm", data=fields | {"confirm_password": PASSWORD})
     assert late.status_code == 429 and int(late.headers["Retry-After"]) > 0
     assert not db_session.query(Login).one().is_confirmed(timedelta(minutes=15))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_stolen_copy_of_the_session_is_not_confirmed_with_it(app: Flask, desk: FlaskClient) -> None:
+    cookie = desk.get_cookie("kaiwa")
+    assert cookie
+    thief = app.test_client()
+    thief.set_cookie("kaiwa", cookie.value)
+    assert thief.get("/moderate/").status_code == 200
+    fields = {"csrf_token": csrf(desk, "/moderate/"), "next": "/sites/", "confirm_password": PASSWORD}
+    assert desk.post("/account/confirm", data=fields).location == "/sites/"
+    assert desk.get("/moderate/").status_code == 200
+    assert thief.get("/moderate/").location.startswith("/login")
+    assert thief.post(INVITE, data=invitation(desk)).location.startswith("/login")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
