@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 
 from app.desk import factors
 from app.extensions import db
 from app.lib import language
-from app.models import Decision, Report
+from app.models import Decision, Moderator, Report
 from app.moderation.decide import AlreadyDecided, decide
 from app.notify.decision_links import Offer, offer_of
+from app.web.access import current_login
 
 bp = Blueprint("links", __name__)
 
@@ -26,6 +28,10 @@ def act(token: str) -> Any:
     offer = offer_of(token)
     _speak_to(offer)
     factors.require(offer.moderator)
+    if (site := factors.required_by(offer.moderator)) and not _is_logged_in(offer.moderator):
+        # Else a stolen mailbox would decide without the factor.
+        flash(_("Log in first: %(site)s requires a second factor for your role.", site=site.name))
+        return redirect(url_for("account.login", next=url_for("links.show", token=token)), 303)
     try:
         decide(offer.comment, offer.status, seen=offer.seen, by=offer.moderator, reason="mail")
     except AlreadyDecided as conflict:
@@ -33,6 +39,11 @@ def act(token: str) -> Any:
         return _page(offer, notice=conflict.sentence), 409
     db.session.commit()
     return redirect(url_for("links.show", token=token), 303)
+
+
+def _is_logged_in(moderator: Moderator) -> bool:
+    login = current_login()
+    return login is not None and login.moderator_id == moderator.id
 
 
 def _page(offer: Offer, notice: str = "") -> Response:

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from bs4 import BeautifulSoup
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.desk import factors
+from app.lib import one_time_codes
 from app.lib.clock import now
 from app.lib.language import speaking
 from app.models import AuthenticatorApp, Comment, Delivery, Login, Moderator, Passkey, RecoveryCode, Role, Site, Status
@@ -255,6 +257,24 @@ def test_a_moderator_without_a_required_factor_is_led_to_set_one_up_first(
     assert added(client, phone.create(offered(client))).status_code == 200
     assert client.get("/moderate/").status_code == 200
     assert client.post(path, data=fields, headers=SCRIPT).status_code == 200
+    assert the_comment(db_session, "First!").status == Status.APPROVED
+
+
+def test_a_stolen_mailbox_does_not_decide_without_a_required_factor(
+    client: FlaskClient, alice: Moderator, comment: Comment, strict: Site, db_session: Session
+) -> None:
+    secret = one_time_codes.new_secret()
+    db_session.add(AuthenticatorApp(moderator_id=alice.id, secret=secret, confirmed_at=now()))
+    link = link_for(comment, Status.APPROVED, alice).removeprefix("http://localhost")
+    db_session.commit()
+    led = client.post(link, data={"csrf_token": csrf(client, link)}, headers=ENGLISH)
+    assert led.location == f"/login?next={quote(link)}"
+    assert "Log in first: Paper requires" in client.get(led.location, headers=ENGLISH).text
+    assert the_comment(db_session, "First!").status == Status.PENDING
+    db_session.commit()
+    log_in(client)
+    assert second(client, code=current(secret)).status_code == 303
+    assert client.post(link, data={"csrf_token": csrf(client, link)}).location == link
     assert the_comment(db_session, "First!").status == Status.APPROVED
 
 
