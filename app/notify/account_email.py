@@ -89,10 +89,13 @@ def compose_reset(delivery: Delivery) -> EmailMessage | None:
 
 
 def compose_change(delivery: Delivery) -> EmailMessage | None:
-    """None once the change has ended, and if another account has the new address."""
+    """None once the change has ended, and for the new address if another account has it.
+
+    The old address gets its email in any case: else its absence would tell that there is an account.
+    """
     asked = json.loads(delivery.payload)
     change, side = EmailChange.with_nonce(asked["id"], asked["nonce"]), Side(asked["side"])
-    if change is None or Moderator.with_email(change.email):
+    if change is None or (side == Side.NEW and Moderator.with_email(change.email)):
         return None
     to = change.moderator.email if side == Side.OLD else change.email
     link = f"{current_app.config['PUBLIC_URL']}/email/{sign(CHANGE, [change.id, change.nonce, side])}"
