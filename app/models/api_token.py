@@ -90,6 +90,11 @@ class ApiToken(Model):
         return list(db.session.scalars(query.order_by(cls.id)))
 
     @classmethod
+    def count_made_by(cls, moderator: Moderator, site: Site) -> int:
+        """Tokens that this person has seen and that still work."""
+        return sum(each.made_by_id == moderator.id and each.is_valid for each in cls.of_site(site))
+
+    @classmethod
     def on_site(cls, site: Site, id: int) -> "ApiToken | None":
         query = select(cls).where(cls.site_id == site.id, cls.id == id, cls.revoked_at.is_(None))
         return db.session.scalar(query)

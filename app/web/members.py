@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext as _n
 
 from app.desk import factors, members, settings
 from app.desk.accounts import words_about
@@ -12,7 +13,7 @@ from app.extensions import db
 from app.forms.factor import FactorRoleForm
 from app.forms.members import InvitationForm, RoleForm, WelcomeForm
 from app.lib.language import speak
-from app.models import Invitation, Membership, Moderator, Role, Site
+from app.models import ApiToken, Invitation, Membership, Moderator, Role, Site
 from app.models.section import sections_of
 from app.notify.invitation import invitation_of
 from app.web.access import current_moderator, moderator_required, site_or_404
@@ -56,6 +57,8 @@ def change_role(key: str, id: int) -> Any:
     chosen, known = set(request.form.getlist("section")), sections_of(membership.site)
     members.choose_sections(membership, [each for each in known if each in chosen], by=current_moderator())
     db.session.commit()
+    if membership.role != Role.OWNER:
+        _tell_of_tokens(membership.site, membership.moderator)
     return _back(key)
 
 
@@ -63,8 +66,12 @@ def change_role(key: str, id: int) -> Any:
 @moderator_required
 @confirmation_required
 def remove(key: str, id: int) -> Any:
-    members.remove(_membership(site_or_404(key, Role.OWNER), id), by=current_moderator())
+    site = site_or_404(key, Role.OWNER)
+    membership = _membership(site, id)
+    moderator = membership.moderator
+    members.remove(membership, by=current_moderator())
     db.session.commit()
+    _tell_of_tokens(site, moderator)
     return _back(key)
 
 
@@ -124,6 +131,19 @@ def _welcome(invitation: Invitation, form: WelcomeForm) -> str:
     return render_template(
         "emails/invitation.html", site=invitation.site, invitation=invitation, form=form, known=known
     )
+
+
+def _tell_of_tokens(site: Site, moderator: Moderator) -> None:
+    """They are the site's, and programs depend on them; but the person may have kept one."""
+    if count := ApiToken.count_made_by(moderator, site):
+        flash(
+            _n(
+                "%(name)s made %(num)d API token, which still works. Revoke it if %(name)s may have kept it.",
+                "%(name)s made %(num)d API tokens, which still work. Revoke those that %(name)s may have kept.",
+                count,
+                name=moderator.name,
+            )
+        )
 
 
 def _membership(site: Site, moderator_id: int) -> Membership:

@@ -68,6 +68,27 @@ def test_wrong_entries_are_marked_and_make_no_token(desk: FlaskClient, db_sessio
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_tokens_of_an_owner_who_goes_are_told(
+    app: Flask, desk: FlaskClient, paper: Site, db_session: Session
+) -> None:
+    press(desk, PAGE, PAGE, name="Newsroom CMS", role="moderator", days="30", **BOXES)
+    a_moderator(db_session, paper, "bob", Role.OWNER)
+    alice = Moderator.with_email("alice@moderators.example")
+    db_session.commit()
+    bobs, members = at_the_desk(app, "bob"), "/sites/paper/moderators"
+    for path, fields, told in (
+        (f"{members}/{alice.id}/role", {"role": "owner"}, False),
+        (f"{members}/{alice.id}/role", {"role": "admin"}, True),
+        (f"{members}/{alice.id}/remove", {}, True),
+        (members, {"email": "carol@moderators.example", "role": "owner"}, False),
+    ):
+        db_session.commit()
+        assert press(bobs, path, members, **fields).status_code == 303
+        page = bobs.get(members, headers=ENGLISH).text
+        assert ("Alice made 1 API token, which still works." in page) is told, path
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_program_is_no_moderator_on_the_pages(app: Flask, desk: FlaskClient, db_session: Session) -> None:
     press(desk, PAGE, PAGE, name="Newsroom CMS", role="admin", days="", **BOXES)
     assert "Newsroom CMS" not in desk.get("/sites/paper/moderators").text
