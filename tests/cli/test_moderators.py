@@ -164,8 +164,10 @@ def test_a_new_password_ends_all_log_ins(app: Flask, news: None, client: FlaskCl
 
 def test_a_removed_moderator_is_gone_but_the_site_stays(app: Flask, news: None, db_session: Session) -> None:
     _add(app, "alice@news.example", "--name", "Alice")
+    Login.start(Moderator.all()[0], session_lasts())
+    db_session.commit()
     run(app, "moderator", "remove", "alice@news.example")
-    assert Moderator.all() == []
+    assert Moderator.all() == [] and db_session.query(Login).count() == 0
     assert Site.with_key("news")
     assert "No moderator" in run(app, "moderator", "remove", "alice@news.example", code=1)
 

@@ -1,6 +1,7 @@
 """Passwords that attackers try first are refused, with the reason; others are taken whatever their characters."""
 
 from collections.abc import Iterator
+from hashlib import sha512
 
 import pytest
 from flask import Flask
@@ -82,6 +83,7 @@ def test_length_is_counted_in_code_points_and_bounded() -> None:
     assert refusal("q8#Vz!mT2@L") == "Use at least 12 characters."
     assert refusal("鍵庭虹鯨峠凪蛍雫杜苔椿") == "Use at least 12 characters."
     assert refusal("鍵庭虹鯨峠凪蛍雫杜苔椿鷺") == ""
+    assert refusal(sha512(b"a").hexdigest() + sha512(b"b").hexdigest()) == "", "256"
     assert refusal("violet anchor " * 19)[:7] == "Use 256"
     assert not verify(hash_password("violet anchor tundra"), "x" * 1_000_000)
 

@@ -50,8 +50,19 @@ def test_every_route_has_the_headers(app: Flask, client: FlaskClient, db_session
         assert "unsafe" not in policy and "*" not in policy, name
         assert headers["Referrer-Policy"] in ("no-referrer", "same-origin"), name
         assert headers["Cache-Control"], name
+        kind = headers.get("Content-Type", "")
+        assert not kind.startswith("text/") or kind.endswith("charset=utf-8"), name
         _check_cookies(name, answer)
     assert seen > 100
+    assert [client.open("/login", method=method).status_code for method in ("TRACE", "PUT", "DELETE")] == [405] * 3
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_only_the_folder_of_static_files_is_served(client: FlaskClient) -> None:
+    assert client.get("/static/desk.css", buffered=True).status_code == 200
+    for path in ("../wsgi.py", "%2e%2e/wsgi.py", "..%2fwsgi.py", "desk/../../wsgi.py", "", "desk/", ".git/config"):
+        assert client.get(f"/static/{path}").status_code == 404, path
+    assert client.get("/.git/config").status_code == 404
 
 
 def _check_cookies(name: str, answer: TestResponse) -> int:
@@ -61,6 +72,7 @@ def _check_cookies(name: str, answer: TestResponse) -> int:
         ((key, cookie),) = SimpleCookie(line.replace("; Partitioned", "")).items()
         assert key.startswith("__Host-"), name
         assert cookie["secure"] and cookie["httponly"] and cookie["path"] == "/" and not cookie["domain"], name
+        assert cookie["samesite"] == ("None" if key.endswith("kaiwa_own") else "Lax"), name
     return len(lines)
 
 

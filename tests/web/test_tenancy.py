@@ -177,6 +177,8 @@ def test_there_is_something_to_see(app: Flask, paper: Site, db_session: Session)
             answer = knock(desk, target)
             assert answer.status_code == (403 if target.endpoint in OPERATORS_PAGES else 200), target
             seen |= set(told(answer))
+            is_page = answer.status_code == 200 and "<html" in answer.text
+            assert not is_page or 'action="/logout"' in answer.text, target
     assert seen >= {"Geheimnis", "Verborgen", "versteckt.example", "Vertraulich", "Alice"}
 
 
