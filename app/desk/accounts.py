@@ -45,7 +45,7 @@ def reset_of(token: str) -> PasswordReset:
 def reset_password(token: str, hashed: str) -> Moderator:
     """Use a link once, to set a password by its hash. Raises Refused (410)."""
     moderator = reset_of(token).moderator
-    _lock(moderator)
+    lock(moderator)
     # Another link of the account may have been used until the row was locked.
     reset_of(token)
     _replace_password(moderator, hashed)
@@ -56,7 +56,7 @@ def reset_password(token: str, hashed: str) -> Moderator:
 
 def change_password(moderator: Moderator, hashed: str, *, keep: Login) -> None:
     """Replace the password in the log-in `keep`, the only one that goes on. Raises Refused (401) if it has ended."""
-    _lock(moderator)
+    lock(moderator)
     if db.session.scalar(select(Login.id).where(Login.id == keep.id)) is None:
         raise Refused("logged_out", _("You’ve been logged out."), status=401)
     _replace_password(moderator, hashed, keep=keep)
@@ -66,7 +66,7 @@ def change_password(moderator: Moderator, hashed: str, *, keep: Login) -> None:
 
 def set_password(moderator: Moderator, hashed: str) -> None:
     """Replace the password in the name of the operator."""
-    _lock(moderator)
+    lock(moderator)
     _replace_password(moderator, hashed)
     tell(moderator, News.PASSWORD)
     audit.record(Event.PASSWORD_CHANGED, by=Who.OPERATOR, account=moderator)
@@ -78,7 +78,7 @@ def ask_for_email_change(moderator: Moderator, email: str) -> None:
     The answer does not reveal whether another account has the address.
     """
     # One open change of each account, also of two requests at once.
-    _lock(moderator)
+    lock(moderator)
     to = outbox.recipient(email)
     if Delivery.count_to(to, now() - DAY, account_email.CHANGE) >= MOST_CHANGES:
         raise Refused("flood", _("Too many changes today. Try again tomorrow."), field="email", status=429)
@@ -99,7 +99,7 @@ def confirm_email_change(token: str) -> EmailChange:
     Raises Refused (409 if the address is taken, 410).
     """
     moderator = account_email.change_of(token)[0].moderator
-    _lock(moderator)
+    lock(moderator)
     # The other address may have confirmed or refused until the row was locked.
     change, side = account_email.change_of(token)
     change.confirm(side)
@@ -147,8 +147,8 @@ def words_about(name: str, email: str, sites: Iterable[Site]) -> list[str]:
     return found
 
 
-def _lock(moderator: Moderator) -> None:
-    """Of two changes at once, the second sees the first."""
+def lock(moderator: Moderator) -> None:
+    """Of two changes of an account at once, the second sees the first."""
     db.session.refresh(moderator, ["password_hash", "email"], with_for_update=True)
 
 

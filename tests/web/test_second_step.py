@@ -4,12 +4,13 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -208,6 +209,29 @@ def test_of_two_who_use_a_code_at_once_one_gets_in(
         log_in(client)
     assert both_at_once(clients, **{kind: current(secret) if kind == "code" else codes[0]}) == [303, 422]
     assert sum(map(is_in, clients)) == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_of_two_who_set_up_at_once_the_later_one_stays(app: Flask, alice: Moderator, db_session: Session) -> None:
+    browsers, gate = [app.test_client() for _ in range(2)], Barrier(2)
+    for each in browsers:
+        log_in(each)
+
+    def at_once(path: str) -> list[int]:
+        tokens = [csrf(each, "/account") for each in browsers]
+
+        def send(number: int) -> int:
+            gate.wait()
+            return browsers[number].post(path, data={"csrf_token": tokens[number]}).status_code
+
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(send, range(2)))
+
+    assert at_once("/account/factors/app") == [303, 303]
+    db_session.execute(update(AuthenticatorApp).values(confirmed_at=now()))
+    db_session.commit()
+    assert at_once("/account/factors/codes") == [200, 200]
+    assert RecoveryCode.count_of(alice) == 10
 
 
 def test_a_recovery_code_works_once_however_it_is_typed_and_is_told(
