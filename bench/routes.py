@@ -60,8 +60,11 @@ API_TOKEN = PREFIX + "b" * 43
 RESET = "r" * 43
 
 Body = dict[str, Any]
-# Redirects, a file without queries, and pages of an installation without accounts.
-NOT_MEASURED = {"setup.front", "setup.show", "well_known.change_password", "well_known.security_txt"}
+# Redirects, a file without queries, pages of an installation without accounts, and pages in the middle of a log-in.
+NOT_MEASURED = {
+    "setup.front", "setup.show", "well_known.change_password", "well_known.security_txt", "factor.ask",
+    "factors.show_app",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -107,16 +107,21 @@ def _share_statements(statements: _Statements) -> Callable[[Connection], None]:
 
 
 def _share_routes(patch: pytest.MonkeyPatch) -> None:
-    """Werkzeug compiles a Python function for each route of each application."""
-    compile_builder, known = Rule._compile_builder, {}
+    """Werkzeug parses each route of each application, and compiles Python functions for it."""
+    compile_rule, known = Rule.compile, {}
 
-    def builder(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+    def compile_once(rule: Rule) -> None:
+        key = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, repr(rule.defaults))
         if key not in known:
-            known[key] = compile_builder(rule, append_unknown)
-        return known[key]
+            compile_rule(rule)
+            builders = rule._build.__func__, rule._build_unknown.__func__
+            known[key] = rule._parts, rule._trace, rule._converters, set(rule.arguments), builders
+            return
+        rule._parts, rule._trace, rule._converters, arguments, (build, build_unknown) = known[key]
+        rule.arguments.update(arguments)
+        rule._build, rule._build_unknown = build.__get__(rule), build_unknown.__get__(rule)
 
-    patch.setattr(Rule, "_compile_builder", builder)
+    patch.setattr(Rule, "compile", compile_once)
 
 
 @pytest.fixture(scope="session", autouse=True)

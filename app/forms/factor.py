@@ -8,24 +8,23 @@ from wtforms.validators import DataRequired, Length
 
 from app.forms.length import Length as Graphemes
 from app.forms.length import cleaned
+from app.lib.one_time_codes import LONGEST_TYPED
 from app.lib.passkeys import LONGEST
 from app.lib.text import clean_line
 from app.models import Role
 from app.models.passkey import LONGEST_NAME
 
-LONGEST_CODE = 100  # characters
-
 
 class FactorForm(FlaskForm):
     """A code of the app, or a recovery code."""
 
-    code = StringField(_l("Code from your authenticator app"), [Length(max=LONGEST_CODE)])
-    recovery = StringField(_l("Recovery code"), [Length(max=LONGEST_CODE)])
+    code = StringField(_l("Code from your authenticator app"), [Length(max=LONGEST_TYPED)])
+    recovery = StringField(_l("Recovery code"), [Length(max=LONGEST_TYPED)])
     next = HiddenField()
 
 
 class CodeForm(FlaskForm):
-    code = StringField(_l("Code from the app"), [Length(max=LONGEST_CODE)])
+    code = StringField(_l("Code from the app"), [Length(max=LONGEST_TYPED)])
 
 
 class PasskeyForm(FlaskForm):

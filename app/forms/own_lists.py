@@ -15,7 +15,7 @@ from app.forms.reason_texts import LONGEST
 from app.lib.language import languages, name_of
 from app.lib.text import clean_body, clean_line
 from app.models import Site, reason_codes
-from app.models.own_reason import CODE, LONGEST_NAME, OwnReason
+from app.models.own_reason import CODE, LONGEST_CODE, LONGEST_NAME, OwnReason
 from app.models.saved_reply import LONGEST_TEXT
 
 ACTS = ("up", "down", "delete")
@@ -34,7 +34,9 @@ class OwnReasonForm(FlaskForm):
     """The texts are named text.LANGUAGE; the site's own language is required."""
 
     code = StringField(
-        _l("Code"), filters=[lambda text: (text or "").strip()], validators=[DataRequired(_l("Enter a code."))]
+        _l("Code"),
+        filters=[lambda text: (text or "").strip()],
+        validators=[DataRequired(_l("Enter a code.")), Length(LONGEST_CODE)],
     )
     name = StringField(_l("Name for moderators"), filters=[_line], validators=_NAME)
     enabled = BooleanField(_l("Offer this reason"))

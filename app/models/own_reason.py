@@ -4,7 +4,8 @@ import re
 from typing import Any, NamedTuple
 
 # Also the longest that a report's column takes.
-CODE = re.compile("[a-z][a-z0-9_]{1,31}", re.ASCII)
+LONGEST_CODE = 32
+CODE = re.compile(rf"[a-z][a-z0-9_]{{1,{LONGEST_CODE - 1}}}", re.ASCII)
 MOST_REASONS = 20
 LONGEST_NAME = 60  # characters
 

@@ -169,7 +169,7 @@ def test_a_sample_fires_nowhere(live: Live, new_page: Callable[..., Page], attac
     quiet(live, "no")
     sample = attacks[:: len(attacks) // SAMPLE][: SAMPLE if into in ("body", "edit") else SAMPLE // 4]
     kept = throws(live, fitting(sample, into), f"/{into}", into)
-    assert kept > len(sample) // 10
+    assert kept >= len(sample) // 10
     looks_everywhere(live, watched(new_page), f"/{into}", kept)
 
 

@@ -74,7 +74,7 @@ def test_a_decision_carries_its_coded_reason(
 
 
 def test_a_reason_that_is_none_is_refused(app: Flask, alice: Moderator, comment: Comment, db_session: Session) -> None:
-    assert press(at_the_desk(app), comment, "", reason="because").status_code == 400
+    assert press(at_the_desk(app), comment, "", reason="because").status_code == 422
     assert status_of(db_session, comment) == Status.PENDING
 
 

@@ -71,7 +71,7 @@ def test_an_export_is_sent_while_it_is_read_and_holds_no_lock(
     answer = send(desk, f"{PATH}/export", email=EMAIL)
     assert "Content-Length" not in answer.headers and read == [1, 1]
     assert json.loads(answer.text) == whole
-    assert set(whole) == {"email", "authors", "rules", "is_moderator", "comments", "subscriptions"}
+    assert set(whole) == {"email", "authors", "rules", "is_moderator", "comments", "subscriptions", "notices"}
 
 
 def test_unknown_and_invalid_addresses_get_a_helpful_error(desk: FlaskClient) -> None:

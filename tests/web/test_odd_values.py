@@ -38,7 +38,7 @@ def tokens(app: Flask, db_session: Session) -> dict[str, str]:
     move(db_session, comment, Status.REJECTED)
     rejected = db_session.scalars(select(Decision).order_by(Decision.id.desc())).first()
     assert rejected and rejected.to_status == Status.REJECTED
-    alice = db_session.query(Moderator).one()
+    alice = db_session.query(Moderator).filter_by(is_program=False).one()
     members.invite(alice.memberships[0].site, "new@moderators.example", Role.MODERATOR, by=alice)
     with app.test_request_context():
         links = {

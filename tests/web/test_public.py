@@ -20,7 +20,7 @@ PATHS = (
 # A value of each parameter that the page cache does not leave out.
 VALUES = {
     "site": "paper", "url": PAGE, "thread": "own id", "title": "A title", "lang": "en", "sort": "newest",
-    "after": "1", "comment": "1", "parent": "1", "own": "1", "voted": "1",
+    "after": "1", "comment": "1", "parent": "1", "own": "1", "voted": "1", "section": "news",
 }  # fmt: skip
 
 
