@@ -38,6 +38,8 @@ TYPES: dict[str, set[str]] = {
     "EmailField": {"email"}, "URLField": {"url"}, "DayField": {"date"}, "IntegerField": {"number"},
     "PasswordField": {"password"}, "HiddenField": {"hidden"}, "StringField": {"text", "search"},
 }  # fmt: skip
+# The inquiry to an author with a confirmed address; tests/flows/test_notices.py fills it in.
+UNREACHED = {"question"}
 # A checkbox whose value is the version of the house rules.
 TICKS = {"accepted"}
 # Forms without visible fields: a script sends the answer of the passkey.
@@ -200,7 +202,7 @@ def test_every_control_has_the_type_of_its_field(controls: list[dict[str, Any]])
             wrong.append((each["page"], each["name"], each["type"], ["password"]))
     assert wrong == [], wrong
     typed = {name for name, classes in fields.items() if any(_is_typed(field) for field in classes.values())}
-    assert typed - met == set(), "a form whose controls no page shows: tell `pages` its address"
+    assert typed - met - UNREACHED == set(), "a form whose controls no page shows: tell `pages` its address"
 
 
 def _types(classes: dict[str, Any]) -> set[str]:
