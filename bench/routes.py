@@ -43,6 +43,7 @@ from app.models import (
 )
 from app.models.api_token import PREFIX
 from app.models.audit import Who
+from app.models.section import Section
 from app.notify import decision_links, signed_links
 from bench import service
 from bench.fill import Shape, fill, page_of, reindex, work_at_the_desk
@@ -255,6 +256,8 @@ def _public(each: Examples) -> Iterator[Visit]:
     for endpoint, path in (("feeds.picked", "/feeds/picks"), ("api.picks.picked", "/api/v1/picks")):
         yield _get(endpoint, "of the site", path, site="bench")
         yield _get(endpoint, "the busiest article", path, **busy)
+    for name, given in (("newest", {}), ("of a section", {"section": "quiet"}), ("picks", {"picked": "1"})):
+        yield _get("api.latest.latest", name, "/api/v1/comments/latest", site="bench", **given)
     yield _get("summary.show", "30 days", "/summary/bench")
     yield _get("notices.ask", "form", "/notices/bench", comment=each.shown)
     yield _get("reports.ask", "dialog", f"/embed/report/{each.shown}", site="bench")
@@ -481,6 +484,7 @@ def fill_store(app: Flask, comments: int) -> None:
         set_details()
     work_at_the_desk(app, alice)
     with app.app_context():
+        make_section()
         reject_one()
         send_notice()
         reindex()
@@ -520,6 +524,15 @@ def set_details() -> None:
     held = db.session.scalars(select(Comment).where(*newest).order_by(Comment.id.desc()).limit(1)).one()
     held.body, held.html = "See https://spam.example/1", "<p>See https://spam.example/1</p>"
     held.address, held.address_index = NETWORK, Comment.network_index(bench, NETWORK)
+    db.session.commit()
+
+
+def make_section() -> None:
+    """A quiet section: its one article is the oldest."""
+    bench = db.session.scalars(select(Site).where(Site.key == "bench")).one()
+    bench.sections = [Section("quiet", "Quiet").as_json()]
+    oldest = db.session.scalars(select(Thread).where(Thread.site_id == bench.id).order_by(Thread.id).limit(1)).one()
+    oldest.put_into_section(Section("quiet", "Quiet"))
     db.session.commit()
 
 

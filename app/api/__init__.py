@@ -10,6 +10,7 @@ from app.api import (
     contract,
     cors,
     decisions,
+    latest,
     log,
     picks,
     problems,
@@ -25,7 +26,8 @@ from app.errors import Refused
 from app.extensions import csrf
 
 VIEWS = (
-    threads, comments, picks, contract, reference, queue, decisions, authors, rules, reports, site, log, transfers,
+    threads, comments, picks, latest, contract, reference, queue, decisions, authors, rules, reports, site, log,
+    transfers,
 )  # fmt: skip
 
 

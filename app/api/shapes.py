@@ -53,6 +53,16 @@ class Picks:
 
 
 @dataclass(frozen=True)
+class LatestComment(PickedComment):
+    excerpt: Annotated[str, Doc("The beginning of its text, without markup", example="I was there.")]
+
+
+@dataclass(frozen=True)
+class Latest:
+    comments: list[LatestComment]
+
+
+@dataclass(frozen=True)
 class HouseRules:
     """What the site tells those who write."""
 
@@ -93,6 +103,10 @@ def comment(shown: Shown) -> Comment:
 
 def pick(thread: ThreadRecord, shown: Shown) -> PickedComment:
     return PickedComment(**_fields(shown), page=Page(thread.address, thread.label))
+
+
+def latest(thread: ThreadRecord, shown: Shown) -> LatestComment:
+    return LatestComment(**_fields(shown), page=Page(thread.address, thread.label), excerpt=shown.excerpt)
 
 
 def thread(page: ThreadPage, words: Words) -> PublicThread:

@@ -33,8 +33,9 @@ from app.models.thread import Thread
 from app.models.wording import LONGEST_ACCEPTED
 
 LONGEST_SOURCE_ID = 200
-# Conditions of the partial indexes of the public tree.
+# Conditions of partial indexes: approved comments, and the public tree.
 PUBLIC, PUBLIC_ROOT = "approved_descendants > 0", "approved_descendants > 0 AND depth = 0"
+APPROVED = "status = 'approved'"
 
 
 class Status(StrEnum):
@@ -60,6 +61,7 @@ class Comment(Model):
         _partial("ix_comment_helpful", "thread_id", "helpful", "root_id", where=PUBLIC_ROOT),
         _partial("ix_comment_picks", "thread_id", "picked_at", where="picked_at IS NOT NULL"),
         _partial("ix_comment_site_picks", "site_id", "picked_at", where="picked_at IS NOT NULL"),
+        _partial("ix_comment_latest", "site_id", "created_at", "id", where=APPROVED),
         Index("ix_comment_queue", "site_id", "status", "id"),
         # Pending comments in queue order; their counts need only the index.
         _partial("ix_comment_lane", "site_id", "lane", "thread_id", "cluster", "id", where="lane <> 0"),
@@ -291,8 +293,7 @@ class Comment(Model):
 
     @classmethod
     def move_all(cls, thread: Thread, into: Thread) -> int:
-        """Move all comments of a thread to another one; returns their number. The tree is ordered by id, so paths stay
-        valid."""
+        """Move all comments of a thread to another one; returns their number. Paths stay valid: they consist of ids."""
         return rows_changed(update(cls).where(cls.thread_id == thread.id).values(thread_id=into.id))
 
     def __repr__(self) -> str:

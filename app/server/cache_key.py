@@ -16,9 +16,17 @@ from app.web.public import FRESH_S, PublicRoute, route_of
 LONGEST_QUERY = 8_000
 MOST_URLS = 100
 # Other parameters have unlimited values, such as cursors.
-BOUNDED = frozenset(PARAMETERS)
+BOUNDED = frozenset((*PARAMETERS, "picked"))
 # Routes of app/api with the same answer for all, by path.
-API = {path: PublicRoute(re.compile(path), PARAMETERS, (), FRESH_S) for path in ("/api/v1/picks",)}
+API = {
+    path: PublicRoute(re.compile(path), parameters, (), FRESH_S)
+    for path, parameters in {
+        "/api/v1/picks": PARAMETERS,
+        "/api/v1/comments/latest": ("site", "section", "picked", "lang"),
+    }.items()
+}
+# Stands for all values that no section can have.
+NO_SECTION = "-"
 
 Key = tuple[str, str]
 
@@ -87,7 +95,9 @@ def _normal(name: str, value: str) -> str:
     if name == "sort":
         return value if order_or_default(value) == value != order_or_default(None) else ""
     if name == "section":
-        return value if is_section_key(value) else ""
+        return value if is_section_key(value) or not value else NO_SECTION
+    if name == "picked":
+        return value if value == "1" else ""
     if name == "after":
         return value if CURSOR.fullmatch(value) else ""
     if name == "comment":

@@ -720,6 +720,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("approved_descendants > 0 AND depth = 0"),
     )
     op.create_index(
+        "ix_comment_latest",
+        "comment",
+        ["site_id", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'approved'"),
+        postgresql_where=sa.text("status = 'approved'"),
+    )
+    op.create_index(
         "ix_comment_moderator",
         "comment",
         ["moderator_id", "site_id"],

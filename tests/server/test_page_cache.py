@@ -303,6 +303,15 @@ def test_the_picks_for_programs_are_cached_and_revalidated(readers: Readers, com
     assert alone(readers.ask("/api/v1/picks", headers={"if-none-match": told.headers["etag"]})).status == 304
 
 
+def test_the_latest_comments_are_cached_and_a_mistyped_section_is_no_site(readers: Readers, comment: Comment) -> None:
+    path = "/api/v1/comments/latest"
+    for more in ({}, {"junk": "1"}, {"url": "x"}, {"picked": "0"}, {"section": ""}):
+        assert '"comments"' in readers.reads(path, **more).text
+    assert len(readers.made) == 1 == readers.kept()
+    for section in ("Sports!", "none", "-"):
+        assert (readers.reads(path, section=section).status, readers.kept()) == (404, 1)
+
+
 def test_an_answer_with_a_cookie_is_not_kept(readers: Readers, comment: Comment, app: Flask) -> None:
     @app.after_request
     def careless(answer: Any) -> Any:

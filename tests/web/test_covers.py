@@ -32,7 +32,7 @@ TEXT = f"Call **Kanarienvogel** at {PHONE}, or {PHONE} at night."
 PUBLIC = (
     ("/embed/thread", HERE), ("/thread", HERE | {"lang": "en"}), ("/thread", HERE | {"sort": "newest"}),
     ("/api/v1/threads", HERE), ("/api/v1/picks", HERE), ("/feeds/thread", HERE), ("/feeds/site/paper.atom", {}),
-    ("/feeds/picks", HERE), ("/embed/counts", HERE), ("/summary/paper", {}),
+    ("/feeds/picks", HERE), ("/api/v1/comments/latest", HERE), ("/embed/counts", HERE), ("/summary/paper", {}),
 )  # fmt: skip
 
 

@@ -82,6 +82,7 @@ INPUTS: dict[str, Input] = {
     "factors.show_passkey": Input(),
     "api.comments.post": Input(json={name: each for name, each in WRITTEN.items()
                                      if name not in ("sort", "remember", "notify", "subject", "altcha")}),
+    "api.latest.latest": Input(query={"site": "paper", "section": "", "picked": "", "lang": "en"}),
     "api.picks.picked": Input(query=HERE),
     # The others are parsed alike.
     "api.site.change": Input(json={"name": "Paper", "closed_text": "words"}),
