@@ -18,6 +18,13 @@ from scripts.catalogues import KEYWORDS, catalogues
 
 ROOT = Path(__file__).parent.parent
 PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]")
+KANA_OR_KANJI = "[ぁ-ゖァ-ヺー一-鿿々]"
+NUMBER = re.compile(r"%\(\w+\)d")
+A_DATE = re.compile(r"\d{4}年\d{1,2}月\d{1,2}日")
+# A space stands between Latin letters or digits and Japanese ones, as WordPress writes it; punctuation is full-width.
+CLOSE = re.compile(f"[0-9A-Za-z]{KANA_OR_KANJI}|{KANA_OR_KANJI}[0-9A-Za-z]|{KANA_OR_KANJI}[:;,.!?()]")
+# Second words for what has a name already.
+OTHER_WORDS = re.compile("所有者|段階認証|キュー|書き出|役割|運営者(?!名)")
 
 
 def said() -> Iterator[tuple[str, int, str | tuple[str, ...]]]:
@@ -78,6 +85,13 @@ def test_placeholders_are_those_of_the_sentence(lang: str) -> None:
             given = set(PLACEHOLDER.findall(form))
             # "one comment" may leave the number out.
             assert given == wanted or given == wanted - {"num"}, (entry.id, form)
+
+
+def test_japanese_is_spaced_and_named_alike_on_all_pages() -> None:
+    for entry in entries("ja"):
+        for form in forms(entry.string):
+            plain = PLACEHOLDER.sub("…", NUMBER.sub("1", A_DATE.sub("", form)))
+            assert not CLOSE.search(plain) and not OTHER_WORDS.search(form), form
 
 
 @pytest.mark.parametrize("lang", catalogues())

@@ -10,6 +10,7 @@ from app.forms.rule import EFFECTS, SUBJECTS
 from app.forms.site import ROLE
 from app.forms.site_page import GROUPS
 from app.forms.wording import TEXTS, TypedWording
+from app.lib.language import listed
 from app.models import AuditEvent
 from app.models.audit import Event, Who
 
@@ -141,5 +142,5 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return " · ".join(map(_said, value)) or "–"
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_said(each)}" for name, each in value.items()) or "–"
+        return listed(f"{name}{_(': ')}{_said(each)}" for name, each in value.items()) or "–"
     return "–" if value in (None, "") else str(value)

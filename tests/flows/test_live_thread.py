@@ -231,7 +231,7 @@ def test_new_comments_are_offered_and_shown_without_moving_the_text(
     roots = [post(live, "/news", f"Number {at}")[0] for at in range(6)]
     for sort, lang, texts in (
         ("oldest", "en", ["2 new comments", "Next new comment"]),
-        ("newest", "ja", ["新しいコメントが2件あります", "次の新着コメント"]),
+        ("newest", "ja", ["新しいコメントが 2 件あります", "次の新着コメント"]),
     ):
         page = new_page(viewport={"width": 375, "height": 500}, locale=lang)
         page.clock.install()

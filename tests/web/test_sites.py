@@ -102,7 +102,7 @@ def test_a_site_has_its_own_texts_for_authors_by_reason_and_language(
     answer = desk.post(path, data=fields, headers=ENGLISH)
     found = BeautifulSoup(answer.text, "html.parser")
     assert answer.status_code == 422 and found.select_one("[aria-invalid=true]")["name"] == "other.en"
-    assert "Other (English)" in found.select_one("[role=alert]").text
+    assert "Other · English" in found.select_one("[role=alert]").text
     assert desk.post(path, data=fields | {"other.en": ""}).status_code == 303
     db_session.refresh(paper)
     assert paper.reason_texts == {}

@@ -144,6 +144,11 @@ def test_an_export_is_uploaded_checked_mapped_and_imported(
     assert (done.state, done.file, done.report["counts"]["imported"]) == (JobState.DONE, "", 3)
     assert not list(folder.iterdir())
     assert "Finished" in shown(desk, job) and "Started · Alice" in shown(desk, job)
+    counts = done.report["counts"] | {"held": 2000, "teaches": {"approved": 2001, "spam": 2002}}
+    done.report = done.report | {"counts": counts, "pages": [{"url": ORIGIN, "comments": 2003}]}
+    db_session.commit()
+    told = shown(desk, job)
+    assert "2,000 approved comments are held" in told and "2,001 approved and 2,002 spam" in told and "2,003 comm" in told
 
 
 def test_a_small_file_needs_no_script(desk: FlaskClient, db_session: Session, tmp_path: Path) -> None:
