@@ -52,6 +52,30 @@ def test_the_settings_page_saves_only_changed_fields(desk: FlaskClient, paper: S
     assert (paper.origins, paper.version) == (["https://a.example", "https://b.example"], before["version"] + 1)
 
 
+def test_the_pages_of_a_site_are_grouped_and_each_marks_its_place(
+    desk: FlaskClient, alice: Moderator, paper: Site, db_session: Session
+) -> None:
+    alice.memberships[0].role = Role.OWNER
+    db_session.commit()
+    first = BeautifulSoup(desk.get("/sites/paper/settings").text, "html.parser")
+    subjects, paths = [each["href"] for each in first.select("main nav.tabs:not(.sub) a")], set()
+    for subject in subjects:
+        paths |= {each["href"] for each in BeautifulSoup(desk.get(subject).text, "html.parser").select("nav.sub a")}
+    assert len(subjects) == 5 and len(paths) == 15
+    for path in paths:
+        page = BeautifulSoup(desk.get(path).text, "html.parser")
+        (here,) = page.select("main nav.sub a[aria-current]")
+        (subject,) = page.select("main nav.tabs[aria-label] a[aria-current=true]")
+        (menu,) = page.select("header.top nav a[aria-current=page]")
+        assert (here["href"], here["aria-current"], menu["href"]) == (path, "page", "/sites/"), path
+        assert subject["href"] in {each["href"] for each in page.select("nav.sub a")}, path
+    alice.memberships[0].role = Role.MODERATOR
+    db_session.commit()
+    page = BeautifulSoup(desk.get("/sites/paper/embed").text, "html.parser")
+    assert [each["href"] for each in page.select("main nav.tabs a")] == ["/sites/paper/figures", "/sites/paper/embed"]
+    assert not page.select("nav.sub") and len(page.select("main nav a[aria-current=page]")) == 1
+
+
 def test_each_setting_tells_its_default_and_zones_have_cities(desk: FlaskClient, paper: Site) -> None:
     page = BeautifulSoup(desk.get("/sites/paper/settings").text, "html.parser")
     told = {
