@@ -6,6 +6,7 @@ import click
 from flask.cli import with_appcontext
 
 from app.desk.checks import all_findings
+from app.lib.language import SOURCE, speaking
 from app.version import VERSION
 
 
@@ -14,7 +15,8 @@ from app.version import VERSION
 @with_appcontext
 def check(as_json: bool) -> None:
     """Check the configuration and say how to fix each problem. Exit code 1 if there is one."""
-    findings = list(all_findings())
+    with speaking(SOURCE):
+        findings = list(all_findings())
     if as_json:
         # "mend" is the old name of "fix", until 0.2.
         shown = [{"code": code, "wrong": wrong, "fix": fix, "mend": fix} for code, wrong, fix in findings]

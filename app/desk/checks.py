@@ -10,6 +10,8 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import autocommit_reads, snapshot
@@ -18,8 +20,8 @@ from app.desk.setup_checks import Finding
 from app.errors import NotSent
 from app.extensions import db
 from app.lib.clock import now
+from app.lib.language import listed, speaking, tag_now
 from app.lib.redact import scrubbed
-from app.lib.urls import is_origin
 from app.models import Delivery, Heartbeat, Site, files, keyring, site_counter
 from app.notify import reply_email, smtp
 from app.operations import metrics, schema
@@ -57,7 +59,7 @@ def slow_findings() -> Iterator[Finding]:
     """The others, side by side in a bounded time."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     found: dict[str, list[Finding]] = {}
-    threads = [threading.Thread(target=_run, args=(app, name, found), daemon=True) for name in SLOW]
+    threads = [threading.Thread(target=_run, args=(app, tag_now(), name, found), daemon=True) for name in SLOW]
     for thread in threads:
         thread.start()
     until = monotonic() + MOST_S
@@ -66,8 +68,8 @@ def slow_findings() -> Iterator[Finding]:
         yield from found.get(name, [_unfinished(name)])
 
 
-def _run(app: Flask, name: str, found: dict[str, list[Finding]]) -> None:
-    with app.app_context():
+def _run(app: Flask, lang: str, name: str, found: dict[str, list[Finding]]) -> None:
+    with app.app_context(), speaking(lang):
         try:
             with autocommit_reads():
                 found[name] = list(SLOW[name]())
@@ -76,7 +78,8 @@ def _run(app: Flask, name: str, found: dict[str, list[Finding]]) -> None:
 
 
 def _unfinished(name: str) -> Finding:
-    return "unfinished", f"The check of {name} did not finish within {MOST_S:.0f} seconds.", "Run flask check."
+    wrong = _("The check did not finish within %(num)d seconds: %(name)s.", num=MOST_S, name=NAMES[name])
+    return "unfinished", wrong, _("Run flask check.")
 
 
 def _before_the_database() -> Iterator[Finding]:
@@ -93,22 +96,22 @@ def _database() -> Iterator[Finding]:
     except SQLAlchemyError as trouble:
         yield (
             "database",
-            f"Could not connect to the database ({type(trouble).__name__}).",
-            "Check DATABASE_URL, and that the database server is running.",
+            _("Could not connect to the database (%(error)s).", error=type(trouble).__name__),
+            _("Check DATABASE_URL, and that the database server is running."),
         )
         return
     if not current:
-        yield "migrations", "The database schema does not match this version.", "flask db upgrade"
+        yield "migrations", _("The database schema does not match this version."), "flask db upgrade"
 
 
 def _check_fingerprint() -> Iterator[Finding]:
     if wrong := keyring.trouble():
-        yield "keys", "SECRET_KEY does not belong to this database.", wrong
+        yield "keys", _("SECRET_KEY does not belong to this database."), wrong
 
 
 def _check_keys() -> Iterator[Finding]:
     if len(set(current_app.config["SECRET_KEY"])) < MIN_DISTINCT_CHARACTERS:
-        yield "secret-key", "SECRET_KEY is easy to guess.", (
+        yield "secret-key", _("SECRET_KEY is easy to guess."), _(
             "Move the current key to SECRET_KEY_FALLBACKS, set a new one from openssl rand -hex 32, then run "
             "flask upkeep rotate-key. Details: docs/keys.md"
         )  # fmt: skip
@@ -118,7 +121,8 @@ def _check_files() -> Iterator[Finding]:
     """Key, database and the files beside them must be readable only by their owner."""
     for path in files.open_to_others(Path(current_app.instance_path), files.database_file()):
         mode = "700" if path.is_dir() else "600"
-        yield "file-mode", f"Other accounts on this machine can read {path}.", f"chmod {mode} {shlex.quote(str(path))}"
+        wrong = _("Other accounts on this machine can read %(path)s.", path=path)
+        yield "file-mode", wrong, f"chmod {mode} {shlex.quote(str(path))}"
 
 
 def _check_addresses() -> Iterator[Finding]:
@@ -126,15 +130,15 @@ def _check_addresses() -> Iterator[Finding]:
     if public.scheme == "http" and public.hostname not in LOOPBACK:
         yield (
             "public-url",
-            "PUBLIC_URL uses http, so passwords are sent unencrypted.",
-            "Serve Kaiwa over https and set PUBLIC_URL to that address.",
+            _("PUBLIC_URL uses http, so passwords are sent unencrypted."),
+            _("Serve Kaiwa over https and set PUBLIC_URL to that address."),
         )
     if public.scheme == "https" and not proxies:
-        yield "proxies", "PUBLIC_URL uses https, but TRUSTED_PROXIES is empty, so all readers share one address.", (
+        yield "proxies", _("PUBLIC_URL uses https, but TRUSTED_PROXIES is empty, so all readers share one address."), _(
             "Set TRUSTED_PROXIES to the network of the proxy that terminates TLS, such as 127.0.0.1/32."
         )  # fmt: skip
     if any(network.prefixlen == 0 for network in proxies):
-        yield "proxies-everybody", "TRUSTED_PROXIES trusts every address, so any reader can forge their own.", (
+        yield "proxies-everybody", _("TRUSTED_PROXIES trusts every address, so any reader can forge their own."), _(
             "List only the networks of your own proxies."
         )  # fmt: skip
 
@@ -143,8 +147,8 @@ def _check_mail() -> Iterator[Finding]:
     if not current_app.config["MAIL_URL"] and metrics.moderators():
         yield (
             "mail-unset",
-            "MAIL_URL is empty, so moderators are not notified.",
-            "Set MAIL_URL=smtp://user:password@host:587",
+            _("MAIL_URL is empty, so moderators are not notified."),
+            _("Set MAIL_URL=smtp://user:password@host:587"),
         )
 
 
@@ -154,58 +158,47 @@ def _check_mail_server() -> Iterator[Finding]:
     try:
         smtp.connect().close()
     except (smtplib.SMTPException, OSError) as trouble:
-        yield "mail-server", f"The mail server check failed: {scrubbed(str(trouble))}", (
+        yield "mail-server", _("The mail server check failed: %(error)s", error=scrubbed(str(trouble))), _(
             "Check host, port, user and password in MAIL_URL."
         )  # fmt: skip
-
-
-def _check_sites() -> Iterator[Finding]:
-    moderators = metrics.moderators_by_site()
-    for site in Site.all():
-        if not site.origins:
-            yield "site-origins", f"Site {site.key} has no origins, so no page can show its comments.", (
-                f"flask site set {site.key} origins=https://www.example.org"
-            )  # fmt: skip
-        if not all(map(is_origin, site.origins)):
-            yield "site-origin", f"Site {site.key} has an invalid origin, which is ignored.", (
-                f"flask site set {site.key} origins=https://www.example.org"
-            )  # fmt: skip
-        if not moderators[site.key]:
-            yield "site-moderators", f"Site {site.key} has no moderators, so pending comments are never reviewed.", (
-                f"flask moderator add EMAIL --name NAME --site {site.key} --role owner"
-            )  # fmt: skip
 
 
 def _check_worker() -> Iterator[Finding]:
     if Heartbeat.is_late():
         seen = Heartbeat.last_seen()
-        when = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
         yield (
             "worker",
-            f"No worker has been active {when}, so no email is sent.",
-            "Run `flask worker` beside the web server.",
+            _("No worker has been active since %(time)s, so no email is sent.", time=f"{seen:%Y-%m-%d %H:%M} UTC")
+            if seen
+            else _("No worker has been active yet, so no email is sent."),
+            _("Run `flask worker` beside the web server."),
         )
     if deaths := Heartbeat.deaths():
         yield (
             "worker-deaths",
-            f"Worker crashes in the last 10 minutes: {deaths}.",
-            "Check the log of `flask worker`.",
+            _("Worker crashes in the last 10 minutes: %(num)d.", num=deaths),
+            _("Check the log of `flask worker`."),
         )
     if failing := Heartbeat.failing_tasks():
-        yield "worker-failing", f"Failing worker tasks: {', '.join(failing)}.", "Check the log of `flask worker`."
+        wrong = _("Failing worker tasks: %(names)s.", names=listed(failing))
+        yield "worker-failing", wrong, _("Check the log of `flask worker`.")
     given_up = metrics.deliveries_by_outcome().get("gave up", 0)
     if given_up:
         yield (
             "given-up",
-            f"Emails that could not be sent: {given_up}.",
-            "The log has the reasons. `flask upkeep prune` deletes these emails after 30 days.",
+            _("Emails that could not be sent: %(num)d.", num=given_up),
+            _("The log has the reasons. `flask upkeep prune` deletes these emails after 30 days."),
         )
     oldest = Delivery.overdue_since(bulk=reply_email.KIND)
     if current_app.config["MAIL_URL"] and oldest and oldest < now() - STUCK_AFTER:
         yield (
             "outbox",
-            f"Emails are overdue since {oldest:%Y-%m-%d %H:%M} UTC. Failed at least once: {Delivery.failing()}.",
-            "Check the log of `flask worker`.",
+            _(
+                "Emails are overdue since %(time)s. Failed at least once: %(num)d.",
+                time=f"{oldest:%Y-%m-%d %H:%M} UTC",
+                num=Delivery.failing(),
+            ),
+            _("Check the log of `flask worker`."),
         )
 
 
@@ -213,19 +206,21 @@ def _check_counts() -> Iterator[Finding]:
     with snapshot():
         drifted = len(site_counter.drifted())
     if drifted:
-        yield "counts", f"Stored counts of comments or decisions that are wrong: {drifted}.", "flask upkeep recount"
+        wrong = _("Stored counts of comments or decisions that are wrong: %(num)d.", num=drifted)
+        yield "counts", wrong, "flask upkeep recount"
 
 
 def _check_akismet() -> Iterator[Finding]:
     for site in (site for site in Site.all() if site.akismet_key):
         if site.akismet_is_mad:
-            yield "akismet-doubted", f"Akismet flagged every comment on {site.key} as spam and is now ignored.", (
-                f"Check the Akismet account, then run flask site set {site.key} akismet_key=KEY"
-            )  # fmt: skip
+            yield (
+                "akismet-doubted",
+                _("Akismet flagged every comment on %(site)s as spam and is now ignored.", site=site.key),
+                _("Check the Akismet account, then run flask site set %(site)s akismet_key=KEY", site=site.key),
+            )
         if site.akismet_alert:
-            yield "akismet-alert", f"Akismet warns about the key of {site.key}: {site.akismet_alert}", (
-                "Check the Akismet account."
-            )  # fmt: skip
+            wrong = _("Akismet warns about the key of %(site)s: %(alert)s", site=site.key, alert=site.akismet_alert)
+            yield "akismet-alert", wrong, _("Check the Akismet account.")
 
 
 def _check_akismet_keys() -> Iterator[Finding]:
@@ -237,12 +232,12 @@ def _check_key(site: Site) -> Iterator[Finding]:
     fix = f"flask site set {site.key} akismet_key=KEY akismet_blog=https://www.example.org"
     try:
         if not akismet.is_valid(site.akismet_key, site.akismet_address):
-            yield "akismet-key", f"Akismet rejects the key of {site.key} for this site.", fix
+            yield "akismet-key", _("Akismet rejects the key of %(site)s for this site.", site=site.key), fix
     except NotSent as trouble:
         yield (
             "akismet",
-            f"Could not reach Akismet: {scrubbed(str(trouble))}",
-            "Check AKISMET_URL and the network.",
+            _("Could not reach Akismet: %(error)s", error=scrubbed(str(trouble))),
+            _("Check AKISMET_URL and the network."),
         )
 
 
@@ -251,14 +246,17 @@ def _check_filters() -> Iterator[Finding]:
         try:
             filters.model_of(site.id)
         except WrongModel as trouble:
-            yield "filter", f"The spam filter of {site.key} cannot be read, so every comment is held: {trouble}.", (
-                f"flask upkeep retrain --site {site.key}"
+            yield (
+                "filter",
+                _("The spam filter of %(site)s cannot be read, so every comment is held: %(error)s.",
+                  site=site.key, error=trouble),
+                f"flask upkeep retrain --site {site.key}",
             )  # fmt: skip
 
 
 def _check_values() -> Iterator[Finding]:
     for name in keyring.unreadable():
-        yield "unreadable", f"{name} has values that no key decrypts. They are shown as unreadable.", (
+        yield "unreadable", _("%(name)s has values that no key decrypts. They are shown as unreadable.", name=name), _(
             "Add the key they were encrypted with to SECRET_KEY_FALLBACKS, then run flask upkeep rotate-key."
         )  # fmt: skip
 
@@ -266,7 +264,7 @@ def _check_values() -> Iterator[Finding]:
 QUICK: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_fingerprint,
     _check_mail,
-    _check_sites,
+    setup_checks.check_sites,
     _check_akismet,
     _check_worker,
     setup_checks.check_demo,
@@ -279,4 +277,11 @@ SLOW: dict[str, Callable[[], Iterator[Finding]]] = {
     "spam filters": _check_filters,
     "Akismet keys": _check_akismet_keys,
     "counts": _check_counts,
+}
+NAMES = {
+    "encrypted values": _l("encrypted values"),
+    "the mail server": _l("the mail server"),
+    "spam filters": _l("spam filters"),
+    "Akismet keys": _l("Akismet keys"),
+    "counts": _l("counts"),
 }

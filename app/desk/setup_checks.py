@@ -1,14 +1,17 @@
-"""Checks of the installation: a leftover demo account, invalid addresses, default time zones, storage."""
+"""Checks of the installation: a leftover demo account, addresses, sites, default time zones, storage."""
 
 from collections.abc import Iterator
 from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 from flask import current_app
+from flask_babel import gettext as _
 
 from app.lib import mailbox, seen_host
+from app.lib.language import listed
+from app.lib.urls import is_origin
 from app.models import Moderator, Site
-from app.operations import storage
+from app.operations import metrics, storage
 
 DEMO_SITE, DEMO_MODERATOR = "demo", "demo@example.org"
 Finding = tuple[str, str, str]  # a stable code, the problem, the fix
@@ -21,13 +24,14 @@ def check_demo() -> Iterator[Finding]:
     if not account:
         return
     fix = f"flask site remove {DEMO_SITE}" if site else f"flask moderator remove {DEMO_MODERATOR}"
-    yield "demo", f"The demo account {DEMO_MODERATOR} can log in here.", f"{fix} (the demo has its own database)"
+    wrong = _("The demo account %(email)s can log in here. The demo has its own database.", email=DEMO_MODERATOR)
+    yield "demo", wrong, fix
 
 
 def check_sender() -> Iterator[Finding]:
     """Only with a mail server."""
     sender = current_app.config["MAIL_FROM"]
-    _, address = parseaddr(sender)
+    address = parseaddr(sender)[1]
     domain = address.rpartition("@")[2].casefold()
     try:
         mailbox.check(address, private_names=True)
@@ -35,9 +39,14 @@ def check_sender() -> Iterator[Finding]:
     except ValueError:
         is_nowhere = True
     if current_app.config["MAIL_URL"] and is_nowhere:
-        yield "mail-from", f"MAIL_FROM is {sender!r}, which mail servers may refuse and which receives no replies.", (
-            "Set MAIL_FROM to an address of a domain of yours that MAIL_URL may send for."
-        )  # fmt: skip
+        yield (
+            "mail-from",
+            _(
+                "MAIL_FROM is %(sender)s, which mail servers may refuse and which receives no replies.",
+                sender=repr(sender),
+            ),
+            _("Set MAIL_FROM to an address of a domain of yours that MAIL_URL may send for."),
+        )
 
 
 def check_public_url() -> Iterator[Finding]:
@@ -46,22 +55,49 @@ def check_public_url() -> Iterator[Finding]:
     if public.hostname not in seen_host.LOOPBACK:
         return
     if host := seen_host.last(current_app.instance_path):
-        yield "public-url-host", f"Requests arrive for {host}, but PUBLIC_URL is {public.geturl()}.", (
-            f"If {host} is this service, set PUBLIC_URL=https://{host}"
-        )  # fmt: skip
+        yield (
+            "public-url-host",
+            _("Requests arrive for %(host)s, but PUBLIC_URL is %(url)s.", host=host, url=public.geturl()),
+            _("If %(host)s is this service, set PUBLIC_URL=https://%(host)s", host=host),
+        )
     secure = [site.key for site in Site.all() if any(origin.startswith("https://") for origin in site.origins)]
     if public.scheme == "http" and secure:
-        yield "public-url-unset", (
-            f"Pages of {', '.join(secure[:5])} use https, but PUBLIC_URL is {public.geturl()}: browsers block it."
-        ), "Set PUBLIC_URL to the https address of this service."  # fmt: skip
+        yield (
+            "public-url-unset",
+            _("Pages of %(sites)s use https, but PUBLIC_URL is %(url)s: browsers block it.", sites=listed(secure[:5]),
+              url=public.geturl()),
+            _("Set PUBLIC_URL to the https address of this service."),
+        )  # fmt: skip
+
+
+def check_sites() -> Iterator[Finding]:
+    moderators = metrics.moderators_by_site()
+    for site in Site.all():
+        if not site.origins:
+            yield "site-origins", _("Site %(site)s has no origins, so no page can show its comments.", site=site.key), (
+                f"flask site set {site.key} origins=https://www.example.org"
+            )  # fmt: skip
+        if not all(map(is_origin, site.origins)):
+            yield "site-origin", _("Site %(site)s has an invalid origin, which is ignored.", site=site.key), (
+                f"flask site set {site.key} origins=https://www.example.org"
+            )  # fmt: skip
+        if not moderators[site.key]:
+            wrong = _("Site %(site)s has no moderators, so pending comments are never reviewed.", site=site.key)
+            yield "site-moderators", wrong, f"flask moderator add EMAIL --name NAME --site {site.key} --role owner"
 
 
 def check_clocks() -> Iterator[Finding]:
     for site in Site.all():
         if not site.timezone_chosen:
-            yield "timezone", f"Site {site.key} uses the default time zone, {site.timezone}.", (
-                f"flask site set {site.key} timezone=Europe/London (or timezone={site.timezone} to confirm it)"
-            )  # fmt: skip
+            yield (
+                "timezone",
+                _("Site %(site)s uses the default time zone, %(zone)s.", site=site.key, zone=site.timezone),
+                _(
+                    "flask site set %(site)s timezone=Europe/London (or timezone=%(zone)s to confirm it)",
+                    site=site.key,
+                    zone=site.timezone,
+                ),
+            )
 
 
 def check_storage() -> Iterator[Finding]:
@@ -70,6 +106,6 @@ def check_storage() -> Iterator[Finding]:
     state = storage.trouble()
     if fault or state:
         named = ", ".join(filter(None, (state, fault)))
-        yield "storage", f"Could not write to the database: {named}.", (
+        yield "storage", _("Could not write to the database: %(trouble)s.", trouble=named), _(
             "Free disk space, mount the disk read-write, or set DATABASE_URL to the primary server."
         )  # fmt: skip

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 
 from app.desk import checks, system
 from app.desk.setup_checks import Finding
+from app.lib.language import SOURCE, speaking
 from app.web import system_words
 from app.web.access import moderator_required, require_operator
 
@@ -27,7 +28,9 @@ def show() -> str:
 @moderator_required
 def as_json() -> Response:
     require_operator()
-    findings, facts = _findings(), system.facts()
+    # For programs: the sentences of `flask check`.
+    with speaking(SOURCE):
+        findings, facts = _findings(), system.facts()
     told: dict[str, Any] = {
         "ok": _is_ok(facts, findings),
         "facts": [{"name": each.name, "state": each.state, "values": each.values} for each in facts],

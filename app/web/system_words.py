@@ -28,7 +28,7 @@ WORKERS: dict[str, Any] = {
     "failing": _l("A task keeps failing"),
 }
 STORAGE: dict[str, Any] = {"full": _l("The disk is full."), "read-only": _l("The database is read-only.")}
-# Of findings (app/desk/checks.py); their sentences are those of `flask check`.
+# Of findings (app/desk/checks.py).
 FINDINGS: dict[str, Any] = {
     "secret-key": _l("Weak key"),
     "file-mode": _l("Files that other accounts can read"),

@@ -65,7 +65,10 @@ def test_it_tells_the_state_of_each_part(app: Flask, desk: FlaskClient, db_sessi
     assert found["backup"]["checked_at"]
     page = desk.get("/system", headers=ENGLISH).text
     assert "Running" in page and "MAIL_FROM is" in page, "findings have their fix"
-    assert "ワーカー" in desk.get("/system", headers={"Accept-Language": "ja"}).text
+    page = desk.get("/system", headers={"Accept-Language": "ja"}).text
+    assert "ワーカー" in page and "MAIL_FROM が" in page and "MAIL_FROM is" not in page
+    for_programs = desk.get("/system.json", headers={"Accept-Language": "ja"}).json["findings"]
+    assert any(each["wrong"].startswith("MAIL_FROM is") for each in for_programs)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -148,7 +148,9 @@ def test_an_export_is_uploaded_checked_mapped_and_imported(
     done.report = done.report | {"counts": counts, "pages": [{"url": ORIGIN, "comments": 2003}]}
     db_session.commit()
     told = shown(desk, job)
-    assert "2,000 approved comments are held" in told and "2,001 approved and 2,002 spam" in told and "2,003 comm" in told
+    assert (
+        "2,000 approved comments are held" in told and "2,001 approved and 2,002 spam" in told and "2,003 comm" in told
+    )
 
 
 def test_a_small_file_needs_no_script(desk: FlaskClient, db_session: Session, tmp_path: Path) -> None:
