@@ -23,7 +23,7 @@ NUMBER = re.compile(r"%\(\w+\)d")
 A_DATE = re.compile(r"\d{4}年\d{1,2}月\d{1,2}日")
 # A space stands between Latin letters or digits and Japanese ones, as WordPress writes it; punctuation is full-width.
 CLOSE = re.compile(f"[0-9A-Za-z]{KANA_OR_KANJI}|{KANA_OR_KANJI}[0-9A-Za-z]|{KANA_OR_KANJI}[:;,.!?()]")
-# Second words for what has a name already.
+# Second words for things with a name already.
 OTHER_WORDS = re.compile("所有者|段階認証|キュー|書き出|役割|運営者(?!名)")
 
 

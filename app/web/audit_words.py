@@ -1,6 +1,7 @@
 """The words of the audit log."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -10,7 +11,7 @@ from app.forms.rule import EFFECTS, SUBJECTS
 from app.forms.site import ROLE
 from app.forms.site_page import GROUPS
 from app.forms.wording import TEXTS, TypedWording
-from app.lib.language import listed
+from app.lib.language import listed, when
 from app.models import AuditEvent
 from app.models.audit import Event, Who
 
@@ -109,7 +110,11 @@ SETTINGS = {name: control.label for _title, controls in GROUPS for name, control
 SETTINGS |= {"own_reasons": _l("Own reasons"), "saved_replies": _l("Saved replies")}
 SETTINGS |= {"reason_texts": _l("Rejection reasons"), "state_key": _l("Key for signed article states")}
 SETTINGS |= {name: getattr(TypedWording, name).args[0] for name in ("intro_shown", *TEXTS)}
-SETTINGS |= {"factor_role": _l("Require two-factor authentication")}
+SETTINGS |= {"factor_role": _l("Require two-factor authentication"), "sections": _l("Sections")}
+# Of an entry of a site's own lists; its id says nothing.
+PARTS = {
+    "code": _l("Code"), "enabled": _l("Offer this reason"), "name": _l("Name"), "text": _l("Text"), "texts": _l("Text"),
+}  # fmt: skip
 
 
 def event_name(event: AuditEvent) -> str:
@@ -133,7 +138,8 @@ def details(event: AuditEvent) -> Iterator[tuple[str, str]]:
     for name, value in event.said.items():
         if name in DETAILS and value not in (None, "", []):
             known = VALUES.get(name, {}).get(value) if isinstance(value, str) else None
-            yield str(DETAILS[name]), str(known or _said(value))
+            moment = when(datetime.fromisoformat(value)) if name == "until" else ""
+            yield str(DETAILS[name]), str(known or moment or _said(value))
 
 
 def _said(value: Any) -> str:
@@ -142,5 +148,6 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return " · ".join(map(_said, value)) or "–"
     if isinstance(value, dict):
-        return listed(f"{name}{_(': ')}{_said(each)}" for name, each in value.items()) or "–"
+        parts = ((PARTS.get(name, name), each) for name, each in value.items() if name != "id")
+        return listed(f"{name}{_(': ')}{_said(each)}" for name, each in parts) or "–"
     return "–" if value in (None, "") else str(value)

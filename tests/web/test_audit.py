@@ -14,7 +14,7 @@ from app.abuse import guessing
 from app.forms.audit import KINDS
 from app.models import AuditEvent, Moderator, Rate, Role, Site, audit
 from app.models.audit import Event
-from app.web.audit_words import EVENTS
+from app.web.audit_words import EVENTS, changes, details
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, the_comment
 from tests.web.test_members import press
 from tests.web.test_queue import ENGLISH, at_the_desk, hidden
@@ -249,3 +249,10 @@ def test_an_owner_moves_from_page_to_page(
 def test_every_event_has_words_and_a_kind(app: Flask) -> None:
     assert set(EVENTS) == set(Event) == set().union(*(events for _said, events in KINDS.values()))
     assert sum(len(events) for _said, events in KINDS.values()) == len(Event)
+    said = {
+        "changes": {"saved_replies": [[], [{"id": "7f54", "name": "Hi", "text": "Hello"}]], "sections": [[], ["a"]]}
+    }
+    row = AuditEvent(event="settings_changed", details=json.dumps(said | {"until": "2027-02-28T10:07:12.928086+00:00"}))
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        assert list(changes(row)) == [("Saved replies", "–", "Name: Hi, Text: Hello"), ("Sections", "–", "a")]
+        assert [value for _name, value in details(row)] == ["Feb 28, 2027 10:07\u202fAM"]
