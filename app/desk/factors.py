@@ -190,7 +190,6 @@ def handle_of(moderator: Moderator) -> str:
 def add_passkey(moderator: Moderator, answer: str, challenge: bytes, *, handle: str, name: str) -> list[str]:
     """Store a passkey. Returns new recovery codes, if there were none. Raises BadPasskey, and Refused (409, 422)."""
     made = passkeys.created(answer, challenge)
-    accounts.lock(moderator)
     if len(Passkey.of(moderator)) >= MOST_PASSKEYS:
         raise Refused("too_many", _("You have 20 passkeys. Remove one first."), status=409)
     if Passkey.with_credential(made.credential_id):
@@ -215,7 +214,6 @@ def remove_passkey(moderator: Moderator, id: int) -> None:
 
 def renew_codes(moderator: Moderator) -> list[str]:
     """New recovery codes; the earlier ones are void. Raises Refused (409) without a second factor."""
-    accounts.lock(moderator)
     if not has_factor(moderator):
         raise Refused("no_factor", _("Set up a passkey or an authenticator app first."), status=409)
     _note(News.CODES_MADE, moderator)
