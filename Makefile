@@ -6,9 +6,9 @@ FLASK := $(VENV)/bin/flask
 FRAMEWORKS := npm/node_modules/.installed
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
-# Test files run in parallel, each in order. Three processes on two cores, because many tests wait for a browser or a
+# Test files run in parallel, each in order. Four processes on two cores, because many tests wait for a browser or a
 # restart; the longest files first (tests/conftest.py).
-TOGETHER := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+TOGETHER := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 define STYLE_AND_TYPES
 $(PYTHON) -m ruff check .
