@@ -67,7 +67,7 @@ def _key_of(path: str, query: str, route: PublicRoute) -> CacheKey | None:
         return None
     if path == "/embed/counts":
         return _key_of_counts(path, given)
-    return _key_of_page(path, {name: given[name][0] for name in route.parameters if name in given})
+    return _key_of_page(path, {name: given[name][0] for name in route.parameters if name in given}, route)
 
 
 def _key_of_counts(path: str, given: dict[str, list[str]]) -> CacheKey:
@@ -76,14 +76,14 @@ def _key_of_counts(path: str, given: dict[str, list[str]]) -> CacheKey:
     return CacheKey((path, query), (path, query), ephemeral=True)
 
 
-def _key_of_page(path: str, given: dict[str, str]) -> CacheKey:
+def _key_of_page(path: str, given: dict[str, str], route: PublicRoute) -> CacheKey:
     wanted = {name: value for name, value in ((name, _normal(name, value)) for name, value in given.items()) if value}
+    if "url" in route.parameters and "url" not in wanted:
+        # Views of pages read no section of a whole site.
+        wanted.pop("section", None)
     page = {name: value for name, value in wanted.items() if name not in ("url", "thread", "title")}
     if "url" in wanted:
         page["key"] = thread_key(wanted["url"], wanted.get("thread", ""))
-    else:
-        # Only a page has one. So the key of a site is not its own, and its entry may be evicted.
-        page.pop("section", None)
     own, shared = (path, urlencode(wanted)), (path, urlencode(page))
     return CacheKey(own, shared, ephemeral=bool(wanted.keys() - BOUNDED))
 

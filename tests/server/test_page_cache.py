@@ -256,7 +256,7 @@ def test_invented_urls_do_not_evict_read_pages(
     made = len(readers.made)
     assert readers.reads().body == hot.body
     assert len(readers.made) == made
-    readers.reads("/api/v1/picks", **{"url": "", junk: made_up.format(10**6)})
+    readers.reads("/api/v1/picks", **{"url": " ", junk: made_up.format(10**6)})
     assert len(readers.server.page_cache.lasting.entries) <= 2
     caches = (readers.server.page_cache.lasting, readers.server.page_cache.ephemeral)
     assert sum(cache.used for cache in caches) <= 256 * 1024
@@ -308,6 +308,8 @@ def test_the_latest_comments_are_cached_and_a_mistyped_section_is_no_site(reader
     for more in ({}, {"junk": "1"}, {"url": "x"}, {"picked": "0"}, {"section": ""}):
         assert '"comments"' in readers.reads(path, **more).text
     assert len(readers.made) == 1 == readers.kept()
+    keys = {cache_key.key_of(path, f"site=paper{more}") for more in ("", "&section=sports", "&section=food")}
+    assert len({key.shared for key in keys if key}) == 3, "a section is not the whole site"
     for section in ("Sports!", "none", "-"):
         assert (readers.reads(path, section=section).status, readers.kept()) == (404, 1)
 
