@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.errors import Refused
@@ -154,6 +154,7 @@ def _page(
         events=NoticeEvent.all_of(notice), names=EVENTS, grounds=GROUNDS, permalink=permalink(comment),
         changed=legal_hold.digest(comment.body) != notice.sha256, revisions=Revision.of([comment.id])[comment.id],
         can_state=authors.may_state(comment.author), others=len(Notice.newest_of(comment)) - 1,
+        can_email=bool(current_app.config["MAIL_URL"]),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.database import read_only, write_transaction
@@ -65,7 +65,7 @@ def _page(token: str, form: ObjectionForm | None = None, sentence: str = "") -> 
     return render_template(
         "notice/status.html", site=notice.site, notice=notice, emailed=emailed, sentence=sentence, token=token,
         form=form or ObjectionForm(), claim=claim_name(notice.claim), permalink=permalink(notice.comment),
-        may_object=notices.may_object(notice),
+        may_object=notices.may_object(notice), can_email=bool(current_app.config["MAIL_URL"]),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request
+from flask import Blueprint, abort, current_app, redirect, render_template, request
 
 from app.abuse import limits
 from app.abuse.junk import require_form
@@ -78,4 +78,5 @@ def _language() -> str:
 
 
 def _page(site: Site, form: NoticeForm, notice: str = "") -> str:
-    return render_template("notice/form.html", site=site, form=form, notice=notice)
+    can_email = bool(current_app.config["MAIL_URL"])
+    return render_template("notice/form.html", site=site, form=form, notice=notice, can_email=can_email)

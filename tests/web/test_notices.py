@@ -259,6 +259,21 @@ def test_name_and_email_are_optional_where_the_law_allows_that(
     assert [to for to, *_ in mails(smtp)] == ["Alice <alice@moderators.example>"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_email_is_promised_without_a_mail_server(
+    app: Flask, client: FlaskClient, send: Callable[..., TestResponse], db_session: Session
+) -> None:
+    desk = at_the_desk(app)
+    for url, promised in (("smtp://127.0.0.1:1", True), ("", False)):
+        app.config["MAIL_URL"] = url
+        form = client.get("/notices/paper?lang=en").text
+        status = client.get(send(email=f"mei{len(url)}@readers.example").location, headers=ENGLISH).text
+        case = desk.get(f"/moderate/notices/{the_notice(db_session).id}", headers=ENGLISH).text
+        told = ["We email you a receipt" in form, "sent a receipt to" in status, "The notifier gets an email" in case,
+                "Ask the author by email" in case]  # fmt: skip
+        assert told == [promised] * 4
+
+
 def test_the_same_notice_again_is_stored_once_and_a_network_sends_ten(
     app: Flask, send: Callable[..., TestResponse], db_session: Session, smtp: MailServer
 ) -> None:
