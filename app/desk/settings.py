@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.extensions import db
 from app.lib.secrets import Encrypted
 from app.models import Moderator, Site, audit
 from app.models.audit import Event, Who
@@ -13,6 +14,8 @@ SET = "(set)"
 def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who) -> None:
     """Apply validated settings."""
     before = {name: getattr(site, name) for name in settings}
+    # Two changes at once need two versions: pages are cached by it.
+    db.session.refresh(site, ("version",), with_for_update={"key_share": True})
     site.change(settings)
     after = {name: getattr(site, name) for name in settings}
     changed = [name for name in settings if before[name] != after[name]]

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.desk import sections, tokens
+from app.desk import sections, settings, tokens
 from app.models import Comment, Decision, Lease, Moderator, Role, Site, State, Status, Thread, Wording
 from app.models.audit import Who
 from app.models.section import Section, SectionBy, clean_path, sections_of
@@ -94,6 +94,12 @@ def test_two_administrators_who_save_at_once_keep_both_sections(db_session: Sess
     assert set(sections_of(paper)) == {"sports", "food", "culture", "finals"}
     sections.remove(paper, "food", by=Who.OPERATOR)
     assert set(sections_of(paper)) == {"sports", "culture", "finals"}
+    # Cached pages follow the version, so each change needs one of its own.
+    seen = paper.version
+    db_session.flush()
+    db_session.execute(update(Site).values(version=seen + 1).execution_options(synchronize_session=False))
+    settings.change(paper, {"votes": True}, by=Who.OPERATOR)
+    assert (paper.version, paper.votes) == (seen + 2, True)
 
 
 def test_the_stricter_state_of_section_and_article_counts(
