@@ -72,6 +72,7 @@ def test_an_authenticator_app_counts_once_its_first_code_was_right(
     app: Flask, desk: FlaskClient, alice: Moderator, db_session: Session
 ) -> None:
     assert post(desk, "/account/factors/app").location == "/account/factors/app"
+    assert "再開" not in desk.get("/account/factors/app", headers={"Accept-Language": "ja"}).text
     page = desk.get("/account/factors/app", headers=ENGLISH)
     secret = secret_on(page.text)
     drawing = BeautifulSoup(page.text, "html.parser").select_one("svg.qr")

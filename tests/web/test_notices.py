@@ -272,6 +272,8 @@ def test_no_email_is_promised_without_a_mail_server(
         told = ["We email you a receipt" in form, "sent a receipt to" in status, "The notifier gets an email" in case,
                 "Ask the author by email" in case]  # fmt: skip
         assert told == [promised] * 4
+    page = desk.get("/moderate/notices/1").text
+    assert "未対応" in page and "受付中" not in page
 
 
 def test_the_same_notice_again_is_stored_once_and_a_network_sends_ten(
