@@ -78,7 +78,12 @@ class Shown:
     @property
     def excerpt(self) -> str:
         """The beginning of its text, for the picks above the thread."""
-        return excerpt(markup.plain(self.html or ""), EXCERPT)
+        return excerpt(self.text, EXCERPT)
+
+    @property
+    def text(self) -> str:
+        """Its text without markup. Not as `Markup`, which would escape what is joined to it."""
+        return markup.plain(str(self.html or ""))
 
     @property
     def is_long(self) -> bool:

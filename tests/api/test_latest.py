@@ -41,9 +41,9 @@ def test_the_latest_comments_are_public_ones_and_gone_with_their_article_or_sect
     for number in range(22):
         assert reader.post(f"words {number}").status_code == 201
     reader.post("goal!", url=MATCH, title="The match")
-    reader.post("yum", url=CAKE)
+    reader.post("yum & <yum>", url=CAKE)
     first = client.get("/api/v1/comments/latest", query_string={"site": "paper"})
-    assert listed(client) == ["yum", "goal!", *(f"words {number}" for number in range(21, 3, -1))]
+    assert listed(client) == ["yum & <yum>", "goal!", *(f"words {number}" for number in range(21, 3, -1))]
     goal = first.json["comments"][1]
     assert (goal["name"], goal["html"].strip()) == ("Hanako", "<p>goal!</p>")
     assert goal["page"] == {"url": MATCH, "title": "The match"}
