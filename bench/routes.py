@@ -245,6 +245,7 @@ def _public(each: Examples) -> Iterator[Visit]:
     yield _get("embed.counts", "of 20 pages", "/embed/counts", site="bench", url=[page_of(at) for at in range(20)])
     yield _get("embed.stamp", "a field", "/embed/stamp", site="bench")
     for endpoint, path in (("thread.fragment", "/embed/thread"), ("thread.page", "/thread"),
+                           ("included.static", "/embed/static"),
                            ("api.threads.thread", "/api/v1/threads")):  # fmt: skip
         yield _get(endpoint, "50 comments", path, **here)
         yield _get(endpoint, "the busiest article", path, **busy)

@@ -82,7 +82,7 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """Its text without markup. Not as `Markup`, which would escape what is joined to it."""
+        """Its text without markup. From a str: joining pieces of `Markup` escapes them."""
         return markup.plain(str(self.html or ""))
 
     @property

@@ -155,6 +155,7 @@ FIELDS = {
     "max_depth": _whole(0, 10),
     "page_size": _whole(10, 200),
     "live_updates": YES_NO,
+    "index_thread": YES_NO,
     "edit_minutes": _whole(1, 1440, off=0),
     "hold_all": YES_NO,
     "approvals_needed": _whole(1, 100, off=0),

@@ -64,6 +64,10 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("Tell readers about new comments"),
                 _l("Open pages check every 30 to 60 seconds while they are being read."),
             ),
+            "index_thread": Control(
+                _l("Let search engines list the comments page"),
+                _l("The page of its own, for readers without JavaScript. If off, only your articles are found."),
+            ),
             "votes": Control(
                 _l("Let readers mark comments as helpful"),
                 _l("Readers need no account. Comments can then be sorted by “Most helpful”."),

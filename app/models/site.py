@@ -61,6 +61,8 @@ class Site(Model):
     open: Mapped[bool] = mapped_column(default=True)
     # Open pages ask for new comments.
     live_updates: Mapped[bool] = mapped_column(default=True)
+    # Search engines may list the page at /thread.
+    index_thread: Mapped[bool] = mapped_column(default=False)
     name_required: Mapped[bool] = mapped_column(default=True)
     email_required: Mapped[bool] = mapped_column(default=True)
     website_required: Mapped[bool] = mapped_column(default=False)

@@ -31,6 +31,7 @@ from app.web import (
     health,
     history,
     host,
+    included,
     inquiries,
     keys,
     links,
@@ -67,8 +68,8 @@ from app.web import (
 )
 
 READERS = (
-    embed, thread, comments, reports, votes, states, feeds, summary, links, author_links, own_comment, health,
-    notices, notice_links, inquiries, setup, well_known,
+    embed, thread, included, comments, reports, votes, states, feeds, summary, links, author_links, own_comment,
+    health, notices, notice_links, inquiries, setup, well_known,
 )  # fmt: skip
 MODERATORS = (
     account, second_step, confirmation, profile, factors, logins, address, queue, decisions, context, picks, staff,

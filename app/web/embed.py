@@ -23,7 +23,7 @@ from app.web.sentences import SENTENCES, live_sentences, replies
 
 bp = Blueprint("embed", __name__)
 
-PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "votes", "states", "feeds"})
+PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "votes", "states", "feeds", "included"})
 MOST_COUNTS = 100
 # The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
 # the first ones; WRITING is loaded when a reader begins to write, LIVE when the thread is in view.

@@ -56,6 +56,7 @@ def context(here: Where, form: CommentForm | None = None, stamp: str = "", **mor
         "notice": "",
         "challenge": None,
         "preview": None,
+        "canonical": _canonical(here),
         "mine": (),
         **around(here),
         **more,
@@ -114,6 +115,12 @@ def address_of(here: Where, anchor: str, **more: Any) -> str:
     return f"{_address(here, **more)}#{anchor}"
 
 
+def _canonical(here: Where) -> str:
+    """The address that search engines list: this page without its variants, or else the article."""
+    plain = dict.fromkeys(("lang", "sort", "title", "section"), "")
+    return _address(here, **plain) if here.site.index_thread else here.fields["url"]
+
+
 def _address(here: Where, **more: Any) -> str:
     given = {name: value for name, value in (here.fields | more).items() if value}
     page = _addresses(current_app.config["PUBLIC_URL"])["page_address"]
@@ -143,7 +150,7 @@ def _for_all(template: str) -> Response:
     note_known(here.thread)
     stamp = stamp_of_the_hour(here.site.key)
     answer = Response()
-    answer.set_etag(_etag(here, stamp), weak=True)
+    answer.set_etag(etag_of(here, "after", "comment", "parent", stamp=stamp), weak=True)
     for_everybody(answer)
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     if answer.make_conditional(request).status_code == 304:
@@ -176,10 +183,13 @@ def reader_view(comment: Comment) -> Shown:
     return reading.show_vote(comment, votes.current_count(comment), voted=voted)
 
 
-def _etag(here: Where, stamp: str) -> str:
-    """A hash of everything on the page; the thread's version stands for its comments."""
+def etag_of(here: Where, *parameters: str, stamp: str = "") -> str:
+    """A hash of everything on the page; the thread's version stands for its comments.
+
+    `parameters`: those that the view reads besides PARAMETERS.
+    """
     thread = here.thread
-    shown = (request.path, *(request.args.get(name, "") for name in ("after", "comment", "parent")))
+    shown = (request.path, *(request.args.get(name, "") for name in parameters))
     thread_now = (thread.id, thread.version, thread.state_now) if thread else (here.site.open,)
     parts = (shown, sorted(here.fields.items()), here.site.version, thread_now, stamp, markup.RENDERER, VERSION)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:20]

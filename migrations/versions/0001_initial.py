@@ -196,6 +196,7 @@ def upgrade() -> None:
         sa.Column("saved_replies", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("sections", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("live_updates", sa.Boolean(), nullable=False, server_default=sa.true()),
+        sa.Column("index_thread", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("votes", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("staff_badge", sa.String(length=40), nullable=False, server_default=""),
         sa.Column("staff_role", sa.String(length=16), nullable=False, server_default="moderator"),

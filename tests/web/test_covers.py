@@ -30,7 +30,8 @@ HERE = {"site": "paper", "url": PAGE}
 PHONE, LABEL = "090-5555-0199", "[■ Hidden by the editors]"
 TEXT = f"Call **Kanarienvogel** at {PHONE}, or {PHONE} at night."
 PUBLIC = (
-    ("/embed/thread", HERE), ("/thread", HERE | {"lang": "en"}), ("/thread", HERE | {"sort": "newest"}),
+    ("/embed/thread", HERE), ("/embed/static", HERE), ("/thread", HERE | {"lang": "en"}),
+    ("/thread", HERE | {"sort": "newest"}),
     ("/api/v1/threads", HERE), ("/api/v1/picks", HERE), ("/feeds/thread", HERE), ("/feeds/site/paper.atom", {}),
     ("/feeds/picks", HERE), ("/api/v1/comments/latest", HERE), ("/embed/counts", HERE), ("/summary/paper", {}),
 )  # fmt: skip

@@ -530,8 +530,8 @@ def test_nothing_of_a_case_is_on_any_public_byte(
     app: Flask, client: FlaskClient, db_session: Session, notice: Notice, comment: Comment
 ) -> None:
     paths = [
-        f"/embed/thread?site=paper&url={PAGE}", f"/thread?site=paper&url={PAGE}",
-        f"/api/v1/threads?site=paper&url={PAGE}",
+        f"/embed/thread?site=paper&url={PAGE}", f"/embed/static?site=paper&url={PAGE}",
+        f"/thread?site=paper&url={PAGE}", f"/api/v1/threads?site=paper&url={PAGE}",
         f"/embed/counts?site=paper&url={PAGE}", f"/feeds/thread?site=paper&url={PAGE}", "/feeds/site/paper.atom",
         f"/embed/report/{comment.id}", f"/notices/paper?comment={comment.id}", "/summary/paper",
         f"/api/v1/picks?site=paper&url={PAGE}", "/api/v1/comments/latest?site=paper",

@@ -15,7 +15,7 @@ from tests.cast import PAGE, Reader, a_site, the_comment
 
 PATHS = (
     "/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js", "/thread.css", "/embed/counts", "/embed/thread",
-    "/thread", "/feeds/site/paper.atom", "/feeds/thread", "/feeds/picks", "/summary/paper",
+    "/embed/static", "/thread", "/feeds/site/paper.atom", "/feeds/thread", "/feeds/picks", "/summary/paper",
 )  # fmt: skip
 # A value of each parameter that the page cache does not leave out.
 VALUES = {

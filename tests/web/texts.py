@@ -57,6 +57,7 @@ INPUTS: dict[str, Input] = {
     "confirmation.ask": Input(query=BACK),
     "confirmation.confirm": Input(form={"confirm_password": "x", **BACK, **PROOF}),
     "logins.change_password": Input(form={"current_password": "x", "password": "x"}),
+    "included.static": Input(query=HERE | {"after": ""}),
     "logins.end": Input(),
     "logins.end_others": Input(),
     "profile.choose_emails": Input(form={"emails": "digest", "quiet_from": "", "quiet_until": ""}),
