@@ -71,6 +71,8 @@ def test_a_moderator_logs_in_with_passkey_code_and_recovery_code(new_page: NewPa
     # A passkey.
     page.goto(f"{url}/account#factors")
     page.locator("#factors a[href$='/passkey']").click()
+    # Its script is loaded then.
+    page.wait_for_load_state("load")
     page.fill("[name=name]", "Laptop")
     page.keyboard.press("Enter")
     expect(page.locator(".codes code")).to_have_count(10)
@@ -86,6 +88,7 @@ def test_a_moderator_logs_in_with_passkey_code_and_recovery_code(new_page: NewPa
     # The passkey alone.
     log_out(page)
     expect(page.locator("[data-passkey]")).to_be_visible()
+    page.wait_for_load_state("load")
     assert_fits(page)
     page.locator("[data-press]").click()
     expect(page).to_have_url(f"{url}/moderate/")
@@ -93,6 +96,7 @@ def test_a_moderator_logs_in_with_passkey_code_and_recovery_code(new_page: NewPa
     log_out(page)
     password_in(page, live, url)
     expect(page).to_have_url(f"{url}/login/factor?next=/moderate/")
+    page.wait_for_load_state("load")
     device.set_verified(False)
     page.locator("[data-press]").click()
     expect(page.locator("[data-trouble]")).to_contain_text("No passkey was used")
