@@ -204,6 +204,13 @@ def test_what_loads_has_its_room_and_says_so(live: Live, host: Publisher, new_pa
         assert shifted < 0.1, f"{width} x {height}"
     if path == "/nothing-yet":
         expect(page.locator("#kaiwa .none")).to_have_text("No comments yet. Be the first to comment.")
+        # Comments that the page includes stay until the thread has come.
+        page.goto(host.serve(html.replace("></div>", "><p id=included>Included</p></div>", 1)), wait_until="commit")
+        send_script()
+        expect(page.locator("#kaiwa").get_by_role("status")).to_be_visible()
+        expect(page.locator("#included")).to_be_visible()
+        send_thread()
+        expect(page.locator("#included")).to_be_hidden()
 
 
 def held(page: Page, pattern: str) -> Callable[[], None]:

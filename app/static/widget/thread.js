@@ -91,7 +91,8 @@ class Thread {
   async start() {
     const waiting = make('p', 'loading', this.say.loading)
     waiting.role = 'status'
-    this.box.replaceChildren(waiting)
+    // The slot shows comments that the page includes (/embed/static) until the thread has come.
+    this.box.replaceChildren(make('slot'), waiting)
     if (!await this.load()) return
     // Readers of such a page can read, and each comment is refused.
     if (!words(this.say.origins).includes(location.origin)) this.write('hint', location.origin)
