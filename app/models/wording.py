@@ -114,7 +114,7 @@ class Words:
 class _Kept:
     """Words of one version of a site, by language and section."""
 
-    version: int
+    version: tuple[str, datetime, int]
     words: dict[tuple[str, str], Words]
 
 
@@ -127,13 +127,13 @@ def words_of(site: Site, lang: str, section: str = "", *, typed: Wording | None 
     """
     if typed:
         return _words_of(site, lang, section, typed)
-    # By its key: another site may get the id of a removed one.
-    kept: dict[str, _Kept] = current_app.extensions.setdefault("words", {})
-    # Before the words: if they change in between, the next version reads them again.
-    version = site.version
-    found = kept.get(site.key)
+    kept: dict[int, _Kept] = current_app.extensions.setdefault("words", {})
+    # Before the words: if they change in between, the next version reads them again. With key and time, because another
+    # site may get the id or the key of a removed one.
+    version = site.key, site.created_at, site.version
+    found = kept.get(site.id)
     if found is None or found.version != version or len(found.words) >= MOST_KEPT:
-        found = kept[site.key] = _Kept(version, {})
+        found = kept[site.id] = _Kept(version, {})
     if (lang, section) not in found.words:
         found.words[lang, section] = _words_of(site, lang, section)
     return found.words[lang, section]

@@ -234,7 +234,7 @@ def test_beside_another_site_ids_move_up_and_leave_as_they_were(app: Flask, db_s
     rule = db.session.scalars(select(Rule).where(Rule.site_id == copy.id, Rule.subject == Subject.AUTHOR)).one()
     assert Author.of_site(copy, int(rule.value)), "author rules follow the author"
     db.session.rollback()
-    Reader(app.test_client(), site="copy").post("after all that")
+    Reader(app.test_client(), site="copy").post("after all that", accepted="2026-11")
     assert the_comment(db_session, "after all that").site_id == copy.id
     assert restored(file, "copy").counts.as_json()["unchanged"] == 8
 
@@ -267,7 +267,7 @@ def test_readers_write_on_after_it_has_come_in(app: Flask, db_session: Session, 
         restored(file)
         last = db.session.scalar(select(Comment.id).order_by(Comment.id.desc()))
         db.session.rollback()
-    answer = Reader(elsewhere.test_client()).post("new here")
+    answer = Reader(elsewhere.test_client()).post("new here", accepted="2026-11")
     assert answer.status_code == 201
     with elsewhere.app_context():
         assert the_comment(db.session(), "new here").id > (last or 0)
