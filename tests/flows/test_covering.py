@@ -81,7 +81,7 @@ def test_an_own_reason_and_a_saved_reply_are_used_at_the_desk(live: Live, new_pa
     assert_accessible(desk)
     desk.goto(f"{live.url}/sites/demo/replies")
     desk.get_by_label("Name").fill("Thanks")
-    desk.get_by_label("Text").fill("Thank you, we have corrected it.")
+    desk.get_by_role("textbox", name="Text").fill("Thank you, we have corrected it.")
     desk.get_by_role("button", name="Add reply").click()
     expect(desk.locator("li[data-reply]")).to_be_visible()
     desk.set_viewport_size({"width": 375, "height": 812})

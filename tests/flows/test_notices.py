@@ -55,7 +55,7 @@ def test_a_notice_from_the_form_to_the_decision(live: Live, new_page: NewPage, _
     stranger.get_by_label("理由の説明").fill("その日、私は船に乗っていませんでした。")
     stranger.get_by_role("textbox", name="お名前").fill("次郎")
     stranger.get_by_role("textbox", name="メールアドレス").fill(NOTIFIER)
-    stranger.get_by_label("誠実に申し出ます").check()
+    stranger.get_by_label("誠実に信じています").check()
     stranger.get_by_role("button", name="申し出を送信").click()
     expect(stranger.get_by_role("status")).to_have_text("申し出を受け付けました。モデレーターが確認します。")
 
