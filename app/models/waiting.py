@@ -60,8 +60,8 @@ def take_turn(moderator: Moderator, distance: timedelta) -> bool:
 
 
 def _waiting(moderator: Moderator, span: Span) -> list[Any]:
-    hers = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
-    conditions: list[Any] = [Comment.site_id.in_(hers), text("comment.lane <> 0")]
+    own_sites = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
+    conditions: list[Any] = [Comment.site_id.in_(own_sites), text("comment.lane <> 0")]
     conditions += section_scope.comments_of(moderator)
     if span.since or span.until:
         conditions.append(_was_held(span.since, span.until))
