@@ -1,16 +1,16 @@
 """Filters of the audit log."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from wtforms import Form, SelectField
-from wtforms.fields.choices import SelectChoice
+from wtforms import SelectField
 from wtforms.validators import Optional
 
 from app.desk.audit_log import AuditFilter
 from app.forms.day import DayField
+from app.forms.filters import FilterForm
 from app.models import Moderator, Site
 from app.models.audit import LOGINS, Event
 
@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
 }  # fmt: skip
 
 
-class AuditForm(Form):
+class AuditForm(FilterForm):
     """`AuditForm.of(me, sites, people, given)`; choices are limited to those."""
 
     site = SelectField(_l("Site"))
@@ -65,7 +65,6 @@ class AuditForm(Form):
     account = SelectField(_l("Account"))
     since = DayField(_l("From"), [Optional()])
     until = DayField(_l("Until"), [Optional()])
-    zone: ZoneInfo
 
     @classmethod
     def of(cls, me: Moderator, sites: list[Site], people: list[Moderator], given: Any) -> "AuditForm":
@@ -88,16 +87,3 @@ class AuditForm(Form):
             since=self._midnight(self.since.data) if self.since.data else None,
             until=self._midnight(self.until.data + timedelta(days=1)) if self.until.data else None,
         )
-
-    @property
-    def asked(self) -> dict[str, str]:
-        """Fields with a value, for links to further pages and for exports."""
-        return {control.short_name: control.raw_data[0] for control in self if control.data and control.raw_data}
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self.zone)
-
-    @staticmethod
-    def _choose(control: Any, choices: dict[str, Any]) -> None:
-        control.choices = [SelectChoice("", _l("All")), *(SelectChoice(value, said) for value, said in choices.items())]
-        control.data = control.data or ""

@@ -1,15 +1,16 @@
 """Filters of the log."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from wtforms import Form, SelectField
+from wtforms import SelectField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from app.forms.day import DayField
+from app.forms.filters import FilterForm
 from app.models import Moderator, Status, own_reasons_of, reason_codes, reason_name
 from app.moderation.history import LogFilter
 
@@ -26,7 +27,7 @@ PEOPLE, EVERYONE = "people", "all"
 BY: dict[str, Any] = {PEOPLE: _l("People"), EVERYONE: _l("People and automatic checks")}
 
 
-class LogForm(Form):
+class LogForm(FilterForm):
     """`LogForm.of(moderator, people, request.args)`; choices are limited to the moderator's sites.
 
     `usual` is the choice of `by` if none was made: the page shows people's decisions, files have all.
@@ -39,7 +40,6 @@ class LogForm(Form):
     since = DayField(_l("From"), [Optional()])
     until = DayField(_l("Until"), [Optional()])
     by = SelectField(_l("Decided by"))
-    zone: ZoneInfo
 
     @classmethod
     def of(cls, moderator: Moderator, people: list[Moderator], given: Any, *, usual: str) -> "LogForm":
@@ -66,16 +66,3 @@ class LogForm(Form):
             until=self._midnight(self.until.data + timedelta(days=1)) if self.until.data else None,
             people=self.by.data == PEOPLE,
         )
-
-    @property
-    def asked(self) -> dict[str, str]:
-        """Fields with a value, for links to further pages and exports."""
-        return {control.short_name: control.raw_data[0] for control in self if control.data and control.raw_data}
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self.zone)
-
-    @staticmethod
-    def _choose(control: Any, choices: dict[str, Any]) -> None:
-        control.choices = [SelectChoice("", _l("All")), *(SelectChoice(value, said) for value, said in choices.items())]
-        control.data = control.data or ""
