@@ -4,8 +4,8 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import idna
 from flask.cli import NoAppException
 
-INSTANCE = Path(__file__).parent / "instance"
+SOURCE = Path(__file__).parent
 SERVER = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[^:\[\]@]+))(?::(?P<port>[0-9]{1,5}))?")
 MOST_PUBLIC_URL = 500  # characters; a line of an email has room for it and a token (RFC 5322, 2.1.1)
 
@@ -206,6 +206,13 @@ SETTINGS = (
         "Earlier keys, newest first, for values that they signed or encrypted. How to replace a key: docs/keys.md.",
         _lines,
     ),
+    Setting(
+        "KAIWA_HOME",
+        "",
+        "folder",
+        "Instance folder, which has the SQLite database, generated keys and uploaded files. Empty: instance in the "
+        "source folder, or in the current folder if Kaiwa was installed as a package.",
+    ),
     Setting("HOST", "127.0.0.1", "address", "Address that the web server listens on.", str),
     Setting("PORT", "8000", "port", "Port of the web server; the demo articles use the next one.", _whole(1, 65534)),
     Setting(
@@ -374,21 +381,31 @@ SETTINGS = (
 FORMER_NAMES = {"PAGE_CACHE_MB": "EDGE_MB"}
 
 
-def load(given: Mapping[str, Any] | None = None, instance: Path = INSTANCE) -> dict[str, Any]:
+def home(given: Mapping[str, Any] | None = None) -> Path:
+    """The instance folder. A package has no source folder, and its own folder may be read-only."""
+    named = (os.environ if given is None else given).get("KAIWA_HOME")
+    around = SOURCE if (SOURCE / "pyproject.toml").is_file() else Path()
+    return (Path(named) if named else around / "instance").absolute()
+
+
+def load(given: Mapping[str, Any] | None = None, instance: Path | None = None) -> dict[str, Any]:
     """Read all settings from `given` (tests) or the environment, and return Flask's configuration.
 
     Raises BadSetting, naming the setting and the fix, for an invalid value.
     """
     source = os.environ if given is None else given
+    instance = instance or home(source)
     config = {setting.name: _read(setting, source) for setting in SETTINGS}
-    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _writing(instance):
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not config["DATABASE_URL"]:
         config["DATABASE_URL"] = f"sqlite:///{instance / 'kaiwa.sqlite3'}"
     if not config["PUBLIC_URL"]:
         config["PUBLIC_URL"] = f"http://127.0.0.1:{config['PORT']}"
     config["TRANSFER_FOLDER"] = config["TRANSFER_FOLDER"] or str(instance.resolve() / "transfers")
     if not config["SECRET_KEY"]:
-        config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
+        with _writing(instance):
+            config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
     if len(config["SECRET_KEY"]) < 32:
         raise BadSetting("SECRET_KEY is shorter than 32 characters. Generate one with: openssl rand -hex 32")
     return config | _flask(config)
@@ -400,6 +417,17 @@ def _read(setting: Setting, source: Mapping[str, Any]) -> Any:
         return setting.parse(str(text))
     except ValueError as trouble:
         raise BadSetting(f"{setting.name}={text!r} is invalid: {trouble}. {setting.help}") from trouble
+
+
+@contextmanager
+def _writing(instance: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as trouble:
+        raise BadSetting(
+            f"Could not write to the instance folder {instance} ({trouble.strerror}). Give it to this user, or name "
+            "another folder with KAIWA_HOME."
+        ) from trouble
 
 
 def _kept_key(database: str, file: Path) -> str:

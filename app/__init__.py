@@ -17,8 +17,9 @@ from app.web import logs
 ROOT = Path(__file__).parent.parent
 
 
-def create_app(given: Mapping[str, Any] | None = None, instance: Path = config.INSTANCE) -> Flask:
+def create_app(given: Mapping[str, Any] | None = None, instance: Path | None = None) -> Flask:
     """Return the application. `given` replaces the environment's settings (tests). Raises BadSetting."""
+    instance = instance or config.home(given)
     app = Flask(__name__, template_folder=str(ROOT / "templates"), instance_path=str(instance.resolve()))
     app.config.update(config.load(given, instance))
     app.url_map.converters["int"] = ids.IdConverter

@@ -73,3 +73,22 @@ def test_servers_that_cannot_be_are_refused(given: str, tmp_path: Path) -> None:
 def test_a_former_name_of_a_setting_still_counts_unless_the_new_one_is_set(tmp_path: Path) -> None:
     assert config.load({"EDGE_MB": "7"}, tmp_path)["PAGE_CACHE_MB"] == 7
     assert config.load({"EDGE_MB": "7", "PAGE_CACHE_MB": "8"}, tmp_path)["PAGE_CACHE_MB"] == 8
+
+
+def test_the_instance_folder_is_the_named_one_or_beside_the_source(tmp_path: Path) -> None:
+    assert config.home({}) == Path(config.__file__).parent / "instance"
+    assert config.home({"KAIWA_HOME": str(tmp_path)}) == tmp_path
+
+
+def test_an_installed_program_has_its_instance_folder_in_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "SOURCE", tmp_path / "site-packages")
+    monkeypatch.chdir(tmp_path)
+    assert config.home({}) == tmp_path / "instance"
+
+
+def test_an_instance_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(config.BadSetting, match="KAIWA_HOME"):
+        config.load({"KAIWA_HOME": str(tmp_path / "file" / "instance")})
