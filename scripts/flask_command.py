@@ -1,16 +1,26 @@
-"""The `flask` command of the virtual environment; `flask --version` also prints Kaiwa's version."""
+"""The `flask` command of the source folder, and the `kaiwa` command of the wheel: the same commands."""
 
 import sys
 from pathlib import Path
 
 import click
-from flask.cli import main
+from flask.cli import FlaskGroup
 
+# Also in the wheel, where everything of ours is below one folder (docs/decisions/0028-the-wheel.md).
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from app import create_app
 from app.version import VERSION
 
-if __name__ == "__main__":
+# With the function, not the name of its module: Flask would look for that in the current folder first.
+commands = FlaskGroup(create_app=create_app, help="Kaiwa: comments and moderation for publishers.")
+
+
+def main() -> None:
     if sys.argv[1:] == ["--version"]:
         click.echo(f"Kaiwa {VERSION}")
+    commands.main()
+
+
+if __name__ == "__main__":
     main()

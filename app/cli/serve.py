@@ -35,6 +35,11 @@ PATIENCE_S = 20.0
 # Timeout of a request's head, and so of an idle connection.
 HEAD_MS = 10_000
 
+# Processes import this program, whatever the current folder has.
+PATHS = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+OURS = {"FLASK_APP": str(ROOT / "app"), "PYTHONPATH": os.pathsep.join(PATHS)}
+MODULE = (sys.executable, "-P", "-m")
+
 PR_SET_PDEATHSIG = 1
 # Loaded here, because nothing may be loaded between fork and exec.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -53,7 +58,9 @@ class Child:
 
     def start(self) -> None:
         # Its own session, so Ctrl+C reaches only the supervisor, which passes it on.
-        self.process = subprocess.Popen(self.command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603
+            self.command, env=os.environ | OURS, start_new_session=True, preexec_fn=_end_with_parent
+        )
         self.started = time.monotonic()
 
     def supervise(self) -> None:
@@ -101,7 +108,7 @@ def serve(demo: bool, reload: bool) -> None:
     config = current_app.config
     _refuse_busy(config["HOST"], config["PORT"])
     web = _development_web(config) if reload else _web(config)
-    children = [web, Child("worker", [sys.executable, "-m", "flask", "worker"])]
+    children = [web, Child("worker", [*MODULE, "flask", "worker"])]
     if demo:
         _refuse_busy("127.0.0.1", config["PORT"] + 1)
         children.append(_demo(config))
@@ -132,7 +139,7 @@ def _development_web(config: Mapping[str, object]) -> Child:
     """Flask's development server, without page cache. Only on this machine: its debugger runs any code."""
     options = ["--debug", "--host", "127.0.0.1", "--port", str(config["PORT"])]
     files = os.pathsep.join(str(file) for file in _watched_files() if file.suffix != ".py")
-    return Child("web", [sys.executable, "-m", "flask", "run", *options, "--extra-files", files])
+    return Child("web", [*MODULE, "flask", "run", *options, "--extra-files", files])
 
 
 def _watched_files() -> Iterator[Path]:
@@ -151,8 +158,7 @@ def _last_change() -> float:
 
 def _demo(config: Mapping[str, object]) -> Child:
     port = int(str(config["PORT"])) + 1
-    command = [sys.executable, "-m", "demo", "--port", str(port), "--service", str(config["PUBLIC_URL"])]
-    return Child("demo", command)
+    return Child("demo", [*MODULE, "demo", "--port", str(port), "--service", str(config["PUBLIC_URL"])])
 
 
 def _refuse_busy(host: str, port: int) -> None:

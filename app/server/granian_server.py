@@ -13,6 +13,7 @@ from typing import Any
 from granian import Granian
 from granian.http import HTTP1Settings
 
+ROOT = Path(__file__).parents[2]
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 # Earlier crashes do not count.
 FORGOTTEN_AFTER_S = 60.0
@@ -42,10 +43,11 @@ class Server(Granian):  # type: ignore[misc, valid-type]
 def main(given: str) -> None:
     """Serve `app.wsgi` with granian's options (a JSON object)."""
     options = json.loads(given)
-    sys.path.insert(0, str(Path(__file__).parents[2]))
     head_ms = options.pop("http1_header_read_timeout")
     settings = HTTP1Settings(header_read_timeout=head_ms)
-    Server("app.wsgi:service", factory=True, http1_settings=settings, respawn_failed_workers=True, **options).serve()
+    # By its file: granian looks for the name of a module in the current folder first.
+    options |= {"working_dir": ROOT, "factory": True, "respawn_failed_workers": True}
+    Server(f"{ROOT}/app/wsgi.py:service", http1_settings=settings, **options).serve()
 
 
 if __name__ == "__main__":
