@@ -99,8 +99,9 @@ class Child:
 @click.command("serve")
 @click.option("--demo", is_flag=True, help="Also serve the demo articles, on the next port.")
 @click.option("--reload", is_flag=True, help="For development: restart when code, templates or styles change.")
+@click.option("--no-worker", is_flag=True, help="Only the web server; the worker runs elsewhere.")
 @with_appcontext
-def serve(demo: bool, reload: bool) -> None:
+def serve(demo: bool, reload: bool, no_worker: bool) -> None:
     """Run the web server and the worker on HOST and PORT, with WORKERS web processes.
 
     Ctrl+C or SIGTERM stops it after the running requests have finished.
@@ -108,7 +109,7 @@ def serve(demo: bool, reload: bool) -> None:
     config = current_app.config
     _refuse_busy(config["HOST"], config["PORT"])
     web = _development_web(config) if reload else _web(config)
-    children = [web, Child("worker", [*MODULE, "flask", "worker"])]
+    children = [web] if no_worker else [web, Child("worker", [*MODULE, "flask", "worker"])]
     if demo:
         _refuse_busy("127.0.0.1", config["PORT"] + 1)
         children.append(_demo(config))
