@@ -60,7 +60,7 @@ def test_the_version_is_in_one_place() -> None:
     """pyproject.toml and the changelog follow app/version.py."""
     project = tomllib.loads(read("pyproject.toml"))
     assert "version" in project["project"]["dynamic"] and "version" not in project["project"]
-    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "app.version.VERSION"}
+    assert project["tool"]["hatch"]["version"] == {"path": "app/version.py"}
     assert re.search(rf"^## \[?{re.escape(VERSION)}\b", read("CHANGELOG.md"), re.MULTILINE)
 
 
@@ -211,7 +211,7 @@ def test_no_requirement_of_asvs_is_left_out(shared_data: Path) -> None:
 
 
 def test_exactly_the_dependencies_are_documented() -> None:
-    files = ("requirements.in", "requirements-dev.in", "requirements-audit.in")
+    files = ("requirements.in", "requirements-build.in", "requirements-dev.in", "requirements-audit.in")
     wanted = {line.strip() for file in files for line in read(file).splitlines()}
     wanted = {line.split("[")[0] for line in wanted if line and not line.startswith(("#", "-"))}
     wanted |= json.loads(read("npm/package.json"))["devDependencies"].keys()
