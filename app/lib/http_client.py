@@ -5,8 +5,9 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
@@ -20,7 +21,11 @@ EMBEDDING_NETWORKS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1
 
 
 class NoAnswer(Exception):
-    """No complete answer; the message says why."""
+    """No complete answer; the message says why. `late`: its time was over."""
+
+    def __init__(self, why: str, *, late: bool = False):
+        super().__init__(why)
+        self.late = late
 
 
 @dataclass(frozen=True)
@@ -32,60 +37,89 @@ class Answer:
 
 def is_allowed(url: str) -> bool:
     """True for https, and for http to a loopback name."""
-    parts = urlsplit(url)
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts)))
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return usable and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts)))
+
+
+def is_loopback(url: str) -> bool:
+    """True for an allowed address of a program on this machine."""
+    return is_allowed(url) and _is_loopback(urlsplit(url))
 
 
 def post_form(url: str, fields: Mapping[str, str], agent: str) -> Answer:
-    """POST `fields` form-encoded and return the answer, whatever its status. Raises NoAnswer.
+    """`post` of `fields`, form-encoded."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": agent}
+    return post(url, urlencode(fields).encode(), headers)
 
-    Redirects are not followed. The name is resolved once, and its addresses are checked before connecting.
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float | None = None) -> Answer:
+    """POST `body` and return the answer, whatever its status. Raises NoAnswer.
+
+    Redirects are not followed. The name is resolved once, and its addresses are checked before connecting. `seconds`
+    (default: SECONDS) limit connection, TLS handshake and answer together.
     """
-    parts = urlsplit(url)
     if not is_allowed(url):
         raise NoAnswer("the address is not https")
-    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": agent}
+    parts, end = urlsplit(url), time.monotonic() + (seconds or SECONDS)
     try:
-        with _connect(parts) as sock:
-            return _send(sock, parts, urlencode(fields).encode(), headers | {"Connection": "close"})
-    except (OSError, http.client.HTTPException) as trouble:
-        raise NoAnswer(f"{type(trouble).__name__}: {trouble}") from trouble
+        with _connect(parts, end) as line, _time_limit(line, end), _encrypted(line, parts) as sock:
+            return _send(sock, parts, body, {**headers, "Connection": "close"})
+    except (OSError, ValueError, http.client.HTTPException) as trouble:
+        raise NoAnswer(f"{type(trouble).__name__}: {trouble}", late=time.monotonic() >= end) from trouble
 
 
 def _send(sock: socket.socket, parts: SplitResult, body: bytes, headers: dict[str, str]) -> Answer:
-    connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
+    connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2])
     connection.sock = sock
-    # A slow server could restart a read timeout with each byte.
-    clock = threading.Timer(SECONDS, _hang_up, (sock,))
-    clock.start()
-    try:
-        connection.request("POST", parts.path or "/", body, headers)
-        response = connection.getresponse()
-        answered = response.read(MAX_BYTES + 1)
-        if response.length or len(answered) > MAX_BYTES:
-            raise NoAnswer("the answer is incomplete or too large")
-        return Answer(response.status, response.headers, answered)
-    finally:
-        clock.cancel()
+    path = parts.path or "/"
+    connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, headers)
+    response = connection.getresponse()
+    answered = response.read(MAX_BYTES + 1)
+    if response.length or len(answered) > MAX_BYTES:
+        raise http.client.HTTPException("the answer is incomplete or too large")
+    return Answer(response.status, response.headers, answered)
 
 
-def _connect(parts: SplitResult) -> socket.socket:
+@contextmanager
+def _time_limit(sock: socket.socket, end: float) -> Iterator[None]:
+    """Hang up at `end`: a slow server could restart a read timeout with each byte."""
+    # A second descriptor of the connection, because TLS takes the socket over.
+    with sock.dup() as line:
+        clock = threading.Timer(_left(end), _hang_up, (line,))
+        clock.daemon = True
+        clock.start()
+        try:
+            yield
+        finally:
+            clock.cancel()
+            clock.join()
+
+
+def _encrypted(sock: socket.socket, parts: SplitResult) -> socket.socket:
+    if parts.scheme == "http":
+        return sock
+    return ssl.create_default_context().wrap_socket(sock, server_hostname=parts.hostname)
+
+
+def _connect(parts: SplitResult, end: float) -> socket.socket:
     host, port = parts.hostname or "", parts.port or {"https": 443, "http": 80}[parts.scheme]
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     refused = [place[0] for *_, place in found if not _is_public(str(place[0]))]
     if refused and not _is_loopback(parts):
         raise NoAnswer("the address is in a private network")
-    sock = _connect_first(found)
-    if parts.scheme == "http":
-        return sock
-    return ssl.create_default_context().wrap_socket(sock, server_hostname=host)
+    return _connect_first(found, end)
 
 
-def _connect_first(found: list[Any]) -> socket.socket:
+def _connect_first(found: list[Any], end: float) -> socket.socket:
     trouble: OSError = OSError("no address")
     for family, kind, protocol, _name, place in found:
         sock = socket.socket(family, kind, protocol)
-        sock.settimeout(SECONDS)
+        # A name with many silent addresses gets no more time.
+        sock.settimeout(_left(end))
         try:
             sock.connect(place)
         except OSError as problem:
@@ -94,6 +128,10 @@ def _connect_first(found: list[Any]) -> socket.socket:
         else:
             return sock
     raise trouble
+
+
+def _left(end: float) -> float:
+    return max(0.001, end - time.monotonic())
 
 
 def _is_public(text: str) -> bool:
@@ -109,5 +147,4 @@ def _is_loopback(parts: SplitResult) -> bool:
 
 def _hang_up(sock: socket.socket) -> None:
     with suppress(OSError):
-        # Closing TLS would wait for the peer.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        sock.shutdown(socket.SHUT_RDWR)

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from app.lib import http_client
-from app.lib.http_client import NoAnswer, is_allowed, post_form
+from app.lib.http_client import NoAnswer, is_allowed, is_loopback, post_form
 
 PRIVATE = [
     "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.1", "224.0.0.1",
@@ -116,3 +116,46 @@ def test_who_sends_a_byte_now_and_then_is_not_waited_for(
         post_form(listens(drips), {}, "t")
     # Read to its end, the answer would take 88 seconds.
     assert time.monotonic() - started < 30
+
+
+def test_the_query_is_sent_and_user_information_is_not() -> None:
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        with server, server.accept()[0] as connection:
+            asked.append(connection.recv(65536))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    server = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=serve)
+    thread.start()
+    http_client.post(f"http://me:secret@127.0.0.1:{server.getsockname()[1]}/x?a=1&b=2", b"{}", {"X-Own": "1"})
+    thread.join()
+    head = asked[0].decode()
+    assert head.startswith("POST /x?a=1&b=2 HTTP/1.1\r\n") and "X-Own: 1" in head and "secret" not in head
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[", "https://a:99999/", "https://a:0/", "https://a:b/", f"https://{'a' * 64}.example/"]
+)
+def test_an_address_that_cannot_be_parsed_is_no_crash(url: str) -> None:
+    with pytest.raises(NoAnswer):
+        post_form(url, {}, "test")
+
+
+def test_a_tls_handshake_has_the_same_time_limit(listens: Callable[..., str]) -> None:
+    def drips(connection: socket.socket) -> None:
+        # The header of a TLS record of 16 KiB, then its bytes one by one.
+        for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 400:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.2)
+
+    started = time.monotonic()
+    with pytest.raises(NoAnswer) as caught:
+        http_client.post(listens(drips).replace("http:", "https:"), b"{}", {}, seconds=1)
+    assert caught.value.late and time.monotonic() - started < 30
+
+
+def test_only_addresses_of_this_machine_are_loopback() -> None:
+    assert is_loopback("http://127.0.0.1:9/") and is_loopback("https://localhost/") and is_loopback("http://[::1]:1/x")
+    assert not is_loopback("https://example.com/") and not is_loopback("http://example.com/")
