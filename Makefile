@@ -4,6 +4,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask
 FRAMEWORKS := npm/node_modules/.installed
+TYPESCRIPT := $(VENV)/typescript/.installed
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
 # Test files run in parallel, each in order. Four processes on two cores, because many tests wait for a browser or a
@@ -17,7 +18,7 @@ $(PYTHON) -m mypy
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues audit lock clean
+.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues clients audit lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
@@ -39,7 +40,7 @@ serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT 
 	@$(FLASK) db upgrade
 	@exec $(FLASK) serve
 
-test: $(VENV)/.test $(FRAMEWORKS) ## check and test everything (ARGS=... goes to pytest)
+test: $(VENV)/.test $(FRAMEWORKS) $(TYPESCRIPT) ## check and test everything (ARGS=... goes to pytest)
 	@sh scripts/chromium.sh
 	@sh scripts/program.sh nginx nginx-light
 	@sh scripts/program.sh pgbouncer pgbouncer
@@ -49,7 +50,7 @@ test: $(VENV)/.test $(FRAMEWORKS) ## check and test everything (ARGS=... goes to
 check: $(VENV)/.test ## check style and types only
 	$(STYLE_AND_TYPES)
 
-test-one: $(VENV)/.test $(FRAMEWORKS) ## run some tests only: make test-one T="tests/web -k queue"
+test-one: $(VENV)/.test $(FRAMEWORKS) $(TYPESCRIPT) ## run some tests only: make test-one T="tests/web -k queue"
 	@sh scripts/chromium.sh
 	$(PYTHON) -m pytest $(T)
 
@@ -70,6 +71,9 @@ screenshots: $(VENV)/.test ## take the README's screenshots of the running demo
 
 catalogues: $(VENV)/.test ## update the translations, and list missing ones
 	$(PYTHON) -m scripts.catalogues
+
+clients: $(VENV)/.test ## write the generated files of clients/ again, after a change of the API
+	$(PYTHON) -m scripts.clients
 
 audit: $(VENV)/.run $(VENV)/audit/.installed ## known vulnerabilities, licences, and an SBOM of the locked packages
 	@$(VENV)/audit/bin/python scripts/audit.py "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" dist/kaiwa.cdx.json
@@ -109,6 +113,14 @@ $(FRAMEWORKS): npm/package-lock.json
 	@sh scripts/program.sh npm npm
 	@cd npm && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || { \
 	  echo "The tests need the packages of npm/package-lock.json. Run again with the npm registry in reach." >&2; exit 1; }
+	@touch $@
+
+# The compiler of clients/typescript, outside of its folder, which is the package.
+$(TYPESCRIPT): clients/typescript/package-lock.json $(PYTHON)
+	@sh scripts/program.sh npm npm
+	@mkdir -p $(@D) && cp clients/typescript/package.json clients/typescript/package-lock.json $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || { \
+	  echo "The tests need TypeScript (clients/typescript/package-lock.json). Run again with the npm registry in reach." >&2; exit 1; }
 	@touch $@
 
 $(VENV)/bin/uv: $(PYTHON)

@@ -214,7 +214,8 @@ def test_exactly_the_dependencies_are_documented() -> None:
     files = ("requirements.in", "requirements-build.in", "requirements-dev.in", "requirements-audit.in")
     wanted = {line.strip() for file in files for line in read(file).splitlines()}
     wanted = {line.split("[")[0] for line in wanted if line and not line.startswith(("#", "-"))}
-    wanted |= json.loads(read("npm/package.json"))["devDependencies"].keys()
+    for package in ("npm/package.json", "clients/typescript/package.json"):
+        wanted |= json.loads(read(package))["devDependencies"].keys()
     documented = re.findall(r"^\| ([\w@/-]+) \|", read("docs/dependencies.md"), re.MULTILINE)
     assert set(documented) - {"package"} == wanted
 

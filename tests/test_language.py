@@ -39,6 +39,7 @@ UNLESS = {"pronoun": CAST, "email": ALPHABET}
 BUDGET = {
     "app": 0,
     "bench": 0,
+    "clients": 0,
     "demo": 0,
     "docs": 0,
     "migrations": 0,
@@ -129,7 +130,14 @@ def of_catalogue(path: str, source: str) -> Iterator[Text]:
         yield from (Text(path, message.lineno or 0, each) for each in names)
 
 
-READERS = {".py": of_python, ".html": of_jinja, ".js": of_script, ".css": of_script, ".md": of_markdown}
+READERS = {
+    ".py": of_python,
+    ".html": of_jinja,
+    ".js": of_script,
+    ".css": of_script,
+    ".ts": of_script,
+    ".md": of_markdown,
+}
 
 
 @cache

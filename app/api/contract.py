@@ -91,11 +91,20 @@ def _operation(rule: Rule, about: Operation, also: Operation | None, known: dict
     }
     if about.description:
         whole["description"] = about.description
+    if also:
+        whole["x-with-token"] = _with_token(rule, also, known)
     if about.body:
         whole["requestBody"] = _content("application/json", schema_of(about.body, known)) | {"required": True}
     if about.takes:
         whole["requestBody"] = _content(about.takes, {}) | {"required": True}
     return whole
+
+
+def _with_token(rule: Rule, also: Operation, known: dict[str, Schema]) -> Schema:
+    """OpenAPI has one operation for a path and method: generators of clients find the other one here."""
+    view: Any = current_app.view_functions[rule.endpoint]
+    blueprint = rule.endpoint.split(".")[1]
+    return _operation(rule, also, None, known) | {"operationId": f"{blueprint}_{view.also.__name__}"}
 
 
 def _security(about: Operation, also: Operation | None) -> list[Schema]:
