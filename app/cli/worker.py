@@ -27,7 +27,7 @@ from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
 from app.screening import flood
 from app.search import index
-from app.spam import retraining
+from app.spam import retraining, settling
 from app.transfer import job_runner, jobs
 
 log = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ def worker(once: bool) -> None:
     """Send the outbox and run periodic tasks until SIGTERM or SIGINT. Any number of workers may run.
 
     The tasks update the search index, count readers' votes, remind moderators of legal notices, delete expired rate
-    limits, run the imports and exports of the browser, and retrain spam filters after an upgrade. The worker stops
-    within a few seconds, with exit code 0; an email to a server that stalls is sent again later, with the same
-    Message-ID. Logs are JSON lines on standard error.
+    limits, run the imports and exports of the browser, retrain spam filters after an upgrade, and teach them the
+    comments that stayed public without a report. The worker stops within a few seconds, with exit code 0; an email to a
+    server that stalls is sent again later, with the same Message-ID. Logs are JSON lines on standard error.
     """
     if once:
         _remind()
@@ -83,7 +83,7 @@ def _run(stop: threading.Event) -> None:
         Task("notices", _notice_reminder()),
     ]
     lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
-    filters = Line(_app(), Task("filters", _retrain), stop, pause=RETRAIN_EVERY, timeout=inf)
+    filters = Line(_app(), Task("filters", _train), stop, pause=RETRAIN_EVERY, timeout=inf)
     transfers = Line(_app(), Task("transfers", _transfers(stop)), stop, timeout=inf)
     threads = [*lines, filters, transfers]
     beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in threads)]))
@@ -127,9 +127,12 @@ def _learn_bursts() -> bool:
     return False
 
 
-def _retrain() -> bool:
+def _train() -> bool:
     """Runs in its own thread without a deadline: reading a long log must not delay email."""
     retraining.retrain_outdated()
+    for _count in settling.settle_all():
+        db.session.commit()
+    db.session.rollback()
     return False
 
 

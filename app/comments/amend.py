@@ -39,6 +39,7 @@ def edit(comment: Comment, body: str) -> Decision:
     was_public = comment.status == Status.APPROVED
     published = comment.body if was_public else None
     learning.forget(comment)
+    comment.settled = False
     body = covers.again(comment, body)
     db.session.add(Revision(site_id=comment.site_id, comment_id=comment.id, body=comment.body, html=comment.html))
     comment.body, comment.html, comment.renderer = body, markup.render_clean(body), markup.RENDERER

@@ -175,6 +175,7 @@ def _erase_comment(
     comment: Comment, names: list[str], receipt: Receipt, *, remove_text: bool, by: Moderator | None
 ) -> None:
     receipt.comments += 1
+    comment.lock()
     comment.notify = comment.notify_replies = False
     receipt.notes += _count(delete(Note).where(Note.comment_id == comment.id))
     receipt.revisions += _count(delete(Revision).where(Revision.comment_id == comment.id))

@@ -166,6 +166,7 @@ FIELDS = {
     "score_spam_from": _whole(50, 100, off=101),
     "score_hold_from": _whole(0, 100, off=101),
     "score_publishes": YES_NO,
+    "settle_days": _whole(1, 365, off=0),
     "flood_per_author": _whole(1, 10_000, off=0),
     "daily_per_author": _whole(1, 10_000, off=0),
     "flood_per_address": _whole(1, 100_000, off=0),

@@ -97,6 +97,11 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
             "score_spam_from": Control(_l("Mark as spam from"), "", "%", _NEVER),
             "score_hold_from": Control(_l("Hold for review from"), "", "%", _NEVER),
             "score_publishes": Control(_l("Auto-publish known authors below that score")),
+            "settle_days": Control(
+                _l("Learn from published comments after"),
+                _l("Comments without a report until then count as fine, less than a moderator’s approval."), _DAYS,
+                _NEVER,
+            ),
         },
     ),
     (

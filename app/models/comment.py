@@ -10,7 +10,6 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    LargeBinary,
     SmallInteger,
     String,
     Text,
@@ -28,6 +27,7 @@ from app.lib.secrets import BlindIndex, Encrypted, blind_index
 from app.models.author import Author
 from app.models.badge import LONGEST_BADGE
 from app.models.path import Path, above_at, depth_of, ids_in, place_of
+from app.models.scored import Scored
 from app.models.site import Site
 from app.models.thread import Thread
 from app.models.wording import LONGEST_ACCEPTED
@@ -46,11 +46,17 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
+# Columns that may have changed while the update of a decision waited for the row.
+_CHANGED_MEANWHILE = (
+    "status", "version", "lane", "approved_descendants", "thread_id", "picked_at", "trained_as", "residual", "settled",
+)  # fmt: skip
+
+
 def _partial(name: str, *columns: str, where: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
-class Comment(Model):
+class Comment(Scored, Model):
     __tablename__ = "comment"
     __table_args__ = (
         ForeignKeyConstraint(["site_id", "thread_id"], ["thread.site_id", "thread.id"], ondelete="CASCADE"),
@@ -138,15 +144,6 @@ class Comment(Model):
     # The text was deleted; the row stays for the log and for replies.
     emptied_at: Mapped[datetime | None] = mapped_column(Moment)
 
-    # Spam score from 0 to 1, and the features of the request; None: not scored.
-    score: Mapped[float | None]
-    features: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # Class that the filter was trained with: "fine", "spam" or "" (spam/learning.py).
-    trained_as: Mapped[str] = mapped_column(String(8), default="")
-    # Difference from the prediction at training time; None: only counted.
-    residual: Mapped[int | None]
-    # Positions of the features in the model, kept for unlearning after the text is deleted.
-    learnt_slots: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     # Lane of the queue (moderation/lanes.py), 0 for none; near-duplicates share a cluster.
     lane: Mapped[int] = mapped_column(SmallInteger, default=0)
     cluster: Mapped[str] = mapped_column(String(32), default="")
@@ -161,7 +158,8 @@ class Comment(Model):
     @classmethod
     def new(cls, **columns: Any) -> "Comment":
         """A pending comment that is not in the session yet."""
-        return new(cls, status=Status.PENDING, version=1, approved_descendants=0, lane=0, trained_as="", **columns)
+        first = {"version": 1, "approved_descendants": 0, "lane": 0, "trained_as": "", "settled": False}
+        return new(cls, status=Status.PENDING, **first, **columns)
 
     def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
         """Put the comment into the thread's tree; below the deepest level it joins that level.
@@ -233,7 +231,7 @@ class Comment(Model):
     def _read_place(self) -> None:
         """Reload the columns that may have changed while the update waited, such as the thread after a merge."""
         before = self.thread_id
-        db.session.refresh(self, ("status", "version", "lane", "approved_descendants", "thread_id", "picked_at"))
+        db.session.refresh(self, _CHANGED_MEANWHILE)
         if self.thread_id != before:
             db.session.expire(self, ("thread",))
 

@@ -52,6 +52,10 @@ class Site(Model):
     score_publishes: Mapped[bool] = mapped_column(default=False)
     score_spam_from: Mapped[int] = mapped_column(default=95)
     score_hold_from: Mapped[int] = mapped_column(default=60)
+    # Days after which a public comment without a report teaches the score that it is fine; 0: never. Comments up to
+    # `settled_until` have been looked at (spam/settling.py).
+    settle_days: Mapped[int] = mapped_column(default=7, server_default="7")
+    settled_until: Mapped[datetime | None] = mapped_column(Moment)
     # Seed of the avatars, so that an author has different ones on each site.
     avatar_key: Mapped[str] = mapped_column(String(64), default=lambda: secrets.token_hex(32))
 

@@ -12,6 +12,7 @@ from app.models.decision import REPORTS
 from app.models.report import Reporter
 from app.moderation import brake
 from app.moderation.decide import decide
+from app.spam import learning
 
 # More in an hour are probably sent by a program.
 PER_READER, WINDOW = 20, timedelta(hours=1)
@@ -42,6 +43,7 @@ def report(comment: Comment, *, reader: Reporter, reason: Reason, note: str = ""
     db.session.add(stored)
     db.session.flush()
     if stored.decision is None:
+        learning.unsettle(comment)
         _add_to_queue(comment)
         brake.after_report(comment)
 

@@ -4,9 +4,10 @@ A decision inserts a training example in its transaction. Processes add new exam
 from time to time one merges them into the stored model by compare-and-set. The residual is stored with the decision, so
 that retraining from the log gives the same model.
 
-Only moderators' decisions teach: approved is fine, spam is spam. The newest decision counts; undo restores the one
-before. The newest statuses of an import teach too, with residual 0, so that they weigh less than a decision. An edit or
-an automatic decision unlearns the earlier text. Call `forget` before changing a comment with a training example.
+Moderators' decisions teach: approved is fine, spam is spam. The newest decision counts; undo restores the one before.
+Weaker examples, with residual 0: the newest statuses of an import, and comments that stayed public for some days
+without a report (settling.py), until a decision. An edit or an automatic decision unlearns the earlier text. Call
+`forget` before changing a comment with a training example.
 """
 
 import logging
@@ -48,11 +49,12 @@ def follow(decision: Decision) -> None:
     if decision.comment.badge is not None:
         return
     comment, teacher = decision.comment, _teacher(decision)
-    taught = TEACHES[Status(teacher.to_status)] if teacher else ""
+    settled = not teacher and comment.settled and decision.to_status == Status.APPROVED
+    taught = TEACHES[Status(teacher.to_status)] if teacher else "fine" if settled else ""
     if taught != comment.trained_as:
         forget(comment)
-        if teacher:
-            _learn(comment, taught, teacher.residual)
+        if taught:
+            _learn(comment, taught, teacher.residual if teacher else 0)
         db.session.flush()
         if TrainingExample.count(comment.site_id) >= MERGE_AT:
             merge(comment.site_id)
@@ -62,8 +64,16 @@ def follow(decision: Decision) -> None:
 def forget(comment: Comment) -> None:
     """Unlearn a comment before it changes."""
     if comment.trained_as:
-        _note(comment, _slots(comment), step=-1)
+        _note(comment, slots_of(comment), step=-1)
         comment.trained_as, comment.residual, comment.learnt_slots = "", None, None
+
+
+def unsettle(comment: Comment) -> None:
+    """Take back that the comment stayed public: a reader reported it, or its text changes."""
+    if comment.settled:
+        comment.settled = False
+        if teacher_of(Decision.all_of(comment)) is None:
+            forget(comment)
 
 
 @contextmanager
@@ -79,7 +89,7 @@ def relearning(comment: Comment) -> Iterator[None]:
 def store_slots(comment: Comment) -> None:
     """Store the comment's slots before its text is deleted, so that its example stays valid."""
     if comment.trained_as:
-        comment.learnt_slots = array("I", _slots(comment)).tobytes()
+        comment.learnt_slots = array("I", slots_of(comment)).tobytes()
 
 
 def teacher_of(decisions: Sequence[Any]) -> Any | None:
@@ -113,8 +123,8 @@ def slots_of_text(body: str, name: str, website: str) -> Iterable[int]:
     return slots(Example(body, name, website)).all()
 
 
-def teach_imported(site_id: int, examples: Iterable[tuple[Iterable[int], str]]) -> None:
-    """Learn new comments with residual 0: (slots, "fine" or "spam")."""
+def teach_weakly(site_id: int, examples: Iterable[tuple[Iterable[int], str]]) -> None:
+    """Learn examples with residual 0: (slots, "fine" or "spam")."""
     rows = [TrainingExample.of(site_id, found, spam=label == "spam", residual=0, step=1) for found, label in examples]
     if not rows:
         return
@@ -148,7 +158,7 @@ def _note(comment: Comment, found: Iterable[int], *, step: int) -> None:
     filters.expire(comment.site_id)
 
 
-def _slots(comment: Any) -> Iterable[int]:
+def slots_of(comment: Any) -> Iterable[int]:
     return array("I", comment.learnt_slots) if comment.learnt_slots else slots(example_of(comment)).all()
 
 
@@ -208,7 +218,7 @@ COLUMNS = (
 def _read_log(site_id: int) -> _Log:
     revision = db.session.scalar(select(SpamModel.revision).where(SpamModel.site_id == site_id)) or 0
     examples = list(db.session.scalars(select(TrainingExample.id).where(TrainingExample.site_id == site_id)))
-    taught, imported = _taught(site_id)
+    taught, weak = _taught(site_id)
     known = db.session.execute(
         select(Comment.id, Comment.version, Comment.trained_as).where(
             Comment.site_id == site_id, Comment.trained_as != ""
@@ -218,20 +228,20 @@ def _read_log(site_id: int) -> _Log:
     model = Filter()
     for ids in _chunks(list(taught)):
         for row in db.session.execute(select(*COLUMNS).where(Comment.id.in_(ids)).order_by(Comment.id)):
-            right = _as_stored(taught[row.id], _learnt_again(model, row, taught[row.id], weak=row.id in imported))
+            right = _as_stored(taught[row.id], _learnt_again(model, row, taught[row.id], weak=row.id in weak))
             if right != _as_stored(row.trained_as, row.residual):
                 mistaken.append((row.id, row.version, right))
     return _Log(model, revision, examples, mistaken)
 
 
 def _learnt_again(model: Filter, row: Any, taught: str, *, weak: bool) -> int:
-    """Add a comment to the model; returns its stored residual, or a new one. `weak`: taught by an import."""
+    """Add a comment to the model; returns its stored residual, or a new one. `weak`: no decision taught it."""
     spam, residual = taught == "spam", row.residual if row.trained_as == taught else None
     if weak:
         residual = 0
     elif residual is None:
         residual = 0 if row.learnt_slots else model.residual(slots(example_of(row)), spam=spam)
-    model.add(_slots(row), spam=spam, residual=residual)
+    model.add(slots_of(row), spam=spam, residual=residual)
     return residual
 
 
@@ -244,13 +254,18 @@ def _chunks(ids: list[int], size: int = 500) -> Iterator[list[int]]:
 
 
 def _taught(site_id: int) -> tuple[dict[int, str], set[int]]:
-    """Labels of teaching comments by id, and the ids of those that an import taught."""
-    labels, imported = {}, set()
+    """Labels of teaching comments by id, and the ids of weaker examples."""
+    labels, weak = {}, set()
     for comment_id, teacher in _teachers(site_id):
         labels[comment_id] = TEACHES[teacher.to_status]
         if teacher.teaches:
-            imported.add(comment_id)
-    return labels, imported
+            weak.add(comment_id)
+    settled = select(Comment.id).where(Comment.site_id == site_id, Comment.settled, Comment.status == Status.APPROVED)
+    for comment_id in db.session.scalars(settled):
+        if comment_id not in labels:
+            labels[comment_id] = "fine"
+            weak.add(comment_id)
+    return labels, weak
 
 
 def _teachers(site_id: int) -> Iterator[tuple[int, Any]]:

@@ -125,7 +125,7 @@ def _write(site: Site, source: str, staging: Staging, fresh: Fresh, above_id: in
     for row in rows:
         row["approved_descendants"] = gained.pop(row["id"], 0)
     db.session.execute(insert(Comment), rows)
-    learning.teach_imported(site.id, [clean.example for _staged, clean in fresh if clean.example])
+    learning.teach_weakly(site.id, [clean.example for _staged, clean in fresh if clean.example])
     db.session.execute(insert(Decision), [_decision(row) for row in rows])
     comment_counts.add_approved_descendants(gained)
     Thread.gain(Counter(row["thread_id"] for row in rows if row["status"] == Status.APPROVED))

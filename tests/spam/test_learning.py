@@ -14,12 +14,14 @@ from sqlalchemy.orm import Session
 from app.database import snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Actor, Comment, Decision, Moderator, Site, SpamModel, Status, TrainingExample
+from app.models import Actor, Comment, Decision, Moderator, Reason, Site, SpamModel, Status, TrainingExample
+from app.models.report import Reporter
 from app.moderation.decide import decide, undo
+from app.moderation.reports import report
 from app.screening import thresholds
 from app.screening.reasons import sentence_of
 from app.screening.thresholds import Threshold
-from app.spam import filters, learning, retraining
+from app.spam import filters, learning, retraining, settling
 from app.spam.filter import MAGIC, Filter, WrongModel
 from tests.cast import Reader, a_site, move, the_comment
 from tests.desk.test_queue import thread_of, written
@@ -50,6 +52,17 @@ def learnt_again(db_session: Session, site: Site) -> bytes:
     db_session.commit()
     with snapshot():
         return learning._read_log(site.id).model.dump()
+
+
+def stay_public(db_session: Session, site: Site) -> int:
+    """The worker's step, as if all comments were written eight days ago."""
+    site.settled_until = None
+    db_session.execute(update(Comment).values(created_at=now() - timedelta(days=8)))
+    db_session.commit()
+    count = sum(settling.settle_all())
+    db_session.commit()
+    db_session.expire_all()
+    return count
 
 
 def test_approved_is_fine_spam_is_spam_and_nothing_else_teaches(
@@ -133,13 +146,19 @@ def test_relearning_gives_the_same_bytes_after_any_history(
     for _step in range(60):
         comment = cast.choice(comments)
         newest = Decision.newest_of(comment)
-        match cast.randrange(5):
+        match cast.randrange(7):
             case 0 if newest and newest.version == comment.version:
                 undo(newest, by=alice)
             case 1:
                 learning.forget(comment)
+                comment.settled = False
                 comment.body = f"{SPAM} {cast.random()}"
                 decide(comment, Status.PENDING, seen=comment.version, actor=Actor.SCREENING)
+            case 2:
+                learning.unsettle(comment)
+            case 3:
+                decide(comment, Status.APPROVED, seen=comment.version, actor=Actor.SCREENING)
+                stay_public(db_session, paper)
             case _:
                 status = cast.choice([Status.APPROVED, Status.SPAM, Status.REJECTED, Status.PENDING])
                 decide(comment, status, seen=comment.version, by=alice)
@@ -271,6 +290,82 @@ def test_an_edit_unlearns_the_earlier_text(
     assert client.post(f"/embed/comments/{comment.id}/edit", data=given).status_code == 200
     assert the_comment(db_session, "今は別のこと").trained_as == ""
     assert known(db_session, paper) == Filter().dump() == learnt_again(db_session, paper)
+
+
+def published(db_session: Session, site: Site, *bodies: str) -> list[Comment]:
+    """Comments without a decision by a moderator."""
+    comments = pending(db_session, site, *bodies)
+    for comment in comments:
+        decide(comment, Status.APPROVED, seen=comment.version, actor=Actor.SCREENING)
+    return comments
+
+
+def test_what_stayed_public_teaches_until_a_decision(db_session: Session, paper: Site, alice: Moderator) -> None:
+    one, two = published(db_session, paper, FINE, SPAM)
+    (held,) = pending(db_session, paper, "held")
+    nothing = known(db_session, paper)
+    assert (stay_public(db_session, paper), stay_public(db_session, paper)) == (2, 0)
+    settled = known(db_session, paper)
+    assert (one.trained_as, one.residual, held.trained_as) == ("fine", 0, "")
+    assert nothing != settled == learnt_again(db_session, paper)
+    marked = decide(two, Status.SPAM, seen=two.version, by=alice)
+    assert known(db_session, paper) != settled
+    undo(marked, by=alice)
+    assert known(db_session, paper) == settled == learnt_again(db_session, paper)
+    decide(one, Status.DELETED, seen=one.version, actor=Actor.AUTHOR)
+    with learning.relearning(two):
+        two.name = "somebody"
+    assert known(db_session, paper) == learnt_again(db_session, paper)
+    assert Filter.load(known(db_session, paper)).fine == 1
+
+
+def test_a_report_takes_back_that_a_comment_stayed_public(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    one, two = published(db_session, paper, FINE, SPAM)
+    nothing = known(db_session, paper)
+    reader = Reporter("a network")
+    report(one, reader=reader, reason=Reason.ATTACK)
+    assert stay_public(db_session, paper) == 1
+    assert (one.trained_as, two.trained_as) == ("", "fine")
+    report(two, reader=reader, reason=Reason.ATTACK)
+    assert known(db_session, paper) == nothing == learnt_again(db_session, paper)
+    decide(two, Status.APPROVED, seen=two.version, by=alice)
+    assert two.trained_as == "fine" and known(db_session, paper) == learnt_again(db_session, paper)
+
+
+def test_only_readers_comments_of_the_sites_own_past_settle(db_session: Session, paper: Site, alice: Moderator) -> None:
+    staff, imported, plain = published(db_session, paper, "by staff", "imported", "by a reader")
+    staff.badge, imported.source = "Staff", "wordpress"
+    many = published(db_session, paper, *(f"{FINE} {number}" for number in range(settling.MOST_OF_AUTHOR + 3)))
+    for comment in many:
+        comment.author = many[0].author
+    paper.settle_days = 0
+    assert stay_public(db_session, paper) == 0
+    paper.settle_days = 9
+    assert stay_public(db_session, paper) == 0
+    paper.settle_days = 7
+    assert stay_public(db_session, paper) == settling.MOST_OF_AUTHOR + 1
+    assert (staff.trained_as, imported.trained_as, plain.trained_as) == ("", "", "fine")
+
+
+def test_a_decision_while_the_worker_settles_counts_once(
+    db_session: Session, paper: Site, alice: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moderator's page was loaded before."""
+    (comment,) = published(db_session, paper, FINE)
+    db_session.execute(update(Comment).values(created_at=now() - timedelta(days=8)))
+    db_session.commit()
+    assert comment.trained_as == ""
+    with Session(db.engine) as other:
+        row = other.get(Comment, comment.id)
+        assert row
+        other.execute(update(Comment).values(settled=True, trained_as="fine", residual=0))
+        other.add(TrainingExample.of(paper.id, learning.slots_of(row), spam=False, residual=0, step=1))
+        other.commit()
+    decide(comment, Status.SPAM, seen=comment.version, by=alice)
+    assert known(db_session, paper) == learnt_again(db_session, paper)
+    assert Filter.load(known(db_session, paper)).fine == 0
 
 
 def test_deleting_spam_texts_keeps_their_training(

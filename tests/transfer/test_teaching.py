@@ -70,6 +70,25 @@ def counts_of(site: Site) -> bytes:
     return filters.model_of(site.id).dump()
 
 
+def test_an_import_of_mostly_honest_comments_gives_sensible_scores(
+    app: Flask, db_session: Session, paper: Site, save: Save
+) -> None:
+    """As a blog's export: one spam comment for 33 others; then the first decisions of its moderators."""
+    topics = ["ferry", "island", "garden", "recipe", "camera", "river", "winter", "school", "market", "bridge"]
+    fine = [comment(number, f"I like the {topics[number % 10]} near the {topics[number // 10 % 10]}, number {number}")
+            for number in range(100, 430)]  # fmt: skip
+    spam = [comment(number, f"{SPAM} {number}", approved="spam") for number in range(1, 11)]
+    waiting = [comment(number, f"Best casino bonus, win {number}", approved="0") for number in range(20, 26)]
+    imported(app, save(wxr(page(*fine, *spam, *waiting))), "wordpress")
+    alice = a_moderator(db_session, paper)
+    for one in db_session.query(Comment).filter_by(status=Status.PENDING).all():
+        move(db_session, one, Status.SPAM, alice)
+    assert score(paper, "A casino bonus for you") > 0.8
+    assert score(paper, "Click here for cheap watches") > 0.8
+    assert score(paper, "The ferry was late") < 0.4
+    assert score(paper, "We walked over the bridge to the market") < 0.4
+
+
 def test_only_the_newest_comments_of_an_import_teach(
     app: Flask, db_session: Session, paper: Site, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
