@@ -4,6 +4,7 @@ import ipaddress
 import os
 import re
 import secrets
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -142,6 +143,19 @@ def _contacts(text: str) -> list[str]:
     return contacts
 
 
+def _recipients(text: str) -> str:
+    """Public keys of age (https://age-encryption.org/v1); their checksums are verified when they are used."""
+    keys = _lines(text)
+    if not all(re.fullmatch(r"age1[0-9a-z]{58}", each) for each in keys):
+        raise ValueError("must be keys that start with age1, as flask upkeep backup-key prints them")
+    return ",".join(keys)
+
+
+def _command(text: str) -> list[str]:
+    """Words of a command line in the shell's quoting."""
+    return shlex.split(text)
+
+
 def _level(text: str) -> str:
     if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
@@ -268,6 +282,49 @@ SETTINGS = (
         _networks,
     ),
     Setting("METRICS_TOKEN", "", "text", "Bearer token for reading /metrics from any network. Empty: no token."),
+    Setting(
+        "BACKUP_RECIPIENTS",
+        "",
+        "comma-separated age1... keys",
+        "Public keys to which flask upkeep backup encrypts. Empty: backups are not encrypted.",
+        _recipients,
+    ),
+    Setting(
+        "BACKUP_KEEP",
+        "0",
+        "backups",
+        "Number of backups that flask upkeep backup keeps in its folder; 0 keeps all.",
+        _whole(0, 100_000),
+    ),
+    Setting(
+        "BACKUP_COMMAND",
+        "",
+        "command",
+        "Command that copies each backup elsewhere: it is run without a shell, with the path of the file as its last "
+        "argument.",
+        _command,
+    ),
+    Setting(
+        "PG_BIN",
+        "",
+        "folder",
+        "Folder of PostgreSQL's programs for backups. Empty: those in PATH or of Debian, if they are new enough.",
+    ),
+    Setting(
+        "BACKUP_MAX_HOURS",
+        "48",
+        "hours",
+        "Age of the last backup from which flask check, the system page and the alerts complain; 0 if other programs "
+        "than flask upkeep backup make the backups.",
+        _whole(0, 8_760),
+    ),
+    Setting(
+        "DRILL_MAX_DAYS",
+        "90",
+        "days",
+        "Age of the last restore drill (flask upkeep drill) from which they complain; 0: never.",
+        _whole(0, 3_650),
+    ),
     Setting(
         "UNDO_WINDOW",
         "15",

@@ -5,13 +5,14 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from math import ceil
-from time import monotonic, sleep
+from time import monotonic, perf_counter, sleep
 from typing import Any
 
 from flask import g, has_request_context, request
 from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
 
-from app.lib import deadline
+from app.lib import deadline, metrics
 from app.lib.bounded_connection import bounded
 
 # How long a writer waits for SQLite's lock, and the polling interval; a comment holds it for 2 to 3 ms.
@@ -155,3 +156,33 @@ def _is_taken(raw: sqlite3.Connection) -> bool:
     except sqlite3.OperationalError as trouble:
         return trouble.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
     return False
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _start_the_clock(_connection: Any, _cursor: Any, _text: str, _given: Any, context: Any, _many: bool) -> None:
+    context.started = perf_counter()
+
+
+@event.listens_for(Engine, "after_cursor_execute")
+def _note_the_time(_connection: Any, _cursor: Any, _text: str, _given: Any, context: Any, _many: bool) -> None:
+    metrics.STATEMENTS.observe(perf_counter() - context.started)
+
+
+@event.listens_for(Pool, "connect")
+def _note_open(*_connection: Any) -> None:
+    metrics.CONNECTIONS.inc()
+
+
+@event.listens_for(Pool, "close")
+def _note_closed(*_connection: Any) -> None:
+    metrics.CONNECTIONS.dec()
+
+
+@event.listens_for(Pool, "checkout")
+def _note_use(*_connection: Any) -> None:
+    metrics.IN_USE.inc()
+
+
+@event.listens_for(Pool, "checkin")
+def _note_end_of_use(*_connection: Any) -> None:
+    metrics.IN_USE.dec()

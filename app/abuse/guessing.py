@@ -15,6 +15,7 @@ from app.abuse import limits, proof_of_work
 from app.abuse.address import client, network, wide_network
 from app.database import end_transaction, read_only
 from app.errors import Refused, outage
+from app.lib import metrics
 from app.lib.mailbox import one_form
 from app.lib.secrets import blind_index
 from app.models import Moderator, Rate, RateLimit
@@ -109,6 +110,9 @@ def _counted(limits: Iterator[tuple[str, Rate]]) -> Iterator[None]:
         for each in limits:
             counted.append(each)
         yield
+    except TooManyAttempts:
+        metrics.LOGIN_FAILURES.labels("limited").inc()
+        raise
     except SQLAlchemyError as trouble:
         if outage(trouble):
             _refund(counted)

@@ -2,7 +2,6 @@
 
 import logging
 from math import ceil
-from threading import Lock
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -10,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.abuse.address import client, network, single, wide_network
 from app.errors import Refused, outage
+from app.lib import metrics
 from app.lib.secrets import blind_index
 from app.models import Rate, RateLimit, Site
 from app.models.site import WIDE_TIMES
@@ -26,21 +26,6 @@ TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report":
 FIXED = {"notice": Rate(10, 6 * 60)}
 # Posts that store nothing, of a network as a multiple of those of one client in it.
 NEIGHBOURS = 8
-
-
-class _Uncounted:
-    """Requests of this process that were served uncounted because the database did not write."""
-
-    number, lock = 0, Lock()
-
-    @classmethod
-    def add(cls) -> None:
-        with cls.lock:
-            cls.number += 1
-
-
-def uncounted() -> int:
-    return _Uncounted.number
 
 
 def admit(site: Site, purpose: str) -> None:
@@ -103,5 +88,5 @@ def _take(subject: str, rate: Rate) -> int:
         if not outage(trouble):
             raise
         log.warning("request not counted: database busy")
-        _Uncounted.add()
+        metrics.UNCOUNTED.inc()
         return 0

@@ -104,6 +104,7 @@ def post() -> Response:
     except Refused as no:
         limits.count(where(given).site, "crowded" if isinstance(no, Crowded) else "post")
         raise
+    submitted.count()
     if submitted.again:
         limits.count(here.site, "post")
     return _answer(submitted)

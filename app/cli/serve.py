@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from flask import current_app
@@ -30,6 +31,7 @@ LOOK_EVERY_S = 0.2
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 5.0
 # A child that ran for this long restarts with the first pause.
 SETTLED_S = 60.0
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # Time to finish requests and deliveries at a stop.
 PATIENCE_S = 20.0
 # Timeout of a request's head, and so of an idle connection.
@@ -115,7 +117,8 @@ def serve(demo: bool, reload: bool, no_worker: bool) -> None:
         children.append(_demo(config))
     _announce(config, demo)
     _offer_set_up()
-    _run(children, reloaded=children[1:] if reload else [])
+    with _metrics_folder():
+        _run(children, reloaded=children[1:] if reload else [])
 
 
 def _web(config: Mapping[str, object]) -> Child:
@@ -173,6 +176,18 @@ def _refuse_busy(host: str, port: int) -> None:
         raise click.ClickException(
             f"Could not bind port {port} on {host} ({trouble.strerror}). Choose another one: PORT={port + 10}"
         ) from trouble
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[None]:
+    """A folder for the metrics of all children (app/lib/metrics.py), unless the environment names one."""
+    if os.environ.get(METRICS_FOLDER):
+        yield
+        return
+    with TemporaryDirectory(prefix="kaiwa-metrics-", ignore_cleanup_errors=True) as folder:
+        os.environ[METRICS_FOLDER] = folder
+        yield
+        del os.environ[METRICS_FOLDER]
 
 
 def _announce(config: Mapping[str, object], demo: bool) -> None:

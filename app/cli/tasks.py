@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from app.extensions import db
-from app.lib import deadline
+from app.lib import deadline, metrics
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ class Task:
 
     def try_now(self) -> bool:
         """Run it unless it is in back-off; True if there is more to do at once."""
-        if time.monotonic() < self.due:
+        started = time.monotonic()
+        if started < self.due:
             return False
         try:
             more = self.run()
@@ -41,6 +42,7 @@ class Task:
             log.exception("task failed", extra={"task": self.name, "failures": self.failures, "again_in": pause})
             return False
         finally:
+            metrics.note_run(self.name, time.monotonic() - started, failed=self.failures > 0)
             db.session.remove()
 
 

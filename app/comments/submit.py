@@ -11,7 +11,7 @@ from app.comments.admission import Admission
 from app.database import new
 from app.errors import Refused
 from app.extensions import db
-from app.lib import markup, near_duplicates
+from app.lib import markup, metrics, near_duplicates
 from app.lib.clock import now
 from app.lib.language import tag_now
 from app.lib.normal_form import normalised
@@ -69,6 +69,10 @@ class Submitted:
     comment: Comment
     again: bool
     recognised: bool
+
+    def count(self) -> None:
+        """Count it in the metrics, after the commit."""
+        metrics.POSTS.labels("repeated" if self.again else str(self.comment.status)).inc()
 
 
 @dataclass(frozen=True)

@@ -270,6 +270,7 @@ QUICK: tuple[Callable[[], Iterator[Finding]], ...] = (
     setup_checks.check_demo,
     setup_checks.check_public_url,
     setup_checks.check_clocks,
+    setup_checks.check_backups,
 )
 SLOW: dict[str, Callable[[], Iterator[Finding]]] = {
     "encrypted values": _check_values,

@@ -11,7 +11,7 @@ from app.lib import mailbox, seen_host
 from app.lib.language import listed
 from app.lib.urls import is_origin
 from app.models import Moderator, Site
-from app.operations import metrics, storage
+from app.operations import backup_age, metrics, storage
 
 DEMO_SITE, DEMO_MODERATOR = "demo", "demo@example.org"
 Finding = tuple[str, str, str]  # a stable code, the problem, the fix
@@ -109,3 +109,23 @@ def check_storage() -> Iterator[Finding]:
         yield "storage", _("Could not write to the database: %(trouble)s.", trouble=named), _(
             "Free disk space, mount the disk read-write, or set DATABASE_URL to the primary server."
         )  # fmt: skip
+
+
+def check_backups() -> Iterator[Finding]:
+    ages = backup_age.ages()
+    if ages.backup_is_due:
+        made = f"{ages.made_at:%Y-%m-%d %H:%M} UTC" if ages.made_at else ""
+        yield (
+            "backup",
+            _("The last backup was made at %(time)s.", time=made) if made else _("No backup was made yet."),
+            _("Run flask upkeep backup every day. If another program makes the backups, set BACKUP_MAX_HOURS=0."),
+        )
+    elif ages.drill_is_due:
+        tried = f"{ages.tried_at:%Y-%m-%d %H:%M} UTC" if ages.tried_at else ""
+        yield (
+            "restore-drill",
+            _("The last restore drill was at %(time)s.", time=tried)
+            if tried
+            else _("No backup was restored on trial yet."),
+            _("Run flask upkeep drill with the newest backup."),
+        )

@@ -18,12 +18,11 @@ from app.models import AuditEvent, ChainHead, Delivery, Heartbeat
 from app.models.audit import CHAIN, Event
 from app.models.files import database_file
 from app.notify import reply_email
-from app.operations import metrics, schema, storage
+from app.operations import backup_age, metrics, schema, storage
 from app.version import VERSION
 
 OK, WARNING, WRONG = "ok", "warning", "wrong"
 LEAST_FREE = 0.1  # of a disk
-BACKUP_DUE, DRILL_DUE = timedelta(days=2), timedelta(days=90)
 RENEW_BEFORE = timedelta(days=14)  # the usual clients renew a certificate 30 days before
 LATE_EMAIL = timedelta(minutes=10)
 CERTIFICATE_KEPT_S = 600.0
@@ -51,15 +50,15 @@ def _version() -> Fact:
 def _database() -> Fact:
     trouble = storage.trouble()
     kind = db.engine.dialect.name
-    sizes = _file_sizes() if kind == "sqlite" else {"bytes": db.session.scalar(select(_size_of_database()))}
+    sizes = file_sizes() if kind == "sqlite" else {"bytes": db.session.scalar(select(size_of_database()))}
     return Fact("database", WRONG if trouble else OK, {"kind": kind, "storage": trouble or "ok", **sizes})
 
 
-def _size_of_database() -> Any:
+def size_of_database() -> Any:
     return func.pg_database_size(func.current_database())
 
 
-def _file_sizes() -> dict[str, int]:
+def file_sizes() -> dict[str, int]:
     path = database_file()
     if path is None:
         return {}
@@ -68,12 +67,16 @@ def _file_sizes() -> dict[str, int]:
 
 
 def _disk() -> Fact:
-    """Of the database, or of the instance folder if the database is elsewhere."""
-    path = database_file()
-    disk = os.statvfs(path.parent if path else Path(current_app.instance_path))
-    free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    free, whole = disk_space()
     state = WRONG if free < storage.LEAST_FREE else WARNING if free < LEAST_FREE * whole else OK
     return Fact("disk", state, {"free_bytes": free, "bytes": whole})
+
+
+def disk_space() -> tuple[int, int]:
+    """Free and all bytes of the disk of the database, or of the instance folder if the database is elsewhere."""
+    path = database_file()
+    disk = os.statvfs(path.parent if path else Path(current_app.instance_path))
+    return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
 
 def _worker() -> Fact:
@@ -91,13 +94,14 @@ def _outbox() -> Fact:
 
 def _backup() -> Fact:
     """Backups of `flask upkeep backup` only; other programs leave no trace here."""
-    made, checked = AuditEvent.newest(Event.BACKUP_MADE), AuditEvent.newest(Event.BACKUP_CHECKED)
-    if db.engine.dialect.name != "sqlite":
-        return Fact("backup", OK, {"made_at": None, "checked_at": checked and checked.made_at.isoformat()})
-    is_due = made is None or made.made_at < now() - BACKUP_DUE
-    untried = checked is None or checked.made_at < now() - DRILL_DUE
-    values = {"made_at": made and made.made_at.isoformat(), "checked_at": checked and checked.made_at.isoformat()}
-    return Fact("backup", WARNING if is_due or untried else OK, values)
+    ages, checked = backup_age.ages(), AuditEvent.newest(Event.BACKUP_CHECKED)
+    is_missing = bool(ages.made_within) and not (ages.made_at and ages.tried_at)
+    values = {
+        "made_at": ages.made_at and ages.made_at.isoformat(),
+        "checked_at": checked and checked.made_at.isoformat(),
+        "restored_at": ages.tried_at and ages.tried_at.isoformat(),
+    }
+    return Fact("backup", WARNING if is_missing or ages.backup_is_due or ages.drill_is_due else OK, values)
 
 
 def _audit_log() -> Fact:

@@ -51,7 +51,10 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
     "system": (
         _l("Keys, backups, this log"),
         frozenset(
-            {Event.KEY_ROTATED, Event.KEY_ACCEPTED, Event.BACKUP_MADE, Event.BACKUP_CHECKED, Event.LOG_ERASED}
+            {
+                Event.KEY_ROTATED, Event.KEY_ACCEPTED, Event.BACKUP_MADE, Event.BACKUP_CHECKED, Event.BACKUP_RESTORED,
+                Event.BACKUP_FAILED, Event.LOG_ERASED,
+            }
         ),
     ),
 }  # fmt: skip

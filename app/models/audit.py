@@ -77,6 +77,8 @@ class Event(StrEnum):
     KEY_ACCEPTED = "key_accepted"
     BACKUP_MADE = "backup_made"
     BACKUP_CHECKED = "backup_checked"
+    BACKUP_RESTORED = "backup_restored"
+    BACKUP_FAILED = "backup_failed"
     LOG_EXPORTED = "log_exported"
     # Content of rows of this log, after their time or with a person's data; this row stays for ever.
     LOG_ERASED = "log_erased"
@@ -161,6 +163,11 @@ class AuditEvent(Model):
     @classmethod
     def newest(cls, event: Event) -> "AuditEvent | None":
         return db.session.scalar(select(cls).where(cls.event == event).order_by(cls.id.desc()).limit(1))
+
+    @classmethod
+    def oldest(cls, event: Event | None = None) -> "AuditEvent | None":
+        query = select(cls).where(cls.event == event) if event else select(cls)
+        return db.session.scalar(query.order_by(cls.id).limit(1))
 
     def __repr__(self) -> str:
         return f"<AuditEvent {self.id}: {self.event}>"

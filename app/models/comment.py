@@ -69,10 +69,10 @@ class Comment(Scored, Model):
         _partial("ix_comment_site_picks", "site_id", "picked_at", where="picked_at IS NOT NULL"),
         _partial("ix_comment_latest", "site_id", "created_at", "id", where=APPROVED),
         Index("ix_comment_queue", "site_id", "status", "id"),
-        # Pending comments in queue order; their counts need only the index.
+        # The queue of a site in its order, and that of all sites; their counts need only the index.
         _partial("ix_comment_lane", "site_id", "lane", "thread_id", "cluster", "id", where="lane <> 0"),
+        _partial("ix_comment_waiting", "lane", "status", "created_at", where="lane <> 0"),
         _partial("ix_comment_cluster", "site_id", "cluster", "lane", where="cluster <> ''"),
-        # Comments of a thread in any status.
         Index("ix_comment_thread", "thread_id", "id"),
         Index("ix_comment_author_newest", "author_id", "status", "id"),
         Index("ix_comment_address", "site_id", "address_index", "created_at"),

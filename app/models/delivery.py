@@ -22,6 +22,8 @@ STATEMENT = "statement"
 LONGEST_PAUSE = timedelta(hours=6)
 # An older email does not count towards the daily limit of an address.
 LONGEST_QUEUED = timedelta(days=7)
+# Unsent, with a failed try.
+FAILED = "done_at IS NULL AND first_due_at IS NOT NULL"
 # A worker that has not finished by then counts as dead, and its claim as free.
 CLAIM_LEASE = timedelta(minutes=5)
 
@@ -51,8 +53,8 @@ class Delivery(Model):
             sqlite_where=text("comment_id IS NOT NULL"), postgresql_where=text("comment_id IS NOT NULL"),
         ),
         Index(
-            "ix_delivery_failed", "failures",
-            sqlite_where=text("failures > 0"), postgresql_where=text("failures > 0"),
+            "ix_delivery_failed", "kind", "first_due_at",
+            sqlite_where=text(FAILED), postgresql_where=text(FAILED),
         ),
         Index(
             "ix_delivery_site", "site_id",
@@ -208,7 +210,7 @@ class Delivery(Model):
         prompt = cls._earliest_due(or_(failed, and_(cls.kind != bulk, cls.due_at <= now())))
         in_turn = cls._earliest_due(and_(~failed, cls.kind == bulk, cls.due_at <= now()))
         if in_turn:
-            in_turn = max(in_turn, cls._last_done(bulk) or in_turn)
+            in_turn = max(in_turn, cls.last_done(bulk) or in_turn)
         return min(filter(None, (prompt, in_turn)), default=None)
 
     @classmethod
@@ -217,7 +219,7 @@ class Delivery(Model):
         return db.session.scalar(select(first).where(cls.done_at.is_(None), condition))
 
     @classmethod
-    def _last_done(cls, kind: str) -> datetime | None:
+    def last_done(cls, kind: str) -> datetime | None:
         done = select(func.max(cls.done_at, type_=Moment)).where(cls.kind == kind, cls.done_at <= latest())
         return db.session.scalar(done)
 
@@ -227,11 +229,6 @@ class Delivery(Model):
         return db.session.scalar(
             select(func.count()).select_from(cls).where(cls.done_at.is_(None), cls.first_due_at.is_not(None))
         ) or 0  # fmt: skip
-
-    @classmethod
-    def failed_tries(cls) -> int:
-        """Number of failed tries of all stored deliveries."""
-        return db.session.scalar(select(func.sum(cls.failures)).where(cls.failures > 0)) or 0
 
     @classmethod
     def _told(cls, comment_ids: Sequence[int]) -> tuple[ColumnElement[bool], ...]:

@@ -52,6 +52,12 @@ class Heartbeat(Model):
         return seen is None or seen < now() - LATE_AFTER
 
     @classmethod
+    def alive(cls) -> int:
+        """Number of workers that were seen lately."""
+        alive = cls.seen_at > now() - LATE_AFTER, cls.seen_at <= latest()
+        return db.session.scalar(select(func.count()).select_from(cls).where(*alive)) or 0
+
+    @classmethod
     def state(cls) -> str:
         """late: no worker is alive. restarting: workers keep crashing. failing: a task fails. Otherwise ok."""
         if cls.is_late():

@@ -65,10 +65,10 @@ def admit() -> None:
     current_app.extensions["keys admitted"] = keys
 
 
-def trouble() -> str:
-    """The problem with the keys and its fix, or ''."""
+def trouble(connection: Connection | None = None) -> str:
+    """The problem with the keys and its fix, or ''; of this database, or of that of `connection`."""
     try:
-        _judged(all_keys())
+        _judge_in(connection, all_keys()) if connection else _judged(all_keys())
     except WrongKey as wrong:
         return str(wrong)
     return ""
@@ -124,9 +124,13 @@ def retire_earlier() -> None:
 
 def _judged(keys: tuple[str, ...]) -> list[Print]:
     with _read_connection() as connection:
-        rows = connection.execute(select(KeyPrint.salt, KeyPrint.digest, KeyPrint.since))
-        prints = [Print(*row) for row in rows]
-        judge(prints, _rows_from(connection), keys)
+        return _judge_in(connection, keys)
+
+
+def _judge_in(connection: Connection, keys: tuple[str, ...]) -> list[Print]:
+    rows = connection.execute(select(KeyPrint.salt, KeyPrint.digest, KeyPrint.since))
+    prints = [Print(*row) for row in rows]
+    judge(prints, _rows_from(connection), keys)
     return prints
 
 

@@ -48,6 +48,16 @@ class SiteCounter(Model):
         return found
 
     @classmethod
+    def totals(cls) -> dict[tuple[str, str], int]:
+        """Counts of all sites by kind and name; at most `MOST` decisions behind if no worker runs."""
+        query = select(cls.kind, cls.name, func.sum(cls.number)).group_by(cls.kind, cls.name)
+        found = Counter({(kind, name): int(number) for kind, name, number in db.session.execute(query)})
+        upto = CounterMark.now().upto
+        for (_site, kind, name), number in _deltas(upto, upto + MOST).items():
+            found[kind, name] += number
+        return found
+
+    @classmethod
     def is_due(cls) -> bool:
         """True if `add_up` has something to do; without taking SQLite's write lock."""
         with autocommit_reads():

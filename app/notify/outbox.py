@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.errors import NotSent
 from app.extensions import db
+from app.lib import metrics
 from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
@@ -181,6 +182,7 @@ def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None
         _fail(id, trouble)
     else:
         breaker.note_answer()
+        metrics.note_delivery(delivery.kind, outcome)
         if outcome:
             delivery.finish(outcome)
     db.session.commit()
@@ -223,6 +225,7 @@ def _try_again(delivery: Delivery, trouble: str, tries: int, level: int = loggin
     details = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
     trouble = scrubbed(trouble)
     delivery.fail()
+    metrics.note_delivery(delivery.kind, "gave up" if delivery.attempts >= tries else "failed")
     if delivery.attempts >= tries:
         delivery.finish("gave up", trouble)
         log.log(level, "delivery given up", extra=details | {"trouble": trouble})

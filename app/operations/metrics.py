@@ -1,6 +1,5 @@
 """Counts of the installation, without personal data."""
 
-from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from app.models.login import Login
 from app.models.moderator import Membership, Moderator
 from app.models.pending_login import PendingLogin
 from app.models.site import Site
-from app.models.site_counter import ACTOR, STATUS, SiteCounter
+from app.models.site_counter import STATUS, SiteCounter
 
 
 def pending_by_site() -> dict[str, int]:
@@ -23,22 +22,6 @@ def pending_by_site() -> dict[str, int]:
     counts = SiteCounter.counts(STATUS)
     rows = db.session.execute(select(Site.id, Site.key))
     return {key: counts.get((id, Status.PENDING), 0) for id, key in rows}
-
-
-def comments_by_status() -> dict[str, int]:
-    counts = _by_name(STATUS)
-    return {status.value: counts[status.value] for status in Status}
-
-
-def decisions_by_actor() -> dict[str, int]:
-    return dict(_by_name(ACTOR))
-
-
-def _by_name(kind: str) -> Counter[str]:
-    found = Counter[str]()
-    for (_site, name), number in SiteCounter.counts(kind).items():
-        found[name] += number
-    return found
 
 
 def deliveries_waiting() -> int:

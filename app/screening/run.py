@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import outage
 from app.extensions import db
+from app.lib import metrics
 from app.screening.case import Case, Finding, Verdict
 from app.screening.checks import CHECKS
 
@@ -28,16 +29,19 @@ def run_checks(case: Case, *, guard: Callable[[], AbstractContextManager[Any]]) 
     refuses statements in a failed transaction.
     """
     findings: list[Finding] = []
+    begun = started = monotonic()
     for check in CHECKS:
-        started = monotonic()
         try:
             with guard():
                 found = check(case)
         except Exception as trouble:
             found = failed(check.__name__, case, trouble)
-        late = monotonic() - started > CHECK_SECONDS
-        slow = Finding("slow", Verdict.HOLD, {"name": check.__name__}) if late else None
+        ended = monotonic()
+        metrics.CHECKS.labels(check.__name__).inc(ended - started)
+        slow = Finding("slow", Verdict.HOLD, {"name": check.__name__}) if ended - started > CHECK_SECONDS else None
         findings += [finding for finding in (found, slow) if finding]
+        started = ended
+    metrics.SCREENING.observe(started - begun)
     return findings
 
 

@@ -19,6 +19,7 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from flask import Flask
 
 from app.errors import RETRY_AFTER_S
+from app.lib import metrics
 from app.server.cache_key import key_of
 from app.server.page_cache import PageCache
 from app.server.pool import Busy, Pool
@@ -107,7 +108,7 @@ class RsgiServer:
             for kind, number in at_once.items()
         }
         self.page_cache = PageCache(self._ask_whole, max_bytes=max_bytes)
-        self.caches = max_bytes > 0
+        self.caches, self.counts = max_bytes > 0, metrics.PageCacheCounts()
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer from the page cache, or read the body, call the application, and send its response."""
@@ -118,12 +119,19 @@ class RsgiServer:
         try:
             await self._answer(scope, protocol)
         except Busy:
-            log.warning("busy", extra={"pool": kind_of(scope.method, scope.path)})
+            pool = kind_of(scope.method, scope.path)
+            log.warning("busy", extra={"pool": pool})
+            metrics.BUSY.labels(pool).inc()
             protocol.response_bytes(*self.unavailable(scope.path, scope.headers.get("accept-language", "")))
 
     async def _answer(self, scope: Scope, protocol: Any) -> None:
         if scope.method == "GET" and self.caches and (key := key_of(scope.path, scope.query_string)):
-            cached = self.page_cache.get(key) or await self.page_cache.fetch(key)
+            cached = self.page_cache.get(key)
+            if cached:
+                self.counts.hit()
+            else:
+                self.counts.miss()
+                cached = await self.page_cache.fetch(key)
             if cached:
                 self.page_cache.send(key, cached, scope.headers, protocol)
                 return

@@ -20,7 +20,7 @@ from app.abuse import guessing
 from app.database import read_only, write_transaction
 from app.extensions import db
 from app.forms.account import KeysForm, LanguageForm, LoginForm
-from app.lib import language, passkeys
+from app.lib import language, metrics, passkeys
 from app.lib.passwords import hash_password, needs_rehash, verify
 from app.models import Moderator, audit
 from app.models.audit import Event, Who
@@ -125,6 +125,7 @@ def _start(email: str, password: str, hashed: str, browser: str) -> entering.Ent
 
 def _record_failure(email: str) -> None:
     """The typed address is not recorded: it may be a password in the wrong field."""
+    metrics.LOGIN_FAILURES.labels("password").inc()
     with write_transaction():
         account = Moderator.with_email(email)
         if guessing.is_recorded(account):

@@ -61,6 +61,8 @@ EVENTS: dict[Event, Any] = {
     Event.KEY_ACCEPTED: _l("New key accepted"),
     Event.BACKUP_MADE: _l("Backup made"),
     Event.BACKUP_CHECKED: _l("Backup checked"),
+    Event.BACKUP_RESTORED: _l("Restore drill done"),
+    Event.BACKUP_FAILED: _l("Backup failed"),
     Event.LOG_EXPORTED: _l("Audit log exported"),
     Event.LOG_ERASED: _l("Old entries of this log erased"),
 }

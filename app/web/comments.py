@@ -55,7 +55,9 @@ def _submit(here: Where, form: CommentForm) -> Submitted:
     draft = _draft(here, form)
     screened = screen(here.site, draft)
     with write_transaction():
-        return submit(here.obtain_thread(), draft, screened)
+        submitted = submit(here.obtain_thread(), draft, screened)
+    submitted.count()
+    return submitted
 
 
 def _sent_before(here: Where, form: CommentForm) -> Submitted | None:

@@ -14,6 +14,7 @@ from app.connections import SAFE_METHODS
 from app.database import read_only, write_transaction, writes_again
 from app.errors import Refused
 from app.extensions import db
+from app.lib import metrics
 from app.lib.clock import now
 from app.lib.passwords import verify
 from app.models import Login, audit
@@ -129,6 +130,7 @@ def _confirm(login_id: int, hashed: str, browser: str) -> str:
 
 
 def _record_failure(login_id: int) -> None:
+    metrics.LOGIN_FAILURES.labels("confirmation").inc()
     with write_transaction():
         if login := db.session.get(Login, login_id):
             _record(Event.REAUTHENTICATION_FAILED, login)

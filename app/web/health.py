@@ -2,19 +2,19 @@
 
 import hmac
 import logging
-import os
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.abuse import address, limits
+from app.abuse import address
+from app.desk import gauges
 from app.extensions import db
+from app.lib import metrics
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat, keyring
 from app.notify import reply_email
-from app.operations import metrics, schema, storage
+from app.operations import schema, storage
 from app.version import VERSION
 
 bp = Blueprint("health", __name__)
@@ -50,7 +50,9 @@ def show_metrics() -> Response:
     """Prometheus's text format, version 0.0.4; 404 without access."""
     if not _may_watch():
         abort(404)
-    return _fresh(Response("".join(_families()), mimetype="text/plain; version=0.0.4"))
+    return _fresh(
+        Response(metrics.exposition(gauges.families()), content_type="text/plain; version=0.0.4; charset=utf-8")
+    )
 
 
 def _worker() -> dict[str, Any]:
@@ -68,41 +70,6 @@ def _may_watch() -> bool:
         return True
     observer = address.observer()
     return observer is not None and any(observer in network for network in current_app.config["METRICS_ALLOWED"])
-
-
-def _families() -> Iterable[str]:
-    seen = Heartbeat.last_seen()
-    yield _family("kaiwa_pending_comments", "Pending comments.", "site", metrics.pending_by_site())
-    yield _family("kaiwa_comments", "Stored comments.", "status", metrics.comments_by_status())
-    yield _family("kaiwa_decisions", "Stored decisions.", "actor", metrics.decisions_by_actor())
-    yield _family("kaiwa_outbox_waiting", "Unsent emails.", "", {"": metrics.deliveries_waiting()})
-    yield _family("kaiwa_outbox_lag_seconds", "Seconds since the oldest unsent email was due.", "", {"": _lag()})
-    yield _family("kaiwa_outbox_failing", "Unsent emails with a failed try.", "", {"": Delivery.failing()})
-    yield _family("kaiwa_outbox_failed_tries", "Failed tries to send an email.", "", {"": Delivery.failed_tries()})
-    yield _family("kaiwa_outbox_done", "Finished emails.", "outcome", metrics.deliveries_by_outcome())
-    # By process: the database cannot count what it could not write.
-    yield _family(
-        "kaiwa_uncounted_requests_total", "Requests without rate limit: database busy.", "process",
-        {str(os.getpid()): limits.uncounted()}, kind="counter",
-    )  # fmt: skip
-    yield _family("kaiwa_worker_deaths", "Worker crashes in the last 10 minutes.", "", {"": Heartbeat.deaths()})
-    yield _family(
-        "kaiwa_worker_seen_timestamp_seconds", "Time a worker was last seen; 0 if never.", "",
-        {"": int(seen.timestamp()) if seen else 0},
-    )  # fmt: skip
-
-
-def _family(name: str, help: str, label: str, values: Mapping[str, int], kind: str = "gauge") -> str:
-    lines = [f"# HELP {name} {help}", f"# TYPE {name} {kind}"]
-    lines += [f"{name}{_label(label, value)} {number}" for value, number in values.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _label(label: str, value: str) -> str:
-    if not label:
-        return ""
-    escaped = value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-    return f'{{{label}="{escaped}"}}'
 
 
 def _fresh(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""One log line for each request, without personal data."""
+"""One log line for each request, without personal data, and its metrics."""
 
 import logging
 import secrets
@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
-from app.lib import logs
+from app.lib import logs, metrics
 
 log = logging.getLogger(__name__)
 QUIET = ("/healthz", "/readyz", "/metrics")
@@ -77,6 +77,7 @@ class _Parts:
 
 def _write(about: dict[str, Any], seconds: float) -> None:
     trouble = about.pop("trouble", None)
+    metrics.note_request(about["method"], about["route"], about["status"], seconds)
     level = logging.ERROR if trouble else logging.DEBUG if about["route"] in QUIET else logging.INFO
     log.log(level, "request", extra=about | {"ms": round(seconds * 1000, 1)}, exc_info=trouble)
 

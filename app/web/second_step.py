@@ -24,7 +24,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.forms.account import LoginForm
 from app.forms.factor import FactorForm, PasskeyLoginForm
-from app.lib import language, passkeys
+from app.lib import language, metrics, passkeys
 from app.models import Moderator, Passkey, PendingLogin, audit
 from app.models.audit import Event, Who
 from app.web import account, device, entering, passkey_challenge
@@ -154,6 +154,7 @@ def _accepts(me: Moderator, form: FactorForm) -> str:
 
 
 def _record_failure(moderator: Moderator | None) -> None:
+    metrics.LOGIN_FAILURES.labels("second_factor").inc()
     with write_transaction():
         if guessing.is_recorded(moderator):
             audit.record(Event.FACTOR_FAILED, by=Who.VISITOR, account=moderator, network=entering.here())

@@ -61,6 +61,8 @@ FINDINGS: dict[str, Any] = {
     "filter": _l("Spam filter"),
     "demo": _l("Demo account"),
     "timezone": _l("Time zone"),
+    "backup": _l("Backups"),
+    "restore-drill": _l("Backups"),
     "unfinished": _l("Unfinished check"),
 }
 KB = 1024
@@ -115,8 +117,10 @@ def _backup(values: dict[str, Any]) -> Iterator[str]:
         yield str(_("No backup by flask upkeep backup is known. Other tools leave no trace here."))
     if values["checked_at"]:
         yield str(_("Last checked with flask upkeep restore-check: %(when)s", when=_when(values["checked_at"])))
+    if values["restored_at"]:
+        yield str(_("Last restore drill: %(when)s", when=_when(values["restored_at"])))
     else:
-        yield str(_("No backup was checked with flask upkeep restore-check yet."))
+        yield str(_("No backup was restored on trial yet. Run flask upkeep drill."))
 
 
 def _audit_log(values: dict[str, Any]) -> Iterator[str]:

@@ -292,10 +292,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_delivery_failed",
         "delivery",
-        ["failures"],
+        ["kind", "first_due_at"],
         unique=False,
-        sqlite_where=sa.text("failures > 0"),
-        postgresql_where=sa.text("failures > 0"),
+        sqlite_where=sa.text("done_at IS NULL AND first_due_at IS NOT NULL"),
+        postgresql_where=sa.text("done_at IS NULL AND first_due_at IS NOT NULL"),
     )
     op.create_index(
         "ix_delivery_finished",
@@ -743,6 +743,14 @@ def upgrade() -> None:
         "ix_comment_lane",
         "comment",
         ["site_id", "lane", "thread_id", "cluster", "id"],
+        unique=False,
+        sqlite_where=sa.text("lane <> 0"),
+        postgresql_where=sa.text("lane <> 0"),
+    )
+    op.create_index(
+        "ix_comment_waiting",
+        "comment",
+        ["lane", "status", "created_at"],
         unique=False,
         sqlite_where=sa.text("lane <> 0"),
         postgresql_where=sa.text("lane <> 0"),

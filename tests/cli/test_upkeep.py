@@ -284,7 +284,7 @@ def test_a_worker_that_keeps_dying_is_seen(app: Flask, db_session: Session) -> N
     db_session.commit()
     assert Heartbeat.state() == "restarting"
     assert app.test_client().get("/readyz").json["worker"] == "restarting"
-    assert "kaiwa_worker_deaths 3" in app.test_client().get("/metrics").text
+    assert "kaiwa_worker_deaths 3.0" in app.test_client().get("/metrics").text
     assert "worker-deaths" in codes(app)
     for number in range(1, 4):
         Heartbeat.stop(f"worker {number}")

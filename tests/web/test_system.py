@@ -58,11 +58,11 @@ def test_it_tells_the_state_of_each_part(app: Flask, desk: FlaskClient, db_sessi
     assert found["audit_log"]["rows"] == 1
     Heartbeat.beat("worker")
     audit.record(Event.BACKUP_MADE, by=Who.OPERATOR)
-    audit.record(Event.BACKUP_CHECKED, by=Who.OPERATOR)
+    audit.record(Event.BACKUP_RESTORED, by=Who.OPERATOR)
     db_session.commit()
     found = facts(desk)
     assert found["worker"]["state"] == found["backup"]["state"] == "ok"
-    assert found["backup"]["checked_at"]
+    assert found["backup"]["restored_at"]
     page = desk.get("/system", headers=ENGLISH).text
     assert "Running" in page and "MAIL_FROM is" in page, "findings have their fix"
     page = desk.get("/system", headers={"Accept-Language": "ja"}).text
