@@ -9,6 +9,7 @@ from flask import Flask
 from flask.cli import with_appcontext
 
 from app.cli import (
+    backups,
     check,
     demo,
     export,
@@ -29,7 +30,9 @@ from app.cli import (
 from app.models import keyring
 
 # Diagnosis and repair: they must work with a wrong key.
-WITH_ANY_KEY = {"check", "backup", "restore-check", "evaluate", "accept-key"}
+WITH_ANY_KEY = {
+    "check", "backup", "restore-check", "drill", "decrypt", "backup-key", "evaluate", "accept-key",
+}  # fmt: skip
 
 
 def install(app: Flask) -> None:
@@ -37,6 +40,8 @@ def install(app: Flask) -> None:
     upkeep.upkeep.add_command(reindex.reindex)
     upkeep.upkeep.add_command(reindex.shelve)
     upkeep.upkeep.add_command(keys.rotate_key)
+    for each in (backups.take, backups.check, backups.practise, backups.decrypt, backups.make_key):
+        upkeep.upkeep.add_command(each)
     commands = (
         serve.serve,
         setup_link.setup_link,

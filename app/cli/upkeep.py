@@ -1,16 +1,14 @@
-"""`flask upkeep`: delete old rows, train and measure the spam filter, recount, and back up."""
+"""`flask upkeep`: delete old rows, train and measure the spam filter, and recount."""
 
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app.cli import recording
 from app.cli.sites import site_of
 from app.comments import retention
 from app.database import snapshot
@@ -29,7 +27,7 @@ from app.models import (
     site_counter,
 )
 from app.models.audit import Event, Who
-from app.operations import backup, metrics
+from app.operations import metrics
 from app.spam import evaluate as evaluation
 from app.spam import retraining
 from app.spam.filter import Filter
@@ -114,47 +112,7 @@ def recount(as_json: bool) -> None:
         drifted = len(site_counter.drifted())
     SiteCounter.recount()
     db.session.commit()
-    _tell({"corrected": drifted}, as_json)
-
-
-@upkeep.command("backup")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def take_backup(file: Path, as_json: bool) -> None:
-    """Back up the SQLite database to FILE while the service runs, verify the copy, and print its SHA-256.
-
-    FILE must not exist yet and is readable only by its owner. For PostgreSQL use pg_dump (docs/backup.md).
-    """
-    try:
-        made = backup.create(file)
-    except backup.BackupError as no:
-        raise click.ClickException(str(no)) from no
-    recording.note(Event.BACKUP_MADE, file=made["file"], bytes=made["bytes"], sha256=made["sha256"])
-    _tell(made, as_json)
-
-
-@upkeep.command("restore-check")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def restore_check(file: Path, as_json: bool) -> None:
-    """Check that FILE can be restored: integrity, version and counts."""
-    try:
-        found = backup.verify(file)
-    except backup.BackupError as no:
-        raise click.ClickException(str(no)) from no
-    recording.note(Event.BACKUP_CHECKED, file=found["file"], bytes=found["bytes"], sha256=found["sha256"])
-    _tell(found, as_json)
-    if not found["current"] and not as_json:
-        click.echo("The backup has the schema of another version. Run flask db upgrade after restoring it.")
-
-
-def _tell(found: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(found))
-        return
-    counts = found.pop("counts")
-    for name, value in (found | counts).items():
-        click.echo(f"{name:10} {value}")
+    click.echo(json.dumps({"corrected": drifted}) if as_json else f"corrected  {drifted}")
 
 
 @upkeep.command("verify-log")

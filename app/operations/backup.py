@@ -1,63 +1,151 @@
-"""Copy an SQLite database while others write, and verify a copy."""
+"""Back up the database, SQLite or PostgreSQL, while others write; verify and decrypt backups."""
 
 import hashlib
 import os
-import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import Column, Table
-
-from app.connections import SQLITE_BUSY_MS
 from app.extensions import db
-from app.lib.secrets import all_keys
-from app.models import keyring
-from app.operations import schema
+from app.models.files import database_file
+from app.operations import age, postgresql_dump, schema, sqlite_copy
+from app.operations.backup_error import BackupError
 
-COUNTED = ("site", "thread", "comment", "author", "decision")
-
-
-class BackupError(ValueError):
-    """The backup failed or is invalid; the message says why."""
+PROGRESS_S = 5.0
+LEAST = 64  # bytes that are read to tell the kind of a file
+Tell = Callable[[str], None]
 
 
-def path_of_database() -> Path:
-    """The SQLite file. Raises BackupError for PostgreSQL."""
-    path = db.engine.url.database
-    if db.engine.dialect.name != "sqlite" or not path:
-        raise BackupError("The database is PostgreSQL. Use pg_dump to back it up (docs/backup.md).")
-    return Path(path)
+def suffix() -> str:
+    """The end of a backup's name."""
+    return ".sqlite3" if db.engine.dialect.name == "sqlite" else ".dump"
 
 
-def create(file: Path) -> dict[str, Any]:
-    """Copy the database to `file`, readable for its owner only, without blocking writers.
+def create(file: Path, *, recipients: str = "", tell: Tell = lambda _line: None) -> dict[str, Any]:
+    """Back up the database to `file`, readable for its owner only, without blocking writers.
 
-    The copy is verified before it gets its name. Returns {"file", "bytes", "sha256", "counts"}. Raises BackupError.
+    The backup is verified before it is encrypted to `recipients` (age public keys) and gets its name. `tell` gets lines
+    about the progress. Returns the same as `verify`. Raises BackupError.
     """
-    source = path_of_database()
     if file.exists():
         raise BackupError(f"{file} already exists. Choose another file name.")
-    part = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _copy(source, part)
-        found = verify(part)
-        _publish(part, file)
-    except (OSError, sqlite3.Error) as trouble:
+        with _private(file, "copy") as plain:
+            with _progress(plain, tell):
+                _copy(plain)
+            found = _verified(plain)
+            if not recipients:
+                _publish(plain, file)
+            else:
+                _encrypt(plain, file, recipients, tell)
+    except OSError as trouble:
         raise BackupError(f"Could not write {file}: {trouble}.") from trouble
-    finally:
-        part.unlink(missing_ok=True)
-    return found | {"file": str(file)}
+    return found | {"file": str(file), "encrypted": bool(recipients)} | _measured(file)
 
 
-def _copy(source: Path, copy: Path) -> None:
-    """VACUUM INTO reads in one transaction, which blocks no writer in WAL mode. Erased data is not copied."""
-    connection = sqlite3.connect(source, timeout=SQLITE_BUSY_MS / 1000, isolation_level=None)
+def verify(file: Path, identity: Path | None = None) -> dict[str, Any]:
+    """Verify a backup: integrity, schema version, counts.
+
+    `identity` is the file with the secret key of an encrypted one. Returns {"file", "kind", "bytes", "sha256",
+    "encrypted", "counts", "revision", "current"}. Raises BackupError.
+    """
+    with opened(file, identity) as plain:
+        found = _verified(plain)
+    return found | {"file": str(file), "encrypted": age.is_encrypted(file)} | _measured(file)
+
+
+def kind_of(plain: Path) -> str:
+    """sqlite or postgresql. Raises BackupError."""
+    start = _start_of(plain)
+    if start.startswith(sqlite_copy.START):
+        return "sqlite"
+    if start.startswith(postgresql_dump.START):
+        return "postgresql"
+    raise BackupError(f"{plain.name} is not a Kaiwa backup.")
+
+
+@contextmanager
+def opened(file: Path, identity: Path | None = None, folder: Path | None = None) -> Iterator[Path]:
+    """The file, or a decrypted copy in `folder` (default: beside it) until the end of the block. Raises BackupError."""
+    if not file.is_file():
+        raise BackupError(f"{file} does not exist.")
+    if not age.is_encrypted(file):
+        yield file
+        return
+    if identity is None:
+        raise BackupError(f"{file} is encrypted. Name the file with its secret key: --identity FILE")
     try:
-        connection.execute("VACUUM INTO ?", (str(copy),))
+        with _private((folder or file.parent) / file.name, "plain") as plain:
+            age.decrypt(file, plain, identity)
+            yield plain
+    except OSError as trouble:
+        raise BackupError(f"Could not decrypt {file}: {trouble}.") from trouble
+
+
+def decrypt(file: Path, target: Path, identity: Path) -> None:
+    """Write the decrypted backup to a new file, readable for its owner only. Raises BackupError."""
+    if target.exists():
+        raise BackupError(f"{target} already exists. Choose another file name.")
+    with opened(file, identity, target.parent) as plain:
+        if plain == file:
+            raise BackupError(f"{file} is not encrypted.")
+        _publish(plain, target)
+
+
+def _copy(plain: Path) -> None:
+    if db.engine.dialect.name == "postgresql":
+        postgresql_dump.dump(plain)
+    elif source := database_file():
+        sqlite_copy.copy(source, plain)
+    else:
+        raise BackupError("The database is in memory.")
+
+
+def _verified(plain: Path) -> dict[str, Any]:
+    kind = kind_of(plain)
+    found = sqlite_copy.verify(plain) if kind == "sqlite" else postgresql_dump.verify(plain)
+    revisions = found.pop("revisions")
+    return found | {
+        "kind": kind, "revision": " ".join(sorted(revisions)), "current": schema.is_expected(revisions),
+    }  # fmt: skip
+
+
+def _encrypt(plain: Path, file: Path, recipients: str, tell: Tell) -> None:
+    with _private(file, "encrypted") as encrypted:
+        with _progress(encrypted, tell):
+            age.encrypt(plain, encrypted, recipients)
+        _publish(encrypted, file)
+
+
+@contextmanager
+def _private(file: Path, part: str) -> Iterator[Path]:
+    """A new file beside `file` for its owner only, deleted at the end."""
+    path = file.with_name(f".{file.name}.{part}.{os.getpid()}")
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield path
     finally:
-        connection.close()
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _progress(file: Path, tell: Tell) -> Iterator[None]:
+    """Tell the size of a growing file every few seconds."""
+    done = Event()
+
+    def watch() -> None:
+        while not done.wait(PROGRESS_S):
+            tell(f"{file.stat().st_size / 1e6:,.0f} MB written")
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def _publish(part: Path, file: Path) -> None:
@@ -73,63 +161,11 @@ def _publish(part: Path, file: Path) -> None:
     os.close(folder)
 
 
-def verify(file: Path) -> dict[str, Any]:
-    """Verify a copy: integrity, schema version, counts.
-
-    Returns {"file", "bytes", "sha256", "counts", "revision", "current"}. Raises BackupError.
-    """
-    if not file.is_file():
-        raise BackupError(f"{file} does not exist.")
-    connection = sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1", uri=True)
-    try:
-        _check(connection, file)
-        counts = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in COUNTED}  # noqa: S608
-        _check_keys(connection)
-        revisions = {row[0] for row in connection.execute("SELECT version_num FROM alembic_version")}
-    except sqlite3.Error as trouble:
-        raise BackupError(f"{file} is not a Kaiwa backup: {trouble}.") from trouble
-    finally:
-        connection.close()
-    return {
-        "file": str(file),
-        "bytes": file.stat().st_size,
-        "sha256": _sha256(file),
-        "counts": counts,
-        "revision": " ".join(sorted(revisions)),
-        "current": schema.is_expected(revisions),
-    }
-
-
-def _check(connection: sqlite3.Connection, file: Path) -> None:
-    broken = [row[0] for row in connection.execute("PRAGMA integrity_check(3)") if row[0] != "ok"]
-    if broken:
-        raise BackupError(f"{file} is damaged: {'; '.join(broken)}")
-    lost = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if lost:
-        raise BackupError(f"{file} is damaged: a row of {lost[0]} refers to a missing row of {lost[2]}.")
-
-
-def _check_keys(connection: sqlite3.Connection) -> None:
-    """Raises BackupError if values need a key that is not configured."""
-
-    def rows_of(table: Table, column: Column[Any], newest: bool) -> list[tuple[Any, ...]]:
-        order = "DESC" if newest else "ASC"
-        query = f"SELECT id, {column.name} FROM {table.name} ORDER BY id {order} LIMIT {keyring.LOOKED_AT}"  # noqa: S608
-        try:
-            return connection.execute(query).fetchall()
-        except sqlite3.OperationalError:
-            return []  # schema without this column
-
-    try:
-        prints = [keyring.Print(*row) for row in connection.execute("SELECT salt, digest, since FROM key_print")]
-    except sqlite3.OperationalError:
-        prints = []
-    try:
-        keyring.judge(prints, rows_of, all_keys())
-    except keyring.WrongKey as wrong:
-        raise BackupError(str(wrong)) from wrong
-
-
-def _sha256(file: Path) -> str:
+def _start_of(file: Path) -> bytes:
     with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        return handle.read(LEAST)
+
+
+def _measured(file: Path) -> dict[str, Any]:
+    with file.open("rb") as handle:
+        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}
