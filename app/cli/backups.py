@@ -71,7 +71,7 @@ def check(file: Path, identity: Path | None, as_json: bool) -> None:
 @JSON
 @with_appcontext
 def practise(source: Path, identity: Path | None, into: str, as_json: bool) -> None:
-    """Restore FILE, or the newest backup in FOLDER, into a temporary database, and say what is in it.
+    """Restore FILE, or the newest backup in FOLDER, into a temporary database, and tell its comments and their age.
 
     The temporary database is deleted afterwards. Exit code 1 if the backup cannot be restored.
     """

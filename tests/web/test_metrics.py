@@ -39,7 +39,7 @@ def figures(client: FlaskClient) -> dict[tuple[str, ...], float]:
 
 
 def grown(before: dict[tuple[str, ...], float], client: FlaskClient) -> dict[tuple[str, ...], float]:
-    """What has changed since."""
+    """Changes since then."""
     return {name: value - before.get(name, 0) for name, value in figures(client).items() if value != before.get(name)}
 
 
