@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import click
-from flask.cli import FlaskGroup
+from flask.cli import FlaskGroup, get_version
 
 # Also in the wheel, where everything of ours is below one folder (docs/decisions/0028-the-wheel.md).
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -12,13 +12,23 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from app import create_app
 from app.version import VERSION
 
+
+def _version(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(f"Kaiwa {VERSION}")
+        get_version(context, parameter, wanted)
+
+
 # With the function, not the name of its module: Flask would look for that in the current folder first.
-commands = FlaskGroup(create_app=create_app, help="Kaiwa: comments and moderation for publishers.")
+commands = FlaskGroup(
+    create_app=create_app,
+    help="Kaiwa: comments and moderation for publishers.",
+    add_version_option=False,
+    params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version)],
+)
 
 
 def main() -> None:
-    if sys.argv[1:] == ["--version"]:
-        click.echo(f"Kaiwa {VERSION}")
     commands.main()
 
 
