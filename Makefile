@@ -18,7 +18,7 @@ $(PYTHON) -m mypy
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues clients audit lock clean
+.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues clients audit release lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
@@ -44,6 +44,7 @@ test: $(VENV)/.test $(FRAMEWORKS) $(TYPESCRIPT) ## check and test everything (AR
 	@sh scripts/chromium.sh
 	@sh scripts/program.sh nginx nginx-light
 	@sh scripts/program.sh pgbouncer pgbouncer
+	@sh scripts/program.sh systemd-analyze systemd
 	$(STYLE_AND_TYPES)
 	$(PYTHON) -m pytest -m "not torture" $(TOGETHER) $(ARGS)
 
@@ -77,6 +78,9 @@ clients: $(VENV)/.test ## write the generated files of clients/ again, after a c
 
 audit: $(VENV)/.run $(VENV)/audit/.installed ## known vulnerabilities, licences, and an SBOM of the locked packages
 	@$(VENV)/audit/bin/python scripts/audit.py "$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" dist/kaiwa.cdx.json
+
+release: $(VENV)/.test $(VENV)/audit/.installed ## wheel, source archive, image, SBOM, notes and checksums, in dist/
+	@$(PYTHON) scripts/release.py
 
 # ARGS=--upgrade takes newer versions; without it only changes of the .in files.
 lock: $(VENV)/bin/uv ## resolve requirements*.in again, with hashes

@@ -4,13 +4,16 @@ Runs in an environment of its own (requirements-audit.txt) and looks into that o
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.message import Message
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model.bom import Bom
@@ -35,7 +38,7 @@ LOCKED = re.compile(r"^([\w.-]+)==([\w.!+-]+)", re.MULTILINE)
 FAMILIAR = re.compile(r"[\w.+-]+(?: (?:OR|AND|WITH) [\w.+-]+)*")
 
 
-def main(site_packages: str, sbom: str) -> int:
+def main(site_packages: str, sbom: str, only: str = "") -> int:
     installed = {canonical(each.name): each for each in distributions(path=[site_packages])}
     packages = {name: installed.get(name) for name, _version in locked(RUNTIME)}
     if missing := [name for name, found in packages.items() if found is None and name not in elsewhere()]:
@@ -43,6 +46,8 @@ def main(site_packages: str, sbom: str) -> int:
         return 2
     found = {name: each for name, each in packages.items() if each}
     write_sbom(found, Path(sbom))
+    if only == "--sbom-only":
+        return 0
     troubles = [*unusual_licences(found), *vulnerabilities(RUNTIME), *vulnerabilities(TESTS)]
     print("\n".join(troubles) or "Found nothing else.")
     return 1 if troubles else 0
@@ -89,6 +94,10 @@ def unusual_licences(packages: dict[str, Distribution]) -> Iterator[str]:
 def write_sbom(packages: dict[str, Distribution], file: Path) -> None:
     make = LicenseFactory()
     bom = Bom()
+    if moment := os.environ.get("SOURCE_DATE_EPOCH"):
+        # The same commit makes the same file.
+        bom.metadata.timestamp = datetime.fromtimestamp(int(moment), UTC)
+        bom.serial_number = uuid5(NAMESPACE_URL, f"kaiwa {version_of_ours()} {moment}")
     kaiwa = Component(name="kaiwa", type=ComponentType.APPLICATION, version=version_of_ours(), bom_ref="kaiwa")
     bom.metadata.component = kaiwa
     for name, each in packages.items():

@@ -89,7 +89,7 @@ def test_every_documented_command_exists(application) -> None:
         assert documented in known, f"docs/commands.md documents {documented}, which does not exist"
 
 
-COMMAND = re.compile(r"^\s*(?:[A-Z_]+=\S+ )?(?:\.venv/bin/)?flask ([a-z].*?)(?:\s+#.*)?$", re.MULTILINE)
+COMMAND = re.compile(r"^\s*(?:[A-Z_]+=\S+ )?(?:\S+/bin/)?(?:flask|kaiwa) ([a-z].*?)(?:\s+#.*)?$", re.MULTILINE)
 
 
 def written_commands() -> Iterator[tuple[str, list[str]]]:
@@ -101,7 +101,9 @@ def written_commands() -> Iterator[tuple[str, list[str]]]:
 
 def test_the_commands_of_the_guides_can_be_typed(application) -> None:
     written = list(written_commands())
-    assert {"getting-started.md", "moving-from-wordpress.md", "backup.md"} <= {page for page, _words in written}
+    assert {"getting-started.md", "moving-from-wordpress.md", "backup.md", "installing.md"} <= {
+        page for page, _words in written
+    }
     for page, words in written:
         group, name, command = application.cli, "flask", None
         while command is None:
