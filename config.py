@@ -131,6 +131,42 @@ def _service(text: str) -> str:
     return text.rstrip("/")
 
 
+def _issuer(text: str) -> str:
+    """Kept as typed: the provider must name exactly this one (OpenID Connect Discovery 1.0, 3)."""
+    parts = urlsplit(text)
+    if not text.isprintable() or " " in text or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an address without user, query and fragment")
+    _service(text)
+    return text
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError("must be yes or no")
+    return text.lower() == "yes"
+
+
+def _group_roles(text: str) -> list[tuple[str, str, str]]:
+    """`GROUP=SITE:ROLE; ...`; a group's name may have any other character, as names of directories do."""
+    return [_group_role(part.strip()) for part in text.split(";") if part.strip()]
+
+
+def _group_role(part: str) -> tuple[str, str, str]:
+    group, _, given = part.rpartition("=")
+    site, _, role = given.partition(":")
+    group, site, role = group.strip(), site.strip(), role.strip()
+    if not group or not site or role not in ("moderator", "admin", "owner"):
+        raise ValueError(f"{part!r} must be GROUP=SITE:ROLE with the role moderator, admin or owner")
+    return group, site, role
+
+
+def _scopes(text: str) -> str:
+    # RFC 6749, 3.3.
+    if "openid" not in text.split() or not re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", text):
+        raise ValueError("must be names with spaces between them, among them openid")
+    return text
+
+
 def _lines(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
@@ -376,6 +412,70 @@ SETTINGS = (
         _whole(1, 1440),
     ),
     Setting(
+        "OIDC_ISSUER",
+        "",
+        "https:// address",
+        "Identity provider (OpenID Connect) that moderators log in with: docs/single-sign-on.md. Exactly as the "
+        "provider writes it, including a slash at the end; http only on this machine. Empty: none.",
+        lambda text: _issuer(text) if text else "",
+    ),
+    Setting("OIDC_CLIENT_ID", "", "text", "Client ID of Kaiwa at the identity provider."),
+    Setting("OIDC_CLIENT_SECRET", "", "text", "Client secret. Empty: a public client, with PKCE only."),
+    Setting("OIDC_NAME", "", "text", "Name on the button “Log in with ...”. Empty: the host of OIDC_ISSUER."),
+    Setting(
+        "OIDC_SCOPES",
+        "openid email profile",
+        "names with spaces between them",
+        "Scopes that Kaiwa asks for; some providers want one more for groups.",
+        _scopes,
+    ),
+    Setting(
+        "OIDC_GROUPS",
+        "",
+        "GROUP=SITE:ROLE; ...",
+        "Roles by groups, such as: newsroom=daily:moderator; chiefs=daily:owner. They are given and taken back at "
+        "each log-in with the identity provider. Empty: roles are given in Kaiwa only.",
+        _group_roles,
+    ),
+    Setting("OIDC_GROUPS_CLAIM", "groups", "text", "Name of the claim with the groups.", str),
+    Setting(
+        "OIDC_FACTOR",
+        "mfa",
+        "comma-separated texts",
+        "Values of the claims amr and acr that mean: the identity provider has checked a second factor. Without one "
+        "of them, Kaiwa asks for its own. Empty: always its own.",
+        _lines,
+    ),
+    Setting(
+        "OIDC_TRUST_EMAIL",
+        "no",
+        "yes or no",
+        "Accept email addresses of the identity provider that it does not call verified. Only for a directory in "
+        "which administrators alone set addresses, such as one’s own tenant of Entra ID.",
+        _switch,
+    ),
+    Setting(
+        "OIDC_ONLY",
+        "no",
+        "yes or no",
+        "Accounts that are linked to the identity provider log in with it only: no password, no passkey alone.",
+        _switch,
+    ),
+    Setting(
+        "OIDC_HOURS",
+        "12",
+        "hours",
+        "How long a log-in with the identity provider lasts at most; then it is asked again, and its groups count.",
+        _whole(1, 8_760),
+    ),
+    Setting(
+        "OIDC_PRIVATE_NETWORK",
+        "no",
+        "yes or no",
+        "The identity provider may be in a private network.",
+        _switch,
+    ),
+    Setting(
         "SECURITY_CONTACT",
         "",
         "comma-separated addresses",
@@ -463,6 +563,8 @@ def load(given: Mapping[str, Any] | None = None, instance: Path | None = None) -
     if not config["SECRET_KEY"]:
         with _writing(instance):
             config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
+    if config["OIDC_ISSUER"] and not config["OIDC_CLIENT_ID"]:
+        raise BadSetting("OIDC_CLIENT_ID must be set when OIDC_ISSUER is. The identity provider shows it.")
     if len(config["SECRET_KEY"]) < 32:
         raise BadSetting("SECRET_KEY is shorter than 32 characters. Generate one with: openssl rand -hex 32")
     return config | _flask(config)

@@ -64,7 +64,8 @@ Body = dict[str, Any]
 # Redirects, a file without queries, pages of an installation without accounts, and pages in the middle of a log-in.
 NOT_MEASURED = {
     "setup.front", "setup.show", "well_known.change_password", "well_known.security_txt", "factor.ask",
-    "factors.show_app",
+    "factors.show_app", "confirmation.done", "single_sign_on.start", "single_sign_on.finish", "single_sign_on.leave",
+    "single_sign_on.confirm",
 }  # fmt: skip
 
 

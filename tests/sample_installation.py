@@ -20,6 +20,7 @@ from app.models import (
     Claim,
     Effect,
     EmailChange,
+    Identity,
     Login,
     Moderator,
     Note,
@@ -68,11 +69,14 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
         notice = notices.submit(comment, Draft(Claim.PRIVACY, **typed))
     notice.question, notice.provision, notice.facts = "Is it true?", "Article 1", "It names a person."
     notice_state.note(notice, "closed", text="It names a person.")
-    Login.start(alice, Lasts(timedelta(hours=12), timedelta(days=14)), Place("198.51.100.0/24", "Firefox"))
+    Login.start(
+        alice, Lasts(timedelta(hours=12), timedelta(days=14), timedelta(hours=12)), Place("198.51.100.0/24", "Firefox")
+    )
     db_session.add(EmailChange(moderator=alice, email="alice@elsewhere.example"))
     db_session.flush()
     legal_hold.place(notice, reason="A lawsuit", until=now() + timedelta(days=30), by=alice)
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
+    db_session.add(Identity(moderator_id=alice.id, issuer="https://id.example", subject="4711"))
     db_session.add(AuthenticatorApp(moderator_id=alice.id, secret=one_time_codes.new_secret()))
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"

@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.tag import LANGUAGE
-from app.desk import factors
+from app.desk import factors, single_sign_on
 from app.desk.accounts import set_password, words_about, words_of
 from app.extensions import db
 from app.lib import mailbox
@@ -17,7 +17,7 @@ from app.lib.language import SOURCE, speaking
 from app.lib.names import is_invisible
 from app.lib.passwords import BadPassword, new_hash
 from app.lib.text import clean_line
-from app.models import Login, Membership, Moderator, Role, Site, audit
+from app.models import Identity, Login, Membership, Moderator, Role, Site, audit
 from app.models.audit import Event, Who
 from app.screening.impersonation import mixes_alphabets
 
@@ -103,6 +103,19 @@ def reset_factor(email: str) -> None:
         click.echo(f"{email} has no second factor. The account is logged out everywhere.")
 
 
+@moderator.command("unlink")
+@click.argument("email")
+def unlink(email: str) -> None:
+    """Unlink EMAIL from the identity provider and log the account out everywhere.
+
+    Its roles by groups end. With a password (`flask moderator password`) it logs in without the identity provider.
+    """
+    account = _moderator(email)
+    linked = single_sign_on.unlink(account, by=Who.OPERATOR)
+    db.session.commit()
+    click.echo(f"{email} is unlinked and logged out everywhere." if linked else f"{email} is not linked.")
+
+
 @moderator.command("remove")
 @click.argument("email")
 @click.option("--site", "key", metavar="KEY", help="Remove the role on this site only.")
@@ -185,4 +198,5 @@ def _leave(account: Moderator, site: Site) -> None:
 def _shown(account: Moderator) -> dict[str, Any]:
     sites = {membership.site.key: membership.role for membership in account.memberships}
     told = {"email": account.email, "name": account.name, "lang": account.lang}
-    return {**told, "operator": account.is_operator, "sites": dict(sorted(sites.items()))}
+    how = {"linked": Identity.of(account) is not None, "operator": account.is_operator}
+    return {**told, **how, "sites": dict(sorted(sites.items()))}

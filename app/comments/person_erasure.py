@@ -88,6 +88,7 @@ TABLES = {
     "password_reset": "no personal data",
     "email_change": "an address that a moderator changes to, kept for a day at most",
     "pending_login": "no personal data",
+    "identity": "a moderator's id at the identity provider; goes with the account",
     "passkey": "the public half of a moderator's key and its name; goes with the account",
     "authenticator_app": "a moderator's secret, encrypted; goes with the account",
     "recovery_code": "hashes of random codes",

@@ -271,6 +271,7 @@ QUICK: tuple[Callable[[], Iterator[Finding]], ...] = (
     setup_checks.check_public_url,
     setup_checks.check_clocks,
     setup_checks.check_backups,
+    setup_checks.check_groups,
 )
 SLOW: dict[str, Callable[[], Iterator[Finding]]] = {
     "encrypted values": _check_values,
@@ -278,6 +279,7 @@ SLOW: dict[str, Callable[[], Iterator[Finding]]] = {
     "spam filters": _check_filters,
     "Akismet keys": _check_akismet_keys,
     "counts": _check_counts,
+    "the identity provider": setup_checks.check_identity_provider,
 }
 NAMES = {
     "encrypted values": _l("encrypted values"),
@@ -285,4 +287,5 @@ NAMES = {
     "spam filters": _l("spam filters"),
     "Akismet keys": _l("Akismet keys"),
     "counts": _l("counts"),
+    "the identity provider": _l("the identity provider"),
 }

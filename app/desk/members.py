@@ -65,7 +65,10 @@ def revoke(invitation: Invitation, *, by: Moderator) -> None:
 
 
 def change_role(membership: Membership, role: Role, *, by: Moderator) -> None:
-    """Raises Refused (409) for the last owner."""
+    """Raises Refused (409) for the last owner, and for a role of a group of the identity provider."""
+    if membership.by_group and role != membership.role:
+        said = _("This role comes from a group of the identity provider. Change it there.")
+        raise Refused("by_group", said, status=409)
     if role != Role.OWNER:
         _keep_an_owner(membership)
     before, membership.role = membership.role, role

@@ -7,8 +7,11 @@ from urllib.parse import urlsplit
 from flask import current_app
 from flask_babel import gettext as _
 
+from app.desk import single_sign_on
 from app.lib import mailbox, seen_host
+from app.lib.http_client import NoAnswer
 from app.lib.language import listed
+from app.lib.redact import scrubbed
 from app.lib.urls import is_origin
 from app.models import Moderator, Site
 from app.operations import backup_age, metrics, storage
@@ -26,6 +29,29 @@ def check_demo() -> Iterator[Finding]:
     fix = f"flask site remove {DEMO_SITE}" if site else f"flask moderator remove {DEMO_MODERATOR}"
     wrong = _("The demo account %(email)s can log in here. The demo has its own database.", email=DEMO_MODERATOR)
     yield "demo", wrong, fix
+
+
+def check_groups() -> Iterator[Finding]:
+    named = {key for _group, key, _role in current_app.config["OIDC_GROUPS"]}
+    if missing := sorted(key for key in named if not Site.with_key(key)):
+        yield (
+            "oidc-groups",
+            _("OIDC_GROUPS names sites that do not exist: %(sites)s.", sites=listed(missing)),
+            _("Correct the keys of the sites in OIDC_GROUPS. flask site list shows them."),
+        )
+
+
+def check_identity_provider() -> Iterator[Finding]:
+    if not single_sign_on.is_on():
+        return
+    try:
+        single_sign_on.provider().check()
+    except NoAnswer as no:
+        yield (
+            "identity-provider",
+            _("The identity provider does not answer as it should: %(trouble)s.", trouble=scrubbed(str(no))),
+            _("Check OIDC_ISSUER, and that this machine reaches it. Details: docs/single-sign-on.md"),
+        )
 
 
 def check_sender() -> Iterator[Finding]:

@@ -13,12 +13,11 @@ from app.lib.clock import now
 from app.models import ApiToken, Emails, Membership, Moderator, Role, Scope, Site, audit
 from app.models.api_token import OF_ROLE
 from app.models.audit import Event, Who
+from app.models.moderator import NO_PASSWORD
 
 # Of a site at once: each program needs one.
 MOST = 50
 ROLES = tuple(OF_ROLE)
-# Matches no password: no hash has this form.
-NO_PASSWORD = "-"  # noqa: S105
 
 
 def make(

@@ -24,7 +24,7 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
                 Event.ACCOUNT_MADE, Event.ACCOUNT_REMOVED, Event.OPERATOR_CHANGED, Event.PASSWORD_RESET,
                 Event.PASSWORD_CHANGED, Event.EMAIL_CHANGE_REQUESTED, Event.EMAIL_CHANGED, Event.FACTOR_ADDED,
                 Event.FACTOR_REMOVED, Event.FACTOR_RESET, Event.RECOVERY_CODES_MADE, Event.RECOVERY_CODE_USED,
-                Event.TOKEN_MADE, Event.TOKEN_ENDED,
+                Event.TOKEN_MADE, Event.TOKEN_ENDED, Event.IDENTITY_LINKED, Event.IDENTITY_UNLINKED,
             }
         ),
     ),

@@ -50,33 +50,50 @@ def is_loopback(url: str) -> bool:
     return is_allowed(url) and _is_loopback(urlsplit(url))
 
 
-def post_form(url: str, fields: Mapping[str, str], agent: str) -> Answer:
+def get(url: str, headers: Mapping[str, str], *, seconds: float | None = None, private: bool = False) -> Answer:
+    """GET the address; otherwise like `post`."""
+    return _exchange("GET", url, None, headers, seconds, private)
+
+
+def post_form(
+    url: str, fields: Mapping[str, str], agent: str, *, headers: Mapping[str, str] | None = None,
+    seconds: float | None = None, private: bool = False,
+) -> Answer:  # fmt: skip
     """`post` of `fields`, form-encoded."""
-    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": agent}
-    return post(url, urlencode(fields).encode(), headers)
+    kind = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": agent}
+    return post(url, urlencode(fields).encode(), {**kind, **(headers or {})}, seconds=seconds, private=private)
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float | None = None) -> Answer:
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, seconds: float | None = None, private: bool = False
+) -> Answer:
     """POST `body` and return the answer, whatever its status. Raises NoAnswer.
 
     Redirects are not followed. The name is resolved once, and its addresses are checked before connecting. `seconds`
-    (default: SECONDS) limit connection, TLS handshake and answer together.
+    (default: SECONDS) limit connection, TLS handshake and answer together. `private` is for hosts that the operator
+    has set, which may be in a private network.
     """
+    return _exchange("POST", url, body, headers, seconds, private)
+
+
+def _exchange(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float | None, private: bool
+) -> Answer:
     if not is_allowed(url):
         raise NoAnswer("the address is not https")
     parts, end = urlsplit(url), time.monotonic() + (seconds or SECONDS)
     try:
-        with _connect(parts, end) as line, _time_limit(line, end), _encrypted(line, parts) as sock:
-            return _send(sock, parts, body, {**headers, "Connection": "close"})
+        with _connect(parts, end, private) as line, _time_limit(line, end), _encrypted(line, parts) as sock:
+            return _send(sock, method, parts, body, {**headers, "Connection": "close"})
     except (OSError, ValueError, http.client.HTTPException) as trouble:
         raise NoAnswer(f"{type(trouble).__name__}: {trouble}", late=time.monotonic() >= end) from trouble
 
 
-def _send(sock: socket.socket, parts: SplitResult, body: bytes, headers: dict[str, str]) -> Answer:
+def _send(sock: socket.socket, method: str, parts: SplitResult, body: bytes | None, headers: dict[str, str]) -> Answer:
     connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2])
     connection.sock = sock
     path = parts.path or "/"
-    connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, headers)
+    connection.request(method, f"{path}?{parts.query}" if parts.query else path, body, headers)
     response = connection.getresponse()
     answered = response.read(MAX_BYTES + 1)
     if response.length or len(answered) > MAX_BYTES:
@@ -105,11 +122,11 @@ def _encrypted(sock: socket.socket, parts: SplitResult) -> socket.socket:
     return ssl.create_default_context().wrap_socket(sock, server_hostname=parts.hostname)
 
 
-def _connect(parts: SplitResult, end: float) -> socket.socket:
+def _connect(parts: SplitResult, end: float, private: bool = False) -> socket.socket:
     host, port = parts.hostname or "", parts.port or {"https": 443, "http": 80}[parts.scheme]
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     refused = [place[0] for *_, place in found if not _is_public(str(place[0]))]
-    if refused and not _is_loopback(parts):
+    if refused and not private and not _is_loopback(parts):
         raise NoAnswer("the address is in a private network")
     return _connect_first(found, end)
 

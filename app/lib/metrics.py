@@ -124,7 +124,7 @@ for _verdict in ("approved", "pending", "spam", "rejected", "repeated"):
     POSTS.labels(_verdict)
 for _pool in ("read", "post", "desk", "file"):
     BUSY.labels(_pool)
-for _step in ("password", "second_factor", "confirmation", "limited"):
+for _step in ("password", "second_factor", "confirmation", "single_sign_on", "limited"):
     LOGIN_FAILURES.labels(_step)
 # The files may have the values of a process that was killed.
 CONNECTIONS.set(0)

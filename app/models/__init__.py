@@ -12,6 +12,7 @@ from app.models.decision import Actor, Decision
 from app.models.delivery import Delivery
 from app.models.email_change import EmailChange
 from app.models.heartbeat import Heartbeat
+from app.models.identity import Identity
 from app.models.insert import DuplicateComment, insert_comment, insert_record
 from app.models.invitation import Invitation
 from app.models.job import Job, JobKind, JobState
@@ -66,6 +67,7 @@ __all__ = [
     "EmailChange",
     "Emails",
     "Heartbeat",
+    "Identity",
     "Invitation",
     "Job",
     "JobKind",

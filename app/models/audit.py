@@ -49,6 +49,9 @@ class Event(StrEnum):
     FACTOR_RESET = "factor_reset"
     RECOVERY_CODES_MADE = "recovery_codes_made"
     RECOVERY_CODE_USED = "recovery_code_used"
+    IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
+    FACTOR_ASKED = "factor_asked"
     TOKEN_MADE = "token_made"  # noqa: S105
     TOKEN_ENDED = "token_ended"  # noqa: S105
     ACCOUNT_MADE = "account_made"
@@ -89,6 +92,7 @@ LOGINS = frozenset(
     {
         Event.LOGIN, Event.LOGIN_FAILED, Event.LOGOUT, Event.LOGINS_ENDED, Event.REAUTHENTICATED,
         Event.REAUTHENTICATION_FAILED, Event.RESET_REQUESTED, Event.FACTOR_FAILED,
+        Event.FACTOR_ASKED,
     }
 )  # fmt: skip
 

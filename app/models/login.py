@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, ForeignKey, String, delete, select
+from sqlalchemy import ColumnElement, ForeignKey, String, delete, false, or_, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import rows_changed
@@ -20,10 +20,11 @@ BROWSER_LENGTH = 40  # characters
 
 
 class Lasts(NamedTuple):
-    """How long a log-in lasts: without activity, and in all."""
+    """How long a log-in lasts: without activity, in all, and in all with single sign-on."""
 
     idle: timedelta
     whole: timedelta
+    single_sign_on: timedelta
 
 
 class Place(NamedTuple):
@@ -46,14 +47,17 @@ class Login(Model):
     confirmed_at: Mapped[datetime] = mapped_column(Moment, default=now)
     network: Mapped[str] = mapped_column(Encrypted, default="")
     browser: Mapped[str] = mapped_column(String(BROWSER_LENGTH), default="")
+    # With the identity provider, and whether that checked a second factor.
+    single_sign_on: Mapped[bool] = mapped_column(default=False, server_default=false())
+    factor_checked: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     moderator: Mapped[Moderator] = relationship(lazy="joined", innerjoin=True)
 
     @classmethod
-    def start(cls, moderator: Moderator, lasts: Lasts, place: Place | None = None) -> str:
-        """Store a new log-in and return its token (43 characters)."""
+    def start(cls, moderator: Moderator, lasts: Lasts, place: Place | None = None, **more: bool) -> str:
+        """Store a new log-in and return its token (43 characters). `more`: `single_sign_on`, `factor_checked`."""
         token = secrets.token_urlsafe(32)
-        login = cls(moderator=moderator, expires_at=now() + lasts.idle, **(place._asdict() if place else {}))
+        login = cls(moderator=moderator, expires_at=now() + lasts.idle, **(place._asdict() if place else {}), **more)
         login.token_hash = hash_of(token)
         db.session.add(login)
         return token
@@ -76,7 +80,9 @@ class Login(Model):
 
     @classmethod
     def _lasting(cls, lasts: Lasts) -> tuple[ColumnElement[bool], ...]:
-        return runs(cls.expires_at, lasts.idle), happened_since(cls.created_at, now() - lasts.whole)
+        whole = happened_since(cls.created_at, now() - lasts.whole)
+        asked_again = happened_since(cls.created_at, now() - lasts.single_sign_on)
+        return runs(cls.expires_at, lasts.idle), whole, or_(~cls.single_sign_on, asked_again)
 
     @classmethod
     def end(cls, token: str) -> None:

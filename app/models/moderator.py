@@ -14,6 +14,9 @@ from app.lib.mailbox import one_form
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index
 from app.models.site import Site
 
+# Not a hash, so no password matches.
+NO_PASSWORD = "!"  # noqa: S105
+
 
 class Role(StrEnum):
     OWNER = "owner"
@@ -100,6 +103,10 @@ class Moderator(Model):
         return {row.id: row.name for row in rows}
 
     @property
+    def has_password(self) -> bool:
+        return self.password_hash != NO_PASSWORD
+
+    @property
     def is_owner(self) -> bool:
         """Of the installation or a site."""
         return self.is_operator or any(each.role == Role.OWNER for each in self.memberships)
@@ -142,6 +149,8 @@ class Membership(Model):
     role: Mapped[str] = mapped_column(String(16), default=Role.MODERATOR)
     # Keys of the sections that a moderator moderates; without any, the whole site. Admins and owners have no limit.
     sections: Mapped[list[str]] = mapped_column(JSON, default=list)
+    # Given for a group of the identity provider, and taken back when it is gone.
+    by_group: Mapped[bool] = mapped_column(default=False, server_default=false())
     # Name above this moderator's replies; '': the site's name.
     alias: Mapped[str] = mapped_column(String(400), default="")
 

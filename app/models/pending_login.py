@@ -6,8 +6,9 @@ A table of its own, so that no query for log-ins can take one for complete.
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ForeignKey, String, delete, select
+from sqlalchemy import JSON, ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import rows_changed
@@ -25,14 +26,16 @@ class PendingLogin(Model):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     moderator_id: Mapped[int] = mapped_column(ForeignKey("moderator.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(Moment)
+    # What the identity provider said, for the log-in that is completed (app/desk/single_sign_on.py).
+    person: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     moderator: Mapped[Moderator] = relationship(lazy="joined", innerjoin=True)
 
     @classmethod
-    def start(cls, moderator: Moderator) -> str:
+    def start(cls, moderator: Moderator, person: dict[str, Any] | None = None) -> str:
         """Store a new one and return its token (43 characters)."""
         token = secrets.token_urlsafe(32)
-        db.session.add(cls(token_hash=_hash(token), moderator=moderator, expires_at=now() + LASTS))
+        db.session.add(cls(token_hash=_hash(token), moderator=moderator, person=person, expires_at=now() + LASTS))
         return token
 
     @classmethod

@@ -15,7 +15,7 @@ from app.lib.language import speaking
 from app.lib.secrets import blind_index, is_unreadable
 from app.lib.signing import BadToken, sign, unsign
 from app.lib.text import clean_line
-from app.models import Delivery, EmailChange, Moderator, PasswordReset, audit
+from app.models import Delivery, EmailChange, Identity, Moderator, PasswordReset, audit
 from app.models.audit import Event, Who
 from app.models.email_change import LASTS as CHANGE_LASTS
 from app.models.email_change import Side
@@ -39,6 +39,8 @@ class News(StrEnum):
     CODES_MADE = "codes_made"
     CODE_USED = "code_used"
     FACTORS_RESET = "factors_reset"
+    LINKED = "linked"
+    UNLINKED = "unlinked"
 
 
 SENTENCES = {
@@ -54,6 +56,8 @@ SENTENCES = {
     News.FACTORS_RESET: _l(
         "The operator removed all second factors from your account. Your password alone logs you in again."
     ),
+    News.LINKED: _l("Your account was linked to single sign-on: it can now be used to log in."),
+    News.UNLINKED: _l("Single sign-on was unlinked from your account: it no longer logs you in."),
 }
 
 
@@ -73,7 +77,12 @@ def compose_reset(delivery: Delivery) -> EmailMessage | None:
     """None for an address without an account, and once the password was set or the link has expired."""
     asked = json.loads(delivery.payload)
     moderator = Moderator.with_email(asked["email"])
-    if moderator is None or moderator.password_set_at >= delivery.created_at or not is_open(delivery.created_at):
+    if (
+        moderator is None
+        or Identity.is_only_way(moderator)
+        or moderator.password_set_at >= delivery.created_at
+        or not is_open(delivery.created_at)
+    ):
         # Anyone's address may have been typed.
         delivery.payload = ""
         return None

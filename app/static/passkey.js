@@ -12,7 +12,7 @@ for (const form of document.querySelectorAll('[data-passkey]')) form.addEventLis
   form.ariaBusy = 'true'
   tell(form, '')
   try {
-    form.elements.credential.value = JSON.stringify(await ask(form, await options(form)))
+    form.elements[form.dataset.field ?? 'credential'].value = JSON.stringify(await ask(form, await options(form)))
     form.submit()
   } catch (trouble) {
     console.warn(trouble)

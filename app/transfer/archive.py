@@ -181,6 +181,7 @@ LEFT_OUT = {
     **dict.fromkeys(("audit_event", "chain_head"), "about this installation's accounts and their log-ins"),
     "api_token": "grants access",
     **dict.fromkeys(("pending_login", "passkey", "authenticator_app", "recovery_code"), "of accounts, for log-in"),
+    "identity": "of accounts, for log-in",
     "rate_limit": "how much a network used lately",
     **dict.fromkeys(("delivery", "announcement"), "emails are never sent again"),
     **dict.fromkeys(("site_counter", "counter_mark"), "counted again"),

@@ -17,6 +17,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.text import clean_line
 from app.models import Author, Moderator, Rule, Site, Subject, Thread
+from app.models.moderator import NO_PASSWORD
 from app.screening import rules
 from app.transfer.archive import (
     BATCH,
@@ -36,7 +37,6 @@ from app.transfer.source import Source
 from app.transfer.validate import InvalidValue, default_of, validated
 
 MAX_MODERATORS = 10_000
-NO_PASSWORD = "!"  # noqa: S105 - not a hash, so no password matches
 # In `archive_shift` until the last line is restored; the site accepts no comments until then.
 UNFINISHED = "unfinished"
 

@@ -51,6 +51,7 @@ from app.web import (
     second_step,
     sections,
     setup,
+    single_sign_on,
     sites,
     staff,
     start,
@@ -72,9 +73,9 @@ READERS = (
     health, notices, notice_links, inquiries, setup, well_known,
 )  # fmt: skip
 MODERATORS = (
-    account, second_step, confirmation, profile, factors, logins, address, queue, decisions, context, picks, staff,
-    cases, history, audit, sites, start, members, rules, threads, privacy, statistics, transfers, wording, sections,
-    system, covers, own_lists, tokens,
+    account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
+    context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
+    transfers, wording, sections, system, covers, own_lists, tokens,
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 SESSION_KEY = "login"
 # Blueprints of the account page.
-WITHOUT_FACTOR = ("account", "confirmation", "profile", "logins", "address", "factors")
+WITHOUT_FACTOR = ("account", "confirmation", "profile", "logins", "address", "factors", "single_sign_on")
 LOGGED_OUT = _l("You’ve been logged out.")
 # Browsers resolve these, also percent-encoded (URL Standard, 4.4).
 DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
@@ -168,12 +168,20 @@ def _welcome(login: Login) -> None:
 
 def session_lasts() -> Lasts:
     config = current_app.config
-    return Lasts(timedelta(hours=config["SESSION_HOURS"]), timedelta(days=config["SESSION_DAYS"]))
+    return Lasts(
+        timedelta(hours=config["SESSION_HOURS"]),
+        timedelta(days=config["SESSION_DAYS"]),
+        timedelta(hours=config["OIDC_HOURS"]),
+    )
 
 
 def _to_factors() -> Any:
     """Until a required second factor is set up, only the account page is there."""
-    if request.blueprint in WITHOUT_FACTOR or not (site := factors.missing_for(current_moderator())):
+    if (
+        request.blueprint in WITHOUT_FACTOR
+        or this_login().factor_checked
+        or not (site := factors.missing_for(current_moderator()))
+    ):
         return None
     if wants_fragment():
         factors.require(current_moderator())

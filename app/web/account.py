@@ -7,6 +7,7 @@ from typing import Any
 from flask import (
     Blueprint,
     Response,
+    current_app,
     make_response,
     redirect,
     render_template,
@@ -18,11 +19,12 @@ from flask_babel import gettext as _
 
 from app.abuse import guessing
 from app.database import read_only, write_transaction
+from app.desk import single_sign_on
 from app.extensions import db
 from app.forms.account import KeysForm, LanguageForm, LoginForm
 from app.lib import language, metrics, passkeys
 from app.lib.passwords import hash_password, needs_rehash, verify
-from app.models import Moderator, audit
+from app.models import Identity, Moderator, audit
 from app.models.audit import Event, Who
 from app.web import device, entering
 from app.web.access import current_login, current_moderator, moderator_required, own_path
@@ -66,7 +68,9 @@ def log_out() -> Any:
         audit.record(Event.LOGOUT, by=login.moderator, account=login.moderator, network=entering.here())
     db.session.commit()
     session.clear()
-    answer = redirect(url_for("account.login"), 303)
+    # The identity provider would let the next person in without asking.
+    left = "1" if login and login.single_sign_on and single_sign_on.is_on() else None
+    answer = redirect(url_for("account.login", left=left), 303)
     # Cookies stay: one of them recognises the browser at the next log-in.
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
@@ -100,7 +104,7 @@ def switch_keys() -> Any:
 def _matching_hash(email: str, password: str) -> str:
     """The stored hash if the password is right, else ''. As slow for an unknown address."""
     moderator = Moderator.with_email(email)
-    hashed = moderator.password_hash if moderator else _hash_of_no_password()
+    hashed = moderator.password_hash if moderator and moderator.has_password else _hash_of_no_password()
     # argon2 is slow: it must not occupy a connection.
     db.session.rollback()
     return hashed if verify(hashed, password) else ""
@@ -115,7 +119,7 @@ def _start(email: str, password: str, hashed: str, browser: str) -> entering.Ent
     """None if the account has changed since it was read."""
     with write_transaction():
         moderator = Moderator.with_email(email)
-        if moderator is None or moderator.password_hash != hashed:
+        if moderator is None or moderator.password_hash != hashed or Identity.is_only_way(moderator):
             return None
         if needs_rehash(hashed):
             moderator.password_hash = hash_password(password)
@@ -144,6 +148,8 @@ def _refused(form: LoginForm, no: guessing.TooManyAttempts) -> Response:
 
 def page(form: LoginForm, status: int = 200, trouble: str = "", challenge: dict[str, object] | None = None) -> Response:
     html = render_template(
-        "account/login.html", form=form, trouble=trouble, challenge=challenge, has_passkeys=bool(passkeys.host())
-    )
+        "account/login.html", form=form, trouble=trouble, challenge=challenge, has_passkeys=bool(passkeys.host()),
+        provider=single_sign_on.provider_name(), only=current_app.config["OIDC_ONLY"],
+        left="left" in request.args,
+    )  # fmt: skip
     return make_response(html, status)

@@ -20,8 +20,8 @@ EVENTS: dict[Event, Any] = {
     Event.LOGIN_FAILED: _l("Log-in failed"),
     Event.LOGOUT: _l("Logged out"),
     Event.LOGINS_ENDED: _l("Log-ins ended"),
-    Event.REAUTHENTICATED: _l("Password confirmed"),
-    Event.REAUTHENTICATION_FAILED: _l("Password confirmation failed"),
+    Event.REAUTHENTICATED: _l("Identity confirmed"),
+    Event.REAUTHENTICATION_FAILED: _l("Identity not confirmed"),
     Event.RESET_REQUESTED: _l("Password reset requested"),
     Event.PASSWORD_RESET: _l("Password reset"),
     Event.PASSWORD_CHANGED: _l("Password changed"),
@@ -33,6 +33,9 @@ EVENTS: dict[Event, Any] = {
     Event.FACTOR_RESET: _l("Second factor reset"),
     Event.RECOVERY_CODES_MADE: _l("Recovery codes made"),
     Event.RECOVERY_CODE_USED: _l("Recovery code used"),
+    Event.IDENTITY_LINKED: _l("Single sign-on linked"),
+    Event.IDENTITY_UNLINKED: _l("Single sign-on unlinked"),
+    Event.FACTOR_ASKED: _l("Second factor asked for"),
     Event.TOKEN_MADE: _l("API token made"),
     Event.TOKEN_ENDED: _l("API token ended"),
     Event.ACCOUNT_MADE: _l("Account created"),
@@ -98,6 +101,7 @@ DETAILS: dict[str, Any] = {
     "scopes": _l("What it may do"),
     "subject": _l("Subject"),
     "until": _l("Until"),
+    "via": _l("With"),
 }
 VALUES: dict[str, dict[str, Any]] = {
     "role": dict(ROLE.choices() if ROLE.choices else ()),
@@ -105,7 +109,17 @@ VALUES: dict[str, dict[str, Any]] = {
     "subject": {each.value: said for each, said in SUBJECTS.items()},
     "effect": {each.value: said for each, said in EFFECTS.items()},
     "factor": {"passkey": _l("Passkey"), "app": _l("Authenticator app"), "recovery code": _l("Recovery code")},
-    "because": {"retention": _l("Their time is over"), "person": _l("Personal data erased")},
+    "because": {
+        "retention": _l("Their time is over"),
+        "person": _l("Personal data erased"),
+        "group": _l("Group of the identity provider"),
+    },
+    "via": {
+        "password": _l("Password"),
+        "passkey": _l("Passkey"),
+        "app": _l("Authenticator app"),
+        "provider": _l("Single sign-on"),
+    },
 }
 SETTINGS = {name: control.label for _title, controls in GROUPS for name, control in controls.items()}
 # Settings with a page of their own.

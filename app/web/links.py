@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from app.desk import factors
 from app.extensions import db
 from app.lib import language
-from app.models import Decision, Moderator, Report
+from app.models import Decision, Login, Moderator, Report
 from app.moderation.decide import AlreadyDecided, decide
 from app.notify.decision_links import Offer, offer_of
 from app.web.access import current_login
@@ -27,8 +27,10 @@ def show(token: str) -> Response:
 def act(token: str) -> Any:
     offer = offer_of(token)
     _speak_to(offer)
-    factors.require(offer.moderator)
-    if (site := factors.required_by(offer.moderator)) and not _is_logged_in(offer.moderator):
+    login = _login_of(offer.moderator)
+    if not (login and login.factor_checked):
+        factors.require(offer.moderator)
+    if (site := factors.required_by(offer.moderator)) and login is None:
         # Else a stolen mailbox would decide without the factor.
         flash(_("Log in first: %(site)s requires a second factor for your role.", site=site.name))
         return redirect(url_for("account.login", next=url_for("links.show", token=token)), 303)
@@ -41,9 +43,10 @@ def act(token: str) -> Any:
     return redirect(url_for("links.show", token=token), 303)
 
 
-def _is_logged_in(moderator: Moderator) -> bool:
+def _login_of(moderator: Moderator) -> Login | None:
+    """This browser's log-in, if it is the moderator's."""
     login = current_login()
-    return login is not None and login.moderator_id == moderator.id
+    return login if login and login.moderator_id == moderator.id else None
 
 
 def _page(offer: Offer, notice: str = "") -> Response:

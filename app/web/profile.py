@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from app.desk import factors
+from app.desk import factors, single_sign_on
 from app.extensions import db
 from app.forms.account import AddressForm, AliasForm, EmailsForm, NameForm, PasswordForm
-from app.models import EmailChange, Login, Membership
+from app.models import EmailChange, Identity, Login, Membership, Moderator
 from app.web.access import current_moderator, moderator_required, session_lasts, this_login
 
 bp = Blueprint("profile", __name__, url_prefix="/account")
@@ -64,9 +64,16 @@ def page(status: int = 200, **forms: Any) -> Response:
     page = render_template(
         "account/page.html", **context, change=EmailChange.of(me),
         logins=Login.all_of(me, lasts), this=this_login(), lasts=lasts,
-        factors=factors.overview(me),
+        factors=factors.overview(me), has_password=me.has_password, **_single_sign_on(me),
     )  # fmt: skip
     return make_response(page, status)
+
+
+def _single_sign_on(me: Moderator) -> dict[str, Any]:
+    if not single_sign_on.is_on():
+        return {"provider": ""}
+    can_unlink = not Identity.is_only_way(me)
+    return {"provider": single_sign_on.provider_name(), "identity": Identity.of(me), "can_unlink": can_unlink}
 
 
 def _name() -> NameForm:

@@ -19,13 +19,14 @@ from flask_babel import gettext as _
 
 from app.abuse import guessing
 from app.database import read_only, write_transaction
-from app.desk import factors
+from app.desk import factors, single_sign_on
+from app.desk.single_sign_on import Person
 from app.errors import Refused
 from app.extensions import db
 from app.forms.account import LoginForm
 from app.forms.factor import FactorForm, PasskeyLoginForm
 from app.lib import language, metrics, passkeys
-from app.models import Moderator, Passkey, PendingLogin, audit
+from app.models import Identity, Moderator, Passkey, PendingLogin, audit
 from app.models.audit import Event, Who
 from app.web import account, device, entering, passkey_challenge
 from app.web.access import own_path
@@ -127,12 +128,15 @@ def _pending() -> PendingLogin | None:
 def _enter(moderator_id: int, accepts: Accepts) -> entering.Entry | None:
     """Complete the pending log-in if the factor is accepted; of two requests at once, one does."""
     with write_transaction():
-        me = db.session.get(Moderator, moderator_id)
+        me, pending = db.session.get(Moderator, moderator_id), _pending()
         factor = accepts(me) if me else ""
-        if me is None or not factor or not PendingLogin.end(session[entering.PENDING_KEY]):
+        if me is None or pending is None or not factor or not PendingLogin.end(session[entering.PENDING_KEY]):
             return None
         guessing.forgive_factor(me.id, device.known(me.email))
-        return entering.complete(me, factor)
+        person = Person(**pending.person) if pending.person else None
+        if person:
+            single_sign_on.settle(me, person)
+        return entering.complete(me, factor, person)
 
 
 def _enter_by_passkey(form: PasskeyLoginForm, purpose: str, of: Moderator | None = None) -> entering.Entry | None:
@@ -144,7 +148,7 @@ def _enter_by_passkey(form: PasskeyLoginForm, purpose: str, of: Moderator | None
         return _enter(of.id, lambda me: "passkey" if factors.accept_passkey(answer, challenge, of=me) else "")
     with write_transaction():
         me = factors.accept_passkey(answer, challenge)
-        return entering.complete(me, "passkey") if me else None
+        return entering.complete(me, "passkey") if me and not Identity.is_only_way(me) else None
 
 
 def _accepts(me: Moderator, form: FactorForm) -> str:

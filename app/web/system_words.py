@@ -51,6 +51,8 @@ FINDINGS: dict[str, Any] = {
     "worker": _l("Worker"),
     "worker-deaths": _l("Worker"),
     "worker-failing": _l("Worker"),
+    "identity-provider": _l("Identity provider"),
+    "oidc-groups": _l("Identity provider"),
     "given-up": _l("Emails that could not be sent"),
     "outbox": _l("Outgoing email"),
     "counts": _l("Wrong counts"),

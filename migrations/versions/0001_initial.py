@@ -380,6 +380,8 @@ def upgrade() -> None:
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("network", sa.Text(), nullable=False),
         sa.Column("browser", sa.String(length=40), nullable=False),
+        sa.Column("single_sign_on", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("factor_checked", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_login_moderator_id"), ondelete="CASCADE"
         ),
@@ -460,11 +462,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("moderator_id", "code_hash", name=op.f("uq_recovery_code_moderator_id_code_hash")),
     )
     op.create_table(
+        "identity",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("issuer", sa.String(length=500), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_identity_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
+        sa.UniqueConstraint("issuer", "subject", name=op.f("uq_identity_issuer_subject")),
+        sa.UniqueConstraint("moderator_id", name=op.f("uq_identity_moderator_id")),
+    )
+    op.create_table(
         "pending_login",
         sa.Column("id", ID, nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("moderator_id", ID, nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("person", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_pending_login_moderator_id"), ondelete="CASCADE"
         ),
@@ -508,6 +525,7 @@ def upgrade() -> None:
         sa.Column("site_id", ID, nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("sections", sa.JSON(), nullable=False, server_default="[]"),
+        sa.Column("by_group", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("alias", sa.String(length=400), nullable=False, server_default=""),
         sa.ForeignKeyConstraint(
             ["moderator_id"], ["moderator.id"], name=op.f("fk_membership_moderator_id"), ondelete="CASCADE"
@@ -1230,6 +1248,7 @@ def downgrade() -> None:
         "email_change",
         "password_reset",
         "pending_login",
+        "identity",
         "recovery_code",
         "passkey",
         "authenticator_app",

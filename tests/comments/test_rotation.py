@@ -44,6 +44,7 @@ UNKEYED = {
     "password_reset.token_hash": "SHA-256 of a derived token of half an hour",
     "pending_login.token_hash": "SHA-256 of a random token",
     "recovery_code.code_hash": "SHA-256 of a random code",
+    "identity.subject": "the identity provider's id of a person",
     "passkey.public_key": "a public key",
     "moderator.password_hash": "argon2id",
     "site.key": "a name",

@@ -94,7 +94,7 @@ def test_alice_resets_her_password_and_looks_after_her_account(
     addresses = desk.locator("section#email")
     addresses.get_by_label("New email address").fill(ELSEWHERE)
     desk.keyboard.press("Enter")
-    expect(desk.get_by_role("heading", name="Confirm your password")).to_be_visible()
+    expect(desk.get_by_role("heading", name="Confirm that it’s you")).to_be_visible()
     expect(desk.get_by_label("Password", exact=True)).to_be_focused()
     assert_accessible(desk)
     desk.keyboard.type(NEXT)

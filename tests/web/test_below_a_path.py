@@ -175,6 +175,8 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
         if rule.endpoint in tokens:
             found[rule.endpoint] = tokens[rule.endpoint].removeprefix(HOST)
             continue
+        if rule.endpoint.startswith("single_sign_on."):
+            continue  # without an identity provider
         path = rule.rule.replace("<key>", "paper").replace("<int:id>", "1")
         if rule.endpoint in tokens_of_accounts:
             path = path.replace("<token>", tokens_of_accounts[rule.endpoint])

@@ -10,10 +10,12 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.abuse import guessing
+from app.lib import one_time_codes
 from app.lib.clock import now
-from app.models import Invitation, Login, Moderator, Role, Site
+from app.models import AuditEvent, AuthenticatorApp, Invitation, Login, Moderator, Role, Site
 from tests.cast import PASSWORD, a_moderator, a_site
 from tests.web.test_account import csrf, log_in
+from tests.web.test_second_step import current, with_passkey
 
 INVITE = "/sites/paper/moderators"
 
@@ -42,7 +44,7 @@ def invitation(client: FlaskClient, **more: str) -> dict[str, str]:
 
 
 def fields_of(page: str) -> dict[str, str]:
-    form = BeautifulSoup(page, "html5lib").select_one("form.login")
+    form = BeautifulSoup(page, "html5lib").select_one("#confirm form")
     assert form
     return {each["name"]: each.get("value", "") for each in form.select("input[name]")}
 
@@ -145,3 +147,53 @@ def test_a_log_in_that_ended_while_the_password_was_typed_confirms_nothing(
     db_session.commit()
     assert desk.post(INVITE, data=fields).location.startswith("/login")
     assert db_session.query(Invitation).count() == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_code_of_the_app_or_a_passkey_confirms_too(app: Flask, desk: FlaskClient, db_session: Session) -> None:
+    alice, secret = db_session.query(Moderator).one(), one_time_codes.new_secret()
+    db_session.add(AuthenticatorApp(moderator_id=alice.id, secret=secret, confirmed_at=now()))
+    phone = with_passkey(app, alice, db_session)
+    asked = desk.post(INVITE, data=invitation(desk))
+    token = csrf(desk, "/account/confirm")
+    for field, spoilt in (("confirm_code", "000000"), ("confirm_passkey", ""), ("confirm_passkey", "{}")):
+        wrong = desk.post(INVITE, data=fields_of(asked.text) | {field: spoilt})
+        assert wrong.status_code == 422 and db_session.query(Invitation).count() == 0, (field, spoilt)
+        db_session.commit()
+    code = {"confirm_code": current(secret)}
+    assert desk.post(INVITE, data=fields_of(asked.text) | code).status_code == 303
+    grow_old(db_session)
+    assert desk.post(INVITE, data=fields_of(asked.text) | code).status_code == 422, "used before"
+    ask = {"csrf_token": token}
+    options = desk.post("/account/confirm/options", data=ask, headers={"X-Requested-With": "fetch"}).json
+    answer = {"confirm_passkey": phone.get(dict(options or {}))}
+    assert desk.post(INVITE, data=fields_of(asked.text) | answer).status_code == 303
+    assert db_session.query(Invitation).count() == 2
+    grow_old(db_session)
+    assert desk.post(INVITE, data=fields_of(asked.text) | answer).status_code == 422, "replayed"
+    said = [each.said.get("via") for each in db_session.query(AuditEvent).filter_by(event="reauthenticated")]
+    assert said == ["app", "passkey"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_anothers_passkey_confirms_nothing(app: Flask, desk: FlaskClient, db_session: Session) -> None:
+    bob = a_moderator(db_session, db_session.query(Site).one(), "bob")
+    phone = with_passkey(app, bob, db_session)
+    ask = {"csrf_token": csrf(desk, "/account/confirm")}
+    options = desk.post("/account/confirm/options", data=ask, headers={"X-Requested-With": "fetch"}).json
+    answer = {"confirm_passkey": phone.get(dict(options or {}))}
+    assert desk.post(INVITE, data=invitation(desk) | answer).status_code == 422
+    assert db_session.query(Invitation).count() == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_guesses_of_codes_in_a_stolen_session_are_limited(app: Flask, desk: FlaskClient, db_session: Session) -> None:
+    alice, secret = db_session.query(Moderator).one(), one_time_codes.new_secret()
+    db_session.add(AuthenticatorApp(moderator_id=alice.id, secret=secret, confirmed_at=now()))
+    db_session.commit()
+    desk.delete_cookie("kaiwa-device")
+    fields = {"csrf_token": csrf(desk, "/moderate/")}
+    tried = [desk.post("/account/confirm", data=fields | {"confirm_code": f"{n:06}"}).status_code
+             for n in range(guessing.PER_ACCOUNT_AND_NETWORK.burst + 1)]  # fmt: skip
+    assert tried == [422] * guessing.PER_ACCOUNT_AND_NETWORK.burst + [429]
+    assert desk.post("/account/confirm", data=fields | {"confirm_code": current(secret)}).status_code == 429

@@ -19,7 +19,7 @@ from app.abuse import guessing
 from app.desk import factors
 from app.lib import clock, one_time_codes, passkeys
 from app.lib.clock import now
-from app.models import AuthenticatorApp, Delivery, Login, Moderator, Passkey, PendingLogin, RecoveryCode
+from app.models import AuditEvent, AuthenticatorApp, Delivery, Login, Moderator, Passkey, PendingLogin, RecoveryCode
 from app.web import passkey_challenge
 from tests.authenticator import PRESENT, Authenticator
 from tests.cast import PASSWORD, a_moderator
@@ -539,3 +539,13 @@ def test_the_operator_resets_the_factors_of_a_moderator(
     db_session.commit()
     assert "has no second factor" in run.invoke(args=["moderator", "reset-factor", ALICE]).output
     assert run.invoke(args=["moderator", "reset-factor", "nobody@moderators.example"]).exit_code == 1
+
+
+@SQLITE
+def test_a_right_password_without_its_second_step_is_recorded(
+    client: FlaskClient, alice: Moderator, secret: str, db_session: Session
+) -> None:
+    log_in(client)
+    (row,) = db_session.query(AuditEvent).all()
+    assert (row.event, row.actor, row.account_id, row.network) == ("factor_asked", "visitor", alice.id, "127.0.0.0/24")
+    assert row.said == {"via": "password"}

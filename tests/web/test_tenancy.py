@@ -58,7 +58,7 @@ TABLES = (
     "api_token",
 )
 # These act only on the logged-in moderator.
-OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address", "factor", "factors"}
+OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address", "factor", "factors", "single_sign_on"}
 EVERYBODYS_PAGES = {
     "sites.embed",
     "statistics.show",
