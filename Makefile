@@ -84,7 +84,7 @@ release: $(VENV)/.test $(VENV)/audit/.installed ## wheel, source archive, image,
 
 # ARGS=--upgrade takes newer versions; without it only changes of the .in files.
 lock: $(VENV)/bin/uv ## resolve requirements*.in again, with hashes
-	set -e; for each in requirements requirements-build requirements-dev requirements-audit; do \
+	set -e; for each in requirements requirements-build requirements-otel requirements-sentry requirements-dev requirements-audit; do \
 	  $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --output-file $$each.txt $(ARGS) $$each.in; done
 

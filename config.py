@@ -319,6 +319,22 @@ SETTINGS = (
     ),
     Setting("METRICS_TOKEN", "", "text", "Bearer token for reading /metrics from any network. Empty: no token."),
     Setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "http:// or https:// address",
+        "Receiver of traces (OTLP over HTTP), such as http://127.0.0.1:4318; needs the extra kaiwa[otel]. Empty: no "
+        "traces.",
+        _address("http", "https"),
+    ),
+    Setting(
+        "SENTRY_DSN",
+        "",
+        "http:// or https:// address",
+        "DSN of a Sentry project, or of a service with its protocol, for reports of unexpected errors; needs the extra "
+        "kaiwa[sentry]. Empty: no reports.",
+        _address("http", "https"),
+    ),
+    Setting(
         "BACKUP_RECIPIENTS",
         "",
         "comma-separated age1... keys",

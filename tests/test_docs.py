@@ -213,7 +213,14 @@ def test_no_requirement_of_asvs_is_left_out(shared_data: Path) -> None:
 
 
 def test_exactly_the_dependencies_are_documented() -> None:
-    files = ("requirements.in", "requirements-build.in", "requirements-dev.in", "requirements-audit.in")
+    files = (
+        "requirements.in",
+        "requirements-otel.in",
+        "requirements-sentry.in",
+        "requirements-build.in",
+        "requirements-dev.in",
+        "requirements-audit.in",
+    )
     wanted = {line.strip() for file in files for line in read(file).splitlines()}
     wanted = {line.split("[")[0] for line in wanted if line and not line.startswith(("#", "-"))}
     for package in ("npm/package.json", "clients/typescript/package.json"):

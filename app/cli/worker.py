@@ -25,6 +25,7 @@ from app.moderation import notices
 from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
+from app.operations import extras
 from app.screening import flood
 from app.search import index
 from app.spam import retraining, settling
@@ -66,6 +67,7 @@ def worker(once: bool) -> None:
         while _deliver() or job_runner.run_next():
             pass
         return
+    extras.install(_app())
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())

@@ -60,21 +60,23 @@ class JsonLines(logging.Formatter):
 
 def described(error: BaseException) -> list[dict[str, Any]]:
     """The error and its causes, newest first: kind, message without values, places."""
-    found: list[dict[str, Any]] = []
+    return [
+        {"kind": type(each).__name__, "says": message(each), "at": _places(each.__traceback__)} for each in chain(error)
+    ]
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """The error and its causes, newest first."""
+    found: list[BaseException] = []
     next_one: BaseException | None = error
     while next_one and len(found) < 5:
-        found.append(
-            {
-                "kind": type(next_one).__name__,
-                "says": _message(next_one),
-                "at": _places(next_one.__traceback__),
-            }
-        )
+        found.append(next_one)
         next_one = next_one.__cause__ or next_one.__context__
     return found
 
 
-def _message(error: BaseException) -> str:
+def message(error: BaseException) -> str:
+    """The error's message without values."""
     if isinstance(error, OperationalError | ProgrammingError):
         return scrubbed(str(error.orig).split("\n", 1)[0])
     # Database messages contain row values; the error code is enough.
@@ -86,9 +88,17 @@ def _message(error: BaseException) -> str:
 
 
 def _places(trace: TracebackType | None) -> list[str]:
-    frames = traceback.extract_tb(trace)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(APP_FOLDER)]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in (*ours, *frames[-1:])]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames(trace)]
+
+
+def frames(trace: TracebackType | None) -> list[traceback.FrameSummary]:
+    """The application's own frames, and the last one."""
+    found = traceback.extract_tb(trace)
+    return [*filter(is_ours, found), *found[-1:]]
+
+
+def is_ours(frame: traceback.FrameSummary) -> bool:
+    return Path(frame.filename).is_relative_to(APP_FOLDER)
 
 
 def _plain(value: Any) -> Any:

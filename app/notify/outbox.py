@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.errors import NotSent
 from app.extensions import db
-from app.lib import metrics
+from app.lib import metrics, spans
 from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
@@ -144,7 +144,8 @@ def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | N
     carriers = email_carriers() if carriers is None else carriers
     due = Delivery.due(carriers, limit=1)
     if due and _begin(due[0]):
-        _deliver(due[0], carriers, breaker or Breaker())
+        with spans.span("delivery", db.session.get_one(Delivery, due[0]).kind):
+            _deliver(due[0], carriers, breaker or Breaker())
     db.session.rollback()
     return bool(due)
 

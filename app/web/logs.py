@@ -76,10 +76,13 @@ class _Parts:
 
 
 def _write(about: dict[str, Any], seconds: float) -> None:
-    trouble = about.pop("trouble", None)
+    trouble, ended = about.pop("trouble", None), about.pop("ended", None)
     metrics.note_request(about["method"], about["route"], about["status"], seconds)
     level = logging.ERROR if trouble else logging.DEBUG if about["route"] in QUIET else logging.INFO
     log.log(level, "request", extra=about | {"ms": round(seconds * 1000, 1)}, exc_info=trouble)
+    if ended:
+        # A trace (app/operations/tracing.py).
+        ended(about)
 
 
 def _method(environ: dict[str, Any]) -> str:
