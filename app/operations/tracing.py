@@ -48,7 +48,7 @@ class _Traced:
         self.inner, self.tracer = inner, tracer
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # Not continued from `traceparent`: strangers could choose ids, and what is recorded.
+        # Not continued from `traceparent`: strangers could choose ids and sampling.
         span = self.tracer.start_span("request", context.Context(), kind=SpanKind.SERVER)
         span.set_attribute("kaiwa.internal", "kaiwa.page_cache" in environ)
         environ.setdefault("kaiwa.log", {})["ended"] = partial(_end, span)
