@@ -32,6 +32,7 @@ from app import create_app
 from app.extensions import db
 from app.lib import passwords
 from app.models import Moderator, Site, keyring
+from tests import one_database
 from tests.akismet_server import Akismet, running_akismet
 from tests.cast import a_moderator, a_site
 from tests.services import (
@@ -63,7 +64,8 @@ LONGEST = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    one_database.leave_out(config, items)
     items.sort(key=lambda item: LONGEST.isdisjoint({item.path.parent.name, item.path.stem}))
 
 
