@@ -24,7 +24,7 @@ from app.models import Site, Wording, audit
 from app.models.audit import Event, Who
 from app.models.site import KEY
 from app.operations import metrics
-from app.screening import thresholds
+from app.screening import backtest
 
 site = AppGroup("site", help="Manage sites and their settings.")
 
@@ -157,15 +157,22 @@ def words(key: str, changes: tuple[str, ...], lang: str | None) -> None:
 @click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def screening(key: str, days: int, as_json: bool) -> None:
-    """Compare the spam score with the moderators' decisions on the site KEY."""
-    seen = thresholds.backtest(site_of(key), now() - timedelta(days=days))
+    """Show what the spam score, with its budget, would have done on the site KEY, beside the moderators' decisions."""
+    seen = backtest.backtest(site_of(key), now() - timedelta(days=days))
     ids = {"false_positives": [each.id for each in seen.false_positives], "missed": [each.id for each in seen.missed]}
+    missing = {"first": seen.missing, "hold": seen.missing_hold, "spam": seen.missing_spam}
     if as_json:
         told = {name: {said or "undecided": count for said, count in row.items()} for name, row in seen.counts.items()}
-        click.echo(json.dumps({"days": days, "thresholds": told, **ids}))
+        reliability = [{"comments": each.count, "score": each.said, "spam": each.was} for each in seen.filled]
+        figures = {"days": days, "missing": missing, "thresholds": told, "reliability": reliability}
+        click.echo(json.dumps(figures | ids))
         return
     for threshold, row in seen.counts.items():
         click.echo(f"{threshold:5} {row['fine']} approved, {row['spam']} spam, {row['']} undecided")
+    for each in seen.filled:
+        click.echo(f"score {each.said:.2f}: {each.was:.0%} of {each.count} were spam")
+    for budget, count in missing.items():
+        click.echo(f"honest comments missing ({budget}): {count}")
     for name, found in ids.items():
         click.echo(f"{name}: {' '.join(map(str, found)) or 'none'}")
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.tasks import PAUSE, Line, Task
 from app.comments import votes
+from app.desk import score_guard
 from app.extensions import db
 from app.lib import deadline
 from app.models import Heartbeat, RateLimit, SiteCounter
@@ -133,6 +134,8 @@ def _train() -> bool:
     """Runs in its own thread without a deadline: reading a long log must not delay email."""
     retraining.retrain_outdated()
     for _count in settling.settle_all():
+        db.session.commit()
+    for _site in score_guard.check_all():
         db.session.commit()
     db.session.rollback()
     return False

@@ -11,8 +11,8 @@ from app.models.audit import Event, Who
 SET = "(set)"
 
 
-def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who) -> None:
-    """Apply validated settings."""
+def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who, because: str = "") -> None:
+    """Apply validated settings. `because` is a key of the log's words, for changes that no person made."""
     before = {name: getattr(site, name) for name in settings}
     # Two changes at once need two versions: pages are cached by it.
     db.session.refresh(site, ("version",), with_for_update={"key_share": True})
@@ -21,7 +21,8 @@ def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who) -> None
     changed = [name for name in settings if before[name] != after[name]]
     if changed:
         changes = {name: [_told(name, before[name]), _told(name, after[name])] for name in changed}
-        audit.record(Event.SETTINGS_CHANGED, by=by, site=site, changes=changes)
+        why: dict[str, Any] = {"because": because} if because else {}
+        audit.record(Event.SETTINGS_CHANGED, by=by, site=site, changes=changes, **why)
 
 
 def _told(name: str, value: Any) -> Any:

@@ -94,8 +94,14 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("Hold comments written in under"), _l("Few people write faster than this."), _l("seconds"), _l("Off")
             ),
             "score_acts": Control(_l("Use the spam score"), _l("If off, scores are only shown to moderators.")),
-            "score_spam_from": Control(_l("Mark as spam from"), "", "%", _NEVER),
-            "score_hold_from": Control(_l("Hold for review from"), "", "%", _NEVER),
+            "hold_one_in": Control(
+                _l("Hold at most one in"), _l("The score finds its threshold in the site’s past."),
+                _l("honest comments"), _NEVER,
+            ),
+            "spam_one_in": Control(
+                _l("Mark as spam at most one in"), _l("A lower limit than for holding needs a longer past."),
+                _l("honest comments"), _NEVER,
+            ),
             "score_publishes": Control(_l("Auto-publish known authors below that score")),
             "settle_days": Control(
                 _l("Learn from published comments after"),

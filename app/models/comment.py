@@ -188,7 +188,7 @@ class Comment(Scored, Model):
     def empty(self) -> None:
         """Delete the text and everything that identifies the author."""
         self.anonymise()
-        self.body = self.html = self.cluster = ""
+        self.body = self.html = self.cluster = self.written_in = ""
         self.reasons, self.features, self.claimed, self.covered_at, self.emptied_at = [], None, None, None, now()
         self.forget_where_from()
 

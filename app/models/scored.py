@@ -10,6 +10,8 @@ class Scored:
     # Spam score from 0 to 1, and the features of the request; None: not scored.
     score: Mapped[float | None]
     features: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # The language of a scored text (lib/tongue.py); '' for none.
+    written_in: Mapped[str] = mapped_column(String(8), default="", server_default="")
     # Class that the filter was trained with: "fine", "spam" or "" (spam/learning.py).
     trained_as: Mapped[str] = mapped_column(String(8), default="")
     # It stayed public for some days without a report, which teaches the filter until a decision (spam/settling.py).

@@ -47,11 +47,15 @@ class Site(Model):
     version: Mapped[int] = mapped_column(default=1)
     # Increases when a rule changes, so that processes recompile their rules.
     rules_version: Mapped[int] = mapped_column(default=1)
-    # Spam score thresholds in percent. Unless `score_acts`, scores are only shown.
+    # Unless `score_acts`, scores are only shown. At most one in so many honest comments may be held, or called spam, by
+    # the score alone (screening/thresholds.py); 0: none.
     score_acts: Mapped[bool] = mapped_column(default=False)
     score_publishes: Mapped[bool] = mapped_column(default=False)
-    score_spam_from: Mapped[int] = mapped_column(default=95)
-    score_hold_from: Mapped[int] = mapped_column(default=60)
+    hold_one_in: Mapped[int] = mapped_column(default=100, server_default="100")
+    spam_one_in: Mapped[int] = mapped_column(default=1000, server_default="1000")
+    # When it was turned on; when it turned itself off (desk/score_guard.py), until it is turned on again.
+    score_acts_since: Mapped[datetime | None] = mapped_column(Moment)
+    score_stepped_back_at: Mapped[datetime | None] = mapped_column(Moment)
     # Days after which a public comment without a report teaches the score that it is fine; 0: never. Comments up to
     # `settled_until` have been looked at (spam/settling.py).
     settle_days: Mapped[int] = mapped_column(default=7, server_default="7")
@@ -168,6 +172,12 @@ class Site(Model):
     @property
     def akismet_is_mad(self) -> bool:
         return self.akismet_answers == "s" * ANSWERS_NOTED
+
+    @validates("score_acts")
+    def _begin_again(self, _name: str, acts: bool) -> bool:
+        if acts and not self.score_acts:
+            self.score_acts_since, self.score_stepped_back_at = now(), None
+        return acts
 
     @validates("akismet_key")
     def _forget_answers(self, _name: str, key: str) -> str:

@@ -54,6 +54,7 @@ def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..
     # Here, because the thread is read again in the transaction that stores the comment.
     findings = _with_article(case, findings)
     comment.score, comment.features = prediction.score, prediction.features
+    comment.written_in = case.written_in if prediction.score is not None else ""
     comment.reasons = [finding.as_reason() for finding in findings]
     # Of several with the same verdict, certain spam is the reason: it does not count as a burst.
     strictest = max(findings, key=lambda each: (each.verdict, each.check in CERTAIN_SPAM), default=None)

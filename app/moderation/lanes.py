@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from app.models import Comment, Status, comment_counts
 from app.screening import hosts, signs
-from app.screening.thresholds import Threshold, threshold_of
+from app.screening.thresholds import Threshold
 
 
 class Lane(IntEnum):
@@ -39,21 +39,26 @@ def lane_of(comment: Comment, status: str | None = None, *, reported: bool = Fal
 
 
 def _lane_of_waiting(comment: Comment) -> Lane:
-    reasons, threshold = comment.reasons, threshold_of(comment.site, comment.score)
+    reasons, band = comment.reasons, _band(comment)
     likely, signed = comment.score is not None and comment.score <= LIKELY_FINE, signs.weight_of(reasons)
     if any(reason["check"] in URGENT_CHECKS for reason in reasons):
         return Lane.URGENT
-    if threshold == Threshold.SPAM or any(reason["verdict"] == "spam" for reason in reasons):
+    if band == Threshold.SPAM or any(reason["verdict"] == "spam" for reason in reasons):
         return Lane.SPAM
     if signed >= signs.TOGETHER and not (likely and _has_learnt(comment)):
         return Lane.SPAM
     if any(reason["check"] not in GENTLE_CHECKS and reason["verdict"] != "pass" for reason in reasons):
         return Lane.REVIEW
-    if threshold == Threshold.HOLD:
+    if band == Threshold.HOLD:
         return Lane.REVIEW
     if likely or _is_known(comment):
         return Lane.FINE
     return Lane.REVIEW if signed or _has_learnt(comment) or _has_link(comment) else Lane.FINE
+
+
+def _band(comment: Comment) -> str | None:
+    """The band that the score had when the comment was screened."""
+    return next((reason.get("band") for reason in comment.reasons if reason["check"] == "score"), None)
 
 
 def _has_learnt(comment: Comment) -> bool:

@@ -43,6 +43,13 @@ def flooded(site: Site) -> None:
         outbox.add("flood", site_id=site.id, moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))
 
 
+def score_stepped_back(site: Site, alarms: int, honest: int) -> None:
+    """Notify the moderators that the spam score turned itself off."""
+    payload = json.dumps({"site": site.id, "alarms": alarms, "honest": honest})
+    for id, *_ in Moderator.digests_of(site):
+        outbox.add("score", site_id=site.id, moderator_id=id, once=f"score {site.id} {id}", payload=payload)
+
+
 def notice_opened(notice: Notice, cause: str) -> None:
     """A legal notice was received, or its case reopened. The event `notice.opened` for other services belongs here."""
     if cause == "opened":

@@ -29,6 +29,7 @@ from app.notify import (
     invitation,
     notice_email,
     reply_email,
+    score_email,
     smtp,
     trial_email,
 )
@@ -42,6 +43,7 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     "digest": digest.compose,
     "flood": flood_email.compose,
     "brake": brake_email.compose,
+    "score": score_email.compose,
     "confirm": author_email.compose_confirmation,
     ANSWER: author_email.compose_answer,
     CORRECTION: author_email.compose_correction,

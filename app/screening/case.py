@@ -6,6 +6,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
+from app.lib.tongue import tongue
 from app.models import Comment, Site, Status, Subject, comment_counts
 from app.models.section import Section
 from app.screening import hosts
@@ -64,6 +65,10 @@ class Case:
     @cached_property
     def prediction(self) -> Prediction:
         return scores.predict(self.comment, self.site.id, self.features)
+
+    @cached_property
+    def written_in(self) -> str:
+        return tongue(self.comment.body, self.site.lang)
 
     @property
     def known_prediction(self) -> Prediction:

@@ -21,6 +21,7 @@ from app.screening.thresholds import Threshold
 MOST_FOUND = 10
 
 
+_VERDICTS_OF_BANDS = {Threshold.SPAM: Verdict.SPAM, Threshold.HOLD: Verdict.HOLD, Threshold.FINE: Verdict.PASS}
 VERDICTS = {Effect.HOLD: Verdict.HOLD, Effect.REJECT: Verdict.REJECT, Effect.SPAM: Verdict.SPAM}
 
 
@@ -133,17 +134,18 @@ def gained_links(case: Case) -> Finding | None:
 
 
 def score(case: Case) -> Finding | None:
-    """The spam filter's prediction: always a reason; a verdict only if the site uses scores."""
+    """The spam filter's prediction: always a reason; a verdict only if the site uses scores, within its budget."""
     prediction = case.prediction
-    threshold = thresholds.threshold_of(case.site, prediction.score)
-    if threshold is None:
+    if prediction.score is None:
         return None
-    verdict = {Threshold.SPAM: Verdict.SPAM, Threshold.HOLD: Verdict.HOLD}.get(threshold, Verdict.PASS)
+    bands = thresholds.bands_of(case.site, case.written_in)
+    verdict = _VERDICTS_OF_BANDS[thresholds.band(bands, prediction.score)] if case.site.score_acts else Verdict.PASS
+    shown = thresholds.shown_band(bands, prediction.score)
     details = {
-        "score": round(prediction.score or 0, 3), "band": threshold, "signals": prediction.signals,
+        "score": round(prediction.score, 3), "band": shown, "signals": prediction.signals,
         "examples": prediction.examples,
     }  # fmt: skip
-    return Finding("score", verdict if case.site.score_acts else Verdict.PASS, details)
+    return Finding("score", verdict, details)
 
 
 def first_comment(case: Case) -> Finding | None:
@@ -175,7 +177,7 @@ def reviewed(case: Case) -> Finding | None:
     """
     if case.trusted:
         return None
-    if case.approved and thresholds.publishes(case.site, case.known_prediction.score):
+    if case.approved and thresholds.publishes(case.site, case.known_prediction.score, case.written_in):
         return None
     return Finding("hold_all", Verdict.HOLD)
 

@@ -1,17 +1,26 @@
-"""Thresholds of the spam score."""
+"""Bands of the spam score: from the site's budget of false alarms and its own past."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import Lock
+from time import monotonic
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
-from sqlalchemy.orm import selectinload
+from flask import current_app
+from sqlalchemy import select
 
 from app.extensions import db
-from app.models import Comment, Site, newest_comments
+from app.models import Comment, Site, Status
+from app.models.newest_comments import LATEST_FIRST
+from app.spam.budget import NEVER, Bands, Past, Scored
 
-SHOWN = 20  # comments of each kind of mistake
-AMONG = 5_000  # newest comments that are compared
+AMONG = 5_000  # newest comments that are read
+# Seconds until the past is read again.
+CACHE_SECONDS = 60.0
+MAX_CACHED = 64
+# Bands that are shown, and sort the queue, while the past is too short for the budget. They hold nothing.
+HOLD_FROM, SPAM_FROM = 0.6, 0.95
 
 
 class Threshold(StrEnum):
@@ -20,54 +29,107 @@ class Threshold(StrEnum):
     FINE = "fine"
 
 
-def threshold_of(site: Site, score: float | None) -> Threshold | None:
-    """The highest threshold that the score reaches; None without a score."""
-    if score is None:
-        return None
-    if score * 100 >= site.score_spam_from:
+def band(bands: Bands, score: float) -> Threshold:
+    """What the budget does with a comment of this score."""
+    if score >= bands.spam_from:
         return Threshold.SPAM
-    return Threshold.HOLD if score * 100 >= site.score_hold_from else Threshold.FINE
+    return Threshold.HOLD if score >= bands.hold_from else Threshold.FINE
 
 
-def publishes(site: Site, score: float | None) -> bool:
+def shown_band(bands: Bands, score: float) -> Threshold:
+    """The band that is shown."""
+    hold_from = HOLD_FROM if bands.hold_from == NEVER else bands.hold_from
+    spam_from = max(SPAM_FROM, hold_from) if bands.spam_from == NEVER else bands.spam_from
+    return band(Bands(hold_from, spam_from), score)
+
+
+def bands_of(site: Site, language: str) -> Bands:
+    """The bands for comments in this language, as of the last minute."""
+    found = _recent(site)
+    if language not in found.bands:
+        found.bands[language] = found.past.bands(language)
+    return found.bands[language]
+
+
+def publishes(site: Site, score: float | None, language: str) -> bool:
     """True if the site publishes a comment of this score that only `hold_all` would hold."""
-    return site.score_acts and site.score_publishes and threshold_of(site, score) == Threshold.FINE
+    if score is None or not (site.score_acts and site.score_publishes):
+        return False
+    bands = bands_of(site, language)
+    return bands.hold_from < NEVER and band(bands, score) == Threshold.FINE
 
 
-@dataclass(frozen=True)
-class Backtest:
-    """Thresholds against decisions: `counts[threshold]["fine"|"spam"|""]`; "" is undecided."""
+class Pasts:
+    """The past of both budgets."""
 
-    counts: dict[Threshold, dict[str, int]]
-    # Newest first, a few of each: scored as spam but approved; scored as fine but marked as spam.
-    false_positives: list[Comment]
-    missed: list[Comment]
+    def __init__(self, site: Site) -> None:
+        self.hold, self.spam = Past(site.hold_one_in), Past(site.spam_one_in)
 
-    @property
-    def scored(self) -> int:
-        return sum(sum(row.values()) for row in self.counts.values())
+    def add(self, row: Any) -> None:
+        """Add the next comment in time, unless it says nothing about the score: rejected or pending ones."""
+        if row.trained_as or row.status == Status.APPROVED:
+            scored = Scored(row.score, row.written_in, row.trained_as)
+            self.hold.add(scored)
+            self.spam.add(scored)
 
-
-def backtest(site: Site, since: datetime) -> Backtest:
-    """Compare the site's thresholds with the decisions on comments since then."""
-    threshold = case(
-        (Comment.score * 100 >= site.score_spam_from, Threshold.SPAM.value),
-        (Comment.score * 100 >= site.score_hold_from, Threshold.HOLD.value),
-        else_=Threshold.FINE.value,
-    )
-    since = max(since, newest_comments.moment_back(site.id, AMONG) or since)
-    scored = (Comment.site_id == site.id, Comment.score.is_not(None), Comment.created_at > since)
-    rows = db.session.execute(
-        select(threshold, Comment.trained_as, func.count()).where(*scored).group_by(threshold, Comment.trained_as)
-    )
-    counts = {each: {"fine": 0, "spam": 0, "": 0} for each in Threshold}
-    for name, label, count in rows:
-        counts[Threshold(name)][label] = count
-    false_positives = _newest(*scored, threshold == Threshold.SPAM.value, Comment.trained_as == "fine")
-    missed = _newest(*scored, threshold == Threshold.FINE.value, Comment.trained_as == "spam")
-    return Backtest(counts, false_positives, missed)
+    def bands(self, language: str) -> Bands:
+        return Bands.of(self.hold, self.spam, language)
 
 
-def _newest(*conditions: ColumnElement[bool]) -> list[Comment]:
-    query = select(Comment).where(*conditions).options(selectinload(Comment.thread))
-    return list(db.session.scalars(query.order_by(Comment.created_at.desc(), Comment.id.desc()).limit(SHOWN)))
+@dataclass
+class _Found:
+    budgets: tuple[int, int]
+    past: Pasts
+    # Monotonic time.
+    checked: float
+    bands: dict[str, Bands] = field(default_factory=dict)
+
+
+@dataclass
+class _Cache:
+    found: "OrderedDict[int, _Found]" = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+
+
+def _recent(site: Site) -> _Found:
+    cache, budgets = _cache(), (site.hold_one_in, site.spam_one_in)
+    known = cache.found.get(site.id)
+    if known and known.budgets == budgets and monotonic() - known.checked < CACHE_SECONDS:
+        return known
+    found = _Found(budgets, _past_of(site), monotonic())
+    with cache.lock:
+        cache.found[site.id] = found
+        cache.found.move_to_end(site.id)
+        while len(cache.found) > MAX_CACHED:
+            cache.found.popitem(last=False)
+    return found
+
+
+def expire(site_id: int) -> None:
+    """Read the site's past again for the next comment."""
+    _cache().found.pop(site_id, None)
+
+
+def _cache() -> _Cache:
+    cache: _Cache = current_app.extensions.setdefault("thresholds", _Cache())
+    return cache
+
+
+def _past_of(site: Site) -> Pasts:
+    past = Pasts(site)
+    for row in scored_comments(site):
+        past.add(row)
+    return past
+
+
+def scored_comments(site: Site) -> list[Any]:
+    """Scored comments among the site's newest, oldest first."""
+    newest = select(*_READ).where(Comment.site_id == site.id).order_by(*LATEST_FIRST).limit(AMONG).subquery()
+    rows = db.session.execute(select(newest).where(newest.c.score.is_not(None)))
+    return sorted(rows, key=lambda row: (row.created_at, row.id))
+
+
+_READ = (
+    Comment.id, Comment.created_at, Comment.score, Comment.written_in, Comment.trained_as, Comment.status,
+    Comment.settled,
+)  # fmt: skip

@@ -113,6 +113,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "retention": _l("Their time is over"),
         "person": _l("Personal data erased"),
         "group": _l("Group of the identity provider"),
+        "disagreement": _l("The last decisions disagreed with the score"),
     },
     "via": {
         "password": _l("Password"),

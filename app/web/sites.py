@@ -16,7 +16,7 @@ from app.lib.clock import now
 from app.models import Role
 from app.moderation import page_state
 from app.operations import metrics
-from app.screening import thresholds
+from app.screening import backtest
 from app.web.access import current_moderator, moderator_required, require_operator, site_or_404
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
@@ -94,7 +94,7 @@ def change_reasons(key: str) -> Any:
 @moderator_required
 def screening(key: str) -> str:
     site = site_or_404(key, Role.ADMIN)
-    seen = thresholds.backtest(site, now() - timedelta(days=DAYS))
+    seen = backtest.backtest(site, now() - timedelta(days=DAYS))
     return render_template("sites/screening.html", site=site, seen=seen, days=DAYS)
 
 

@@ -92,9 +92,9 @@ def test_without_its_switch_a_number_counts_as_typed(app: Flask, db_session: Ses
         assert (form.values()["max_links"], form.values()["close_after_days"]) == (3, 0)
     with app.test_request_context(method="POST", data=typed | {"max_links": "3", "max_links_off": "y"}):
         assert SettingsForm(meta={"csrf": False}).values()["max_links"] == 0
-    with app.test_request_context(method="POST", data=typed | {"max_links": "", "score_spam_from": "102"}):
+    with app.test_request_context(method="POST", data=typed | {"max_links": "", "spam_one_in": "19"}):
         form = SettingsForm(meta={"csrf": False})
-        assert not form.validate() and set(form.errors) == {"max_links", "score_spam_from"}
+        assert not form.validate() and set(form.errors) == {"max_links", "spam_one_in"}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -26,8 +26,8 @@ def copies(count: int, *, spam: int = 0, linked: bool = False) -> dict[str, Any]
     return reason("copies", "pass") | {"count": count, "spam": spam, "linked": linked}
 
 
-def scored(*, examples: int) -> dict[str, Any]:
-    return reason("score", "pass") | {"examples": examples}
+def scored(*, examples: int = 200, band: str = "fine") -> dict[str, Any]:
+    return reason("score", "pass") | {"examples": examples, "band": band}
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def scored(*, examples: int) -> dict[str, Any]:
         ([reason("first_comment")], 0.1, Lane.FINE),
         ([reason("first_comment")], 0.5, Lane.REVIEW),
         ([reason("links")], 0.1, Lane.REVIEW),
-        ([reason("links")], 0.95, Lane.SPAM),
+        ([reason("links"), scored(band="spam")], 0.95, Lane.SPAM),
         ([reason("word", "spam")], None, Lane.SPAM),
-        ([reason("appeal"), reason("word", "spam")], 0.99, Lane.URGENT),
+        ([reason("appeal"), reason("word", "spam"), scored(band="spam")], 0.99, Lane.URGENT),
         ([reason("shorteners"), copies(1)], None, Lane.SPAM),
         ([reason("shorteners"), reason("script", "pass")], None, Lane.SPAM),
         ([reason("throwaway", "pass"), reason("look_alikes")], None, Lane.SPAM),
@@ -76,14 +76,14 @@ def test_published_authors_are_probably_fine(db_session: Session, held: Comment,
     assert lane_of(held) == Lane.FINE
 
 
-def test_the_bands_of_the_site_choose_the_lane(db_session: Session, held: Comment, alice: Moderator) -> None:
+def test_the_band_of_the_score_chooses_the_lane(db_session: Session, held: Comment, alice: Moderator) -> None:
     held.reasons = [reason("hold_all")]
     earlier = say(held.thread, "earlier")
     earlier.author = held.author
     decide(earlier, Status.APPROVED, seen=earlier.version, by=alice)
     held.score = 0.7
-    for spam_from, hold_from, lane in ((95, 60, Lane.REVIEW), (65, 60, Lane.SPAM), (95, 80, Lane.FINE)):
-        held.site.score_spam_from, held.site.score_hold_from = spam_from, hold_from
+    for band, lane in (("hold", Lane.REVIEW), ("spam", Lane.SPAM), ("fine", Lane.FINE)):
+        held.reasons = [reason("hold_all"), scored(band=band)]
         assert lane_of(held) == lane
 
 

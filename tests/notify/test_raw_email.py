@@ -76,6 +76,8 @@ def sent(
     follow_and_announce(hanako, db_session)
     comment.thread.put_into(State.HELD)
     outbox.add("brake", moderator_id=alice.id, payload=json.dumps({"thread": comment.thread_id, "cause": "reports"}))
+    score = {"site": comment.site_id, "alarms": 9, "honest": 150}
+    outbox.add("score", moderator_id=alice.id, payload=json.dumps(score))
     outbox.add("flood", moderator_id=alice.id, payload=str(comment.site_id))
     invitation = Invitation(site=comment.site, email="bob@moderators.example", role=Role.ADMIN, made_by=alice)
     db_session.add(invitation)

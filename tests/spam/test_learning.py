@@ -18,7 +18,7 @@ from app.models import Actor, Comment, Decision, Moderator, Reason, Site, SpamMo
 from app.models.report import Reporter
 from app.moderation.decide import decide, undo
 from app.moderation.reports import report
-from app.screening import thresholds
+from app.screening import backtest
 from app.screening.reasons import sentence_of
 from app.screening.thresholds import Threshold
 from app.spam import filters, learning, retraining, settling
@@ -399,6 +399,15 @@ def test_erasure_removes_the_name_from_the_model(db_session: Session, paper: Sit
 # Effects of the score
 
 
+def has_a_past(db_session: Session, site: Site) -> None:
+    """Thirty comments that were public with a low score, as long as the budget needs."""
+    site.hold_one_in = site.spam_one_in = 20
+    for comment in published(db_session, site, *(f"earlier {number}" for number in range(30))):
+        comment.score, comment.written_in, comment.trained_as = 0.2, "ja", "fine"
+        comment.created_at = now() - timedelta(days=20)
+    db_session.commit()
+
+
 @pytest.fixture
 def taught(db_session: Session, paper: Site, alice: Moderator) -> Site:
     for number in range(8):
@@ -410,7 +419,7 @@ def taught(db_session: Session, paper: Site, alice: Moderator) -> Site:
 
 
 def test_without_decisions_there_is_no_score_and_no_hold(client: FlaskClient, db_session: Session, paper: Site) -> None:
-    paper.score_acts, paper.score_hold_from = True, 0
+    paper.score_acts, paper.hold_one_in = True, 20
     db_session.commit()
     assert Reader(client).post(SPAM).status_code == 201
     comment = the_comment(db_session, SPAM)
@@ -435,7 +444,8 @@ def test_a_score_that_does_not_act_yet_is_shown_with_its_reasons(
     ("body", "proven", "asks", "status"),
     [
         (SPAM, True, {"score_acts": True}, Status.SPAM),
-        (SPAM, True, {"score_acts": True, "score_spam_from": 101}, Status.PENDING),
+        (SPAM, True, {"score_acts": True, "spam_one_in": 0}, Status.PENDING),
+        (SPAM, True, {"score_acts": True, "hold_one_in": 0, "spam_one_in": 0}, Status.APPROVED),
         (SPAM, True, {}, Status.APPROVED),
         (FINE, True, {"score_acts": True}, Status.APPROVED),
         (FINE, True, {"hold_all": True, "score_acts": True}, Status.PENDING),
@@ -450,6 +460,8 @@ def test_a_score_that_does_not_act_yet_is_shown_with_its_reasons(
 def test_bands_do_what_the_site_turned_on_and_never_publish_alone(
     client: FlaskClient, db_session: Session, taught: Site, body: str, proven: bool, asks: dict, status: Status
 ) -> None:
+    has_a_past(db_session, taught)
+    db_session.commit()
     hanako = Reader(client)
     hanako.post("first words of hers, approved")
     move(db_session, the_comment(db_session, "first words of hers, approved"), Status.APPROVED)
@@ -536,22 +548,25 @@ def test_an_undo_before_its_example_is_counted_when_it_arrives(
     assert model.sound and model.dump() == known_before
 
 
-def test_a_shadow_tells_what_the_bands_would_have_done(
+def test_a_shadow_tells_what_the_budget_would_have_done(
     app: Flask, client: FlaskClient, db_session: Session, taught: Site, alice: Moderator
 ) -> None:
+    has_a_past(db_session, taught)
     for body in (SPAM, FINE, f"{SPAM} again", f"{FINE} again"):
         Reader(client, email=f"{len(body)}@readers.example").post(body)
     move(db_session, the_comment(db_session, f"{SPAM} again"), Status.APPROVED, by=alice)
     move(db_session, the_comment(db_session, f"{FINE} again"), Status.SPAM, by=alice)
-    seen = thresholds.backtest(taught, now() - timedelta(days=7))
+    seen = backtest.backtest(taught, now() - timedelta(days=7))
     assert seen.counts == {
         Threshold.SPAM: {"fine": 1, "spam": 0, "": 1},
         Threshold.HOLD: {"fine": 0, "spam": 0, "": 0},
         Threshold.FINE: {"fine": 0, "spam": 1, "": 1},
     }
+    assert (seen.called("fine"), seen.total("fine"), seen.missing_hold) == (1, 1, 0)
     assert [each.body for each in seen.false_positives] == [f"{SPAM} again"]
     assert [each.body for each in seen.missed] == [f"{FINE} again"]
-    assert thresholds.backtest(taught, now() + timedelta(days=1)).missed == []
+    assert backtest.backtest(taught, now() + timedelta(days=1)).missed == []
     db_session.commit()
     told = json.loads(app.test_cli_runner().invoke(args=["site", "screening", "paper", "--json"]).output)
     assert told["thresholds"]["spam"] == {"fine": 1, "spam": 0, "undecided": 1}
+    assert sum(each["comments"] for each in told["reliability"]) == 32 and set(told["missing"].values()) == {0}

@@ -11,12 +11,14 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from app.lib.clock import now
 from app.lib.language import speaking
-from app.models import Moderator, Role, Rule, Site, Status
+from app.models import Comment, Moderator, Role, Rule, Site, Status
 from app.moderation.decide import decide
 from app.notify.author_email import why
 from app.web import threads
 from tests.cast import ORIGIN, Reader, a_moderator, a_site, move, the_comment
+from tests.desk.test_queue import written
 from tests.web.test_queue import ENGLISH, at_the_desk
 
 
@@ -174,12 +176,15 @@ def test_the_screening_page_compares_the_score_with_what_people_decided(
 ) -> None:
     empty = desk.get("/sites/paper/screening", headers=ENGLISH)
     assert "No scores yet." in empty.text and "<table" not in empty.text
+    assert "20 more honest comments with a score are missing" in empty.text
+    paper.hold_one_in = paper.spam_one_in = 20
+    db_session.commit()
     for body, score, status in (
         ("Called spam, <b>but</b> fine", 0.97, Status.APPROVED),
         ("Spam indeed", 0.98, Status.SPAM),
         ("Called fine, but spam", 0.02, Status.SPAM),
         ("Fine, and nobody has said so", 0.01, None),
-        ("Nobody is sure", 0.7, Status.REJECTED),
+        ("A few think so", 0.7, Status.REJECTED),
         ("Spam of last month", 0.03, Status.SPAM),
     ):
         Reader(app.test_client()).post(body)
@@ -192,13 +197,25 @@ def test_the_screening_page_compares_the_score_with_what_people_decided(
         if body.endswith("month"):
             comment.created_at -= timedelta(days=8)
         db_session.commit()
+    many = [written(db_session, comment.thread, f"earlier {number}") for number in range(20)]
+    for at, each in enumerate(many):
+        each.score, each.trained_as, each.written_in = 0.2 + at / 1000, "fine", "en"
+        each.created_at = now() - timedelta(days=30)
+    db_session.query(Comment).update({"written_in": "en"})
+    db_session.commit()
     page = BeautifulSoup(desk.get("/sites/paper/screening", headers=ENGLISH).text, "html.parser")
-    rows = [[cell.text for cell in row.select("th, td")] for row in page.select("tbody tr")]
+    rows = [[cell.text for cell in row.select("th, td")] for row in page.select("[aria-labelledby=bands] tbody tr")]
     assert rows == [
         ["Would be spam", "1", "1", "0"],
         ["Would be held", "0", "0", "1"],
         ["Would be published", "0", "1", "1"],
     ]
+    budget = " ".join(page.select_one("section[aria-labelledby=budget]").text.split())
+    assert "Hold at most one in 20 honest comments." in budget and "Until" not in budget
+    assert "honest comments: 1 of 1 (100.0 %)" in budget and "spam comments: 1 of 2 (50.0 %)" in budget
+    plot = page.select_one("section[aria-labelledby=reliability]")
+    assert len(plot.select("svg[role=img][aria-labelledby] circle")) == len(plot.select("tbody tr")) == 3
+    assert [cell.text for cell in plot.select("tbody tr")[-1].select("th, td")] == ["97 %", "50 %", "2"]
     for id, said in (("false-alarms", "Called spam, <b>but</b> fine"), ("missed", "Called fine, but spam")):
         (listed,) = page.select(f"section[aria-labelledby={id}] li")
         assert listed.select_one(".text").text == said
