@@ -319,6 +319,13 @@ SETTINGS = (
     ),
     Setting("METRICS_TOKEN", "", "text", "Bearer token for reading /metrics from any network. Empty: no token."),
     Setting(
+        "PROMETHEUS_MULTIPROC_DIR",
+        "",
+        "folder",
+        "Folder in which the processes of a machine count for /metrics, if flask worker is started apart from flask "
+        "serve. Empty: flask serve makes one for its own processes.",
+    ),
+    Setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "",
         "http:// or https:// address",

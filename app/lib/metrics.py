@@ -76,7 +76,7 @@ REQUESTS = Counter(
 )
 DURATIONS = Histogram(
     "kaiwa_http_request_duration_seconds", "Time from a request's first thread to the end of its answer.", ("route",),
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5), registry=REGISTRY,
+    buckets=(0.025, 0.1, 0.5, 1, 5), registry=REGISTRY,
 )  # fmt: skip
 BUSY = Counter(
     "kaiwa_http_busy", "Requests answered 503, because no thread was free in time.", ("pool",), registry=REGISTRY
