@@ -3,10 +3,12 @@
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 from bs4 import BeautifulSoup
@@ -39,6 +41,7 @@ from app.models.moderator import NO_PASSWORD
 from app.notify.account_email import compose_reset
 from tests.cast import PASSWORD, a_moderator, a_site
 from tests.identity_provider import CLIENT, SECRET, IdentityProvider, Key, running_provider
+from tests.services import Live
 from tests.web.test_account import ALICE, csrf, log_in
 from tests.web.test_confirmation import grow_old
 from tests.web.test_second_step import alone, current, is_in, options, with_passkey
@@ -754,3 +757,18 @@ def test_another_sites_page_begins_no_log_in(client: FlaskClient, alice: Moderat
         answer = client.get(f"{START}?next=/sites/", headers={"Sec-Fetch-Site": site})
         assert answer.location == "/login?next=/sites/", site
     assert client.get(START, headers={"Sec-Fetch-Site": "same-origin"}).location.startswith(provider.issuer)
+
+
+def test_a_browser_goes_through_the_provider_and_back_over_real_sockets(
+    app: Flask, paper: Site, provider: IdentityProvider, settings: dict[str, str], start_kaiwa: Callable[..., Live],
+    db_session: Session,
+) -> None:  # fmt: skip
+    provider.is_alice(groups=["cn=newsroom,dc=paper"])
+    db_session.commit()
+    given = {name: value for name, value in settings.items() if name.startswith("OIDC")}
+    kaiwa = start_kaiwa(settings["DATABASE_URL"], **given)
+    browser = build_opener(HTTPCookieProcessor(CookieJar()))
+    with browser.open(f"{kaiwa.url}{START}?next=/moderate/log", timeout=30) as page:
+        assert page.url == f"{kaiwa.url}/moderate/log" and page.status == 200
+    assert provider.asked[-2:] == ["/token", "/keys"] and "/authorize" in provider.asked
+    assert [each.role for each in db_session.query(Membership)] == ["moderator"]
