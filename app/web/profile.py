@@ -71,9 +71,9 @@ def page(status: int = 200, **forms: Any) -> Response:
 
 def _single_sign_on(me: Moderator) -> dict[str, Any]:
     if not single_sign_on.is_on():
-        return {"provider": ""}
-    can_unlink = not Identity.is_only_way(me)
-    return {"provider": single_sign_on.provider_name(), "identity": Identity.of(me), "can_unlink": can_unlink}
+        return {"provider": "", "only_way": False}
+    only_way = Identity.is_only_way(me)
+    return {"provider": single_sign_on.provider_name(), "identity": Identity.of(me), "only_way": only_way}
 
 
 def _name() -> NameForm:

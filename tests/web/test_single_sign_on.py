@@ -602,6 +602,7 @@ def test_linked_accounts_may_be_limited_to_the_provider(
     provider.is_alice(amr=["mfa"])
     assert sign_on(client, provider).location == "/moderate/"
     fields = {"csrf_token": csrf(client, "/account")}
+    assert "needs no password" in client.get("/account", headers=ENGLISH).text
     assert client.post("/account/single-sign-on/unlink", data=fields).status_code == 409
     grow_old(db_session)
     page = client.get("/account/confirm", headers=ENGLISH).text
