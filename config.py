@@ -98,7 +98,7 @@ def _networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     return [ipaddress.ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip()]
 
 
-def _database(text: str) -> str:
+def database_url(text: str) -> str:
     """SQLAlchemy's address; PostgreSQL's own forms get the driver that we ship (psycopg 3)."""
     for plain in ("postgres://", "postgresql://", "postgresql+psycopg://"):
         if text.startswith(plain):
@@ -204,7 +204,7 @@ SETTINGS = (
         "",
         "address",
         "URL of the database. Empty: SQLite in the instance folder. PostgreSQL: postgresql://user:password@host/name.",
-        lambda text: _database(text) if text else "",
+        lambda text: database_url(text) if text else "",
     ),
     Setting(
         "DATABASE_CONNECT_TIMEOUT",

@@ -1,6 +1,8 @@
 """`flask upkeep backup`, `restore-check`, `drill`, `decrypt` and `backup-key`."""
 
 import json
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,13 +110,16 @@ def make_key(file: Path) -> None:
 
 @contextmanager
 def _shown(failure_of: Path | None = None) -> Iterator[None]:
-    """Show a BackupError with exit code 1; that of a new backup is in the audit log."""
+    """Show a BackupError with exit code 1; that of a new backup is in the audit log. SIGTERM leaves no plain copy."""
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         yield
     except BackupError as no:
         if failure_of:
             recording.note(Event.BACKUP_FAILED, file=str(failure_of), because=str(no))
         raise click.ClickException(str(no)) from no
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell_progress(line: str) -> None:

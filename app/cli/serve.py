@@ -1,6 +1,7 @@
 """`flask serve`: run web server, worker and optionally the demo's articles; restart processes that die."""
 
 import ctypes
+import fcntl
 import json
 import os
 import signal
@@ -185,9 +186,13 @@ def _metrics_folder() -> Iterator[None]:
         yield
         return
     with TemporaryDirectory(prefix="kaiwa-metrics-", ignore_cleanup_errors=True) as folder:
+        # systemd-tmpfiles leaves locked folders alone; without a lock file, two processes would write one file.
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_SH)
         os.environ[METRICS_FOLDER] = folder
         yield
         del os.environ[METRICS_FOLDER]
+        os.close(lock)
 
 
 def _announce(config: Mapping[str, object], demo: bool) -> None:

@@ -7,7 +7,6 @@ import fcntl
 import os
 from collections.abc import Iterable
 from functools import lru_cache
-from itertools import count
 from pathlib import Path
 
 from prometheus_client import (
@@ -24,6 +23,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+# Processes that share the folder.
+MOST = 4096
 # Requests without a route share one value: paths are unlimited, and may contain tokens.
 UNKNOWN = "unknown"
 # The result of a hit is written to the file together with so many others.
@@ -44,13 +45,22 @@ class _Slot:
     def take(cls) -> int:
         if cls.number is None:
             folder = Path(FOLDER)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            cls.number = next(number for number in count() if cls._is_free(folder / f"{number}.lock"))
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                cls.number = next(number for number in range(MOST) if cls._is_free(folder / f"{number}.lock"))
+            except (OSError, StopIteration) as trouble:
+                raise RuntimeError(f"PROMETHEUS_MULTIPROC_DIR={FOLDER} cannot be used: {trouble}") from trouble
         return cls.number
 
     @classmethod
     def _is_free(cls, file: Path) -> bool:
-        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        except PermissionError:
+            # Of another user, such as root on the command line.
+            if file.exists():
+                return False
+            raise
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

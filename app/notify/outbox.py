@@ -175,8 +175,9 @@ def _is_ready(delivery: Delivery) -> bool:
 
 def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None:
     delivery = db.session.get_one(Delivery, id)
+    kind = delivery.kind
     try:
-        outcome = carriers[delivery.kind](delivery)
+        outcome = carriers[kind](delivery)
     except NotSent as trouble:
         _note(breaker, trouble)
         _fail(id, trouble)
@@ -185,7 +186,7 @@ def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None
         _fail(id, trouble)
     else:
         breaker.note_answer()
-        metrics.note_delivery(delivery.kind, outcome)
+        metrics.note_delivery(kind, outcome)
         if outcome:
             delivery.finish(outcome)
     db.session.commit()

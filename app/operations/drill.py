@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import URL, create_engine, func, make_url, select, text
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from app.extensions import db
 from app.lib.clock import Moment, now
 from app.models import Comment, keyring
 from app.operations import backup, postgresql_dump, schema, sqlite_copy
 from app.operations.backup_error import COUNTED, BackupError
+from config import database_url
 
 
 def run(file: Path, *, identity: Path | None = None, into: str = "", tell: backup.Tell) -> dict[str, Any]:
@@ -53,10 +54,12 @@ def _on_sqlite(plain: Path) -> Iterator[Engine]:
 @contextmanager
 def _on_postgresql(plain: Path, into: str) -> Iterator[Engine]:
     server = _server(into)
+    if server.get_backend_name() != "postgresql":
+        raise BackupError("--into must be a PostgreSQL server.")
     name = f"kaiwa_drill_{secrets.token_hex(6)}"
-    with _engine(server) as admin, admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with _engine(server) as admin:
         try:
-            connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE template0'))
+            _execute(admin, f'CREATE DATABASE "{name}" TEMPLATE template0')
         except SQLAlchemyError as trouble:
             raise BackupError(
                 f"Could not create a temporary database ({type(getattr(trouble, 'orig', trouble)).__name__}). Allow it "
@@ -68,13 +71,21 @@ def _on_postgresql(plain: Path, into: str) -> Iterator[Engine]:
             with _engine(target) as engine:
                 yield engine
         finally:
-            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            _execute(admin, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _execute(admin: Engine, statement: str) -> None:
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
 
 
 def _server(into: str) -> URL:
     if not into and db.engine.dialect.name != "postgresql":
         raise BackupError("This backup is of PostgreSQL. Name a server: --into postgresql://user:password@host/name")
-    return make_url(into) if into else db.engine.url
+    try:
+        return make_url(database_url(into)) if into else db.engine.url
+    except (ValueError, ArgumentError) as trouble:
+        raise BackupError(f"--into is no address of a database: {trouble}.") from trouble
 
 
 @contextmanager

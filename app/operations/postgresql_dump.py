@@ -118,7 +118,7 @@ def _connection(url: URL) -> str:
 
 
 def _parameters(url: URL) -> dict[str, Any]:
-    _words, parameters = db.engine.dialect.create_connect_args(url)
+    _words, parameters = url.get_dialect()().create_connect_args(url)
     if "sslpassword" in parameters:
         raise BackupError("pg_dump would show the sslpassword of DATABASE_URL to others. Use a key file without one.")
     # psycopg's own, not libpq's.

@@ -1,6 +1,7 @@
 """Copy an SQLite database while others write, and verify a copy."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,13 +18,13 @@ START = b"SQLite format 3\0"
 
 def copy(source: Path, target: Path) -> None:
     """VACUUM INTO reads in one transaction, which blocks no writer in WAL mode. Erased data is not copied."""
-    connection = sqlite3.connect(source, timeout=SQLITE_BUSY_MS / 1000, isolation_level=None)
+    # rw: a missing file is not created.
+    address = f"file:{quote(str(source.absolute()))}?mode=rw"
     try:
-        connection.execute("VACUUM INTO ?", (str(target),))
+        with closing(sqlite3.connect(address, timeout=SQLITE_BUSY_MS / 1000, isolation_level=None, uri=True)) as opened:
+            opened.execute("VACUUM INTO ?", (str(target),))
     except sqlite3.Error as trouble:
-        raise BackupError(f"Could not write {target.parent}: {trouble}.") from trouble
-    finally:
-        connection.close()
+        raise BackupError(f"Could not copy {source} to {target.parent}: {trouble}.") from trouble
 
 
 def verify(file: Path) -> dict[str, Any]:

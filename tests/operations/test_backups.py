@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -188,6 +189,49 @@ def test_the_password_is_no_argument(app: Flask, db_session: Session, folder: Pa
     assert "exit code 3" in run(app, "backup", folder / "one", code=1).output
     assert "SECRET_KEY" not in seen.read_text() and "--format=custom" in seen.read_text()
     assert not [*folder.iterdir()]
+
+
+def test_a_dump_is_restored_on_another_server(
+    app: Flask, db_session: Session, folder: Path, postgres: Postgres
+) -> None:
+    """Also from an installation with SQLite."""
+    a_site(db_session)
+    db_session.commit()
+    server = postgres.url("postgres").replace("postgresql+psycopg://", "postgresql://")
+    file = folder / "one.dump"
+    if db.engine.dialect.name == "postgresql":
+        run(app, "backup", file)
+        assert told(app, "drill", file, "--into", server)["counts"]["site"] == 1
+    else:
+        file.write_bytes(b"PGDMP")
+        assert "pg_restore failed" in run(app, "drill", file, "--into", server, code=1).output
+    for wrong, sentence in (("nonsense", "no address"), ("sqlite:///x", "must be a PostgreSQL server")):
+        assert sentence in run(app, "drill", file, "--into", wrong, code=1).output
+    assert "temporary database" in run(app, "drill", file, "--into", server + "&port=1", code=1).output
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_backup_that_is_stopped_leaves_no_copy(app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_words: object) -> None:
+        assert [*folder.iterdir()]
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("app.operations.age.encrypt", stopped)
+    app.config["BACKUP_RECIPIENTS"] = "age1" + "q" * 58
+    before = signal.getsignal(signal.SIGTERM)
+    run(app, "backup", folder, code=143)
+    assert not [*folder.iterdir()] and signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_missing_database_is_not_made(app: Flask, folder: Path) -> None:
+    with app.app_context():
+        file = Path(str(db.engine.url.database))
+        db.engine.dispose()
+    file.rename(folder / "away")
+    assert "Could not copy" in run(app, "backup", folder / "one", code=1).output
+    assert not (folder / "one").exists()
+    (folder / "away").rename(file)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

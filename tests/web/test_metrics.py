@@ -174,9 +174,15 @@ def test_a_scrape_has_few_statements(app: Flask, client: FlaskClient, db_session
     assert 10 < len(asked) <= FEW
 
 
-SLOTS = """
+# Without the rest of the application, which takes seconds to import.
+METRICS = """
 import sys
-from app.lib import metrics
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("metrics", "app/lib/metrics.py")
+metrics = module_from_spec(spec)
+spec.loader.exec_module(metrics)
+"""
+COUNT = """
 metrics.UNCOUNTED.inc()
 metrics.IN_USE.inc()
 print(metrics._Slot.number, flush=True)
@@ -188,7 +194,7 @@ def test_processes_share_a_folder_and_a_successor_continues_the_counters(tmp_pat
     environment = _clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
 
     def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", SLOTS]
+        command = [sys.executable, "-c", METRICS + COUNT]
         return subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -204,7 +210,7 @@ def test_processes_share_a_folder_and_a_successor_continues_the_counters(tmp_pat
     third = start()
     assert number(third) in (0, 1)
     shown = subprocess.run(
-        [sys.executable, "-c", "from app.lib import metrics; print(metrics.exposition(()).decode())"],
+        [sys.executable, "-c", METRICS + "print(metrics.exposition(()).decode())"],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     for process in (second, third):
@@ -288,3 +294,10 @@ def test_each_alert_has_a_runbook() -> None:
     assert headings == {rule["alert"] for rule in rules}
     for rule in rules:
         assert rule["annotations"]["runbook"] == f"docs/observability.md#{rule['alert'].lower()}"
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    environment = _clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "file")}
+    done = subprocess.run([sys.executable, "-c", METRICS], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and f"PROMETHEUS_MULTIPROC_DIR={tmp_path / 'file'} cannot be used" in done.stderr
