@@ -64,41 +64,64 @@ def post_form(
     return post(url, urlencode(fields).encode(), {**kind, **(headers or {})}, seconds=seconds, private=private)
 
 
+def names_private_address(url: str) -> bool:
+    """True if the host is the number of a private address; what a name leads to is checked with each request."""
+    try:
+        return not _is_public(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
 def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, seconds: float | None = None, private: bool = False
-) -> Answer:
+    url: str, body: bytes, headers: Mapping[str, str], *, seconds: float | None = None, private: bool = False,
+    keep: int | None = None,
+) -> Answer:  # fmt: skip
     """POST `body` and return the answer, whatever its status. Raises NoAnswer.
 
     Redirects are not followed. The name is resolved once, and its addresses are checked before connecting. `seconds`
     (default: SECONDS) limit connection, TLS handshake and answer together. `private` is for hosts that the operator
-    has set, which may be in a private network.
+    has set, which may be in a private network. With `keep`, the answer has the first `keep` bytes of its body: the rest is
+    not read, and one that stays away is empty, because the status is the answer.
     """
-    return _exchange("POST", url, body, headers, seconds, private)
+    return _exchange("POST", url, body, headers, seconds, private, keep)
 
 
 def _exchange(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float | None, private: bool
-) -> Answer:
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float | None, private: bool,
+    keep: int | None = None,
+) -> Answer:  # fmt: skip
     if not is_allowed(url):
         raise NoAnswer("the address is not https")
     parts, end = urlsplit(url), time.monotonic() + (seconds or SECONDS)
     try:
         with _connect(parts, end, private) as line, _time_limit(line, end), _encrypted(line, parts) as sock:
-            return _send(sock, method, parts, body, {**headers, "Connection": "close"})
+            return _send(sock, method, parts, body, {**headers, "Connection": "close"}, keep)
     except (OSError, ValueError, http.client.HTTPException) as trouble:
         raise NoAnswer(f"{type(trouble).__name__}: {trouble}", late=time.monotonic() >= end) from trouble
 
 
-def _send(sock: socket.socket, method: str, parts: SplitResult, body: bytes | None, headers: dict[str, str]) -> Answer:
+def _send(
+    sock: socket.socket, method: str, parts: SplitResult, body: bytes | None, headers: dict[str, str],
+    keep: int | None = None,
+) -> Answer:  # fmt: skip
     connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2])
     connection.sock = sock
     path = parts.path or "/"
     connection.request(method, f"{path}?{parts.query}" if parts.query else path, body, headers)
     response = connection.getresponse()
+    if keep is not None:
+        return Answer(response.status, response.headers, _first_bytes(response, keep))
     answered = response.read(MAX_BYTES + 1)
     if response.length or len(answered) > MAX_BYTES:
         raise http.client.HTTPException("the answer is incomplete or too large")
     return Answer(response.status, response.headers, answered)
+
+
+def _first_bytes(response: http.client.HTTPResponse, keep: int) -> bytes:
+    try:
+        return response.read(keep)
+    except (OSError, ValueError, http.client.HTTPException):
+        return b""
 
 
 @contextmanager

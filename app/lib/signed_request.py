@@ -49,11 +49,19 @@ def headers(id: str, body: bytes, keys: Iterable[str], at: datetime) -> dict[str
 
 
 def post_signed(
-    url: str, body: bytes, *, id: str, keys: Iterable[str], at: datetime, agent: str, seconds: float | None = None
+    url: str,
+    body: bytes,
+    *,
+    id: str,
+    keys: Iterable[str],
+    at: datetime,
+    agent: str,
+    seconds: float | None = None,
+    keep: int | None = None,
 ) -> Answer:
     """POST signed JSON and return the answer, whatever its status. Raises NoAnswer (app/lib/http_client.py)."""
     about = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": agent}
-    return post(url, body, about | headers(id, body, keys, at), seconds=seconds)
+    return post(url, body, about | headers(id, body, keys, at), seconds=seconds, keep=keep)
 
 
 def _key(secret: str) -> bytes:
