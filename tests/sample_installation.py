@@ -9,7 +9,7 @@ from sqlalchemy import String, Table, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from app.abuse import address
-from app.desk import members
+from app.desk import members, webhooks
 from app.extensions import db
 from app.lib import one_time_codes
 from app.lib.clock import now
@@ -30,6 +30,7 @@ from app.models import (
     Subject,
     Unsubscribe,
     Vote,
+    WebhookFormat,
 )
 from app.models.login import Lasts, Place
 from app.moderation import legal_hold, notice_state, notices
@@ -78,6 +79,11 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     members.invite(site, INVITED, Role.MODERATOR, by=alice)
     db_session.add(Identity(moderator_id=alice.id, issuer="https://id.example", subject="4711"))
     db_session.add(AuthenticatorApp(moderator_id=alice.id, secret=one_time_codes.new_secret()))
+    webhook = webhooks.add(
+        site, name="CMS", address="https://hooks.example/x", events=["comment.held"], format=WebhookFormat.STANDARD,
+        by=alice,
+    )  # fmt: skip
+    webhooks.rotate(webhook, by=alice)
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"
     outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))

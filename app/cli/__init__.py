@@ -25,6 +25,7 @@ from app.cli import (
     threads,
     tokens,
     upkeep,
+    webhooks,
     worker,
 )
 from app.models import keyring
@@ -50,6 +51,7 @@ def install(app: Flask) -> None:
         sites.site,
         moderators.moderator,
         tokens.token,
+        webhooks.webhook,
         imports.import_,
         threads.thread,
         person.person,

@@ -22,6 +22,7 @@ from app.models import (
     RateLimit,
     Site,
     SiteCounter,
+    Webhook,
     audit,
     keyring,
     site_counter,
@@ -43,9 +44,9 @@ upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure th
 @click.option("--dry-run", is_flag=True, help="Only report what would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Delete old data: rate limits, expired log-ins and links to accounts, sent email (30 days), records of stopped
-    workers (1 day), and files of imports and exports in the browser (TRANSFER_DAYS). Erases events of the audit log
-    (AUDIT_LOGIN_DAYS, AUDIT_DAYS).
+    """Delete old data: rate limits, expired log-ins and links to accounts, sent email and webhook deliveries (30 days),
+    earlier secrets of webhooks (1 day), records of stopped workers (1 day), and files of imports and exports in the
+    browser (TRANSFER_DAYS). Erases events of the audit log (AUDIT_LOGIN_DAYS, AUDIT_DAYS).
 
     Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
     of spam, and earlier versions of comments.
@@ -55,6 +56,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
         "logins": metrics.forget_expired_logins(),
         "account_links": PasswordReset.forget_old() + EmailChange.forget_old(),
         "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
+        "webhook_secrets": Webhook.forget_old_secrets(),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
         "transfers": 0,
         "audit": 0,

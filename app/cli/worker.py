@@ -15,6 +15,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli import receivers
 from app.cli.tasks import PAUSE, Line, Task
 from app.comments import votes
 from app.desk import score_guard
@@ -65,7 +66,7 @@ def worker(once: bool) -> None:
     """
     if once:
         _remind()
-        while _deliver() or job_runner.run_next():
+        while _deliver() or receivers.send_all() or job_runner.run_next():
             pass
         return
     extras.install(_app())
@@ -88,7 +89,9 @@ def _run(stop: threading.Event) -> None:
     lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
     filters = Line(_app(), Task("filters", _train), stop, pause=RETRAIN_EVERY, timeout=inf)
     transfers = Line(_app(), Task("transfers", _transfers(stop)), stop, timeout=inf)
-    threads = [*lines, filters, transfers]
+    webhooks = receivers.Receivers(_app(), stop)
+    hooks = Line(_app(), Task("webhooks", webhooks.turn), stop)
+    threads = [*lines, filters, transfers, hooks]
     beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in threads)]))
     log.info("worker started")
     for line in threads:
@@ -96,7 +99,7 @@ def _run(stop: threading.Event) -> None:
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
             stop.wait(_turn([beat, *tasks]))
-    _finish([*lines, transfers])
+    _finish([*lines, transfers, hooks, webhooks])
     _sign_off(name)
     log.info("worker stopped")
 
@@ -107,7 +110,7 @@ def _delivery_to(service: str) -> Callable[[], bool]:
     return lambda: not breaker.is_open and outbox.run_once(SERVICES[service](), breaker)
 
 
-def _finish(lines: Sequence[Line]) -> None:
+def _finish(lines: Sequence[Line | receivers.Receivers]) -> None:
     end = time.monotonic() + FINISH_SECONDS
     for line in lines:
         line.finish(max(0.0, end - time.monotonic()))

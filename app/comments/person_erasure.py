@@ -29,10 +29,13 @@ from app.models import (
     Subject,
     Subscription,
     Unsubscribe,
+    WebhookDelivery,
     audit,
 )
+from app.models.webhook_delivery import About
 from app.moderation import legal_hold
 from app.moderation.decide import decide
+from app.notify import events
 from app.operations import vacuum
 from app.screening import akismet, rules
 from app.search import index
@@ -77,6 +80,8 @@ TABLES = {
     "notice_event": "answers of the comment's author are erased; other texts lose the address",
     "vote": "a keyed hash of a network only, deleted after some days",
     "delivery": "emails that contain the address are deleted",
+    "webhook": "a name and an address of another program; no personal data of readers",
+    "webhook_delivery": "has ids only; what receivers answered about the person's comments is deleted",
     "thread": "its version increases, so that caches drop the old page",
     "site": "no personal data",
     "wording": "no personal data",
@@ -195,6 +200,9 @@ def _erase_comment(
         comment.anonymise(deleted_author_name(comment.site))
         comment.features = None
     comment.forget_where_from()
+    WebhookDelivery.forget_answers(About.COMMENT, [comment.id])
+    if not comment.emptied_at:
+        events.edited(comment, "erased")
 
 
 def _redact_notes(comment: Comment, names: list[str]) -> None:

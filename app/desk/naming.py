@@ -13,6 +13,7 @@ from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Thread
 from app.models.section import SectionBy, section_at, sections_of
 from app.models.thread import LONGEST_TITLE, Named
+from app.notify import events
 
 FIELDS = ("title", "url", "published", "section")
 # No page is older; before it, some time zone has no date for some moment.
@@ -25,6 +26,17 @@ def name(thread: Thread, given: dict[str, str]) -> None:
     Values set by hand override those that comments claim, until title and address are set to ''. Without a section by
     hand, the paths of the sections decide.
     """
+    before = _details(thread)
+    _name(thread, given)
+    if _details(thread) != before:
+        events.thread_changed(thread, "details")
+
+
+def _details(thread: Thread) -> tuple[Any, ...]:
+    return thread.title, thread.url, thread.started_at, thread.section, thread.section_by
+
+
+def _name(thread: Thread, given: dict[str, str]) -> None:
     section = given.get("section")
     if section is not None and section.strip() != (thread.section if thread.section_by == SectionBy.HAND else ""):
         _choose_section(thread, section.strip())

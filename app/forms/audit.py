@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
                 Event.PASSWORD_CHANGED, Event.EMAIL_CHANGE_REQUESTED, Event.EMAIL_CHANGED, Event.FACTOR_ADDED,
                 Event.FACTOR_REMOVED, Event.FACTOR_RESET, Event.RECOVERY_CODES_MADE, Event.RECOVERY_CODE_USED,
                 Event.TOKEN_MADE, Event.TOKEN_ENDED, Event.IDENTITY_LINKED, Event.IDENTITY_UNLINKED,
+                Event.WEBHOOK_ADDED, Event.WEBHOOK_CHANGED, Event.WEBHOOK_SECRET_CHANGED, Event.WEBHOOK_REMOVED,
             }
         ),
     ),

@@ -80,8 +80,8 @@ def post(
 
     Redirects are not followed. The name is resolved once, and its addresses are checked before connecting. `seconds`
     (default: SECONDS) limit connection, TLS handshake and answer together. `private` is for hosts that the operator
-    has set, which may be in a private network. With `keep`, the answer has the first `keep` bytes of its body: the rest is
-    not read, and one that stays away is empty, because the status is the answer.
+    has set, which may be in a private network. With `keep`, the answer has the first `keep` bytes of its body: the rest
+    is not read, and one that stays away is empty, because the status is the answer.
     """
     return _exchange("POST", url, body, headers, seconds, private, keep)
 

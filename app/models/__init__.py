@@ -46,6 +46,8 @@ from app.models.thread_state import State
 from app.models.training_example import TrainingExample
 from app.models.unsubscribe import Unsubscribe
 from app.models.vote import Vote
+from app.models.webhook import Webhook, WebhookEvent, WebhookFormat, WebhookState
+from app.models.webhook_delivery import WebhookDelivery
 from app.models.wording import Wording, Words, words_of
 
 __all__ = [
@@ -115,6 +117,11 @@ __all__ = [
     "TrainingExample",
     "Unsubscribe",
     "Vote",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookEvent",
+    "WebhookFormat",
+    "WebhookState",
     "Wording",
     "Words",
     "claim_name",

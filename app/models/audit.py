@@ -54,6 +54,10 @@ class Event(StrEnum):
     FACTOR_ASKED = "factor_asked"
     TOKEN_MADE = "token_made"  # noqa: S105
     TOKEN_ENDED = "token_ended"  # noqa: S105
+    WEBHOOK_ADDED = "webhook_added"
+    WEBHOOK_CHANGED = "webhook_changed"
+    WEBHOOK_SECRET_CHANGED = "webhook_secret_changed"  # noqa: S105
+    WEBHOOK_REMOVED = "webhook_removed"
     ACCOUNT_MADE = "account_made"
     ACCOUNT_REMOVED = "account_removed"
     OPERATOR_CHANGED = "operator_changed"

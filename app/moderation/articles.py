@@ -12,6 +12,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Actor, Moderator, Site, State, Thread, ThreadChange, section_scope
+from app.notify import events
 
 LISTED = 10  # changes of a thread on its page
 BATCH = 250  # changes read at once for an export
@@ -44,7 +45,7 @@ def set_state(
     actor: Actor = Actor.MODERATOR,
     reason: str = "",
     until: datetime | None = None,
-    undoes: bool = False,
+    undoes: ThreadChange | None = None,
     at: datetime | None = None,
 ) -> ThreadChange | None:
     """Put a thread into a state, in the caller's transaction; None if it is in it already.
@@ -63,12 +64,13 @@ def set_state(
         actor=actor,
         moderator=by,
         reason=reason,
-        undoes=undoes,
+        undoes=undoes is not None,
         made_at=at or now(),
     )
     thread.put_into(state, until=until)
     db.session.add(change)
     db.session.flush()
+    events.thread_state_changed(change, undoes)
     return change
 
 
@@ -79,7 +81,7 @@ def undo(change: ThreadChange, *, by: Moderator) -> ThreadChange:
     if not can_be_undone(change):
         said = _("The state of this article has changed since. Check it and try again.")
         raise Refused("already_changed", said, status=409)
-    undone = set_state(thread, State(change.from_state), by=by, undoes=True)
+    undone = set_state(thread, State(change.from_state), by=by, undoes=change)
     if undone is None:
         raise Refused("already_changed", _("This article is in that state already."), status=409)
     return undone

@@ -21,7 +21,7 @@ from app.models.decision import COVERED, UNCOVERED
 from app.models.delivery import ANSWER, CORRECTION
 from app.moderation import legal_hold
 from app.moderation.conflict import AlreadyDecided
-from app.notify import authors
+from app.notify import authors, events
 from app.spam import learning
 
 COVERABLE = (Status.PENDING, Status.APPROVED)
@@ -216,4 +216,5 @@ def _log(comment: Comment, by: Moderator, *, reason: str, undoes: Decision | Non
     learning.follow(decision)
     insert_record(decision)
     authors.notify(decision)
+    events.edited(comment, reason)
     return decision

@@ -107,7 +107,7 @@ def decide_new(comment: Comment, status: Status, *, reason: str = "", by: Modera
     insert_comment(comment, decision)
     if status == Status.APPROVED:
         comment.thread.confirm(claimed, Named.SCREENING, comment.created_at)
-    events.after(decision)
+    events.after(decision, first=True)
     return decision
 
 

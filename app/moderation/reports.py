@@ -12,6 +12,7 @@ from app.models.decision import REPORTS
 from app.models.report import Reporter
 from app.moderation import brake
 from app.moderation.decide import decide
+from app.notify import events
 from app.spam import learning
 
 # More in an hour are probably sent by a program.
@@ -44,6 +45,7 @@ def report(comment: Comment, *, reader: Reporter, reason: Reason, note: str = ""
     db.session.flush()
     if stored.decision is None:
         learning.unsettle(comment)
+        events.reported(comment, reason)
         _add_to_queue(comment)
         brake.after_report(comment)
 

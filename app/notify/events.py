@@ -6,18 +6,20 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from app.lib.clock import latest, now
-from app.models import Decision, Moderator, Notice, Site, Thread, waiting
+from app.models import Comment, Decision, Moderator, Notice, Site, Thread, ThreadChange, waiting
 from app.models.moderator import Emails
-from app.notify import authors, notifiers, outbox, replies
+from app.notify import authors, notifiers, outbox, replies, webhooks
 from app.notify.digest import URGENT_EVERY
 
 
-def after(decision: Decision) -> None:
+def after(decision: Decision, *, first: bool = False) -> None:
+    """`first`: the decision on a new comment."""
     if decision.asks_for_review:
         for id, digest_at, emails in Moderator.digests_of(decision.comment.site):
             _queue_digest(id, digest_at, Emails(emails), is_urgent=decision.comment.lane == waiting.URGENT)
     authors.notify(decision)
     replies.announce(decision)
+    webhooks.decided(decision, first=first)
 
 
 def _queue_digest(moderator_id: int, last: datetime | None, emails: Emails, *, is_urgent: bool) -> None:
@@ -28,6 +30,26 @@ def _queue_digest(moderator_id: int, last: datetime | None, emails: Emails, *, i
     distance = URGENT_EVERY if hasten else timedelta(seconds=current_app.config["DIGEST_EVERY"])
     due = max(now(), min(last, latest()) + distance) if last else now()
     outbox.add("digest", moderator_id=moderator_id, once=f"digest {moderator_id}", due_at=due, hasten=hasten)
+
+
+def reported(comment: Comment, reason: str) -> None:
+    """A reader reported a comment, which no moderator has confirmed."""
+    webhooks.reported(comment, reason)
+
+
+def edited(comment: Comment, reason: str) -> None:
+    """A passage was covered, or its author's name erased: what others keep of the comment is outdated."""
+    webhooks.edited(comment, reason)
+
+
+def thread_state_changed(change: ThreadChange, undone: ThreadChange | None = None) -> None:
+    """`undone` is the change that this one takes back."""
+    webhooks.thread_state_changed(change, undone)
+
+
+def thread_changed(thread: Thread, what: str) -> None:
+    """Details were set by hand, or the thread got another address."""
+    webhooks.thread_changed(thread, what)
 
 
 def braked(thread: Thread, cause: str) -> None:
@@ -41,6 +63,7 @@ def flooded(site: Site) -> None:
     """Notify the moderators of a burst."""
     for id, *_ in Moderator.digests_of(site):
         outbox.add("flood", site_id=site.id, moderator_id=id, once=f"flood {site.id} {id}", payload=str(site.id))
+    webhooks.flooded(site)
 
 
 def score_stepped_back(site: Site, alarms: int, honest: int) -> None:
@@ -51,18 +74,20 @@ def score_stepped_back(site: Site, alarms: int, honest: int) -> None:
 
 
 def notice_opened(notice: Notice, cause: str) -> None:
-    """A legal notice was received, or its case reopened. The event `notice.opened` for other services belongs here."""
+    """A legal notice was received, or its case reopened."""
     if cause == "opened":
         notifiers.send_receipt(notice)
     else:
         notifiers.correct(notice)
     tell_of_notice(notice, cause)
+    webhooks.notice_opened(notice, cause)
 
 
 def notice_closed(notice: Notice) -> None:
-    """A case was decided. The event `notice.closed` for other services belongs here."""
+    """A case was decided."""
     notifiers.send_decision(notice)
     authors.send_statement(notice)
+    webhooks.notice_closed(notice)
 
 
 def author_asked(notice: Notice) -> None:

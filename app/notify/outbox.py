@@ -32,6 +32,7 @@ from app.notify import (
     score_email,
     smtp,
     trial_email,
+    webhook_alert,
 )
 from app.notify.breaker import Breaker
 from app.notify.headers import domain_of
@@ -58,6 +59,7 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     account_email.CHANGE: account_email.compose_change,
     account_email.NEWS: account_email.compose_news,
     reply_email.KIND: reply_email.compose,
+    webhook_alert.KIND: webhook_alert.compose,
 }
 
 # Sends a delivery and returns the outcome, '' if postponed. Raises NotSent. Commits before it talks to a server.

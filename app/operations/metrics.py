@@ -15,6 +15,7 @@ from app.models.moderator import Membership, Moderator
 from app.models.pending_login import PendingLogin
 from app.models.site import Site
 from app.models.site_counter import STATUS, SiteCounter
+from app.models.webhook_delivery import WebhookDelivery
 
 
 def pending_by_site() -> dict[str, int]:
@@ -49,7 +50,8 @@ def forget_expired_logins() -> int:
 
 
 def forget_deliveries_done_before(moment: datetime) -> int:
-    return rows_changed(delete(Delivery).where(Delivery.done_at < moment))
+    """Emails and webhooks."""
+    return rows_changed(delete(Delivery).where(Delivery.done_at < moment)) + WebhookDelivery.forget_done_before(moment)
 
 
 def _pairs(query: Any) -> dict[str, int]:

@@ -27,6 +27,7 @@ from app.models import (
 from app.models.alias import LONGEST_KEY
 from app.models.thread import Named
 from app.moderation import articles
+from app.notify import events
 from app.transfer.fields import legible
 
 # Lock timeout on PostgreSQL, and number of attempts.
@@ -171,6 +172,7 @@ def _move_comments(site: Site, thread: Thread, move: Move, left: str, *, merge: 
         ThreadAlias.forget(site.id, move.key)
         thread.rename(move.key, _address(site, move.new))
         thread.follow_path()
+        events.thread_changed(thread, "moved")
         move.outcome = Outcome.MOVED
     elif not merge:
         thread.rename(left)
@@ -198,6 +200,7 @@ def _merge(thread: Thread, into: Thread) -> None:
     if not into.is_named or not into.started_at:
         into.change(**into.missing_of(thread))
     db.session.refresh(into)
+    events.thread_changed(into, "merged")
 
 
 def _add_alias(site: Site, thread: Thread, left: str) -> None:

@@ -357,6 +357,88 @@ def upgrade() -> None:
         postgresql_where=sa.text("made_by_id IS NOT NULL"),
     )
     op.create_table(
+        "webhook",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("name", sa.String(length=400), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("format", sa.String(length=16), nullable=False),
+        sa.Column("events", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("old_secret", sa.Text(), nullable=False),
+        sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("made_by_id", ID, nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claimed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claimed_by", sa.String(length=32), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["made_by_id"], ["moderator.id"], name=op.f("fk_webhook_made_by_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_webhook_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook")),
+    )
+    op.create_index("ix_webhook_site", "webhook", ["site_id", "id"], unique=False)
+    op.create_index(
+        "ix_webhook_made_by_id",
+        "webhook",
+        ["made_by_id"],
+        unique=False,
+        sqlite_where=sa.text("made_by_id IS NOT NULL"),
+        postgresql_where=sa.text("made_by_id IS NOT NULL"),
+    )
+    op.create_table(
+        "webhook_delivery",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("webhook_id", ID, nullable=False),
+        sa.Column("event", sa.String(length=32), nullable=False),
+        sa.Column("message_id", sa.String(length=40), nullable=False),
+        sa.Column("about", sa.String(length=8), nullable=False),
+        sa.Column("about_id", ID, nullable=False),
+        sa.Column("cause_id", ID, nullable=True),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("queued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_webhook_delivery_site_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhook.id"], name=op.f("fk_webhook_delivery_webhook_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_delivery")),
+    )
+    op.create_index("ix_webhook_delivery_about", "webhook_delivery", ["about_id", "about"], unique=False)
+    op.create_index(
+        "ix_webhook_delivery_done",
+        "webhook_delivery",
+        ["done_at"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NOT NULL"),
+        postgresql_where=sa.text("done_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_webhook_delivery_due",
+        "webhook_delivery",
+        ["webhook_id", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_index("ix_webhook_delivery_newest", "webhook_delivery", ["webhook_id", "id"], unique=False)
+    op.create_index("ix_webhook_delivery_site", "webhook_delivery", ["site_id"], unique=False)
+    op.create_table(
         "invitation",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -1258,6 +1340,8 @@ def downgrade() -> None:
         "login",
         "job",
         "invitation",
+        "webhook_delivery",
+        "webhook",
         "api_token",
         "delivery",
         "author",

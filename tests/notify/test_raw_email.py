@@ -15,7 +15,21 @@ from sqlalchemy.orm import Session
 from app import create_app
 from app.desk import accounts
 from app.lib import mailbox
-from app.models import Author, Claim, Comment, Delivery, Invitation, Moderator, Outcome, Role, Site, State, Status
+from app.models import (
+    Author,
+    Claim,
+    Comment,
+    Delivery,
+    Invitation,
+    Moderator,
+    Outcome,
+    Role,
+    Site,
+    State,
+    Status,
+    Webhook,
+    WebhookState,
+)
 from app.moderation import notices
 from app.moderation.decide import decide, undo
 from app.moderation.notices import Draft, Ruling
@@ -84,6 +98,12 @@ def sent(
     db_session.flush()
     outbox.add("invitation", payload=json.dumps({"invitation": invitation.id}))
     outbox.add("trial", moderator_id=alice.id, site_id=comment.site_id)
+    olga = a_moderator(db_session, comment.site, "olga", Role.OWNER)
+    gone = {"state": WebhookState.GONE, "address": "https://hooks.example/x", "secret": "x"}
+    webhook = Webhook(site=comment.site, name=LONG, events=["comment.held"], **gone)
+    db_session.add(webhook)
+    db_session.flush()
+    outbox.add("webhook", moderator_id=olga.id, payload=str(webhook.id))
     accounts.ask_for_reset(alice.email, "ja")
     accounts.ask_for_email_change(alice, "alice@例え.jp")
     for news in News:

@@ -1,0 +1,92 @@
+"""A receiver that stalls or is away delays neither emails nor other receivers, and loses nothing."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from app.cli.receivers import Receivers
+from app.extensions import db
+from app.models import Moderator, Site, Webhook
+from app.notify import outbox
+from tests.cast import Reader
+from tests.notify.test_webhooks import a_webhook, deliveries, later, send_all
+from tests.services import ROOT, MailServer, free_port
+
+__all__ = ["later"]
+PATIENCE = 60  # seconds that a thread may take on a busy machine
+
+
+@contextmanager
+def a_program(port: int, seconds: float = 0) -> Iterator[subprocess.Popen[str]]:
+    """A receiver in another process, which answers after so many seconds."""
+    words = [sys.executable, "-m", "tests.notify.receiver", str(port), str(seconds)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout and process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def taken(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    """All requests until the process is stopped."""
+    process.kill()
+    assert process.stdout
+    return [json.loads(line) for line in process.stdout]
+
+
+@pytest.fixture
+def stalled_port() -> int:
+    return free_port()
+
+
+def test_two_programs_one_stalled_and_one_away_for_an_hour(
+    app: Flask, client: FlaskClient, paper: Site, alice: Moderator, smtp: MailServer, later: Callable[..., None],
+    stalled_port: int, db_session: Session,
+) -> None:  # fmt: skip
+    other_port, hanako = free_port(), Reader(client)
+    stalled, other = (
+        a_webhook(paper, f"http://127.0.0.1:{port}/", "comment.received").id for port in (stalled_port, other_port)
+    )
+    workers = Receivers(app, threading.Event())
+    with ExitStack() as stack:
+        stuck = stack.enter_context(a_program(stalled_port, seconds=600))
+        first = stack.enter_context(a_program(other_port))
+        hanako.post("Before")
+        db_session.commit()
+        workers.turn()
+        workers.busy[other].join(PATIENCE)
+        assert [each.outcome for each in deliveries(other)] == ["sent"], "while the other one stalls"
+        db_session.commit()
+        assert outbox.run_once() and smtp.emails[0].subject == "1 comment waiting: Paper"
+        assert workers.busy[stalled].is_alive(), "in one request, which keeps no transaction open"
+        assert Webhook.waiting(9) == [] and Webhook.claim(stalled) == "", "no other worker joins in"
+        db_session.rollback()
+        assert len(taken(first)) == 1
+        stuck.kill()
+        workers.busy[stalled].join(PATIENCE)
+    assert [(each.outcome, each.attempts) for each in deliveries(stalled)] == [("", 1)]
+    for number in range(3):
+        later(minutes=20)
+        hanako.post(f"Meanwhile {number}")
+        send_all()
+    assert db_session.get_one(Webhook, other).failing_since
+    assert {each.outcome for each in deliveries(other)[1:]} == {""}
+    later(minutes=10)
+    with a_program(other_port) as back:
+        send_all()
+        came = taken(back)
+    told = {each["body"]["data"]["comment"]["text"] for each in came}
+    assert len(came) == 3 and told == {f"Meanwhile {number}" for number in range(3)}
+    assert {each.outcome for each in deliveries(other)} == {"sent"}
+    assert {each.outcome for each in deliveries(stalled)} == {""} and Webhook.failing() == 1
+    db.session.rollback()
