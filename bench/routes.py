@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
-from app.desk import tokens
+from app.desk import tokens, webhooks
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import hash_password
@@ -40,6 +40,7 @@ from app.models import (
     SiteCounter,
     Status,
     Thread,
+    WebhookFormat,
 )
 from app.models.api_token import PREFIX
 from app.models.audit import Who
@@ -329,6 +330,8 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
     yield _get("tokens.show", "page", "/sites/bench/tokens")
+    yield _get("webhooks.show_all", "page", "/sites/bench/webhooks")
+    yield _get("webhooks.show", "without deliveries", "/sites/bench/webhooks/1")
     yield _get("transfers.show_all", "page", "/sites/bench/import")
     yield _get("transfers.show", "a finished export", f"/sites/bench/transfers/{each.job}")
     yield _get("privacy.show", "page", "/sites/bench/people")
@@ -357,6 +360,8 @@ def _programs(each: Examples) -> Iterator[Visit]:
     headers = {"Authorization": f"Bearer {API_TOKEN}"}
     for endpoint, name, path in (
         ("site.token", "token", "token"), ("site.settings", "all", "settings"), ("rules.show", "all", "rules"),
+        ("webhooks.show_all", "all", "webhooks"), ("webhooks.show", "one", "webhooks/1"),
+        ("webhooks.deliveries", "none", "webhooks/1/deliveries"),
         ("site.statistics", "90 days", "statistics?days=90"), ("queue.show", "all lanes", "queue?limit=100"),
         ("queue.show", "one lane", "queue?lane=2"), ("comments.show_all", "newest", "comments?limit=100"),
         ("comments.show_all", "spam", "comments?status=spam"),
@@ -506,6 +511,8 @@ def create_owner() -> int:
     db.session.add(Job(site=sites[0], kind=JobKind.EXPORT, state=JobState.DONE, format="csv", name="bench.csv"))
     token, _secret = tokens.make(sites[0], name="CMS", role=Role.ADMIN, by=Who.OPERATOR)
     token.token_hash = ApiToken.hash_of(API_TOKEN)
+    hook = {"name": "CMS", "address": "https://hooks.example/x", "events": ["site.flood"]}
+    webhooks.add(sites[0], **hook, format=WebhookFormat.STANDARD, by=Who.OPERATOR)
     db.session.add(Invitation(site=sites[0], email=email, role=Role.MODERATOR, made_by=alice))
     db.session.add(EmailChange(moderator=alice, email=email))
     PasswordReset.offer(alice, RESET, now())

@@ -21,13 +21,14 @@ from app.api import (
     site,
     threads,
     transfers,
+    webhooks,
 )
 from app.errors import Refused
 from app.extensions import csrf
 
 VIEWS = (
     threads, comments, picks, latest, contract, reference, queue, decisions, authors, rules, reports, site, log,
-    transfers,
+    transfers, webhooks,
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ PROBLEM = "application/problem+json"
 SCOPES = {
     Scope.READ: "comments in every status, the queue, threads, authors, reports, statistics, the log",
     Scope.MODERATE: "decide, undo, note, reply as staff, trust and block authors, states of threads",
-    Scope.MANAGE: "rules, settings, addresses of threads",
+    Scope.MANAGE: "rules, settings, addresses of threads, webhooks",
     Scope.TRANSFER: "imports and exports, which contain email addresses",
 }
 ABOUT = f"""Comments of a site, for programs. Operations without a token are for readers and pages; others need a

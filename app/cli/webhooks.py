@@ -11,10 +11,7 @@ from flask.cli import AppGroup
 from app.desk import webhooks
 from app.errors import Refused
 from app.extensions import db
-from app.forms.members import NAME_LENGTH
 from app.lib.language import SOURCE, speaking
-from app.lib.names import is_invisible
-from app.lib.text import clean_line
 from app.models import Site, Webhook, WebhookEvent, WebhookFormat
 from app.models.audit import Who
 from app.models.webhook_delivery import WebhookDelivery
@@ -36,12 +33,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @as_json
 def add(key: str, name: str, url: str, events: tuple[str, ...], format: str, as_json: bool) -> None:
     """Add a webhook to the site KEY and print its secret once."""
-    shown = clean_line(name)[:NAME_LENGTH]
-    if not shown or is_invisible(shown):
-        raise click.ClickException("--name must have visible characters.")
     with _refusals():
         made = webhooks.add(
-            _site(key), name=shown, address=url, events=events or EVENTS, format=WebhookFormat(format),
+            _site(key), name=name, address=url, events=events or EVENTS, format=WebhookFormat(format),
             by=Who.OPERATOR,
         )  # fmt: skip
     db.session.commit()

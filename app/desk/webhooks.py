@@ -10,10 +10,12 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib import http_client, signed_request
 from app.lib.clock import now
+from app.lib.names import is_invisible
+from app.lib.text import clean_line
 from app.lib.urls import safe_url
 from app.models import Moderator, Site, Webhook, WebhookEvent, WebhookFormat, WebhookState, audit
 from app.models.audit import Event, Who
-from app.models.webhook import LONGEST_ADDRESS, OLD_SECRET_LASTS
+from app.models.webhook import LONGEST_ADDRESS, LONGEST_NAME, OLD_SECRET_LASTS
 from app.models.webhook_delivery import DeliveryOutcome, WebhookDelivery
 from app.notify import webhooks
 
@@ -33,7 +35,7 @@ def add(
     webhook = Webhook(
         site=site,
         site_id=site.id,
-        name=name,
+        name=checked_name(name),
         address=checked_address(address, by),
         format=format,
         events=checked_events(events),
@@ -50,6 +52,8 @@ def change(webhook: Webhook, *, by: Moderator | Who, address: str = "", **values
     """Change name, events, format or address; an empty address stays. Raises Refused (422)."""
     if address:
         values["address"] = checked_address(address, by)
+    if "name" in values:
+        values["name"] = checked_name(values["name"])
     if "events" in values:
         values["events"] = checked_events(values["events"])
     changed = {name: value for name, value in values.items() if getattr(webhook, name) != value}
@@ -111,6 +115,14 @@ def send_again(delivery: WebhookDelivery) -> None:
     db.session.flush()
 
 
+def checked_name(typed: str) -> str:
+    """The name on one line. Raises Refused (422)."""
+    name = clean_line(typed)[:LONGEST_NAME]
+    if not name or is_invisible(name):
+        raise Refused("wrong_name", _("Enter a name with visible characters."), field="name")
+    return name
+
+
 def checked_events(events: Collection[str]) -> list[str]:
     """Those that exist, in their order. Raises Refused (422)."""
     chosen = [event.value for event in WebhookEvent if event in events]
@@ -148,7 +160,7 @@ def _may_use_loopback(by: Moderator | Who) -> bool:
 
 
 def _wrong(sentence: str) -> Refused:
-    return Refused("wrong_address", sentence, field="address")
+    return Refused("wrong_address", sentence, field="url")
 
 
 def _require_active(webhook: Webhook) -> None:

@@ -21,7 +21,7 @@ MOST_DAYS, USUAL_DAYS = 3650, 90
 SCOPES: dict[str, Any] = {
     Scope.READ: _l("Read comments in every status, the queue, articles and the activity log"),
     Scope.MODERATE: _l("Decide, reply as staff, block authors, open and close articles"),
-    Scope.MANAGE: _l("Change rules and settings"),
+    Scope.MANAGE: _l("Change rules, settings and webhooks"),
     Scope.TRANSFER: _l("Import and export, including readers’ email addresses"),
 }
 

@@ -11,11 +11,10 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Optional, ValidationError
 
 from app.forms.length import Length, cleaned
-from app.forms.members import NAME_LENGTH
 from app.forms.name import check_name
 from app.lib.text import clean_line
 from app.models import Webhook, WebhookEvent, WebhookFormat
-from app.models.webhook import LONGEST_ADDRESS
+from app.models.webhook import LONGEST_ADDRESS, LONGEST_NAME
 
 FORMATS = [
     SelectChoice(WebhookFormat.STANDARD.value, _l("Standard (for programs)")),
@@ -69,13 +68,13 @@ for _event, _said in EVENTS.items():
 class WebhookForm(_Events):
     name = StringField(
         _l("Name of the program"),
-        [DataRequired(_l("Enter a name. The list shows it.")), Length(NAME_LENGTH, each=1), _name],
-        filters=[cleaned(clean_line, NAME_LENGTH)],
+        [DataRequired(_l("Enter a name. The list shows it.")), Length(LONGEST_NAME, each=1), _name],
+        filters=[cleaned(clean_line, LONGEST_NAME)],
     )
-    address = URLField(_l("Address (URL)"), [DataRequired(_l("Enter an address.")), Length(LONGEST_ADDRESS, each=1)])
+    url = URLField(_l("Address (URL)"), [DataRequired(_l("Enter an address.")), Length(LONGEST_ADDRESS, each=1)])
     format = SelectField(_l("Format"), choices=FORMATS)
 
-    def validate_format(self, _field: SelectField) -> None:
+    def validate_comment_received(self, _field: BooleanField) -> None:
         if not self.events:
             raise ValidationError(_("Choose at least one event."))
 
@@ -83,7 +82,7 @@ class WebhookForm(_Events):
 class WebhookChangeForm(WebhookForm):
     """An empty address stays: the stored one is shown in part only."""
 
-    address = URLField(_l("New address (URL)"), [Optional(), Length(LONGEST_ADDRESS, each=1)])
+    url = URLField(_l("New address (URL)"), [Optional(), Length(LONGEST_ADDRESS, each=1)])
 
     @classmethod
     def of(cls, webhook: Webhook) -> "WebhookChangeForm":

@@ -26,7 +26,7 @@ class Scope(StrEnum):
 
     READ = "read"  # comments in every status, the queue, threads, authors, reports, statistics, the log
     MODERATE = "moderate"  # decide, undo, note, reply as staff, trust and block authors, states of threads
-    MANAGE = "manage"  # rules, settings, titles and addresses of threads
+    MANAGE = "manage"  # rules, settings, titles and addresses of threads, webhooks
     TRANSFER = "transfer"  # imports and exports, which contain email addresses
 
 

@@ -148,16 +148,8 @@ class AuditEvent(Model):
     @property
     def content(self) -> list[Any]:
         who = [self.actor, self.actor_id, self.actor_name]
-        return [
-            self.id,
-            self.made_at.isoformat(),
-            self.event,
-            self.site,
-            *who,
-            self.account_id,
-            self.network,
-            self.details,
-        ]
+        made_at = self.made_at.isoformat()
+        return [self.id, made_at, self.event, self.site, *who, self.account_id, self.network, self.details]
 
     @property
     def is_erased(self) -> bool:

@@ -18,7 +18,7 @@ from app.models.moderator import Moderator
 from app.models.site import Site
 from app.models.webhook_delivery import WebhookDelivery
 
-LONGEST_NAME, LONGEST_ADDRESS = 100, 2_000  # characters
+LONGEST_NAME, LONGEST_ADDRESS = 80, 2_000  # characters
 # A worker that has not finished one request by then counts as dead.
 CLAIM_LEASE = timedelta(minutes=2)
 # The longest time that a failing receiver is left alone.

@@ -64,6 +64,7 @@ from app.web import (
     tokens,
     transfers,
     votes,
+    webhooks,
     well_known,
     wording,
 )
@@ -75,7 +76,7 @@ READERS = (
 MODERATORS = (
     account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
     context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
-    transfers, wording, sections, system, covers, own_lists, tokens,
+    transfers, wording, sections, system, covers, own_lists, tokens, webhooks,
 )  # fmt: skip
 
 

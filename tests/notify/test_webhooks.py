@@ -453,7 +453,7 @@ def test_an_address_is_https_or_this_machine_and_never_private(paper: Site) -> N
     ):  # fmt: skip
         with pytest.raises(webhooks.Refused) as no:
             webhooks.checked_address(address, Who.OPERATOR)
-        assert no.value.field == "address", address
+        assert no.value.field == "url", address
 
 
 @SQLITE

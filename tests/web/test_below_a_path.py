@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
-from app.desk import members
+from app.desk import members, webhooks
 from app.lib.clock import now
 from app.lib.signing import sign
 from app.models import (
@@ -32,7 +32,9 @@ from app.models import (
     Role,
     Site,
     Status,
+    WebhookFormat,
 )
+from app.models.audit import Who
 from app.models.report import Reporter
 from app.moderation import notices
 from app.moderation.decide import decide
@@ -100,6 +102,8 @@ def paper(app: Flask, db_session: Session) -> Site:
     db_session.commit()
     report(first, reader=Reporter("somebody"), reason=Reason.HATE, note="Geheimnis")
     members.invite(site, "bob@moderators.example", Role.MODERATOR, by=alice)
+    hook = {"name": "CMS", "address": "https://hooks.example/x", "events": ["comment.held"]}
+    webhooks.ping(webhooks.add(site, **hook, format=WebhookFormat.SLACK, by=Who.OPERATOR))
     db_session.commit()
     return site
 

@@ -67,6 +67,7 @@ FORMS = {
     "/settings": "SettingsForm", "/people": "PersonForm", "/people/erase": "EraseForm", "/rules": "RuleForm",
     "/account/name": "NameForm", "/account/email": "AddressForm", "/account/password": "PasswordForm",
     "/reset": "ResetForm", "/reset/": "NewPasswordForm",
+    "/webhooks": "WebhookForm", "/webhooks/1": "WebhookChangeForm",
     "/moderators": "InvitationForm", "/notes": "NoteForm", "/block": "BlockForm", "/search": "SearchForm",
 }  # fmt: skip
 # Fields that the test's site requires beyond the form class.

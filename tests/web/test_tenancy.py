@@ -16,11 +16,25 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.comments import picks
-from app.desk import members, tokens
+from app.desk import members, tokens, webhooks
 from app.lib.clock import now
-from app.models import Claim, Effect, Moderator, Reason, Role, Rule, Site, State, Status, Subject
+from app.models import (
+    Claim,
+    Effect,
+    Moderator,
+    Reason,
+    Role,
+    Rule,
+    Site,
+    State,
+    Status,
+    Subject,
+    WebhookDelivery,
+    WebhookFormat,
+)
 from app.models.own_reason import OwnReason
 from app.models.report import Reporter
+from app.models.webhook_delivery import DeliveryOutcome
 from app.moderation import articles, legal_hold, notices
 from app.moderation.decide import decide
 from app.moderation.notices import Draft
@@ -56,6 +70,8 @@ TABLES = (
     "notice_event",
     "legal_hold",
     "api_token",
+    "webhook",
+    "webhook_delivery",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address", "factor", "factors", "single_sign_on"}
@@ -127,6 +143,13 @@ def paper(app: Flask, db_session: Session) -> Site:
     jobs.begin_export(site, "csv", by=alice).name = "Geheimnis.csv"
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
     tokens.make(site, name="Verborgen", role=Role.ADMIN, by=alice)
+    format = WebhookFormat.STANDARD
+    webhook = webhooks.add(
+        site, name="Geheimnis", address="https://versteckt.example/x", events=["comment.held"], format=format, by=alice
+    )
+    webhooks.ping(webhook)
+    db_session.flush()
+    db_session.query(WebhookDelivery).one().finish(DeliveryOutcome.GAVE_UP)
     db_session.commit()
     return site
 

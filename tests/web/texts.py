@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.models import reason_codes
+from app.models import WebhookEvent, reason_codes
 from tests.api.examples import declared, example_of, query_of
 from tests.cast import PAGE
 
@@ -45,6 +45,9 @@ class Input:
 SITE = {"key": "paper"}
 REASONS = {f"{code}.{lang}": "words" for code in reason_codes() for lang in ("en", "ja")}
 TOKEN = {"token": "x.y.z"}
+HOOK = {"name": "CMS", "format": "slack", "comment_received": "y"} | dict.fromkeys(
+    (event.value.replace(".", "_") for event in list(WebhookEvent)[1:]), ""
+)
 # By endpoint. A missing route fails the test, and so does a missing parameter that a route reads.
 INPUTS: dict[str, Input] = {
     "account.change_language": Input(form={"lang": "ja", **BACK}),
@@ -257,6 +260,16 @@ INPUTS: dict[str, Input] = {
         ("read", "moderate", "manage", "transfer"), "y"), path=SITE),
     "tokens.revoke": Input(path=SITE),
     "tokens.show": Input(path=SITE),
+    "webhooks.show_all": Input(path=SITE),
+    "webhooks.add": Input(form=HOOK | {"url": "https://hooks.example/x"}, path=SITE),
+    "webhooks.show": Input(query={"before": "1"}, path=SITE),
+    "webhooks.change": Input(form=HOOK | {"url": ""}, path=SITE),
+    "webhooks.ping": Input(path=SITE),
+    "webhooks.rotate": Input(path=SITE),
+    "webhooks.end_old_secret": Input(path=SITE),
+    "webhooks.switch": Input(form={"state": "active"}, path=SITE),
+    "webhooks.remove": Input(path=SITE),
+    "webhooks.send_again": Input(path=SITE),
     "transfers.begin": Input(form={"name": "export.xml", "size": "10", "file": ""}, path=SITE),
     "transfers.begin_export": Input(form={"format": "csv"}, path=SITE),
     "transfers.check": Input(form={"moves": "/old=/new", "old": "https://old.example", "new": "https://new.example",

@@ -27,6 +27,7 @@ class Operations:
         self.site = Site(core)
         self.threads = Threads(core)
         self.transfers = Transfers(core)
+        self.webhooks = Webhooks(core)
 
 
 class Authors:
@@ -374,4 +375,71 @@ class Transfers:
     def stop(self, id: int, /) -> types.JobShown:
         """Stop an import or export. Scope: transfer."""
         answer: types.JobShown = self._core.json("POST", "/imports/{id}/stop", path_values={"id": id})
+        return answer
+
+
+class Webhooks:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def show_all(self) -> types.Webhooks:
+        """The site's webhooks. Scope: manage."""
+        answer: types.Webhooks = self._core.json("GET", "/webhooks", repeatable=True)
+        return answer
+
+    def add(self, **body: Unpack[types.NewWebhook]) -> types.WebhookMade:
+        """Add a webhook. Scope: manage."""
+        answer: types.WebhookMade = self._core.json("POST", "/webhooks", body=body)
+        return answer
+
+    def send_again(self, id: int, /) -> types.DeliveryShown:
+        """Send a delivery again, with the same id. Scope: manage."""
+        answer: types.DeliveryShown = self._core.json(
+            "POST", "/webhooks/deliveries/{id}/send-again", path_values={"id": id}
+        )
+        return answer
+
+    def show(self, id: int, /) -> types.WebhookShown:
+        """A webhook. Scope: manage."""
+        answer: types.WebhookShown = self._core.json("GET", "/webhooks/{id}", path_values={"id": id}, repeatable=True)
+        return answer
+
+    def change(self, id: int, /, **body: Unpack[types.WebhookChange]) -> types.WebhookShown:
+        """Change a webhook. Scope: manage."""
+        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}", path_values={"id": id}, body=body)
+        return answer
+
+    def deliveries(self, id: int, /, **query: Unpack[types.WebhooksDeliveriesQuery]) -> types.DeliveryPage:
+        """Deliveries of a webhook, newest first. Scope: manage."""
+        answer: types.DeliveryPage = self._core.json(
+            "GET", "/webhooks/{id}/deliveries", path_values={"id": id}, query=query, repeatable=True
+        )
+        return answer
+
+    def deliveries_each(
+        self, id: int, /, **query: Unpack[types.WebhooksDeliveriesQuery]
+    ) -> Iterator[types.DeliveryShown]:
+        """The deliveries of all pages of `deliveries`, which are loaded as they are needed."""
+        return self._core.each(
+            "deliveries", "GET", "/webhooks/{id}/deliveries", path_values={"id": id}, query=query, repeatable=True
+        )
+
+    def ping(self, id: int, /) -> types.WebhookShown:
+        """Send a test. Scope: manage."""
+        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}/ping", path_values={"id": id})
+        return answer
+
+    def remove(self, id: int, /) -> types.WebhookShown:
+        """Remove a webhook with its deliveries. Scope: manage."""
+        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}/remove", path_values={"id": id})
+        return answer
+
+    def rotate(self, id: int, /) -> types.WebhookMade:
+        """Change the secret; the earlier one signs, too, for a day. Scope: manage."""
+        answer: types.WebhookMade = self._core.json("POST", "/webhooks/{id}/secret", path_values={"id": id})
+        return answer
+
+    def end_old_secret(self, id: int, /) -> types.WebhookShown:
+        """End the earlier secret at once. Scope: manage."""
+        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}/secret/end", path_values={"id": id})
         return answer

@@ -214,6 +214,31 @@ class Decisions(TypedDict):
     decisions: list[DecisionMade]
 
 
+class DeliveryShown(TypedDict):
+    id: int
+    # An event, or ping
+    event: str
+    # The header `webhook-id`
+    message_id: str
+    # '' while it waits; sent, gave up, recalled, off, nothing to say
+    outcome: str
+    attempts: int
+    # Of the last answer
+    status: int | None
+    # The beginning of the last answer
+    answer: str
+    # Why there was no answer
+    error: str
+    made_at: str
+    due_at: str
+    done_at: str | None
+
+
+class DeliveryPage(TypedDict):
+    deliveries: list[DeliveryShown]
+    next: str | None
+
+
 class Details(TypedDict):
     """Those that are given are set by hand, and override those that pages send; '' gives that up."""
 
@@ -505,6 +530,31 @@ class NewText(TypedDict):
     body: str
 
 
+class NewWebhook(TypedDict):
+    name: str
+    # https
+    url: str
+    # What it is told of
+    events: list[
+        Literal[
+            "comment.received",
+            "comment.held",
+            "comment.approved",
+            "comment.rejected",
+            "comment.spam",
+            "comment.deleted",
+            "comment.edited",
+            "comment.reported",
+            "comment.appealed",
+            "notice.opened",
+            "notice.closed",
+            "thread.changed",
+            "site.flood",
+        ]
+    ]
+    format: NotRequired[Literal["standard", "slack", "teams", "discord", "line_works"]]
+
+
 class Notes(TypedDict):
     notes: list[NoteText]
 
@@ -696,6 +746,8 @@ class SettingsGiven(TypedDict):
     score_hold_from: NotRequired[int | None]
     # yes or no
     score_publishes: NotRequired[bool | None]
+    # a whole number from 1 to 365
+    settle_days: NotRequired[int | None]
     # a whole number from 1 to 10000
     flood_per_author: NotRequired[int | None]
     # a whole number from 1 to 10000
@@ -896,3 +948,87 @@ class Verdict(TypedDict):
     text: NotRequired[str]
     # Another moderator's decision is known and replaced
     override: NotRequired[bool]
+
+
+class WebhookChange(TypedDict):
+    """Only given fields change."""
+
+    name: NotRequired[str | None]
+    url: NotRequired[str | None]
+    events: NotRequired[
+        list[
+            Literal[
+                "comment.received",
+                "comment.held",
+                "comment.approved",
+                "comment.rejected",
+                "comment.spam",
+                "comment.deleted",
+                "comment.edited",
+                "comment.reported",
+                "comment.appealed",
+                "notice.opened",
+                "notice.closed",
+                "thread.changed",
+                "site.flood",
+            ]
+        ]
+        | None
+    ]
+    format: NotRequired[Literal["standard", "slack", "teams", "discord", "line_works", None]]
+    # Switch it on or off; what waited is not sent any more
+    active: NotRequired[bool | None]
+
+
+class WebhookShown(TypedDict):
+    """A webhook. Its address is shown without what could be an access token."""
+
+    id: int
+    name: str
+    # https
+    url: str
+    format: Literal["standard", "slack", "teams", "discord", "line_works"]
+    # What it is told of
+    events: list[
+        Literal[
+            "comment.received",
+            "comment.held",
+            "comment.approved",
+            "comment.rejected",
+            "comment.spam",
+            "comment.deleted",
+            "comment.edited",
+            "comment.reported",
+            "comment.appealed",
+            "notice.opened",
+            "notice.closed",
+            "thread.changed",
+            "site.flood",
+        ]
+    ]
+    # gone: its receiver answered 410
+    state: Literal["active", "off", "gone"]
+    # Null if the last request was accepted
+    failing_since: str | None
+    # Until then the earlier secret signs, too
+    old_secret_until: str | None
+    # Null: by the operator, or by an account that is gone
+    made_by: str | None
+    made_at: str
+
+
+class WebhookMade(TypedDict):
+    webhook: WebhookShown
+    # Shown only in this answer
+    secret: str
+
+
+class Webhooks(TypedDict):
+    webhooks: list[WebhookShown]
+
+
+class WebhooksDeliveriesQuery(TypedDict):
+    # The `next` of the page before
+    after: NotRequired[int]
+    # Deliveries of a page
+    limit: NotRequired[int]

@@ -19,6 +19,7 @@ export class Operations {
   readonly site: Site
   readonly threads: Threads
   readonly transfers: Transfers
+  readonly webhooks: Webhooks
 
   constructor(core: Core) {
     this.authors = new Authors(core)
@@ -34,6 +35,7 @@ export class Operations {
     this.site = new Site(core)
     this.threads = new Threads(core)
     this.transfers = new Transfers(core)
+    this.webhooks = new Webhooks(core)
   }
 }
 
@@ -415,5 +417,68 @@ export class Transfers {
   /** Stop an import or export. Scope: transfer. */
   stop(id: number): Promise<types.JobShown> {
     return this.#core.json<types.JobShown>("POST", "/imports/{id}/stop", { path: { id } })
+  }
+}
+
+export class Webhooks {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** The site's webhooks. Scope: manage. */
+  showAll(): Promise<types.Webhooks> {
+    return this.#core.json<types.Webhooks>("GET", "/webhooks", { repeatable: true })
+  }
+
+  /** Add a webhook. Scope: manage. */
+  add(body: types.NewWebhook): Promise<types.WebhookMade> {
+    return this.#core.json<types.WebhookMade>("POST", "/webhooks", { body })
+  }
+
+  /** Send a delivery again, with the same id. Scope: manage. */
+  sendAgain(id: number): Promise<types.DeliveryShown> {
+    return this.#core.json<types.DeliveryShown>("POST", "/webhooks/deliveries/{id}/send-again", { path: { id } })
+  }
+
+  /** A webhook. Scope: manage. */
+  show(id: number): Promise<types.WebhookShown> {
+    return this.#core.json<types.WebhookShown>("GET", "/webhooks/{id}", { path: { id }, repeatable: true })
+  }
+
+  /** Change a webhook. Scope: manage. */
+  change(id: number, body: types.WebhookChange): Promise<types.WebhookShown> {
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}", { path: { id }, body })
+  }
+
+  /** Deliveries of a webhook, newest first. Scope: manage. */
+  deliveries(id: number, query: types.WebhooksDeliveriesQuery = {}): Promise<types.DeliveryPage> {
+    return this.#core.json<types.DeliveryPage>("GET", "/webhooks/{id}/deliveries", { path: { id }, query, repeatable: true })
+  }
+
+  /** The deliveries of all pages of `deliveries`, which are loaded as they are needed. */
+  deliveriesEach(id: number, query: types.WebhooksDeliveriesQuery = {}): AsyncGenerator<types.DeliveryShown, void, undefined> {
+    return this.#core.each<types.DeliveryShown>("deliveries", "GET", "/webhooks/{id}/deliveries", { path: { id }, query, repeatable: true })
+  }
+
+  /** Send a test. Scope: manage. */
+  ping(id: number): Promise<types.WebhookShown> {
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/ping", { path: { id } })
+  }
+
+  /** Remove a webhook with its deliveries. Scope: manage. */
+  remove(id: number): Promise<types.WebhookShown> {
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/remove", { path: { id } })
+  }
+
+  /** Change the secret; the earlier one signs, too, for a day. Scope: manage. */
+  rotate(id: number): Promise<types.WebhookMade> {
+    return this.#core.json<types.WebhookMade>("POST", "/webhooks/{id}/secret", { path: { id } })
+  }
+
+  /** End the earlier secret at once. Scope: manage. */
+  endOldSecret(id: number): Promise<types.WebhookShown> {
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/secret/end", { path: { id } })
   }
 }

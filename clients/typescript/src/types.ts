@@ -120,6 +120,31 @@ export interface Decisions {
   decisions: DecisionMade[]
 }
 
+export interface DeliveryPage {
+  deliveries: DeliveryShown[]
+  next: string | null
+}
+
+export interface DeliveryShown {
+  id: number
+  /** An event, or ping */
+  event: string
+  /** The header `webhook-id` */
+  message_id: string
+  /** '' while it waits; sent, gave up, recalled, off, nothing to say */
+  outcome: string
+  attempts: number
+  /** Of the last answer */
+  status: number | null
+  /** The beginning of the last answer */
+  answer: string
+  /** Why there was no answer */
+  error: string
+  made_at: string
+  due_at: string
+  done_at: string | null
+}
+
 /** Those that are given are set by hand, and override those that pages send; '' gives that up. */
 export interface Details {
   title?: string | null
@@ -425,6 +450,15 @@ export interface NewText {
   body: string
 }
 
+export interface NewWebhook {
+  name: string
+  /** https */
+  url: string
+  /** What it is told of */
+  events: ("comment.received" | "comment.held" | "comment.approved" | "comment.rejected" | "comment.spam" | "comment.deleted" | "comment.edited" | "comment.reported" | "comment.appealed" | "notice.opened" | "notice.closed" | "thread.changed" | "site.flood")[]
+  format?: "standard" | "slack" | "teams" | "discord" | "line_works"
+}
+
 /** A moderator's note on a comment. */
 export interface NoteText {
   id: number
@@ -646,6 +680,8 @@ export interface SettingsGiven {
   score_hold_from?: number | null
   /** yes or no */
   score_publishes?: boolean | null
+  /** a whole number from 1 to 365 */
+  settle_days?: number | null
   /** a whole number from 1 to 10000 */
   flood_per_author?: number | null
   /** a whole number from 1 to 10000 */
@@ -845,4 +881,51 @@ export interface Verdict {
   text?: string
   /** Another moderator's decision is known and replaced */
   override?: boolean
+}
+
+/** Only given fields change. */
+export interface WebhookChange {
+  name?: string | null
+  url?: string | null
+  events?: ("comment.received" | "comment.held" | "comment.approved" | "comment.rejected" | "comment.spam" | "comment.deleted" | "comment.edited" | "comment.reported" | "comment.appealed" | "notice.opened" | "notice.closed" | "thread.changed" | "site.flood")[] | null
+  format?: "standard" | "slack" | "teams" | "discord" | "line_works" | null
+  /** Switch it on or off; what waited is not sent any more */
+  active?: boolean | null
+}
+
+export interface WebhookMade {
+  webhook: WebhookShown
+  /** Shown only in this answer */
+  secret: string
+}
+
+/** A webhook. Its address is shown without what could be an access token. */
+export interface WebhookShown {
+  id: number
+  name: string
+  /** https */
+  url: string
+  format: "standard" | "slack" | "teams" | "discord" | "line_works"
+  /** What it is told of */
+  events: ("comment.received" | "comment.held" | "comment.approved" | "comment.rejected" | "comment.spam" | "comment.deleted" | "comment.edited" | "comment.reported" | "comment.appealed" | "notice.opened" | "notice.closed" | "thread.changed" | "site.flood")[]
+  /** gone: its receiver answered 410 */
+  state: "active" | "off" | "gone"
+  /** Null if the last request was accepted */
+  failing_since: string | null
+  /** Until then the earlier secret signs, too */
+  old_secret_until: string | null
+  /** Null: by the operator, or by an account that is gone */
+  made_by: string | null
+  made_at: string
+}
+
+export interface Webhooks {
+  webhooks: WebhookShown[]
+}
+
+export interface WebhooksDeliveriesQuery {
+  /** The `next` of the page before */
+  after?: number
+  /** Deliveries of a page */
+  limit?: number
 }
