@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.lib import diff, grapheme, markup, near_duplicates, normal_form, redact, script, text, urls
+from app.notify import webhook_formats
 from app.screening import hosts, signs
 from app.screening.urgent_words import HARMLESS, LEGAL, THREATS
 from app.search import ngrams
@@ -98,6 +99,7 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "page_key of a host": quietly(lambda given: urls.page_key.__wrapped__(f"https://{given}/")),
     "is_allowed": lambda given: urls.is_allowed(given, ["https://paper.example"]),
     "readable": hosts.readable,
+    "in a chat": lambda given: webhook_formats._discord_escaped(webhook_formats.defused(given)),
     "looks_like_another": lambda given: hosts.looks_like_another(given, ["paper.example"]),
 }
 # Each added character expands to up to 18: half of the length is enough.

@@ -98,7 +98,7 @@ def thread_state_changed(change: ThreadChange, undone: ThreadChange | None) -> N
         "what": "state",
         "from": change.from_state,
         "to": change.to_state,
-        "until": change.until.isoformat() if change.until else None,
+        "until": _iso(change.until),
         "actor": change.actor,
     }
     due = now() + undo_window() if change.actor == Actor.MODERATOR else now()
@@ -113,7 +113,7 @@ def thread_changed(thread: Thread, what: str) -> None:
 
 
 def flooded(site: Site) -> None:
-    facts = {"until": site.pressed_until.isoformat() if site.pressed_until else None, "limit": site.burst}
+    facts = {"until": _iso(site.pressed_until), "limit": site.burst}
     hooks = _wanting(site.id, WebhookEvent.FLOOD)
     _insert(hooks, WebhookEvent.FLOOD, site.id, About.SITE, site.id, facts)
 
@@ -121,6 +121,11 @@ def flooded(site: Site) -> None:
 def ping(webhook: Webhook) -> None:
     """A test, whatever the webhook wants to be told of."""
     WebhookDelivery.insert([_row(webhook.id, PING, webhook.site_id, About.SITE, webhook.site_id, {})])
+
+
+def _iso(moment: datetime | None) -> str | None:
+    """As in payloads."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _wanting(site_id: int, event: WebhookEvent) -> list[Wanted]:

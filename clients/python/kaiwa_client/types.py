@@ -740,10 +740,10 @@ class SettingsGiven(TypedDict):
     min_seconds: NotRequired[int | None]
     # yes or no
     score_acts: NotRequired[bool | None]
-    # a whole number from 50 to 100
-    score_spam_from: NotRequired[int | None]
-    # a whole number from 0 to 100
-    score_hold_from: NotRequired[int | None]
+    # a whole number from 20 to 2000
+    hold_one_in: NotRequired[int | None]
+    # a whole number from 20 to 2000
+    spam_one_in: NotRequired[int | None]
     # yes or no
     score_publishes: NotRequired[bool | None]
     # a whole number from 1 to 365

@@ -674,10 +674,10 @@ export interface SettingsGiven {
   min_seconds?: number | null
   /** yes or no */
   score_acts?: boolean | null
-  /** a whole number from 50 to 100 */
-  score_spam_from?: number | null
-  /** a whole number from 0 to 100 */
-  score_hold_from?: number | null
+  /** a whole number from 20 to 2000 */
+  hold_one_in?: number | null
+  /** a whole number from 20 to 2000 */
+  spam_one_in?: number | null
   /** yes or no */
   score_publishes?: boolean | null
   /** a whole number from 1 to 365 */
