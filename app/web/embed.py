@@ -38,6 +38,8 @@ WRITING = (
     "writing/proof",
     "place",
     "writing/votes",
+    "live/still",
+    "writing/included",
     "writing/writing",
 )
 LIVE = (

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 
 from app.comments import reading
+from app.comments.orders import order_or_default
 from app.comments.shown import Shown
 from app.forms.where import PARAMETERS, where
 from app.models import State
@@ -21,13 +22,15 @@ def static() -> Response:
     note_known(here.thread)
     answer = for_everybody(Response(content_type="text/html; charset=utf-8"))
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
-    answer.set_etag(etag_of(here, "after"), weak=True)
+    version = etag_of(here, "after")
+    answer.set_etag(version, weak=True)
     if answer.make_conditional(request).status_code == 304:
         return answer
     state = here.section.state if here.section else State.OPEN
     page = reading.page_of(here.site, here.thread, sort=here.sort, after=request.args.get("after", ""), at_least=state)
     comments = page.comments
-    shown = {"page": page, "comments": comments, "data": _data(page, comments)}
+    shown: dict[str, Any] = {"page": page, "comments": comments, "data": _data(page, comments), "version": version}
+    shown |= {"is_first": not request.args.get("after"), "usual_sort": order_or_default(None)}
     answer.set_data(render_template("thread/static.html", **around(here), **shown))
     return answer
 

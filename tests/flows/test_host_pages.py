@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.flows.hosts import SLOT, STORY, Publisher, await_contrast, publishing, style_of, tag_of, thread_of
-from tests.flows.people import EN, JA, fill_in, submit
+from tests.flows.people import EN, JA, fill_in, submit, wait_for
 from tests.services import ROOT, Live
 
 pytestmark = pytest.mark.flow
@@ -649,3 +650,79 @@ def test_counts_of_links_in_any_spelling(live: Live, host: Publisher, new_page: 
     told = {name: page.locator(f"#{name}").inner_text() for name in (*links, "given")}
     assert told["plain"] == told["part"] == told["tracked"] == told["given"]
     assert [told[name] for name in ("mail", "unknown", "elsewhere")] == ["0", "0", "0"]
+
+
+# Where everything is when the page has been parsed, what moved by itself since then, and the widget's event.
+WATCH = """window.shift = 0
+new PerformanceObserver(list => { for (const {value} of list.getEntries()) shift += value })
+  .observe({type: 'layout-shift', buffered: true})
+window.places = () => JSON.stringify([...document.querySelectorAll('h1,.kaiwa-static *,footer')].map(each =>
+  each.getBoundingClientRect()))
+addEventListener('DOMContentLoaded', () => window.before = places())
+addEventListener('kaiwa:ready', ({detail}) => window.total = detail.total)"""
+
+
+def test_included_comments_stay_where_they_are_until_the_reader_does_more_than_read(
+    live: Live, host: Publisher, new_page: NewPage
+) -> None:
+    page = new_page(viewport={"width": 800, "height": 2000})
+    asked: list[str] = []
+
+    # The browser's own revalidation of what it has is no request of the widget.
+    def note(request: Request) -> None:
+        if "/embed/thread?" in request.url and request.resource_type == "fetch":
+            asked.append(request.url)
+
+    page.on("request", note)
+    page.clock.install()
+    page.add_init_script(WATCH)
+    url = f"{live.url}/embed/static?site=demo&url={live.demo_url}{EN}&lang=en"
+    with urlopen(url) as answer:  # noqa: S310
+        included = answer.read().decode()
+    # A copy from before a moderator removed its last comment.
+    stale = re.sub('data-version="[^"]+"', 'data-version="old"', included)
+    stale = stale.replace("</article>", '</article><article id="comment-999999">Removed</article>', 1)
+    style = "<style>body{font:15px/1.3 serif;text-indent:1em}article{margin:1em 0}</style>"
+
+    def visit(inside: str, path: str = EN) -> None:
+        around = f"<!doctype html><html lang=en>{style}<h1>Story</h1><div id=kaiwa>{inside}</div><footer>End</footer>"
+        page.goto(host.serve(f"{around}{tag_of(live, path)}"))
+        wait_for(page, "window.total !== undefined")
+
+    visit(stale)
+    assert page.evaluate("[places() == before, shift, total > 1]") == [True, 0, True] and not asked
+    assert not page.evaluate("document.querySelector('#kaiwa').shadowRoot.querySelector('.thread')")
+    # "In reply to" leads to a comment that is here.
+    page.locator(".kaiwa-static header a[href^='#comment-']").first.click()
+    assert page.evaluate("document.activeElement.matches('.kaiwa-static article')") and not asked
+    # A comment that was removed since goes within a minute.
+    page.evaluate("document.activeElement.blur()")
+    page.clock.fast_forward(61_000)
+    expect(page.locator("#comment-999999")).to_have_count(0)
+    expect(page.locator(".kaiwa-static article").first).to_be_visible()
+    assert not asked
+
+    reply = page.locator(".kaiwa-static .kaiwa-reply").nth(1)
+    place = reply.locator("xpath=ancestor::article").get_attribute("id")
+    reply.click()
+    thread = page.locator("#kaiwa .thread")
+    expect(thread.locator("[name=body]")).to_be_focused()
+    expect(thread.locator(f"#{place} + .respond")).to_be_visible()
+    expect(page.locator(".kaiwa-static")).to_be_hidden()
+    thread.locator("[name=body]").fill("Half a reply")
+    assert len(asked) == 1
+
+    # A reader who has a draft gets the thread at once, and so does a page whose copy is that of another one.
+    visit(included)
+    expect(thread.locator("[name=body]")).to_have_value("Half a reply")
+    page.evaluate("sessionStorage.clear()")
+    visit(included, "/included-elsewhere")
+    expect(thread.locator(".none")).to_be_visible()
+    assert len(asked) == 3
+    # Without the second part the links lead to the page that does the same.
+    page.route("**/writing.js*", lambda route: route.abort())
+    page.evaluate("sessionStorage.clear()")
+    page.goto(host.serve(f"<!doctype html><html lang=en><div id=kaiwa>{included}</div>{tag_of(live)}"))
+    page.locator(".kaiwa-static .kaiwa-reply").first.click()
+    expect(page.locator("form.respond [name=body]")).to_be_visible()
+    assert page.url.startswith(f"{live.url}/thread?")

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
@@ -100,6 +101,21 @@ def test_only_public_comments_are_included_and_more_of_them_are_linked(
     db_session.commit()
     html = included(client)
     assert not html.select("article, script") and html.h2.text == "Comments"
+
+
+def test_the_widget_is_told_which_thread_is_included(client: FlaskClient, hanako: Reader, paper: Site) -> None:
+    for number in range(12):
+        hanako.post(f"words {number}", title="The match")
+    section = included(client).section
+    here = dict(parse_qsl(urlsplit(section["data-here"]).query))
+    assert (here["site"], here["url"], here["lang"], section["data-total"]) == ("paper", PAGE, "en", "12")
+    assert section["data-sort"] == "oldest" and section.has_attr("data-usual") and section.has_attr("data-live")
+    assert section["data-version"] in client.get("/embed/static", query_string=HERE).headers["ETag"]
+    assert all(link["href"].startswith(section["data-here"]) for link in section.select(".kaiwa-reply, [rel~=next]"))
+    newest = included(client, sort="newest").section
+    assert newest["data-sort"] == "newest" and not newest.has_attr("data-usual")
+    further = included(client).select_one("a[rel~=next]")["href"].rpartition("after=")[2]
+    assert not included(client, after=further).section.has_attr("data-here"), "the widget begins with the first page"
 
 
 def test_a_page_without_comments_and_a_foreign_page(client: FlaskClient, hanako: Reader) -> None:

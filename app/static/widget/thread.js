@@ -88,16 +88,26 @@ class Thread {
 
   // ---- reading
 
-  async start() {
+  // Comments that the page includes (/embed/static) are shown by a slot in place of our box: writing/included.js.
+  start() {
+    if (!this.element.querySelector('.kaiwa-static')) return this.begin()
+    this.box.replaceWith(make('slot'))
+    this.write('adopt')
+  }
+
+  async begin() {
     const waiting = make('p', 'loading', this.say.loading)
     waiting.role = 'status'
-    // The slot shows comments that the page includes (/embed/static) until the thread has come.
     this.box.replaceChildren(make('slot'), waiting)
     if (!await this.load()) return
-    // Readers of such a page can read, and each comment is refused.
-    if (!words(this.say.origins).includes(location.origin)) this.write('hint', location.origin)
     this.tell('ready', {total: +this.say.total})
     this.arrive()
+    this.watch()
+  }
+
+  watch() {
+    // Readers of such a page can read, and each comment is refused.
+    if (!words(this.say.origins).includes(location.origin)) this.write('hint')
     new IntersectionObserver(([{isIntersecting}], watch) => {
       if (!isIntersecting) return
       watch.disconnect()
@@ -118,7 +128,7 @@ class Thread {
     // before the thread is shown.
     const [{ok, status, html}] = await Promise.all([this.ask('embed/thread?' + this.query(more)), back && this.write(), mutes && this.live()])
     if (this.gone) return
-    if (status == 422) this.write('hint', new URL(this.where.url, location).origin)
+    if (status == 422) this.write('hint')
     if (!ok) return this.excuse(this.box, html, this.say.unread, () => this.start())
     this.box.replaceChildren(...html.childNodes)
     const thread = this.find('.thread')

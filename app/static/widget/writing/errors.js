@@ -29,3 +29,10 @@ const clear = (thread, field) => {
   summary?.querySelector(`[href="#${id}"]`)?.closest('li').remove()
   if (summary && !summary.querySelector('li')) summary.remove()
 }
+
+// For the publisher, before a reader finds out.
+const hint = ({where, say}) => {
+  const {origin} = say.origins ? location : new URL(where.url, location)
+  console.error(`Kaiwa: this page's origin ${origin} is not one of the site's origins; add it under ` +
+    `Settings > Site URLs or with \`flask site set ${where.site} origins+=${origin}\`.`)
+}

@@ -80,6 +80,7 @@ export class Writing {
   // Goes to a field or a comment of this thread; fetches the comment's part of it where it is not here.
   async visit({hash}) {
     const {thread} = this, id = hash.slice(1), number = id.match(/^(?:comment|isso)-(\d+)$/)?.[1]
+    if (this.included?.visit(id)) return
     if (!number) return thread.root.getElementById(id)?.focus()
     if (thread.comment(number) || await thread.load({comment: number})) this.point(thread.comment(number))
   }
@@ -91,11 +92,8 @@ export class Writing {
     comment?.focus()
   }
 
-  // For the publisher, before a reader finds out.
-  hint(origin) {
-    console.error(`Kaiwa: this page's origin ${origin} is not one of the site's origins; add it under ` +
-      `Settings > Site URLs or with \`flask site set ${this.thread.where.site} origins+=${origin}\`.`)
-  }
+  adopt = () => adopt(this)
+  hint = () => hint(this.thread)
 
   // ---- the place of the form
 
