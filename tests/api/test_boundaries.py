@@ -1,54 +1,95 @@
 """What leaves the API: no address of a person, and nothing to pages that may not have it."""
 
+import logging
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
-from app.models import Effect, Role, Rule, Status, Subject
+from app.extensions import db
+from app.models import Effect, Role, Rule, Scope, Status, Subject
 from app.screening import rules
-from tests.api.examples import declared, example_of
+from app.transfer.job_runner import run_next
+from tests.api.examples import declared, example_of, query_of
 from tests.cast import ORIGIN, PAGE, Program, Reader, a_moderator, a_site, a_token, the_comment
 from tests.web.test_embed import TRICKS
 from tests.web.test_privacy import derived
 
-CANARY, NETWORK = "Canary.7@Hidden-7.example", "203.0.113.77"
+CANARY, NETWORK = "canary.7@hidden-7.example", "203.0.113.77"
 ASKED = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
 
 
+# Operations whose answer may have readers' addresses, with the scope that they ask for.
+WITH_ADDRESSES = {"api.transfers.download": Scope.TRANSFER}
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_no_answer_to_a_program_has_an_address_or_a_network(
-    app: Flask, client: FlaskClient, db_session: Session
+def test_no_answer_of_any_operation_and_no_log_has_an_address_or_a_network(
+    app: Flask, client: FlaskClient, db_session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
-    site = a_site(db_session, hold_all=True)
+    site = a_site(db_session, hold_all=True, reports_needed=1)
     alice = a_moderator(db_session, site, "alice", Role.OWNER)
+    caplog.set_level(logging.DEBUG, "app")
     reader = Reader(app.test_client(), "Hanako", CANARY, peer=NETWORK)
     about = [(Subject.EMAIL, CANARY), (Subject.ADDRESS, "203.0.113.0/24")]
     rules.create([rules.draft(site, subject, Effect.HOLD, value) for subject, value in about], by=alice)
     db_session.commit()
-    assert reader.post("words of Hanako").status_code == 202
+    assert reader.post("words of Hanako", notify="page").status_code == 202
     comment = the_comment(db_session, "words of Hanako")
+    id, seen = comment.id, comment.version
     program = Program(client, a_token(db_session, site))
-    answers = [program.post(f"/comments/{comment.id}/decisions", {"status": "approved", "seen": comment.version})]
-    answers.append(program.post(f"/comments/{comment.id}/decisions", {"status": "spam", "seen": comment.version}))
-    answers += [
-        program.post("/rules", {"subject": subject, "value": value, "effect": "spam"}) for subject, value in about
-    ]
-    assert [answer.status_code for answer in answers] == [200, 409, 201, 201]
-    for each in declared():
-        for rule in app.url_map.iter_rules():
-            if rule.endpoint == each.endpoint and (each.operation.scope or each.also):
-                path, body = rule.rule.removeprefix("/api/v1").replace("<int:id>", "1"), each.operation.body
-                answers.append(
-                    program.post(path, body and example_of(body)) if "POST" in rule.methods else program.get(path)
-                )
-    assert len(answers) > 40 and any(b"words of Hanako" in answer.data for answer in answers)
-    secrets = {form for secret in (CANARY, "moderators.example", "programs.invalid") for form in derived(secret)}
-    secrets |= {b"203.0.113", b"203.0"}
-    for answer in answers:
+    answers = {"exported": _exported(program)}
+    assert CANARY.encode() in answers.pop("exported").data, "the walk below would find it"
+    for name, role in (("Admin", Role.ADMIN), ("Helper", Role.MODERATOR)):
+        token = Program(client, a_token(db_session, site, role, name=name))
+        for status in ("approved", "spam"):
+            answers[name, status] = token.post(f"/comments/{id}/decisions", {"status": status, "seen": seen})
+        client.post(f"/embed/report/{id}", data={"reason": "hate"}, environ_base={"REMOTE_ADDR": NETWORK})
+        for subject, value in about:
+            answers[name, subject] = token.post("/rules", {"subject": subject, "value": value, "effect": "spam"})
+            answers[name, value] = token.get("/search", q=value, name=value)
+        answers |= {(name, *key): answer for key, answer in _walk(app, token).items()}
+    answers |= {("no token", *key): answer for key, answer in _walk(app, Program(client, "")).items()}
+    refused = {"site": "paper", "url": PAGE, "name": "", "email": CANARY, "body": ""}
+    answers["refused"] = client.post("/api/v1/comments", json=refused, environ_base={"REMOTE_ADDR": NETWORK})
+    assert len(answers) > 3 * 45 and sum(b"words of Hanako" in answer.data for answer in answers.values()) > 10
+    assert {answer.status_code for answer in answers.values()} >= {200, 201, 401, 403, 409, 422}
+    hidden = (CANARY, NETWORK, "moderators.example", "programs.invalid")
+    secrets = {form for secret in hidden for form in derived(secret)} | {b"203.0.113", b"203.0"}
+    for key, answer in answers.items():
         whole = answer.data + str(answer.headers).encode()
-        assert not [secret for secret in secrets if secret in whole], answer.request.path
+        assert not [secret for secret in secrets if secret in whole], key
+    logged = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records).encode()
+    assert logged.count(b"/api/v1/") > 3 * 45 and not [secret for secret in secrets if secret in logged]
     assert db_session.query(Rule).count() > 2
+
+
+def _exported(program: Program) -> TestResponse:
+    job = program.post("/exports", {"format": "csv"}).json["id"]
+    assert run_next()
+    db.session.commit()
+    return program.post(f"/exports/{job}/download")
+
+
+def _walk(app: Flask, program: Program) -> dict[tuple[str, ...], TestResponse]:
+    """The answer of each operation, bare and with an example of each parameter."""
+    answers: dict[tuple[str, ...], TestResponse] = {}
+    for each in declared():
+        if each.endpoint in WITH_ADDRESSES:
+            assert each.operation.scope == WITH_ADDRESSES[each.endpoint]
+            continue
+        for rule in app.url_map.iter_rules():
+            if rule.endpoint == each.endpoint:
+                path, body = rule.rule.removeprefix("/api/v1").replace("<int:id>", "1"), each.operation.body
+                for query in ({}, query_of(each)):
+                    for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "PATCH", "DELETE"}):
+                        given = {"json": example_of(body)} if body else {}
+                        answers[each.endpoint, method, str(query)] = program.client.open(
+                            f"/api/v1{path}", method=method, query_string=query, headers=program.headers, buffered=True,
+                            **given)  # fmt: skip
+    return answers
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
