@@ -145,7 +145,9 @@ def texts(folder: str) -> tuple[Text, ...]:
     if folder == "interface":
         files = sorted(ROOT.glob("app/translations/**/*.po"))
     else:
-        files = sorted(each for each in (ROOT / folder).rglob("*") if each.suffix in READERS)
+        files = sorted(
+            each for each in (ROOT / folder).rglob("*") if each.suffix in READERS and "node_modules" not in each.parts
+        )
     if folder == "demo":
         files = [each for each in files if each.suffix != ".md"]  # articles of a newspaper
     if folder == "docs":

@@ -70,6 +70,8 @@ def test_both_clients_with_the_running_service(
     with running_kaiwa(tmp_path, given, migrated=True) as live:
         moderate(Kaiwa(live.url, token), Kaiwa(live.url), work=lambda: None)
         told = run(compiled, "session", live.url, token, PAGE)
+        logged = live.log.read_text()
+    assert "/api/v1/exports" in logged and "readers.example" not in logged and token not in logged
     assert (
         told["decided"] == ["approved", "approved", "pending"]
         and told["same"]

@@ -156,10 +156,10 @@ def test_values_stay_in_their_place_in_the_address(server: Server, kaiwa: Kaiwa)
     server.tell("/search", Answer(200, b'{"comments": []}'))
     kaiwa.log.find(q="a&name=b #ひ", article="")
     assert server.asked[0].path == "/api/v1/search?q=a%26name%3Db+%23%E3%81%B2&article="
-    below = Kaiwa(f"{server.url}/comments/", TOKEN)
+    below = Kaiwa(f"{server.url}/comments ひ/", TOKEN)
     with pytest.raises(Problem):
         below.site.token()
-    assert server.asked[-1].path == "/comments/api/v1/token"
+    assert server.asked[-1].path == "/comments%20%E3%81%B2/api/v1/token"
 
 
 def test_the_typescript_client_does_the_same(

@@ -73,7 +73,7 @@ class Core:
         if not VALUE.fullmatch(language):
             raise ValueError("The language must be a tag such as en or ja")
         self._is_safe, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
-        self._folder = parts.path.rstrip("/")
+        self._folder = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=")
         self._token = Secret(token)
         self._timeout, self._retries, self._language = timeout, retries, language
         self._key = ""

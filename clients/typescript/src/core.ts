@@ -181,7 +181,7 @@ export class Core {
     const content = asked.body ? JSON.stringify(asked.body) : asked.data
     if (content !== undefined) headers.set("Content-Type", asked.body ? JSON_TYPE : OCTETS)
     // The same for all attempts: a repeated request is one decision.
-    if (method != "GET") headers.set("Idempotency-Key", this.#key || crypto.randomUUID())
+    if (method != "GET") headers.set("Idempotency-Key", this.#key || randomKey())
     // Redirects are not followed: they would lead the token elsewhere.
     const init: RequestInit = { method, headers, redirect: "error", credentials: "omit", cache: "no-store" }
     if (content !== undefined) init.body = content
@@ -269,6 +269,11 @@ function noAnswer(trouble: unknown): NoAnswer {
   if (trouble instanceof NoAnswer) return trouble
   const name = trouble instanceof Error ? trouble.name : "unknown"
   return new NoAnswer(name == "AbortError" ? "no answer in time" : `no answer (${name})`)
+}
+
+/** `crypto.randomUUID` is missing on pages without https. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("")
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
