@@ -1,5 +1,6 @@
 """A server that answers as a test tells it, also wrongly."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,11 @@ class Answer:
     length: int | None = -1
     # Seconds between two bytes.
     pause: float = 0
+
+
+GONE, BUSY = Answer(length=None), Answer(503, b"{}", {"Retry-After": "0"})
+LIMITED = Answer(429, json.dumps({"code": "too_many_requests", "title": "Too many"}).encode(), {"Retry-After": "0"})
+DECISION = Answer(200, b'{"id": 7}')
 
 
 @dataclass

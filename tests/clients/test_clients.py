@@ -16,8 +16,11 @@ from werkzeug.serving import make_server
 
 from app.transfer.job_runner import run_next
 from tests.cast import PAGE, a_site, a_token
+from tests.clients.scripted import BUSY, DECISION, GONE, LIMITED, Answer, scripted
 from tests.clients.session import moderate
 from tests.services import ROOT, running_kaiwa
+
+CANARY = "kw_CanaryOfTheToken0123456789"
 
 
 @contextmanager
@@ -79,3 +82,25 @@ def test_both_clients_with_the_running_service(
     )
     assert told["queue"] >= 3 and told["pages"] == told["queue"] and told["stream"] == told["log"] > 10
     assert told["exported"] and told["unknown"] == [404, "not_found"] and token not in json.dumps(told)
+
+
+def test_the_typescript_client_with_wrong_answers(compiled: Path, run: Callable[..., dict[str, Any]]) -> None:
+    """As test_trouble.py for the Python client."""
+    with scripted() as server:
+        server.tell("/comments/42/decisions", LIMITED, BUSY, GONE, DECISION)
+        server.tell("/exports", GONE)
+        server.tell("/queue", Answer(200, b" " * 40 + b"{}", pause=0.1))
+        server.tell("/token", Answer(200, b"{", length=9))
+        server.tell("/settings", Answer(302, b"", {"Location": f"{server.url}/api/v1/elsewhere"}))
+        server.tell("/reports", Answer(500, b"<html>"))
+        server.tell("/log.jsonl", Answer(200, b'{"id": 1}\n{"error": "broken off"}\n'))
+        following = {"Link": '<http://elsewhere.example/?after=9>; rel="next"'}
+        server.tell("/comments", Answer(200, b'{"comments": [{"id": 1}]}', following))
+        told = run(compiled, "trouble", server.url, CANARY)
+    assert told["decision"] == {"id": 7} and told["refused"] == 7 and CANARY not in json.dumps(told)
+    assert [name for name, _shown in told["failed"]] == ["NoAnswer"] * 4 + ["Problem", "NoAnswer", "NoAnswer"]
+    sent = [asked for asked in server.asked if asked.path.endswith("/42/decisions")]
+    assert len(sent) == 4 and len({asked.headers["Idempotency-Key"] for asked in sent}) == 1
+    others = [asked.path.removeprefix("/api/v1") for asked in server.asked if asked not in sent]
+    assert others == ["/exports", "/queue", "/token", "/settings", "/reports", "/log.jsonl", "/comments",
+                      "/comments?after=9"]  # fmt: skip

@@ -2,16 +2,23 @@
 
 import json
 import re
+from typing import Any
 
 import kaiwa_client
+import pytest
 
 from app.version import VERSION
 from scripts import clients
 from tests.services import ROOT
 
 
-def test_the_generated_files_are_current() -> None:
-    for path, text in clients.files(clients.described_here()).items():
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    return clients.described_here()
+
+
+def test_the_generated_files_are_current(description: dict[str, Any]) -> None:
+    for path, text in clients.files(description).items():
         assert (ROOT / path).read_text() == text, f"{path} is out of date: run `make clients`"
 
 
@@ -21,8 +28,8 @@ def test_the_clients_have_the_version_of_the_service() -> None:
     assert not package.get("dependencies")
 
 
-def test_every_operation_is_in_both_clients() -> None:
-    told = [(verb.upper(), path) for path, verb, _about in clients._operations(clients.described_here())]
+def test_every_operation_is_in_both_clients(description: dict[str, Any]) -> None:
+    told = [(verb.upper(), path) for path, verb, _about in clients._operations(description)]
     assert len(told) > 45
     for folder, name in ((clients.PYTHON, "operations.py"), (clients.TYPESCRIPT, "operations.ts")):
         text = " ".join((ROOT / folder / name).read_text().split()).replace("( ", "(")

@@ -1,20 +1,16 @@
-"""Both clients when the service is busy, slow or gone, and when the answers come from another server."""
+"""The Python client when the service is busy, slow or gone, and when the answers come from another server."""
 
 import json
 import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from kaiwa_client import Kaiwa, KaiwaError, NoAnswer, Problem, core
 
-from tests.clients.scripted import Answer, Server, scripted
+from tests.clients.scripted import BUSY, DECISION, GONE, LIMITED, Answer, Server, scripted
 
 TOKEN = "kw_CanaryOfTheToken0123456789"
-GONE, BUSY = Answer(length=None), Answer(503, b"{}", {"Retry-After": "0"})
-LIMITED = Answer(429, json.dumps({"code": "too_many_requests", "title": "Too many"}).encode(), {"Retry-After": "0"})
-DECISION = Answer(200, b'{"id": 7}')
 
 
 @pytest.fixture(scope="module")
@@ -160,25 +156,3 @@ def test_values_stay_in_their_place_in_the_address(server: Server, kaiwa: Kaiwa)
     with pytest.raises(Problem):
         below.site.token()
     assert server.asked[-1].path == "/comments%20%E3%81%B2/api/v1/token"
-
-
-def test_the_typescript_client_does_the_same(
-    server: Server, compiled: Path, run: Callable[..., dict[str, Any]]
-) -> None:
-    server.tell("/comments/42/decisions", LIMITED, BUSY, GONE, DECISION)
-    server.tell("/exports", GONE)
-    server.tell("/queue", Answer(200, b" " * 40 + b"{}", pause=0.1))
-    server.tell("/token", Answer(200, b"{", length=9))
-    server.tell("/settings", Answer(302, b"", {"Location": f"{server.url}/api/v1/elsewhere"}))
-    server.tell("/reports", Answer(500, b"<html>"))
-    server.tell("/log.jsonl", Answer(200, b'{"id": 1}\n{"error": "broken off"}\n'))
-    following = {"Link": '<http://elsewhere.example/?after=9>; rel="next"'}
-    server.tell("/comments", Answer(200, b'{"comments": [{"id": 1}]}', following))
-    told = run(compiled, "trouble", server.url, TOKEN)
-    assert told["decision"] == {"id": 7} and told["refused"] == 7 and TOKEN not in json.dumps(told)
-    assert [name for name, _shown in told["failed"]] == ["NoAnswer"] * 4 + ["Problem", "NoAnswer", "NoAnswer"]
-    sent = [asked for asked in server.asked if asked.path.endswith("/42/decisions")]
-    assert len(sent) == 4 and len({asked.headers["Idempotency-Key"] for asked in sent}) == 1
-    others = [asked.path.removeprefix("/api/v1") for asked in server.asked if asked not in sent]
-    assert others == ["/exports", "/queue", "/token", "/settings", "/reports", "/log.jsonl", "/comments",
-                      "/comments?after=9"]  # fmt: skip
