@@ -285,6 +285,7 @@ def _python_group(group: str, methods: list[Method], shapes: dict[str, Schema]) 
 def _python_parameters(method: Method) -> str:
     given = [f"{name}: {kind}" for name, kind in method.arguments]
     given += ["data: bytes"] * method.takes_bytes
+    given += [f"body: types.{method.body}"] * bool(method.query and method.body)
     named = f"**query: Unpack[types.{method.query}]" if method.query else f"**body: Unpack[types.{method.body}]"
     return ", ".join(["self", *given, *["/"] * bool(given), *[named] * bool(method.query or method.body)])
 
@@ -298,13 +299,11 @@ def _python_asked(method: Method) -> str:
 
 
 def _python_method(method: Method) -> list[str]:
-    if method.query and method.body:
-        raise ValueError(f"{method.group}.{method.name} has a query and a body: decide how it is called")
     head, about = f"    def {method.name}({_python_parameters(method)})", f'        """{_sentence(method.about)}"""'
     asked = _python_asked(method)
     if method.media == LINES:
         return [f"{head} -> Iterator[dict[str, Any]]:", about, f"        return self._core.lines({asked})"]
-    if method.media == OCTETS:
+    if method.media not in (JSON, NOTHING):
         return [f"{head} -> Iterator[bytes]:", about, f"        return self._core.chunks({asked})"]
     if not method.answers:
         return [f"{head} -> None:", about, f"        self._core.json({asked})"]
@@ -438,7 +437,7 @@ def _script_method(method: Method) -> list[str]:
     asked = _script_asked(method)
     if method.media == LINES:
         kind, act = "AsyncGenerator<Record<string, unknown>, void, undefined>", "lines"
-    elif method.media == OCTETS:
+    elif method.media not in (JSON, NOTHING):
         kind, act = "AsyncGenerator<Uint8Array, void, undefined>", "chunks"
     else:
         answer = " | ".join(dict.fromkeys(map(_script_type, method.answers))) or "void"
