@@ -4,7 +4,7 @@ set -eu
 
 usage() {
     cat <<'END'
-usage: install.sh [--no-start] WHEEL
+usage: install.sh [--no-restart] WHEEL
 
 Installs Kaiwa from the wheel of a release, or upgrades it, on Debian 12 or newer and on Ubuntu 24.04 or newer.
 Run it as root, from the unpacked source archive of the same release, whose requirements.txt names the other packages
@@ -13,11 +13,11 @@ and their checksums. It may be run again at any time.
   /opt/kaiwa/VERSION-...   the program, owned by root; /opt/kaiwa/current is the one in use
   /etc/kaiwa/kaiwa.env     settings; written once, never replaced
   /var/lib/kaiwa           the SQLite database, keys, uploaded files
-  /var/backups/kaiwa       a backup of every night, for two weeks
+  /var/backups/kaiwa       a backup of every night, of two weeks
   /usr/local/bin/kaiwa     the commands, run as the user kaiwa
   /etc/systemd/system      kaiwa.target with web server, worker, and timers
 
-  --no-start   install only; do not start or restart services
+  --no-restart   after an upgrade, let the services run on as they are
 END
 }
 
@@ -28,11 +28,11 @@ fail() {
 
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)
-start=yes wheel=
+restart=yes wheel=
 while [ $# -gt 0 ]; do
     case $1 in
         --help | -h) usage; exit 0 ;;
-        --no-start) start=no ;;
+        --no-restart) restart=no ;;
         -*) usage >&2; exit 2 ;;
         *) wheel=$1 ;;
     esac
@@ -97,19 +97,21 @@ install_files() {
         /etc/systemd/system/kaiwa-.service.d/10-common.conf
 }
 
-start_services() {
-    [ "$start" = yes ] && [ -d /run/systemd/system ] || return 0
+# Only after an upgrade: a new installation needs its settings first.
+restart_services() {
+    [ -d /run/systemd/system ] || return 0
     systemctl daemon-reload
-    systemctl enable --quiet kaiwa.target
-    systemctl restart kaiwa.target
+    if [ "$restart" = yes ] && systemctl is-active --quiet kaiwa.target; then
+        systemctl restart kaiwa.target
+    fi
 }
 
 need_python
 make_user_and_folders
 install_program
 install_files
+restart_services
 remove_old_programs
-start_services
 
 echo "Kaiwa $version is installed."
 if grep -q '^PUBLIC_URL=https://comments.example.org$' /etc/kaiwa/kaiwa.env; then
