@@ -64,6 +64,9 @@ bench-peers: $(VENV)/.test ## measure others with the same comments (asks PyPI f
 
 torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
 	@sh scripts/chromium.sh
+	@sh scripts/program.sh buildah buildah
+	@sh scripts/program.sh debootstrap debootstrap
+	@sh scripts/program.sh systemd-nspawn systemd-container
 	$(PYTHON) -m pytest -m torture $(ARGS)
 
 screenshots: $(VENV)/.test ## take the README's screenshots of the running demo

@@ -14,6 +14,7 @@ import yaml
 
 import config
 from app import create_app
+from app.version import VERSION
 from tests.services import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -141,6 +142,13 @@ def test_build_arguments_are_documented() -> None:
     named = set(re.findall(r"^ARG (\w+)", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)) - {"PIP_INDEX_URL"}
     documented = re.findall(r"^\| `([A-Z]+)` \|", (ROOT / "docs/installing.md").read_text(), re.MULTILINE)
     assert named == set(documented)
+
+
+def test_the_guide_names_files_of_this_version() -> None:
+    named = set(re.findall(r"kaiwa-(\d+\.\d+\.\d+)", (ROOT / "docs/installing.md").read_text()))
+    assert named == {VERSION}
+    [image] = next(each["images"] for each in manifests() if each["kind"] == "Kustomization")
+    assert image["newTag"] == VERSION
 
 
 def test_the_installer_explains_itself() -> None:
