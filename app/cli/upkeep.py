@@ -32,6 +32,7 @@ from app.operations import metrics
 from app.spam import evaluate as evaluation
 from app.spam import retraining
 from app.spam.filter import Filter
+from app.spam.rejections import Rejections
 from app.transfer import jobs
 
 DELIVERIES_KEPT = timedelta(days=30)
@@ -181,13 +182,16 @@ def accept_key(yes: bool) -> None:
 
 @upkeep.command("evaluate")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
+@click.option("--rejections", metavar="LABEL", help="Measure the likelihood of rejections: rows with this label.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def evaluate(file: TextIO, as_json: bool) -> None:
+def evaluate(file: TextIO, rejections: str | None, as_json: bool) -> None:
     """Measure the spam filter on FILE: score each row, then train on it.
 
-    FILE is JSON Lines of {"text", "label"}; every label other than "spam" counts as not spam. Nothing is stored.
+    FILE is JSON Lines of {"text", "label"}; every label other than "spam" counts as not spam. With --rejections, the
+    rows with LABEL are rejections, and all others approved. Nothing is stored.
     """
-    figures = evaluation.evaluate(_rows(file))
+    model, label = (Rejections(), rejections) if rejections else (Filter(), "spam")
+    figures = evaluation.evaluate(_rows(file), model, label)
     lines = (f"{name:22} {value}" for name, value in figures.items())
     click.echo(json.dumps(figures) if as_json else "\n".join(lines))
 

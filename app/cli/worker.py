@@ -30,7 +30,7 @@ from app.notify.breaker import Breaker
 from app.operations import extras
 from app.screening import flood
 from app.search import index
-from app.spam import retraining, settling
+from app.spam import rejections, retraining, settling
 from app.transfer import job_runner, jobs
 
 log = logging.getLogger(__name__)
@@ -139,6 +139,8 @@ def _train() -> bool:
     for _count in settling.settle_all():
         db.session.commit()
     for _site in score_guard.check_all():
+        db.session.commit()
+    for _site in rejections.train_outdated():
         db.session.commit()
     db.session.rollback()
     return False

@@ -99,6 +99,7 @@ TABLES = {
     "recovery_code": "hashes of random codes",
     "rate_limit": "keyed hashes, kept for some days at most",
     "spam_model": "counts of hashed words; those of an emptied comment are subtracted",
+    "rejection_model": "counts of hashed words, trained again from the remaining comments",
     "training_example": "hashed words of one decision, until they are counted",
     "job": "the names of the source's staff, for some months; its file is deleted after some days",
     "heartbeat": "no personal data",

@@ -20,6 +20,7 @@ ALL = 5  # all lanes together
 LANES = (*(lane for lane in Lane if lane), ALL)
 PLACE = re.compile(r"\d{1,18}\.\d\.\d{1,18}\.[0-9a-f]{0,32}\.\d{1,18}", re.ASCII)
 # Lane, thread, near duplicates, oldest first: index ix_comment_lane.
+BY_MILDNESS = re.compile(r"\d{1,3}\.\d{1,18}", re.ASCII)
 ORDER = (Comment.site_id, Comment.lane, Comment.thread_id, Comment.cluster, Comment.id)
 
 
@@ -38,14 +39,21 @@ class Page:
 
 
 def ids_in(
-    moderator: Moderator, lane: int, after: str = "", *, snoozed: bool = False, size: int | None = None
+    moderator: Moderator,
+    lane: int,
+    after: str = "",
+    *,
+    snoozed: bool = False,
+    size: int | None = None,
+    by_likelihood: bool = False,
 ) -> list[int]:
     """Ids of a page of `size` (default: PAGE) and one more, without comments leased by others.
 
-    `after` is a page's `after`; `snoozed` selects the snoozed comments.
+    `after` is a page's `after`; `snoozed` selects the snoozed comments; `by_likelihood` begins with likely rejections.
     """
     mine = Comment.id.in_(Snooze.newest(moderator)) if snoozed else ~_snoozed_by(moderator)
-    return _next(moderator, lane, after, ~_with_others(moderator), mine, size=size or PAGE)
+    following = _likeliest if by_likelihood else _next
+    return following(moderator, lane, after, ~_with_others(moderator), mine, size=size or PAGE)
 
 
 def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
@@ -54,7 +62,13 @@ def ids_with_others(moderator: Moderator, lane: int) -> list[int]:
 
 
 def page_of(
-    moderator: Moderator, lane: int, ids: list[int], *, with_others: list[int] | None = None, size: int | None = None
+    moderator: Moderator,
+    lane: int,
+    ids: list[int],
+    *,
+    with_others: list[int] | None = None,
+    size: int | None = None,
+    by_likelihood: bool = False,
 ) -> Page:
     """The page of these comments; `ids_in` gave one more than it shows."""
     size = size or PAGE
@@ -66,7 +80,7 @@ def page_of(
     return Page(
         cards_of(comments, moderator),
         counts(moderator),
-        place_of(last) if last else "",
+        place_of(last, by_likelihood=by_likelihood) if last else "",
         Lease.counts_of_others(moderator),
         Snooze.count(moderator),
     )
@@ -106,7 +120,9 @@ def _count(moderator: Moderator, lane: int) -> ScalarSelect[int]:
     return select(func.count()).select_from(mine.limit(COUNTED).subquery()).scalar_subquery()
 
 
-def place_of(comment: Comment) -> str:
+def place_of(comment: Comment, *, by_likelihood: bool = False) -> str:
+    if by_likelihood:
+        return f"{comment.mildness}.{comment.id}"
     return ".".join(str(part) for part in _place(comment))
 
 
@@ -122,6 +138,21 @@ def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElemen
         return list(db.session.scalars(parts[0]))
     whole = union_all(*(select(part.subquery()) for part in parts)).subquery()
     return list(db.session.scalars(select(whole.c.id).order_by(*(whole.c[each.key] for each in ORDER)).limit(size + 1)))
+
+
+def _likeliest(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool], size: int) -> list[int]:
+    """Comments of one lane, the likeliest rejections first; of each site its index range."""
+    conditions += (Comment.lane == lane, *section_scope.comments_of(moderator))
+    if BY_MILDNESS.fullmatch(after):
+        mildness, id = map(int, after.split("."))
+        conditions += (tuple_(Comment.mildness, Comment.id) > tuple_(mildness, id),)
+    order = Comment.mildness, Comment.id
+    found: list[tuple[int, int]] = []
+    for site_id in moderator.site_ids:
+        waits = select(*order).where(Comment.site_id == site_id, text("comment.lane <> 0"), *conditions)
+        query = waits.order_by(*order).limit(size + 1)
+        found += [(row.mildness, row.id) for row in db.session.execute(query)]
+    return [id for _mildness, id in sorted(found)[: size + 1]]
 
 
 def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:

@@ -30,6 +30,7 @@ from app.models.pick import Pick
 from app.models.rate_limit import Rate, RateLimit
 from app.models.reason import Reason, own_reasons_of, reason_codes, reason_name
 from app.models.recovery_code import RecoveryCode
+from app.models.rejection_model import RejectionModel
 from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
@@ -95,6 +96,7 @@ __all__ = [
     "RateLimit",
     "Reason",
     "RecoveryCode",
+    "RejectionModel",
     "Report",
     "Revision",
     "Role",

@@ -72,6 +72,7 @@ class Comment(Scored, Model):
         # The queue of a site in its order, and that of all sites; their counts need only the index.
         _partial("ix_comment_lane", "site_id", "lane", "thread_id", "cluster", "id", where="lane <> 0"),
         _partial("ix_comment_waiting", "lane", "status", "created_at", where="lane <> 0"),
+        _partial("ix_comment_mildness", "site_id", "lane", "mildness", "id", where="lane <> 0"),
         _partial("ix_comment_cluster", "site_id", "cluster", "lane", where="cluster <> ''"),
         Index("ix_comment_thread", "thread_id", "id"),
         Index("ix_comment_author_newest", "author_id", "status", "id"),
@@ -158,8 +159,9 @@ class Comment(Scored, Model):
     @classmethod
     def new(cls, **columns: Any) -> "Comment":
         """A pending comment that is not in the session yet."""
-        first = {"version": 1, "approved_descendants": 0, "lane": 0, "trained_as": "", "settled": False}
-        return new(cls, status=Status.PENDING, **first, **columns)
+        first = {"version": 1, "approved_descendants": 0, "lane": 0}
+        scored = {"trained_as": "", "settled": False, "mildness": 100}
+        return new(cls, status=Status.PENDING, **first, **scored, **columns)
 
     def attach(self, thread: Thread, parent: "Comment | None", max_depth: int) -> None:
         """Put the comment into the thread's tree; below the deepest level it joins that level.

@@ -55,6 +55,8 @@ def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..
     findings = _with_article(case, findings)
     comment.score, comment.features = prediction.score, prediction.features
     comment.written_in = case.written_in if prediction.score is not None else ""
+    if prediction.rejection is not None:
+        comment.mildness = 100 - round(100 * prediction.rejection)
     comment.reasons = [finding.as_reason() for finding in findings]
     # Of several with the same verdict, certain spam is the reason: it does not count as a burst.
     strictest = max(findings, key=lambda each: (each.verdict, each.check in CERTAIN_SPAM), default=None)

@@ -10,16 +10,18 @@ from app.spam.filter import Filter
 WARM_UP = 500
 
 
-def evaluate(rows: Iterable[Mapping[str, Any]]) -> dict[str, int | float | None]:
-    """Metrics over rows of {"text", "label"} in order; label "spam" against all others.
+def evaluate(
+    rows: Iterable[Mapping[str, Any]], model: Filter | None = None, label: str = "spam"
+) -> dict[str, int | float | None]:
+    """Metrics over rows of {"text", "label"} in order; this label against all others.
 
     AUROC is None without both classes (Fawcett, "An introduction to ROC analysis", 2006); ties count half. Recall is
     over the whole run.
     """
-    scores, labels, seconds = _test_then_learn(rows)
+    scores, labels, seconds = _test_then_learn(rows, model or Filter(), label)
     return {
         "rows": len(labels),
-        "spam": sum(labels),
+        label: sum(labels),
         "auroc": auroc(scores, labels),
         "auroc_after_500": auroc(scores[WARM_UP:], labels[WARM_UP:]),
         "caught_at_fpr_0.001": caught(scores, labels, 0.001),
@@ -48,10 +50,14 @@ def caught(scores: Sequence[float], labels: Sequence[bool], max_fpr: float) -> f
     return sum(score > highest_passed for score in spam) / len(spam)
 
 
-def _test_then_learn(rows: Iterable[Mapping[str, Any]]) -> tuple[list[float], list[bool], float]:
-    model, scores, labels, seconds = Filter(), [], [], 0.0
+def _test_then_learn(
+    rows: Iterable[Mapping[str, Any]], model: Filter, label: str
+) -> tuple[list[float], list[bool], float]:
+    scores: list[float] = []
+    labels: list[bool] = []
+    seconds = 0.0
     for row in rows:
-        example, spam = Example(str(row["text"])), row["label"] == "spam"
+        example, spam = Example(str(row["text"])), row["label"] == label
         started = thread_time()  # CPU time
         scores.append(model.evidence(slots(example)))  # a score would round large values to 0 or 1
         seconds += thread_time() - started

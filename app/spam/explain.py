@@ -42,18 +42,18 @@ class Signal:
     spam: int
 
 
-def strongest(model: Filter, example: Example, count: int | None = None) -> list[Signal]:
-    """All features, or `count` of them, by weight; none while untrained."""
-    found = slots(example)
+def strongest(model: Filter, example: Example, count: int | None = None, found: Slots | None = None) -> list[Signal]:
+    """All features, or `count` of them, by weight; none while untrained. `found`: the example's slots, if known."""
+    found = found or slots(example)
     signals = [
         signal for signal in (*_wording(model, example, found), *_metadata(model, example, found)) if signal.weight
     ]
     return sorted(signals, key=lambda signal: (-abs(signal.weight), signal.kind, signal.text))[:count]
 
 
-def reasons(model: Filter, example: Example) -> list[Signal]:
+def reasons(model: Filter, example: Example, slots_found: Slots | None = None) -> list[Signal]:
     """The strongest signals that a person would give as reasons, some of each direction."""
-    found = [signal for signal in strongest(model, example) if is_reason(signal)]
+    found = [signal for signal in strongest(model, example, found=slots_found) if is_reason(signal)]
     linked = {part for each in found if each.kind == "host" for part in WORD.findall(each.text)} - {"."}
     found = [each for each in found if not _is_link_part(each, linked)]
     return [each for spam in (True, False) for each in _first([each for each in found if (each.weight > 0) == spam])]

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from math import exp, log, sqrt
 from struct import Struct
+from typing import Self
 
 from app.spam.features import SLOTS, VERSION, Example, Slots, slots
 
@@ -111,7 +112,7 @@ class Filter:
         return header + zlib.compress(b"".join(_little_endian(part).tobytes() for part in parts), 1)
 
     @classmethod
-    def load(cls, data: bytes) -> "Filter":
+    def load(cls, data: bytes) -> Self:
         """The model from `dump`; b"" is an untrained one. Raises WrongModel."""
         model = cls()
         if data:

@@ -94,14 +94,20 @@ def store_slots(comment: Comment) -> None:
 
 def teacher_of(decisions: Sequence[Any]) -> Any | None:
     """The decision that teaches, of a comment's decisions in order; None if the newest one does not."""
-    standing = reversed(decisions)
-    newest = next(standing, None)
-    while newest is not None and (undone := newest.undoes_id):
-        newest = next((each for each in standing if each.id < undone), None)
+    newest = standing(decisions)
     if newest is None or newest.to_status not in TEACHES:
         return None
     teaches = newest.actor == Actor.MODERATOR or newest.teaches
     return newest if teaches else None
+
+
+def standing(decisions: Sequence[Any]) -> Any | None:
+    """The newest decision that was not undone, of a comment's decisions in order."""
+    earlier = reversed(decisions)
+    newest = next(earlier, None)
+    while newest is not None and (undone := newest.undoes_id):
+        newest = next((each for each in earlier if each.id < undone), None)
+    return newest
 
 
 def merge(site_id: int) -> None:

@@ -7,8 +7,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.models import Comment
-from app.spam import explain, filters, learning
+from app.spam import explain, filters, learning, rejections
 from app.spam.explain import Signal
+from app.spam.features import slots
 
 MOST_SHOWN = 3  # signals beside the score
 
@@ -25,6 +26,8 @@ class Prediction:
     signals: list[list[Any]]
     features: dict[str, Any] | None
     examples: int = 0
+    # Likelihood of a rejection; None without enough rejections.
+    rejection: float | None = None
 
 
 NO_PREDICTION = Prediction(None, [], None)
@@ -41,10 +44,12 @@ class Explanation:
 
 def predict(comment: Comment, site_id: int, features: dict[str, Any]) -> Prediction:
     model, example = filters.recent_model(site_id), learning.example_of(comment, features)
-    score = model.score(example) if model.scale() else None
-    found = explain.reasons(model, example) if score is not None else []
-    signals = [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in found]
-    return Prediction(score, signals, features, min(model.fine, model.spam))
+    found = slots(example)
+    score = model.score_of(found) if model.scale() else None
+    reasons = explain.reasons(model, example, found) if score is not None else []
+    signals = [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in reasons]
+    rejection = rejections.likelihood(site_id, found)
+    return Prediction(score, signals, features, min(model.fine, model.spam), rejection)
 
 
 _VERDICTS = {

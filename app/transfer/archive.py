@@ -194,6 +194,7 @@ LEFT_OUT = {
     "snooze": "what a moderator put off for an hour",
     "spam_model": RETRAINED,
     "training_example": RETRAINED,
+    "rejection_model": "trained again from the decisions by the worker",
     **dict.fromkeys(("search_segment", "segment_page", "dirty_comment"), "rebuilt from the comments, for search"),
     "vote": "keyed hashes of the last days; their number is the comment's",
     "unsubscribe": "keyed hashes; said of the authors instead (`silent`)",

@@ -1,5 +1,6 @@
 """The queue page. Leases keep two moderators from reading the same comments."""
 
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -42,7 +43,7 @@ TRIES = 3
 # Keys of a site's own reasons: those that do nothing else.
 OWN_KEYS = "0gimpquv"
 # `sort` of the approved comments: those that may be worth picking first.
-WORTH = "worth"
+WORTH, LIKELIHOOD = "worth", "likelihood"
 
 
 @bp.get("/")
@@ -61,8 +62,9 @@ def show() -> str:
     if lane not in queue.LANES:
         abort(404)
     snoozed = "deferred" in request.args  # the name in bookmarked addresses
-    page = _handed_out(lane, request.args.get("after", ""), snoozed, size)
-    return _page(page, lane=lane, snoozed=snoozed, view=view)
+    sort = LIKELIHOOD if request.args.get("sort") == LIKELIHOOD and lane != queue.ALL else ""
+    page = _handed_out(lane, request.args.get("after", ""), snoozed, size, by_likelihood=bool(sort))
+    return _page(page, lane=lane, snoozed=snoozed, view=view, sort=sort)
 
 
 @bp.get("/search")
@@ -111,16 +113,17 @@ def snooze(id: int) -> Any:
     return done(said)
 
 
-def _handed_out(lane: int, after: str, snoozed: bool, size: int) -> queue.Page:
+def _handed_out(lane: int, after: str, snoozed: bool, size: int, *, by_likelihood: bool) -> queue.Page:
     me = current_moderator()
-    ids = queue.ids_in(me, lane, after, snoozed=snoozed, size=size)
+    read = partial(queue.ids_in, me, lane, after, snoozed=snoozed, size=size, by_likelihood=by_likelihood)
+    ids = read()
     for _try in range(TRIES):
         if len(_leased(ids[:size], me)) == len(ids[:size]):
             break
-        ids = queue.ids_in(me, lane, after, snoozed=snoozed, size=size)
+        ids = read()
     whole = len(ids) <= size and not snoozed
     others = queue.ids_with_others(me, lane) if whole else None
-    return queue.page_of(me, lane, ids, with_others=others, size=size)
+    return queue.page_of(me, lane, ids, with_others=others, size=size, by_likelihood=by_likelihood)
 
 
 def _leased(ids: list[int], me: Moderator) -> set[int]:

@@ -13,10 +13,11 @@ from app.forms.new_site import NewSiteForm
 from app.forms.reason_texts import form_of
 from app.forms.site_page import GROUPS, SettingsForm
 from app.lib.clock import now
-from app.models import Role
+from app.models import RejectionModel, Role
 from app.moderation import page_state
 from app.operations import metrics
 from app.screening import backtest
+from app.spam.rejections import ENOUGH
 from app.web.access import current_moderator, moderator_required, require_operator, site_or_404
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
@@ -95,7 +96,10 @@ def change_reasons(key: str) -> Any:
 def screening(key: str) -> str:
     site = site_or_404(key, Role.ADMIN)
     seen = backtest.backtest(site, now() - timedelta(days=DAYS))
-    return render_template("sites/screening.html", site=site, seen=seen, days=DAYS)
+    rejections = db.session.get(RejectionModel, site.id)
+    return render_template(
+        "sites/screening.html", site=site, seen=seen, days=DAYS, rejections=rejections, enough=ENOUGH
+    )
 
 
 @bp.get("/<key>/embed")

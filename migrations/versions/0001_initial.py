@@ -658,6 +658,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_spam_model")),
     )
     op.create_table(
+        "rejection_model",
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("counts", sa.LargeBinary(), nullable=False),
+        sa.Column("decision_id", ID, nullable=False),
+        sa.Column("trained_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fine", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
+        sa.Column("quality", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_rejection_model_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("site_id", name=op.f("pk_rejection_model")),
+    )
+    op.create_table(
         "thread",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -784,6 +796,7 @@ def upgrade() -> None:
         sa.Column("source_id", sa.String(length=200), nullable=True),
         sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("score", sa.Double(), nullable=True),
+        sa.Column("mildness", sa.SmallInteger(), nullable=False, server_default="100"),
         sa.Column("written_in", sa.String(length=8), nullable=False, server_default=""),
         sa.Column("features", sa.JSON(), nullable=True),
         sa.Column("trained_as", sa.String(length=8), nullable=False, server_default=""),
@@ -841,6 +854,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("moderator_id IS NOT NULL"),
         postgresql_where=sa.text("moderator_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_comment_mildness",
+        "comment",
+        ["site_id", "lane", "mildness", "id"],
+        unique=False,
+        sqlite_where=sa.text("lane <> 0"),
+        postgresql_where=sa.text("lane <> 0"),
     )
     op.create_index(
         "ix_comment_lane",
@@ -1326,6 +1347,7 @@ def downgrade() -> None:
         "unsubscribe",
         "training_example",
         "thread",
+        "rejection_model",
         "spam_model",
         "site_counter",
         "rule",

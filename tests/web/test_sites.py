@@ -216,6 +216,8 @@ def test_the_screening_page_compares_the_score_with_what_people_decided(
     plot = page.select_one("section[aria-labelledby=reliability]")
     assert len(plot.select("svg[role=img][aria-labelledby] circle")) == len(plot.select("tbody tr")) == 3
     assert [cell.text for cell in plot.select("tbody tr")[-1].select("th, td")] == ["97 %", "50 %", "2"]
+    japanese = BeautifulSoup(desk.get("/sites/paper/screening", headers={"Accept-Language": "ja"}).text, "html.parser")
+    assert "10 % ごとに" in japanese.select_one("section[aria-labelledby=reliability]").text
     for id, said in (("false-alarms", "Called spam, <b>but</b> fine"), ("missed", "Called fine, but spam")):
         (listed,) = page.select(f"section[aria-labelledby={id}] li")
         assert listed.select_one(".text").text == said
