@@ -87,6 +87,22 @@ def test_placeholders_are_those_of_the_sentence(lang: str) -> None:
             assert given == wanted or given == wanted - {"num"}, (entry.id, form)
 
 
+@pytest.mark.parametrize("lang", catalogues())
+def test_a_translation_can_be_formatted_where_its_sentence_can(lang: str) -> None:
+    """Templates format every text, also one without a placeholder: a lone % would be an error."""
+    for entry in entries(lang):
+        if all(map(_can_be_formatted, forms(entry.id))):
+            assert all(map(_can_be_formatted, forms(entry.string))), entry.string
+
+
+def _can_be_formatted(text: str) -> bool:
+    try:
+        text % dict.fromkeys(PLACEHOLDER.findall(text), 1)
+    except (ValueError, TypeError, KeyError):
+        return False
+    return True
+
+
 def test_japanese_is_spaced_and_named_alike_on_all_pages() -> None:
     for entry in entries("ja"):
         for form in forms(entry.string):
