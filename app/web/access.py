@@ -24,8 +24,8 @@ SESSION_KEY = "login"
 # Blueprints of the account page.
 WITHOUT_FACTOR = ("account", "confirmation", "profile", "logins", "address", "factors", "single_sign_on")
 LOGGED_OUT = _l("You’ve been logged out.")
-# Browsers resolve these, also percent-encoded (URL Standard, 4.4).
-DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+# Browsers resolve these, also percent-encoded (URL Standard, 4.4); some proxies decode slashes and backslashes before.
+DOT_SEGMENT = re.compile(r"(?:^|/|%2f|%5c)(?:\.|%2e){1,2}(?:/|%2f|%5c|$)", re.IGNORECASE)
 # Characters of our longest page address.
 LONGEST_PATH = 8_000
 

@@ -261,6 +261,7 @@ def test_a_card_is_approved_without_a_script_and_leads_back(app: Flask, paper: S
 @pytest.mark.parametrize(
     "elsewhere",
     ["/moderate/", "/", "/comments", "/commentsevil/", "/comments/../admin", "/comments/%2e%2e/admin", "/comments/./..",
+     "/comments/..%2fadmin", "/comments/x%2F..%5Cadmin",
      "/comments/.%2E/x", "//evil.example/comments/", "https://example.org/comments/", "/comments\\..\\x"],
 )  # fmt: skip
 def test_log_in_leads_nowhere_outside_of_the_path(app: Flask, paper: Site, elsewhere: str) -> None:
