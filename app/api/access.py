@@ -96,7 +96,8 @@ def _count(token: ApiToken) -> None:
 def tell_limits(answer: Response) -> Response:
     """`RateLimit-Policy` and `RateLimit` as in draft-ietf-httpapi-ratelimit-headers-10."""
     if "used" in g:
-        left, until = floor(MOST * (1 - g.used)), ceil(WINDOW_S * g.used)
+        # Floating-point numbers may be a little below a whole request.
+        left, until = floor(MOST * (1 - g.used) + 0.005), ceil(WINDOW_S * g.used - 0.005)
         answer.headers["RateLimit-Policy"] = f'"token";q={MOST};w={WINDOW_S}'
         answer.headers["RateLimit"] = f'"token";r={left};t={until}'
     return answer

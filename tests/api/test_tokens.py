@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, Response, g
 from flask.testing import FlaskClient
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
@@ -159,6 +159,11 @@ def test_a_token_has_a_limit_and_tells_it(
     first = program.get("/token")
     assert first.headers["RateLimit-Policy"] == '"token";q=600;w=60'
     assert first.headers["RateLimit"] == '"token";r=599;t=1'
+    with app.test_request_context():
+        for used in range(access.MOST + 1):
+            g.used = used * 100 / 60_000
+            told = access.tell_limits(Response()).headers["RateLimit"]
+            assert told == f'"token";r={600 - used};t={-(-used // 10)}'
     monkeypatch.setattr(access, "RATE", Rate(3, 20))
     other = Program(program.client, a_token(db_session, paper, name="Other"))
     assert [other.get("/token").status_code for _ in range(4)] == [200, 200, 200, 429]
