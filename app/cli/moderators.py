@@ -9,7 +9,8 @@ from flask.cli import AppGroup
 
 from app.cli.tag import LANGUAGE
 from app.desk import factors, single_sign_on
-from app.desk.accounts import set_password, words_about, words_of
+from app.desk.accounts import set_email, set_password, words_about, words_of
+from app.errors import Refused
 from app.extensions import db
 from app.lib import mailbox
 from app.lib.guessable import MIN_LENGTH
@@ -75,6 +76,21 @@ def password(email: str, password_stdin: bool) -> None:
     set_password(account, _hashed(password_stdin, words_of(account)))
     db.session.commit()
     click.echo(f"Password changed. {email} is logged out everywhere.")
+
+
+@moderator.command("email")
+@click.argument("email")
+@click.argument("new")
+def change_email(email: str, new: str) -> None:
+    """Replace the address EMAIL of an account by NEW, for a moderator who has lost the mailbox. EMAIL is told."""
+    account, address = _moderator(email), _checked(new)
+    try:
+        with speaking(SOURCE):
+            set_email(account, address)
+    except Refused as no:
+        raise click.ClickException(no.sentence) from no
+    db.session.commit()
+    click.echo(f"{email} is now {address}.")
 
 
 @moderator.command("operator")

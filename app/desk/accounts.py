@@ -108,6 +108,12 @@ def confirm_email_change(token: str) -> EmailChange:
     return change
 
 
+def set_email(moderator: Moderator, email: str) -> None:
+    """Replace the address in the name of the operator, without asking either address. Raises Refused (409)."""
+    lock(moderator)
+    _move_to(moderator, email, by=Who.OPERATOR)
+
+
 def refuse_email_change(token: str) -> None:
     """End the change, from either address. Raises Refused (410)."""
     EmailChange.end_all(account_email.change_of(token)[0].moderator)
@@ -161,7 +167,11 @@ def _replace_password(moderator: Moderator, hashed: str, *, keep: Login | None =
 
 
 def _replace_email(moderator: Moderator, change: EmailChange) -> None:
-    old, new = moderator.email, change.email
+    _move_to(moderator, change.email, by=Who.VISITOR)
+
+
+def _move_to(moderator: Moderator, new: str, *, by: Who) -> None:
+    old = moderator.email
     moderator.email, moderator.email_index = new, Moderator.index_of(new)
     try:
         db.session.flush()
@@ -171,7 +181,7 @@ def _replace_email(moderator: Moderator, change: EmailChange) -> None:
     PasswordReset.end_all(moderator)
     EmailChange.end_all(moderator)
     tell(moderator, News.EMAIL, to=old)
-    audit.record(Event.EMAIL_CHANGED, by=Who.VISITOR, account=moderator)
+    audit.record(Event.EMAIL_CHANGED, by=by, account=moderator)
 
 
 def words_of_host(address: str) -> str:

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.lib.passwords import verify
-from app.models import Login, Moderator, Site
+from app.models import AuditEvent, Delivery, Login, Moderator, Site
 from app.web.access import session_lasts
 
 GOOD = "correct horse battery\n"
@@ -160,6 +160,19 @@ def test_a_new_password_ends_all_log_ins(app: Flask, news: None, client: FlaskCl
     db_session.expire_all()
     assert db_session.query(Login).count() == 0
     assert verify(alice.password_hash, "another good password")
+
+
+def test_the_operator_changes_an_address_and_the_old_one_is_told(app: Flask, news: None, db_session: Session) -> None:
+    _add(app, "alice@news.example", "--name", "Alice")
+    _add(app, "bob@news.example", "--name", "Bob")
+    for wrong in ("nobody", "Bob@news.example", "alice@"):
+        run(app, "moderator", "email", "alice@news.example", wrong, code=1)
+    said = run(app, "moderator", "email", "alice@news.example", "alice@Elsewhere.example")
+    assert "is now alice@elsewhere.example" in said
+    alice = Moderator.with_email("alice@elsewhere.example")
+    assert alice and alice.name == "Alice" and Moderator.with_email("alice@news.example") is None
+    assert "alice@news.example" in db_session.query(Delivery).filter_by(kind="account").one().payload
+    assert [each.actor for each in db_session.query(AuditEvent).filter_by(event="email_changed")] == ["operator"]
 
 
 def test_a_removed_moderator_is_gone_but_the_site_stays(app: Flask, news: None, db_session: Session) -> None:
