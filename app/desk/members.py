@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError
 
 from app.desk.accounts import words_about
 from app.errors import Refused
@@ -42,7 +43,7 @@ def invite(site: Site, email: str, role: Role, *, by: Moderator) -> Invitation:
 
 
 def accept(invitation: Invitation, *, name: str = "", password: str = "") -> Moderator:
-    """Make the invited person a member, with their account or a new one. Raises BadPassword."""
+    """Make the invited person a member, with their account or a new one. Raises BadPassword, and Refused (409)."""
     known = Moderator.with_email(invitation.email)
     moderator = known or _new(invitation, name, password)
     if moderator.role_on(invitation.site_id) is None:
@@ -100,6 +101,12 @@ def _new(invitation: Invitation, name: str, password: str) -> Moderator:
     hashed = new_hash(password, words_about(name, email, [invitation.site]))
     moderator = Moderator(name=name, email=email, email_index=Moderator.index_of(email), password_hash=hashed)
     db.session.add(moderator)
+    try:
+        db.session.flush()
+    except IntegrityError:
+        # By another invitation of the same moment.
+        db.session.rollback()
+        raise Refused("taken", _("This address already has an account. Reload the page."), status=409) from None
     return moderator
 
 

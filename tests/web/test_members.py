@@ -72,6 +72,23 @@ def test_an_invited_person_sets_a_password_and_is_logged_in(
     assert browser.get(link).status_code == 410, "once"
 
 
+def test_of_two_invitations_to_a_new_address_at_once_the_second_is_told(
+    app: Flask, desk: FlaskClient, paper: Site, smtp: MailServer, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(desk, PAGE, email=BOB, role="moderator")
+    link, browser = invited(smtp), app.test_client()
+    token = hidden(browser.get(link), "csrf_token")
+    a_moderator(db_session, a_site(db_session, "other"), "bob")
+    fields = {"csrf_token": token, "name": "Bob", "password": PASSWORD}
+    with monkeypatch.context() as earlier:
+        # The other one had not committed yet.
+        earlier.setattr(Moderator, "with_email", lambda *_: None)
+        answer = browser.post(link, data=fields, headers=ENGLISH)
+    assert answer.status_code == 409 and "already has an account" in answer.text
+    assert browser.post(link, data=fields).status_code == 303
+    assert roles(db_session, paper) == {"Alice": "owner", "Bob": "moderator"}
+
+
 def test_who_has_a_log_in_keeps_it_and_the_owner_learns_nothing_of_that(
     app: Flask, desk: FlaskClient, paper: Site, smtp: MailServer, db_session: Session
 ) -> None:
