@@ -49,7 +49,7 @@ def people_of(me: Moderator) -> list[Moderator]:
     """The accounts that the events may be about."""
     query = select(Moderator).order_by(Moderator.name, Moderator.id)
     if not me.is_operator:
-        query = query.where(Moderator.id.in_(_member_ids(sites_of(me))))
+        query = query.where(Moderator.id.in_(_members(sites_of(me))))
     return list(db.session.scalars(query))
 
 
@@ -106,7 +106,7 @@ def _conditions(me: Moderator, wanted: AuditFilter) -> list[ColumnElement[bool]]
 
 
 def _visible(sites: list[Site]) -> ColumnElement[bool]:
-    """Events of these sites, and of their members' accounts.
+    """Events of these sites, and of their members' accounts since they joined.
 
     Keys and ids may have belonged to an earlier site or account: only events since its creation count.
     """
@@ -114,10 +114,11 @@ def _visible(sites: list[Site]) -> ColumnElement[bool]:
     account = select(Moderator.id).where(
         Moderator.id == AuditEvent.account_id,
         Moderator.created_at <= AuditEvent.made_at,
-        Moderator.id.in_(_member_ids(sites)),
+        Moderator.id.in_(_members(sites, Membership.joined_at <= AuditEvent.made_at)),
     )
     return or_(*of_sites, and_(AuditEvent.site == "", account.exists()))
 
 
-def _member_ids(sites: list[Site]) -> Any:
-    return select(Membership.moderator_id).where(Membership.site_id.in_([each.id for each in sites]))
+def _members(sites: list[Site], *conditions: ColumnElement[bool]) -> Any:
+    ids = [each.id for each in sites]
+    return select(Membership.moderator_id).where(Membership.site_id.in_(ids), *conditions).correlate(AuditEvent)

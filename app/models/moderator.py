@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, ForeignKey, Row, String, bindparam, false, select
+from sqlalchemy import JSON, ForeignKey, Row, String, bindparam, false, func, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, Model, db
@@ -149,6 +149,8 @@ class Membership(Model):
     role: Mapped[str] = mapped_column(String(16), default=Role.MODERATOR)
     # Keys of the sections that a moderator moderates; without any, the whole site. Admins and owners have no limit.
     sections: Mapped[list[str]] = mapped_column(JSON, default=list)
+    # Owners see what an account did since then.
+    joined_at: Mapped[datetime] = mapped_column(Moment, default=now, server_default=func.now())
     # Given for a group of the identity provider, and taken back when it is gone.
     by_group: Mapped[bool] = mapped_column(default=False, server_default=false())
     # Name above this moderator's replies; '': the site's name.

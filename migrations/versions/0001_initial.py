@@ -609,6 +609,7 @@ def upgrade() -> None:
         sa.Column("site_id", ID, nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("sections", sa.JSON(), nullable=False, server_default="[]"),
+        sa.Column("joined_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
         sa.Column("by_group", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("alias", sa.String(length=400), nullable=False, server_default=""),
         sa.ForeignKeyConstraint(

@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.abuse import guessing
 from app.forms.audit import KINDS
-from app.models import AuditEvent, Moderator, Rate, Role, Site, audit
+from app.models import AuditEvent, Membership, Moderator, Rate, Role, Site, audit
 from app.models.audit import Event
 from app.web.audit_words import EVENTS, changes, details
 from tests.cast import PASSWORD, Reader, a_moderator, a_site, the_comment
@@ -194,6 +195,22 @@ def test_owners_see_their_sites_and_members_only(app: Flask, db_session: Session
     db_session.commit()
     everything = mallory.get(PAGE, headers=ENGLISH).text
     assert all(name in everything for name in ("Alice", "Olga", "Mallory"))
+
+
+def test_an_owner_sees_no_log_in_of_a_member_from_before_they_joined(
+    app: Flask, db_session: Session, desk: FlaskClient
+) -> None:
+    other = a_site(db_session, "other", lang="en")
+    olga = a_moderator(db_session, other, "olga")
+    at_the_desk(app, "olga")
+    paper = db_session.query(Site).filter_by(key="paper").one()
+    olga.memberships.append(Membership(site=paper, role=Role.MODERATOR))
+    db_session.commit()
+    rows = BeautifulSoup(desk.get(PAGE, headers=ENGLISH).text, "html5lib").select("main li, main tr")
+    assert not [row.text for row in rows if "Olga" in row.text]
+    at_the_desk(app, "olga")
+    rows = BeautifulSoup(desk.get(PAGE, headers=ENGLISH).text, "html5lib").select("main li, main tr")
+    assert len([row.text for row in rows if "Olga" in row.text and "Logged in" in row.text]) == 1
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
