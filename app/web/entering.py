@@ -73,7 +73,9 @@ def confirm(login: Login, via: str) -> str:
 
 def _ask_for_factor(moderator: Moderator, person: Person | None = None) -> Entry:
     end_earlier()
-    token = PendingLogin.start(moderator, person._asdict() if person else None)
+    # Name and address have found the account, and are not stored.
+    kept = person._replace(email="", name="")._asdict() if person else None
+    token = PendingLogin.start(moderator, kept)
     # By someone who may know the password only.
     via = "provider" if person else "password"
     audit.record(Event.FACTOR_ASKED, by=Who.VISITOR, account=moderator, network=here(), via=via)

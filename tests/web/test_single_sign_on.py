@@ -33,6 +33,7 @@ from app.models import (
     Login,
     Membership,
     Moderator,
+    PendingLogin,
     Rate,
     Role,
     Site,
@@ -543,6 +544,8 @@ def test_the_own_second_factor_is_asked_for_unless_the_provider_checked_one(
     answer = sign_on(client, provider, "/moderate/log")
     assert answer.location == "/login/factor?next=/moderate/log", "before an account is linked, its own counts"
     assert db_session.query(Identity).count() == 0 and not is_in(client)
+    kept = json.dumps(db_session.query(PendingLogin).one().person)
+    assert "4711" in kept and ALICE not in kept and "Lidell" not in kept
     db_session.commit()
     token = csrf(client, "/login/factor")
     done = client.post("/login/factor", data={"csrf_token": token, "code": current(secret), "next": "/moderate/log"})
