@@ -321,7 +321,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("system.show", "page", "/system")
     yield _get("system.as_json", "JSON", "/system.json")
     yield _get("start.show", "first steps", "/sites/bench/start")
-    for page in ("settings", "reasons", "screening", "embed"):
+    for page in ("settings", "reasons", "house-checks", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
     yield _get("wording.show", "page", "/sites/bench/words")
     yield _get("own_lists.reasons", "page", "/sites/bench/own-reasons")

@@ -14,7 +14,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lib import diff, grapheme, markup, near_duplicates, normal_form, redact, script, text, urls
+from app.lib import diff, grapheme, markup, near_duplicates, normal_form, personal_data, redact, script, text, urls
 from app.notify import webhook_formats
 from app.screening import hosts, signs
 from app.screening.urgent_words import HARMLESS, LEGAL, THREATS
@@ -80,6 +80,10 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "marked": lambda given: markup.marked(markup.render(given), [given[:200], given[:100], "a"]),
     "key_of": near_duplicates.key_of,
     "foreign_script": lambda given: script.foreign_script(given, ["ja", "en"]),
+    "telephone numbers": personal_data.phone_numbers,
+    "postal addresses": personal_data.postal_addresses,
+    "My Numbers": personal_data.my_numbers,
+    "email addresses": personal_data.email_addresses,
     "short links": lambda given: list(signs.SHORT_LINK.finditer(given)),
     "grams": ngrams.ngrams_of,
     "says": lambda given: ngrams.contains(given, ["zz"]),

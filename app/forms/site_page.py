@@ -1,7 +1,6 @@
 """The settings page: labels, help, units, and switches for "off"."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,22 +10,14 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
+from app.forms.control import Control
+from app.forms.house_checks import HOUSE_CHECKS
 from app.forms.site import FIELDS, ORIGINS, YES_NO, Field
 from app.lib.secrets import is_unreadable
 from app.models import Site
 
 _NEVER, _NO_LIMIT, _FOREVER = _l("Never"), _l("No limit"), _l("Forever")
 _DAYS, _PER_MINUTE = _l("days"), _l("comments per minute")
-
-
-@dataclass(frozen=True)
-class Control:
-    """`off` is the label of the switch, if the setting can be off."""
-
-    label: Any
-    help: Any = ""
-    unit: Any = ""
-    off: Any = ""
 
 
 GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
@@ -110,6 +101,7 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
             ),
         },
     ),
+    (_l("House checks"), HOUSE_CHECKS),
     (
         _l("Floods"),
         {

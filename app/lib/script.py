@@ -8,7 +8,7 @@ import regex
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 
-from app.lib.text import link_spans
+from app.lib.text import without_links
 
 TAGS = regex.compile(r"<[^<>]*>")
 LATIN = regex.compile(r"\p{Latin}")
@@ -70,7 +70,7 @@ def foreign_script(text: str, languages: Iterable[str]) -> str:
     Names are the keys of `NAMED`, or "other". Links do not count. Chinese characters without any kana are foreign to
     Japanese.
     """
-    letters = "".join(LETTER.findall(_without_links(text[:READ])))
+    letters = "".join(LETTER.findall(without_links(text[:READ])))
     if len(letters) < FEWEST_LETTERS:
         return ""
     counts = Counter({name: len(pattern.findall(letters)) for name, pattern in NAMED.items()})
@@ -86,14 +86,6 @@ def is_script_of(name: str, tag: str) -> bool:
     """True if the language is written in this script (a key of `NAMED`)."""
     codes = {"kana": ("Hira", "Kana")}.get(name, (CODES.get(name, ""),))
     return bool({*codes} & {*_codes_of(tag)})
-
-
-def _without_links(text: str) -> str:
-    kept, last = [], 0
-    for start, end in link_spans(text, bare=True):
-        kept.append(text[last:start])
-        last = end
-    return "".join([*kept, text[last:]])
 
 
 @lru_cache

@@ -156,6 +156,14 @@ def link_spans(text: str, *, bare: bool = False) -> Iterator[tuple[int, int]]:
     return ((start, end) for start, end, has_scheme in _links(text) if has_scheme or bare)
 
 
+def without_links(text: str) -> str:
+    kept, last = [], 0
+    for start, end in link_spans(text, bare=True):
+        kept.append(text[last:start])
+        last = end
+    return "".join([*kept, text[last:]])
+
+
 # Each comment is searched by several checks, which takes up to ten milliseconds.
 @lru_cache(maxsize=4)
 def _links(text: str) -> tuple[tuple[int, int, bool], ...]:

@@ -57,6 +57,8 @@ _CAUSES = {
     "article": _l("Article is held"),
     "first_comment": _l("First comment"),
     "links": _l("Links"),
+    "japanese": _l("No or little Japanese"),
+    "personal": _l("Personal data"),
     "trap": _l("Filled in the hidden field"),
 }
 

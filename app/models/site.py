@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app
-from sqlalchemy import JSON, String, Text, or_, select, update
+from sqlalchemy import JSON, String, Text, false, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.database import rows_changed
@@ -83,6 +83,13 @@ class Site(Model):
     # Hold comments of blocked authors instead of marking them as spam; authors see no difference.
     hold_blocked: Mapped[bool] = mapped_column(default=False)
     min_seconds: Mapped[int] = mapped_column(default=2)
+    # House checks (app/screening/house_checks.py).
+    hold_no_japanese: Mapped[bool] = mapped_column(default=False, server_default=false())
+    least_japanese: Mapped[int] = mapped_column(default=0, server_default="0")
+    hold_phone_numbers: Mapped[bool] = mapped_column(default=False, server_default=false())
+    hold_postal_addresses: Mapped[bool] = mapped_column(default=False, server_default=false())
+    hold_my_numbers: Mapped[bool] = mapped_column(default=False, server_default=false())
+    hold_emails: Mapped[bool] = mapped_column(default=False, server_default=false())
     flood_per_author: Mapped[int] = mapped_column(default=6)
     # Within 24 hours; 0: no limit.
     daily_per_author: Mapped[int] = mapped_column(default=50)

@@ -8,7 +8,7 @@ from app.lib.secrets import is_unreadable
 from app.lib.text import links_in
 from app.lib.urls import host_of
 from app.models import Effect
-from app.screening import hosts, thresholds
+from app.screening import hosts, house_checks, thresholds
 from app.screening.akismet import queue_check
 from app.screening.case import Case, Finding, Verdict
 from app.screening.flood import is_bursting, start_holding
@@ -202,6 +202,8 @@ CHECKS: tuple[Check, ...] = (
     script,
     copies,
     office,
+    house_checks.japanese,
+    house_checks.personal,
     gained_links,
     score,
     first_comment,

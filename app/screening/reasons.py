@@ -64,6 +64,12 @@ _AKISMET = {
     "discard": _l("Akismet: definite spam"),
     "doubted": _l("Akismet is flagging everything; ignored"),
 }
+_PERSONAL = {
+    "hold_phone_numbers": _l("telephone number"),
+    "hold_postal_addresses": _l("postal address"),
+    "hold_my_numbers": _l("My Number"),
+    "hold_emails": _l("email address"),
+}
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
     "timing": lambda reason: _TIMING[reason["trouble"]],
@@ -86,6 +92,14 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "script": lambda reason: script_on_page(reason["script"], reason["lang"]),
     "copies": lambda reason: _copies(reason),
     "office": lambda reason: _("uses the name of the site or its staff"),
+    "japanese": lambda reason: (
+        ngettext("%(num)d Japanese character", "%(num)d Japanese characters", reason["count"])
+        if reason["count"]
+        else _("no Japanese in it")
+    ),
+    "personal": lambda reason: _(
+        "personal data: %(what)s", what=listed(str(_PERSONAL[each]) for each in reason["kinds"])
+    ),
     "gained_links": lambda reason: _("link added after approval: %(found)s", found=listed(reason["found"])),
     "score": scores.in_words,
     "first_comment": lambda reason: (

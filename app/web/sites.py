@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from app.desk import new_site
 from app.desk import settings as site_settings
 from app.extensions import db
+from app.forms.house_checks import HOUSE_CHECKS
 from app.forms.new_site import NewSiteForm
 from app.forms.reason_texts import form_of
 from app.forms.site_page import GROUPS, SettingsForm
@@ -17,6 +18,7 @@ from app.models import RejectionModel, Role
 from app.moderation import page_state
 from app.operations import metrics
 from app.screening import backtest
+from app.screening import house_checks as checks
 from app.spam.rejections import ENOUGH
 from app.web.access import current_moderator, moderator_required, require_operator, site_or_404
 
@@ -100,6 +102,13 @@ def screening(key: str) -> str:
     return render_template(
         "sites/screening.html", site=site, seen=seen, days=DAYS, rejections=rejections, enough=ENOUGH
     )
+
+
+@bp.get("/<key>/house-checks")
+@moderator_required
+def house_checks(key: str) -> str:
+    site = site_or_404(key, Role.ADMIN)
+    return render_template("sites/house_checks.html", site=site, tried=checks.dry_run(site), labels=HOUSE_CHECKS)
 
 
 @bp.get("/<key>/embed")

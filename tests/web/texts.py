@@ -253,6 +253,7 @@ INPUTS: dict[str, Input] = {
     "states.claim": Input(form=HERE | {"state": "closed 2026-11-30T00:00:00Z 00"}),
     "sites.list_all": Input(),
     "sites.screening": Input(path=SITE),
+    "sites.house_checks": Input(path=SITE),
     "sites.settings": Input(path=SITE),
     "static": Input(path={"filename": "desk.js"}),
     "summary.show": Input(query={"lang": "en"}, path=SITE),

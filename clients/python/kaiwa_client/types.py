@@ -739,6 +739,18 @@ class SettingsGiven(TypedDict):
     # a whole number from 1 to 60
     min_seconds: NotRequired[int | None]
     # yes or no
+    hold_no_japanese: NotRequired[bool | None]
+    # a whole number from 2 to 100
+    least_japanese: NotRequired[int | None]
+    # yes or no
+    hold_phone_numbers: NotRequired[bool | None]
+    # yes or no
+    hold_postal_addresses: NotRequired[bool | None]
+    # yes or no
+    hold_my_numbers: NotRequired[bool | None]
+    # yes or no
+    hold_emails: NotRequired[bool | None]
+    # yes or no
     score_acts: NotRequired[bool | None]
     # a whole number from 20 to 2000
     hold_one_in: NotRequired[int | None]

@@ -673,6 +673,18 @@ export interface SettingsGiven {
   /** a whole number from 1 to 60 */
   min_seconds?: number | null
   /** yes or no */
+  hold_no_japanese?: boolean | null
+  /** a whole number from 2 to 100 */
+  least_japanese?: number | null
+  /** yes or no */
+  hold_phone_numbers?: boolean | null
+  /** yes or no */
+  hold_postal_addresses?: boolean | null
+  /** yes or no */
+  hold_my_numbers?: boolean | null
+  /** yes or no */
+  hold_emails?: boolean | null
+  /** yes or no */
   score_acts?: boolean | null
   /** a whole number from 20 to 2000 */
   hold_one_in?: number | null
