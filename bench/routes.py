@@ -17,6 +17,7 @@ from sqlalchemy import select, text, update
 from werkzeug.test import TestResponse
 
 from app.desk import tokens, webhooks
+from app.desk.transparency import MOST_DAYS
 from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import hash_password
@@ -341,6 +342,11 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("threads.show", "not found", "/sites/bench/threads", q="no such page")
     for days in (7, 30, 90):
         yield _get("statistics.show", f"{days} days", "/sites/bench/figures", days=days)
+    today = now().date()
+    year = {"since": str(today - timedelta(days=MOST_DAYS - 1)), "until": str(today)}
+    for kind in ("show", "as_csv", "as_json"):
+        path = "" if kind == "show" else f"/report.{kind[3:]}"
+        yield _get(f"transparency.{kind}", "a year", f"/sites/bench/transparency{path}", **year)
 
 
 def _trials(each: Examples) -> Iterator[Visit]:

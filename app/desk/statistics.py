@@ -1,7 +1,7 @@
 """Statistics of a site's moderation: waiting times, deciders, reversals."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from math import ceil
@@ -22,7 +22,7 @@ HOT = 10  # articles
 HOT_AMONG = 3_000  # decisions
 # A moderator's own reversal within this time corrects a slip.
 SLIP = timedelta(minutes=1)
-Conditions = list[ColumnElement[bool]]
+Conditions = Sequence[ColumnElement[bool]]
 
 
 @dataclass
@@ -59,6 +59,7 @@ class Statistics:
     by_moderator: dict[str, Share] = field(default_factory=dict)
     moderator_ids: dict[str, int] = field(default_factory=dict)
     by_reason: dict[str, Share] = field(default_factory=dict)
+    by_source: dict[str, Share] = field(default_factory=dict)
     hot: list[tuple[Thread, int]] = field(default_factory=list)
 
     def merge_reasons(self, codes: Collection[str], into: str) -> None:
@@ -72,16 +73,42 @@ class Statistics:
 def statistics_of(site: Site, days: int, viewer: Moderator | None = None) -> Statistics:
     """Statistics of the last `days` including today, in the site's time zone; for `viewer`, of their sections."""
     mine = section_scope.comments_of(viewer) if viewer else []
-    zone, first = ZoneInfo(site.timezone), Decision.id_back(site.id, MOST)
+    zone = ZoneInfo(site.timezone)
     listed = _last(days, zone)
-    since = datetime.combine(listed[0], time.min, zone)
-    rows = _decisions(site, since, first, mine)
-    statistics = Statistics(days, complete=not first or Decision.made_before(first, since))
+    rows, complete = decisions(site, listed, MOST, mine)
+    statistics = count(rows, zone, listed)
+    statistics.complete = complete
     statistics.waiting, statistics.oldest = _waiting(site, mine)
-    statistics.by_day = {day: Share() for day in listed}
-    _count(statistics, rows, zone)
-    statistics.hot = _hot(site, since, mine)
+    statistics.hot = _hot(site, datetime.combine(listed[0], time.min, zone), mine)
     return statistics
+
+
+def decisions(site: Site, days: list[date], most: int, mine: Conditions = ()) -> tuple[list[Row[Any]], bool]:
+    """Rows of these days in the site's time zone, oldest first, and True if these are all.
+
+    They are the decisions of moderators and those that asked for one, among the site's newest `most`.
+    """
+    first, (since, until) = Decision.id_back(site.id, most), bounds(days[0], days[-1], ZoneInfo(site.timezone))
+    return _decisions(site, since, until, first, mine), not first or Decision.made_before(first, since)
+
+
+def count(
+    rows: list[Row[Any]], zone: ZoneInfo, days: list[date], sources: Mapping[int, str] | None = None
+) -> Statistics:
+    """Statistics of these rows; by source, if the source of each decision is given."""
+    statistics = Statistics(len(days), complete=True)
+    statistics.by_day = {day: Share() for day in days}
+    _count(statistics, rows, zone, sources or {})
+    return statistics
+
+
+def bounds(first: date, last: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The midnights before and after these days."""
+    return datetime.combine(first, time.min, zone), datetime.combine(last + timedelta(days=1), time.min, zone)
+
+
+def within(moment: Any, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return moment >= since, moment < until
 
 
 def percentile(values: list[float], percent: int) -> float | None:
@@ -89,16 +116,17 @@ def percentile(values: list[float], percent: int) -> float | None:
     return sorted(values)[ceil(len(values) * percent / 100) - 1] if values else None
 
 
-def _decisions(site: Site, since: datetime, first: int, mine: Conditions) -> list[Any]:
+def _decisions(site: Site, since: datetime, until: datetime, first: int, mine: Conditions) -> list[Row[Any]]:
     held = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
     query = (
         select(
-            Decision.comment_id, Decision.from_status, Decision.to_status, Decision.actor, Decision.moderator_id,
-            Decision.reason, Decision.made_at, Comment.created_at, Comment.source, Comment.thread_id, Moderator.name,
+            Decision.id, Decision.comment_id, Decision.from_status, Decision.to_status, Decision.actor,
+            Decision.moderator_id, Decision.reason, Decision.made_at, Comment.created_at, Comment.source,
+            Comment.thread_id, Moderator.name,
         )
         .join(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
-        .where(Decision.site_id == site.id, Decision.id >= first, Decision.made_at >= since)
+        .where(Decision.site_id == site.id, Decision.id >= first, *within(Decision.made_at, since, until))
         .where(Decision.actor != Actor.IMPORT, or_(Decision.actor == Actor.MODERATOR, held), *mine)
         .order_by(Decision.id)
     )  # fmt: skip
@@ -118,7 +146,7 @@ def _last(days: int, zone: ZoneInfo) -> list[date]:
     return [today - timedelta(days=back) for back in reversed(range(days))]
 
 
-def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo) -> None:
+def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo, sources: Mapping[int, str]) -> None:
     """A comment waits from the decision that held it to a moderator's decision."""
     held: dict[int, datetime] = {}
     standing: dict[int, tuple[Row[Any], list[Share]]] = {}
@@ -133,6 +161,8 @@ def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo) -> 
         if row.moderator_id:
             statistics.moderator_ids[row.name] = row.moderator_id
         shares = _shares(statistics, row, zone)
+        if row.id in sources:
+            shares.append(statistics.by_source.setdefault(sources[row.id], Share()))
         standing[row.comment_id] = (row, shares)
         statistics.outcomes[row.to_status] += 1
         for share in shares:

@@ -63,6 +63,7 @@ from app.web import (
     threads,
     tokens,
     transfers,
+    transparency,
     votes,
     webhooks,
     well_known,
@@ -76,7 +77,7 @@ READERS = (
 MODERATORS = (
     account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
     context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
-    transfers, wording, sections, system, covers, own_lists, tokens, webhooks,
+    transparency, transfers, wording, sections, system, covers, own_lists, tokens, webhooks,
 )  # fmt: skip
 
 
