@@ -71,7 +71,7 @@ class WebhookForm(_Events):
         [DataRequired(_l("Enter a name. The list shows it.")), Length(LONGEST_NAME, each=1), _name],
         filters=[cleaned(clean_line, LONGEST_NAME)],
     )
-    url = URLField(_l("Address (URL)"), [DataRequired(_l("Enter an address.")), Length(LONGEST_ADDRESS, each=1)])
+    address = URLField(_l("Address (URL)"), [DataRequired(_l("Enter an address.")), Length(LONGEST_ADDRESS, each=1)])
     format = SelectField(_l("Format"), choices=FORMATS)
 
     def validate_comment_received(self, _field: BooleanField) -> None:
@@ -82,7 +82,7 @@ class WebhookForm(_Events):
 class WebhookChangeForm(WebhookForm):
     """An empty address stays: the stored one is shown in part only."""
 
-    url = URLField(_l("New address (URL)"), [Optional(), Length(LONGEST_ADDRESS, each=1)])
+    address = URLField(_l("New address (URL)"), [Optional(), Length(LONGEST_ADDRESS, each=1)])
 
     @classmethod
     def of(cls, webhook: Webhook) -> "WebhookChangeForm":

@@ -35,7 +35,7 @@ def add(key: str) -> Any:
         return _list(site, form), 422
     try:
         made = webhooks.add(
-            site, name=form.name.data, address=form.url.data, events=form.events,
+            site, name=form.name.data, address=form.address.data, events=form.events,
             format=WebhookFormat(form.format.data), by=current_moderator(),
         )  # fmt: skip
     except Refused as no:
@@ -62,7 +62,7 @@ def change(key: str, id: int) -> Any:
         return _page(site, webhook, form), 422
     try:
         webhooks.change(
-            webhook, name=form.name.data, address=form.url.data or "", events=form.events, format=form.format.data,
+            webhook, name=form.name.data, address=form.address.data or "", events=form.events, format=form.format.data,
             by=current_moderator(),
         )  # fmt: skip
     except Refused as no:
@@ -135,7 +135,7 @@ def _one(key: str, id: int) -> tuple[Site, Webhook]:
 
 
 def _with_error(form: WebhookForm, no: Refused) -> WebhookForm:
-    (form.url if no.field == "url" else form.name).errors = [no.sentence]
+    (form.address if no.field == "url" else form.name).errors = [no.sentence]
     return form
 
 

@@ -16,7 +16,7 @@ from tests.web.test_members import press
 from tests.web.test_queue import ENGLISH, at_the_desk
 
 PAGE = "/sites/paper/webhooks"
-HELD = {"name": "CMS", "url": "https://hooks.example/x?token=t0p", "format": "standard", "comment_held": "y"}
+HELD = {"name": "CMS", "address": "https://hooks.example/x?token=t0p", "format": "standard", "comment_held": "y"}
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -79,7 +79,7 @@ def test_a_webhook_from_its_first_test_to_its_end(
     assert "Switched off" in page and "the webhook was switched off" in page and "Send again" not in page
     assert press(desk, f"{PAGE}/1/ping", PAGE).status_code == 409
     press(desk, f"{PAGE}/1/state", f"{PAGE}/1", state="active")
-    other = {"name": "Chat", "format": "slack", "url": "", "comment_spam": "y"}
+    other = {"name": "Chat", "format": "slack", "address": "", "comment_spam": "y"}
     assert press(desk, f"{PAGE}/1", f"{PAGE}/1", **other).status_code == 303
     row = row_of(desk.get(PAGE, headers=ENGLISH).text)
     assert "https://hooks.example/…" in row and "comment.spam" in row and "comment.held" not in row
@@ -97,9 +97,10 @@ def test_a_webhook_from_its_first_test_to_its_end(
 
 def test_wrong_entries_are_marked_and_add_nothing(desk: FlaskClient, db_session: Session) -> None:
     for given, field in (
-        ({"name": ""}, "webhook-name"), ({"name": "\u200b"}, "webhook-name"), ({"url": ""}, "webhook-url"),
-        ({"url": "http://hooks.example/"}, "webhook-url"), ({"url": "https://10.0.0.1/"}, "webhook-url"),
-        ({"url": "https://" + "x" * 2_000}, "webhook-url"), ({"format": "pigeon"}, "webhook-format"),
+        ({"name": ""}, "webhook-name"), ({"name": "\u200b"}, "webhook-name"), ({"address": ""}, "webhook-address"),
+        ({"address": "http://hooks.example/"}, "webhook-address"),
+        ({"address": "https://10.0.0.1/"}, "webhook-address"),
+        ({"address": "https://" + "x" * 2_000}, "webhook-address"), ({"format": "pigeon"}, "webhook-format"),
     ):  # fmt: skip
         answer = press(desk, PAGE, PAGE, **HELD | given)
         control = BeautifulSoup(answer.text, "html5lib").find(id=field)
