@@ -67,7 +67,7 @@ Body = dict[str, Any]
 NOT_MEASURED = {
     "setup.front", "setup.show", "well_known.change_password", "well_known.security_txt", "factor.ask",
     "factors.show_app", "confirmation.done", "single_sign_on.start", "single_sign_on.finish", "single_sign_on.leave",
-    "single_sign_on.confirm",
+    "single_sign_on.confirm", "checkers.show",
 }  # fmt: skip
 
 
@@ -333,6 +333,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("tokens.show", "page", "/sites/bench/tokens")
     yield _get("webhooks.show_all", "page", "/sites/bench/webhooks")
     yield _get("webhooks.show", "without deliveries", "/sites/bench/webhooks/1")
+    yield _get("checkers.show_all", "page", "/sites/bench/checkers")
     yield _get("transfers.show_all", "page", "/sites/bench/import")
     yield _get("transfers.show", "a finished export", f"/sites/bench/transfers/{each.job}")
     yield _get("privacy.show", "page", "/sites/bench/people")

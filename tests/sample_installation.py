@@ -9,7 +9,7 @@ from sqlalchemy import String, Table, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from app.abuse import address
-from app.desk import members, webhooks
+from app.desk import checkers, members, webhooks
 from app.extensions import db
 from app.lib import one_time_codes
 from app.lib.clock import now
@@ -17,6 +17,7 @@ from app.lib.secrets import BlindIndex, Encrypted
 from app.models import (
     AuthenticatorApp,
     Author,
+    CheckerAnswer,
     Claim,
     Effect,
     EmailChange,
@@ -84,6 +85,8 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
         by=alice,
     )  # fmt: skip
     webhooks.rotate(webhook, by=alice)
+    made, _secret = checkers.add(site, by=alice, name="Model", url="https://model.example/")
+    CheckerAnswer.replace(made, comment, verdict="fine", confidence=0.9, reasons=["polite"])
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"
     outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))

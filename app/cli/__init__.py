@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 from app.cli import (
     backups,
     check,
+    checkers,
     demo,
     export,
     imports,
@@ -52,6 +53,7 @@ def install(app: Flask) -> None:
         moderators.moderator,
         tokens.token,
         webhooks.webhook,
+        checkers.checker,
         imports.import_,
         threads.thread,
         person.person,

@@ -16,6 +16,7 @@ from app.lib import address_forms
 from app.models import (
     Actor,
     Author,
+    CheckerAnswer,
     Comment,
     Decision,
     Delivery,
@@ -37,7 +38,7 @@ from app.moderation import legal_hold
 from app.moderation.decide import decide
 from app.notify import events
 from app.operations import vacuum
-from app.screening import akismet, rules
+from app.screening import akismet, checkers, rules
 from app.search import index
 from app.spam import learning
 
@@ -69,6 +70,8 @@ TABLES = {
     "announcement": "no personal data",
     "audit_event": "a row that contains the address is erased; its digests stay",
     "chain_head": "no personal data",
+    "checker": "no personal data",
+    "checker_answer": "reasons, which may quote the comment, are deleted",
     "thread_alias": "no personal data",
     "thread_change": "a reason loses the address",
     "lease": "no personal data",
@@ -191,6 +194,8 @@ def _erase_comment(
         delete(Delivery).where(Delivery.comment_id == comment.id, Delivery.kind.in_((akismet.CHECK, akismet.REPORT)))
     )
     _redact_notes(comment, names)
+    CheckerAnswer.forget_reasons([comment.id])
+    comment.reasons = checkers.without_quotes(comment.reasons)
     if remove_text and not comment.emptied_at:
         receipt.texts += 1
         if comment.status != Status.DELETED:

@@ -11,7 +11,20 @@ from sqlalchemy import ColumnElement, Select, String, cast, delete, func, litera
 from app.database import rows_changed, snapshot
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Author, Comment, Decision, LegalHold, Notice, NoticeState, Report, Revision, Site, Status, Vote
+from app.models import (
+    Author,
+    CheckerAnswer,
+    Comment,
+    Decision,
+    LegalHold,
+    Notice,
+    NoticeState,
+    Report,
+    Revision,
+    Site,
+    Status,
+    Vote,
+)
 from app.moderation import legal_hold
 from app.spam import learning
 
@@ -128,6 +141,7 @@ def _forget_networks(ids: Sequence[int]) -> None:
 def _forget_spam(ids: Sequence[int]) -> None:
     """The row stays for the log, and so does its author's row if it has no other comment."""
     rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
+    CheckerAnswer.forget_reasons(ids)
     for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
         learning.store_slots(comment)
         comment.empty()

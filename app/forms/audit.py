@@ -40,6 +40,12 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
     ),
     "settings": (_l("Sites and settings"), frozenset({Event.SITE_ADDED, Event.SITE_REMOVED, Event.SETTINGS_CHANGED})),
     "rules": (_l("Rules and blocks"), frozenset({Event.RULE_ADDED, Event.RULES_ADDED, Event.RULE_ENDED})),
+    "checkers": (
+        _l("Checkers"),
+        frozenset(
+            {Event.CHECKER_ADDED, Event.CHECKER_CHANGED, Event.CHECKER_RETURNED, Event.CHECKER_REMOVED}
+        ),
+    ),
     "data": (
         _l("Imports, exports, erasures"),
         frozenset(

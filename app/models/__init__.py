@@ -7,6 +7,7 @@ from app.models.audit import AuditEvent
 from app.models.authenticator_app import AuthenticatorApp
 from app.models.author import Author
 from app.models.chain_head import ChainHead
+from app.models.checker import Checker, CheckerAnswer, Mode, Said, Trouble
 from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 from app.models.delivery import Delivery
@@ -59,6 +60,8 @@ __all__ = [
     "AuthenticatorApp",
     "Author",
     "ChainHead",
+    "Checker",
+    "CheckerAnswer",
     "Claim",
     "Comment",
     "CounterMark",
@@ -80,6 +83,7 @@ __all__ = [
     "LegalHold",
     "Login",
     "Membership",
+    "Mode",
     "Moderator",
     "Note",
     "Notice",
@@ -101,6 +105,7 @@ __all__ = [
     "Revision",
     "Role",
     "Rule",
+    "Said",
     "Scope",
     "SearchSegment",
     "SegmentPage",
@@ -117,6 +122,7 @@ __all__ = [
     "ThreadAlias",
     "ThreadChange",
     "TrainingExample",
+    "Trouble",
     "Unsubscribe",
     "Vote",
     "Webhook",

@@ -18,6 +18,8 @@ from app.models.decision import Decision
 ANSWER, CORRECTION = "answer", "correction"
 # The same after a legal notice, with a statement of reasons.
 STATEMENT = "statement"
+# Beginning of the kinds of questions to checkers, one kind for each (checker.py).
+TO_CHECKER = "checker "
 # Longest pause between two tries.
 LONGEST_PAUSE = timedelta(hours=6)
 # An older email does not count towards the daily limit of an address.
@@ -102,6 +104,12 @@ class Delivery(Model):
                 .order_by(cls.due_at, cls.id).limit(limit)
             )
         )  # fmt: skip
+
+    @classmethod
+    def kinds_due(cls, kinds: Iterable[str]) -> list[str]:
+        """Those of these kinds that have a due delivery without a claim, first the one that waits longest."""
+        due = select(cls.kind).where(cls.done_at.is_(None), cls._is_due(), cls._free(), cls.kind.in_(kinds))
+        return list(db.session.scalars(due.group_by(cls.kind).order_by(func.min(cls.due_at))))
 
     @classmethod
     def count_to(cls, recipient: str, since: datetime, *kinds: str) -> int:
@@ -204,7 +212,8 @@ class Delivery(Model):
         """First due time of the longest overdue delivery; None if none is overdue. Retries do not change it.
 
         Thousands of the kind `bulk` may be due at once. One that was not tried yet is overdue since the last one of
-        its kind was sent: until then it waited for its turn.
+        its kind was sent: until then it waited for its turn. Questions to a site's checkers wait while one is slow or
+        away, which is no fault of the installation.
         """
         failed = cls.first_due_at.is_not(None)
         prompt = cls._earliest_due(or_(failed, and_(cls.kind != bulk, cls.due_at <= now())))
@@ -216,7 +225,8 @@ class Delivery(Model):
     @classmethod
     def _earliest_due(cls, condition: ColumnElement[bool]) -> datetime | None:
         first = func.min(func.coalesce(cls.first_due_at, cls.due_at), type_=Moment)
-        return db.session.scalar(select(first).where(cls.done_at.is_(None), condition))
+        ours = cls.kind.not_like(f"{TO_CHECKER}%")
+        return db.session.scalar(select(first).where(cls.done_at.is_(None), ours, condition))
 
     @classmethod
     def last_done(cls, kind: str) -> datetime | None:

@@ -7,10 +7,12 @@ from sqlalchemy import Select, and_, case, func, select, text
 
 from app.extensions import db
 from app.lib.clock import Moment, now
-from app.models.delivery import FAILED, Delivery
+from app.models.delivery import FAILED, TO_CHECKER, Delivery
 
 # Counting stops here, of all kinds together.
 MOST_COUNTED = 2_000
+# A metric needs no value for each checker of each site.
+KIND = case((Delivery.kind.startswith(TO_CHECKER, autoescape=True), "checkers"), else_=Delivery.kind).label("kind")
 
 
 class Unsent(NamedTuple):
@@ -40,12 +42,12 @@ def _waiting() -> Select[Any]:
     """Number by kind, and since when the oldest is due that was not tried yet."""
     never_tried = and_(Delivery.first_due_at.is_(None), Delivery.due_at <= now())
     overdue = case((never_tried, Delivery.due_at)).label("overdue")
-    first = select(Delivery.kind, overdue).where(Delivery.done_at.is_(None)).order_by(Delivery.due_at)
+    first = select(KIND, overdue).where(Delivery.done_at.is_(None)).order_by(Delivery.due_at)
     return _grouped(first.limit(MOST_COUNTED).subquery())
 
 
 def _failing() -> Select[Any]:
-    failing = select(Delivery.kind, Delivery.first_due_at.label("overdue")).where(text(FAILED))
+    failing = select(KIND, Delivery.first_due_at.label("overdue")).where(text(FAILED))
     return _grouped(failing.limit(MOST_COUNTED).subquery())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from app.extensions import db
 from app.lib.text import links_in
@@ -9,6 +10,7 @@ from app.models import Actor, Comment, Decision, Revision, State, Status
 from app.models.decision import COVERED
 from app.models.recent_posts import CERTAIN_SPAM
 from app.moderation.decide import decide, decide_new
+from app.moderation.lanes import Lane, lane_of
 from app.screening.case import Case, Finding, Verdict
 from app.screening.checks import reviewed
 from app.screening.run import failed, run_checks
@@ -57,15 +59,23 @@ def apply_findings(case: Case, findings: list[Finding], decide_with: Callable[..
     comment.written_in = case.written_in if prediction.score is not None else ""
     if prediction.rejection is not None:
         comment.mildness = 100 - round(100 * prediction.rejection)
-    comment.reasons = [finding.as_reason() for finding in findings]
+    comment.reasons = _reasons(findings)
     # Of several with the same verdict, certain spam is the reason: it does not count as a burst.
-    strictest = max(findings, key=lambda each: (each.verdict, each.check in CERTAIN_SPAM), default=None)
+    strictest = max(_told(findings), key=lambda each: (each.verdict, each.check in CERTAIN_SPAM), default=None)
     status = STATUS_OF[strictest.verdict if strictest else Verdict.PASS]
     decision = decide_with(comment, status, reason=strictest.check if strictest else "")
     done = [_with_effect(finding, case) for finding in findings]
     if done != findings:
-        comment.reasons = [finding.as_reason() for finding in done]
+        comment.reasons = _reasons(done)
     return decision
+
+
+def _reasons(findings: list[Finding]) -> list[dict[str, Any]]:
+    return [finding.as_reason() for finding in _told(findings)]
+
+
+def _told(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.told]
 
 
 def _with_article(case: Case, findings: list[Finding]) -> list[Finding]:
@@ -91,9 +101,18 @@ def continue_screening(comment: Comment, finding: Finding) -> Decision | None:
     db.session.flush()
     newest = Decision.newest_of(comment)
     status = STATUS_OF[max(Verdict[reason["verdict"].upper()] for reason in comment.reasons)]
-    if newest is None or newest.actor != Actor.SCREENING or status == comment.status:
+    if newest is None or newest.actor != Actor.SCREENING:
+        return None
+    if status == comment.status:
+        _sort_again(comment)
         return None
     return decide(comment, status, seen=comment.version, actor=Actor.SCREENING, reason=finding.check)
+
+
+def _sort_again(comment: Comment) -> None:
+    """What waited for an answer may be probably fine; one that readers reported stays urgent."""
+    if comment.status == Status.PENDING and comment.lane != Lane.URGENT:
+        comment.lane = lane_of(comment)
 
 
 def _with_effect(finding: Finding, case: Case) -> Finding:
@@ -104,5 +123,6 @@ def _with_effect(finding: Finding, case: Case) -> Finding:
         with db.session.begin_nested():
             finding.then()
     except Exception as trouble:
-        return failed(finding.check, case, trouble)
+        found = failed(finding.check, case, trouble)
+        return found if finding.told else finding
     return finding

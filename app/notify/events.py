@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from app.lib.clock import latest, now
-from app.models import Comment, Decision, Moderator, Notice, Site, Thread, ThreadChange, waiting
+from app.models import Checker, Comment, Decision, Moderator, Notice, Site, Thread, ThreadChange, waiting
 from app.models.moderator import Emails
 from app.notify import authors, notifiers, outbox, replies, webhooks
 from app.notify.digest import URGENT_EVERY
@@ -71,6 +71,14 @@ def score_stepped_back(site: Site, alarms: int, honest: int) -> None:
     payload = json.dumps({"site": site.id, "alarms": alarms, "honest": honest})
     for id, *_ in Moderator.digests_of(site):
         outbox.add("score", site_id=site.id, moderator_id=id, once=f"score {site.id} {id}", payload=payload)
+
+
+def checker_returned(checker: Checker, cause: str) -> None:
+    """Notify the administrators of a checker that went back to shadow mode."""
+    for id, *_ in Moderator.digests_of(checker.site):
+        payload = json.dumps({"checker": checker.id, "cause": cause})
+        once = f"checker returned {checker.id} {id}"
+        outbox.add("checker", site_id=checker.site_id, moderator_id=id, once=once, payload=payload)
 
 
 def notice_opened(notice: Notice, cause: str) -> None:

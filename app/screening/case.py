@@ -1,13 +1,13 @@
 """Input and output of the checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
 from app.lib.tongue import tongue
-from app.models import Comment, Site, Status, Subject, comment_counts
+from app.models import Checker, Comment, Site, Status, Subject, comment_counts
 from app.models.section import Section
 from app.screening import hosts
 from app.screening.akismet import Sender
@@ -57,6 +57,12 @@ class Case:
         return [mention for mention in hosts.hosts_in(self.comment) if mention.typed not in allowed]
 
     @cached_property
+    def checkers(self) -> Sequence[Checker]:
+        """The site's checkers that are asked about this comment."""
+        lang = self.comment.lang or self.site.lang
+        return [each for each in Checker.active_on(self.site) if each.is_asked_about(lang)]
+
+    @cached_property
     def record(self) -> dict[str, int]:
         """The author's comments by status; empty unless proven."""
         id = self.comment.author_id
@@ -98,12 +104,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Finding:
-    """`then` is the side effect, run when the comment is stored: checks write nothing."""
+    """`then` is the side effect, run when the comment is stored: checks write nothing.
+
+    One that is not `told` changes nothing but that: it is no reason.
+    """
 
     check: str
     verdict: Verdict
     details: dict[str, Any] = field(default_factory=dict)
     then: Callable[[], None] | None = field(default=None, compare=False)
+    told: bool = True
 
     @classmethod
     def of_reason(cls, reason: dict[str, Any]) -> "Finding":

@@ -8,6 +8,7 @@ from app.lib.secrets import is_unreadable
 from app.lib.text import links_in
 from app.lib.urls import host_of
 from app.models import Effect
+from app.screening import checkers as questions
 from app.screening import hosts, house_checks, thresholds
 from app.screening.akismet import queue_check
 from app.screening.case import Case, Finding, Verdict
@@ -42,7 +43,7 @@ def timing(case: Case) -> Finding | None:
 
 def flood(case: Case) -> Finding | None:
     """A burst on the site, excluding certain spam."""
-    if case.trusted or case.trapped or _blocks(case):
+    if case.trusted or _is_certain_spam(case):
         return None
     if is_bursting(case.site):
         return Finding("flood", Verdict.HOLD, then=lambda: start_holding(case.site))
@@ -165,6 +166,23 @@ def akismet(case: Case) -> Finding | None:
     return Finding("akismet", Verdict.HOLD, {"said": "", "state": "asked"}, then)
 
 
+def checkers(case: Case) -> Finding | None:
+    """Held until the site's checkers in hold mode answer. They are not asked about certain spam."""
+    asked = [each for each in case.checkers if each.holds]
+    if not asked or _is_certain_spam(case):
+        return None
+    details = {"each": [questions.entry(each, questions.ASKED) for each in asked]}
+    return Finding(questions.CHECK, Verdict.HOLD, details, partial(questions.queue, case.comment, asked))
+
+
+def shadow_checkers(case: Case) -> Finding | None:
+    """Ask those in shadow mode, on whose answers nothing depends."""
+    asked = [each for each in case.checkers if not each.holds]
+    if not asked or _is_certain_spam(case):
+        return None
+    return Finding("shadow_checkers", Verdict.PASS, {}, partial(questions.queue, case.comment, asked), told=False)
+
+
 def hold_all(case: Case) -> Finding | None:
     """The site reviews every comment."""
     return reviewed(case) if case.site.hold_all else None
@@ -209,6 +227,8 @@ CHECKS: tuple[Check, ...] = (
     first_comment,
     hold_all,
     akismet,
+    checkers,
+    shadow_checkers,
 )
 
 
@@ -220,6 +240,10 @@ def _text_finding(case: Case, check: str) -> Finding | None:
 
 def _strictest(hits: Iterable[Hit]) -> Verdict:
     return max(VERDICTS[Effect(hit.rule.effect)] for hit in hits)
+
+
+def _is_certain_spam(case: Case) -> bool:
+    return case.trapped or bool(_blocks(case))
 
 
 def _blocks(case: Case) -> list[Hit]:

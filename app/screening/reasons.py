@@ -70,6 +70,40 @@ _PERSONAL = {
     "hold_my_numbers": _l("My Number"),
     "hold_emails": _l("email address"),
 }
+_CHECKER_TROUBLE = {
+    "timeout": _l("no answer in time"),
+    "unreachable": _l("cannot be reached"),
+    "status": _l("answers with an error"),
+    "nonsense": _l("answer not understood"),
+    "secret": _l("its secret cannot be read"),
+}
+_CHECKER_VERDICT = {
+    "fine": _l("nothing against it"),
+    "reject": _l("should be rejected"),
+    "spam": _l("looks like spam"),
+}
+_CHECKER_STATE: dict[str, Callable[[dict[str, Any]], str]] = {
+    "asked": lambda _each: _("waiting for its answer"),
+    "trouble": lambda each: checker_trouble(each["trouble"]),
+    "withdrawn": lambda _each: _("changed before it answered"),
+    "fine": lambda each: checker_says(each["said"], each["confidence"]),
+    "flagged": lambda each: checker_says(each["said"], each["confidence"], each["why"]),
+}
+
+
+def checker_trouble(trouble: str) -> str:
+    return str(_CHECKER_TROUBLE[trouble])
+
+
+def checker_says(verdict: str, confidence: float, why: Iterable[str] = ()) -> str:
+    """A verdict with its confidence, and the reasons that the checker gives."""
+    return f"{_CHECKER_VERDICT[verdict]} ({confidence:.0%}){' – ' if why else ''}{listed(why)}"
+
+
+def _checkers(reason: dict[str, Any]) -> str:
+    return " · ".join(f"{each['name']}{_(': ')}{_CHECKER_STATE[each['state']](each)}" for each in reason["each"])
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "trap": lambda reason: _("filled in the hidden field"),
     "timing": lambda reason: _TIMING[reason["trouble"]],
@@ -110,6 +144,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "appeal": lambda reason: _("author’s appeal: “%(text)s”", text=reason["text"]),
     "work": lambda reason: _("passed a browser check"),
     "akismet": lambda reason: _AKISMET[reason["state"]],
+    "checkers": _checkers,
     "edited": lambda reason: _("edited by the author"),
     "covered": lambda reason: _("edited by the author after a passage was covered"),
     "reports": lambda reason: _("reported by readers"),

@@ -24,6 +24,8 @@ from app.models.thread_state import State
 from app.models.wording import LONGEST_FOOTER, LONGEST_INTRO
 from app.screening.case import Verdict
 from app.screening.reasons import sentence_of
+from app.transfer.checker_values import CHECKER_VALUES
+from app.transfer.checker_values import InvalidValue as InvalidValue
 from app.transfer.fields import MAX_BODY, legible
 from app.transfer.own_lists import are_own_reasons, are_saved_replies
 
@@ -40,10 +42,6 @@ FEATURES: dict[str, tuple[type, ...]] = {"seconds": (int, float), "approved": (i
 CLUSTER = re.compile("[0-9a-f]{0,32}")  # a part of the queue's cursor
 
 Fit = Callable[[Column[Any], Any], Any]
-
-
-class InvalidValue(ValueError):
-    """The value is invalid for the column."""
 
 
 def validated(column: Column[Any], value: Any) -> Any:
@@ -243,6 +241,7 @@ def _covered(value: Any) -> dict[str, Any]:
 
 
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
+    **CHECKER_VALUES,
     ("site", "staff_badge"): clean_line,
     ("site", "staff_role"): _one_of(list(Role)),
     ("site", "staff_names"): _names,

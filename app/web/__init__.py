@@ -15,6 +15,7 @@ from app.web import (
     audit,
     author_links,
     cases,
+    checkers,
     comments,
     compressed,
     confirmation,
@@ -77,7 +78,7 @@ READERS = (
 MODERATORS = (
     account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
     context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
-    transparency, transfers, wording, sections, system, covers, own_lists, tokens, webhooks,
+    transparency, transfers, wording, sections, system, covers, own_lists, tokens, webhooks, checkers,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app.forms.checker import MODES
 from app.forms.rule import EFFECTS, SUBJECTS
 from app.forms.site import ROLE
 from app.forms.site_page import GROUPS
@@ -57,6 +58,10 @@ EVENTS: dict[Event, Any] = {
     Event.RULE_ADDED: _l("Rule added"),
     Event.RULES_ADDED: _l("Rules added"),
     Event.RULE_ENDED: _l("Rule ended"),
+    Event.CHECKER_ADDED: _l("Checker added"),
+    Event.CHECKER_CHANGED: _l("Checker changed"),
+    Event.CHECKER_RETURNED: _l("Checker back in shadow mode"),
+    Event.CHECKER_REMOVED: _l("Checker removed"),
     Event.IMPORT_STARTED: _l("Import started"),
     Event.IMPORTED: _l("Import finished"),
     Event.EXPORT_STARTED: _l("Export started"),
@@ -96,6 +101,7 @@ DETAILS: dict[str, Any] = {
     "imported": _l("Imported"),
     "key": _l("Key"),
     "known_browser": _l("Known browser"),
+    "mode": _l("Mode"),
     "name": _l("Name"),
     "number": _l("Number"),
     "on": _l("Owner of the installation"),
@@ -121,6 +127,8 @@ VALUES: dict[str, dict[str, Any]] = {
         "person": _l("Personal data erased"),
         "group": _l("Group of the identity provider"),
         "disagreement": _l("The last decisions disagreed with the score"),
+        "precision": _l("Moderators publish too much of what it holds"),
+        "errors": _l("It fails too often"),
     },
     "via": {
         "password": _l("Password"),
@@ -128,6 +136,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "app": _l("Authenticator app"),
         "provider": _l("Single sign-on"),
     },
+    "mode": {each.value: said for each, said in MODES.items()},
 }
 SETTINGS = {name: control.label for _title, controls in GROUPS for name, control in controls.items()}
 # Settings with a page of their own.

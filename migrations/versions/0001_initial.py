@@ -1025,6 +1025,54 @@ def upgrade() -> None:
     op.create_index("ix_thread_change_site", "thread_change", ["site_id", "id"], unique=False)
     op.create_index("ix_thread_change_thread", "thread_change", ["thread_id", "id"], unique=False)
     op.create_table(
+        "checker",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("name", sa.String(length=320), nullable=False),
+        sa.Column("url", sa.String(length=500), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("mode", sa.String(length=8), nullable=False),
+        sa.Column("timeout_s", sa.Integer(), nullable=False),
+        sa.Column("threshold", sa.Integer(), nullable=False),
+        sa.Column("least_precision", sa.Integer(), nullable=False),
+        sa.Column("langs", sa.JSON(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("counted_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("paused_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("returned", sa.String(length=16), nullable=False),
+        sa.Column("mode_since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_checker_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checker")),
+    )
+    op.create_index("ix_checker_site", "checker", ["site_id", "id"], unique=False)
+    op.create_table(
+        "checker_answer",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("checker_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("shown", sa.Boolean(), nullable=False),
+        sa.Column("verdict", sa.String(length=8), nullable=False),
+        sa.Column("confidence", sa.Double(), nullable=True),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("trouble", sa.String(length=16), nullable=False),
+        sa.Column("ms", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["checker_id"], ["checker.id"], name=op.f("fk_checker_answer_checker_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["comment_id"], ["comment.id"], name=op.f("fk_checker_answer_comment_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_checker_answer_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checker_answer")),
+    )
+    op.create_index("ix_checker_answer_checker", "checker_answer", ["checker_id", "id"], unique=False)
+    op.create_index("ix_checker_answer_site", "checker_answer", ["site_id"], unique=False)
+    op.create_index("uq_checker_answer_comment", "checker_answer", ["comment_id", "checker_id"], unique=True)
+    op.create_table(
         "decision",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -1345,6 +1393,8 @@ def downgrade() -> None:
         "note",
         "lease",
         "decision",
+        "checker_answer",
+        "checker",
         "subscription",
         "announcement",
         "thread_change",

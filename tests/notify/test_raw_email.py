@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.desk import accounts
+from app.desk import accounts, checkers
 from app.lib import mailbox
 from app.models import (
     Author,
@@ -92,6 +92,9 @@ def sent(
     outbox.add("brake", moderator_id=alice.id, payload=json.dumps({"thread": comment.thread_id, "cause": "reports"}))
     score = {"site": comment.site_id, "alarms": 9, "honest": 150}
     outbox.add("score", moderator_id=alice.id, payload=json.dumps(score))
+    checker, _secret = checkers.add(comment.site, by=alice, name=LONG[:40], url="https://model.example/")
+    payload = json.dumps({"checker": checker.id, "cause": "errors"})
+    outbox.add("checker", moderator_id=alice.id, payload=payload)
     outbox.add("flood", moderator_id=alice.id, payload=str(comment.site_id))
     invitation = Invitation(site=comment.site, email="bob@moderators.example", role=Role.ADMIN, made_by=alice)
     db_session.add(invitation)

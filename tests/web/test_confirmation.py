@@ -70,7 +70,8 @@ def test_an_old_log_in_is_asked_and_the_form_goes_on_as_it_was_filled_in(
 SENSITIVE = [
     "/sites/paper/moderators", "/sites/paper/moderators/1/role", "/sites/paper/moderators/1/remove",
     "/sites/paper/people/export", "/sites/paper/people/erase", "/sites/paper/export",
-    "/sites/paper/transfers/1/download", "/sites/paper/tokens", "/account/logins/1/end", "/account/logins/end",
+    "/sites/paper/transfers/1/download", "/sites/paper/tokens",
+    "/sites/paper/checkers", "/account/logins/1/end", "/account/logins/end",
 ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.comments import picks
-from app.desk import members, tokens, webhooks
+from app.desk import checkers, members, tokens, webhooks
 from app.lib.clock import now
 from app.models import (
     Claim,
@@ -72,6 +72,8 @@ TABLES = (
     "api_token",
     "webhook",
     "webhook_delivery",
+    "checker",
+    "checker_answer",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address", "factor", "factors", "single_sign_on"}
@@ -150,6 +152,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     webhooks.ping(webhook)
     db_session.flush()
     db_session.query(WebhookDelivery).one().finish(DeliveryOutcome.GAVE_UP)
+    checkers.add(site, name="Geheimnis", url="https://versteckt.example/", by=alice)
     db_session.commit()
     return site
 

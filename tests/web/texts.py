@@ -43,6 +43,8 @@ class Input:
 
 
 SITE = {"key": "paper"}
+CHECKER = {"name": "Model", "url": "https://model.example/", "timeout_s": "5", "threshold": "80",
+           "least_precision": "50", "langs": "ja"}  # fmt: skip
 REASONS = {f"{code}.{lang}": "words" for code in reason_codes() for lang in ("en", "ja")}
 TOKEN = {"token": "x.y.z"}
 HOOK = {"name": "CMS", "format": "slack", "comment_received": "y"} | dict.fromkeys(
@@ -260,6 +262,14 @@ INPUTS: dict[str, Input] = {
     "sites.settings": Input(path=SITE),
     "static": Input(path={"filename": "desk.js"}),
     "summary.show": Input(query={"lang": "en"}, path=SITE),
+    "checkers.add": Input(form=CHECKER, path=SITE),
+    "checkers.change": Input(form=CHECKER, path=SITE),
+    "checkers.remove": Input(path=SITE),
+    "checkers.renew_secret": Input(path=SITE),
+    "checkers.set_mode": Input(form={"mode": "off"}, path=SITE),
+    "checkers.show": Input(path=SITE),
+    "checkers.show_all": Input(path=SITE),
+    "checkers.try_text": Input(form={"text": "words"}, path=SITE),
     "tokens.make": Input(form={"name": "CMS", "role": "admin", "days": "90"} | dict.fromkeys(
         ("read", "moderate", "manage", "transfer"), "y"), path=SITE),
     "tokens.revoke": Input(path=SITE),
