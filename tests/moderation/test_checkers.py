@@ -42,7 +42,7 @@ from app.models.audit import Who
 from app.moderation import checker_worker
 from app.moderation.checker_figures import figures_of
 from app.notify import checker_email, outbox
-from app.screening.checkers import CHECK
+from app.screening.checkers import CHECK, without_quotes
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.checker_server import CheckerProgram, running_checker
 
@@ -468,4 +468,8 @@ def test_the_words_of_a_checker_go_with_the_text(
         db_session.commit()
     db_session.expire_all()
     assert db_session.query(CheckerAnswer).one().reasons == []
+    flagged = {"check": CHECK, "verdict": "hold", "each": [{"id": 1, "state": "flagged", "why": ["It says: Buy"]}]}
+    other = {"check": "links", "verdict": "hold", "count": 2}
+    (kept, same) = without_quotes([flagged, other])
+    assert kept["each"] == [{"id": 1, "state": "flagged", "why": []}] and same == other, "an erasure keeps the text"
     assert CheckerAnswer.forget_before(now() + timedelta(days=1)) == 1

@@ -13,15 +13,18 @@ from sqlalchemy.orm import Session
 
 from app import create_app
 from app.database import snapshot
+from app.desk import checkers
 from app.extensions import db
 from app.lib.clock import now
 from app.models import (
     Author,
+    Checker,
     Claim,
     Comment,
     Decision,
     Effect,
     Membership,
+    Mode,
     Moderator,
     Note,
     Pick,
@@ -38,6 +41,7 @@ from app.models import (
     Unsubscribe,
     Wording,
 )
+from app.models.audit import Who
 from app.models.own_reason import OwnReason
 from app.models.section import Section, as_json
 from app.models.wording import DEFAULTS
@@ -101,6 +105,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     words = {"intro": "**Be kind.**", "html": "<p><strong>Be kind.</strong></p>\n", "rules_version": "2026-11",
              "rules_url": "https://paper.example/rules", "email_footer": "The Paper\nQuay 1"}  # fmt: skip
     Wording.put(site, "en", DEFAULTS | words)
+    checkers.add(site, by=Who.OPERATOR, name="Model", url="https://model.example/", langs=["ja"], threshold=70)
     db_session.add(Pick(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, picked=True))
     draft = Draft(Claim.PRIVACY, "That is my address.", name="Taro", email="taro@notifiers.example")
     notice = notices.submit(first, draft)
@@ -352,6 +357,24 @@ def test_a_line_that_cannot_be_is_named_and_left_out(app: Flask, db_session: Ses
         first = counts.skips[0]
         assert first.reason and first.line, (kind, changes)
         assert counts.expected == counts.imported.total() + len(counts.skips), (kind, changes)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_checker_comes_back_off_without_its_secret_and_with_no_address_of_this_machine(
+    app: Flask, db_session: Session, file: Path
+) -> None:
+    a_lively_site(app, db_session)
+    secret = db_session.query(Checker).one().secret
+    db_session.rollback()
+    text = exported()
+    assert secret not in text and "model.example" in text
+    for url, kept in (("https://model.example/", "https://model.example/"), ("http://127.0.0.1:9/", "")):
+        file.write_text(spoiled(text, "checker", url=url))
+        key = f"copy-{len(url)}"
+        restored(file, key)
+        (checker,) = Checker.of_site(Site.with_key(key) or Site())
+        assert (checker.mode, checker.secret, checker.threshold) == (Mode.OFF, "", 70)
+        assert (checker.url, checker.langs) == (kept, ["ja"])
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
