@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired, NumberRange
 from app.desk.checkers import LONGEST_TRIED
 from app.forms.length import Length, cleaned
 from app.lib.text import clean_line
-from app.models import Mode
+from app.models import Checker, Mode
 from app.models.checker import LEAST_PRECISION, LONGEST_NAME, LONGEST_URL, PERCENT, SECONDS
 
 MODES: dict[Mode, Any] = {
@@ -27,7 +27,7 @@ class CheckerForm(FlaskForm):
         [InputRequired(_l("Enter a name. Moderators see it on the card.")), Length(LONGEST_NAME, each=1)],
         filters=[cleaned(clean_line, LONGEST_NAME)],
     )
-    url = StringField(
+    endpoint = StringField(
         _l("Address"),
         [InputRequired(_l("Enter the address that takes the questions.")), Length(LONGEST_URL, each=1)],
         filters=[lambda text: (text or "").strip()],
@@ -51,12 +51,18 @@ class CheckerForm(FlaskForm):
 
     @property
     def settings(self) -> dict[str, Any]:
-        names = ("name", "url", "timeout_s", "threshold", "least_precision")
-        return {**{name: self[name].data for name in names}, "langs": tags_in(self.langs.data or "")}
+        numbers = {name: self[name].data for name in ("timeout_s", "threshold", "least_precision")}
+        langs = tags_in(self.langs.data or "")
+        return {"name": self.name.data, "url": self.endpoint.data, "langs": langs, **numbers}
 
-    def fill_langs(self, langs: list[str]) -> None:
-        if self.langs.raw_data is None:
-            self.langs.data = ", ".join(langs)
+    def blame(self, field: str | None, sentence: str) -> None:
+        self["endpoint" if field == "url" else field or "name"].errors = [sentence]
+
+    @classmethod
+    def of(cls, checker: Checker) -> "CheckerForm":
+        form = cls(formdata=None, obj=checker, endpoint=checker.url)
+        form.langs.data = ", ".join(checker.langs)
+        return form
 
 
 class TryForm(FlaskForm):

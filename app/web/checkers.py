@@ -122,7 +122,7 @@ def _checker_or_404(key: str, id: int) -> Checker:
 
 
 def _blamed(form: CheckerForm, no: Refused) -> CheckerForm:
-    form[no.field or "name"].errors = [no.sentence]
+    form.blame(no.field, no.sentence)
     return form
 
 
@@ -139,8 +139,7 @@ def _page(
     secret: str = "",
     refused: str = "",
 ) -> str:
-    form = form or CheckerForm(formdata=None, obj=checker)
-    form.fill_langs(checker.langs)
+    form = form or CheckerForm.of(checker)
     found = figures_of(checker)
     return render_template(
         "sites/checker.html", site=checker.site, checker=checker, form=form, trial=trial or TryForm(formdata=None),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import Client, TestResponse
 
 from app import create_app
-from app.desk import members, webhooks
+from app.desk import checkers, members, webhooks
 from app.lib.clock import now
 from app.lib.signing import sign
 from app.models import (
@@ -104,6 +104,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     members.invite(site, "bob@moderators.example", Role.MODERATOR, by=alice)
     hook = {"name": "CMS", "address": "https://hooks.example/x", "events": ["comment.held"]}
     webhooks.ping(webhooks.add(site, **hook, format=WebhookFormat.SLACK, by=Who.OPERATOR))
+    checkers.add(site, by=alice, name="Model", url="https://model.example/")
     db_session.commit()
     return site
 

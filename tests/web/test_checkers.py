@@ -21,7 +21,7 @@ from tests.web.test_queue import ENGLISH, at_the_desk
 
 PAGE = "/sites/paper/checkers"
 GIVEN = {
-    "name": "Toxicity model", "url": "https://model.example/check?key=1", "timeout_s": "5", "threshold": "80",
+    "name": "Toxicity model", "endpoint": "https://model.example/check?key=1", "timeout_s": "5", "threshold": "80",
     "least_precision": "50", "langs": "ja, EN",
 }  # fmt: skip
 
@@ -94,7 +94,7 @@ WRONG = [
     ({"threshold": "101"}, "checker-threshold"), ({"threshold": "x"}, "checker-threshold"),
     ({"least_precision": "100"}, "checker-least_precision"), ({"langs": "english language"}, "checker-langs"),
     *(
-        ({"url": url}, "checker-url")
+        ({"endpoint": url}, "checker-endpoint")
         for url in (
             "", "http://model.example/", "ftp://model.example/", "model.example", "https://", "https://[",
             "https://a b/",
@@ -118,12 +118,12 @@ def test_wrong_entries_are_marked_and_add_nothing(desk: FlaskClient, db_session:
 def test_only_the_operator_may_choose_an_address_of_this_machine(
     desk: FlaskClient, db_session: Session, alice: Moderator
 ) -> None:
-    local = GIVEN | {"url": "http://127.0.0.1:9000/"}
+    local = GIVEN | {"endpoint": "http://127.0.0.1:9000/"}
     assert press(desk, PAGE, PAGE, **local).status_code == 422
     press(desk, PAGE, PAGE, **GIVEN)
     own = f"{PAGE}/{only(db_session).id}"
     refused = press(desk, own, own, **local)
-    assert refused.status_code == 422 and only(db_session).url == GIVEN["url"]
+    assert refused.status_code == 422 and only(db_session).url == GIVEN["endpoint"]
     db_session.get_one(Moderator, alice.id).is_operator = True
     db_session.commit()
     assert press(desk, own, own, **local).status_code == 303

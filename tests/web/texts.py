@@ -43,7 +43,7 @@ class Input:
 
 
 SITE = {"key": "paper"}
-CHECKER = {"name": "Model", "url": "https://model.example/", "timeout_s": "5", "threshold": "80",
+CHECKER = {"name": "Model", "endpoint": "https://model.example/", "timeout_s": "5", "threshold": "80",
            "least_precision": "50", "langs": "ja"}  # fmt: skip
 REASONS = {f"{code}.{lang}": "words" for code in reason_codes() for lang in ("en", "ja")}
 TOKEN = {"token": "x.y.z"}
