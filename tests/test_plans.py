@@ -39,7 +39,6 @@ LARGE = re.compile(
 )
 # Pages that may scan, by endpoint, with the reason.
 BOUNDED = {
-    "health.metrics": "emails of 30 days, counted in an index of their outcomes",
     **dict.fromkeys(("system.show", "system.as_json"), "the same emails, for owners of the installation"),
     "threads.show": "a search for a part of an address reads the site's threads, which are far fewer than comments",
     "sites.screening": "reads from a moment on that is at most AMONG comments back",

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # Prometheus waits 10 s: a database that hangs must not look like a service that is away.
 LONGEST_S = 2.0
 # Counting the queue stops here.
-MOST = 10_000
+MOST = 2_000
 
 
 def families() -> Iterator[Metric]:

@@ -48,6 +48,8 @@ def _waiting() -> Select[Any]:
 
 def _failing() -> Select[Any]:
     failing = select(KIND, Delivery.first_due_at.label("overdue")).where(text(FAILED))
+    # The order of ix_delivery_failed: otherwise SQLite reads all unsent ones.
+    failing = failing.order_by(Delivery.kind, Delivery.first_due_at)
     return _grouped(failing.limit(MOST_COUNTED).subquery())
 
 

@@ -24,6 +24,7 @@ from app.lib.clock import now
 from app.models import Delivery, Heartbeat, Moderator, audit
 from app.models.audit import Event, Who
 from app.notify import outbox
+from bench import service
 from tests.cast import Reader, a_site
 from tests.services import ROOT, START_LIMIT, Live, _clean_environment
 from tests.statements import recorded
@@ -172,6 +173,24 @@ def test_a_scrape_has_few_statements(app: Flask, client: FlaskClient, db_session
     with recorded(db.engine) as asked:
         assert client.get("/metrics").status_code == 200
     assert 10 < len(asked) <= FEW
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_counts_of_a_long_queue_and_outbox_read_their_indexes(client: FlaskClient, db_session: Session) -> None:
+    """SQLite has no statistics: the plan is the same at any size."""
+    with service.recorded_statements(client.application) as asked:
+        client.get("/metrics")
+    connection = db_session.connection()
+    plans = {
+        query: [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
+        for query, given in asked
+        if query.startswith("SELECT")
+    }
+    read = {step for steps in plans.values() for step in steps if re.match(r"(SCAN|SEARCH) (comment|delivery)\b", step)}
+    small = re.compile(r"INDEX ix_(comment_waiting|delivery_(due|failed|finished)) ?")
+    assert [step for step in read if not small.search(step)] == []
+    assert any("ix_delivery_failed" in step for step in read)
+    assert all("LIMIT" in query or "min(" in query for query, steps in plans.items() if read.intersection(steps))
 
 
 # Without the rest of the application, which takes seconds to import.
