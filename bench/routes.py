@@ -242,7 +242,7 @@ def _public(each: Examples) -> Iterator[Visit]:
     here, busy = {"site": "bench", "url": page_of(7)}, {"site": "bench", "url": each.page}
     yield _get("static", "style", "/static/kaiwa.svg")
     for endpoint, path in (("script", "embed.js"), ("live", "live.js"), ("writing", "writing.js"),
-                           ("solver", "work.js"), ("framed", "frame.js")):  # fmt: skip
+                           ("solver", "work.js"), ("framed", "frame.js"), ("member", "member.js")):  # fmt: skip
         yield _get(f"embed.{endpoint}", "program", f"/{path}")
     yield _get("embed.stylesheet", "style", "/thread.css")
     yield _get("embed.counts", "of 20 pages", "/embed/counts", site="bench", url=[page_of(at) for at in range(20)])
@@ -330,6 +330,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("sections.show", "page", "/sites/bench/sections")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
+    yield _get("member_keys.show", "page", "/sites/bench/members")
     yield _get("tokens.show", "page", "/sites/bench/tokens")
     yield _get("webhooks.show_all", "page", "/sites/bench/webhooks")
     yield _get("webhooks.show", "without deliveries", "/sites/bench/webhooks/1")

@@ -9,7 +9,9 @@ from sqlalchemy import String, Table, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from app.abuse import address
-from app.desk import checkers, members, webhooks
+from app.comments import members as comments_members
+from app.comments.members import Member
+from app.desk import checkers, member_keys, members, webhooks
 from app.extensions import db
 from app.lib import one_time_codes
 from app.lib.clock import now
@@ -87,6 +89,9 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     webhooks.rotate(webhook, by=alice)
     made, _secret = checkers.add(site, by=alice, name="Model", url="https://model.example/")
     CheckerAnswer.replace(made, comment, verdict="fine", confidence=0.9, reasons=["polite"])
+    member_keys.make_secret(site, by=alice)
+    author = comments_members.obtain_author(site, Member("4711", "Umeko", "Subscriber", "umeko@readers.example"))
+    author.member_badge = "Subscriber"
     site.akismet_key = "0123456789ab"
     site.state_key = "a key for the states of articles"
     outbox.add("akismet", comment=comment, payload=json.dumps({"user_ip": PEER, "user_agent": "", "referrer": ""}))

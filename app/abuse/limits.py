@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 # As multiples of the site's comments per minute and network.
 TIMES = {"preview": 2, "edit": 1, "withdraw": 1, "own": 4, "stamp": 4, "report": 1, "vote": 1, "state": 1, "proof": 2,
+         "member": 4,
          # Posts that store nothing: invalid, refused or sent again. Stored comments are counted as rows.
          "post": 2,
          # Posts from a network over its limit: a browser may send each again with a proof of work.

@@ -30,6 +30,8 @@ class AuthorShown:
     id: int
     name: Annotated[str, Doc(example="Hanako")]
     website: str
+    member: Annotated[str | None, Doc("Their id at the publisher, if they are a member")]
+    member_badge: Annotated[str, Doc("The newest badge of a member, or empty")]
     created_at: datetime
     record: Annotated[dict[str, int], Doc("Comments by status", example={"approved": 3})]
     rules: Annotated[list[RuleShown], Doc("Active rules about this author")]
@@ -68,6 +70,8 @@ def show(id: int) -> AuthorShown:
         id=author.id,
         name=author.name,
         website=author.website,
+        member=author.member_sub,
+        member_badge=author.member_badge,
         created_at=author.created_at,
         record=comment_counts.by_author([author.id])[author.id],
         rules=[shown(rule) for rule in active],

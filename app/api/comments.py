@@ -1,7 +1,7 @@
 """Comments for programs: posts by readers' programs, and comments in every status for moderators' programs."""
 
 from dataclasses import dataclass, fields
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, make_response
 from flask_babel import gettext as _
@@ -11,14 +11,15 @@ from app.abuse import limits
 from app.abuse.junk import require_json
 from app.abuse.origin import check_origin
 from app.api import cors, desk_shapes, shapes
-from app.api.access import comment_or_404, current_program, current_site
+from app.api.access import authenticate, comment_or_404, current_program, current_site, missing
 from app.api.body import json_object, not_understood
-from app.api.declared import Doc, written
+from app.api.declared import Doc, parsed, written
 from app.api.desk_shapes import CommentPage, DecisionMade, ModeratedComment
 from app.api.operation import operation, public
 from app.api.problems import problem
-from app.comments import reading, tokens
+from app.comments import members, reading, tokens
 from app.comments.admission import Crowded
+from app.comments.members import Member
 from app.comments.submit import Submitted, screen, sent_before, submit
 from app.database import read_only, write_transaction
 from app.desk import listing
@@ -26,14 +27,26 @@ from app.desk.cards import card_of, cards_of, load
 from app.errors import Refused
 from app.forms import comment as lengths
 from app.forms.comment import CommentForm
-from app.forms.where import where
+from app.forms.member import member_of
+from app.forms.where import Where, where
 from app.lib.language import languages
-from app.models import Decision, Scope, Status
+from app.models import Decision, Scope, Site, Status
+from app.models.badge import LONGEST_BADGE
 
 bp = Blueprint("comments", __name__)
 bp.before_request(require_json)
 
 MOST = 100
+
+
+@dataclass(frozen=True)
+class MemberFacts:
+    """A member of the publisher. Lengths are counted in graphemes."""
+
+    sub: Annotated[str, Doc("Their id at the publisher, which never changes; no email address", example="4711")]
+    name: Annotated[str, Doc(longest=lengths.NAME_LENGTH, loose=True, example="Hanako")]
+    badge: Annotated[str, Doc("Shown beside the name", longest=LONGEST_BADGE, loose=True, example="Subscriber")] = ""
+    email: Annotated[str, Doc("Never shown", longest=lengths.EMAIL_LENGTH, loose=True)] = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,10 @@ class NewComment:
         Doc("Where the thread has rules with a version: that version, once the author has accepted it"),
     ] = ""
     author: Annotated[str, Doc("The token of an earlier comment's author")] = ""
+    member: Annotated[
+        MemberFacts | None,
+        Doc("Whose comment it is, with a token of the site that has the scope comment; replaces name and email"),
+    ] = None
     stamp: Annotated[
         str,
         Doc("What /embed/stamp gave when the reader began to type; without one the comment may be held"),
@@ -78,16 +95,18 @@ class Decisions:
 
 
 @bp.post("/comments")
-@public("Write a comment as a reader", body=NewComment, answers={201: shapes.Posted, 202: shapes.Posted},
-        errors=(400, 403, 404, 413, 415, 422, 429),
+@public("Write a comment as a reader, or with a token on behalf of a member", body=NewComment,
+        answers={201: shapes.Posted, 202: shapes.Posted}, errors=(400, 401, 403, 404, 413, 415, 422, 429),
         headers={"Idempotency-Key": "The same key again gives the same comment"})  # fmt: skip
 def post() -> Response:
     given = _fields()
     read_only()
     here = where(given)
     cors.allow(check_origin(here.site))
+    if (facts := json_object().get("member")) is not None:
+        return _post_for(here, given, facts)
     limits.refuse_exhausted(here.site, "post", "crowded")
-    form = CommentForm(here.site, given, here.words)
+    form = CommentForm(here.site, given, here.words, _member(here.site, given))
     if not form.validate():
         limits.count(here.site, "post")
         # A retry of a stored comment may be older than this version of the rules.
@@ -110,6 +129,27 @@ def post() -> Response:
     return _answer(submitted)
 
 
+def _post_for(here: Where, given: MultiDict[str, str], facts: Any) -> Response:
+    """A comment of a member, by a program that has the right to say so. Nothing is known of the member's browser."""
+    authenticate(Scope.COMMENT)
+    if current_site().id != here.site.id:
+        raise missing()
+    member = member_of(here.site, vars(parsed(MemberFacts, facts)) if isinstance(facts, dict) else {})
+    form = CommentForm(here.site, given, here.words, member)
+    if not form.validate():
+        return _invalid(form)
+    draft = form.draft(here.lang, page=here.key, claimed=here.claimed(given)).from_a_program()
+    screened = screen(here.site, draft)
+    with write_transaction():
+        submitted = submit(here.obtain_thread(), draft, screened)
+    return _answer(submitted)
+
+
+def _member(site: Site, given: MultiDict[str, str]) -> Member | None:
+    token = given.get("author", "")
+    return members.member_of(site, token) if members.is_token(token) else None
+
+
 def _invalid(form: CommentForm) -> Response:
     return problem(422, _("Check your entries."), "invalid", errors=form.errors)
 
@@ -128,7 +168,7 @@ def _answer(submitted: Submitted) -> Response:
 def _fields() -> MultiDict[str, str]:
     """The fields as a form has them. Raises Refused (400) for other types than text and whole numbers."""
     given = json_object()
-    known = {each.name: given[each.name] for each in fields(NewComment) if each.name in given}
+    known = {each.name: given[each.name] for each in fields(NewComment) if each.name in given and each.name != "member"}
     if not all(isinstance(value, str | int) for value in known.values()):
         raise not_understood()
     return MultiDict({name: str(value) for name, value in known.items()})

@@ -64,6 +64,7 @@ class ModeratedComment:
     html: str
     lang: str
     badge: str | None
+    member: Annotated[str | None, Doc("The author's id at the publisher, if they are a member")]
     created_at: datetime
     edited_at: datetime | None
     reasons: Annotated[list[str], Doc("Why it is held, in the language of the request")]
@@ -101,6 +102,7 @@ def comment(card: Card) -> ModeratedComment:
         html=of.html,
         lang=of.lang,
         badge=of.badge,
+        member=of.author.member_sub,
         created_at=of.created_at,
         edited_at=of.edited_at,
         reasons=card.reasons,

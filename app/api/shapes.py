@@ -21,6 +21,7 @@ class Comment:
     name: Annotated[str, Doc(example="Hanako")]
     website: str
     badge: Annotated[str | None, Doc("The badge of a comment by the site's staff; null for readers.")]
+    member_badge: Annotated[str, Doc("The badge of a member of the publisher, or empty", example="Subscriber")]
     html: Annotated[str | None, Doc("Null for a placeholder", example="<p>I was there.</p>")]
     created_at: datetime
     edited_at: datetime | None
@@ -129,6 +130,7 @@ def _fields(shown: Shown) -> dict[str, Any]:
         "name": shown.name,
         "website": shown.website,
         "badge": shown.badge,
+        "member_badge": shown.member_badge,
         "html": None if shown.html is None else str(shown.html),
         "created_at": shown.created_at,
         "edited_at": shown.edited_at,

@@ -20,6 +20,7 @@ from app.forms.where import where
 from app.lib.language import languages
 from app.lib.text import clean_line
 from app.models import Actor, Scope, State, Thread, ThreadChange, comment_counts
+from app.models.commenters import INHERITED, Commenters
 from app.models.thread import LONGEST_TITLE
 from app.models.thread_change import LONGEST_REASON
 from app.moderation import articles
@@ -31,6 +32,7 @@ bp = Blueprint("threads", __name__)
 MOST, MOST_MOVES, LONGEST_URL = 100, 500, 2_500
 # Threads that a search reads at once.
 LOOK = 2_000
+COMMENTERS = (INHERITED, *(each.value for each in Commenters))
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class ListedThread:
     section: Annotated[str, Doc("Key of its section, or ''")]
     state: State
     state_now: State
+    commenters: Annotated[str, Doc("Who may comment: everyone or members; '' as in its section or on the site")]
     held_until: datetime | None
     comments: Annotated[int, Doc("In every status")]
     approved: int
@@ -115,6 +118,9 @@ class Details:
     url: Annotated[str | None, Doc("Another form of the same page's address", longest=LONGEST_URL)] = None
     published: Annotated[str | None, Doc("A date or time (ISO 8601)", longest=40)] = None
     section: Annotated[str | None, Doc("Key of its section; '' lets paths decide", longest=64)] = None
+    commenters: Annotated[
+        str | None, Doc("Who may comment; '' as in its section or on the site", choices=lambda: COMMENTERS)
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +189,7 @@ def show(id: int) -> ListedThread:
 
 
 @bp.post("/threads/<int:id>")
-@operation("Set title, address, date and section of a thread", scope=Scope.MODERATE, body=Details,
+@operation("Set title, address, date, section and commenters of a thread", scope=Scope.MODERATE, body=Details,
            answers={200: ListedThread}, errors=(404,))  # fmt: skip
 def change(id: int, body: Details) -> ListedThread:
     given = {name: value for name, value in vars(body).items() if value is not None}
@@ -262,6 +268,7 @@ def _shown(of: Thread, comments: int) -> ListedThread:
         section=of.section,
         state=State(of.state),
         state_now=of.state_now,
+        commenters=of.commenters,
         held_until=of.held_until,
         comments=comments,
         approved=of.approved_count,

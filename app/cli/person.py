@@ -52,14 +52,14 @@ def reader_arguments(command: Callable[..., None]) -> Callable[..., None]:
 @person.command("export")
 @reader_arguments
 def export(email: str, key: str | None, as_json: bool) -> None:
-    """Print all data of the reader with EMAIL as JSON, in every status.
+    """Print all data of the reader with EMAIL as JSON, in every status. With --site, also of member:ID.
 
     All authors with this address count as one person, even if their browsers' tokens differ.
     """
     with snapshot():
         reader = _person(email, key)
         if not reader.is_known:
-            raise click.ClickException("No author uses this address.")
+            raise click.ClickException("No author uses this address, or has this ID.")
         authors = len(reader.authors)
         for part in json_parts.encoded(person_export.export(reader), lines=not as_json):
             click.echo(part, nl=False)
@@ -73,7 +73,7 @@ def export(email: str, key: str | None, as_json: bool) -> None:
 @click.option("--remove-text", is_flag=True, help="Also delete their comments; those with replies leave a placeholder.")
 @click.option("--dry-run", is_flag=True, help="Only report what would change.")
 def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run: bool) -> None:
-    """Erase the personal data of the reader with EMAIL.
+    """Erase the personal data of the reader with EMAIL. With --site, also of member:ID.
 
     Deletes names, addresses, networks, earlier versions of comments, and rules and queued email about them. Comments
     stay with a deleted author unless --remove-text is given. All authors with the address count as one person. The
@@ -104,8 +104,11 @@ def _is_unexpected(remnant: dict[str, Any]) -> bool:
 
 def _person(email: str, key: str | None) -> Person:
     site = site_of(key) if key else None
-    if "@" not in email:
-        raise click.ClickException(f"Invalid email address {email!r}.")
+    if email.startswith(people.MEMBER):
+        if site is None:
+            raise click.ClickException("Add --site KEY: members are members of one site.")
+    elif "@" not in email:
+        raise click.ClickException(f"Invalid email address {email!r}. Of a member: {people.MEMBER}ID.")
     return people.find(email, site)
 
 

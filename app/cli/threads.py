@@ -72,10 +72,10 @@ def merge(old: str, into: str, key: str, dry_run: bool, as_json: bool) -> None:
 @site_option
 @json_option
 def set_(page: str, changes: tuple[str, ...], key: str, as_json: bool) -> None:
-    """Set title, URL or date of PAGE (a URL, a path or id:...).
+    """Set title, URL, date, section or commenters of PAGE (a URL, a path or id:...).
 
-    NAME is title, url or published (such as 2026-11-29). Later comments do not change these values. To let comments
-    set them again, set an empty title and url.
+    NAME is title, url, published (such as 2026-11-29), section, or commenters (everyone or members). Later comments do
+    not change these values. To let comments set them again, set an empty title and url.
     """
     site = site_of(key)
     found = moves.thread_at(site, page)

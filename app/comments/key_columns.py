@@ -45,6 +45,10 @@ def _of_email(site: Site | None, row: Values) -> Index | None:
     return Author.index_of(site, row["email"]) if site and row["email"] else None
 
 
+def _of_member(site: Site | None, row: Values) -> Index | None:
+    return Author.index_of_member(site, row["member_sub"]) if site and row["member_sub"] else None
+
+
 def _of_identity(_site: Site | None, row: Values) -> Index | None:
     return Author.vouched_by(row["id"], row["name"], row["email"] or "", row["website"])
 
@@ -63,6 +67,7 @@ STRATEGIES: dict[str, Recomputed | Expiring | ByAuthor] = {
     "author.email_index": Recomputed(_of_email),
     "author.confirmed_index": Recomputed(_of_email),
     "author.vouched_index": Recomputed(_of_identity, also=("name", "website")),
+    "author.member_index": Recomputed(_of_member),
     # Set again by the next comment.
     "author.network_index": Expiring("created_at"),
     "author.traits_index": Expiring("created_at"),

@@ -1,4 +1,4 @@
-"""A person: all authors with one email address, on one site or all."""
+"""A person: all authors with one email address, on one site or all, or a member of the publisher."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,18 +13,22 @@ from app.lib import address_forms
 from app.lib.language import speaking
 from app.models import Author, Comment, Notice, Rule, Site, Subject, comment_counts
 
+# Before the ID of a member.
+MEMBER = "member:"
+
 
 @dataclass
 class Person:
     """All authors with one email address on these sites.
 
-    An address is the only thing that can be searched for. Authors with the same address count as one person, whatever
-    their tokens: if in doubt, more is erased rather than less.
+    Authors with the same address count as one person, whatever their tokens: if in doubt, more is erased rather than
+    less. `email` is '' for a member without one. `asked`: the address, or the member's ID, by which they were found.
     """
 
     email: str
     authors: list[Author]
     site_ids: list[int] | None = None
+    asked: str = ""
 
     @property
     def is_known(self) -> bool:
@@ -64,17 +68,32 @@ class Person:
         query = select(Notice)
         if self.site_ids is not None:
             query = query.where(Notice.site_id.in_(self.site_ids))
-        return [each for each in db.session.scalars(query) if address_forms.contains(each.email, self.email)]
+        return [each for each in db.session.scalars(query) if self._is_named_in(each.email)]
+
+    def _is_named_in(self, text: str) -> bool:
+        return bool(self.email) and address_forms.contains(text, self.email)
 
     def _is_subject_of(self, rule: Rule) -> bool:
         if rule.subject == Subject.EMAIL:
-            return address_forms.contains(rule.value, self.email)
+            return self._is_named_in(rule.value)
         return (rule.site_id, rule.value) in {(author.site_id, str(author.id)) for author in self.authors}
 
 
-def find(email: str, site: Site | None = None) -> Person:
+def find(asked: str, site: Site | None = None) -> Person:
+    """The person with this email address, or on one site the member "member:ID"."""
+    asked = asked.strip()
+    if site and asked.startswith(MEMBER):
+        return _find_member(asked, site)
     sites = [site] if site else Site.all()
-    return Person(email.strip(), Author.with_email(sites, email), [site.id] if site else None)
+    return Person(asked, Author.with_email(sites, asked), [site.id] if site else None, asked)
+
+
+def _find_member(asked: str, site: Site) -> Person:
+    member = Author.of_member(site, asked.removeprefix(MEMBER))
+    email = member.email if member else ""
+    others = Author.with_email([site], email) if email else []
+    authors = {each.id: each for each in (member, *others) if each}
+    return Person(email, [*authors.values()], [site.id], asked)
 
 
 def deleted_author_name(site: Site) -> str:

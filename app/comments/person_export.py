@@ -25,6 +25,8 @@ def export(person: Person) -> dict[str, Any]:
                 "name": author.name,
                 "email": author.email,
                 "website": author.website,
+                "member": author.member_sub,
+                "badge": author.member_badge,
                 "since": author.created_at.isoformat(),
             }
             for author in person.authors
@@ -57,7 +59,7 @@ def export(person: Person) -> dict[str, Any]:
             }
             for notice in person.notices()
         ],
-        "is_moderator": Moderator.with_email(person.email) is not None,
+        "is_moderator": bool(person.email) and Moderator.with_email(person.email) is not None,
         "comments": _comments(person),
     }
 
@@ -93,6 +95,7 @@ def _fields(comment: Comment) -> dict[str, Any]:
         "status": comment.status,
         "name": comment.name,
         "website": comment.website,
+        "badge": comment.member_badge,
         "text": comment.body,
         "accepted_rules": comment.accepted,
         "written": comment.created_at.isoformat(),

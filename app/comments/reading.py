@@ -1,7 +1,7 @@
 """Read a thread for the public with a fixed number of queries."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -193,12 +193,17 @@ def show_own_all(site: Site, thread: Thread | None, given: list[str]) -> list[Sh
     mine = [
         comment
         for comment in tokens.comments_of(site, given)
-        if thread and thread.visible and comment.thread_id == thread.id and comment.status != Status.DELETED
+        if thread and thread.visible and comment.thread_id == thread.id
     ]
+    return waiting_or_editable(mine)
+
+
+def waiting_or_editable(mine: Iterable[Comment]) -> list[Shown]:
+    """Their author's view of those comments that are pending or may still be edited."""
     return [
         show_own(comment, tokens.for_comment(comment))
         for comment in mine
-        if comment.status != Status.APPROVED or amend.editable_until(comment)
+        if comment.status != Status.DELETED and (comment.status != Status.APPROVED or amend.editable_until(comment))
     ]
 
 
@@ -220,7 +225,8 @@ def _public_status(status: str) -> str:
 
 
 def _bodiless(shown: Shown) -> Shown:
-    return replace(shown, name="", website="", html=None, edited_at=None, parent_name=None, badge=None, covered=False)
+    gone = {"name": "", "website": "", "html": None, "edited_at": None, "parent_name": None, "covered": False}
+    return replace(shown, badge=None, member_badge="", **gone)  # type: ignore[arg-type]
 
 
 def _made_of(thread: Thread) -> tuple[str, str, str, bool]:
@@ -254,6 +260,7 @@ def _shown(
         permalink=f"{address}#comment-{comment.id}",
         site_lang=site_lang,
         badge=badge_text(comment.badge),
+        member_badge=comment.member_badge,
         more=more,
         anchor=anchor,
         helpful=comment.helpful if votes else None,

@@ -46,6 +46,8 @@ class Shown:
     permalink: str
     site_lang: str
     badge: str | None = None
+    # Of a member of the publisher; '' for none.
+    member_badge: str = ""
     own: AuthorView | None = None
     # Cursor for the rest of its branch.
     more: str | None = None

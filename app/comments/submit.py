@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask_babel import gettext as _
 
-from app.comments import admission, tokens
+from app.comments import admission, members, tokens
 from app.comments.admission import Admission
+from app.comments.members import Member
 from app.database import new
 from app.errors import Refused
 from app.extensions import db
@@ -41,6 +42,8 @@ class Draft:
     # Version of the house rules; '' where none must be accepted.
     accepted: str = ""
     author_token: str = ""
+    # A member of the publisher; name and email are theirs.
+    member: Member | None = None
     # The page's key as requested, and the Idempotency-Key header.
     page: str = ""
     request_key: str = ""
@@ -60,6 +63,11 @@ class Draft:
     user_agent: str = ""
     referrer: str = ""
     lang: str = ""
+
+    def from_a_program(self) -> "Draft":
+        """Without the facts about the request, which are those of a server and not of the author."""
+        unknown = {"address": "", "network": "", "traits": "", "user_agent": "", "referrer": "", "stamp": ""}
+        return replace(self, sender=admission.Sender(), trapped=False, seconds=None, **unknown)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class Screened:
 
 def screen(site: Site, draft: Draft) -> Screened:
     """Check limits, render the text and run all checks. Writes nothing, so it takes no lock on SQLite."""
-    known = tokens.author_of(site, draft.author_token)
+    known = _known(site, draft)
     admitted = admission.check_limits(site, draft.sender, known, draft.email)
     # A refused post is neither rendered nor screened, which costs more than everything else.
     refused = bool(admitted.refused) or (admitted.crowded and draft.sender.prove is None)
@@ -104,29 +112,40 @@ def screen(site: Site, draft: Draft) -> Screened:
     case = Case(
         site,
         comment,
-        proven=known is not None,
+        proven=known is not None or draft.member is not None,
         trapped=draft.trapped,
         seconds=draft.seconds,
         stamp=draft.stamp or ("worn" if admitted.worn else ""),
         section=sections_of(site).get(draft.section),
-        changed=known.changes(comment.author, draft.sender.network, draft.traits) if known else (),
+        changed=_changes(known, comment, draft) if known else (),
         sender=Sender(draft.address, draft.user_agent, draft.referrer),
     )
     findings = [] if refused else run_checks(case, guard=rollback_on_error)
     return Screened(case, findings, known, admitted, draft.traits or None, draft.claimed)
 
 
+def _known(site: Site, draft: Draft) -> Author | None:
+    return members.author_of(site, draft.member) if draft.member else tokens.author_of(site, draft.author_token)
+
+
+def _changes(known: Author, comment: Comment, draft: Draft) -> tuple[str, ...]:
+    """None for members: their publisher says who they are, wherever they log in."""
+    return () if draft.member else known.changes(comment.author, draft.sender.network, draft.traits)
+
+
 def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Submitted:
     """Insert a comment and decide its status, in the caller's transaction.
 
     A repeated post (same request key, or same text, person and page within a day) returns the first one. Raises
-    Refused: thread_closed (403), parent_missing (422), flood (429), key_reused (422) for a request key with other
-    content.
+    Refused: thread_closed (403), members_only (403), parent_missing (422), flood (429), key_reused (422) for a request
+    key with other content.
     """
     screened = screened or screen(thread.site, draft)
     prints = _fingerprints(thread, draft)
     try:
         parent = _checked_parent(thread, draft, screened)
+        if draft.member:
+            screened = replace(screened, known=members.obtain_author(thread.site, draft.member))
         comment = _insert(thread, parent, screened, prints)
     except (DuplicateComment, Refused):
         # A retry gets the first response, even if the page was closed since.
@@ -140,7 +159,7 @@ def submit(thread: Thread, draft: Draft, screened: Screened | None = None) -> Su
 
 def sent_before(thread: Thread, draft: Draft) -> Submitted | None:
     """The stored comment if this post repeats it. Writes nothing. Raises Refused (422) as `submit`."""
-    return _earlier(thread.site, draft, tokens.author_of(thread.site, draft.author_token), _fingerprints(thread, draft))
+    return _earlier(thread.site, draft, _known(thread.site, draft), _fingerprints(thread, draft))
 
 
 def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment | None:
@@ -149,6 +168,8 @@ def _checked_parent(thread: Thread, draft: Draft, screened: Screened) -> Comment
     if not thread.accepts_comments() or (claimed and claimed.state not in ACCEPTING):
         words = words_of(thread.site, tag_now(), draft.section or thread.section)
         raise Refused("thread_closed", words.closed_text or _("Comments are closed."), status=403)
+    if draft.member is None and thread.is_for_members(claimed):
+        raise Refused("members_only", _("Only members can comment here. Log in first."), status=403)
     parent = _parent(thread, draft)
     if screened.admission.refused:
         raise screened.admission.refused
@@ -182,14 +203,17 @@ def _digest(draft: Draft) -> Index | None:
     """Blind index of all fields that a client chooses; None without a request key."""
     if not draft.request_key:
         return None
-    chosen = (draft.page, draft.parent_id, draft.body, draft.name, draft.email, draft.website, draft.notify)
+    chosen = [draft.page, draft.parent_id, draft.body, draft.name, draft.email, draft.website, draft.notify]
+    if draft.member:
+        chosen += [draft.member.sub, draft.member.badge]
     return blind_index("request content", json.dumps(chosen))
 
 
 def _fingerprints(thread: Thread, draft: Draft) -> Fingerprints:
     """The network address is part of the person's hash: otherwise a guessed email address could be confirmed."""
     words = blind_index("words", f"{thread.id}\0{draft.parent_id}\0{_compared(draft.body)}")
-    person = blind_index("person", f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}")
+    typed = f"{draft.address}\0{fold(draft.name)}\0{draft.email.casefold()}"
+    person = blind_index("person", f"member\0{draft.member.sub}" if draft.member else typed)
     return Fingerprints(words, person, blind_index("day", f"{now():%Y%m%d} {words} {person}"))
 
 
@@ -226,6 +250,7 @@ def _comment(site: Site, draft: Draft, known: Author | None, html: str) -> Comme
         author=author,
         name=draft.name,
         website=draft.website,
+        member_badge=draft.member.badge if draft.member else "",
         body=draft.body,
         html=html,
         renderer=markup.RENDERER,
@@ -249,6 +274,7 @@ def _update_author(known: Author, comment: Comment, screened: Screened) -> Autho
         known.vouch(known.name, known.website)
     typed = comment.author
     known.update_typed(name=typed.name, email=typed.email, website=typed.website)
+    known.member_badge = comment.member_badge
     if not doubted:
         known.vouch(known.name, known.website)
         known.remember_place(comment.address_index, screened.traits)
@@ -261,11 +287,7 @@ def _insert(thread: Thread, parent: Comment | None, screened: Screened, prints: 
         comment.author = _update_author(known, comment, screened)
     else:
         comment.author.remember_place(comment.address_index, screened.traits)
-    comment.fingerprint, comment.typed_by, comment.text_key = (
-        prints.words,
-        prints.person,
-        prints.today,
-    )
+    comment.fingerprint, comment.typed_by, comment.text_key = prints.words, prints.person, prints.today
     comment.attach(thread, parent, thread.site.max_depth)
     comment.claimed = thread.news_in(screened.claimed)
     try:

@@ -11,6 +11,9 @@ COMMENT_LIFE = timedelta(days=30)
 
 
 def for_author(author: Author) -> str:
+    """'' for members: their publisher says who they are."""
+    if author.member_index:
+        return ""
     return sign("author", [author.site_id, author.id])
 
 

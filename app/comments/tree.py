@@ -48,6 +48,7 @@ class Seen(NamedTuple):
     edited_at: datetime | None
     covered_at: datetime | None
     badge: str | None
+    member_badge: str
     # The public parent's author.
     answered: str | None
     erased: bool
@@ -203,7 +204,7 @@ def _seen() -> Select[Any]:
     columns = (
         comment.c.id, comment.c.author_id, comment.c.parent_id, comment.c.depth, comment.c.status, comment.c.name,
         comment.c.website, comment.c.html, comment.c.created_at, comment.c.edited_at, comment.c.covered_at,
-        comment.c.badge,
+        comment.c.badge, comment.c.member_badge,
         case((parent.c.status == Status.APPROVED, parent.c.name)).label("answered"),
         author.c.erased_at.is_not(None).label("erased"), comment.c.helpful, comment.c.picked_at,
         comment.c.root_id, comment.c.path,

@@ -1,4 +1,4 @@
-"""Set title, address, date and section of a page by hand."""
+"""Set title, address, date, section and commenters of a page by hand."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,17 +11,20 @@ from app.lib.clock import now
 from app.lib.text import clean_line
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Thread
+from app.models.commenters import INHERITED, Commenters
 from app.models.section import SectionBy, section_at, sections_of
 from app.models.thread import LONGEST_TITLE, Named
 from app.notify import events
 
-FIELDS = ("title", "url", "published", "section")
+FIELDS = ("title", "url", "published", "section", "commenters")
 # No page is older; before it, some time zone has no date for some moment.
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def name(thread: Thread, given: dict[str, str]) -> None:
-    """Change title, url, published (ISO 8601) or section (a key). Raises Refused (422) with the invalid field.
+    """Change title, url, published (ISO 8601), section (a key) or commenters (commenters.py).
+
+    Raises Refused (422) with the invalid field.
 
     Values set by hand override those that comments claim, until title and address are set to ''. Without a section by
     hand, the paths of the sections decide.
@@ -40,7 +43,9 @@ def _name(thread: Thread, given: dict[str, str]) -> None:
     section = given.get("section")
     if section is not None and section.strip() != (thread.section if thread.section_by == SectionBy.HAND else ""):
         _choose_section(thread, section.strip())
-    given = {field: text for field, text in given.items() if field != "section"}
+    if (commenters := given.get("commenters")) is not None:
+        _choose_commenters(thread, commenters.strip())
+    given = {field: text for field, text in given.items() if field not in ("section", "commenters")}
     if not given:
         return
     read = {field: _NORMALISE[field](thread, text.strip()) for field, text in given.items()}
@@ -57,6 +62,13 @@ def _choose_section(thread: Thread, key: str) -> None:
     by_path = None if section else section_at(thread.site, thread.key)
     by = SectionBy.HAND if section else SectionBy.PATH if by_path else SectionBy.NOTHING
     thread.put_into_section(section or by_path, by)
+
+
+def _choose_commenters(thread: Thread, commenters: str) -> None:
+    if commenters not in (INHERITED, *Commenters):
+        said = _("Use one of these: %(choices)s", choices=", ".join(Commenters))
+        raise Refused("bad_commenters", said, field="commenters")
+    thread.let_comment(commenters)
 
 
 def _title(thread: Thread, text: str) -> str:

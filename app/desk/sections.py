@@ -93,4 +93,6 @@ def _change(site: Site, values: dict[str, Any], *which: ColumnElement[bool]) -> 
 
 def _told(section: dict[str, Any]) -> str:
     hold = {True: "+", False: "-", None: ""}[section["hold"]]
-    return " ".join(filter(None, (section["key"], section["state"], hold, *section["paths"])))
+    return " ".join(
+        filter(None, (section["key"], section["state"], hold, section.get("commenters"), *section["paths"]))
+    )

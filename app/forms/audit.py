@@ -38,7 +38,15 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
             }
         ),
     ),
-    "settings": (_l("Sites and settings"), frozenset({Event.SITE_ADDED, Event.SITE_REMOVED, Event.SETTINGS_CHANGED})),
+    "settings": (
+        _l("Sites and settings"),
+        frozenset(
+            {
+                Event.SITE_ADDED, Event.SITE_REMOVED, Event.SETTINGS_CHANGED, Event.MEMBER_KEY_ADDED,
+                Event.MEMBER_KEY_REVOKED,
+            }
+        ),
+    ),
     "rules": (_l("Rules and blocks"), frozenset({Event.RULE_ADDED, Event.RULES_ADDED, Event.RULE_ENDED})),
     "checkers": (
         _l("Checkers"),

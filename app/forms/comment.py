@@ -14,6 +14,7 @@ from wtforms.validators import StopValidation, ValidationError
 
 from app.abuse import address, proof_of_work, timing, traits
 from app.comments.admission import Sender
+from app.comments.members import Member
 from app.comments.submit import Draft
 from app.errors import Refused
 from app.forms.email import check_email
@@ -132,15 +133,24 @@ class CommentForm(Form):
     # The browser's solution after a refusal.
     proof = HiddenField(name="altcha", filters=[cleaned(str.strip, proof_of_work.LONGEST)])
 
-    def __init__(self, site: Site, formdata: Any = None, words: Words | None = None, **kwargs: Any):
+    def __init__(
+        self, site: Site, formdata: Any = None, words: Words | None = None, member: Member | None = None, **kwargs: Any
+    ):
         super().__init__(formdata, **kwargs)
-        self.site = site
+        self.site, self.member = site, member
         self._version = words.rules_version if words else ""
         self._wanted = {
             "name": site.name_required,
             "email": site.email_required,
             "website": site.website_required,
         }
+        if member:
+            self._be(member)
+
+    def _be(self, member: Member) -> None:
+        """The member's facts, whatever was typed."""
+        self.name.data, self.email.data, self.website.data = member.name, member.email, ""
+        self._wanted = {}
 
     def validate_name(self, field: Any) -> None:
         if field.errors:
@@ -180,6 +190,7 @@ class CommentForm(Form):
             parent_id=self.parent_id,
             accepted=self._version,
             author_token=author,
+            member=self.member,
             page=page,
             request_key=_request_key(),
             claimed=claimed,

@@ -10,6 +10,8 @@ from wtforms.validators import InputRequired, Length, Regexp
 
 from app.lib.mailbox import one_form
 
+# An address, or "member:" and the ID of a member.
+ASKED = r"(?:member:|[^@\s\x00-\x1f\x7f]+@)[^@\s\x00-\x1f\x7f]+\Z"
 EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1
 
 
@@ -24,7 +26,10 @@ class PersonForm(FlaskForm):
         validators=[
             InputRequired(_l("Enter the reader’s email address.")),
             Length(max=EMAIL_LENGTH),
-            Regexp(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+\Z", message=_l("Enter the reader’s email address.")),
+            Regexp(
+                r"(?:member:|[^@\s\x00-\x1f\x7f]+@)[^@\s\x00-\x1f\x7f]+\Z",
+                message=_l("Enter the reader’s email address."),
+            ),
         ],
     )
 

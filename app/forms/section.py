@@ -1,4 +1,4 @@
-"""A section of a site: name, paths, state and review."""
+"""A section of a site: name, paths, state, review and commenters."""
 
 from typing import Any
 
@@ -12,11 +12,15 @@ from app.forms.length import Length, cleaned
 from app.lib.names import is_invisible
 from app.lib.text import clean_line
 from app.models import State
+from app.models.commenters import Commenters
 from app.models.section import LONGEST_PATH, MOST_PATHS, Section, clean_path, is_section_key
 from app.moderation.articles import STATES
 
 LONGEST_NAME = 80
 HOLD = {"": _l("As set for the site"), "yes": _l("Review every comment"), "no": _l("Do not review every comment")}
+COMMENTERS = {
+    "": _l("As set for the site"), Commenters.EVERYONE: _l("Everyone"), Commenters.MEMBERS: _l("Members only"),
+}  # fmt: skip
 HOLDS = {"": None, "yes": True, "no": False}
 _KEY = _l("Use 1 to 64 characters of a-z, 0-9 and hyphens, without a hyphen at either end.")
 
@@ -37,10 +41,15 @@ class SectionForm(FlaskForm):
     state = SelectField(_l("Comments"), choices=[SelectChoice(str(each), said) for each, said in STATES.items()])
     hold = SelectField(_l("Review"), choices=[SelectChoice(each, said) for each, said in HOLD.items()])
 
+    commenters = SelectField(
+        _l("Who can comment"), choices=[SelectChoice(str(each), said) for each, said in COMMENTERS.items()], default=""
+    )
+
     @classmethod
     def of(cls, section: Section) -> "SectionForm":
         hold = next(word for word, means in HOLDS.items() if means is section.hold)
         typed = {"key": section.key, "name": section.name, "state": section.state, "hold": hold}
+        typed |= {"commenters": section.commenters}
         return cls(formdata=None, data=typed | {"paths": "\n".join(path or "/" for path in section.paths)})
 
     def validate_key(self, field: Any) -> None:
@@ -69,5 +78,6 @@ class SectionForm(FlaskForm):
     def section(self) -> Section:
         """Only after `validate`."""
         return Section(
-            self.key.data or "", self.name.data or "", self.clean_paths, State(self.state.data), HOLDS[self.hold.data]
-        )
+            self.key.data or "", self.name.data or "", self.clean_paths, State(self.state.data), HOLDS[self.hold.data],
+            self.commenters.data,
+        )  # fmt: skip

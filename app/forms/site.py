@@ -19,6 +19,7 @@ from app.lib.text import clean_line
 from app.lib.urls import clean_website, origin
 from app.models import Role
 from app.models.badge import LONGEST_BADGE
+from app.models.commenters import Commenters
 from app.screening.impersonation import mixes_alphabets
 
 NAME_LENGTH = 200
@@ -141,6 +142,11 @@ def _roles() -> list[tuple[str, Any]]:
 
 BADGE = Field(_l("a word of at most 40 characters, or nothing"), _badge, longest=LONGEST_BADGE)
 ROLE = Field(LazyString(lambda: ", ".join(Role)), lambda text: Role(text).value, _roles)
+COMMENTERS = Field(
+    LazyString(lambda: ", ".join(Commenters)),
+    lambda text: Commenters(text).value,
+    lambda: [(Commenters.EVERYONE.value, _l("Everyone")), (Commenters.MEMBERS.value, _l("Members only"))],
+)
 YES_NO = Field("yes or no", lambda text: WORDS[text.lower()])
 ORIGINS = Field(_l("comma-separated origins such as https://www.example.org, without a path"), _origins)
 FIELDS = {
@@ -149,6 +155,8 @@ FIELDS = {
     "timezone": Field(_l("a time zone such as Asia/Tokyo or Europe/Berlin"), _timezone, _timezones),
     "origins": ORIGINS,
     "open": YES_NO,
+    "commenters": COMMENTERS,
+    "login_url": Field(_l("a URL such as https://www.example.org/login, or nothing"), clean_website),
     "name_required": YES_NO,
     "email_required": YES_NO,
     "website_required": YES_NO,

@@ -36,6 +36,8 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
         _l("Comment form"),
         {
             "open": Control(_l("Allow new comments")),
+            "commenters": Control(_l("Who can comment"), _l("Sections and articles can differ.")),
+            "login_url": Control(_l("Log-in page"), _l("Linked for readers where only members can comment.")),
             "name_required": Control(_l("Require name")),
             "email_required": Control(_l("Require email")),
             "website_required": Control(_l("Require website")),
@@ -122,9 +124,7 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("decisions"), _NEVER,
             ),
             "brake_percent": Control(_l("Of these, rejected or spam: more than"), "", "%"),
-            "brake_reports": Control(
-                _l("Hold an article after reports"), "", _l("reports within 10 minutes"), _NEVER
-            ),
+            "brake_reports": Control(_l("Hold an article after reports"), "", _l("reports within 10 minutes"), _NEVER),
             "brake_minutes": Control(_l("The hold ends after"), "", _l("minutes")),
         },
     ),

@@ -21,6 +21,7 @@ MOST_DAYS, USUAL_DAYS = 3650, 90
 SCOPES: dict[str, Any] = {
     Scope.READ: _l("Read comments in every status, the queue, articles and the activity log"),
     Scope.MODERATE: _l("Decide, reply as staff, block authors, open and close articles"),
+    Scope.COMMENT: _l("Write comments on behalf of your members"),
     Scope.MANAGE: _l("Change rules, settings and webhooks"),
     Scope.TRANSFER: _l("Import and export, including readers’ email addresses"),
 }
@@ -47,6 +48,7 @@ class TokenForm(FlaskForm):
     )
     read = BooleanField(SCOPES[Scope.READ], default=True)
     moderate = BooleanField(SCOPES[Scope.MODERATE], default=True)
+    comment = BooleanField(SCOPES[Scope.COMMENT])
     manage = BooleanField(SCOPES[Scope.MANAGE])
     transfer = BooleanField(SCOPES[Scope.TRANSFER])
 

@@ -16,8 +16,10 @@ from app.lib.text import clean_line
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Site, Thread, Words, words_of
 from app.models.alias import LONGEST_KEY
+from app.models.commenters import INHERITED, members_only
 from app.models.section import Section, SectionBy, section_at, sections_of
 from app.models.site import KEY
+from app.models.thread_state import ACCEPTING
 
 # Parameters that name a page.
 PARAMETERS = ("site", "url", "thread", "title", "section", "lang", "sort")
@@ -60,6 +62,25 @@ class Where:
         """Key of a section that only this request claims; it is never milder than the thread's own state."""
         known = (self.thread and self.thread.section_by > SectionBy.CLAIM) or section_at(self.site, self.key)
         return "" if known else self.named_section
+
+    @property
+    def is_for_members(self) -> bool:
+        """True if only members may comment."""
+        if self.thread:
+            return self.thread.is_for_members(sections_of(self.site).get(self.claimed_section))
+        at = section_at(self.site, self.key)
+        claimed = None if at else self.section
+        return members_only(
+            INHERITED,
+            at.commenters if at else INHERITED,
+            self.site.commenters,
+            claimed.commenters if claimed else INHERITED,
+        )
+
+    @property
+    def accepts_comments(self) -> bool:
+        own = self.thread.accepts_comments() if self.thread else self.site.open
+        return own and (self.section is None or self.section.state in ACCEPTING)
 
     @property
     def fields(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from app.models.keyring import KeyPrint
 from app.models.lease import Lease
 from app.models.legal_hold import LegalHold
 from app.models.login import Login
+from app.models.member_key import MemberKey
 from app.models.moderator import Emails, Membership, Moderator, Role
 from app.models.note import Note
 from app.models.notice import Claim, Notice, NoticeEvent, NoticeState, Outcome, Party, claim_name
@@ -82,6 +83,7 @@ __all__ = [
     "Lease",
     "LegalHold",
     "Login",
+    "MemberKey",
     "Membership",
     "Mode",
     "Moderator",

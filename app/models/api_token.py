@@ -26,12 +26,13 @@ class Scope(StrEnum):
 
     READ = "read"  # comments in every status, the queue, threads, authors, reports, statistics, the log
     MODERATE = "moderate"  # decide, undo, note, reply as staff, trust and block authors, states of threads
+    COMMENT = "comment"  # write comments on behalf of members of the publisher
     MANAGE = "manage"  # rules, settings, titles and addresses of threads, webhooks
     TRANSFER = "transfer"  # imports and exports, which contain email addresses
 
 
 OF_ROLE = {
-    Role.MODERATOR: (Scope.READ, Scope.MODERATE),
+    Role.MODERATOR: (Scope.READ, Scope.MODERATE, Scope.COMMENT),
     Role.ADMIN: tuple(Scope),
 }
 

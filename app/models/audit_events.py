@@ -32,6 +32,8 @@ class Event(StrEnum):
     WEBHOOK_CHANGED = "webhook_changed"
     WEBHOOK_SECRET_CHANGED = "webhook_secret_changed"  # noqa: S105
     WEBHOOK_REMOVED = "webhook_removed"
+    MEMBER_KEY_ADDED = "member_key_added"
+    MEMBER_KEY_REVOKED = "member_key_revoked"
     ACCOUNT_MADE = "account_made"
     ACCOUNT_REMOVED = "account_removed"
     OPERATOR_CHANGED = "operator_changed"

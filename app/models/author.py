@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text, select
+from sqlalchemy import ForeignKey, String, Text, select, text
 from sqlalchemy import Index as TableIndex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -16,9 +17,12 @@ from app.lib.clock import Moment, now
 from app.lib.mailbox import one_form
 from app.lib.secrets import BlindIndex, Encrypted, Index, blind_index, candidates
 from app.lib.text import fold
+from app.models.badge import LONGEST_BADGE
 from app.models.site import Site
 
 TYPED = ("name", "email", "website")
+# A member's id at the publisher. No email address, because programs are shown it.
+MEMBER_SUB = re.compile(r"[!-?A-~]{1,200}")
 
 
 class Author(Model):
@@ -29,7 +33,14 @@ class Author(Model):
     """
 
     __tablename__ = "author"
-    __table_args__ = (TableIndex("ix_author_site_email", "site_id", "email_index"),)
+    __table_args__ = (
+        TableIndex("ix_author_site_email", "site_id", "email_index"),
+        # One author for each member of a site.
+        TableIndex(
+            "uq_author_member", "site_id", "member_index", unique=True,
+            sqlite_where=text("member_index IS NOT NULL"), postgresql_where=text("member_index IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
@@ -43,6 +54,10 @@ class Author(Model):
     vouched_index: Mapped[str | None] = mapped_column(BlindIndex)
     network_index: Mapped[str | None] = mapped_column(BlindIndex)
     traits_index: Mapped[str | None] = mapped_column(BlindIndex)
+    # A member of the publisher: their id there, its index, and the newest badge. None: a reader without a log-in.
+    member_sub: Mapped[str | None] = mapped_column(Encrypted)
+    member_index: Mapped[str | None] = mapped_column(BlindIndex)
+    member_badge: Mapped[str] = mapped_column(String(LONGEST_BADGE), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     # Erased authors keep their row, so that their id and its tokens are never reused.
     erased_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -58,6 +73,12 @@ class Author(Model):
     def of_site(cls, site: Site, id: int) -> "Author | None":
         """The author of the site with this id; None if erased."""
         return db.session.scalar(select(cls).where(cls.site_id == site.id, cls.id == id, cls.erased_at.is_(None)))
+
+    @classmethod
+    def of_member(cls, site: Site, sub: str) -> "Author | None":
+        """The author of the site that is this member of the publisher."""
+        mine = cls.site_id == site.id, cls.member_index == cls.index_of_member(site, sub)
+        return db.session.scalar(select(cls).where(*mine))
 
     @classmethod
     def with_email(cls, sites: Sequence[Site], email: str) -> list["Author"]:
@@ -77,6 +98,10 @@ class Author(Model):
     def index_of(site: Site, email: str) -> Index | None:
         """Blind index of an email address on this site, ignoring case, width and the spelling of the domain."""
         return blind_index(f"author {site.id}", one_form(email).casefold()) if email.strip() else None
+
+    @staticmethod
+    def index_of_member(site: Site, sub: str) -> Index:
+        return blind_index(f"member {site.id}", sub)
 
     def update_typed(self, *, name: str, email: str, website: str) -> None:
         """Store what the author typed about themselves this time."""
@@ -125,6 +150,7 @@ class Author(Model):
         self.name = self.email = self.website = ""
         self.email_index = self.confirmed_index = None
         self.vouched_index = self.network_index = self.traits_index = None
+        self.member_sub, self.member_index, self.member_badge = None, None, ""
         self.erased_at = now()
 
     @property

@@ -114,6 +114,7 @@ class Comment(Scored, Model):
     # By staff: the site's badge at that time (badge.py), and its author. Set by app/desk/staff.py only.
     badge: Mapped[str | None] = mapped_column(String(LONGEST_BADGE))
     moderator_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
+    member_badge: Mapped[str] = mapped_column(String(LONGEST_BADGE), default="", server_default="")  # of a member
     # Which emails its author asked for: about its review, and about replies to it.
     notify: Mapped[bool] = mapped_column(default=False)
     notify_replies: Mapped[bool] = mapped_column(default=False)
@@ -141,7 +142,6 @@ class Comment(Scored, Model):
     # Program and id of an imported comment.
     source: Mapped[str | None] = mapped_column(String(16))
     source_id: Mapped[str | None] = mapped_column(String(LONGEST_SOURCE_ID))
-
     # The text was deleted; the row stays for the log and for replies.
     emptied_at: Mapped[datetime | None] = mapped_column(Moment)
 
@@ -196,7 +196,7 @@ class Comment(Scored, Model):
 
     def anonymise(self, name: str = "") -> None:
         """Delete the values that authors type about themselves; `name` is shown instead."""
-        self.name, self.website = name, ""
+        self.name, self.website, self.member_badge = name, "", ""
 
     def forget_where_from(self) -> None:
         for name, value in self.FROM_NOWHERE.items():

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.lib.urls import page_key
+from app.models.commenters import INHERITED
 from app.models.site import KEY, Site
 from app.models.thread_state import State
 
@@ -26,13 +27,17 @@ class SectionBy(IntEnum):
 
 @dataclass(frozen=True)
 class Section:
-    """`hold`: whether each comment waits for a moderator; None is as on the site. `paths` have no slash at the end."""
+    """`hold`: whether each comment waits for a moderator; None is as on the site. `paths` have no slash at the end.
+
+    `commenters`: who may comment (commenters.py); '' is as on the site.
+    """
 
     key: str
     name: str
     paths: tuple[str, ...] = ()
     state: State = State.OPEN
     hold: bool | None = None
+    commenters: str = INHERITED
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"paths": list(self.paths), "state": str(self.state)}
@@ -74,7 +79,8 @@ def _below(path: str, start: str) -> bool:
 
 
 def _read(given: dict[str, Any]) -> Section:
-    return Section(given["key"], given["name"], tuple(given["paths"]), State(given["state"]), given["hold"])
+    return Section(given["key"], given["name"], tuple(given["paths"]), State(given["state"]), given["hold"],
+                   given.get("commenters", INHERITED))  # fmt: skip
 
 
 def columns_of(section: Section | None, by: SectionBy) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import LEEWAY, Moment, happened_since, is_over, is_running, now
 from app.lib.secrets import Encrypted, is_unreadable
+from app.models.commenters import Commenters
 from app.models.own_reason import OwnReason
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -71,6 +72,11 @@ class Site(Model):
     live_updates: Mapped[bool] = mapped_column(default=True)
     # Search engines may list the page at /thread.
     index_thread: Mapped[bool] = mapped_column(default=False)
+    # Who may comment, unless section or article say otherwise (commenters.py), and where members log in.
+    commenters: Mapped[str] = mapped_column(
+        String(8), default=Commenters.EVERYONE, server_default=Commenters.EVERYONE.value
+    )
+    login_url: Mapped[str] = mapped_column(Text, default="", server_default="")
     name_required: Mapped[bool] = mapped_column(default=True)
     email_required: Mapped[bool] = mapped_column(default=True)
     website_required: Mapped[bool] = mapped_column(default=False)

@@ -32,6 +32,7 @@ from app.models.alias import LONGEST_KEY, ThreadAlias
 from app.models.section import SectionBy, columns_of, section_at
 from app.models.site import Site
 from app.models.thread_claims import WithClaims
+from app.models.thread_commenters import WithCommenters
 from app.models.thread_section import WithSection
 from app.models.thread_state import ACCEPTING, State, WithState
 
@@ -49,7 +50,7 @@ class Named(IntEnum):
     HAND = 3  # typed by a moderator or the operator
 
 
-class Thread(WithState, WithSection, WithClaims, Model):
+class Thread(WithState, WithSection, WithCommenters, WithClaims, Model):
     __tablename__ = "thread"
     __table_args__ = (
         UniqueConstraint("site_id", "key"),

@@ -72,6 +72,12 @@ def claims_to_be_staff(name: str, site: Site) -> bool:
     return bool(whole.fullmatch(reads) and office.search(reads)) or OUTRIGHT.search(disguise.fold(name)) is not None
 
 
+def imitates_staff_badge(badge: str, site: Site) -> bool:
+    """True for the badge of staff, a staff word, or a disguised spelling of one."""
+    looks = _skeleton(badge)
+    return looks in _of_staff((site.staff_badge, *STAFF)) or OUTRIGHT.search(disguise.fold(badge)) is not None
+
+
 @lru_cache(maxsize=256)
 def _of_staff(names: tuple[str, ...]) -> frozenset[str]:
     return frozenset(map(_skeleton, names)) - {""}

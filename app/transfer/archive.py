@@ -114,7 +114,7 @@ TABLES = (
         created_column="created_at",
         left_out={
             **OWNER,
-            **dict.fromkeys(("email_index", "confirmed_index"), RECOMPUTED),
+            **dict.fromkeys(("email_index", "confirmed_index", "member_index"), RECOMPUTED),
             **dict.fromkeys(("vouched_index", "network_index", "traits_index"), TRUST),
         },
         hash_flags={"confirmed": _is(Author.email_index == Author.confirmed_index), "silent": false()},

@@ -52,6 +52,7 @@ def _insert_one(table: ArchivedTable, row: Row) -> bool:
 def _recompute_author(site: Site, row: Row) -> None:
     row["email_index"] = index = Author.index_of(site, row["email"])
     row["confirmed_index"] = index if row.pop("confirmed") else None
+    row["member_index"] = Author.index_of_member(site, row["member_sub"]) if row["member_sub"] else None
     if row.pop("silent") and index:
         Unsubscribe.add(site, index)
 

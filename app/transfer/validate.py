@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import fields
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, TypeVar
@@ -16,8 +15,10 @@ from app.lib.secrets import Encrypted
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import canonical, safe_href
 from app.models import Actor, Claim, Effect, NoticeState, Outcome, Party, Reason, Role, Status, Subject
+from app.models.author import MEMBER_SUB
+from app.models.commenters import INHERITED, Commenters
 from app.models.revision import MOST_WORDS
-from app.models.section import MOST_PATHS, MOST_SECTIONS, Section, SectionBy, clean_path, is_section_key
+from app.models.section import SectionBy, is_section_key
 from app.models.site import MOST_STAFF_NAMES
 from app.models.thread import LONGEST_TITLE, Named
 from app.models.thread_state import State
@@ -28,6 +29,7 @@ from app.transfer.checker_values import CHECKER_VALUES
 from app.transfer.checker_values import InvalidValue as InvalidValue
 from app.transfer.fields import MAX_BODY, legible
 from app.transfer.own_lists import are_own_reasons, are_saved_replies
+from app.transfer.sections import clean_sections
 
 T = TypeVar("T")
 
@@ -36,7 +38,6 @@ MAX_DEPTH = 12  # nested lists and objects; ours have 3
 MAX_REASON_TEXT = 1_000  # code points of 500 graphemes
 LARGEST_NUMBER = 1 << 53
 
-SECTION = {field.name for field in fields(Section)}
 VERDICTS = frozenset(verdict.name.lower() for verdict in Verdict)
 FEATURES: dict[str, tuple[type, ...]] = {"seconds": (int, float), "approved": (int,), "rejected": (int,)}
 CLUSTER = re.compile("[0-9a-f]{0,32}")  # a part of the queue's cursor
@@ -211,17 +212,8 @@ def _section_key(value: str) -> str:
 
 
 def _sections(value: Any) -> list[dict[str, Any]]:
-    return [_section(each) for each in _require(isinstance(value, list) and len(value) <= MOST_SECTIONS, value)]
-
-
-def _section(value: Any) -> dict[str, Any]:
-    _require(isinstance(value, dict) and value.keys() == SECTION, value)
-    name, paths = value["name"], value["paths"]
-    _require(_is_text(value["key"]) and is_section_key(value["key"]) and _is_text(name) and len(name) <= 80, value)
-    _require(isinstance(paths, list) and len(paths) <= MOST_PATHS and all(map(_is_text, paths)), value)
-    _require(value["state"] in list(State) and value["hold"] in (True, False, None), value)
     try:
-        return {**value, "name": clean_line(name), "paths": [clean_path(path or "/") for path in paths]}
+        return clean_sections(value)
     except ValueError as trouble:
         raise InvalidValue from trouble
 
@@ -246,6 +238,12 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("site", "staff_role"): _one_of(list(Role)),
     ("site", "staff_names"): _names,
     ("comment", "badge"): clean_line,
+    ("comment", "member_badge"): clean_line,
+    ("author", "member_badge"): clean_line,
+    ("author", "member_sub"): lambda value: _require(MEMBER_SUB.fullmatch(value) is not None, value),
+    ("site", "commenters"): _one_of(list(Commenters)),
+    ("site", "login_url"): _website,
+    ("thread", "commenters"): _one_of([INHERITED, *Commenters]),
     ("revision", "covered"): _covered,
     ("site", "reason_texts"): _reason_texts,
     ("site", "own_reasons"): lambda value: _require(are_own_reasons(value), value),

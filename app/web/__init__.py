@@ -37,6 +37,8 @@ from app.web import (
     keys,
     links,
     logins,
+    member,
+    member_keys,
     members,
     notice_links,
     notices,
@@ -72,13 +74,14 @@ from app.web import (
 )
 
 READERS = (
-    embed, thread, included, comments, reports, votes, states, feeds, summary, links, author_links, own_comment,
+    embed, thread, included, comments, reports, votes, states, member, feeds, summary, links, author_links, own_comment,
     health, notices, notice_links, inquiries, setup, well_known,
 )  # fmt: skip
 MODERATORS = (
     account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
     context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
     transparency, transfers, wording, sections, system, covers, own_lists, tokens, webhooks, checkers,
+    member_keys,
 )  # fmt: skip
 
 

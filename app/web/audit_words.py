@@ -43,6 +43,8 @@ EVENTS: dict[Event, Any] = {
     Event.WEBHOOK_CHANGED: _l("Webhook changed"),
     Event.WEBHOOK_SECRET_CHANGED: _l("Secret of a webhook changed"),
     Event.WEBHOOK_REMOVED: _l("Webhook removed"),
+    Event.MEMBER_KEY_ADDED: _l("Key for members’ log-ins added"),
+    Event.MEMBER_KEY_REVOKED: _l("Key for members’ log-ins revoked"),
     Event.ACCOUNT_MADE: _l("Account created"),
     Event.ACCOUNT_REMOVED: _l("Account removed"),
     Event.OPERATOR_CHANGED: _l("Owner of the installation changed"),
@@ -86,6 +88,7 @@ ACTORS: dict[str, Any] = {
 }
 DETAILS: dict[str, Any] = {
     "accounts": _l("Accounts"),
+    "algorithm": _l("Algorithm"),
     "authors": _l("Authors"),
     "because": _l("Reason"),
     "before": _l("Before"),
@@ -100,6 +103,7 @@ DETAILS: dict[str, Any] = {
     "host": _l("Host"),
     "imported": _l("Imported"),
     "key": _l("Key"),
+    "kid": _l("Key ID"),
     "known_browser": _l("Known browser"),
     "mode": _l("Mode"),
     "name": _l("Name"),

@@ -9,15 +9,16 @@ from werkzeug.wrappers import Response
 from app.abuse import address, limits, proof_of_work
 from app.abuse.junk import require_form
 from app.abuse.origin import check_origin
-from app.comments import amend, reading, tokens
+from app.comments import amend, members, reading, tokens
 from app.comments.admission import Crowded
+from app.comments.members import Member
 from app.comments.submit import Draft, Submitted, screen, sent_before, submit
 from app.database import read_only, write_transaction
 from app.errors import Refused
 from app.extensions import csrf
 from app.forms.comment import CommentForm, EditForm, about_posts
 from app.forms.where import Where, is_navigation, site_or_404, where
-from app.models import Comment, Status
+from app.models import Comment, Site, Status
 from app.moderation import challenge
 from app.web import cookie
 from app.web.embed import for_origin
@@ -35,6 +36,7 @@ def post() -> Response:
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form, here.words)
     try:
+        form = CommentForm(here.site, request.form, here.words, _member(here.site))
         limits.refuse_exhausted(here.site, "post", "crowded")
     except Refused as no:
         return _refused(here, form, origin, no)
@@ -134,8 +136,16 @@ def own() -> Response:
     origin = check_origin(here.site)
     limits.admit(here.site, "own")
     mine = reading.show_own_all(here.site, here.thread, request.form.getlist("token")[: cookie.MOST_TOKENS])
+    if member := _member(here.site):
+        mine += reading.waiting_or_editable(members.own_comments(here.site, member, here.thread))
     html = render_template("thread/_mine.html", **around(here), comments=mine)
     return for_origin(make_response(html), origin)
+
+
+def _member(site: Site) -> Member | None:
+    """Raises Refused (403) for a log-in that is over."""
+    token = _author_token()
+    return members.member_of(site, token) if members.is_token(token) else None
 
 
 def _author_token() -> str:
@@ -149,11 +159,13 @@ def _posted(here: Where, form: CommentForm, submitted: Submitted, origin: str) -
     if is_navigation():
         answer = redirect(address_of(here, f"comment-{comment.id}", own=1), 303)
         if token:
-            cookie.set_tokens(answer, author, token, lasting=bool(form.remember.data))
+            cookie.set_tokens(answer, author or _author_token(), token, lasting=bool(form.remember.data))
         return answer
     answer = _said(here, comment, token, origin, remembered=bool(form.remember.data))
     if token:
-        answer.headers["Kaiwa-Token"], answer.headers["Kaiwa-Author"] = token, author
+        answer.headers["Kaiwa-Token"] = token
+    if author:
+        answer.headers["Kaiwa-Author"] = author
     return answer
 
 

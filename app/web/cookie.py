@@ -21,9 +21,17 @@ def author_token() -> str:
     return (_kept() or [""])[0]
 
 
+def forget(answer: Response) -> None:
+    secure = _is_secure()
+    answer.delete_cookie(
+        name(), path=current_app.config["SESSION_COOKIE_PATH"], httponly=True, secure=secure,
+        samesite="None" if secure else "Lax", partitioned=secure,
+    )  # fmt: skip
+
+
 def set_tokens(answer: Response, author: str, comment: str, lasting: bool) -> None:
     """Set both tokens for this browser session, or longer if the reader ticked the box."""
-    tokens = [comment, *(each for each in comment_tokens() if each != comment)][:MOST_TOKENS]
+    tokens = [each for each in dict.fromkeys((comment, *comment_tokens())) if each][:MOST_TOKENS]
     secure = _is_secure()
     answer.set_cookie(
         name(),

@@ -23,7 +23,9 @@ from app.web.sentences import SENTENCES, live_sentences, replies
 
 bp = Blueprint("embed", __name__)
 
-PUBLIC_BLUEPRINTS = frozenset({"embed", "thread", "comments", "reports", "votes", "states", "feeds", "included"})
+PUBLIC_BLUEPRINTS = frozenset(
+    {"embed", "thread", "comments", "reports", "votes", "states", "member", "feeds", "included"}
+)
 MOST_COUNTS = 100
 # The parts of the widget in app/static/widget, in the order in which they need each other. A reader of comments loads
 # the first ones; WRITING is loaded when a reader begins to write, LIVE when the thread is in view.
@@ -40,6 +42,7 @@ WRITING = (
     "writing/votes",
     "live/still",
     "writing/included",
+    "writing/own",
     "writing/writing",
 )
 LIVE = (
@@ -52,8 +55,10 @@ LIVE = (
     "live/still",
     "live/fresh",
     "live/mutes",
+    "live/members",
     "live/live",
 )
+MEMBER = ("member/member",)
 # The parts of the style: of the thread, of what a reader needs later, needs to write, and of the page of its own.
 PARTS = re.compile(r"/\* (?:live|writing|page only)\b.*?\*/")
 # Layout that only people need: spaces around these, except in strings, and line breaks beside brackets.
@@ -79,6 +84,12 @@ def writing() -> BaseResponse:
 def live() -> BaseResponse:
     """The widget's third part, loaded when the thread is in view."""
     return _asset(_live(languages()), "text/javascript; charset=utf-8")
+
+
+@public_get(bp, "/member.js")
+def member() -> BaseResponse:
+    """The widget's part for members, loaded where a page has a signed token of one."""
+    return _asset(_parts(MEMBER), "text/javascript; charset=utf-8")
 
 
 @public_get(bp, "/frame.js")

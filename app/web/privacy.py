@@ -39,7 +39,7 @@ def find(key: str) -> Any:
     if not form.validate():
         return _page(site, form), 422
     person = people.find(form.email.data, site)
-    return _page(site, form, person=person, erase=EraseForm(formdata=None, email=person.email))
+    return _page(site, form, person=person, erase=EraseForm(formdata=None, email=person.asked))
 
 
 @bp.post("/export")

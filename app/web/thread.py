@@ -11,10 +11,11 @@ from werkzeug.local import LocalProxy
 
 from app.abuse import address
 from app.abuse.timing import stamp_again, stamp_of_the_hour
-from app.comments import reading, votes
+from app.comments import members, reading, votes
 from app.comments.orders import orders_of
 from app.comments.shown import Shown
 from app.desk.review_time import usual_review_time
+from app.errors import Refused
 from app.forms.comment import CommentForm
 from app.forms.where import PARAMETERS, Where, where
 from app.lib import ids, markup
@@ -58,6 +59,7 @@ def context(here: Where, form: CommentForm | None = None, stamp: str = "", **mor
         "preview": None,
         "canonical": _canonical(here),
         "mine": (),
+        "for_members": here.is_for_members,
         **around(here),
         **more,
     }
@@ -165,9 +167,21 @@ def _private(here: Where) -> Response:
     mine = reading.show_own_all(here.site, here.thread, cookie.comment_tokens())
     page, elsewhere = reading.with_own(read(here), [*mine, *_voted(here)])
     waiting = [shown for shown in elsewhere if shown.own]
-    answer = make_response(render("thread/page.html", page, context(here, mine=waiting)))
+    answer = make_response(render("thread/page.html", page, context(here, mine=waiting) | _as_member(here)))
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     return answer
+
+
+def _as_member(here: Where) -> dict[str, Any]:
+    """The form of a member who logged in without a script, and links that keep it."""
+    token = cookie.author_token()
+    try:
+        member = members.member_of(here.site, token) if members.is_token(token) else None
+    except Refused:
+        return {}
+    parent = request.args.get("parent", "")[:20]
+    form = CommentForm(here.site, member=member, parent=parent) if member else None
+    return {"form": form, "here": _address(here, own=1), "reply_to": _reply_to(here, form)} if form else {}
 
 
 def _voted(here: Where) -> list[Shown]:

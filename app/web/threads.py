@@ -156,7 +156,13 @@ def _named(thread: Thread, typed: dict[str, str] | None = None, wrong: Refused |
     started = thread.started_at
     local = started.astimezone(ZoneInfo(thread.site.timezone)).isoformat(timespec="minutes")[:16] if started else ""
     by_hand = thread.section if thread.section_by == SectionBy.HAND else ""
-    typed = typed or {"title": thread.title, "url": thread.url, "published": local, "section": by_hand}
+    typed = typed or {
+        "title": thread.title,
+        "url": thread.url,
+        "published": local,
+        "section": by_hand,
+        "commenters": thread.commenters,
+    }
     return render_template(
         "sites/thread.html",
         site=thread.site,

@@ -161,6 +161,8 @@ def upgrade() -> None:
         sa.Column("avatar_key", sa.String(length=64), nullable=False),
         sa.Column("archive_shift", sa.JSON(), nullable=False, server_default="{}"),
         sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("commenters", sa.String(length=8), nullable=False, server_default="everyone"),
+        sa.Column("login_url", sa.Text(), nullable=False, server_default=""),
         sa.Column("name_required", sa.Boolean(), nullable=False),
         sa.Column("email_required", sa.Boolean(), nullable=False),
         sa.Column("website_required", sa.Boolean(), nullable=False),
@@ -232,12 +234,23 @@ def upgrade() -> None:
         sa.Column("vouched_index", sa.String(length=64), nullable=True),
         sa.Column("network_index", sa.String(length=64), nullable=True),
         sa.Column("traits_index", sa.String(length=64), nullable=True),
+        sa.Column("member_sub", sa.Text(), nullable=True),
+        sa.Column("member_index", sa.String(length=64), nullable=True),
+        sa.Column("member_badge", sa.String(length=40), nullable=False, server_default=""),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_author_site_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_author")),
     )
     op.create_index("ix_author_site_email", "author", ["site_id", "email_index"], unique=False)
+    op.create_index(
+        "uq_author_member",
+        "author",
+        ["site_id", "member_index"],
+        unique=True,
+        sqlite_where=sa.text("member_index IS NOT NULL"),
+        postgresql_where=sa.text("member_index IS NOT NULL"),
+    )
     op.create_table(
         "delivery",
         sa.Column("id", ID, nullable=False),
@@ -444,6 +457,32 @@ def upgrade() -> None:
     )
     op.create_index("ix_webhook_delivery_newest", "webhook_delivery", ["webhook_id", "id"], unique=False)
     op.create_index("ix_webhook_delivery_site", "webhook_delivery", ["site_id"], unique=False)
+    op.create_table(
+        "member_key",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("kid", sa.String(length=64), nullable=False),
+        sa.Column("algorithm", sa.String(length=16), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("made_by_id", ID, nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["made_by_id"], ["moderator.id"], name=op.f("fk_member_key_made_by_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_member_key_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_member_key")),
+    )
+    op.create_index("uq_member_key_kid", "member_key", ["site_id", "kid"], unique=True)
+    op.create_index(
+        "ix_member_key_made_by_id",
+        "member_key",
+        ["made_by_id"],
+        unique=False,
+        sqlite_where=sa.text("made_by_id IS NOT NULL"),
+        postgresql_where=sa.text("made_by_id IS NOT NULL"),
+    )
     op.create_table(
         "invitation",
         sa.Column("id", ID, nullable=False),
@@ -684,6 +723,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("title", sa.String(length=500), nullable=False),
         sa.Column("named_by", sa.SmallInteger(), nullable=False, server_default="0"),
+        sa.Column("commenters", sa.String(length=8), nullable=False, server_default=""),
         sa.Column("section", sa.String(length=64), nullable=False, server_default=""),
         sa.Column("section_by", sa.SmallInteger(), nullable=False, server_default="0"),
         sa.Column("section_state", sa.String(length=8), nullable=False, server_default="open"),
@@ -783,6 +823,7 @@ def upgrade() -> None:
         sa.Column("renderer", sa.Integer(), nullable=False),
         sa.Column("lang", sa.String(length=8), nullable=False),
         sa.Column("badge", sa.String(length=40), nullable=True),
+        sa.Column("member_badge", sa.String(length=40), nullable=False, server_default=""),
         sa.Column("moderator_id", ID, nullable=True),
         sa.Column("notify", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("notify_replies", sa.Boolean(), nullable=False, server_default=sa.false()),
@@ -1421,6 +1462,7 @@ def downgrade() -> None:
         "invitation",
         "webhook_delivery",
         "webhook",
+        "member_key",
         "api_token",
         "delivery",
         "author",

@@ -27,7 +27,7 @@ def test_a_program_writes_and_reads(client: FlaskClient, db_session: Session) ->
     assert [shown["html"].strip() for shown in page["comments"]] == ["<p>from a <strong>program</strong></p>"]
     assert set(page["comments"][0]) == {
         "id", "parent", "depth", "name", "website", "html", "created_at", "edited_at", "url", "more", "helpful",
-        "picked", "badge", "covered",
+        "picked", "badge", "member_badge", "covered",
     }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_unknown_fields_are_ignored(client: FlaskClient, db_session: Session) ->
     a_site(db_session)
     answer = client.post("/api/v1/comments", json=WHO | {"body": "x", "status": "approved", "mine": {"deep": []}})
     assert answer.status_code == 201
-    about_the_page = {"site", "url", "thread", "title", "published", "section", "lang", "author"}
+    about_the_page = {"site", "url", "thread", "title", "published", "section", "lang", "author", "member"}
     assert set(hints(NewComment)) - set(CommentForm(Site())._fields) == about_the_page
 
 

@@ -72,6 +72,7 @@ SENSITIVE = [
     "/sites/paper/people/export", "/sites/paper/people/erase", "/sites/paper/export",
     "/sites/paper/transfers/1/download", "/sites/paper/tokens",
     "/sites/paper/checkers", "/account/logins/1/end", "/account/logins/end",
+    "/sites/paper/members", "/sites/paper/members/secret",
 ]  # fmt: skip
 
 

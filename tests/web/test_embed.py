@@ -12,7 +12,7 @@ from app.version import VERSION
 from tests.cast import ORIGIN, Reader, a_site
 from tests.services import ROOT
 
-SCRIPTS = ("/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js")
+SCRIPTS = ("/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js", "/member.js")
 TRICKS = [
     "null",
     "https://paper.example.evil.example",

@@ -14,8 +14,9 @@ from app.web.public import Declared, PublicRoute, UndeclaredParameter, public_ge
 from tests.cast import PAGE, Reader, a_site, the_comment
 
 PATHS = (
-    "/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js", "/thread.css", "/embed/counts", "/embed/thread",
-    "/embed/static", "/thread", "/feeds/site/paper.atom", "/feeds/thread", "/feeds/picks", "/summary/paper",
+    "/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js", "/member.js", "/thread.css", "/embed/counts",
+    "/embed/thread", "/embed/static", "/thread", "/feeds/site/paper.atom", "/feeds/thread", "/feeds/picks",
+    "/summary/paper",
 )  # fmt: skip
 # A value of each parameter that the page cache does not leave out.
 VALUES = {

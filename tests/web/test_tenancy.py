@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.comments import picks
-from app.desk import checkers, members, tokens, webhooks
+from app.desk import checkers, member_keys, members, tokens, webhooks
 from app.lib.clock import now
 from app.models import (
     Claim,
@@ -85,7 +85,7 @@ EVERYBODYS_PAGES = {
     "threads.set_state",
     "threads.undo",
 }
-OWNERS_PAGES = ("members.", "tokens.")
+OWNERS_PAGES = ("members.", "member_keys.", "tokens.")
 # For owners of the installation, whose flag no role on a site gives.
 OPERATORS_PAGES = {"sites.new", "sites.add", "system.show", "system.as_json"}
 # In the body of an operation of the API.
@@ -144,6 +144,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     articles.set_state(first.thread, State.HELD, by=alice, reason="Geheimnis")
     jobs.begin_export(site, "csv", by=alice).name = "Geheimnis.csv"
     members.invite(site, "invited@versteckt.example", Role.MODERATOR, by=alice)
+    member_keys.make_secret(site, kid="Geheimnis", by=alice)
     tokens.make(site, name="Verborgen", role=Role.ADMIN, by=alice)
     format = WebhookFormat.STANDARD
     webhook = webhooks.add(

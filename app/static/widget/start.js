@@ -1,11 +1,16 @@
 // What the page gets: `window.kaiwa`, the widget in #kaiwa, and how many comments other articles have.
-const MOST_COUNTS = 100
+
+// Who comments: a token that the publisher has signed, or null after a log-out. The third part listens.
+const member = value => {
+  memory.member = value ?? ''
+  dispatchEvent(new CustomEvent('kaiwa:member'))
+}
 
 const counted = element => new URL(element.dataset.url || element.href || address(), location).href.split('#')[0]
 
 const count = async () => {
   const elements = [...document.querySelectorAll('[data-kaiwa-count]')]
-  const urls = [...new Set(elements.map(counted))].slice(0, MOST_COUNTS)
+  const urls = [...new Set(elements.map(counted))].slice(0, 100) // as many as the service answers
   if (!urls[0]) return
   const query = new URLSearchParams([['site', dataset.site], ...urls.map(url => ['url', url])])
   const answer = await fetch(new URL('embed/counts?' + query, home), {credentials: 'omit'})
@@ -37,8 +42,9 @@ const theme = (element, name) => {
   thread?.dress()
 }
 
+
 // Browsers name the element with this id `window.kaiwa`; only another script of ours has `mount`.
-if (!window.kaiwa?.mount) window.kaiwa = {mount, unmount, theme, count}
+if (!window.kaiwa?.mount) window.kaiwa = {mount, theme, unmount, member, count}
 
 // The same as an element that mounts itself, for frameworks and editors of pages: <kaiwa-comments site="...">.
 class Comments extends HTMLElement {

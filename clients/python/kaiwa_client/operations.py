@@ -64,7 +64,7 @@ class Comments:
         return self._core.each("comments", "GET", "/comments", query=query, repeatable=True)
 
     def post(self, **body: Unpack[types.NewComment]) -> types.Posted:
-        """Write a comment as a reader."""
+        """Write a comment as a reader, or with a token on behalf of a member."""
         answer: types.Posted = self._core.json("POST", "/comments", body=body, repeatable=True)
         return answer
 
@@ -311,7 +311,7 @@ class Threads:
         return answer
 
     def change(self, id: int, /, **body: Unpack[types.Details]) -> types.ListedThread:
-        """Set title, address, date and section of a thread. Scope: moderate."""
+        """Set title, address, date, section and commenters of a thread. Scope: moderate."""
         answer: types.ListedThread = self._core.json("POST", "/threads/{id}", path_values={"id": id}, body=body)
         return answer
 

@@ -27,6 +27,10 @@ class AuthorShown(TypedDict):
     id: int
     name: str
     website: str
+    # Their id at the publisher, if they are a member
+    member: str | None
+    # The newest badge of a member, or empty
+    member_badge: str
     created_at: str
     # Comments by status
     record: dict[str, int]
@@ -93,6 +97,8 @@ class ModeratedComment(TypedDict):
     html: str
     lang: str
     badge: str | None
+    # The author's id at the publisher, if they are a member
+    member: str | None
     created_at: str
     edited_at: str | None
     # Why it is held, in the language of the request
@@ -167,6 +173,8 @@ class Comment(TypedDict):
     website: str
     # The badge of a comment by the site's staff; null for readers.
     badge: str | None
+    # The badge of a member of the publisher, or empty
+    member_badge: str
     # Null for a placeholder
     html: str | None
     created_at: str
@@ -249,6 +257,8 @@ class Details(TypedDict):
     published: NotRequired[str | None]
     # Key of its section; '' lets paths decide
     section: NotRequired[str | None]
+    # Who may comment; '' as in its section or on the site
+    commenters: NotRequired[Literal["", "everyone", "members", None]]
 
 
 class HouseRules(TypedDict):
@@ -313,6 +323,8 @@ class LatestComment(TypedDict):
     website: str
     # The badge of a comment by the site's staff; null for readers.
     badge: str | None
+    # The badge of a member of the publisher, or empty
+    member_badge: str
     # Null for a placeholder
     html: str | None
     created_at: str
@@ -371,6 +383,8 @@ class ListedThread(TypedDict):
     section: str
     state: Literal["open", "closed", "hidden", "held"]
     state_now: Literal["open", "closed", "hidden", "held"]
+    # Who may comment: everyone or members; '' as in its section or on the site
+    commenters: str
     held_until: str | None
     # In every status
     comments: int
@@ -434,6 +448,18 @@ class LogShowQuery(TypedDict):
     after: NotRequired[int]
 
 
+class MemberFacts(TypedDict):
+    """A member of the publisher. Lengths are counted in graphemes."""
+
+    # Their id at the publisher, which never changes; no email address
+    sub: str
+    name: str
+    # Shown beside the name
+    badge: NotRequired[str]
+    # Never shown
+    email: NotRequired[str]
+
+
 class Moved(TypedDict):
     old: str
     new: str
@@ -493,6 +519,8 @@ class NewComment(TypedDict):
     accepted: NotRequired[str]
     # The token of an earlier comment's author
     author: NotRequired[str]
+    # Whose comment it is, with a token of the site that has the scope comment; replaces name and email
+    member: NotRequired[MemberFacts | None]
     # What /embed/stamp gave when the reader began to type; without one the comment may be held
     stamp: NotRequired[str]
 
@@ -569,6 +597,8 @@ class PickedComment(TypedDict):
     website: str
     # The badge of a comment by the site's staff; null for readers.
     badge: str | None
+    # The badge of a member of the publisher, or empty
+    member_badge: str
     # Null for a placeholder
     html: str | None
     created_at: str
@@ -712,6 +742,10 @@ class SettingsGiven(TypedDict):
     origins: NotRequired[list[str] | None]
     # yes or no
     open: NotRequired[bool | None]
+    # everyone, members
+    commenters: NotRequired[str | None]
+    # a URL such as https://www.example.org/login, or nothing
+    login_url: NotRequired[str | None]
     # yes or no
     name_required: NotRequired[bool | None]
     # yes or no
@@ -921,7 +955,7 @@ class TokenShown(TypedDict):
     # The site's key
     site: str
     role: Literal["owner", "admin", "moderator"]
-    scopes: list[Literal["read", "moderate", "manage", "transfer"]]
+    scopes: list[Literal["read", "moderate", "comment", "manage", "transfer"]]
     expires_at: str | None
 
 

@@ -79,7 +79,7 @@ export class Comments {
     return this.#core.each<types.ModeratedComment>("comments", "GET", "/comments", { query, repeatable: true })
   }
 
-  /** Write a comment as a reader. */
+  /** Write a comment as a reader, or with a token on behalf of a member. */
   post(body: types.NewComment): Promise<types.Posted> {
     return this.#core.json<types.Posted>("POST", "/comments", { body, repeatable: true })
   }
@@ -350,7 +350,7 @@ export class Threads {
     return this.#core.json<types.ListedThread>("GET", "/threads/{id}", { path: { id }, repeatable: true })
   }
 
-  /** Set title, address, date and section of a thread. Scope: moderate. */
+  /** Set title, address, date, section and commenters of a thread. Scope: moderate. */
   change(id: number, body: types.Details): Promise<types.ListedThread> {
     return this.#core.json<types.ListedThread>("POST", "/threads/{id}", { path: { id }, body })
   }

@@ -6,6 +6,10 @@ export interface AuthorShown {
   id: number
   name: string
   website: string
+  /** Their id at the publisher, if they are a member */
+  member: string | null
+  /** The newest badge of a member, or empty */
+  member_badge: string
   created_at: string
   /** Comments by status */
   record: Record<string, number>
@@ -52,6 +56,8 @@ export interface Comment {
   website: string
   /** The badge of a comment by the site's staff; null for readers. */
   badge: string | null
+  /** The badge of a member of the publisher, or empty */
+  member_badge: string
   /** Null for a placeholder */
   html: string | null
   created_at: string
@@ -154,6 +160,8 @@ export interface Details {
   published?: string | null
   /** Key of its section; '' lets paths decide */
   section?: string | null
+  /** Who may comment; '' as in its section or on the site */
+  commenters?: "" | "everyone" | "members" | null
 }
 
 /** What the site tells those who write. */
@@ -214,6 +222,8 @@ export interface LatestComment {
   website: string
   /** The badge of a comment by the site's staff; null for readers. */
   badge: string | null
+  /** The badge of a member of the publisher, or empty */
+  member_badge: string
   /** Null for a placeholder */
   html: string | null
   created_at: string
@@ -266,6 +276,8 @@ export interface ListedThread {
   section: string
   state: "open" | "closed" | "hidden" | "held"
   state_now: "open" | "closed" | "hidden" | "held"
+  /** Who may comment: everyone or members; '' as in its section or on the site */
+  commenters: string
   held_until: string | null
   /** In every status */
   comments: number
@@ -326,6 +338,17 @@ export interface LogShowQuery {
   after?: number
 }
 
+/** A member of the publisher. Lengths are counted in graphemes. */
+export interface MemberFacts {
+  /** Their id at the publisher, which never changes; no email address */
+  sub: string
+  name: string
+  /** Shown beside the name */
+  badge?: string
+  /** Never shown */
+  email?: string
+}
+
 /** A comment in any status, with what moderators see beside it. */
 export interface ModeratedComment {
   id: number
@@ -345,6 +368,8 @@ export interface ModeratedComment {
   html: string
   lang: string
   badge: string | null
+  /** The author's id at the publisher, if they are a member */
+  member: string | null
   created_at: string
   edited_at: string | null
   /** Why it is held, in the language of the request */
@@ -414,6 +439,8 @@ export interface NewComment {
   accepted?: string
   /** The token of an earlier comment's author */
   author?: string
+  /** Whose comment it is, with a token of the site that has the scope comment; replaces name and email */
+  member?: MemberFacts | null
   /** What /embed/stamp gave when the reader began to type; without one the comment may be held */
   stamp?: string
 }
@@ -492,6 +519,8 @@ export interface PickedComment {
   website: string
   /** The badge of a comment by the site's staff; null for readers. */
   badge: string | null
+  /** The badge of a member of the publisher, or empty */
+  member_badge: string
   /** Null for a placeholder */
   html: string | null
   created_at: string
@@ -646,6 +675,10 @@ export interface SettingsGiven {
   origins?: string[] | null
   /** yes or no */
   open?: boolean | null
+  /** everyone, members */
+  commenters?: string | null
+  /** a URL such as https://www.example.org/login, or nothing */
+  login_url?: string | null
   /** yes or no */
   name_required?: boolean | null
   /** yes or no */
@@ -856,7 +889,7 @@ export interface TokenShown {
   /** The site's key */
   site: string
   role: "owner" | "admin" | "moderator"
-  scopes: ("read" | "moderate" | "manage" | "transfer")[]
+  scopes: ("read" | "moderate" | "comment" | "manage" | "transfer")[]
   expires_at: string | null
 }
 

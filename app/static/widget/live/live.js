@@ -20,6 +20,7 @@ export class Live {
     printing(root, leaving)
     claim(thread)
     this.mutes = new Mutes(thread, say)
+    welcome(thread)
     const clock = setInterval(() => this.tick(), TICK)
     leaving.signal.addEventListener('abort', () => clearInterval(clock))
     if (!('live' in section.dataset)) return

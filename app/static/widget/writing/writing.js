@@ -99,7 +99,8 @@ export class Writing {
 
   reply(link, quietly) {
     const {form} = this
-    if (!link) return
+    // Where only members may comment, others have no form.
+    if (!link || !form) return link && this.thread.find('.for-members')?.focus()
     link.closest('article').after(form)
     form.elements.parent.value = link.closest('article').dataset.id
     form.querySelector('h3').textContent = link.ariaLabel
@@ -152,7 +153,8 @@ export class Writing {
   save(unchanged) {
     const {draft: key} = this.thread, draft = {key: unchanged && this.recall(key).key}
     for (const name of ['parent', 'body', 'notify', ...this.who]) draft[name] = this.form.elements[name]?.value
-    draft.ticked = this.form.elements.remember.checked
+    draft.ticked = this.form.elements.remember?.checked
+    draft.member = !!this.thread.member
     this.keep(key, draft)
   }
 
@@ -163,18 +165,20 @@ export class Writing {
   }
 
   fill() {
-    const {thread} = this, {elements} = this.form, me = this.recall(thread.me)
-    const {parent, ...typed} = {ticked: !!me.lasting, ...me, ...this.recall(thread.draft)}
+    const {thread} = this, {elements} = this.form, me = this.recall(thread.me), draft = this.recall(thread.draft)
+    // A draft of a member is not shown to other people at this browser.
+    const {parent, ...typed} = {ticked: !!me.lasting, ...me, ...(thread.member || !draft.member) && draft}
     for (const name of ['body', 'notify', ...this.who]) {
       const field = elements[name]
       if (field) field.value = typed[name] ?? field.defaultValue ?? field.value
     }
-    elements.remember.checked = typed.ticked
+    if (elements.remember) elements.remember.checked = typed.ticked
     tick(this.form, [this.accepted, ...me.accepted ?? []])
     this.reply(thread.comment(parent)?.querySelector('.reply'), true)
   }
 
   remember(id, headers) {
+    if (this.thread.member) return
     const {me: key, page} = this.thread, {elements} = this.form, {own, author, accepted} = this.recall(key)
     const lasting = elements.remember.checked, token = headers.get('Kaiwa-Token')
     const me = {author: headers.get('Kaiwa-Author') ?? author, own: {...own}, lasting}
@@ -217,7 +221,7 @@ export class Writing {
 
   // The key is kept with the draft, so that a retry, also after a reload, stores the comment once.
   sign(body, headers) {
-    const {me, draft: key, where} = this.thread, {author} = this.recall(me)
+    const {me, draft: key, where, member} = this.thread, {author} = member ?? this.recall(me)
     if (author) body.set('author', author)
     // The thread that everybody gets says nothing of how this page is addressed and called; the comment does.
     for (const name of ['url', 'title', 'published']) body.set(name, where[name] ?? '')
@@ -238,6 +242,8 @@ export class Writing {
     if (!again) return thread.excuse(form, html, thread.say.unsent, (!status || status >= 500) && retry)
     const parent = form.elements.parent?.value, old = ours ? form : form.closest('.mend')
     if (ours) this.keep(thread.draft, {...this.recall(thread.draft), key: ''})
+    // The service takes the member's log-in no longer.
+    if (ours && !again.querySelector('.as')) delete thread.member
     old.replaceWith(again)
     if (old.link) this.offerCancel(again, old.link)
     if (ours) {
@@ -274,20 +280,8 @@ export class Writing {
     ;(comment ?? told).focus()
   }
 
-  // ---- the reader's own comments
-
-  async showOwn() {
-    const {thread} = this, {me, page} = thread, own = this.recall(me).own?.[page] ?? {}, tokens = Object.values(own)
-    if (!tokens.length) return
-    const {site, url, thread: id = '', lang} = thread.where, body = new URLSearchParams({site, url, thread: id, lang})
-    for (const token of tokens.reverse()) body.append('token', token)
-    const {ok, html} = await thread.ask('embed/own', body)
-    if (!ok || thread.gone) return
-    // A comment that is public and cannot be edited any more needs no token.
-    const now = this.recall(me)
-    for (const id in own) if (!html.querySelector('#comment-' + id)) delete now.own[page][id]
-    this.keep(me, now, now.lasting)
-    for (const comment of html.querySelectorAll('article')) this.place(comment)
+  showOwn() {
+    return showOwn(this)
   }
 
   place(comment) {
