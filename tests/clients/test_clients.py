@@ -97,7 +97,7 @@ def test_the_typescript_client_with_wrong_answers(compiled: Path, run: Callable[
         following = {"Link": '<http://elsewhere.example/?after=9>; rel="next"'}
         server.tell("/comments", Answer(200, b'{"comments": [{"id": 1}]}', following))
         told = run(compiled, "trouble", server.url, CANARY)
-    assert told["decision"] == {"id": 7} and told["refused"] == 7 and CANARY not in json.dumps(told)
+    assert (told["decision"], told["refused"], told["led"]) == ({"id": 7}, 7, 0) and CANARY not in json.dumps(told)
     assert [name for name, _shown in told["failed"]] == ["NoAnswer"] * 4 + ["Problem", "NoAnswer", "NoAnswer"]
     sent = [asked for asked in server.asked if asked.path.endswith("/42/decisions")]
     assert len(sent) == 4 and len({asked.headers["Idempotency-Key"] for asked in sent}) == 1

@@ -149,6 +149,10 @@ def test_values_stay_in_their_place_in_the_address(server: Server, kaiwa: Kaiwa)
     other: Any = "1/../../x?y=1&z#"
     server.tell("/comments/1%2F..%2F..%2Fx%3Fy%3D1%26z%23", Answer())
     kaiwa.comments.show(other)
+    for nothing in ("", ".", ".."):
+        other = nothing
+        with pytest.raises(ValueError, match="id"):
+            kaiwa.authors.block(other, reason="")
     server.tell("/search", Answer(200, b'{"comments": []}'))
     kaiwa.log.find(q="a&name=b #ひ", article="")
     assert server.asked[0].path == "/api/v1/search?q=a%26name%3Db+%23%E3%81%B2&article="

@@ -149,7 +149,7 @@ class Core:
         data: bytes | None = None,
         repeatable: bool = False,
     ) -> Request:
-        filled = path.format(**{name: quote(str(value), safe="") for name, value in (path_values or {}).items()})
+        filled = path.format(**{name: _segment(value) for name, value in (path_values or {}).items()})
         asked = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         target = f"{self._folder}{PREFIX}{filled}{'?' if asked else ''}{urlencode(asked)}"
         headers = {"Accept": f"{JSON}, {PROBLEM}, */*;q=0.1", "Accept-Language": self._language,
@@ -302,6 +302,14 @@ def _seconds(given: str | None) -> float | None:
         return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
+
+
+def _segment(value: object) -> str:
+    """A part of a path. Dots alone, which cannot be encoded, and nothing would lead to another operation."""
+    text = str(value)
+    if text in ("", ".", ".."):
+        raise ValueError("An id is not empty and not only dots")
+    return quote(text, safe="")
 
 
 def _text(value: object) -> str:

@@ -171,7 +171,7 @@ export class Core {
   // ---- requests
 
   #request(method: string, path: string, asked: Asked): Sent {
-    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(asked.path?.[name])))
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => segment(asked.path?.[name]))
     const url = new URL(this.#address)
     url.pathname = url.pathname.replace(/\/+$/, "") + PREFIX + filled
     for (const [name, value] of Object.entries(asked.query ?? {}))
@@ -274,6 +274,13 @@ function noAnswer(trouble: unknown): NoAnswer {
 /** `crypto.randomUUID` is missing on pages without https. */
 function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("")
+}
+
+/** A part of a path. Dots alone, which cannot be encoded, and nothing would lead to another operation. */
+function segment(value: string | number | undefined): string {
+  const text = String(value ?? "")
+  if (["", ".", ".."].includes(text)) throw new TypeError("An id is not empty and not only dots")
+  return encodeURIComponent(text)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -47,4 +47,12 @@ for (const act of [
   }
 }
 
-console.log(JSON.stringify({ decision, failed, refused, shown: [inspect(kaiwa), JSON.stringify(kaiwa)] }))
+// Dots alone would lead to another operation.
+let led = 0
+for (const id of ["", ".", ".."] as unknown[] as number[])
+  await hasty.comments.show(id).then(
+    () => led++,
+    (trouble: unknown) => trouble instanceof TypeError || led++,
+  )
+
+console.log(JSON.stringify({ decision, failed, refused, led, shown: [inspect(kaiwa), JSON.stringify(kaiwa)] }))
