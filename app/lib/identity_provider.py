@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
 from typing import Any, Generic, TypeVar
@@ -31,6 +31,8 @@ RENEW_S = 10
 LONGEST_URL = 2_000
 LONGEST_CODE = 4_000
 CODE = re.compile(r"[a-z_]{1,40}")
+# Only the ID token tells how and when someone logged in: user info is about the person.
+ABOUT_LOG_IN = ("amr", "acr", "auth_time")
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class Client:
 
     issuer: str
     id: str
-    secret: str
+    secret: str = field(repr=False)
     scopes: str
     private: bool
 
@@ -146,9 +148,7 @@ class Provider:
         # OpenID Connect Core 1.0, 5.3.2: else it may be about another person.
         if told.get("sub") != claims["sub"]:
             raise NotVerified("the user info is about another person")
-        # Whether an address is verified is said beside it.
-        left = ("email_verified",) if "email" not in claims else ()
-        return told | {name: value for name, value in claims.items() if name not in left}
+        return _joined(claims, told)
 
     def _discover(self) -> Metadata:
         url = f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration"
@@ -231,6 +231,16 @@ class _Kept(Generic[T]):
         finally:
             self._fetched_at = monotonic()
         return value
+
+
+def _joined(claims: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Claims of the ID token, and what the user info has beyond them."""
+    both = {name: value for name, value in told.items() if name not in ABOUT_LOG_IN} | claims
+    # Whether an address is verified is said beside it: it may be another address there.
+    address = told if "email" not in claims else claims
+    if told.get("email") != both.get("email") or address is told:
+        both["email_verified"] = address.get("email_verified")
+    return both
 
 
 def _object(answer: Answer, what: str) -> dict[str, Any]:

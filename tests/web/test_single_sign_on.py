@@ -267,9 +267,16 @@ def test_groups_and_address_may_come_with_the_user_info_of_the_same_person(
     assert sign_on(app.test_client(), provider).status_code == 403, "about another person"
     provider.user_info |= {"sub": "4711", "email_verified": False}
     assert sign_on(app.test_client(), provider).status_code == 403, "the verified address is another one"
-    provider.user_info |= {"email_verified": True}
+    provider.claims = {"sub": "4711", "email": ALICE}
+    provider.user_info |= {"email": "eve@evil.example", "email_verified": True}
+    assert sign_on(app.test_client(), provider).status_code == 403, "and the other way round"
+    provider.user_info |= {"email": ALICE}
     assert sign_on(app.test_client(), provider).status_code == 303
     assert db_session.query(Membership).one().role == "owner"
+    db_session.commit()
+    provider.claims = {"sub": "4713"}
+    provider.user_info |= {"sub": "4713", "email": "bob@moderators.example"}
+    assert sign_on(app.test_client(), provider).status_code == 303
     provider.is_alice(groups=[])
     provider.asked.clear()
     sign_on(app.test_client(), provider)
@@ -511,6 +518,7 @@ def test_only_a_provider_on_this_machine_may_name_addresses_of_this_machine(prov
     ):  # fmt: skip
         asked = Provider(Client(issuer, CLIENT, SECRET, "openid", private))
         assert asked._may_ask(told["token_endpoint"]) is allowed
+        assert SECRET not in repr(asked.client)
         assert asked._may_ask("https://id.example/token") and not asked._may_ask("http://id.example/token")
 
 
@@ -559,6 +567,9 @@ def test_the_own_second_factor_is_asked_for_unless_the_provider_checked_one(
         provider.is_alice(**claims)
         location = sign_on(app.test_client(), provider).location
         assert location.startswith("/login/factor") is asked, claims
+    provider.is_alice()
+    provider.user_info = {"amr": ["mfa"], "acr": "mfa"}
+    assert sign_on(app.test_client(), provider).location.startswith("/login/factor"), "it is not about this log-in"
 
 
 def test_a_required_second_factor_is_the_providers_or_set_up_here(
