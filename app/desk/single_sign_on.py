@@ -142,7 +142,7 @@ def unlink(moderator: Moderator, *, by: Moderator | Who, keep: Login | None = No
 
 def unlink_own(moderator: Moderator, *, keep: Login) -> bool:
     """Raises Refused (409) if nothing else would log this moderator in."""
-    if Identity.is_only_way(moderator):
+    if Identity.is_fixed(moderator):
         sentence = _(
             "Accounts log in with %(provider)s here. Only the operator unlinks them.", provider=provider_name()
         )
@@ -197,6 +197,7 @@ def _give(moderator: Moderator, site: Site, role: str) -> None:
     membership = moderator.membership_on(site.id)
     if membership is None:
         moderator.memberships.append(Membership(site=site, site_id=site.id, role=role, by_group=True))
+        Login.end_without_provider(moderator)
         _record(Event.ROLE_GIVEN, moderator, site, role=role)
     elif membership.by_group and membership.role != role:
         before, membership.role = membership.role, role

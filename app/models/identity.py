@@ -36,7 +36,16 @@ class Identity(Model):
 
     @classmethod
     def is_only_way(cls, moderator: Moderator) -> bool:
-        """True if the account logs in with the identity provider only (OIDC_ONLY)."""
+        """True if the account logs in with the identity provider only.
+
+        By OIDC_ONLY, or with a role of a group: another log-in would keep the role after the group is gone.
+        """
+        has_group = any(each.by_group for each in moderator.memberships)
+        return cls.is_fixed(moderator) or (has_group and bool(current_app.config["OIDC_ISSUER"]))
+
+    @classmethod
+    def is_fixed(cls, moderator: Moderator) -> bool:
+        """True if only the operator unlinks the account (OIDC_ONLY)."""
         config = current_app.config
         if not config["OIDC_ISSUER"] or not config["OIDC_ONLY"]:
             return False

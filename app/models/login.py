@@ -94,6 +94,16 @@ class Login(Model):
         PendingLogin.end_all(moderator)
         return rows_changed(delete(cls).where(cls.moderator_id == moderator.id, cls.id != (but.id if but else 0)))
 
+    @classmethod
+    def end_without_provider(cls, moderator: Moderator) -> None:
+        """End the log-ins that were not with the identity provider, and what may become one."""
+        PendingLogin.end_all(moderator)
+        rows_changed(delete(cls).where(cls.moderator_id == moderator.id, ~cls.single_sign_on))
+
+    def turn_single_sign_on(self) -> None:
+        """Its person has logged in with the identity provider, too: it lasts as long as if it had begun so."""
+        self.single_sign_on, self.created_at = True, now()
+
     def renew(self) -> str:
         """Replace the token, so that a copy of the old one is worth nothing."""
         token = secrets.token_urlsafe(32)

@@ -72,8 +72,8 @@ def page(status: int = 200, **forms: Any) -> Response:
 def _single_sign_on(me: Moderator) -> dict[str, Any]:
     if not single_sign_on.is_on():
         return {"provider": "", "only_way": False}
-    only_way = Identity.is_only_way(me)
-    return {"provider": single_sign_on.provider_name(), "identity": Identity.of(me), "only_way": only_way}
+    ways = {"only_way": Identity.is_only_way(me), "fixed": Identity.is_fixed(me)}
+    return {"provider": single_sign_on.provider_name(), "identity": Identity.of(me), **ways}
 
 
 def _name() -> NameForm:

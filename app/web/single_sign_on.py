@@ -197,7 +197,9 @@ def _log_in(asked: Asked, claims: dict[str, Any]) -> Response:
 def _link(asked: Asked, claims: dict[str, Any]) -> Response:
     person = single_sign_on.read(claims)
     with write_transaction():
-        single_sign_on.settle(_login().moderator, person)
+        login = _login()
+        login.turn_single_sign_on()
+        single_sign_on.settle(login.moderator, person)
     flash(_("Single sign-on linked."))
     return make_response(back_to(SECTION))
 

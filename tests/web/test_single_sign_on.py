@@ -629,6 +629,27 @@ def test_linked_accounts_may_be_limited_to_the_provider(
     assert compose_reset(delivery) is None
 
 
+def test_no_other_log_in_keeps_the_role_of_a_group(
+    app: Flask, client: FlaskClient, alice: Moderator, provider: IdentityProvider, db_session: Session
+) -> None:
+    a_site(db_session, "gone", origins=["https://gone.example"])
+    other = app.test_client()
+    assert log_in(client).status_code == log_in(other).status_code == 303
+    provider.is_alice(groups=["chiefs"])
+    page = client.post("/account/single-sign-on/link", data={"csrf_token": csrf(client, "/account")})
+    come_back(client, provider.log_in(BeautifulSoup(page.text, "html5lib").select_one(".login a.button")["href"]))
+    assert is_in(client) and not is_in(other) and client.get("/sites/gone/rules").status_code == 200
+    phone = with_passkey(app, alice, db_session)
+    assert log_in(other).status_code == alone(other, phone.get(options(other))).status_code == 422
+    db_session.execute(update(Login).values(created_at=now() - timedelta(hours=12, minutes=1)))
+    db_session.commit()
+    assert not is_in(client)
+    provider.is_alice(groups=[], amr=["mfa"])
+    assert sign_on(app.test_client(), provider).location == "/moderate/"
+    assert alone(other, phone.get(options(other))).status_code == 303, "without the role"
+    assert other.get("/sites/gone/rules").status_code == 404
+
+
 def client_english(client: FlaskClient) -> TestResponse:
     fields = {"email": ALICE, "password": PASSWORD, "csrf_token": csrf(client)}
     return client.post("/login", data=fields, headers=ENGLISH)
@@ -682,6 +703,9 @@ def test_an_account_without_another_way_keeps_its_link(
 ) -> None:
     provider.is_alice(groups=["chiefs"])
     sign_on(client, provider)
+    assert "needs no password" in client.get("/account", headers=ENGLISH).text
+    db_session.query(Membership).one().by_group = False
+    db_session.commit()
     page = client.get("/account", headers=ENGLISH).text
     assert "Your account has no password" in page and "Current password" not in page
     fields = {"csrf_token": csrf(client, "/account")}
