@@ -16,8 +16,11 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 SECONDS = 10  # for the whole exchange
 MAX_BYTES = 64 * 1024
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-# Prefixes with an embedded IPv4 address that could be private (RFC 6052, RFC 3056).
-EMBEDDING_NETWORKS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+# All that is assigned for the Internet (RFC 4291, 2.4). Outside are site-local addresses, which Python calls global,
+# and forms with an embedded IPv4 address (RFC 2765, RFC 6052).
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Prefixes in it with an embedded IPv4 address that could be private (RFC 3056, RFC 4380).
+EMBEDDING_NETWORKS = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32")))
 
 
 class NoAnswer(Exception):
@@ -79,9 +82,9 @@ def post(
     """POST `body` and return the answer, whatever its status. Raises NoAnswer.
 
     Redirects are not followed. The name is resolved once, and its addresses are checked before connecting. `seconds`
-    (default: SECONDS) limit connection, TLS handshake and answer together. `private` is for hosts that the operator
-    has set, which may be in a private network. With `keep`, the answer has the first `keep` bytes of its body: the rest
-    is not read, and one that stays away is empty, because the status is the answer.
+    (default: SECONDS) limit resolving, connection, TLS handshake and answer together. `private` is for hosts that the
+    operator has set, which may be in a private network. With `keep`, the answer has the first `keep` bytes of its body:
+    the rest is not read, and one that stays away is empty, because the status is the answer.
     """
     return _exchange("POST", url, body, headers, seconds, private, keep)
 
@@ -147,11 +150,31 @@ def _encrypted(sock: socket.socket, parts: SplitResult) -> socket.socket:
 
 def _connect(parts: SplitResult, end: float, private: bool = False) -> socket.socket:
     host, port = parts.hostname or "", parts.port or {"https": 443, "http": 80}[parts.scheme]
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = _addresses(host, port, end)
     refused = [place[0] for *_, place in found if not _is_public(str(place[0]))]
     if refused and not private and not _is_loopback(parts):
         raise NoAnswer("the address is in a private network")
     return _connect_first(found, end)
+
+
+def _addresses(host: str, port: int, end: float) -> list[Any]:
+    """In a thread, because a name whose servers stall would occupy the caller until the resolver gives up."""
+    found: list[Any] = []
+
+    def resolve() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except Exception as trouble:
+            found.append(trouble)
+
+    thread = threading.Thread(target=resolve, name="resolver", daemon=True)
+    thread.start()
+    thread.join(_left(end))
+    if not found:
+        raise TimeoutError("the name was not resolved in time")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return list(found[0])
 
 
 def _connect_first(found: list[Any], end: float) -> socket.socket:
@@ -176,9 +199,14 @@ def _left(end: float) -> float:
 
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.split("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_global and not address.is_multicast and not any(address in each for each in EMBEDDING_NETWORKS)
+    if isinstance(address, ipaddress.IPv6Address):
+        return _is_public(str(address.ipv4_mapped)) if address.ipv4_mapped else _is_public_v6(address)
+    return address.is_global and not address.is_multicast
+
+
+def _is_public_v6(address: ipaddress.IPv6Address) -> bool:
+    embeds = any(address in each for each in EMBEDDING_NETWORKS)
+    return address.is_global and address in GLOBAL_UNICAST and not embeds
 
 
 def _is_loopback(parts: SplitResult) -> bool:

@@ -15,6 +15,7 @@ PRIVATE = [
     "127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.1", "224.0.0.1",
     "::1", "fe80::1", "fc00::1", "fd12:3456::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
     "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::1", "ff02::1", "2001:0:7f00:1::",
+    "fec0::1", "::7f00:1", "::a9fe:a9fe", "::ffff:0:7f00:1", "4000::1",
 ]  # fmt: skip
 
 
@@ -154,6 +155,22 @@ def test_a_tls_handshake_has_the_same_time_limit(listens: Callable[..., str]) ->
     with pytest.raises(NoAnswer) as caught:
         http_client.post(listens(drips).replace("http:", "https:"), b"{}", {}, seconds=1)
     assert caught.value.late and time.monotonic() - started < 30
+
+
+def test_a_name_whose_servers_stall_has_the_same_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    stalls = threading.Event()
+
+    def stalled(*_a: object, **_k: object) -> None:
+        stalls.wait(60)
+        raise socket.gaierror("try again")
+
+    monkeypatch.setattr(socket, "getaddrinfo", stalled)
+    try:
+        with pytest.raises(NoAnswer) as caught:
+            http_client.post("https://stalled.example/", b"{}", {}, seconds=0.1)
+        assert caught.value.late and not stalls.is_set()
+    finally:
+        stalls.set()
 
 
 def test_only_addresses_of_this_machine_are_loopback() -> None:
