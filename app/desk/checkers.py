@@ -16,7 +16,7 @@ from app.lib.names import is_invisible
 from app.lib.secrets import blind_index, is_unreadable
 from app.lib.signed_request import new_secret
 from app.lib.text import clean_body, clean_line
-from app.models import Checker, Mode, Moderator, Rate, RateLimit, Site, Trouble, audit
+from app.models import Checker, Delivery, Mode, Moderator, Rate, RateLimit, Site, Trouble, audit
 from app.models.audit import Event, Who
 from app.models.checker import (
     LEAST_PRECISION,
@@ -117,6 +117,7 @@ def renew_secret(checker: Checker, *, by: By) -> str:
 
 def remove(checker: Checker, *, by: By) -> None:
     """With its answers. Comments that wait for it stay held for moderators."""
+    Delivery.end_unsent(checker.kind)
     db.session.delete(checker)
     _record(Event.CHECKER_REMOVED, checker, by)
 

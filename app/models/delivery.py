@@ -20,6 +20,8 @@ ANSWER, CORRECTION = "answer", "correction"
 STATEMENT = "statement"
 # Beginning of the kinds of questions to checkers, one kind for each (checker.py).
 TO_CHECKER = "checker "
+# All of them, in metrics.
+CHECKERS = "checkers"
 # Longest pause between two tries.
 LONGEST_PAUSE = timedelta(hours=6)
 # An older email does not count towards the daily limit of an address.
@@ -150,6 +152,12 @@ class Delivery(Model):
         return rows_changed(unsent.values(done_at=now(), outcome="recalled"))
 
     @classmethod
+    def end_unsent(cls, kind: str) -> int:
+        """End all unsent deliveries of a kind that nothing sends any more; returns their number."""
+        unsent = update(cls).where(cls.kind == kind, cls.done_at.is_(None))
+        return rows_changed(unsent.values(done_at=now(), outcome="recalled"))
+
+    @classmethod
     def last_begun(cls, kind: str, moderator_id: int) -> str:
         """Payload of the last such delivery to this recipient that was started; '' if none."""
         return db.session.scalar(
@@ -269,6 +277,11 @@ class Delivery(Model):
         due = min(until, now() + _longest_wait())
         self.claimed_at, self.due_at, self.attempts, self.first_due_at = None, due, self.attempts - 1, None
         return ""
+
+
+def group_of(kind: str) -> str:
+    """The kind, or one name for the questions to all checkers: metrics must not have a value for each of them."""
+    return CHECKERS if kind.startswith(TO_CHECKER) else kind
 
 
 def _longest_wait() -> timedelta:

@@ -7,12 +7,12 @@ from sqlalchemy import Select, and_, case, func, select, text
 
 from app.extensions import db
 from app.lib.clock import Moment, now
-from app.models.delivery import FAILED, TO_CHECKER, Delivery
+from app.models.delivery import CHECKERS, FAILED, TO_CHECKER, Delivery
 
 # Counting stops here, of all kinds together.
 MOST_COUNTED = 2_000
-# A metric needs no value for each checker of each site.
-KIND = case((Delivery.kind.startswith(TO_CHECKER, autoescape=True), "checkers"), else_=Delivery.kind).label("kind")
+# As `group_of`.
+KIND = case((Delivery.kind.startswith(TO_CHECKER, autoescape=True), CHECKERS), else_=Delivery.kind).label("kind")
 
 
 class Unsent(NamedTuple):

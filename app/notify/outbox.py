@@ -19,7 +19,7 @@ from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
-from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE, STATEMENT
+from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE, STATEMENT, group_of
 from app.notify import (
     account_email,
     author_email,
@@ -150,7 +150,7 @@ def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | N
     carriers = email_carriers() if carriers is None else carriers
     due = Delivery.due(carriers, limit=1)
     if due and _begin(due[0]):
-        with spans.span("delivery", db.session.get_one(Delivery, due[0]).kind):
+        with spans.span("delivery", group_of(db.session.get_one(Delivery, due[0]).kind)):
             _deliver(due[0], carriers, breaker or Breaker())
     db.session.rollback()
     return bool(due)
@@ -190,7 +190,7 @@ def _deliver(id: int, carriers: Mapping[str, Carrier], breaker: Breaker) -> None
         _fail(id, trouble)
     else:
         breaker.note_answer()
-        metrics.note_delivery(kind, outcome)
+        metrics.note_delivery(group_of(kind), outcome)
         if outcome:
             delivery.finish(outcome)
     db.session.commit()
@@ -233,7 +233,7 @@ def _try_again(delivery: Delivery, trouble: str, tries: int, level: int = loggin
     details = {"delivery": delivery.id, "kind": delivery.kind, "attempts": delivery.attempts}
     trouble = scrubbed(trouble)
     delivery.fail()
-    metrics.note_delivery(delivery.kind, "gave up" if delivery.attempts >= tries else "failed")
+    metrics.note_delivery(group_of(delivery.kind), "gave up" if delivery.attempts >= tries else "failed")
     if delivery.attempts >= tries:
         delivery.finish("gave up", trouble)
         log.log(level, "delivery given up", extra=details | {"trouble": trouble})

@@ -12,8 +12,9 @@ from app.lib.http_client import Answer, NoAnswer
 from app.lib.signed_request import post_signed
 from app.lib.text import clean_line, excerpt
 from app.models import Comment, Said, Status, Trouble
+from app.version import VERSION
 
-AGENT = "Kaiwa/0.1"
+AGENT = f"Kaiwa/{VERSION} (checkers)"
 # Of a parent, which may be as long as the comment.
 MOST_PARENT = 4_000  # graphemes
 MOST_ANSWER = 16 * 1024  # bytes

@@ -23,6 +23,7 @@ from app.desk import checkers
 from app.desk.cards import card_of
 from app.errors import Refused
 from app.extensions import db
+from app.lib import metrics
 from app.lib.clock import now
 from app.models import (
     AuditEvent,
@@ -190,11 +191,16 @@ def test_a_checker_that_is_away_for_ever_leaves_the_comment_to_moderators(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_metrics_count_the_questions_to_all_checkers_together(hanako: Reader, add: Callable[..., Checker]) -> None:
+def test_metrics_count_the_questions_to_all_checkers_together(
+    hanako: Reader, add: Callable[..., Checker], works: Callable[..., None]
+) -> None:
     add(), add(Mode.SHADOW, "Other")
     hanako.post("Hello there")
     assert [(each.kind, each.waiting) for each in unsent.by_kind(bulk="")] == [("checkers", 2)]
     assert Delivery.overdue_since(bulk="") is None
+    works()
+    counted = {sample.labels["kind"] for family in metrics.DELIVERIES.collect() for sample in family.samples}
+    assert "checkers" in counted and not [each for each in counted if each.startswith("checker ")]
 
 
 def test_in_shadow_mode_nothing_depends_on_the_answer(
@@ -300,6 +306,7 @@ def test_after_hold_mode_waiting_comments_stay_with_moderators(
     hanako: Reader, add: Callable[..., Checker], works: Callable[..., None], db_session: Session
 ) -> None:
     one, gone = add(), add(Mode.HOLD, "Gone")
+    gone_kind = gone.kind
     hanako.post("Hello there")
     one.set_mode(Mode.OFF)
     checkers.remove(gone, by=Who.OPERATOR)
@@ -307,6 +314,8 @@ def test_after_hold_mode_waiting_comments_stay_with_moderators(
     works()
     comment = the_comment(db_session, "Hello there")
     assert (comment.status, state_of(comment)) == (Status.PENDING, ["withdrawn", "asked"])
+    assert db_session.query(Delivery).filter(Delivery.kind == gone_kind, Delivery.done_at.is_(None)).count() == 0
+    db_session.commit()
     assert hanako.post("Good day").status_code == 201, "no checker is left"
 
 
