@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Notice, Report, Site, Status, Thread, ThreadChange, Webhook
-from app.models.decision import REPORTS
 from app.models.webhook import PING, Wanted, WebhookEvent
 from app.models.webhook_delivery import About, WebhookDelivery
 from app.notify.outbox import undo_window
@@ -23,29 +22,34 @@ APPEAL = "appeal"
 
 
 def decided(decision: Decision, *, first: bool) -> None:
-    """Of a comment's status: due after the undo window, within which the next decision recalls it.
+    """Of a comment's status: due after the undo window, within which the next change of it recalls it.
 
     An undo tells only those webhooks that were told the status that it takes back.
     """
     hooks = Webhook.active_of(decision.site_id)
     if not hooks:
         return
-    site_id, id, facts = decision.site_id, decision.comment_id, _facts_of(decision)
+    about, facts = (decision.site_id, About.COMMENT, decision.comment_id), _facts_of(decision)
     if first:
-        _insert(hooks, WebhookEvent.RECEIVED, site_id, About.COMMENT, id, facts)
+        _insert(hooks, WebhookEvent.RECEIVED, *about, facts)
+    elif decision.to_status == decision.from_status:
+        # What waits to be told stays true. Screening decides again after an edit by the author.
+        if decision.actor == Actor.SCREENING:
+            _insert(hooks, WebhookEvent.EDITED, *about, {"reason": decision.reason})
+        return
     else:
-        WebhookDelivery.recall(About.COMMENT, id, WebhookDelivery.cause_id.is_not(None))
-    later: dict[str, Any] = {"due_at": now() + undo_window(), "cause_id": decision.id}
+        WebhookDelivery.recall(About.COMMENT, decision.comment_id, WebhookDelivery.cause_id.is_not(None))
     if decision.reason == APPEAL:
-        _insert(hooks, WebhookEvent.APPEALED, site_id, About.COMMENT, id, facts, **later)
-    event = OF_STATUS[Status(decision.to_status)]
-    if not first and decision.to_status == decision.from_status:
-        if decision.reason != REPORTS:
-            _insert(hooks, WebhookEvent.EDITED, site_id, About.COMMENT, id, {"reason": decision.reason})
-    else:
-        told = WebhookDelivery.last_told(About.COMMENT, id, OF_STATUS.values()) if decision.undoes_id else {}
-        unaware = [hook for hook in hooks if told.get(hook.id) != event]
-        _insert(unaware, event, site_id, About.COMMENT, id, facts, **later)
+        _insert(hooks, WebhookEvent.APPEALED, *about, facts)
+    _tell_status(hooks, decision, facts)
+
+
+def _tell_status(hooks: Iterable[Wanted], decision: Decision, facts: Mapping[str, Any]) -> None:
+    id, event = decision.comment_id, OF_STATUS[Status(decision.to_status)]
+    told = WebhookDelivery.last_told(About.COMMENT, id, OF_STATUS.values()) if decision.undoes_id else {}
+    unaware = [hook for hook in hooks if told.get(hook.id) != event]
+    due = now() + undo_window()
+    _insert(unaware, event, decision.site_id, About.COMMENT, id, facts, due_at=due, cause_id=decision.id)
 
 
 def _facts_of(decision: Decision) -> dict[str, Any]:
