@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 
 # At once in one worker. Most of them wait for their receiver.
 MOST = 16
+# So that the receivers of one site cannot occupy all threads.
+OF_ONE_SITE = 8
+# Receivers among which those of other sites are looked for.
+LOOKED_AT = 200
 
 
 class Receivers:
@@ -23,18 +27,28 @@ class Receivers:
     def __init__(self, app: Flask, stop: threading.Event) -> None:
         self.app, self.stop = app, stop
         self.busy: dict[int, threading.Thread] = {}
+        self.sites: dict[int, int] = {}
 
     def turn(self) -> bool:
         """Start a thread for each receiver that waits."""
         self.busy = {id: thread for id, thread in self.busy.items() if thread.is_alive()}
         if len(self.busy) < MOST:
-            waiting = Webhook.waiting(MOST - len(self.busy), list(self.busy))
+            waiting = Webhook.waiting(LOOKED_AT, list(self.busy))
             db.session.rollback()
+            self.sites = waiting | {id: self.sites[id] for id in self.busy}
             for id in waiting:
-                # A daemon thread, so that a stalled receiver does not keep the process alive.
-                self.busy[id] = threading.Thread(target=self._send, args=(id,), name=f"webhook {id}", daemon=True)
-                self.busy[id].start()
+                if self._has_room(id):
+                    self._start(id)
         return False
+
+    def _has_room(self, id: int) -> bool:
+        of_site = sum(self.sites[each] == self.sites[id] for each in self.busy)
+        return len(self.busy) < MOST and of_site < OF_ONE_SITE
+
+    def _start(self, id: int) -> None:
+        # A daemon thread, so that a stalled receiver does not keep the process alive.
+        self.busy[id] = threading.Thread(target=self._send, args=(id,), name=f"webhook {id}", daemon=True)
+        self.busy[id].start()
 
     def finish(self, seconds: float) -> None:
         """Wait for requests in progress; after that their claims expire, as after a kill."""

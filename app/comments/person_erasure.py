@@ -33,7 +33,6 @@ from app.models import (
     WebhookDelivery,
     audit,
 )
-from app.models.webhook_delivery import About
 from app.moderation import legal_hold
 from app.moderation.decide import decide
 from app.notify import events
@@ -207,7 +206,7 @@ def _erase_comment(
         comment.anonymise(deleted_author_name(comment.site))
         comment.features = None
     comment.forget_where_from()
-    WebhookDelivery.forget_answers(About.COMMENT, [comment.id])
+    WebhookDelivery.forget_answers([comment.id])
     if not comment.emptied_at:
         events.edited(comment, "erased")
 

@@ -24,6 +24,7 @@ from app.models import (
     Site,
     Status,
     Vote,
+    WebhookDelivery,
 )
 from app.moderation import legal_hold
 from app.spam import learning
@@ -142,6 +143,7 @@ def _forget_spam(ids: Sequence[int]) -> None:
     """The row stays for the log, and so does its author's row if it has no other comment."""
     rows_changed(delete(Revision).where(Revision.comment_id.in_(ids)))
     CheckerAnswer.forget_reasons(ids)
+    WebhookDelivery.forget_answers(ids)
     for comment in db.session.scalars(select(Comment).where(Comment.id.in_(ids))):
         learning.store_slots(comment)
         comment.empty()

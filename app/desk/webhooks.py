@@ -49,9 +49,15 @@ def add(
 
 
 def change(webhook: Webhook, *, by: Moderator | Who, address: str = "", **values: Any) -> None:
-    """Change name, events, format or address; an empty address stays. Raises Refused (422)."""
-    if address:
+    """Change name, events, format or address. Raises Refused (422).
+
+    An empty address stays, and so does one as it is shown, which a program may send back.
+    """
+    if address.strip() not in ("", webhook.shown_address):
         values["address"] = checked_address(address, by)
+    elif webhook.format != WebhookFormat.STANDARD and values.get("format") == WebhookFormat.STANDARD:
+        # Its path is shown from then on, and may be the access token of a chat.
+        raise _wrong(_("Enter the address again: that of a chat is secret."))
     if "name" in values:
         values["name"] = checked_name(values["name"])
     if "events" in values:

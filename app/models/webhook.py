@@ -21,8 +21,9 @@ from app.models.webhook_delivery import WebhookDelivery
 LONGEST_NAME, LONGEST_ADDRESS = 80, 2_000  # characters
 # A worker that has not finished one request by then counts as dead.
 CLAIM_LEASE = timedelta(minutes=2)
-# The longest time that a failing receiver is left alone.
+# The longest time that a failing receiver is left alone, unless it asks for more (Retry-After).
 LONGEST_REST = timedelta(minutes=10)
+LONGEST_RETRY_AFTER = timedelta(hours=1)
 # How long the earlier secret signs, too, after a rotation.
 OLD_SECRET_LASTS = timedelta(hours=24)
 
@@ -133,12 +134,15 @@ class Webhook(Model):
         return len(db.session.scalars(select(cls.id).where(*cls._works(), cls.failures > 0)).all())
 
     @classmethod
-    def waiting(cls, limit: int, without: Sequence[int] = ()) -> list[int]:
-        """Ids of active webhooks with a due delivery and without a claim; the ones that waited longest first."""
+    def waiting(cls, limit: int, without: Sequence[int] = ()) -> dict[int, int]:
+        """Ids of active webhooks with a due delivery and without a claim, each with its site's id; the ones that waited
+        longest first."""
         due = exists().where(WebhookDelivery.webhook_id == cls.id, *WebhookDelivery.is_due()).correlate(cls)
-        query = select(cls.id).where(*cls._works(), cls._is_rested(), cls._is_free(), due, cls.id.not_in(without))
+        query = select(cls.id, cls.site_id).where(
+            *cls._works(), cls._is_rested(), cls._is_free(), due, cls.id.not_in(without)
+        )
         order = cls.claimed_until.is_not(None), cls.claimed_until, cls.id
-        return list(db.session.scalars(query.order_by(*order).limit(limit)))
+        return {row.id: row.site_id for row in db.session.execute(query.order_by(*order).limit(limit))}
 
     @classmethod
     def claim(cls, id: int) -> str:
@@ -171,7 +175,7 @@ class Webhook(Model):
 
     @classmethod
     def _is_rested(cls) -> ColumnElement[bool]:
-        return or_(cls.rests_until.is_(None), is_over(cls.rests_until, LONGEST_REST))
+        return or_(cls.rests_until.is_(None), is_over(cls.rests_until, LONGEST_RETRY_AFTER))
 
     @classmethod
     def _is_free(cls) -> ColumnElement[bool]:
@@ -203,9 +207,10 @@ class Webhook(Model):
         self.failures, self.failing_since, self.told_at = 0, None, None
         self.rests_until = now() + timedelta(seconds=seconds) if seconds > 1 else None
 
-    def note_failure(self, rest: timedelta) -> None:
+    def note_failure(self, rest: timedelta, asked_for: timedelta) -> None:
+        """It rests, but not less than it `asked_for`."""
         self.failures, self.failing_since = self.failures + 1, self.failing_since or now()
-        self.rests_until = now() + min(rest, LONGEST_REST)
+        self.rests_until = now() + max(min(rest, LONGEST_REST), min(asked_for, LONGEST_RETRY_AFTER))
 
     def __repr__(self) -> str:
         return f"<Webhook {self.id} {self.state}>"

@@ -29,6 +29,7 @@ from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, is_over, latest, now
 from app.lib.ids import MOST
 from app.models.delivery import CLAIM_LEASE, LONGEST_PAUSE
+from app.models.notice import Notice
 from app.models.site import Site
 
 LONGEST_ANSWER = 500  # characters of the receiver's answer
@@ -175,10 +176,13 @@ class WebhookDelivery(Model):
         return query.order_by(cls.id).with_for_update(skip_locked=True)
 
     @classmethod
-    def forget_answers(cls, about: About, ids: Collection[int]) -> int:
-        """Delete what receivers answered about these records: it may repeat what they were told."""
-        told = update(cls).where(cls.about_id.in_(ids), cls.about == about, cls.answer != "")
-        return rows_changed(told.values(answer=""))
+    def forget_answers(cls, comment_ids: Collection[int]) -> None:
+        """Delete what receivers answered about these comments and legal notices about them: it may repeat what they
+        were told."""
+        notices = select(Notice.id).where(Notice.comment_id.in_(comment_ids))
+        for about, ids in ((About.COMMENT, comment_ids), (About.NOTICE, notices)):
+            told = update(cls).where(cls.about_id.in_(ids), cls.about == about, cls.answer != "")
+            rows_changed(told.values(answer=""))
 
     @classmethod
     def forget_done_before(cls, moment: datetime) -> int:

@@ -1,7 +1,7 @@
 """The bodies of requests to webhooks: the standard one, and messages of chats.
 
-Typed text cannot become markup in a chat: no mention, no link, no formatting. The limits are those of the services'
-documentation, with some room.
+Typed text cannot become markup in a chat: no mention, no link, no formatting. The limits of Slack and Discord are those
+of their documentation, with some room. Those of LINE WORKS are assumed: they were not compared with its documentation.
 """
 
 import json
@@ -174,14 +174,17 @@ def _discord_escaped(text: str) -> str:
     return DISCORD_MARKUP.sub(lambda found: f"{found[1]}\\" if found[1] else f"\\{found[0]}", text)
 
 
+# Assumed: the limits of button messages of its bots. A message beyond the real ones would be refused, and given up.
+LINE_WORKS_TEXT, LINE_WORKS_LABEL, LINE_WORKS_URL = 1_000, 20, 1_000
+
+
 def _line_works(said: Message) -> Payload:
     """Plain text with a button. The client makes links of addresses, which are broken."""
     text = "\n".join([*said.lines, *(["", said.text] if said.text else [])])
-    return {
-        "title": said.heading,
-        "body": {"text": _cut(text, 1_000)},
-        "button": {"label": excerpt(said.label, 20), "url": said.url},
-    }
+    message = {"title": said.heading, "body": {"text": _cut(text, LINE_WORKS_TEXT)}}
+    if len(said.url) > LINE_WORKS_URL:
+        return message
+    return message | {"button": {"label": excerpt(said.label, LINE_WORKS_LABEL), "url": said.url}}
 
 
 _FORMATS: dict[WebhookFormat, Callable[[Message], Payload]] = {

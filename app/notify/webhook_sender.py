@@ -12,6 +12,7 @@ from app.lib.redact import CONTROL, scrubbed
 from app.lib.secrets import is_unreadable
 from app.lib.signed_request import post_signed
 from app.models import Emails, Membership, Webhook, WebhookState
+from app.models.webhook import LONGEST_RETRY_AFTER
 from app.models.webhook_delivery import LONGEST_ANSWER, DeliveryOutcome, WebhookDelivery
 from app.notify import outbox, webhook_alert, webhook_formats, webhook_payload
 from app.version import VERSION
@@ -29,7 +30,6 @@ AWAY = 3
 ANSWER_BYTES = 4 * LONGEST_ANSWER
 # As long as an email is tried.
 TRIED_FOR = timedelta(days=4)
-LONGEST_RETRY_AFTER = timedelta(hours=1)
 
 
 def run_once(webhook_id: int, is_stopping: Callable[[], bool] = lambda: False) -> int:
@@ -115,7 +115,7 @@ def _locked(id: int) -> WebhookDelivery | None:
 
 
 def _fail(webhook: Webhook, delivery: WebhookDelivery, wait: timedelta = timedelta()) -> None:
-    webhook.note_failure(max(wait, FIRST_REST * 2 ** min(webhook.failures, 10)))
+    webhook.note_failure(FIRST_REST * 2 ** min(webhook.failures, 10), wait)
     details = {"delivery": delivery.id, "webhook": webhook.id, "status": delivery.status, "trouble": delivery.error}
     if webhook.state != WebhookState.ACTIVE:
         delivery.finish(DeliveryOutcome.OFF)
@@ -155,7 +155,7 @@ def _tell_owners(webhook: Webhook) -> None:
 
 
 def _retry_after(answer: Answer) -> timedelta:
-    """Of 429 and 503, in seconds (RFC 9110, 10.2.3)."""
+    """In seconds (RFC 9110, 10.2.3); a date is ignored."""
     given = answer.headers.get("Retry-After", "")
     seconds = int(given) if given.isascii() and given.isdecimal() and len(given) < 7 else 0
     return min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.models import Role, Scope, Site, WebhookDelivery, WebhookEvent
+from app.models import Role, Scope, Site, Webhook, WebhookDelivery, WebhookEvent
 from app.models.webhook_delivery import DeliveryOutcome
 from tests.cast import Program, Reader, a_site, a_token
 
@@ -40,9 +40,13 @@ def test_from_the_first_webhook_to_the_last(
     rotated = program.post(f"{path}/secret").json
     assert rotated["secret"] != made.json["secret"] and rotated["webhook"]["old_secret_until"]
     assert program.post(f"{path}/secret/end").json["old_secret_until"] is None
+    assert program.post(path, {"url": hook["url"], "name": "CMS"}).json == hook
+    assert db_session.query(Webhook).one().address == NEW["url"], "what was read may be sent back"
+    db_session.commit()
     changed = program.post(path, {"active": False, "format": "slack", "events": [WebhookEvent.SPAM]}).json
     assert (changed["state"], changed["format"], changed["events"]) == ("off", "slack", ["comment.spam"])
     assert program.post(f"{path}/ping").json["code"] == "switched_off"
+    assert list(program.post(path, {"format": "standard", "url": changed["url"]}).json["errors"]) == ["url"]
     assert program.post(path, {"active": True, "name": "Chat"}).json["name"] == "Chat"
     assert helper.get("/webhooks").status_code == helper.post(f"{path}/ping").status_code == 403
     other = Program(app.test_client(), a_token(db_session, a_site(db_session, "other"), Role.ADMIN, Scope.MANAGE))

@@ -13,12 +13,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.cli.receivers import Receivers
+from app.cli.receivers import MOST, OF_ONE_SITE, Receivers
+from app.desk import webhooks
 from app.extensions import db
 from app.models import Moderator, Site, Webhook
 from app.notify import outbox
-from tests.cast import Reader
-from tests.notify.test_webhooks import a_webhook, deliveries, later, send_all
+from tests.cast import Reader, a_site
+from tests.notify.test_webhooks import SQLITE, a_webhook, deliveries, later, send_all
 from tests.services import ROOT, MailServer, free_port
 
 __all__ = ["later"]
@@ -49,6 +50,27 @@ def stalled_port() -> int:
     return free_port()
 
 
+@SQLITE
+def test_the_receivers_of_one_site_cannot_occupy_all_threads(
+    app: Flask, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, end = a_site(db_session, "other"), threading.Event()
+    many = [a_webhook(paper, f"http://127.0.0.1:9/{number}") for number in range(MOST)]
+    one = a_webhook(other, "http://127.0.0.1:9/")
+    for each in (*many, one):
+        webhooks.ping(each)
+    db_session.commit()
+    monkeypatch.setattr(Receivers, "_send", lambda *_a: end.wait(PATIENCE))
+    workers = Receivers(app, threading.Event())
+    try:
+        for _turn in range(2):
+            workers.turn()
+            assert workers.busy.keys() == {one.id, *(each.id for each in many[:OF_ONE_SITE])}
+    finally:
+        end.set()
+        workers.finish(PATIENCE)
+
+
 def test_two_programs_one_stalled_and_one_away_for_an_hour(
     app: Flask, client: FlaskClient, paper: Site, alice: Moderator, smtp: MailServer, later: Callable[..., None],
     stalled_port: int, db_session: Session,
@@ -69,7 +91,7 @@ def test_two_programs_one_stalled_and_one_away_for_an_hour(
         db_session.commit()
         assert outbox.run_once() and smtp.emails[0].subject == "1 comment waiting: Paper"
         assert workers.busy[stalled].is_alive(), "in one request, which keeps no transaction open"
-        assert Webhook.waiting(9) == [] and Webhook.claim(stalled) == "", "no other worker joins in"
+        assert Webhook.waiting(9) == {} and Webhook.claim(stalled) == "", "no other worker joins in"
         db_session.rollback()
         assert len(taken(first)) == 1
         stuck.kill()

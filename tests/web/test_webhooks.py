@@ -83,6 +83,9 @@ def test_a_webhook_from_its_first_test_to_its_end(
     assert press(desk, f"{PAGE}/1", f"{PAGE}/1", **other).status_code == 303
     row = row_of(desk.get(PAGE, headers=ENGLISH).text)
     assert "https://hooks.example/…" in row and "comment.spam" in row and "comment.held" not in row
+    refused = press(desk, f"{PAGE}/1", f"{PAGE}/1", **other | {"format": "standard"})
+    assert refused.status_code == 422 and "that of a chat is secret" in refused.text
+    assert "https://hooks.example/…" in row_of(desk.get(PAGE, headers=ENGLISH).text)
     assert press(desk, f"{PAGE}/1/remove", f"{PAGE}/1").status_code == 303
     assert "No webhooks yet." in desk.get(PAGE, headers=ENGLISH).text
     db_session.commit()
