@@ -322,7 +322,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("system.show", "page", "/system")
     yield _get("system.as_json", "JSON", "/system.json")
     yield _get("start.show", "first steps", "/sites/bench/start")
-    for page in ("settings", "reasons", "house-checks", "screening", "embed"):
+    for page in ("settings", "reasons", "screening", "embed"):
         yield _get(f"sites.{page}", "page", f"/sites/bench/{page}")
     yield _get("wording.show", "page", "/sites/bench/words")
     yield _get("own_lists.reasons", "page", "/sites/bench/own-reasons")
@@ -335,6 +335,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("webhooks.show_all", "page", "/sites/bench/webhooks")
     yield _get("webhooks.show", "without deliveries", "/sites/bench/webhooks/1")
     yield _get("checkers.show_all", "page", "/sites/bench/checkers")
+    yield _get("sites.house_checks", "page", "/sites/bench/house-checks")
     yield _get("transfers.show_all", "page", "/sites/bench/import")
     yield _get("transfers.show", "a finished export", f"/sites/bench/transfers/{each.job}")
     yield _get("privacy.show", "page", "/sites/bench/people")

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import Form
-from wtforms.validators import InputRequired, ValidationError
+from wtforms.validators import DataRequired, ValidationError
 
 from app.forms.day import DayField
 
@@ -14,8 +14,8 @@ from app.forms.day import DayField
 class PeriodForm(Form):
     """`PeriodForm.of(request.args, today, most)`; without days it is the month before."""
 
-    since = DayField(_l("From"), [InputRequired(_l("Enter a day."))])
-    until = DayField(_l("Until"), [InputRequired(_l("Enter a day."))])
+    since = DayField(_l("From"), [DataRequired(_l("Enter a day."))])
+    until = DayField(_l("Until"), [DataRequired(_l("Enter a day."))])
 
     most: int
 

@@ -57,7 +57,7 @@ def test_no_answer_of_any_operation_and_no_log_has_an_address_or_a_network(
     assert len(answers) > 3 * 45 and sum(b"words of Hanako" in answer.data for answer in answers.values()) > 10
     assert {answer.status_code for answer in answers.values()} >= {200, 201, 401, 403, 409, 422}
     hidden = (CANARY, NETWORK, "moderators.example", "programs.invalid")
-    secrets = {form for secret in hidden for form in derived(secret)} | {b"203.0.113", b"203.0"}
+    secrets = {form for secret in hidden for form in derived(secret)} | {b"203.0.113", b"203.0."}
     for key, answer in answers.items():
         whole = answer.data + str(answer.headers).encode()
         assert not [secret for secret in secrets if secret in whole], key

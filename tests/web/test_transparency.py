@@ -133,7 +133,9 @@ def test_the_page_and_both_files_have_the_same_figures(desk: FlaskClient) -> Non
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_without_days_it_is_the_month_before(desk: FlaskClient) -> None:
-    page = BeautifulSoup(desk.get("/sites/paper/transparency", headers=ENGLISH).text, "html.parser")
+    answer = desk.get("/sites/paper/transparency", headers=ENGLISH)
+    assert answer.status_code == 200
+    page = BeautifulSoup(answer.text, "html.parser")
     last = TODAY.replace(day=1) - timedelta(days=1)
     days = [page.select_one(f"#period-{name}")["value"] for name in ("since", "until")]
     assert days == [last.replace(day=1).isoformat(), last.isoformat()]
