@@ -42,6 +42,9 @@ BOUNDED = {
     **dict.fromkeys(("system.show", "system.as_json"), "the same emails, for owners of the installation"),
     "threads.show": "a search for a part of an address reads the site's threads, which are far fewer than comments",
     "sites.screening": "reads from a moment on that is at most AMONG comments back",
+    **dict.fromkeys(
+        ("transparency.show", "transparency.as_csv", "transparency.as_json"), "counts a year's comments in their index"
+    ),
     "queue.find": "looks through so many ids (STEP) or so many threads, and offers to search further back",
 }
 

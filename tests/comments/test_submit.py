@@ -235,7 +235,8 @@ def test_a_comment_costs_few_statements(
     hanako: Reader, db_session: Session, app: Flask, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     """Queries: the thread, recent requests and comments, bursts, the thread again under the lock, the author, and
-    their earlier comments, and the site's checkers; at the end, whether the page has subscribers and the site webhooks."""
+    their earlier comments, and the site's checkers; at the end, whether the page has subscribers and the site
+    webhooks."""
     monkeypatch.setattr(filters, "CACHE_SECONDS", 60.0)
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.post("the first makes the thread")

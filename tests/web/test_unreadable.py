@@ -158,7 +158,7 @@ def test_one_delivery_that_cannot_be_read_stops_no_other(app: Flask, db_session:
     db_session.expire_all()
     ends = {each.kind: each.outcome for each in db_session.query(Delivery)}
     assert ends["flood"] == "sent" and {ends[kind] for kind in kinds} == {"gave up"}
-    assert 'kaiwa_outbox_deliveries_total{kind="answer",outcome="gave_up"}' in app.test_client().get("/metrics").text
+    assert 'kaiwa_outbox_deliveries_total{kind="confirm",outcome="gave_up"}' in app.test_client().get("/metrics").text
     codes = json.loads(app.test_cli_runner().invoke(args=["check", "--json"]).output)["findings"]
     assert "given-up" in {each["code"] for each in codes}
 
