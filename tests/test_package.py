@@ -11,6 +11,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 
 from app.version import VERSION
 from tests.services import ROOT, Live, free_port
@@ -58,6 +59,17 @@ def test_the_wheel_wants_the_packages_that_were_tested_or_newer_ones(wheel: Path
 
 def test_the_wheel_is_the_same_each_time(wheel: Path, tmp_path: Path) -> None:
     assert built(tmp_path).read_bytes() == wheel.read_bytes()
+
+
+def test_secrets_of_an_installation_are_in_no_archive(tmp_path: Path) -> None:
+    for name in ("pyproject.toml", "app/version.py", "deploy/compose.yaml", "scripts/dependencies.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for name in (".env", "deploy/.env"):
+        (tmp_path / name).write_text("SECRET_KEY=canary")
+    packed = {file.relative_path for file in SdistBuilder(str(tmp_path)).recurse_included_files()}
+    assert "deploy/compose.yaml" in packed and not [name for name in packed if name.endswith(".env")]
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 @pytest.fixture
