@@ -124,6 +124,7 @@ def test_probes_ask_for_routes_that_exist(application) -> None:
 def test_compose_runs_without_root_and_publishes_nginx_only() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     assert [name for name, each in services.items() if "ports" in each] == ["nginx"]
+    assert services["nginx"]["depends_on"]["web"]["restart"], "nginx keeps the address of an earlier container"
     assert len(composed()) == 3
     for each in (*composed().values(), services["nginx"]):
         assert each["read_only"] and each["cap_drop"] == ["ALL"] and each["security_opt"]
@@ -157,3 +158,26 @@ def test_the_installer_explains_itself() -> None:
     assert "WHEEL" in done.stdout and "/var/lib/kaiwa" in done.stdout
     for word in (["--nonsense"], []):
         assert subprocess.run([*command, *word], capture_output=True).returncode == 2
+
+
+def test_the_image_of_compose_can_dump_its_database() -> None:
+    """Debian 12, the default base, has PostgreSQL 15."""
+    assert "ARG BASE=docker.io/library/debian:bookworm-slim\n" in (DEPLOY / "Containerfile").read_text()
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert services["database"]["image"].endswith("/postgres:15")
+    assert all(each["build"]["args"] == {"PACKAGES": "postgresql-client"} for each in composed().values())
+
+
+def test_the_installer_adds_the_extras_in_use(tmp_path: Path) -> None:
+    """An upgrade without them would be an installation whose services do not start."""
+    found = re.search(r"^needed_packages\(\) {\n.*?^}\n", (DEPLOY / "debian/install.sh").read_text(), re.M | re.S)
+    assert found
+    settings = tmp_path / "kaiwa.env"
+    script = found[0].replace("/etc/kaiwa/kaiwa.env", str(settings)) + "set -eu; needed_packages"
+    asked = lambda: subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.split()  # noqa: E731
+    assert asked() == ["requirements.txt"]
+    settings.write_text("#OTEL_EXPORTER_OTLP_ENDPOINT=http://x\nSENTRY_DSN=\n")
+    assert asked() == ["requirements.txt"]
+    settings.write_text("OTEL_EXPORTER_OTLP_ENDPOINT=http://x\nSENTRY_DSN=http://x\n")
+    assert asked() == ["requirements.txt", "requirements-otel.txt", "requirements-sentry.txt"]
+    assert all((ROOT / name).exists() for name in asked())

@@ -62,17 +62,28 @@ make_user_and_folders() {
     systemd-tmpfiles --create /etc/tmpfiles.d/kaiwa.conf
 }
 
+# With those of the extras in use, without which the services would not start after an upgrade.
+needed_packages() {
+    echo requirements.txt
+    for each in OTEL_EXPORTER_OTLP_ENDPOINT:otel SENTRY_DSN:sentry; do
+        if grep -q "^${each%:*}=." /etc/kaiwa/kaiwa.env 2>/dev/null; then echo "requirements-${each#*:}.txt"; fi
+    done
+}
+
 # Each release in a folder of its own, complete before `current` names it; a half-made one is made again.
 install_program() {
-    sum=$(cat "$wheel" "$source/requirements.txt" | sha256sum | cut -c1-8)
+    lists=$(needed_packages)
+    sum=$( (cat "$wheel"; cd "$source"; cat $lists) | sha256sum | cut -c1-8)
     folder=/opt/kaiwa/$version-$sum
     if [ ! -e "$folder/complete" ]; then
         rm -rf "$folder"
         install -d -m 0755 /opt/kaiwa
         (umask 022
         python3 -m venv "$folder"
-        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir \
-            --require-hashes --only-binary :all: --requirement "$source/requirements.txt"
+        for list in $lists; do
+            "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir \
+                --require-hashes --only-binary :all: --requirement "$source/$list"
+        done
         "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-index "$wheel"
         touch "$folder/complete")
     fi
