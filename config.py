@@ -46,11 +46,27 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 
 def _address(*schemes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if text and urlsplit(text).scheme not in schemes:
-            raise ValueError(f"must start with one of {', '.join(s + '://' for s in schemes)}")
+        parts = urlsplit(text)
+        if text and not (parts.scheme in schemes and parts.hostname and parts.port != 0):
+            raise ValueError(f"must start with one of {', '.join(s + '://' for s in schemes)}, followed by a host")
         return text
 
     return parse
+
+
+def _dsn(text: str) -> str:
+    """Sentry's own library refuses the same, but only when the web server's processes start."""
+    parts = urlsplit(_address("http", "https")(text))
+    if text and not (parts.username and parts.path.rpartition("/")[2].isdecimal()):
+        raise ValueError("must have a key and the number of a project, such as https://key@sentry.example.org/1")
+    return text
+
+
+def _token(text: str) -> str:
+    # Another character in a header arrives as something else, or not at all.
+    if not re.fullmatch(r"[!-~]*", text):
+        raise ValueError("must be ASCII without spaces; make one with: openssl rand -hex 32")
+    return text
 
 
 def _public_url(text: str) -> str:
@@ -317,7 +333,9 @@ SETTINGS = (
         "Networks that may read /metrics without a token.",
         _networks,
     ),
-    Setting("METRICS_TOKEN", "", "text", "Bearer token for reading /metrics from any network. Empty: no token."),
+    Setting(
+        "METRICS_TOKEN", "", "text", "Bearer token for reading /metrics from any network. Empty: no token.", _token
+    ),
     Setting(
         "PROMETHEUS_MULTIPROC_DIR",
         "",
@@ -339,7 +357,7 @@ SETTINGS = (
         "http:// or https:// address",
         "DSN of a Sentry project, or of a service with its protocol, for reports of unexpected errors; needs the extra "
         "kaiwa[sentry]. Empty: no reports.",
-        _address("http", "https"),
+        _dsn,
     ),
     Setting(
         "BACKUP_RECIPIENTS",
