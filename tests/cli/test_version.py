@@ -9,6 +9,11 @@ from app.version import VERSION
 COMMAND = Path(__file__).parents[2] / "scripts" / "flask_command.py"
 
 
-def test_the_flask_command_prints_the_version() -> None:
-    run = subprocess.run([sys.executable, str(COMMAND), "--version"], capture_output=True, text=True, check=True)
+def test_the_flask_command_prints_the_version(tmp_path: Path) -> None:
+    """Modules that need a setting when they are imported find it in the file."""
+    settings = tmp_path / "settings"
+    settings.write_text(f"PROMETHEUS_MULTIPROC_DIR={tmp_path}/metrics\n")
+    command = [sys.executable, str(COMMAND), "--env-file", str(settings), "--version"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[0] == f"Kaiwa {VERSION}" and "Flask" in run.stdout
+    assert (tmp_path / "metrics").is_dir()
