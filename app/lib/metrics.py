@@ -4,7 +4,9 @@
 """
 
 import fcntl
+import logging
 import os
+import struct
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -22,13 +24,31 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+log = logging.getLogger(__name__)
+
 FOLDER = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
 # Processes that share the folder.
 MOST = 4096
 # Requests without a route share one value: paths are unlimited, and may contain tokens.
 UNKNOWN = "unknown"
+# A file of metrics that cannot be read or understood.
+UNREADABLE = (OSError, ValueError, RuntimeError, struct.error)
 # The result of a hit is written to the file together with so many others.
 TOGETHER = 64
+
+
+def _merged(files: Iterable[str]) -> Iterable[Metric]:
+    merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+    return merged
+
+
+def _is_readable(file: str) -> bool:
+    try:
+        _merged([file])
+    except UNREADABLE as trouble:
+        log.warning("file of metrics cannot be read", extra={"file": file, "trouble": type(trouble).__name__})
+        return False
+    return True
 
 
 class _Slot:
@@ -48,6 +68,9 @@ class _Slot:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 cls.number = next(number for number in range(MOST) if cls._is_free(folder / f"{number}.lock"))
+                for file in folder.glob(f"*_{cls.number}.db"):
+                    if not _is_readable(str(file)):
+                        file.unlink()
             except (OSError, StopIteration) as trouble:
                 raise RuntimeError(f"PROMETHEUS_MULTIPROC_DIR={FOLDER} cannot be used: {trouble}") from trouble
         return cls.number
@@ -164,6 +187,11 @@ def note_delivery(kind: str, outcome: str) -> None:
     DELIVERIES.labels(kind, (outcome or "postponed").replace(" ", "_")).inc()
 
 
+def note_kind(kind: str) -> None:
+    """Begin to count its deliveries that are given up."""
+    DELIVERIES.labels(kind, "gave_up")
+
+
 class PageCacheCounts:
     """Hits and misses of an event loop."""
 
@@ -195,8 +223,25 @@ class _Both(Collector):
 
 
 def _of_processes() -> Iterable[Metric]:
-    collected: Iterable[Metric] = MultiProcessCollector(CollectorRegistry(), FOLDER).collect()  # type: ignore[no-untyped-call]
-    return collected
+    files = [str(file) for file in Path(FOLDER).glob("*.db") if not _is_past(file)]
+    try:
+        return _merged(files)
+    except UNREADABLE:
+        # Of another user, such as root on the command line, or cut off when the machine stopped.
+        return _merged([file for file in files if _is_readable(file)])
+
+
+def _is_past(file: Path) -> bool:
+    """Whether it has the gauges of a process that has ended; its counters count on."""
+    if not file.name.startswith("gauge_"):
+        return False
+    try:
+        with file.with_name(f"{file.stem.rpartition('_')[2]}.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        # It runs, or belongs to another user.
+        return False
+    return True
 
 
 def exposition(more: Iterable[Metric]) -> bytes:

@@ -19,7 +19,7 @@ from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
 from app.models import Comment, Decision, Delivery
-from app.models.delivery import ANSWER, CORRECTION, LONGEST_PAUSE, STATEMENT, group_of
+from app.models.delivery import ANSWER, CHECKERS, CORRECTION, LONGEST_PAUSE, STATEMENT, group_of
 from app.notify import (
     account_email,
     author_email,
@@ -63,6 +63,10 @@ COMPOSE: dict[str, Callable[[Delivery], EmailMessage | None]] = {
     reply_email.KIND: reply_email.compose,
     webhook_alert.KIND: webhook_alert.compose,
 }
+
+# Without these, a rate would miss the first that is given up.
+for _kind in (*COMPOSE, CHECKERS):
+    metrics.note_kind(_kind)
 
 # Sends a delivery and returns the outcome, '' if postponed. Raises NotSent. Commits before it talks to a server.
 Carrier = Callable[[Delivery], str]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import subprocess
 import sys
 import urllib.request
@@ -23,6 +24,7 @@ from app.lib import metrics
 from app.lib.clock import now
 from app.models import Delivery, Heartbeat, Moderator, audit
 from app.models.audit import Event, Who
+from app.models.delivery import TO_CHECKER
 from app.notify import outbox
 from bench import service
 from tests.cast import Reader, a_site
@@ -117,14 +119,22 @@ def test_the_outbox_is_counted_by_kind(app: Flask, client: FlaskClient, db_sessi
     db_session.add(Delivery(kind="flood", message_id="<9@x>", due_at=now() + timedelta(hours=1)))
     db_session.commit()
     before = figures(client)
+    assert all(("kaiwa_outbox_deliveries_total", kind, "gave_up") in before for kind in (*outbox.COMPOSE, "checkers"))
     assert (before["kaiwa_outbox_waiting", "answer"], before["kaiwa_outbox_waiting", "flood"]) == (2, 1)
     assert 60 <= before["kaiwa_outbox_lag_seconds", "answer"] < 120 and before["kaiwa_outbox_lag_seconds", "flood"] == 0
     first = db_session.query(Delivery).filter_by(kind="invitation").one()
     outbox._try_again(first, "421 try later", outbox.TRIES)
+    for number in (17, 18):
+        asked = Delivery(kind=f"{TO_CHECKER}{number}", message_id=f"<{number}@x>", due_at=due, attempts=1)
+        db_session.add(asked)
+        db_session.flush()
+        outbox._try_again(asked, "503", outbox.TRIES)
     db_session.commit()
     after = grown(before, client)
     assert after["kaiwa_outbox_failing", "invitation"] == 1
     assert after["kaiwa_outbox_deliveries_total", "invitation", "failed"] == 1
+    assert after["kaiwa_outbox_deliveries_total", "checkers", "failed"] == 2
+    assert not any(TO_CHECKER in label for _name, *labels in after for label in labels)
     assert figures(client)["kaiwa_outbox_lag_seconds", "invitation"] >= 60
 
 
@@ -149,6 +159,9 @@ def test_workers_and_backups_are_told(client: FlaskClient, db_session: Session) 
     for name in ("backup", "restore_drill"):
         assert abs(found[f"kaiwa_{name}_timestamp_seconds",] - now().timestamp()) < 60
     assert found["kaiwa_backup_max_age_seconds",] == 48 * 3600
+    assert found["kaiwa_restore_drill_max_age_seconds",] == 90 * 86_400
+    client.application.config["BACKUP_MAX_HOURS"] = 0
+    assert figures(client)["kaiwa_restore_drill_max_age_seconds",] == 0, "another program makes the backups"
     assert found["kaiwa_database_size_bytes",] > 0 and found["kaiwa_disk_free_bytes",] > 0
     assert found["kaiwa_database_up",] == found["kaiwa_database_writable",] == 1
 
@@ -209,7 +222,9 @@ sys.stdin.read()
 """
 
 
-def test_processes_share_a_folder_and_a_successor_continues_the_counters(tmp_path: Path) -> None:
+def test_processes_share_a_folder_and_a_successor_continues_the_counters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environment = _clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")}
 
     def start() -> subprocess.Popen[str]:
@@ -237,6 +252,23 @@ def test_processes_share_a_folder_and_a_successor_continues_the_counters(tmp_pat
     assert "kaiwa_uncounted_requests_total 3.0\n" in shown, "also that of the killed process"
     assert "kaiwa_database_connections_in_use 2.0\n" in shown, "not that of the killed process"
     assert len(list((tmp_path / "metrics").glob("counter_*.db"))) == 3
+    monkeypatch.setattr(metrics, "FOLDER", str(tmp_path / "metrics"))
+    ended = metrics.exposition(()).decode()
+    assert "kaiwa_uncounted_requests_total 3.0\n" in ended and "connections_in_use" not in ended
+
+
+def test_files_that_cannot_be_read_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of another user, new, or cut off. This user may be root, who may read all files: a folder cannot be read."""
+    environment = _clean_environment() | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    (tmp_path / "counter_0.db").write_bytes(struct.pack("iixxxx", 4096, 9999))
+    command = [sys.executable, "-c", METRICS + "metrics.UNCOUNTED.inc()"]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    (tmp_path / "counter_1.db").mkdir()
+    (tmp_path / "counter_2.db").touch()
+    (tmp_path / "histogram_3.db").write_bytes(struct.pack("iixxxx", 4096, 9999))
+    (tmp_path / "gauge_sum_4.db").write_bytes(bytes(100))
+    monkeypatch.setattr(metrics, "FOLDER", str(tmp_path))
+    assert "kaiwa_uncounted_requests_total 1.0\n" in metrics.exposition(()).decode()
 
 
 def test_all_processes_of_a_service_are_in_one_scrape(start_kaiwa: Callable[..., Live]) -> None:
