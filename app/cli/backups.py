@@ -22,6 +22,8 @@ IDENTITY = click.option(
     "--identity", type=PATH, metavar="FILE", help="File with the secret key of an encrypted backup."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+# SIGHUP: the terminal or the connection was closed.
+ENDS = (signal.SIGTERM, signal.SIGHUP)
 OTHER_VERSION = "The backup has the schema of another version. Run flask db upgrade after restoring it."
 
 
@@ -37,16 +39,19 @@ def take(target: Path, keep: int | None, as_json: bool) -> None:
     verified, encrypted to BACKUP_RECIPIENTS, given to BACKUP_COMMAND, and its SHA-256 is printed. Exit code 1 if one of
     these fails.
     """
-    recipients, in_folder = current_app.config["BACKUP_RECIPIENTS"], target.is_dir()
+    with _shown():
+        recipients, in_folder = current_app.config["BACKUP_RECIPIENTS"], target.is_dir()
     if keep is not None and not in_folder:
         raise click.UsageError("--keep needs a folder.")
     file = backup_folder.new_file(target, encrypted=bool(recipients)) if in_folder else target
     with _shown(failure_of=file):
+        if in_folder:
+            backup_folder.forget_unfinished(target, _tell_progress)
         made = backup.create(file, recipients=recipients, tell=_tell_progress)
         if command := current_app.config["BACKUP_COMMAND"]:
             backup_folder.upload(file, command)
         kept = (current_app.config["BACKUP_KEEP"] if keep is None else keep) if in_folder else 0
-        made["deleted"] = [str(gone) for gone in backup_folder.keep(target, kept)]
+        made["deleted"] = [str(gone) for gone in backup_folder.keep(target, kept, file)]
     recording.note(Event.BACKUP_MADE, file=made["file"], bytes=made["bytes"], sha256=made["sha256"])
     _print(made, as_json)
 
@@ -110,16 +115,21 @@ def make_key(file: Path) -> None:
 
 @contextmanager
 def _shown(failure_of: Path | None = None) -> Iterator[None]:
-    """Show a BackupError with exit code 1; that of a new backup is in the audit log. SIGTERM leaves no plain copy."""
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    """Show a BackupError with exit code 1; that of a new backup is in the audit log. A signal leaves no plain copy."""
+    before = {number: signal.getsignal(number) for number in ENDS}
+    for number, action in before.items():
+        # `nohup` ignores it.
+        if action != signal.SIG_IGN:
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     try:
         yield
-    except BackupError as no:
+    except (BackupError, OSError) as no:
         if failure_of:
             recording.note(Event.BACKUP_FAILED, file=str(failure_of), because=str(no))
         raise click.ClickException(str(no)) from no
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, action in before.items():
+            signal.signal(number, action)
 
 
 def _tell_progress(line: str) -> None:

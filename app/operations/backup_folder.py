@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from app.operations import backup
 from app.operations.backup_error import BackupError
 
 NAME = re.compile(r"kaiwa-\d{8}T\d{6}Z\.(sqlite3|dump)(\.age)?")
+# Names of app/operations/backup.py and drill.py while they work.
+UNFINISHED = re.compile(rf"\.{NAME.pattern}\.(copy|encrypted|plain)\.\d+|\.kaiwa-drill-\w+")
+UNFINISHED_S = 24 * 60 * 60.0  # seconds without a write
 
 
 def new_file(folder: Path, *, encrypted: bool) -> Path:
@@ -26,15 +30,32 @@ def newest(folder: Path) -> Path:
     return found[-1]
 
 
-def keep(folder: Path, number: int) -> list[Path]:
-    """Delete all but the newest `number` backups; returns the deleted files. 0 keeps all. Raises BackupError."""
-    gone = _backups(folder)[:-number] if number else []
+def keep(folder: Path, number: int, made: Path) -> list[Path]:
+    """Delete all but `number` backups: the one just `made`, and the newest others; returns the deleted files.
+
+    0 keeps all. By its name the one just made may be the oldest: after the clock was wrong. Raises BackupError.
+    """
+    if not number:
+        return []
+    others = [file for file in _backups(folder) if file.name != made.name]
+    gone = others[: max(0, len(others) - number + 1)]
     try:
         for file in gone:
-            file.unlink()
+            file.unlink(missing_ok=True)
     except OSError as trouble:
         raise BackupError(f"Could not delete an old backup: {trouble}.") from trouble
     return gone
+
+
+def forget_unfinished(folder: Path, tell: backup.Tell) -> None:
+    """Delete what a run that was killed has left, perhaps a plain copy. A failure is told, and prevents no backup."""
+    long_ago = now().timestamp() - UNFINISHED_S
+    try:
+        for path in folder.iterdir():
+            if UNFINISHED.fullmatch(path.name) and path.stat().st_mtime < long_ago:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    except OSError as trouble:
+        tell(f"Could not delete what an earlier run has left: {trouble}")
 
 
 def upload(file: Path, command: list[str]) -> None:
@@ -50,5 +71,8 @@ def upload(file: Path, command: list[str]) -> None:
 
 
 def _backups(folder: Path) -> list[Path]:
-    """Oldest first. Other files in the folder are not ours."""
-    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name) and path.is_file())
+    """Oldest first. Other files in the folder are not ours. Raises BackupError."""
+    try:
+        return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name) and path.is_file())
+    except OSError as trouble:
+        raise BackupError(f"Could not read the folder: {trouble}.") from trouble

@@ -13,8 +13,10 @@ from typing import Any
 from flask import current_app
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
+from app.lib import logs
 from app.models import keyring
 from app.operations.backup_error import COUNTED, BackupError
 
@@ -30,10 +32,14 @@ SECRET = ("password", "sslpassword")
 
 def dump(file: Path) -> None:
     """Dump the database in pg_dump's custom format. Raises BackupError."""
-    if wrong := keyring.trouble():
+    try:
+        wrong = keyring.trouble()
+        with db.engine.connect() as connection:
+            version = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
+    except SQLAlchemyError as trouble:
+        raise BackupError(f"The database does not answer: {logs.message(trouble)}.") from trouble
+    if wrong:
         raise BackupError(wrong)
-    with db.engine.connect() as connection:
-        version = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
     command = [_program("pg_dump", version), "--format=custom", "--no-owner", f"--lock-wait-timeout={LOCK_WAIT}"]
     with _running([*command, f"--file={file}", _connection(db.engine.url)], db.engine.url):
         pass
@@ -141,7 +147,14 @@ def _running(command: list[str], url: URL | None = None) -> Iterator[Iterator[by
         )
         with process:
             assert process.stdout  # noqa: S101
-            yield iter(process.stdout.readline, b"")
+            try:
+                yield iter(process.stdout.readline, b"")
+                process.stdout.close()
+                process.wait()
+            except BaseException:
+                # At a signal, too: pg_dump would go on, and hold its snapshot.
+                process.terminate()
+                raise
         if process.returncode:
             errors.seek(0)
             said = errors.read(MOST_SAID).decode(errors="replace").strip()

@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.extensions import db
@@ -141,6 +142,28 @@ def test_retention_deletes_old_backups_and_nothing_else(
     monkeypatch.setattr("app.operations.backup_folder.now", lambda: now() + timedelta(seconds=1))
     assert len(told(app, "backup", folder)["deleted"]) == 2
     assert "needs a folder" in run(app, "backup", folder / "file", "--keep", 2, code=2).output
+    # Made before the clock was set back.
+    (folder / "kaiwa-20990101T000000Z.sqlite3").write_text("x")
+    monkeypatch.setattr("app.operations.backup_folder.now", lambda: now() + timedelta(seconds=2))
+    assert Path(told(app, "backup", folder, "--keep", 1)["file"]).exists()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_a_killed_run_has_left_is_deleted_after_a_day(app: Flask, folder: Path) -> None:
+    name = "kaiwa-20260101T000000Z.sqlite3"
+    ours = [f".{name}.copy.7", f".{name}.encrypted.7", f".{name}.age.plain.7", ".kaiwa-drill-abc_1"]
+    others = [".notes.plain.7", f"{name}.copy.7", f".{name}.copy.7x", ".kaiwa-drill"]
+    (folder / ours[-1]).mkdir()
+    for each in (*ours, *others):
+        if not (folder / each).is_dir():
+            (folder / each).write_text("x")
+        os.utime(folder / each, (0, 0))
+    (folder / f".{name}.copy.8").write_text("of a run that goes on")
+    run(app, "backup", folder / "one")
+    assert (folder / ours[0]).exists(), "only in a folder of backups"
+    run(app, "backup", folder)
+    left = {path.name for path in folder.iterdir() if path.suffix != ".sqlite3"}
+    assert left == {*others, f".{name}.copy.8", "one"}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -211,16 +234,35 @@ def test_a_dump_is_restored_on_another_server(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_backup_that_is_stopped_leaves_no_copy(app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_backup_that_is_stopped_leaves_no_copy(
+    app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     def stopped(*_words: object) -> None:
         assert [*folder.iterdir()]
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
 
     monkeypatch.setattr("app.operations.age.encrypt", stopped)
     app.config["BACKUP_RECIPIENTS"] = "age1" + "q" * 58
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
+    run(app, "backup", folder, code=128 + number)
+    assert not [*folder.iterdir()] and signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_dump_that_is_stopped_ends_its_program(app: Flask, folder: Path, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    fake = tmp_path / "pg_dump"
+    fake.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo "pg_dump (PostgreSQL) 99.1" && exit\n'
+        f"echo $$ > {seen}; sleep 0.3; kill -TERM $PPID; exec sleep 60\n"
+    )
+    fake.chmod(0o755)
+    app.config["PG_BIN"] = str(tmp_path)
     run(app, "backup", folder, code=143)
-    assert not [*folder.iterdir()] and signal.getsignal(signal.SIGTERM) == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(seen.read_text()), 0)
+    assert not [*folder.iterdir()]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -248,6 +290,15 @@ def test_an_older_pg_dump_and_a_missing_one_are_named(app: Flask, folder: Path, 
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_database_that_is_away_is_named(app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("SELECT", {}, Exception("connection refused"))
+
+    monkeypatch.setattr("app.models.keyring.trouble", away)
+    assert "does not answer: connection refused" in run(app, "backup", folder, code=1).output
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_damaged_dump_is_named(app: Flask, db_session: Session, folder: Path) -> None:
     a_site(db_session)
     db_session.commit()
@@ -266,6 +317,8 @@ def test_a_dump_needs_a_server_for_its_drill(app: Flask, folder: Path) -> None:
     assert "--into" in run(app, "drill", folder / "one", code=1).output
     assert "no backup" in run(app, "drill", folder, code=1).output
     assert "does not exist" in run(app, "drill", folder / "nothing", code=1).output
+    for words in (["backup"], ["restore-check"], ["drill"]):
+        assert "File name too long" in run(app, *words, folder / ("x" * 300), code=1).output
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
