@@ -27,8 +27,8 @@ def lines(name: str) -> list[str]:
 def test_each_kind_is_found_in_both_languages(kind: str) -> None:
     texts = [text for each, _tab, text in (line.partition("\t") for line in lines("personal_data.txt")) if each == kind]
     missed = [text for text in texts if not FIND[kind](text)]
-    assert len(texts) == 50
-    assert len(missed) <= 2, missed
+    assert len(texts) >= 50
+    assert len(missed) * 20 <= len(texts), missed
 
 
 def test_each_passage_stands_in_the_text() -> None:
