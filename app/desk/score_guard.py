@@ -1,7 +1,7 @@
 """Turn the spam score off where moderators' last decisions disagree with it."""
 
 from collections.abc import Iterator
-from math import comb
+from math import exp, lgamma, log, log1p
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -63,8 +63,17 @@ def _verdicts(ids: list[int]) -> dict[int, str]:
 
 def _chance(alarms: int, honest: int, share: float) -> float:
     """Probability of so many false alarms or more, if each honest comment is one with this probability."""
-    fewer = (comb(honest, count) * share**count * (1 - share) ** (honest - count) for count in range(alarms))
-    return 1 - sum(fewer)
+    if share >= 1:
+        return 1.0
+    fewer = (
+        count * log(share) + (honest - count) * log1p(-share) + _log_ways(honest, count) for count in range(alarms)
+    )
+    return 1 - sum(map(exp, fewer))
+
+
+def _log_ways(of: int, count: int) -> float:
+    """Logarithm of the binomial coefficient, which itself is too large for a float."""
+    return lgamma(of + 1) - lgamma(count + 1) - lgamma(of - count + 1)
 
 
 def _step_back(site: Site, found: Disagreement) -> None:

@@ -93,3 +93,6 @@ def test_public_comments_without_a_decision_count_as_honest(db_session: Session,
     assert score_guard.disagreement(acting) is None
     db_session.query(Comment).filter_by(trained_as="").delete()
     assert score_guard.disagreement(acting) == (6, 6)
+    # The number of ways to choose so many is too large for a float.
+    assert score_guard._chance(170, 5_000, 0.01) < 1e-9
+    assert round(score_guard._chance(2, 10, 0.5), 4) == 0.9893
