@@ -10,7 +10,7 @@ from app.extensions import db
 from app.lib import markup, near_duplicates
 from app.lib.clock import is_running, now
 from app.lib.secrets import blind_index
-from app.models import Actor, Comment, Decision, Rate, RateLimit, Revision, Status
+from app.models import Actor, Comment, Decision, Rate, RateLimit, RejectionModel, Revision, Status
 from app.moderation import covers, legal_hold
 from app.moderation.decide import decide
 from app.moderation.findings import rescreen
@@ -60,6 +60,7 @@ def withdraw(comment: Comment) -> Decision:
     legal_hold.absorb([comment.id])
     comment.text_key = None
     db.session.flush()
+    RejectionModel.outdate([comment.site_id])
     return decide(comment, Status.DELETED, seen=comment.version, actor=Actor.AUTHOR, reason="withdrawn")
 
 

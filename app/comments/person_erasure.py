@@ -25,6 +25,7 @@ from app.models import (
     Notice,
     NoticeEvent,
     Party,
+    RejectionModel,
     Revision,
     Status,
     Subject,
@@ -149,6 +150,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         for comment in batch:
             _erase_comment(comment, names, receipt, remove_text=remove_text, by=by)
         _change_threads(batch)
+        RejectionModel.outdate({comment.site_id for comment in batch})
         last = batch[-1].id
         yield
     for rule in person.rules():

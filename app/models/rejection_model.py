@@ -1,11 +1,13 @@
 """The stored model of a site's rejections, and how good it is."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, func, select
+from sqlalchemy import JSON, ForeignKey, LargeBinary, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.models.decision import Actor, Decision
@@ -42,3 +44,8 @@ class RejectionModel(Model):
             for id, decision, known, trained in rows
             if decision and decision != known and (trained is None or trained < before)
         ]
+
+    @classmethod
+    def outdate(cls, site_ids: Collection[int]) -> None:
+        """Train these sites' models again soon: a comment was erased, which no moderator's decision tells."""
+        rows_changed(update(cls).where(cls.site_id.in_(site_ids), cls.decision_id != 0).values(decision_id=0))

@@ -108,9 +108,9 @@ def _examples(site_id: int) -> list[tuple[Any, str]]:
     by_people = Decision.site_id == site_id, Decision.actor == Actor.MODERATOR
     newest = select(Decision.comment_id).where(*by_people).order_by(Decision.id.desc()).limit(MOST)
     reasons = dict(_standing({row.comment_id for row in db.session.execute(newest)}))
-    rows = db.session.execute(
-        select(*learning.COLUMNS).where(Comment.id.in_(reasons), Comment.body != "").order_by(Comment.id)
-    )
+    # Replies by staff were not reviewed.
+    judged = Comment.id.in_(reasons), Comment.body != "", Comment.badge.is_(None)
+    rows = db.session.execute(select(*learning.COLUMNS).where(*judged).order_by(Comment.id))
     return [(row, reasons[row.id]) for row in rows]
 
 

@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from app.comments import amend, person_erasure
+from app.comments.person import Person
 from app.desk import queue
 from app.lib.clock import now
 from app.models import Comment, Decision, Moderator, RejectionModel, Role, Site, Status
@@ -71,6 +73,25 @@ def test_undone_and_erased_comments_are_forgotten(db_session: Session, decided: 
     decide(comment, Status.SPAM, seen=comment.version, by=alice)
     db_session.commit()
     assert trained(db_session, decided).rejected == 11
+    comment = written(db_session, rude.thread, "Withdrawn by its author")
+    decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    db_session.commit()
+    assert trained(db_session, decided).fine == 13
+    amend.withdraw(comment)
+    db_session.commit()
+    assert trained(db_session, decided).fine == 12
+    kind = db_session.query(Comment).filter_by(body=f"{KIND} 3").one()
+    whole = person_erasure.erase(Person("", [kind.author]), person_erasure.Receipt(), remove_text=True)
+    for _step in whole:
+        db_session.commit()
+    assert trained(db_session, decided).fine == 11
+
+
+def test_replies_by_staff_are_no_examples(db_session: Session, decided: Site, alice: Moderator) -> None:
+    for comment in db_session.query(Comment).filter(Comment.body.startswith(KIND)).limit(5):
+        comment.badge = "Editors"
+    db_session.commit()
+    assert trained(db_session, decided).fine == 7
 
 
 def test_it_is_trained_after_new_decisions_only(db_session: Session, decided: Site, alice: Moderator) -> None:
