@@ -19,6 +19,7 @@ from app.spam import learning
 
 BATCH = 200  # comments in a transaction
 AMONG = 2_000  # newest comments with which a site begins
+REPORTED = exists().where(Report.comment_id == Comment.id, Report.decision_id.is_(None))
 MOST_OF_AUTHOR = 5  # in a batch, so that no author teaches the filter alone
 
 
@@ -56,7 +57,6 @@ def _due(site: Site) -> list[Any]:
 
 def _undecided(ids: set[int]) -> Iterator[Any]:
     """Public comments of readers without a decision or an open report; a few of each author."""
-    reported = exists().where(Report.comment_id == Comment.id, Report.decision_id.is_(None))
     query = select(Comment.author_id, *learning.COLUMNS).where(
         Comment.id.in_(ids),
         Comment.status == Status.APPROVED,
@@ -65,7 +65,7 @@ def _undecided(ids: set[int]) -> Iterator[Any]:
         Comment.source.is_(None),
         Comment.emptied_at.is_(None),
         Comment.lane == 0,
-        ~reported,
+        ~REPORTED,
     )
     counts: Counter[int] = Counter()
     for row in db.session.execute(query.order_by(Comment.id)).all():
@@ -75,6 +75,8 @@ def _undecided(ids: set[int]) -> Iterator[Any]:
 
 
 def _mark(row: Any) -> bool:
-    """Mark the comment unless it has just changed."""
-    same = update(Comment).where(Comment.id == row.id, Comment.version == row.version, Comment.trained_as == "")
+    """Mark the comment unless it has just changed or was reported."""
+    same = update(Comment).where(
+        Comment.id == row.id, Comment.version == row.version, Comment.trained_as == "", ~REPORTED
+    )
     return rows_changed(same.values(settled=True, trained_as="fine", residual=0)) == 1

@@ -4,6 +4,7 @@ import json
 import random
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -332,6 +333,22 @@ def test_a_report_takes_back_that_a_comment_stayed_public(
     assert known(db_session, paper) == nothing == learnt_again(db_session, paper)
     decide(two, Status.APPROVED, seen=two.version, by=alice)
     assert two.trained_as == "fine" and known(db_session, paper) == learnt_again(db_session, paper)
+
+
+def test_a_report_while_the_worker_settles_counts(
+    db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper.reports_needed = 2
+    (comment,) = published(db_session, paper, FINE)
+    mark = settling._mark
+
+    def reported_first(row: Any) -> bool:
+        report(db_session.get_one(Comment, row.id), reader=Reporter("a network"), reason=Reason.ATTACK)
+        return mark(row)
+
+    monkeypatch.setattr(settling, "_mark", reported_first)
+    assert stay_public(db_session, paper) == 0
+    assert (comment.settled, comment.trained_as) == (False, "")
 
 
 def test_only_readers_comments_of_the_sites_own_past_settle(db_session: Session, paper: Site, alice: Moderator) -> None:
