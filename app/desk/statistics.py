@@ -18,6 +18,7 @@ from app.models.site_counter import STATUS
 
 # Newest decisions that are counted.
 MOST = 10_000
+CHUNK = 500  # comments of one query
 HOT = 10  # articles
 HOT_AMONG = 3_000  # decisions
 # A moderator's own reversal within this time corrects a slip.
@@ -86,10 +87,13 @@ def statistics_of(site: Site, days: int, viewer: Moderator | None = None) -> Sta
 def decisions(site: Site, days: list[date], most: int, mine: Conditions = ()) -> tuple[list[Row[Any]], bool]:
     """Rows of these days in the site's time zone, oldest first, and True if these are all.
 
-    They are the decisions of moderators and those that asked for one, among the site's newest `most`.
+    They are the decisions of moderators and those that asked for one, among the site's newest `most`; before them those
+    of earlier days that asked for a decision of these days.
     """
     first, (since, until) = Decision.id_back(site.id, most), bounds(days[0], days[-1], ZoneInfo(site.timezone))
-    return _decisions(site, since, until, first, mine), not first or Decision.made_before(first, since)
+    made = Decision.site_id == site.id, Decision.id >= first, *within(Decision.made_at, since, until)
+    rows = list(db.session.execute(_decisions(*made, *mine)))
+    return [*_asked_before(rows), *rows], not first or Decision.made_before(first, since)
 
 
 def count(
@@ -116,9 +120,22 @@ def percentile(values: list[float], percent: int) -> float | None:
     return sorted(values)[ceil(len(values) * percent / 100) - 1] if values else None
 
 
-def _decisions(site: Site, since: datetime, until: datetime, first: int, mine: Conditions) -> list[Row[Any]]:
-    held = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
-    query = (
+def _asked_before(rows: list[Row[Any]]) -> list[Row[Any]]:
+    """The last hold or appeal before these rows of each comment that waits at their beginning."""
+    firsts = {row.comment_id: row for row in reversed(rows)}
+    waiting = [id for id, row in firsts.items() if row.actor == Actor.MODERATOR and row.from_status == Status.PENDING]
+    found: dict[int, Row[Any]] = {}
+    for at in range(0, len(waiting), CHUNK):
+        earlier = Decision.comment_id.in_(waiting[at : at + CHUNK]), Decision.id < rows[0].id, _ASKED
+        found |= {row.comment_id: row for row in db.session.execute(_decisions(*earlier))}
+    return list(found.values())
+
+
+_ASKED = and_(Decision.to_status == Status.PENDING, Decision.moderator_id.is_(None))
+
+
+def _decisions(*wanted: ColumnElement[bool]) -> Any:
+    return (
         select(
             Decision.id, Decision.comment_id, Decision.from_status, Decision.to_status, Decision.actor,
             Decision.moderator_id, Decision.reason, Decision.made_at, Comment.created_at, Comment.source,
@@ -126,11 +143,11 @@ def _decisions(site: Site, since: datetime, until: datetime, first: int, mine: C
         )
         .join(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
-        .where(Decision.site_id == site.id, Decision.id >= first, *within(Decision.made_at, since, until))
-        .where(Decision.actor != Actor.IMPORT, or_(Decision.actor == Actor.MODERATOR, held), *mine)
+        .where(Decision.actor != Actor.IMPORT, or_(Decision.actor == Actor.MODERATOR, _ASKED), *wanted)
+        # Replies by staff are no reviews.
+        .where(Comment.badge.is_(None))
         .order_by(Decision.id)
     )  # fmt: skip
-    return list(db.session.execute(query))
 
 
 def _waiting(site: Site, mine: Conditions) -> tuple[int, datetime | None]:

@@ -13,6 +13,7 @@ from app.desk import statistics
 from app.desk.statistics import Statistics, percentile, within
 from app.extensions import db
 from app.models import Actor, Comment, Decision, Notice, Report, Site, Status
+from app.models.decision import COVERS
 
 # Newest decisions that are counted.
 MOST = 100_000
@@ -84,8 +85,8 @@ def report_of(site: Site, first: date, last: date) -> TransparencyReport:
         received=_received(site, since, until),
         automatic=_automatic(site, since, until),
         reports=_by(Report, Report.reason, site, Report.made_at, since, until),
-        appeals=sum(row.reason == APPEAL and row.moderator_id is None for row in rows),
-        granted=sum(sources.get(row.id) == Source.APPEAL and row.to_status == Status.APPROVED for row in rows),
+        appeals=sum(row.reason == APPEAL and row.moderator_id is None and row.made_at >= since for row in rows),
+        granted=_granted(rows, sources),
         notices=_notices(site, since, until),
     )
 
@@ -104,19 +105,26 @@ def _sources(site: Site, rows: list[Row[Any]]) -> dict[int, str]:
         if row.actor != Actor.MODERATOR:
             asked[row.comment_id] = row.reason
             continue
-        reason = asked.pop(row.comment_id, "")
+        if row.reason in COVERS:
+            continue
         if row.reason == UNDO:
             source = newest.get(row.comment_id, Source.OWN)
         elif row.id in noticed:
             source = Source.NOTICE
         elif row.id in reported:
             source = Source.REPORT
-        elif reason == APPEAL:
-            source = Source.APPEAL
+        elif row.from_status != Status.PENDING:
+            source = Source.OWN
         else:
-            source = Source.SCREENING if row.from_status == Status.PENDING else Source.OWN
+            source = Source.APPEAL if asked.get(row.comment_id) == APPEAL else Source.SCREENING
         sources[row.id] = newest[row.comment_id] = source
     return sources
+
+
+def _granted(rows: list[Row[Any]], sources: dict[int, str]) -> int:
+    """Appeals whose newest decision published the comment."""
+    last = {row.comment_id: row.to_status for row in rows if sources.get(row.id) == Source.APPEAL}
+    return sum(status == Status.APPROVED for status in last.values())
 
 
 def _answered(record: Any, site: Site, ids: tuple[int, int]) -> set[int]:
@@ -126,8 +134,9 @@ def _answered(record: Any, site: Site, ids: tuple[int, int]) -> set[int]:
 
 
 def _received(site: Site, since: datetime, until: datetime) -> int:
-    """Comments that readers wrote; imported ones are the past of another system."""
-    written = Comment.site_id == site.id, Comment.source.is_(None), *within(Comment.created_at, since, until)
+    """Comments that readers wrote here; imported ones are the past of another system."""
+    by_readers = Comment.site_id == site.id, Comment.source.is_(None), Comment.badge.is_(None)
+    written = *by_readers, *within(Comment.created_at, since, until)
     return db.session.scalar(select(func.count()).select_from(Comment).where(*written)) or 0
 
 

@@ -91,6 +91,8 @@ def cells(report: TransparencyReport, site: Site) -> Iterator[list[Any]]:
     """Lines of a table: the summary, then every row."""
     for code, label, value in summary(report):
         yield [_("Summary"), code, label, _rounded(value), "", "", ""]
+    if not report.figures.complete:
+        yield [_("Summary"), "complete", _("Based on the newest 100,000 decisions."), "", "", "", ""]
     for row in rows(report, site):
         share = row.share
         waits = [_rounded(share.median), _rounded(share.p90), share.reversed] if share else ["", "", ""]

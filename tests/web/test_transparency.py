@@ -10,12 +10,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.desk import transparency
+from app.desk import staff, transparency
 from app.desk.statistics import statistics_of
 from app.lib.clock import now
 from app.models import Decision, Moderator, Notice, Reason, Report, Role, Site, Status
 from app.models.notice import Claim, NoticeState, Outcome
-from app.moderation import appeals
+from app.moderation import appeals, covers
 from app.moderation.decide import decide
 from app.moderation.decide import undo as undo_decision
 from tests.cast import Reader, a_moderator, a_site, the_comment
@@ -110,6 +110,38 @@ def test_an_undo_belongs_to_the_source_of_its_decision(
     db_session.commit()
     report = transparency.report_of(paper, TODAY, TODAY)
     assert {source: share.decided for source, share in report.figures.by_source.items()} == {"screening": 1, "own": 2}
+
+
+def test_an_appeal_of_an_earlier_day_led_to_the_decision(
+    client: FlaskClient, db_session: Session, paper: Site, olga: Moderator
+) -> None:
+    """Also after a cover and an undo; the time to review begins with the appeal, and one appeal is granted once."""
+    Reader(client).post("appealed")
+    asked = appeals.appeal(decided(db_session, "appealed", Status.REJECTED, olga), "please look again")
+    for each in Decision.all_of(asked.comment):
+        each.made_at = now() - timedelta(days=9 if each.id < asked.id else 2)
+    asked.comment.created_at = now() - timedelta(days=9)
+    db_session.commit()
+    covers.cover(asked.comment, ["peal"], seen=asked.comment.version, by=olga)
+    undo_decision(decided(db_session, covers.label_of(paper).join(["ap", "ed"]), Status.APPROVED, olga), by=olga)
+    decided(db_session, asked.comment.body, Status.APPROVED, olga)
+    db_session.commit()
+    report = transparency.report_of(paper, TODAY, TODAY)
+    assert {source: share.decided for source, share in report.figures.by_source.items()} == {"appeal": 2}
+    assert (report.appeals, report.granted) == (0, 1)
+    assert round((report.figures.all.median or 0) / 3600) == 48
+
+
+def test_replies_by_staff_are_no_decisions(
+    client: FlaskClient, db_session: Session, paper: Site, olga: Moderator
+) -> None:
+    Reader(client).post("asked")
+    comment = the_comment(db_session, "asked")
+    staff.reply(comment, "answered", name="Olga", seen=comment.version, by=olga)
+    db_session.commit()
+    report = transparency.report_of(paper, TODAY, TODAY)
+    assert (report.received, report.figures.all.decided, report.figures.outcomes) == (1, 1, {"approved": 1})
+    assert statistics_of(paper, 7).all.decided == 1
 
 
 @pytest.mark.usefixtures("day")
