@@ -22,6 +22,7 @@ from app.models.delivery import ANSWER, CORRECTION
 from app.moderation import legal_hold
 from app.moderation.conflict import AlreadyDecided
 from app.notify import authors, events
+from app.screening import house_checks
 from app.spam import learning
 
 COVERABLE = (Status.PENDING, Status.APPROVED)
@@ -193,6 +194,7 @@ def _write(comment: Comment, body: str, html: str, renderer: int) -> None:
     """The keyed hashes and the cluster stay those of the original, so that it is recognised when it is sent again."""
     learning.forget(comment)
     comment.body, comment.html, comment.renderer = body, html, renderer
+    comment.reasons = house_checks.found_again(comment.reasons, body)
     if comment.status == Status.APPROVED:
         comment.thread.changed()
 

@@ -1,6 +1,6 @@
 """Checks that a site turns on one by one: a language that it does not read, and personal data in the text."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,20 @@ def personal(case: Case) -> Finding | None:
     """Personal data of the kinds that the site holds; of trusted authors too, since it may be another person's."""
     found = {kind: detect(case.comment.body) for kind, detect in PERSONAL_DATA.items() if getattr(case.site, kind)}
     kinds = [kind for kind, passages in found.items() if passages]
-    passages = list(dict.fromkeys(each for passages in found.values() for each in passages))
-    details = {"kinds": kinds, "found": passages[:MOST_FOUND]}
+    details = {"kinds": kinds, "found": _passages_of(kinds, case.comment.body)}
     return Finding("personal", Verdict.HOLD, details) if kinds else None
+
+
+def found_again(reasons: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """The reasons with the personal data that is in `text`: what a moderator covers is not stored here either."""
+    return [
+        reason | {"found": _passages_of(reason["kinds"], text)} if reason["check"] == "personal" else reason
+        for reason in reasons
+    ]
+
+
+def _passages_of(kinds: Iterable[str], text: str) -> list[str]:
+    return list(dict.fromkeys(each for kind in kinds for each in PERSONAL_DATA[kind](text)))[:MOST_FOUND]
 
 
 def japanese_in(text: str) -> int:
@@ -116,7 +127,9 @@ def _newest(site: Site) -> list[Comment]:
         Comment.body,
         Comment.created_at,
     )
-    query = select(Comment).where(Comment.id.in_(ids)).order_by(Comment.id.desc()).options(shown)
+    # Replies by staff are not checked; texts that were deleted are no texts without Japanese.
+    checked = Comment.id.in_(ids), Comment.badge.is_(None), Comment.emptied_at.is_(None)
+    query = select(Comment).where(*checked).order_by(Comment.id.desc()).options(shown)
     return list(db.session.scalars(query))
 
 

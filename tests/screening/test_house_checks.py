@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.forms.house_checks import HOUSE_CHECKS
 from app.models import Moderator, Role, Site, Status
+from app.moderation import covers
 from app.screening import house_checks
 from app.screening.reasons import found_in, sentence_of
 from tests.cast import Reader, a_moderator, the_comment
@@ -68,6 +69,21 @@ def test_the_reason_names_the_kinds_and_marks_the_passages(
         assert told == "personal data: telephone number, email address"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_covered_passage_stands_in_no_reason(
+    client: FlaskClient, db_session: Session, open_paper: Site, alice: Moderator
+) -> None:
+    open_paper.hold_phone_numbers = True
+    db_session.commit()
+    Reader(client).post(PHONE)
+    comment = the_comment(db_session, PHONE)
+    made = covers.cover(comment, ["090-1234-5678"], seen=comment.version, by=alice)
+    assert found_in(comment.reasons) == [] and "1234" not in str(comment.reasons)
+    db_session.commit()
+    covers.undo(made, by=alice)
+    assert found_in(comment.reasons) == ["090-1234-5678"]
+
+
 @pytest.mark.parametrize(
     ("text", "count"),
     [
@@ -110,6 +126,20 @@ def test_the_page_tries_all_checks_on_past_comments(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_moderators_without_further_rights_do_not_see_the_page(app: Flask, alice: Moderator) -> None:
     assert at_the_desk(app).get("/sites/paper/house-checks").status_code == 403
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_dry_run_leaves_out_replies_by_staff_and_deleted_texts(
+    client: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    for number in range(3):
+        Reader(client).post(f"{ENGLISH_TEXT} {number}")
+    the_comment(db_session, f"{ENGLISH_TEXT} 0").badge = "Editors"
+    db_session.commit()
+    the_comment(db_session, f"{ENGLISH_TEXT} 1").empty()
+    db_session.commit()
+    tried = house_checks.dry_run(paper)
+    assert (tried.looked_at, tried.trials[0].count) == (1, 1)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
