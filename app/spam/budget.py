@@ -5,7 +5,7 @@ honest comments were, each with the score that it had before it was learnt.
 """
 
 from bisect import bisect_left, insort
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import merge
@@ -37,9 +37,8 @@ class Past:
 
     one_in: int
     _queue: "deque[Scored]" = field(default_factory=deque)
-    # Sorted scores by language. Of undecided comments only the number counts: they were public, so not held.
-    _fine: dict[str, list[float]] = field(default_factory=dict)
-    _undecided: Counter[str] = field(default_factory=Counter)
+    # Sorted scores by language, also of undecided comments: where the last N are undecided, no other would be left.
+    _honest: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def window(self) -> int:
@@ -61,10 +60,7 @@ class Past:
         if self.honest >= self.window:
             self._drop(self._queue.popleft())
         self._queue.append(row)
-        if row.label:
-            insort(self._fine.setdefault(row.language, []), row.score)
-        else:
-            self._undecided[row.language] += 1
+        insort(self._honest.setdefault(row.language, []), row.score)
 
     def threshold(self, language: str) -> float:
         """The least score of the band; NEVER while the past is too short, or if the budget is 0."""
@@ -87,19 +83,16 @@ class Past:
 
         So the next one is above it in one of N cases, if high odds are at least as rare as they are high.
         """
-        highest = max((scores[-1] for scores in self._fine.values() if scores), default=0.5)
+        highest = max((scores[-1] for scores in self._honest.values() if scores), default=0.5)
         odds = log(max(highest, 1e-9)) - log(max(1 - highest, 1e-9)) + log(self.one_in / (self.honest + 1))
         return NEVER if odds > CERTAIN else 1 / (1 + exp(-odds))
 
     def _drop(self, row: Scored) -> None:
-        if row.label:
-            scores = self._fine[row.language]
-            scores.pop(bisect_left(scores, row.score))
-        else:
-            self._undecided[row.language] -= 1
+        scores = self._honest[row.language]
+        scores.pop(bisect_left(scores, row.score))
 
     def _count(self, language: str) -> int:
-        return len(self._fine.get(language, ())) + self._undecided[language]
+        return len(self._honest.get(language, ()))
 
     def _weight_of_others(self, language: str) -> float:
         own = self._count(language)
@@ -111,7 +104,7 @@ class Past:
         """Honest scores from above, each with its weight."""
         ranked = [
             [(score, 1.0 if each == language else weight) for score in reversed(scores[-self.window // 10 - 100 :])]
-            for each, scores in self._fine.items()
+            for each, scores in self._honest.items()
         ]
         return merge(*ranked, key=lambda pair: pair[0], reverse=True)
 
