@@ -271,6 +271,7 @@ def test_files_that_cannot_be_read_are_left_out(tmp_path: Path, monkeypatch: pyt
     assert "kaiwa_uncounted_requests_total 1.0\n" in metrics.exposition(()).decode()
 
 
+@pytest.mark.torture
 def test_all_processes_of_a_service_are_in_one_scrape(start_kaiwa: Callable[..., Live]) -> None:
     live = start_kaiwa(workers=2)
     end = now() + timedelta(seconds=START_LIMIT)
