@@ -383,6 +383,7 @@ def _programs(each: Examples) -> Iterator[Visit]:
         ("threads.thread", "found", "threads?q=story/7"),
         ("authors.show", "the busiest", f"authors/{each.busy_author}"),
         ("reports.show", "newest", "reports"), ("reports.show", "open", "reports?open=true"),
+        ("notices.show_all", "without a decision", "notices"), ("notices.show", "a case", f"notices/{each.notice}"),
         ("log.show", "newest", "log"), ("log.show", "people", "log?people=true"),
         ("log.find", "words", "search?q=ferry"),
         ("transfers.imports", "newest", "imports"), ("transfers.show", "a finished export", f"imports/{each.job}"),

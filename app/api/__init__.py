@@ -12,6 +12,7 @@ from app.api import (
     decisions,
     latest,
     log,
+    notices,
     picks,
     problems,
     queue,
@@ -27,8 +28,8 @@ from app.errors import Refused
 from app.extensions import csrf
 
 VIEWS = (
-    threads, comments, picks, latest, contract, reference, queue, decisions, authors, rules, reports, site, log,
-    transfers, webhooks,
+    threads, comments, picks, latest, contract, reference, queue, decisions, authors, rules, reports, notices, site,
+    log, transfers, webhooks,
 )  # fmt: skip
 
 

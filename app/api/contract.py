@@ -23,8 +23,8 @@ PREFIX = "/api/v1"
 ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>")
 PROBLEM = "application/problem+json"
 SCOPES = {
-    Scope.READ: "comments in every status, the queue, threads, authors, reports, statistics, the log",
-    Scope.MODERATE: "decide, undo, note, reply as staff, trust and block authors, states of threads",
+    Scope.READ: "comments in every status, the queue, threads, authors, reports, legal notices, statistics, the log",
+    Scope.MODERATE: "decide, undo, note, reply as staff, trust and block authors, legal notices, states of threads",
     Scope.MANAGE: "rules, settings, addresses of threads, webhooks",
     Scope.TRANSFER: "imports and exports, which contain email addresses",
 }

@@ -24,8 +24,8 @@ NOTED_EVERY = timedelta(minutes=1)
 class Scope(StrEnum):
     """What a token may be used for, within its role."""
 
-    READ = "read"  # comments in every status, the queue, threads, authors, reports, statistics, the log
-    MODERATE = "moderate"  # decide, undo, note, reply as staff, trust and block authors, states of threads
+    READ = "read"  # comments in every status, the queue, threads, authors, reports, legal notices, statistics, the log
+    MODERATE = "moderate"  # decide, undo, note, reply as staff, trust and block authors, legal notices, states of threads
     COMMENT = "comment"  # write comments on behalf of members of the publisher
     MANAGE = "manage"  # rules, settings, titles and addresses of threads, webhooks
     TRANSFER = "transfer"  # imports and exports, which contain email addresses

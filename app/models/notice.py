@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, select, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, or_, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, Model, db
@@ -172,6 +172,17 @@ class Notice(Model):
         """Open notices on these sites, the earliest deadline first."""
         waiting = cls.site_id.in_(site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY)), *conditions
         return list(db.session.scalars(_with_comment().where(*waiting).order_by(cls.due_at, cls.id).limit(limit)))
+
+    @classmethod
+    def due_on(
+        cls, site: Site, states: Sequence[NoticeState], *, after: tuple[datetime, int] | None, limit: int
+    ) -> Sequence["Notice"]:
+        """Notices in these states, the earliest deadline first; `after` is deadline and id of the one before."""
+        query = select(cls).where(cls.site_id == site.id, cls.state.in_(states)).order_by(cls.due_at, cls.id)
+        if after:
+            due_at, id = after
+            query = query.where(cls.due_at >= due_at, or_(cls.due_at > due_at, cls.id > id))
+        return db.session.scalars(query.limit(limit)).all()
 
     @classmethod
     def count_open(cls, site_ids: Collection[int], *conditions: Any) -> int:

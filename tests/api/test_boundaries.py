@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.models import Effect, Role, Rule, Scope, Status, Subject
+from app.models import Claim, Effect, Role, Rule, Scope, Status, Subject
+from app.moderation import notices
+from app.moderation.notices import Draft
 from app.screening import rules
 from app.transfer.job_runner import run_next
 from tests.api.examples import declared, example_of, query_of
@@ -47,6 +49,8 @@ def test_no_answer_of_any_operation_and_no_log_has_an_address_or_a_network(
         for status in ("approved", "spam"):
             answers[name, status] = token.post(f"/comments/{id}/decisions", {"status": status, "seen": seen})
         client.post(f"/embed/report/{id}", data={"reason": "hate"}, environ_base={"REMOTE_ADDR": NETWORK})
+        notices.submit(the_comment(db_session, "words of Hanako"), Draft(Claim.PRIVACY, name, "law", "Taro", CANARY))
+        db_session.commit()
         for subject, value in about:
             answers[name, subject] = token.post("/rules", {"subject": subject, "value": value, "effect": "spam"})
             answers[name, value] = token.get("/search", q=value, name=value)
@@ -61,7 +65,11 @@ def test_no_answer_of_any_operation_and_no_log_has_an_address_or_a_network(
     for key, answer in answers.items():
         whole = answer.data + str(answer.headers).encode()
         assert not [secret for secret in secrets if secret in whole], key
-    logged = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records).encode()
+    # Floating-point numbers are times: 203.0 milliseconds are no network.
+    logged = "".join(
+        f"{record.getMessage()} { {name: value for name, value in vars(record).items() if type(value) is not float} }"
+        for record in caplog.records
+    ).encode()
     assert logged.count(b"/api/v1/") > 3 * 45 and not [secret for secret in secrets if secret in logged]
     assert db_session.query(Rule).count() > 2
 

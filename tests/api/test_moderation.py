@@ -5,9 +5,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.models import AuditEvent, Comment, Decision, Moderator, Site, Status
+from app.lib.clock import now
+from app.models import AuditEvent, Claim, Comment, Decision, Moderator, Role, Scope, Site, Status
+from app.moderation import notices
 from app.moderation.decide import decide
-from tests.cast import Program, Reader, a_moderator, a_site, the_comment
+from app.moderation.notices import Draft
+from tests.cast import Program, Reader, a_moderator, a_site, a_token, the_comment
 
 
 @pytest.fixture
@@ -223,3 +226,63 @@ def test_search_statistics_reports_and_the_stream_of_the_log(
     stream = program.get("/log.jsonl")
     assert stream.content_type == "application/jsonl" and len(stream.text.splitlines()) == 7
     assert db_session.query(Moderator).count() == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_program_lists_reads_and_closes_legal_notices(
+    app: Flask, program: Program, helper: Program, held: list[str], db_session: Session, paper: Site
+) -> None:
+    for at, text in enumerate(held[:3]):
+        comment = the_comment(db_session, text)
+        decide(comment, Status.APPROVED, seen=comment.version)
+        draft = Draft(Claim.PRIVACY, f"Names me {at}", "A law", "Taro", f"taro{at}@notifiers.example")
+        # All at once: ties are listed by id.
+        notices.submit(comment, draft).due_at = now()
+    db_session.commit()
+    pages, cursor = [], ""
+    while cursor is not None:
+        answer = helper.get("/notices", limit=1, after=cursor)
+        pages += answer.json["notices"]
+        cursor = answer.json["next"]
+        assert ('rel="next"' in answer.headers.get("Link", "")) == (cursor is not None)
+    assert [each["explanation"] for each in pages] == ["Names me 0", "Names me 1", "Names me 2"]
+    assert "Taro" not in str(pages) and "notifiers.example" not in str(pages)
+    for wrong in ("x", "Z.1", f"{pages[0]['due_at']}.1", "2026-11-29T00:00:00Z.x", "9" * 59):
+        assert list(helper.get("/notices", after=wrong).json["errors"]) == ["after"], wrong
+
+    path = f"/notices/{pages[0]['id']}"
+    case = program.get(path).json
+    assert (case["notice"], case["comment"]["body"]) == (pages[0], held[0])
+    assert [(each["kind"], each["actor"]) for each in case["events"]] == [("opened", "notifier")]
+    ruling = {"outcome": "removed", "facts": "It names a private person.", "ground": "law", "provision": "709",
+              "seen": case["notice"]["version"], "comment_seen": case["comment"]["version"]}  # fmt: skip
+    for given, field in (
+        ({"ground": ""}, "ground"), ({"ground": "x"}, "ground"), ({"provision": ""}, "provision"),
+        ({"facts": " "}, "facts"), ({"facts": "x" * 3001}, "facts"), ({"outcome": "x"}, "outcome"),
+    ):  # fmt: skip
+        answer = program.post(f"{path}/close", ruling | given)
+        assert (answer.status_code, list(answer.json["errors"])) == (422, [field]), given
+    for given, code in (({"seen": 0}, "case_changed"), ({"comment_seen": 0}, "already_decided")):
+        answer = program.post(f"{path}/close", ruling | given)
+        assert (answer.status_code, answer.json["code"], answer.json["current"]) == (409, code, case)
+    assert the_comment(db_session, held[0]).status == Status.APPROVED
+
+    closed = program.post(f"{path}/close", ruling)
+    assert (closed.status_code, closed.json["notice"]["outcome"]) == (200, "removed")
+    assert closed.json["comment"]["status"] == "rejected" and closed.json["events"][-1]["moderator"] == "CMS"
+    assert closed.json["notice"]["decision"] == closed.json["comment"]["decision"]["id"]
+    # The answer got lost; another program, or another outcome, is too late.
+    assert program.post(f"{path}/close", ruling).json == closed.json
+    for who, given in ((helper, {}), (program, {"outcome": "kept"}), (program, {"seen": 2})):
+        assert who.post(f"{path}/close", ruling | given).json["code"] == "closed"
+    kept = {"outcome": "kept", "facts": "It is true.", "seen": 1, "comment_seen": 2}
+    assert helper.post(f"/notices/{pages[1]['id']}/close", kept).json["comment"]["status"] == "approved"
+    assert [each["id"] for each in program.get("/notices").json["notices"]] == [pages[2]["id"]]
+    assert [each["outcome"] for each in program.get("/notices", state="closed").json["notices"]] == ["removed", "kept"]
+
+    other = a_site(db_session, "other")
+    reader = Program(app.test_client(), a_token(db_session, paper, Role.MODERATOR, Scope.READ, name="Reader"))
+    assert reader.get(path).status_code == 200 and reader.post(f"{path}/close", ruling).status_code == 403
+    stranger = Program(app.test_client(), a_token(db_session, other))
+    assert stranger.get(path).status_code == stranger.post(f"{path}/close", ruling).status_code == 404
+    assert stranger.get("/notices").json == {"notices": [], "next": None}
