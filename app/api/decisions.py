@@ -23,7 +23,7 @@ from app.forms.reason_texts import LONGEST as LONGEST_TEXT
 from app.forms.staff import StaffEditForm, StaffReplyForm
 from app.lib import ids
 from app.lib.text import clean_line
-from app.models import Comment, Decision, Note, Reason, Scope, Site, Status
+from app.models import Comment, Note, Reason, Scope, Site, Status
 from app.models.note import LONGEST
 from app.moderation import history
 from app.moderation.decide import AlreadyDecided, decide, undo
@@ -108,6 +108,8 @@ def decide_one(id: int, body: Verdict) -> DecisionMade | Response:
         raise Invalid({"reason": [_("This site does not offer this reason.")]})
     text = clean_line(body.text) if status == Status.REJECTED else ""
     if comment.status == Status.DELETED:
+        if made_before := batch.existing_decision(comment, status, seen=body.seen, by=me, reason=reason):
+            return desk_shapes.decision(made_before)
         raise Refused("deleted", _("The author deleted this comment."), status=409)
     try:
         with write_transaction():
@@ -138,7 +140,7 @@ def undo_one(id: int) -> DecisionMade | Response:
     decision = history.decision_of(me, id)
     if decision is None:
         raise missing()
-    if before := _undone_before(decision):
+    if before := batch.existing_undo(decision, by=me):
         return desk_shapes.decision(before)
     if not history.can_be_undone(decision):
         return _conflict(decision.comment)
@@ -146,12 +148,16 @@ def undo_one(id: int) -> DecisionMade | Response:
         with write_transaction():
             undone = undo(decision, by=me)
     except AlreadyDecided as no:
-        return _conflict(comment_or_404(no.comment.id))
+        # The same request may have been faster.
+        now = history.decision_of(current_program(), id)
+        before = batch.existing_undo(now, by=current_program()) if now else None
+        return desk_shapes.decision(before) if before else _conflict(comment_or_404(no.comment.id))
     return desk_shapes.decision(undone)
 
 
 @bp.post("/decisions/undo")
-@operation("Undo up to 500 decisions", scope=Scope.MODERATE, body=UndoMany, answers={200: BatchOutcome})
+@operation("Undo up to 500 decisions", scope=Scope.MODERATE, body=UndoMany, answers={200: BatchOutcome},
+           headers=IDEMPOTENT)  # fmt: skip
 def undo_many(body: UndoMany) -> BatchOutcome:
     me = current_program()
     with write_transaction():
@@ -240,13 +246,6 @@ def _conflict(comment: Comment) -> Response:
     return problem(
         409, AlreadyDecided(comment).sentence, "already_decided", current=written(_comment(comment))
     )  # fmt: skip
-
-
-def _undone_before(decision: Decision) -> Decision | None:
-    """The program's own undo of it, if the response got lost."""
-    made = Decision.that_made(decision.comment, decision.version + 1)
-    mine = made and made.undoes_id == decision.id and made.moderator_id == current_program().id
-    return made if mine else None
 
 
 def _comment(comment: Comment) -> ModeratedComment:

@@ -13,6 +13,7 @@ from app.api.declared import Doc, Invalid
 from app.api.operation import operation
 from app.database import write_transaction
 from app.errors import Refused
+from app.forms.comment import request_key
 from app.forms.transfer import LONGEST_MOVE, MOST_MOVES
 from app.lib import ids
 from app.models import Job, JobKind, JobState, Moderator, Scope
@@ -27,7 +28,6 @@ bp = Blueprint("transfers", __name__)
 OCTETS = "application/octet-stream"
 # Bytes of a part of an upload, below MAX_CONTENT_LENGTH; and of one of a download.
 PART, CHUNK = 240 << 10, 256 << 10
-MOST = 50
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class NewExport:
 @bp.get("/imports")
 @operation("Imports and exports of the site, newest first", scope=Scope.TRANSFER, answers={200: Jobs})
 def imports() -> Jobs:
-    return Jobs([_shown(job) for job in Job.newest_of(current_site(), MOST)])
+    return Jobs([_shown(job) for job in Job.newest_of(current_site(), jobs.MOST_LISTED)])
 
 
 @bp.get("/imports/<int:id>")
@@ -154,10 +154,12 @@ def discard(id: int) -> JobShown:
 
 @bp.post("/exports")
 @operation("Begin an export", scope=Scope.TRANSFER, body=NewExport, answers={201: JobShown}, errors=(409,),
+           headers={"Idempotency-Key": "The same key again gives the same export, as long as it is listed"},
            description="Exports have the readers' email addresses.")  # fmt: skip
 def begin_export(body: NewExport) -> JobShown:
+    key = request_key()
     with write_transaction():
-        job = jobs.begin_export(current_site(), body.format, by=current_program())
+        job = jobs.begin_export(current_site(), body.format, by=current_program(), request_key=key)
     return _shown(job)
 
 

@@ -29,7 +29,7 @@ def decide_all(seen: dict[int, int], status: Status, *, by: Moderator, reason: s
     outcome = Outcome()
     # Sorted by thread to avoid deadlocks between batches.
     found = sorted(load(list(seen)), key=lambda comment: (comment.thread_id, comment.id))
-    mine = [each for each in found if moderates(by, each.thread) and each.status != Status.DELETED]
+    mine = [each for each in found if moderates(by, each.thread)]
     outcome.gone.extend(seen.keys() - {comment.id for comment in mine})
     for comment in mine:
         _decide(comment, status, seen[comment.id], by, reason, outcome)
@@ -37,12 +37,13 @@ def decide_all(seen: dict[int, int], status: Status, *, by: Moderator, reason: s
 
 
 def undo_all(decisions: list[Decision], *, by: Moderator) -> Outcome:
+    """Idempotent: an earlier undo by the moderator counts as made."""
     outcome = Outcome()
     for decision in sorted(decisions, key=lambda each: (each.comment.thread_id, each.comment_id)):
         try:
-            undone = undo(decision, by=by) if can_be_undone(decision) else None
+            undone = undo(decision, by=by) if can_be_undone(decision) else existing_undo(decision, by=by)
         except Refused:  # decided by another moderator, or without text
-            undone = None
+            undone = existing_undo(decision, by=by)
         if undone:
             outcome.decided.append(undone)
         else:
@@ -57,14 +58,24 @@ def existing_decision(comment: Comment, status: Status, *, seen: int, by: Modera
     return made if same else None
 
 
+def existing_undo(decision: Decision, *, by: Moderator) -> Decision | None:
+    """The moderator's own undo of it, if the response got lost."""
+    made = Decision.that_made(decision.comment, decision.version + 1)
+    return made if made and (made.undoes_id, made.moderator_id) == (decision.id, by.id) else None
+
+
 def _decide(comment: Comment, status: Status, seen: int, by: Moderator, reason: str, outcome: Outcome) -> None:
     try:
-        outcome.decided.append(decide(comment, status, seen=seen, by=by, reason=reason))
+        made = None if comment.status == Status.DELETED else decide(comment, status, seen=seen, by=by, reason=reason)
     except AlreadyDecided:
-        if existing := existing_decision(comment, status, seen=seen, by=by, reason=reason):
-            outcome.decided.append(existing)
-        else:
-            outcome.changed.append(comment)
+        made = None
     except Refused:
         # Without text it cannot be published.
         outcome.gone.append(comment.id)
+        return
+    if made := made or existing_decision(comment, status, seen=seen, by=by, reason=reason):
+        outcome.decided.append(made)
+    elif comment.status == Status.DELETED:
+        outcome.gone.append(comment.id)
+    else:
+        outcome.changed.append(comment)

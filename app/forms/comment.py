@@ -104,7 +104,7 @@ _site = cleaned(str.strip, WEBSITE_LENGTH)
 _ours = cleaned(str.strip, TOKEN_LENGTH)
 
 
-def _request_key() -> str:
+def request_key() -> str:
     """A longer key is refused, because two keys may differ at their ends only."""
     key = request.headers.get("Idempotency-Key", "")
     if key and not REQUEST_KEY.fullmatch(key):
@@ -192,7 +192,7 @@ class CommentForm(Form):
             author_token=author,
             member=self.member,
             page=page,
-            request_key=_request_key(),
+            request_key=request_key(),
             claimed=claimed,
             section=claimed.get("section", ""),
             address=client,

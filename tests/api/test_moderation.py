@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.lib.clock import now
-from app.models import AuditEvent, Claim, Comment, Decision, Moderator, Role, Scope, Site, Status
+from app.models import AuditEvent, Claim, Comment, Decision, Job, JobState, Moderator, Role, Scope, Site, Status
 from app.moderation import notices
 from app.moderation.decide import decide
 from app.moderation.notices import Draft
@@ -83,6 +83,51 @@ def test_a_decision_that_is_sent_again_gets_the_first_answer(
     undo = f"/decisions/{program.post(path, sent | {'seen': comment.version + 2}).json['id']}/undo"
     assert program.post(undo).json == program.post(undo).json
     assert db_session.query(Decision).filter_by(comment_id=comment.id).count() == 5
+
+    # Many at once; and others that were undone by the helper stay what they are.
+    seen = [{"id": found.id, "seen": found.version} for found in (the_comment(db_session, text) for text in held[1:4])]
+    batch = {"comments": seen, "status": "spam"}
+    made = [each["id"] for each in program.post("/decisions", batch).json["decided"]]
+    helper.post(f"/decisions/{made[2]}/undo")
+    undone = program.post("/decisions/undo", {"decisions": made}).json
+    assert [each["undoes"] for each in undone["decided"]] == made[:2] and len(undone["changed"]) == 1
+    count = db_session.query(Decision).count()
+    assert program.post("/decisions/undo", {"decisions": made}).json["decided"] == undone["decided"]
+    assert helper.post("/decisions/undo", {"decisions": made[:2]}).json["decided"] == []
+    # Also of comments that their authors have deleted since.
+    db_session.expire_all()
+    for each in seen:
+        decide(found := db_session.get_one(Comment, each["id"]), Status.DELETED, seen=found.version)
+    db_session.commit()
+    again = program.post("/decisions", batch).json
+    assert ([each["id"] for each in again["decided"]], again["changed"], again["gone"]) == (made, [], [])
+    one = program.post(f"/comments/{seen[0]['id']}/decisions", {"status": "spam", "seen": seen[0]["seen"]})
+    assert one.json["id"] == made[0]
+    assert helper.post("/decisions", batch).json["gone"] == [each["id"] for each in seen]
+    assert db_session.query(Decision).count() == count + len(seen)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_export_that_is_sent_again_with_its_key_is_the_first_one(
+    app: Flask, program: Program, db_session: Session, paper: Site
+) -> None:
+    key, csv = {"Idempotency-Key": "monday"}, {"format": "csv"}
+    first = program.post("/exports", csv, **key)
+    assert program.post("/exports", csv, **key).json == first.json
+    job = db_session.get_one(Job, first.json["id"])
+    job.move_to(JobState.DONE)
+    db_session.commit()
+    again = program.post("/exports", csv, **key)
+    assert (again.status_code, again.json["id"], again.json["state"]) == (201, job.id, "done")
+    reused = program.post("/exports", {"format": "wxr"}, **key)
+    assert (reused.status_code, reused.json["code"]) == (422, "key_reused")
+    too_long = program.post("/exports", csv, **{"Idempotency-Key": "x" * 201})
+    assert (too_long.status_code, too_long.json["code"]) == (400, "bad_request_key")
+    # Another token's key is another key.
+    other = Program(app.test_client(), a_token(db_session, paper, name="Backup"))
+    assert other.post("/exports", csv, **key).json["id"] != job.id
+    assert program.post("/exports", csv).json["code"] == "busy"
+    assert db_session.query(Job).count() == 2
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
