@@ -67,7 +67,7 @@ Body = dict[str, Any]
 NOT_MEASURED = {
     "setup.front", "setup.show", "well_known.change_password", "well_known.security_txt", "factor.ask",
     "factors.show_app", "confirmation.done", "single_sign_on.start", "single_sign_on.finish", "single_sign_on.leave",
-    "single_sign_on.confirm", "checkers.show",
+    "single_sign_on.confirm", "checkers.show", "api.checkers.show",
 }  # fmt: skip
 
 
@@ -370,7 +370,7 @@ def _programs(each: Examples) -> Iterator[Visit]:
     for endpoint, name, path in (
         ("site.token", "token", "token"), ("site.settings", "all", "settings"), ("rules.show", "all", "rules"),
         ("webhooks.show_all", "all", "webhooks"), ("webhooks.show", "one", "webhooks/1"),
-        ("webhooks.deliveries", "none", "webhooks/1/deliveries"),
+        ("webhooks.deliveries", "none", "webhooks/1/deliveries"), ("checkers.show_all", "none", "checkers"),
         ("site.statistics", "90 days", "statistics?days=90"), ("queue.show", "all lanes", "queue?limit=100"),
         ("queue.show", "one lane", "queue?lane=2"), ("comments.show_all", "newest", "comments?limit=100"),
         ("comments.show_all", "spam", "comments?status=spam"),

@@ -6,6 +6,7 @@ from werkzeug.exceptions import HTTPException
 from app.api import (
     access,
     authors,
+    checkers,
     comments,
     contract,
     cors,
@@ -29,7 +30,7 @@ from app.extensions import csrf
 
 VIEWS = (
     threads, comments, picks, latest, contract, reference, queue, decisions, authors, rules, reports, notices, site,
-    log, transfers, webhooks,
+    log, transfers, webhooks, checkers,
 )  # fmt: skip
 
 

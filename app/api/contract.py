@@ -25,7 +25,7 @@ PROBLEM = "application/problem+json"
 SCOPES = {
     Scope.READ: "comments in every status, the queue, threads, authors, reports, legal notices, statistics, the log",
     Scope.MODERATE: "decide, undo, note, reply as staff, trust and block authors, legal notices, states of threads",
-    Scope.MANAGE: "rules, settings, addresses of threads, webhooks",
+    Scope.MANAGE: "rules, settings, addresses of threads, webhooks, checkers",
     Scope.TRANSFER: "imports and exports, which contain email addresses",
 }
 ABOUT = f"""Comments of a site, for programs. Operations without a token are for readers and pages; others need a

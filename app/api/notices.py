@@ -88,7 +88,7 @@ class CaseEvent:
 
 @dataclass(frozen=True)
 class Case:
-    """A notice with its comment as it is now, and what has happened, oldest first."""
+    """A notice with its comment as it is now, and its events, oldest first."""
 
     notice: NoticeShown
     comment: ModeratedComment

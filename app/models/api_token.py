@@ -25,9 +25,9 @@ class Scope(StrEnum):
     """What a token may be used for, within its role."""
 
     READ = "read"  # comments in every status, the queue, threads, authors, reports, legal notices, statistics, the log
-    MODERATE = "moderate"  # decide, undo, note, reply as staff, trust and block authors, legal notices, states of threads
+    MODERATE = "moderate"  # decide, undo, note, reply, trust and block authors, legal notices, states of threads
     COMMENT = "comment"  # write comments on behalf of members of the publisher
-    MANAGE = "manage"  # rules, settings, titles and addresses of threads, webhooks
+    MANAGE = "manage"  # rules, settings, titles and addresses of threads, webhooks, checkers
     TRANSFER = "transfer"  # imports and exports, which contain email addresses
 
 

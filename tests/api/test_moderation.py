@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.lib.clock import now
-from app.models import AuditEvent, Claim, Comment, Decision, Job, JobState, Moderator, Role, Scope, Site, Status
+from app.models import AuditEvent, Claim, Comment, Decision, Job, JobState, Moderator, Notice, Role, Scope, Site, Status
 from app.moderation import notices
 from app.moderation.decide import decide
 from app.moderation.notices import Draft
@@ -281,8 +281,10 @@ def test_a_program_lists_reads_and_closes_legal_notices(
         comment = the_comment(db_session, text)
         decide(comment, Status.APPROVED, seen=comment.version)
         draft = Draft(Claim.PRIVACY, f"Names me {at}", "A law", "Taro", f"taro{at}@notifiers.example")
-        # All at once: ties are listed by id.
-        notices.submit(comment, draft).due_at = now()
+        notices.submit(comment, draft)
+        db_session.commit()
+    # All due at once: ties are listed by id.
+    db_session.query(Notice).update({"due_at": now()})
     db_session.commit()
     pages, cursor = [], ""
     while cursor is not None:
@@ -320,8 +322,14 @@ def test_a_program_lists_reads_and_closes_legal_notices(
     assert program.post(f"{path}/close", ruling).json == closed.json
     for who, given in ((helper, {}), (program, {"outcome": "kept"}), (program, {"seen": 2})):
         assert who.post(f"{path}/close", ruling | given).json["code"] == "closed"
-    kept = {"outcome": "kept", "facts": "It is true.", "seen": 1, "comment_seen": 2}
-    assert helper.post(f"/notices/{pages[1]['id']}/close", kept).json["comment"]["status"] == "approved"
+    second = f"/notices/{pages[1]['id']}"
+    kept = {
+        "outcome": "kept",
+        "facts": "True.",
+        "seen": 1,
+        "comment_seen": helper.get(second).json["comment"]["version"],
+    }
+    assert helper.post(f"{second}/close", kept).json["comment"]["status"] == "approved"
     assert [each["id"] for each in program.get("/notices").json["notices"]] == [pages[2]["id"]]
     assert [each["outcome"] for each in program.get("/notices", state="closed").json["notices"]] == ["removed", "kept"]
 

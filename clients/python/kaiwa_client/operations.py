@@ -15,11 +15,13 @@ class Operations:
 
     def __init__(self, core: Core) -> None:
         self.authors = Authors(core)
+        self.checkers = Checkers(core)
         self.comments = Comments(core)
         self.contract = Contract(core)
         self.decisions = Decisions(core)
         self.latest = Latest(core)
         self.log = Log(core)
+        self.notices = Notices(core)
         self.picks = Picks(core)
         self.queue = Queue(core)
         self.reports = Reports(core)
@@ -47,6 +49,43 @@ class Authors:
     def trust(self, id: int, /, **body: Unpack[types.Trust]) -> types.RuleShown:
         """Trust an author, or always hold their comments. Scope: moderate."""
         answer: types.RuleShown = self._core.json("POST", "/authors/{id}/trust", path_values={"id": id}, body=body)
+        return answer
+
+
+class Checkers:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def show_all(self) -> types.Checkers:
+        """The site's checkers. Scope: manage."""
+        answer: types.Checkers = self._core.json("GET", "/checkers", repeatable=True)
+        return answer
+
+    def add(self, **body: Unpack[types.NewChecker]) -> types.CheckerMade:
+        """Add a checker. Scope: manage."""
+        answer: types.CheckerMade = self._core.json("POST", "/checkers", body=body)
+        return answer
+
+    def show(self, id: int, /) -> types.CheckerWithFigures:
+        """A checker, and how good it is. Scope: manage."""
+        answer: types.CheckerWithFigures = self._core.json(
+            "GET", "/checkers/{id}", path_values={"id": id}, repeatable=True
+        )
+        return answer
+
+    def change(self, id: int, /, **body: Unpack[types.CheckerChange]) -> types.CheckerShown:
+        """Change a checker, or its mode. 409 if it is not good enough for the mode hold. Scope: manage."""
+        answer: types.CheckerShown = self._core.json("POST", "/checkers/{id}", path_values={"id": id}, body=body)
+        return answer
+
+    def remove(self, id: int, /) -> types.CheckerShown:
+        """Remove a checker with its answers. Scope: manage."""
+        answer: types.CheckerShown = self._core.json("POST", "/checkers/{id}/remove", path_values={"id": id})
+        return answer
+
+    def renew_secret(self, id: int, /) -> types.CheckerMade:
+        """Change the secret; the earlier one ends at once. Scope: manage."""
+        answer: types.CheckerMade = self._core.json("POST", "/checkers/{id}/secret", path_values={"id": id})
         return answer
 
 
@@ -140,7 +179,7 @@ class Decisions:
 
     def undo_many(self, **body: Unpack[types.UndoMany]) -> types.BatchOutcome:
         """Undo up to 500 decisions. Scope: moderate."""
-        answer: types.BatchOutcome = self._core.json("POST", "/decisions/undo", body=body)
+        answer: types.BatchOutcome = self._core.json("POST", "/decisions/undo", body=body, repeatable=True)
         return answer
 
     def undo_one(self, id: int, /) -> types.DecisionMade:
@@ -187,6 +226,33 @@ class Log:
     def find_each(self, **query: Unpack[types.LogFindQuery]) -> Iterator[types.ModeratedComment]:
         """The comments of all pages of `find`, which are loaded as they are needed."""
         return self._core.each("comments", "GET", "/search", query=query, repeatable=True)
+
+
+class Notices:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def show_all(self, **query: Unpack[types.NoticesShowAllQuery]) -> types.NoticePage:
+        """Legal notices, the earliest deadline first. Scope: read."""
+        answer: types.NoticePage = self._core.json("GET", "/notices", query=query, repeatable=True)
+        return answer
+
+    def show_all_each(self, **query: Unpack[types.NoticesShowAllQuery]) -> Iterator[types.NoticeShown]:
+        """The notices of all pages of `show_all`, which are loaded as they are needed."""
+        return self._core.each("notices", "GET", "/notices", query=query, repeatable=True)
+
+    def show(self, id: int, /) -> types.Case:
+        """A legal notice with its comment and events. Scope: read."""
+        answer: types.Case = self._core.json("GET", "/notices/{id}", path_values={"id": id}, repeatable=True)
+        return answer
+
+    def close(self, id: int, /, **body: Unpack[types.NoticeRuling]) -> types.Case:
+        """Decide on a legal notice; both sides get the statement of reasons. 409 has the case as it is now in
+        `current`. The same decision by the same token, sent again, gets the case. Scope: moderate."""
+        answer: types.Case = self._core.json(
+            "POST", "/notices/{id}/close", path_values={"id": id}, body=body, repeatable=True
+        )
+        return answer
 
 
 class Picks:
@@ -327,7 +393,7 @@ class Transfers:
 
     def begin_export(self, **body: Unpack[types.NewExport]) -> types.JobShown:
         """Begin an export. Exports have the readers' email addresses. Scope: transfer."""
-        answer: types.JobShown = self._core.json("POST", "/exports", body=body)
+        answer: types.JobShown = self._core.json("POST", "/exports", body=body, repeatable=True)
         return answer
 
     def download(self, id: int, /) -> Iterator[bytes]:

@@ -163,6 +163,171 @@ class Blocked(TypedDict):
     skipped: list[int]
 
 
+class NoticeShown(TypedDict):
+    """A legal notice and its decision. The notifier's name and email address are on the page only."""
+
+    id: int
+    # Of the receipt
+    number: str
+    # inquiry: the comment's author was asked and may still answer
+    state: Literal["open", "inquiry", "closed"]
+    # Goes into `seen` of the decision
+    version: int
+    # The comment's id
+    comment: int
+    claim: Literal["defamation", "privacy", "copyright", "trademark", "hate", "threat", "child_abuse", "other"]
+    # As the notifier typed it
+    law: str
+    # As the notifier typed it
+    explanation: str
+    # Of the notifier, or empty
+    lang: str
+    made_at: str
+    due_at: str
+    # When the notifier confirmed the email address
+    confirmed_at: str | None
+    # When the owner of that address denied having sent the notice
+    disowned_at: str | None
+    # When the comment's author was asked
+    asked_at: str | None
+    # Of the author: consent, objection or none; empty while the case waits for it
+    answer: str
+    # Null until it is decided
+    outcome: Literal["removed", "kept", None]
+    # law, rules or empty
+    ground: str
+    provision: str
+    facts: str
+    closed_at: str | None
+    # When the notifier objected to a decision
+    objected_at: str | None
+    # The decision that removed the comment
+    decision: int | None
+
+
+class CaseEvent(TypedDict):
+    id: int
+    kind: Literal[
+        "opened",
+        "confirmed",
+        "disowned",
+        "reminded",
+        "asked",
+        "consented",
+        "objected",
+        "unanswered",
+        "undelivered",
+        "held",
+        "released",
+        "exported",
+        "closed",
+        "reopened",
+        "appealed",
+        "restored",
+    ]
+    actor: Literal["notifier", "author", "moderator", "system"]
+    # Name of the moderator or program
+    moderator: str | None
+    text: str
+    made_at: str
+
+
+class Case(TypedDict):
+    """A notice with its comment as it is now, and its events, oldest first."""
+
+    notice: NoticeShown
+    comment: ModeratedComment
+    events: list[CaseEvent]
+
+
+class CheckerChange(TypedDict):
+    """Only given fields change. At another address it begins in shadow mode, and its figures begin again."""
+
+    name: NotRequired[str | None]
+    url: NotRequired[str | None]
+    # Only comments on pages in these languages; none: all
+    langs: NotRequired[list[str] | None]
+    # Seconds
+    timeout_s: NotRequired[int | None]
+    # Confidence in percent that holds
+    threshold: NotRequired[int | None]
+    # Percent of the held comments that moderators must reject
+    least_precision: NotRequired[int | None]
+    # hold: only if its figures are good enough
+    mode: NotRequired[Literal["shadow", "hold", "off", None]]
+
+
+class CheckerShare(TypedDict):
+    """`hits` of `of`, with the 95 percent interval."""
+
+    hits: int
+    of: int
+    low: float
+    high: float
+
+
+class CheckerQuality(TypedDict):
+    """`precision`: of the comments with this answer, those that moderators decided so. `recall`: the reverse."""
+
+    precision: CheckerShare
+    recall: CheckerShare
+
+
+class CheckerFigures(TypedDict):
+    """Its answers against decisions that moderators made without seeing them."""
+
+    # Compared decisions
+    decided: int
+    # Of these comments, those that it holds, or would hold
+    flagged: int
+    # Whether they are good enough for the mode hold
+    may_hold: bool
+    held: CheckerQuality
+    # By verdict: fine, reject, spam
+    verdicts: dict[str, CheckerQuality]
+
+
+class CheckerShown(TypedDict):
+    """A checker. Of its address the query is left out, which may be a password."""
+
+    id: int
+    name: str
+    url: str
+    # shadow: its answers are only counted; hold: they hold comments; off: it is not asked
+    mode: Literal["shadow", "hold", "off"]
+    mode_since: str
+    # Why it went back to shadow mode by itself: precision or errors; else empty
+    returned: str
+    # Seconds
+    timeout_s: int
+    # Confidence in percent that holds
+    threshold: int
+    # Percent of the held comments that moderators must reject
+    least_precision: int
+    # Only comments on pages in these languages; none: all
+    langs: list[str]
+    # In a row
+    failures: int
+    # It is not asked until then, after failures
+    paused_until: str | None
+    made_at: str
+
+
+class CheckerMade(TypedDict):
+    checker: CheckerShown
+    # Signs the questions; shown only in this answer
+    secret: str
+
+
+class CheckerWithFigures(TypedDict):
+    checker: CheckerShown
+    figures: CheckerFigures
+
+
+class Checkers(TypedDict):
+    checkers: list[CheckerShown]
+
+
 class Comment(TypedDict):
     """A comment as readers see it."""
 
@@ -488,6 +653,22 @@ class Moves(TypedDict):
     dry_run: NotRequired[bool]
 
 
+class NewChecker(TypedDict):
+    """It begins in shadow mode."""
+
+    name: str
+    # https
+    url: str
+    # Only comments on pages in these languages; none: all
+    langs: NotRequired[list[str] | None]
+    # Seconds
+    timeout_s: NotRequired[int]
+    # Confidence in percent that holds
+    threshold: NotRequired[int]
+    # Percent of the held comments that moderators must reject
+    least_precision: NotRequired[int]
+
+
 class NewComment(TypedDict):
     """A reader's comment. Lengths are counted in graphemes."""
 
@@ -585,6 +766,39 @@ class NewWebhook(TypedDict):
 
 class Notes(TypedDict):
     notes: list[NoteText]
+
+
+class NoticePage(TypedDict):
+    """The earliest deadline first."""
+
+    notices: list[NoticeShown]
+    next: str | None
+
+
+class NoticeRuling(TypedDict):
+    """The decision on a notice; a removal needs `ground` and `provision`."""
+
+    # removed: the comment is rejected; kept: it stays, or becomes, public
+    outcome: Literal["removed", "kept"]
+    # Facts and reasons, for both sides
+    facts: str
+    # The notice's `version` that this is based on
+    seen: int
+    # The comment's `version` that the decision is based on
+    comment_seen: int
+    # law or rules
+    ground: NotRequired[str]
+    # The law or rule
+    provision: NotRequired[str]
+
+
+class NoticesShowAllQuery(TypedDict):
+    # By default, cases without a decision: open and inquiry
+    state: NotRequired[Literal["open", "inquiry", "closed"]]
+    # The `next` of the page before
+    after: NotRequired[str]
+    # Notices of a page
+    limit: NotRequired[int]
 
 
 class PickedComment(TypedDict):

@@ -7,11 +7,13 @@ import type * as types from "./types.ts"
 /** All operations by group. */
 export class Operations {
   readonly authors: Authors
+  readonly checkers: Checkers
   readonly comments: Comments
   readonly contract: Contract
   readonly decisions: Decisions
   readonly latest: Latest
   readonly log: Log
+  readonly notices: Notices
   readonly picks: Picks
   readonly queue: Queue
   readonly reports: Reports
@@ -23,11 +25,13 @@ export class Operations {
 
   constructor(core: Core) {
     this.authors = new Authors(core)
+    this.checkers = new Checkers(core)
     this.comments = new Comments(core)
     this.contract = new Contract(core)
     this.decisions = new Decisions(core)
     this.latest = new Latest(core)
     this.log = new Log(core)
+    this.notices = new Notices(core)
     this.picks = new Picks(core)
     this.queue = new Queue(core)
     this.reports = new Reports(core)
@@ -59,6 +63,44 @@ export class Authors {
   /** Trust an author, or always hold their comments. Scope: moderate. */
   trust(id: number, body: types.Trust): Promise<types.RuleShown> {
     return this.#core.json<types.RuleShown>("POST", "/authors/{id}/trust", { path: { id }, body })
+  }
+}
+
+export class Checkers {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** The site's checkers. Scope: manage. */
+  showAll(): Promise<types.Checkers> {
+    return this.#core.json<types.Checkers>("GET", "/checkers", { repeatable: true })
+  }
+
+  /** Add a checker. Scope: manage. */
+  add(body: types.NewChecker): Promise<types.CheckerMade> {
+    return this.#core.json<types.CheckerMade>("POST", "/checkers", { body })
+  }
+
+  /** A checker, and how good it is. Scope: manage. */
+  show(id: number): Promise<types.CheckerWithFigures> {
+    return this.#core.json<types.CheckerWithFigures>("GET", "/checkers/{id}", { path: { id }, repeatable: true })
+  }
+
+  /** Change a checker, or its mode. 409 if it is not good enough for the mode hold. Scope: manage. */
+  change(id: number, body: types.CheckerChange): Promise<types.CheckerShown> {
+    return this.#core.json<types.CheckerShown>("POST", "/checkers/{id}", { path: { id }, body })
+  }
+
+  /** Remove a checker with its answers. Scope: manage. */
+  remove(id: number): Promise<types.CheckerShown> {
+    return this.#core.json<types.CheckerShown>("POST", "/checkers/{id}/remove", { path: { id } })
+  }
+
+  /** Change the secret; the earlier one ends at once. Scope: manage. */
+  renewSecret(id: number): Promise<types.CheckerMade> {
+    return this.#core.json<types.CheckerMade>("POST", "/checkers/{id}/secret", { path: { id } })
   }
 }
 
@@ -152,7 +194,7 @@ export class Decisions {
 
   /** Undo up to 500 decisions. Scope: moderate. */
   undoMany(body: types.UndoMany): Promise<types.BatchOutcome> {
-    return this.#core.json<types.BatchOutcome>("POST", "/decisions/undo", { body })
+    return this.#core.json<types.BatchOutcome>("POST", "/decisions/undo", { body, repeatable: true })
   }
 
   /** Undo a decision, by a new one. Scope: moderate. */
@@ -205,6 +247,35 @@ export class Log {
   /** The comments of all pages of `find`, which are loaded as they are needed. */
   findEach(query: types.LogFindQuery = {}): AsyncGenerator<types.ModeratedComment, void, undefined> {
     return this.#core.each<types.ModeratedComment>("comments", "GET", "/search", { query, repeatable: true })
+  }
+}
+
+export class Notices {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Legal notices, the earliest deadline first. Scope: read. */
+  showAll(query: types.NoticesShowAllQuery = {}): Promise<types.NoticePage> {
+    return this.#core.json<types.NoticePage>("GET", "/notices", { query, repeatable: true })
+  }
+
+  /** The notices of all pages of `showAll`, which are loaded as they are needed. */
+  showAllEach(query: types.NoticesShowAllQuery = {}): AsyncGenerator<types.NoticeShown, void, undefined> {
+    return this.#core.each<types.NoticeShown>("notices", "GET", "/notices", { query, repeatable: true })
+  }
+
+  /** A legal notice with its comment and events. Scope: read. */
+  show(id: number): Promise<types.Case> {
+    return this.#core.json<types.Case>("GET", "/notices/{id}", { path: { id }, repeatable: true })
+  }
+
+  /** Decide on a legal notice; both sides get the statement of reasons. 409 has the case as it is now in
+   * `current`. The same decision by the same token, sent again, gets the case. Scope: moderate. */
+  close(id: number, body: types.NoticeRuling): Promise<types.Case> {
+    return this.#core.json<types.Case>("POST", "/notices/{id}/close", { path: { id }, body, repeatable: true })
   }
 }
 
@@ -370,7 +441,7 @@ export class Transfers {
 
   /** Begin an export. Exports have the readers' email addresses. Scope: transfer. */
   beginExport(body: types.NewExport): Promise<types.JobShown> {
-    return this.#core.json<types.JobShown>("POST", "/exports", { body })
+    return this.#core.json<types.JobShown>("POST", "/exports", { body, repeatable: true })
   }
 
   /** The file of a finished export. A POST, because it is recorded who has downloaded the readers' addresses.

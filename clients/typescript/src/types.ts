@@ -47,6 +47,106 @@ export interface Blocked {
   skipped: number[]
 }
 
+/** A notice with its comment as it is now, and its events, oldest first. */
+export interface Case {
+  notice: NoticeShown
+  comment: ModeratedComment
+  events: CaseEvent[]
+}
+
+export interface CaseEvent {
+  id: number
+  kind: "opened" | "confirmed" | "disowned" | "reminded" | "asked" | "consented" | "objected" | "unanswered" | "undelivered" | "held" | "released" | "exported" | "closed" | "reopened" | "appealed" | "restored"
+  actor: "notifier" | "author" | "moderator" | "system"
+  /** Name of the moderator or program */
+  moderator: string | null
+  text: string
+  made_at: string
+}
+
+/** Only given fields change. At another address it begins in shadow mode, and its figures begin again. */
+export interface CheckerChange {
+  name?: string | null
+  url?: string | null
+  /** Only comments on pages in these languages; none: all */
+  langs?: string[] | null
+  /** Seconds */
+  timeout_s?: number | null
+  /** Confidence in percent that holds */
+  threshold?: number | null
+  /** Percent of the held comments that moderators must reject */
+  least_precision?: number | null
+  /** hold: only if its figures are good enough */
+  mode?: "shadow" | "hold" | "off" | null
+}
+
+/** Its answers against decisions that moderators made without seeing them. */
+export interface CheckerFigures {
+  /** Compared decisions */
+  decided: number
+  /** Of these comments, those that it holds, or would hold */
+  flagged: number
+  /** Whether they are good enough for the mode hold */
+  may_hold: boolean
+  held: CheckerQuality
+  /** By verdict: fine, reject, spam */
+  verdicts: Record<string, CheckerQuality>
+}
+
+export interface CheckerMade {
+  checker: CheckerShown
+  /** Signs the questions; shown only in this answer */
+  secret: string
+}
+
+/** `precision`: of the comments with this answer, those that moderators decided so. `recall`: the reverse. */
+export interface CheckerQuality {
+  precision: CheckerShare
+  recall: CheckerShare
+}
+
+/** `hits` of `of`, with the 95 percent interval. */
+export interface CheckerShare {
+  hits: number
+  of: number
+  low: number
+  high: number
+}
+
+/** A checker. Of its address the query is left out, which may be a password. */
+export interface CheckerShown {
+  id: number
+  name: string
+  url: string
+  /** shadow: its answers are only counted; hold: they hold comments; off: it is not asked */
+  mode: "shadow" | "hold" | "off"
+  mode_since: string
+  /** Why it went back to shadow mode by itself: precision or errors; else empty */
+  returned: string
+  /** Seconds */
+  timeout_s: number
+  /** Confidence in percent that holds */
+  threshold: number
+  /** Percent of the held comments that moderators must reject */
+  least_precision: number
+  /** Only comments on pages in these languages; none: all */
+  langs: string[]
+  /** In a row */
+  failures: number
+  /** It is not asked until then, after failures */
+  paused_until: string | null
+  made_at: string
+}
+
+export interface CheckerWithFigures {
+  checker: CheckerShown
+  figures: CheckerFigures
+}
+
+export interface Checkers {
+  checkers: CheckerShown[]
+}
+
 /** A comment as readers see it. */
 export interface Comment {
   id: number
@@ -409,6 +509,21 @@ export interface Moves {
   dry_run?: boolean
 }
 
+/** It begins in shadow mode. */
+export interface NewChecker {
+  name: string
+  /** https */
+  url: string
+  /** Only comments on pages in these languages; none: all */
+  langs?: string[] | null
+  /** Seconds */
+  timeout_s?: number
+  /** Confidence in percent that holds */
+  threshold?: number
+  /** Percent of the held comments that moderators must reject */
+  least_precision?: number
+}
+
 /** A reader's comment. Lengths are counted in graphemes. */
 export interface NewComment {
   /** The site's key */
@@ -497,6 +612,78 @@ export interface NoteText {
 
 export interface Notes {
   notes: NoteText[]
+}
+
+/** The earliest deadline first. */
+export interface NoticePage {
+  notices: NoticeShown[]
+  next: string | null
+}
+
+/** The decision on a notice; a removal needs `ground` and `provision`. */
+export interface NoticeRuling {
+  /** removed: the comment is rejected; kept: it stays, or becomes, public */
+  outcome: "removed" | "kept"
+  /** Facts and reasons, for both sides */
+  facts: string
+  /** The notice's `version` that this is based on */
+  seen: number
+  /** The comment's `version` that the decision is based on */
+  comment_seen: number
+  /** law or rules */
+  ground?: string
+  /** The law or rule */
+  provision?: string
+}
+
+/** A legal notice and its decision. The notifier's name and email address are on the page only. */
+export interface NoticeShown {
+  id: number
+  /** Of the receipt */
+  number: string
+  /** inquiry: the comment's author was asked and may still answer */
+  state: "open" | "inquiry" | "closed"
+  /** Goes into `seen` of the decision */
+  version: number
+  /** The comment's id */
+  comment: number
+  claim: "defamation" | "privacy" | "copyright" | "trademark" | "hate" | "threat" | "child_abuse" | "other"
+  /** As the notifier typed it */
+  law: string
+  /** As the notifier typed it */
+  explanation: string
+  /** Of the notifier, or empty */
+  lang: string
+  made_at: string
+  due_at: string
+  /** When the notifier confirmed the email address */
+  confirmed_at: string | null
+  /** When the owner of that address denied having sent the notice */
+  disowned_at: string | null
+  /** When the comment's author was asked */
+  asked_at: string | null
+  /** Of the author: consent, objection or none; empty while the case waits for it */
+  answer: string
+  /** Null until it is decided */
+  outcome: "removed" | "kept" | null
+  /** law, rules or empty */
+  ground: string
+  provision: string
+  facts: string
+  closed_at: string | null
+  /** When the notifier objected to a decision */
+  objected_at: string | null
+  /** The decision that removed the comment */
+  decision: number | null
+}
+
+export interface NoticesShowAllQuery {
+  /** By default, cases without a decision: open and inquiry */
+  state?: "open" | "inquiry" | "closed"
+  /** The `next` of the page before */
+  after?: string
+  /** Notices of a page */
+  limit?: number
 }
 
 export interface Page {
