@@ -1,6 +1,7 @@
 """Members of the publisher as authors: what their server says of them, and our token for it."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,8 @@ LIFE = timedelta(hours=12)
 PREFIX, PURPOSE = "m.", "member"
 MOST_OWN = 10  # comments of a member that a page gets
 LONGEST = 8_000  # characters of our token
+# Decoders of base64 skip other characters, and a header cannot send them back.
+TOKEN = re.compile(rf"{re.escape(PREFIX)}[A-Za-z0-9_-]+={{0,2}}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def member_of(site: Site, token: str) -> Member:
 
 def _read(token: str) -> list[Any] | None:
     """The claim; None for a text that we did not encrypt for this purpose."""
-    if len(token) > LONGEST or not token.isascii():
+    if len(token) > LONGEST or not TOKEN.fullmatch(token):
         return None
     text = decrypt(token.removeprefix(PREFIX), all_keys())
     # Columns are encrypted with the same keys, but none contains such a list.

@@ -121,6 +121,9 @@ def test_invalid_log_ins_are_refused(client: FlaskClient, db_session: Session, p
         assert sentence in answer.text and answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert exchange(client, publisher.sign(), origin="https://evil.example").status_code == 403
     assert exchange(client, publisher.sign(), site="other").status_code == 403, "signed for another site"
+    ours = exchange(client, publisher.sign()).headers["Kaiwa-Author"]
+    for spoiled in (f"{ours}\n", f"{ours}\r\nX-Other: 1", f"{ours[:9]} {ours[9:]}", f"{ours}é", ours[:-1], "m."):
+        assert exchange(client, "", author=spoiled).status_code == 403, spoiled
 
 
 UNUSABLE: list[dict[str, Any]] = [
