@@ -19,7 +19,8 @@ from tests.cast import PAGE, Program, Reader, a_site, a_token, the_comment
 BASES: dict[str, dict[str, Any]] = {
     "api.comments.post": {"site": "paper", "url": PAGE, "name": "Hanako", "email": "h@readers.example", "body": "x"},
 }
-TAKEN = {"api.comments.post": tuple(hints(NewComment))}
+# A member is an object or null, and is accepted with a token only (test_members.py).
+TAKEN = {"api.comments.post": tuple(name for name in hints(NewComment) if name != "member")}
 # Values for the fields of the other operations, which one parser reads.
 FEW = ("null", "1.5", "NaN", "true", "[]", "{}", "[null]", '[{"id": null}]', r'"\ud800"', r'"a\u0000b"',
        '""', "-1", "1" + "0" * 25, "9" * 4301, '"' + "あ" * 5000 + '"', '"open"', '"/story"')  # fmt: skip
