@@ -40,7 +40,7 @@ serve: $(VENV)/.run ## run Kaiwa for the public, without demo, on HOST and PORT 
 	@$(FLASK) db upgrade
 	@exec $(FLASK) serve
 
-test: $(VENV)/.test $(FRAMEWORKS) $(TYPESCRIPT) ## check and test everything (ARGS=... goes to pytest)
+test: $(VENV)/.test $(TYPESCRIPT) ## check and test everything (ARGS=... goes to pytest)
 	@sh scripts/chromium.sh
 	@sh scripts/program.sh nginx nginx-light
 	@sh scripts/program.sh pgbouncer pgbouncer

@@ -18,7 +18,7 @@ ON_BOTH = {
     "test_limits", "test_flood", "test_imports", "test_upkeep", "test_outbox",
 }  # fmt: skip
 # The same test for many routes or texts: each of these runs on one database.
-BY_PARAMETER = {"test_injection", "test_tenancy"}
+BY_PARAMETER = {"test_injection", "test_tenancy", "test_rotation", "test_person", "test_reading"}
 # With fewer tests than this, a single test was asked for by its id.
 FEW = 10
 HERE = Path(__file__).parent
@@ -36,7 +36,8 @@ def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def _is_left_out(item: pytest.Item) -> bool:
     database = getattr(item, "callspec", None) and item.callspec.params.get("database_url")
-    if item.path.parent.parent != HERE or item.path.parent.name not in FOLDERS or item.path.stem in ON_BOTH:
+    own = item.path.parent.name in FOLDERS or item.path.stem in BY_PARAMETER
+    if item.path.parent.parent != HERE or not own or item.path.stem in ON_BOTH:
         return False
     if item.get_closest_marker("torture"):
         return False

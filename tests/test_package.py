@@ -100,6 +100,7 @@ def served(command: list[str], folder: Path, environment: dict[str, str]) -> Ite
         live.stop()
 
 
+@pytest.mark.torture
 def test_the_unpacked_wheel_serves_in_a_folder_with_other_modules_of_these_names(
     wheel: Path, elsewhere: Path, tmp_path: Path
 ) -> None:

@@ -148,10 +148,14 @@ def _of_database(path: Path | str) -> str | None:
 
 
 def _of_text(head: str) -> str | None:
+    begun = head.lstrip("\ufeff \t\r\n")
+    # First: an archive names itself, and its settings have names that other programs use.
+    if _ARCHIVE.match(begun):
+        return archive.FORMAT
     if found := signatures.program(head):
         return found
-    if head.lstrip("\ufeff \t\r\n").startswith("{"):
-        return _of_json(head.lstrip("\ufeff \t\r\n"))
+    if begun.startswith("{"):
+        return _of_json(begun)
     root = _ROOT.search(_REMARK.sub("", head))
     if root and root.lastgroup == "wordpress" and _is_feed(head):
         return None
@@ -164,8 +168,6 @@ def _is_feed(head: str) -> bool:
 
 
 def _of_json(head: str) -> str | None:
-    if _ARCHIVE.match(head):
-        return archive.FORMAT
     if _REMARK42.search(head.split("\n", 1)[0]):
         return "remark42"
     return "commento" if _COMMENTO.search(head) else None

@@ -27,7 +27,8 @@ LOGGED_OUT = _l("You’ve been logged out.")
 # Browsers resolve these, also percent-encoded (URL Standard, 4.4); some proxies decode slashes and backslashes before.
 DOT_SEGMENT = re.compile(r"(?:^|/|%2f|%5c)(?:\.|%2e){1,2}(?:/|%2f|%5c|$)", re.IGNORECASE)
 # Characters of our longest page address.
-LONGEST_PATH = 8_000
+# A message with its way back goes into a cookie of 4 KB.
+LONGEST_PATH = 1_500
 
 
 def install(app: Flask) -> None:

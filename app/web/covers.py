@@ -15,7 +15,7 @@ from app.models import Comment, Decision, Status
 from app.models.decision import COVERED
 from app.moderation import covers
 from app.moderation.decide import AlreadyDecided
-from app.web.access import comment_or_404, current_moderator, moderator_required, say, wants_fragment
+from app.web.access import comment_or_404, current_moderator, moderator_required, own_path, say, wants_fragment
 
 bp = Blueprint("covers", __name__, url_prefix="/moderate")
 
@@ -96,7 +96,7 @@ def _page(comment: Comment, form: CoverForm, *, shown: str = "", wrong: str = ""
 
 
 def _said(decision: Decision, said: str, form: SeenForm) -> Any:
-    back = form.next.data or ""
+    back = own_path(form.next.data or "")
     card = card_of(decision.comment, current_moderator()) if wants_fragment() else None
     html = render_template("queue/_covered.html", decision=decision, said=said, card=card, back=back)
     return say(html, back)

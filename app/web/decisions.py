@@ -21,6 +21,7 @@ from app.web.access import (
     comment_or_404,
     current_moderator,
     moderator_required,
+    own_path,
     say,
     wants_fragment,
 )
@@ -107,7 +108,7 @@ def _refuse_too_many(count: int) -> None:
 
 def _decided(decisions: list[Decision], form: Any, outcome: batch.Outcome | None = None) -> Any:
     changed = cards_of(outcome.changed, current_moderator()) if outcome else []
-    back = form.next.data or ""
+    back = own_path(form.next.data or "")
     said = render_template(
         "queue/_decided.html", decisions=decisions, back=back, verdict=form.verdict, changed=changed,
         gone=outcome.gone if outcome else [],

@@ -21,7 +21,7 @@ from app.models.section import SectionBy, sections_of
 from app.moderation import articles
 from app.transfer import moves
 from app.transfer.moves import REFUSED, Outcome
-from app.web.access import current_moderator, moderator_required, say, site_or_404, thread_or_404
+from app.web.access import current_moderator, moderator_required, own_path, say, site_or_404, thread_or_404
 
 bp = Blueprint("threads", __name__, url_prefix="/sites/<key>/threads")
 
@@ -142,6 +142,7 @@ def undo(key: str, id: int) -> Any:
 
 def _said(thread: Thread, change: ThreadChange | None, back: str) -> Any:
     """A confirmation with an undo button: a fragment for our script, else on the page before."""
+    back = own_path(back)
     said = render_template(
         "sites/_state_said.html", thread=thread, change=change, states=articles.STATES, back=back, site=thread.site
     )

@@ -158,6 +158,7 @@ def test_no_entity_is_opened(tmp_path: Path, apart: str, declaration: str) -> No
     assert "document type" in report["trouble"] and seconds < 10
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_bomb_and_a_comment_of_100_megabytes_cost_little_and_the_rest_goes_in(tmp_path: Path, apart: str) -> None:
     before, after = wxr(page(comment(1), comment(2, "<![CDATA[HERE]]>"), comment(3))).split("HERE")

@@ -123,6 +123,7 @@ def test_a_worker_that_is_killed_is_replaced(kaiwa: Kaiwa) -> None:
     eventually(lambda: kaiwa.processes("flask worker") not in ([], [victim]))
 
 
+@pytest.mark.torture
 def test_a_stop_lets_a_comment_arrive_and_does_not_wait_for_slow_posters(start_kaiwa: Callable[..., Kaiwa]) -> None:
     service = start_kaiwa(workers=2)
     add_site(service)

@@ -87,6 +87,7 @@ def backs_up_under_load(live: Live, folder: Path, times: int) -> None:
     print(f"{times} backups while {written} comments were written: all whole, 0 acknowledged lost")
 
 
+@pytest.mark.torture
 def test_a_backup_under_load_is_whole_and_comes_back(
     start_kaiwa: Callable[..., Live], sqlite_url: str, tmp_path: Path
 ) -> None:

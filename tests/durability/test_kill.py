@@ -19,7 +19,7 @@ from tests.inside import database_of
 from tests.services import Live
 
 WRITERS = 8
-KILLS = 5
+KILLS = 3
 TORTURE_KILLS = int(os.environ.get("KAIWA_KILLS", "200"))
 # Seconds that a machine may take to restart a process.
 PATIENCE = 30
@@ -68,7 +68,7 @@ def kill_again_and_again(live: Live, kills: int, writers: list[Writer]) -> int:
         time.sleep(seed.uniform(0.2, 0.9))
         web = live.processes("granian")
         victims = web[:1] if done % 10 == 7 else web[1:]
-        if done % 10 == 4:
+        if done % 10 == 2:
             victims = live.processes("flask worker")
         if victims:
             with suppress(ProcessLookupError):

@@ -327,6 +327,7 @@ def storm_over(start_kaiwa: Callable[..., Live], url: str, server: Postgres | No
     survives(live, url, server, faults)
 
 
+@pytest.mark.torture
 def test_each_fault_once_loses_and_doubles_nothing(
     start_kaiwa: Callable[..., Live], database_url: str, server: Postgres | None
 ) -> None:

@@ -11,7 +11,7 @@ from tests.flows.hosts import Publisher, await_contrast, publishing, style_of
 from tests.flows.people import EN, fill_in, submit
 from tests.services import ROOT, Live
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.torture]
 
 NewPage = Callable[..., Page]
 MODULES = ROOT / "npm/node_modules"

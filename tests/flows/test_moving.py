@@ -17,6 +17,7 @@ pytestmark = pytest.mark.flow
 OLD_NUMBER = 900
 
 
+@pytest.mark.torture
 def test_an_old_link_lands_on_its_comment(live: Live, page: Page, tmp_path: Path) -> None:
     file = tmp_path / "export.xml"
     said = comment(OLD_NUMBER, "<![CDATA[said years ago]]>", date_gmt="2009-01-02 03:04:05")

@@ -112,6 +112,7 @@ def a_case(series: dict[str, str], fired: list[str]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.torture
 def test_each_alert_fires_for_its_reason_and_none_without(tmp_path: Path) -> None:
     assert FIRING.keys() == {each["alert"] for each in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]}
     tests = [a_case(series, [name]) for name, series in FIRING.items()] + [a_case(QUIET, [])]

@@ -409,6 +409,7 @@ def test_without_room_nothing_is_kept(app: Flask, comment: Comment) -> None:
     assert len(readers.made) == 2
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_decision_and_a_setting_are_soon_seen_by_all_processes(
     start_kaiwa: Callable[..., Live], database_url: str, db_session: Session
 ) -> None:

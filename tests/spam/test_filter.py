@@ -312,8 +312,8 @@ def test_an_evaluation_has_the_promised_keys_and_judges_before_it_learns():
         ("spam_youtube_en", 0.994, False),
         ("spam_youtube_en", 0.990, True),
         ("spam_gambling_yt_id", 0.999, False),
-        ("spam_sms_en", 0.9975, False),
-        ("spam_shopee_vi", 0.95, False),
+        pytest.param("spam_sms_en", 0.9975, False, marks=pytest.mark.torture),
+        pytest.param("spam_shopee_vi", 0.95, False, marks=pytest.mark.torture),
     ],
 )
 def test_real_comments_are_told_apart_better_than_by_the_best_known_methods(name, wanted, shuffled):

@@ -798,6 +798,7 @@ def test_another_sites_page_begins_no_log_in(client: FlaskClient, alice: Moderat
     assert client.get(START, headers={"Sec-Fetch-Site": "same-origin"}).location.startswith(provider.issuer)
 
 
+@pytest.mark.torture
 def test_a_browser_goes_through_the_provider_and_back_over_real_sockets(
     app: Flask, paper: Site, provider: IdentityProvider, settings: dict[str, str], start_kaiwa: Callable[..., Live],
     db_session: Session,
