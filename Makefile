@@ -62,7 +62,7 @@ bench: $(VENV)/.test ## measure speed, with a baseline in the same run
 bench-peers: $(VENV)/.test ## measure others with the same comments (asks PyPI for Isso)
 	$(PYTHON) -m bench peers
 
-torture: $(VENV)/.test ## the long proofs: attacks, kills, floods
+torture: $(VENV)/.test $(FRAMEWORKS) ## the long proofs: attacks, kills, floods
 	@sh scripts/chromium.sh
 	@sh scripts/program.sh buildah buildah
 	@sh scripts/program.sh debootstrap debootstrap
