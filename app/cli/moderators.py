@@ -7,6 +7,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from app.cli.sites import site_of
 from app.cli.tag import LANGUAGE
 from app.desk import factors, single_sign_on
 from app.desk.accounts import set_email, set_password, words_about, words_of
@@ -40,7 +41,7 @@ from_stdin = click.option(
 @from_stdin
 def add(email: str, name: str | None, key: str, role: str, lang: str | None, password_stdin: bool) -> None:
     """Give EMAIL a role on a site. An existing account keeps its name and password."""
-    site = _site(key)
+    site = site_of(key)
     account = Moderator.with_email(email)
     if account and account.role_on(site.id):
         raise click.ClickException(f"{email} is already {account.role_on(site.id)} of {key}.")
@@ -139,7 +140,7 @@ def remove(email: str, key: str | None) -> None:
     """Remove the account EMAIL, or its role on one site. Decisions stay in the log."""
     account = _moderator(email)
     if key:
-        _leave(account, _site(key))
+        _leave(account, site_of(key))
     else:
         Login.end_all(account)
         audit.record(Event.ACCOUNT_REMOVED, by=Who.OPERATOR, account=account, name=account.name)
@@ -193,13 +194,6 @@ def _moderator(email: str) -> Moderator:
     found = Moderator.with_email(email)
     if not found:
         raise click.ClickException(f"No moderator {email!r}. List all with: flask moderator list")
-    return found
-
-
-def _site(key: str) -> Site:
-    found = Site.with_key(key)
-    if not found:
-        raise click.ClickException(f"No site {key!r}. List all with: flask site list")
     return found
 
 

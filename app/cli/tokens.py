@@ -8,6 +8,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from app.cli.sites import site_of
 from app.desk import tokens
 from app.errors import Refused
 from app.extensions import db
@@ -17,7 +18,7 @@ from app.lib.clock import now
 from app.lib.language import SOURCE, speaking
 from app.lib.names import is_invisible
 from app.lib.text import clean_line
-from app.models import ApiToken, Role, Scope, Site
+from app.models import ApiToken, Role, Scope
 from app.models.audit import Who
 from app.screening.impersonation import mixes_alphabets
 
@@ -59,7 +60,7 @@ def add(key: str, name: str, role: str, scopes: tuple[str, ...], expires: dateti
     try:
         with speaking(SOURCE):
             made, secret = tokens.make(
-                _site(key), name=shown, role=Role(role), scopes=[Scope(each) for each in scopes],
+                site_of(key), name=shown, role=Role(role), scopes=[Scope(each) for each in scopes],
                 expires_at=expires, by=Who.OPERATOR,
             )  # fmt: skip
     except Refused as no:
@@ -73,7 +74,7 @@ def add(key: str, name: str, role: str, scopes: tuple[str, ...], expires: dateti
 @as_json
 def list_(key: str, as_json: bool) -> None:
     """List the tokens of the site KEY, without their secrets."""
-    found = [_shown(each) for each in ApiToken.of_site(_site(key))]
+    found = [_shown(each) for each in ApiToken.of_site(site_of(key))]
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
@@ -87,19 +88,12 @@ def list_(key: str, as_json: bool) -> None:
 @click.argument("id", type=int)
 def revoke(key: str, id: int) -> None:
     """Revoke the token with the number ID of the site KEY, at once."""
-    found = ApiToken.on_site(_site(key), id)
+    found = ApiToken.on_site(site_of(key), id)
     if not found:
         raise click.ClickException(f"No token {id} on {key}. List all with: flask token list {key}")
     tokens.revoke(found, by=Who.OPERATOR)
     db.session.commit()
     click.echo(f"Token {id} ({found.name}) is revoked.")
-
-
-def _site(key: str) -> Site:
-    found = Site.with_key(key)
-    if not found:
-        raise click.ClickException(f"No site {key!r}. List all with: flask site list")
-    return found
 
 
 def _shown(each: ApiToken) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from app.cli.sites import site_of
 from app.desk import webhooks
 from app.errors import Refused
 from app.extensions import db
 from app.lib.language import SOURCE, speaking
-from app.models import Site, Webhook, WebhookEvent, WebhookFormat
+from app.models import Webhook, WebhookEvent, WebhookFormat
 from app.models.audit import Who
 from app.models.webhook_delivery import WebhookDelivery
 
@@ -35,7 +36,7 @@ def add(key: str, name: str, url: str, events: tuple[str, ...], format: str, as_
     """Add a webhook to the site KEY and print its secret once."""
     with _refusals():
         made = webhooks.add(
-            _site(key), name=name, address=url, events=events or EVENTS, format=WebhookFormat(format),
+            site_of(key), name=name, address=url, events=events or EVENTS, format=WebhookFormat(format),
             by=Who.OPERATOR,
         )  # fmt: skip
     db.session.commit()
@@ -48,7 +49,7 @@ def add(key: str, name: str, url: str, events: tuple[str, ...], format: str, as_
 @as_json
 def list_(key: str, deliveries: bool, as_json: bool) -> None:
     """List the webhooks of the site KEY, without their secrets."""
-    found = [_shown(each) for each in Webhook.of_site(_site(key))]
+    found = [_shown(each) for each in Webhook.of_site(site_of(key))]
     for each in found if deliveries else []:
         each["deliveries"] = [_delivery(row) for row in WebhookDelivery.newest_of(each["id"], limit=LISTED)]
     if as_json:
@@ -68,7 +69,7 @@ def list_(key: str, deliveries: bool, as_json: bool) -> None:
 @as_json
 def send_again(key: str, delivery: int, as_json: bool) -> None:
     """Send the delivery with the number DELIVERY of the site KEY once more."""
-    row = WebhookDelivery.on_site(_site(key), delivery)
+    row = WebhookDelivery.on_site(site_of(key), delivery)
     if not row:
         raise click.ClickException(f"No delivery {delivery} on {key}. List: flask webhook list {key} --deliveries")
     with _refusals():
@@ -85,13 +86,6 @@ def _refusals() -> Iterator[None]:
             yield
     except Refused as no:
         raise click.ClickException(no.sentence) from no
-
-
-def _site(key: str) -> Site:
-    found = Site.with_key(key)
-    if not found:
-        raise click.ClickException(f"No site {key!r}. List all with: flask site list")
-    return found
 
 
 def _json(value: Any) -> str:
