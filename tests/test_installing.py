@@ -1,5 +1,6 @@
 """docs/installing.md, followed: a wheel in an empty environment, an image, Debian with systemd, valid manifests."""
 
+import json
 import os
 import re
 import shutil
@@ -136,6 +137,14 @@ def test_the_image_serves_without_root_and_without_writing_to_itself(
             postgres.create("image")
             settings |= {"DATABASE_URL": "postgresql://postgres@/image?host=/mnt", "SECRET_KEY": "k" * 64}
         serves(debian.Container(root, data, config, settings, postgres.sockets), kind, tmp_path / f"{kind}.log")
+
+
+def test_the_image_can_be_saved_as_a_file(image: debian.Buildah, tmp_path: Path) -> None:
+    file = tmp_path / "image.tar"
+    image("push", "localhost/kaiwa", f"docker-archive:{file}:kaiwa:{VERSION}")
+    FIGURES.append(("image: file", f"{file.stat().st_size / 1e6:.0f} MB"))
+    [manifest] = json.loads(run("tar", "xfO", str(file), "manifest.json"))
+    assert manifest["RepoTags"][0].endswith(f"kaiwa:{VERSION}")
 
 
 def serves(container: debian.Container, kind: str, log: Path) -> None:

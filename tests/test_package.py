@@ -1,6 +1,7 @@
 """The wheel: it has every file, puts one name into site-packages, and runs from any folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 from hatchling.builders.sdist import SdistBuilder
 
 from app.version import VERSION
+from scripts import release
 from tests.services import ROOT, Live, free_port
 
 FOLDERS = ("app", "demo", "migrations", "templates")
@@ -70,6 +72,26 @@ def test_secrets_of_an_installation_are_in_no_archive(tmp_path: Path) -> None:
     packed = {file.relative_path for file in SdistBuilder(str(tmp_path)).recurse_included_files()}
     assert "deploy/compose.yaml" in packed and not [name for name in packed if name.endswith(".env")]
     assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_a_release_has_notes_and_checksums_and_tells_a_missing_image(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setattr(release, "FOLDER", tmp_path / "dist")
+    for name in ("app/version.py", "CHANGELOG.md", "requirements.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    wheel = release.FOLDER / f"kaiwa-{VERSION}-py3-none-any.whl"
+    monkeypatch.setattr(release, "build_packages", lambda: wheel.write_text("wheel"))
+    monkeypatch.setattr(release, "write_sbom", lambda file: file.write_text("{}"))
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    assert release.main() == 0
+    assert "No image: " in capsys.readouterr().out
+    sums = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=release.FOLDER, capture_output=True, text=True)
+    assert sums.returncode == 0 and len(sums.stdout.splitlines()) == 4
+    notes = (release.FOLDER / f"kaiwa-{VERSION}-notes.md").read_text()
+    assert notes.startswith("## ") and VERSION in notes.splitlines()[0] and notes.count("\n## ") == 0
 
 
 @pytest.fixture

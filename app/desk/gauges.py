@@ -114,6 +114,8 @@ def _backups() -> Iterator[Metric]:
     yield _gauge(
         "restore_drill_timestamp_seconds", "Time of the last restore drill; 0 if never.", _stamp(ages.tried_at)
     )
+    yield _gauge("backup_due", "1 if there was none for so long since the installation.", ages.backup_is_due)
+    yield _gauge("restore_drill_due", "1 if there was none for so long since the first backup.", ages.drill_is_due)
     # As in `flask check`: who makes backups with another program tries them with it.
     within = ages.tried_within.total_seconds() if ages.made_within else 0
     yield _gauge("restore_drill_max_age_seconds", "DRILL_MAX_DAYS in seconds; 0 if off.", within)

@@ -8,9 +8,13 @@ from sqlalchemy import Select, and_, case, func, select, text
 from app.extensions import db
 from app.lib.clock import Moment, now
 from app.models.delivery import CHECKERS, FAILED, TO_CHECKER, Delivery
+from app.models.webhook import Webhook
+from app.models.webhook_delivery import WebhookDelivery
 
 # Counting stops here, of all kinds together.
 MOST_COUNTED = 2_000
+# The kind of all deliveries to webhooks.
+WEBHOOKS = "webhooks"
 # As `group_of`.
 KIND = case((Delivery.kind.startswith(TO_CHECKER, autoescape=True), CHECKERS), else_=Delivery.kind).label("kind")
 
@@ -35,7 +39,22 @@ def by_kind(bulk: str) -> list[Unsent]:
     for kind, number, since in db.session.execute(_failing()):
         waiting = found.get(kind, Unsent(kind, number, 0, None))
         found[kind] = waiting._replace(failing=number, since=min(filter(None, (since, waiting.since))))
-    return list(found.values())
+    return [*found.values(), *_to_webhooks()]
+
+
+def _to_webhooks() -> list[Unsent]:
+    """None of them is overdue while its receiver fails: the worker cannot help that."""
+    never_tried = and_(WebhookDelivery.attempts == 0, Webhook.failures == 0, WebhookDelivery.due_at <= now())
+    overdue = case((never_tried, WebhookDelivery.due_at)).label("overdue")
+    unsent = select(WebhookDelivery.attempts, overdue).join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
+    # The order of ix_webhook_delivery_due.
+    unsent = unsent.order_by(WebhookDelivery.webhook_id, WebhookDelivery.due_at)
+    rows = unsent.where(WebhookDelivery.done_at.is_(None)).limit(MOST_COUNTED).subquery()
+    failing = func.count(case((rows.c.attempts > 0, 1)))
+    waiting, failed, since = db.session.execute(
+        select(func.count(), failing, func.min(rows.c.overdue, type_=Moment)).select_from(rows)
+    ).one()
+    return [Unsent(WEBHOOKS, waiting, failed, since)] if waiting else []
 
 
 def _waiting() -> Select[Any]:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from app.extensions import db
+from app.lib import metrics
 from app.lib.clock import happened_since, now
 from app.lib.http_client import Answer, NoAnswer
 from app.lib.redact import CONTROL, scrubbed
 from app.lib.secrets import is_unreadable
 from app.lib.signed_request import post_signed
 from app.models import Emails, Membership, Webhook, WebhookState
+from app.models.unsent import WEBHOOKS
 from app.models.webhook import LONGEST_RETRY_AFTER
 from app.models.webhook_delivery import LONGEST_ANSWER, DeliveryOutcome, WebhookDelivery
 from app.notify import outbox, webhook_alert, webhook_formats, webhook_payload
@@ -30,6 +32,7 @@ AWAY = 3
 ANSWER_BYTES = 4 * LONGEST_ANSWER
 # As long as an email is tried.
 TRIED_FOR = timedelta(days=4)
+metrics.note_kind(WEBHOOKS)
 
 
 def run_once(webhook_id: int, is_stopping: Callable[[], bool] = lambda: False) -> int:
@@ -70,6 +73,7 @@ def _send(id: int) -> None:
     payload = webhook_payload.build(webhook, delivery)
     if payload is None:
         delivery.finish(DeliveryOutcome.NOTHING)
+        metrics.note_delivery(WEBHOOKS, DeliveryOutcome.NOTHING)
         return
     body, address = webhook_formats.body_of(webhook, payload), webhook.address
     message_id, keys = delivery.message_id, webhook.secrets
@@ -93,6 +97,7 @@ def _note_answer(id: int, answer: Answer, seconds: float) -> None:
     delivery.answer = CONTROL.sub(" ", answer.body.decode("utf-8", "replace")).strip()[:LONGEST_ANSWER]
     if 200 <= answer.status < 300:
         delivery.finish(DeliveryOutcome.SENT)
+        metrics.note_delivery(WEBHOOKS, DeliveryOutcome.SENT)
         if webhook.failures >= AWAY:
             WebhookDelivery.hasten(webhook.id)
         webhook.note_answer(seconds)
@@ -124,12 +129,14 @@ def _fail(webhook: Webhook, delivery: WebhookDelivery, wait: timedelta = timedel
         log.error("webhook delivery given up", extra=details)
     else:
         delivery.retry(max(wait, outbox.pause_after(delivery.attempts)))
+        metrics.note_delivery(WEBHOOKS, "failed")
         log.warning("webhook delivery not sent yet", extra=details)
 
 
 def _give_up(webhook: Webhook, delivery: WebhookDelivery) -> None:
     """With it, all others that waited as long: their receiver was away the whole time."""
     delivery.finish(DeliveryOutcome.GAVE_UP)
+    metrics.note_delivery(WEBHOOKS, DeliveryOutcome.GAVE_UP)
     old = ~happened_since(WebhookDelivery.queued_at, now() - TRIED_FOR)
     WebhookDelivery.end_waiting(webhook.id, DeliveryOutcome.GAVE_UP, old, WebhookDelivery.id != delivery.id)
     if webhook.told_at is None:

@@ -57,10 +57,8 @@ FIRING = {
     "KaiwaLoginFailures": {'kaiwa_login_failures_total{step="password"}': "0+10x300"},
     "KaiwaDiskAlmostFull": {"kaiwa_disk_free_bytes": "5x300", "kaiwa_disk_size_bytes": "100x300"},
     "KaiwaWalGrows": {"kaiwa_database_wal_bytes": "2000000000x300"},
-    "KaiwaBackupOld": {"kaiwa_backup_timestamp_seconds": "0x300", "kaiwa_backup_max_age_seconds": "3600x300"},
-    "KaiwaRestoreDrillOld": {
-        "kaiwa_restore_drill_timestamp_seconds": "0x300", "kaiwa_restore_drill_max_age_seconds": "3600x300",
-    },
+    "KaiwaBackupOld": {"kaiwa_backup_due": "1x300"},
+    "KaiwaRestoreDrillOld": {"kaiwa_restore_drill_due": "1x300"},
 }  # fmt: skip
 QUIET = {
     'up{job="kaiwa"}': "1x300",
@@ -81,10 +79,8 @@ QUIET = {
     "kaiwa_disk_free_bytes": "50x300",
     "kaiwa_disk_size_bytes": "100x300",
     "kaiwa_database_wal_bytes": "4000000x300",
-    "kaiwa_backup_timestamp_seconds": "0x300",
-    "kaiwa_backup_max_age_seconds": "0x300",
-    "kaiwa_restore_drill_timestamp_seconds": "0x300",
-    "kaiwa_restore_drill_max_age_seconds": "7776000x300",
+    "kaiwa_backup_due": "0x300",
+    "kaiwa_restore_drill_due": "0x300",
 }
 
 

@@ -244,9 +244,13 @@ def test_a_backup_that_is_stopped_leaves_no_copy(
 
     monkeypatch.setattr("app.operations.age.encrypt", stopped)
     app.config["BACKUP_RECIPIENTS"] = "age1" + "q" * 58
-    before = signal.getsignal(number)
-    run(app, "backup", folder, code=128 + number)
-    assert not [*folder.iterdir()] and signal.getsignal(number) == before
+    # Below `nohup`, SIGHUP would be ignored.
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        run(app, "backup", folder, code=128 + number)
+        assert not [*folder.iterdir()] and signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -22,10 +22,12 @@ from app.desk import gauges
 from app.extensions import db
 from app.lib import metrics
 from app.lib.clock import now
-from app.models import Delivery, Heartbeat, Moderator, audit
+from app.models import Delivery, Heartbeat, Moderator, Webhook, WebhookDelivery, audit
 from app.models.audit import Event, Who
 from app.models.delivery import TO_CHECKER
-from app.notify import outbox
+from app.models.unsent import WEBHOOKS
+from app.models.webhook_delivery import About
+from app.notify import outbox, webhook_sender
 from bench import service
 from tests.cast import Reader, a_site
 from tests.services import ROOT, START_LIMIT, Live, _clean_environment
@@ -138,6 +140,29 @@ def test_the_outbox_is_counted_by_kind(app: Flask, client: FlaskClient, db_sessi
     assert figures(client)["kaiwa_outbox_lag_seconds", "invitation"] >= 60
 
 
+def test_deliveries_to_webhooks_are_counted_as_one_kind(client: FlaskClient, db_session: Session) -> None:
+    site, due = a_site(db_session), now() - timedelta(seconds=60)
+    webhooks = [Webhook(site_id=site.id, name=name, address="", secret="") for name in ("well", "away")]
+    db_session.add_all(webhooks)
+    db_session.flush()
+    for webhook, attempts, since in zip(webhooks, (0, 3), (due, due - timedelta(hours=1)), strict=True):
+        webhook.failures = attempts
+        db_session.add(
+            WebhookDelivery(
+                site_id=site.id, webhook_id=webhook.id, event="ping", message_id=webhook.name, about=About.SITE,
+                about_id=site.id, attempts=attempts, due_at=since,
+            )
+        )  # fmt: skip
+    db_session.commit()
+    before = figures(client)
+    assert (before["kaiwa_outbox_waiting", WEBHOOKS], before["kaiwa_outbox_failing", WEBHOOKS]) == (2, 1)
+    assert 60 <= before["kaiwa_outbox_lag_seconds", WEBHOOKS] < 120, "that of a receiver which is away does not count"
+    assert ("kaiwa_outbox_deliveries_total", WEBHOOKS, "gave_up") in before
+    for webhook in webhooks:
+        webhook_sender.run_once(webhook.id)
+    assert grown(before, client)["kaiwa_outbox_deliveries_total", WEBHOOKS, "failed"] >= 1
+
+
 def test_failed_log_ins_are_counted(client: FlaskClient, alice: Moderator, app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = False
     before = figures(client)
@@ -149,7 +174,8 @@ def test_failed_log_ins_are_counted(client: FlaskClient, alice: Moderator, app: 
 
 
 def test_workers_and_backups_are_told(client: FlaskClient, db_session: Session) -> None:
-    assert figures(client)["kaiwa_backup_timestamp_seconds",] == figures(client)["kaiwa_workers",] == 0
+    before = figures(client)
+    assert before["kaiwa_backup_timestamp_seconds",] == before["kaiwa_workers",] == before["kaiwa_backup_due",] == 0
     Heartbeat.beat("worker", ["search"])
     audit.record(Event.BACKUP_MADE, by=Who.OPERATOR)
     audit.record(Event.BACKUP_RESTORED, by=Who.OPERATOR)
