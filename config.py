@@ -124,6 +124,13 @@ def database_url(text: str) -> str:
     return text
 
 
+def _replica_url(text: str) -> str:
+    url = database_url(text)
+    if url.startswith("sqlite"):
+        raise ValueError("must start with postgresql://: SQLite has no replicas")
+    return url
+
+
 def _one_host(address: str) -> str:
     """libpq's list of servers (`h1:5432,h2`, libpq 34.1.1.2) as the parameters in which SQLAlchemy takes it."""
     place, slash, rest = address.partition("/")
@@ -221,6 +228,22 @@ SETTINGS = (
         "address",
         "URL of the database. Empty: SQLite in the instance folder. PostgreSQL: postgresql://user:password@host/name.",
         lambda text: database_url(text) if text else "",
+    ),
+    Setting(
+        "DATABASE_READ_URL",
+        "",
+        "address",
+        "URL of a replica of a PostgreSQL database, with which it shares the reading: comments of threads, feeds, "
+        "searches of moderators. Empty: none.",
+        lambda text: _replica_url(text) if text else "",
+    ),
+    Setting(
+        "DATABASE_READ_LAG",
+        "5",
+        "seconds",
+        "How far the replica may be behind; otherwise the primary answers. Threads and feeds are never older than on "
+        "the primary; a search may be, but for what the moderator has done.",
+        _whole(1, 3600),
     ),
     Setting(
         "DATABASE_CONNECT_TIMEOUT",
@@ -604,6 +627,11 @@ def load(given: Mapping[str, Any] | None = None, instance: Path | None = None) -
     if not config["SECRET_KEY"]:
         with _writing(instance):
             config["SECRET_KEY"] = _kept_key(config["DATABASE_URL"], instance / "secret_key")
+    if config["DATABASE_READ_URL"] and config["DATABASE_URL"].startswith("sqlite"):
+        raise BadSetting(
+            "DATABASE_READ_URL is set, but DATABASE_URL is SQLite, which has no replicas. Remove DATABASE_READ_URL, or "
+            "name the PostgreSQL server in DATABASE_URL."
+        )
     if config["OIDC_ISSUER"] and not config["OIDC_CLIENT_ID"]:
         raise BadSetting("OIDC_CLIENT_ID must be set when OIDC_ISSUER is. The identity provider shows it.")
     if len(config["SECRET_KEY"]) < 32:
@@ -654,6 +682,12 @@ def _on_postgresql(config: dict[str, Any], options: dict[str, Any]) -> dict[str,
     return {} if config["DATABASE_URL"].startswith("sqlite") else options
 
 
+def _replica(url: str) -> dict[str, Any]:
+    """The second engine. In a transaction, all statements of a read go to one server, also behind a pooler."""
+    options = {"isolation_level": "READ COMMITTED", "execution_options": {"reads_only": False}}
+    return {"replica": {"url": url, "connect_args": {"connect_timeout": 2}} | options} if url else {}
+
+
 def _flask(config: dict[str, Any]) -> dict[str, Any]:
     secure = config["PUBLIC_URL"].startswith("https://")
     timeout = config["DATABASE_CONNECT_TIMEOUT"]
@@ -662,6 +696,7 @@ def _flask(config: dict[str, Any]) -> dict[str, Any]:
     prefix = ("__Host-" if path == "/" else "__Secure-") if secure else ""
     return {
         "SQLALCHEMY_DATABASE_URI": config["DATABASE_URL"],
+        "SQLALCHEMY_BINDS": _replica(config["DATABASE_READ_URL"]),
         "SQLALCHEMY_ENGINE_OPTIONS": _on_postgresql(config, {"connect_args": {"connect_timeout": timeout}}),
         "COOKIE_PREFIX": prefix,
         "SESSION_COOKIE_NAME": f"{prefix}kaiwa",

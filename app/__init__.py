@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 import config
-from app import api, cli, web
+from app import api, cli, replica, web
 from app.abuse import bounds
 from app.database import end_context
 from app.extensions import babel, csrf, db, migrate
@@ -26,6 +26,7 @@ def create_app(given: Mapping[str, Any] | None = None, instance: Path | None = N
     bounds.install(app)
     app.session_interface = signing.Sessions()
     db.init_app(app)
+    replica.install(app)
     # Flask calls the last registered function first: before the session is removed.
     app.teardown_appcontext(end_context)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 LEVELS = (
     ("config", "app.lib", "app.version"),
     ("app.errors", "app.extensions", "app.connections"),
-    ("app.database",),
+    ("app.database", "app.replica"),
     ("app.models",),
     ("app.spam", "app.notify", "app.operations"),
     ("app.screening",),

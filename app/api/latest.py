@@ -6,6 +6,7 @@ from typing import Annotated
 from flask import Blueprint, Response, jsonify, request
 from flask_babel import gettext as _
 
+from app import replica
 from app.api import shapes
 from app.api.declared import Doc, written
 from app.api.operation import public
@@ -35,13 +36,18 @@ def latest() -> Response:
     site = site_or_404(request.args.get("site", ""))
     speak(request.args.get("lang", ""), site.lang, site.timezone)
     section = _section_or_404(site, request.args.get("section", ""))
-    rows = newest_comments.latest(site, MOST, section=section, picked=request.args.get("picked") == "1")
-    answer = jsonify(written(shapes.Latest([shapes.latest(row.thread, reading.show(row)) for row in rows])))
+    picked = request.args.get("picked") == "1"
+    answer = jsonify(written(replica.current(lambda: _latest(site, section, picked=picked))))
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
     answer.add_etag(weak=True)
     answer.make_conditional(request)
     return answer
+
+
+def _latest(site: Site, section: Section | None, *, picked: bool) -> shapes.Latest:
+    rows = newest_comments.latest(site, MOST, section=section, picked=picked)
+    return shapes.Latest([shapes.latest(row.thread, reading.show(row)) for row in rows])
 
 
 def _section_or_404(site: Site, key: str) -> Section | None:

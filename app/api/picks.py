@@ -5,12 +5,14 @@ from typing import Annotated
 
 from flask import Blueprint, Response, jsonify, request
 
+from app import replica
 from app.api import shapes
 from app.api.declared import Doc, written
 from app.api.operation import public
 from app.comments import picks, reading
 from app.forms.where import site_or_page
 from app.lib.language import languages
+from app.models import Comment, Site, Thread
 
 bp = Blueprint("picks", __name__)
 MOST = 50
@@ -30,11 +32,21 @@ class PicksQuery:
 def picked() -> Response:
     """Of a page, in the order in which they were picked; without `url` of the site, the last ones first."""
     site, page = site_or_page(request.args)
-    rows = picks.of_page(page.thread) if page else picks.of_site(site, MOST)
-    shown = shapes.Picks([shapes.pick(row.thread, reading.show(row)) for row in rows])
-    answer = jsonify(written(shown))
+    answer = jsonify(written(_of_page(page.thread) if page else _of_site(site)))
     answer.headers["Access-Control-Allow-Origin"] = "*"
     answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
     answer.add_etag(weak=True)
     answer.make_conditional(request)
     return answer
+
+
+def _of_page(thread: Thread | None) -> shapes.Picks:
+    return replica.of_thread(thread, lambda: _shown(picks.of_page(thread))) if thread else shapes.Picks([])
+
+
+def _of_site(site: Site) -> shapes.Picks:
+    return replica.current(lambda: _shown(picks.of_site(site, MOST)))
+
+
+def _shown(rows: list[Comment]) -> shapes.Picks:
+    return shapes.Picks([shapes.pick(row.thread, reading.show(row)) for row in rows])

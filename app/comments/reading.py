@@ -8,6 +8,7 @@ from typing import NamedTuple
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from app import replica
 from app.comments import amend, avatar, picks, tokens, tree
 from app.comments.orders import ORDERS, Order
 from app.comments.shown import AuthorView, Shown
@@ -99,6 +100,10 @@ def page_of(
     state = stricter(own, at_least)
     if thread is None or state == State.HIDDEN:
         return ThreadPage([], None, 0, None, state, sort)
+    return replica.of_thread(thread, lambda: _page_of(thread, sort, after, comment, state))
+
+
+def _page_of(thread: Thread, sort: str, after: str, comment: int | None, state: State) -> ThreadPage:
     within = bool(comment or CURSOR.fullmatch(after))
     whole = None if within else _whole(thread, sort)
     listed, following = whole or _part(thread, sort, after, comment)

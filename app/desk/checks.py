@@ -15,7 +15,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import autocommit_reads, snapshot
-from app.desk import setup_checks
+from app.desk import replica_state, setup_checks
 from app.desk.setup_checks import Finding
 from app.errors import NotSent
 from app.extensions import db
@@ -280,6 +280,7 @@ SLOW: dict[str, Callable[[], Iterator[Finding]]] = {
     "Akismet keys": _check_akismet_keys,
     "counts": _check_counts,
     "the identity provider": setup_checks.check_identity_provider,
+    "the replica": replica_state.check,
 }
 NAMES = {
     "encrypted values": _l("encrypted values"),
@@ -288,4 +289,5 @@ NAMES = {
     "Akismet keys": _l("Akismet keys"),
     "counts": _l("counts"),
     "the identity provider": _l("the identity provider"),
+    "the replica": _l("the replica"),
 }

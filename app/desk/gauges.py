@@ -14,7 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.desk import system
+from app import replica
+from app.desk import replica_state, system
 from app.extensions import db
 from app.lib import deadline
 from app.lib.clock import Moment, now
@@ -136,11 +137,24 @@ def _database() -> Iterator[Metric]:
     yield written
 
 
+def _replica() -> Iterator[Metric]:
+    if replica.of_app() is None:
+        return
+    lag = replica_state.lag()
+    yield _gauge("replica_up", "1 if the replica of DATABASE_READ_URL answers.", lag is not None)
+    yield _gauge(
+        "replica_lag_bytes", "Bytes of the write-ahead log that it has not replayed.", lag.bytes if lag else None
+    )
+    yield _gauge(
+        "replica_lag_seconds", "Age of its newest transaction, if some are missing.", lag.seconds if lag else None
+    )
+
+
 # A standby has received them.
 _WAL = text(
     "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn"
 )
-_PARTS = (_comments, _queue, _outbox, _worker, _backups, _database)
+_PARTS = (_comments, _queue, _outbox, _worker, _backups, _database, _replica)
 
 
 def _disk() -> Iterator[Metric]:

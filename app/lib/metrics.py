@@ -138,6 +138,11 @@ IN_USE = Gauge(
     "kaiwa_database_connections_in_use", "Database connections that a request or task uses.", multiprocess_mode="sum",
     registry=REGISTRY,
 )  # fmt: skip
+REPLICA_READS = Counter(
+    "kaiwa_replica_reads",
+    "Reads that a replica may answer; the primary did if it was behind or away, or the page had just changed.",
+    ("outcome",), registry=REGISTRY,
+)  # fmt: skip
 LOGIN_FAILURES = Counter(
     "kaiwa_login_failures", "Failed log-ins; limited: refused after too many.", ("step",), registry=REGISTRY
 )
@@ -159,6 +164,8 @@ for _pool in ("read", "post", "desk", "file"):
     BUSY.labels(_pool)
 for _step in ("password", "second_factor", "confirmation", "single_sign_on", "limited"):
     LOGIN_FAILURES.labels(_step)
+for _outcome in ("replica", "behind", "changed", "away"):
+    REPLICA_READS.labels(_outcome)
 # The files may have the values of a process that was killed.
 CONNECTIONS.set(0)
 IN_USE.set(0)

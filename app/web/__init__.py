@@ -35,6 +35,7 @@ from app.web import (
     included,
     inquiries,
     keys,
+    last_write,
     links,
     logins,
     member,
@@ -103,3 +104,4 @@ def install(app: Flask) -> None:
     errors.install(app)
     headers.install(app)
     host.install(app)
+    last_write.install(app)

@@ -20,6 +20,8 @@ from app.lib.language import speaking
 from app.models import Comment, Lease, Moderator, Reason, Snooze, Status, own_reasons_of, section_scope
 from app.moderation import brake, history
 from app.notify.reason_texts import text_for
+from app.search.query import SearchQuery
+from app.web import last_write
 from app.web.access import (
     SESSION_KEY,
     comment_or_404,
@@ -75,11 +77,15 @@ def find() -> str:
     if not form.validate() or form.moderator.data not in (None, *(person.id for person in people)):
         raise Refused("bad_search", _("That can’t be searched. Try something else."), status=400)
     wanted = form.wanted()
-    page = None if wanted.is_empty() else search.find(me, wanted, request.args.get("after", type=ids.read))
+    page = None if wanted.is_empty() else _found(me, wanted)
     return render_template(
         "queue/search.html", page=page, form=form, people=people, statuses=MODERATED,
         counts=page.counts if page else queue.counts(me),
     )  # fmt: skip
+
+
+def _found(me: Moderator, wanted: SearchQuery) -> queue.Page:
+    return search.find(me, wanted, request.args.get("after", type=ids.read), last_write=last_write.of_request())
 
 
 @bp.post("/leases")

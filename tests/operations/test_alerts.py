@@ -39,6 +39,10 @@ FIRING = {
         'kaiwa_database_statement_duration_seconds_bucket{le="0.5"}': "0+10x300",
         'kaiwa_database_statement_duration_seconds_bucket{le="+Inf"}': "0+10x300",
     },
+    "KaiwaReplicaNotUsed": {
+        'kaiwa_replica_reads_total{outcome="away"}': "0+600x300",
+        'kaiwa_replica_reads_total{outcome="replica"}': "0+60x300",
+    },
     "KaiwaSlowScreening": {
         'kaiwa_screening_duration_seconds_bucket{le="1.0"}': "0+1x300",
         'kaiwa_screening_duration_seconds_bucket{le="5.0"}': "0+10x300",
@@ -67,6 +71,8 @@ QUIET = {
     'kaiwa_http_requests_total{status="200"}': "0+1000x300",
     'kaiwa_http_requests_total{status="503"}': "0+1x300",
     'kaiwa_http_busy_total{pool="read"}': "0x300",
+    'kaiwa_replica_reads_total{outcome="away"}': "0+60x300",
+    'kaiwa_replica_reads_total{outcome="replica"}': "0+600x300",
     'kaiwa_http_request_duration_seconds_bucket{route="/thread",le="1.0"}': "0+10x300",
     'kaiwa_http_request_duration_seconds_bucket{route="/thread",le="+Inf"}': "0+10x300",
     "kaiwa_workers": "1x300",
@@ -119,7 +125,7 @@ def test_each_alert_fires_for_its_reason_and_none_without(tmp_path: Path) -> Non
 
 # Queries without a value where nothing has failed and there is no backup, nor PostgreSQL.
 EMPTY = ("Errors and refusals", "Failing tasks", "Age of backup and drill", "Write-ahead log of PostgreSQL",
-         "Waiting deliveries", "Delay of the outbox", "Deliveries by outcome")  # fmt: skip
+         "Waiting deliveries", "Delay of the outbox", "Deliveries by outcome", "Lag of the replica")  # fmt: skip
 
 
 @pytest.mark.torture
