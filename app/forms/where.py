@@ -11,13 +11,14 @@ from werkzeug.datastructures import MultiDict
 
 from app.comments.orders import order_or_default
 from app.errors import Refused
+from app.forms import signed_section
 from app.lib.language import speak
 from app.lib.text import clean_line
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Site, Thread, Words, words_of
 from app.models.alias import LONGEST_KEY
-from app.models.commenters import INHERITED, members_only
-from app.models.section import Section, SectionBy, section_at, sections_of
+from app.models.commenters import INHERITED
+from app.models.section import Section, SectionBy, for_members, section_at, sections_of
 from app.models.site import KEY
 from app.models.thread_state import ACCEPTING
 
@@ -42,8 +43,11 @@ class Where:
     title: str
     lang: str
     sort: str
-    # A section of the site that the page names in an attribute, or ''.
+    # A section of the site that the page names in an attribute, or ''; if it is signed, the attribute and the address
+    # that the signature is about.
     named_section: str = ""
+    section_signature: str = ""
+    signed_url: str = ""
 
     @cached_property
     def words(self) -> Words:
@@ -53,29 +57,26 @@ class Where:
     @cached_property
     def section(self) -> Section | None:
         """The page's section: known, else by its path, else claimed by this request."""
+        named = sections_of(self.site).get(self.named_section)
+        if self.section_signature:
+            return named
         if self.thread and self.thread.section_by > SectionBy.CLAIM:
             return self.thread.known_section
-        return section_at(self.site, self.key) or sections_of(self.site).get(self.named_section)
+        return section_at(self.site, self.key) or named
 
     @property
     def claimed_section(self) -> str:
         """Key of a section that only this request claims; it is never milder than the thread's own state."""
-        known = (self.thread and self.thread.section_by > SectionBy.CLAIM) or section_at(self.site, self.key)
+        by_thread = self.thread and self.thread.section_by > SectionBy.CLAIM
+        known = by_thread or self.section_signature or section_at(self.site, self.key)
         return "" if known else self.named_section
 
     @property
     def is_for_members(self) -> bool:
         """True if only members may comment."""
-        if self.thread:
-            return self.thread.is_for_members(sections_of(self.site).get(self.claimed_section))
-        at = section_at(self.site, self.key)
-        claimed = None if at else self.section
-        return members_only(
-            INHERITED,
-            at.commenters if at else INHERITED,
-            self.site.commenters,
-            claimed.commenters if claimed else INHERITED,
-        )
+        known = None if self.claimed_section else self.section
+        own, key = (self.thread.commenters, self.thread.key) if self.thread else (INHERITED, self.key)
+        return for_members(self.site, key, own, known, sections_of(self.site).get(self.claimed_section))
 
     @property
     def accepts_comments(self) -> bool:
@@ -88,10 +89,10 @@ class Where:
         named = self.thread if self.thread and self.thread.is_named else None
         return {
             "site": self.site.key,
-            "url": named.address if named else self.url,
+            "url": self.signed_url or (named.address if named else self.url),
             "thread": self.own_id,
             "title": named.title if named else self.title,
-            "section": self.claimed_section,
+            "section": self.section_signature or self.claimed_section,
             "lang": self.lang,
             "sort": self.sort,
         }
@@ -111,7 +112,9 @@ class Where:
         if thread is None:
             self.site.lock() or abort(404)
             thread = Thread.obtain(self.site, key=self.key)
-        if self.claimed_section and self.section and thread.section_by == SectionBy.NOTHING:
+        if self.section_signature and thread.section_by < SectionBy.HAND:
+            thread.put_into_section(self.section)
+        elif self.claimed_section and self.section and thread.section_by == SectionBy.NOTHING:
             thread.claim_section(self.section)
         return thread
 
@@ -131,6 +134,7 @@ def where(given: MultiDict[str, str]) -> Where:
     lang = speak(given.get("lang", ""), site.lang, site.timezone)
     if not page or not is_allowed(url, site.origins):
         raise Refused("wrong_page", _("This URL doesn’t belong to this site."), field="url")
+    section, signature = signed_section.read(site, own_id or url, thread, given.get("section", ""))
     return Where(
         site=site,
         thread=thread,
@@ -140,13 +144,10 @@ def where(given: MultiDict[str, str]) -> Where:
         title=clean_line(given.get("title", "")[:READ_LENGTH])[:TITLE_LENGTH],
         lang=lang,
         sort=order_or_default(given.get("sort"), votes=site.votes),
-        named_section=_section_of(site, given),
+        named_section=section,
+        section_signature=signature,
+        signed_url=url if signature and not own_id else "",
     )
-
-
-def _section_of(site: Site, given: MultiDict[str, str]) -> str:
-    named = given.get("section", "")
-    return named if named in sections_of(site) else ""
 
 
 def site_or_page(given: MultiDict[str, str]) -> tuple[Site, Where | None]:

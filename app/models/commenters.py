@@ -10,8 +10,3 @@ class Commenters(StrEnum):
 
 # For a section and an article: as the level above.
 INHERITED = ""
-
-
-def members_only(article: str, section: str, site: str, claimed: str = "") -> bool:
-    """The most specific setting counts. A section that only a page claims can make it stricter, never milder."""
-    return Commenters.MEMBERS in (article or section or site, claimed)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.lib.urls import page_key
-from app.models.commenters import INHERITED
+from app.models.commenters import INHERITED, Commenters
 from app.models.site import KEY, Site
 from app.models.thread_state import State
 
@@ -22,7 +22,7 @@ class SectionBy(IntEnum):
     CLAIM = 1  # an attribute of the page, as a reader's browser sent it
     PATH = 2  # a path of the section
     MODERATOR = 3  # a moderator approved a comment with that attribute
-    HAND = 4  # chosen by a moderator or the operator, or imported
+    HAND = 4  # chosen by a moderator or the operator, signed by the publisher, or imported
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,24 @@ def section_at(site: Site, page: str) -> Section | None:
     path = urlsplit(page).path
     fitting = [(len(start), each) for each in sections_of(site).values() for start in each.paths if _below(path, start)]
     return max(fitting, key=lambda found: found[0])[1] if fitting else None
+
+
+def for_members(site: Site, page: str, article: str, known: Section | None, claimed: Section | None = None) -> bool:
+    """True if only members may comment on a page: the most specific setting counts.
+
+    `article` is its own setting, `known` the section that it is certainly in. A section that only the request claims
+    makes it stricter, never milder; without a claim, a page that may be in a section for members is for members.
+    """
+    if article or known:
+        return Commenters.MEMBERS == (article or (known and known.commenters) or site.commenters)
+    return Commenters.MEMBERS in (site.commenters, claimed and claimed.commenters) or _may_be_for_members(site, page)
+
+
+def _may_be_for_members(site: Site, page: str) -> bool:
+    """A program can leave out the attribute that names a section. No path can name that of a page with an own id."""
+    has_address = page.startswith("https://")
+    return any(each.commenters == Commenters.MEMBERS and not (each.paths and has_address)
+               for each in sections_of(site).values())  # fmt: skip
 
 
 def section_named(site: Site, name: str) -> Section | None:

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import rows_changed
 from app.extensions import db
-from app.models.commenters import INHERITED, members_only
-from app.models.section import Section
+from app.models.commenters import INHERITED
+from app.models.section import Section, for_members
 from app.models.site import Site
 
 
@@ -17,6 +17,7 @@ class WithCommenters:
 
     if TYPE_CHECKING:
         id: Mapped[int]
+        key: Mapped[str]
         version: Mapped[int]
         site: Mapped[Site]
 
@@ -28,14 +29,7 @@ class WithCommenters:
 
     def is_for_members(self, claimed: Section | None = None) -> bool:
         """True if only members may comment. `claimed`: a section that only the page names."""
-        known = self.known_section
-        named = claimed if known is None else None
-        return members_only(
-            self.commenters,
-            known.commenters if known else INHERITED,
-            self.site.commenters,
-            named.commenters if named else INHERITED,
-        )
+        return for_members(self.site, self.key, self.commenters, self.known_section, claimed)
 
     def let_comment(self, commenters: str) -> None:
         """Set who may comment."""

@@ -1,4 +1,7 @@
-"""The state that an article's page claims, signed by the publisher's system with the site's key."""
+"""The state that an article's page claims, signed by the publisher's system with the site's key.
+
+The same key signs the section of a page (app/forms/signed_section.py).
+"""
 
 import hashlib
 import hmac
@@ -36,8 +39,7 @@ def signature(key: str, site: str, page: str, state: str, date: str) -> str:
 def read(site: Site, page: str, text: str) -> Claim:
     """The claim in "STATE DATE SIGNATURE", for this page of this site. Raises Refused (403)."""
     state, date, signed = (text.split(" ") + [""] * 3)[:3] if len(text) <= LONGEST else ("", "", "")
-    expected = signature(site.state_key, site.key, page, state, date) if site.state_key else ""
-    if not expected or not hmac.compare_digest(expected.encode(), signed.encode()):
+    if not is_signed(site, page, state, date, signed):
         raise _refused()
     try:
         claim = Claim(State(state), datetime.fromisoformat(date))
@@ -46,6 +48,12 @@ def read(site: Site, page: str, text: str) -> Claim:
     if claim.at.tzinfo is None or claim.at > now() + AHEAD:
         raise _refused()
     return claim
+
+
+def is_signed(site: Site, page: str, first: str, second: str, signed: str) -> bool:
+    """True if the publisher has signed these two lines about the page."""
+    expected = signature(site.state_key, site.key, page, first, second) if site.state_key else ""
+    return bool(expected) and hmac.compare_digest(expected.encode(), signed.encode())
 
 
 def apply(thread: Thread, claim: Claim) -> ThreadChange | None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode
 
 from app.comments.orders import order_or_default
 from app.comments.reading import CURSOR
+from app.forms.signed_section import SIGNED
 from app.forms.where import PARAMETERS, own_id_of, thread_key
 from app.lib.language import matching
 from app.models.section import is_section_key
@@ -95,7 +96,7 @@ def _normal(name: str, value: str) -> str:
     if name == "sort":
         return value if order_or_default(value) == value != order_or_default(None) else ""
     if name == "section":
-        return value if is_section_key(value) or not value else NO_SECTION
+        return value if is_section_key(value) or SIGNED.fullmatch(value) or not value else NO_SECTION
     if name == "picked":
         return value if value == "1" else ""
     if name == "after":

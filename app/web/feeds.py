@@ -35,7 +35,7 @@ def picked() -> Response:
     """The editors' picks of a site, or of one page."""
     found, page = site_or_page(request.args)
     thread = page.thread if page else None
-    note_known(thread)
+    note_known(page)
     entries = _of_thread(thread, picks.of_page) if page else _picks_of(found)
     fields = page.fields if page else {"site": found.key, "lang": tag_now()}
     named = {name: fields.get(name) or None for name in ("site", "url", "thread", "lang")}
@@ -46,7 +46,7 @@ def picked() -> Response:
 @public_get(bp, "/feeds/thread", *PARAMETERS)
 def thread() -> Response:
     page = where(request.args)
-    note_known(page.thread)
+    note_known(page)
     entries = _of_thread(page.thread, lambda thread: newest_comments.approved(page.site, NEWEST, thread))
     named = {name: page.fields[name] or None for name in ("site", "url", "thread", "lang")}
     return _feed(url_for("feeds.thread", **named, _external=True), page.site, page.thread, entries)

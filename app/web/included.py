@@ -19,7 +19,7 @@ bp = Blueprint("included", __name__)
 @public_get(bp, "/embed/static", *PARAMETERS, "after")
 def static() -> Response:
     here = where(request.args)
-    note_known(here.thread)
+    note_known(here)
     answer = for_everybody(Response(content_type="text/html; charset=utf-8"))
     answer.headers["Content-Security-Policy"] = frame_policy(here.site)
     version = etag_of(here, "after")

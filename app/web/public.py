@@ -12,8 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 
-from app.models import Thread
-from app.models.section import sections_of
+from app.forms.where import Where
 from app.models.site import KEY
 
 EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
@@ -98,12 +97,13 @@ def unless_unchanged(answer: Response) -> Response:
     return answer.make_conditional(request)  # type: ignore[return-value]
 
 
-def note_known(thread: Thread | None) -> None:
+def note_known(here: Where | None) -> None:
     """Tell the page cache whether the page has a confirmed address and title.
 
-    Then one entry serves all spellings of the address; not for a section that the site does not have, which a stranger
-    can make up.
+    Then one entry serves all spellings of the address; not for a section that the site does not have, or that is not
+    signed for this page, which a stranger can make up.
     """
     named = request.args.get("section", "")
-    known = thread is not None and thread.is_named and (not named or named in sections_of(thread.site))
+    known = here is not None and here.thread is not None and here.thread.is_named
+    known = known and (not named or bool(here and here.named_section))
     request.environ.get("kaiwa.page_cache", {})["has_thread"] = known

@@ -149,7 +149,7 @@ def render(template: str, page: reading.ThreadPage, context: dict[str, Any]) -> 
 
 def _for_all(template: str) -> Response:
     here = where(request.args)
-    note_known(here.thread)
+    note_known(here)
     stamp = stamp_of_the_hour(here.site.key)
     answer = Response()
     answer.set_etag(etag_of(here, "after", "comment", "parent", stamp=stamp), weak=True)
