@@ -16,13 +16,12 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli import receivers
-from app.cli.fan_out import FanOut
 from app.cli.tasks import PAUSE, Line, Task
 from app.comments import votes
 from app.desk import score_guard
 from app.extensions import db
 from app.lib import deadline
-from app.models import Checker, Heartbeat, RateLimit, SiteCounter
+from app.models import Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
 from app.moderation import checker_worker, notices
 from app.moderation.akismet_worker import CARRIERS
@@ -88,11 +87,10 @@ def _run(stop: threading.Event) -> None:
         Task("notices", _notice_reminder()),
     ]
     lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
-    asking = FanOut(_app(), Checker.kinds_to_ask, checker_worker.send_question, stop)
-    lines.append(Line(_app(), Task("checkers", asking), stop))
+    checkers, webhooks = receivers.to_checkers(_app(), stop), receivers.to_webhooks(_app(), stop)
+    lines.append(Line(_app(), Task("checkers", checkers.turn), stop))
     filters = Line(_app(), Task("filters", _train), stop, pause=RETRAIN_EVERY, timeout=inf)
     transfers = Line(_app(), Task("transfers", _transfers(stop)), stop, timeout=inf)
-    webhooks = receivers.Receivers(_app(), stop)
     hooks = Line(_app(), Task("webhooks", webhooks.turn), stop)
     threads = [*lines, filters, transfers, hooks]
     beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in threads)]))
@@ -102,7 +100,7 @@ def _run(stop: threading.Event) -> None:
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
             stop.wait(_turn([beat, *tasks]))
-    _finish([*lines, asking, transfers, hooks, webhooks])
+    _finish([*lines, checkers, transfers, hooks, webhooks])
     _sign_off(name)
     log.info("worker stopped")
 
@@ -113,7 +111,7 @@ def _delivery_to(service: str) -> Callable[[], bool]:
     return lambda: not breaker.is_open and outbox.run_once(SERVICES[service](), breaker)
 
 
-def _finish(lines: Sequence[Line | FanOut | receivers.Receivers]) -> None:
+def _finish(lines: Sequence[Line | receivers.Receivers]) -> None:
     end = time.monotonic() + FINISH_SECONDS
     for line in lines:
         line.finish(max(0.0, end - time.monotonic()))

@@ -1,6 +1,7 @@
 """HTTP requests to other services: encrypted, never into private networks (SSRF), limited in time and size."""
 
 import http.client
+import io
 import ipaddress
 import socket
 import ssl
@@ -15,7 +16,11 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 SECONDS = 10  # for the whole exchange
 MAX_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 64 * 1024  # of interim answers, too
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+# Names that are being resolved.
+_RESOLVING: dict[tuple[str, int], tuple[threading.Thread, list[Any]]] = {}
+_LOCK = threading.Lock()
 # All that is assigned for the Internet (RFC 4291, 2.4). Outside are site-local addresses, which Python calls global,
 # and forms with an embedded IPv4 address (RFC 2765, RFC 6052).
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -108,7 +113,7 @@ def _send(
     keep: int | None = None,
 ) -> Answer:  # fmt: skip
     connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2])
-    connection.sock = sock
+    connection.sock = _BoundedSocket(sock)
     path = parts.path or "/"
     connection.request(method, f"{path}?{parts.query}" if parts.query else path, body, headers)
     response = connection.getresponse()
@@ -118,6 +123,35 @@ def _send(
     if response.length or len(answered) > MAX_BYTES:
         raise http.client.HTTPException("the answer is incomplete or too large")
     return Answer(response.status, response.headers, answered)
+
+
+class _BoundedSocket:
+    """For http.client, which reads any number of interim answers (100 Continue) and megabytes of headers."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sendall, self.close, self._sock = sock.sendall, sock.close, sock
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_BoundedReader(self._sock.makefile(mode, buffering=0)))
+
+
+class _BoundedReader(io.RawIOBase):
+    def __init__(self, raw: Any) -> None:
+        self.raw, self.left = raw, MAX_BYTES + MAX_HEADER_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self.left <= 0:
+            raise OSError("the answer is too large")
+        size: int = self.raw.readinto(memoryview(buffer)[: self.left])
+        self.left -= size
+        return size
+
+    def close(self) -> None:
+        self.raw.close()
+        super().close()
 
 
 def _first_bytes(response: http.client.HTTPResponse, keep: int) -> bytes:
@@ -159,6 +193,18 @@ def _connect(parts: SplitResult, end: float, private: bool = False) -> socket.so
 
 def _addresses(host: str, port: int, end: float) -> list[Any]:
     """In a thread, because a name whose servers stall would occupy the caller until the resolver gives up."""
+    with _LOCK:
+        thread, found = _RESOLVING.get((host, port)) or _resolve(host, port)
+    thread.join(_left(end))
+    if not found:
+        raise TimeoutError("the name was not resolved in time")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return list(found[0])
+
+
+def _resolve(host: str, port: int) -> tuple[threading.Thread, list[Any]]:
+    """Start a thread that fills the list. Requests that come meanwhile share it, so that they do not pile up."""
     found: list[Any] = []
 
     def resolve() -> None:
@@ -166,15 +212,14 @@ def _addresses(host: str, port: int, end: float) -> list[Any]:
             found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except Exception as trouble:
             found.append(trouble)
+        finally:
+            with _LOCK:
+                del _RESOLVING[host, port]
 
     thread = threading.Thread(target=resolve, name="resolver", daemon=True)
     thread.start()
-    thread.join(_left(end))
-    if not found:
-        raise TimeoutError("the name was not resolved in time")
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return list(found[0])
+    _RESOLVING[host, port] = thread, found
+    return thread, found
 
 
 def _connect_first(found: list[Any], end: float) -> socket.socket:

@@ -96,10 +96,17 @@ class Checker(Model):
         return db.session.scalars(query.order_by(cls.id)).all()
 
     @classmethod
-    def kinds_to_ask(cls) -> dict[str, int]:
-        """The outbox kinds of all checkers that are not paused, each with its site's id."""
-        rows = db.session.execute(select(cls.id, cls.site_id, cls.paused_until)).all()
-        return {kind_of(id): site for id, site, until in rows if not is_running(until, LONGEST_PAUSE)}
+    def to_ask(cls, *, failing: bool | None = None) -> dict[int, int]:
+        """Ids of all checkers that are not paused, each with its site's id. `failing`: only those whose last answer was
+        an error, or only the others."""
+        rows = db.session.execute(select(cls.id, cls.site_id, cls.paused_until, cls.failures)).all()
+        wanted = [row for row in rows if failing is None or failing == (row.failures > 0)]
+        return {id: site for id, site, until, _failures in wanted if not is_running(until, LONGEST_PAUSE)}
+
+    @classmethod
+    def may_be_asked(cls, id: int) -> bool:
+        until = db.session.execute(select(cls.paused_until).where(cls.id == id)).first()
+        return until is not None and not is_running(until[0], LONGEST_PAUSE)
 
     @property
     def kind(self) -> str:

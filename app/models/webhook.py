@@ -1,6 +1,6 @@
 """A webhook: an address of another program that is told of a site's events."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -134,13 +134,17 @@ class Webhook(Model):
         return len(db.session.scalars(select(cls.id).where(*cls._works(), cls.failures > 0)).all())
 
     @classmethod
-    def waiting(cls, limit: int, without: Sequence[int] = ()) -> dict[int, int]:
+    def waiting(
+        cls, *, failing: bool | None = None, limit: int, without: Collection[int] = ()
+    ) -> dict[int, int]:
         """Ids of active webhooks with a due delivery and without a claim, each with its site's id; the ones that waited
-        longest first."""
+        longest first. `failing`: only those whose last request failed, or only the others."""
         due = exists().where(WebhookDelivery.webhook_id == cls.id, *WebhookDelivery.is_due()).correlate(cls)
         query = select(cls.id, cls.site_id).where(
             *cls._works(), cls._is_rested(), cls._is_free(), due, cls.id.not_in(without)
         )
+        if failing is not None:
+            query = query.where(cls.failures > 0 if failing else cls.failures == 0)
         order = cls.claimed_until.is_not(None), cls.claimed_until, cls.id
         return {row.id: row.site_id for row in db.session.execute(query.order_by(*order).limit(limit))}
 

@@ -1,10 +1,11 @@
 """Ask checkers about comments, and continue screening with their answers. They can hold a comment, never publish it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import select
@@ -13,9 +14,11 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.secrets import is_unreadable
 from app.models import Actor, Checker, CheckerAnswer, Comment, Decision, Delivery, Status, Trouble
+from app.models.checker import kind_of
 from app.models.delivery import TO_CHECKER
 from app.moderation import checker_drift
 from app.moderation.findings import continue_screening
+from app.notify import outbox
 from app.notify.outbox import Carrier, pause_after
 from app.screening import checkers
 from app.screening.case import Finding, Verdict
@@ -25,6 +28,8 @@ log = logging.getLogger(__name__)
 
 # Delay before asking about a changed text.
 SOON = timedelta(seconds=5)
+# Questions begin in so many seconds of one turn, then other checkers get theirs.
+TURN_S = 10.0
 # While a comment waits in hold mode; the pauses between are those of the outbox.
 MOST_TRIES = 8
 NOTHING = "nothing to say"
@@ -32,7 +37,27 @@ NOTHING = "nothing to say"
 
 def carriers() -> dict[str, Carrier]:
     """A carrier for each checker that is not paused."""
-    return dict.fromkeys(Checker.kinds_to_ask(), send_question)
+    return dict.fromkeys(map(kind_of, Checker.to_ask()), send_question)
+
+
+def waiting(*, failing: bool, limit: int, without: Collection[int]) -> dict[int, int]:
+    """Ids of checkers with a due question, each with its site's id; the ones that waited longest first."""
+    known = {id: site for id, site in Checker.to_ask(failing=failing).items() if id not in without}
+    kinds = {kind_of(id): id for id in known}
+    due = Delivery.kinds_due(kinds) if kinds else []
+    return {kinds[kind]: known[kinds[kind]] for kind in due[:limit]}
+
+
+def ask_all(checker_id: int, is_stopping: Callable[[], bool], _hurry: bool) -> int:
+    """Ask one checker what is due, until others get their turn; returns the number of questions.
+
+    Nothing shortens its own time limit, because a late answer holds the comment.
+    """
+    carriers, end, asked = {kind_of(checker_id): send_question}, monotonic() + TURN_S, 0
+    # A checker that failed is paused.
+    while monotonic() < end and not is_stopping() and Checker.may_be_asked(checker_id) and outbox.run_once(carriers):
+        asked += 1
+    return asked
 
 
 def send_question(delivery: Delivery) -> str:

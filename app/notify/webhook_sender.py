@@ -22,8 +22,10 @@ from app.version import VERSION
 log = logging.getLogger(__name__)
 
 AGENT = f"Kaiwa/{VERSION} (webhooks)"
-# Requests in one turn, then other receivers get theirs.
-AT_ONCE = 20
+# Requests begin in so many seconds of one turn, then other receivers get theirs.
+TURN_S = 2.0
+# For one request, and while many other receivers wait for a thread.
+SECONDS, HURRY_S = 10.0, 2.0
 # The first rest of a receiver that fails, which doubles with each failure.
 FIRST_REST = timedelta(seconds=5)
 # A receiver that was away so many times is told everything that waits as soon as it is back.
@@ -35,19 +37,23 @@ TRIED_FOR = timedelta(days=4)
 metrics.note_kind(WEBHOOKS)
 
 
-def run_once(webhook_id: int, is_stopping: Callable[[], bool] = lambda: False) -> int:
-    """Send the due deliveries of one webhook; returns the number of requests. Commits."""
+def run_once(webhook_id: int, is_stopping: Callable[[], bool] = lambda: False, hurry: bool = False) -> int:
+    """Send due deliveries of one webhook; returns the number of requests. Commits.
+
+    `hurry`: others need the thread, so an answer has to come at once. A receiver that is slower gets the whole time in
+    the next try.
+    """
     claim = Webhook.claim(webhook_id)
     db.session.commit()
-    sent = 0
-    while claim and sent < AT_ONCE and not is_stopping() and _send_next(webhook_id, claim):
+    sent, end, seconds = 0, time.monotonic() + TURN_S, HURRY_S if hurry else SECONDS
+    while claim and time.monotonic() < end and not is_stopping() and _send_next(webhook_id, claim, seconds):
         sent += 1
     Webhook.release(webhook_id, claim)
     db.session.commit()
     return sent
 
 
-def _send_next(webhook_id: int, claim: str) -> bool:
+def _send_next(webhook_id: int, claim: str, seconds: float) -> bool:
     """Send the delivery that is due longest; False if none is, or the webhook has to rest."""
     id = WebhookDelivery.next_of(webhook_id)
     if id is None or not Webhook.renew(webhook_id, claim) or not WebhookDelivery.claim(id):
@@ -55,7 +61,7 @@ def _send_next(webhook_id: int, claim: str) -> bool:
         return False
     db.session.commit()
     try:
-        _send(id)
+        _send(id, seconds)
     except Exception as trouble:
         db.session.rollback()
         log.error("webhook is broken", exc_info=trouble, extra={"delivery": id, "webhook": webhook_id})
@@ -64,7 +70,7 @@ def _send_next(webhook_id: int, claim: str) -> bool:
     return True
 
 
-def _send(id: int) -> None:
+def _send(id: int, seconds: float) -> None:
     delivery = db.session.get_one(WebhookDelivery, id)
     webhook = db.session.get_one(Webhook, delivery.webhook_id)
     if is_unreadable(webhook.address) or any(map(is_unreadable, webhook.secrets)):
@@ -81,7 +87,9 @@ def _send(id: int) -> None:
     db.session.commit()
     began = time.monotonic()
     try:
-        answer = post_signed(address, body, id=message_id, keys=keys, at=now(), agent=AGENT, keep=ANSWER_BYTES)
+        answer = post_signed(
+            address, body, id=message_id, keys=keys, at=now(), agent=AGENT, seconds=seconds, keep=ANSWER_BYTES
+        )
     except NoAnswer as trouble:
         _note_failure(id, str(trouble))
     else:

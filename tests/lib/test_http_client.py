@@ -119,6 +119,18 @@ def test_who_sends_a_byte_now_and_then_is_not_waited_for(
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.parametrize("endless", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X: y\r\n", b"\0" * 99])
+def test_endless_interim_answers_and_headers_are_not_read(listens: Callable[..., str], endless: bytes) -> None:
+    def floods(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\nX: y\r\n" + b"\r\n" * endless.startswith(b"HTTP"))
+        while True:
+            connection.sendall(endless * 1_000)
+
+    with pytest.raises(NoAnswer) as caught:
+        post_form(listens(floods), {}, "t")
+    assert not caught.value.late, "refused for its size, before its time is over"
+
+
 def test_the_query_is_sent_and_user_information_is_not() -> None:
     asked: list[bytes] = []
 
@@ -169,6 +181,11 @@ def test_a_name_whose_servers_stall_has_the_same_time_limit(monkeypatch: pytest.
         with pytest.raises(NoAnswer) as caught:
             http_client.post("https://stalled.example/", b"{}", {}, seconds=0.1)
         assert caught.value.late and not stalls.is_set()
+        waiting = threading.active_count()
+        for _again in range(3):
+            with pytest.raises(NoAnswer):
+                http_client.post("https://stalled.example/", b"{}", {}, seconds=0.01)
+        assert threading.active_count() == waiting, "one thread waits for the name"
     finally:
         stalls.set()
 

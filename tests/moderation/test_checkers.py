@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from app.cli.fan_out import FanOut
+from app.cli.receivers import to_checkers
 from app.cli.tasks import Task
 from app.comments import retention
 from app.desk import checkers
@@ -339,16 +339,16 @@ def test_a_stalled_checker_delays_neither_others_nor_email(
     add(Mode.SHADOW, "Answers")
     hanako.post("Hello there")
     program.go_on.clear()
-    fan_out = FanOut(app, Checker.kinds_to_ask, checker_worker.send_question, threading.Event())
-    task = Task("checkers", fan_out)
+    asking = to_checkers(app, threading.Event())
+    task = Task("checkers", asking.turn)
     task.try_now()
-    stalled, other = fan_out.threads
+    stalled, other = asking.busy.values()
     other.join(20)
     assert stalled.is_alive() and not other.is_alive()
     task.try_now()
-    assert fan_out.threads == [stalled], "it is asked by one thread at a time"
+    assert [*asking.busy.values()] == [stalled], "it is asked by one thread at a time"
     program.go_on.set()
-    fan_out.finish(20)
+    asking.finish(20)
     db_session.expire_all()
     assert [each.verdict for each in db_session.query(CheckerAnswer)] == ["fine", "fine"]
     assert the_comment(db_session, "Hello there").status == Status.APPROVED

@@ -1,6 +1,7 @@
 """A receiver that stalls or is away delays neither emails nor other receivers, and loses nothing."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -13,12 +14,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.cli.receivers import MOST, OF_ONE_SITE, Receivers
+from app.cli.receivers import FAILING_THREADS, THREADS, to_webhooks
 from app.desk import webhooks
 from app.extensions import db
-from app.models import Moderator, Site, Webhook
+from app.lib.clock import now
+from app.models import Moderator, Site, Webhook, WebhookDelivery
 from app.notify import outbox
 from tests.cast import Reader, a_site
+from tests.notify.receiver import running_receiver
 from tests.notify.test_webhooks import SQLITE, a_webhook, deliveries, later, send_all
 from tests.services import ROOT, MailServer, free_port
 
@@ -51,24 +54,42 @@ def stalled_port() -> int:
 
 
 @SQLITE
-def test_the_receivers_of_one_site_cannot_occupy_all_threads(
+def test_a_hundred_stalled_receivers_of_two_sites_delay_no_third_one(
     app: Flask, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, end = a_site(db_session, "other"), threading.Event()
-    many = [a_webhook(paper, f"http://127.0.0.1:9/{number}") for number in range(MOST)]
-    one = a_webhook(other, "http://127.0.0.1:9/")
-    for each in (*many, one):
-        webhooks.ping(each)
-    db_session.commit()
-    monkeypatch.setattr(Receivers, "_send", lambda *_a: end.wait(PATIENCE))
-    workers = Receivers(app, threading.Event())
-    try:
-        for _turn in range(2):
+    monkeypatch.setattr(webhooks, "MOST", 50)
+    others = [a_site(db_session, key) for key in ("other", "third")]
+    server = socket.create_server(("127.0.0.1", 0), backlog=100)  # it takes connections, and answers nothing
+    place = server.getsockname()
+    stalled = [
+        a_webhook(site, f"http://127.0.0.1:{place[1]}/") for site in (paper, others[0]) for _ in range(50)
+    ]
+    workers, turns = to_webhooks(app, threading.Event()), 0
+    with running_receiver() as receiver:
+        one = a_webhook(others[1], receiver.url).id
+        for each in stalled:
+            webhooks.ping(each)
+        for _first_failure_and_later in range(2):
+            webhooks.ping(db_session.get_one(Webhook, one))
+            db_session.commit()
+            turns += 1
             workers.turn()
-            assert workers.busy.keys() == {one.id, *(each.id for each in many[:OF_ONE_SITE])}
-    finally:
-        end.set()
+            workers.busy[one].join(PATIENCE)
+            assert len(receiver.taken) == turns, "it got a thread at once, and its delivery"
+            stuck = [each for id, each in workers.busy.items() if id != one]
+            assert len(stuck) >= FAILING_THREADS / 2 and all(each.is_alive() for each in stuck)
+            if turns == 1:
+                server.close()
+                workers.finish(PATIENCE)
+                db_session.query(Webhook).filter(Webhook.id != one).update({"failures": 1, "rests_until": None})
+                db_session.query(WebhookDelivery).update({"due_at": now(), "claimed_at": None})
+                db_session.commit()
+                server = socket.create_server(place, backlog=100)
+        normal, failing = workers.lanes
+        assert len(stuck) <= FAILING_THREADS and not (normal.busy.keys() - {one}) and THREADS > FAILING_THREADS
+        server.close()
         workers.finish(PATIENCE)
+        db_session.rollback()
 
 
 def test_two_programs_one_stalled_and_one_away_for_an_hour(
@@ -79,7 +100,7 @@ def test_two_programs_one_stalled_and_one_away_for_an_hour(
     stalled, other = (
         a_webhook(paper, f"http://127.0.0.1:{port}/", "comment.received").id for port in (stalled_port, other_port)
     )
-    workers = Receivers(app, threading.Event())
+    workers = to_webhooks(app, threading.Event())
     with ExitStack() as stack:
         stuck = stack.enter_context(a_program(stalled_port, seconds=600))
         first = stack.enter_context(a_program(other_port))
@@ -91,7 +112,7 @@ def test_two_programs_one_stalled_and_one_away_for_an_hour(
         db_session.commit()
         assert outbox.run_once() and smtp.emails[0].subject == "1 comment waiting: Paper"
         assert workers.busy[stalled].is_alive(), "in one request, which keeps no transaction open"
-        assert Webhook.waiting(9) == {} and Webhook.claim(stalled) == "", "no other worker joins in"
+        assert Webhook.waiting(limit=9) == {} and Webhook.claim(stalled) == "", "no other worker joins in"
         db_session.rollback()
         assert len(taken(first)) == 1
         stuck.kill()
