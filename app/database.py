@@ -1,7 +1,8 @@
 """Transactions, ids for new rows, and hints for the query planner."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import g, request
@@ -44,20 +45,58 @@ def write_transaction() -> Iterator[None]:
 
     Afterwards the request is read-only. Records are not reloaded after the commit.
     """
+    deferred: _Deferred | None = g.get("deferred_commit")
+    joins = deferred is not None and deferred.is_open
+    if not joins:
+        _begin_writing()
+    try:
+        if deferred and not joins:
+            deferred.is_open = True
+            deferred.first()
+        yield
+        if not deferred:
+            db.session.commit()
+    except BaseException:
+        end_transaction()
+        if deferred:
+            deferred.is_open = False
+        raise
+    finally:
+        g.reads_only = True
+
+
+def _begin_writing() -> None:
     started_reading = _reads_only()
     g.reads_only = False
     db.session().expire_on_commit = False
     if started_reading and db.session().in_transaction():
         # SQLAlchemy's transaction is open, but a read-only request has none in the database.
         begin(db.session.connection())
+
+
+@dataclass
+class _Deferred:
+    first: Callable[[], None]
+    is_open: bool = False
+
+
+@contextmanager
+def deferred_commit(first: Callable[[], None]) -> Iterator[None]:
+    """Make the write transactions of this block one, which is committed at its end.
+
+    It begins with `first`, as late as the first of them does. One that fails takes back those before.
+    """
+    g.deferred_commit = _Deferred(first)
     try:
         yield
-        db.session.commit()
+        if g.deferred_commit.is_open:
+            db.session.flush()
+            db.session.commit()
     except BaseException:
         end_transaction()
         raise
     finally:
-        g.reads_only = True
+        g.pop("deferred_commit")
 
 
 def _reads_only() -> bool:

@@ -15,6 +15,7 @@ from app.api.access import authenticate, comment_or_404, current_program, curren
 from app.api.body import json_object, not_understood
 from app.api.declared import Doc, parsed, written
 from app.api.desk_shapes import CommentPage, DecisionMade, ModeratedComment
+from app.api.once import once
 from app.api.operation import operation, public
 from app.api.problems import problem
 from app.comments import members, reading, tokens
@@ -134,6 +135,10 @@ def _post_for(here: Where, given: MultiDict[str, str], facts: Any) -> Response:
     authenticate(Scope.COMMENT)
     if current_site().id != here.site.id:
         raise missing()
+    return once(lambda: _store_for(here, given, facts))
+
+
+def _store_for(here: Where, given: MultiDict[str, str], facts: Any) -> Response:
     member = member_of(here.site, vars(parsed(MemberFacts, facts)) if isinstance(facts, dict) else {})
     form = CommentForm(here.site, given, here.words, member)
     if not form.validate():

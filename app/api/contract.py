@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from app.api.access import MOST, WINDOW_S
 from app.api.declared import Doc, Schema, hints, schema_of
+from app.api.once import HEADER
 from app.api.operation import ANY_TOKEN, Operation, public
 from app.api.problems import Problem
 from app.lib.language import SOURCE, languages, speaking
@@ -85,7 +86,7 @@ def _operation(rule: Rule, about: Operation, also: Operation | None, known: dict
         "operationId": rule.endpoint.removeprefix("api.").replace(".", "_"),
         "summary": about.summary,
         "tags": [rule.rule.removeprefix(f"{PREFIX}/").split("/")[0].split(".")[0]],
-        "parameters": [*_of_path(rule), *_of_query(about, also, known), *_of_headers(about)],
+        "parameters": [*_of_path(rule), *_of_query(about, also, known), *_of_headers(rule, about)],
         "responses": _responses(rule, about, also, known),
         "security": _security(about, also),
     }
@@ -149,12 +150,16 @@ def _object(kind: type[Any], known: dict[str, Schema]) -> Schema:
     return own
 
 
-def _of_headers(about: Operation) -> list[Schema]:
-    kinds = {"type": "string", "maxLength": 200}
+def _of_headers(rule: Rule, about: Operation) -> list[Schema]:
+    kinds, given = {"type": "string", "maxLength": 200}, HEADER if _is_once(rule, about) else about.headers
     return [
         {"name": name, "in": "header", "required": False, "schema": kinds, "description": words}
-        for name, words in about.headers.items()
+        for name, words in given.items()
     ]
+
+
+def _is_once(rule: Rule, about: Operation) -> bool:
+    return about.is_repeatable and "POST" in (rule.methods or ())
 
 
 def _responses(rule: Rule, about: Operation, also: Operation | None, known: dict[str, Schema]) -> Schema:
@@ -164,7 +169,9 @@ def _responses(rule: Rule, about: Operation, also: Operation | None, known: dict
         found[str(status)] = _response(status, kind | other if other else kind, known)
     # A path without the id may be that of an operation with another method.
     missing = {404, 405} if rule.arguments else set()
-    for status in sorted({*about.errors, *missing, *_usual_errors(about), *(_usual_errors(also) if also else ())}):
+    reused = {422} if _is_once(rule, about) else set()
+    usual = {*_usual_errors(about), *(_usual_errors(also) if also else ())}
+    for status in sorted({*about.errors, *missing, *reused, *usual}):
         found.setdefault(str(status), _response(status, Problem, known, PROBLEM))
     return found
 

@@ -32,7 +32,6 @@ bp = Blueprint("decisions", __name__)
 
 # The token is the proof that a request was meant.
 NO_CSRF = {"csrf": False}
-IDEMPOTENT = {"Idempotency-Key": "Optional: a repeated decision is recognised by the comment, `seen` and the token"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,6 @@ class NewText:
 
 @bp.post("/comments/<int:id>/decisions")
 @operation("Decide on a comment", scope=Scope.MODERATE, body=Verdict, answers={200: DecisionMade}, errors=(404, 409),
-           headers=IDEMPOTENT,
            description="409 `already_decided` has the comment as it is now in `current`.")  # fmt: skip
 def decide_one(id: int, body: Verdict) -> DecisionMade | Response:
     status, reason = _verdict(body)
@@ -122,8 +120,7 @@ def decide_one(id: int, body: Verdict) -> DecisionMade | Response:
 
 
 @bp.post("/decisions")
-@operation("Decide on up to 500 comments", scope=Scope.MODERATE, body=BatchVerdict, answers={200: BatchOutcome},
-           headers=IDEMPOTENT)  # fmt: skip
+@operation("Decide on up to 500 comments", scope=Scope.MODERATE, body=BatchVerdict, answers={200: BatchOutcome})
 def decide_many(body: BatchVerdict) -> BatchOutcome:
     status, reason = _verdict(body)
     seen = {each.id: each.seen for each in body.comments}
@@ -133,8 +130,7 @@ def decide_many(body: BatchVerdict) -> BatchOutcome:
 
 
 @bp.post("/decisions/<int:id>/undo")
-@operation("Undo a decision, by a new one", scope=Scope.MODERATE, answers={200: DecisionMade}, errors=(404, 409),
-           headers=IDEMPOTENT)  # fmt: skip
+@operation("Undo a decision, by a new one", scope=Scope.MODERATE, answers={200: DecisionMade}, errors=(404, 409))
 def undo_one(id: int) -> DecisionMade | Response:
     me = current_program()
     decision = history.decision_of(me, id)
@@ -156,8 +152,7 @@ def undo_one(id: int) -> DecisionMade | Response:
 
 
 @bp.post("/decisions/undo")
-@operation("Undo up to 500 decisions", scope=Scope.MODERATE, body=UndoMany, answers={200: BatchOutcome},
-           headers=IDEMPOTENT)  # fmt: skip
+@operation("Undo up to 500 decisions", scope=Scope.MODERATE, body=UndoMany, answers={200: BatchOutcome})
 def undo_many(body: UndoMany) -> BatchOutcome:
     me = current_program()
     with write_transaction():

@@ -28,7 +28,6 @@ bp = Blueprint("notices", __name__)
 MOST = 100
 # The token is the proof that a request was meant.
 NO_CSRF = {"csrf": False}
-IDEMPOTENT = {"Idempotency-Key": "Optional: a repeated decision is recognised by the case, `seen` and the token"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def show(id: int) -> Case:
 
 @bp.post("/notices/<int:id>/close")
 @operation("Decide on a legal notice; both sides get the statement of reasons", scope=Scope.MODERATE,
-           body=NoticeRuling, answers={200: Case}, errors=(404, 409), headers=IDEMPOTENT,
+           body=NoticeRuling, answers={200: Case}, errors=(404, 409),
            description="409 has the case as it is now in `current`. The same decision by the same token, sent again, "
            "gets the case.")  # fmt: skip
 def close(id: int, body: NoticeRuling) -> Case | Response:

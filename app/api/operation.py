@@ -14,6 +14,7 @@ from flask import Response, abort, current_app, jsonify, request
 from app.api import access
 from app.api.body import json_object
 from app.api.declared import hints, parsed, written
+from app.api.once import once
 from app.connections import SAFE_METHODS
 from app.models import Scope
 
@@ -41,6 +42,11 @@ class Operation:
     # The view parses the request itself.
     parses: bool = True
 
+    @property
+    def is_repeatable(self) -> bool:
+        """True if a write with an Idempotency-Key is answered once: all but those that answer with a file."""
+        return self.scope is not None and not any(isinstance(kind, str) for kind in self.answers.values())
+
 
 def operation(summary: str, *, scope: Scope | str, **declared: Any) -> Callable[[View], View]:
     """For a view that needs a token. It returns an instance of the declared type (200), (instance, status), or a
@@ -51,7 +57,11 @@ def operation(summary: str, *, scope: Scope | str, **declared: Any) -> Callable[
         @wraps(view)
         def answer(**path: Any) -> Response:
             access.authenticate(None if about.scope == ANY_TOKEN else Scope(about.scope or ""))
-            return _response(view(**path, **_given(about)), about)
+
+            def act() -> Response:
+                return _response(view(**path, **_given(about)), about)
+
+            return once(act) if about.is_repeatable and request.method not in SAFE_METHODS else act()
 
         answer.operation = about  # type: ignore[attr-defined]
         return answer

@@ -13,7 +13,6 @@ from app.api.declared import Doc, Invalid
 from app.api.operation import operation
 from app.database import write_transaction
 from app.errors import Refused
-from app.forms.comment import request_key
 from app.forms.transfer import LONGEST_MOVE, MOST_MOVES
 from app.lib import ids
 from app.models import Job, JobKind, JobState, Moderator, Scope
@@ -154,12 +153,10 @@ def discard(id: int) -> JobShown:
 
 @bp.post("/exports")
 @operation("Begin an export", scope=Scope.TRANSFER, body=NewExport, answers={201: JobShown}, errors=(409,),
-           headers={"Idempotency-Key": "The same key again gives the same export, as long as it is listed"},
            description="Exports have the readers' email addresses.")  # fmt: skip
 def begin_export(body: NewExport) -> JobShown:
-    key = request_key()
     with write_transaction():
-        job = jobs.begin_export(current_site(), body.format, by=current_program(), request_key=key)
+        job = jobs.begin_export(current_site(), body.format, by=current_program())
     return _shown(job)
 
 

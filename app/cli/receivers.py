@@ -33,8 +33,8 @@ class Waiting(Protocol):
         """Ids with something due, each with its site's id, the ones that waited longest first."""
 
 
-# Serve one receiver, by its id, for a turn; with the question whether the worker stops, and whether other receivers need
-# the thread. It returns the number of requests.
+# Serve one receiver, by its id, for a turn, and return the number of requests. It is told whether the worker stops, and
+# whether other receivers need the thread.
 Send = Callable[[int, Callable[[], bool], bool], int]
 
 

@@ -16,6 +16,7 @@ from app.extensions import db
 from app.lib import chain
 from app.lib.clock import now
 from app.models import (
+    ApiAnswer,
     CheckerAnswer,
     EmailChange,
     Heartbeat,
@@ -48,15 +49,16 @@ upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure th
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def prune(dry_run: bool, as_json: bool) -> None:
     """Delete old data: rate limits, expired log-ins and links to accounts, sent email and webhook deliveries (30 days),
-    earlier secrets of webhooks (1 day), answers of checkers (365 days), records of stopped workers (1 day), and files
-    of imports and exports in the browser (TRANSFER_DAYS). Erases events of the audit log (AUDIT_LOGIN_DAYS,
-    AUDIT_DAYS).
+    earlier secrets of webhooks and answers to programs (1 day), answers of checkers (365 days), records of stopped
+    workers (1 day), and files of imports and exports in the browser (TRANSFER_DAYS). Erases events of the audit log
+    (AUDIT_LOGIN_DAYS, AUDIT_DAYS).
 
     Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
     of spam, and earlier versions of comments.
     """
     gone = {
         "limits": RateLimit.forget_restored(),
+        "api_answers": ApiAnswer.forget_old(),
         "logins": metrics.forget_expired_logins(),
         "account_links": PasswordReset.forget_old() + EmailChange.forget_old(),
         "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),

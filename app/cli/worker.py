@@ -21,7 +21,7 @@ from app.comments import votes
 from app.desk import score_guard
 from app.extensions import db
 from app.lib import deadline
-from app.models import Heartbeat, RateLimit, SiteCounter
+from app.models import ApiAnswer, Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
 from app.moderation import checker_worker, notices
 from app.moderation.akismet_worker import CARRIERS
@@ -222,10 +222,12 @@ def _limits_cleaner() -> Callable[[], bool]:
     due = 0.0
 
     def forget() -> bool:
-        """Delete expired rate limits, or the table would grow with each network."""
+        """Delete expired rate limits and answers, or their tables would grow with each network and write."""
         nonlocal due
         if time.monotonic() >= due:
             RateLimit.forget_restored()
+            db.session.commit()
+            ApiAnswer.forget_old()
             db.session.commit()
             due = time.monotonic() + LIMITS_EVERY
         return False

@@ -93,6 +93,7 @@ TABLES = {
     "invitation": "an invited address is kept until the answer, for seven days at most",
     "login": "no personal data of readers; a moderator's shortened network until the log-in ends",
     "api_token": "no personal data",
+    "api_answer": "what a program was told, encrypted, for a day",
     "member_key": "no personal data",
     "password_reset": "no personal data",
     "email_change": "an address that a moderator changes to, kept for a day at most",

@@ -42,7 +42,9 @@ class SectionForm(FlaskForm):
     hold = SelectField(_l("Review"), choices=[SelectChoice(each, said) for each, said in HOLD.items()])
 
     commenters = SelectField(
-        _l("Who can comment"), choices=[SelectChoice(str(each), said) for each, said in COMMENTERS.items()], default="",
+        _l("Who can comment"),
+        choices=[SelectChoice(str(each), said) for each, said in COMMENTERS.items()],
+        default="",
         description=_l("Members only without a path: every page whose section is not known is for members only."),
     )
 

@@ -131,8 +131,8 @@ class _BoundedSocket:
     def __init__(self, sock: socket.socket) -> None:
         self.sendall, self.close, self._sock = sock.sendall, sock.close, sock
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_BoundedReader(self._sock.makefile(mode, buffering=0)))
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_BoundedReader(self._sock.makefile("rb", buffering=0)))
 
 
 class _BoundedReader(io.RawIOBase):

@@ -2,6 +2,7 @@
 
 from app.models.alias import ThreadAlias
 from app.models.announcement import Announcement
+from app.models.api_answer import ApiAnswer
 from app.models.api_token import ApiToken, Scope
 from app.models.audit import AuditEvent
 from app.models.authenticator_app import AuthenticatorApp
@@ -56,6 +57,7 @@ from app.models.wording import Wording, Words, words_of
 __all__ = [
     "Actor",
     "Announcement",
+    "ApiAnswer",
     "ApiToken",
     "AuditEvent",
     "AuthenticatorApp",

@@ -64,7 +64,7 @@ def for_members(site: Site, page: str, article: str, known: Section | None, clai
     makes it stricter, never milder; without a claim, a page that may be in a section for members is for members.
     """
     if article or known:
-        return Commenters.MEMBERS == (article or (known and known.commenters) or site.commenters)
+        return (article or (known and known.commenters) or site.commenters) == Commenters.MEMBERS
     return Commenters.MEMBERS in (site.commenters, claimed and claimed.commenters) or _may_be_for_members(site, page)
 
 

@@ -134,9 +134,7 @@ class Webhook(Model):
         return len(db.session.scalars(select(cls.id).where(*cls._works(), cls.failures > 0)).all())
 
     @classmethod
-    def waiting(
-        cls, *, failing: bool | None = None, limit: int, without: Collection[int] = ()
-    ) -> dict[int, int]:
+    def waiting(cls, *, failing: bool | None = None, limit: int, without: Collection[int] = ()) -> dict[int, int]:
         """Ids of active webhooks with a due delivery and without a claim, each with its site's id; the ones that waited
         longest first. `failing`: only those whose last request failed, or only the others."""
         due = exists().where(WebhookDelivery.webhook_id == cls.id, *WebhookDelivery.is_due()).correlate(cls)

@@ -1,6 +1,5 @@
 """Imports and exports in the browser: upload, check, start, stop, delete. The worker runs them (job_runner.py)."""
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,7 +7,6 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import select
 
 from app.errors import Refused
 from app.extensions import db
@@ -121,34 +119,18 @@ def discard(job: Job, *, by: Moderator) -> str:
     return name
 
 
-def begin_export(site: Site, form: str, *, by: Moderator, request_key: str = "") -> Job:
-    """`request_key` is an Idempotency-Key: the account's export with the same key is returned, as long as it is listed.
-
-    Raises Refused (409; 422 for the key of an export in another format).
-    """
-    key = hashlib.sha256(f"{by.id} {request_key}".encode()).hexdigest() if request_key else ""
-    if key and (earlier := _begun_by(site, key, by)):
-        if earlier.format != form:
-            said = _("This request was already sent with different content. Please send it again.")
-            raise Refused("key_reused", said)
-        return earlier
+def begin_export(site: Site, form: str, *, by: Moderator) -> Job:
+    """Raises Refused (409)."""
     if Job.runs_on(site, JobKind.EXPORT):
         raise Refused("busy", _("Another export of this site is running. Wait until it has finished."), status=409)
     _require_space(site, 0)
     name = f"{site.key}-{now():%Y-%m-%d}.{ENDINGS[form]}"
     job = Job(site_id=site.id, kind=JobKind.EXPORT, state=JobState.RUNNING, format=form, name=name, events=[])
-    job.file, job.options = files.new_name(), {"request": key} if key else {}
+    job.file = files.new_name()
     db.session.add(job)
     _note(job, "start", by)
     audit.record(Event.EXPORT_STARTED, by=by, site=site, job=job.id, format=form)
     return job
-
-
-def _begun_by(site: Site, key: str, by: Moderator) -> Job | None:
-    """The export of the request with this key, among the newest jobs."""
-    # Of two requests at once, the second must see the first.
-    db.session.execute(select(Moderator.id).where(Moderator.id == by.id).with_for_update(key_share=True))
-    return next((job for job in Job.newest_of(site, MOST_LISTED) if job.options.get("request") == key), None)
 
 
 def download(job: Job, *, by: Moderator) -> None:

@@ -22,6 +22,7 @@ LEFT_OUT = {
     **dict.fromkeys(("login", "password_reset", "email_change"), "grants access"),
     **dict.fromkeys(("audit_event", "chain_head"), "about this installation's accounts and their log-ins"),
     "api_token": "grants access",
+    "api_answer": "what a program was told on the last day",
     "member_key": "grants access",
     **dict.fromkeys(("webhook", "webhook_delivery"), "the secrets and addresses of another installation's programs"),
     **dict.fromkeys(("pending_login", "passkey", "authenticator_app", "recovery_code"), "of accounts, for log-in"),

@@ -366,6 +366,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("moderator_id", name=op.f("uq_api_token_moderator_id")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_api_token_token_hash")),
     )
+    op.create_table(
+        "api_answer",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("token_id", ID, nullable=False),
+        sa.Column("request_key", sa.String(length=64), nullable=True),
+        sa.Column("request_digest", sa.String(length=64), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["token_id"], ["api_token.id"], name=op.f("fk_api_answer_token_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_answer")),
+        sa.UniqueConstraint("token_id", "request_key", name=op.f("uq_api_answer_token_id_request_key")),
+    )
+    op.create_index("ix_api_answer_made_at", "api_answer", ["made_at"], unique=False)
     op.create_index("ix_api_token_site", "api_token", ["site_id", "id"], unique=False)
     op.create_index(
         "ix_api_token_made_by_id",
@@ -1463,6 +1480,7 @@ def downgrade() -> None:
         "webhook_delivery",
         "webhook",
         "member_key",
+        "api_answer",
         "api_token",
         "delivery",
         "author",

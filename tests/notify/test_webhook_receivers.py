@@ -85,7 +85,7 @@ def test_a_hundred_stalled_receivers_of_two_sites_delay_no_third_one(
                 db_session.query(WebhookDelivery).update({"due_at": now(), "claimed_at": None})
                 db_session.commit()
                 server = socket.create_server(place, backlog=100)
-        normal, failing = workers.lanes
+        normal, _failing = workers.lanes
         assert len(stuck) <= FAILING_THREADS and not (normal.busy.keys() - {one}) and THREADS > FAILING_THREADS
         server.close()
         workers.finish(PATIENCE)

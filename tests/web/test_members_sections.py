@@ -1,4 +1,4 @@
-"""Pages for members only, by the section of a page: a program chooses freely which section, page and address it sends."""
+"""Pages for members only, by the section of a page: programs choose freely which section and address they send."""
 
 import hashlib
 import hmac
@@ -47,20 +47,22 @@ def test_a_program_that_names_no_section_or_another_one_posts_nothing_for_member
         {"section": signed("lax", key="")}, {"section": signed("lax", key="another")},
         {"section": signed("lax").upper()}, {"section": f"{signed('lax')} "}, {"section": f"news {signed('lax')[4:]}"},
         *({"url": url} for url in (
-            f"{PAGE}/", f"{PAGE}#x", PAGE.upper().replace("HTTPS://PAPER.EXAMPLE", ORIGIN), f"{ORIGIN}/news/..{PAGE[len(ORIGIN):]}",
-            f"{ORIGIN}/%6Eewsroom", f"{ORIGIN}/News/1", f"{ORIGIN}/newsletter",
+            f"{PAGE}/", f"{PAGE}#x", PAGE.upper().replace("HTTPS://PAPER.EXAMPLE", ORIGIN),
+            f"{ORIGIN}/news/../story", f"{ORIGIN}/%6Eewsroom", f"{ORIGIN}/News/1", f"{ORIGIN}/newsletter",
         )),
         {"thread": "7"}, {"thread": "7", "url": f"{ORIGIN}/news/1"}, {"thread": "7", "section": signed("lax")},
         {"thread": "7", "section": "lax", "url": f"{ORIGIN}/news/1"},
     ]  # fmt: skip
-    assert [(each, status) for each, status in zip(attempts, statuses(client, *attempts), strict=True) if status != 403] == []
+    assert [each for each, status in zip(attempts, statuses(client, *attempts), strict=True) if status != 403] == []
     api = {"site": "paper", "url": PAGE, "body": "by the API", "name": "Hanako", "email": "hanako@readers.example"}
     for more in ({}, {"section": "lax"}, {"thread": "7"}):
         answer = client.post("/api/v1/comments", json=api | more)
         assert (answer.status_code, answer.json["code"]) == (403, "members_only"), more
     assert db_session.query(Comment).count() == db_session.query(Thread).count() == 0
+    db_session.commit()
     assert statuses(client, {"url": f"{ORIGIN}/news/1"}) == [201], "a path that tells the section"
-    page = BeautifulSoup(client.get("/thread", query_string={"site": "paper", "url": PAGE, "lang": "en"}).text, "html5lib")
+    shown = client.get("/thread", query_string={"site": "paper", "url": PAGE, "lang": "en"})
+    page = BeautifulSoup(shown.text, "html5lib")
     assert not page.select("form.respond") and "Only members can comment here." in page.find(id="respond").text
 
 
@@ -75,6 +77,7 @@ def test_a_signed_section_is_known_before_the_first_comment(
     assert member.post("claims", section="lax").status_code == 201
     assert statuses(client, {}, {"section": "lax"}) == [403, 403], "a member opens no page for others"
     assert statuses(client, {"section": signed("lax")}, {}) == [201, 201]
+    db_session.expire_all()
     found = db_session.query(Thread).one()
     assert (found.section, found.section_by) == ("lax", SectionBy.HAND)
     db_session.commit()

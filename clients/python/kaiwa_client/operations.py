@@ -43,12 +43,16 @@ class Authors:
 
     def block(self, id: int, /, **body: Unpack[types.Block]) -> types.Blocked:
         """Block an author. Scope: moderate."""
-        answer: types.Blocked = self._core.json("POST", "/authors/{id}/block", path_values={"id": id}, body=body)
+        answer: types.Blocked = self._core.json(
+            "POST", "/authors/{id}/block", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
     def trust(self, id: int, /, **body: Unpack[types.Trust]) -> types.RuleShown:
         """Trust an author, or always hold their comments. Scope: moderate."""
-        answer: types.RuleShown = self._core.json("POST", "/authors/{id}/trust", path_values={"id": id}, body=body)
+        answer: types.RuleShown = self._core.json(
+            "POST", "/authors/{id}/trust", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
 
@@ -63,7 +67,7 @@ class Checkers:
 
     def add(self, **body: Unpack[types.NewChecker]) -> types.CheckerMade:
         """Add a checker. Scope: manage."""
-        answer: types.CheckerMade = self._core.json("POST", "/checkers", body=body)
+        answer: types.CheckerMade = self._core.json("POST", "/checkers", body=body, repeatable=True)
         return answer
 
     def show(self, id: int, /) -> types.CheckerWithFigures:
@@ -75,17 +79,23 @@ class Checkers:
 
     def change(self, id: int, /, **body: Unpack[types.CheckerChange]) -> types.CheckerShown:
         """Change a checker, or its mode. 409 if it is not good enough for the mode hold. Scope: manage."""
-        answer: types.CheckerShown = self._core.json("POST", "/checkers/{id}", path_values={"id": id}, body=body)
+        answer: types.CheckerShown = self._core.json(
+            "POST", "/checkers/{id}", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
     def remove(self, id: int, /) -> types.CheckerShown:
         """Remove a checker with its answers. Scope: manage."""
-        answer: types.CheckerShown = self._core.json("POST", "/checkers/{id}/remove", path_values={"id": id})
+        answer: types.CheckerShown = self._core.json(
+            "POST", "/checkers/{id}/remove", path_values={"id": id}, repeatable=True
+        )
         return answer
 
     def renew_secret(self, id: int, /) -> types.CheckerMade:
         """Change the secret; the earlier one ends at once. Scope: manage."""
-        answer: types.CheckerMade = self._core.json("POST", "/checkers/{id}/secret", path_values={"id": id})
+        answer: types.CheckerMade = self._core.json(
+            "POST", "/checkers/{id}/secret", path_values={"id": id}, repeatable=True
+        )
         return answer
 
 
@@ -146,7 +156,7 @@ class Decisions:
     def edit(self, id: int, /, **body: Unpack[types.NewText]) -> types.ModeratedComment:
         """Edit a comment that this token wrote as staff. Scope: moderate."""
         answer: types.ModeratedComment = self._core.json(
-            "POST", "/comments/{id}/edit", path_values={"id": id}, body=body
+            "POST", "/comments/{id}/edit", path_values={"id": id}, body=body, repeatable=True
         )
         return answer
 
@@ -157,19 +167,23 @@ class Decisions:
 
     def add_note(self, id: int, /, **body: Unpack[types.NewNote]) -> types.Notes:
         """Add a note; the same one again adds nothing. Scope: moderate."""
-        answer: types.Notes = self._core.json("POST", "/comments/{id}/notes", path_values={"id": id}, body=body)
+        answer: types.Notes = self._core.json(
+            "POST", "/comments/{id}/notes", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
     def reply(self, id: int, /, **body: Unpack[types.StaffReply]) -> types.ModeratedComment | None:
         """Reply as staff. 200 without a comment if the same reply was sent before. Scope: moderate."""
         answer: types.ModeratedComment | None = self._core.json(
-            "POST", "/comments/{id}/replies", path_values={"id": id}, body=body
+            "POST", "/comments/{id}/replies", path_values={"id": id}, body=body, repeatable=True
         )
         return answer
 
     def withdraw(self, id: int, /) -> types.DecisionMade:
         """Delete a comment that this token wrote as staff. Scope: moderate."""
-        answer: types.DecisionMade = self._core.json("POST", "/comments/{id}/withdraw", path_values={"id": id})
+        answer: types.DecisionMade = self._core.json(
+            "POST", "/comments/{id}/withdraw", path_values={"id": id}, repeatable=True
+        )
         return answer
 
     def decide_many(self, **body: Unpack[types.BatchVerdict]) -> types.BatchOutcome:
@@ -280,7 +294,7 @@ class Queue:
 
     def lease(self, **body: Unpack[types.Leasing]) -> types.Leased:
         """Lease comments, so that other moderators get other ones. Scope: moderate."""
-        answer: types.Leased = self._core.json("POST", "/queue/leases", body=body)
+        answer: types.Leased = self._core.json("POST", "/queue/leases", body=body, repeatable=True)
         return answer
 
 
@@ -309,12 +323,12 @@ class Rules:
 
     def make(self, **body: Unpack[types.NewRule]) -> types.RuleShown | types.Trial:
         """Add a rule, or try it. 201 for a new or equal rule, 200 for a dry run. Scope: manage."""
-        answer: types.RuleShown | types.Trial = self._core.json("POST", "/rules", body=body)
+        answer: types.RuleShown | types.Trial = self._core.json("POST", "/rules", body=body, repeatable=True)
         return answer
 
     def end(self, id: int, /) -> types.RuleShown:
         """End a rule. Scope: manage."""
-        answer: types.RuleShown = self._core.json("POST", "/rules/{id}/end", path_values={"id": id})
+        answer: types.RuleShown = self._core.json("POST", "/rules/{id}/end", path_values={"id": id}, repeatable=True)
         return answer
 
 
@@ -329,7 +343,7 @@ class Site:
 
     def change(self, **body: Unpack[types.SettingsGiven]) -> types.Settings:
         """Change settings. Scope: manage."""
-        answer: types.Settings = self._core.json("POST", "/settings", body=body)
+        answer: types.Settings = self._core.json("POST", "/settings", body=body, repeatable=True)
         return answer
 
     def statistics(self, **query: Unpack[types.SiteStatisticsQuery]) -> types.Statistics:
@@ -363,12 +377,14 @@ class Threads:
 
     def undo(self, id: int, /) -> types.StateAnswer:
         """Undo the newest change of a thread's state. Scope: moderate."""
-        answer: types.StateAnswer = self._core.json("POST", "/threads/changes/{id}/undo", path_values={"id": id})
+        answer: types.StateAnswer = self._core.json(
+            "POST", "/threads/changes/{id}/undo", path_values={"id": id}, repeatable=True
+        )
         return answer
 
     def move(self, **body: Unpack[types.Moves]) -> types.MoveAnswer:
         """Give threads new addresses, and merge them. Scope: manage."""
-        answer: types.MoveAnswer = self._core.json("POST", "/threads/moves", body=body)
+        answer: types.MoveAnswer = self._core.json("POST", "/threads/moves", body=body, repeatable=True)
         return answer
 
     def show(self, id: int, /) -> types.ListedThread:
@@ -378,12 +394,16 @@ class Threads:
 
     def change(self, id: int, /, **body: Unpack[types.Details]) -> types.ListedThread:
         """Set title, address, date, section and commenters of a thread. Scope: moderate."""
-        answer: types.ListedThread = self._core.json("POST", "/threads/{id}", path_values={"id": id}, body=body)
+        answer: types.ListedThread = self._core.json(
+            "POST", "/threads/{id}", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
     def set_state(self, id: int, /, **body: Unpack[types.StateWanted]) -> types.StateAnswer:
         """Open, close, hold or hide the comments of an article. Scope: moderate."""
-        answer: types.StateAnswer = self._core.json("POST", "/threads/{id}/state", path_values={"id": id}, body=body)
+        answer: types.StateAnswer = self._core.json(
+            "POST", "/threads/{id}/state", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
 
@@ -408,7 +428,7 @@ class Transfers:
 
     def begin(self, **body: Unpack[types.NewImport]) -> types.JobShown:
         """Begin an import. Scope: transfer."""
-        answer: types.JobShown = self._core.json("POST", "/imports", body=body)
+        answer: types.JobShown = self._core.json("POST", "/imports", body=body, repeatable=True)
         return answer
 
     def show(self, id: int, /) -> types.JobShown:
@@ -418,29 +438,33 @@ class Transfers:
 
     def check(self, id: int, /, **body: Unpack[types.ImportOptions]) -> types.JobShown:
         """Run the dry run again, with other options. Scope: transfer."""
-        answer: types.JobShown = self._core.json("POST", "/imports/{id}/check", path_values={"id": id}, body=body)
+        answer: types.JobShown = self._core.json(
+            "POST", "/imports/{id}/check", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
     def discard(self, id: int, /) -> types.JobShown:
         """Delete the file of an import or export. Scope: transfer."""
-        answer: types.JobShown = self._core.json("POST", "/imports/{id}/discard", path_values={"id": id})
+        answer: types.JobShown = self._core.json(
+            "POST", "/imports/{id}/discard", path_values={"id": id}, repeatable=True
+        )
         return answer
 
     def receive(self, id: int, data: bytes, /, **query: Unpack[types.TransfersReceiveQuery]) -> types.JobShown:
         """Append bytes to the file of an import. At most 245760 bytes. Scope: transfer."""
         answer: types.JobShown = self._core.json(
-            "POST", "/imports/{id}/part", path_values={"id": id}, query=query, data=data
+            "POST", "/imports/{id}/part", path_values={"id": id}, query=query, data=data, repeatable=True
         )
         return answer
 
     def start(self, id: int, /) -> types.JobShown:
         """Write the comments of a checked file. Scope: transfer."""
-        answer: types.JobShown = self._core.json("POST", "/imports/{id}/start", path_values={"id": id})
+        answer: types.JobShown = self._core.json("POST", "/imports/{id}/start", path_values={"id": id}, repeatable=True)
         return answer
 
     def stop(self, id: int, /) -> types.JobShown:
         """Stop an import or export. Scope: transfer."""
-        answer: types.JobShown = self._core.json("POST", "/imports/{id}/stop", path_values={"id": id})
+        answer: types.JobShown = self._core.json("POST", "/imports/{id}/stop", path_values={"id": id}, repeatable=True)
         return answer
 
 
@@ -455,13 +479,13 @@ class Webhooks:
 
     def add(self, **body: Unpack[types.NewWebhook]) -> types.WebhookMade:
         """Add a webhook. Scope: manage."""
-        answer: types.WebhookMade = self._core.json("POST", "/webhooks", body=body)
+        answer: types.WebhookMade = self._core.json("POST", "/webhooks", body=body, repeatable=True)
         return answer
 
     def send_again(self, id: int, /) -> types.DeliveryShown:
         """Send a delivery again, with the same id. Scope: manage."""
         answer: types.DeliveryShown = self._core.json(
-            "POST", "/webhooks/deliveries/{id}/send-again", path_values={"id": id}
+            "POST", "/webhooks/deliveries/{id}/send-again", path_values={"id": id}, repeatable=True
         )
         return answer
 
@@ -472,7 +496,9 @@ class Webhooks:
 
     def change(self, id: int, /, **body: Unpack[types.WebhookChange]) -> types.WebhookShown:
         """Change a webhook. Scope: manage."""
-        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}", path_values={"id": id}, body=body)
+        answer: types.WebhookShown = self._core.json(
+            "POST", "/webhooks/{id}", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
     def deliveries(self, id: int, /, **query: Unpack[types.WebhooksDeliveriesQuery]) -> types.DeliveryPage:
@@ -492,20 +518,28 @@ class Webhooks:
 
     def ping(self, id: int, /) -> types.WebhookShown:
         """Send a test. Scope: manage."""
-        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}/ping", path_values={"id": id})
+        answer: types.WebhookShown = self._core.json(
+            "POST", "/webhooks/{id}/ping", path_values={"id": id}, repeatable=True
+        )
         return answer
 
     def remove(self, id: int, /) -> types.WebhookShown:
         """Remove a webhook with its deliveries. Scope: manage."""
-        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}/remove", path_values={"id": id})
+        answer: types.WebhookShown = self._core.json(
+            "POST", "/webhooks/{id}/remove", path_values={"id": id}, repeatable=True
+        )
         return answer
 
     def rotate(self, id: int, /) -> types.WebhookMade:
         """Change the secret; the earlier one signs, too, for a day. Scope: manage."""
-        answer: types.WebhookMade = self._core.json("POST", "/webhooks/{id}/secret", path_values={"id": id})
+        answer: types.WebhookMade = self._core.json(
+            "POST", "/webhooks/{id}/secret", path_values={"id": id}, repeatable=True
+        )
         return answer
 
     def end_old_secret(self, id: int, /) -> types.WebhookShown:
         """End the earlier secret at once. Scope: manage."""
-        answer: types.WebhookShown = self._core.json("POST", "/webhooks/{id}/secret/end", path_values={"id": id})
+        answer: types.WebhookShown = self._core.json(
+            "POST", "/webhooks/{id}/secret/end", path_values={"id": id}, repeatable=True
+        )
         return answer

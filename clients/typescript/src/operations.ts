@@ -57,12 +57,12 @@ export class Authors {
 
   /** Block an author. Scope: moderate. */
   block(id: number, body: types.Block): Promise<types.Blocked> {
-    return this.#core.json<types.Blocked>("POST", "/authors/{id}/block", { path: { id }, body })
+    return this.#core.json<types.Blocked>("POST", "/authors/{id}/block", { path: { id }, body, repeatable: true })
   }
 
   /** Trust an author, or always hold their comments. Scope: moderate. */
   trust(id: number, body: types.Trust): Promise<types.RuleShown> {
-    return this.#core.json<types.RuleShown>("POST", "/authors/{id}/trust", { path: { id }, body })
+    return this.#core.json<types.RuleShown>("POST", "/authors/{id}/trust", { path: { id }, body, repeatable: true })
   }
 }
 
@@ -80,7 +80,7 @@ export class Checkers {
 
   /** Add a checker. Scope: manage. */
   add(body: types.NewChecker): Promise<types.CheckerMade> {
-    return this.#core.json<types.CheckerMade>("POST", "/checkers", { body })
+    return this.#core.json<types.CheckerMade>("POST", "/checkers", { body, repeatable: true })
   }
 
   /** A checker, and how good it is. Scope: manage. */
@@ -90,17 +90,17 @@ export class Checkers {
 
   /** Change a checker, or its mode. 409 if it is not good enough for the mode hold. Scope: manage. */
   change(id: number, body: types.CheckerChange): Promise<types.CheckerShown> {
-    return this.#core.json<types.CheckerShown>("POST", "/checkers/{id}", { path: { id }, body })
+    return this.#core.json<types.CheckerShown>("POST", "/checkers/{id}", { path: { id }, body, repeatable: true })
   }
 
   /** Remove a checker with its answers. Scope: manage. */
   remove(id: number): Promise<types.CheckerShown> {
-    return this.#core.json<types.CheckerShown>("POST", "/checkers/{id}/remove", { path: { id } })
+    return this.#core.json<types.CheckerShown>("POST", "/checkers/{id}/remove", { path: { id }, repeatable: true })
   }
 
   /** Change the secret; the earlier one ends at once. Scope: manage. */
   renewSecret(id: number): Promise<types.CheckerMade> {
-    return this.#core.json<types.CheckerMade>("POST", "/checkers/{id}/secret", { path: { id } })
+    return this.#core.json<types.CheckerMade>("POST", "/checkers/{id}/secret", { path: { id }, repeatable: true })
   }
 }
 
@@ -164,7 +164,7 @@ export class Decisions {
 
   /** Edit a comment that this token wrote as staff. Scope: moderate. */
   edit(id: number, body: types.NewText): Promise<types.ModeratedComment> {
-    return this.#core.json<types.ModeratedComment>("POST", "/comments/{id}/edit", { path: { id }, body })
+    return this.#core.json<types.ModeratedComment>("POST", "/comments/{id}/edit", { path: { id }, body, repeatable: true })
   }
 
   /** Notes of moderators on a comment. Scope: read. */
@@ -174,17 +174,17 @@ export class Decisions {
 
   /** Add a note; the same one again adds nothing. Scope: moderate. */
   addNote(id: number, body: types.NewNote): Promise<types.Notes> {
-    return this.#core.json<types.Notes>("POST", "/comments/{id}/notes", { path: { id }, body })
+    return this.#core.json<types.Notes>("POST", "/comments/{id}/notes", { path: { id }, body, repeatable: true })
   }
 
   /** Reply as staff. 200 without a comment if the same reply was sent before. Scope: moderate. */
   reply(id: number, body: types.StaffReply): Promise<types.ModeratedComment | null> {
-    return this.#core.json<types.ModeratedComment | null>("POST", "/comments/{id}/replies", { path: { id }, body })
+    return this.#core.json<types.ModeratedComment | null>("POST", "/comments/{id}/replies", { path: { id }, body, repeatable: true })
   }
 
   /** Delete a comment that this token wrote as staff. Scope: moderate. */
   withdraw(id: number): Promise<types.DecisionMade> {
-    return this.#core.json<types.DecisionMade>("POST", "/comments/{id}/withdraw", { path: { id } })
+    return this.#core.json<types.DecisionMade>("POST", "/comments/{id}/withdraw", { path: { id }, repeatable: true })
   }
 
   /** Decide on up to 500 comments. Scope: moderate. */
@@ -311,7 +311,7 @@ export class Queue {
 
   /** Lease comments, so that other moderators get other ones. Scope: moderate. */
   lease(body: types.Leasing): Promise<types.Leased> {
-    return this.#core.json<types.Leased>("POST", "/queue/leases", { body })
+    return this.#core.json<types.Leased>("POST", "/queue/leases", { body, repeatable: true })
   }
 }
 
@@ -347,12 +347,12 @@ export class Rules {
 
   /** Add a rule, or try it. 201 for a new or equal rule, 200 for a dry run. Scope: manage. */
   make(body: types.NewRule): Promise<types.RuleShown | types.Trial> {
-    return this.#core.json<types.RuleShown | types.Trial>("POST", "/rules", { body })
+    return this.#core.json<types.RuleShown | types.Trial>("POST", "/rules", { body, repeatable: true })
   }
 
   /** End a rule. Scope: manage. */
   end(id: number): Promise<types.RuleShown> {
-    return this.#core.json<types.RuleShown>("POST", "/rules/{id}/end", { path: { id } })
+    return this.#core.json<types.RuleShown>("POST", "/rules/{id}/end", { path: { id }, repeatable: true })
   }
 }
 
@@ -370,7 +370,7 @@ export class Site {
 
   /** Change settings. Scope: manage. */
   change(body: types.SettingsGiven): Promise<types.Settings> {
-    return this.#core.json<types.Settings>("POST", "/settings", { body })
+    return this.#core.json<types.Settings>("POST", "/settings", { body, repeatable: true })
   }
 
   /** How fast comments are decided, and what becomes of them. Scope: read. */
@@ -408,12 +408,12 @@ export class Threads {
 
   /** Undo the newest change of a thread's state. Scope: moderate. */
   undo(id: number): Promise<types.StateAnswer> {
-    return this.#core.json<types.StateAnswer>("POST", "/threads/changes/{id}/undo", { path: { id } })
+    return this.#core.json<types.StateAnswer>("POST", "/threads/changes/{id}/undo", { path: { id }, repeatable: true })
   }
 
   /** Give threads new addresses, and merge them. Scope: manage. */
   move(body: types.Moves): Promise<types.MoveAnswer> {
-    return this.#core.json<types.MoveAnswer>("POST", "/threads/moves", { body })
+    return this.#core.json<types.MoveAnswer>("POST", "/threads/moves", { body, repeatable: true })
   }
 
   /** A thread. Scope: read. */
@@ -423,12 +423,12 @@ export class Threads {
 
   /** Set title, address, date, section and commenters of a thread. Scope: moderate. */
   change(id: number, body: types.Details): Promise<types.ListedThread> {
-    return this.#core.json<types.ListedThread>("POST", "/threads/{id}", { path: { id }, body })
+    return this.#core.json<types.ListedThread>("POST", "/threads/{id}", { path: { id }, body, repeatable: true })
   }
 
   /** Open, close, hold or hide the comments of an article. Scope: moderate. */
   setState(id: number, body: types.StateWanted): Promise<types.StateAnswer> {
-    return this.#core.json<types.StateAnswer>("POST", "/threads/{id}/state", { path: { id }, body })
+    return this.#core.json<types.StateAnswer>("POST", "/threads/{id}/state", { path: { id }, body, repeatable: true })
   }
 }
 
@@ -457,7 +457,7 @@ export class Transfers {
 
   /** Begin an import. Scope: transfer. */
   begin(body: types.NewImport): Promise<types.JobShown> {
-    return this.#core.json<types.JobShown>("POST", "/imports", { body })
+    return this.#core.json<types.JobShown>("POST", "/imports", { body, repeatable: true })
   }
 
   /** An import or export. Scope: transfer. */
@@ -467,27 +467,27 @@ export class Transfers {
 
   /** Run the dry run again, with other options. Scope: transfer. */
   check(id: number, body: types.ImportOptions): Promise<types.JobShown> {
-    return this.#core.json<types.JobShown>("POST", "/imports/{id}/check", { path: { id }, body })
+    return this.#core.json<types.JobShown>("POST", "/imports/{id}/check", { path: { id }, body, repeatable: true })
   }
 
   /** Delete the file of an import or export. Scope: transfer. */
   discard(id: number): Promise<types.JobShown> {
-    return this.#core.json<types.JobShown>("POST", "/imports/{id}/discard", { path: { id } })
+    return this.#core.json<types.JobShown>("POST", "/imports/{id}/discard", { path: { id }, repeatable: true })
   }
 
   /** Append bytes to the file of an import. At most 245760 bytes. Scope: transfer. */
   receive(id: number, data: Uint8Array<ArrayBuffer>, query: types.TransfersReceiveQuery): Promise<types.JobShown> {
-    return this.#core.json<types.JobShown>("POST", "/imports/{id}/part", { path: { id }, query, data })
+    return this.#core.json<types.JobShown>("POST", "/imports/{id}/part", { path: { id }, query, data, repeatable: true })
   }
 
   /** Write the comments of a checked file. Scope: transfer. */
   start(id: number): Promise<types.JobShown> {
-    return this.#core.json<types.JobShown>("POST", "/imports/{id}/start", { path: { id } })
+    return this.#core.json<types.JobShown>("POST", "/imports/{id}/start", { path: { id }, repeatable: true })
   }
 
   /** Stop an import or export. Scope: transfer. */
   stop(id: number): Promise<types.JobShown> {
-    return this.#core.json<types.JobShown>("POST", "/imports/{id}/stop", { path: { id } })
+    return this.#core.json<types.JobShown>("POST", "/imports/{id}/stop", { path: { id }, repeatable: true })
   }
 }
 
@@ -505,12 +505,12 @@ export class Webhooks {
 
   /** Add a webhook. Scope: manage. */
   add(body: types.NewWebhook): Promise<types.WebhookMade> {
-    return this.#core.json<types.WebhookMade>("POST", "/webhooks", { body })
+    return this.#core.json<types.WebhookMade>("POST", "/webhooks", { body, repeatable: true })
   }
 
   /** Send a delivery again, with the same id. Scope: manage. */
   sendAgain(id: number): Promise<types.DeliveryShown> {
-    return this.#core.json<types.DeliveryShown>("POST", "/webhooks/deliveries/{id}/send-again", { path: { id } })
+    return this.#core.json<types.DeliveryShown>("POST", "/webhooks/deliveries/{id}/send-again", { path: { id }, repeatable: true })
   }
 
   /** A webhook. Scope: manage. */
@@ -520,7 +520,7 @@ export class Webhooks {
 
   /** Change a webhook. Scope: manage. */
   change(id: number, body: types.WebhookChange): Promise<types.WebhookShown> {
-    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}", { path: { id }, body })
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}", { path: { id }, body, repeatable: true })
   }
 
   /** Deliveries of a webhook, newest first. Scope: manage. */
@@ -535,21 +535,21 @@ export class Webhooks {
 
   /** Send a test. Scope: manage. */
   ping(id: number): Promise<types.WebhookShown> {
-    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/ping", { path: { id } })
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/ping", { path: { id }, repeatable: true })
   }
 
   /** Remove a webhook with its deliveries. Scope: manage. */
   remove(id: number): Promise<types.WebhookShown> {
-    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/remove", { path: { id } })
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/remove", { path: { id }, repeatable: true })
   }
 
   /** Change the secret; the earlier one signs, too, for a day. Scope: manage. */
   rotate(id: number): Promise<types.WebhookMade> {
-    return this.#core.json<types.WebhookMade>("POST", "/webhooks/{id}/secret", { path: { id } })
+    return this.#core.json<types.WebhookMade>("POST", "/webhooks/{id}/secret", { path: { id }, repeatable: true })
   }
 
   /** End the earlier secret at once. Scope: manage. */
   endOldSecret(id: number): Promise<types.WebhookShown> {
-    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/secret/end", { path: { id } })
+    return this.#core.json<types.WebhookShown>("POST", "/webhooks/{id}/secret/end", { path: { id }, repeatable: true })
   }
 }
