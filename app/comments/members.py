@@ -19,7 +19,7 @@ from app.models import Author, Comment, MemberKey, Site, Thread
 
 # A log-in at the publisher that ends is noticed after this time at the latest.
 LIFE = timedelta(hours=12)
-PREFIX, PURPOSE = "m.", "member"
+PREFIX, PURPOSE = "m.", "tokens of members"
 MOST_OWN = 10  # comments of a member that a page gets
 LONGEST = 8_000  # characters of our token
 # Decoders of base64 skip other characters, and a header cannot send them back.
@@ -39,7 +39,7 @@ class Member:
 def token_of(site: Site, member: Member, key: MemberKey) -> str:
     """Our token, encrypted: it contains the email address, and nothing of a member is stored until they comment."""
     facts = [member.sub, member.name, member.badge, member.email]
-    return PREFIX + encrypt(json.dumps([PURPOSE, site.id, key.id, int(now().timestamp()), facts]))
+    return PREFIX + encrypt(json.dumps([site.id, key.id, int(now().timestamp()), facts]), PURPOSE)
 
 
 def is_token(text: str) -> bool:
@@ -50,7 +50,7 @@ def member_of(site: Site, token: str) -> Member:
     """The member of a valid token for this site. Raises Refused (403): it has expired, or its key was revoked."""
     claim = _read(token)
     if claim:
-        _purpose, site_id, key_id, made_at, facts = claim
+        site_id, key_id, made_at, facts = claim
         age = now().timestamp() - made_at
         in_time = -LEEWAY.total_seconds() <= age <= LIFE.total_seconds()
         if site_id == site.id and in_time and MemberKey.is_valid(site.id, key_id):
@@ -63,9 +63,8 @@ def _read(token: str) -> list[Any] | None:
     """The claim; None for a text that we did not encrypt for this purpose."""
     if len(token) > LONGEST or not TOKEN.fullmatch(token):
         return None
-    text = decrypt(token.removeprefix(PREFIX), all_keys())
-    # Columns are encrypted with the same keys, but none contains such a list.
-    return json.loads(text) if not is_unreadable(text) and text.startswith(f'["{PURPOSE}", ') else None
+    text = decrypt(token.removeprefix(PREFIX), all_keys(), PURPOSE)
+    return None if is_unreadable(text) else json.loads(text)
 
 
 def author_of(site: Site, member: Member) -> Author | None:

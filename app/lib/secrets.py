@@ -17,6 +17,8 @@ from sqlalchemy.types import TypeDecorator
 
 TAG_LENGTH = 8  # characters; tells apart the few keys of an installation
 DIGEST_LENGTH = 43  # characters of HMAC-SHA256 in base64url
+# Texts that are encrypted for one purpose cannot be read, or made, for another one.
+COLUMNS = "columns"
 
 
 class Unreadable(str):
@@ -77,14 +79,14 @@ class Encrypted(TypeDecorator[str]):
         return decrypt(value, all_keys()) if value else value
 
 
-def encrypt(text: str) -> str:
-    return _cipher(all_keys()).encrypt(text.encode()).decode()
+def encrypt(text: str, purpose: str = COLUMNS) -> str:
+    return _cipher(all_keys(), purpose).encrypt(text.encode()).decode()
 
 
-def decrypt(ciphertext: str, keys: tuple[str, ...]) -> str:
+def decrypt(ciphertext: str, keys: tuple[str, ...], purpose: str = COLUMNS) -> str:
     """The text, or `Unreadable` if none of these keys decrypts it."""
     try:
-        return _cipher(keys).decrypt(ciphertext.encode()).decode()
+        return _cipher(keys, purpose).decrypt(ciphertext.encode()).decode()
     except (InvalidToken, ValueError):
         return Unreadable(ciphertext)
 
@@ -163,8 +165,8 @@ def _digest(key: str, purpose: str, value: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _cipher(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derived(key, "columns"))) for key in keys])
+def _cipher(keys: tuple[str, ...], purpose: str) -> MultiFernet:
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derived(key, purpose))) for key in keys])
 
 
 @lru_cache(maxsize=256)

@@ -1,17 +1,19 @@
 """Members of the publisher in the thread: log-in by a signed assertion, their comments, and pages for members only."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from app.comments import members, person, person_erasure, person_export
 from app.desk import member_keys
 from app.lib.clock import now
-from app.lib.secrets import encrypt
+from app.lib.secrets import all_keys, decrypt, encrypt, is_unreadable
 from app.models import Author, Comment, MemberKey, Role, Site
 from app.models.audit import Who
 from app.moderation.decide import decide
@@ -192,6 +194,23 @@ def test_our_token_is_for_one_site_and_ends(
 
 
 @ONE_DATABASE
+def test_our_token_has_a_key_of_its_own_that_is_rotated_with_the_others(
+    app: Flask, client: FlaskClient, db_session: Session, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, paper = logged_in(client, publisher).author, db_session.query(Site).one()
+    db_session.commit()
+    assert is_unreadable(decrypt(token.removeprefix("m."), all_keys())), "nor can a column become a token"
+    claim = json.dumps([paper.id, publisher.key.id, int(now().timestamp()), ["4711", "Hanako", "", ""]])
+    assert Reader(client, author=f"m.{encrypt(claim)}").post("from a column").status_code == 403
+    earlier = app.config["SECRET_KEY"]
+    monkeypatch.setitem(app.config, "SECRET_KEY", "n" * 64)
+    monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", (earlier,))
+    assert members._read(token) and members._read(members.PREFIX + encrypt("[1]", members.PURPOSE)) == [1]
+    monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", ())
+    assert members._read(token) is None
+
+
+@ONE_DATABASE
 def test_the_same_assertion_again_gives_the_same_member_and_a_retry_one_comment(
     client: FlaskClient, db_session: Session, publisher: Publisher
 ) -> None:
@@ -276,7 +295,7 @@ def test_public_bytes_are_the_same_for_members(client: FlaskClient, db_session: 
             cookies = {"Kaiwa-Author": member.author, "Authorization": f"Bearer {member.author}"}
             after = client.get(path, query_string=query, headers=cookies)
             assert before.data == after.data and "Set-Cookie" not in after.headers, path
-            told = [{**answer.headers, "X-Request-Id": ""} for answer in (before, after)]
+            told = [{**answer.headers, "X-Request-Id": "", "Date": ""} for answer in (before, after)]
             assert told[0] == told[1] and "Hanako</b> <span" not in after.text
             client.delete_cookie("kaiwa_own")
 
