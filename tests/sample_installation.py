@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from app.abuse import address
 from app.comments import members as comments_members
 from app.comments.members import Member
-from app.desk import checkers, member_keys, members, webhooks
+from app.desk import checkers, member_keys, members, tokens, webhooks
 from app.extensions import db
 from app.lib import one_time_codes
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, Encrypted
 from app.models import (
+    ApiAnswer,
     AuthenticatorApp,
     Author,
     CheckerAnswer,
@@ -34,7 +35,9 @@ from app.models import (
     Unsubscribe,
     Vote,
     WebhookFormat,
+    api_answer,
 )
+from app.models.audit import Who
 from app.models.login import Lasts, Place
 from app.moderation import legal_hold, notice_state, notices
 from app.moderation.notices import Draft
@@ -87,6 +90,10 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
         by=alice,
     )  # fmt: skip
     webhooks.rotate(webhook, by=alice)
+    token, _secret = tokens.make(site, name="CMS", role=Role.ADMIN, scopes=(), by=Who.OPERATOR)
+    key = api_answer.key_index(token.id, REQUEST["Idempotency-Key"])
+    ApiAnswer.claim(token.id, key, api_answer.digest_of(b"request"))
+    ApiAnswer.keep(token.id, key, 201, "{}")
     made, _secret = checkers.add(site, by=alice, name="Model", url="https://model.example/")
     CheckerAnswer.replace(made, comment, verdict="fine", confidence=0.9, reasons=["polite"])
     member_keys.make_secret(site, by=alice)

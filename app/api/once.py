@@ -75,4 +75,4 @@ def _request() -> bytes:
 def _stored(found: ApiAnswer) -> Response | None:
     if not found.body or is_unreadable(found.body):
         return None
-    return Response(found.body, found.status, mimetype="application/json")
+    return Response(found.body, found.code, mimetype="application/json")

@@ -65,10 +65,7 @@ class Draft:
     lang: str = ""
 
     def from_a_program(self) -> "Draft":
-        """Without the facts about the request, which are those of a server and not of the author.
-
-        Its Idempotency-Key is the program's, whose answers are kept for all its writes.
-        """
+        """Without the facts about the request, which are those of a server; app/api/once.py keeps its key."""
         unknown = dict.fromkeys(("address", "network", "traits", "user_agent", "referrer", "stamp", "request_key"), "")
         return replace(self, sender=admission.Sender(), trapped=False, seconds=None, **unknown)  # type: ignore[arg-type]
 

@@ -204,7 +204,7 @@ def _addresses(host: str, port: int, end: float) -> list[Any]:
 
 
 def _resolve(host: str, port: int) -> tuple[threading.Thread, list[Any]]:
-    """Start a thread that fills the list. Requests that come meanwhile share it, so that they do not pile up."""
+    """Start a thread that fills the list. Other requests share it, so that threads do not pile up."""
     found: list[Any] = []
 
     def resolve() -> None:

@@ -35,7 +35,7 @@ class ApiAnswer(Model):
     request_key: Mapped[str | None] = mapped_column(BlindIndex)
     # Of the operation and everything that the client sent.
     request_digest: Mapped[str | None] = mapped_column(BlindIndex)
-    status: Mapped[int] = mapped_column(default=0)
+    code: Mapped[int] = mapped_column(default=0)
     # '' if it was too long to keep.
     body: Mapped[str] = mapped_column(Encrypted, default="")
     size: Mapped[int] = mapped_column(default=0)
@@ -53,16 +53,16 @@ class ApiAnswer(Model):
         rows_changed(delete(cls).where(*mine, ~cls._is_kept()))
         dialect: Any = sqlite if db.engine.dialect.name == "sqlite" else postgresql
         row = {"token_id": token_id, "request_key": key, "request_digest": digest, "made_at": now()}
-        new = dialect.insert(cls).values(status=0, body="", size=0, **row)
-        return rows_changed(new.on_conflict_do_nothing()) == 1
+        new = dialect.insert(cls).values(code=0, body="", size=0, **row)
+        return db.session.scalar(new.on_conflict_do_nothing().returning(cls.id)) is not None
 
     @classmethod
-    def keep(cls, token_id: int, key: Digest, status: int, body: str) -> None:
+    def keep(cls, token_id: int, key: Digest, code: int, body: str) -> None:
         """Store the answer with its claim."""
         size = len(body.encode())
         fits = size <= SMALL or (size <= LONGEST and cls._bytes_of(token_id) + size <= MOST_OF_TOKEN)
         mine = update(cls).where(cls.token_id == token_id, cls.request_key == key)
-        rows_changed(mine.values(status=status, body=body if fits else "", size=size if fits else 0))
+        rows_changed(mine.values(code=code, body=body if fits else "", size=size if fits else 0))
 
     @classmethod
     def forget_old(cls) -> int:

@@ -49,7 +49,7 @@ def waiting(*, failing: bool, limit: int, without: Collection[int]) -> dict[int,
 
 
 def ask_all(checker_id: int, is_stopping: Callable[[], bool], _hurry: bool) -> int:
-    """Ask one checker what is due, until others get their turn; returns the number of questions.
+    """Ask one checker the due questions, until others get their turn; returns their number.
 
     Nothing shortens its own time limit, because a late answer holds the comment.
     """

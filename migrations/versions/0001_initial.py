@@ -372,7 +372,7 @@ def upgrade() -> None:
         sa.Column("token_id", ID, nullable=False),
         sa.Column("request_key", sa.String(length=64), nullable=True),
         sa.Column("request_digest", sa.String(length=64), nullable=True),
-        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("code", sa.Integer(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),

@@ -88,7 +88,7 @@ def test_the_typescript_client_with_wrong_answers(compiled: Path, run: Callable[
     """As test_trouble.py for the Python client."""
     with scripted() as server:
         server.tell("/comments/42/decisions", LIMITED, BUSY, GONE, DECISION)
-        server.tell("/imports", GONE)
+        server.tell("/exports/7/download", GONE)
         server.tell("/queue", Answer(200, b" " * 40 + b"{}", pause=0.1))
         server.tell("/token", Answer(200, b"{", length=9))
         server.tell("/settings", Answer(302, b"", {"Location": f"{server.url}/api/v1/elsewhere"}))
@@ -102,5 +102,5 @@ def test_the_typescript_client_with_wrong_answers(compiled: Path, run: Callable[
     sent = [asked for asked in server.asked if asked.path.endswith("/42/decisions")]
     assert len(sent) == 4 and len({asked.headers["Idempotency-Key"] for asked in sent}) == 1
     others = [asked.path.removeprefix("/api/v1") for asked in server.asked if asked not in sent]
-    assert others == ["/imports", "/queue", "/token", "/settings", "/reports", "/log.jsonl", "/comments",
+    assert others == ["/exports/7/download", "/queue", "/token", "/settings", "/reports", "/log.jsonl", "/comments",
                       "/comments?after=9"]  # fmt: skip

@@ -45,14 +45,13 @@ def test_a_write_is_sent_again_with_the_same_key(server: Server, kaiwa: Kaiwa) -
 
 def test_a_write_that_the_service_would_not_recognise_is_not_sent_twice(server: Server, kaiwa: Kaiwa) -> None:
     for lost in (GONE, Answer(503), Answer(200, b"{", length=9)):
-        server.tell("/imports", lost, Answer(201))
+        server.tell("/exports/7/download", lost, Answer(200, b"file"))
         with pytest.raises(KaiwaError):
-            kaiwa.transfers.begin(name="export.xml", size=9)
+            b"".join(kaiwa.transfers.download(7))
         assert len(server.asked) == 1
     # With Retry-After the service says that it has done nothing.
-    server.tell("/imports", BUSY, Answer(201))
-    kaiwa.transfers.begin(name="export.xml", size=9)
-    assert len(server.asked) == 2
+    server.tell("/exports/7/download", BUSY, Answer(200, b"file"))
+    assert b"".join(kaiwa.transfers.download(7)) == b"file" and len(server.asked) == 2
 
 
 def test_it_gives_up(server: Server, kaiwa: Kaiwa) -> None:

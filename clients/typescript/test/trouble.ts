@@ -16,7 +16,7 @@ const all = async (items: AsyncIterable<unknown>): Promise<unknown[]> => {
 const decision = await kaiwa.decisions.decideOne(42, { seen: 1, status: "approved" })
 const failed: [string, string][] = []
 for (const act of [
-  () => kaiwa.transfers.begin({ name: "export.xml", size: 9 }),
+  () => all(kaiwa.transfers.download(7)),
   () => hasty.queue.show(),
   () => hasty.site.token(),
   () => hasty.site.settings(),
