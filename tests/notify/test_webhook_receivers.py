@@ -61,9 +61,7 @@ def test_a_hundred_stalled_receivers_of_two_sites_delay_no_third_one(
     others = [a_site(db_session, key) for key in ("other", "third")]
     server = socket.create_server(("127.0.0.1", 0), backlog=100)  # it takes connections, and answers nothing
     place = server.getsockname()
-    stalled = [
-        a_webhook(site, f"http://127.0.0.1:{place[1]}/") for site in (paper, others[0]) for _ in range(50)
-    ]
+    stalled = [a_webhook(site, f"http://127.0.0.1:{place[1]}/") for site in (paper, others[0]) for _ in range(50)]
     workers, turns = to_webhooks(app, threading.Event()), 0
     with running_receiver() as receiver:
         one = a_webhook(others[1], receiver.url).id
