@@ -165,6 +165,8 @@ def _migrate(url: str) -> None:
     app = create_app({"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY})
     with app.app_context():
         upgrade()
+        # Once here instead of in each test, because without a fingerprint all encrypted columns are read.
+        keyring.admit()
         db.engine.dispose()
 
 
@@ -231,6 +233,8 @@ def app(settings: dict[str, str]) -> Iterator[Flask]:
     app = create_app(settings)
     app.test_client_class = Visitor
     with app.app_context():
+        if settings["SECRET_KEY"] != SECRET_KEY:
+            keyring.accept()
         keyring.admit()
     yield app
     with app.app_context():

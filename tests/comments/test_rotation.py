@@ -21,7 +21,7 @@ from app.extensions import db
 from app.lib import secrets
 from app.lib.clock import now
 from app.lib.secrets import BlindIndex, Encrypted
-from app.models import Author, Comment, Delivery, Moderator, Report, Rule, Site, Subject, Unsubscribe
+from app.models import Author, Comment, Delivery, Moderator, Report, Rule, Site, Subject, Unsubscribe, keyring
 from app.notify import outbox, signed_links
 from app.screening import rules
 from app.search import query
@@ -73,6 +73,7 @@ def under(settings: dict[str, str], *keys: str) -> Iterator[Flask]:
 @pytest.fixture
 def inhabited(settings: dict[str, str]) -> dict[str, str]:
     with under(settings, A) as app:
+        keyring.accept()
         sample_installation.fill_database(app.test_client(), db.session())
         filled = {**sample_installation.stored(Encrypted), **sample_installation.stored(BlindIndex)}
         assert all(filled.values()), [name for name, values in filled.items() if not values]

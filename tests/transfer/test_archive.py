@@ -40,6 +40,7 @@ from app.models import (
     ThreadAlias,
     Unsubscribe,
     Wording,
+    keyring,
 )
 from app.models.audit import Who
 from app.models.own_reason import OwnReason
@@ -141,6 +142,8 @@ def elsewhere(app: Flask, request: pytest.FixtureRequest, smtp: Any, tmp_path: P
     other = {"sqlite": "postgres_url", "postgresql": "sqlite_url"}[db_name(app)]
     url = request.getfixturevalue(other)
     another = create_app({"DATABASE_URL": url, "SECRET_KEY": "another key" * 6, "MAIL_URL": smtp.url})
+    with another.app_context():
+        keyring.accept()
     yield another
     with another.app_context():
         db.engine.dispose()
