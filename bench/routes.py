@@ -68,6 +68,8 @@ NOT_MEASURED = {
     "setup.front", "setup.show", "well_known.change_password", "well_known.security_txt", "factor.ask",
     "factors.show_app", "confirmation.done", "single_sign_on.start", "single_sign_on.finish", "single_sign_on.leave",
     "single_sign_on.confirm", "checkers.show", "api.checkers.show",
+    # The generated decisions are in no chain.
+    "own_comment.receipt",
 }  # fmt: skip
 
 
@@ -263,6 +265,7 @@ def _public(each: Examples) -> Iterator[Visit]:
     for name, given in (("newest", {}), ("of a section", {"section": "quiet"}), ("picks", {"picked": "1"})):
         yield _get("api.latest.latest", name, "/api/v1/comments/latest", site="bench", **given)
     yield _get("summary.show", "30 days", "/summary/bench")
+    yield _get("summary.heads", "all", "/summary/bench/heads.json")
     yield _get("notices.ask", "form", "/notices/bench", comment=each.shown)
     yield _get("reports.ask", "dialog", f"/embed/report/{each.shown}", site="bench")
     yield _get("api.contract.openapi", "contract", "/api/v1/openapi.json")

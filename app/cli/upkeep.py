@@ -17,6 +17,7 @@ from app.lib import chain
 from app.lib.clock import now
 from app.models import (
     ApiAnswer,
+    ChainDay,
     CheckerAnswer,
     EmailChange,
     Heartbeat,
@@ -31,6 +32,7 @@ from app.models import (
 )
 from app.models.audit import Event, Who
 from app.models.checker import KEPT as ANSWERS_KEPT
+from app.moderation import decision_log
 from app.operations import metrics
 from app.spam import evaluate as evaluation
 from app.spam import retraining
@@ -131,21 +133,63 @@ def recount(as_json: bool) -> None:
     callback=lambda _context, _option, text: _head(text),
     help="A head that an earlier run printed; the log must still contain it. It shows that no later row was rewritten.",
 )
+@click.option(
+    "--expect-day",
+    "days",
+    metavar="SITE:DAY:HEAD",
+    multiple=True,
+    callback=lambda _context, _option, given: [_day(text) for text in given],
+    help="A day's head that was published for the decisions of a site. Can be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def verify_log(expect: tuple[int, str] | None, as_json: bool) -> None:
-    """Verify the hash chain of the audit log, and name the first row that is wrong. Exit code 1 if there is one."""
+def verify_log(expect: tuple[int, str] | None, days: list[tuple[str, str, str]], as_json: bool) -> None:
+    """Verify the hash chains of the audit log and of each site's decisions, and name the first row of each that is
+    wrong. Exit code 1 if there is one."""
     with snapshot():
         found = audit.verify(*(expect[:1] if expect else ()))
+        decisions = [_decisions(site, days) for site in Site.all()]
     done = found.chain
     if expect and not done.problem and done.digests.get(expect[0]) != expect[1]:
         done.wrong, done.problem = expect[0], chain.Problem.CHANGED
-    ok = found.ok and not done.problem
+    unknown = sorted({key for key, _day, _head in days} - {each["site"] for each in decisions})
+    if unknown:
+        raise click.BadParameter(f"There is no site {unknown[0]}.", param_hint="--expect-day")
+    right = found.ok and not done.problem
+    ok = right and all(each["ok"] for each in decisions)
     told = {
-        "ok": ok, "rows": done.rows, "erased": done.erased, "erased_without_record": found.unrecorded,
+        "ok": right, "rows": done.rows, "erased": done.erased, "erased_without_record": found.unrecorded,
         "head": f"{done.rows}:{done.head}", "wrong": done.wrong, "problem": done.problem,
     }  # fmt: skip
-    click.echo(json.dumps(told) if as_json else _told(told))
+    if as_json:
+        click.echo(json.dumps(told | {"ok": ok, "decisions": decisions}))
+    else:
+        click.echo(_told(told))
+        for each in decisions:
+            click.echo(f"Decisions of {each['site']}: {_told_of_decisions(each)}")
     raise SystemExit(0 if ok else 1)
+
+
+def _decisions(site: Site, expected: list[tuple[str, str, str]]) -> dict[str, Any]:
+    found = decision_log.verify(site)
+    wrong_day = found.wrong_day or _other_day(site, expected)
+    return {
+        "site": site.key, "ok": found.ok and not wrong_day, "rows": found.chain.rows, "erased": found.chain.erased,
+        "head": f"{found.chain.rows}:{found.chain.head}", "wrong": found.chain.wrong, "problem": found.chain.problem,
+        "wrong_day": wrong_day, "unlinked": found.unlinked, "first_unlinked": found.first_unlinked,
+    }  # fmt: skip
+
+
+def _other_day(site: Site, expected: list[tuple[str, str, str]]) -> str | None:
+    heads = {each.day: each.head for each in ChainDay.all_of(site.id)} if expected else {}
+    return next((day for key, day, head in expected if key == site.key and heads.get(day) != head), None)
+
+
+def _day(text: str) -> tuple[str, str, str]:
+    key, _colon, rest = text.partition(":")
+    day, colon, head = rest.partition(":")
+    if not colon or len(day) != len("YYYY-MM-DD") or not head:
+        raise click.BadParameter("Expected SITE:YYYY-MM-DD:HEAD, as the public summary shows it.")
+    return key, day, head
 
 
 def _head(text: str | None) -> tuple[int, str] | None:
@@ -171,6 +215,17 @@ def _told(found: dict[str, Any]) -> str:
     if found["erased_without_record"]:
         return f"Rows erased without a record of it: {found['erased_without_record']}."
     return f"{found['rows']} rows are intact, {found['erased']} of them erased after their time. Head: {found['head']}"
+
+
+def _told_of_decisions(found: dict[str, Any]) -> str:
+    if found["problem"]:
+        return str(_PROBLEMS[found["problem"]].format(**found))
+    if found["unlinked"]:
+        return f"{found['unlinked']} without a row in the chain; the first is decision {found['first_unlinked']}."
+    if found["wrong_day"]:
+        return f"The head of {found['wrong_day']} is another one."
+    erased = f", {found['erased']} of them of erased authors" if found["erased"] else ""
+    return f"{found['rows']} rows are intact{erased}. Head: {found['head']}"
 
 
 @upkeep.command("accept-key")

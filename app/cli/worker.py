@@ -23,7 +23,7 @@ from app.extensions import db
 from app.lib import deadline
 from app.models import ApiAnswer, Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
-from app.moderation import checker_worker, notices
+from app.moderation import checker_worker, notices, receipts
 from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
@@ -49,6 +49,7 @@ INDEX_REST = 20  # pause after a build, as a multiple of its duration: on a busy
 RETRAIN_EVERY = 60.0  # seconds between two searches for filters of another version
 INDEX_ALL_EVERY = 3600.0  # seconds between two searches for segments with any change
 TRANSFERS_EXPIRE_EVERY = 3600.0  # seconds between two deletions of expired files
+DAYS_EVERY = 60.0  # seconds between two looks for days of the decision log that are over
 NOTICES_EVERY = 60.0  # seconds between two looks at the deadlines of legal notices
 LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 
@@ -60,12 +61,14 @@ def worker(once: bool) -> None:
     """Send the outbox and run periodic tasks until SIGTERM or SIGINT. Any number of workers may run.
 
     The tasks update the search index, count readers' votes, remind moderators of legal notices, delete expired rate
-    limits, run the imports and exports of the browser, retrain spam filters after an upgrade, and teach them the
-    comments that stayed public without a report. The worker stops within a few seconds, with exit code 0; an email to a
-    server that stalls is sent again later, with the same Message-ID. Logs are JSON lines on standard error.
+    limits, close the days of the decision log, run the imports and exports of the browser, retrain spam filters after
+    an upgrade, and teach them the comments that stayed public without a report. The worker stops within a few seconds,
+    with exit code 0; an email to a server that stalls is sent again later, with the same Message-ID. Logs are JSON
+    lines on standard error.
     """
     if once:
         _remind()
+        _close_days()
         while _deliver() or receivers.send_all() or job_runner.run_next():
             pass
         return
@@ -85,6 +88,7 @@ def _run(stop: threading.Event) -> None:
         Task("search", _reindexer()),
         Task("limits", _limits_cleaner()),
         Task("notices", _notice_reminder()),
+        Task("receipts", _day_closer()),
     ]
     lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
     checkers, webhooks = receivers.to_checkers(_app(), stop), receivers.to_webhooks(_app(), stop)
@@ -246,6 +250,25 @@ def _notice_reminder() -> Callable[[], bool]:
         return False
 
     return remind
+
+
+def _day_closer() -> Callable[[], bool]:
+    due = 0.0
+
+    def close() -> bool:
+        nonlocal due
+        if time.monotonic() >= due:
+            _close_days()
+            due = time.monotonic() + DAYS_EVERY
+        return False
+
+    return close
+
+
+def _close_days() -> None:
+    for _day in receipts.close_days():
+        db.session.commit()
+    db.session.rollback()
 
 
 def _remind() -> None:

@@ -16,6 +16,7 @@ from app.lib import address_forms
 from app.models import (
     Actor,
     Author,
+    ChainEntry,
     CheckerAnswer,
     Comment,
     Decision,
@@ -69,7 +70,8 @@ TABLES = {
     "subscription": "the person's are deleted",
     "announcement": "no personal data",
     "audit_event": "a row that contains the address is erased; its digests stay",
-    "chain_head": "no personal data",
+    **dict.fromkeys(("chain_head", "chain_day"), "no personal data"),
+    "chain_entry": "the salts of the decisions on the person's comments are deleted; their digests stay",
     "checker": "no personal data",
     "checker_answer": "reasons, which may quote the comment, are deleted",
     "thread_alias": "no personal data",
@@ -169,6 +171,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         receipt.subscriptions += Subscription.forget([author.id])
         author.erase()
         receipt.authors += 1
+    ChainEntry.forget_salts(ids)
     yield
     _erase_mentions(person, receipt, by)
     _record(person, receipt, remove_text=remove_text, by=by)

@@ -8,7 +8,8 @@ from sqlalchemy import Table, delete, func, select, update
 
 from app.database import rows_changed
 from app.extensions import db
-from app.models import Author, Comment, Decision, LegalHold, Membership, Moderator, Site, Thread
+from app.models import Author, ChainHead, Comment, Decision, LegalHold, Membership, Moderator, Site, Thread
+from app.models.chain_entry import name_of
 from app.models.search_segment import SIZE
 from app.search import index
 
@@ -59,6 +60,8 @@ def remove(site_id: int) -> Iterator[int]:
         yield _account(id)
     # The database cascades to rows written meantime.
     yield rows_changed(delete(Site).where(Site.id == site_id))
+    # SQLite gives the number to the next site.
+    yield ChainHead.forget(name_of(site_id))
     if numbers:
         yield from _forget_in_search(range(min(numbers), max(numbers) + 1))
 

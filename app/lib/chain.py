@@ -7,7 +7,7 @@ salt the content cannot be guessed from its digest (RFC 9162 chains certificates
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,7 +22,7 @@ class Row:
     """A stored row; `content` is None if it was erased. Rows are numbered from 1 without gaps."""
 
     number: int
-    content: Sequence[Any] | None
+    content: Any | None
     salt: str
     content_digest: str
     chain_digest: str
@@ -54,7 +54,7 @@ def new_salt() -> str:
     return secrets.token_hex(SALT_BYTES)
 
 
-def digest(salt: str, content: Sequence[Any]) -> str:
+def digest(salt: str, content: Any) -> str:
     """SHA-256 of the content in hexadecimal; JSON is the same for equal content in each database."""
     return _sha256(salt + json.dumps(content, separators=(",", ":")))
 
@@ -64,11 +64,21 @@ def link(before: str, content_digest: str) -> str:
     return _sha256(f"{before}:{content_digest}")
 
 
-def verify(rows: Iterable[Row], last: int, head: str, *, asked: Iterable[int] = ()) -> Verified:
-    """Verify rows in order of their numbers up to the first wrong one; `last` and `head` are those of the newest."""
+def verify(
+    rows: Iterable[Row],
+    last: int,
+    head: str,
+    *,
+    asked: Iterable[int] = (),
+    digest_of: Callable[[str, Any], str] = digest,
+) -> Verified:
+    """Verify rows in order of their numbers up to the first wrong one; `last` and `head` are those of the newest.
+
+    `digest_of` makes the digest of a row's salt and content.
+    """
     done, wanted = Verified(), set(asked)
     for row in rows:
-        if problem := _problem(row, done, last):
+        if problem := _problem(row, done, last, digest_of):
             done.problem = problem
             done.wrong = done.rows + 1 if problem == Problem.MISSING else row.number
             return done
@@ -83,12 +93,12 @@ def verify(rows: Iterable[Row], last: int, head: str, *, asked: Iterable[int] = 
     return done
 
 
-def _problem(row: Row, before: Verified, last: int) -> Problem | None:
+def _problem(row: Row, before: Verified, last: int, digest_of: Callable[[str, Any], str]) -> Problem | None:
     if row.number > last:
         return Problem.ADDED
     if row.number != before.rows + 1:
         return Problem.MISSING
-    if row.content is not None and row.content_digest != digest(row.salt, row.content):
+    if row.content is not None and row.content_digest != digest_of(row.salt, row.content):
         return Problem.CHANGED
     return None if row.chain_digest == link(before.head, row.content_digest) else Problem.MISPLACED
 

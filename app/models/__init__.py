@@ -7,6 +7,8 @@ from app.models.api_token import ApiToken, Scope
 from app.models.audit import AuditEvent
 from app.models.authenticator_app import AuthenticatorApp
 from app.models.author import Author
+from app.models.chain_day import ChainDay
+from app.models.chain_entry import ChainEntry
 from app.models.chain_head import ChainHead
 from app.models.checker import Checker, CheckerAnswer, Mode, Said, Trouble
 from app.models.comment import Comment, Status
@@ -62,6 +64,8 @@ __all__ = [
     "AuditEvent",
     "AuthenticatorApp",
     "Author",
+    "ChainDay",
+    "ChainEntry",
     "ChainHead",
     "Checker",
     "CheckerAnswer",

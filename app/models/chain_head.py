@@ -1,6 +1,6 @@
 """The newest row of each hash chain (app/lib/chain.py): its number and digest. Writers of a chain lock it in turn."""
 
-from sqlalchemy import String, select, update
+from sqlalchemy import String, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,14 +17,14 @@ class ChainHead(Model):
     chain_digest: Mapped[str] = mapped_column(String(64), default=chain.START)
 
     @classmethod
-    def take(cls, name: str) -> tuple[int, str]:
-        """The number of the next row and the digest before it.
+    def take(cls, name: str, rows: int = 1) -> tuple[int, str]:
+        """The number of the next of so many rows, and the digest before it.
 
         Locks the chain until the commit, so it belongs at the end of a transaction. After a rollback the next row
         gets the same number: there are no gaps.
         """
         table = cls.__table__
-        counted = update(table).where(table.c.name == name).values(number=table.c.number + 1)
+        counted = update(table).where(table.c.name == name).values(number=table.c.number + rows)
         returned = counted.returning(table.c.number, table.c.chain_digest)
         connection = db.session.connection()
         row = connection.execute(returned).one_or_none()
@@ -33,11 +33,20 @@ class ChainHead(Model):
             first = dialect.insert(table).values(name=name, number=0, chain_digest=chain.START)
             connection.execute(first.on_conflict_do_nothing())
             row = connection.execute(returned).one()
-        return row.number, row.chain_digest
+        return row.number - rows + 1, row.chain_digest
+
+    @classmethod
+    def put(cls, name: str, number: int, chain_digest: str) -> None:
+        """Continue a chain whose rows were restored."""
+        db.session.merge(cls(name=name, number=number, chain_digest=chain_digest))
 
     @classmethod
     def move(cls, name: str, chain_digest: str) -> None:
         rows_changed(update(cls).where(cls.name == name).values(chain_digest=chain_digest))
+
+    @classmethod
+    def forget(cls, name: str) -> int:
+        return rows_changed(delete(cls).where(cls.name == name))
 
     @classmethod
     def of(cls, name: str) -> tuple[int, str]:

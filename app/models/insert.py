@@ -10,6 +10,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.secrets import candidates
 from app.models.author import Author
+from app.models.chain_entry import note_made
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
 from app.models.duplicates import SAME_FOR, same_text
@@ -42,6 +43,7 @@ def insert_comment(comment: Comment, decision: Decision) -> None:
         raise DuplicateComment
     decision.comment_id = id
     _insert(decision)
+    note_made(decision.id)
     attach(decision, comment, *([comment.author] if new else []))
     if comment.status == Status.APPROVED:
         # Comments before the thread, in the lock order of decisions, to avoid deadlocks.
@@ -56,6 +58,8 @@ def insert_record(record: Any) -> None:
     """
     _insert(record)
     attach(record)
+    if isinstance(record, Decision):
+        note_made(record.id)
 
 
 def _next_id(comment: Comment) -> int | None:

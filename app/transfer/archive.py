@@ -13,6 +13,8 @@ from app.extensions import db
 from app.lib.secrets import candidates, is_unreadable
 from app.models import (
     Author,
+    ChainDay,
+    ChainEntry,
     Checker,
     Comment,
     Decision,
@@ -140,6 +142,8 @@ TABLES = (
     ),
     ArchivedTable(Revision, created_column="replaced_at", left_out=OWNER),
     ArchivedTable(Decision, created_column="made_at", left_out={**OWNER, "residual": RETRAINED}),
+    ArchivedTable(ChainEntry, created_column="content_digest", left_out=OWNER),
+    ArchivedTable(ChainDay, created_column="closed_at", left_out=OWNER),
     ArchivedTable(Note, created_column="made_at", left_out=OWNER),
     ArchivedTable(Pick, created_column="made_at", left_out=OWNER),
     ArchivedTable(Notice, created_column="made_at", left_out=OWNER),

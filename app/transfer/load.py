@@ -19,6 +19,7 @@ from app.lib.names import is_invisible
 from app.lib.text import clean_body, clean_line, excerpt
 from app.lib.urls import canonical, clean_website
 from app.models import Actor, Comment, Decision, Site, State, Status, Thread, comment_counts, imported
+from app.models.chain_entry import note_made
 from app.models.imported import NUMBERING, Known
 from app.models.path import ids_in, place_of
 from app.models.section import SectionBy, columns_of, section_named
@@ -126,7 +127,9 @@ def _write(site: Site, source: str, staging: Staging, fresh: Fresh, above_id: in
         row["approved_descendants"] = gained.pop(row["id"], 0)
     db.session.execute(insert(Comment), rows)
     learning.teach_weakly(site.id, [clean.example for _staged, clean in fresh if clean.example])
-    db.session.execute(insert(Decision), [_decision(row) for row in rows])
+    decisions = new_ids(Decision, len(rows))
+    db.session.execute(insert(Decision), [_decision(row) | {"id": id} for id, row in zip(decisions, rows, strict=True)])
+    note_made(*decisions)
     comment_counts.add_approved_descendants(gained)
     Thread.gain(Counter(row["thread_id"] for row in rows if row["status"] == Status.APPROVED))
 

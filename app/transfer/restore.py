@@ -32,7 +32,7 @@ from app.transfer.archive import (
 from app.transfer.counter import RestoreCounts
 from app.transfer.lines import HIGHEST, Line, display_id, lines_of, settings_of, table_sizes
 from app.transfer.record import Reason, Skip, Trouble, TruncatedFile, UnreadableFile
-from app.transfer.restore_rows import insert_rows
+from app.transfer.restore_rows import continue_chain, insert_rows
 from app.transfer.source import Source
 from app.transfer.validate import InvalidValue, default_of, validated
 
@@ -134,6 +134,7 @@ class Restore:
         if UNFINISHED in self.site.archive_shift:
             self.site.open = self.open_after
             self.site.archive_shift = self.shift
+        continue_chain(self.site)
 
     def _restore_batch(self, kind: str, batch: list[Line]) -> None:
         if kind == "moderator":

@@ -8,7 +8,20 @@ from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
 from app.lib import markup
-from app.models import Author, Comment, Site, Status, Subject, Thread, Unsubscribe, comment_counts
+from app.models import (
+    Author,
+    ChainEntry,
+    ChainHead,
+    Comment,
+    Decision,
+    Site,
+    Status,
+    Subject,
+    Thread,
+    Unsubscribe,
+    comment_counts,
+)
+from app.models.chain_entry import link, name_of
 from app.models.path import ids_in, place_of
 from app.screening import rules
 from app.transfer.archive import ArchivedTable, Row
@@ -47,6 +60,18 @@ def _insert_one(table: ArchivedTable, row: Row) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def continue_chain(site: Site) -> None:
+    """Continue the chain of decisions behind the restored entries; decisions without an entry get theirs."""
+    last = select(ChainEntry).where(ChainEntry.site_id == site.id).order_by(ChainEntry.number.desc()).limit(1)
+    entry, (number, _digest) = db.session.scalar(last), ChainHead.of(name_of(site.id))
+    if entry and entry.number > number:
+        ChainHead.put(name_of(site.id), entry.number, entry.chain_digest)
+    linked = select(ChainEntry.id).where(ChainEntry.decision_id == Decision.id)
+    mine = select(Decision.id).where(Decision.site_id == site.id, ~linked.exists()).order_by(Decision.id)
+    db.session.flush()
+    link(db.session.scalars(mine).all())
 
 
 def _recompute_author(site: Site, row: Row) -> None:

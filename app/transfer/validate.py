@@ -25,6 +25,7 @@ from app.models.thread_state import State
 from app.models.wording import LONGEST_FOOTER, LONGEST_INTRO
 from app.screening.case import Verdict
 from app.screening.reasons import sentence_of
+from app.transfer.chain_values import CHAIN_VALUES
 from app.transfer.checker_values import CHECKER_VALUES
 from app.transfer.checker_values import InvalidValue as InvalidValue
 from app.transfer.fields import MAX_BODY, legible
@@ -233,6 +234,7 @@ def _covered(value: Any) -> dict[str, Any]:
 
 
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
+    **CHAIN_VALUES,
     **CHECKER_VALUES,
     ("site", "staff_badge"): clean_line,
     ("site", "staff_role"): _one_of(list(Role)),

@@ -1,9 +1,9 @@
 """A comment's page for its author, behind a signed link: its status, edit and delete, the decision and its reason."""
 
+import json
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 
 from app.abuse import limits
 from app.comments import amend, reading
@@ -14,6 +14,7 @@ from app.extensions import csrf
 from app.forms.comment import EditForm
 from app.lib.language import preferred, speak
 from app.models import Comment, Decision
+from app.moderation import receipts
 from app.moderation.appeals import standing_rejection
 from app.notify import author_email, signed_links
 
@@ -26,6 +27,16 @@ bp.before_request(read_only)
 @bp.get("")
 def show(token: str) -> str:
     return _page(_comment(token), token)
+
+
+@bp.get("/receipt.json")
+def receipt(token: str) -> Response:
+    """The receipt as a file, which docs/receipts.md tells how to check. 404 until the decision has one."""
+    comment = _comment(token)
+    found = receipts.receipt_of(comment) or abort(404)
+    answer = Response(json.dumps(found.file, indent=2) + "\n", content_type="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="receipt-{comment.id}.json"'
+    return answer
 
 
 @bp.post("/edit")
@@ -43,7 +54,7 @@ def edit(token: str) -> Any:
 
 
 @bp.post("/withdraw")
-def withdraw(token: str) -> Response:
+def withdraw(token: str) -> Any:
     limits.admit(_comment(token).site, "withdraw")
     with write_transaction():
         amend.withdraw(_comment(token))
@@ -70,6 +81,7 @@ def _page(comment: Comment, token: str, form: EditForm | None = None, notice: st
         appeal=signed_links.appeal_link(rejection) if rejection and _may_appeal(rejection) else "",
         public=comment.is_public,
         token=token,
+        receipt=receipts.receipt_of(comment),
         review_time=usual_review_time,
     )
 
@@ -78,5 +90,5 @@ def _may_appeal(rejection: Decision) -> bool:
     return not Decision.has_reason(rejection.comment, "appeal")
 
 
-def _back(token: str) -> Response:
+def _back(token: str) -> Any:
     return redirect(url_for("own_comment.show", token=token), 303)

@@ -1159,6 +1159,40 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
     )
+    op.create_table(
+        "chain_day",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("first", ID, nullable=False),
+        sa.Column("last", ID, nullable=False),
+        sa.Column("chain_digest", sa.String(length=64), nullable=False),
+        sa.Column("blocks", sa.Text(), nullable=False),
+        sa.Column("before", sa.String(length=64), nullable=False),
+        sa.Column("head", sa.String(length=64), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_chain_day_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_chain_day")),
+    )
+    op.create_index("uq_chain_day_day", "chain_day", ["site_id", "day"], unique=True)
+    op.create_table(
+        "chain_entry",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("number", ID, nullable=False),
+        sa.Column("decision_id", ID, nullable=True),
+        sa.Column("rules", sa.String(length=120), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("content_digest", sa.String(length=64), nullable=False),
+        sa.Column("chain_digest", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decision.id"], name=op.f("fk_chain_entry_decision_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_chain_entry_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_chain_entry")),
+    )
+    op.create_index("uq_chain_entry_number", "chain_entry", ["site_id", "number"], unique=True)
+    op.create_index("uq_chain_entry_decision", "chain_entry", ["decision_id"], unique=True)
     op.create_index("ix_decision_comment", "decision", ["comment_id", "id"], unique=False)
     op.create_index(
         "ix_decision_people",
@@ -1450,6 +1484,8 @@ def downgrade() -> None:
         "revision",
         "note",
         "lease",
+        "chain_entry",
+        "chain_day",
         "decision",
         "checker_answer",
         "checker",

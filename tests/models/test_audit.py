@@ -114,6 +114,7 @@ def test_a_log_that_was_rewritten_as_a_whole_is_found_by_an_earlier_head(
     head = f"{ROWS}:{log[-1].chain_digest}"
     run = app.test_cli_runner().invoke
     before = json.loads(run(args=["upkeep", "verify-log", "--expect", head, "--json"]).output)
+    before.pop("decisions")
     assert before == {
         "ok": True, "rows": 6, "erased": 0, "erased_without_record": 0, "head": head, "wrong": None, "problem": None,
     }  # fmt: skip

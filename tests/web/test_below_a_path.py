@@ -162,6 +162,7 @@ def pages(app: Flask, db_session: Session) -> dict[str, str]:
         "emails.show_unfollow": signed_links.unfollow_link(author, waiting, "page"),
         "emails.show_appeal": signed_links.appeal_link(rejected),
         "own_comment.show": signed_links.own_link(waiting),
+        "own_comment.receipt": signed_links.own_link(waiting),
         "notice_links.show": signed_links.notice_link(notice, emailed=True),
         "inquiries.show": signed_links.inquiry_link(notice),
     }

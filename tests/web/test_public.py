@@ -16,12 +16,13 @@ from tests.cast import PAGE, Reader, a_site, the_comment
 PATHS = (
     "/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js", "/member.js", "/thread.css", "/embed/counts",
     "/embed/thread", "/embed/static", "/thread", "/feeds/site/paper.atom", "/feeds/thread", "/feeds/picks",
-    "/summary/paper",
+    "/summary/paper", "/summary/paper/heads.json",
 )  # fmt: skip
 # A value of each parameter that the page cache does not leave out.
 VALUES = {
     "site": "paper", "url": PAGE, "thread": "own id", "title": "A title", "lang": "en", "sort": "newest",
     "after": "1", "comment": "1", "parent": "1", "own": "1", "voted": "1", "section": "news",
+    "before": "2026-01-01",
 }  # fmt: skip
 
 
