@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from app.database import snapshot
 from app.extensions import db
@@ -111,7 +111,7 @@ def _numbered(site_id: int, number: int) -> tuple[Any, ...]:
     return ChainEntry.site_id == site_id, ChainEntry.number == number
 
 
-def _open(site_id: int, done: int) -> Any:
+def _open(site_id: int, done: int) -> Select[datetime]:
     made = select(Decision.made_at).join(ChainEntry, ChainEntry.decision_id == Decision.id)
     return made.where(ChainEntry.site_id == site_id, ChainEntry.number > done)
 
@@ -127,4 +127,5 @@ def _next_day(site_id: int, done: int, newest: ChainDay | None, zone: ZoneInfo) 
 
 def _last_before(site_id: int, done: int, end: datetime) -> int | None:
     within = _open(site_id, done).where(Decision.made_at < end)
-    return db.session.scalar(within.with_only_columns(func.max(ChainEntry.number)))
+    last: int | None = db.session.scalar(within.with_only_columns(func.max(ChainEntry.number)))
+    return last
