@@ -124,9 +124,13 @@ class Webhook(Model):
 
     @classmethod
     def active_of(cls, site_id: int) -> list[Wanted]:
-        """The site's active webhooks, without loading records."""
+        """The site's active webhooks, without loading records.
+
+        Each is locked against removal, as by the foreign key of its deliveries: the event that is stored comes first.
+        """
         query = select(cls.id, cls.events).where(cls.site_id == site_id, cls.state == WebhookState.ACTIVE)
-        return [Wanted(*row) for row in db.session.execute(query.order_by(cls.id))]
+        locked = query.order_by(cls.id).with_for_update(read=True, key_share=True)
+        return [Wanted(*row) for row in db.session.execute(locked)]
 
     @classmethod
     def failing(cls) -> int:

@@ -19,6 +19,8 @@ from app.desk import webhooks
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Moderator, Site, Webhook, WebhookDelivery
+from app.models.audit import Who
+from app.models.webhook import Wanted
 from app.notify import outbox
 from tests.cast import Reader, a_site
 from tests.notify.receiver import running_receiver
@@ -88,6 +90,41 @@ def test_a_hundred_stalled_receivers_of_two_sites_delay_no_third_one(
         server.close()
         workers.finish(PATIENCE)
         db_session.rollback()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_webhook_that_is_removed_while_a_comment_is_stored_refuses_no_comment(
+    app: Flask, client: FlaskClient, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (a_webhook(paper, "http://127.0.0.1:9/").id for _ in range(2))
+    removers, statuses, active_of = list[threading.Thread](), list[int](), Webhook.active_of
+
+    def remove() -> None:
+        with app.app_context():
+            webhooks.remove(db.session.get_one(Webhook, first), by=Who.OPERATOR)
+            db.session.commit()
+
+    def and_removed(site_id: int) -> list[Wanted]:
+        found = active_of(site_id)
+        if not removers:
+            removers.append(threading.Thread(target=remove))
+            removers[0].start()
+            removers[0].join(0.5)  # without a lock, it is removed by now
+        return found
+
+    with monkeypatch.context() as racing:
+        racing.setattr(Webhook, "active_of", and_removed)
+        assert Reader(client).post("Stored before the removal").status_code == 202
+    removers[0].join(PATIENCE)
+    assert db_session.query(Webhook.id).all() == [(second,)]
+    webhooks.remove(db_session.get_one(Webhook, second), by=Who.OPERATOR)
+    db_session.flush()
+    post = threading.Thread(target=lambda: statuses.append(Reader(app.test_client()).post("After it").status_code))
+    post.start()
+    post.join(0.5)
+    db_session.commit()
+    post.join(PATIENCE)
+    assert statuses == [202] and db_session.query(WebhookDelivery).count() == 0
 
 
 def test_two_programs_one_stalled_and_one_away_for_an_hour(
