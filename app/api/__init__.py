@@ -10,6 +10,7 @@ from app.api import (
     comments,
     contract,
     cors,
+    covers,
     decisions,
     latest,
     log,
@@ -29,8 +30,8 @@ from app.errors import Refused
 from app.extensions import csrf
 
 VIEWS = (
-    threads, comments, picks, latest, contract, reference, queue, decisions, authors, rules, reports, notices, site,
-    log, transfers, webhooks, checkers,
+    threads, comments, picks, latest, contract, reference, queue, decisions, covers, authors, rules, reports, notices,
+    site, log, transfers, webhooks, checkers,
 )  # fmt: skip
 
 

@@ -6,13 +6,13 @@ from typing import Annotated
 from flask import Blueprint
 
 from app.api import desk_shapes
-from app.api.access import current_program
+from app.api.access import comment_or_404, current_program
 from app.api.declared import Doc
 from app.api.desk_shapes import ModeratedComment
 from app.api.operation import operation
 from app.database import write_transaction
 from app.desk import queue
-from app.models import Comment, Lease, Scope
+from app.models import Comment, Lease, Scope, Snooze
 
 bp = Blueprint("queue", __name__)
 
@@ -24,6 +24,7 @@ class QueueQuery:
     lane: Annotated[int, Doc("1 urgent, 2 review, 3 probably fine, 4 spam, 5 all", least=1, most=5)] = queue.ALL
     after: Annotated[str, Doc("The `next` of the page before", longest=100)] = ""
     limit: Annotated[int, Doc("Comments of a page", least=1, most=MOST)] = queue.PAGE
+    snoozed: Annotated[bool, Doc("Those that this token snoozed, instead of the others")] = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,19 @@ class Leasing:
 
 
 @dataclass(frozen=True)
+class Snoozing:
+    back: Annotated[bool, Doc("Return it to the queue")] = False
+
+
+@dataclass(frozen=True)
+class Snoozed:
+    """For an hour, the comment is left out of this token's queue."""
+
+    comment: int
+    snoozed: bool
+
+
+@dataclass(frozen=True)
 class Leased:
     """`comments` are leased for three minutes; another moderator reviews the others, or they are gone."""
 
@@ -53,7 +67,7 @@ class Leased:
 @operation("Pending comments", scope=Scope.READ, query=QueueQuery, answers={200: QueuePage})
 def show(query: QueueQuery) -> QueuePage:
     me = current_program()
-    ids = queue.ids_in(me, query.lane, query.after, size=query.limit)
+    ids = queue.ids_in(me, query.lane, query.after, size=query.limit, snoozed=query.snoozed)
     page = queue.page_of(me, query.lane, ids, size=query.limit)
     counts = {str(lane): count for lane, count in page.counts.items()}
     cards = [desk_shapes.comment(card) for card in page.cards]
@@ -71,3 +85,17 @@ def lease(body: Leasing) -> Leased:
             Lease.release(ids, me)
             return Leased([])
         return Leased(sorted(Lease.take(ids, me)))
+
+
+@bp.post("/comments/<int:id>/snooze")
+@operation("Snooze a comment for an hour, for this token", scope=Scope.MODERATE, body=Snoozing, answers={200: Snoozed},
+           errors=(404,))  # fmt: skip
+def snooze(id: int, body: Snoozing) -> Snoozed:
+    comment, me = comment_or_404(id), current_program()
+    with write_transaction():
+        if body.back:
+            Snooze.end(comment, me)
+        else:
+            Snooze.begin(comment, me)
+            Lease.release([comment.id], me)
+    return Snoozed(comment.id, not body.back)

@@ -18,6 +18,7 @@ class Operations:
         self.checkers = Checkers(core)
         self.comments = Comments(core)
         self.contract = Contract(core)
+        self.covers = Covers(core)
         self.decisions = Decisions(core)
         self.latest = Latest(core)
         self.log = Log(core)
@@ -139,6 +140,32 @@ class Contract:
     def openapi(self) -> dict[str, Any]:
         """This description."""
         answer: dict[str, Any] = self._core.json("GET", "/openapi.json", repeatable=True)
+        return answer
+
+
+class Covers:
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def cover(self, id: int, /, **body: Unpack[types.Covering]) -> types.DecisionMade:
+        """Cover passages of a comment, and tell its author. Scope: moderate."""
+        answer: types.DecisionMade = self._core.json(
+            "POST", "/comments/{id}/cover", path_values={"id": id}, body=body, repeatable=True
+        )
+        return answer
+
+    def pick(self, id: int, /, **body: Unpack[types.Picking]) -> types.ModeratedComment:
+        """Pick a comment for the place above the thread, or take that back. Scope: moderate."""
+        answer: types.ModeratedComment = self._core.json(
+            "POST", "/comments/{id}/pick", path_values={"id": id}, body=body, repeatable=True
+        )
+        return answer
+
+    def uncover(self, id: int, /, **body: Unpack[types.Uncovering]) -> types.DecisionMade:
+        """Take the newest cover of a comment back. Scope: moderate."""
+        answer: types.DecisionMade = self._core.json(
+            "POST", "/comments/{id}/uncover", path_values={"id": id}, body=body, repeatable=True
+        )
         return answer
 
 
@@ -282,6 +309,13 @@ class Picks:
 class Queue:
     def __init__(self, core: Core) -> None:
         self._core = core
+
+    def snooze(self, id: int, /, **body: Unpack[types.Snoozing]) -> types.Snoozed:
+        """Snooze a comment for an hour, for this token. Scope: moderate."""
+        answer: types.Snoozed = self._core.json(
+            "POST", "/comments/{id}/snooze", path_values={"id": id}, body=body, repeatable=True
+        )
+        return answer
 
     def show(self, **query: Unpack[types.QueueShowQuery]) -> types.QueuePage:
         """Pending comments. Scope: read."""

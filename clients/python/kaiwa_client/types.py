@@ -374,6 +374,14 @@ class CommentsShowAllQuery(TypedDict):
     limit: NotRequired[int]
 
 
+class Covering(TypedDict):
+    """Words that are in the comment, each hidden wherever it stands."""
+
+    words: list[str]
+    # The comment's `version` that the decision is based on
+    seen: int
+
+
 class DayShown(TypedDict):
     decided: int
     reversed: int
@@ -829,6 +837,11 @@ class PickedComment(TypedDict):
     page: Page
 
 
+class Picking(TypedDict):
+    # False: not picked any more
+    picked: NotRequired[bool]
+
+
 class Picks(TypedDict):
     picks: list[PickedComment]
 
@@ -899,6 +912,8 @@ class QueueShowQuery(TypedDict):
     after: NotRequired[str]
     # Comments of a page
     limit: NotRequired[int]
+    # Those that this token snoozed, instead of the others
+    snoozed: NotRequired[bool]
 
 
 class ReportShown(TypedDict):
@@ -1071,6 +1086,18 @@ class SiteStatisticsQuery(TypedDict):
     days: NotRequired[int]
 
 
+class Snoozed(TypedDict):
+    """For an hour, the comment is left out of this token's queue."""
+
+    comment: int
+    snoozed: bool
+
+
+class Snoozing(TypedDict):
+    # Return it to the queue
+    back: NotRequired[bool]
+
+
 class StaffReply(TypedDict):
     """It is public at once, with the site's badge; a pending comment that it answers is approved."""
 
@@ -1190,6 +1217,11 @@ class Trial(TypedDict):
 class Trust(TypedDict):
     # allow: trusted; hold: each comment waits for a moderator
     effect: Literal["allow", "hold", "reject", "spam"]
+
+
+class Uncovering(TypedDict):
+    # The comment's `version` that the decision is based on
+    seen: int
 
 
 class UndoMany(TypedDict):

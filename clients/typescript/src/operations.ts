@@ -10,6 +10,7 @@ export class Operations {
   readonly checkers: Checkers
   readonly comments: Comments
   readonly contract: Contract
+  readonly covers: Covers
   readonly decisions: Decisions
   readonly latest: Latest
   readonly log: Log
@@ -28,6 +29,7 @@ export class Operations {
     this.checkers = new Checkers(core)
     this.comments = new Comments(core)
     this.contract = new Contract(core)
+    this.covers = new Covers(core)
     this.decisions = new Decisions(core)
     this.latest = new Latest(core)
     this.log = new Log(core)
@@ -147,6 +149,29 @@ export class Contract {
   /** This description. */
   openapi(): Promise<Record<string, unknown>> {
     return this.#core.json<Record<string, unknown>>("GET", "/openapi.json", { repeatable: true })
+  }
+}
+
+export class Covers {
+  readonly #core: Core
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Cover passages of a comment, and tell its author. Scope: moderate. */
+  cover(id: number, body: types.Covering): Promise<types.DecisionMade> {
+    return this.#core.json<types.DecisionMade>("POST", "/comments/{id}/cover", { path: { id }, body, repeatable: true })
+  }
+
+  /** Pick a comment for the place above the thread, or take that back. Scope: moderate. */
+  pick(id: number, body: types.Picking): Promise<types.ModeratedComment> {
+    return this.#core.json<types.ModeratedComment>("POST", "/comments/{id}/pick", { path: { id }, body, repeatable: true })
+  }
+
+  /** Take the newest cover of a comment back. Scope: moderate. */
+  uncover(id: number, body: types.Uncovering): Promise<types.DecisionMade> {
+    return this.#core.json<types.DecisionMade>("POST", "/comments/{id}/uncover", { path: { id }, body, repeatable: true })
   }
 }
 
@@ -297,6 +322,11 @@ export class Queue {
 
   constructor(core: Core) {
     this.#core = core
+  }
+
+  /** Snooze a comment for an hour, for this token. Scope: moderate. */
+  snooze(id: number, body: types.Snoozing): Promise<types.Snoozed> {
+    return this.#core.json<types.Snoozed>("POST", "/comments/{id}/snooze", { path: { id }, body, repeatable: true })
   }
 
   /** Pending comments. Scope: read. */

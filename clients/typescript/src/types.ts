@@ -191,6 +191,13 @@ export interface CommentsShowAllQuery {
   limit?: number
 }
 
+/** Words that are in the comment, each hidden wherever it stands. */
+export interface Covering {
+  words: string[]
+  /** The comment's `version` that the decision is based on */
+  seen: number
+}
+
 export interface DayShown {
   decided: number
   reversed: number
@@ -724,6 +731,11 @@ export interface PickedComment {
   page: Page
 }
 
+export interface Picking {
+  /** False: not picked any more */
+  picked?: boolean
+}
+
 export interface Picks {
   picks: PickedComment[]
 }
@@ -789,6 +801,8 @@ export interface QueueShowQuery {
   after?: string
   /** Comments of a page */
   limit?: number
+  /** Those that this token snoozed, instead of the others */
+  snoozed?: boolean
 }
 
 export interface ReportPage {
@@ -977,6 +991,17 @@ export interface SiteStatisticsQuery {
   days?: number
 }
 
+/** For an hour, the comment is left out of this token's queue. */
+export interface Snoozed {
+  comment: number
+  snoozed: boolean
+}
+
+export interface Snoozing {
+  /** Return it to the queue */
+  back?: boolean
+}
+
 /** It is public at once, with the site's badge; a pending comment that it answers is approved. */
 export interface StaffReply {
   /** Markdown */
@@ -1096,6 +1121,11 @@ export interface Trial {
 export interface Trust {
   /** allow: trusted; hold: each comment waits for a moderator */
   effect: "allow" | "hold" | "reject" | "spam"
+}
+
+export interface Uncovering {
+  /** The comment's `version` that the decision is based on */
+  seen: number
 }
 
 export interface UndoMany {
