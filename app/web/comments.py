@@ -178,7 +178,7 @@ def _said(here: Where, comment: Comment, token: str, origin: str, *, remembered:
     visible = shown.own or shown.html is not None
     html = render_template(
         "thread/_posted.html", **around(here), comment=shown if visible else None, status=status, work=asked,
-        remembered=remembered,
+        remembered=remembered, of_member=bool(token and comment.author.member_sub),
     )  # fmt: skip
     return for_origin(make_response(html, 201 if status == "approved" else 202), origin)
 

@@ -17,6 +17,7 @@ NewPage = Callable[..., Page]
 STORED = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
 FOCUSED = "document.querySelector('#kaiwa').shadowRoot.activeElement?.name"
 # The element as a page with the attribute would have it.
+TAG = "document.querySelector('#kaiwa')"
 AGAIN = """token => {
   const element = document.querySelector('#kaiwa')
   kaiwa.unmount(element)
@@ -88,6 +89,10 @@ def test_a_member_comments_and_leaves_nothing_behind(live: Live, new_page: NewPa
     guest.evaluate(AGAIN, signed(sub="4712", name="太郎", badge=""))
     guest.locator("#kaiwa").scroll_into_view_if_needed()
     expect(thread.locator(".as")).to_have_text("この名前で投稿します： 太郎")
+    guest.evaluate(f"token => {TAG}.dataset.member = token", signed(name="花", badge=""))
+    expect(thread.locator(".as")).to_have_text("この名前で投稿します： 花")
+    guest.evaluate(f"{TAG}.removeAttribute('data-member')")
+    expect(thread.locator(".as")).to_have_count(0)
 
 
 def _is_ours(message: ConsoleMessage) -> bool:

@@ -55,6 +55,7 @@ def test_a_member_comments_with_name_and_badge_and_nothing_typed(
     reader = Reader(client, name="Another", email="typed@readers.example", author=answer.headers["Kaiwa-Author"])
     posted = reader.post("As a member", website="https://typed.example")
     assert posted.status_code == 201 and "Kaiwa-Author" not in posted.headers and posted.headers["Kaiwa-Token"]
+    assert "whenever you are logged in" in posted.text and "Keep it" not in posted.text
     comment = the_comment(db_session, "As a member")
     author = comment.author
     assert (comment.name, comment.member_badge, comment.website, author.member_sub) == (

@@ -2,6 +2,7 @@
 // has such a token, or says that the member has logged out. The browser's storage gets neither token.
 
 export const meet = async (thread, signed) => {
+  watch(thread)
   if (!signed) return leave(thread)
   if (thread.member?.signed == signed) return
   thread.asking = signed
@@ -18,6 +19,15 @@ export const meet = async (thread, signed) => {
   follow(thread)
   put(thread)
   await show(thread, html.querySelectorAll('article'))
+}
+
+// The attribute may change, or go, on a page that stays.
+const watch = thread => {
+  const {element, leaving: {signal}, tools: {memory}} = thread
+  if (thread.watched) return
+  thread.watched = new MutationObserver(() => meet(thread, memory.member ?? element.dataset.member))
+  thread.watched.observe(element, {attributeFilter: ['data-member']})
+  signal.addEventListener('abort', () => thread.watched.disconnect())
 }
 
 // Puts the member's form in the place of that of all readers, with the text that was typed so far.
