@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint
 
@@ -196,7 +195,7 @@ def _shown(of: Checker) -> CheckerShown:
     return CheckerShown(
         id=of.id,
         name=of.name,
-        url=_without_query(of.url),
+        url=of.shown_url,
         mode=Mode(of.mode),
         mode_since=of.mode_since,
         returned=of.returned,
@@ -208,11 +207,6 @@ def _shown(of: Checker) -> CheckerShown:
         paused_until=of.paused_until if of.is_paused else None,
         made_at=of.made_at,
     )
-
-
-def _without_query(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}" + ("?…" if parts.query else "")
 
 
 def _figures(checker: Checker) -> CheckerFigures:

@@ -56,7 +56,9 @@ def list_(key: str, as_json: bool) -> None:
         click.echo(json.dumps([_shown(each) | {"figures": _figures(each)} for each in found], ensure_ascii=False))
         return
     for each in found:
-        click.echo("\t".join([str(each.id), each.name, each.mode, each.url, f"{figures_of(each).decided} decided"]))
+        click.echo(
+            "\t".join([str(each.id), each.name, each.mode, each.shown_url, f"{figures_of(each).decided} decided"])
+        )
 
 
 @checker.command("set")

@@ -27,6 +27,7 @@ from app.models.checker import (
     PERCENT,
     SECONDS,
 )
+from app.moderation import checker_worker
 from app.moderation.checker_figures import LEAST_DECIDED, LEAST_FLAGGED, figures_of
 from app.screening.checker_protocol import Reply, ask, question
 
@@ -116,7 +117,8 @@ def renew_secret(checker: Checker, *, by: By) -> str:
 
 
 def remove(checker: Checker, *, by: By) -> None:
-    """With its answers. Comments that wait for it stay held for moderators."""
+    """With its answers. Comments that wait for it stay held for moderators, and say so."""
+    checker_worker.withdraw(checker)
     Delivery.end_unsent(checker.kind)
     db.session.delete(checker)
     _record(Event.CHECKER_REMOVED, checker, by)
@@ -129,7 +131,7 @@ def try_text(checker: Checker, text: str, lang: str) -> Reply:
         raise Refused("bad_text", _("Enter a text of at most %(most)d characters.", most=LONGEST_TRIED), field="text")
     if wait := RateLimit.take(blind_index("checker tries", str(checker.site_id)), TRIES):
         raise Refused("too_fast", _("Wait a moment before you try again."), status=429, retry_after=wait)
-    if is_unreadable(checker.secret) or not checker.secret:
+    if not checker.is_readable:
         return Reply(trouble=Trouble.SECRET)
     origin = (checker.site.origins or [""])[0]
     body = question(text, lang, site=checker.site.key, url=f"{origin}/", title="", parent=None)
@@ -199,7 +201,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 
 def _host(url: str) -> str:
     """Without path and query, which may have a key."""
-    return urlsplit(url).netloc
+    return "" if is_unreadable(url) else urlsplit(url).netloc
 
 
 def _record(event: Event, checker: Checker, by: By, **details: Any) -> None:

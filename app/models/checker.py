@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import JSON, ForeignKey, Index, String, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, is_running, now
-from app.lib.secrets import Encrypted
+from app.lib.secrets import Encrypted, is_unreadable
 from app.models.comment import Comment
 from app.models.delivery import TO_CHECKER
 from app.models.site import Site
@@ -58,7 +59,8 @@ class Checker(Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(LONGEST_NAME * 4))
-    url: Mapped[str] = mapped_column(String(LONGEST_URL))
+    # The query may be an access token.
+    url: Mapped[str] = mapped_column(Encrypted)
     # Signs the questions (app/lib/signed_request.py).
     secret: Mapped[str] = mapped_column(Encrypted, default="")
     mode: Mapped[str] = mapped_column(String(8), default=Mode.OFF)
@@ -111,6 +113,19 @@ class Checker(Model):
     @property
     def kind(self) -> str:
         return kind_of(self.id)
+
+    @property
+    def shown_url(self) -> str:
+        """Without what could be an access token."""
+        if is_unreadable(self.url):
+            return str(self.url)
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}{parts.path}" + ("?…" if parts.query else "")
+
+    @property
+    def is_readable(self) -> bool:
+        """True if it can be asked: its address and secret can be decrypted."""
+        return bool(self.url and self.secret)
 
     @property
     def holds(self) -> bool:

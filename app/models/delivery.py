@@ -152,6 +152,12 @@ class Delivery(Model):
         return rows_changed(unsent.values(done_at=now(), outcome="recalled"))
 
     @classmethod
+    def comments_waiting(cls, kind: str) -> list[int]:
+        """Ids of the comments with an unsent delivery of this kind."""
+        query = select(cls.comment_id).where(cls.kind == kind, cls.done_at.is_(None), cls.comment_id.is_not(None))
+        return [id for id in db.session.scalars(query.order_by(cls.comment_id)) if id is not None]
+
+    @classmethod
     def end_unsent(cls, kind: str) -> int:
         """End all unsent deliveries of a kind that nothing sends any more; returns their number."""
         unsent = update(cls).where(cls.kind == kind, cls.done_at.is_(None))

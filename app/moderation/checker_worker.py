@@ -8,11 +8,11 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.database import rows_changed
 from app.extensions import db
 from app.lib.clock import now
-from app.lib.secrets import is_unreadable
 from app.models import Actor, Checker, CheckerAnswer, Comment, Decision, Delivery, Status, Trouble
 from app.models.checker import kind_of
 from app.models.delivery import TO_CHECKER
@@ -33,6 +33,7 @@ TURN_S = 10.0
 # While a comment waits in hold mode; the pauses between are those of the outbox.
 MOST_TRIES = 8
 NOTHING = "nothing to say"
+BATCH = 500  # comments
 
 
 def carriers() -> dict[str, Carrier]:
@@ -90,7 +91,7 @@ def _comment(delivery: Delivery) -> Comment | None:
 
 
 def _prepared(checker: Checker, comment: Comment, delivery: Delivery) -> partial[Reply]:
-    if is_unreadable(checker.secret) or not checker.secret:
+    if not checker.is_readable:
         return partial(Reply, trouble=Trouble.SECRET)
     id = f"check_{delivery.message_id.strip('<>').partition('@')[0]}"
     return partial(ask, checker.url, checker.secret, float(checker.timeout_s), id, question_about(comment))
@@ -145,6 +146,19 @@ def _update(comment: Comment, checker: Checker, state: str, details: Mapping[str
     each = [mine if each["id"] == checker.id else each for each in checkers.entries_of(comment)]
     verdict = Verdict.HOLD if checkers.holds(each) else Verdict.PASS
     continue_screening(comment, Finding(checkers.CHECK, verdict, {"each": each}))
+
+
+def withdraw(checker: Checker) -> None:
+    """Note in each comment that waits for this checker that it will not answer. The comments stay held."""
+    waiting = Delivery.comments_waiting(checker.kind)
+    for start in range(0, len(waiting), BATCH):
+        held = select(Comment.id, Comment.reasons).where(
+            Comment.id.in_(waiting[start : start + BATCH]), Comment.status == Status.PENDING
+        )
+        for id, reasons in db.session.execute(held.order_by(Comment.id).with_for_update()).all():
+            told = checkers.without_question(reasons, checker)
+            if told != reasons:
+                rows_changed(update(Comment).where(Comment.id == id).values(reasons=told))
 
 
 def _waits(comment: Comment) -> bool:

@@ -12,6 +12,7 @@ from app.notify import outbox
 CHECK = "checkers"
 # What a comment waits for, and how it came out. All but FINE hold it.
 ASKED, FINE, FLAGGED, TROUBLE, WITHDRAWN = "asked", "fine", "flagged", "trouble", "withdrawn"
+REMOVED = "removed"
 
 
 def queue(comment: Comment, checkers: Iterable[Checker]) -> None:
@@ -38,6 +39,16 @@ def without_quotes(reasons: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _without_quotes(reason: dict[str, Any]) -> dict[str, Any]:
     return reason | {"each": [part | {"why": []} if "why" in part else part for part in reason["each"]]}
+
+
+def without_question(reasons: list[dict[str, Any]], checker: Checker) -> list[dict[str, Any]]:
+    """The reasons of a comment that waits for a checker which is removed."""
+    return [_unasked(each, checker) if each["check"] == CHECK else each for each in reasons]
+
+
+def _unasked(reason: dict[str, Any], checker: Checker) -> dict[str, Any]:
+    asked = {"id": checker.id, "state": ASKED}.items()
+    return reason | {"each": [each | {"state": REMOVED} if asked <= each.items() else each for each in reason["each"]]}
 
 
 def holds(entries: Iterable[dict[str, Any]]) -> bool:

@@ -86,6 +86,7 @@ _CHECKER_STATE: dict[str, Callable[[dict[str, Any]], str]] = {
     "asked": lambda _each: _("waiting for its answer"),
     "trouble": lambda each: checker_trouble(each["trouble"]),
     "withdrawn": lambda _each: _("changed before it answered"),
+    "removed": lambda _each: _("removed before it answered"),
     "fine": lambda each: checker_says(each["said"], each["confidence"]),
     "flagged": lambda each: checker_says(each["said"], each["confidence"], each["why"]),
 }

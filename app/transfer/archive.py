@@ -60,6 +60,8 @@ class ArchivedTable:
     left_out: Mapping[str, str]
     numbers: Callable[[Row], Mapping[str, str]] = field(default=lambda _row: {})
     hash_flags: Mapping[str, ColumnElement[bool]] = field(default_factory=dict)
+    # A row as it may leave the installation.
+    kept: Callable[[Row], Row] = field(default=lambda row: row)
     # Columns with another name in archives from before 0.1.0.
     former_names: Mapping[str, str] = field(default_factory=dict)
     # A row of such an archive whose columns do not only have other names.
@@ -165,6 +167,7 @@ TABLES = (
             **dict.fromkeys(("mode", "mode_since", "returned"), "off until it has a secret again"),
             **dict.fromkeys(("counted_from", "paused_until", "failures"), "measured again"),
         },
+        kept=lambda row: _without_query(row),
     ),
     ArchivedTable(Wording, created_column="made_at", left_out={**OWNER, "html": "rendered again"}),
     ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),
@@ -192,7 +195,8 @@ def lines(site: Site) -> Iterator[str]:
         for row in _rows(table.of_site(site)):
             if table.record is Author:
                 row["silent"] = not silences.isdisjoint(candidates([Author.index_of(site, row["email"])]))
-            yield _line({"type": table.name, **with_ids(table, _written(row), _minus(site.archive_shift), emails)})
+            kept = with_ids(table, _written(table.kept(row)), _minus(site.archive_shift), emails)
+            yield _line({"type": table.name, **kept})
 
 
 def count_lines(site: Site) -> int:
@@ -257,6 +261,11 @@ def _written(row: Row) -> Row:
     if is_unreadable(row.get("value")):
         row |= {"ended_at": row["ended_at"] or row["made_at"]}
     return {name: _as_json(value) for name, value in row.items()}
+
+
+def _without_query(row: Row) -> Row:
+    """Of the address of a checker, whose query may be an access token."""
+    return row if is_unreadable(row["url"]) else row | {"url": row["url"].partition("?")[0]}
 
 
 def _as_json(value: Any) -> Any:

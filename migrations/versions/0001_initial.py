@@ -1087,7 +1087,7 @@ def upgrade() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
         sa.Column("name", sa.String(length=320), nullable=False),
-        sa.Column("url", sa.String(length=500), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("mode", sa.String(length=8), nullable=False),
         sa.Column("timeout_s", sa.Integer(), nullable=False),

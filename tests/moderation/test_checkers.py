@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import insert
+from sqlalchemy import String, insert, select, type_coerce
 from sqlalchemy.orm import Session
 
 from app.cli.receivers import to_checkers
@@ -482,3 +482,22 @@ def test_the_words_of_a_checker_go_with_the_text(
     (kept, same) = without_quotes([flagged, other])
     assert kept["each"] == [{"id": 1, "state": "flagged", "why": []}] and same == other, "an erasure keeps the text"
     assert CheckerAnswer.forget_before(now() + timedelta(days=1)) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_comment_does_not_wait_for_a_checker_that_was_removed(
+    app: Flask, hanako: Reader, add: Callable[..., Checker], alice: Moderator, db_session: Session
+) -> None:
+    kept, gone = add(Mode.HOLD, "Kept"), add(Mode.HOLD, "Gone", url="https://model.example/check?key=canary")
+    hanako.post("Hello there")
+    stored = db_session.scalars(select(type_coerce(Checker.url, String))).all()
+    assert "canary" not in str(stored) and gone.shown_url == "https://model.example/check?…"
+    checkers.remove(db_session.get_one(Checker, gone.id), by=Who.OPERATOR)
+    db_session.commit()
+    comment = the_comment(db_session, "Hello there")
+    assert (comment.status, state_of(comment)) == (Status.PENDING, ["asked", "removed"])
+    with app.test_request_context():
+        (said,) = card_of(comment, alice).reasons
+    assert said.startswith("Kept：") and said.endswith("Gone：応答前に削除されました")
+    assert db_session.query(Delivery).filter_by(kind=kept.kind, done_at=None).count() == 1
+    db_session.rollback()

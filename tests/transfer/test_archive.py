@@ -106,7 +106,8 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     words = {"intro": "**Be kind.**", "html": "<p><strong>Be kind.</strong></p>\n", "rules_version": "2026-11",
              "rules_url": "https://paper.example/rules", "email_footer": "The Paper\nQuay 1"}  # fmt: skip
     Wording.put(site, "en", DEFAULTS | words)
-    checkers.add(site, by=Who.OPERATOR, name="Model", url="https://model.example/", langs=["ja"], threshold=70)
+    model = {"name": "Model", "url": "https://model.example/?key=canary", "langs": ["ja"], "threshold": 70}
+    checkers.add(site, by=Who.OPERATOR, **model)
     db_session.add(Pick(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, picked=True))
     draft = Draft(Claim.PRIVACY, "That is my address.", name="Taro", email="taro@notifiers.example")
     notice = notices.submit(first, draft)
@@ -370,7 +371,7 @@ def test_a_checker_comes_back_off_without_its_secret_and_with_no_address_of_this
     secret = db_session.query(Checker).one().secret
     db_session.rollback()
     text = exported()
-    assert secret not in text and "model.example" in text
+    assert secret not in text and "canary" not in text and "https://model.example/" in text
     for url, kept in (("https://model.example/", "https://model.example/"), ("http://127.0.0.1:9/", "")):
         file.write_text(spoiled(text, "checker", url=url))
         key = f"copy-{len(url)}"
