@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flask import g, request
@@ -78,6 +78,7 @@ def _begin_writing() -> None:
 class _Deferred:
     first: Callable[[], None]
     is_open: bool = False
+    then: list[Callable[[], None]] = field(default_factory=list)
 
 
 @contextmanager
@@ -86,10 +87,10 @@ def deferred_commit(first: Callable[[], None]) -> Iterator[None]:
 
     It begins with `first`, as late as the first of them does. One that fails takes back those before.
     """
-    g.deferred_commit = _Deferred(first)
+    g.deferred_commit = deferred = _Deferred(first)
     try:
         yield
-        if g.deferred_commit.is_open:
+        if deferred.is_open:
             db.session.flush()
             db.session.commit()
     except BaseException:
@@ -97,6 +98,17 @@ def deferred_commit(first: Callable[[], None]) -> Iterator[None]:
         raise
     finally:
         g.pop("deferred_commit")
+    for act in deferred.then:
+        act()
+
+
+def after_commit(act: Callable[[], None]) -> None:
+    """Do what no rollback takes back: now, or once a deferred transaction is committed."""
+    deferred: _Deferred | None = g.get("deferred_commit")
+    if deferred:
+        deferred.then.append(act)
+    else:
+        act()
 
 
 def _reads_only() -> bool:

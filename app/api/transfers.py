@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, BinaryIO
 
 from flask import Blueprint, Response, abort, request
@@ -11,7 +12,7 @@ from flask_babel import gettext as _
 from app.api.access import current_program, current_site, missing
 from app.api.declared import Doc, Invalid
 from app.api.operation import operation
-from app.database import write_transaction
+from app.database import after_commit, write_transaction
 from app.errors import Refused
 from app.forms.transfer import LONGEST_MOVE, MOST_MOVES
 from app.lib import ids
@@ -147,7 +148,7 @@ def discard(id: int) -> JobShown:
     names: list[str] = []
     answer = _act(id, lambda job, by: names.append(jobs.discard(job, by=by)))
     for name in names:
-        files.remove(name)
+        after_commit(partial(files.remove, name))
     return answer
 
 

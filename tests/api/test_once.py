@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from app.api import rules
+from app.api import rules, transfers
 from app.lib.clock import now
 from app.models import ApiAnswer, Comment, Decision, Job, Note, Rule, Site, ThreadChange, Webhook, api_answer
 from tests.cast import PAGE, Program, Reader, a_site, a_token, the_comment
@@ -158,4 +158,19 @@ def test_answers_are_kept_for_a_day_within_bounds(
     db_session.commit()
     assert program.post("/webhooks", HOOK | {"name": "Later"}, **key("3")).status_code == 201, "after a day it is new"
     assert db_session.query(ApiAnswer).count() == 2 and ApiAnswer.forget_old() == 1
+    db_session.rollback()
+
+
+@ONE_DATABASE
+def test_a_file_is_deleted_only_once_its_job_is(
+    program: Program, paper: Site, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, gone = program.post("/exports", {"format": "csv"}).json["id"], list[tuple[str, int]]()
+    program.post(f"/imports/{job}/stop")
+    stored = select(func.count()).select_from(ApiAnswer)
+    monkeypatch.setattr(transfers.files, "remove", lambda name: gone.append((name, db_session.scalar(stored))))
+    file = db_session.get_one(Job, job).file
+    db_session.commit()
+    assert program.post(f"/imports/{job}/discard", **key()).status_code == 200
+    assert gone == [(file, 1)], "after the commit, which other connections see"
     db_session.rollback()
