@@ -311,6 +311,7 @@ def _desk(each: Examples) -> Iterator[Visit]:
     yield _get("staff.ask", "a held comment", f"/moderate/comments/{each.held}/reply")
     yield _get("covers.ask", "a held comment", f"/moderate/comments/{each.held}/cover")
     yield _get("context.blocks", "one's own", "/moderate/blocks")
+    yield _get("opinions.show", "none asked", "/moderate/opinions")
     yield _get("picks.log", "newest", "/moderate/log/picks")
     yield _get("audit.show", "newest", "/moderate/log/audit")
     for form in ("csv", "jsonl"):
@@ -348,6 +349,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("threads.show", "not found", "/sites/bench/threads", q="no such page")
     for days in (7, 30, 90):
         yield _get("statistics.show", f"{days} days", "/sites/bench/figures", days=days)
+    yield _get("opinions.agreement", "a year", "/sites/bench/opinions", days=365)
     today = now().date()
     year = {"since": str(today - timedelta(days=MOST_DAYS - 1)), "until": str(today)}
     for kind in ("show", "as_csv", "as_json"):

@@ -70,7 +70,7 @@ TABLES = {
     "subscription": "the person's are deleted",
     "announcement": "no personal data",
     "audit_event": "a row that contains the address is erased; its digests stay",
-    **dict.fromkeys(("chain_head", "chain_day"), "no personal data"),
+    **dict.fromkeys(("chain_head", "chain_day", "asked_opinion", "second_opinion"), "no personal data"),
     "chain_entry": "the salts of the decisions on the person's comments are deleted; their digests stay",
     "checker": "no personal data",
     "checker_answer": "reasons, which may quote the comment, are deleted",

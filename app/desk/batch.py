@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 from app.desk.cards import load
 from app.errors import Refused
-from app.models import Comment, Decision, Moderator, Status
-from app.models.section_scope import moderates
+from app.models import AskedOpinion, Comment, Decision, Moderator, Status, section_scope
 from app.moderation.decide import AlreadyDecided, decide, undo
 from app.moderation.history import can_be_undone
 
@@ -29,7 +28,8 @@ def decide_all(seen: dict[int, int], status: Status, *, by: Moderator, reason: s
     outcome = Outcome()
     # Sorted by thread to avoid deadlocks between batches.
     found = sorted(load(list(seen)), key=lambda comment: (comment.thread_id, comment.id))
-    mine = [each for each in found if moderates(by, each.thread)]
+    unseen = AskedOpinion.kept_from(by)
+    mine = [each for each in found if section_scope.moderates(by, each.thread) and each.id not in unseen]
     outcome.gone.extend(seen.keys() - {comment.id for comment in mine})
     for comment in mine:
         _decide(comment, status, seen[comment.id], by, reason, outcome)

@@ -14,7 +14,19 @@ from app.lib import markup
 from app.lib.clock import happened_since, now
 from app.lib.secrets import candidates
 from app.lib.text import excerpt
-from app.models import Comment, Decision, Lease, Moderator, Note, Notice, Report, Revision, Status, comment_counts
+from app.models import (
+    AskedOpinion,
+    Comment,
+    Decision,
+    Lease,
+    Moderator,
+    Note,
+    Notice,
+    Report,
+    Revision,
+    Status,
+    comment_counts,
+)
 from app.screening.reasons import found_in, sentence_of
 from app.spam.scores import Explanation, explanation
 
@@ -56,7 +68,7 @@ def card_of(comment: Comment, viewer: Moderator) -> Card:
 def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
     """Cards in the order of `comments`, for `viewer`."""
     ids = [comment.id for comment in comments]
-    records = comment_counts.by_author([comment.author_id for comment in comments])
+    records = records_of([comment.author_id for comment in comments], viewer)
     revisions, decisions, notes, reports = Revision.of(ids), _newest_decisions(ids), Note.of(ids), Report.open_of(ids)
     legal = Notice.open_of(ids)
     alike, addresses, reviewers = _alike(comments), _same_address(comments), Lease.of_others(viewer, ids)
@@ -64,7 +76,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
         Card(
             comment=comment,
             html=markup.marked(comment.html, found_in(comment.reasons)),
-            parent_text=_parent_text(comment),
+            parent_text=parent_text_of(comment),
             reasons=[sentence_of(reason) for reason in comment.reasons if _says_more(reason)],
             score=next((explanation(reason) for reason in comment.reasons if reason["check"] == "score"), None),
             record=records[comment.author_id],
@@ -80,6 +92,16 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
         )
         for comment in comments
     ]
+
+
+def records_of(author_ids: list[int], viewer: Moderator) -> dict[int, dict[str, int]]:
+    """Numbers of comments by status, for each author, without those that wait for the viewer's second opinion."""
+    records = comment_counts.by_author(author_ids)
+    if unseen := AskedOpinion.kept_from(viewer):
+        theirs = Comment.id.in_(unseen), Comment.author_id.in_(author_ids)
+        for author_id, status in db.session.execute(select(Comment.author_id, Comment.status).where(*theirs)):
+            records[author_id][status] -= 1
+    return records
 
 
 def load(ids: Collection[int]) -> list[Comment]:
@@ -103,7 +125,7 @@ def _says_more(reason: dict[str, Any]) -> bool:
     return bool(reason["spam"]) if check == "copies" else check not in ("hold_all", "score")
 
 
-def _parent_text(comment: Comment) -> str:
+def parent_text_of(comment: Comment) -> str:
     parent = comment.parent
     if parent is None or parent.status == Status.DELETED:
         return ""

@@ -23,9 +23,10 @@ class Conversation:
     cut: bool
 
 
-def conversation_around(comment: Comment) -> Conversation:
+def conversation_around(comment: Comment, viewer: Moderator) -> Conversation:
     """Public and pending comments of a thread; of a long one, from the comment's branch on."""
-    public = _read_in_order(comment, Comment.thread_id == comment.thread_id, text("comment.approved_descendants > 0"))
+    here = Comment.thread_id == comment.thread_id, text("comment.approved_descendants > 0")
+    public = _read_in_order(comment, *here, *section_scope.comments_of(viewer))
     waiting = _read_in_order(comment, Comment.id.in_(_pending_near(comment)))
     found = {each.id: each for each in (*public, *waiting, comment)}
     shown = sorted(found.values(), key=lambda each: (each.root_id or 0, each.path))

@@ -116,7 +116,7 @@ def counts(moderator: Moderator) -> dict[int, int]:
 
 def _count(moderator: Moderator, lane: int) -> ScalarSelect[int]:
     here = Comment.site_id.in_(moderator.site_ids), Comment.lane == lane, text("comment.lane <> 0")
-    mine = select(Comment.id).where(*here, *section_scope.comments_of(moderator))
+    mine = select(Comment.id).where(*here, *section_scope.in_sections_of(moderator))
     return select(func.count()).select_from(mine.limit(COUNTED).subquery()).scalar_subquery()
 
 
@@ -132,7 +132,7 @@ def _place(comment: Comment) -> tuple[int, int, int, str, int]:
 
 def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool], size: int) -> list[int]:
     """Each part is an index range, read up to the limit."""
-    conditions += tuple(section_scope.comments_of(moderator))
+    conditions += tuple(section_scope.in_sections_of(moderator))
     parts = [part.where(*conditions).order_by(*ORDER).limit(size + 1) for part in _parts(moderator, lane, after)]
     if len(parts) == 1:
         return list(db.session.scalars(parts[0]))
@@ -142,7 +142,7 @@ def _next(moderator: Moderator, lane: int, after: str, *conditions: ColumnElemen
 
 def _likeliest(moderator: Moderator, lane: int, after: str, *conditions: ColumnElement[bool], size: int) -> list[int]:
     """Comments of one lane, the likeliest rejections first; of each site its index range."""
-    conditions += (Comment.lane == lane, *section_scope.comments_of(moderator))
+    conditions += (Comment.lane == lane, *section_scope.in_sections_of(moderator))
     if BY_MILDNESS.fullmatch(after):
         mildness, id = map(int, after.split("."))
         conditions += (tuple_(Comment.mildness, Comment.id) > tuple_(mildness, id),)

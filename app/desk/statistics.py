@@ -73,7 +73,7 @@ class Statistics:
 
 def statistics_of(site: Site, days: int, viewer: Moderator | None = None) -> Statistics:
     """Statistics of the last `days` including today, in the site's time zone; for `viewer`, of their sections."""
-    mine = section_scope.comments_of(viewer) if viewer else []
+    mine = section_scope.in_sections_of(viewer) if viewer else []
     zone = ZoneInfo(site.timezone)
     listed = _last(days, zone)
     rows, complete = decisions(site, listed, MOST, mine)

@@ -5,10 +5,10 @@ from math import log2
 
 from sqlalchemy import Row, func, select
 
-from app.desk.cards import cards_of, load
+from app.desk.cards import cards_of, load, records_of
 from app.desk.queue import PAGE, Page, counts
 from app.extensions import db
-from app.models import Comment, Moderator, Status, comment_counts, newest_comments, section_scope
+from app.models import Comment, Moderator, Status, newest_comments, section_scope
 
 # The newest approved comments that are compared.
 AMONG = 500
@@ -22,7 +22,7 @@ def page_for(moderator: Moderator) -> Page:
     newest = newest_comments.ids(Comment.site_id, moderator.site_ids, AMONG, *others)
     mine = Comment.id.in_(newest), Comment.picked_at.is_(None), *section_scope.comments_of(moderator)
     rows = db.session.execute(select(*_COLUMNS).where(*mine)).all()
-    records = comment_counts.by_author([row.author_id for row in rows])
+    records = records_of([row.author_id for row in rows], moderator)
     best = sorted(rows, key=lambda row: (-_worth(row, records), -row.id))[:PAGE]
     return Page(cards_of(load([row.id for row in best]), moderator), counts(moderator))
 

@@ -17,6 +17,7 @@ from app.models.own_reason import CODE
 
 # `deleted` is set by authors and erasure only.
 MODERATED = (Status.PENDING, Status.APPROVED, Status.REJECTED, Status.SPAM)
+OPINIONS = MODERATED[1:]
 SEEN = re.compile(r"(\d{1,18})\.(\d{1,9})", re.ASCII)
 # Reasons of buttons without one.
 USUAL = {Status.REJECTED: Reason.OTHER, Status.SPAM: Reason.SPAM}
@@ -46,18 +47,29 @@ class VerdictForm(FlaskForm):
         return self.reason.data or USUAL.get(self.verdict, "")
 
 
-class DecisionForm(VerdictForm):
-    """`text` is read by the author of a rejected comment, instead of that of the reason."""
+class ReasonedForm(VerdictForm):
+    """The reason may be one of the site's own."""
 
     reason = StringField(filters=[_or_empty], validators=[Regexp(rf"({CODE.pattern})?\Z")])
-    text = TextAreaField(filters=[cleaned(clean_line, LONGEST_TEXT)], validators=[TextLength(LONGEST_TEXT)])
-    seen = IntegerField(validators=[InputRequired(), NumberRange(0, ids.MOST)])
-    override = BooleanField()
 
     def knows_reason(self, site: Site) -> bool:
         """True for a built-in reason, and for one that the site offers."""
         own = site.own_reason(self.why) if self.why and self.why not in set(Reason) else None
         return self.why in ("", *Reason) or (own is not None and own.enabled)
+
+
+class OpinionForm(ReasonedForm):
+    """A second opinion: what its moderator would have decided."""
+
+    status = StringField(filters=[_or_empty], validators=[AnyOf(["", *map(str, OPINIONS)])])
+
+
+class DecisionForm(ReasonedForm):
+    """`text` is read by the author of a rejected comment, instead of that of the reason."""
+
+    text = TextAreaField(filters=[cleaned(clean_line, LONGEST_TEXT)], validators=[TextLength(LONGEST_TEXT)])
+    seen = IntegerField(validators=[InputRequired(), NumberRange(0, ids.MOST)])
+    override = BooleanField()
 
     @property
     def note(self) -> str:

@@ -204,5 +204,6 @@ FIELDS = {
     "brake_reports": _whole(2, 1000, off=0),
     "brake_minutes": _whole(1, 10_080),
     "public_summary": YES_NO,
+    "second_opinions": _whole(1, 100, off=0),
     "votes": YES_NO,
 }

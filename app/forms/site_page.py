@@ -76,6 +76,11 @@ GROUPS: tuple[tuple[Any, dict[str, Control]], ...] = (
                 _l("Comments of authors with fewer approved comments are held for review."),
                 _l("approved comments"), _l("Publish first-time commenters too"),
             ),
+            "second_opinions": Control(
+                _l("Decisions for a second opinion"),
+                _l("Another moderator decides again without seeing the first decision. The comment does not change."),
+                "%", _NEVER,
+            ),
         },
     ),
     (

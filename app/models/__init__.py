@@ -4,6 +4,7 @@ from app.models.alias import ThreadAlias
 from app.models.announcement import Announcement
 from app.models.api_answer import ApiAnswer
 from app.models.api_token import ApiToken, Scope
+from app.models.asked_opinion import AskedOpinion, Sample
 from app.models.audit import AuditEvent
 from app.models.authenticator_app import AuthenticatorApp
 from app.models.author import Author
@@ -40,6 +41,7 @@ from app.models.report import Report
 from app.models.revision import Revision
 from app.models.rule import Effect, Rule, Subject
 from app.models.search_segment import DirtyComment, SearchSegment, SegmentPage
+from app.models.second_opinion import SecondOpinion
 from app.models.setup_link import SetupLink
 from app.models.site import Site
 from app.models.site_counter import CounterMark, SiteCounter
@@ -61,6 +63,7 @@ __all__ = [
     "Announcement",
     "ApiAnswer",
     "ApiToken",
+    "AskedOpinion",
     "AuditEvent",
     "AuthenticatorApp",
     "Author",
@@ -114,8 +117,10 @@ __all__ = [
     "Role",
     "Rule",
     "Said",
+    "Sample",
     "Scope",
     "SearchSegment",
+    "SecondOpinion",
     "SegmentPage",
     "SetupLink",
     "Site",

@@ -59,7 +59,7 @@ class Lease(Model):
     @classmethod
     def counts_of_others(cls, moderator: Moderator) -> dict[str, int]:
         """Number of the moderator's comments that each other moderator is reviewing, by name."""
-        here = Comment.site_id.in_(moderator.site_ids), *section_scope.comments_of(moderator)
+        here = Comment.site_id.in_(moderator.site_ids), *section_scope.in_sections_of(moderator)
         # A subquery for each lease: as a join, SQLite may start with all comments.
         waits = exists().where(Comment.id == cls.comment_id, Comment.lane > 0, *here)
         rows = db.session.execute(

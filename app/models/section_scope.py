@@ -1,9 +1,11 @@
-"""Which comments and articles a moderator of some sections moderates."""
+"""Which comments and articles a moderator sees: those of their sections, without comments that wait for their second
+opinion."""
 
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from app.models.asked_opinion import AskedOpinion
 from app.models.comment import Comment
 from app.models.moderator import Membership, Moderator
 from app.models.thread import Thread
@@ -14,14 +16,23 @@ def moderates(moderator: Moderator, thread: Thread) -> bool:
     return membership is not None and (not membership.limits or thread.section in membership.limits)
 
 
+def sees(moderator: Moderator, comment: Comment) -> bool:
+    return moderates(moderator, comment.thread) and comment.id not in AskedOpinion.kept_from(moderator)
+
+
 def comments_of(moderator: Moderator) -> list[ColumnElement[bool]]:
-    """Conditions on comments of the moderator's sites; none for a moderator of whole sites."""
+    """Conditions on comments of the moderator's sites; usually none for a moderator of whole sites."""
+    return [*in_sections_of(moderator), *_known(moderator, Comment.id)]
+
+
+def in_sections_of(moderator: Moderator) -> list[ColumnElement[bool]]:
+    """The same for numbers, and for the lanes, in which no comment waits for a second opinion."""
     return [_within(each, Comment.site_id, Comment.thread_id) for each in moderator.memberships if each.limits]
 
 
 def about_comments(moderator: Moderator, site_id: Any, comment_id: Any) -> list[ColumnElement[bool]]:
     """The same about records with these columns, such as decisions."""
-    return [
+    within = [
         or_(
             site_id != each.site_id,
             comment_id.in_(select(Comment.id).where(Comment.thread_id.in_(_threads(each)))),
@@ -29,11 +40,17 @@ def about_comments(moderator: Moderator, site_id: Any, comment_id: Any) -> list[
         for each in moderator.memberships
         if each.limits
     ]
+    return [*within, *_known(moderator, comment_id)]
 
 
 def about_threads(moderator: Moderator, site_id: Any, thread_id: Any) -> list[ColumnElement[bool]]:
     """The same about records of threads."""
     return [_within(each, site_id, thread_id) for each in moderator.memberships if each.limits]
+
+
+def _known(moderator: Moderator, comment_id: Any) -> list[ColumnElement[bool]]:
+    unseen = AskedOpinion.kept_from(moderator)
+    return [comment_id.not_in(unseen)] if unseen else []
 
 
 def _within(membership: Membership, site_id: Any, thread_id: Any) -> ColumnElement[bool]:

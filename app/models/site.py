@@ -127,6 +127,8 @@ class Site(Model):
     notices: Mapped[bool] = mapped_column(default=True)
     notice_days: Mapped[int] = mapped_column(default=7)
     public_summary: Mapped[bool] = mapped_column(default=False)
+    # Per cent of moderators' decisions that another moderator decides again, blind; 0: none (asked_opinion.py).
+    second_opinions: Mapped[int] = mapped_column(default=0, server_default="0")
     # Own texts for authors of rejected comments, by reason and language; others are the usual ones.
     reason_texts: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict)
     # Reasons of the site's own (own_reason.py), and replies for its staff (saved_reply.py); read by the desk alone.

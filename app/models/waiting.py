@@ -62,7 +62,7 @@ def take_turn(moderator: Moderator, distance: timedelta) -> bool:
 def _waiting(moderator: Moderator, span: Span) -> list[Any]:
     own_sites = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
     conditions: list[Any] = [Comment.site_id.in_(own_sites), text("comment.lane <> 0")]
-    conditions += section_scope.comments_of(moderator)
+    conditions += section_scope.in_sections_of(moderator)
     if span.since or span.until:
         conditions.append(_was_held(span.since, span.until))
     if span.urgent:

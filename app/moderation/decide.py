@@ -8,7 +8,7 @@ from app.extensions import db
 from app.models import Actor, Comment, Decision, Delivery, Moderator, Report, Status, insert_comment, insert_record
 from app.models.decision import COVERED
 from app.models.thread import Named
-from app.moderation import brake, covers, notice_state
+from app.moderation import brake, covers, notice_state, second_opinions
 from app.moderation.conflict import AlreadyDecided as AlreadyDecided
 from app.moderation.lanes import lane_of
 from app.notify import events
@@ -70,6 +70,7 @@ def decide(
     akismet.report_disagreement(decision)
     brake.after_decision(decision)
     notice_state.follow(decision, by)
+    second_opinions.follow(decision)
     return decision
 
 

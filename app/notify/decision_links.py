@@ -10,7 +10,7 @@ from app.errors import Refused
 from app.extensions import db
 from app.lib.signing import BadToken, sign, unsign
 from app.models import Comment, Moderator, Status
-from app.models.section_scope import moderates
+from app.models.section_scope import sees
 
 LASTS = timedelta(days=7)
 PURPOSE = "decide"
@@ -43,7 +43,7 @@ def offer_of(token: str) -> Offer:
         raise _gone() from trouble
     moderator = db.session.get(Moderator, moderator_id)
     comment = Comment.of_site([site_id], comment_id)
-    if moderator is None or comment is None or not moderates(moderator, comment.thread):
+    if moderator is None or comment is None or not sees(moderator, comment):
         raise _gone()
     return Offer(comment, Status(status), seen, moderator)
 

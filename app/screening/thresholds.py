@@ -38,9 +38,13 @@ def band(bands: Bands, score: float) -> Threshold:
 
 def shown_band(bands: Bands, score: float) -> Threshold:
     """The band that is shown."""
+    return band(Bands(*shown_thresholds(bands)), score)
+
+
+def shown_thresholds(bands: Bands) -> tuple[float, float]:
+    """Scores from which a comment is shown as one to hold, and as spam."""
     hold_from = HOLD_FROM if bands.hold_from == NEVER else bands.hold_from
-    spam_from = max(SPAM_FROM, hold_from) if bands.spam_from == NEVER else bands.spam_from
-    return band(Bands(hold_from, spam_from), score)
+    return hold_from, max(SPAM_FROM, hold_from) if bands.spam_from == NEVER else bands.spam_from
 
 
 def bands_of(site: Site, language: str) -> Bands:

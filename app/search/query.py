@@ -235,7 +235,7 @@ def _alike(viewer: Moderator, id: int | None) -> ColumnElement[bool] | None:
     if not id:
         return None
     like = Comment.of_site(viewer.site_ids, id)
-    if like is None or not section_scope.moderates(viewer, like.thread) or not like.cluster:
+    if like is None or not section_scope.sees(viewer, like) or not like.cluster:
         return Comment.id == id
     return and_(Comment.site_id == like.site_id, Comment.cluster == like.cluster, text("comment.cluster <> ''"))
 

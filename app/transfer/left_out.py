@@ -24,6 +24,7 @@ LEFT_OUT = {
     "chain_head": "of the decisions: the last one's; of the audit log: about this installation's accounts",
     "api_token": "grants access",
     "api_answer": "what a program was told on the last day",
+    "asked_opinion": "asked of a moderator of this installation in these days",
     "member_key": "grants access",
     **dict.fromkeys(("webhook", "webhook_delivery"), "the secrets and addresses of another installation's programs"),
     **dict.fromkeys(("pending_login", "passkey", "authenticator_app", "recovery_code"), "of accounts, for log-in"),

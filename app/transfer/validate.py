@@ -14,7 +14,7 @@ from app.lib.networks import stored_network
 from app.lib.secrets import Encrypted
 from app.lib.text import clean_body, clean_line
 from app.lib.urls import canonical, safe_href
-from app.models import Actor, Claim, Effect, NoticeState, Outcome, Party, Reason, Role, Status, Subject
+from app.models import Actor, Claim, Effect, NoticeState, Outcome, Party, Reason, Role, Sample, Status, Subject
 from app.models.author import MEMBER_SUB
 from app.models.commenters import INHERITED, Commenters
 from app.models.revision import MOST_WORDS
@@ -277,9 +277,10 @@ SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("comment", "cluster"): lambda value: value if CLUSTER.fullmatch(value) else "",
     ("comment", "score"): lambda value: _require(0 <= value <= 1, value),
     ("subscription", "lang"): lambda value: _require(value in ("", *languages()), value),
-    ("decision", "from_status"): _one_of(list(Status)),
-    ("decision", "to_status"): _one_of(list(Status)),
+    **dict.fromkeys((("decision", "from_status"), ("decision", "to_status")), _one_of(list(Status))),
     ("decision", "actor"): _one_of(list(Actor)),
+    **dict.fromkeys((("second_opinion", "first_status"), ("second_opinion", "status")), _one_of(list(Status))),
+    ("second_opinion", "sample"): _one_of(list(Sample)),
     ("comment", "accepted"): clean_line,
     ("wording", "lang"): lambda value: _require(value in languages(), value),
     ("wording", "intro"): _lines(LONGEST_INTRO),

@@ -43,6 +43,7 @@ from app.web import (
     members,
     notice_links,
     notices,
+    opinions,
     own_comment,
     own_lists,
     picks,
@@ -82,7 +83,7 @@ MODERATORS = (
     account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
     context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
     transparency, transfers, wording, sections, system, covers, own_lists, tokens, webhooks, checkers,
-    member_keys,
+    member_keys, opinions,
 )  # fmt: skip
 
 

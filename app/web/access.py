@@ -81,9 +81,9 @@ def this_login() -> Login:
 
 
 def comment_or_404(id: int) -> Comment:
-    """A comment on one of the moderator's sites and sections, or 404."""
+    """A comment on one of the moderator's sites and sections, or 404; also while it waits for their second opinion."""
     comment = Comment.of_site(current_moderator().site_ids, id)
-    if comment is None or not section_scope.moderates(current_moderator(), comment.thread):
+    if comment is None or not section_scope.sees(current_moderator(), comment):
         abort(404)
     return comment
 

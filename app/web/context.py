@@ -7,12 +7,13 @@ from flask_babel import gettext as _
 from flask_babel import ngettext as _n
 
 from app.desk import blocking, context
+from app.desk.cards import records_of
 from app.extensions import db
 from app.forms.block import BlockForm
 from app.forms.decision import NoteForm
 from app.lib.language import when
 from app.lib.secrets import is_unreadable
-from app.models import Author, Effect, Note, Report, Rule, Subject, comment_counts
+from app.models import Author, Effect, Note, Report, Rule, Subject
 from app.moderation import articles
 from app.screening import rules
 from app.web.access import comment_or_404, current_moderator, done, moderator_required, wants_fragment
@@ -24,7 +25,7 @@ bp = Blueprint("context", __name__, url_prefix="/moderate")
 @moderator_required
 def thread(id: int) -> str:
     comment = comment_or_404(id)
-    return _shown("thread", comment=comment, conversation=context.conversation_around(comment))
+    return _shown("thread", comment=comment, conversation=context.conversation_around(comment, current_moderator()))
 
 
 @bp.get("/comments/<int:id>/article")
@@ -41,7 +42,7 @@ def article(id: int) -> str:
 @moderator_required
 def author(id: int) -> str:
     comment = comment_or_404(id)
-    record = comment_counts.by_author([comment.author_id])[comment.author_id]
+    record = records_of([comment.author_id], current_moderator())[comment.author_id]
     return _shown(
         "author", comment=comment, said=context.comments_by_author(comment, current_moderator()), record=record
     )

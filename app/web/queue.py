@@ -17,7 +17,7 @@ from app.forms.reason_texts import LONGEST as LONGEST_TEXT
 from app.forms.search import SearchForm
 from app.lib import ids
 from app.lib.language import speaking
-from app.models import Comment, Lease, Moderator, Reason, Snooze, Status, own_reasons_of, section_scope
+from app.models import Comment, Lease, Moderator, Reason, Site, Snooze, Status, own_reasons_of, section_scope
 from app.moderation import brake, history
 from app.notify.reason_texts import text_for
 from app.search.query import SearchQuery
@@ -37,6 +37,7 @@ bp = Blueprint("queue", __name__, url_prefix="/moderate")
 bp.add_app_template_global(lambda: list(Reason), "all_reasons")
 bp.add_app_template_global(own_reasons_of, "own_reasons")
 bp.add_app_template_global(lambda comment: _reject_menu(comment), "reject_menu")
+bp.add_app_template_global(lambda site: _opinion_menu(site), "opinion_menu")
 bp.add_app_template_global(wants_fragment, "is_fragment")
 bp.add_app_template_filter(lambda count: f"{count}+" if count >= queue.COUNTED else str(count), "counted")
 
@@ -159,14 +160,19 @@ def _reject_menu(comment: Comment) -> str:
     lang = comment.lang or comment.site.lang
     if (comment.site_id, lang) not in menus:
         with speaking(lang):
-            usual = [
-                (reason, reason.label, text_for(comment.site, reason), str(key)) for key, reason in enumerate(Reason, 1)
-            ]
-            own = [
-                (each.code, each.name, text_for(comment.site, each.code))
-                for each in comment.site.reasons
-                if each.enabled
-            ]
-        texts = [*usual, *((*each, key) for each, key in zip_longest(own, OWN_KEYS[: len(own)], fillvalue=""))]
+            texts = [(code, name, text_for(comment.site, code), key) for code, name, key in _reasons_of(comment.site)]
         menus[comment.site_id, lang] = get_template_attribute("queue/_reasons.html", "menu")(texts, lang, LONGEST_TEXT)
     return menus[comment.site_id, lang]
+
+
+def _reasons_of(site: Site) -> list[tuple[str, Any, str]]:
+    """Code, name and key of each reason that the site offers."""
+    usual = [(str(reason), reason.label, str(key)) for key, reason in enumerate(Reason, 1)]
+    own = [(each.code, each.name) for each in site.reasons if each.enabled]
+    return [*usual, *((*each, key) for each, key in zip_longest(own, OWN_KEYS[: len(own)], fillvalue=""))]
+
+
+def _opinion_menu(site: Site) -> str:
+    """The same reasons without a text for the author."""
+    menu: str = get_template_attribute("queue/_reasons.html", "choices")(_reasons_of(site))
+    return menu

@@ -203,6 +203,7 @@ def upgrade() -> None:
         sa.Column("notices", sa.Boolean(), nullable=False, server_default=sa.true()),
         sa.Column("notice_days", sa.Integer(), nullable=False, server_default="7"),
         sa.Column("public_summary", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("second_opinions", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("reason_texts", sa.JSON(), nullable=False, server_default="{}"),
         sa.Column("own_reasons", sa.JSON(), nullable=False, server_default="[]"),
         sa.Column("saved_replies", sa.JSON(), nullable=False, server_default="[]"),
@@ -1435,6 +1436,59 @@ def upgrade() -> None:
     op.create_index("ix_pick_comment", "pick", ["comment_id"], unique=False)
     op.create_index("ix_pick_site", "pick", ["site_id", "id"], unique=False)
     op.create_table(
+        "asked_opinion",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("comment_id", ID, nullable=False),
+        sa.Column("decision_id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=False),
+        sa.Column("sample", sa.String(length=8), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["comment_id"], ["comment.id"], name=op.f("fk_asked_opinion_comment_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["decision_id"], ["decision.id"], name=op.f("fk_asked_opinion_decision_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_asked_opinion_moderator_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_asked_opinion_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_asked_opinion")),
+        sa.UniqueConstraint("comment_id", name=op.f("uq_asked_opinion_comment_id")),
+        sa.UniqueConstraint("decision_id", name=op.f("uq_asked_opinion_decision_id")),
+    )
+    op.create_index("ix_asked_opinion_moderator_id", "asked_opinion", ["moderator_id"], unique=False)
+    op.create_index("ix_asked_opinion_site_id", "asked_opinion", ["site_id"], unique=False)
+    op.create_table(
+        "second_opinion",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("sample", sa.String(length=8), nullable=False),
+        sa.Column("first_status", sa.String(length=16), nullable=False),
+        sa.Column("first_reason", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("given_on", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("comment_id", ID, nullable=True),
+        sa.Column("discussed", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.ForeignKeyConstraint(
+            ["comment_id"], ["comment.id"], name=op.f("fk_second_opinion_comment_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_second_opinion_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_second_opinion")),
+    )
+    op.create_index("ix_second_opinion_site", "second_opinion", ["site_id", "given_on"], unique=False)
+    for name, columns in (("ix_second_opinion_case", ["site_id", "id"]), ("ix_second_opinion_comment", ["comment_id"])):
+        op.create_index(
+            name,
+            "second_opinion",
+            columns,
+            unique=False,
+            sqlite_where=sa.text("comment_id IS NOT NULL"),
+            postgresql_where=sa.text("comment_id IS NOT NULL"),
+        )
+    op.create_table(
         "vote",
         sa.Column("id", ID, nullable=False),
         sa.Column("site_id", ID, nullable=False),
@@ -1475,6 +1529,8 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION audit_event_is_kept()" if is_postgres else "DROP TRIGGER audit_event_replaced")
     for table in (
         "vote",
+        "second_opinion",
+        "asked_opinion",
         "pick",
         "legal_hold",
         "notice_event",

@@ -32,6 +32,8 @@ from app.models import (
     Revision,
     Role,
     Rule,
+    Sample,
+    SecondOpinion,
     Site,
     State,
     Status,
@@ -109,6 +111,9 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     model = {"name": "Model", "url": "https://model.example/?key=canary", "langs": ["ja"], "threshold": 70}
     checkers.add(site, by=Who.OPERATOR, **model)
     db_session.add(Pick(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, picked=True))
+    pair = {"first_status": Status.REJECTED, "first_reason": "hate", "status": Status.APPROVED, "reason": ""}
+    given = {"sample": Sample.RANDOM, "given_on": now(), "comment_id": first.id}
+    db_session.add(SecondOpinion(site_id=site.id, **pair, **given))
     draft = Draft(Claim.PRIVACY, "That is my address.", name="Taro", email="taro@notifiers.example")
     notice = notices.submit(first, draft)
     notices.confirm(notice)

@@ -19,12 +19,15 @@ from app.comments import picks
 from app.desk import checkers, member_keys, members, tokens, webhooks
 from app.lib.clock import now
 from app.models import (
+    AskedOpinion,
     Claim,
     Effect,
     Moderator,
     Reason,
     Role,
     Rule,
+    Sample,
+    SecondOpinion,
     Site,
     State,
     Status,
@@ -74,10 +77,14 @@ TABLES = (
     "webhook_delivery",
     "checker",
     "checker_answer",
+    "asked_opinion",
+    "second_opinion",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address", "factor", "factors", "single_sign_on"}
 EVERYBODYS_PAGES = {
+    "opinions.agreement",
+    "opinions.discuss",
     "sites.embed",
     "statistics.show",
     "threads.page",
@@ -153,6 +160,10 @@ def paper(app: Flask, db_session: Session) -> Site:
     webhooks.ping(webhook)
     db_session.flush()
     db_session.query(WebhookDelivery).one().finish(DeliveryOutcome.GAVE_UP)
+    asked = {"comment_id": first.id, "decision_id": 1, "moderator_id": alice.id, "sample": Sample.RANDOM}
+    given = {"first_status": Status.APPROVED, "status": Status.SPAM, "given_on": now(), "sample": Sample.RANDOM}
+    db_session.add_all([AskedOpinion(site_id=site.id, **asked),
+                        SecondOpinion(site_id=site.id, comment_id=first.id, **given)])  # fmt: skip
     checkers.add(site, name="Geheimnis", url="https://versteckt.example/", by=alice)
     db_session.commit()
     return site

@@ -23,7 +23,7 @@ export function prepareMarks() {
 
 export function mark() {
   const card = currentCard();
-  if (!card) return;
+  if (!card || !bar) return;
   boxOf(card).click();
   anchor = card;
 }
@@ -34,6 +34,7 @@ export function markAll(isMarked) {
 }
 
 export function markRange() {
+  if (!bar) return;
   const cards = waiting();
   const ends = [cards.indexOf(anchor ?? currentCard()), cards.indexOf(currentCard())].sort((a, b) => a - b);
   for (const card of cards.slice(Math.max(ends[0], 0), ends[1] + 1)) boxOf(card).checked = true;

@@ -1069,6 +1069,8 @@ class SettingsGiven(TypedDict):
     brake_minutes: NotRequired[int | None]
     # yes or no
     public_summary: NotRequired[bool | None]
+    # a whole number from 1 to 100
+    second_opinions: NotRequired[int | None]
     # yes or no
     votes: NotRequired[bool | None]
 

@@ -974,6 +974,8 @@ export interface SettingsGiven {
   brake_minutes?: number | null
   /** yes or no */
   public_summary?: boolean | null
+  /** a whole number from 1 to 100 */
+  second_opinions?: number | null
   /** yes or no */
   votes?: boolean | null
 }

@@ -1,0 +1,172 @@
+"""Second opinions: the questions that wait for a moderator, agreement by reason, and cases to discuss."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import joinedload
+
+from app.desk.cards import parent_text_of
+from app.extensions import db
+from app.lib import agreement
+from app.lib.agreement import alpha
+from app.lib.clock import now
+from app.models import (
+    AskedOpinion,
+    Comment,
+    Membership,
+    Moderator,
+    Note,
+    Sample,
+    SecondOpinion,
+    Site,
+    section_scope,
+)
+from app.models.second_opinion import label_of
+
+PAGE = 25
+CASES = 50
+# With fewer comments alpha is little more than chance; the page says so.
+FEW = 20
+
+
+@dataclass(frozen=True)
+class BlindCard:
+    """The text, and the comment that it answers. Reasons, score, record and notes could tell the first decision."""
+
+    asked: AskedOpinion
+    parent_text: str
+
+    @property
+    def comment(self) -> Comment:
+        return self.asked.comment
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """Agreement on one label: comments that got it at least once, those that got it twice, and alpha."""
+
+    label: str
+    number: int
+    both: int
+    alpha: float | None
+
+
+@dataclass
+class Agreement:
+    """Agreement on all comments of a period, by label, and by the reason why they were drawn."""
+
+    number: int
+    same: int
+    alpha: float | None
+    by_label: list[Agreed] = field(default_factory=list)
+    # Number and alpha.
+    by_sample: dict[str, tuple[int, float | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    opinion: SecondOpinion
+    notes: list[Note]
+
+
+def waiting_for(moderator: Moderator, *, limit: int = PAGE) -> list[BlindCard]:
+    """The oldest questions for this moderator."""
+    query = _waiting(
+        moderator, joinedload(AskedOpinion.comment, innerjoin=True).joinedload(Comment.thread, innerjoin=True)
+    )
+    found = db.session.scalars(query.order_by(AskedOpinion.id).limit(limit)).all()
+    return [BlindCard(each, parent_text_of(each.comment)) for each in found]
+
+
+def count_for(moderator: Moderator) -> int | None:
+    """Number of questions for this moderator; None if none of their sites asks."""
+    if not any(each.site.second_opinions for each in moderator.memberships):
+        return None
+    return db.session.scalar(select(func.count()).select_from(_waiting(moderator).subquery())) or 0
+
+
+def question_for(moderator: Moderator, id: int) -> AskedOpinion | None:
+    return db.session.scalar(_waiting(moderator).where(AskedOpinion.id == id))
+
+
+def agreement_on(site: Site, days: int) -> Agreement:
+    """Agreement in the last `days`. There is none by person: the table does not know who gave an opinion."""
+    rows = _counted(site, days)
+    pairs = _pairs(rows)
+    figures = Agreement(pairs.total(), sum(n for (first, second), n in pairs.items() if first == second), alpha(pairs))
+    figures.by_label = sorted(
+        (_agreed(label, pairs) for label in {each for pair in pairs for each in pair}),
+        key=lambda each: (-each.number, each.label),
+    )
+    for sample in Sample:
+        drawn = _pairs(row for row in rows if row.sample == sample)
+        figures.by_sample[sample] = drawn.total(), alpha(drawn)
+    return figures
+
+
+def cases_of(moderator: Moderator, site: Site, *, discussed: bool, before: int | None = None) -> tuple[list[Case], int]:
+    """Different opinions on comments of the moderator's sections, newest first, and the cursor of the next page."""
+    query = _cases(moderator, site).where(SecondOpinion.discussed.is_(discussed))
+    query = query.where(SecondOpinion.id < before) if before else query
+    found = db.session.scalars(query.order_by(SecondOpinion.id.desc()).limit(CASES + 1)).all()
+    shown = found[:CASES]
+    notes = Note.of([each.comment_id for each in shown if each.comment_id])
+    cases = [Case(each, notes.get(each.comment_id or 0, [])) for each in shown]
+    return cases, shown[-1].id if len(found) > CASES else 0
+
+
+def case_of(moderator: Moderator, site: Site, id: int) -> SecondOpinion | None:
+    return db.session.scalar(_cases(moderator, site).where(SecondOpinion.id == id))
+
+
+def alone_in(site: Site) -> list[str] | None:
+    """Keys of the sections with a single moderator, where nothing is drawn; None if the whole site has a single one."""
+    members = Membership.of_site(site)
+    if len(members) < 2:
+        return None
+    keys = [each["key"] for each in site.sections]
+    return [key for key in keys if sum(not each.limits or key in each.limits for each in members) < 2]
+
+
+def _waiting(moderator: Moderator, *options: Any) -> Select[AskedOpinion]:
+    mine = section_scope.in_sections_of(moderator)
+    query = select(AskedOpinion).join(Comment, Comment.id == AskedOpinion.comment_id)
+    return query.where(*AskedOpinion.waiting_for(moderator), *mine).options(*options)
+
+
+def _counted(site: Site, days: int) -> list[Row[Any]]:
+    columns = (
+        SecondOpinion.sample, SecondOpinion.first_status, SecondOpinion.first_reason, SecondOpinion.status,
+        SecondOpinion.reason,
+    )  # fmt: skip
+    lately = SecondOpinion.site_id == site.id, SecondOpinion.given_on > now() - timedelta(days=days)
+    query = select(*columns, func.count().label("number")).where(*lately).group_by(*columns)
+    return list(db.session.execute(query))
+
+
+def _pairs(rows: Iterable[Row[Any]]) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        found[label_of(row.first_status, row.first_reason), label_of(row.status, row.reason)] += row.number
+    return found
+
+
+def _agreed(label: str, pairs: Counter[tuple[str, str]]) -> Agreed:
+    return Agreed(
+        label,
+        agreement.number_with(label, pairs),
+        pairs[label, label],
+        alpha(agreement.about(label, pairs)),
+    )
+
+
+def _cases(moderator: Moderator, site: Site) -> Select[SecondOpinion]:
+    mine = section_scope.about_comments(moderator, SecondOpinion.site_id, SecondOpinion.comment_id)
+    seen = SecondOpinion.site_id.in_(moderator.site_ids)
+    of_site = seen, SecondOpinion.site_id == site.id, SecondOpinion.comment_id.is_not(None)
+    loaded = joinedload(SecondOpinion.comment, innerjoin=True).joinedload(Comment.thread, innerjoin=True)
+    return select(SecondOpinion).where(*of_site, *mine).options(loaded)
