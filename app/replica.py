@@ -109,9 +109,7 @@ class Replica:
     def position_within_lag(self) -> int:
         """A position that the primary had at most `max_lag_s` ago."""
         moment = monotonic()
-        with self.lock:
-            is_due = not self.samples or moment - self.samples[-1][0] >= self.max_lag_s / SAMPLES
-        if is_due:
+        if self._is_due(moment):
             self.sample()
         with self.lock:
             while len(self.samples) > 1 and self.samples[0][0] < moment - self.max_lag_s:
@@ -122,8 +120,13 @@ class Replica:
         """The primary's position now."""
         moment, found = monotonic(), position_of(db.session)
         with self.lock:
-            self.samples.append((moment, found))
+            # Lists read it each time; a few are enough to know the lag.
+            if self._is_due(moment):
+                self.samples.append((moment, found))
         return found
+
+    def _is_due(self, moment: float) -> bool:
+        return not self.samples or moment - self.samples[-1][0] >= self.max_lag_s / SAMPLES
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -156,6 +156,13 @@ def test_lists_of_the_newest_comments_need_everything_that_the_primary_has(
     assert client.get(path).data == first.data and counted.new() == {"behind": 1}
 
 
+def test_few_positions_are_remembered(app: Flask, client: FlaskClient, site: Site) -> None:
+    for _ in range(30):
+        client.get("/feeds/site/paper.atom")
+    with app.app_context():
+        assert len(replica.of_app().samples) < 10
+
+
 def position() -> int:
     return replica.position_of(db.session)
 
