@@ -10,9 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Only by name: it downloads Isso.
-ON_DEMAND = {"peers"}
-SHARED = {"__init__", "__main__", "constant", "fill", "measure", "plain", "service"}
+# Only by name: one downloads Isso, the other needs a folder, an hour and 40 GB.
+ON_DEMAND = {"peers", "scaling"}
+SHARED = {
+    "__init__", "__main__", "constant", "fill", "measure", "plain", "scale_fill", "scale_measure", "scale_partitions",
+    "service",
+}  # fmt: skip
 NAMES = sorted(file.stem for file in HERE.glob("*.py") if file.stem not in SHARED)
 
 

@@ -70,7 +70,7 @@ def fill(app: Flask, shape: Shape, first: int) -> None:
             words = {"parent": BUSY if shape.busy else USUAL, "moment": MOMENT[db.engine.dialect.name]}
             words |= DESK if shape.desk else READERS
             series = SERIES.format({THREADS: ":count", AUTHORS: ":all / 5 + 1", COMMENTS: ":all"}[statement])
-            run(text(statement.format(series=series, root=_step("root_id"), own=_step("id"), **words)), given)
+            run(text(statement.format(series=series, root=step("root_id"), own=step("id"), **words)), given)
         if postgres:
             run(text("INSERT INTO dirty_comment (comment_id) SELECT id FROM comment WHERE id > :comments"), given)
         for table in TABLES if postgres else ():
@@ -106,7 +106,7 @@ def reindex() -> None:
         db.session.commit()
 
 
-def _step(id: str) -> str:
+def step(id: str) -> str:
     """A step of a path (app/models/path.py) in SQL: 64 bits as nine digits of base 32."""
     digits = (f"substr('{DIGITS}', CAST(({id} >> {5 * at}) & 31 AS integer) + 1, 1)" for at in range(8, -1, -1))
     return " || ".join(digits)
