@@ -10,10 +10,12 @@ from typing import Any
 
 from flask import g, has_request_context, request
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import Pool
 
 from app.lib import deadline, metrics
 from app.lib.bounded_connection import bounded
+from app.lib.moved import is_of_a_moved_database
 
 # How long a writer waits for SQLite's lock, and the polling interval; a comment holds it for 2 to 3 ms.
 SQLITE_BUSY_MS, SQLITE_TURN_S = 15_000, 0.001
@@ -75,6 +77,15 @@ def _leave_a_server_that_only_reads(context: Any) -> None:
     """After a failover, drop connections to the former primary."""
     if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
+
+
+@event.listens_for(Engine, "handle_error", retval=True)
+def _refuse_in_a_moved_database(context: Any) -> BaseException | None:
+    """Not an IntegrityError, from which some callers conclude that the row is there."""
+    trouble = context.original_exception
+    if not is_of_a_moved_database(trouble):
+        return None
+    return OperationalError(context.statement, None, trouble)
 
 
 def _open_sqlite(connection: sqlite3.Connection) -> None:

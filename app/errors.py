@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy.exc import InvalidRequestError, StatementError, TimeoutError
 
+from app.lib.moved import is_of_a_moved_database
+
 RETRY_AFTER_S = "5"
 # PostgreSQL's error classes and codes (appendix A) after which a retry may succeed.
 PASSING_STATES = (
@@ -93,6 +95,8 @@ def outage(trouble: BaseException) -> str:
 
 def _sqlite_outage(trouble: sqlite3.Error) -> str:
     code = getattr(trouble, "sqlite_errorcode", 0)
+    if is_of_a_moved_database(trouble):
+        return "moved"
     # On a full disk, SQLite rolls back the transaction with all savepoints.
     if code & 0xFF in PASSING_SQLITE or "no such savepoint" in str(trouble):
         return str(trouble.sqlite_errorname)

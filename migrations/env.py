@@ -19,7 +19,8 @@ def plain_type(kind: str, item: Any, _autogen: Any) -> str | bool:
 
 def attempt() -> None:
     """Migrate from where the database is now, each migration in a transaction of its own."""
-    with db.engine.connect() as connection:
+    engine = context.config.attributes.get("engine", db.engine)
+    with engine.connect() as connection:
         upgrades.prepare(connection)
         options: dict[str, Any] = {
             "connection": connection,

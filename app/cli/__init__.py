@@ -18,6 +18,7 @@ from app.cli import (
     keys,
     member_keys,
     moderators,
+    moving,
     person,
     reindex,
     rules,
@@ -43,7 +44,7 @@ def install(app: Flask) -> None:
     upkeep.upkeep.add_command(reindex.reindex)
     upkeep.upkeep.add_command(reindex.shelve)
     upkeep.upkeep.add_command(keys.rotate_key)
-    for each in (backups.take, backups.check, backups.practise, backups.decrypt, backups.make_key):
+    for each in (backups.take, backups.check, backups.practise, backups.decrypt, backups.make_key, moving.move_to):
         upkeep.upkeep.add_command(each)
     commands = (
         serve.serve,

@@ -268,6 +268,7 @@ QUICK: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_akismet,
     _check_worker,
     setup_checks.check_demo,
+    setup_checks.check_move,
     setup_checks.check_public_url,
     setup_checks.check_clocks,
     setup_checks.check_backups,

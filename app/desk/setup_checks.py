@@ -14,7 +14,7 @@ from app.lib.language import listed
 from app.lib.redact import scrubbed
 from app.lib.urls import is_origin
 from app.models import Moderator, Site
-from app.operations import backup_age, metrics, storage
+from app.operations import backup_age, metrics, move_source, storage
 
 DEMO_SITE, DEMO_MODERATOR = "demo", "demo@example.org"
 Finding = tuple[str, str, str]  # a stable code, the problem, the fix
@@ -29,6 +29,25 @@ def check_demo() -> Iterator[Finding]:
     fix = f"flask site remove {DEMO_SITE}" if site else f"flask moderator remove {DEMO_MODERATOR}"
     wrong = _("The demo account %(email)s can log in here. The demo has its own database.", email=DEMO_MODERATOR)
     yield "demo", wrong, fix
+
+
+def check_move() -> Iterator[Finding]:
+    """A server with the old DATABASE_URL would answer each write with 503."""
+    known = move_source.state()
+    if known is None:
+        return
+    if known.stage == move_source.ENDED:
+        yield (
+            "moved",
+            _("Kaiwa has moved to %(database)s. This database refuses writes.", database=known.target),
+            _("Set DATABASE_URL to the new database and restart, or run flask upkeep move-to --cancel."),
+        )
+    else:
+        yield (
+            "moving",
+            _("A move to %(database)s has begun and is not done.", database=known.target),
+            _("Run flask upkeep move-to with the same URL again, or flask upkeep move-to --cancel."),
+        )
 
 
 def check_groups() -> Iterator[Finding]:

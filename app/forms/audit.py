@@ -68,7 +68,7 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
         frozenset(
             {
                 Event.KEY_ROTATED, Event.KEY_ACCEPTED, Event.BACKUP_MADE, Event.BACKUP_CHECKED, Event.BACKUP_RESTORED,
-                Event.BACKUP_FAILED, Event.LOG_ERASED,
+                Event.BACKUP_FAILED, Event.MOVE_STARTED, Event.MOVE_CANCELLED, Event.LOG_ERASED,
             }
         ),
     ),

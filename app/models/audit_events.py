@@ -66,6 +66,8 @@ class Event(StrEnum):
     BACKUP_CHECKED = "backup_checked"
     BACKUP_RESTORED = "backup_restored"
     BACKUP_FAILED = "backup_failed"
+    MOVE_STARTED = "move_started"
+    MOVE_CANCELLED = "move_cancelled"
     LOG_EXPORTED = "log_exported"
     # Content of rows of this log, after their time or with a person's data; this row stays for ever.
     LOG_ERASED = "log_erased"

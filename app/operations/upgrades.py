@@ -13,6 +13,8 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from app.operations import move_place
+
 log = logging.getLogger("alembic.upgrade")
 
 # Any number that nothing else uses in this database.
@@ -46,6 +48,16 @@ class TooOld(click.ClickException):
             "This database was made by a version before 0.1.0, and cannot be upgraded in place. Nothing was changed. "
             "Export each site with the version that made it (flask export --site KEY), give this version an empty "
             "database, and import the files (flask import kaiwa FILE --site KEY): docs/upgrading.md."
+        )
+
+
+class UnfinishedMove(click.ClickException):
+    """Tables that are made here would be in the way of those that are on the way."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A move to this database is not done. Go on with it from the old database: flask upkeep move-to URL "
+            "(docs/deploying.md)."
         )
 
 
@@ -85,8 +97,10 @@ def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callab
 
 
 def prepare(connection: Connection) -> None:
-    """Create Alembic's table, which two concurrent upgrades would both create. Raises TooOld."""
+    """Create Alembic's table, which two concurrent upgrades would both create. Raises TooOld, UnfinishedMove."""
     with connection.begin():
+        if move_place.is_awaited(connection):
+            raise UnfinishedMove
         if inspect(connection).has_table("alembic_version"):
             if BEFORE_0_1_0.intersection(connection.scalars(text("SELECT version_num FROM alembic_version"))):
                 raise TooOld

@@ -77,6 +77,8 @@ EVENTS: dict[Event, Any] = {
     Event.BACKUP_CHECKED: _l("Backup checked"),
     Event.BACKUP_RESTORED: _l("Restore drill done"),
     Event.BACKUP_FAILED: _l("Backup failed"),
+    Event.MOVE_STARTED: _l("Move to another database started"),
+    Event.MOVE_CANCELLED: _l("Move to another database cancelled"),
     Event.LOG_EXPORTED: _l("Audit log exported"),
     Event.LOG_ERASED: _l("Old entries of this log erased"),
 }
@@ -94,6 +96,7 @@ DETAILS: dict[str, Any] = {
     "before": _l("Before"),
     "bytes": _l("Bytes"),
     "comments": _l("Comments"),
+    "database": _l("Database"),
     "effect": _l("Effect"),
     "email": _l("Email"),
     "events": _l("Events"),
