@@ -21,13 +21,16 @@ from typing import Any, NamedTuple
 
 from bench import plain, service
 from bench.fill import SENTENCES, Shape, page_of
-from bench.measure import Load, heading, line, load, median, need_wrk, serving
-from bench.posts import Clients, run_load
+from bench.measure import Load, Server, heading, line, load, median, need_wrk, serving, session
+from bench.posts import BEHIND_A_PROXY, DEFAULT_SITE, Clients, run_load
 from bench.reads import thread
+from tests.services import below, command_of
 
 COMMENTS = 50
 # Goals as multiples of Isso's rate: our goal in posts a second, and Isso's rate on the same machine in the same hour.
 GOALS = {1: 211 / 145, 8: 328 / 222, 32: 400 / 228}
+# Of Kaiwa's processor time for a comment to Isso's.
+CPU_GOAL = 1.5
 SETTINGS = """
 [general]
 dbpath = {folder}/comments.db
@@ -40,10 +43,10 @@ enabled = false
 
 
 class Peer(NamedTuple):
-    """The address of a thread of 50 comments; `post` runs a load of N clients and may be missing."""
+    """The address of a thread of 50 comments; `post` runs a load of clients and may be missing."""
 
     thread: str
-    post: Callable[[int], Load] | None = None
+    post: Callable[[Clients], Load] | None = None
 
 
 def main() -> None:
@@ -64,9 +67,19 @@ def main() -> None:
             line(f"{name}: thread of {COMMENTS}", *read)
         # After the reads, because Isso always sends the whole thread.
         for name, peer in ours.items():
-            for clients, goal in GOALS.items() if peer.post else ():
-                posted = alternate(given.rounds, lambda each, clients=clients: each.post(clients), peer, theirs)
-                line(f"{name}: posts, {clients} clients", *posted, aim=round(goal, 2))
+            for number, goal in GOALS.items() if peer.post else ():
+                posted = alternate(given.rounds, posting(Clients(number)), peer, theirs)
+                line(f"{name}: posts, {number} clients", *posted, aim=round(goal, 2))
+        for kind in service.DATABASES:
+            with by_default(kind, given.seconds) as peer:
+                for number in GOALS:
+                    clients = Clients(number, text="en")
+                    posted = alternate(given.rounds, posting(clients), peer, theirs)
+                    line(f"default site, {kind}: {clients}", *posted, note=f"CPU aim {CPU_GOAL}")
+
+
+def posting(clients: Clients) -> Callable[[Any], Load]:
+    return lambda peer: peer.post(clients)
 
 
 def alternate(rounds: int, measure: Callable[[Any], Load], *peers: Peer) -> Iterator[Load]:
@@ -80,33 +93,51 @@ def on(kind: str, seconds: int) -> Iterator[list[tuple[str, Peer]]]:
     """Kaiwa and bench/plain.py on a database of that kind."""
     with ExitStack() as stack:
         app = stack.enter_context(service.filled(stack.enter_context(service.database(kind)), Shape(1, COMMENTS)))
-        ours = stack.enter_context(service.running(app)).url
+        kaiwa = stack.enter_context(service.running(app))
         bare = stack.enter_context(plain.running(stack.enter_context(service.database(kind)), page_of(0)))
-        yield [(f"{what}, {kind}", kaiwa_peer(url, seconds)) for what, url in (("kaiwa", ours), ("libraries", bare))]
+        ours, theirs = kaiwa_peer(kaiwa.url, seconds, kaiwa.processes), kaiwa_peer(bare, seconds)
+        yield [(f"kaiwa, {kind}", ours), (f"libraries, {kind}", theirs)]
 
 
-def kaiwa_peer(url: str, seconds: int) -> Peer:
-    return Peer(url + thread(), lambda clients: run_load(url, Clients(clients), seconds))
+@contextmanager
+def by_default(kind: str, seconds: int) -> Iterator[Peer]:
+    """Kaiwa with a site as `flask site add` makes it."""
+    with (
+        service.database(kind) as url,
+        service.filled(url, Shape(1, COMMENTS), **DEFAULT_SITE) as app,
+        service.running(app, **BEHIND_A_PROXY) as kaiwa,
+    ):
+        yield kaiwa_peer(kaiwa.url, seconds, lambda: [*kaiwa.processes(), *postgresql()])
+
+
+def postgresql() -> list[int]:
+    return [pid for pid in below(os.getpid()) if "postgres" in command_of(pid)]
+
+
+def kaiwa_peer(url: str, seconds: int, processes: Callable[[], list[int]] = list) -> Peer:
+    return Peer(url + thread(), lambda clients: run_load(url, clients, seconds, processes))
 
 
 @contextmanager
 def isso(seconds: int) -> Iterator[Peer]:
     """Isso with a thread of the same comments."""
-    with tempfile.TemporaryDirectory(prefix="kaiwa-bench-") as folder, running_isso(Path(folder)) as url:
-        post = partial(load, url, seconds, script="isso.lua")
-        yield Peer(f"{url}/?uri=%2Fstory%2F0", lambda clients: post(connections=clients))
+    with tempfile.TemporaryDirectory(prefix="kaiwa-bench-") as folder, running_isso(Path(folder)) as (url, processes):
+        post = partial(load, url, seconds, script="isso.lua", processes=processes)
+        yield Peer(
+            f"{url}/?uri=%2Fstory%2F0", lambda clients: post(connections=clients.number, arguments=(clients.text,))
+        )
 
 
 @contextmanager
-def running_isso(folder: Path) -> Iterator[str]:
+def running_isso(folder: Path) -> Iterator[Server]:
     python = installed(folder / "venv", "isso", "gunicorn")
     settings = folder / "isso.cfg"
     settings.write_text(SETTINGS.format(folder=folder))
     command = f"{python} -m gunicorn --workers 4 --preload --bind 127.0.0.1:{{port}} isso.run"
-    with serving(command, os.environ | {"ISSO_SETTINGS": str(settings)}) as (_, url):
+    with serving(command, os.environ | {"ISSO_SETTINGS": str(settings)}) as (pid, url):
         for number in range(COMMENTS):
             post_comment(url, f"{SENTENCES[0]} {SENTENCES[1]} {number}")
-        yield url
+        yield Server(url, lambda: session(pid))
 
 
 def installed(folder: Path, *packages: str) -> Path:

@@ -8,7 +8,7 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
@@ -20,7 +20,7 @@ from app.extensions import db
 from bench import plain, service
 from bench.constant import fetch
 from bench.fill import Shape, page_of
-from bench.measure import Load, found, load, median, need_wrk, resident
+from bench.measure import Load, found, load, median, need_wrk, resident, resident_whole
 
 # On a table of a few rows PostgreSQL plans foreign key checks as sequential scans, and keeps those plans as it grows.
 STORED = Shape(200, 50)
@@ -86,13 +86,17 @@ def measure_defaults(kind: str, seconds: int, rounds: int) -> None:
             before = stored(app)
             for number in (1, 8, 32):
                 clients = Clients(number, text=language)
-                middle = median([run_load(kaiwa.url, clients, seconds) for _ in range(rounds)])
-                print(f"{kind:12}{clients!s:28}{middle.rate:11,.0f}{middle.p99:9.1f}{'':29}{middle.failed} failed")
+                middle = median([run_load(kaiwa.url, clients, seconds, kaiwa.processes) for _ in range(rounds)])
+                figures = f"{middle.rate:11,.0f}{middle.p99:9.1f}{'':29}{middle.failed} failed"
+                print(f"{kind:12}{clients!s:28}{figures}, {middle.cpu / 1000:.1f} ms of processor time each")
             inserted, distinct = (after - begin for after, begin in zip(stored(app), before, strict=True))
             print(f"{'':12}{inserted} stored, {distinct} of them distinct", flush=True)
         processes = [kaiwa.process.pid, *kaiwa.processes()]
-        together = sum(map(resident, processes))
-        print(f"{'':12}all {len(processes)} processes of the service together: {together:.0f} MiB")
+        together, whole = (sum(map(each, processes)) for each in (resident, resident_whole))
+        print(
+            f"{'':12}all {len(processes)} processes of the service together: {together:.0f} MiB"
+            f" (resident sets {whole:.0f} MiB)"
+        )
 
 
 def print_row(app: Flask, url: str, base: str, clients: Clients, seconds: int, rounds: int) -> None:
@@ -142,7 +146,7 @@ def p99(waited: list[float]) -> str:
     return f"{sorted(waited)[int(len(waited) * 0.99)]:.1f}" if waited else ""
 
 
-def run_load(url: str, clients: Clients, seconds: int) -> Load:
+def run_load(url: str, clients: Clients, seconds: int, processes: Callable[[], list[int]] = list) -> Load:
     return load(
         f"{url}{THREAD}",
         seconds,
@@ -150,6 +154,7 @@ def run_load(url: str, clients: Clients, seconds: int) -> Load:
         script="comments.lua",
         arguments=(str(clients.share), quote(page_of(0), safe=""), clients.text),
         encoding=clients.encoding,
+        processes=processes,
     )
 
 

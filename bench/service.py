@@ -60,7 +60,7 @@ def running(app: Flask, workers: int = 2, **settings: str) -> Iterator[Live]:
     """The service on that application's database."""
     with tempfile.TemporaryDirectory(prefix="kaiwa-bench-") as folder:
         given = {"DATABASE_URL": app.config["DATABASE_URL"], "SECRET_KEY": SECRET_KEY} | settings
-        with running_kaiwa(Path(folder), given, workers=workers) as kaiwa:
+        with running_kaiwa(Path(folder), given, workers=workers, migrated=True) as kaiwa:
             yield kaiwa
 
 

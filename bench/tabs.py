@@ -1,7 +1,6 @@
 """10,000 open tabs that ask for new comments every 30 to 60 seconds: the processor time of one web process."""
 
 import argparse
-import os
 import random
 import threading
 import time
@@ -31,14 +30,14 @@ def main() -> None:
         service.filled(url, Shape(max(ARTICLES), 50)) as app,
         service.running(app, workers=1) as kaiwa,
     ):
-        session = os.getsid(kaiwa.process.pid)
-        idle = _used(session, seconds, partial(time.sleep, seconds))
+        web = kaiwa.processes("granian")
+        idle = _used(web, seconds, partial(time.sleep, seconds))
         print(f"{TABS:,} tabs, {rate:.0f} requests a second with an ETag; idle {idle:.1f} % of one core")
         for articles in ARTICLES:
             paths = [thread(number) for number in range(articles)]
             tags = [_tag(kaiwa.url + path) for path in paths]
             counts = {304: 0, 200: 0}
-            share = _used(session, seconds, partial(_ask, kaiwa.url, paths, tags, rate, seconds, counts))
+            share = _used(web, seconds, partial(_ask, kaiwa.url, paths, tags, rate, seconds, counts))
             made = sum(counts.values()) / seconds
             print(f"{articles} articles: {share:.1f} % of one core, {made:.0f} a second, {counts[304]} times 304")
 
@@ -47,11 +46,11 @@ def _tag(url: str) -> str:
     return dict(fetch(url)[0])["etag"]
 
 
-def _used(leader: int, seconds: int, work: Callable[[], None]) -> float:
-    """Percent of one core that the server's processes used during the work."""
-    before = cpu_ms(leader)
+def _used(pids: list[int], seconds: int, work: Callable[[], None]) -> float:
+    """Percent of one core that these processes used during the work."""
+    before = cpu_ms(pids)
     work()
-    return (cpu_ms(leader) - before) / (seconds * 10)
+    return (cpu_ms(pids) - before) / (seconds * 10)
 
 
 def _ask(url: str, paths: list[str], tags: list[str], rate: float, seconds: int, counts: dict[int, int]) -> None:

@@ -339,7 +339,7 @@ class Live:
 
     def processes(self, containing: str = "") -> list[int]:
         """Return the ids of all processes below the supervisor whose command line has this text."""
-        return [pid for pid in _below(self.process.pid) if containing in _command_of(pid)]
+        return [pid for pid in below(self.process.pid) if containing in command_of(pid)]
 
     def is_ready(self) -> bool:
         try:
@@ -434,13 +434,13 @@ def _clean_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in keep if name in os.environ} | ours
 
 
-def _below(parent: int) -> list[int]:
+def below(parent: int) -> list[int]:
     children = Path(f"/proc/{parent}/task/{parent}/children")
     direct = [int(pid) for pid in children.read_text().split()] if children.exists() else []
-    return direct + [pid for child in direct for pid in _below(child)]
+    return direct + [pid for child in direct for pid in below(child)]
 
 
-def _command_of(pid: int) -> str:
+def command_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:  # the process ended in the meantime
