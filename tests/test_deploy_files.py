@@ -29,7 +29,9 @@ TYPED = re.compile(r'(?<=[/ "])kaiwa (?:--env-file \S+ )?([a-z][^&\n]*?)(?: &&|"
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory):
-    return create_app({"SECRET_KEY": "k" * 64}, instance=tmp_path_factory.mktemp("instance"))
+    app = create_app({"SECRET_KEY": "k" * 64}, instance=tmp_path_factory.mktemp("instance"))
+    app.cli.list_commands(click.Context(app.cli))  # loads them
+    return app
 
 
 def manifests() -> list[dict[str, Any]]:

@@ -25,7 +25,9 @@ NOT_OURS = ("db", "routes", "run", "shell")
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory):
-    return create_app({"SECRET_KEY": "k" * 64}, instance=tmp_path_factory.mktemp("instance"))
+    app = create_app({"SECRET_KEY": "k" * 64}, instance=tmp_path_factory.mktemp("instance"))
+    app.cli.list_commands(click.Context(app.cli))  # loads them
+    return app
 
 
 def read(name: str) -> str:

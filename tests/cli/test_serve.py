@@ -41,6 +41,14 @@ def test_a_comment_that_arrives_whole_is_stored(kaiwa: Kaiwa) -> None:
     assert comments_in(kaiwa) == before + 1
 
 
+def test_the_supervisor_holds_no_libraries_and_a_web_process_no_commands(kaiwa: Kaiwa) -> None:
+    assert not any("site-packages" in file for file in libraries_of(kaiwa.process.pid))
+    web = web_processes(kaiwa)[-1]
+    eventually(lambda: any("cryptography" in file for file in libraries_of(web)))
+    # The commands import it for backups; the service here is on SQLite.
+    assert not any("psycopg" in file for file in libraries_of(web))
+
+
 def test_half_a_comment_is_not_stored(kaiwa: Kaiwa) -> None:
     """Bob's phone loses the network in the middle of his comment."""
     before = comments_in(kaiwa)
@@ -248,6 +256,11 @@ def comments_in(kaiwa: Kaiwa) -> int:
 def web_processes(kaiwa: Kaiwa) -> list[int]:
     """The web server's supervisor, then its workers."""
     return kaiwa.processes("granian")
+
+
+def libraries_of(pid: int) -> set[str]:
+    """Compiled modules that the process has loaded."""
+    return {line.split()[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if ".so" in line}
 
 
 def exists(pid: int) -> bool:

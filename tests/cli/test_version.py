@@ -1,8 +1,11 @@
-"""`flask --version`."""
+"""`flask --version`, and the commands that `flask` finds."""
 
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from flask import Flask
 
 from app.version import VERSION
 
@@ -17,3 +20,11 @@ def test_the_flask_command_prints_the_version(tmp_path: Path) -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[0] == f"Kaiwa {VERSION}" and "Flask" in run.stdout
     assert (tmp_path / "metrics").is_dir()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_commands_of_our_own_and_of_extensions_are_found(app: Flask) -> None:
+    runner = app.test_cli_runner()
+    for command in ("db", "worker", "upkeep"):
+        assert runner.invoke(args=[command, "--help"]).exit_code == 0
+    assert {"db", "worker"} <= {*runner.invoke(args=["--help"]).output.split()}
