@@ -53,7 +53,7 @@ class CacheKey(NamedTuple):
 
 def key_of(path: str, query: str) -> CacheKey | None:
     """The key of a request; None if it is not cached."""
-    route = API.get(path) or route_of(path)
+    route = route_of(path) or API.get(path)
     return _key_of(path, query, route) if route and len(query) <= LONGEST_QUERY else None
 
 

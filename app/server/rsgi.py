@@ -20,7 +20,7 @@ from flask import Flask
 
 from app.errors import RETRY_AFTER_S
 from app.lib import metrics
-from app.server.cache_key import key_of
+from app.server.cache_key import CacheKey, key_of
 from app.server.page_cache import PageCache
 from app.server.pool import Busy, Pool
 from app.server.reply import Reply, stream
@@ -112,28 +112,30 @@ class RsgiServer:
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
         """Answer from the page cache, or read the body, call the application, and send its response."""
-        if scope.path == "/healthz" and scope.method in READING:
+        # Each attribute of the scope is made when it is read, and a hit needs no other coroutine.
+        method, path = scope.method, scope.path
+        key = key_of(path, scope.query_string) if method == "GET" and self.caches else None
+        if key and (cached := self.page_cache.get(key)):
+            self.counts.hit()
+            self.page_cache.send(key, cached, scope.headers, protocol)
+            return
+        if path == "/healthz" and method in READING:
             # Here, because a hanging database may occupy every thread.
             protocol.response_bytes(200, *ALIVE)
             return
         try:
-            await self._answer(scope, protocol)
+            await self._answer(key, scope, protocol)
         except Busy:
-            pool = kind_of(scope.method, scope.path)
+            pool = kind_of(method, path)
             log.warning("busy", extra={"pool": pool})
             metrics.BUSY.labels(pool).inc()
-            protocol.response_bytes(*self.unavailable(scope.path, scope.headers.get("accept-language", "")))
+            protocol.response_bytes(*self.unavailable(path, scope.headers.get("accept-language", "")))
 
-    async def _answer(self, scope: Scope, protocol: Any) -> None:
-        if scope.method == "GET" and self.caches and (key := key_of(scope.path, scope.query_string)):
-            cached = self.page_cache.get(key)
-            if cached:
-                self.counts.hit()
-            else:
-                self.counts.miss()
-                cached = await self.page_cache.fetch(key)
-            if cached:
-                self.page_cache.send(key, cached, scope.headers, protocol)
+    async def _answer(self, key: CacheKey | None, scope: Scope, protocol: Any) -> None:
+        if key:
+            self.counts.miss()
+            if fetched := await self.page_cache.fetch(key):
+                self.page_cache.send(key, fetched, scope.headers, protocol)
                 return
         await self._ask(scope, protocol)
 

@@ -20,7 +20,8 @@ EXPOSED = "Kaiwa-Token, Kaiwa-Author, ETag, Retry-After"
 FRESH_S = 1.0
 
 
-@dataclass(frozen=True)
+# Compared by identity: a hash of all fields took as long as everything else that a cached response needs.
+@dataclass(frozen=True, eq=False)
 class PublicRoute:
     """The response depends on `parameters` only. With one of `private` it is for one reader and not cached."""
 
@@ -31,6 +32,8 @@ class PublicRoute:
 
 
 ROUTES: list[PublicRoute] = []
+# Those of one path, to find them at once.
+BY_PATH: dict[str, PublicRoute] = {}
 
 
 class UndeclaredParameter(RuntimeError):
@@ -74,13 +77,15 @@ def public_get(
 
         path = re.compile(re.sub("<key>", KEY.pattern, re.escape(rule)))
         ROUTES.append(PublicRoute(path, parameters, private, fresh_s))
+        if "<" not in rule:
+            BY_PATH[rule] = ROUTES[-1]
         return bp.get(rule)(restricted)
 
     return register
 
 
 def route_of(path: str) -> PublicRoute | None:
-    return next((route for route in ROUTES if route.path.fullmatch(path)), None)
+    return BY_PATH.get(path) or next((route for route in ROUTES if route.path.fullmatch(path)), None)
 
 
 def for_everybody(answer: Response) -> Response:

@@ -30,6 +30,7 @@ VALUES = {
 def routes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PublicRoute]]:
     """The list of public routes, for tests that add one."""
     monkeypatch.setattr(public, "ROUTES", [*public.ROUTES])
+    monkeypatch.setattr(public, "BY_PATH", {**public.BY_PATH})
     return public.ROUTES
 
 
