@@ -1,6 +1,7 @@
 """The network address of a request."""
 
 import ipaddress
+from functools import lru_cache
 
 from flask import current_app, request
 
@@ -49,12 +50,15 @@ def _resolved() -> tuple[str, bool]:
     return address, is_certain
 
 
+# A post asks for each several times.
+@lru_cache(maxsize=1024)
 def network(address: str) -> str:
     """The surrounding /24 or /56 of an address."""
     parsed = _parsed(address) or ipaddress.IPv4Address(0)
     return str(networks.stored_network(ipaddress.ip_network(parsed)))
 
 
+@lru_cache(maxsize=1024)
 def wide_network(network: str) -> str | None:
     """The surrounding /48 of an IPv6 network; None for IPv4."""
     wide = networks.wide_of(ipaddress.ip_network(network))
@@ -77,6 +81,7 @@ def voter(site: Site, address: str) -> str:
     return found.wide or found.network
 
 
+@lru_cache(maxsize=1024)
 def single(address: str) -> str:
     """An address, for IPv6 its /64: what a single client has."""
     parsed = _parsed(address) or ipaddress.IPv4Address(0)

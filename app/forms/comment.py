@@ -145,10 +145,11 @@ class CommentForm(Form):
             "website": site.website_required,
         }
         if member:
-            self._be(member)
+            self.be(member)
 
-    def _be(self, member: Member) -> None:
+    def be(self, member: Member) -> None:
         """The member's facts, whatever was typed."""
+        self.member = member
         self.name.data, self.email.data, self.website.data = member.name, member.email, ""
         self._wanted = {}
 

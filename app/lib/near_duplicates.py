@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 from heapq import nsmallest
 from zlib import crc32
 
@@ -18,7 +19,9 @@ FOLDED = 2 * LONGEST  # characters before folding, and of these after they have 
 KEYS = 2
 
 
-def keys_of(text: str) -> list[str]:
+# A comment asks for them three times.
+@lru_cache(maxsize=4)
+def keys_of(text: str) -> tuple[str, ...]:
     """Return up to `KEYS` keys of 16 hexadecimal digits, of which near-duplicates share some; none without letters.
 
     Links, numbers, punctuation, spaces, case, width and kana make no difference. A short text has one key, a hash of
@@ -28,9 +31,9 @@ def keys_of(text: str) -> list[str]:
     """
     letters = _folded(text)[:LONGEST]
     if not letters:
-        return []
+        return ()
     marks = [letters] if len(letters) < SHORT else list(map(str, _smallest(letters)))
-    return [hashlib.blake2b(mark.encode(), digest_size=8).hexdigest() for mark in marks]
+    return tuple(hashlib.blake2b(mark.encode(), digest_size=8).hexdigest() for mark in marks)
 
 
 def key_of(text: str) -> str:
@@ -43,6 +46,7 @@ def is_short(text: str) -> bool:
     return len(_folded(text)) < SHORT
 
 
+@lru_cache(maxsize=4)
 def _folded(text: str) -> str:
     kept, last = [], 0
     for start, end in link_spans(text, bare=True):

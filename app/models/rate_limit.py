@@ -61,7 +61,7 @@ class RateLimit(Model):
     def longest_wait(cls, limits: Sequence[tuple[str, Rate]]) -> int:
         """Seconds until one request is free for all of these subjects."""
         given = {(at := _given(subject, rate))["subject"]: at for subject, rate in limits}
-        rows = db.session.connection().execute(select(cls.subject, cls.due_ms).where(cls.subject.in_(given)))
+        rows = db.session.connection().execute(_DUE, {"subjects": list(given)})
         return max((_seconds_left(due, given[subject]) for subject, due in rows), default=0)
 
     @classmethod
@@ -110,6 +110,8 @@ def _upsert(insert: Any) -> Any:
     return kept.returning(table.c.due_ms)
 
 
+_limits = RateLimit.__table__.c
+_DUE = select(_limits.subject, _limits.due_ms).where(_limits.subject.in_(bindparam("subjects", expanding=True)))
 _TAKE = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 
 

@@ -111,11 +111,8 @@ class Thread(WithState, WithSection, WithCommenters, WithClaims, Model):
     def locked(cls, site: Site, key: str) -> "Thread | None":
         """The thread and its site, reloaded and locked against moves and removal until the transaction ends."""
         # Two statements: after a move only a new statement sees the alias.
-        found = db.session.scalar(_locked().where(cls.site_id == site.id, cls.key == key))
-        if found is None:
-            led_here = select(ThreadAlias.thread_id).where(ThreadAlias.site_id == site.id, ThreadAlias.key == key)
-            found = db.session.scalar(_locked().where(cls.id.in_(led_here)))
-        return found
+        given = {"site": site.id, "key": key}
+        return db.session.scalar(_LOCKED, given) or db.session.scalar(_LOCKED_BY_ALIAS, given)
 
     @classmethod
     def obtain(cls, site: Site, *, key: str, url: str = "", title: str = "", **more: Any) -> "Thread":
@@ -296,3 +293,6 @@ _WITH_SITE = select(*_threads, *_sites).where(_threads.site_id == _sites.id, _si
 _OF_PAGE = _WITH_SITE.where(_threads.key == bindparam("key"))
 # By an earlier key of the thread.
 _OF_ALIAS = _WITH_SITE.where(_aliases.thread_id == _threads.id, _aliases.key == bindparam("key"))
+_LOCKED = _locked().where(Thread.site_id == bindparam("site"), Thread.key == bindparam("key"))
+_LED_HERE = select(_aliases.thread_id).where(_aliases.site_id == bindparam("site"), _aliases.key == bindparam("key"))
+_LOCKED_BY_ALIAS = _locked().where(Thread.id.in_(_LED_HERE))

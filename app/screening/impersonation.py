@@ -57,8 +57,8 @@ def is_disguised(name: str, site: Site) -> bool:
     A moderator's name in its usual spelling is accepted: other people have it too.
     """
     looks, reads = _skeleton(name), _plain(name)
-    reserved = (*STAFF, site.name, *(Moderator.names_on(site) if _is_odd(name, looks, reads) else ()))
-    return bool(looks) and any(looks == _skeleton(each) and reads != _plain(each) for each in reserved)
+    names = (site.name, *(Moderator.names_on(site) if _is_odd(name, looks, reads) else ()))
+    return bool(looks) and any(looks == each[0] and reads != each[1] for each in _reserved(names))
 
 
 def claims_to_be_staff(name: str, site: Site) -> bool:
@@ -76,6 +76,12 @@ def imitates_staff_badge(badge: str, site: Site) -> bool:
     """True for the badge of staff, a staff word, or a disguised spelling of one."""
     looks = _skeleton(badge)
     return looks in _of_staff((site.staff_badge, *STAFF)) or OUTRIGHT.search(disguise.fold(badge)) is not None
+
+
+@lru_cache(maxsize=256)
+def _reserved(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """How staff words and these names look and read."""
+    return tuple((_skeleton(each), _plain(each)) for each in (*STAFF, *names))
 
 
 @lru_cache(maxsize=256)

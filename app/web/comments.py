@@ -36,7 +36,8 @@ def post() -> Response:
     here = where(request.form)
     origin, form = check_origin(here.site), CommentForm(here.site, request.form, here.words)
     try:
-        form = CommentForm(here.site, request.form, here.words, _member(here.site))
+        if member := _member(here.site):
+            form.be(member)
         limits.refuse_exhausted(here.site, "post", "crowded")
     except Refused as no:
         return _refused(here, form, origin, no)
