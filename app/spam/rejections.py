@@ -97,10 +97,10 @@ def train_outdated() -> Iterator[None]:
         yield
 
 
-def likelihood(site_id: int, found: Slots) -> float | None:
-    """Likelihood of a rejection, as of the last training; None without enough rejections."""
+def recent_model(site_id: int) -> Rejections | None:
+    """The site's model, as of the last training; None without enough rejections."""
     model = _recent(site_id)
-    return probability(model.evidence(found)) if model and min(model.fine, model.spam) >= ENOUGH else None
+    return model if model and min(model.fine, model.spam) >= ENOUGH else None
 
 
 def _examples(site_id: int) -> list[tuple[Any, str]]:

@@ -43,13 +43,17 @@ class Explanation:
 
 
 def predict(comment: Comment, site_id: int, features: dict[str, Any]) -> Prediction:
-    model, example = filters.recent_model(site_id), learning.example_of(comment, features)
+    model, rejected = filters.recent_model(site_id), rejections.recent_model(site_id)
+    examples = min(model.fine, model.spam)
+    if not model.scale() and rejected is None:
+        # Of a site that has learnt nothing yet.
+        return Prediction(None, [], features, examples)
+    example = learning.example_of(comment, features)
     found = slots(example)
     score = model.score_of(found) if model.scale() else None
     reasons = explain.reasons(model, example, found) if score is not None else []
     signals = [[s.kind, s.text, round(s.weight, 2), s.fine, s.spam] for s in reasons]
-    rejection = rejections.likelihood(site_id, found)
-    return Prediction(score, signals, features, min(model.fine, model.spam), rejection)
+    return Prediction(score, signals, features, examples, rejected.score_of(found) if rejected else None)
 
 
 _VERDICTS = {

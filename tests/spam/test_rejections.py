@@ -21,7 +21,6 @@ from app.moderation.decide import decide, undo
 from app.moderation.lanes import Lane, lane_of
 from app.spam import rejections
 from app.spam.evaluate import evaluate
-from app.spam.features import Example, slots
 from app.spam.rejections import Rejections
 from tests.cast import Reader, the_comment
 from tests.desk.test_queue import thread_of, written
@@ -163,7 +162,7 @@ def test_the_page_says_how_good_it_is_or_how_many_are_missing(
 def test_a_model_that_cannot_be_read_is_as_none(client: FlaskClient, db_session: Session, decided: Site) -> None:
     trained(db_session, decided).counts = b"damaged"
     db_session.commit()
-    assert rejections.likelihood(decided.id, slots(Example(RUDE))) is None
+    assert rejections.recent_model(decided.id) is None
     db_session.commit()
     assert Reader(client).post("kept").status_code == 201
 
