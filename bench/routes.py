@@ -67,7 +67,7 @@ Body = dict[str, Any]
 NOT_MEASURED = {
     "setup.front", "setup.show", "well_known.change_password", "well_known.security_txt", "factor.ask",
     "factors.show_app", "confirmation.done", "single_sign_on.start", "single_sign_on.finish", "single_sign_on.leave",
-    "single_sign_on.confirm", "checkers.show", "api.checkers.show",
+    "single_sign_on.confirm", "shared_lists.show", "published_list.show", "checkers.show", "api.checkers.show",
     # The generated decisions are in no chain.
     "own_comment.receipt",
 }  # fmt: skip
@@ -334,6 +334,7 @@ def _sites(each: Examples) -> Iterator[Visit]:
     yield _get("sections.show", "page", "/sites/bench/sections")
     yield _get("members.show", "page", "/sites/bench/moderators")
     yield _get("rules.show", "page", "/sites/bench/rules")
+    yield _get("shared_lists.show_all", "page", "/sites/bench/lists")
     yield _get("member_keys.show", "page", "/sites/bench/members")
     yield _get("tokens.show", "page", "/sites/bench/tokens")
     yield _get("webhooks.show_all", "page", "/sites/bench/webhooks")

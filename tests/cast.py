@@ -1,6 +1,7 @@
 """The site, page, readers and moderators that most tests use."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -8,9 +9,22 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.desk import tokens
+from app.extensions import db
 from app.lib.clock import now
 from app.lib.passwords import hash_password
-from app.models import Comment, Membership, Moderator, Role, Scope, Site, Status
+from app.models import (
+    Comment,
+    Effect,
+    ListLine,
+    ListSubscription,
+    Membership,
+    Moderator,
+    Role,
+    Scope,
+    Site,
+    Status,
+    Subject,
+)
 from app.models.audit import Who
 from app.moderation.decide import decide
 
@@ -52,6 +66,20 @@ def a_token(db_session: Session, site: Site, role: Role = Role.ADMIN, *scopes: S
     _token, secret = tokens.make(site, name=name, role=role, scopes=scopes, by=Who.OPERATOR)
     db_session.commit()
     return secret
+
+
+def a_subscription(site: Site, name: str, url: str, *words: str, effect: Effect = Effect.HOLD) -> ListSubscription:
+    """A subscription to a shared list with these words; nothing is fetched."""
+    key, until = "k" * 43, now() + timedelta(days=1)
+    made = ListSubscription(site=site, ref=name.lower(), name=name, url=url, key=key, effect=effect, next_at=until)
+    db.session.add(made)
+    db.session.flush()
+    for word in words:
+        line = {"subject": Subject.WORD, "value": word, "expires_at": until}
+        db.session.add(ListLine(site_id=site.id, subscription=made, **line))
+    site.rules_version += 1
+    db.session.flush()
+    return made
 
 
 @dataclass

@@ -43,7 +43,7 @@ from app.moderation import legal_hold, notice_state, notices
 from app.moderation.notices import Draft
 from app.moderation.reports import report
 from app.notify import authors, outbox
-from app.screening import rules
+from app.screening import list_publishing, rules
 from tests.cast import Reader, a_moderator, a_site, the_comment
 
 HANAKO, QUIET, BLOCKED = "hanako@readers.example", "quiet@readers.example", "blocked@readers.example"
@@ -97,6 +97,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     made, _secret = checkers.add(site, by=alice, name="Model", url="https://model.example/")
     CheckerAnswer.replace(made, comment, verdict="fine", confidence=0.9, reasons=["polite"])
     member_keys.make_secret(site, by=alice)
+    list_publishing.change(site, is_on=True, words=True, domains=True, by=alice)
     author = comments_members.obtain_author(site, Member("4711", "Umeko", "Subscriber", "umeko@readers.example"))
     author.member_badge = "Subscriber"
     site.akismet_key = "0123456789ab"

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli import receivers
 from app.cli.tasks import PAUSE, Line, Task
 from app.comments import votes
-from app.desk import score_guard
+from app.desk import score_guard, shared_lists
 from app.extensions import db
 from app.lib import deadline
 from app.models import ApiAnswer, Heartbeat, RateLimit, SiteCounter
@@ -28,7 +28,7 @@ from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
 from app.operations import extras
-from app.screening import flood
+from app.screening import flood, list_publishing
 from app.search import index
 from app.spam import rejections, retraining, settling
 from app.transfer import job_runner, jobs
@@ -51,6 +51,7 @@ INDEX_ALL_EVERY = 3600.0  # seconds between two searches for segments with any c
 TRANSFERS_EXPIRE_EVERY = 3600.0  # seconds between two deletions of expired files
 DAYS_EVERY = 60.0  # seconds between two looks for days of the decision log that are over
 NOTICES_EVERY = 60.0  # seconds between two looks at the deadlines of legal notices
+LISTS_EVERY = 60.0  # seconds between two looks at shared lists
 LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 
 
@@ -62,13 +63,14 @@ def worker(once: bool) -> None:
 
     The tasks update the search index, count readers' votes, remind moderators of legal notices, delete expired rate
     limits, close the days of the decision log, run the imports and exports of the browser, retrain spam filters after
-    an upgrade, and teach them the comments that stayed public without a report. The worker stops within a few seconds,
-    with exit code 0; an email to a server that stalls is sent again later, with the same Message-ID. Logs are JSON
-    lines on standard error.
+    an upgrade, teach them the comments that stayed public without a report, and publish and fetch shared lists. The
+    worker stops within a few seconds, with exit code 0; an email to a server that stalls is sent again later, with the
+    same Message-ID. Logs are JSON lines on standard error.
     """
     if once:
         _remind()
         _close_days()
+        _share_lists()
         while _deliver() or receivers.send_all() or job_runner.run_next():
             pass
         return
@@ -96,7 +98,8 @@ def _run(stop: threading.Event) -> None:
     filters = Line(_app(), Task("filters", _train), stop, pause=RETRAIN_EVERY, timeout=inf)
     transfers = Line(_app(), Task("transfers", _transfers(stop)), stop, timeout=inf)
     hooks = Line(_app(), Task("webhooks", webhooks.turn), stop)
-    threads = [*lines, filters, transfers, hooks]
+    lists = Line(_app(), Task("lists", _share_lists), stop, pause=LISTS_EVERY)
+    threads = [*lines, filters, transfers, hooks, lists]
     beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in threads)]))
     log.info("worker started")
     for line in threads:
@@ -104,7 +107,7 @@ def _run(stop: threading.Event) -> None:
     with deadline.for_each_statement(current_app.config["WORKER_TIMEOUT"]):
         while not stop.is_set():
             stop.wait(_turn([beat, *tasks]))
-    _finish([*lines, checkers, transfers, hooks, webhooks])
+    _finish([*lines, checkers, transfers, hooks, webhooks, lists])
     _sign_off(name)
     log.info("worker stopped")
 
@@ -148,6 +151,17 @@ def _train() -> bool:
     for _site in rejections.train_outdated():
         db.session.commit()
     db.session.rollback()
+    return False
+
+
+def _share_lists() -> bool:
+    """Publish changed lists, and fetch due ones; in a thread of its own, because publishers may be slow."""
+    for _file in list_publishing.reissue_due():
+        db.session.commit()
+    for _step in shared_lists.refresh_due():
+        db.session.commit()
+    shared_lists.forget_undone()
+    db.session.commit()
     return False
 
 

@@ -47,7 +47,16 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
             }
         ),
     ),
-    "rules": (_l("Rules and blocks"), frozenset({Event.RULE_ADDED, Event.RULES_ADDED, Event.RULE_ENDED})),
+    "rules": (
+        _l("Rules and blocks"),
+        frozenset(
+            {
+                Event.RULE_ADDED, Event.RULES_ADDED, Event.RULE_ENDED, Event.RULE_SHARED, Event.LIST_PUBLISHED,
+                Event.LIST_KEY_CHANGED, Event.LIST_SUBSCRIBED, Event.LIST_KEY_FOLLOWED, Event.LIST_LINES_CHANGED,
+                Event.LIST_UNDONE, Event.LIST_COMMENTS_RETURNED,
+            }
+        ),
+    ),
     "checkers": (
         _l("Checkers"),
         frozenset(

@@ -31,9 +31,13 @@ EMBEDDING_NETWORKS = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32")
 class NoAnswer(Exception):
     """No complete answer; the message says why. `late`: its time was over."""
 
-    def __init__(self, why: str, *, late: bool = False):
+    def __init__(self, why: str, *, late: bool = False, too_large: bool = False):
         super().__init__(why)
-        self.late = late
+        self.late, self.too_large = late, too_large
+
+
+class TooLarge(http.client.HTTPException):
+    """The body has more bytes than the caller reads."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,12 @@ def is_loopback(url: str) -> bool:
     return is_allowed(url) and _is_loopback(urlsplit(url))
 
 
-def get(url: str, headers: Mapping[str, str], *, seconds: float | None = None, private: bool = False) -> Answer:
-    """GET the address; otherwise like `post`."""
-    return _exchange("GET", url, None, headers, seconds, private)
+def get(
+    url: str, headers: Mapping[str, str], *, seconds: float | None = None, private: bool = False,
+    most: int = MAX_BYTES,
+) -> Answer:  # fmt: skip
+    """GET the address; otherwise like `post`. An answer of more than `most` bytes is none, `too_large`."""
+    return _exchange("GET", url, None, headers, seconds, private, most=most)
 
 
 def post_form(
@@ -96,21 +103,26 @@ def post(
 
 def _exchange(
     method: str, url: str, body: bytes | None, headers: Mapping[str, str], seconds: float | None, private: bool,
-    keep: int | None = None,
+    keep: int | None = None, most: int = MAX_BYTES,
 ) -> Answer:  # fmt: skip
     if not is_allowed(url):
         raise NoAnswer("the address is not https")
     parts, end = urlsplit(url), time.monotonic() + (seconds or SECONDS)
     try:
         with _connect(parts, end, private) as line, _time_limit(line, end), _encrypted(line, parts) as sock:
-            return _send(sock, method, parts, body, {**headers, "Connection": "close"}, keep)
+            answer = _send(sock, method, parts, body, {**headers, "Connection": "close"}, keep, most)
+        if keep is None and time.monotonic() >= end:
+            # Without a length, an answer that was cut off looks complete.
+            raise TimeoutError("the answer was not complete in time")
+        return answer
     except (OSError, ValueError, http.client.HTTPException) as trouble:
-        raise NoAnswer(f"{type(trouble).__name__}: {trouble}", late=time.monotonic() >= end) from trouble
+        why, too_large = f"{type(trouble).__name__}: {trouble}", isinstance(trouble, TooLarge)
+        raise NoAnswer(why, late=time.monotonic() >= end, too_large=too_large) from trouble
 
 
 def _send(
     sock: socket.socket, method: str, parts: SplitResult, body: bytes | None, headers: dict[str, str],
-    keep: int | None = None,
+    keep: int | None = None, most: int = MAX_BYTES,
 ) -> Answer:  # fmt: skip
     connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2])
     connection.sock = _BoundedSocket(sock)
@@ -119,9 +131,11 @@ def _send(
     response = connection.getresponse()
     if keep is not None:
         return Answer(response.status, response.headers, _first_bytes(response, keep))
-    answered = response.read(MAX_BYTES + 1)
-    if response.length or len(answered) > MAX_BYTES:
-        raise http.client.HTTPException("the answer is incomplete or too large")
+    answered = response.read(most + 1)
+    if len(answered) > most:
+        raise TooLarge("the answer is too large")
+    if response.length:
+        raise http.client.HTTPException("the answer is incomplete")
     return Answer(response.status, response.headers, answered)
 
 

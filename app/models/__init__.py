@@ -43,6 +43,7 @@ from app.models.rule import Effect, Rule, Subject
 from app.models.search_segment import DirtyComment, SearchSegment, SegmentPage
 from app.models.second_opinion import SecondOpinion
 from app.models.setup_link import SetupLink
+from app.models.shared_list import LineState, ListLine, ListSubscription, PublishedList
 from app.models.site import Site
 from app.models.site_counter import CounterMark, SiteCounter
 from app.models.snooze import Snooze
@@ -91,6 +92,9 @@ __all__ = [
     "KeyPrint",
     "Lease",
     "LegalHold",
+    "LineState",
+    "ListLine",
+    "ListSubscription",
     "Login",
     "MemberKey",
     "Membership",
@@ -107,6 +111,7 @@ __all__ = [
     "PasswordReset",
     "PendingLogin",
     "Pick",
+    "PublishedList",
     "Rate",
     "RateLimit",
     "Reason",
@@ -152,4 +157,4 @@ __all__ = [
     "reason_codes",
     "reason_name",
     "words_of",
-]  # fmt: skip
+]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, or_, select
+from sqlalchemy import ForeignKey, Index, String, Text, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Id, Model, db
@@ -56,6 +56,8 @@ class Rule(Model):
     expires_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     ended_by_id: Mapped[int | None] = mapped_column(ForeignKey("moderator.id", ondelete="SET NULL"))
+    # Whether the list that the site publishes may have it; only words and domains can be in it.
+    is_shared: Mapped[bool] = mapped_column(default=True, server_default=true())
 
     site: Mapped[Site] = relationship()
     made_by: Mapped[Moderator | None] = relationship(foreign_keys=[made_by_id])

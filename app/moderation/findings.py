@@ -97,16 +97,24 @@ def continue_screening(comment: Comment, finding: Finding) -> Decision | None:
     Returns None if the status stays, or if a moderator has decided since. The caller holds the comment's lock.
     """
     others = [reason for reason in comment.reasons if reason["check"] != finding.check]
-    comment.reasons = [*others, finding.as_reason()]
+    return reconsider(comment, [*others, finding.as_reason()], because=finding.check)
+
+
+def reconsider(comment: Comment, reasons: list[dict[str, Any]], *, because: str) -> Decision | None:
+    """Store other reasons, and let screening decide by them, unless a person has decided since.
+
+    Returns None if the status stays. The caller holds the comment's lock.
+    """
+    comment.reasons = reasons
     db.session.flush()
     newest = Decision.newest_of(comment)
-    status = STATUS_OF[max(Verdict[reason["verdict"].upper()] for reason in comment.reasons)]
+    strictest = max((Verdict[reason["verdict"].upper()] for reason in reasons), default=Verdict.PASS)
     if newest is None or newest.actor != Actor.SCREENING:
         return None
-    if status == comment.status:
+    if STATUS_OF[strictest] == comment.status:
         _sort_again(comment)
         return None
-    return decide(comment, status, seen=comment.version, actor=Actor.SCREENING, reason=finding.check)
+    return decide(comment, STATUS_OF[strictest], seen=comment.version, actor=Actor.SCREENING, reason=because)
 
 
 def _sort_again(comment: Comment) -> None:

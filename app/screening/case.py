@@ -48,6 +48,16 @@ class Case:
 
     @cached_property
     def hits(self) -> list[Hit]:
+        """Of the site's own rules and the built-in ones."""
+        return [hit for hit in self._all_hits if hit.rule.is_own]
+
+    @property
+    def listed(self) -> list[Hit]:
+        """Of the shared lists that the site subscribes to."""
+        return [hit for hit in self._all_hits if not hit.rule.is_own]
+
+    @cached_property
+    def _all_hits(self) -> list[Hit]:
         return rulebook(self.site).match(self.comment)
 
     @cached_property

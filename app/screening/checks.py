@@ -14,7 +14,7 @@ from app.screening.akismet import queue_check
 from app.screening.case import Case, Finding, Verdict
 from app.screening.flood import is_bursting, start_holding
 from app.screening.impersonation import claims_to_be_staff
-from app.screening.rulebook import TEXT_SUBJECTS, Hit
+from app.screening.rulebook import LISTED, TEXT_SUBJECTS, Hit
 from app.screening.signs import copies, script, short_links, throwaway
 from app.screening.thresholds import Threshold
 
@@ -86,6 +86,23 @@ def legal(case: Case) -> Finding | None:
 def words(case: Case) -> Finding | None:
     """Words of the site's lists in text or name."""
     return _text_finding(case, "words")
+
+
+def listed(case: Case) -> Finding | None:
+    """A word or a linked domain of a shared list. The site's own rules come first, also the trust in an author."""
+    if case.trusted or not case.listed:
+        return None
+    each: dict[str, dict[str, str]] = {}
+    for hit in case.listed:
+        verdict = Verdict.HOLD if case.site.hold_blocked else VERDICTS[Effect(hit.rule.effect)]
+        each[hit.rule.ref] = {"ref": hit.rule.ref, "name": hit.rule.list_name, "verdict": verdict.name.lower()}
+    return Finding(LISTED, listed_verdict(each.values()), {"lists": [*each.values()], "found": _found(case.listed)})
+
+
+def listed_verdict(lists: Iterable[dict[str, str]]) -> Verdict:
+    """The strictest of these lists, as reasons have them."""
+    # Reasons of an archive may lack it.
+    return max(Verdict.__members__.get(str(each.get("verdict")).upper(), Verdict.HOLD) for each in lists)
 
 
 def unfinished(case: Case) -> Finding | None:
@@ -211,6 +228,7 @@ CHECKS: tuple[Check, ...] = (
     threat,
     legal,
     words,
+    listed,
     unfinished,
     links,
     shorteners,

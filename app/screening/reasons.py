@@ -101,6 +101,11 @@ def checker_says(verdict: str, confidence: float, why: Iterable[str] = ()) -> st
     return f"{_CHECKER_VERDICT[verdict]} ({confidence:.0%}){' – ' if why else ''}{listed(why)}"
 
 
+def _lists(reason: dict[str, Any]) -> str:
+    names = listed(str(each["name"]) for each in reason["lists"])
+    return _("on the shared list %(name)s: %(found)s", name=names, found=listed(reason["found"]))
+
+
 def _checkers(reason: dict[str, Any]) -> str:
     return " · ".join(f"{each['name']}{_(': ')}{_CHECKER_STATE[each['state']](each)}" for each in reason["each"])
 
@@ -118,6 +123,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "threat": lambda reason: _("threat: %(found)s", found=listed(reason["found"])),
     "legal": lambda reason: _("legal words: %(found)s", found=listed(reason["found"])),
     "words": lambda reason: _("word: %(found)s", found=listed(reason["found"])),
+    "listed": _lists,
     "unfinished": lambda reason: _("pattern timed out: %(what)s", what=listed(reason["patterns"])),
     "links": lambda reason: ngettext("%(num)d link", "%(num)d links", reason["count"]),
     "shorteners": lambda reason: _("shortened link: %(found)s", found=listed(reason["found"])),

@@ -11,19 +11,22 @@ from app.lib.clock import now
 from app.lib.networks import Network
 from app.lib.secrets import is_unreadable
 from app.lib.urls import host_of
-from app.models import Author, Comment, Effect, Rule, Site, Subject
+from app.models import Author, Comment, Effect, ListLine, ListSubscription, Rule, Site, Subject
 from app.screening import hosts
 from app.screening.urgent_words import HARMLESS, URGENT_WORDS
 from app.spam import words
 
 TEXT_SUBJECTS = (Subject.WORD, Subject.PATTERN)
+# The check that reports the lines of shared lists.
+LISTED = "listed"
 
 
 @dataclass(frozen=True)
 class ActiveRule:
     """A rule outside of the session. `key`: its look-up value.
 
-    `check` is the check that reports it; built-in words have no id.
+    `check` is the check that reports it; built-in words and lines of shared lists have no id. `ref` and `list_name`
+    are of the list's subscription.
     """
 
     id: int | None
@@ -33,6 +36,18 @@ class ActiveRule:
     key: str
     expires_at: datetime | None = None
     check: str = "words"
+    ref: str = ""
+    list_name: str = ""
+
+    @classmethod
+    def of_line(cls, line: ListLine, of: ListSubscription) -> "ActiveRule":
+        return cls(
+            None, line.subject, of.effect, line.value, line.value, line.expires_at, LISTED, of.ref, of.name
+        )  # fmt: skip
+
+    @property
+    def is_own(self) -> bool:
+        return not self.ref
 
     @classmethod
     def of(cls, rule: Rule) -> "ActiveRule":
@@ -64,8 +79,12 @@ def rulebook(site: Site) -> "Rulebook":
     if cached is None or cached.version != site.rules_version or cached.has_expired():
         # Before the rules: if they change in between, the next call compiles them again.
         version = site.rules_version
-        cache[site.id] = cached = Rulebook([*_rules_of(site), *_built_in_rules()], version)
+        cache[site.id] = cached = Rulebook([*_rules_of(site), *_built_in_rules(), *_lines_on(site)], version)
     return cached
+
+
+def _lines_on(site: Site) -> list[ActiveRule]:
+    return [ActiveRule.of_line(line, subscription) for line, subscription in ListLine.acting_on(site)]
 
 
 def _rules_of(site: Site) -> list[ActiveRule]:
@@ -97,15 +116,25 @@ class Rulebook:
         for field in ("body", "name") if any(self._by_subject[subject] for subject in TEXT_SUBJECTS) else ():
             text = getattr(comment, field)
             findings = self._words.find(text)
-            for match in findings.matches:
-                yield Hit(self._rule_of(match.rule), field, text[match.start : match.end])
+            for match, rule in self._without_overruled(findings.matches):
+                yield Hit(rule, field, text[match.start : match.end])
             for unfinished in findings.unfinished:
-                yield Hit(self._rule_of(unfinished), field, unfinished=True)
+                yield Hit(self._rules_of(unfinished)[0], field, unfinished=True)
+
+    def _without_overruled(self, matches: list[words.Match]) -> Iterator[tuple[words.Match, ActiveRule]]:
+        """Without the lines of lists inside the matches of own rules, which decide."""
+        own = words.merged(match for match in matches if self._rules_of(match.rule)[0].is_own)
+        starts = [start for start, _end in own]
+        for match in matches:
+            rules = self._rules_of(match.rule)
+            if rules[0].is_own or not words.is_within(match, own, starts):
+                yield from ((match, rule) for rule in rules)
 
     def _in_links(self, comment: Comment) -> Iterator[Hit]:
         if self._by_subject[Subject.LINK_DOMAIN]:
             for mention in hosts.hosts_in(comment):
-                rules = self._of_domain(Subject.LINK_DOMAIN, mention.host)
+                rules = list(self._of_domain(Subject.LINK_DOMAIN, mention.host))
+                rules = [rule for rule in rules if rule.is_own] or rules
                 yield from (Hit(rule, mention.field, mention.typed) for rule in rules)
 
     def _in_author(self, comment: Comment) -> Iterator[Hit]:
@@ -133,9 +162,10 @@ class Rulebook:
     def _text_rules(self) -> Iterator[ActiveRule]:
         return (rule for rule in self._all() if rule.subject in TEXT_SUBJECTS)
 
-    def _rule_of(self, rule: words.Rule) -> ActiveRule:
-        # A site's rule about a word overrides the built-in one.
-        return self._by_subject[rule.kind][rule.text][0]
+    def _rules_of(self, rule: words.Rule) -> list[ActiveRule]:
+        """A site's rule about a word overrides the built-in one, and both those of lists, which are all told."""
+        found = self._by_subject[rule.kind][rule.text]
+        return found[:1] if found[0].is_own else found
 
 
 def _built_in_rules() -> Iterator[ActiveRule]:

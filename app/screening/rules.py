@@ -86,7 +86,7 @@ def normalised(site: Site, subject: Subject, value: str) -> str:
 
 
 def index_of(site: Site, subject: Subject, value: str) -> Index:
-    return blind_index(f"rule {site.id} {subject}", _compared(subject, value))
+    return blind_index(f"rule {site.id} {subject}", compared(subject, value))
 
 
 def create(drafts: Iterable[Rule], *, by: Moderator | None = None) -> list[Rule]:
@@ -273,7 +273,7 @@ def _network(site: Site, value: str) -> str:
     return str(network)
 
 
-def _compared(subject: Subject, value: str) -> str:
+def compared(subject: Subject, value: str) -> str:
     """Equivalent words are one rule; leading and trailing * make a difference."""
     if subject != Subject.WORD:
         return value

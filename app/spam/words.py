@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from math import prod
 from operator import add
 from time import monotonic
@@ -24,6 +25,8 @@ PATTERN_SECONDS = 0.05
 SHORTEST_TRY = 1e-6  # seconds
 SHORTEST_JOINED = 3  # "b u y" is a word, the initials "i d" are not
 MOST_MATCHES = 200
+# Words that contain each other match many times at each place of a text that repeats them.
+MOST_FOUND = 20_000
 
 
 class Kind(StrEnum):
@@ -75,10 +78,11 @@ class WordList:
             self._add(rule)
 
     def find(self, text: str) -> Findings:
-        matches = {match for reading in readings(text) for match in self._words_in(reading)}
+        found_words = (match for reading in readings(text) for match in self._words_in(reading))
+        matches = set(islice(found_words, MOST_FOUND))
         by_pattern, unfinished = self._patterns_in(text)
         found = _without_allowed(matches | by_pattern)
-        return Findings(sorted(found, key=_place)[:MOST_MATCHES], unfinished)
+        return Findings(_first(sorted(found, key=_place)), unfinished)
 
     def _add(self, rule: Rule) -> None:
         check(rule)
@@ -137,7 +141,7 @@ def compiled(pattern: str) -> "regex.Pattern[str]":
 def marked(text: str, matches: Iterable[Match]) -> list[tuple[str, bool]]:
     """Parts of the text, each with whether a rule matched it."""
     parts, last = [], 0
-    for start, end in _merged(matches):
+    for start, end in merged(matches):
         parts += [(text[last:start], False), (text[start:end], True)]
         last = end
     return [part for part in (*parts, (text[last:], False)) if part[0]]
@@ -238,18 +242,30 @@ def _pattern_matches(rule: Rule, pattern: "regex.Pattern[str]", reading: Reading
     return places
 
 
+def _first(matches: list[Match]) -> list[Match]:
+    """The first ones, and one of each other rule: a word that is repeated hides no other one."""
+    shown = matches[:MOST_MATCHES]
+    others: dict[Rule, Match] = {}
+    for match in matches[MOST_MATCHES:]:
+        others.setdefault(match.rule, match)
+    known = {match.rule for match in shown}
+    return [*shown, *(match for rule, match in others.items() if rule not in known)]
+
+
 def _without_allowed(matches: set[Match]) -> list[Match]:
-    allowed = _merged(match for match in matches if match.rule.allows)
+    allowed = merged(match for match in matches if match.rule.allows)
     starts = [start for start, _end in allowed]
-    return [match for match in matches if not match.rule.allows and not _is_within(match, allowed, starts)]
+    return [match for match in matches if not match.rule.allows and not is_within(match, allowed, starts)]
 
 
-def _is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
+def is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
+    """True inside one of these spans, which begin at `starts`."""
     before = bisect_right(starts, match.start)
     return before > 0 and match.end <= spans[before - 1][1]
 
 
-def _merged(matches: Iterable[Match]) -> list[tuple[int, int]]:
+def merged(matches: Iterable[Match]) -> list[tuple[int, int]]:
+    """Their spans, in order and without overlaps."""
     spans: list[tuple[int, int]] = []
     for start, end in sorted({(match.start, match.end) for match in matches}):
         if spans and start < spans[-1][1]:

@@ -19,6 +19,8 @@ from app.models import (
     Comment,
     Decision,
     LegalHold,
+    ListLine,
+    ListSubscription,
     Moderator,
     Note,
     Notice,
@@ -38,8 +40,9 @@ from app.models import (
     Unsubscribe,
     Wording,
 )
-from app.transfer.left_out import KEYED, OWNER, RECOMPUTED, RETRAINED, SITE_LEFT_OUT, TREE, TRUST
+from app.transfer.left_out import FETCHED, KEYED, OWNER, RECOMPUTED, RETRAINED, SITE_LEFT_OUT, TREE, TRUST
 from app.transfer.left_out import LEFT_OUT as LEFT_OUT
+from app.transfer.list_values import checked_line
 
 FORMAT, VERSION = "kaiwa", 1
 BATCH = 500  # rows in memory
@@ -174,6 +177,17 @@ TABLES = (
             **dict.fromkeys(("counted_from", "paused_until", "failures"), "measured again"),
         },
         kept=lambda row: _without_query(row),
+    ),
+    ArchivedTable(
+        ListSubscription,
+        created_column="made_at",
+        left_out={**OWNER, **dict.fromkeys(("etag", "fetched_at", "trouble", "failures", "next_at"), FETCHED)},
+    ),
+    ArchivedTable(
+        ListLine,
+        created_column="made_at",
+        left_out={**OWNER, "examples": "comments that are shown until a person has looked at the line"},
+        converted=checked_line,
     ),
     ArchivedTable(Wording, created_column="made_at", left_out={**OWNER, "html": "rendered again"}),
     ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),

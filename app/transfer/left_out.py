@@ -3,6 +3,7 @@
 OWNER = {"site_id": "the archive is of one site"}
 KEYED = "made with this installation's key, and only for noticing a double of the last days"
 RECOMPUTED = "a keyed hash, recomputed with the key of the importing installation"
+FETCHED = "the list is fetched again at once"
 TRUST = "a keyed hash; an author is recognised again from the next comment on"
 RETRAINED = "trained again from the decisions: flask upkeep retrain"
 TREE = "the place in the tree follows from the parents and the site's max_depth"
@@ -26,6 +27,7 @@ LEFT_OUT = {
     "api_answer": "what a program was told on the last day",
     "asked_opinion": "asked of a moderator of this installation in these days",
     "member_key": "grants access",
+    "published_list": "its key signs for this installation; the other one publishes with a new one",
     **dict.fromkeys(("webhook", "webhook_delivery"), "the secrets and addresses of another installation's programs"),
     **dict.fromkeys(("pending_login", "passkey", "authenticator_app", "recovery_code"), "of accounts, for log-in"),
     "identity": "of accounts, for log-in",

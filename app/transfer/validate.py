@@ -26,9 +26,9 @@ from app.models.wording import LONGEST_FOOTER, LONGEST_INTRO
 from app.screening.case import Verdict
 from app.screening.reasons import sentence_of
 from app.transfer.chain_values import CHAIN_VALUES
-from app.transfer.checker_values import CHECKER_VALUES
 from app.transfer.checker_values import InvalidValue as InvalidValue
 from app.transfer.fields import MAX_BODY, legible
+from app.transfer.list_values import SUBSCRIBED_VALUES
 from app.transfer.own_lists import are_own_reasons, are_saved_replies
 from app.transfer.sections import clean_sections
 
@@ -235,7 +235,7 @@ def _covered(value: Any) -> dict[str, Any]:
 
 SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     **CHAIN_VALUES,
-    **CHECKER_VALUES,
+    **SUBSCRIBED_VALUES,
     ("site", "staff_badge"): clean_line,
     ("site", "staff_role"): _one_of(list(Role)),
     ("site", "staff_names"): _names,

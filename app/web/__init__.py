@@ -49,6 +49,7 @@ from app.web import (
     picks,
     privacy,
     profile,
+    published_list,
     queue,
     reports,
     reset,
@@ -56,6 +57,7 @@ from app.web import (
     second_step,
     sections,
     setup,
+    shared_lists,
     single_sign_on,
     sites,
     staff,
@@ -78,12 +80,13 @@ from app.web import (
 READERS = (
     embed, thread, included, comments, reports, votes, states, member, feeds, summary, links, author_links, own_comment,
     health, notices, notice_links, inquiries, setup, well_known,
+    published_list,
 )  # fmt: skip
 MODERATORS = (
     account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
     context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
     transparency, transfers, wording, sections, system, covers, own_lists, tokens, webhooks, checkers,
-    member_keys, opinions,
+    member_keys, opinions, shared_lists,
 )  # fmt: skip
 
 

@@ -695,6 +695,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by_id", ID, nullable=True),
+        sa.Column("is_shared", sa.Boolean(), nullable=False, server_default=sa.true()),
         sa.ForeignKeyConstraint(
             ["ended_by_id"], ["moderator.id"], name=op.f("fk_rule_ended_by_id"), ondelete="SET NULL"
         ),
@@ -704,6 +705,85 @@ def upgrade() -> None:
     )
     op.create_index("ix_rule_site", "rule", ["site_id", "subject", "ended_at"], unique=False)
     op.create_index("ix_rule_value", "rule", ["site_id", "subject", "value_index"], unique=False)
+    op.create_table(
+        "published_list",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_on", sa.Boolean(), nullable=False),
+        sa.Column("words", sa.Boolean(), nullable=False),
+        sa.Column("domains", sa.Boolean(), nullable=False),
+        sa.Column("list_id", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("changes", sa.JSON(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("issued_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("rules_version", sa.Integer(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_published_list_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_published_list")),
+        sa.UniqueConstraint("site_id", name=op.f("uq_published_list_site_id")),
+    )
+    op.create_table(
+        "list_subscription",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("ref", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=320), nullable=False),
+        sa.Column("url", sa.String(length=2000), nullable=False),
+        sa.Column("key", sa.String(length=43), nullable=False),
+        sa.Column("list_id", sa.String(length=64), nullable=False),
+        sa.Column("effect", sa.String(length=16), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("issued_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("refused", sa.JSON(), nullable=False),
+        sa.Column("etag", sa.String(length=200), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trouble", sa.String(length=32), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("made_by_id", ID, nullable=True),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["made_by_id"], ["moderator.id"], name=op.f("fk_list_subscription_made_by_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["site.id"], name=op.f("fk_list_subscription_site_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_subscription")),
+    )
+    op.create_index("ix_list_subscription_made_by_id", "list_subscription", ["made_by_id"], unique=False)
+    op.create_index("ix_list_subscription_next_at", "list_subscription", ["next_at"], unique=False)
+    op.create_index("ix_list_subscription_site", "list_subscription", ["site_id", "id"], unique=False)
+    op.create_table(
+        "list_line",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("subscription_id", ID, nullable=False),
+        sa.Column("subject", sa.String(length=16), nullable=False),
+        sa.Column("value", sa.String(length=260), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("hits", sa.Integer(), nullable=False),
+        sa.Column("examples", sa.JSON(), nullable=False),
+        sa.Column("untried", sa.Boolean(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_list_line_site_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["list_subscription.id"],
+            name=op.f("fk_list_line_subscription_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_list_line")),
+    )
+    op.create_index("ix_list_line_site", "list_line", ["site_id"], unique=False)
+    op.create_index("ix_list_line_state", "list_line", ["subscription_id", "state", "id"], unique=False)
+    op.create_index("uq_list_line_value", "list_line", ["subscription_id", "subject", "value"], unique=True)
     op.create_table(
         "site_counter",
         sa.Column("site_id", ID, nullable=False),
@@ -1557,6 +1637,9 @@ def downgrade() -> None:
         "rejection_model",
         "spam_model",
         "site_counter",
+        "list_line",
+        "list_subscription",
+        "published_list",
         "rule",
         "membership",
         "email_change",

@@ -56,6 +56,9 @@ UNKEYED = {
     "thread_alias.key": "the address of a page",
     "key_print.digest": "the fingerprint of the key itself, replaced with it",
     "rule.subject": "a word",
+    "list_subscription.digest": "SHA-256 of a public file",
+    "list_subscription.key": "a public key",
+    "list_line.subject": "a word",
     "rate_limit.subject": "without the tag of its key; counts begin again under another one",
 }
 

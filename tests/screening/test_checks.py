@@ -156,7 +156,7 @@ def test_every_check_has_a_sentence_in_both_languages(app: Flask) -> None:
         "count": 3, "found": ["バカ"], "by": ["author", "email", "email_domain", "address", "link_domain"],
         "patterns": ["a+"], "hosts": ["a.com"], "name": "links", "score": 0.93, "signals": [], "trouble": "fast",
         "state": "asked", "script": "latin", "lang": "ja", "spam": 0, "kinds": ["hold_emails"],
-        "each": [{"name": "A program", "state": "asked"}],
+        "each": [{"name": "A program", "state": "asked"}], "lists": [{"ref": "1", "name": "A site", "verdict": "hold"}],
     }  # fmt: skip
     # Checkers in shadow mode are no reason.
     names = [check.__name__ for check in CHECKS if check.__name__ != "shadow_checkers"] + ["failed", "slow"]

@@ -23,6 +23,9 @@ from app.models import (
     Comment,
     Decision,
     Effect,
+    LineState,
+    ListLine,
+    ListSubscription,
     Membership,
     Mode,
     Moderator,
@@ -51,11 +54,11 @@ from app.models.wording import DEFAULTS
 from app.moderation import articles, legal_hold, notices
 from app.moderation.decide import undo
 from app.moderation.notices import Draft
-from app.screening import rules
+from app.screening import list_publishing, rules
 from app.transfer import archive
 from app.transfer.record import TruncatedFile, UnreadableFile
 from app.transfer.restore import Restore
-from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+from tests.cast import PAGE, Reader, a_moderator, a_site, a_subscription, move, the_comment
 from tests.web.test_queue import at_the_desk, hidden
 
 
@@ -110,6 +113,7 @@ def a_lively_site(app: Flask, db_session: Session) -> Site:
     Wording.put(site, "en", DEFAULTS | words)
     model = {"name": "Model", "url": "https://model.example/?key=canary", "langs": ["ja"], "threshold": 70}
     checkers.add(site, by=Who.OPERATOR, **model)
+    a_subscription(site, "News", "https://news.example/list.json", "casino", "poker").list_id = "news"
     db_session.add(Pick(site_id=first.site_id, comment_id=first.id, moderator_id=alice.id, picked=True))
     pair = {"first_status": Status.REJECTED, "first_reason": "hate", "status": Status.APPROVED, "reason": ""}
     given = {"sample": Sample.RANDOM, "given_on": now(), "comment_id": first.id}
@@ -384,6 +388,33 @@ def test_a_checker_comes_back_off_without_its_secret_and_with_no_address_of_this
         (checker,) = Checker.of_site(Site.with_key(key) or Site())
         assert (checker.mode, checker.secret, checker.threshold) == (Mode.OFF, "", 70)
         assert (checker.url, checker.langs) == (kept, ["ja"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_subscriptions_come_back_without_the_key_and_with_checked_lines(
+    app: Flask, db_session: Session, file: Path
+) -> None:
+    site = a_lively_site(app, db_session)
+    published = list_publishing.change(site, is_on=True, words=True, domains=True, by=Who.OPERATOR)
+    db_session.query(ListLine).filter_by(value="casino").one().state = LineState.IGNORED
+    db_session.commit()
+    text = exported()
+    assert published.key not in text and published.list_id not in text
+    db_session.rollback()
+    file.write_text(text)
+    restored(file, "copy")
+    (copy,) = ListSubscription.of_site(Site.with_key("copy") or Site())
+    assert (copy.name, copy.effect, copy.url) == ("News", "hold", "https://news.example/list.json")
+    assert {line.value: line.state for line in ListLine.of(copy)} == {"casino": "ignored", "poker": "active"}
+    for number, evil in enumerate([{"value": "*a*"}, {"value": "a\u0000b"}, {"subject": "email"}, {"state": "x"}]):
+        file.write_text(spoiled(text, "list_line", **evil))
+        restored(file, f"bad-{number}")
+        (bad,) = ListSubscription.of_site(Site.with_key(f"bad-{number}") or Site())
+        assert len(ListLine.of(bad)) == 1, evil
+    file.write_text(spoiled(text, "list_subscription", url="http://127.0.0.1:9/"))
+    restored(file, "local")
+    (local,) = ListSubscription.of_site(Site.with_key("local") or Site())
+    assert local.url == ""
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

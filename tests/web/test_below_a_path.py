@@ -43,7 +43,7 @@ from app.moderation.reports import report
 from app.notify import outbox, signed_links
 from app.notify.decision_links import link_for
 from app.web import READERS
-from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site, the_comment
+from tests.cast import ORIGIN, PAGE, PASSWORD, Reader, a_moderator, a_site, a_subscription, the_comment
 from tests.services import MailServer
 from tests.web.test_queue import ENGLISH
 
@@ -54,7 +54,7 @@ LINKS = re.compile(
 )
 # No HTML page, or a page that needs special arguments.
 # setup.show: only without an account.
-SKIPPED = {"static", "health.metrics", "setup.show"}
+SKIPPED = {"static", "health.metrics", "setup.show", "published_list.show"}
 
 
 @pytest.fixture
@@ -105,6 +105,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     hook = {"name": "CMS", "address": "https://hooks.example/x", "events": ["comment.held"]}
     webhooks.ping(webhooks.add(site, **hook, format=WebhookFormat.SLACK, by=Who.OPERATOR))
     checkers.add(site, by=alice, name="Model", url="https://model.example/")
+    a_subscription(site, "News", "https://news.example/list.json", "casino")
     db_session.commit()
     return site
 

@@ -8,6 +8,8 @@ from flask import Blueprint, Flask, request
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from app.models.audit import Who
+from app.screening import list_publishing
 from app.server import cache_key
 from app.web import public
 from app.web.public import Declared, PublicRoute, UndeclaredParameter, public_get
@@ -16,7 +18,7 @@ from tests.cast import PAGE, Reader, a_site, the_comment
 PATHS = (
     "/embed.js", "/live.js", "/writing.js", "/work.js", "/frame.js", "/member.js", "/thread.css", "/embed/counts",
     "/embed/thread", "/embed/static", "/thread", "/feeds/site/paper.atom", "/feeds/thread", "/feeds/picks",
-    "/summary/paper", "/summary/paper/heads.json",
+    "/summary/paper", "/summary/paper/heads.json", "/lists/paper.json",
 )  # fmt: skip
 # A value of each parameter that the page cache does not leave out.
 VALUES = {
@@ -39,7 +41,9 @@ def routes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[PublicRoute]]:
 def test_a_view_reads_what_its_route_declares(
     app: Flask, client: FlaskClient, db_session: Session, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    a_site(db_session, public_summary=True)
+    site = a_site(db_session, public_summary=True)
+    list_publishing.change(site, is_on=True, words=True, domains=True, by=Who.OPERATOR)
+    db_session.commit()
     Reader(client).post("Here")
     route, read = _route(path), set()
     check = Declared.check

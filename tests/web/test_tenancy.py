@@ -46,7 +46,7 @@ from app.screening import rules
 from app.transfer import jobs
 from app.web import MODERATORS
 from tests.api.examples import declared, example_of
-from tests.cast import ORIGIN, Program, Reader, a_moderator, a_site, a_token, the_comment
+from tests.cast import ORIGIN, Program, Reader, a_moderator, a_site, a_subscription, a_token, the_comment
 from tests.web.test_queue import ENGLISH, at_the_desk, hidden
 
 # Secrets of the victim site, which no other user may see.
@@ -79,6 +79,9 @@ TABLES = (
     "checker_answer",
     "asked_opinion",
     "second_opinion",
+    "published_list",
+    "list_subscription",
+    "list_line",
 )
 # These act only on the logged-in moderator.
 OWN_AFFAIRS = {"account", "confirmation", "profile", "logins", "address", "factor", "factors", "single_sign_on"}
@@ -117,7 +120,7 @@ class Target:
 def targets(app: Flask) -> Iterator[Target]:
     """Every route for moderators; path arguments name the victim site's first records."""
     houses = {target.bp.name for target in MODERATORS} - OWN_AFFAIRS
-    stands_for = {"key": "paper", "id": "1"}
+    stands_for = {"key": "paper", "id": "1", "line_id": "1"}
     for rule in app.url_map.iter_rules():
         if rule.endpoint.split(".")[0] not in houses:
             continue
@@ -165,6 +168,7 @@ def paper(app: Flask, db_session: Session) -> Site:
     db_session.add_all([AskedOpinion(site_id=site.id, **asked),
                         SecondOpinion(site_id=site.id, comment_id=first.id, **given)])  # fmt: skip
     checkers.add(site, name="Geheimnis", url="https://versteckt.example/", by=alice)
+    a_subscription(site, "Geheimnis", "https://versteckt.example/list.json", "geheimnis")
     db_session.commit()
     return site
 

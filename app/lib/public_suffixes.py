@@ -1,0 +1,16 @@
+"""Domains under which anyone can register or get a name, such as com, co.jp and github.io (publicsuffix.org)."""
+
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
+
+
+def is_public_suffix(host: str) -> bool:
+    """True for a suffix as such, in ASCII; false for names below it."""
+    return bool(_suffixes().is_public(host))
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    # Reading the list takes a tenth of a second.
+    return PublicSuffixList()
