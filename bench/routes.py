@@ -68,6 +68,7 @@ NOT_MEASURED = {
     "setup.front", "setup.show", "well_known.change_password", "well_known.security_txt", "factor.ask",
     "factors.show_app", "confirmation.done", "single_sign_on.start", "single_sign_on.finish", "single_sign_on.leave",
     "single_sign_on.confirm", "shared_lists.show", "published_list.show", "checkers.show", "api.checkers.show",
+    "care.show_pause",
     # The generated decisions are in no chain.
     "own_comment.receipt",
 }  # fmt: skip

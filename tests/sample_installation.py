@@ -24,6 +24,7 @@ from app.models import (
     Claim,
     Effect,
     EmailChange,
+    Handover,
     Identity,
     Login,
     Moderator,
@@ -70,6 +71,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
     drafts = [(Subject.EMAIL, BLOCKED), (Subject.ADDRESS, "198.51.100.0/24"), (Subject.WORD, "casino"),
               (Subject.AUTHOR, str(_author(db_session, QUIET, site).id))]  # fmt: skip
     rules.create([rules.draft(site, subject, Effect.SPAM, value) for subject, value in drafts], by=alice)
+    db_session.add(Handover(site_id=site.id, moderator_id=alice.id, text="Watch the ferry thread."))
     db_session.add(Note(site_id=comment.site_id, comment=comment, moderator=alice, text="I know her."))
     with db.session.no_autoflush:
         typed = {"explanation": "I am Taro.", "law": "Privacy", "name": "Taro", "email": NOTIFIER}

@@ -20,6 +20,7 @@ from app.models import (
     ChainDay,
     CheckerAnswer,
     EmailChange,
+    Handover,
     Heartbeat,
     PasswordReset,
     RateLimit,
@@ -32,6 +33,7 @@ from app.models import (
 )
 from app.models.audit import Event, Who
 from app.models.checker import KEPT as ANSWERS_KEPT
+from app.models.handover import KEPT as HANDOVERS_KEPT
 from app.moderation import decision_log
 from app.operations import metrics
 from app.spam import evaluate as evaluation
@@ -52,8 +54,8 @@ upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure th
 def prune(dry_run: bool, as_json: bool) -> None:
     """Delete old data: rate limits, expired log-ins and links to accounts, sent email and webhook deliveries (30 days),
     earlier secrets of webhooks and answers to programs (1 day), answers of checkers (365 days), records of stopped
-    workers (1 day), and files of imports and exports in the browser (TRANSFER_DAYS). Erases events of the audit log
-    (AUDIT_LOGIN_DAYS, AUDIT_DAYS).
+    workers (1 day), hand-over notes that ended (14 days), and files of imports and exports in the browser
+    (TRANSFER_DAYS). Erases events of the audit log (AUDIT_LOGIN_DAYS, AUDIT_DAYS).
 
     Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
     of spam, and earlier versions of comments.
@@ -67,6 +69,7 @@ def prune(dry_run: bool, as_json: bool) -> None:
         "webhook_secrets": Webhook.forget_old_secrets(),
         "checker_answers": CheckerAnswer.forget_before(now() - ANSWERS_KEPT),
         "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
+        "handovers": Handover.forget_before(now() - HANDOVERS_KEPT),
         "transfers": 0,
         "audit": 0,
     }

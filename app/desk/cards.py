@@ -27,6 +27,7 @@ from app.models import (
     Status,
     comment_counts,
 )
+from app.moderation.risk import Risk, risk_of
 from app.screening.reasons import found_in, sentence_of
 from app.spam.scores import Explanation, explanation
 
@@ -57,6 +58,8 @@ class Card:
     # Open legal notices.
     notices: list[Notice] = field(default_factory=list)
     decision: Decision | None = None
+    # Why the text may be hard to read.
+    risk: Risk | None = None
     # Another moderator with a lease.
     reviewer: str = ""
 
@@ -88,6 +91,7 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
             reports=reports[comment.id],
             notices=legal.get(comment.id, []),
             decision=decisions.get(comment.id),
+            risk=risk_of(comment, reports[comment.id], comment.id in legal),
             reviewer=reviewers.get(comment.id, ""),
         )
         for comment in comments

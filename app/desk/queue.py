@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select, text, tuple_, union_all
 
 from app.desk.cards import Card, cards_of, load
+from app.desk.pacing import Paced
 from app.extensions import db
 from app.lib.clock import runs
 from app.models import Comment, Lease, Moderator, Site, Snooze, Status, lease, section_scope, snooze
@@ -34,6 +35,9 @@ class Page:
     # Other moderators with their number of leased comments; number of snoozed comments.
     reviewing: dict[str, int] | None = None
     snoozed: int = 0
+    # Difficult comments at its end, and True if too many follow each other for want of others.
+    run: int = 0
+    only_hard: bool = False
     # Where to continue an unfinished search.
     further: str = ""
 
@@ -66,23 +70,27 @@ def page_of(
     lane: int,
     ids: list[int],
     *,
+    order: Paced | None = None,
     with_others: list[int] | None = None,
     size: int | None = None,
     by_likelihood: bool = False,
 ) -> Page:
-    """The page of these comments; `ids_in` gave one more than it shows."""
+    """The page of these comments, in `order` if it is given; `ids_in` gave one more than it shows."""
     size = size or PAGE
-    shown = ids[:size]
+    order = order or Paced(ids[:size])
+    shown = order.ids
     # A comment may have been leased between the two queries.
     others = [id for id in with_others or [] if id not in shown]
     comments = load([*shown, *others])
-    last = next((comment for comment in comments if comment.id == shown[-1]), None) if len(ids) > size else None
+    last = next((comment for comment in comments if comment.id == ids[size - 1]), None) if len(ids) > size else None
     return Page(
         cards_of(comments, moderator),
         counts(moderator),
         place_of(last, by_likelihood=by_likelihood) if last else "",
         Lease.counts_of_others(moderator),
         Snooze.count(moderator),
+        order.run,
+        order.only_hard,
     )
 
 

@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
         frozenset(
             {
                 Event.SITE_ADDED, Event.SITE_REMOVED, Event.SETTINGS_CHANGED, Event.MEMBER_KEY_ADDED,
-                Event.MEMBER_KEY_REVOKED,
+                Event.MEMBER_KEY_REVOKED, Event.HANDOVER_WRITTEN, Event.HANDOVER_CLEARED,
             }
         ),
     ),

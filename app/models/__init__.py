@@ -16,6 +16,7 @@ from app.models.comment import Comment, Status
 from app.models.decision import Actor, Decision
 from app.models.delivery import Delivery
 from app.models.email_change import EmailChange
+from app.models.handover import Handover
 from app.models.heartbeat import Heartbeat
 from app.models.identity import Identity
 from app.models.insert import DuplicateComment, insert_comment, insert_record
@@ -83,6 +84,7 @@ __all__ = [
     "Effect",
     "EmailChange",
     "Emails",
+    "Handover",
     "Heartbeat",
     "Identity",
     "Invitation",

@@ -77,6 +77,8 @@ class Event(StrEnum):
     MOVE_STARTED = "move_started"
     MOVE_CANCELLED = "move_cancelled"
     LOG_EXPORTED = "log_exported"
+    HANDOVER_WRITTEN = "handover_written"
+    HANDOVER_CLEARED = "handover_cleared"
     # Content of rows of this log, after their time or with a person's data; this row stays for ever.
     LOG_ERASED = "log_erased"
 

@@ -47,6 +47,10 @@ class Lease(Model):
         rows_changed(delete(cls).where(cls.comment_id.in_(comment_ids), cls.moderator_id == moderator.id))
 
     @classmethod
+    def release_all(cls, moderator: Moderator) -> None:
+        rows_changed(delete(cls).where(cls.moderator_id == moderator.id))
+
+    @classmethod
     def of_others(cls, moderator: Moderator, comment_ids: Collection[int]) -> dict[int, str]:
         """Name of the other moderator who is reviewing each of these comments."""
         rows = db.session.execute(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, ForeignKey, Row, String, bindparam, false, func, select
+from sqlalchemy import JSON, ForeignKey, Row, String, bindparam, false, func, select, true
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from app.extensions import Id, Model, db
@@ -64,6 +64,10 @@ class Moderator(Model):
     # Hours of the day in `timezone` without email; None for no quiet hours.
     quiet_from: Mapped[int | None]
     quiet_until: Mapped[int | None]
+    # Comments that are hard to read: covered until opened, and how many in a row; minutes until a break. 0 is off.
+    cover_hard: Mapped[bool] = mapped_column(default=True, server_default=true())
+    hard_in_a_row: Mapped[int] = mapped_column(default=5, server_default="5")
+    pause_minutes: Mapped[int] = mapped_column(default=45, server_default="45")
 
     # The account of an access token: it gets no email, and cannot log in.
     is_program: Mapped[bool] = mapped_column(default=False, server_default=false())

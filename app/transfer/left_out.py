@@ -40,6 +40,7 @@ LEFT_OUT = {
     "job": "an import or export of the last days",
     "heartbeat": "about this installation's processes",
     "lease": "who looks at what this minute",
+    "handover": "what a moderator tells the next one today",
     "snooze": "what a moderator put off for an hour",
     "spam_model": RETRAINED,
     "training_example": RETRAINED,

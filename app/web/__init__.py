@@ -14,6 +14,7 @@ from app.web import (
     address,
     audit,
     author_links,
+    care,
     cases,
     checkers,
     comments,
@@ -86,7 +87,7 @@ MODERATORS = (
     account, second_step, single_sign_on, confirmation, profile, factors, logins, address, queue, decisions,
     context, picks, staff, cases, history, audit, sites, start, members, rules, threads, privacy, statistics,
     transparency, transfers, wording, sections, system, covers, own_lists, tokens, webhooks, checkers,
-    member_keys, opinions, shared_lists,
+    member_keys, opinions, shared_lists, care,
 )  # fmt: skip
 
 

@@ -88,6 +88,8 @@ EVENTS: dict[Event, Any] = {
     Event.MOVE_STARTED: _l("Move to another database started"),
     Event.MOVE_CANCELLED: _l("Move to another database cancelled"),
     Event.LOG_EXPORTED: _l("Audit log exported"),
+    Event.HANDOVER_WRITTEN: _l("Hand-over note written"),
+    Event.HANDOVER_CLEARED: _l("Hand-over note cleared"),
     Event.LOG_ERASED: _l("Old entries of this log erased"),
 }
 ACTORS: dict[str, Any] = {

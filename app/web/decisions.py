@@ -16,6 +16,7 @@ from app.models import Decision, Report, Status
 from app.moderation import history
 from app.moderation.decide import AlreadyDecided, decide, undo
 from app.notify import authors
+from app.web import pause
 from app.web.access import (
     SESSION_KEY,
     comment_or_404,
@@ -50,6 +51,7 @@ def decide_one(id: int) -> Any:
         made = batch.existing_decision(conflict.comment, form.verdict, seen=form.seen.data, by=me, reason=form.why)
         return _decided([made], form) if made else _conflict(conflict, form)
     db.session.commit()
+    pause.note_decision()
     return _decided([decision], form)
 
 
@@ -71,6 +73,7 @@ def decide_many() -> Any:
     _refuse_too_many(len(seen))
     with write_transaction():
         outcome = batch.decide_all(seen, form.verdict, by=current_moderator(), reason=form.why)
+    pause.note_decision()
     return _decided(outcome.decided, form, outcome)
 
 

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from app.desk import factors, single_sign_on
 from app.extensions import db
 from app.forms.account import AddressForm, AliasForm, EmailsForm, NameForm, PasswordForm
+from app.forms.care import CareForm
 from app.models import EmailChange, Identity, Login, Membership, Moderator
 from app.web.access import current_moderator, moderator_required, session_lasts, this_login
 
@@ -99,10 +100,17 @@ def _emails() -> EmailsForm:
     return EmailsForm(formdata=None, emails=me.emails, quiet_from=start, quiet_until=end)
 
 
+def _care() -> CareForm:
+    me = current_moderator()
+    kept = {"hard_in_a_row": str(me.hard_in_a_row), "pause_minutes": str(me.pause_minutes)}
+    return CareForm(formdata=None, cover_hard=me.cover_hard, **kept)
+
+
 _FORMS: dict[str, Callable[[], Any]] = {
     "name": _name,
     "aliases": _aliases,
     "address": _address,
     "password": _password,
     "emails": _emails,
+    "care": _care,
 }

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.abuse.bounds import takes_fields
 from app.database import write_transaction
-from app.desk import batch, queue, search, worth
+from app.desk import batch, pacing, queue, search, worth
 from app.errors import Refused
 from app.extensions import db
 from app.forms.decision import MODERATED, ids_of
@@ -19,6 +19,7 @@ from app.lib import ids
 from app.lib.language import speaking
 from app.models import Comment, Lease, Moderator, Reason, Site, Snooze, Status, own_reasons_of, section_scope
 from app.moderation import brake, history
+from app.moderation.lanes import Lane
 from app.notify.reason_texts import text_for
 from app.search.query import SearchQuery
 from app.web import last_write
@@ -102,7 +103,7 @@ def lease() -> str:
         Lease.take(ids, me)
     db.session.commit()
     reviewing = Lease.counts_of_others(me)
-    return render_template("queue/_presence.html", reviewing=reviewing, counts=queue.counts(me))
+    return render_template("queue/_renewed.html", reviewing=reviewing, counts=queue.counts(me))
 
 
 @bp.post("/comments/<int:id>/defer")
@@ -123,14 +124,29 @@ def snooze(id: int) -> Any:
 def _handed_out(lane: int, after: str, snoozed: bool, size: int, *, by_likelihood: bool) -> queue.Page:
     me = current_moderator()
     read = partial(queue.ids_in, me, lane, after, snoozed=snoozed, size=size, by_likelihood=by_likelihood)
-    ids = read()
     for _try in range(TRIES):
-        if len(_leased(ids[:size], me)) == len(ids[:size]):
-            break
         ids = read()
+        order = pacing.Paced(ids[:size]) if by_likelihood else _paced(ids[:size], lane, snoozed)
+        if len(_leased(order.ids, me)) == len(order.ids):
+            break
     whole = len(ids) <= size and not snoozed
     others = queue.ids_with_others(me, lane) if whole else None
-    return queue.page_of(me, lane, ids, with_others=others, size=size, by_likelihood=by_likelihood)
+    return queue.page_of(me, lane, ids, order=order, with_others=others, size=size, by_likelihood=by_likelihood)
+
+
+def _paced(shown: list[int], lane: int, snoozed: bool) -> pacing.Paced:
+    """With easier comments between difficult ones: of all lanes those that are probably fine, else those further on."""
+    me = current_moderator()
+
+    def further() -> list[int]:
+        if lane == queue.ALL:
+            return [
+                id for easier in (Lane.FINE, Lane.REVIEW) for id in queue.ids_in(me, easier, size=pacing.AHEAD // 2)
+            ]
+        last = db.session.get_one(Comment, shown[-1])
+        return queue.ids_in(me, lane, queue.place_of(last), snoozed=snoozed, size=pacing.AHEAD)
+
+    return pacing.paced(me, shown, request.args.get("run", 0, type=ids.read) or 0, further)
 
 
 def _leased(ids: list[int], me: Moderator) -> set[int]:

@@ -107,6 +107,9 @@ def upgrade() -> None:
         sa.Column("emails", sa.String(length=8), server_default="digest", nullable=False),
         sa.Column("quiet_from", sa.Integer(), nullable=True),
         sa.Column("quiet_until", sa.Integer(), nullable=True),
+        sa.Column("cover_hard", sa.Boolean(), nullable=False, server_default=sa.true()),
+        sa.Column("hard_in_a_row", sa.Integer(), nullable=False, server_default="5"),
+        sa.Column("pause_minutes", sa.Integer(), nullable=False, server_default="45"),
         sa.Column("is_program", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_moderator")),
         sa.UniqueConstraint("email_index", name=op.f("uq_moderator_email_index")),
@@ -1293,6 +1296,22 @@ def upgrade() -> None:
         postgresql_where=sa.text("undoes_id IS NOT NULL"),
     )
     op.create_table(
+        "handover",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("site_id", ID, nullable=False),
+        sa.Column("moderator_id", ID, nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["moderator_id"], ["moderator.id"], name=op.f("fk_handover_moderator_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_handover_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_handover")),
+    )
+    op.create_index("ix_handover_moderator_id", "handover", ["moderator_id"], unique=False)
+    op.create_index("ix_handover_site", "handover", ["site_id", "id"], unique=False)
+    op.create_table(
         "lease",
         sa.Column("comment_id", ID, nullable=False),
         sa.Column("moderator_id", ID, nullable=False),
@@ -1620,6 +1639,7 @@ def downgrade() -> None:
         "revision",
         "note",
         "lease",
+        "handover",
         "chain_entry",
         "chain_day",
         "decision",

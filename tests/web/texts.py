@@ -66,6 +66,10 @@ INPUTS: dict[str, Input] = {
     "included.static": Input(query=HERE | {"after": ""}),
     "logins.end": Input(),
     "logins.end_others": Input(),
+    "care.begin_pause": Input(form={"later": "", **BACK}),
+    "care.choose": Input(form={"cover_hard": "y", "hard_in_a_row": "5", "pause_minutes": "45"}),
+    "care.hand_over": Input(form={"site": "paper", "text": "words", "clear": "", **BACK}),
+    "care.show_pause": Input(),
     "profile.choose_emails": Input(form={"emails": "digest", "quiet_from": "", "quiet_until": ""}),
     "profile.rename": Input(form={"name": "Alice", "paper-alias": "The desk", "alias": ""}),
     "profile.show": Input(),
@@ -210,7 +214,9 @@ INPUTS: dict[str, Input] = {
     "queue.find": Input(query=dict.fromkeys(
         ("q", "name", "email", "article", "status", "since", "until", "moderator", "reason", "alike", "after"), "")),
     "queue.lease": Input(form={"comment": "1", "leave": ""}),
-    "queue.show": Input(query={"status": "", "after": "", "lane": "5", "deferred": "", "view": "", "sort": ""}),
+    "queue.show": Input(query={
+        "status": "", "after": "", "lane": "5", "deferred": "", "view": "", "sort": "", "run": "1",
+    }),
     "cases.decide": Input(form={"seen": "1", "comment_seen": "2", "outcome": "removed", "ground": "law",
                                 "provision": "article 1", "facts": "words", **BACK}),
     "cases.ask": Input(form={"seen": "1", "question": "words", **BACK}),

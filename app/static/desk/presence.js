@@ -43,7 +43,14 @@ async function renew() {
     const place = document.querySelector(`[data-count="${each.value}"]`);
     if (place) place.textContent = each.textContent;
   }
+  remind(answer.page.querySelector("[data-reminder] > *"));
   retitle();
+}
+
+// Once: a reminder that is there is not told again.
+function remind(reminder) {
+  const place = document.querySelector("[data-reminder]");
+  if (reminder && place && !place.children.length) place.append(reminder);
 }
 
 function fields(how = "stay") {
