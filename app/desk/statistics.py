@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select
@@ -16,8 +16,8 @@ from app.models import Actor, Comment, Decision, Moderator, Site, SiteCounter, S
 from app.models.decision import COVERS
 from app.models.site_counter import STATUS
 
-# Newest decisions that are counted.
-MOST = 10_000
+# Newest decisions that are counted, also for the transparency report: the same days have the same figures.
+MOST = 100_000
 CHUNK = 500  # comments of one query
 HOT = 10  # articles
 HOT_AMONG = 3_000  # decisions
@@ -43,6 +43,10 @@ class Share:
     def p90(self) -> float | None:
         return percentile(self.waits, 90)
 
+    def add(self, other: "Share") -> None:
+        self.decided, self.reversed = self.decided + other.decided, self.reversed + other.reversed
+        self.waits += other.waits
+
     @property
     def share_reversed(self) -> float | None:
         return self.reversed / self.decided if self.decided else None
@@ -66,9 +70,8 @@ class Statistics:
     def merge_reasons(self, codes: Collection[str], into: str) -> None:
         """Count these reasons as another one: readers do not know a site's own reasons by name."""
         for code in self.by_reason.keys() & set(codes):
-            own, other = self.by_reason.pop(code), self.by_reason.setdefault(into, Share())
-            other.decided, other.reversed = other.decided + own.decided, other.reversed + own.reversed
-            other.waits += own.waits
+            own = self.by_reason.pop(code)
+            self.by_reason.setdefault(into, Share()).add(own)
 
 
 def statistics_of(site: Site, days: int, viewer: Moderator | None = None) -> Statistics:
@@ -92,7 +95,7 @@ def decisions(site: Site, days: list[date], most: int, mine: Conditions = ()) ->
     """
     first, (since, until) = Decision.id_back(site.id, most), bounds(days[0], days[-1], ZoneInfo(site.timezone))
     made = Decision.site_id == site.id, Decision.id >= first, *within(Decision.made_at, since, until)
-    rows = list(db.session.execute(_decisions(*made, *mine)))
+    rows = _read(_decisions(*made, *mine))
     return [*_asked_before(rows), *rows], not first or Decision.made_before(first, since)
 
 
@@ -127,7 +130,7 @@ def _asked_before(rows: list[Row[Any]]) -> list[Row[Any]]:
     found: dict[int, Row[Any]] = {}
     for at in range(0, len(waiting), CHUNK):
         earlier = Decision.comment_id.in_(waiting[at : at + CHUNK]), Decision.id < rows[0].id, _ASKED
-        found |= {row.comment_id: row for row in db.session.execute(_decisions(*earlier))}
+        found |= {row.comment_id: row for row in _read(_decisions(*earlier))}
     return list(found.values())
 
 
@@ -139,7 +142,7 @@ def _decisions(*wanted: ColumnElement[bool]) -> Any:
         select(
             Decision.id, Decision.comment_id, Decision.from_status, Decision.to_status, Decision.actor,
             Decision.moderator_id, Decision.reason, Decision.made_at, Comment.created_at, Comment.source,
-            Comment.thread_id, Moderator.name,
+            Moderator.name,
         )
         .join(Comment, Comment.id == Decision.comment_id)
         .outerjoin(Moderator, Moderator.id == Decision.moderator_id)
@@ -148,6 +151,11 @@ def _decisions(*wanted: ColumnElement[bool]) -> Any:
         .where(Comment.badge.is_(None))
         .order_by(Decision.id)
     )  # fmt: skip
+
+
+def _read(query: Any) -> list[Row[Any]]:
+    """Without the session's own handling of rows, which takes as long as the database."""
+    return list(db.session.connection().execute(query))
 
 
 def _waiting(site: Site, mine: Conditions) -> tuple[int, datetime | None]:
@@ -163,10 +171,22 @@ def _last(days: int, zone: ZoneInfo) -> list[date]:
     return [today - timedelta(days=back) for back in reversed(range(days))]
 
 
+class _Group(NamedTuple):
+    """What the decisions of one share have in common; added up afterwards, because there are far fewer groups."""
+
+    day: date
+    name: str
+    moderator_id: int | None
+    status: str
+    reason: str
+    source: str | None
+
+
 def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo, sources: Mapping[int, str]) -> None:
     """A comment waits from the decision that held it to a moderator's decision."""
     held: dict[int, datetime] = {}
-    standing: dict[int, tuple[Row[Any], list[Share]]] = {}
+    standing: dict[int, tuple[Row[Any], Share]] = {}
+    groups: dict[_Group, Share] = {}
     for row in rows:
         if row.to_status == Status.PENDING and row.moderator_id is None:
             held[row.comment_id] = row.made_at
@@ -175,17 +195,23 @@ def _count(statistics: Statistics, rows: Iterable[Row[Any]], zone: ZoneInfo, sou
         _count_reversal(standing.pop(row.comment_id, None), row)
         if row.to_status == Status.PENDING:
             continue
-        if row.moderator_id:
-            statistics.moderator_ids[row.name] = row.moderator_id
-        shares = _shares(statistics, row, zone)
-        if row.id in sources:
-            shares.append(statistics.by_source.setdefault(sources[row.id], Share()))
-        standing[row.comment_id] = (row, shares)
-        statistics.outcomes[row.to_status] += 1
-        for share in shares:
-            share.decided += 1
-            if row.from_status == Status.PENDING:
-                share.waits += _wait(row, held)
+        day, source = row.made_at.astimezone(zone).date(), sources.get(row.id)
+        group = _Group(day, row.name or "", row.moderator_id, row.to_status, row.reason, source)
+        share = groups.get(group) or groups.setdefault(group, Share())
+        standing[row.comment_id] = (row, share)
+        share.decided += 1
+        if row.from_status == Status.PENDING:
+            share.waits += _wait(row, held)
+    for group, share in groups.items():
+        _add(statistics, group, share)
+
+
+def _add(statistics: Statistics, group: _Group, counted: Share) -> None:
+    statistics.outcomes[group.status] += counted.decided
+    if group.moderator_id:
+        statistics.moderator_ids[group.name] = group.moderator_id
+    for share in _shares(statistics, group):
+        share.add(counted)
 
 
 def _wait(row: Row[Any], held: dict[int, datetime]) -> list[float]:
@@ -194,24 +220,25 @@ def _wait(row: Row[Any], held: dict[int, datetime]) -> list[float]:
     return [(row.made_at - begun).total_seconds()] if begun else []
 
 
-def _shares(statistics: Statistics, row: Row[Any], zone: ZoneInfo) -> list[Share]:
+def _shares(statistics: Statistics, group: _Group) -> list[Share]:
     shares = [
         statistics.all,
-        statistics.by_day.setdefault(row.made_at.astimezone(zone).date(), Share()),
-        statistics.by_moderator.setdefault(row.name or "", Share()),
+        statistics.by_day.setdefault(group.day, Share()),
+        statistics.by_moderator.setdefault(group.name, Share()),
     ]
     # An approval needs no reason.
-    approved = row.to_status == Status.APPROVED
-    return shares if approved else [*shares, statistics.by_reason.setdefault(row.reason, Share())]
+    if group.status != Status.APPROVED:
+        shares.append(statistics.by_reason.setdefault(group.reason, Share()))
+    if group.source is not None:
+        shares.append(statistics.by_source.setdefault(group.source, Share()))
+    return shares
 
 
-def _count_reversal(before: tuple[Row[Any], list[Share]] | None, row: Row[Any]) -> None:
+def _count_reversal(before: tuple[Row[Any], Share] | None, row: Row[Any]) -> None:
     if before is None or before[0].to_status == row.to_status:
         return
-    earlier, shares = before
-    if earlier.moderator_id == row.moderator_id and row.made_at - earlier.made_at < SLIP:
-        return
-    for share in shares:
+    earlier, share = before
+    if earlier.moderator_id != row.moderator_id or row.made_at - earlier.made_at >= SLIP:
         share.reversed += 1
 
 

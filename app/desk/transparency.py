@@ -15,8 +15,6 @@ from app.extensions import db
 from app.models import Actor, Comment, Decision, Notice, Report, Site, Status
 from app.models.decision import COVERS
 
-# Newest decisions that are counted.
-MOST = 100_000
 MOST_DAYS = 366
 APPEAL, UNDO = "appeal", "undo"
 
@@ -74,7 +72,7 @@ def report_of(site: Site, first: date, last: date) -> TransparencyReport:
     zone = ZoneInfo(site.timezone)
     days = [first + timedelta(days=at) for at in range((last - first).days + 1)]
     since, until = statistics.bounds(first, last, zone)
-    rows, complete = statistics.decisions(site, days, MOST)
+    rows, complete = statistics.decisions(site, days, statistics.MOST)
     sources = _sources(site, rows)
     figures = statistics.count(rows, zone, days, sources)
     figures.complete = complete
@@ -141,7 +139,7 @@ def _received(site: Site, since: datetime, until: datetime) -> int:
 
 
 def _automatic(site: Site, since: datetime, until: datetime) -> Counter[str]:
-    among = Decision.site_id == site.id, Decision.id >= Decision.id_back(site.id, MOST)
+    among = Decision.site_id == site.id, Decision.id >= Decision.id_back(site.id, statistics.MOST)
     alone = Decision.actor == Actor.SCREENING, Decision.to_status != Status.PENDING
     made = within(Decision.made_at, since, until)
     query = select(Decision.to_status, func.count()).where(*among, *alone, *made).group_by(Decision.to_status)

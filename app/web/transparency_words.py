@@ -70,7 +70,7 @@ def rows(report: TransparencyReport, site: Site) -> Iterator[Row]:
 def columns() -> list[str]:
     """Names of the columns of `cells`."""
     waits = _("Median time to review (seconds)"), _("90th percentile (seconds)")
-    return [_("Part"), _("Code"), _("Item"), _("Count"), *waits, _("Overturned")]
+    return [_("Part"), _("Code"), _("Item"), _("Count"), *waits, _("Overturned (count)"), _("Overturned (share)")]
 
 
 def summary(report: TransparencyReport) -> list[tuple[str, str, Any]]:
@@ -82,7 +82,7 @@ def summary(report: TransparencyReport) -> list[tuple[str, str, Any]]:
         ("share_automatic", _("Decided by checks alone"), report.share_automatic),
         ("median_seconds", _("Median time to review"), everything.median),
         ("p90_seconds", _("90th percentile"), everything.p90),
-        ("share_overturned", _("Overturned"), everything.share_reversed),
+        ("share_overturned", _("Overturned (share)"), everything.share_reversed),
         ("notice_median_seconds", _("Median time to decide a legal notice"), report.notices.median),
     ]
 
@@ -90,13 +90,14 @@ def summary(report: TransparencyReport) -> list[tuple[str, str, Any]]:
 def cells(report: TransparencyReport, site: Site) -> Iterator[list[Any]]:
     """Lines of a table: the summary, then every row."""
     for code, label, value in summary(report):
-        yield [_("Summary"), code, label, _rounded(value), "", "", ""]
+        yield [_("Summary"), code, label, _rounded(value), "", "", "", ""]
     if not report.figures.complete:
-        yield [_("Summary"), "complete", _("Based on the newest 100,000 decisions."), "", "", "", ""]
+        yield [_("Summary"), "complete", _("Based on the newest 100,000 decisions."), "", "", "", "", ""]
     for row in rows(report, site):
         share = row.share
-        waits = [_rounded(share.median), _rounded(share.p90), share.reversed] if share else ["", "", ""]
-        yield [str(PARTS[row.part]), row.code, row.label, row.number, *waits]
+        times = [_rounded(share.median), _rounded(share.p90)] if share else ["", ""]
+        overturned = [share.reversed, _rounded(share.share_reversed)] if share else ["", ""]
+        yield [str(PARTS[row.part]), row.code, row.label, row.number, *times, *overturned]
 
 
 def told(report: TransparencyReport, site: Site, lang: str) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def _as_json(row: Row) -> dict[str, Any]:
     found: dict[str, Any] = {"code": row.code, "name": row.label, "number": row.number}
     if row.share:
         waits = {"median_seconds": _rounded(row.share.median), "p90_seconds": _rounded(row.share.p90)}
-        found |= waits | {"overturned": row.share.reversed}
+        found |= waits | {"overturned": row.share.reversed, "share_overturned": _rounded(row.share.share_reversed)}
     return found
 
 

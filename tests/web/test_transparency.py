@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.desk import staff, transparency
+from app.desk import staff, statistics, transparency
 from app.desk.statistics import statistics_of
 from app.lib.clock import now
 from app.models import Decision, Moderator, Notice, Reason, Report, Role, Site, Status
@@ -93,6 +93,17 @@ def test_the_report_counts_by_reason_and_source(db_session: Session, paper: Site
 
 
 @pytest.mark.usefixtures("day")
+@pytest.mark.parametrize("most", [100_000, 5])
+def test_the_statistics_page_has_the_same_figures(paper: Site, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Also where the newest decisions are not all."""
+    monkeypatch.setattr(statistics, "MOST", most)
+    report, figures = transparency.report_of(paper, TODAY - timedelta(days=6), TODAY).figures, statistics_of(paper, 7)
+    assert figures.complete == report.complete == (most > 5) and figures.all.decided
+    for name in ("all", "outcomes", "by_day", "by_moderator", "by_reason", "moderator_ids"):
+        assert getattr(report, name) == getattr(figures, name), name
+
+
+@pytest.mark.usefixtures("day")
 def test_other_days_and_sites_are_not_counted(db_session: Session, paper: Site) -> None:
     earlier = transparency.report_of(paper, TODAY - timedelta(days=3), TODAY - timedelta(days=1))
     other = transparency.report_of(a_site(db_session, "other"), TODAY, TODAY)
@@ -155,10 +166,13 @@ def test_the_page_and_both_files_have_the_same_figures(desk: FlaskClient) -> Non
     answer = desk.get(FILE % ("csv", "en"))
     assert answer.headers["Content-Disposition"].endswith(f'transparency-{TODAY}-{TODAY}.csv"')
     lines = list(csv.reader(io.StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
-    assert {len(line) for line in lines} == {7}
+    assert {len(line) for line in lines} == {8}
     named = {(line[0], line[2]): line[3] for line in lines}
     assert named["What led to the decisions", "Legal notice"] == "1"
     assert named["Legal notices decided", "Comment removed"] == "1"
+    assert lines[0][6:] == ["Overturned (count)", "Overturned (share)"]
+    shares = {line[1]: line[6:] for line in lines if line[0] == "What led to the decisions"}
+    assert shares["screening"] == ["3", "0.75"] and told["parts"]["sources"][0]["share_overturned"] == 0.75
     japanese = desk.get(FILE % ("csv", "ja")).get_data(as_text=True)
     assert "透明性" not in japanese and "判断のきっかけ" in japanese and "notice" in japanese
 
