@@ -194,7 +194,7 @@ def show(id: int) -> ListedThread:
 def change(id: int, body: Details) -> ListedThread:
     given = {name: value for name, value in vars(body).items() if value is not None}
     with write_transaction():
-        naming.name(_thread(id), given)
+        naming.name(_thread(id), given, by=current_program())
     return _listed(id)
 
 

@@ -10,7 +10,8 @@ from app.errors import Refused
 from app.lib.clock import now
 from app.lib.text import clean_line
 from app.lib.urls import canonical, is_allowed, page_key
-from app.models import Thread
+from app.models import Moderator, Thread, audit
+from app.models.audit import Event, Who
 from app.models.commenters import INHERITED, Commenters
 from app.models.section import SectionBy, section_at, sections_of
 from app.models.thread import LONGEST_TITLE, Named
@@ -21,7 +22,7 @@ FIELDS = ("title", "url", "published", "section", "commenters")
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 
 
-def name(thread: Thread, given: dict[str, str]) -> None:
+def name(thread: Thread, given: dict[str, str], *, by: Moderator | Who = Who.OPERATOR) -> None:
     """Change title, url, published (ISO 8601), section (a key) or commenters (commenters.py).
 
     Raises Refused (422) with the invalid field.
@@ -29,10 +30,13 @@ def name(thread: Thread, given: dict[str, str]) -> None:
     Values set by hand override those that comments claim, until title and address are set to ''. Without a section by
     hand, the paths of the sections decide.
     """
-    before = _details(thread)
+    before, commenters = _details(thread), thread.commenters
     _name(thread, given)
     if _details(thread) != before:
         events.thread_changed(thread, "details")
+    if thread.commenters != commenters:
+        changes = {"commenters": [commenters, thread.commenters]}
+        audit.record(Event.SETTINGS_CHANGED, by=by, site=thread.site, changes=changes, article=thread.key)
 
 
 def _details(thread: Thread) -> tuple[Any, ...]:

@@ -101,6 +101,7 @@ ACTORS: dict[str, Any] = {
 DETAILS: dict[str, Any] = {
     "accounts": _l("Accounts"),
     "algorithm": _l("Algorithm"),
+    "article": _l("Article"),
     "authors": _l("Authors"),
     "because": _l("Reason"),
     "before": _l("Before"),

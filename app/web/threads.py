@@ -96,7 +96,7 @@ def name(key: str, id: int) -> Any:
     thread = _thread(key, id)
     given = {field: request.form.get(field, "")[:MOST_TYPED] for field in naming.FIELDS}
     try:
-        naming.name(thread, given)
+        naming.name(thread, given, by=current_moderator())
     except Refused as no:
         return _named(thread, given, no), no.status
     db.session.commit()

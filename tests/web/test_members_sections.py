@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.models import Comment, Site, Thread
+from app.models import AuditEvent, Comment, Role, Site, Thread
 from app.models.section import SectionBy
-from tests.cast import ORIGIN, PAGE, Reader, a_site
+from tests.cast import ORIGIN, PAGE, Program, Reader, a_moderator, a_site, a_token
 from tests.signed_members import Publisher, logged_in
+from tests.web.test_queue import ENGLISH, at_the_desk
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 KEY = "a key that the publisher's system has"
@@ -103,3 +105,25 @@ def test_the_attribute_of_a_section_with_paths_is_stricter_and_opens_no_other_pa
     db_session.query(Thread).one().let_comment("everyone")
     db_session.commit()
     assert statuses(client, {"url": outside, "section": "club"}) == [201], "the article counts before the section"
+
+
+@ONE_DATABASE
+def test_who_changed_the_commenters_of_an_article_is_in_the_log(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    statuses(client, {"url": f"{ORIGIN}/news/1"})
+    thread = db_session.query(Thread).one()
+    program = Program(app.test_client(), a_token(db_session, paper))
+    for commenters in ("members", "members", ""):
+        assert program.post(f"/threads/{thread.id}", {"commenters": commenters}).json["commenters"] == commenters
+    assert program.post(f"/threads/{thread.id}", {"title": "A title"}).status_code == 200
+    a_moderator(db_session, paper, role=Role.OWNER)
+    changed = db_session.query(AuditEvent).filter_by(event="settings_changed").order_by(AuditEvent.id).all()
+    said = [(each.actor_name, each.said["changes"], each.said["article"]) for each in changed]
+    key = f"{ORIGIN}/news/1"
+    assert said == [
+        ("CMS", {"commenters": ["", "members"]}, key), ("CMS", {"commenters": ["members", ""]}, key),
+    ]  # fmt: skip
+    db_session.commit()
+    log = at_the_desk(app).get("/moderate/log/audit", headers=ENGLISH)
+    assert log.status_code == 200 and "Who can comment" in log.text and key in log.text
