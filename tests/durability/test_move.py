@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, select
 from app.models import Comment
 from app.operations.move_rows import moved_tables
 from bench import fill
-from tests.cast import a_site
+from tests.cast import a_moderator, a_site
 from tests.durability.test_kill import Writer
 from tests.inside import application_of, database_of
 from tests.services import ROOT, Live, Postgres, tail
@@ -28,13 +28,12 @@ MOMENTS = 2, 8
 @pytest.mark.torture
 def test_kills_lose_and_double_nothing(start_kaiwa: Callable[..., Live], postgres: Postgres) -> None:
     live, there = start_kaiwa(), postgres.create("kaiwa_moved_while_killed")
+    with database_of(live) as session:
+        moderator = a_moderator(session, a_site(session)).id
     with application_of(live) as app:
         fill.site(app)
         fill.fill(app, SHAPE, 0)
-        with app.app_context():
-            fill.work_at_the_desk(app, 0)
-    with database_of(live) as session:
-        a_site(session)
+        fill.work_at_the_desk(app, moderator)
     stop = threading.Event()
     writers = [Writer(live, number, stop) for number in range(WRITERS)]
     for writer in writers:
