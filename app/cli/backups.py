@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.cli import recording
+from app.models import Turn
 from app.models.audit import Event
-from app.operations import age, backup, backup_folder, drill
+from app.operations import age, backup, backup_folder, drill, turns
 from app.operations.backup_error import BackupError
 
 PATH = click.Path(path_type=Path)
@@ -30,15 +32,35 @@ OTHER_VERSION = "The backup has the schema of another version. Run flask db upgr
 @click.command("backup")
 @click.argument("target", metavar="FILE|FOLDER", type=PATH)
 @click.option("--keep", type=click.IntRange(0), help="Keep so many backups in FOLDER; default: BACKUP_KEEP.")
+@click.option(
+    "--at-most-every",
+    "hours",
+    type=click.FloatRange(0, 8_760, min_open=True),
+    metavar="HOURS",
+    help="Do nothing if another machine makes a backup now, or made one in the last HOURS.",
+)
 @JSON
 @with_appcontext
-def take(target: Path, keep: int | None, as_json: bool) -> None:
+def take(target: Path, keep: int | None, hours: float | None, as_json: bool) -> None:
     """Back up the database while the service runs: SQLite, or PostgreSQL with pg_dump.
 
     FILE must not exist yet; in a FOLDER the backup gets a name with its time. It is readable only by its owner,
     verified, encrypted to BACKUP_RECIPIENTS, given to BACKUP_COMMAND, and its SHA-256 is printed. Exit code 1 if one of
     these fails.
     """
+    if hours is None:
+        _take(target, keep, as_json)
+        return
+    try:
+        with turns.turn("backup"):
+            if Turn.was_done("backup", timedelta(hours=hours)):
+                raise turns.NothingToDo
+            _take(target, keep, as_json)
+    except (turns.Held, turns.NothingToDo):
+        click.echo("Another machine has made the backup.", err=True)
+
+
+def _take(target: Path, keep: int | None, as_json: bool) -> None:
     with _shown():
         recipients, in_folder = current_app.config["BACKUP_RECIPIENTS"], target.is_dir()
     if keep is not None and not in_folder:

@@ -1,7 +1,8 @@
 """`flask upkeep`: delete old rows, train and measure the spam filter, and recount."""
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, TextIO
 
@@ -35,7 +36,7 @@ from app.models.audit import Event, Who
 from app.models.checker import KEPT as ANSWERS_KEPT
 from app.models.handover import KEPT as HANDOVERS_KEPT
 from app.moderation import decision_log
-from app.operations import metrics
+from app.operations import metrics, turns
 from app.spam import evaluate as evaluation
 from app.spam import retraining
 from app.spam.filter import Filter
@@ -44,6 +45,19 @@ from app.transfer import jobs
 
 DELIVERIES_KEPT = timedelta(days=30)
 HEARTBEATS_KEPT = timedelta(days=1)
+# In one transaction; the others take one for each step.
+AT_ONCE: dict[str, Callable[[], int]] = {
+    "limits": RateLimit.forget_restored,
+    "api_answers": ApiAnswer.forget_old,
+    "logins": metrics.forget_expired_logins,
+    "account_links": lambda: PasswordReset.forget_old() + EmailChange.forget_old(),
+    "deliveries": lambda: metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
+    "webhook_secrets": Webhook.forget_old_secrets,
+    "checker_answers": lambda: CheckerAnswer.forget_before(now() - ANSWERS_KEPT),
+    "workers": lambda: Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
+    "handovers": lambda: Handover.forget_before(now() - HANDOVERS_KEPT),
+}
+IN_STEPS = dict.fromkeys(["transfers", "audit", *retention.KINDS, "holds"], 0)
 
 upkeep = AppGroup("upkeep", help="Delete old rows, back up, train and measure the spam filter.")
 
@@ -60,38 +74,44 @@ def prune(dry_run: bool, as_json: bool) -> None:
     Also deletes data whose retention period has passed, as set for each site: networks, browsers, reporters, the text
     of spam, and earlier versions of comments.
     """
-    gone = {
-        "limits": RateLimit.forget_restored(),
-        "api_answers": ApiAnswer.forget_old(),
-        "logins": metrics.forget_expired_logins(),
-        "account_links": PasswordReset.forget_old() + EmailChange.forget_old(),
-        "deliveries": metrics.forget_deliveries_done_before(now() - DELIVERIES_KEPT),
-        "webhook_secrets": Webhook.forget_old_secrets(),
-        "checker_answers": CheckerAnswer.forget_before(now() - ANSWERS_KEPT),
-        "workers": Heartbeat.forget_before(now() - HEARTBEATS_KEPT),
-        "handovers": Handover.forget_before(now() - HANDOVERS_KEPT),
-        "transfers": 0,
-        "audit": 0,
-    }
-    kept = dict.fromkeys([*retention.KINDS, "holds"], 0)
-    if dry_run:
-        db.session.rollback()
-        with snapshot():
-            kept |= retention.count_all()
-            gone["audit"] = audit.count_due(current_app.config)
-    else:
-        db.session.commit()
-        for count in jobs.expire():
-            db.session.commit()
-            gone["transfers"] += count
-        for count in audit.forget(current_app.config):
-            db.session.commit()
-            gone["audit"] += count
-        for counted in retention.forget_all():
-            db.session.commit()
-            kept |= {name: kept[name] + count for name, count in counted.items()}
-    gone |= kept
+    gone = _due() if dry_run else _pruned()
     click.echo(json.dumps(gone) if as_json else ", ".join(f"{name} {count}" for name, count in gone.items()))
+
+
+def _due() -> dict[str, int]:
+    gone = _forget_at_once()
+    db.session.rollback()
+    with snapshot():
+        return gone | IN_STEPS | {"audit": audit.count_due(current_app.config)} | retention.count_all()
+
+
+def _pruned() -> dict[str, int]:
+    """One machine at a time; the others have nothing to do."""
+    gone = Counter(dict.fromkeys(AT_ONCE, 0) | IN_STEPS)
+    try:
+        with turns.turn("prune") as mine:
+            gone.update(_forget_at_once())
+            db.session.commit()
+            for counted in _forget_in_steps():
+                db.session.commit()
+                gone.update(counted)
+                if mine.is_lost:
+                    break
+    except turns.Held:
+        click.echo("Another flask upkeep prune is at work.", err=True)
+    return dict(gone)
+
+
+def _forget_at_once() -> dict[str, int]:
+    return {name: forget() for name, forget in AT_ONCE.items()}
+
+
+def _forget_in_steps() -> Iterator[Mapping[str, int]]:
+    for count in jobs.expire():
+        yield {"transfers": count}
+    for count in audit.forget(current_app.config):
+        yield {"audit": count}
+    yield from retention.forget_all()
 
 
 @upkeep.command("retrain")

@@ -15,22 +15,22 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cli import receivers
+from app.cli import receivers, shared_work
 from app.cli.tasks import PAUSE, Line, Task
 from app.comments import votes
-from app.desk import score_guard, shared_lists
+from app.desk import shared_lists
 from app.extensions import db
 from app.lib import deadline
+from app.lib.watch import Watch
 from app.models import ApiAnswer, Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
-from app.moderation import checker_worker, notices, receipts
+from app.moderation import checker_worker
 from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
-from app.operations import extras
-from app.screening import flood, list_publishing
+from app.operations import extras, turns
+from app.screening import list_publishing
 from app.search import index
-from app.spam import rejections, retraining, settling
 from app.transfer import job_runner, jobs
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,6 @@ INDEX_REST = 20  # pause after a build, as a multiple of its duration: on a busy
 RETRAIN_EVERY = 60.0  # seconds between two searches for filters of another version
 INDEX_ALL_EVERY = 3600.0  # seconds between two searches for segments with any change
 TRANSFERS_EXPIRE_EVERY = 3600.0  # seconds between two deletions of expired files
-DAYS_EVERY = 60.0  # seconds between two looks for days of the decision log that are over
-NOTICES_EVERY = 60.0  # seconds between two looks at the deadlines of legal notices
 LISTS_EVERY = 60.0  # seconds between two looks at shared lists
 LIMITS_EVERY = 600.0  # seconds between two deletions of expired rate limits
 
@@ -68,8 +66,8 @@ def worker(once: bool) -> None:
     same Message-ID. Logs are JSON lines on standard error.
     """
     if once:
-        _remind()
-        _close_days()
+        shared_work.remind(turns.watch_turns())
+        shared_work.close_days(turns.watch_turns())
         _share_lists()
         while _deliver() or receivers.send_all() or job_runner.run_next():
             pass
@@ -84,18 +82,18 @@ def worker(once: bool) -> None:
 def _run(stop: threading.Event) -> None:
     name = f"{socket.gethostname()[:50]}-{os.getpid()}-{uuid4().hex[:6]}"
     tasks = [
-        Task("bursts", _learn_bursts),
+        Task("bursts", shared_work.burst_learner()),
         Task("counts", _add_up),
         Task("votes", _count_votes),
         Task("search", _reindexer()),
         Task("limits", _limits_cleaner()),
-        Task("notices", _notice_reminder()),
-        Task("receipts", _day_closer()),
+        Task("notices", shared_work.notice_reminder()),
+        Task("receipts", shared_work.day_closer()),
     ]
     lines = [Line(_app(), Task(service, _delivery_to(service)), stop) for service in SERVICES]
     checkers, webhooks = receivers.to_checkers(_app(), stop), receivers.to_webhooks(_app(), stop)
     lines.append(Line(_app(), Task("checkers", checkers.turn), stop))
-    filters = Line(_app(), Task("filters", _train), stop, pause=RETRAIN_EVERY, timeout=inf)
+    filters = Line(_app(), Task("filters", shared_work.trainer()), stop, pause=RETRAIN_EVERY, timeout=inf)
     transfers = Line(_app(), Task("transfers", _transfers(stop)), stop, timeout=inf)
     hooks = Line(_app(), Task("webhooks", webhooks.turn), stop)
     lists = Line(_app(), Task("lists", _share_lists), stop, pause=LISTS_EVERY)
@@ -114,8 +112,8 @@ def _run(stop: threading.Event) -> None:
 
 def _delivery_to(service: str) -> Callable[[], bool]:
     """Send one delivery; False if none is due or while the circuit breaker is open."""
-    breaker = Breaker()
-    return lambda: not breaker.is_open and outbox.run_once(SERVICES[service](), breaker)
+    breaker, watch = Breaker(), Watch(outbox.DEAD_S)
+    return lambda: not breaker.is_open and outbox.run_once(SERVICES[service](), breaker, watch)
 
 
 def _finish(lines: Sequence[Line | receivers.Receivers]) -> None:
@@ -133,25 +131,6 @@ def _turn(tasks: Sequence[Task]) -> float:
     """Run each task once; return the seconds to wait before the next turn."""
     busy = [task.try_now() for task in tasks]
     return 0 if any(busy) else PAUSE
-
-
-def _learn_bursts() -> bool:
-    flood.learn_normal_rate()
-    db.session.commit()
-    return False
-
-
-def _train() -> bool:
-    """Runs in its own thread without a deadline: reading a long log must not delay email."""
-    retraining.retrain_outdated()
-    for _count in settling.settle_all():
-        db.session.commit()
-    for _site in score_guard.check_all():
-        db.session.commit()
-    for _site in rejections.train_outdated():
-        db.session.commit()
-    db.session.rollback()
-    return False
 
 
 def _share_lists() -> bool:
@@ -217,6 +196,7 @@ def _heartbeat(name: str, tasks: Sequence[Task]) -> Callable[[], bool]:
 def _reindexer() -> Callable[[], bool]:
     todo: list[int] = []
     next_look = next_whole = 0.0
+    watch = turns.watch_turns()
 
     def reindex() -> bool:
         """Rebuild one index segment; False if none is due."""
@@ -226,11 +206,17 @@ def _reindexer() -> Callable[[], bool]:
             whole = clock >= next_whole
             todo.extend(index.dirty_segments(1 if whole else index.WORTH_BUILDING))
             next_look, next_whole = clock + INDEX_EVERY, clock + INDEX_ALL_EVERY if whole else next_whole
-        if todo:
-            index.build(todo.pop(0))
-            db.session.commit()
-            done = time.monotonic()
-            next_look = max(next_look, done + INDEX_REST * (done - clock))
+        if not todo:
+            return False
+        try:
+            with turns.turn("search", watch):
+                index.build(todo.pop(0))
+                db.session.commit()
+        except turns.Held:
+            # The other worker builds these segments.
+            todo.clear()
+        done = time.monotonic()
+        next_look = max(next_look, done + INDEX_REST * (done - clock))
         return bool(todo)
 
     return reindex
@@ -251,44 +237,6 @@ def _limits_cleaner() -> Callable[[], bool]:
         return False
 
     return forget
-
-
-def _notice_reminder() -> Callable[[], bool]:
-    due = 0.0
-
-    def remind() -> bool:
-        nonlocal due
-        if time.monotonic() >= due:
-            _remind()
-            due = time.monotonic() + NOTICES_EVERY
-        return False
-
-    return remind
-
-
-def _day_closer() -> Callable[[], bool]:
-    due = 0.0
-
-    def close() -> bool:
-        nonlocal due
-        if time.monotonic() >= due:
-            _close_days()
-            due = time.monotonic() + DAYS_EVERY
-        return False
-
-    return close
-
-
-def _close_days() -> None:
-    for _day in receipts.close_days():
-        db.session.commit()
-    db.session.rollback()
-
-
-def _remind() -> None:
-    for _step in notices.run_clocks():
-        db.session.commit()
-    db.session.rollback()
 
 
 def _sign_off(name: str) -> None:

@@ -110,7 +110,7 @@ TABLES = {
     "rejection_model": "counts of hashed words, trained again from the remaining comments",
     "training_example": "hashed words of one decision, until they are counted",
     "job": "the names of the source's staff, for some months; its file is deleted after some days",
-    "heartbeat": "no personal data",
+    **dict.fromkeys(("heartbeat", "turn"), "no personal data"),
     "setup_link": "no personal data",
     **dict.fromkeys(("site_counter", "counter_mark", "key_print"), "no personal data"),
     "search_segment": "no personal data",

@@ -54,6 +54,7 @@ from app.models.thread import Thread
 from app.models.thread_change import ThreadChange
 from app.models.thread_state import State
 from app.models.training_example import TrainingExample
+from app.models.turn import Turn
 from app.models.unsubscribe import Unsubscribe
 from app.models.vote import Vote
 from app.models.webhook import Webhook, WebhookEvent, WebhookFormat, WebhookState
@@ -143,6 +144,7 @@ __all__ = [
     "ThreadChange",
     "TrainingExample",
     "Trouble",
+    "Turn",
     "Unsubscribe",
     "Vote",
     "Webhook",

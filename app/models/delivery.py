@@ -100,12 +100,17 @@ class Delivery(Model):
     @classmethod
     def due(cls, kinds: Iterable[str], limit: int = 20) -> list[int]:
         """Ids of due deliveries without a claim, oldest first."""
-        return list(
-            db.session.scalars(
-                select(cls.id).where(cls.done_at.is_(None), cls._is_due(), cls._free(), cls.kind.in_(kinds))
-                .order_by(cls.due_at, cls.id).limit(limit)
-            )
+        return [id for id, _claimed_at in cls.due_with_claims(kinds, limit)]
+
+    @classmethod
+    def due_with_claims(cls, kinds: Iterable[str], limit: int = 20) -> list[tuple[int, datetime | None]]:
+        """The same, each with the time of an earlier claim whose lease is over, else None."""
+        rows = db.session.execute(
+            select(cls.id, cls.claimed_at)
+            .where(cls.done_at.is_(None), cls._is_due(), cls._free(), cls.kind.in_(kinds))
+            .order_by(cls.due_at, cls.id).limit(limit)
         )  # fmt: skip
+        return [(row.id, row.claimed_at) for row in rows]
 
     @classmethod
     def kinds_due(cls, kinds: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from app.lib import metrics, spans
 from app.lib.clock import now
 from app.lib.redact import scrubbed
 from app.lib.secrets import Index, blind_index, is_unreadable
+from app.lib.watch import Watch
 from app.models import Comment, Decision, Delivery
 from app.models.delivery import ANSWER, CHECKERS, CORRECTION, LONGEST_PAUSE, STATEMENT, group_of
 from app.notify import (
@@ -76,6 +77,10 @@ FIRST_PAUSE = timedelta(seconds=30)
 TRIES = 24
 # A permanent refusal may come from a server that is being set up.
 TRIES_WHEN_REFUSED_FOR_GOOD = 4
+# Seconds without a change after which a claim is that of a dead worker; longer than a slow mail server takes.
+DEAD_S = 180.0
+# Claims that are watched do not delay those behind them.
+AMONG = 50
 
 
 def add(
@@ -145,19 +150,28 @@ def prompt_carriers() -> dict[str, Carrier]:
     return email_carriers(*(kind for kind in COMPOSE if kind != reply_email.KIND))
 
 
-def run_once(carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | None = None) -> bool:
+def run_once(
+    carriers: Mapping[str, Carrier] | None = None, breaker: Breaker | None = None, watch: Watch | None = None
+) -> bool:
     """Send the delivery that is due longest, of the kinds in `carriers` (default: emails); False if none is due.
     Commits.
 
-    `breaker` is told whether the receiver answered.
+    `breaker` is told whether the receiver answered. With `watch`, the claim of a worker that died is taken over only
+    after it was watched for a while: a clock that jumps ends the lease of one that is sending.
     """
     carriers = email_carriers() if carriers is None else carriers
-    due = Delivery.due(carriers, limit=1)
-    if due and _begin(due[0]):
-        with spans.span("delivery", group_of(db.session.get_one(Delivery, due[0]).kind)):
-            _deliver(due[0], carriers, breaker or Breaker())
+    id = _next_due(carriers, watch)
+    if id and _begin(id):
+        with spans.span("delivery", group_of(db.session.get_one(Delivery, id).kind)):
+            _deliver(id, carriers, breaker or Breaker())
     db.session.rollback()
-    return bool(due)
+    return bool(id)
+
+
+def _next_due(kinds: Iterable[str], watch: Watch | None) -> int:
+    """0 if none is due."""
+    due = Delivery.due_with_claims(kinds, limit=AMONG if watch else 1)
+    return next((id for id, at in due if not (watch and at) or watch.is_silent(id, at)), 0)
 
 
 def _begin(id: int) -> bool:

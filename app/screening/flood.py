@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from flask import current_app
 
+from app.extensions import db
 from app.lib.clock import now
 from app.models import Site, recent_posts
 from app.notify import events
@@ -23,6 +24,12 @@ def start_holding(site: Site) -> None:
     lasts = timedelta(seconds=current_app.config["FLOOD_HOLD"])
     if site.press(now() + lasts, renewed_before=now() + lasts / 2):
         events.flooded(site)
+
+
+def is_rate_due() -> bool:
+    due = Site.learnt_before(now() - LEARNS_EVERY) is not None
+    db.session.rollback()
+    return due
 
 
 def learn_normal_rate() -> None:

@@ -38,7 +38,7 @@ LEFT_OUT = {
     "key_print": "about this installation's keys",
     "checker_answer": "measured again, by the installation that asks",
     "job": "an import or export of the last days",
-    "heartbeat": "about this installation's processes",
+    **dict.fromkeys(("heartbeat", "turn"), "about this installation's processes"),
     "lease": "who looks at what this minute",
     "handover": "what a moderator tells the next one today",
     "snooze": "what a moderator put off for an hour",

@@ -84,6 +84,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("worker", name=op.f("pk_heartbeat")),
     )
     op.create_table(
+        "turn",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("holder", sa.String(length=32), nullable=False, server_default=""),
+        sa.Column("beat", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_turn")),
+    )
+    op.create_table(
         "key_print",
         sa.Column("id", ID, nullable=False),
         sa.Column("salt", sa.String(length=32), nullable=False),
@@ -1686,6 +1694,7 @@ def downgrade() -> None:
         "setup_link",
         "moderator",
         "key_print",
+        "turn",
         "heartbeat",
         "dirty_comment",
         "counter_mark",

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.cli import worker
+from app.cli import shared_work, worker
 from app.cli.tasks import Line, Task
 from app.cli.worker import SERVICES, _delivery_to
 from app.errors import NotSent
@@ -224,7 +224,7 @@ def test_a_filter_that_cannot_be_learnt_again_is_reported_like_other_tasks(
         # Not a database error, so the thread does not handle it.
         raise RuntimeError("damaged")
 
-    monkeypatch.setattr(worker.retraining, "retrain_outdated", fails)
+    monkeypatch.setattr(shared_work.retraining, "retrain_outdated", fails)
     monkeypatch.setattr(worker, "EVERY", timedelta(0))
     monkeypatch.setattr("app.cli.tasks.FIRST_PAUSE_S", 0.0)
 

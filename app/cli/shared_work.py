@@ -1,0 +1,89 @@
+"""Periodic tasks that one worker does for all: the others find the turn taken (operations/turns.py)."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from app.desk import score_guard
+from app.extensions import db
+from app.lib.watch import Watch
+from app.moderation import notices, receipts
+from app.operations import turns
+from app.screening import flood
+from app.spam import rejections, retraining, settling
+
+NOTICES_EVERY = 60.0  # seconds between two looks at the deadlines of legal notices
+DAYS_EVERY = 60.0  # seconds between two looks for days of the decision log that are over
+
+
+def burst_learner() -> Callable[[], bool]:
+    watch = turns.watch_turns()
+
+    def learn() -> bool:
+        if flood.is_rate_due():
+            with suppress(turns.Held), turns.turn("bursts", watch):
+                flood.learn_normal_rate()
+                db.session.commit()
+        return False
+
+    return learn
+
+
+def trainer() -> Callable[[], bool]:
+    watch = turns.watch_turns()
+
+    def train() -> bool:
+        """One worker trains at a time; in its own thread without a deadline, so that a long log delays no email."""
+        _in_steps("filters", watch, _train)
+        return False
+
+    return train
+
+
+def _train() -> Iterator[object]:
+    """Train filters; yields after each step, and the caller commits."""
+    retraining.retrain_outdated()
+    yield None
+    yield from settling.settle_all()
+    yield from score_guard.check_all()
+    yield from rejections.train_outdated()
+
+
+def notice_reminder() -> Callable[[], bool]:
+    return _every(NOTICES_EVERY, remind)
+
+
+def day_closer() -> Callable[[], bool]:
+    return _every(DAYS_EVERY, close_days)
+
+
+def _every(seconds: float, act: Callable[[Watch], None]) -> Callable[[], bool]:
+    due, watch = 0.0, turns.watch_turns()
+
+    def look() -> bool:
+        nonlocal due
+        if time.monotonic() >= due:
+            act(watch)
+            due = time.monotonic() + seconds
+        return False
+
+    return look
+
+
+def remind(watch: Watch) -> None:
+    """Remind moderators of the deadlines of legal notices."""
+    _in_steps("notices", watch, notices.run_clocks)
+
+
+def close_days(watch: Watch) -> None:
+    """Close the days of the decision log."""
+    _in_steps("days", watch, receipts.close_days)
+
+
+def _in_steps(name: str, watch: Watch, work: Callable[[], Iterator[object]]) -> None:
+    with suppress(turns.Held), turns.turn(name, watch) as mine:
+        for _step in work():
+            db.session.commit()
+            if mine.is_lost:
+                break
+        db.session.rollback()
