@@ -31,7 +31,10 @@ def attempt() -> None:
         }
         context.configure(**options)
         steps = context.get_context().opts["fn"]
-        context.configure(**options, fn=upgrades.ordered(steps, [table.name for table in db.metadata.sorted_tables]))
+        # `flask db downgrade` of an unknown revision is an error.
+        known = [each.revision for each in context.script.walk_revisions()] if steps.__name__ == "upgrade" else None
+        order = [table.name for table in db.metadata.sorted_tables]
+        context.configure(**options, fn=upgrades.ordered(steps, order, known))
         with context.begin_transaction():
             context.run_migrations()
 

@@ -92,7 +92,7 @@ def _before_the_database() -> Iterator[Finding]:
 def _database() -> Iterator[Finding]:
     """Without these no query makes sense."""
     try:
-        current = schema.is_current()
+        behind = schema.state() == schema.State.BEHIND
     except SQLAlchemyError as trouble:
         yield (
             "database",
@@ -100,7 +100,7 @@ def _database() -> Iterator[Finding]:
             _("Check DATABASE_URL, and that the database server is running."),
         )
         return
-    if not current:
+    if behind:
         yield "migrations", _("The database schema does not match this version."), "flask db upgrade"
 
 

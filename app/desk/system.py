@@ -43,8 +43,9 @@ def facts() -> list[Fact]:
 
 
 def _version() -> Fact:
-    current = schema.is_current()
-    return Fact("version", OK if current else WRONG, {"version": VERSION, "migrations": "ok" if current else "behind"})
+    tables = schema.state()
+    states = {schema.State.OK: OK, schema.State.AHEAD: WARNING, schema.State.BEHIND: WRONG}
+    return Fact("version", states[tables], {"version": VERSION, "migrations": tables})
 
 
 def _database() -> Fact:

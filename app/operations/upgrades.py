@@ -4,7 +4,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,18 @@ def run_with_retries(attempt: Callable[[], None]) -> None:
         pause = _sleep(pause)
 
 
-def ordered(steps: Callable[..., Iterable[Any]], order: Sequence[str]) -> Callable[..., Iterable[Any]]:
-    """Alembic's steps, each with the advisory lock and all table locks first. `order`: tables, parents first."""
+def ordered(
+    steps: Callable[..., Iterable[Any]], order: Sequence[str], known: Collection[str] | None = None
+) -> Callable[..., Iterable[Any]]:
+    """Alembic's steps, each with the advisory lock and all table locks first. `order`: tables, parents first.
+
+    With `known` revisions: no steps after a newer version has migrated, because machines of this one may restart.
+    """
 
     def wrapped(heads: Any, migration: MigrationContext) -> Iterable[Any]:
+        if known is not None and is_newer(heads, known):
+            log.warning("a newer version has migrated this database; nothing to do")
+            return
         for step in steps(heads, migration):
             if isinstance(step, RevisionStep) and migration.connection is not None:
                 step.migration_fn = _with_locks(step, migration, migration.connection, order)
@@ -107,6 +115,11 @@ def prepare(connection: Connection) -> None:
         elif connection.dialect.name == "postgresql":
             _take_turn(connection)
             connection.execute(text(VERSION_TABLE))
+
+
+def is_newer(found: Collection[str], known: Collection[str]) -> bool:
+    """True if a newer version has migrated: none of the database's revisions is known."""
+    return bool(found) and not set(found) & (set(known) | BEFORE_0_1_0)
 
 
 def _with_locks(

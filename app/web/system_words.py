@@ -84,8 +84,10 @@ def finding_name(code: str) -> str:
 
 def _version(values: dict[str, Any]) -> Iterator[str]:
     yield f"Kaiwa {values['version']}"
-    if values["migrations"] != "ok":
+    if values["migrations"] == "behind":
         yield str(_("A migration is pending. Run flask db upgrade."))
+    elif values["migrations"] == "ahead":
+        yield str(_("A newer version has migrated this database. Upgrade this machine too."))
 
 
 def _database(values: dict[str, Any]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -209,3 +210,20 @@ def test_emails_to_subscribers_are_late_only_when_none_is_sent(client: FlaskClie
     rows[2].fail()
     rows[2].retry(timedelta(hours=1), "421 try later")
     assert 600 <= lag() < 660
+
+
+def test_the_version_before_serves_readers_while_machines_are_upgraded(
+    app: Flask, client: FlaskClient, db_session: Session
+) -> None:
+    """A newer version has migrated: this one stays ready, and its `flask db upgrade` before a restart does nothing."""
+    a_site(db_session)
+    db_session.execute(text("UPDATE alembic_version SET version_num = '0999_of_a_newer_version'"))
+    db_session.commit()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["migrations"], answer.json["keys"]) == (200, "ahead", "ok")
+    assert Reader(client).post("Written by the version before").status_code == 201
+    upgrade()
+    with pytest.raises(SystemExit):
+        downgrade(revision="-1")
+    db_session.rollback()
+    assert db_session.scalar(text("SELECT version_num FROM alembic_version")) == "0999_of_a_newer_version"
