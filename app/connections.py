@@ -74,8 +74,11 @@ def _is_pooled(connection: Any) -> bool:
 
 @event.listens_for(Engine, "handle_error")
 def _leave_a_server_that_only_reads(context: Any) -> None:
-    """After a failover, drop connections to the former primary."""
-    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+    """After a failover, drop connections to the former primary, and those that ended in place of an answer."""
+    trouble = context.original_exception
+    # psycopg's InternalError without a state: "got no result from the query" (app/errors.py).
+    cut_off = type(trouble).__name__ == "InternalError" and not getattr(trouble, "sqlstate", None)
+    if cut_off or getattr(trouble, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
 
 

@@ -103,10 +103,18 @@ def _sqlite_outage(trouble: sqlite3.Error) -> str:
     return ""
 
 
+def is_cut_off(trouble: Any) -> bool:
+    """True if the connection ended in place of an answer, as a pooler ends it during a failover.
+
+    psycopg's InternalError "got no result from the query", without a state.
+    """
+    return type(trouble).__name__ == "InternalError" and not getattr(trouble, "sqlstate", None)
+
+
 def _postgresql_outage(trouble: Any) -> str:
     kind = type(trouble).__name__
     if not trouble.sqlstate:
         # The connection failed or was lost.
-        lost = any(each.__name__ == "OperationalError" for each in type(trouble).__mro__)
+        lost = is_cut_off(trouble) or any(each.__name__ == "OperationalError" for each in type(trouble).__mro__)
         return f"connection {kind}" if lost else ""
     return f"{trouble.sqlstate} {kind}" if trouble.sqlstate.startswith(PASSING_STATES) else ""

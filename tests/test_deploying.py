@@ -5,11 +5,13 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -178,3 +180,36 @@ def test_nginx_does_not_serve_metrics(start_kaiwa: Callable[..., Live], database
     with running_nginx(tmp_path, kaiwa.url, replace=(("location = /metrics", "location = /elsewhere"),)) as url:
         assert asked(f"{url}/elsewhere")[0] == 404
         assert {asked(url + path, x_forwarded_for="127.0.0.1")[0] for path in spellings} == {404}
+
+
+class _Dies(BaseHTTPRequestHandler):
+    """A service that ends in the middle of each request but the first."""
+
+    def do_GET(self) -> None:
+        if self.path == "/healthz":
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def do_POST(self) -> None:
+        self.close_connection = True
+
+    def log_message(self, *_given: object) -> None:
+        pass
+
+
+def test_nginx_says_when_to_try_again_where_the_service_does_not_answer(tmp_path: Path) -> None:
+    service = HTTPServer(("127.0.0.1", 0), _Dies)
+    running = threading.Thread(target=service.serve_forever)
+    running.start()
+    with running_nginx(tmp_path, f"http://127.0.0.1:{service.server_port}") as url:
+        for path in (THREAD, "/moderate/", "/embed/comments"):
+            status, headers, body = asked(url + path)
+            assert (status, headers["retry-after"], headers["cache-control"]) == (503, "5", "no-store")
+            assert b'role="alert"' in body and "もう一度".encode() in body
+        service.shutdown()
+        service.server_close()
+        running.join()
+        status, headers, _body = asked(url + "/embed/comments")
+        # The widget of another origin may read it.
+        assert (status, headers["retry-after"], headers["access-control-allow-origin"]) == (503, "5", "*")

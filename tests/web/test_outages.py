@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
@@ -139,6 +140,26 @@ def test_a_postgresql_that_fails_for_now_answers_503_everywhere(
     answers_503(app, client, db_session, with_state(state))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"request"' in line]
     assert {line["fault"] for line in lines if line["status"] == 503} == {f"{state} {STATES[state]}"}
+
+
+@on_postgresql
+def test_a_connection_that_ends_in_place_of_an_answer_is_left(
+    app: Flask, client: FlaskClient, db_session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a pooler ends it during a failover; seen once in ten failovers of `make cluster`."""
+    a_site(db_session)
+    db_session.commit()
+    left = []
+    event.listen(db.engine.pool, "invalidate", lambda *given: left.append(given))
+
+    def cut_off(_cursor: Any) -> None:
+        raise psycopg.InternalError("got no result from the query")
+
+    with failing(cut_off, "INSERT INTO comment"):
+        answer = Reader(client).post("Typed")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5") and len(left) == 1
+    assert "connection InternalError" in capsys.readouterr().err
+    assert Reader(client).post("Typed").status_code == 201
 
 
 @on_postgresql
