@@ -18,7 +18,7 @@ $(PYTHON) -m mypy
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev serve check test test-one bench bench-peers torture screenshots catalogues clients audit release lock clean
+.PHONY: help run dev serve check test test-one bench bench-peers torture cluster screenshots catalogues clients audit release lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | while IFS='#' read -r name does; do \
@@ -68,6 +68,15 @@ torture: $(VENV)/.test $(FRAMEWORKS) ## the long proofs: attacks, kills, floods
 	@sh scripts/program.sh debootstrap debootstrap
 	@sh scripts/program.sh systemd-nspawn systemd-container
 	$(PYTHON) -m pytest -m torture $(ARGS)
+
+cluster: $(VENV)/.test ## three PostgreSQL servers and two web servers, killed one after another (ARGS="--rounds 20")
+	@sh scripts/program.sh patroni patroni
+	@sh scripts/program.sh etcd etcd-server
+	@sh scripts/program.sh haproxy haproxy
+	@sh scripts/program.sh pgbouncer pgbouncer
+	@sh scripts/program.sh nginx nginx-light
+	@sh scripts/program.sh pg_lsclusters postgresql
+	$(PYTHON) -m bench.cluster $(ARGS)
 
 screenshots: $(VENV)/.test ## take the README's screenshots of the running demo
 	@sh scripts/chromium.sh
