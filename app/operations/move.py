@@ -89,7 +89,7 @@ def is_done(target: Target) -> bool:
 
 def _admit(target: Target) -> None:
     try:
-        current = schema.is_current()
+        current = schema.state() == schema.State.OK
     finally:
         db.session.rollback()
     if not current:
