@@ -19,7 +19,7 @@ from tests.durability.test_kill import Writer
 from tests.inside import application_of, database_of
 from tests.services import ROOT, Live, Postgres, tail
 
-SHAPE = fill.Shape(threads=250, comments=100)
+SHAPE = fill.Shape(threads=450, comments=100)
 KILLS, WRITERS = 12, 2
 # Seconds after the start of the process.
 MOMENTS = 2, 8
