@@ -197,6 +197,7 @@ INPUTS: dict[str, Input] = {
     "opinions.agreement": Input(query={"days": "30", "discussed": "1", "before": ""}, path=SITE),
     "opinions.discuss": Input(form={"back": "", **BACK}, path=SITE),
     "opinions.give": Input(form={"status": "approved", "reason": "other", "skip": "", **BACK}),
+    "opinions.show": Input(),
     "picks.log": Input(query={"before": ""}),
     "picks.pick": Input(form={"back": "", **BACK}),
     "privacy.erase": Input(form={"email": "a@b.example", "text": "keep", "sure": ""}, path=SITE),
