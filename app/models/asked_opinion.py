@@ -14,6 +14,7 @@ from app.models.comment import Comment
 from app.models.decision import Decision
 from app.models.moderator import Moderator
 from app.models.notice import Notice
+from app.models.site import Site
 
 # Afterwards the question is withdrawn.
 LASTS = timedelta(days=14)
@@ -58,8 +59,10 @@ class AskedOpinion(Model):
 
     @classmethod
     def counts_of(cls, moderator_ids: Collection[int]) -> dict[int, int]:
-        """Number of questions that wait for each of these moderators."""
-        query = select(cls.moderator_id, func.count()).where(cls.moderator_id.in_(moderator_ids))
+        """Number of questions that wait for each of these moderators; one that no longer stands keeps no other out."""
+        asking = cls.site_id.in_(select(Site.id).where(Site.second_opinions > 0))
+        waiting = cls.moderator_id.in_(moderator_ids), asking, *cls._stands()
+        query = select(cls.moderator_id, func.count()).where(*waiting)
         return {row[0]: row[1] for row in db.session.execute(query.group_by(cls.moderator_id))}
 
     @classmethod

@@ -254,6 +254,22 @@ def test_who_does_not_answer_gets_no_more(
     monkeypatch.setattr(second_opinions, "MOST", 1)
     decided(written("three"), Status.APPROVED, alice)
     assert db_session.query(AskedOpinion).count() == 2
+    # After a long absence, and on a site that does not ask any more, earlier questions keep no new one out.
+    for each in db_session.query(AskedOpinion):
+        each.made_at = now() - LASTS - timedelta(minutes=1)
+    db_session.commit()
+    decided(written("four"), Status.APPROVED, alice)
+    assert [each.comment.body for each in db_session.query(AskedOpinion)] == ["four"]
+    off = a_site(db_session, "off", second_opinions=100)
+    db_session.add_all(Membership(site=off, moderator=each) for each in (bob, carol))
+    db_session.query(AskedOpinion).one().moderator_id = carol.id
+    for each in db_session.query(AskedOpinion):
+        each.site_id = off.id
+    off.second_opinions = 0
+    db_session.commit()
+    for body in ("five", "six"):
+        decided(written(body), Status.APPROVED, alice)
+    assert (asked_of(bob), asked_of(carol)) in ((["five"], ["six"]), (["six"], ["five"]))
 
 
 def test_the_same_opinion_given_twice_counts_once(
