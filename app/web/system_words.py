@@ -41,6 +41,8 @@ FINDINGS: dict[str, Any] = {
     "mail-unset": _l("Email isn’t set up"),
     "mail-server": _l("Mail server"),
     "database": _l("Database"),
+    "moving": _l("Database"),
+    "moved": _l("Database"),
     "migrations": _l("Pending migration"),
     "keys": _l("Key of another database"),
     "storage": _l("Storage"),

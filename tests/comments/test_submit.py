@@ -236,7 +236,7 @@ def test_a_comment_costs_few_statements(
 ) -> None:
     """Queries: the thread, recent requests and comments, bursts, the thread again under the lock, the author, and
     their earlier comments, and the site's checkers; at the end, whether the page has subscribers and the site
-    webhooks."""
+    webhooks; then the entry of the decision in its chain."""
     monkeypatch.setattr(filters, "CACHE_SECONDS", 60.0)
     a_site(db_session, flood_per_author=6, flood_per_address=30, flood_per_site=1000)
     hanako.post("the first makes the thread")
@@ -245,7 +245,8 @@ def test_a_comment_costs_few_statements(
     with app.app_context(), recorded(db.engine) as asked:
         assert author.post("the third").status_code == 201
     writes = ["INSERT", "INSERT", "UPDATE"] if known else ["INSERT", "INSERT", "INSERT", "UPDATE"]
-    assert [each.split()[0] for each in asked] == ["SELECT"] * (9 if known else 6) + writes + ["SELECT"] * 2
+    entry = ["SELECT", "UPDATE", "INSERT", "UPDATE"]
+    assert [each.split()[0] for each in asked] == ["SELECT"] * (9 if known else 6) + writes + ["SELECT"] * 2 + entry
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -19,7 +19,7 @@ from tests.inside import database_of
 from tests.services import Live
 
 WRITERS = 8
-KILLS = 3
+KILLS = 2
 TORTURE_KILLS = int(os.environ.get("KAIWA_KILLS", "200"))
 # Seconds that a machine may take to restart a process.
 PATIENCE = 30

@@ -19,7 +19,7 @@ from tests.services import Live
 
 pytestmark = pytest.mark.flow
 
-SAMPLE = 160
+SAMPLE = 60
 A_PAGE = 60  # comments under one article, all of them on its first page
 
 WATCH = """

@@ -64,7 +64,7 @@ def measured(page: Page) -> Any:
     return page.evaluate(MEASURED)
 
 
-@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("lang", [pytest.param("en", marks=pytest.mark.torture), "ja"])
 def test_a_screen_shows_many_comments_and_few_tab_stops(live: Live, new_page: NewPage, paper: str, lang: str) -> None:
     fill(live, paper, lang)
     page = at_the_desk(new_page, live, paper, locale=lang, viewport={"width": 1280, "height": 900})

@@ -352,7 +352,7 @@ def test_reasons_marks_and_undo_by_key(live: Live, new_page: NewPage, paper: str
     assert reasons == [list(Reason)[2], "other", *["spam"] * 3, *["undo"] * 4]
 
 
-@pytest.mark.parametrize("width", [375, 1440])
+@pytest.mark.parametrize("width", [375, pytest.param(1440, marks=pytest.mark.torture)])
 def test_panels_are_accessible_at_every_width(live: Live, new_page: NewPage, paper: str, width: int) -> None:
     wait_there(live, paper, 2)
     page = at_the_desk(new_page, live, paper, viewport={"width": width, "height": 900}, locale="ja")

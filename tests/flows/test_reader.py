@@ -14,7 +14,7 @@ pytestmark = pytest.mark.flow
 NewPage = Callable[..., Page]
 
 
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.torture), 375])
 def test_a_reader_comments_a_moderator_approves_and_another_reader_sees_it(
     live: Live, new_page: NewPage, width: int
 ) -> None:

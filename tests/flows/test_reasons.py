@@ -21,7 +21,9 @@ SCORE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("width", "locale", "scheme"), [(1280, "en", "dark"), (375, "ja", "light")])
+@pytest.mark.parametrize(
+    ("width", "locale", "scheme"), [pytest.param(1280, "en", "dark", marks=pytest.mark.torture), (375, "ja", "light")]
+)
 def test_reasons_fit_the_screen_and_are_accessible(
     new_page: NewPage, live: Live, paper: str, width: int, locale: str, scheme: str
 ) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.flow
 NewPage = Callable[..., Page]
 
 
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("width", [1280, pytest.param(375, marks=pytest.mark.torture)])
 def test_a_reader_reports_a_comment_where_it_stands(live: Live, new_page: NewPage, width: int) -> None:
     page = new_page(locale="ja", viewport={"width": width, "height": 800})
     comment = open_article(page, live, JA).locator("article.comment").nth(1)

@@ -49,7 +49,14 @@ def log_in_at(tab: Page, key: str, name: str = "alice") -> None:
     expect(tab.get_by_role("heading")).to_have_text(f"You’re logged in as {name.title()}.")
 
 
-@pytest.mark.parametrize("end", [expire, log_out_elsewhere, change_the_password])
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(expire, marks=pytest.mark.torture),
+        pytest.param(log_out_elsewhere, marks=pytest.mark.torture),
+        change_the_password,
+    ],
+)
 def test_decisions_made_while_logged_out_are_saved_by_one_try_again(
     live: Live, new_page: NewPage, paper: str, end: Callable[[Live, Page], None]
 ) -> None:

@@ -7,6 +7,7 @@ from app.models import Site
 
 # Tables that refer to a site only through another table, each with the reason.
 WITHOUT = {
+    "api_answer": "a day, and not longer than its token",
     "lease": "three minutes of a moderator with a comment",
     "snooze": "an hour in which a moderator does not see a comment",
 }

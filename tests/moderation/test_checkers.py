@@ -313,7 +313,7 @@ def test_after_hold_mode_waiting_comments_stay_with_moderators(
     db_session.commit()
     works()
     comment = the_comment(db_session, "Hello there")
-    assert (comment.status, state_of(comment)) == (Status.PENDING, ["withdrawn", "asked"])
+    assert (comment.status, state_of(comment)) == (Status.PENDING, ["withdrawn", "removed"])
     assert db_session.query(Delivery).filter(Delivery.kind == gone_kind, Delivery.done_at.is_(None)).count() == 0
     db_session.commit()
     assert hanako.post("Good day").status_code == 201, "no checker is left"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -168,8 +169,9 @@ def test_the_choice_is_made_on_a_page_and_shown_there(app: Flask, alice: Moderat
     db_session.expire_all()
     assert (alice.emails, alice.quiet_from, alice.quiet_until) == ("urgent", 22, 7)
     db_session.commit()
-    page = desk.get("/account").text
-    assert page.count(" checked") == 1 and page.count(" selected") == 2
+    page = BeautifulSoup(desk.get("/account").text, "html.parser")
+    (form,) = page.select('form[action$="/account/emails"]')
+    assert len(form.select("[checked]")) == 1 and len(form.select("[selected]")) == 2
     for wrong in ({"emails": "all"}, {"quiet_from": "24"}, {"quiet_until": "x"}):
         assert desk.post("/account/emails", data=fields | wrong).status_code == 422
     assert desk.post("/account/emails", data=fields | {"quiet_until": "22"}).status_code == 303

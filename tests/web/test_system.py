@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from app.desk import checks, setup_checks, system
+from app.desk import checks, replica_state, setup_checks, system
 from app.lib.certificate import Certificate, certificate_of
 from app.lib.clock import now
 from app.models import Heartbeat, Moderator, audit
@@ -114,6 +114,6 @@ def test_a_certificate_that_ends_soon_is_noticed(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_finding_has_a_short_name(app: Flask) -> None:
-    sources = "".join(Path(str(module.__file__)).read_text() for module in (checks, setup_checks))
+    sources = "".join(Path(str(module.__file__)).read_text() for module in (checks, setup_checks, replica_state))
     codes = set(re.findall(r'(?:yield|return) \(?\s*"([a-z-]+)",', sources))
     assert codes == set(system_words.FINDINGS) and len(codes) > 20

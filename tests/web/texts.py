@@ -290,7 +290,7 @@ INPUTS: dict[str, Input] = {
     "shared_lists.look": Input(form={"list_url": "http://127.0.0.1:9/list.json", "key": ""}, path=SITE),
     "shared_lists.publish": Input(form={"is_on": "y", "words": "y", "domains": "y"}, path=SITE),
     "shared_lists.refresh": Input(path=SITE),
-    "shared_lists.set_line": Input(form={"act": "ignored"}, path=SITE),
+    "shared_lists.set_line": Input(form={"act": "ignored"}, path=SITE | {"line_id": "1"}),
     "shared_lists.share": Input(form={"act": "keep"}, path=SITE),
     "shared_lists.show": Input(query={"q": "words"}, path=SITE),
     "shared_lists.show_all": Input(path=SITE),
