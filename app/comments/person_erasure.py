@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from app.comments import told_programs
 from app.comments.person import Person, deleted_author_name
 from app.database import snapshot
 from app.extensions import db
@@ -95,7 +96,7 @@ TABLES = {
     "invitation": "an invited address is kept until the answer, for seven days at most",
     "login": "no personal data of readers; a moderator's shortened network until the log-in ends",
     "api_token": "no personal data",
-    "api_answer": "what a program was told, encrypted, for a day",
+    "api_answer": "what a program was told about the person or their comments is deleted",
     "member_key": "no personal data",
     **dict.fromkeys(("published_list", "list_subscription", "list_line"), "words and domains, never about people"),
     "password_reset": "no personal data",
@@ -151,10 +152,13 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
         receipt.holds += legal_hold.absorb([comment.id for comment in batch])
         for comment in batch:
             _erase_comment(comment, names, receipt, remove_text=remove_text, by=by)
-        _change_threads(batch)
+        for thread in {comment.thread for comment in batch}:
+            thread.changed()
         RejectionModel.outdate({comment.site_id for comment in batch})
         last = batch[-1].id
         yield
+    told_programs.forget(person.authors, list(filter(is_searchable, names)))
+    yield
     for rule in person.rules():
         rules.end(rule, by=by)
         if rule.subject == Subject.EMAIL:
@@ -231,11 +235,6 @@ def _redact_notes(comment: Comment, names: list[str]) -> None:
 def is_searchable(name: str) -> bool:
     """False for names of one or two characters, which most texts contain."""
     return len(name) > (2 if name.isascii() else 1)
-
-
-def _change_threads(comments: list[Comment]) -> None:
-    for thread in {comment.thread for comment in comments}:
-        thread.changed()
 
 
 def _erase_mentions(person: Person, receipt: Receipt, by: Moderator | None) -> None:

@@ -1,5 +1,6 @@
 """The first answer to a write by a program with an Idempotency-Key, which a repeated request gets again."""
 
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
 from app.lib.secrets import BlindIndex, Encrypted, blind_index
 from app.lib.secrets import Index as Digest
+from app.models.api_token import ApiToken
 
 KEPT = timedelta(hours=24)
 # Of one answer, and of all of a token (bytes). Longer ones belong to requests that are recognised by their content.
@@ -75,6 +77,17 @@ class ApiAnswer(Model):
             oldest = select(summed.c.id).where(summed.c.size > MOST_OF_TOKEN)
             gone += rows_changed(delete(cls).where(cls.id.in_(oldest)))
         return gone
+
+    @classmethod
+    def of_sites(cls, site_ids: Collection[int]) -> Iterator[tuple[int, str]]:
+        """Ids and texts of the answers to programs of these sites."""
+        told = select(cls.id, cls.body).join(ApiToken, ApiToken.id == cls.token_id)
+        told = told.where(ApiToken.site_id.in_(site_ids), cls.body != "").execution_options(yield_per=100)
+        yield from ((row.id, row.body) for row in db.session.execute(told))
+
+    @classmethod
+    def forget(cls, ids: Collection[int]) -> None:
+        rows_changed(delete(cls).where(cls.id.in_(ids)))
 
     @classmethod
     def _bytes_of(cls, token_id: int) -> int:

@@ -16,6 +16,7 @@ from app.comments import person as people
 from app.comments import person_erasure, tokens
 from app.extensions import db
 from app.models import (
+    ApiAnswer,
     Comment,
     Decision,
     Delivery,
@@ -29,7 +30,7 @@ from app.models import (
 )  # fmt: skip
 from app.screening import rules
 from app.search import index
-from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
+from tests.cast import PAGE, Program, Reader, a_moderator, a_site, a_token, move, the_comment
 from tests.services import Postgres
 
 EMAIL, NAMES, WEBSITE = (
@@ -165,6 +166,28 @@ def test_an_erased_author_is_found_nowhere(
     assert len(db_session.query(Delivery).filter_by(kind="letter").all()) == 1, "other authors' emails stay"
     assert db_session.query(Report).one().note == "… lies"
     assert db_session.query(Thread).filter(Thread.approved_count > 0).count() >= 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_programs_were_told_about_an_erased_author_is_deleted(
+    app: Flask, writer: Reader, db_session: Session
+) -> None:
+    first, other = the_comment(db_session, "words 0"), the_comment(db_session, "an answer")
+    program = Program(app.test_client(), a_token(db_session, first.site))
+    writes: list[tuple[str, dict[str, Any]]] = [
+        (f"/comments/{other.id}/pick", {}), ("/rules", {"subject": "word", "value": "ferry", "effect": "hold"}),
+        (f"/comments/{first.id}/pick", {}), (f"/authors/{first.author_id}/trust", {"effect": "allow"}),
+        (f"/comments/{first.id}/decisions", {"status": "spam", "seen": first.version}),
+        (f"/comments/{other.id}/notes", {"text": f"Is this {NAMES[1]}?"}),
+    ]  # fmt: skip
+    answers = [program.post(path, body, **{"Idempotency-Key": path}) for path, body in writes]
+    assert [each.status_code < 300 for each in answers] == [True] * 6, [each.json for each in answers]
+    db_session.rollback()
+    assert db_session.query(ApiAnswer).count() == 6
+    run(app, "erase", EMAIL)
+    kept = [answers[0].text, answers[1].text, answers[3].text]
+    assert [each.body for each in db_session.query(ApiAnswer).order_by(ApiAnswer.id)] == kept, "those about others"
+    db_session.rollback()
 
 
 def test_tokens_of_an_erased_author_are_void(app: Flask, writer: Reader, db_session: Session) -> None:
