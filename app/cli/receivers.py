@@ -125,9 +125,15 @@ def to_checkers(app: Flask, stop: threading.Event) -> Receivers:
     return Receivers(app, stop, checker_worker.waiting, checker_worker.ask_all)
 
 
-def send_all() -> bool:
-    """Send to one webhook after the other; False if nothing was due."""
-    found = Webhook.waiting(limit=LOOKED_AT)
+def send_all(failed: set[int]) -> bool:
+    """Send to one webhook after the other; False if nothing was due.
+
+    Those that fail are added to `failed`, and not asked again: each may take its whole time, so the first would be due
+    once more before the last had its turn.
+    """
+    found = Webhook.waiting(limit=LOOKED_AT, without=failed)
     db.session.rollback()
     sent = [webhook_sender.run_once(id) for id in found]
+    failed.update(Webhook.failing_of(found))
+    db.session.rollback()
     return any(sent)

@@ -69,7 +69,8 @@ def worker(once: bool) -> None:
         shared_work.remind(turns.watch_turns())
         shared_work.close_days(turns.watch_turns())
         _share_lists()
-        while _deliver() or receivers.send_all() or job_runner.run_next():
+        failed: set[int] = set()
+        while _deliver() or receivers.send_all(failed) or job_runner.run_next():
             pass
         return
     extras.install(_app())

@@ -149,6 +149,11 @@ class Webhook(Model):
         return {row.id: row.site_id for row in db.session.execute(query.order_by(*order).limit(limit))}
 
     @classmethod
+    def failing_of(cls, ids: Collection[int]) -> list[int]:
+        """Those of them whose last request failed."""
+        return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), cls.failures > 0)))
+
+    @classmethod
     def claim(cls, id: int) -> str:
         """Claim it for this worker; returns the claim, '' if another one was faster."""
         claim = uuid4().hex

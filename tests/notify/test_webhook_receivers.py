@@ -21,7 +21,7 @@ from app.lib.clock import now
 from app.models import Moderator, Site, Webhook, WebhookDelivery
 from app.models.audit import Who
 from app.models.webhook import Wanted
-from app.notify import outbox
+from app.notify import outbox, webhook_sender
 from tests.cast import Reader, a_site
 from tests.notify.receiver import running_receiver
 from tests.notify.test_webhooks import SQLITE, a_webhook, deliveries, later, send_all
@@ -90,6 +90,27 @@ def test_a_hundred_stalled_receivers_of_two_sites_delay_no_third_one(
         server.close()
         workers.finish(PATIENCE)
         db_session.rollback()
+
+
+@SQLITE
+def test_a_worker_that_runs_once_asks_receivers_that_fail_once(
+    app: Flask, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the first that stalls has rested before the last has stalled, and the run goes on for hours."""
+    hooks, asked = [a_webhook(paper, "http://127.0.0.1:9/") for _ in range(3)], list[int]()
+
+    def fail(id: int) -> int:
+        asked.append(id)
+        db.session.get_one(Webhook, id).failures += 1
+        db.session.commit()
+        return len(asked) < 9
+
+    for each in hooks:
+        webhooks.ping(each)
+    db.session.commit()
+    monkeypatch.setattr(webhook_sender, "run_once", fail)
+    assert app.test_cli_runner().invoke(args=["worker", "--once"]).exit_code == 0
+    assert sorted(asked) == [each.id for each in hooks]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

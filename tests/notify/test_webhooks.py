@@ -108,7 +108,8 @@ def hanako(client: FlaskClient, paper: Site) -> Reader:
 
 def send_all() -> None:
     db.session.commit()
-    while receivers.send_all():
+    failed: set[int] = set()
+    while receivers.send_all(failed):
         pass
     db.session.expire_all()
 
