@@ -55,12 +55,24 @@ def _write(site: Site, sections: dict[str, Section], by: Moderator | Who) -> Non
 
 def _follow_paths(site: Site, sections: dict[str, Section]) -> None:
     """Move articles whose section comes from a path; the longest path wins."""
-    # The first section with a path has it, as in `section_at`.
-    first = {path: section for section in reversed(sections.values()) for path in section.paths}
-    rules = list(first.items())
+    rules = _rules(sections)
     anywhere = or_(*(_below(site, path) for path, _section in rules)) if rules else None
     left = Thread.section_by == SectionBy.PATH
     _move(site, None, SectionBy.NOTHING, left if anywhere is None else and_(left, not_(anywhere)))
+    _enter(site, rules)
+
+
+def enter_by_path(site: Site) -> None:
+    """Put articles into sections after the site got an origin: they may be older, such as imported ones."""
+    _enter(site, _rules(sections_of(site)))
+
+
+def _rules(sections: dict[str, Section]) -> list[tuple[str, Section]]:
+    # The first section with a path has it, as in `section_at`.
+    return list({path: section for section in reversed(sections.values()) for path in section.paths}.items())
+
+
+def _enter(site: Site, rules: list[tuple[str, Section]]) -> None:
     for path, section in sorted(rules, key=lambda rule: len(rule[0])):
         longer = [other for other, _section in rules if len(other) > len(path)]
         here = [_below(site, path), *(not_(_below(site, other)) for other in longer if other.startswith(f"{path}/"))]

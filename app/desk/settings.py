@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.desk import sections
 from app.extensions import db
 from app.lib.secrets import Encrypted
 from app.models import Moderator, Site, audit
@@ -19,6 +20,8 @@ def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who, because
     site.change(settings)
     after = {name: getattr(site, name) for name in settings}
     changed = [name for name in settings if before[name] != after[name]]
+    if "origins" in changed:
+        sections.enter_by_path(site)
     if changed:
         changes = {name: [_told(name, before[name]), _told(name, after[name])] for name in changed}
         why: dict[str, Any] = {"because": because} if because else {}

@@ -74,9 +74,12 @@ class Where:
     @property
     def is_for_members(self) -> bool:
         """True if only members may comment."""
-        known = None if self.claimed_section else self.section
-        own, key = (self.thread.commenters, self.thread.key) if self.thread else (INHERITED, self.key)
-        return for_members(self.site, key, own, known, sections_of(self.site).get(self.claimed_section))
+        claimed = sections_of(self.site).get(self.claimed_section)
+        if self.thread and not self.section_signature:
+            # Its own key counts: the request's may be an earlier one.
+            return self.thread.is_for_members(claimed)
+        own = self.thread.commenters if self.thread else INHERITED
+        return for_members(self.site, self.key, own, None if claimed else self.section, claimed)
 
     @property
     def accepts_comments(self) -> bool:

@@ -60,9 +60,11 @@ def section_at(site: Site, page: str) -> Section | None:
 def for_members(site: Site, page: str, article: str, known: Section | None, claimed: Section | None = None) -> bool:
     """True if only members may comment on a page: the most specific setting counts.
 
-    `article` is its own setting, `known` the section that it is certainly in. A section that only the request claims
-    makes it stricter, never milder; without a claim, a page that may be in a section for members is for members.
+    `article` is its own setting, `known` the section that it is certainly in, if no path tells it. A section that only
+    the request claims makes it stricter, never milder; without a claim, a page that may be in a section for members is
+    for members.
     """
+    known = known or section_at(site, page)
     if article or known:
         return (article or (known and known.commenters) or site.commenters) == Commenters.MEMBERS
     return Commenters.MEMBERS in (site.commenters, claimed and claimed.commenters) or _may_be_for_members(site, page)

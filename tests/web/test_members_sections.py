@@ -10,8 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from app.desk import settings
 from app.models import AuditEvent, Comment, Role, Site, Thread
+from app.models.audit import Who
 from app.models.section import SectionBy
+from app.transfer import moves
 from tests.cast import ORIGIN, PAGE, Program, Reader, a_moderator, a_site, a_token
 from tests.signed_members import Publisher, logged_in
 from tests.web.test_queue import ENGLISH, at_the_desk
@@ -105,6 +108,34 @@ def test_the_attribute_of_a_section_with_paths_is_stricter_and_opens_no_other_pa
     db_session.query(Thread).one().let_comment("everyone")
     db_session.commit()
     assert statuses(client, {"url": outside, "section": "club"}) == [201], "the article counts before the section"
+
+
+def test_an_article_that_is_older_than_its_origin_is_in_the_section_of_its_path(
+    client: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    paper.change({"sections": [CLUB | {"paths": ["/club"]}, NEWS | {"paths": ["/news"], "state": "closed"}]})
+    older = "https://old.example"
+    keys = [f"{older}/club/1", f"{older}/news/1", f"{older}/story"]
+    db_session.add_all(Thread(site=paper, key=each) for each in keys)
+    db_session.commit()
+    settings.change(paper, {"origins": [ORIGIN, older]}, by=Who.OPERATOR)
+    db_session.commit()
+    posts: list[dict[str, Any]] = [{"url": each, "headers": {"Origin": older}} for each in keys]
+    assert statuses(client, *posts) == [403, 403, 201]
+    assert [each.section for each in db_session.query(Thread).order_by(Thread.id)] == ["club", "news", ""]
+    db_session.rollback()
+
+
+@ONE_DATABASE
+def test_an_earlier_address_of_an_article_shows_what_a_post_would_be_told(
+    client: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    before = f"{ORIGIN}/news/1"
+    assert statuses(client, {"url": before}) == [201]
+    moves.remap(paper, [(before, "id:7")])
+    db_session.commit()
+    assert Reader(client).post("another", url=before).status_code == 403, "no path tells the section of an own id"
+    assert "Only members" in Reader(client).get_thread(url=before).text
 
 
 @ONE_DATABASE
