@@ -54,8 +54,10 @@ class ChainDay(Model):
 
     @classmethod
     def close(cls, site_id: int, day: str, first: int, last: int, chain_digest: str, blocks: Sequence[str]) -> None:
-        """Insert the next day, unless another worker just did."""
+        """Insert the next day, unless another worker just did, perhaps under the name of another day."""
         before = cls.newest(site_id)
+        if first != (before.last if before else 0) + 1:
+            return
         start = before.head if before else chain.START
         head = cls._head(day, first, last, chain_digest, merkle.root(blocks), start)
         row = {

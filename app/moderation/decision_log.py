@@ -53,7 +53,8 @@ def _rows(site: Site, days: "_Days") -> Generator[chain.Row, None, None]:
     )
     with db.session.execute(query, execution_options={"yield_per": BATCH}) as rows:
         for row in rows:
-            yield chain.Row(row.number, _content(row, shift), row.salt, row.content_digest, row.chain_digest)
+            content = _content(row, shift) if row.decision_site_id in (site.id, None) else {}
+            yield chain.Row(row.number, content, row.salt, row.content_digest, row.chain_digest)
             days.add(row)
 
 

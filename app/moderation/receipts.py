@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 
 from app.database import snapshot
 from app.extensions import db
@@ -22,6 +22,8 @@ VERSION = 1
 # What an author may know of a decision they were told, and of one they were not: a spam verdict looks like waiting.
 TOLD = frozenset({"comment", "status", "rules", "made_at"})
 NOT_TOLD = frozenset({"comment", "made_at"})
+# Of decisions that leave the status, those that follow the author's edit.
+BY_THE_AUTHOR = (Actor.SCREENING, Actor.AUTHOR)
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,11 @@ def _told(comment: Comment) -> Decision | None:
         return standing_rejection(comment)
     if comment.status not in (Status.APPROVED, Status.DELETED):
         return None
-    newest = Decision.newest_of(comment)
-    return newest if newest and newest.version == comment.version else None
+    # Without readers' reports and moderators' answers to them, whose times would tell that there were some.
+    silent = Decision.from_status == Decision.to_status, Decision.actor.not_in(BY_THE_AUTHOR)
+    told = select(Decision).where(Decision.comment_id == comment.id, ~and_(*silent)).order_by(Decision.id.desc())
+    newest = db.session.scalar(told.limit(1))
+    return newest if newest and newest.to_status == comment.status else None
 
 
 def _first(comment: Comment) -> Decision | None:
@@ -117,8 +122,9 @@ def _open(site_id: int, done: int) -> Select[datetime]:
 
 
 def _next_day(site_id: int, done: int, newest: ChainDay | None, zone: ZoneInfo) -> date | None:
-    """The day of the first entry that is in no closed day; never a day that has a row."""
-    made_at = db.session.scalar(_open(site_id, done).order_by(ChainEntry.number).limit(1))
+    """The first day with an entry that is in no closed day; never a day that has a row."""
+    # The first by its time: one that a wrong clock dated years ahead does not delay the others.
+    made_at: datetime | None = db.session.scalar(_open(site_id, done).with_only_columns(func.min(Decision.made_at)))
     if made_at is None:
         return None
     day = made_at.astimezone(zone).date()

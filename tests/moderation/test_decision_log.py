@@ -77,6 +77,7 @@ CHANGED: list[tuple[list[str], int, str]] = [
     (["UPDATE decision SET comment_id = (SELECT max(id) FROM comment)"], 1, "changed"),
     (["UPDATE chain_entry SET salt = '' WHERE number = 2"], 2, "changed"),
     (["UPDATE chain_entry SET rules = 'none' WHERE number = 2"], 2, "changed"),
+    (["UPDATE decision SET site_id = (SELECT max(id) FROM site) WHERE to_status = 'rejected'"], 4, "changed"),
     (["DELETE FROM decision WHERE to_status = 'rejected'"], 4, "changed"),
     (["DELETE FROM chain_entry WHERE number = 1"], 1, "missing"),
     (["DELETE FROM chain_entry WHERE number = 5"], 5, "missing"),
@@ -88,6 +89,7 @@ CHANGED: list[tuple[list[str], int, str]] = [
 
 
 def test_the_first_wrong_row_is_named(db_session: Session, paper: Site, five: list[ChainEntry]) -> None:
+    a_site(db_session, "other")
     assert verified(paper).ok and len(five) == 5
     for statements, wrong, problem in CHANGED:
         db_session.rollback()

@@ -7,17 +7,21 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.comments import amend
 from app.lib import commitment, merkle
 from app.lib.clock import now
-from app.models import ChainDay, ChainEntry, Comment, Decision, Moderator, Site, Status
+from app.models import ChainDay, ChainEntry, Comment, Decision, Moderator, Reason, Site, Status
+from app.models.report import Reporter
 from app.moderation import decision_log
 from app.moderation.decide import decide
+from app.moderation.reports import report
 from app.notify import signed_links
 from tests.cast import Reader, a_site, the_comment
 from tests.moderation.test_decision_log import close_the_day, verified
@@ -125,6 +129,50 @@ def test_a_receipt_says_nothing_that_its_author_was_not_told(
 
 
 @ONE_DATABASE
+def test_reports_and_their_answer_do_not_show_in_a_receipt(
+    app: Flask, hanako: Reader, db_session: Session, paper: Site, alice: Moderator
+) -> None:
+    """Their times would tell an author that, and when, readers complained."""
+    paper.reports_needed = 1
+    hanako.post("a word")
+    comment = the_comment(db_session, "a word")
+    decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    db_session.commit()
+    before = receipt_of(app, comment)
+    assert before["entry"] == 2 and opened(before)["status"] == "approved"
+    report(comment, reader=Reporter("r" * 43), reason=Reason.ATTACK)
+    db_session.commit()
+    assert comment.lane == 1 and receipt_of(app, comment) == before
+    decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    db_session.commit()
+    assert receipt_of(app, comment) == before
+    assert verified(paper).chain.rows == 4
+    answer = app.test_client().get(f"{link_of(app, comment)}/receipt.json")
+    assert answer.headers["Cache-Control"] == "no-store" and not answer.headers.getlist("Set-Cookie")
+    # An edit is the author's own, and is decided on.
+    paper.edit_minutes = 60
+    amend.edit(comment, "another word")
+    db_session.commit()
+    assert receipt_of(app, comment)["entry"] == (5 if comment.status == Status.APPROVED else 1)
+    amend.withdraw(comment)
+    db_session.commit()
+    assert opened(receipt_of(app, comment))["status"] == "deleted"
+
+
+@ONE_DATABASE
+def test_a_decision_that_a_wrong_clock_dated_ahead_does_not_stop_the_days(
+    hanako: Reader, db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanako.post("first")
+    db_session.execute(update(Decision).values(made_at=now() + timedelta(days=1500)))
+    db_session.commit()
+    hanako.post("second")
+    (day,) = close_the_day(db_session, monkeypatch)
+    assert day == f"{now().astimezone(ZoneInfo(paper.timezone)).date()}"
+    assert [(each.first, each.last) for each in ChainDay.all_of(paper.id)] == [(1, 2)]
+
+
+@ONE_DATABASE
 def test_each_day_has_a_head_that_continues_the_one_before(
     app: Flask, hanako: Reader, db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +210,8 @@ def test_the_database_refuses_a_second_head_of_a_day(
     hanako.post("first")
     (day,) = close_the_day(db_session, monkeypatch)
     ChainDay.close(paper.id, day, 2, 2, "0" * 64, ["0" * 64])
+    # A worker that looked before, when the site had another time zone.
+    ChainDay.close(paper.id, "2999-01-01", 1, 1, "0" * 64, ["0" * 64])
     db_session.commit()
     assert [each.last for each in ChainDay.all_of(paper.id)] == [1] and verified(paper).ok
 
