@@ -60,6 +60,7 @@ class Card:
     decision: Decision | None = None
     # Why the text may be hard to read.
     risk: Risk | None = None
+    parent_risk: Risk | None = None
     # Another moderator with a lease.
     reviewer: str = ""
 
@@ -72,8 +73,11 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
     """Cards in the order of `comments`, for `viewer`."""
     ids = [comment.id for comment in comments]
     records = records_of([comment.author_id for comment in comments], viewer)
-    revisions, decisions, notes, reports = Revision.of(ids), _newest_decisions(ids), Note.of(ids), Report.open_of(ids)
-    legal = Notice.open_of(ids)
+    revisions, decisions, notes = Revision.of(ids), _newest_decisions(ids), Note.of(ids)
+    parents = parents_of(comments)
+    about = [*ids, *(parent.id for parent in parents)]
+    reports, legal = Report.open_of(about), Notice.open_of(about)
+    risks = {each.id: risk_of(each, reports[each.id], each.id in legal) for each in [*comments, *parents]}
     alike, addresses, reviewers = _alike(comments), _same_address(comments), Lease.of_others(viewer, ids)
     return [
         Card(
@@ -91,7 +95,8 @@ def cards_of(comments: list[Comment], viewer: Moderator) -> list[Card]:
             reports=reports[comment.id],
             notices=legal.get(comment.id, []),
             decision=decisions.get(comment.id),
-            risk=risk_of(comment, reports[comment.id], comment.id in legal),
+            risk=risks[comment.id],
+            parent_risk=risks.get(comment.parent_id or 0),
             reviewer=reviewers.get(comment.id, ""),
         )
         for comment in comments
@@ -127,6 +132,22 @@ def _says_more(reason: dict[str, Any]) -> bool:
     if check == "first_comment":
         return bool(reason.get("approved"))
     return bool(reason["spam"]) if check == "copies" else check not in ("hold_all", "score")
+
+
+def risks_of(comments: Collection[Comment]) -> dict[int, Risk | None]:
+    """Why the texts may be hard to read, by all reports of them."""
+    ids = [comment.id for comment in comments]
+    reasons: dict[int, set[str]] = {id: set() for id in ids}
+    for id, reason, _made_at in Report.made_about(ids):
+        reasons[id].add(reason)
+    legal = Notice.open_of(ids)
+    return {each.id: risk_of(each, reasons[each.id], each.id in legal) for each in comments}
+
+
+def parents_of(comments: Iterable[Comment]) -> list[Comment]:
+    """The comments that these answer, as far as their texts are stored."""
+    found = {each.parent.id: each.parent for each in comments if each.parent and each.parent.status != Status.DELETED}
+    return list(found.values())
 
 
 def parent_text_of(comment: Comment) -> str:

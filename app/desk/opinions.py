@@ -1,7 +1,7 @@
 """Second opinions: the questions that wait for a moderator, agreement by reason, and cases to discuss."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import joinedload
 
-from app.desk.cards import parent_text_of
+from app.desk.cards import parent_text_of, parents_of, risks_of
 from app.extensions import db
 from app.lib import agreement
 from app.lib.agreement import alpha
@@ -20,12 +20,14 @@ from app.models import (
     Membership,
     Moderator,
     Note,
+    Report,
     Sample,
     SecondOpinion,
     Site,
     section_scope,
 )
 from app.models.second_opinion import label_of
+from app.moderation.risk import Risk, risk_of
 
 PAGE = 25
 CASES = 50
@@ -39,6 +41,9 @@ class BlindCard:
 
     asked: AskedOpinion
     parent_text: str
+    # Why the text may be hard to read, from before the first decision.
+    risk: Risk | None = None
+    parent_risk: Risk | None = None
 
     @property
     def comment(self) -> Comment:
@@ -71,6 +76,7 @@ class Agreement:
 class Case:
     opinion: SecondOpinion
     notes: list[Note]
+    risk: Risk | None = None
 
 
 def waiting_for(moderator: Moderator, *, limit: int = PAGE) -> list[BlindCard]:
@@ -79,7 +85,28 @@ def waiting_for(moderator: Moderator, *, limit: int = PAGE) -> list[BlindCard]:
         moderator, joinedload(AskedOpinion.comment, innerjoin=True).joinedload(Comment.thread, innerjoin=True)
     )
     found = db.session.scalars(query.order_by(AskedOpinion.id).limit(limit)).all()
-    return [BlindCard(each, parent_text_of(each.comment)) for each in found]
+    comments = [each.comment for each in found]
+    reports, parents = _reasons_before(found), risks_of(parents_of(comments))
+    return [
+        # A comment with a legal notice is not asked about.
+        BlindCard(
+            each,
+            parent_text_of(each.comment),
+            risk_of(each.comment, reports[each.comment_id], has_notice=False),
+            parents.get(each.comment.parent_id or 0),
+        )
+        for each in found
+    ]
+
+
+def _reasons_before(asked: Sequence[AskedOpinion]) -> dict[int, set[str]]:
+    """The reasons of the reports before each first decision. Whether there are later ones depends on it."""
+    decided = {each.comment_id: each.made_at for each in asked}
+    found: dict[int, set[str]] = {id: set() for id in decided}
+    for id, reason, made_at in Report.made_about(decided):
+        if made_at <= decided[id]:
+            found[id].add(reason)
+    return found
 
 
 def count_for(moderator: Moderator) -> int | None:
@@ -115,7 +142,8 @@ def cases_of(moderator: Moderator, site: Site, *, discussed: bool, before: int |
     found = db.session.scalars(query.order_by(SecondOpinion.id.desc()).limit(CASES + 1)).all()
     shown = found[:CASES]
     notes = Note.of([each.comment_id for each in shown if each.comment_id])
-    cases = [Case(each, notes.get(each.comment_id or 0, [])) for each in shown]
+    risks = risks_of([each.comment for each in shown if each.comment])
+    cases = [Case(each, notes.get(each.comment_id or 0, []), risks.get(each.comment_id or 0)) for each in shown]
     return cases, shown[-1].id if len(found) > CASES else 0
 
 

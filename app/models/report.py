@@ -1,6 +1,7 @@
 """A reader's report of a public comment; one for each reader and comment version."""
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -70,6 +71,12 @@ class Report(Model):
         for comment_id, reason, count in rows:
             found[comment_id][reason] = count
         return found
+
+    @classmethod
+    def made_about(cls, comment_ids: Collection[int]) -> list[tuple[int, str, datetime]]:
+        """Comment id, reason and time of all reports of these comments, open or answered."""
+        query = select(cls.comment_id, cls.reason, cls.made_at).where(cls.comment_id.in_(comment_ids))
+        return [(id, reason, made_at) for id, reason, made_at in db.session.execute(query)]
 
     @classmethod
     def of_site(cls, site: Site, *, open_only: bool, before: int | None, limit: int) -> list["Report"]:

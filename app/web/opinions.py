@@ -12,6 +12,7 @@ from app.forms.decision import MODERATED, OpinionForm, UndoForm
 from app.lib import ids
 from app.models import AskedOpinion, SecondOpinion
 from app.moderation import second_opinions
+from app.web import pause
 from app.web.access import current_moderator, moderator_required, own_path, say, site_or_404, wants_fragment
 
 bp = Blueprint("opinions", __name__)
@@ -53,6 +54,7 @@ def give(id: int) -> Any:
     else:
         second_opinions.give(asked, form.verdict, form.why)
     db.session.commit()
+    pause.note_decision()
     return _told(form, _("Skipped.") if skipped else _("Second opinion saved."), id)
 
 

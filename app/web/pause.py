@@ -1,36 +1,64 @@
-"""How long a moderator has been deciding. Only the begin and the last decision, in the log-in's cookie: no counts."""
+"""How long a moderator has been deciding. Only the begin and the last decision, in a cookie: no counts.
 
+Apart from the session: an answer that arrives late must not bring back an ended log-in.
+"""
+
+import re
 from datetime import timedelta
 
-from flask import session
+from flask import Response, after_this_request, current_app, request
 
 from app.lib.clock import now
 from app.models import Moderator
+from app.web.access import current_moderator
 
-KEY = "deciding"
+# The account's id and both moments.
+KEPT = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([0-9]{1,12})", re.ASCII)
 # Without a decision for so long, it was a pause.
 GAP = timedelta(minutes=10)
 
 
 def note_decision() -> None:
-    began, last = _kept()
+    began, last = _kept(current_moderator())
     moment = int(now().timestamp())
-    session[KEY] = [began if moment - last < GAP.total_seconds() else moment, moment]
+    _keep(began if moment - last < GAP.total_seconds() else moment, moment)
 
 
 def begin_again() -> None:
     """After a pause, or a reminder that is not wanted: the next one comes after the whole time."""
     moment = int(now().timestamp())
-    session[KEY] = [moment, moment]
+    _keep(moment, moment)
 
 
 def is_due(moderator: Moderator) -> bool:
-    began, last = _kept()
+    began, last = _kept(moderator)
     moment = now().timestamp()
     is_deciding = moment - last < GAP.total_seconds()
     return bool(moderator.pause_minutes) and is_deciding and moment - began >= moderator.pause_minutes * 60
 
 
-def _kept() -> tuple[int, int]:
-    kept = session.get(KEY)
-    return (kept[0], kept[1]) if kept else (0, 0)
+def _kept(moderator: Moderator) -> tuple[int, int]:
+    """Both moments; 0 for those of another account. A changed cookie changes only the reminder in its own browser."""
+    found = KEPT.fullmatch(request.cookies.get(_name(), ""))
+    return (int(found[2]), int(found[3])) if found and int(found[1]) == moderator.id else (0, 0)
+
+
+def _keep(began: int, last: int) -> None:
+    value = f"{current_moderator().id}.{began}.{last}"
+
+    @after_this_request
+    def keep(answer: Response) -> Response:
+        answer.set_cookie(
+            _name(),
+            value,
+            max_age=GAP,
+            path=current_app.config["SESSION_COOKIE_PATH"],
+            httponly=True,
+            secure=current_app.config["SESSION_COOKIE_SECURE"],
+            samesite="Lax",
+        )
+        return answer
+
+
+def _name() -> str:
+    return f"{current_app.config['COOKIE_PREFIX']}kaiwa_deciding"

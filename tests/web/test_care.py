@@ -11,8 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.lib.clock import now
-from app.models import AuditEvent, Comment, Handover, Lease, Moderator, Site
+from app.models import AuditEvent, Comment, Handover, Lease, Moderator, Reason, Report, Site, Status
 from app.models.audit import Event
+from app.models.report import Reporter
+from app.moderation.decide import decide
+from app.moderation.reports import report
 from app.web import pause
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.web.test_queue import ENGLISH, at_the_desk, hidden, press
@@ -115,7 +118,7 @@ def test_a_break_is_offered_after_the_chosen_time_and_not_again_at_once(
     app: Flask, alice: Moderator, db_session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(app, *(f"Word {number}." for number in range(6)))
-    client, ids = at_the_desk(app), [comment.id for comment in db_session.query(Comment)]
+    client, ids, me = at_the_desk(app), [comment.id for comment in db_session.query(Comment)], alice.id
     db_session.rollback()
     moment = now()
     monkeypatch.setattr(pause, "now", lambda: moment)
@@ -138,10 +141,66 @@ def test_a_break_is_offered_after_the_chosen_time_and_not_again_at_once(
     assert "How about a break?" in renewed, "also on a page that stays open"
     assert send(client, "/moderate/pause", later="1") == 303
     assert not is_offered()
-    with client.session_transaction() as session:
-        assert len(session["deciding"]) == 2, "two moments, and no count"
+    kept = client.get_cookie("kaiwa_deciding").value
+    assert re.fullmatch(rf"{me}\.\d+\.\d+", kept), "two moments, and no count"
     moment += timedelta(minutes=11)
     assert not is_offered(), "that was a break"
+    client.set_cookie("kaiwa_deciding", f"{me}.0.{int(moment.timestamp())}")
+    assert is_offered()
+    for other in (f"{me + 1}.0.{int(moment.timestamp())}", "x", f"{me}.0", "9" * 3_000):
+        client.set_cookie("kaiwa_deciding", other)
+        assert not is_offered(), "of another account, or changed"
+
+
+@ONE_DATABASE
+def test_a_late_answer_to_a_decision_brings_no_earlier_log_in_back(
+    app: Flask, alice: Moderator, db_session: Session
+) -> None:
+    post(app, "A word.")
+    client = at_the_desk(app)
+    comment, token = the_comment(db_session, "A word."), hidden(client.get("/moderate/log"), "csrf_token")
+    form = {"csrf_token": token, "status": "approved", "seen": comment.version}
+    path, headers = f"/moderate/comments/{comment.id}/decisions", {"X-Requested-With": "fetch"}
+    db_session.commit()
+    answer = client.post(path, data=form, headers=headers)
+    assert answer.status_code == 200
+    assert [each.partition("=")[0] for each in answer.headers.getlist("Set-Cookie")] == ["kaiwa_deciding"]
+
+
+@ONE_DATABASE
+def test_o_in_a_conflict_overrides_and_opens_nothing(app: Flask, alice: Moderator, db_session: Session) -> None:
+    """The card names one action for each key."""
+    post(app, THREAT)
+    comment = the_comment(db_session, THREAT)
+    bob = a_moderator(db_session, alice.memberships[0].site, name="bob")
+    client = at_the_desk(app)
+    decide(comment, Status.SPAM, seen=comment.version, by=bob)
+    db_session.commit()
+    answer = press(client, comment, "approved", fetch=True, seen=str(comment.version - 1))
+    assert answer.status_code == 409
+    card = BeautifulSoup(answer.text, "html.parser").select_one("article")
+    (key,) = card.select("[data-key=o]")
+    assert key.find_parent(attrs={"data-conflict": True}) and key["value"] == "approved"
+    veil = card.select_one("details.veil summary")
+    assert veil and " O" not in veil.text
+
+
+@ONE_DATABASE
+def test_the_quoted_text_above_a_reply_is_covered_too(app: Flask, alice: Moderator, db_session: Session) -> None:
+    hanako = Reader(app.test_client())
+    hanako.post("You are vermin.")
+    above = the_comment(db_session, "You are vermin.")
+    decide(above, Status.APPROVED, seen=above.version, by=alice)
+    db_session.commit()
+    hanako.post("Please be kind.", parent=above.id)
+    client = at_the_desk(app)
+    reply = the_comment(db_session, "Please be kind.").id
+    assert "vermin" in queue_of(client).find(id=f"card-{reply}").text
+    report(above, reader=Reporter("r" * 43), reason=Reason.HATE)
+    db_session.execute(update(Report).values(decision_id=None))
+    db_session.commit()
+    card = queue_of(client).find(id=f"card-{reply}")
+    assert "vermin" not in card.text and "Text covered" in card.select_one(".parent").text
 
 
 @ONE_DATABASE

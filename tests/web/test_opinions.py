@@ -8,13 +8,16 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.database import snapshot
 from app.extensions import db
 from app.models import AskedOpinion, Comment, Moderator, Note, Reason, Role, SecondOpinion, Site, Status
+from app.models.report import Reporter
 from app.moderation.decide import decide
+from app.moderation.reports import report
 from app.notify.decision_links import link_for
 from app.transfer import archive
 from tests.cast import Reader, a_moderator, a_site, the_comment
@@ -82,6 +85,42 @@ def test_the_card_is_the_same_whatever_was_decided(
     assert {each["data-key"] for each in card.select("[data-key]")} == set("jkarsd")
     assert not {"approved", "rejected", "spam"} & {str(card.get("data-status")), *card["class"]}
     assert "Alice" not in card.text and "%" not in card.text
+
+
+def test_a_difficult_text_is_covered_whatever_was_decided(
+    app: Flask, db_session: Session, alice: Moderator, desk: FlaskClient
+) -> None:
+    """Also one that readers reported before, but not by a report that only an approval allows."""
+    threat, reported, kind = (written(app, db_session, each) for each in ("I will kill you.", "Vermin.", TEXT))
+    decided(reported, Status.APPROVED, alice)
+    db_session.execute(delete(AskedOpinion))
+    report(reported, reader=Reporter("r" * 43), reason=Reason.HATE)
+    seen = []
+    for status in (Status.SPAM, Status.REJECTED, Status.APPROVED):
+        for comment in (threat, reported, kind):
+            db_session.refresh(comment)
+            decided(comment, status, alice)
+        page = BeautifulSoup(desk.get(LANE, headers=ENGLISH).text, "html.parser")
+        veils = page.select("details.veil")
+        assert [veil.select_one(".body").text.strip() for veil in veils] == ["I will kill you.", "Vermin."]
+        assert {veil.summary.text.split("Show")[0].strip() for veil in veils} == {"Text covered"}, "not why"
+        assert {veil.summary["data-key"] for veil in veils} == {"o"}
+        seen.append(len(page.select("[data-reminder]")))
+    assert seen == [1, 1, 1]
+    db_session.commit()
+    report(kind, reader=Reporter("s" * 43), reason=Reason.HATE)
+    db_session.commit()
+    assert len(BeautifulSoup(desk.get(LANE).text, "html.parser").select("details.veil")) == 2
+
+
+def test_a_difficult_case_is_covered(app: Flask, db_session: Session, alice: Moderator, desk: FlaskClient) -> None:
+    decided(written(app, db_session, "I will kill you."), Status.SPAM, alice)
+    question = db_session.query(AskedOpinion).one().id
+    db_session.commit()
+    answer = send(desk, f"{LANE}/{question}", fetch=True, reason="hate")
+    assert any(each.startswith("kaiwa_deciding=") for each in answer.headers.getlist("Set-Cookie")), "as any decision"
+    case = BeautifulSoup(desk.get(PAGE, headers=ENGLISH).text, "html.parser").select_one("[data-case-id]")
+    assert "kill" in case.select_one("details.veil").extract().text and "kill" not in case.text
 
 
 SEEN = (
