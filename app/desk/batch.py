@@ -75,7 +75,7 @@ def _decide(comment: Comment, status: Status, seen: int, by: Moderator, reason: 
         return
     if made := made or existing_decision(comment, status, seen=seen, by=by, reason=reason):
         outcome.decided.append(made)
-    elif comment.status == Status.DELETED:
+    elif comment.status == Status.DELETED or comment.id in AskedOpinion.kept_from(by):
         outcome.gone.append(comment.id)
     else:
         outcome.changed.append(comment)

@@ -11,7 +11,7 @@ from app.desk.batch import Outcome, decide_all
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
-from app.models import Comment, Effect, Moderator, Role, Rule, Site, Status, Subject
+from app.models import AskedOpinion, Comment, Effect, Moderator, Role, Rule, Site, Status, Subject
 from app.screening import hosts, rules
 
 # Newest comments that are checked if the database cannot find the matches.
@@ -49,7 +49,9 @@ def choices(comment: Comment, by: Moderator) -> list[Choice]:
     # Autoflush would insert the drafts.
     with db.session.no_autoflush:
         drafts = {each: rule for each in found if (rule := _possible_rule(comment, *each))}
-        return [Choice(*each, rules.dry_run(rule, COUNTED_AMONG).by_status) for each, rule in drafts.items()]
+        unseen = AskedOpinion.kept_from(by)
+        runs = {each: rules.dry_run(rule, COUNTED_AMONG).without(unseen) for each, rule in drafts.items()}
+        return [Choice(*each, run.by_status) for each, run in runs.items()]
 
 
 def block(comment: Comment, name: str, *, by: Moderator, days: int = 0, reason: str = "") -> Rule:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, TextClause, select, text
+from sqlalchemy import ColumnElement, TextClause, func, select, text
 from sqlalchemy.orm import joinedload
 
 from app.extensions import db
-from app.models import Author, Comment, Moderator, newest_comments, section_scope
+from app.models import AskedOpinion, Author, Comment, Moderator, Status, Thread, newest_comments, section_scope
 from app.moderation.lanes import Lane
 
 MAX_SHOWN = 200
@@ -30,7 +30,9 @@ def conversation_around(comment: Comment, viewer: Moderator) -> Conversation:
     waiting = _read_in_order(comment, Comment.id.in_(_pending_near(comment)))
     found = {each.id: each for each in (*public, *waiting, comment)}
     shown = sorted(found.values(), key=lambda each: (each.root_id or 0, each.path))
-    return Conversation(shown[:MAX_SHOWN], cut=len(shown) > MAX_SHOWN or comment.thread.approved_count > len(public))
+    return Conversation(
+        shown[:MAX_SHOWN], cut=len(shown) > MAX_SHOWN or _approved_in(comment.thread, viewer) > len(public)
+    )
 
 
 def comments_by_author(comment: Comment, viewer: Moderator) -> Sequence[Comment]:
@@ -42,6 +44,13 @@ def comments_by_author(comment: Comment, viewer: Moderator) -> Sequence[Comment]
         .options(joinedload(Comment.thread, innerjoin=True), joinedload(Comment.author, innerjoin=True))
         .order_by(Comment.id.desc())
     ).all()
+
+
+def _approved_in(thread: Thread, viewer: Moderator) -> int:
+    """Number of approved comments, without those that wait for the viewer's second opinion."""
+    unseen = Comment.thread_id == thread.id, Comment.id.in_(AskedOpinion.kept_from(viewer))
+    approved = select(func.count()).select_from(Comment).where(*unseen, Comment.status == Status.APPROVED)
+    return thread.approved_count - (db.session.scalar(approved) or 0)
 
 
 def _read_in_order(comment: Comment, *conditions: ColumnElement[bool] | TextClause) -> Sequence[Comment]:

@@ -26,10 +26,13 @@ from app.models import (
     Site,
     section_scope,
 )
+from app.models.asked_opinion import MOST
 from app.models.second_opinion import label_of
+from app.models.thread import Named
 from app.moderation.risk import Risk, risk_of
 
-PAGE = 25
+# All that wait for one moderator, and those of decisions at the same moment.
+PAGE = 2 * MOST
 CASES = 50
 # With fewer comments alpha is little more than chance; the page says so.
 FEW = 20
@@ -48,6 +51,19 @@ class BlindCard:
     @property
     def comment(self) -> Comment:
         return self.asked.comment
+
+    @property
+    def article(self) -> str:
+        """As an approval of the comment names the article; its earlier name would tell that there was none."""
+        claimed, thread = self.comment.claimed or {}, self.comment.thread
+        if thread.named_by > Named.MODERATOR:
+            return thread.label
+        return claimed.get("title") or thread.title or claimed.get("url") or thread.label
+
+    @property
+    def section(self) -> str:
+        thread = self.comment.thread
+        return str(thread.read_section(self.comment.claimed or {}).get("section", thread.section))
 
 
 @dataclass(frozen=True)

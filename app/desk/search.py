@@ -3,7 +3,7 @@
 from app import replica
 from app.desk.cards import cards_of, load
 from app.desk.queue import Page, counts
-from app.models import Comment, Moderator, Status, section_scope
+from app.models import AskedOpinion, Comment, Moderator, Status, section_scope
 from app.replica import UNKNOWN
 from app.search.query import SearchQuery, search
 
@@ -14,7 +14,9 @@ def find(viewer: Moderator, query: SearchQuery, after: int | None = None, *, las
     A replica may search if it has the viewer's `last_write`, a position. The cards are those of the primary.
     """
     found = replica.since(last_write, lambda: search(viewer, query, after))
-    cards = cards_of([each for each in load(found.ids) if _still_matches(each, viewer, query)], viewer)
+    unseen = AskedOpinion.kept_from(viewer)
+    known = load([id for id in found.ids if id not in unseen])
+    cards = cards_of([each for each in known if _still_matches(each, viewer, query)], viewer)
     return Page(cards, counts(viewer), after=str(found.after or ""), further=str(found.further or ""))
 
 

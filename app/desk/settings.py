@@ -5,7 +5,7 @@ from typing import Any
 from app.desk import sections
 from app.extensions import db
 from app.lib.secrets import Encrypted
-from app.models import Moderator, Site, audit
+from app.models import AskedOpinion, Moderator, Site, audit
 from app.models.audit import Event, Who
 
 # Instead of a secret value.
@@ -22,6 +22,9 @@ def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who, because
     changed = [name for name in settings if before[name] != after[name]]
     if "origins" in changed:
         sections.enter_by_path(site)
+    if "second_opinions" in changed and not site.second_opinions:
+        # While none is asked, everyone sees all decisions: a question that came back would not be blind.
+        AskedOpinion.end_all(site.id)
     if changed:
         changes = {name: [_told(name, before[name]), _told(name, after[name])] for name in changed}
         why: dict[str, Any] = {"because": because} if because else {}

@@ -71,10 +71,16 @@ class AskedOpinion(Model):
         rows_changed(delete(cls).where(cls.comment_id == comment.id))
 
     @classmethod
+    def end_all(cls, site_id: int) -> None:
+        rows_changed(delete(cls).where(cls.site_id == site_id))
+
+    @classmethod
     def clear(cls, site_id: int) -> None:
-        """Delete the site's questions that no longer stand."""
+        """Delete the site's questions that no longer stand; locked rows are skipped, because waiting could deadlock."""
         standing = select(cls.id).where(cls.site_id == site_id, *cls._stands())
-        rows_changed(delete(cls).where(cls.site_id == site_id, cls.id.not_in(standing)))
+        over = select(cls.id).where(cls.site_id == site_id, cls.id.not_in(standing))
+        ids = db.session.scalars(over.with_for_update(skip_locked=True)).all()
+        rows_changed(delete(cls).where(cls.id.in_(ids)))
 
     @classmethod
     def _stands(cls) -> list[ColumnElement[bool]]:

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
@@ -132,6 +132,9 @@ class DryRun:
     @property
     def by_status(self) -> Counter[str]:
         return Counter(comment.status for comment, _hits in self.touched)
+
+    def without(self, ids: Collection[int]) -> "DryRun":
+        return replace(self, touched=[each for each in self.touched if each[0].id not in ids])
 
 
 def dry_run(rule: Rule, among: int = AMONG) -> DryRun:

@@ -48,6 +48,8 @@ def decide_one(id: int) -> Any:
     try:
         decision = decide(comment, form.verdict, **given)
     except AlreadyDecided as conflict:
+        # This moderator may just have been asked for a second opinion on the other decision.
+        comment_or_404(id)
         made = batch.existing_decision(conflict.comment, form.verdict, seen=form.seen.data, by=me, reason=form.why)
         return _decided([made], form) if made else _conflict(conflict, form)
     db.session.commit()

@@ -38,7 +38,7 @@ def act(token: str) -> Any:
         decide(offer.comment, offer.status, seen=offer.seen, by=offer.moderator, reason="mail")
     except AlreadyDecided as conflict:
         db.session.rollback()
-        return _page(offer, notice=conflict.sentence), 409
+        return _page(offer_of(token), notice=conflict.sentence), 409
     db.session.commit()
     return redirect(url_for("links.show", token=token), 303)
 

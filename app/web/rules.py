@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from app.errors import Refused
 from app.extensions import db
 from app.forms.rule import EFFECTS, SUBJECTS, RuleForm
-from app.models import Effect, Role, Rule, Site, Subject
+from app.models import AskedOpinion, Effect, Role, Rule, Site, Subject
 from app.screening import rules
 from app.web.access import current_moderator, moderator_required, site_or_404
 
@@ -35,7 +35,8 @@ def make(key: str) -> Any:
     except Refused as no:
         return _page(site, _blamed(form, no)), no.status
     if "try" in request.form:
-        return _page(site, form, draft=draft, trial=rules.dry_run(draft))
+        trial = rules.dry_run(draft).without(AskedOpinion.kept_from(current_moderator()))
+        return _page(site, form, draft=draft, trial=trial)
     rules.create([draft], by=current_moderator())
     db.session.commit()
     flash(_("Rule added."))

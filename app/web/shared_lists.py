@@ -22,7 +22,18 @@ from app.forms.shared_list import (
 )
 from app.lib.clock import now
 from app.lib.signed_list import fingerprint
-from app.models import Effect, LineState, ListLine, ListSubscription, PublishedList, Role, Rule, Site, audit
+from app.models import (
+    AskedOpinion,
+    Effect,
+    LineState,
+    ListLine,
+    ListSubscription,
+    PublishedList,
+    Role,
+    Rule,
+    Site,
+    audit,
+)
 from app.models.audit import Event
 from app.moderation import listed
 from app.screening import hosts, list_publishing
@@ -212,7 +223,9 @@ def _not_subscribed(site: Site, form: SubscribeForm) -> Any:
 
 
 def _examples(lines: list[ListLine]) -> dict[int, Any]:
-    return {comment.id: comment for comment in listed.comments([id for line in lines for id in line.examples])}
+    unseen = AskedOpinion.kept_from(current_moderator())
+    ids = [id for line in lines for id in line.examples if id not in unseen]
+    return {comment.id: comment for comment in listed.comments(ids)}
 
 
 def _list(

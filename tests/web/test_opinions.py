@@ -13,12 +13,15 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.database import snapshot
+from app.desk import search, settings
 from app.extensions import db
 from app.models import AskedOpinion, Comment, Moderator, Note, Reason, Role, SecondOpinion, Site, Status
+from app.models.audit import Who
 from app.models.report import Reporter
 from app.moderation.decide import decide
 from app.moderation.reports import report
 from app.notify.decision_links import link_for
+from app.search.query import SearchQuery
 from app.transfer import archive
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.web.test_queue import ENGLISH, at_the_desk, cards, hidden, press
@@ -167,6 +170,84 @@ def test_until_it_is_given_the_comment_is_nowhere_else(
     question = db_session.query(AskedOpinion).one().id
     assert "Second opinion saved." in send(desk, f"{LANE}/{question}", status="approved").text
     assert TEXT in desk.get("/moderate/log", headers=ENGLISH).text
+
+
+def test_the_card_names_the_article_as_an_approval_does(
+    app: Flask, db_session: Session, alice: Moderator, bob: Moderator, desk: FlaskClient
+) -> None:
+    """Only an approval applies the title that a comment's page claims."""
+    for status in (Status.APPROVED, Status.REJECTED):
+        url = f"https://paper.example/{status}"
+        Reader(app.test_client(), url=url).post(f"{status} {TEXT}", title="The ferry")
+        decided(the_comment(db_session, f"{status} {TEXT}"), status, alice)
+    assert [card.select_one(".article").text for card in cards(desk.get(LANE))] == ["The ferry", "The ferry"]
+
+
+def test_numbers_beside_other_comments_do_not_tell_it(
+    app: Flask, db_session: Session, alice: Moderator, bob: Moderator, desk: FlaskClient
+) -> None:
+    comment, other = written(app, db_session), written(app, db_session, "Trains are quiet").id
+    db_session.commit()
+    word = {"subject": "word", "effect": "hold", "value": "are", "try": "1"}
+    seen = []
+    for status in (Status.APPROVED, Status.REJECTED):
+        decided(comment, status, alice)
+        around = [desk.get(f"/moderate/comments/{other}/{panel}", headers=ENGLISH) for panel in ("thread", "block")]
+        seen.append([without_tokens(each.text) for each in (*around, send(desk, "/sites/paper/rules", **word))])
+    assert seen[0] == seen[1] and "affects 1 comment ·" in seen[0][1]
+
+
+@pytest.mark.parametrize("way", ["card", "batch", "link"])
+def test_a_decision_at_the_same_moment_is_not_told(
+    app: Flask, db_session: Session, alice: Moderator, bob: Moderator, desk: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch, way: str,
+) -> None:  # fmt: skip
+    """The conflict is answered as if the comment were gone, because the faster decision was drawn."""
+    comment = written(app, db_session)
+    id, seen, faster_id = comment.id, comment.version, alice.id
+    link = link_for(comment, Status.APPROVED, bob)
+    db_session.commit()
+
+    def second(given: Comment, *args: object, **more: object) -> object:
+        decide(given, Status.REJECTED, seen=seen, by=db.session.get(Moderator, faster_id), reason=Reason.HATE)
+        db.session.commit()
+        return decide(given, *args, **more)  # type: ignore[arg-type]
+
+    module = {"card": "app.web.decisions", "batch": "app.desk.batch", "link": "app.web.links"}[way]
+    monkeypatch.setattr(f"{module}.decide", second)
+    if way == "card":
+        answer = send(desk, f"/moderate/comments/{id}/decisions", fetch=True, status="approved", seen=str(seen))
+    elif way == "batch":
+        answer = send(desk, "/moderate/decisions", fetch=True, comment=f"{id}.{seen}", status="approved")
+    else:
+        path = link[link.index("/act/") :]
+        phone = app.test_client()
+        answer = phone.post(path, data={"csrf_token": hidden(phone.get(path), "csrf_token")}, headers=ENGLISH)
+    assert db_session.query(AskedOpinion).one().moderator_id == bob.id
+    assert answer.status_code == {"card": 404, "batch": 200, "link": 410}[way]
+    for told in ("Alice", "Rejected", "Hate", TEXT):
+        assert told not in answer.text
+
+
+def test_a_search_that_is_behind_does_not_show_it(
+    app: Flask, db_session: Session, alice: Moderator, bob: Moderator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica may not know yet that this moderator is asked."""
+    comment, query = written(app, db_session), SearchQuery(text="Ferries")
+    earlier = search.search(bob, query)
+    decided(comment, Status.APPROVED, alice)
+    monkeypatch.setattr(search, "search", lambda *_given: earlier)
+    assert [len(search.find(each, query).cards) for each in (alice, bob)] == [1, 0]
+
+
+def test_a_share_of_zero_ends_all_questions(
+    app: Flask, db_session: Session, paper: Site, alice: Moderator, bob: Moderator, desk: FlaskClient
+) -> None:
+    decided(written(app, db_session), Status.APPROVED, alice)
+    for share in (0, 100):
+        settings.change(paper, {"second_opinions": share}, by=Who.OPERATOR)
+        db_session.commit()
+    assert not cards(desk.get(LANE, headers=ENGLISH))
 
 
 def test_a_disagreement_is_a_case_with_both_opinions(

@@ -189,6 +189,11 @@ def test_a_line_that_would_hit_a_published_comment_waits_for_a_person(
     page = own_page(subscription)
     shown = desk.get(page, headers=ENGLISH).text
     assert "The casino of Monaco closed." in shown and "hits 1 published comment" in shown
+    # Not to a moderator who is asked for a second opinion on that comment.
+    paper.second_opinions = 100
+    bob, comment = a_moderator(db_session, paper, "bob"), the_comment(db_session, "The casino of Monaco closed.")
+    move(db_session, comment, Status.APPROVED, bob)
+    assert "The casino of Monaco closed." not in desk.get(page, headers=ENGLISH).text
     assert Reader(client).post("Another casino").status_code == 201
     line = db_session.query(ListLine).filter_by(value="casino").one()
     db_session.commit()
