@@ -169,6 +169,35 @@ def test_two_moderators_share_a_lane(live: Live, new_page: NewPage, paper: str) 
     bob.reload()
     expect(bob.locator("main[data-ready]")).to_be_attached()
     assert first in ids_on(bob)
+    with database_of(live) as session:
+        session.execute(update(Site).where(Site.key == paper).values(second_opinions=100))
+        session.commit()
+    alice.keyboard.press("a")
+    sent(alice)
+    give_a_second_opinion(bob, live, first)
+    alice.goto(f"{live.url}/sites/{paper}/opinions")
+    case = alice.locator("[data-case-id]")
+    expect(case.locator("dl.facts dd")).to_have_text(["Approved", "Spam", "Approved"])
+    case.get_by_role("button", name="Mark as discussed").click()
+    expect(alice.locator("[role=status]", has_text="Marked as discussed.")).to_be_visible()
+    expect(case).to_have_count(0)
+    assert made_by(live, paper)[16:] == [(int(first), "approved", "")]
+
+
+def give_a_second_opinion(page: Page, live: Live, comment: str) -> None:
+    """By key in the lane, where nothing tells the first decision."""
+    page.goto(f"{live.url}/moderate/")
+    expect(page.locator("main[data-ready]")).to_be_attached()
+    page.keyboard.press("6")
+    expect(page.locator("h1", has_text="Second opinions")).to_be_attached()
+    expect(page.locator("main[data-ready]")).to_be_attached()
+    card = page.locator(f'article[data-comment-id="{comment}"]')
+    expect(card).to_be_visible()
+    expect(card).not_to_contain_text("Alice")
+    page.keyboard.press("s")
+    expect(page.locator("article")).to_have_count(0)
+    expect(page.get_by_text("No second opinion is needed.")).to_be_visible()
+    sent(page)
 
 
 def test_a_conflict_can_be_accepted_or_overridden(live: Live, new_page: NewPage, paper: str) -> None:
