@@ -37,7 +37,7 @@ class NoAnswer(Exception):
 
 
 class TooLarge(http.client.HTTPException):
-    """The body has more bytes than the caller reads."""
+    """The answer has more bytes than the caller reads."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _send(
     keep: int | None = None, most: int = MAX_BYTES,
 ) -> Answer:  # fmt: skip
     connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2])
-    connection.sock = _BoundedSocket(sock)
+    connection.sock = _BoundedSocket(sock, most + MAX_HEADER_BYTES)
     path = parts.path or "/"
     connection.request(method, f"{path}?{parts.query}" if parts.query else path, body, headers)
     response = connection.getresponse()
@@ -142,23 +142,23 @@ def _send(
 class _BoundedSocket:
     """For http.client, which reads any number of interim answers (100 Continue) and megabytes of headers."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self.sendall, self.close, self._sock = sock.sendall, sock.close, sock
+    def __init__(self, sock: socket.socket, most: int) -> None:
+        self.sendall, self.close, self._sock, self._most = sock.sendall, sock.close, sock, most
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_BoundedReader(self._sock.makefile("rb", buffering=0)))
+        return io.BufferedReader(_BoundedReader(self._sock.makefile("rb", buffering=0), self._most))
 
 
 class _BoundedReader(io.RawIOBase):
-    def __init__(self, raw: Any) -> None:
-        self.raw, self.left = raw, MAX_BYTES + MAX_HEADER_BYTES
+    def __init__(self, raw: Any, most: int) -> None:
+        self.raw, self.left = raw, most
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         if self.left <= 0:
-            raise OSError("the answer is too large")
+            raise TooLarge("the answer is too large")
         size: int = self.raw.readinto(memoryview(buffer)[: self.left])
         self.left -= size
         return size
