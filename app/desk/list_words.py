@@ -12,7 +12,7 @@ TROUBLES: dict[str, Any] = {
     "malformed": _l("This file is not a signed list. Check the address: it usually ends with .json."),
     "key": _l(
         "The list is signed with another key, which the known one does not confirm. Ask the publisher over another "
-        "channel whether the key was replaced. If so, undo this subscription and subscribe again."
+        "channel whether the key was replaced, and compare the fingerprint of the new one."
     ),
     "signature": _l("The signature is wrong: the file was changed on its way. Try again later, or tell the publisher."),
     "expired": _l(
@@ -30,7 +30,7 @@ REFUSED: dict[str, Any] = {
     "person": _l("could be about a person: an email address, a number, a network or a name"),
     "suffix": _l("a public suffix such as com or co.jp, which would hold nearly every link"),
     "own": _l("in the name or the address of this site, or in every address"),
-    "broad": _l("too short"),
+    "broad": _l("too short, or in nearly every text"),
     "full": _l("more lines than this site can use"),
     "kept": _l("kept private by a moderator"),
 }

@@ -6,8 +6,11 @@ from publicsuffixlist import PublicSuffixList
 
 
 def is_public_suffix(host: str) -> bool:
-    """True for a suffix as such, in ASCII; false for names below it."""
-    return bool(_suffixes().is_public(host))
+    """True for a suffix as such, in ASCII, and for the parent of nothing but suffixes, such as kawasaki.jp.
+
+    False for names below it.
+    """
+    return any(_suffixes().is_public(each) for each in (host, f"any-other-name.{host}"))
 
 
 @cache

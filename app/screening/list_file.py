@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from app.lib.public_suffixes import is_public_suffix
 from app.lib.signed_list import BadList, parsed
 from app.lib.text import clean_line
 from app.lib.urls import host_of
-from app.models import Site, Subject
+from app.models import Moderator, Site, Subject
 from app.models.shared_list import LONGEST_NAME
 from app.screening import rules
 from app.spam import words
@@ -29,6 +30,8 @@ LONGEST_VALUE = 253  # characters
 # No file is used for longer after its issue, and its clock may be ahead by so much.
 LONGEST_LIFE, AHEAD = timedelta(days=366), timedelta(days=1)
 HIGHEST = 1 << 53
+# Why a line is left out; words for them are in app/desk/list_words.py.
+LEFT_OUT = ("unknown", "expired", "unreadable", "person", "suffix", "own", "broad", "full")
 # Lists and objects beside the entries.
 OTHER_CONTAINERS = 20
 STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
@@ -41,6 +44,18 @@ WIDE_LETTER = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
 SHORTEST, SHORTEST_WIDE = 3, 2
 # Parts of nearly every address; a list must not hold every link.
 OF_ADDRESSES = "https://www.example.com/index.html http://www.example.org/index.php?id=1&amp;page=2#top net info jp"
+
+# Ordinary sentences, short ones, for the same reason.
+EVERYDAY = """
+i think that this is what you and they have been asking for
+but there was something about it with the others which are not
+from here. thanks for your comment! how do we know who will say
+when it comes out? she did, he had, as if by all of its own
+この記事について、とても良いと思います。
+しかし、それはどうでしょうか。私もそうですが、
+ありがとうございました。そんなことはないと言われていますし、
+どこにもなくて、これからも見ているのですけど。ません。ましたね。
+"""
 
 
 class Line(NamedTuple):
@@ -68,18 +83,20 @@ class ListFile:
 
 
 class Own(NamedTuple):
-    """The name and the hosts of the site that uses a list."""
+    """The name and the hosts of the site that uses a list, and the folded names of its moderators."""
 
     name: str
     hosts: tuple[str, ...]
+    staff: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, site: Site) -> "Own":
-        return cls(site.name, tuple(sorted(host.removeprefix("www.") for host in site.hosts if host)))
+        hosts = tuple(sorted(host.removeprefix("www.") for host in site.hosts if host))
+        return cls(site.name, hosts, frozenset(map(fold, (*site.staff_names, *Moderator.names_on(site)))))
 
 
 class BadLine(ValueError):
-    """`args[0]`: why; a key of REFUSED in app/desk/list_words.py."""
+    """`args[0]`: why; one of LEFT_OUT."""
 
 
 def read(payload: bytes, own: Own) -> ListFile:
@@ -96,15 +113,22 @@ def read(payload: bytes, own: Own) -> ListFile:
             if line.key not in known:
                 known.add(line.key)
                 found.lines.append(line)
-    _drop_words_of_addresses(own, found)
+    book = words.WordList(words.Rule(line.value) for line in found.lines if line.subject == Subject.WORD)
+    _drop_words_in(_addresses(own), book, found, "own")
+    _drop_words_in(EVERYDAY.splitlines(), book, found, "broad")
     return found
+
+
+def shown_name(site: Site) -> str:
+    """The site's name as a file can have it."""
+    return clean_line(HIDDEN.sub("", site.name)[:LONGEST_NAME]) or site.key
 
 
 def check_value(own: Own, subject: Subject, value: str) -> str:
     """The value in its only spelling. Raises BadLine for one that no list may have."""
     if not 0 < len(value) <= LONGEST_VALUE or HIDDEN.search(value) or clean_line(value) != value:
         raise BadLine("unreadable")
-    return _domain(own, value) if subject == Subject.LINK_DOMAIN else _word(value)
+    return _domain(own, value) if subject == Subject.LINK_DOMAIN else _word(own, value)
 
 
 def _parsed(payload: bytes) -> dict[str, Any]:
@@ -157,7 +181,13 @@ def _line(own: Own, entry: Any, list_expires: datetime) -> Line:
     if expires <= now():
         raise BadLine("expired")
     subject = KINDS[kinds[0]]
-    return Line(subject, check_value(own, subject, entry[kinds[0]]), min(expires, list_expires))
+    return Line(subject, check_value(own, subject, entry[kinds[0]]), min(_whole_hour(expires), list_expires))
+
+
+def _whole_hour(moment: datetime) -> datetime:
+    """The next one: with each end of a line, the rules of the site are compiled again."""
+    floor = moment.replace(minute=0, second=0, microsecond=0)
+    return floor if floor == moment else floor + timedelta(hours=1)
 
 
 def _domain(own: Own, value: str) -> str:
@@ -174,14 +204,14 @@ def _domain(own: Own, value: str) -> str:
     return host
 
 
-def _word(value: str) -> str:
-    if _is_personal(value):
+def _word(own: Own, value: str) -> str:
+    folded = fold(value.strip("* "))
+    if _is_personal(value) or folded in own.staff:
         raise BadLine("person")
     try:
         words.check(words.Rule(value))
     except words.BadRule as bad:
         raise BadLine("unreadable") from bad
-    folded = fold(value.strip("* "))
     least = SHORTEST_WIDE if WIDE_LETTER.search(folded) else SHORTEST
     # Many top-level domains are words, such as casino.
     suffix = "." in folded and is_public_suffix(folded.strip(". "))
@@ -190,14 +220,17 @@ def _word(value: str) -> str:
     return value
 
 
-def _drop_words_of_addresses(own: Own, found: ListFile) -> None:
-    """Without the words that are in the site's own name or addresses, or in those of everybody."""
-    book = words.WordList(words.Rule(line.value) for line in found.lines if line.subject == Subject.WORD)
-    everywhere = "\n".join([own.name, *own.hosts, *(f"https://{host}/" for host in own.hosts), OF_ADDRESSES])
-    hit = {match.rule.text for match in book.find(everywhere).matches}
+def _addresses(own: Own) -> list[str]:
+    """The site's own name and addresses, and parts of those of everybody."""
+    return [own.name, *own.hosts, *(f"https://{host}/" for host in own.hosts), OF_ADDRESSES]
+
+
+def _drop_words_in(texts: Iterable[str], book: words.WordList, found: ListFile, why: str) -> None:
+    """Without the words that match one of these short texts."""
+    hit = {match.rule.text for text in texts for match in book.find(text).matches}
     kept = [line for line in found.lines if line.subject != Subject.WORD or line.value not in hit]
     if len(kept) < len(found.lines):
-        found.refused["own"] += len(found.lines) - len(kept)
+        found.refused[why] += len(found.lines) - len(kept)
         found.lines = kept
 
 

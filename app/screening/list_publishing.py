@@ -7,24 +7,27 @@ from secrets import token_hex
 from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from app.errors import Refused
 from app.extensions import db
 from app.lib import signed_list
 from app.lib.clock import now
 from app.lib.secrets import is_unreadable
-from app.models import Comment, Effect, Moderator, PublishedList, Rule, Site, Status, Subject, audit
+from app.models import Comment, Effect, Moderator, PublishedList, Rule, Site, Status, Subject, audit, newest_comments
 from app.models.audit import Event, Who
-from app.models.shared_list import LASTS, LONGEST_NAME
+from app.models.shared_list import LASTS
 from app.screening import list_file
 from app.screening.list_file import FORMAT, KINDS, MOST_LINES, VERSION, BadLine
+from app.spam.disguise import fold
 
 # A file is made again after this time, so that its expiry stays far.
 REISSUE_AFTER = timedelta(days=1)
 # Base64url makes a file a third longer than this.
 MOST_PAYLOAD_BYTES = signed_list.MAX_BYTES // 2
 AT_ONCE = 500
+# Newest published comments whose names are compared in every spelling; those of older ones as typed and in lower case.
+NAMES_AMONG = 1_000
 
 By = Moderator | Who
 _KIND_OF = {subject: kind for kind, subject in KINDS.items()}
@@ -93,14 +96,14 @@ def candidates(site: Site) -> list[Candidate]:
     rules = [
         rule for rule in Rule.standing(site, *_KIND_OF) if rule.effect != Effect.ALLOW and not is_unreadable(rule.value)
     ]
-    names = _names_among(site, {rule.value.casefold() for rule in rules if rule.subject == Subject.WORD})
-    return [Candidate(rule, _why_not(list_file.Own.of(site), rule, names)) for rule in rules]
+    own, names = list_file.Own.of(site), _names_among(site, [rule for rule in rules if rule.subject == Subject.WORD])
+    return [Candidate(rule, _why_not(own, rule, names)) for rule in rules]
 
 
 def _why_not(own: list_file.Own, rule: Rule, names: set[str]) -> str:
     if not rule.is_shared:
         return "kept"
-    if rule.subject == Subject.WORD and rule.value.casefold() in names:
+    if rule.subject == Subject.WORD and fold(_bare(rule)) in names:
         return "person"
     try:
         list_file.check_value(own, Subject(rule.subject), rule.value)
@@ -109,15 +112,30 @@ def _why_not(own: list_file.Own, rule: Rule, names: set[str]) -> str:
     return ""
 
 
-def _names_among(site: Site, texts: set[str]) -> set[str]:
-    """Texts that are the name of a moderator or of a person with a published comment."""
-    people = {name.casefold() for name in site.staff_names} & texts
-    ordered = sorted(texts)
+def _names_among(site: Site, rules: list[Rule]) -> set[str]:
+    """The folded names of people with a published comment, as far as these rules could be one of them."""
+    typed = {spelling for rule in rules for word in [_bare(rule)] for spelling in (word, word.title(), word.upper())}
+    people = set(_newest_names(site) if rules else ())
+    ordered = sorted(typed | {word.casefold() for word in typed})
     for at in range(0, len(ordered), AT_ONCE):
-        named = func.lower(Comment.name).in_(ordered[at : at + AT_ONCE])
+        some = ordered[at : at + AT_ONCE]
+        # SQLite, and PostgreSQL with the locale C, know no other lower case than that of ASCII.
+        named = or_(func.lower(Comment.name).in_(some), Comment.name.in_(some))
         public = Comment.site_id == site.id, Comment.status == Status.APPROVED
-        people |= {name.casefold() for name in db.session.scalars(select(Comment.name).where(*public, named))}
+        people |= {fold(name) for name in db.session.scalars(select(Comment.name).where(*public, named).distinct())}
     return people
+
+
+def _newest_names(site: Site) -> Iterator[str]:
+    """Of these people, every spelling is known."""
+    ids = newest_comments.ids(Comment.site_id, [site.id], NAMES_AMONG, *(set(Status) - {Status.APPROVED}))
+    for at in range(0, len(ids), AT_ONCE):
+        names = select(Comment.name).where(Comment.id.in_(ids[at : at + AT_ONCE])).distinct()
+        yield from map(fold, db.session.scalars(names))
+
+
+def _bare(rule: Rule) -> str:
+    return rule.value.strip("* ")
 
 
 def _reissue(found: PublishedList) -> None:
@@ -141,7 +159,7 @@ def _head(found: PublishedList, expires: datetime) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "id": found.list_id,
-        "name": found.site.name[:LONGEST_NAME],
+        "name": list_file.shown_name(found.site),
         "sequence": found.sequence,
         "issued": _iso(issued),
         "expires": _iso(expires),

@@ -7,7 +7,7 @@ from app.lib.http_client import is_allowed, is_loopback
 from app.lib.signed_list import is_key
 from app.lib.text import clean_line
 from app.models import Effect, LineState, Subject
-from app.screening.list_file import LIST_ID, Own, check_value
+from app.screening.list_file import LEFT_OUT, LIST_ID, Own, check_value
 from app.transfer.checker_values import CHECKER_VALUES, InvalidValue
 
 MOST_REASONS = 20
@@ -39,7 +39,7 @@ def _counts(value: Any) -> dict[str, int]:
     known = isinstance(value, dict) and len(value) <= MOST_REASONS
     if not known or not all(type(count) is int and 0 <= count < 1 << 30 for count in value.values()):
         raise InvalidValue
-    return {str(name)[:16]: count for name, count in value.items()}
+    return {name: count for name, count in value.items() if name in LEFT_OUT}
 
 
 # Of the other programs that a site depends on.

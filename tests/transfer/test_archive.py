@@ -411,10 +411,11 @@ def test_subscriptions_come_back_without_the_key_and_with_checked_lines(
         restored(file, f"bad-{number}")
         (bad,) = ListSubscription.of_site(Site.with_key(f"bad-{number}") or Site())
         assert len(ListLine.of(bad)) == 1, evil
-    file.write_text(spoiled(text, "list_subscription", url="http://127.0.0.1:9/"))
+    refused = {"own": 2, "<unknown>": 1}
+    file.write_text(spoiled(text, "list_subscription", url="http://127.0.0.1:9/", refused=refused))
     restored(file, "local")
     (local,) = ListSubscription.of_site(Site.with_key("local") or Site())
-    assert local.url == ""
+    assert local.url == "" and local.refused == {"own": 2}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
