@@ -26,7 +26,8 @@ def held_by(subscription: ListSubscription) -> list[int]:
         some = select(Comment.id, Comment.reasons).where(Comment.id.in_(ids[at : at + AT_ONCE]))
         rows = db.session.execute(some.where(Comment.created_at >= subscription.made_at).order_by(Comment.id.desc()))
         named = [row.id for row in rows if _lists_of(row.reasons, subscription.ref)]
-        found += [id for id in named if id in _by_screening(named)]
+        undecided = _by_screening(named)
+        found += [id for id in named if id in undecided]
     return found
 
 

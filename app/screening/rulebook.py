@@ -15,6 +15,7 @@ from app.models import Author, Comment, Effect, ListLine, ListSubscription, Rule
 from app.screening import hosts
 from app.screening.urgent_words import HARMLESS, URGENT_WORDS
 from app.spam import words
+from app.spam.disguise import readings
 
 TEXT_SUBJECTS = (Subject.WORD, Subject.PATTERN)
 # The check that reports the lines of shared lists.
@@ -100,7 +101,9 @@ class Rulebook:
         self._by_subject: dict[str, dict[str, list[ActiveRule]]] = {subject: {} for subject in Subject}
         for rule in rules:
             self._by_subject[rule.subject].setdefault(rule.key, []).append(rule)
-        self._words = words.WordList(_listed(rule) for rule in self._text_rules())
+        # Apart: whatever lines of lists match, they take no room from own rules.
+        self._words = words.WordList(_listed(rule) for rule in self._text_rules() if rule.is_own)
+        self._lists = words.WordList(_listed(rule) for rule in self._text_rules() if not rule.is_own)
         self._prefixes = {ipaddress.ip_network(value).prefixlen for value in self._by_subject[Subject.ADDRESS]}
         self._good_until = min((rule.expires_at for rule in self._all() if rule.expires_at), default=None)
 
@@ -112,23 +115,16 @@ class Rulebook:
         return [hit for matcher in matchers for hit in matcher(comment)]
 
     def _in_words(self, comment: Comment) -> Iterator[Hit]:
-        # Undoing disguises is the slowest part.
         for field in ("body", "name") if any(self._by_subject[subject] for subject in TEXT_SUBJECTS) else ():
             text = getattr(comment, field)
-            findings = self._words.find(text)
-            for match, rule in self._without_overruled(findings.matches):
-                yield Hit(rule, field, text[match.start : match.end])
+            read = readings(text)
+            findings = self._words.find(text, read)
+            # Own rules decide about the lines inside their matches.
+            own = words.merged(findings.matches, findings.allowed)
+            for match in (*findings.matches, *words.outside(own, self._lists.find(text, read).matches)):
+                yield from (Hit(rule, field, text[match.start : match.end]) for rule in self._rules_of(match.rule))
             for unfinished in findings.unfinished:
                 yield Hit(self._rules_of(unfinished)[0], field, unfinished=True)
-
-    def _without_overruled(self, matches: list[words.Match]) -> Iterator[tuple[words.Match, ActiveRule]]:
-        """Without the lines of lists inside the matches of own rules, which decide."""
-        own = words.merged(match for match in matches if self._rules_of(match.rule)[0].is_own)
-        starts = [start for start, _end in own]
-        for match in matches:
-            rules = self._rules_of(match.rule)
-            if rules[0].is_own or not words.is_within(match, own, starts):
-                yield from ((match, rule) for rule in rules)
 
     def _in_links(self, comment: Comment) -> Iterator[Hit]:
         if self._by_subject[Subject.LINK_DOMAIN]:

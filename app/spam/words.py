@@ -57,10 +57,11 @@ class Match:
 
 @dataclass(frozen=True)
 class Findings:
-    """Matches in order, and patterns that timed out (they must hold)."""
+    """Matches in order, patterns that timed out (they must hold), and the spans that rules allow."""
 
     matches: list[Match]
     unfinished: list[Rule]
+    allowed: list[tuple[int, int]]
 
 
 class BadRule(ValueError):
@@ -77,12 +78,15 @@ class WordList:
         for rule in rules:
             self._add(rule)
 
-    def find(self, text: str) -> Findings:
-        found_words = (match for reading in readings(text) for match in self._words_in(reading))
+    def find(self, text: str, read: Iterable[Reading] | None = None) -> Findings:
+        """`read`: the readings of the text, if they are known. Undoing disguises is the slowest part."""
+        found_words = (match for reading in read or readings(text) for match in self._words_in(reading))
         matches = set(islice(found_words, MOST_FOUND))
         by_pattern, unfinished = self._patterns_in(text)
-        found = _without_allowed(matches | by_pattern)
-        return Findings(_first(sorted(found, key=_place)), unfinished)
+        matches |= by_pattern
+        allowed = merged(match for match in matches if match.rule.allows)
+        found = outside(allowed, (match for match in matches if not match.rule.allows))
+        return Findings(_first(sorted(found, key=_place)), unfinished, allowed)
 
     def _add(self, rule: Rule) -> None:
         check(rule)
@@ -95,7 +99,7 @@ class WordList:
 
     def _words_in(self, reading: Reading) -> Iterator[Match]:
         text = reading.text
-        starts = None if reading.anywhere else _word_starts(text)
+        starts = None if reading.anywhere or self._whole.is_empty else _word_starts(text)
         for index, places in ((self._inside, None), (self._whole, starts)):
             for start, end, entry in index.find(text, places):
                 if _fits(entry, reading, start, end):
@@ -182,6 +186,10 @@ class _Index:
         self._entries: dict[str, list[_Entry]] = {}
         self._letters: set[str] = set()  # one-character words, such as 死
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._entries
+
     def add(self, form: str, entry: _Entry) -> None:
         self._entries.setdefault(form, []).append(entry)
         head = form[:2]
@@ -190,7 +198,7 @@ class _Index:
         self._lengths[head] = tuple(sorted({*self._lengths.get(head, ()), len(form)}))
 
     def find(self, text: str, starts: Iterable[int] | None) -> Iterator[tuple[int, int, _Entry]]:
-        if not self._entries or not text:
+        if self.is_empty or not text:
             return
         for start in self._beginnings(text, starts):
             head = text[start : start + 2]
@@ -252,22 +260,21 @@ def _first(matches: list[Match]) -> list[Match]:
     return [*shown, *(match for rule, match in others.items() if rule not in known)]
 
 
-def _without_allowed(matches: set[Match]) -> list[Match]:
-    allowed = merged(match for match in matches if match.rule.allows)
-    starts = [start for start, _end in allowed]
-    return [match for match in matches if not match.rule.allows and not is_within(match, allowed, starts)]
+def outside(spans: list[tuple[int, int]], matches: Iterable[Match]) -> list[Match]:
+    """Without the matches inside one of these spans, which are merged."""
+    starts = [start for start, _end in spans]
+    return [match for match in matches if not _is_within(match, spans, starts)]
 
 
-def is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
-    """True inside one of these spans, which begin at `starts`."""
+def _is_within(match: Match, spans: list[tuple[int, int]], starts: list[int]) -> bool:
     before = bisect_right(starts, match.start)
     return before > 0 and match.end <= spans[before - 1][1]
 
 
-def merged(matches: Iterable[Match]) -> list[tuple[int, int]]:
-    """Their spans, in order and without overlaps."""
+def merged(matches: Iterable[Match], more: Iterable[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+    """Their spans and some more, in order and without overlaps."""
     spans: list[tuple[int, int]] = []
-    for start, end in sorted({(match.start, match.end) for match in matches}):
+    for start, end in sorted({*((match.start, match.end) for match in matches), *more}):
         if spans and start < spans[-1][1]:
             spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:
