@@ -9,7 +9,7 @@ from app.desk.list_fetching import Fetched
 from app.extensions import db
 from app.lib import signed_list
 from app.lib.clock import now
-from app.models import LineState, ListLine, ListSubscription, Site, Subject, audit
+from app.models import LineState, ListLine, ListSubscription, Moderator, Site, Subject, audit
 from app.models.audit import Event, Who
 from app.screening.list_file import Line, ListFile
 from app.screening.list_trial import Trial
@@ -21,7 +21,9 @@ AT_ONCE = 500
 EXAMPLES = 3
 
 
-def accept_newer(current: ListSubscription, fetched: Fetched | None, file: ListFile | None, trial: Trial) -> str:
+def accept_newer(
+    current: ListSubscription, fetched: Fetched | None, file: ListFile | None, trial: Trial, by: Moderator | Who
+) -> str:
     """Use a fetched file; the trouble if it is older than the known one, or another list."""
     if fetched is None or file is None:
         return "expired" if current.has_expired else ""
@@ -32,15 +34,17 @@ def accept_newer(current: ListSubscription, fetched: Fetched | None, file: ListF
         return "older"
     if file.sequence == current.sequence and digest != current.digest:
         return "replayed"
-    accept(current, fetched, file, trial)
+    accept(current, fetched, file, trial, by)
     return ""
 
 
-def accept(subscription: ListSubscription, fetched: Fetched, file: ListFile, trial: Trial) -> None:
+def accept(
+    subscription: ListSubscription, fetched: Fetched, file: ListFile, trial: Trial, by: Moderator | Who = Who.SYSTEM
+) -> None:
     if subscription.key != fetched.key:
         subscription.key = fetched.key
         kid = signed_list.fingerprint(fetched.key)
-        audit.record(Event.LIST_KEY_FOLLOWED, by=Who.SYSTEM, site=subscription.site, name=subscription.name, kid=kid)
+        audit.record(Event.LIST_KEY_FOLLOWED, by=by, site=subscription.site, name=subscription.name, kid=kid)
     subscription.list_id, subscription.name, subscription.etag = file.id, file.name, fetched.etag
     subscription.sequence, subscription.digest = file.sequence, hashlib.sha256(fetched.payload).hexdigest()
     subscription.issued_at, subscription.expires_at = file.issued_at, file.expires_at

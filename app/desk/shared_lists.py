@@ -80,23 +80,38 @@ def subscribe(site: Site, url: str, key: str, effect: Effect, *, by: By) -> List
 
 def refresh_now(subscription: ListSubscription) -> str:
     """`refresh` for a person who waits. Raises Refused (409, 429)."""
-    if subscription.undone_at:
-        raise Refused("undone", _("This subscription was undone."), status=409)
+    _require_use(subscription)
     take_turn(subscription.site_id)
     return refresh(subscription.id)
 
 
-def refresh(id: int) -> str:
+def look_at_key(subscription: ListSubscription) -> str:
+    """The key that signs the list now, confirmed or not. Ends the transaction. Raises Refused."""
+    _require_use(subscription)
+    return fetch_for_a_person(subscription.site, subscription.url, "").key
+
+
+def accept_key(subscription: ListSubscription, key: str, *, by: By) -> str:
+    """Use the list with a key that a person compared; returns the trouble. Raises Refused (409, 422, 429).
+
+    Lines, ignored ones too, stay. The list's id and number have to go on, whatever the key.
+    """
+    _require_use(subscription)
+    take_turn(subscription.site_id)
+    return refresh(subscription.id, compared=checked_key(key), by=by)
+
+
+def refresh(id: int, *, compared: str = "", by: By = Who.SYSTEM) -> str:
     """Fetch the newest file of a subscription and use it; returns the trouble, '' for none. The caller commits.
 
-    After a failure the lines stay until they expire. The publisher may stall and reading takes seconds: neither
-    occupies a connection or a lock.
+    `compared` is a key that counts instead of the pinned one. After a failure the lines stay until they expire. The
+    publisher may stall and reading takes seconds: neither occupies a connection or a lock.
     """
     subscription = db.session.get_one(ListSubscription, id)
     url, key, etag, own = subscription.url, subscription.key, subscription.etag, Own.of(subscription.site)
     site_id, known = subscription.site_id, {key_of(line) for line in ListLine.of(subscription)}
     db.session.commit()
-    fetched, trouble = try_fetch(url, key, etag)
+    fetched, trouble = try_fetch(url, compared or key, "" if compared else etag)
     file, trial = None, Trial()
     if fetched:
         try:
@@ -107,7 +122,7 @@ def refresh(id: int) -> str:
     current = db.session.get(ListSubscription, id, with_for_update=True, populate_existing=True)
     if current is None or current.undone_at:
         return ""
-    trouble = trouble or accept_newer(current, fetched, file, trial)
+    trouble = trouble or accept_newer(current, fetched, file, trial, by)
     if trouble:
         current.note_failure(trouble)
     else:
@@ -168,6 +183,11 @@ def _require_room(site: Site, url: str) -> None:
     if len(active) >= MOST_LISTS:
         said = _("This site subscribes to %(most)d lists already. Undo one first.", most=MOST_LISTS)
         raise Refused("too_many_lists", said, status=409, field="url")
+
+
+def _require_use(subscription: ListSubscription) -> None:
+    if subscription.undone_at:
+        raise Refused("undone", _("This subscription was undone."), status=409)
 
 
 def _record_lines(subscription: ListSubscription, by: By, state: LineState, number: int) -> None:

@@ -50,6 +50,16 @@ class SubscribeForm(FlaskForm):
     )
 
 
+class KeyForm(FlaskForm):
+    """A new key of a subscription that the old one does not confirm."""
+
+    key = HiddenField(validators=[DataRequired(), Length(LONGEST_KEY, each=1)], filters=_stripped)
+    compared = BooleanField(
+        _l("I compared this fingerprint with the one that the publisher shows."),
+        [DataRequired(_l("Compare the fingerprint with the one that the publisher shows, and confirm it."))],
+    )
+
+
 class LineForm(FlaskForm):
     """A button of a line."""
 

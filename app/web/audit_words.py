@@ -64,7 +64,7 @@ EVENTS: dict[Event, Any] = {
     Event.LIST_PUBLISHED: _l("Published list changed"),
     Event.LIST_KEY_CHANGED: _l("Key of the published list replaced"),
     Event.LIST_SUBSCRIBED: _l("Subscribed to a shared list"),
-    Event.LIST_KEY_FOLLOWED: _l("Shared list has a new key, confirmed by the old one"),
+    Event.LIST_KEY_FOLLOWED: _l("New key of a shared list accepted"),
     Event.LIST_LINES_CHANGED: _l("Lines of a shared list used or ignored"),
     Event.LIST_UNDONE: _l("Subscription to a shared list undone"),
     Event.LIST_COMMENTS_RETURNED: _l("Comments held by a shared list judged again"),

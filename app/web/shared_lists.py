@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from app.desk import shared_lists
+from app.desk.list_fetching import checked_key
 from app.desk.list_words import refused_in_words, trouble_in_words
 from app.desk.shared_lists import Offer
 from app.errors import Refused
@@ -14,6 +15,7 @@ from app.extensions import db
 from app.forms.shared_list import (
     LIST_EFFECTS,
     LONGEST_SEARCH,
+    KeyForm,
     LineForm,
     LookForm,
     PublishForm,
@@ -132,7 +134,11 @@ def subscribe(key: str) -> Any:
 @bp.get("/<int:id>")
 @moderator_required
 def show(key: str, id: int) -> str:
-    subscription = _subscription_or_404(key, id)
+    return _one(_subscription_or_404(key, id))
+
+
+def _one(subscription: ListSubscription, key_form: KeyForm | None = None) -> str:
+    """The page of a subscription; with a form, also a new key to compare."""
     search = request.args.get("q", "").strip()[:LONGEST_SEARCH]
     lines = {state: ListLine.some(subscription, state, LISTED, search) for state in LineState}
     held = listed.held_by(subscription)
@@ -141,6 +147,7 @@ def show(key: str, id: int) -> str:
         counts=ListLine.counts([subscription.id])[subscription.id], effects=LIST_EFFECTS, held=len(held),
         held_comments=listed.comments(held[:LISTED]), examples=_examples(lines[LineState.HELD]), listed=LISTED,
         fingerprint=fingerprint(subscription.key), trouble=trouble_in_words, refused=refused_in_words,
+        key_form=key_form, new_print=fingerprint(key_form.key.data or "") if key_form else "",
         readable=hosts.readable, looks_like_ours=lambda host: hosts.looks_like_another(host, subscription.site.hosts),
     )  # fmt: skip
 
@@ -155,6 +162,27 @@ def refresh(key: str, id: int) -> Any:
         trouble, said = "", no.sentence
     else:
         said = trouble_in_words(trouble) if trouble else _("The list is up to date.")
+    db.session.commit()
+    flash(said)
+    return redirect(url_for("shared_lists.show", key=key, id=id), 303)
+
+
+@bp.post("/<int:id>/key")
+@moderator_required
+def accept_key(key: str, id: int) -> Any:
+    """Show the new key of a list; with `key` and `compared`, use the list with it."""
+    subscription, form = _subscription_or_404(key, id), KeyForm()
+    try:
+        if not form.key.data:
+            form = KeyForm(formdata=None, key=shared_lists.look_at_key(subscription))
+            return _one(subscription, form)
+        if not form.validate():
+            checked_key(form.key.data)
+            return _one(subscription, form), 422
+        trouble = shared_lists.accept_key(subscription, form.key.data, by=current_moderator())
+        said = trouble_in_words(trouble) if trouble else _("New key accepted.")
+    except Refused as no:
+        said = no.sentence
     db.session.commit()
     flash(said)
     return redirect(url_for("shared_lists.show", key=key, id=id), 303)

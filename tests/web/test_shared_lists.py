@@ -38,6 +38,7 @@ from app.moderation import listed
 from app.screening import list_publishing, list_trial, rules
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.screening.test_shared_lists import content
+from tests.statements import recorded
 from tests.web.test_members import press
 from tests.web.test_queue import ENGLISH, at_the_desk
 
@@ -147,16 +148,16 @@ def test_an_admin_compares_the_fingerprint_before_subscribing(
     assert db_session.query(AuditEvent).order_by(AuditEvent.id.desc()).first().event == "list_subscribed"
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://news.example/list.json", "ftp://news.example/", "https://10.0.0.1/list.json", "https://[fc00::1]/",
-        "javascript:alert(1)", "https://user:pass@news.example/", "", "https://" + "x" * 3_000,
-    ],
+NO_ADDRESSES = (
+    "http://news.example/list.json", "ftp://news.example/", "https://10.0.0.1/list.json", "https://[fc00::1]/",
+    "javascript:alert(1)", "https://user:pass@news.example/", "", "https://" + "x" * 3_000,
 )  # fmt: skip
-def test_an_address_of_another_kind_is_never_asked(desk: FlaskClient, publisher: Publisher, url: str) -> None:
-    answer = press(desk, f"{PAGE}/look", PAGE, list_url=url)
-    assert answer.status_code == 422 and "list-url" in alerts(answer) and not publisher.asked
+
+
+def test_an_address_of_another_kind_is_never_asked(desk: FlaskClient, publisher: Publisher) -> None:
+    for url in NO_ADDRESSES:
+        answer = press(desk, f"{PAGE}/look", PAGE, list_url=url)
+        assert answer.status_code == 422 and "list-url" in alerts(answer) and not publisher.asked, url
 
 
 def test_a_site_admin_cannot_reach_this_machine(
@@ -255,40 +256,38 @@ def test_lines_end_with_the_list_and_with_their_own_time(
 OLD = content([{"word": "casino"}], issued="2025-01-01T00:00:00Z", expires="2025-02-01T00:00:00Z", sequence=9)
 
 
-@pytest.mark.parametrize(
-    ("change", "trouble"),
-    [
-        (lambda p: p.sign({"word": "poker"}, key=FOREIGN, sequence=2), "key"),
-        (lambda p: p.sign({"word": "poker"}, sequence=1), "replayed"),
-        (lambda p: p.sign({"word": "poker"}, sequence=2, id="other"), "another_list"),
-        (lambda p: setattr(p, "body", signed_list.sign(json.dumps(OLD).encode(), KEY)), "expired"),
-        (lambda p: setattr(p, "body", p.body.replace(b'"signature":"', b'"signature":"A')), "signature"),
-        (lambda p: setattr(p, "body", b"<html>"), "malformed"),
-        (lambda p: setattr(p, "body", b" " * (3 << 20)), "too_large"),
-        (lambda p: setattr(p, "status", 302), "status"),
-        (lambda p: p.sign(*[{"word": "poker"}] * 5_001, sequence=2), "too_many_lines"),
-    ],
-)
+POKER = {"word": "poker"}
+REFUSALS: list[tuple[str, Callable[[Publisher], None]]] = [
+    ("key", lambda p: p.sign(POKER, key=FOREIGN, sequence=6)),
+    ("replayed", lambda p: p.sign(POKER, sequence=5)),
+    ("older", lambda p: p.sign(POKER, sequence=4)),
+    ("another_list", lambda p: p.sign(POKER, sequence=6, id="other")),
+    ("expired", lambda p: setattr(p, "body", signed_list.sign(json.dumps(OLD).encode(), KEY))),
+    ("signature", lambda p: setattr(p, "body", p.body.replace(b'"signature":"', b'"signature":"A'))),
+    ("malformed", lambda p: setattr(p, "body", b"<html>")),
+    ("too_large", lambda p: setattr(p, "body", b" " * (3 << 20))),
+    ("too_many_lines", lambda p: p.sign(*[POKER] * 5_001, sequence=6)),
+    ("status", lambda p: setattr(p, "status", 302)),
+]
+
+
 def test_a_refused_file_changes_nothing_and_the_page_says_why(
-    desk: FlaskClient, paper: Site, publisher: Publisher, change: Callable[[Publisher], None], trouble: str
+    desk: FlaskClient, paper: Site, publisher: Publisher
 ) -> None:
+    publisher.sign({"word": "casino"}, {"domain": "bad.example"}, sequence=5)
     subscription = subscribe(paper)
-    before = lines(subscription)
-    change(publisher)
-    page = own_page(subscription)
-    assert press(desk, f"{page}/refresh", page).status_code == 303
-    shown = BeautifulSoup(desk.get(page, headers=ENGLISH).text, "html5lib").get_text()
-    with speaking("en"):
-        said = str(TROUBLES[trouble])
-    assert said in shown and "known lines stay in use" in shown
-    assert lines(subscription) == before and subscription.next_at > now()
-
-
-def test_an_older_file_is_refused(paper: Site, publisher: Publisher) -> None:
-    publisher.sign({"word": "casino"}, sequence=5)
-    subscription = subscribe(paper)
-    publisher.sign({"word": "poker"}, sequence=4)
-    assert refresh(subscription) == "older" and lines(subscription) == {"casino": LineState.ACTIVE}
+    before, page = lines(subscription), own_page(subscription)
+    for trouble, change in REFUSALS:
+        change(publisher)
+        assert refresh(subscription) == trouble
+        shown = BeautifulSoup(desk.get(page, headers=ENGLISH).text, "html5lib").get_text()
+        with speaking("en"):
+            said = str(TROUBLES[trouble])
+        assert said in shown and "known lines stay in use" in shown, trouble
+        assert lines(subscription) == before and subscription.next_at > now(), trouble
+    publisher.status = 200
+    publisher.sign(POKER, sequence=6)
+    assert press(desk, f"{page}/refresh", page).status_code == 303 and lines(subscription) == {"poker": "active"}
 
 
 def test_a_confirmed_new_key_is_followed_and_written_down(
@@ -303,6 +302,32 @@ def test_a_confirmed_new_key_is_followed_and_written_down(
     assert refresh(subscription) == "key"
 
 
+def test_an_unconfirmed_key_is_accepted_only_if_a_person_compared_it(
+    desk: FlaskClient, paper: Site, publisher: Publisher, db_session: Session, client: FlaskClient
+) -> None:
+    assert Reader(client).post("The casino of Monaco closed.").status_code == 201
+    subscription = subscribe(paper)
+    page, new = own_page(subscription), signed_list.public_key_of(FOREIGN)
+    publisher.sign({"word": "casino"}, POKER, key=FOREIGN, sequence=2)
+    assert refresh(subscription) == "key" and "Look at the new key" in desk.get(page, headers=ENGLISH).text
+    looked = press(desk, f"{page}/key", page)
+    assert looked.status_code == 200 and signed_list.fingerprint(new) in looked.text
+    refused = press(desk, f"{page}/key", page, key=new)
+    assert refused.status_code == 422 and "compared" in alerts(refused)
+    for other in (signed_list.public_key_of(signed_list.new_key()), "x", PUBLIC):
+        assert press(desk, f"{page}/key", page, key=other, compared="y").status_code == 303
+        db_session.refresh(subscription)
+        assert subscription.key == PUBLIC
+        db_session.commit()
+    assert press(desk, f"{page}/key", page, key=new, compared="y").status_code == 303
+    db_session.refresh(subscription)
+    assert subscription.key == new and subscription.trouble == ""
+    assert lines(subscription) == {"casino": LineState.HELD, "poker": LineState.ACTIVE}
+    event = db_session.query(AuditEvent).filter_by(event="list_key_followed").one()
+    assert event.actor_name == "Alice"
+    db_session.commit()
+
+
 def test_undo_ends_all_lines_and_its_comments_are_judged_again(
     client: FlaskClient, desk: FlaskClient, paper: Site, publisher: Publisher, db_session: Session, alice: Moderator
 ) -> None:
@@ -313,6 +338,9 @@ def test_undo_ends_all_lines_and_its_comments_are_judged_again(
         assert Reader(client).post(text).status_code == 202
     # A moderator's decision stays.
     move(db_session, the_comment(db_session, texts[2]), Status.REJECTED, alice)
+    with recorded(db.engine) as statements:
+        assert len(listed.held_by(subscription)) == 2
+    assert sum("FROM decision" in each for each in statements) == 1
     page = own_page(subscription)
     assert press(desk, f"{page}/return", page).status_code == 409
     assert press(desk, f"{page}/undo", page).status_code == 303 and not lines(subscription)
@@ -420,13 +448,18 @@ def test_one_site_publishes_and_another_one_subscribes_over_the_network(
     assert refresh(made) == "unreachable" and len(lines(made)) == 2
 
 
+LONG = signed_list.sign(b" " * 300_000, KEY)
+
+
 class _Hostile(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(302 if "away" in self.path else 200)
         self.send_header("Location", "http://127.0.0.1:9/")
         self.end_headers()
         try:
-            if "huge" in self.path:
+            if "long" in self.path:
+                self.wfile.write(LONG)
+            elif "huge" in self.path:
                 for _part in range(100):
                     self.wfile.write(b" " * (1 << 20))
             while "drip" in self.path:
@@ -447,14 +480,16 @@ def test_a_publisher_that_sends_too_much_or_too_slowly_is_left(
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(list_fetching, "SECONDS", 0.5)
     try:
+        read, _trouble = list_fetching.try_fetch(f"{address}/long", PUBLIC)
+        monkeypatch.setattr(list_fetching, "SECONDS", 0.5)
         found = {path: list_fetching.try_fetch(f"{address}/{path}", PUBLIC)[1] for path in ("huge", "drip", "away")}
     finally:
         server.stopped.set()  # type: ignore[attr-defined]
         server.shutdown()
         thread.join()
         server.server_close()
+    assert read is not None and len(read.payload) == 300_000
     assert (found["drip"], found["away"]) == ("unreachable", "status")
     assert found["huge"] in ("too_large", "unreachable")
 

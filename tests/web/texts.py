@@ -284,6 +284,7 @@ INPUTS: dict[str, Input] = {
     "checkers.show_all": Input(path=SITE),
     "checkers.try_text": Input(form={"text": "words"}, path=SITE),
     "published_list.show": Input(path=SITE),
+    "shared_lists.accept_key": Input(path=SITE),
     "shared_lists.change_key": Input(path=SITE),
     "shared_lists.give_back": Input(path=SITE),
     "shared_lists.ignore_held": Input(path=SITE),
