@@ -76,7 +76,8 @@ class Webs:
         return Program(f"{words[0]} {number}", command, log, self.environments[number], privileged=True)
 
     def _haproxy(self, number: int) -> Program:
-        config = self._written(number, "haproxy.cfg", {})
+        # It runs as that user already.
+        config = self._written(number, "haproxy.cfg", {"    user haproxy\n    group haproxy\n": ""})
         return Program(f"haproxy {number}", ["haproxy", "-db", "-f", str(config)], config.with_suffix(".log"),
                        self.layout.environment)  # fmt: skip
 
