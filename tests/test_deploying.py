@@ -183,13 +183,15 @@ def test_nginx_does_not_serve_metrics(start_kaiwa: Callable[..., Live], database
 
 
 class _Dies(BaseHTTPRequestHandler):
-    """A service that ends in the middle of each request but the first."""
+    """A service that ends in the middle of each request, except for its own errors: /own/STATUS."""
 
     def do_GET(self) -> None:
-        if self.path == "/healthz":
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
+        if self.path == "/healthz" or self.path.startswith("/own/"):
+            self.send_response(200 if self.path == "/healthz" else int(self.path.removeprefix("/own/")))
+            self.send_header("Retry-After", "77")
+            self.send_header("Content-Length", "3")
             self.end_headers()
+            self.wfile.write(b"own")
 
     def do_POST(self) -> None:
         self.close_connection = True
@@ -207,9 +209,13 @@ def test_nginx_says_when_to_try_again_where_the_service_does_not_answer(tmp_path
             status, headers, body = asked(url + path)
             assert (status, headers["retry-after"], headers["cache-control"]) == (503, "5", "no-store")
             assert b'role="alert"' in body and "もう一度".encode() in body
+        for own in (404, 413, 429, 500, 502, 503, 504):
+            status, headers, body = asked(f"{url}/own/{own}")
+            assert (status, headers["retry-after"], body) == (own, "77", b"own"), "the service's own answer"
         service.shutdown()
         service.server_close()
         running.join()
         status, headers, _body = asked(url + "/embed/comments")
         # The widget of another origin may read it.
         assert (status, headers["retry-after"], headers["access-control-allow-origin"]) == (503, "5", "*")
+        assert asked(url + "/healthz")[0] == 503
