@@ -125,7 +125,7 @@ def test_outgoing_rows_of_tomorrow_go_out_today(app: Flask, db_session: Session)
     assert Delivery.due(["digest"]) == []
     corrected(db_session)
     assert set(Delivery.due(["digest"])) == {new.id, claimed.id, tried.id, put_off.id}
-    assert Delivery.claim(claimed.id) and not Delivery.claim(claimed.id)
+    assert Delivery.claim(claimed.id, claimed.claimed_at) and not Delivery.claim(claimed.id)
     tried.retry(timedelta(hours=6), "451 later")
     fresh = row(due_at=clock.now() + timedelta(seconds=15))
     db_session.commit()

@@ -10,15 +10,18 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from flask import Flask
 
 from app.extensions import db
 from app.lib import deadline
+from app.lib.watch import Watch
 from app.models import Webhook
+from app.models.webhook import CLAIM_LEASE
 from app.moderation import checker_worker
-from app.notify import webhook_sender
+from app.notify import outbox, webhook_sender
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +121,13 @@ class Receivers:
 
 
 def to_webhooks(app: Flask, stop: threading.Event) -> Receivers:
-    return Receivers(app, stop, Webhook.waiting, webhook_sender.run_once)
+    watch = Watch(CLAIM_LEASE.total_seconds())
+    return Receivers(app, stop, Webhook.waiting, partial(webhook_sender.run_once, watch=watch))
 
 
 def to_checkers(app: Flask, stop: threading.Event) -> Receivers:
-    return Receivers(app, stop, checker_worker.waiting, checker_worker.ask_all)
+    watch = Watch(outbox.DEAD_S)
+    return Receivers(app, stop, checker_worker.waiting, partial(checker_worker.ask_all, watch=watch))
 
 
 def send_all(failed: set[int]) -> bool:

@@ -93,10 +93,10 @@ def _pruned() -> dict[str, int]:
             gone.update(_forget_at_once())
             db.session.commit()
             for counted in _forget_in_steps():
+                if not mine.keeps():
+                    break
                 db.session.commit()
                 gone.update(counted)
-                if mine.is_lost:
-                    break
     except turns.Held:
         click.echo("Another flask upkeep prune is at work.", err=True)
     return dict(gone)

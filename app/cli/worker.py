@@ -18,18 +18,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cli import receivers, shared_work
 from app.cli.tasks import PAUSE, Line, Task
 from app.comments import votes
-from app.desk import shared_lists
 from app.extensions import db
 from app.lib import deadline
 from app.lib.watch import Watch
 from app.models import ApiAnswer, Heartbeat, RateLimit, SiteCounter
 from app.models.heartbeat import EVERY
+from app.models.job import CLAIM_LEASE
 from app.moderation import checker_worker
 from app.moderation.akismet_worker import CARRIERS
 from app.notify import outbox, replies, reply_email
 from app.notify.breaker import Breaker
 from app.operations import extras, turns
-from app.screening import list_publishing
 from app.search import index
 from app.transfer import job_runner, jobs
 
@@ -66,9 +65,9 @@ def worker(once: bool) -> None:
     same Message-ID. Logs are JSON lines on standard error.
     """
     if once:
-        shared_work.remind(turns.watch_turns())
-        shared_work.close_days(turns.watch_turns())
-        _share_lists()
+        shared_work.remind()
+        shared_work.close_days()
+        shared_work.share_lists()
         failed: set[int] = set()
         while _deliver() or receivers.send_all(failed) or job_runner.run_next():
             pass
@@ -97,7 +96,8 @@ def _run(stop: threading.Event) -> None:
     filters = Line(_app(), Task("filters", shared_work.trainer()), stop, pause=RETRAIN_EVERY, timeout=inf)
     transfers = Line(_app(), Task("transfers", _transfers(stop)), stop, timeout=inf)
     hooks = Line(_app(), Task("webhooks", webhooks.turn), stop)
-    lists = Line(_app(), Task("lists", _share_lists), stop, pause=LISTS_EVERY)
+    # In a thread of its own, because publishers may be slow.
+    lists = Line(_app(), Task("lists", shared_work.list_sharer()), stop, pause=LISTS_EVERY)
     threads = [*lines, filters, transfers, hooks, lists]
     beat = Task("heartbeat", _heartbeat(name, [*tasks, *(line.task for line in threads)]))
     log.info("worker started")
@@ -134,19 +134,8 @@ def _turn(tasks: Sequence[Task]) -> float:
     return 0 if any(busy) else PAUSE
 
 
-def _share_lists() -> bool:
-    """Publish changed lists, and fetch due ones; in a thread of its own, because publishers may be slow."""
-    for _file in list_publishing.reissue_due():
-        db.session.commit()
-    for _step in shared_lists.refresh_due():
-        db.session.commit()
-    shared_lists.forget_undone()
-    db.session.commit()
-    return False
-
-
 def _transfers(stop: threading.Event) -> Callable[[], bool]:
-    next_look = 0.0
+    next_look, watch = 0.0, Watch(CLAIM_LEASE.total_seconds())
 
     def run() -> bool:
         """Run one import or export of the browser; False if none waits."""
@@ -155,7 +144,7 @@ def _transfers(stop: threading.Event) -> Callable[[], bool]:
             for _count in jobs.expire():
                 db.session.commit()
             next_look = time.monotonic() + TRANSFERS_EXPIRE_EVERY
-        return job_runner.run_next(stop.is_set)
+        return job_runner.run_next(stop.is_set, watch)
 
     return run
 

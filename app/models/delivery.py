@@ -138,14 +138,13 @@ class Delivery(Model):
         return db.session.scalar(query.where(happened_since(cls.created_at, since - LONGEST_QUEUED))) or 0
 
     @classmethod
-    def claim(cls, id: int) -> bool:
-        """Claim it for this worker; False if another one was faster."""
-        changed = rows_changed(
-            update(cls)
-            .where(cls.id == id, cls.done_at.is_(None), cls._free())
-            .values(claimed_at=now(), attempts=cls.attempts + 1)
-        )
-        return changed == 1
+    def claim(cls, id: int, seen: datetime | None = None) -> bool:
+        """Claim it for this worker, in place of the claim that was `seen`; False if another one was faster.
+
+        The lease alone does not tell: by the clock of another machine, a new claim may be an hour old.
+        """
+        free = cls.id == id, cls.done_at.is_(None), cls._free(), cls.claimed_at.is_not_distinct_from(seen)
+        return rows_changed(update(cls).where(*free).values(claimed_at=now(), attempts=cls.attempts + 1)) == 1
 
     @classmethod
     def recall(cls, comment_id: int, *kinds: str) -> int:

@@ -1,6 +1,6 @@
 """An import or export that an administrator started in the browser. The worker runs it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
+from app.lib.watch import Watch
 from app.models.moderator import Moderator
 from app.models.site import Site
 
@@ -31,6 +32,8 @@ from app.models.site import Site
 CLAIM_LEASE = timedelta(minutes=10)
 # A job that ends its worker each time, such as by running out of memory, is given up.
 MOST_ATTEMPTS = 10
+# Jobs that are looked at for the next one: the claimed ones, at most one for each worker, and some more.
+AMONG = 100
 LONGEST_NAME = 200  # characters
 
 
@@ -125,14 +128,30 @@ class Job(Model):
         return db.session.scalar(select(cls.id).where(*running).limit(1)) is not None
 
     @classmethod
-    def claim_next(cls, claim: str) -> int | None:
-        """Claim the job that waits longest; None if none waits. The caller commits."""
-        waiting = cls.state.in_(AT_WORK), cls._is_free()
-        id = db.session.scalar(select(cls.id).where(*waiting).order_by(cls.id).limit(1))
-        if id is None:
+    def claim_next(cls, claim: str, watch: Watch | None = None) -> int | None:
+        """Claim the job that waits longest; None if none waits. The caller commits.
+
+        With `watch`, a worker's claim is taken over only after it was watched for a while: where two machines have
+        different clocks, its lease may seem to be over.
+        """
+        found = next((row for row in cls._free_or_claimed() if cls._may_take(row, watch)), None)
+        if found is None:
             return None
+        seen = cls.id == found.id, cls.state.in_(AT_WORK), cls.claimed_at.is_not_distinct_from(found.claimed_at)
         given = {"claim": claim, "claimed_at": now(), "attempts": cls.attempts + 1}
-        return id if rows_changed(update(cls).where(cls.id == id, *waiting).values(given)) else None
+        return int(found.id) if rows_changed(update(cls).where(*seen).values(given)) else None
+
+    @classmethod
+    def _free_or_claimed(cls) -> Sequence[Any]:
+        """The oldest first."""
+        columns = cls.id, cls.claim, cls.claimed_at, cls._is_free().label("is_free")
+        query = select(*columns).where(cls.state.in_(AT_WORK), or_(cls._is_free(), cls.claim.is_not(None)))
+        return db.session.execute(query.order_by(cls.id).limit(AMONG)).all()
+
+    @staticmethod
+    def _may_take(row: Any, watch: Watch | None) -> bool:
+        is_silent = not (watch and row.claim) or watch.is_silent(row.id, row.claimed_at)
+        return bool(row.is_free) and is_silent
 
     @classmethod
     def release(cls, claim: str, *, tried: bool) -> None:

@@ -14,6 +14,7 @@ from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, is_over, now
 from app.lib.secrets import Encrypted, is_unreadable
+from app.lib.watch import Watch
 from app.models.moderator import Moderator
 from app.models.site import Site
 from app.models.webhook_delivery import WebhookDelivery
@@ -154,10 +155,18 @@ class Webhook(Model):
         return list(db.session.scalars(select(cls.id).where(cls.id.in_(ids), cls.failures > 0)))
 
     @classmethod
-    def claim(cls, id: int) -> str:
-        """Claim it for this worker; returns the claim, '' if another one was faster."""
+    def claim(cls, id: int, watch: Watch | None = None) -> str:
+        """Claim it for this worker; returns the claim, '' if another one was faster.
+
+        With `watch`, a worker's claim is taken over only after it was watched for a while: where two machines have
+        different clocks, it may seem to be over.
+        """
+        seen = db.session.execute(select(cls.claimed_by, cls.claimed_until).where(cls.id == id)).one_or_none()
+        if seen is None or (watch and seen.claimed_by and not watch.is_silent(id, tuple(seen))):
+            return ""
         claim = uuid4().hex
         free = update(cls).where(cls.id == id, *cls._works(), cls._is_rested(), cls._is_free())
+        free = free.where(cls.claimed_by == seen.claimed_by, cls.claimed_until.is_not_distinct_from(seen.claimed_until))
         return claim if rows_changed(free.values(claimed_until=now() + CLAIM_LEASE, claimed_by=claim)) else ""
 
     @classmethod

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from app.database import rows_changed
 from app.extensions import db
 from app.lib.clock import now
+from app.lib.watch import Watch
 from app.models import Actor, Checker, CheckerAnswer, Comment, Decision, Delivery, Status, Trouble
 from app.models.checker import kind_of
 from app.models.delivery import TO_CHECKER
@@ -49,14 +50,16 @@ def waiting(*, failing: bool, limit: int, without: Collection[int]) -> dict[int,
     return {kinds[kind]: known[kinds[kind]] for kind in due[:limit]}
 
 
-def ask_all(checker_id: int, is_stopping: Callable[[], bool], _hurry: bool) -> int:
+def ask_all(checker_id: int, is_stopping: Callable[[], bool], _hurry: bool, watch: Watch | None = None) -> int:
     """Ask one checker the due questions, until others get their turn; returns their number.
 
     Nothing shortens its own time limit, because a late answer holds the comment.
     """
     carriers, end, asked = {kind_of(checker_id): send_question}, monotonic() + TURN_S, 0
     # A checker that failed is paused.
-    while monotonic() < end and not is_stopping() and Checker.may_be_asked(checker_id) and outbox.run_once(carriers):
+    while monotonic() < end and not is_stopping() and Checker.may_be_asked(checker_id):
+        if not outbox.run_once(carriers, watch=watch):
+            break
         asked += 1
     return asked
 

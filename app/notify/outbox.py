@@ -160,29 +160,29 @@ def run_once(
     after it was watched for a while: a clock that jumps ends the lease of one that is sending.
     """
     carriers = email_carriers() if carriers is None else carriers
-    id = _next_due(carriers, watch)
-    if id and _begin(id):
+    id, seen = _next_due(carriers, watch)
+    if id and _begin(id, seen):
         with spans.span("delivery", group_of(db.session.get_one(Delivery, id).kind)):
             _deliver(id, carriers, breaker or Breaker())
     db.session.rollback()
     return bool(id)
 
 
-def _next_due(kinds: Iterable[str], watch: Watch | None) -> int:
-    """0 if none is due."""
+def _next_due(kinds: Iterable[str], watch: Watch | None) -> tuple[int, datetime | None]:
+    """Its id and the time of an earlier claim; 0 if none is due."""
     due = Delivery.due_with_claims(kinds, limit=AMONG if watch else 1)
-    return next((id for id, at in due if not (watch and at) or watch.is_silent(id, at)), 0)
+    return next(((id, at) for id, at in due if not (watch and at) or watch.is_silent(id, at)), (0, None))
 
 
-def _begin(id: int) -> bool:
+def _begin(id: int, seen: datetime | None) -> bool:
     """Claim and prepare a delivery in one transaction; False if it is not to be sent now."""
-    if not Delivery.claim(id):
+    if not Delivery.claim(id, seen):
         return False
     try:
         ready = _is_ready(db.session.get_one(Delivery, id))
     except Exception as trouble:
         db.session.rollback()
-        Delivery.claim(id)
+        Delivery.claim(id, seen)
         _fail(id, trouble)
         ready = False
     db.session.commit()

@@ -12,6 +12,7 @@ from app.lib.http_client import Answer, NoAnswer
 from app.lib.redact import CONTROL, scrubbed
 from app.lib.secrets import is_unreadable
 from app.lib.signed_request import post_signed
+from app.lib.watch import Watch
 from app.models import Emails, Membership, Webhook, WebhookState
 from app.models.unsent import WEBHOOKS
 from app.models.webhook import LONGEST_RETRY_AFTER
@@ -37,13 +38,18 @@ TRIED_FOR = timedelta(days=4)
 metrics.note_kind(WEBHOOKS)
 
 
-def run_once(webhook_id: int, is_stopping: Callable[[], bool] = lambda: False, hurry: bool = False) -> int:
+def run_once(
+    webhook_id: int,
+    is_stopping: Callable[[], bool] = lambda: False,
+    hurry: bool = False,
+    watch: Watch | None = None,
+) -> int:
     """Send due deliveries of one webhook; returns the number of requests. Commits.
 
     `hurry`: others need the thread, so an answer has to come at once. A receiver that is slower gets the whole time in
     the next try.
     """
-    claim = Webhook.claim(webhook_id)
+    claim = Webhook.claim(webhook_id, watch)
     db.session.commit()
     sent, end, seconds = 0, time.monotonic() + TURN_S, HURRY_S if hurry else SECONDS
     while claim and time.monotonic() < end and not is_stopping() and _send_next(webhook_id, claim, seconds):

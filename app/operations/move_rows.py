@@ -37,7 +37,10 @@ from app.lib.secrets import Encrypted
 FIRST_ROWS, MOST_ROWS, MOST_SIZE = 10, 1000, 4 * 1024 * 1024
 DIGESTS = 2**128
 # Tables that are not moved, and why.
-LEFT_OUT = {"heartbeat": "tells which processes of the old installation run"}
+LEFT_OUT = {
+    "heartbeat": "tells which processes of the old installation run",
+    "turn": "tells which of them are at work",
+}
 
 Row = tuple[Any, ...]
 Key = tuple[Any, ...]

@@ -10,7 +10,9 @@ from uuid import uuid4
 from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.database import end_transaction
 from app.extensions import db
+from app.lib import deadline
 from app.lib.watch import Watch
 from app.models.turn import Beat, Turn
 
@@ -29,21 +31,36 @@ class NothingToDo(Exception):
 
 
 class Mine:
-    """A turn that this process has. Work in steps ends when `is_lost`: another process took over after a long pause."""
+    """A turn that this process has. Work in steps asks `keeps()` before each commit."""
 
     def __init__(self, app: Flask, name: str, holder: str) -> None:
-        self.name, self.holder, self.is_lost = name, holder, False
+        self.name, self.holder, self.is_lost, self._renewed = name, holder, False, time.monotonic()
         self._app, self._ended = app, threading.Event()
         self._thread = threading.Thread(target=self._renew, name=f"turn {name}", daemon=True)
 
     def _renew(self) -> None:
-        with self._app.app_context():
+        # A server that hangs must not hold the work, which waits for this thread at its end.
+        with self._app.app_context(), deadline.for_each_statement(self._app.config["WORKER_TIMEOUT"]):
             while not self._ended.wait(RENEW_S) and not self.is_lost:
                 self.renew()
 
+    def keeps(self) -> bool:
+        """False if another process took over, after this one stood still for long: it has to roll back.
+
+        Asked in the transaction of the work, so that no other takes over before its commit.
+        """
+        if not self.is_lost and time.monotonic() - self._renewed > SILENT_S / 2:
+            self._renew_now()
+        return not self.is_lost
+
+    def _renew_now(self) -> None:
+        began = time.monotonic()
+        self.is_lost = not Turn.renew(self.name, self.holder)
+        self._renewed = began
+
     def renew(self) -> None:
         try:
-            self.is_lost = not Turn.renew(self.name, self.holder)
+            self._renew_now()
             db.session.commit()
         except SQLAlchemyError:
             # The work itself has the same database; the next renewal decides.
@@ -80,13 +97,14 @@ def turn(name: str, watch: Watch | None = None) -> Iterator[Mine]:
         yield mine
         done = True
     finally:
+        # First: a renewal may wait for SQLite's lock, which an interrupted transaction holds.
+        end_transaction()
         mine.end()
         _give_back(mine, done=done)
 
 
 def _give_back(mine: Mine, *, done: bool) -> None:
     try:
-        db.session.rollback()
         Turn.give_back(mine.name, mine.holder, done=done and not mine.is_lost)
         db.session.commit()
     except SQLAlchemyError:

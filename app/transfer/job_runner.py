@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from app.database import snapshot
 from app.extensions import db
 from app.lib.clock import now
+from app.lib.watch import Watch
 from app.models import Job, JobKind, JobState, Site, audit
 from app.models.audit import Event, Who
 from app.models.job import MOST_ATTEMPTS, NEXT
@@ -91,10 +92,10 @@ class Claimed:
         return row[0]
 
 
-def run_next(stopping: Callable[[], bool] = lambda: False) -> bool:
+def run_next(stopping: Callable[[], bool] = lambda: False, watch: Watch | None = None) -> bool:
     """Run the job that waits longest, to its end; False if none waits. Commits."""
     claim = uuid4().hex
-    id = Job.claim_next(claim)
+    id = Job.claim_next(claim, watch)
     db.session.commit()
     if id is None:
         return False
