@@ -15,6 +15,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import select
 
+from app.database import autocommit_reads, snapshot
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, RejectionModel, Status
@@ -24,6 +25,7 @@ from app.spam.features import Slots, slots
 from app.spam.filter import UNIT, Filter, WrongModel, probability
 
 MOST = 4_000  # newest decided comments
+AT_ONCE = 500  # comments of a statement
 ENOUGH = 30  # of each kind, before a likelihood is told
 WARM_UP = 100  # examples before the quality counts
 EVERY = timedelta(minutes=10)
@@ -85,9 +87,16 @@ def train(examples: Iterable[tuple[Any, str]]) -> Trained:
 
 def train_outdated() -> Iterator[None]:
     """Train the models of sites with new decisions; the caller commits after each."""
-    for site_id, decision_id in RejectionModel.outdated(now() - EVERY):
-        trained = train(_examples(site_id))
-        db.session.rollback()
+    with autocommit_reads():
+        outdated = RejectionModel.outdated(now() - EVERY)
+    for site_id, decision_id in outdated:
+        with snapshot():
+            examples = _examples(site_id)
+        # Seconds of computing without an open transaction, in which others write on SQLite too.
+        trained = train(examples)
+        if _were_erased([row for row, _reason in examples]):
+            db.session.rollback()
+            continue
         db.session.merge(
             RejectionModel(
                 site_id=site_id, counts=trained.model.dump(), decision_id=decision_id, trained_at=now(),
@@ -112,6 +121,16 @@ def _examples(site_id: int) -> list[tuple[Any, str]]:
     judged = Comment.id.in_(reasons), Comment.body != "", Comment.badge.is_(None)
     rows = db.session.execute(select(*learning.COLUMNS).where(*judged).order_by(Comment.id))
     return [(row, reasons[row.id]) for row in rows]
+
+
+def _were_erased(rows: list[Any]) -> bool:
+    """True if one of these comments lost its text or name since it was read, or was withdrawn."""
+    kept: set[tuple[Any, ...]] = set()
+    for at in range(0, len(rows), AT_ONCE):
+        same = Comment.id.in_([row.id for row in rows[at : at + AT_ONCE]]), Comment.status != Status.DELETED
+        found = db.session.execute(select(Comment.id, Comment.name, Comment.body).where(*same))
+        kept |= {tuple(row) for row in found}
+    return any((row.id, row.name, row.body) not in kept for row in rows)
 
 
 def _standing(ids: set[int]) -> Iterator[tuple[int, str]]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.comments import amend, person_erasure
 from app.comments.person import Person
 from app.desk import queue
+from app.extensions import db
 from app.lib.clock import now
 from app.models import Comment, Decision, Moderator, RejectionModel, Role, Site, Status
 from app.moderation.decide import decide, undo
@@ -84,6 +86,24 @@ def test_undone_and_erased_comments_are_forgotten(db_session: Session, decided: 
     for _step in whole:
         db_session.commit()
     assert trained(db_session, decided).fine == 11
+
+
+def test_others_write_during_the_training_and_what_they_erase_is_not_stored(
+    db_session: Session, decided: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = rejections.train
+
+    def trained_while_erased(examples: list[tuple[Any, str]]) -> rejections.Trained:
+        found = train(examples)
+        with Session(db.engine) as other:
+            other.execute(update(Comment).where(Comment.body == f"{RUDE} 5").values(name="", body=""))
+            other.commit()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rejections, "train", trained_while_erased)
+        assert list(rejections.train_outdated()) == [], "it would know the erased text"
+    assert trained(db_session, decided).rejected == 11
 
 
 def test_replies_by_staff_are_no_examples(db_session: Session, decided: Site, alice: Moderator) -> None:
