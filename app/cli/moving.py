@@ -118,7 +118,7 @@ def _cancel(yes: bool) -> None:
                 f"What was written in {known.target} since the move is not in this database. Use this database again?",
                 abort=True,
             )
-        move_source.cancel()
+        move_source.cancel(lambda line: click.echo(line, err=True))
     recording.note(Event.MOVE_CANCELLED, database=known.target)
     click.echo(f"This database takes writes. Delete {known.target} before another move to it.")
 

@@ -74,7 +74,7 @@ def run(target: Target, tell: Tell) -> Done:
             target.publish()
             return Done(target.label, {})
         _admit(target)
-        source = Source()
+        source = Source(_seldom(tell))
         target.prepare(source.begin(target.label).token)
         done = _moved(source, target, tell)
         target.publish()

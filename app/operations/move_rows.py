@@ -26,7 +26,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from sqlalchemy.types import TypeEngine
 
 from app.extensions import db
@@ -41,6 +41,9 @@ LEFT_OUT = {
     "heartbeat": "tells which processes of the old installation run",
     "turn": "tells which of them are at work",
 }
+
+# The other database forgets changes after this commit: a crash must not lose it.
+LASTING = "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 
 Row = tuple[Any, ...]
 Key = tuple[Any, ...]
@@ -106,7 +109,8 @@ class Moved:
                 self._copy(connection, rows)
             else:
                 connection.execute(insert(self.table), [dict(zip(self.names, row, strict=True)) for row in rows])
-        except IntegrityError:
+        except (IntegrityError, OperationalError):
+            # A full disk or a lost connection is no row's fault.
             raise
         except Exception as trouble:
             if not isinstance(trouble, StatementError | ValueError) and not hasattr(trouble, "sqlstate"):
@@ -141,6 +145,8 @@ class Moved:
                     copy.write_row(row)
         except raw.psycopg.IntegrityError as trouble:
             raise IntegrityError("COPY", None, trouble) from trouble
+        except raw.psycopg.OperationalError as trouble:
+            raise OperationalError("COPY", None, trouble) from trouble
 
     def _refusal(self, rows: Sequence[Row], trouble: BaseException) -> MoveError:
         for row in rows:

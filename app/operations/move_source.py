@@ -4,23 +4,30 @@ Triggers do both, so that it holds for every process that uses the database, wha
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from app.extensions import Id, db
 from app.lib.clock import Moment, now
 from app.lib.moved import MOVED
 from app.operations import upgrades
-from app.operations.move_rows import Key, Moved, MoveError, moved_tables
+from app.operations.move_rows import LASTING, Key, Moved, MoveError, moved_tables
 
 TRIES_MS = 500
+TOO_BUSY = (
+    f"Other processes have locked the old database for {upgrades.TIMEOUT_S / 60:.0f} minutes. Nothing is lost: run the "
+    "command again, and it goes on."
+)
 PREPARING, COPYING, ENDED, CANCELLED = "preparing", "copying", "moved", "cancelled"
 
 # Not tables of Kaiwa: they are there during a move only.
@@ -76,26 +83,31 @@ def state(connection: Connection | None = None) -> Move | None:
 class Source:
     """The database of this installation during one run of the command."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _line: None) -> None:
         self.run = uuid4().hex
+        self._tell = tell
 
     def begin(self, target: str) -> Move:
         """Begin a move to `target`, or continue it; from here on each change is noted. Raises MoveError."""
-        with db.engine.begin() as connection:
-            _own.create_all(connection)
-            revision = revision_of(connection)
-            row = {"id": 1, "token": uuid4().hex, "stage": PREPARING, "target": target, "revision": revision,
-                   "started_at": now(), "run": self.run}  # fmt: skip
-            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-            connection.execute(dialect.insert(MOVE).values(row).on_conflict_do_nothing())
-            found = state(connection)
-            assert found  # noqa: S101
-            _admit(found, target, revision)
-            connection.execute(MOVE.update().values(run=self.run))
+        self.patiently(lambda connection: self._begin(connection, target))
+        found = state()
+        assert found  # noqa: S101
         if found.stage == PREPARING:
-            _note_changes()
-            self._enter(COPYING)
+            self._note_changes()
+            self.patiently(lambda connection: connection.execute(MOVE.update().values(stage=COPYING)), mine=True)
         return found
+
+    def _begin(self, connection: Connection, target: str) -> None:
+        _own.create_all(connection)
+        revision = revision_of(connection)
+        row = {"id": 1, "token": uuid4().hex, "stage": PREPARING, "target": target, "revision": revision,
+               "started_at": now(), "run": self.run}  # fmt: skip
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        connection.execute(dialect.insert(MOVE).values(row).on_conflict_do_nothing())
+        found = state(connection)
+        assert found  # noqa: S101
+        _admit(found, target, revision)
+        connection.execute(MOVE.update().values(run=self.run))
 
     def is_moved(self) -> bool:
         found = state()
@@ -116,14 +128,10 @@ class Source:
     def collect(self) -> None:
         """Make committed changes due. It deletes only notes that it has read: both statements see one snapshot."""
         level = {"isolation_level": "REPEATABLE READ"} if db.engine.dialect.name == "postgresql" else {}
-        with db.engine.connect().execution_options(**level) as connection, connection.begin():
-            self._is_mine(connection)
-            collect(connection)
+        self.patiently(collect, mine=True, **level)
 
     def forget_due(self) -> None:
-        with db.engine.begin() as connection:
-            self._is_mine(connection)
-            connection.execute(DUE.delete())
+        self.patiently(lambda connection: connection.execute(DUE.delete()), mine=True)
 
     @contextmanager
     def stopped(self) -> Iterator[Connection]:
@@ -136,10 +144,38 @@ class Source:
             connection.execute(MOVE.update().values(stage=ENDED))
             connection.commit()
 
-    def _enter(self, stage: str) -> None:
-        with db.engine.begin() as connection:
-            self._is_mine(connection)
-            connection.execute(MOVE.update().values(stage=stage))
+    def patiently(self, act: Callable[[Connection], Any], *, mine: bool = False, **options: Any) -> None:
+        """In one transaction, again and again for minutes while others have the locks."""
+
+        def attempt() -> None:
+            with db.engine.connect().execution_options(**options) as connection, connection.begin():
+                if connection.dialect.name == "postgresql":
+                    # It waits only briefly, so that it blocks none.
+                    connection.execute(text(f"SET LOCAL lock_timeout = '{TRIES_MS}ms'"))
+                if mine:
+                    self._is_mine(connection)
+                act(connection)
+
+        self.retry(attempt)
+
+    def retry(self, attempt: Callable[[], None]) -> None:
+        """Raises MoveError if others have the locks for too long."""
+        try:
+            upgrades.run_with_retries(attempt, lambda _line: self._tell("waiting for the writers"))
+        except DBAPIError as trouble:
+            if not upgrades.is_about_locks(trouble):
+                raise
+            raise MoveError(TOO_BUSY) from trouble
+
+    def _note_changes(self) -> None:
+        """Not after --cancel, which would leave these triggers behind."""
+        tables = [[each] for each in moved_tables()]
+        if db.engine.dialect.name == "sqlite":
+            tables, make = [list(moved_tables())], _sqlite_triggers
+        else:
+            make = _postgresql_triggers
+        for some in tables:
+            self.patiently(partial(_execute, statements=[sql for each in some for sql in make(each)]), mine=True)
 
     def _is_mine(self, connection: Connection) -> None:
         if not connection.execute(MOVE.update().where(MOVE.c.run == self.run).values(run=self.run)).rowcount:
@@ -162,14 +198,14 @@ def due(connection: Connection, name: str, most: int) -> Iterator[list[Key]]:
         keys = connection.scalars(query.where(DUE.c.key > keys[-1])).all()
 
 
-def cancel() -> None:
-    """Let the database take writes again, and remove all traces of the move."""
-    with db.engine.begin() as connection:
-        connection.execute(MOVE.update().values(stage=CANCELLED))
+def cancel(tell: Callable[[str], None] = lambda _line: None) -> None:
+    """Let the database take writes again, and remove all traces of the move. Raises MoveError."""
+    source = Source(tell)
+    # A run of the command that is under way stops, because it is not its move any more.
+    source.patiently(lambda connection: connection.execute(MOVE.update().values(stage=CANCELLED, run=source.run)))
     for each in moved_tables():
-        _retried(*_triggers_gone(each))
-    with db.engine.begin() as connection:
-        _own.drop_all(connection)
+        source.patiently(partial(_execute, statements=tuple(_triggers_gone(each))))
+    source.patiently(_own.drop_all)
 
 
 def revision_of(connection: Connection) -> str:
@@ -190,25 +226,9 @@ def _admit(found: Move, target: str, revision: str) -> None:
         )
 
 
-def _note_changes() -> None:
-    if db.engine.dialect.name == "sqlite":
-        _retried(*(statement for each in moved_tables() for statement in _sqlite_triggers(each)))
-        return
-    for each in moved_tables():
-        _retried(*_postgresql_triggers(each))
-
-
-def _retried(*statements: str) -> None:
-    """In one transaction, which waits only briefly for locks of others and then tries again, so that it blocks none."""
-
-    def attempt() -> None:
-        with db.engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(f"SET LOCAL lock_timeout = '{TRIES_MS}ms'"))
-            for statement in statements:
-                connection.exec_driver_sql(statement)
-
-    upgrades.run_with_retries(attempt)
+def _execute(connection: Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(statement)
 
 
 @contextmanager
@@ -222,10 +242,14 @@ def _locked(source: Source) -> Iterator[Connection]:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SET LOCAL lock_timeout = '{TRIES_MS}ms'"))
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(text(LASTING))
                 names = ", ".join(f'"{each.name}"' for each in moved_tables())
                 connection.execute(text(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE"))
 
-        upgrades.run_with_retries(attempt)
+        source.retry(attempt)
+        found = state(connection)
+        assert found  # noqa: S101
+        _admit(found, found.target, revision_of(connection))
         yield connection
 
 

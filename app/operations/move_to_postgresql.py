@@ -6,13 +6,13 @@ from functools import cached_property
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 
 from app.operations.move_place import SCHEMA
-from app.operations.move_rows import MoveError, moved_tables
+from app.operations.move_rows import LASTING, MoveError, moved_tables
 from app.operations.move_target import INDEX, LAST, OWN_TABLES, Target, token_in
 
 # A role's limits for requests do not apply to a move.
 SETTINGS = (
     f"SET LOCAL search_path TO {SCHEMA}", "SET LOCAL statement_timeout = 0",
-    "SET LOCAL idle_in_transaction_session_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0", LASTING,
 )  # fmt: skip
 CONSTRAINTS = """
 SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint

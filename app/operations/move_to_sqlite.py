@@ -86,8 +86,8 @@ def _engine(file: Path) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
-        # References are complete at the end only. NORMAL: a power cut loses batches, and the move goes on before them.
-        for pragma in ("foreign_keys=OFF", "synchronous=NORMAL", f"cache_size=-{CACHE_KIB}", "temp_store=FILE"):
+        # References are complete at the end only.
+        for pragma in ("foreign_keys=OFF", "synchronous=FULL", f"cache_size=-{CACHE_KIB}", "temp_store=FILE"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -69,7 +69,7 @@ class TablesLocked(Exception):
     """Other sessions held a table longer than TIMEOUT_S; the message names them."""
 
 
-def run_with_retries(attempt: Callable[[], None]) -> None:
+def run_with_retries(attempt: Callable[[], None], tell: Callable[[str], None] = log.warning) -> None:
     """Retry `attempt` until TIMEOUT_S while others are in its way."""
     until, pause = time.monotonic() + TIMEOUT_S, FIRST_PAUSE_S
     while True:
@@ -78,9 +78,9 @@ def run_with_retries(attempt: Callable[[], None]) -> None:
         except Overtaken:
             log.info("another upgrade is running; continuing after it")
         except DBAPIError as trouble:
-            if not _is_about_locks(trouble) or time.monotonic() > until:
+            if not is_about_locks(trouble) or time.monotonic() > until:
                 raise
-            log.warning("the database is locked; retrying")
+            tell("the database is locked; retrying")
         pause = _sleep(pause)
 
 
@@ -193,7 +193,7 @@ def _blocked_table(connection: Connection, tables: list[str]) -> str:
             connection.execute(text(f'LOCK TABLE "{name}" IN ACCESS EXCLUSIVE MODE'))
     except OperationalError as trouble:
         attempt.rollback()
-        if not _is_about_locks(trouble):
+        if not is_about_locks(trouble):
             raise
         return name
     attempt.commit()
@@ -212,7 +212,7 @@ def _holders(connection: Connection, tables: list[str]) -> str:
     return "; ".join(f"process {pid} ({name or state}) since {since}" for pid, name, state, since in found) or "others"
 
 
-def _is_about_locks(trouble: DBAPIError) -> bool:
+def is_about_locks(trouble: DBAPIError) -> bool:
     return getattr(trouble.orig, "sqlstate", None) in (DEADLOCK, LOCK_TIMEOUT) or BUSY in str(trouble.orig)
 
 

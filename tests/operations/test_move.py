@@ -31,15 +31,17 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app import create_app
+from app import connections, create_app
 from app.extensions import db
 from app.lib.clock import Moment
 from app.models import Comment, RateLimit, Site, Status
 from app.models.audit import verify
-from app.operations import move, move_rows, move_source
+from app.operations import move, move_rows, move_source, upgrades
 from app.operations.move_rows import LEFT_OUT, moved_tables
+from app.operations.move_source import Source
 from app.operations.upgrades import UnfinishedMove
 from app.spam import retraining
 from tests.cast import Reader, a_site
@@ -327,14 +329,74 @@ def test_an_unfinished_move_is_no_installation(
     with app.app_context():
         findings = app.test_cli_runner().invoke(args=["check"]).output
     assert "has begun and is not done" in findings
-    run(app, "--cancel")
-    assert "belongs to another move" in run(app, there, code=1).output
-    run(app, elsewhere)
+    with monkeypatch.context() as patch:
+        waits = each_write_waits(app, patch)
+        run(app, "--cancel")
+        assert "belongs to another move" in run(app, there, code=1).output
+        stopped_by_an_upgrade(app, elsewhere, patch)
+        assert "waiting for the writers" in run(app, elsewhere).output and len(waits) > 10
     assert is_closed(app)
     assert "Aborted" in run(app, "--cancel", code=1, typed="n\n").output and is_closed(app)
     run(app, "--cancel", "--yes")
     assert not is_closed(app)
     assert "No move has begun" in run(app, "--cancel", code=1).output
+
+
+def each_write_waits(app: Flask, patch: pytest.MonkeyPatch) -> list[float]:
+    """Another process has SQLite's lock each time that the command wants it, and longer than a statement waits."""
+    other = sqlite3.connect(make_url(app.config["DATABASE_URL"]).database or "", isolation_level=None)
+    retry, waits = Source.retry, []
+
+    def held(source: Source, attempt: Callable[[], None]) -> None:
+        other.execute("BEGIN IMMEDIATE")
+        retry(source, attempt)
+
+    def sleep(pause: float) -> float:
+        waits.append(pause)
+        if other.in_transaction:
+            other.execute("ROLLBACK")
+        return pause
+
+    patch.setattr(connections, "SQLITE_BUSY_MS", 20)
+    patch.setattr(Source, "retry", held)
+    patch.setattr(upgrades, "_sleep", sleep)
+    patch.setattr(move, "PROGRESS_S", 0.0)
+    return waits
+
+
+def stopped_by_an_upgrade(app: Flask, there: str, patch: pytest.MonkeyPatch) -> None:
+    """A migration may add columns that this version does not copy."""
+    with app.app_context():
+        revision = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+        db.session.rollback()
+    last, own = move._last_pass, app.config["DATABASE_URL"]
+    with patch.context() as inner:
+        later = "UPDATE alembic_version SET version_num = 'later'"
+        inner.setattr(move, "_last_pass", lambda *given: (change(own, later), last(*given))[1])
+        assert "by another version since" in run(app, there, code=1).output
+    change(own, f"UPDATE alembic_version SET version_num = '{revision}'")  # noqa: S608
+    assert not is_closed(app)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_cancelling_a_move_that_begins_leaves_nothing_behind(
+    app: Flask, db_session: Session, new_url: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Triggers of a move without its tables would refuse every write."""
+    a_site(db_session)
+    note = Source._note_changes
+    monkeypatch.setattr(Source, "_note_changes", lambda source: (move_source.cancel(), note(source)))
+    run(app, new_url("sqlite"), code=1)
+    assert move_source.state() is None and not is_closed(app)
+
+
+def test_a_full_disk_is_no_fault_of_a_row() -> None:
+    limits = next(each for each in moved_tables() if each.name == "rate_limit")
+    with create_engine("sqlite://").connect() as connection:
+        limits.table.create(connection)
+        connection.exec_driver_sql("PRAGMA max_page_count = 3")
+        with pytest.raises(OperationalError, match="disk is full"):
+            limits.insert(connection, [(f"{number:064}", number) for number in range(1000)])
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
