@@ -22,7 +22,7 @@ from app.comments import members, reading, tokens
 from app.comments.admission import Crowded
 from app.comments.members import Member
 from app.comments.submit import Submitted, screen, sent_before, submit
-from app.database import read_only, write_transaction
+from app.database import after_commit, read_only, write_transaction
 from app.desk import listing
 from app.desk.cards import card_of, cards_of, load
 from app.errors import Refused
@@ -147,6 +147,7 @@ def _store_for(here: Where, given: MultiDict[str, str], facts: Any) -> Response:
     screened = screen(here.site, draft)
     with write_transaction():
         submitted = submit(here.obtain_thread(), draft, screened)
+    after_commit(submitted.count)
     return _answer(submitted)
 
 

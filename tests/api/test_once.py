@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.api import rules, transfers
 from app.lib.clock import now
+from app.lib.metrics import REGISTRY
 from app.models import ApiAnswer, Comment, Decision, Job, Note, Rule, Site, ThreadChange, Webhook, api_answer
 from tests.cast import PAGE, Program, Reader, a_site, a_token, the_comment
 
@@ -96,7 +98,10 @@ def test_every_write_takes_a_key(program: Program, comment: Comment, db_session:
 
 @ONE_DATABASE
 def test_a_comment_of_a_member_is_recognised_by_the_same_mechanism(program: Program, db_session: Session) -> None:
+    counted = partial(REGISTRY.get_sample_value, "kaiwa_posts_total", {"verdict": "pending"})
+    before = counted() or 0
     first, again = program.post("/comments", MEMBER, **key()), program.post("/comments", MEMBER, **key())
+    assert counted() == before + 1, "in the metrics as those of readers"
     assert first.status_code == 202 and (again.status_code, again.data) == (202, first.data)
     assert program.post("/comments", MEMBER | {"body": "Other"}, **key()).json["code"] == "key_reused"
     assert db_session.query(Comment).one().request_key is None
