@@ -49,6 +49,16 @@ class ChainEntry(Model):
         return db.session.scalar(select(cls).where(cls.decision_id == decision.id))
 
     @classmethod
+    def newest(cls, site_id: int) -> "ChainEntry | None":
+        return db.session.scalar(select(cls).where(cls.site_id == site_id).order_by(cls.number.desc()).limit(1))
+
+    @classmethod
+    def digests(cls, site_id: int, numbers: Collection[int]) -> dict[int, str]:
+        """The chain digests of the site's entries with these numbers."""
+        mine = cls.site_id == site_id, cls.number.in_(numbers)
+        return {row[0]: row[1] for row in db.session.execute(select(cls.number, cls.chain_digest).where(*mine))}
+
+    @classmethod
     def leaves(cls, site_id: int, first: int, last: int) -> Iterator[str]:
         """The digests of the decisions with these numbers, in order."""
         mine = cls.site_id == site_id, cls.number.between(first, last)

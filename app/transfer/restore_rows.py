@@ -7,9 +7,10 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.extensions import db
-from app.lib import markup
+from app.lib import chain, markup
 from app.models import (
     Author,
+    ChainDay,
     ChainEntry,
     ChainHead,
     Comment,
@@ -33,6 +34,8 @@ def insert_rows(site: Site, table: ArchivedTable, rows: list[Row]) -> set[int]:
         row["site_id"] = site.id
         if table.name in RECOMPUTE:
             RECOMPUTE[table.name](site, row)
+    if table.name in CONTINUE:
+        rows = CONTINUE[table.name](site, rows)
     if table.name == "comment":
         _set_paths(site, rows)
     inserted = _insert(table, rows)
@@ -62,10 +65,38 @@ def _insert_one(table: ArchivedTable, row: Row) -> bool:
     return True
 
 
+def _following_entries(site: Site, rows: list[Row]) -> list[Row]:
+    """Those that follow the site's entries: a copy that went its own way has others with their numbers."""
+    last = ChainEntry.newest(site.id)
+    number, digest = (last.number, last.chain_digest) if last else (0, chain.START)
+    found = []
+    for row in rows:
+        if (row["number"], row["chain_digest"]) == (number + 1, chain.link(digest, row["content_digest"])):
+            found.append(row)
+            number, digest = row["number"], row["chain_digest"]
+    return found
+
+
+def _following_days(site: Site, rows: list[Row]) -> list[Row]:
+    """Those that follow the site's days, and whose last entry the site has."""
+    last = ChainDay.newest(site.id)
+    number, head = (last.last, last.head) if last else (0, chain.START)
+    here = ChainEntry.digests(site.id, [row["last"] for row in rows])
+    found = []
+    for row in rows:
+        follows = (row["first"], row["before"]) == (number + 1, head)
+        if follows and here.get(row["last"]) == row["chain_digest"]:
+            found.append(row)
+            number, head = row["last"], row["head"]
+    return found
+
+
+CONTINUE = {"chain_entry": _following_entries, "chain_day": _following_days}
+
+
 def continue_chain(site: Site) -> None:
     """Continue the chain of decisions behind the restored entries; decisions without an entry get theirs."""
-    last = select(ChainEntry).where(ChainEntry.site_id == site.id).order_by(ChainEntry.number.desc()).limit(1)
-    entry, (number, _digest) = db.session.scalar(last), ChainHead.of(name_of(site.id))
+    entry, (number, _digest) = ChainEntry.newest(site.id), ChainHead.of(name_of(site.id))
     if entry and entry.number > number:
         ChainHead.put(name_of(site.id), entry.number, entry.chain_digest)
     linked = select(ChainEntry.id).where(ChainEntry.decision_id == Decision.id)

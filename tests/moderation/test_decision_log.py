@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from app.comments import amend, person, person_erasure, removal, retention
@@ -277,6 +277,32 @@ def test_an_archive_keeps_the_chain_and_continues_it_elsewhere(
         tables["tables"].pop(name)
     older = restored("older", json.dumps(tables) + "\n" + "".join(lines[1:]), tmp_path)
     assert verified(older).ok and verified(older).chain.rows == 5
+
+
+@ONE_DATABASE
+def test_a_newer_archive_leaves_the_chain_of_a_copy_that_went_its_own_way(
+    app: Flask,
+    db_session: Session,
+    paper: Site,
+    five: list[ChainEntry],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with snapshot():
+        first = "".join(archive.lines(Site.with_key("paper")))
+    restored("copy", first, tmp_path)
+    db_session.rollback()
+    assert Reader(app.test_client(), site="copy").post("only here").status_code == 201
+    assert Reader(app.test_client()).post("newer").status_code == 201
+    close_the_day(db_session, monkeypatch)
+    # The copy was made before the day was over.
+    db_session.execute(delete(ChainDay).where(ChainDay.site_id != paper.id))
+    db_session.commit()
+    with snapshot():
+        second = "".join(archive.lines(Site.with_key("paper")))
+    copy = restored("copy", second, tmp_path)
+    assert verified(copy).ok and verified(copy).chain.rows >= 6
+    assert not ChainDay.all_of(copy.id), "its head has other decisions"
 
 
 def restored(key: str, whole: str, folder: Path) -> Site:
