@@ -13,8 +13,8 @@ HERE = Path(__file__).parent
 # Only by name: one downloads Isso, the other needs a folder, an hour and 40 GB.
 ON_DEMAND = {"peers", "scaling"}
 SHARED = {
-    "__init__", "__main__", "constant", "fill", "measure", "plain", "scale_fill", "scale_measure", "scale_partitions",
-    "service",
+    "__init__", "__main__", "constant", "fill", "measure", "plain", "scale_cpu", "scale_fill", "scale_measure",
+    "scale_partitions", "service",
 }  # fmt: skip
 NAMES = sorted(file.stem for file in HERE.glob("*.py") if file.stem not in SHARED)
 

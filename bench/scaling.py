@@ -22,6 +22,7 @@ from app.extensions import db
 from app.models import SiteCounter
 from app.search import index
 from bench import scale_fill, scale_measure, scale_partitions, service
+from bench.__main__ import about
 from bench.scale_fill import timed
 from tests.services import Postgres, postgres_in
 
@@ -73,12 +74,13 @@ def make(folder: Path, comments: int) -> None:
 
 
 def measure(folder: Path) -> None:
+    print(about())
     with postgres_in(folder, durable=True, **MEASURED) as server, application(server) as app:
         scale_measure.print_sizes(app)
     # Started again, and its files are read from the disk again.
     forget_files(folder)
     with postgres_in(folder, durable=True, **MEASURED) as server, application(server) as app:
-        scale_measure.print_requests(app)
+        scale_measure.print_requests(app, server)
         scale_measure.print_commands(app, server)
 
 
