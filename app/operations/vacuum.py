@@ -60,6 +60,8 @@ HASHES = (
     "_index", "_hash", "_digest", "avatar_key", "fingerprint", "recipient", "request_key", "text_key", "typed_by",
 )  # fmt: skip
 MAX_CODE = 32  # characters; no shorter column holds typed text
+# More names are compared here: the expression would be too deep for SQLite.
+MANY_NAMES = 50
 # Characters that text, HTML and JSON write alike.
 PLAIN = re.compile(r"[ !#-%(-;=?-\[\]-~]+")
 # Characters whose lower case has ASCII letters, such as the Kelvin sign and ß.
@@ -149,12 +151,13 @@ def _narrowed(
         return
     keys = [key.label(f"key_{key.name}") for key in table.primary_key]
     holds: list[ColumnElement[bool]] = []
+    is_any = [true()] if len(names) > MANY_NAMES else []
     for column in texts:
         if isinstance(column.type, Encrypted):
             index = BY_INDEX.get(str(column))
             holds.append(and_(column != "", table.c[index].is_(None)) if index else column != "")
         else:
-            some = [_contains(column, name) for name in names] + ([_has_address(column)] if address else [])
+            some = is_any or [_contains(column, name) for name in names] + ([_has_address(column)] if address else [])
             # Most are empty, which is cheaper to compare.
             holds.append(and_(_said(column).not_in(("", "[]")), or_(false(), *some)))
     query = select(*keys, *texts).where(within, or_(false(), *holds))

@@ -21,6 +21,7 @@ from app.models import (
     Decision,
     Delivery,
     Effect,
+    Moderator,
     Report,
     Revision,
     Rule,
@@ -290,6 +291,14 @@ def test_a_name_is_found_where_the_database_does_not_know_its_case(app: Flask, d
     Reader(app.test_client(), "Bob").post(f"as {others.get(name, 'GROSSMANN')} said")
     left = run(app, "erase", EMAIL)["left"]
     assert {(each["what"], each["column"]) for each in left} == {("name", "body"), ("name", "html")}
+
+
+def test_a_reader_of_hundreds_of_names_is_looked_for(app: Flask, writer: Reader, db_session: Session) -> None:
+    names = [f"Reader {number:03}" for number in range(600)]
+    db_session.query(Moderator).one().name = "reader 007"
+    db_session.commit()
+    left = person_erasure.remnants(people.find(EMAIL), names)
+    assert [each["rows"] for each in left if (each["what"], each["table"]) == ("name", "moderator")] == [1]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
