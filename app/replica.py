@@ -39,8 +39,11 @@ UNKNOWN = 2**64
 
 T = TypeVar("T")
 
+# Without synchronous commits, a commit is seen before it is written: then all that is to be written counts.
 _POSITION = """
-CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn
+CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+WHEN current_setting('synchronous_commit') = 'off' THEN pg_current_wal_insert_lsn()
+ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn
 """
 POSITION = text(f"SELECT {_POSITION}")
 # A version may be older than the position, never newer. The statements that follow read the position or a later one.

@@ -193,6 +193,18 @@ def test_a_moderator_finds_what_they_have_just_written(
     assert "The ferry was late." in search(client, status="rejected") and counted.new() == {"replica": 1}
 
 
+@pytest.mark.parametrize("commits", ["on", "off"])
+def test_each_commit_has_a_later_position(client: FlaskClient, db_session: Session, site: Site, commits: str) -> None:
+    """Also one that can be seen before it is written."""
+    db_session.execute(text(f"SET synchronous_commit = {commits}"))
+    found = [replica.position_of(db_session)]
+    for _ in range(20):
+        site.version += 1
+        db_session.commit()
+        found.append(replica.position_of(db_session))
+    assert found == sorted(set(found))
+
+
 @pytest.mark.parametrize("typed", ["x", "-1", "9" * 21, "１", ""])
 def test_a_changed_cookie_leads_to_the_primary(
     client: FlaskClient, db_session: Session, site: Site, typed: str
