@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models import AuditEvent, Membership, Moderator, Role, Site
@@ -49,7 +50,7 @@ def people_of(me: Moderator) -> list[Moderator]:
     """The accounts that the events may be about."""
     query = select(Moderator).order_by(Moderator.name, Moderator.id)
     if not me.is_operator:
-        query = query.where(Moderator.id.in_(_members(sites_of(me))))
+        query = query.where(Moderator.id.in_(_members_with(me)))
     return list(db.session.scalars(query))
 
 
@@ -93,7 +94,7 @@ def _names(events: list[AuditEvent]) -> dict[int, str]:
 
 
 def _conditions(me: Moderator, wanted: AuditFilter) -> list[ColumnElement[bool]]:
-    found = [true() if me.is_operator else _visible(sites_of(me))]
+    found = [true() if me.is_operator else _visible(me)]
     if wanted.site is not None:
         found.append(AuditEvent.site == wanted.site)
     if wanted.events is not None:
@@ -105,20 +106,27 @@ def _conditions(me: Moderator, wanted: AuditFilter) -> list[ColumnElement[bool]]
     return [*found, AuditEvent.made_at < wanted.until] if wanted.until else found
 
 
-def _visible(sites: list[Site]) -> ColumnElement[bool]:
-    """Events of these sites, and of their members' accounts since they joined.
+def _visible(me: Moderator) -> ColumnElement[bool]:
+    """Events of the owner's sites, and of their members' accounts since they joined.
 
     Keys and ids may have belonged to an earlier site or account: only events since its creation count.
     """
-    of_sites = [and_(AuditEvent.site == each.key, AuditEvent.made_at >= each.created_at) for each in sites]
+    site = select(Site.id).where(
+        Site.key == AuditEvent.site, Site.created_at <= AuditEvent.made_at, Site.id.in_(_owned_by(me))
+    )
     account = select(Moderator.id).where(
         Moderator.id == AuditEvent.account_id,
         Moderator.created_at <= AuditEvent.made_at,
-        Moderator.id.in_(_members(sites, Membership.joined_at <= AuditEvent.made_at)),
+        Moderator.id.in_(_members_with(me, Membership.joined_at <= AuditEvent.made_at)),
     )
-    return or_(*of_sites, and_(AuditEvent.site == "", account.exists()))
+    return or_(site.exists(), and_(AuditEvent.site == "", account.exists()))
 
 
-def _members(sites: list[Site], *conditions: ColumnElement[bool]) -> Any:
-    ids = [each.id for each in sites]
-    return select(Membership.moderator_id).where(Membership.site_id.in_(ids), *conditions).correlate(AuditEvent)
+def _members_with(me: Moderator, *conditions: ColumnElement[bool]) -> Any:
+    owned = Membership.site_id.in_(_owned_by(me))
+    return select(Membership.moderator_id).where(owned, *conditions).correlate(AuditEvent)
+
+
+def _owned_by(me: Moderator) -> Any:
+    mine = aliased(Membership)
+    return select(mine.site_id).where(mine.moderator_id == me.id, mine.role == Role.OWNER)

@@ -1,9 +1,10 @@
 """Change the sections of a site, and put its articles into them by their paths."""
 
+from collections import defaultdict
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, and_, delete, not_, or_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
 
 from app.database import rows_changed
 from app.errors import Refused
@@ -12,6 +13,11 @@ from app.lib.urls import page_key
 from app.models import Moderator, Site, Thread, Wording, audit
 from app.models.audit import Event, Who
 from app.models.section import MOST_SECTIONS, Section, SectionBy, as_json, columns_of, sections_of
+
+AT_ONCE = 500  # articles changed by one statement
+_NO_BETTER = select(Thread.id, Thread.key, Thread.section, Thread.section_by).where(
+    Thread.site_id == bindparam("site"), Thread.section_by <= SectionBy.PATH
+)
 
 
 def put(site: Site, section: Section, *, by: Moderator | Who) -> None:
@@ -53,44 +59,40 @@ def _write(site: Site, sections: dict[str, Section], by: Moderator | Who) -> Non
     )  # fmt: skip
 
 
+def follow_paths(site: Site) -> None:
+    """Put articles into the sections of their paths, also after the origins changed: they may be older."""
+    _follow_paths(site, sections_of(site))
+
+
 def _follow_paths(site: Site, sections: dict[str, Section]) -> None:
-    """Move articles whose section comes from a path; the longest path wins."""
-    rules = _rules(sections)
-    anywhere = or_(*(_below(site, path) for path, _section in rules)) if rules else None
-    left = Thread.section_by == SectionBy.PATH
-    _move(site, None, SectionBy.NOTHING, left if anywhere is None else and_(left, not_(anywhere)))
-    _enter(site, rules)
+    """Only articles whose section comes from a path, or from nothing better; the longest path wins."""
+    starts, moved = _starts(site, sections), defaultdict[str, list[int]](list)
+    for id, key, *now in db.session.execute(_NO_BETTER, {"site": site.id}):
+        section = _longest(starts, key)
+        if section and now != [section.key, SectionBy.PATH]:
+            moved[section.key].append(id)
+        elif not section and now[1] == SectionBy.PATH:
+            moved[""].append(id)
+    for key, ids in moved.items():
+        for at in range(0, len(ids), AT_ONCE):
+            still = Thread.id.in_(ids[at : at + AT_ONCE]), Thread.section_by <= SectionBy.PATH
+            _move(site, sections.get(key), SectionBy.PATH if key else SectionBy.NOTHING, *still)
 
 
-def enter_by_path(site: Site) -> None:
-    """Put articles into sections after the site got an origin: they may be older, such as imported ones."""
-    _enter(site, _rules(sections_of(site)))
-
-
-def _rules(sections: dict[str, Section]) -> list[tuple[str, Section]]:
+def _starts(site: Site, sections: dict[str, Section]) -> dict[str, Section]:
+    """Sections by the keys of the pages at their paths, on each origin."""
+    origins = [page_key(f"{origin}/").rstrip("/") for origin in site.origins]
     # The first section with a path has it, as in `section_at`.
-    return list({path: section for section in reversed(sections.values()) for path in section.paths}.items())
+    first = {path: section for section in reversed(sections.values()) for path in section.paths}
+    return {f"{origin}{path}": section for origin in origins for path, section in first.items()}
 
 
-def _enter(site: Site, rules: list[tuple[str, Section]]) -> None:
-    for path, section in sorted(rules, key=lambda rule: len(rule[0])):
-        longer = [other for other, _section in rules if len(other) > len(path)]
-        here = [_below(site, path), *(not_(_below(site, other)) for other in longer if other.startswith(f"{path}/"))]
-        _move(
-            site, section, SectionBy.PATH, *here, Thread.section_by <= SectionBy.PATH,
-            or_(Thread.section != section.key, Thread.section_by != SectionBy.PATH),
-        )  # fmt: skip
-
-
-def _below(site: Site, path: str) -> ColumnElement[bool]:
-    """Pages with this path, or below it, on each origin."""
-    starts = {page_key(f"{origin}{path or '/'}").rstrip("/") for origin in site.origins}
-    return or_(
-        *(
-            or_(Thread.key == start, *(Thread.key.startswith(f"{start}{sign}", autoescape=True) for sign in "/?"))
-            for start in starts
-        )
-    )
+def _longest(starts: dict[str, Section], key: str) -> Section | None:
+    """The section with the longest path that this page is at or below."""
+    page = key.partition("?")[0]
+    while page and page not in starts:
+        page = page.rpartition("/")[0]
+    return starts.get(page)
 
 
 def _move(site: Site, section: Section | None, by: SectionBy, *which: ColumnElement[bool]) -> None:

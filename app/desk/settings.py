@@ -21,7 +21,7 @@ def change(site: Site, settings: dict[str, Any], *, by: Moderator | Who, because
     after = {name: getattr(site, name) for name in settings}
     changed = [name for name in settings if before[name] != after[name]]
     if "origins" in changed:
-        sections.enter_by_path(site)
+        sections.follow_paths(site)
     if "second_opinions" in changed and not site.second_opinions:
         # While none is asked, everyone sees all decisions: a question that came back would not be blind.
         AskedOpinion.end_all(site.id)

@@ -3,11 +3,11 @@ opinion."""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, or_, select, tuple_
 
 from app.models.asked_opinion import AskedOpinion
 from app.models.comment import Comment
-from app.models.moderator import Membership, Moderator
+from app.models.moderator import Moderator
 from app.models.thread import Thread
 
 
@@ -27,25 +27,18 @@ def comments_of(moderator: Moderator) -> list[ColumnElement[bool]]:
 
 def in_sections_of(moderator: Moderator) -> list[ColumnElement[bool]]:
     """The same for numbers, and for the lanes, in which no comment waits for a second opinion."""
-    return [_within(each, Comment.site_id, Comment.thread_id) for each in moderator.memberships if each.limits]
+    return about_threads(moderator, Comment.site_id, Comment.thread_id)
 
 
 def about_comments(moderator: Moderator, site_id: Any, comment_id: Any) -> list[ColumnElement[bool]]:
     """The same about records with these columns, such as decisions."""
-    within = [
-        or_(
-            site_id != each.site_id,
-            comment_id.in_(select(Comment.id).where(Comment.thread_id.in_(_threads(each)))),
-        )
-        for each in moderator.memberships
-        if each.limits
-    ]
-    return [*within, *_known(moderator, comment_id)]
+    comments = select(Comment.id).where(Comment.thread_id.in_(_threads_of(moderator)))
+    return [*_within(moderator, site_id, comment_id.in_(comments)), *_known(moderator, comment_id)]
 
 
 def about_threads(moderator: Moderator, site_id: Any, thread_id: Any) -> list[ColumnElement[bool]]:
     """The same about records of threads."""
-    return [_within(each, site_id, thread_id) for each in moderator.memberships if each.limits]
+    return _within(moderator, site_id, thread_id.in_(_threads_of(moderator)))
 
 
 def _known(moderator: Moderator, comment_id: Any) -> list[ColumnElement[bool]]:
@@ -53,11 +46,13 @@ def _known(moderator: Moderator, comment_id: Any) -> list[ColumnElement[bool]]:
     return [comment_id.not_in(unseen)] if unseen else []
 
 
-def _within(membership: Membership, site_id: Any, thread_id: Any) -> ColumnElement[bool]:
-    return or_(site_id != membership.site_id, thread_id.in_(_threads(membership)))
+def _within(moderator: Moderator, site_id: Any, seen: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+    """One condition for all sites: SQLite refuses an expression of a thousand terms."""
+    limited = [each.site_id for each in moderator.memberships if each.limits]
+    return [or_(site_id.not_in(limited), seen)] if limited else []
 
 
-def _threads(membership: Membership) -> Any:
-    return select(Thread.id).where(
-        and_(Thread.site_id == membership.site_id, Thread.section != "", Thread.section.in_(membership.limits))
-    )
+def _threads_of(moderator: Moderator) -> Any:
+    """Articles in the sections of those who do not moderate the whole site."""
+    sections = [(each.site_id, key) for each in moderator.memberships for key in each.limits]
+    return select(Thread.id).where(Thread.section != "", tuple_(Thread.site_id, Thread.section).in_(sections))

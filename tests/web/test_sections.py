@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from app.desk import sections, settings, tokens
 from app.models import Comment, Decision, Lease, Moderator, Role, Site, State, Status, Thread, Wording
 from app.models.audit import Who
-from app.models.section import Section, SectionBy, clean_path, sections_of
+from app.models.section import MOST_PATHS, MOST_SECTIONS, Section, SectionBy, clean_path, sections_of
 from app.models.wording import DEFAULTS
 from app.moderation.decide import decide
 from app.notify import decision_links
@@ -82,6 +82,22 @@ def test_a_path_puts_articles_into_a_section_also_earlier_ones(
     sections.remove(db_session.get_one(Site, paper.id), "food", by=Who.OPERATOR)
     db_session.commit()
     assert section_at(db_session, RECIPE) == ("finals", SectionBy.PATH)
+
+
+def test_as_many_paths_as_sections_can_have(hanako: Reader, db_session: Session, paper: Site) -> None:
+    for url in (MATCH, f"{ORIGIN}/a-30/b-7/c?page=2", f"{ORIGIN}/a-30/b-70", f"{ORIGIN}/Sports/small"):
+        hanako.post("words", url=url)
+    paper.origins = [*paper.origins, *(f"https://edition-{n}.example" for n in range(9))]
+    paper.sections = [
+        Section(f"s{n}", "S", tuple(f"/a-{n}/b-{path}" for path in range(MOST_PATHS))).as_json()
+        for n in range(MOST_SECTIONS - 1)
+    ]
+    db_session.commit()
+    put(db_session, paper, "sports", paths=("/sports",))
+    assert section_at(db_session, f"{ORIGIN}/a-30/b-7/c?page=2") == ("s30", SectionBy.PATH)
+    assert section_at(db_session, MATCH) == ("sports", SectionBy.PATH)
+    for elsewhere in ("a-30/b-70", "Sports/small"):
+        assert section_at(db_session, f"{ORIGIN}/{elsewhere}") == ("", SectionBy.NOTHING)
 
 
 def test_two_administrators_who_save_at_once_keep_both_sections(db_session: Session, paper: Site) -> None:
