@@ -5,6 +5,8 @@ PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask
 FRAMEWORKS := npm/node_modules/.installed
 TYPESCRIPT := $(VENV)/typescript/.installed
+# Dozens of processes start in a run of the tests: modules must not be compiled for each.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input install
 
 # Test files run in parallel, each in order. Four processes on two cores, because many tests wait for a browser or a
@@ -45,6 +47,8 @@ test: $(VENV)/.test $(TYPESCRIPT) ## check and test everything (ARGS=... goes to
 	@sh scripts/program.sh nginx nginx-light
 	@sh scripts/program.sh pgbouncer pgbouncer
 	@sh scripts/program.sh systemd-analyze systemd
+	@# Compiles the tests beside the check of types, which needs one core; otherwise each of the four processes does it.
+	@($(PYTHON) -m pytest --collect-only --quiet >/dev/null 2>&1 &)
 	$(STYLE_AND_TYPES)
 	$(PYTHON) -m pytest -m "not torture" $(TOGETHER) $(ARGS)
 

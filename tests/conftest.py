@@ -7,6 +7,7 @@ nothing to do with the database opts out:
 """
 
 import contextvars
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -67,6 +68,13 @@ LONGEST = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     one_database.leave_out(config, items)
     items.sort(key=lambda item: LONGEST.isdisjoint({item.path.parent.name, item.path.stem}))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests are no garbage: looking through them again and again took a sixth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 10, 50)
 
 
 # Work shared by all applications of a process: compiled templates, statements and routes, and a cheap password hash
