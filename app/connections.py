@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import Pool
 
-from app.lib import deadline, metrics
+from app.lib import chain, deadline, metrics
 from app.lib.bounded_connection import bounded
 from app.lib.moved import is_of_a_moved_database
 
@@ -94,6 +94,7 @@ def _refuse_in_a_moved_database(context: Any) -> BaseException | None:
 def _open_sqlite(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # BEGIN is sent below
     connection.set_progress_handler(deadline.passed, SQLITE_STEPS)
+    connection.create_function("chain_link", 2, chain.link, deterministic=True)
     for pragma in (
         f"busy_timeout={SQLITE_BUSY_MS}",
         "journal_mode=WAL",

@@ -6,23 +6,32 @@ transaction that decides: two transactions of a site wait for each other only fr
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ForeignKey, Index, String, event, insert, select, update
+from sqlalchemy import ForeignKey, Index, String, bindparam, event, insert, select, update
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
 from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib import chain, commitment
-from app.models.chain_head import ChainHead
+from app.models.chain_head import ADVANCE, ChainHead
 from app.models.comment import Comment
 from app.models.decision import Decision
 from app.models.site import Site
 from app.models.wording import LONGEST_ACCEPTED
 
-# In the session's `info`: ids of decisions that its transaction has inserted.
-MADE = "decisions without an entry"
+# In the session's `info`: ids of decisions that its transaction has inserted, and those whose values are known, by id.
+MADE, KNOWN = "decisions without an entry", "known decisions without an entry"
 BATCH = 500
+
+
+class Made(NamedTuple):
+    """A decision without an entry, with the version of the house rules for it."""
+
+    site_id: int
+    id: int
+    rules: str
+    content: dict[str, Any]
 
 
 class ChainEntry(Model):
@@ -107,12 +116,21 @@ def note_made(*ids: int) -> None:
     db.session().info.setdefault(MADE, []).extend(ids)
 
 
+def note_first(decision: Decision, comment: Comment) -> None:
+    """The same for the first decision on a comment, which then is not read again: every post makes one."""
+    note_made(decision.id)
+    session = db.session()
+    # A savepoint may be rolled back without the transaction.
+    if not session.in_nested_transaction():
+        content = content_of(decision, comment.accepted, comment.thread.site.archive_shift)
+        made = Made(comment.site_id, decision.id, comment.accepted, content)
+        session.info.setdefault(KNOWN, {})[decision.id] = made
+
+
 def link(ids: Collection[int]) -> None:
     """Add entries for those of these decisions that have none, in the order of their ids."""
     for batch in _batches(sorted(set(ids))):
-        rows = list(db.session.execute(_without_entry(batch)))
-        for site_id, of_site in groupby(rows, key=lambda row: row.site_id):
-            _append(site_id, list(of_site))
+        _append_all([*_without_entry(batch)])
 
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -120,27 +138,73 @@ def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         yield ids[at : at + BATCH]
 
 
-def _without_entry(ids: Collection[int]) -> Any:
+def _without_entry(ids: Collection[int]) -> Iterator[Made]:
     table = Decision.__table__
     columns = (table, Comment.accepted, Site.archive_shift)
     joined = select(*columns).join(Comment, Comment.id == table.c.comment_id).join(Site, Site.id == table.c.site_id)
     entry = select(ChainEntry.id).where(ChainEntry.decision_id == table.c.id)
+    for row in db.session.execute(joined.where(table.c.id.in_(ids), ~entry.exists())):
+        yield Made(row.site_id, row.id, row.accepted, content_of(row, row.accepted, row.archive_shift))
+
+
+def _append_all(made: Collection[Made]) -> None:
     # By site: transactions that decide on several sites lock their chains in the same order.
-    return joined.where(table.c.id.in_(ids), ~entry.exists()).order_by(table.c.site_id, table.c.id)
+    for site_id, of_site in groupby(sorted(made, key=lambda each: each[:2]), key=lambda each: each.site_id):
+        entries = [_entry(each) for each in of_site]
+        if len(entries) == 1:
+            _append_one(site_id, entries[0])
+        else:
+            _append_many(site_id, entries)
 
 
-def _append(site_id: int, rows: list[Any]) -> None:
+def _entry(made: Made) -> dict[str, Any]:
+    """The columns that do not depend on the entry before."""
+    salt = chain.new_salt()
+    content = commitment.digest(salt, made.content)
+    given = {"decision_id": made.id, "rules": made.rules, "salt": salt, "content_digest": content}
+    return {"site_id": made.site_id, **given}
+
+
+def _append_one(site_id: int, entry: dict[str, Any]) -> None:
+    append = _append_on_sqlite if db.engine.dialect.name == "sqlite" else _append_on_postgresql
+    if not append(site_id, entry):
+        ChainHead.begin(name_of(site_id))
+        append(site_id, entry)
+
+
+def _append_on_sqlite(site_id: int, entry: dict[str, Any]) -> bool:
+    """False if the chain has no head yet."""
+    connection, given = db.session.connection(), {"chain": name_of(site_id), "content": entry["content_digest"]}
+    head = connection.execute(ADVANCE, given).one_or_none()
+    if head:
+        connection.execute(insert(ChainEntry.__table__), entry | head._asdict())
+    return head is not None
+
+
+def _append_on_postgresql(site_id: int, entry: dict[str, Any]) -> bool:
+    """The same in one statement: other transactions of the site wait from here to the commit."""
+    given = {"chain": name_of(site_id), "content": entry["content_digest"]}
+    given |= {f"its_{name}": value for name, value in entry.items()}
+    return db.session.connection().scalar(_APPEND, given) is not None
+
+
+def _entry_after_head() -> Any:
+    table, head = ChainEntry.__table__, ADVANCE.cte("head")
+    columns = [each for each in table.c if each.key != "id"]
+    following = {"number": head.c.number, "chain_digest": head.c.chain_digest}
+    values = (following.get(each.key, bindparam(f"its_{each.key}", type_=each.type)) for each in columns)
+    return insert(table).from_select(columns, select(*values).select_from(head)).returning(table.c.id)
+
+
+_APPEND = _entry_after_head()
+
+
+def _append_many(site_id: int, entries: list[dict[str, Any]]) -> None:
     name = name_of(site_id)
-    number, digest = ChainHead.take(name, len(rows))
-    entries = []
-    for at, row in enumerate(rows, number):
-        salt = chain.new_salt()
-        content = commitment.digest(salt, content_of(row, row.accepted, row.archive_shift))
-        digest = chain.link(digest, content)
-        entries.append(
-            {"site_id": site_id, "number": at, "decision_id": row.id, "rules": row.accepted, "salt": salt,
-             "content_digest": content, "chain_digest": digest}
-        )  # fmt: skip
+    number, digest = ChainHead.take(name, len(entries))
+    for at, entry in enumerate(entries, number):
+        digest = chain.link(digest, entry["content_digest"])
+        entry |= {"number": at, "chain_digest": digest}
     db.session.connection().execute(insert(ChainEntry.__table__), entries)
     ChainHead.move(name, digest)
 
@@ -156,10 +220,15 @@ def _link_made(session: Session) -> None:
         return
     # All other locks first: behind this one there is only the commit.
     session.flush()
-    link(session.info.pop(MADE))
+    ids, known = session.info.pop(MADE), session.info.pop(KNOWN, {})
+    if known.keys() >= set(ids):
+        _append_all(known.values())
+    else:
+        link(ids)
 
 
 @event.listens_for(db.session, "after_transaction_end")
 def _forget(session: Session, transaction: SessionTransaction) -> None:
     if transaction.parent is None:
-        session.info.pop(MADE, None)
+        for name in (MADE, KNOWN):
+            session.info.pop(name, None)

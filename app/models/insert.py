@@ -10,7 +10,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.secrets import candidates
 from app.models.author import Author
-from app.models.chain_entry import note_made
+from app.models.chain_entry import note_first, note_made
 from app.models.comment import Comment, Status
 from app.models.decision import Decision
 from app.models.duplicates import SAME_FOR, same_text
@@ -43,7 +43,7 @@ def insert_comment(comment: Comment, decision: Decision) -> None:
         raise DuplicateComment
     decision.comment_id = id
     _insert(decision)
-    note_made(decision.id)
+    note_first(decision, comment)
     attach(decision, comment, *([comment.author] if new else []))
     if comment.status == Status.APPROVED:
         # Comments before the thread, in the lock order of decisions, to avoid deadlocks.
