@@ -1,5 +1,6 @@
 """The application factory."""
 
+import gc
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,9 @@ from click import Command, Context
 from flask import Flask
 from flask.cli import AppGroup
 
+# Loading the modules below creates 300,000 objects, almost no garbage. Collections took a quarter of that time.
+gc.disable()
+
 import config
 from app import api, replica, web
 from app.abuse import bounds
@@ -16,6 +20,9 @@ from app.database import end_context
 from app.extensions import babel, csrf, db, migrate
 from app.lib import ids, language, signing
 from app.web import logs
+
+gc.freeze()
+gc.enable()
 
 ROOT = Path(__file__).parent.parent
 

@@ -5,6 +5,7 @@ import logging
 import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,12 +65,6 @@ MAX_CODE = 32  # characters; no shorter column holds typed text
 MANY_NAMES = 50
 # Characters that text, HTML and JSON write alike.
 PLAIN = re.compile(r"[ !#-%(-;=?-\[\]-~]+")
-# Characters whose lower case has ASCII letters, such as the Kelvin sign and ß.
-ODD = {
-    chr(code): letters
-    for code in range(0x80, 0x1_0000)
-    if (letters := {each for each in chr(code).casefold() if each.isascii()})
-}
 
 
 def occurrences(
@@ -202,12 +197,22 @@ def _contains(column: Column[Any], needle: str) -> ColumnElement[bool]:
 
 def _is_odd(column: Column[Any], plain: str) -> ColumnElement[bool]:
     """True if a character's lower case contains a part of it: Python compares those rows."""
-    odd = "".join(character for character, letters in ODD.items() if letters.intersection(plain))
+    odd = "".join(character for character, letters in _odd_characters().items() if letters.intersection(plain))
     if isinstance(column.type, JSON):
         return _said(column).contains("\\u", autoescape=True)
     if db.engine.dialect.name == "sqlite":
         return column.op("GLOB")(f"*[{odd}]*")
     return column.op("~")(f"[{odd}]")
+
+
+@cache
+def _odd_characters() -> dict[str, set[str]]:
+    """Characters whose lower case has ASCII letters, such as the Kelvin sign and ß, with those letters."""
+    return {
+        chr(code): letters
+        for code in range(0x80, 0x1_0000)
+        if (letters := {each for each in chr(code).casefold() if each.isascii()})
+    }
 
 
 def remove_dead_bytes(tables: Collection[str]) -> bool:

@@ -274,6 +274,5 @@ def served(app: Flask) -> RsgiServer:
 
 def _collect_garbage_less_often() -> None:
     """Python's default, a run after 700 new objects, took a tenth of each response's time."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)
