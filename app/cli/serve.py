@@ -25,6 +25,8 @@ WATCHED = [".py", ".html", ".txt", ".css", ".js", ".svg"]
 PATIENCE_S = 10
 # Timeout of a request's head, and so of an idle connection.
 HEAD_MS = 10_000
+# The web processes load first: the first answer comes sooner if the worker takes none of their cores.
+WORKER_DELAY_S = 1.0
 MODULE = (sys.executable, "-P", "-m")
 
 
@@ -35,6 +37,7 @@ class Child:
     name: str
     command: list[str]
     watched: dict[str, list[str]] = field(default_factory=dict)
+    delay_s: float = 0.0
 
 
 @click.command("serve")
@@ -51,7 +54,8 @@ def serve(demo: bool, reload: bool, no_worker: bool) -> None:
     _refuse_busy(config["HOST"], config["PORT"])
     web = _development_web(config) if reload else _web(config)
     watched = dict.fromkeys(WATCHED_FOLDERS, WATCHED) if reload else {}
-    children = [web] if no_worker else [web, Child("worker", [*MODULE, "flask", "worker"], watched)]
+    worker = Child("worker", [*MODULE, "flask", "worker"], watched, WORKER_DELAY_S)
+    children = [web] if no_worker else [web, worker]
     if demo:
         _refuse_busy("127.0.0.1", config["PORT"] + 1)
         children.append(_demo(config, watched))

@@ -38,16 +38,23 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass
 class Child:
-    """A supervised process; with `watched`, it restarts when a file of these folders and endings changes."""
+    """A supervised process, which starts after `delay_s`.
+
+    With `watched`, it restarts when a file of these folders and endings changes.
+    """
 
     name: str
     command: list[str]
     watched: dict[str, list[str]] = field(default_factory=dict)
+    delay_s: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = FIRST_PAUSE_S
     due: float = field(default_factory=time.monotonic)
     changed: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.due += self.delay_s
 
     def start(self) -> None:
         # Its own session, so Ctrl+C reaches only the supervisor, which passes it on.
@@ -93,7 +100,7 @@ class Child:
 
 
 def main(given: str) -> None:
-    """Supervise the children of a JSON list: name, command, watched."""
+    """Supervise the children of a JSON list: name, command, watched, delay_s."""
     with _metrics_folder():
         run([Child(**each) for each in json.loads(given)])
 
@@ -103,11 +110,12 @@ def run(children: list[Child]) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stop.set())
-    while not stop.wait(LOOK_EVERY_S):
+    while not stop.is_set():
         for child in children:
             if child.watched:
                 child.restart_if_changed()
             child.supervise()
+        stop.wait(LOOK_EVERY_S)
     deadline = time.monotonic() + PATIENCE_S
     for child in children:
         child.send(signal.SIGTERM)
