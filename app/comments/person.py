@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
+from app.database import among
 from app.extensions import db
 from app.lib import address_forms
 from app.lib.language import speaking
-from app.models import Author, Comment, Notice, Rule, Site, Subject, comment_counts
+from app.models import Author, Comment, Notice, Rule, Site, Subject
 
 # Before the ID of a member.
 MEMBER = "member:"
@@ -45,7 +46,7 @@ class Person:
 
     @property
     def _is_author(self) -> Any:
-        return Comment.author_id.in_([author.id for author in self.authors])
+        return Comment.author_id.in_(among([author.id for author in self.authors]))
 
     def comments(self, after: int = 0, limit: int | None = None) -> list[Comment]:
         query = select(Comment).where(self._is_author, Comment.id > after)
@@ -53,8 +54,8 @@ class Person:
         return list(db.session.scalars(with_thread.order_by(Comment.id).limit(limit)))
 
     def count(self) -> Counter[str]:
-        by_author = comment_counts.by_author([author.id for author in self.authors])
-        return sum(map(Counter, by_author.values()), Counter())
+        by_status = select(Comment.status, func.count()).where(self._is_author).group_by(Comment.status)
+        return Counter({row[0]: row[1] for row in db.session.execute(by_status)})
 
     def rules(self) -> list[Rule]:
         """Rules about the address or one of the authors."""

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from app.comments import told_programs
 from app.comments.person import Person, deleted_author_name
-from app.database import snapshot
+from app.database import among, snapshot
 from app.extensions import db
 from app.lib import address_forms
 from app.models import (
@@ -168,7 +168,7 @@ def erase(person: Person, receipt: Receipt, *, remove_text: bool, by: Moderator 
     for notice in person.notices():
         notice.name = notice.email = ""
         receipt.notices += 1
-    for author in db.session.scalars(select(Author).where(Author.id.in_(ids))):
+    for author in db.session.scalars(select(Author).where(Author.id.in_(among(ids)))):
         if index := author.address_index:
             Unsubscribe.remove(author.site, index)
         receipt.subscriptions += Subscription.forget([author.id])

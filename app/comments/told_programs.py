@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.database import snapshot
+from app.database import among, snapshot
 from app.extensions import db
 from app.lib.secrets import is_unreadable
 from app.models import ApiAnswer, Author, Comment
@@ -20,7 +20,7 @@ def forget(authors: Collection[Author], names: Collection[str]) -> None:
     ids, sites = {author.id for author in authors}, {author.site_id for author in authors}
     # Reading takes a second for a program with many answers, and blocks no writer.
     with snapshot():
-        comments = set(db.session.scalars(select(Comment.id).where(Comment.author_id.in_(ids))))
+        comments = set(db.session.scalars(select(Comment.id).where(Comment.author_id.in_(among(ids)))))
         about = partial(_is_about, comments=comments, authors=ids, names=names)
         gone = [id for id, told in ApiAnswer.of_sites(sites) if is_unreadable(told) or about(json.loads(told))]
     for at in range(0, len(gone), BATCH):

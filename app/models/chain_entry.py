@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ForeignKey, Index, String, bindparam, event, insert, select, update
 from sqlalchemy.orm import Mapped, Session, SessionTransaction, mapped_column
 
-from app.database import rows_changed
+from app.database import among, rows_changed
 from app.extensions import Id, Model, db
 from app.lib import chain, commitment
 from app.models.chain_head import ADVANCE, ChainHead
@@ -78,7 +78,9 @@ class ChainEntry(Model):
     def forget_salts(cls, authors: Collection[int]) -> int:
         """Make it impossible to guess the decisions on these authors' comments from their digests."""
         theirs = select(Decision.id).join(Comment, Comment.id == Decision.comment_id)
-        erased = update(cls).where(cls.decision_id.in_(theirs.where(Comment.author_id.in_(authors))), cls.salt != "")
+        erased = update(cls).where(
+            cls.decision_id.in_(theirs.where(Comment.author_id.in_(among(authors)))), cls.salt != ""
+        )
         return rows_changed(erased.values(salt=""))
 
     def __repr__(self) -> str:

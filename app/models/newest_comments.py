@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Select, and_, select, text
 from sqlalchemy.orm import selectinload
 
+from app.database import among
 from app.extensions import db
 from app.lib.ids import MOST
 from app.models.author import Author
@@ -79,7 +80,9 @@ def ids(column: Any, values: Sequence[int], limit: int, *without: Status, below:
     each = [[value] for value in values] if len(values) <= FEW else [values]
     for status in sorted(set(Status) - set(without)):
         for some in each:
-            query = select(Comment.id).where(column.in_(some), Comment.status == status, Comment.id < below)
+            query = select(Comment.id).where(
+                column.in_(some if len(some) == 1 else among(some)), Comment.status == status, Comment.id < below
+            )
             found += db.session.scalars(query.order_by(Comment.id.desc()).limit(limit))
     return sorted(found, reverse=True)[:limit]
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, text
 
-from app.database import no_index
+from app.database import among, no_index
 from app.extensions import db
 from app.models import (
     Author,
@@ -196,7 +196,7 @@ def _written_by(viewer: Moderator, email: str, start: int) -> list[int]:
 
 
 def _wrote_as(viewer: Moderator, email: str) -> ColumnElement[bool] | None:
-    return Comment.author_id.in_(_authors(viewer, email)) if email else None
+    return Comment.author_id.in_(among(_authors(viewer, email))) if email else None
 
 
 def _authors(viewer: Moderator, email: str) -> Sequence[int]:

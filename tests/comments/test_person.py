@@ -17,6 +17,7 @@ from app.comments import person_erasure, tokens
 from app.extensions import db
 from app.models import (
     ApiAnswer,
+    Author,
     Comment,
     Decision,
     Delivery,
@@ -25,6 +26,7 @@ from app.models import (
     Report,
     Revision,
     Rule,
+    Site,
     Status,
     Subject,
     Thread,
@@ -299,6 +301,27 @@ def test_a_reader_of_hundreds_of_names_is_looked_for(app: Flask, writer: Reader,
     db_session.commit()
     left = person_erasure.remnants(people.find(EMAIL), names)
     assert [each["rows"] for each in left if (each["what"], each["table"]) == ("name", "moderator")] == [1]
+
+
+def test_a_reader_who_is_hundreds_of_authors_is_exported_and_erased(
+    app: Flask, writer: Reader, db_session: Session
+) -> None:
+    site = db_session.query(Site).filter_by(key="paper").one()
+    db_session.add_all(
+        Author(site_id=site.id, name=NAMES[0], email=EMAIL, email_index=Author.index_of(site, EMAIL))
+        for _ in range(600)
+    )
+    db_session.commit()
+    person = people.find(EMAIL)
+    raw: Any = db_session.connection().connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):
+        # In place of 32,766.
+        raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 500)
+    assert person.count()[Status.APPROVED] and person.comments() and person.names
+    receipt = person_erasure.Receipt()
+    for _step in person_erasure.erase(person, receipt, remove_text=False):
+        db_session.commit()
+    assert receipt.authors > 600 and receipt.comments
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
