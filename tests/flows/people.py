@@ -1,5 +1,6 @@
 """Actions of readers and moderators in a browser, and the axe accessibility check."""
 
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -40,9 +41,14 @@ def fill_in(thread: Locator, body: str, name: str = "花子", email: str = "hana
 
 def wait_for(page: Page, condition: str) -> None:
     """Wait until a JavaScript expression is true. `Page.wait_for_function` needs eval, which the articles forbid."""
+    eventually(page, lambda: bool(page.evaluate(condition)))
+
+
+def eventually(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait until it is true, such as for an event of the browser: it may come after what the page shows."""
     deadline = monotonic() + 30
-    while not page.evaluate(condition):
-        assert monotonic() < deadline, condition
+    while not condition():
+        assert monotonic() < deadline
         page.wait_for_timeout(50)
 
 

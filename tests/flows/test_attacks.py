@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.flows.people import log_in
+from tests.flows.people import log_in, wait_for
 from tests.inside import run_command
 from tests.services import Live
 
@@ -113,9 +113,9 @@ def quiet(live: Live, hold: str) -> None:
 
 def is_harmless(page: Page, root: str, least: int) -> None:
     """`root` is a JavaScript expression for the tree to check; it must contain at least this many comments."""
+    wait_for(page, f"({root}).querySelectorAll('.comment .body, article.card .body').length >= {least}")
+    # A script in them would run by now.
     page.wait_for_timeout(200)
-    seen = page.evaluate(f"({root}).querySelectorAll('.comment .body, article.card .body').length")
-    assert seen >= least, f"only {seen} comments to look at on {page.url}"
     assert page.evaluate(f"({FOREIGN})({root})") == []
     assert page.evaluate("fired") == []
 

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
-from time import monotonic
 from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.flows.hosts import SLOT, STORY, Publisher, await_contrast, publishing, style_of, tag_of
-from tests.flows.people import EN, JA, fill_in, submit, wait_for
+from tests.flows.people import EN, JA, eventually, fill_in, submit, wait_for
 from tests.services import ROOT, Live
 
 pytestmark = pytest.mark.flow
@@ -221,8 +220,7 @@ def held(page: Page, pattern: str) -> Callable[[], None]:
     page.route(pattern, lambda route: waiting.append(route))
 
     def release() -> None:
-        while not waiting:
-            page.wait_for_timeout(20)
+        eventually(page, lambda: bool(waiting))
         waiting.pop().continue_()
 
     return release
@@ -330,13 +328,12 @@ def test_older_browsers_get_the_page_in_a_frame_of_its_height(
 
 def await_own_height(frame: Locator, body: Locator) -> int:
     """Wait until the frame is as high as its page, which grows while it loads."""
-    deadline = monotonic() + 30
-    while True:
-        height: int = body.evaluate("body => Math.ceil(body.getBoundingClientRect().height)")
-        if style_of(frame, "height") == {"height": f"{height}px"}:
-            return height
-        assert monotonic() < deadline, f"the page is {height} px high, the frame {style_of(frame, 'height')}"
-        frame.page.wait_for_timeout(50)
+
+    def height() -> int:
+        return int(body.evaluate("body => Math.ceil(body.getBoundingClientRect().height)"))
+
+    eventually(frame.page, lambda: style_of(frame, "height") == {"height": f"{height()}px"})
+    return height()
 
 
 POLICY = "script-src {0}; connect-src {0}; require-trusted-types-for 'script'; trusted-types {1}"
@@ -563,6 +560,7 @@ def test_an_element_that_mounts_itself(live: Live, host: Publisher, new_page: Ne
         live.demo_url + "/another-element",
     )
     expect(thread.locator("h3")).to_have_text("コメントを残す")
+    eventually(page, lambda: bool(asked))
     assert len(asked) == 1 and "thread=another" in asked[0]
     page.evaluate(
         """() => { const element = document.querySelector('kaiwa-comments')
@@ -701,7 +699,8 @@ def test_included_comments_stay_where_they_are_until_the_reader_does_more_than_r
     assert not page.evaluate("document.querySelector('#kaiwa').shadowRoot.querySelector('.thread')")
     # "In reply to" leads to a comment that is here.
     page.locator(".kaiwa-static header a[href^='#comment-']").first.click()
-    assert page.evaluate("document.activeElement.matches('.kaiwa-static article')") and not asked
+    wait_for(page, "document.activeElement.matches('.kaiwa-static article')")
+    assert not asked
     # A comment that was removed since goes within a minute.
     page.evaluate("document.activeElement.blur()")
     page.clock.fast_forward(61_000)
@@ -717,6 +716,7 @@ def test_included_comments_stay_where_they_are_until_the_reader_does_more_than_r
     expect(thread.locator(f"#{place} + .respond")).to_be_visible()
     expect(page.locator(".kaiwa-static")).to_be_hidden()
     thread.locator("[name=body]").fill("Half a reply")
+    eventually(page, lambda: bool(asked))
     assert len(asked) == 1
 
     # A reader who has a draft gets the thread at once, and so does a page whose copy is that of another one.
@@ -725,6 +725,7 @@ def test_included_comments_stay_where_they_are_until_the_reader_does_more_than_r
     page.evaluate("sessionStorage.clear()")
     visit(included, "/included-elsewhere")
     expect(thread.locator(".none")).to_be_visible()
+    eventually(page, lambda: len(asked) >= 3)
     assert len(asked) == 3
     # Without the second part the links lead to the page that does the same.
     page.route("**/writing.js*", lambda route: route.abort())

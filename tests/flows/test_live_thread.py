@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from app.models import Comment
 from tests.flows.hosts import SLOT, Publisher, publishing, tag_of
-from tests.flows.people import assert_accessible, submit, wait_for
+from tests.flows.people import assert_accessible, eventually, submit, wait_for
 from tests.inside import database_of, run_command
 from tests.services import Live
 
@@ -212,16 +212,18 @@ class Asked:
     def _ends(self, url: str) -> None:
         self.done += "/embed/thread?" in url
 
-    def within(self, seconds: int) -> int:
-        """Let so much time pass; return how many requests there were. Each is answered before the time goes on."""
+    def within(self, seconds: int, least: int = 0) -> int:
+        """Let so much time pass; return how many requests there were, once there are `least`.
+
+        Each is answered before the time goes on.
+        """
         before = self.count
         for _ in range(max(1, seconds // 20)):
             self.page.clock.run_for(min(seconds, 20) * 1000)
-            for _ in range(100):
-                self.page.wait_for_timeout(20)
-                if self.done >= self.count:
-                    break
+            self.page.wait_for_timeout(20)
+            eventually(self.page, lambda: self.done >= self.count)
             self.done = self.count
+        eventually(self.page, lambda: self.count >= before + least and self.done >= self.count)
         return self.count - before
 
 
@@ -246,7 +248,7 @@ def test_new_comments_are_offered_and_shown_without_moving_the_text(
         button = thread.locator(".fresh[role=status] button")
         # On a busy machine the page cache serves an older page for a while.
         while button.count() == 0 or button.inner_text() != texts[0]:
-            assert asked.within(60) >= 1
+            assert asked.within(60, 1) >= 1
             page.mouse.move(asked.count, 10)
         expect(button).to_have_text(texts[0])
         assert button.evaluate("button => button.getBoundingClientRect().bottom <= innerHeight")
@@ -277,7 +279,7 @@ def test_new_comments_are_offered_and_shown_without_moving_the_text(
         write(thread, f"My own, {sort}")
         expect(thread.locator(".said")).to_be_visible()
         page.wait_for_timeout(2_100)
-        assert asked.within(120) >= 2
+        assert asked.within(120, 2) >= 2
         expect(button).to_have_count(0)
 
 
@@ -306,30 +308,30 @@ def test_a_page_asks_while_it_is_read_and_no_more(live: Live, host: Publisher, n
     thread = host.visit(page, page_of(live, "/asking"))
     await_live(page)
     asked = Asked(page)
-    assert 1 <= asked.within(80) <= 2
+    assert 1 <= asked.within(80, 1) <= 2
     # Hidden, it does not ask; visible again, it does soon.
     hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); "
     hide += "document.dispatchEvent(new Event('visibilitychange')) }"
     page.evaluate(hide, True)
     assert asked.within(300) == 0
     page.evaluate(hide, False)
-    assert asked.within(5) == 1
+    assert asked.within(5, 1) == 1
     # Ten idle minutes end it, until the reader comes back.
     asked.within(11 * 60)
     assert asked.within(10 * 60) == 0
     page.mouse.move(100, 100)
-    assert asked.within(5) == 1
+    assert asked.within(5, 1) == 1
     # The service tells how long to wait; without that, each failure doubles the wait.
     answer = "busy"
     page.mouse.move(110, 100)
-    assert asked.within(60) == 1
+    assert asked.within(60, 1) == 1
     page.mouse.move(120, 100)
     assert asked.within(220) == 0
     page.mouse.move(130, 100)
-    assert asked.within(160) == 1
+    assert asked.within(160, 1) == 1
     answer = "away"
     page.mouse.move(140, 100)
-    assert asked.within(360) == 1
+    assert asked.within(360, 1) == 1
     page.mouse.move(150, 100)
     assert asked.within(100) == 0
     answer = ""
@@ -339,7 +341,7 @@ def test_a_page_asks_while_it_is_read_and_no_more(live: Live, host: Publisher, n
     assert asked.within(700) == 0
     page.evaluate("document.body.insertBefore(slot, after)")
     page.mouse.move(154, 100)
-    assert asked.within(100) >= 1
+    assert asked.within(100, 1) >= 1
     # Removed, it stops; mounted again, also twice, one asks.
     page.evaluate("kaiwa.unmount(document.querySelector('#kaiwa'))")
     page.mouse.move(160, 100)
@@ -351,11 +353,11 @@ def test_a_page_asks_while_it_is_read_and_no_more(live: Live, host: Publisher, n
     expect(thread.locator("article")).to_have_count(1)
     await_live(page)
     page.mouse.move(170, 100)
-    assert 1 <= asked.within(80) <= 2
+    assert 1 <= asked.within(80, 1) <= 2
     # The site may turn it off.
     run_command(live, "site", "set", "demo", "live_updates=no")
-    page.wait_for_timeout(2_100)
-    host.visit(page, page_of(live, "/asking"))
+    # A public page may be two seconds old, on a busy machine more.
+    eventually(page, lambda: host.visit(page, page_of(live, "/asking")).get_attribute("data-live") is None)
     await_live(page)
     page.mouse.move(180, 100)
     assert asked.within(180) == 0
@@ -449,7 +451,7 @@ def test_muted_authors_stay_muted_in_what_arrives_later(live: Live, host: Publis
     new, _ = post(live, "/mute-later", "Three", name="Troll", author=token)
     button = thread.locator(".fresh button")
     while button.count() == 0:
-        assert asked.within(60) >= 1
+        assert asked.within(60, 1) >= 1
         page.mouse.move(asked.count, 10)
     expect(comment(thread, one).locator(".veil button").first).to_be_focused()
     button.click()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
-from tests.flows.people import EN, JA, assert_accessible, open_article, submit
+from tests.flows.people import EN, JA, assert_accessible, eventually, open_article, submit
 from tests.inside import run_command
 from tests.services import Live
 from tests.signed_members import claims_of, jws, with_secret
@@ -58,7 +58,7 @@ def test_a_member_comments_and_leaves_nothing_behind(live: Live, new_page: NewPa
     expect(mine.locator(".of-member")).to_have_text("Subscriber")
     expect(mine.locator("summary", has_text="Edit")).to_be_visible()
     expect(form.locator(".as b")).to_have_text("Hanako")
-    assert any("isn’t valid on this site" in text for text in said)
+    eventually(reader, lambda: any("isn’t valid on this site" in text for text in said))
 
     # The thread is loaded again; form, text and own comment stay.
     form.locator("[name=body]").fill("A text that is being typed")
