@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import Pool
 
 from app.lib import chain, deadline, metrics
-from app.lib.bounded_connection import bounded
+from app.lib.bounded_connection import bounded, is_cut_off
 from app.lib.moved import is_of_a_moved_database
 
 # How long a writer waits for SQLite's lock, and the polling interval; a comment holds it for 2 to 3 ms.
@@ -76,9 +76,7 @@ def _is_pooled(connection: Any) -> bool:
 def _leave_a_server_that_only_reads(context: Any) -> None:
     """After a failover, drop connections to the former primary, and those that ended in place of an answer."""
     trouble = context.original_exception
-    # psycopg's InternalError without a state: "got no result from the query" (app/errors.py).
-    cut_off = type(trouble).__name__ == "InternalError" and not getattr(trouble, "sqlstate", None)
-    if cut_off or getattr(trouble, "sqlstate", None) == READ_ONLY:
+    if is_cut_off(trouble) or getattr(trouble, "sqlstate", None) == READ_ONLY:
         context.is_disconnect = True
 
 

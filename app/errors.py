@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import InvalidRequestError, StatementError, TimeoutError
 
+from app.lib.bounded_connection import is_cut_off
 from app.lib.moved import is_of_a_moved_database
 
 RETRY_AFTER_S = "5"
@@ -101,14 +102,6 @@ def _sqlite_outage(trouble: sqlite3.Error) -> str:
     if code & 0xFF in PASSING_SQLITE or "no such savepoint" in str(trouble):
         return str(trouble.sqlite_errorname)
     return ""
-
-
-def is_cut_off(trouble: Any) -> bool:
-    """True if the connection ended in place of an answer, as a pooler ends it during a failover.
-
-    psycopg's InternalError "got no result from the query", without a state.
-    """
-    return type(trouble).__name__ == "InternalError" and not getattr(trouble, "sqlstate", None)
 
 
 def _postgresql_outage(trouble: Any) -> str:

@@ -1,6 +1,5 @@
 """A server on a real socket that speaks Akismet's protocol and fails on demand."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,6 +7,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
+
+from tests.serving import serving
 
 GOOD_KEY = "0123456789ab"
 # The author name that Akismet itself always calls spam.
@@ -84,11 +85,5 @@ def running_akismet() -> Iterator[Akismet]:
     """Start the server on a free port; stop it at the end."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.akismet = Akismet(f"http://127.0.0.1:{server.server_port}/1.1")
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(server):
         yield server.akismet
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

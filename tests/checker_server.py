@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.serving import serving
+
 FINE = {"verdict": "fine", "confidence": 0.9, "reasons": []}
 
 
@@ -60,12 +62,8 @@ class _Server(ThreadingHTTPServer):
 def running_checker() -> Iterator[CheckerProgram]:
     server = _Server(("127.0.0.1", 0), _Handler)
     server.program = CheckerProgram(f"http://127.0.0.1:{server.server_port}/check")
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server.program
-    finally:
-        server.program.go_on.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(server):
+        try:
+            yield server.program
+        finally:
+            server.program.go_on.set()

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+
+from tests.serving import serving
 
 CLIENT, SECRET = "kaiwa", "a secret: of 100% care"
 
@@ -168,11 +169,5 @@ def running_provider() -> Iterator[IdentityProvider]:
     """Start the server on a free port; stop it at the end."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.provider = IdentityProvider(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(server):
         yield server.provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -5,12 +5,11 @@ import json
 import re
 import shutil
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.parse import urlencode
@@ -23,6 +22,7 @@ from app.moderation import articles
 from tests.cast import PAGE, move
 from tests.server.test_page_cache import a_comment
 from tests.services import ROOT, Live, free_port, wait_until
+from tests.serving import serving
 
 THREAD = "/embed/thread?" + urlencode({"site": "paper", "url": PAGE, "lang": "en"})
 
@@ -202,9 +202,9 @@ class _Dies(BaseHTTPRequestHandler):
 
 def test_nginx_says_when_to_try_again_where_the_service_does_not_answer(tmp_path: Path) -> None:
     service = HTTPServer(("127.0.0.1", 0), _Dies)
-    running = threading.Thread(target=service.serve_forever)
-    running.start()
-    with running_nginx(tmp_path, f"http://127.0.0.1:{service.server_port}") as url:
+    with ExitStack() as stack:
+        upstream = stack.enter_context(serving(service))
+        url = stack.enter_context(running_nginx(tmp_path, upstream))
         for path in (THREAD, "/moderate/", "/embed/comments"):
             status, headers, body = asked(url + path)
             assert (status, headers["retry-after"], headers["cache-control"]) == (503, "5", "no-store")
@@ -214,7 +214,6 @@ def test_nginx_says_when_to_try_again_where_the_service_does_not_answer(tmp_path
             assert (status, headers["retry-after"], body) == (own, "77", b"own"), "the service's own answer"
         service.shutdown()
         service.server_close()
-        running.join()
         status, headers, _body = asked(url + "/embed/comments")
         # The widget of another origin may read it.
         assert (status, headers["retry-after"], headers["access-control-allow-origin"]) == (503, "5", "*")

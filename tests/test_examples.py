@@ -8,7 +8,7 @@ import sys
 import threading
 import venv
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,7 @@ import pytest
 
 from app.lib.signed_request import new_secret
 from app.screening.checker_protocol import Reply, ask, question
+from tests.serving import serving
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "checkers"
 SECRET = new_secret()
@@ -26,19 +27,6 @@ SECRET = new_secret()
 def asked(text: str, url: str, secret: str = SECRET, parent: str | None = None, seconds: float = 10) -> Reply:
     body = question(text, "en", site="paper", url="https://paper.example/", title="Ferry", parent=parent)
     return ask(url, secret, seconds, "check_1", body)
-
-
-@contextmanager
-def running(server: ThreadingHTTPServer) -> Iterator[str]:
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Chat(BaseHTTPRequestHandler):
@@ -77,10 +65,10 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleT
 def adapter(modules: Callable[[str], ModuleType]) -> Iterator[tuple[str, type[Chat]]]:
     """The address of the adapter, and the model behind it."""
     chat = type("Model", (Chat,), {"requests": []})
-    with running(ThreadingHTTPServer(("127.0.0.1", 0), chat)) as model_url:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), chat)) as model_url:
         openai, checker = modules("openai_adapter"), modules("checker")
         judge = openai.Model(f"{model_url}/v1/", "small", "key").judge
-        with running(checker.server(judge, SECRET, 0)) as url:
+        with serving(checker.server(judge, SECRET, 0)) as url:
             yield url, chat
 
 

@@ -40,3 +40,11 @@ class Bounded:
         with suppress(self.psycopg.Error):
             self.cancel_safe(timeout=CANCEL_S)  # type: ignore[attr-defined]
         self.close()  # type: ignore[attr-defined]
+
+
+def is_cut_off(trouble: Any) -> bool:
+    """True if the connection ended in place of an answer, as a pooler ends it during a failover.
+
+    psycopg's InternalError "got no result from the query", without a state.
+    """
+    return type(trouble).__name__ == "InternalError" and not getattr(trouble, "sqlstate", None)

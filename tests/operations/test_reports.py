@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import brotli
@@ -26,6 +25,7 @@ from app.operations import extras, tracing
 from config import BadSetting
 from tests.cast import Reader, a_site
 from tests.services import ROOT, _clean_environment
+from tests.serving import serving
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 EMAIL, NETWORK, BODY, NAME, QUERY = "canary@secret.example", "203.0.113.77", "canarybody", "canaryname", "canaryquery"
@@ -64,12 +64,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    server = Receiver()
+    with serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from app.models.audit import Who
 from app.screening.checker_protocol import Reply
 from tests.cast import Reader, a_moderator, a_site, the_comment
 from tests.web.test_members import press
-from tests.web.test_queue import ENGLISH, at_the_desk
+from tests.web.test_queue import ENGLISH
 
 PAGE = "/sites/paper/checkers"
 GIVEN = {
@@ -36,11 +36,6 @@ def paper(db_session: Session) -> Site:
 @pytest.fixture
 def alice(db_session: Session, paper: Site) -> Moderator:
     return a_moderator(db_session, paper, "alice", Role.ADMIN)
-
-
-@pytest.fixture
-def desk(app: Flask, alice: Moderator) -> FlaskClient:
-    return at_the_desk(app)
 
 
 def errors(answer: Any) -> dict[str, str]:

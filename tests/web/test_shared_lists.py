@@ -2,8 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -28,7 +27,6 @@ from app.models import (
     ListLine,
     ListSubscription,
     Moderator,
-    Role,
     Site,
     Status,
     Subject,
@@ -38,9 +36,13 @@ from app.moderation import listed
 from app.screening import list_publishing, list_trial, rules
 from tests.cast import Reader, a_moderator, a_site, move, the_comment
 from tests.screening.test_shared_lists import content
+from tests.serving import serving
 from tests.statements import recorded
+from tests.web.test_checkers import alice, paper
 from tests.web.test_members import press
-from tests.web.test_queue import ENGLISH, at_the_desk
+from tests.web.test_queue import ENGLISH
+
+__all__ = ["alice", "paper"]
 
 PAGE = "/sites/paper/lists"
 KEY, FOREIGN = signed_list.new_key(), signed_list.new_key()
@@ -69,21 +71,6 @@ def publisher(monkeypatch: pytest.MonkeyPatch) -> Publisher:
     made.sign({"word": "casino"}, {"domain": "bad.example"})
     monkeypatch.setattr(list_fetching.http_client, "get", made.get)
     return made
-
-
-@pytest.fixture
-def paper(db_session: Session) -> Site:
-    return a_site(db_session, lang="en")
-
-
-@pytest.fixture
-def alice(db_session: Session, paper: Site) -> Moderator:
-    return a_moderator(db_session, paper, "alice", Role.ADMIN)
-
-
-@pytest.fixture
-def desk(app: Flask, alice: Moderator) -> FlaskClient:
-    return at_the_desk(app)
 
 
 URL = "https://news.example/list.json"
@@ -409,19 +396,6 @@ def test_the_public_file_is_there_only_while_it_is_published(
     assert client.get("/lists/paper.json").status_code == 404 and client.get("/lists/none.json").status_code == 404
 
 
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_one_site_publishes_and_another_one_subscribes_over_the_network(
     app: Flask, paper: Site, db_session: Session, client: FlaskClient
 ) -> None:
@@ -432,7 +406,7 @@ def test_one_site_publishes_and_another_one_subscribes_over_the_network(
     key = list_publishing.public_key(found)
     db_session.commit()
     app.config["TRUSTED_HOSTS"] = None
-    with served(app) as address:
+    with serving(make_server("127.0.0.1", 0, app, threaded=True)) as address:
         url = f"{address}/lists/other.json"
         made = shared_lists.subscribe(paper, url, key, Effect.HOLD, by=Who.OPERATOR)
         db_session.commit()
@@ -477,18 +451,12 @@ def test_a_publisher_that_sends_too_much_or_too_slowly_is_left(
 ) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)
     server.stopped = threading.Event()  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    server.daemon_threads = True
+    with serving(server) as address:
         read, _trouble = list_fetching.try_fetch(f"{address}/long", PUBLIC)
         monkeypatch.setattr(list_fetching, "SECONDS", 0.5)
         found = {path: list_fetching.try_fetch(f"{address}/{path}", PUBLIC)[1] for path in ("huge", "drip", "away")}
-    finally:
         server.stopped.set()  # type: ignore[attr-defined]
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert read is not None and len(read.payload) == 300_000
     assert (found["drip"], found["away"]) == ("unreachable", "status")
     assert found["huge"] in ("too_large", "unreachable")
