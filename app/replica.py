@@ -1,4 +1,4 @@
-"""Read from a replica of PostgreSQL what it provably has; everything else comes from the primary.
+"""Read from a replica of PostgreSQL if it provably has the data; otherwise from the primary.
 
 Positions are those of PostgreSQL's write-ahead log, as numbers: a server that has replayed up to a position has
 everything that was committed before it (docs/decisions/0032-replica.md).

@@ -13,7 +13,7 @@ from app.api.access import current_token
 from app.database import deferred_commit, end_transaction, write_transaction
 from app.errors import Refused
 from app.forms.comment import request_key
-from app.lib.secrets import is_unreadable
+from app.lib.secrets import Index, is_unreadable
 from app.models.api_answer import ApiAnswer, digest_of, key_index
 
 HEADER = {
@@ -39,14 +39,7 @@ def once(act: Callable[[], Response]) -> Response:
         if not ApiAnswer.claim(token, key, digest):
             raise _Again
 
-    def first_answer() -> Response | None:
-        found = ApiAnswer.of(token, key)
-        if found and not found.is_of(digest):
-            said = _("This request was already sent with different content. Please send it again.")
-            raise Refused("key_reused", said)
-        return _stored(found) if found else None
-
-    if earlier := first_answer():
+    if earlier := _first_answer(token, key, digest):
         return earlier
     try:
         with deferred_commit(claim):
@@ -58,12 +51,21 @@ def once(act: Callable[[], Response]) -> Response:
     except (_Again, Refused) as no:
         end_transaction()
         # The same request may have been faster, and this one refused for what that one has done.
-        if earlier := first_answer():
+        if earlier := _first_answer(token, key, digest):
             return earlier
         if isinstance(no, Refused):
             raise
         # Its answer was too long to keep: requests with such answers are recognised by what they do.
         return act()
+
+
+def _first_answer(token: int, key: Index, digest: Index) -> Response | None:
+    """The stored answer to the same request. Raises Refused if the key belongs to another one."""
+    found = ApiAnswer.of(token, key)
+    if found and not found.is_of(digest):
+        said = _("This request was already sent with different content. Please send it again.")
+        raise Refused("key_reused", said)
+    return _stored(found) if found else None
 
 
 def _request() -> bytes:

@@ -59,7 +59,7 @@ class ReasonedForm(VerdictForm):
 
 
 class OpinionForm(ReasonedForm):
-    """A second opinion: what its moderator would have decided."""
+    """The decision that the moderator of a second opinion would have made."""
 
     status = StringField(filters=[_or_empty], validators=[AnyOf(["", *map(str, OPINIONS)])])
 

@@ -109,10 +109,6 @@ class Source:
         _admit(found, target, revision)
         connection.execute(MOVE.update().values(run=self.run))
 
-    def is_moved(self) -> bool:
-        found = state()
-        return bool(found and found.stage == ENDED)
-
     def waiting(self) -> int:
         """About how many changes were noted and not copied yet."""
         with self.reading() as connection:

@@ -30,7 +30,7 @@ class NothingToDo(Exception):
     """The work was done a short time ago; the turn does not count as done again."""
 
 
-class Mine:
+class HeldTurn:
     """A turn that this process has. Work in steps asks `keeps()` before each commit."""
 
     def __init__(self, app: Flask, name: str, holder: str) -> None:
@@ -82,7 +82,7 @@ def watch_turns() -> Watch:
 
 
 @contextmanager
-def turn(name: str, watch: Watch | None = None) -> Iterator[Mine]:
+def turn(name: str, watch: Watch | None = None) -> Iterator[HeldTurn]:
     """The only process at this work. Raises Held.
 
     A worker asks again and again with the same `watch`. A command, without one, waits until it knows more: Held if the
@@ -91,7 +91,7 @@ def turn(name: str, watch: Watch | None = None) -> Iterator[Mine]:
     holder = uuid4().hex
     if not _take(name, holder, watch or watch_turns()) and (watch or not _take_patiently(name, holder)):
         raise Held(name)
-    mine, done = Mine(current_app._get_current_object(), name, holder), False  # type: ignore[attr-defined]
+    mine, done = HeldTurn(current_app._get_current_object(), name, holder), False  # type: ignore[attr-defined]
     mine.start()
     try:
         yield mine
@@ -103,7 +103,7 @@ def turn(name: str, watch: Watch | None = None) -> Iterator[Mine]:
         _give_back(mine, done=done)
 
 
-def _give_back(mine: Mine, *, done: bool) -> None:
+def _give_back(mine: HeldTurn, *, done: bool) -> None:
     try:
         Turn.give_back(mine.name, mine.holder, done=done and not mine.is_lost)
         db.session.commit()

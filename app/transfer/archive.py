@@ -193,8 +193,6 @@ TABLES = (
     ArchivedTable(Report, created_column="made_at", left_out={**OWNER, "wide_index": KEYED}),
 )
 BY_NAME = {table.name: table for table in TABLES}
-# Keyed hashes that cannot be recomputed, but can be compared.
-OPAQUE = {"report": ("reporter_index",)}
 SITE_COLUMNS = [column for column in Site.__table__.columns if column.name not in SITE_LEFT_OUT]
 # Name and email address of moderators only: the archive grants no access.
 MODERATOR_COLUMNS = [Moderator.__table__.c.email, Moderator.__table__.c.name]

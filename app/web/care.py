@@ -1,4 +1,4 @@
-"""Care for moderators: what to be spared, pauses, and the hand-over note."""
+"""Care for moderators: covers and order of hard comments, pauses, and the hand-over note."""
 
 from typing import Any
 

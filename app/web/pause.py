@@ -1,4 +1,4 @@
-"""How long a moderator has been deciding. Only the begin and the last decision, in a cookie: no counts.
+"""How long a moderator has been deciding. Only the start and the last decision, in a cookie: no counts.
 
 Apart from the session: an answer that arrives late must not bring back an ended log-in.
 """
@@ -14,7 +14,7 @@ from app.web.access import current_moderator
 
 # The account's id and both moments.
 KEPT = re.compile(r"([0-9]{1,18})\.([0-9]{1,12})\.([0-9]{1,12})", re.ASCII)
-# Without a decision for so long, it was a pause.
+# A longer time without a decision was a pause.
 GAP = timedelta(minutes=10)
 
 
@@ -25,7 +25,7 @@ def note_decision() -> None:
 
 
 def begin_again() -> None:
-    """After a pause, or a reminder that is not wanted: the next one comes after the whole time."""
+    """Start the time again, after a pause or a reminder that the moderator puts off."""
     moment = int(now().timestamp())
     _keep(moment, moment)
 

@@ -182,13 +182,13 @@ def test_work_that_fails_gives_up_sqlites_lock_before_it_waits_for_the_renewal(
 ) -> None:
     monkeypatch.setattr(turns, "RENEW_S", 0.01)
     monkeypatch.setattr(connections, "SQLITE_BUSY_MS", 2_000)
-    renewing, renew = threading.Event(), turns.Mine.renew
+    renewing, renew = threading.Event(), turns.HeldTurn.renew
 
-    def noted(mine: turns.Mine) -> None:
+    def noted(mine: turns.HeldTurn) -> None:
         renewing.set()
         renew(mine)
 
-    monkeypatch.setattr(turns.Mine, "renew", noted)
+    monkeypatch.setattr(turns.HeldTurn, "renew", noted)
     with pytest.raises(ValueError, match="fails"), turns.turn("prune"):
         Turn.take("search", "in the same transaction")
         renewing.clear()

@@ -256,7 +256,7 @@ def test_a_silent_holder_loses_its_turn_and_notices(app: Flask, db_session: Sess
         with pytest.raises(turns.Held), turns.turn("prune", watch):
             raise AssertionError
     with turns.turn("prune", watch) as mine:
-        late = turns.Mine(app, "prune", "of a killed process")
+        late = turns.HeldTurn(app, "prune", "of a killed process")
         late.renew()
         mine.renew()
         assert late.is_lost and not mine.is_lost
