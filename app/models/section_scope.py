@@ -54,5 +54,8 @@ def _within(moderator: Moderator, site_id: Any, seen: ColumnElement[bool]) -> li
 
 def _threads_of(moderator: Moderator) -> Any:
     """Articles in the sections of those who do not moderate the whole site."""
-    sections = [(each.site_id, key) for each in moderator.memberships for key in each.limits]
-    return select(Thread.id).where(Thread.section != "", tuple_(Thread.site_id, Thread.section).in_(sections))
+    pairs = [(each.site_id, key) for each in moderator.memberships for key in each.limits]
+    sites, keys = ({pair[at] for pair in pairs} for at in (0, 1))
+    # SQLite uses the index of sites and sections for the lists alone, not for the pairs.
+    listed = Thread.section != "", Thread.site_id.in_(sites), Thread.section.in_(keys)
+    return select(Thread.id).where(*listed, tuple_(Thread.site_id, Thread.section).in_(pairs))

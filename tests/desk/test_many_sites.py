@@ -56,3 +56,13 @@ def test_a_moderator_of_sections_on_many_sites_sees_the_comments(db_session: Ses
         select(ThreadChange.id).where(*changes),
     ):
         assert db_session.scalars(query).all() == []
+
+
+def test_the_sections_of_a_moderator_are_looked_up_by_index(db_session: Session, alice: Moderator) -> None:
+    alice.memberships[0].sections = ["news", "sports"]
+    db_session.flush()
+    query = select(Comment.id).where(*section_scope.in_sections_of(alice))
+    sent = query.compile(db_session.get_bind(), compile_kwargs={"literal_binds": True})
+    plan = db_session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sent}")
+    steps = [row[3] for row in plan if " thread " in row[3]]
+    assert steps and all("ix_thread_section (site_id=? AND section=?)" in step for step in steps), steps
