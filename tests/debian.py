@@ -37,11 +37,13 @@ exec env -i "$@"
 """
 
 
-def made(folder: Path) -> Path:
-    """A small Debian 12. KAIWA_DEBIAN names one that was made earlier."""
-    if earlier := os.environ.get("KAIWA_DEBIAN"):
+def made(folder: Path, architecture: str = "") -> Path:
+    """A small Debian 12, for this machine's processor or another one. KAIWA_DEBIAN names one that was made earlier."""
+    earlier = os.environ.get("KAIWA_DEBIAN")
+    if earlier and not architecture:
         return Path(earlier)
-    run("debootstrap", "--variant=minbase", "bookworm", str(folder))
+    chosen = [f"--arch={architecture}"] if architecture else []
+    run("debootstrap", "--variant=minbase", *chosen, "bookworm", str(folder))
     for name in NOT_SLIM:
         for each in (folder / name).iterdir():
             shutil.rmtree(each) if each.is_dir() else each.unlink()
@@ -64,9 +66,10 @@ def copied(root: Path, folder: Path) -> Path:
 
 @dataclass
 class Buildah:
-    """buildah with a storage of its own."""
+    """buildah with a storage of its own, for this machine's processor if no other is named."""
 
     folder: Path
+    architecture: str = ""
 
     def __call__(self, *words: str) -> str:
         storage = [
@@ -80,21 +83,25 @@ class Buildah:
         return run("buildah", *storage, *words, env=os.environ | {"BUILDAH_ISOLATION": "chroot"}).strip()
 
     def base(self, root: Path) -> str:
-        container = self("from", "scratch")
+        container = self("from", *self._chosen(), "scratch")
         self("add", "--quiet", container, str(root), "/")
         self("commit", "--quiet", "--rm", container, "localhost/base")
         return "localhost/base"
 
     def build(self, base: str) -> None:
         certificates = ["--volume", f"{CERTIFICATES}:/run/registry.crt:ro", "--build-arg", "PIP_CERT=/run/registry.crt"]
-        options = ["--format", "docker", "--build-arg", f"BASE={base}", *(certificates if CERTIFICATES else [])]
+        given = ["--build-arg", f"BASE={base}", *(certificates if CERTIFICATES else [])]
+        options = ["--format", "docker", *self._chosen(), *given]
         self("build", *options, "--file", str(ROOT / "deploy/Containerfile"), "--tag", "kaiwa", str(ROOT))
 
     def config(self) -> dict[str, Any]:
         return dict(json.loads(self("inspect", "--type", "image", "kaiwa"))["Docker"]["config"])
 
     def mounted(self) -> Path:
-        return Path(self("mount", self("from", "localhost/kaiwa")))
+        return Path(self("mount", self("from", *self._chosen(), "localhost/kaiwa")))
+
+    def _chosen(self) -> list[str]:
+        return ["--platform", f"linux/{self.architecture}"] if self.architecture else []
 
 
 @dataclass
