@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, cast, delete, func, literal, select, text, tuple_, update
 
 from app.database import rows_changed, snapshot
 from app.extensions import db
@@ -22,10 +22,11 @@ from app.models import (
     Report,
     Revision,
     Site,
-    Status,
     Vote,
     WebhookDelivery,
 )
+from app.models.author import RECOGNIZED
+from app.models.comment import TRACED, WHOLE_SPAM
 from app.moderation import legal_hold
 from app.spam import learning
 
@@ -36,16 +37,33 @@ FORGOTTEN = "-"
 
 @dataclass(frozen=True)
 class Kind:
-    """The site's setting, the condition of expired rows, and how to erase them."""
+    """The site's setting, the condition of expired rows, how to erase them, and the columns that order them.
+
+    An index that begins with the site has these columns: each batch reads what it erases, and not the whole past.
+    """
 
     days: str
     record: Any
     expired: Callable[[Site, datetime], ColumnElement[bool]]
     forget: Callable[[Sequence[int]], object]
+    order: tuple[Any, ...]
 
     def due(self, site: Site) -> ColumnElement[bool] | None:
         days = getattr(site, self.days)
         return self.expired(site, now() - timedelta(days=days)) if days else None
+
+    def batches(self, site: Site) -> Iterator[Sequence[int]]:
+        """Ids of rows that have expired by now; the caller may commit after each batch."""
+        # The same for all batches: rows that expire during a long run would never let it end.
+        due, last = self.due(site), tuple[Any, ...]()
+        while due is not None and (rows := self._next(due, last)):
+            yield [row.id for row in rows]
+            last = tuple(rows[-1])
+
+    def _next(self, due: ColumnElement[bool], last: tuple[Any, ...]) -> Sequence[Any]:
+        query = select(*self.order).where(due).order_by(*self.order).limit(BATCH)
+        with snapshot():
+            return db.session.execute(query.where(tuple_(*self.order) > last) if last else query).all()
 
 
 def forget_all() -> Iterator[Counter[str]]:
@@ -54,11 +72,9 @@ def forget_all() -> Iterator[Counter[str]]:
         yield Counter({"holds": 1})
     for site in Site.all():
         for name, kind in KINDS.items():
-            last = 0
-            while ids := _next(site, kind, last):
+            for ids in kind.batches(site):
                 _keep_held(kind.record, ids)
                 kind.forget(ids)
-                last = ids[-1]
                 yield Counter({name: len(ids)})
 
 
@@ -79,29 +95,17 @@ def count_all() -> Counter[str]:
     return counts
 
 
-def _next(site: Site, kind: Kind, after: int) -> Sequence[int]:
-    with snapshot():
-        due = kind.due(site)
-        if due is None:
-            return []
-        query = select(kind.record.id).where(due, kind.record.id > after).order_by(kind.record.id).limit(BATCH)
-        return db.session.scalars(query).all()
-
-
 def _old_networks(site: Site, before: datetime) -> ColumnElement[bool]:
-    known = or_(Comment.address != "", Comment.typed_by.is_not(None))
-    return (Comment.site_id == site.id) & (Comment.created_at < before) & known
+    return (Comment.site_id == site.id) & (Comment.created_at < before) & text(f"({TRACED})")
 
 
 def _old_spam(site: Site, before: datetime) -> ColumnElement[bool]:
     decided = select(Decision.id).where(Decision.comment_id == Comment.id, Decision.made_at >= before).exists()
-    spam = (Comment.site_id == site.id) & (Comment.status == Status.SPAM) & Comment.emptied_at.is_(None)
-    return spam & (Comment.created_at < before) & ~decided
+    return (Comment.site_id == site.id) & (Comment.created_at < before) & text(WHOLE_SPAM) & ~decided
 
 
 def _old_texts(site: Site, before: datetime) -> ColumnElement[bool]:
-    on_site = select(Comment.id).where(Comment.id == Revision.comment_id, Comment.site_id == site.id).exists()
-    return (Revision.replaced_at < before) & on_site
+    return (Revision.site_id == site.id) & (Revision.replaced_at < before)
 
 
 def _old_reports(site: Site, before: datetime) -> ColumnElement[bool]:
@@ -116,9 +120,8 @@ def _old_votes(site: Site, before: datetime) -> ColumnElement[bool]:
 
 def _old_browsers(site: Site, before: datetime) -> ColumnElement[bool]:
     """Authors with a stored network or browser and without a comment since `before`."""
-    known = or_(Author.network_index.is_not(None), Author.traits_index.is_not(None))
     lately = select(Comment.id).where(Comment.author_id == Author.id, Comment.created_at >= before).exists()
-    return (Author.site_id == site.id) & known & ~lately
+    return (Author.site_id == site.id) & text(f"({RECOGNIZED})") & ~lately
 
 
 def _old_notices(site: Site, before: datetime) -> ColumnElement[bool]:
@@ -178,11 +181,13 @@ COMMENTS_OF: dict[Any, Callable[[Sequence[int]], Select[Any]]] = {
     ),
 }  # fmt: skip
 KINDS = {
-    "networks": Kind("keep_address_days", Comment, _old_networks, _forget_networks),
-    "browsers": Kind("keep_address_days", Author, _old_browsers, _forget_browsers),
-    "reporters": Kind("keep_address_days", Report, _old_reports, _forget_reporters),
-    "spam": Kind("keep_spam_days", Comment, _old_spam, _forget_spam),
-    "earlier_texts": Kind("keep_revision_days", Revision, _old_texts, _forget_texts),
-    "votes": Kind("keep_vote_days", Vote, _old_votes, _forget_votes),
-    "notices": Kind("keep_notice_days", Notice, _old_notices, _forget_notices),
+    "networks": Kind("keep_address_days", Comment, _old_networks, _forget_networks, (Comment.created_at, Comment.id)),
+    "browsers": Kind("keep_address_days", Author, _old_browsers, _forget_browsers, (Author.id,)),
+    "reporters": Kind("keep_address_days", Report, _old_reports, _forget_reporters, (Report.made_at, Report.id)),
+    "spam": Kind("keep_spam_days", Comment, _old_spam, _forget_spam, (Comment.created_at, Comment.id)),
+    "earlier_texts": Kind(
+        "keep_revision_days", Revision, _old_texts, _forget_texts, (Revision.replaced_at, Revision.id)
+    ),
+    "votes": Kind("keep_vote_days", Vote, _old_votes, _forget_votes, (Vote.made_at, Vote.id)),
+    "notices": Kind("keep_notice_days", Notice, _old_notices, _forget_notices, (Notice.closed_at, Notice.id)),
 }

@@ -207,7 +207,9 @@ def forget(days: Mapping[str, int]) -> Iterator[int]:
 
     Yields the number of rows after each step, and the caller commits.
     """
-    while ids := db.session.scalars(select(AuditEvent.id).where(_due(days)).order_by(AuditEvent.id).limit(BATCH)).all():
+    # The same events for all steps: those that come due during a long run wait for the next one.
+    query = select(AuditEvent.id).where(_due(days)).order_by(AuditEvent.id).limit(BATCH)
+    while ids := db.session.scalars(query).all():
         yield erase(ids, because="retention", by=Who.SYSTEM)
 
 

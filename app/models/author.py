@@ -21,6 +21,8 @@ from app.models.badge import LONGEST_BADGE
 from app.models.site import Site
 
 TYPED = ("name", "email", "website")
+# With a stored network or kind of browser, until the retention period ends.
+RECOGNIZED = "network_index IS NOT NULL OR traits_index IS NOT NULL"
 # A member's id at the publisher. No email address, because programs are shown it.
 MEMBER_SUB = re.compile(r"[!-?A-~]{1,200}")
 
@@ -39,6 +41,10 @@ class Author(Model):
         TableIndex(
             "uq_author_member", "site_id", "member_index", unique=True,
             sqlite_where=text("member_index IS NOT NULL"), postgresql_where=text("member_index IS NOT NULL"),
+        ),
+        TableIndex(
+            "ix_author_recognized", "site_id", "id",
+            sqlite_where=text(RECOGNIZED), postgresql_where=text(RECOGNIZED),
         ),
     )  # fmt: skip
 

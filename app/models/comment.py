@@ -36,6 +36,9 @@ LONGEST_SOURCE_ID = 200
 # Conditions of partial indexes: approved comments, and the public tree.
 PUBLIC, PUBLIC_ROOT = "approved_descendants > 0", "approved_descendants > 0 AND depth = 0"
 APPROVED = "status = 'approved'"
+# With a stored network or the sender's keyed hash; spam with its text. Both until the retention period ends.
+TRACED = "address <> '' OR typed_by IS NOT NULL"
+WHOLE_SPAM = "status = 'spam' AND emptied_at IS NULL"
 
 
 class Status(StrEnum):
@@ -79,6 +82,9 @@ class Comment(Scored, Model):
         Index("ix_comment_address", "site_id", "address_index", "created_at"),
         _partial("ix_comment_wide", "site_id", "wide_index", "created_at", where="wide_index IS NOT NULL"),
         Index("ix_comment_arrived", "site_id", "created_at"),
+        # What retention (comments/retention.py) is to erase.
+        _partial("ix_comment_traced", "site_id", "created_at", where=TRACED),
+        _partial("ix_comment_spam", "site_id", "created_at", where=WHOLE_SPAM),
         _partial("ix_comment_moderator", "moderator_id", "site_id", where="moderator_id IS NOT NULL"),
         Index("ix_comment_fingerprint", "fingerprint", "created_at"),
         Index("uq_comment_request", "site_id", "request_key", unique=True),

@@ -4,7 +4,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Select, Text, delete, select
+from sqlalchemy import JSON, ForeignKey, Index, Select, Text, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Id, Model, db
@@ -20,9 +20,10 @@ MOST_WORDS = 20
 
 class Revision(Model):
     __tablename__ = "revision"
+    __table_args__ = (Index("ix_revision_site", "site_id", "replaced_at", "id"),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
     comment_id: Mapped[int] = mapped_column(ForeignKey("comment.id", ondelete="CASCADE"), index=True)
     body: Mapped[str] = mapped_column(Text)
     html: Mapped[str] = mapped_column(Text)

@@ -254,6 +254,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["site_id"], ["site.id"], name=op.f("fk_author_site_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_author")),
     )
+    op.create_index(
+        "ix_author_recognized",
+        "author",
+        ["site_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("network_index IS NOT NULL OR traits_index IS NOT NULL"),
+        postgresql_where=sa.text("network_index IS NOT NULL OR traits_index IS NOT NULL"),
+    )
     op.create_index("ix_author_site_email", "author", ["site_id", "email_index"], unique=False)
     op.create_index(
         "uq_author_member",
@@ -978,6 +986,23 @@ def upgrade() -> None:
     )
     op.create_index("ix_comment_address", "comment", ["site_id", "address_index", "created_at"], unique=False)
     op.create_index("ix_comment_arrived", "comment", ["site_id", "created_at"], unique=False)
+    # Later than the index before: without statistics, SQLite uses the newer of two that serve alike.
+    op.create_index(
+        "ix_comment_traced",
+        "comment",
+        ["site_id", "created_at"],
+        unique=False,
+        sqlite_where=sa.text("address <> '' OR typed_by IS NOT NULL"),
+        postgresql_where=sa.text("address <> '' OR typed_by IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_comment_spam",
+        "comment",
+        ["site_id", "created_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'spam' AND emptied_at IS NULL"),
+        postgresql_where=sa.text("status = 'spam' AND emptied_at IS NULL"),
+    )
     op.create_index("ix_comment_author_newest", "comment", ["author_id", "status", "id"], unique=False)
     op.create_index(
         "ix_comment_cluster",
@@ -1365,7 +1390,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revision")),
     )
     op.create_index(op.f("ix_revision_comment_id"), "revision", ["comment_id"], unique=False)
-    op.create_index(op.f("ix_revision_site_id"), "revision", ["site_id"], unique=False)
+    op.create_index("ix_revision_site", "revision", ["site_id", "replaced_at", "id"], unique=False)
     op.create_table(
         "snooze",
         sa.Column("moderator_id", ID, nullable=False),

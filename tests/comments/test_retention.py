@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from app.errors import Refused
 from app.lib.clock import now
 from app.models import Author, Comment, Decision, Report, Revision, Site, Status, Vote
 from app.moderation.decide import decide
+from bench.service import recorded_statements
 from tests.cast import PAGE, Reader, a_moderator, a_site, move, the_comment
 
 
@@ -142,3 +144,39 @@ def test_many_are_forgotten_step_by_step(app: Flask, db_session: Session, monkey
     db_session.commit()
     assert steps == [2, 2, 1, 1], "networks of five comments, and where their author was"
     assert now() > the_comment(db_session, "words 4").created_at
+
+
+def test_what_expires_during_the_run_waits_for_the_next_one(
+    app: Flask, db_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy site, a run that takes longer than the next comment would never end."""
+    monkeypatch.setattr(retention, "BATCH", 1)
+    site, reader = a_site(db_session), Reader(app.test_client())
+    for number in range(4):
+        reader.post(f"words {number}", url=f"{PAGE}/{number}")
+    days_pass(db_session, 91)
+    # Two at the same moment have expired; each step takes as long as until the next one does.
+    comments = [the_comment(db_session, f"words {number}") for number in range(4)]
+    for comment, age in zip(comments, (91, 91, 89, 88), strict=True):
+        comment.created_at = comments[0].created_at + timedelta(days=91 - age)
+    db_session.commit()
+    moments = (now() + timedelta(days=step) for step in count())
+    monkeypatch.setattr(retention, "now", lambda: next(moments))
+    kind = retention.KINDS["networks"]
+    assert [list(ids) for ids in kind.batches(site)] == [[comments[0].id], [comments[1].id]]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_each_batch_is_read_in_the_order_of_an_index(app: Flask, db_session: Session, paper: Site) -> None:
+    """Not in the order of the rows' ids: the whole past would be read each night."""
+    expected = {
+        "networks": "ix_comment_traced", "browsers": "ix_author_recognized", "reporters": "ix_report_site",
+        "spam": "ix_comment_spam", "earlier_texts": "ix_revision_site", "votes": "ix_vote_site",
+    }  # fmt: skip
+    days_pass(db_session, 400)
+    for name, index in expected.items():
+        with recorded_statements(app) as asked:
+            assert sum(len(ids) for ids in retention.KINDS[name].batches(paper)) or name == "votes"
+        for query, given in (each for each in asked if each[0].startswith("SELECT")):
+            steps = [row[-1] for row in db_session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
+            assert index in steps[0] and not any("ORDER BY" in step for step in steps), (name, steps, query)
