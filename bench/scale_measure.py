@@ -148,6 +148,7 @@ def print_commands(app: Flask, server: Postgres) -> None:
     print()
     keep_but_a_day(app)
     run(app, server, "upkeep", "prune")
+    run(app, server, "worker", "--once")
     with timed("flask check", server), app.app_context():
         codes = [code for code, *_rest in checks.all_findings()]
     print(f"{'':4}{', '.join(codes)}")
