@@ -1,7 +1,7 @@
-"""Ten million comments in PostgreSQL, and a hundred million in partitions; only by name, because it takes an hour and
-40 GB.
+"""Ten million comments in PostgreSQL, and a hundred million in partitions; only by name, because it takes half an
+hour and 40 GB.
 
-    python -m bench.scaling make FOLDER        fill a database of 28 GB; --comments N for another size
+    python -m bench.scaling make FOLDER        fill a database of 23 GB; --comments N for another size
     python -m bench.scaling index FOLDER       build segments of the search index; --segments N
     python -m bench.scaling measure FOLDER     sizes, hot requests (cold, warm), commands
     python -m bench.scaling partitions FOLDER  short rows in partitions by site, and the plans of the hot queries
