@@ -5,18 +5,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import Any, ClassVar
 
-from sqlalchemy import (
-    JSON,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
-    SmallInteger,
-    String,
-    Text,
-    select,
-    text,
-    update,
-)  # fmt: skip
+from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import new, no_index, rows_changed
