@@ -26,7 +26,7 @@ from bench import imports, service
 from bench.fill import Shape
 from bench.flood import Answers, Crowd, record
 from bench.reads import thread
-from tests.services import Live
+from tests.services import Live, running_postgres
 
 COMMENTS, EACH, IMPORTED = 1_000_000, 50, 20_000
 READS_A_SECOND = 20
@@ -44,14 +44,25 @@ def main() -> None:
     for kind in given.databases:
         threads = given.comments // EACH
         with (
-            service.database(kind) as url,
+            database(kind) as (url, settings),
             service.filled(url, Shape(threads, EACH, desk=True)) as app,
             tempfile.TemporaryDirectory(prefix="kaiwa-bench-") as folder,
         ):
             make_reader(app, given.comments)
             imports.write(Path(folder) / "blog.xml", IMPORTED)
-            with service.running(app) as kaiwa:
+            with service.running(app, **settings) as kaiwa:
                 measure(kind, kaiwa, chores(kaiwa, Path(folder)), threads, given.seconds)
+
+
+@contextmanager
+def database(kind: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of an empty database, and the settings for its commands."""
+    if kind == "sqlite":
+        with service.database(kind) as url:
+            yield url, {}
+        return
+    with running_postgres(durable=True) as server:
+        yield server.create("bench"), {"PG_BIN": str(server.binaries)}
 
 
 def make_reader(app: Flask, comments: int) -> None:
