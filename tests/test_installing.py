@@ -22,7 +22,8 @@ from tests.test_package import served
 
 pytestmark = pytest.mark.torture
 
-MOST_IMAGE_MB = 250
+# Debian's programs for arm64 are larger.
+MOST_IMAGE_MB = {"image": 250, "arm64": 265}
 # Present where this machine runs programs for the other processor: Debian's package qemu-user-static.
 EMULATION = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
 FIGURES: list[tuple[str, str]] = []
@@ -156,7 +157,7 @@ def test_the_image_for_arm64_serves(tmp_path: Path) -> None:
 def is_small(root: Path, name: str) -> None:
     size = int(run("du", "--summarize", "--bytes", "--one-file-system", str(root)).split()[0]) / 1e6
     FIGURES.append((f"{name}: files", f"{size:.0f} MB"))
-    assert size < MOST_IMAGE_MB
+    assert size < MOST_IMAGE_MB[name]
 
 
 def a_volume(folder: Path) -> Path:
