@@ -71,14 +71,15 @@ def export(email: str, key: str | None, as_json: bool) -> None:
 @person.command("erase")
 @reader_arguments
 @click.option("--remove-text", is_flag=True, help="Also delete their comments; those with replies leave a placeholder.")
+@click.option("--later", is_flag=True, help="Leave the bytes of the deleted rows to flask person remove-bytes.")
 @click.option("--dry-run", is_flag=True, help="Only report what would change.")
-def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run: bool) -> None:
+def erase(email: str, key: str | None, as_json: bool, remove_text: bool, later: bool, dry_run: bool) -> None:
     """Erase the personal data of the reader with EMAIL. With --site, also of member:ID.
 
     Deletes names, addresses, networks, earlier versions of comments, and rules and queued email about them. Comments
     stay with a deleted author unless --remove-text is given. All authors with the address count as one person. The
     command also updates the search index, overwrites deleted rows and searches the database for the address: exit
-    code 1 if it is still found.
+    code 1 if it is still found. On PostgreSQL, it locks each table while it rewrites it, unless --later is given.
     """
     reader = _person(email, key)
     names = reader.names
@@ -91,11 +92,26 @@ def erase(email: str, key: str | None, as_json: bool, remove_text: bool, dry_run
         db.session.commit()
     for number in index.stale_segments():
         index.remove_dirty(number)
-    found = _verify(reader, names)
+    swept = not later and vacuum.remove_dead_bytes(TOUCHED)
+    found = {"swept": swept} | _verify(reader, names, in_file=not later)
     _print_result({"dry_run": False, **asdict(receipt), **found}, as_json)
-    if found["in_file"] or not found["swept"] or any(_is_unexpected(each) for each in found["left"]):
+    if later and not as_json:
+        click.echo("Run flask person remove-bytes at a quiet hour.")
+    if found["in_file"] or not (swept or later) or any(_is_unexpected(each) for each in found["left"]):
         raise SystemExit(1)
     return None
+
+
+@person.command("remove-bytes")
+def remove_bytes() -> None:
+    """Remove the bytes of erased rows from the database, for readers erased with --later or on a site's page.
+
+    SQLite: posts wait while the file's unused bytes are overwritten. PostgreSQL: each table is locked, for reads too,
+    while it is rewritten. Exit code 1 if other programs use the file of SQLite.
+    """
+    if not vacuum.remove_dead_bytes(TOUCHED, lambda table: click.echo(f"Rewriting {table}", err=True)):
+        raise click.ClickException("Other programs use the file. Try again at a quieter hour.")
+    click.echo("The bytes of erased rows are removed.")
 
 
 def _is_unexpected(remnant: dict[str, Any]) -> bool:
@@ -112,9 +128,8 @@ def _person(email: str, key: str | None) -> Person:
     return people.find(email, site)
 
 
-def _verify(reader: Person, names: list[str]) -> dict[str, Any]:
-    """Remaining rows, and in an SQLite file without such rows, remaining bytes."""
-    swept = vacuum.remove_dead_bytes(TOUCHED)
+def _verify(reader: Person, names: list[str], *, in_file: bool) -> dict[str, Any]:
+    """Remaining rows, and with `in_file`, in an SQLite file without such rows, remaining bytes."""
     with snapshot():
         left = person_erasure.remnants(reader, names)
     # Copies of a legal hold are encrypted, and stay.
@@ -127,12 +142,11 @@ def _verify(reader: Person, names: list[str]) -> dict[str, Any]:
         )
         if what not in explained and reader.site_ids is None
     ]
-    in_file = vacuum.occurrences_in_file(needles)
+    found = vacuum.occurrences_in_file(needles) if in_file else None
     return {
-        "swept": swept,
         "left": left,
-        "file_searched": in_file is not None and reader.site_ids is None,
-        "in_file": len(in_file or []),
+        "file_searched": found is not None and reader.site_ids is None,
+        "in_file": len(found or []),
     }
 
 

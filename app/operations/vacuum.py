@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -215,11 +215,12 @@ def _odd_characters() -> dict[str, set[str]]:
     }
 
 
-def remove_dead_bytes(tables: Collection[str]) -> bool:
+def remove_dead_bytes(tables: Collection[str], tell: Callable[[str], None] = lambda _table: None) -> bool:
     """Remove the bytes of erased rows of these tables. Commits; False if other connections were in the way.
 
     SQLite zeroes deleted rows (secure_delete), but not copies of rows that moved to another page: those are
-    overwritten. PostgreSQL keeps dead rows until VACUUM FULL, which locks each table during its copy.
+    overwritten. PostgreSQL keeps dead rows until VACUUM FULL, which locks each table during its copy: `tell` gets the
+    name of each before.
     """
     db.session.commit()
     if db.engine.dialect.name == "sqlite":
@@ -227,6 +228,7 @@ def remove_dead_bytes(tables: Collection[str]) -> bool:
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"SET maintenance_work_mem = '{MEMORY}'"))
         for table in sorted(tables):
+            tell(table)
             connection.execute(text(f'VACUUM FULL "{table}"'))
         connection.execute(text("RESET maintenance_work_mem"))
     return True

@@ -171,6 +171,21 @@ def test_an_erased_author_is_found_nowhere(
     assert db_session.query(Thread).filter(Thread.approved_count > 0).count() >= 1
 
 
+def test_the_bytes_of_an_erased_author_can_be_removed_later(
+    app: Flask, writer: Reader, db_session: Session, postgres: Postgres
+) -> None:
+    """On PostgreSQL this locks the tables: readers of a busy site should not wait for it at any time of the day."""
+    answer = run(app, "erase", EMAIL, "--later")
+    assert not answer["swept"] and answer["left"] == [] and not answer["file_searched"]
+    if db.engine.dialect.name == "postgresql":
+        everything = b"".join(in_the_files(app, postgres))
+        assert [canary for canary in canaries() if canary in everything], "the test has something to remove"
+    done = app.test_cli_runner().invoke(args=["person", "remove-bytes"])
+    assert done.exit_code == 0 and "are removed" in done.stdout, done.output
+    everything = b"".join(in_the_files(app, postgres))
+    assert [canary for canary in canaries() if canary in everything] == []
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_programs_were_told_about_an_erased_author_is_deleted(
     app: Flask, writer: Reader, db_session: Session
