@@ -60,6 +60,18 @@ class Kind:
             yield [row.id for row in rows]
             last = tuple(rows[-1])
 
+    def still_due(self, site_id: int, ids: Sequence[int]) -> Sequence[int]:
+        """Those of these rows that are still to be erased, locked until the commit.
+
+        Since they were read, a moderator may have decided on them, or the site may have another period, or be gone.
+        """
+        site = db.session.get(Site, site_id)
+        due = self.due(site) if site else None
+        if due is None:
+            return []
+        query = select(self.record.id).where(self.record.id.in_(ids), due).order_by(self.record.id)
+        return db.session.scalars(query.with_for_update()).all()
+
     def _next(self, due: ColumnElement[bool], last: tuple[Any, ...]) -> Sequence[Any]:
         query = select(*self.order).where(due).order_by(*self.order).limit(BATCH)
         with snapshot():
@@ -70,12 +82,19 @@ def forget_all() -> Iterator[Counter[str]]:
     """Erase expired data of all sites; yields counts after each batch, and the caller commits."""
     for _step in legal_hold.release_overdue():
         yield Counter({"holds": 1})
-    for site in Site.all():
+    for site_id in [site.id for site in Site.all()]:
         for name, kind in KINDS.items():
-            for ids in kind.batches(site):
+            for ids in _locked(site_id, kind):
                 _keep_held(kind.record, ids)
                 kind.forget(ids)
                 yield Counter({name: len(ids)})
+
+
+def _locked(site_id: int, kind: Kind) -> Iterator[Sequence[int]]:
+    site = db.session.get(Site, site_id)
+    for batch in kind.batches(site) if site else ():
+        if ids := kind.still_due(site_id, batch):
+            yield ids
 
 
 def _keep_held(record: Any, ids: Sequence[int]) -> None:

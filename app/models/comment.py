@@ -203,11 +203,15 @@ class Comment(Scored, Model):
         self.approved_descendants = int(status == Status.APPROVED)
 
     def move_to(self, status: Status, seen: int, *, lane: int) -> bool:
-        """Set status and lane if the version is still `seen` (optimistic lock); False after another decision."""
+        """Set status and lane if the version is still `seen` (optimistic lock); False after another decision.
+
+        Also if the text to be published was deleted (comments/retention.py) while the update waited.
+        """
         step = (status == Status.APPROVED) - (self.status == Status.APPROVED)
+        whole = [Comment.emptied_at.is_(None)] if status == Status.APPROVED else []
         moved = rows_changed(
             update(Comment)
-            .where(Comment.id == self.id, Comment.version == seen)
+            .where(Comment.id == self.id, Comment.version == seen, *whole)
             .values(
                 status=status,
                 lane=lane,

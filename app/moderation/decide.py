@@ -35,11 +35,11 @@ def decide(
     effects of earlier decisions are recalled. Raises AlreadyDecided (409) if the comment has changed, and Refused if
     there is no text to publish.
     """
-    if status == Status.APPROVED and comment.emptied_at:
-        raise Refused("emptied", _("The text of this comment is no longer stored."), status=409)
+    _require_text(comment, status)
     before = comment.status
     if not comment.move_to(status, seen, lane=lane_of(comment, status)):
         db.session.refresh(comment)
+        _require_text(comment, status)
         raise AlreadyDecided(comment)
     Delivery.recall(comment.id)
     if status == Status.APPROVED:
@@ -72,6 +72,11 @@ def decide(
     notice_state.follow(decision, by)
     second_opinions.follow(decision)
     return decision
+
+
+def _require_text(comment: Comment, status: Status) -> None:
+    if status == Status.APPROVED and comment.emptied_at:
+        raise Refused("emptied", _("The text of this comment is no longer stored."), status=409)
 
 
 def _confirmed_by(by: Moderator | None, reason: str) -> Named:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.comments import retention, votes
 from app.errors import Refused
+from app.extensions import db
 from app.lib.clock import now
 from app.models import Author, Comment, Decision, Report, Revision, Site, Status, Vote
 from app.moderation.decide import decide
@@ -180,3 +182,46 @@ def test_each_batch_is_read_in_the_order_of_an_index(app: Flask, db_session: Ses
         for query, given in (each for each in asked if each[0].startswith("SELECT")):
             steps = [row[-1] for row in db_session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
             assert index in steps[0] and not any("ORDER BY" in step for step in steps), (name, steps, query)
+
+
+def _approve(site_id: int) -> Any:
+    return update(Comment.__table__).where(Comment.__table__.c.site_id == site_id).values(status=Status.APPROVED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _approve,
+        lambda site_id: update(Site.__table__).where(Site.__table__.c.id == site_id).values(keep_spam_days=0),
+        lambda site_id: delete(Site.__table__).where(Site.__table__.c.id == site_id),
+    ],
+    ids=["approved", "kept by the site", "with its site"],
+)
+def test_what_changes_after_it_was_read_is_not_erased(
+    app: Flask, db_session: Session, paper: Site, monkeypatch: pytest.MonkeyPatch, change: Any
+) -> None:
+    days_pass(db_session, 31)
+    site_id, read = paper.id, retention.Kind._next
+
+    def read_then_change(kind: retention.Kind, *given: Any) -> Any:
+        rows = read(kind, *given)
+        if kind is retention.KINDS["spam"]:
+            with db.engine.begin() as other:
+                other.execute(change(site_id))
+        return rows
+
+    monkeypatch.setattr(retention.Kind, "_next", read_then_change)
+    assert prune(app)["spam"] == 0
+    db_session.rollback()
+    assert all(db_session.scalars(select(Comment.body)))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_nothing_is_published_whose_text_was_just_deleted(app: Flask, db_session: Session, paper: Site) -> None:
+    """On PostgreSQL the decision waits for the run, after it has read the comment; SQLite's writers read afterwards."""
+    spam = the_comment(db_session, "cheap pills")
+    with db.engine.begin() as other:
+        gone = {"body": "", "html": "", "emptied_at": now()}
+        other.execute(update(Comment.__table__).where(Comment.__table__.c.id == spam.id).values(gone))
+    with pytest.raises(Refused, match="emptied"):
+        decide(spam, Status.APPROVED, seen=spam.version)
