@@ -58,10 +58,9 @@ def remove(site_id: int) -> Iterator[int]:
         yield from _rows_of(table, site_id)
     for id in accounts:
         yield _account(id)
-    # The database cascades to rows written meantime.
-    yield rows_changed(delete(Site).where(Site.id == site_id))
-    # SQLite gives the number to the next site.
-    yield ChainHead.forget(name_of(site_id))
+    # The database cascades to rows written meantime. With the head of the chain, because SQLite gives the number to the
+    # next site.
+    yield rows_changed(delete(Site).where(Site.id == site_id)) + ChainHead.forget(name_of(site_id))
     if numbers:
         yield from _forget_in_search(range(min(numbers), max(numbers) + 1))
 
