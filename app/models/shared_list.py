@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, func, or_, select, update
+from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, Text, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import rows_changed
@@ -54,6 +54,12 @@ class PublishedList(Model):
     @classmethod
     def of_site(cls, site: Site) -> "PublishedList | None":
         return db.session.scalar(select(cls).where(cls.site_id == site.id))
+
+    @classmethod
+    def locked(cls, *of: ColumnElement[bool]) -> "PublishedList | None":
+        """As it is now, until the commit: keys and numbers follow each other, so that one writer changes it."""
+        query = select(cls).where(*of).with_for_update()
+        return db.session.scalar(query.execution_options(populate_existing=True))
 
     @classmethod
     def outdated(cls, before: datetime) -> Sequence["PublishedList"]:

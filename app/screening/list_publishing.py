@@ -44,7 +44,7 @@ def change(site: Site, *, is_on: bool, words: bool, domains: bool, by: By) -> Pu
     """Choose the published kinds. Raises Refused (422) if nothing is chosen, (409) if the key is unreadable."""
     if is_on and not (words or domains):
         raise Refused("nothing_chosen", _("Choose words, domains or both."), field="words")
-    found = PublishedList.of_site(site)
+    found = PublishedList.locked(PublishedList.site_id == site.id)
     if found is None:
         found = PublishedList(site=site, list_id=token_hex(12))
         db.session.add(found)
@@ -63,13 +63,14 @@ def share(rule: Rule, *, is_shared: bool, by: By) -> None:
     if rule.is_shared == is_shared:
         return
     rule.is_shared = is_shared
-    if found := PublishedList.of_site(rule.site):
+    if found := PublishedList.locked(PublishedList.site_id == rule.site_id):
         _reissue(found)
     audit.record(Event.RULE_SHARED, by=by, site=rule.site, rule=rule.id, on=is_shared)
 
 
 def change_key(found: PublishedList, *, by: By) -> None:
     """A new key at once, which the old one signs; an unreadable one signs nothing."""
+    PublishedList.locked(PublishedList.id == found.id)
     new = signed_list.new_key()
     public = signed_list.public_key_of(new)
     old = "" if is_unreadable(found.key) else found.key
@@ -86,9 +87,10 @@ def public_key(found: PublishedList) -> str:
 
 def reissue_due() -> Iterator[PublishedList]:
     """Make the files again that are a day old, or whose rules changed. The caller commits after each."""
-    for found in PublishedList.outdated(now() - REISSUE_AFTER):
-        _reissue(found)
-        yield found
+    for id in [each.id for each in PublishedList.outdated(now() - REISSUE_AFTER)]:
+        if found := PublishedList.locked(PublishedList.id == id):
+            _reissue(found)
+            yield found
 
 
 def candidates(site: Site) -> list[Candidate]:
@@ -143,8 +145,9 @@ def _reissue(found: PublishedList) -> None:
         found.document, found.lines = "", 0
         return
     found.rules_version = found.site.rules_version
-    found.sequence += 1
     found.issued_at = now().replace(microsecond=0)
+    # Higher than before, also after a restored backup, which does not know the last files.
+    found.sequence = max(found.sequence + 1, int(found.issued_at.timestamp()))
     expires = found.issued_at + LASTS
     entries = _entries(found, expires)
     payload = _canonical(_head(found, expires) | {"entries": entries})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.extensions import db
@@ -260,6 +261,29 @@ def test_the_old_key_confirms_the_new_one(paper: Site) -> None:
         keys.append(list_publishing.public_key(found))
     assert len(set(keys)) == 3
     assert all(verify(found.document.encode(), key).key == keys[-1] for key in keys)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_key_that_is_replaced_twice_at_once_is_followed_twice(paper: Site) -> None:
+    """On PostgreSQL both requests have read the first key; SQLite's writers read one after the other."""
+    published(paper)
+    db.session.commit()
+    found, new = PublishedList.of_site(paper), signed_list.new_key()
+    public = signed_list.public_key_of(new)
+    by_another = {"key": new, "changes": [signed_list.change_key(found.key, public)], "sequence": found.sequence + 9}
+    with db.engine.begin() as other:
+        other.execute(update(PublishedList.__table__).values(by_another))
+    list_publishing.change_key(found, by=Who.OPERATOR)
+    assert verify(found.document.encode(), public).key == list_publishing.public_key(found) != public
+    assert found.sequence > by_another["sequence"]
+
+
+def test_numbers_go_on_after_a_backup_was_restored(paper: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    word, first = stands(paper, Subject.WORD, "casino"), published(paper)
+    PublishedList.of_site(paper).sequence = 1
+    monkeypatch.setattr(list_publishing, "now", lambda: now() + timedelta(minutes=10))
+    list_publishing.share(word, is_shared=False, by=Who.OPERATOR)
+    assert PublishedList.of_site(paper).sequence > first["sequence"] + 1
 
 
 def subscribed(site: Site, *lines: tuple[Subject, str], effect: Effect = Effect.HOLD, name: str = "News") -> str:
