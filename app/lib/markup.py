@@ -98,8 +98,9 @@ def plain(html: str) -> str:
 
 
 def marked(html: str, words: Iterable[str]) -> str:
-    """Safe HTML with <mark> around these words, in texts only."""
-    found = "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True) if word)
+    """Safe HTML with <mark> around these words, in texts only; of several lines, each is marked."""
+    lines = {line for word in words for line in word.splitlines() if line.strip()}
+    found = "|".join(map(re.escape, sorted(lines, key=len, reverse=True)))
     if not found:
         return html
     return "".join(_tag(token) if token.name else _with_marks(token.text, re.compile(found)) for token in tokens(html))

@@ -30,7 +30,8 @@ PHONE = re.compile(
     rf"""{_BEFORE_PHONE}(?:
         0\d{{1,4}}[ .(-]{{1,3}}\d{{1,4}}[ .)-]{{1,3}}\d{{3,4}}              # Japan: 03-1234-5678, 03(1234)5678
         | \(0\d{{1,4}}\)[ .-]{{0,2}}\d{{1,4}}[ .-]{{1,3}}\d{{3,4}}
-        | 0[5-9]0(?:[^\w\n]{{1,3}}|[の_])\d{{4}}(?:[^\w\n]{{1,3}}|[の_])\d{{4}}  # mobile ones, with any signs
+        | 0[5-9]0(?:\W{{1,3}}|[の_])\d{{4}}(?:\W{{1,3}}|[の_])\d{{4}}  # mobile ones, with any signs, in several lines
+        | 0[ .-][5-9][ .-]0(?:[ .-]\d){{8}}(?![ .-]\d)
         | 0[5-9]0\d{{8}} | 0[1-9]\d{{8}} | 0[1-37]\d{{9}}                  # without signs
         | \(?0\d{{2,4}}\)?[ -]\d{{6,7}}                                     # United Kingdom: 020 79460958
         | (?:00)?81[ -](?:\(0\))?\d{{1,4}}[ -]\d{{1,4}}[ -]\d{{4}}
@@ -51,7 +52,7 @@ NO_PHONE = re.compile(
     re.IGNORECASE,
 )
 
-MY_NUMBER = re.compile(rf"{_BEFORE}(?<!\d[ ])(?:\d{{4}}([ .-]|[ ]-[ ])\d{{4}}\1\d{{4}}|\d{{12}}){_AFTER}(?![ -]\d)")
+MY_NUMBER = re.compile(rf"{_BEFORE}(?<!\d[ ])(?:\d{{4}}([ .\n-]|[ ]-[ ])\d{{4}}\1\d{{4}}|\d{{12}}){_AFTER}(?![ -]\d)")
 MY_NUMBER_WORDS = re.compile(r"マイナンバー|個人番号|my ?number|individual number", re.IGNORECASE)
 NEAR = 30  # characters in which a word about the number is looked for
 # Years and round figures in a row, or a date with its time.
@@ -103,15 +104,16 @@ _NO_COUNTER = r"(?![\d-]|[ ]?[か個カヶケ軒人倍日時分秒回点本社�
 # House numbers that need only a town before them.
 _HOUSE = (
     rf"(?:{_NUMBER}丁目[ ]?{_NUMBER}(?:番地?|号|[-の]{_NUMBER}|{_NO_COUNTER})"
-    rf"|{_NUMBER}番地|{_NUMBER}番[ ]?{_NUMBER}号|[0-9]{{1,5}}-[0-9]{{1,4}}-[0-9]{{1,4}}{_NO_COUNTER})"
+    rf"|{_NUMBER}番地|{_NUMBER}番[ ]?{_NUMBER}号|[0-9]{{1,5}}-[0-9]{{1,4}}-[0-9]{{1,4}}{_NO_COUNTER}"
+    rf"|(?<![法令条例則項章])[0-9]{{1,5}}の[0-9]{{1,4}}の[0-9]{{1,4}}{_NO_COUNTER})"
 )
 _TWO_NUMBERS = rf"[0-9]{{1,5}}-[0-9]{{1,4}}{_NO_COUNTER}"
 # 市内, 市民, 区間 and other words that begin like a town's name.
 _NO_TOWN = "(?![内外中民長議役立営場街間別分割画])"
 JAPANESE_ADDRESS = re.compile(
-    rf"(?:〒|郵便番号[ ]?[:は]?)[ ]?[0-9]{{3}}-?[0-9]{{4}}"
+    rf"(?:〒|郵便番号[ ]?[:は]?)[ ]?[0-9]{{3}}[- ]?[0-9]{{4}}"
     rf"|[0-9]{{3}}-[0-9]{{4}}[ ,、]{{0,2}}{_PREFECTURES}"
-    rf"|{_PREFECTURES}[ ]?(?:{_PLACE}|[ ]){{1,20}}?{_HOUSE}"
+    rf"|{_PREFECTURES}[ \n]?{_PLACE}(?:{_PLACE}|[ \n]){{0,19}}?{_HOUSE}"
     rf"|{_PREFECTURES}[ ]?(?:{_PLACE}{{1,6}}[市区郡町村])[ ]?{_NO_TOWN}(?:{_KANJI}|の){{0,10}}{_TWO_NUMBERS}"
     rf"|(?<=[一-龥ぁ-んァ-ヴ])[市区郡町村][ ]?{_NO_TOWN}{_PLACE}{{1,12}}?{_HOUSE}"
     rf"|(?<=[一-龥ヶま])[市区]{_NO_TOWN}(?:{_KANJI}|の){{1,10}}{_TWO_NUMBERS}"
@@ -132,9 +134,17 @@ _NO_NAMES = (
     "|new|men|women|kids|lanes?|way|years?|days?|hours?|hrs?|minutes?|mins?|seconds?|secs?|weeks?|months?|miles?|km|feet|foot"
     "|percent|thousand|million|billion|dollars?|cars?|times?|long|dirt"
 )
+# Two words that are no street: "15 GB Google Drive", "9 Supreme Court justices".
+_NO_STREET = (
+    "(?:google|hard|flash|usb|pen|thumb|disk|wheel|test|food|fund|sex) drive"
+    "|(?:supreme|high|district|circuit|county|crown|superior|federal|appeals|tennis|basketball|squash|food|full) court"
+    "|(?:first|second|third|fourth|last|market|work) place|(?:milky|better|no|either|half|all|one|two|other) way"
+    "|(?:bus|bike|fast|slow|left|right|middle|lois) lane|(?:full|inner|vicious|family) circle"
+)
 STREET = re.compile(
     rf"(?<![\w$€£.,:/-])\d{{1,5}}[A-Za-z]?,?[ ]"
-    rf"(?:(?!(?i:{_NO_NAMES})[ ])[A-Za-z][A-Za-z'’.]{{0,20}}[ ]|\d{{1,3}}(?:st|nd|rd|th)[ ]){{1,4}}"
+    rf"(?:(?!(?i:(?:{_NO_NAMES})[ ]|(?:{_NO_STREET})s?\b(?![ ](?:{_ANY_CASE})\b)))[A-Za-z][A-Za-z'’.]{{0,20}}[ ]"
+    rf"|\d{{1,3}}(?:st|nd|rd|th)[ ]){{1,4}}"
     rf"(?:(?i:{_ANY_CASE})|(?:{_CAPITAL}))\b(?!['’])",
     re.ASCII,
 )
@@ -201,6 +211,8 @@ def _is_my_number(found: re.Match[str], text: str) -> bool:
     near = text[max(0, found.start() - NEAR) : found.end() + NEAR]
     if MY_NUMBER_WORDS.search(near):
         return True
+    if found[1] == "\n" or _has_before(NO_PHONE, found):
+        return False
     return not NO_MY_NUMBER.fullmatch(found[0]) and (bool(found[1]) or has_check_digit(found[0]))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.lib import personal_data
+from app.lib import markup, personal_data
 
 CASES = Path(__file__).parent / "cases"
 FIND: dict[str, Callable[[str], list[str]]] = {
@@ -37,9 +37,25 @@ def test_each_passage_stands_in_the_text() -> None:
         assert all(found in text for found in FIND[kind](text))
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("phone", "090\n1234\n5678"),
+        ("phone", "090-1234-\n5678"),
+        ("address", "東京都港区\n芝公園4-2-8"),
+        ("number", "マイナンバー\n1234\n5678\n9018"),
+    ],
+)
+def test_line_breaks_do_not_hide_them_and_each_line_is_marked(kind: str, text: str) -> None:
+    (passage,) = FIND[kind](text)
+    assert markup.marked(markup.render_clean(text), [passage]).count("<mark>") == len(passage.splitlines())
+
+
 def test_texts_that_look_alike_have_none() -> None:
     found = {text: each(text) for text in lines("no_personal_data.txt") for each in FIND.values() if each(text)}
     assert not found
+    # Four digits in three lines are a My Number only beside a word for it.
+    assert not personal_data.my_numbers("1234\n5678\n9018")
 
 
 def test_ordinary_sentences_have_none(shared_data: Path) -> None:
