@@ -1,5 +1,6 @@
 """Read the JSON object of a request, within limits."""
 
+import json
 import re
 from typing import Any
 
@@ -22,10 +23,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 def json_object() -> dict[str, Any]:
     """Return the object in the body. Raises Refused (400).
 
-    Codes: bad_json if it is no object, nested too deeply, or has too many lists and objects; bad_text for a lone
-    surrogate.
+    Codes: bad_json if it is no object in UTF-8, nested too deeply, or has too many lists and objects; bad_text for a
+    lone surrogate.
     """
-    if _containers(request.get_data(cache=True)) > MOST_CONTAINERS:
+    sent = request.get_data(cache=True)
+    # JSON is UTF-8 (RFC 8259, 8.1). Python reads UTF-16, too, in whose bytes no string is found.
+    if not json.detect_encoding(sent).startswith("utf-8") or _containers(sent) > MOST_CONTAINERS:
         raise not_understood()
     try:
         given = request.get_json(silent=True)

@@ -129,6 +129,21 @@ def test_too_deep_nesting_is_refused(client: FlaskClient, db_session: Session) -
         assert client.post("/api/v1/comments", data=sent, content_type="application/json").status_code == status
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_json_in_another_encoding_than_utf_8_is_refused(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session)
+    # A byte of ∀ is that of a quotation mark, between two of which brackets were not counted.
+    many = written(BASES["api.comments.post"] | {"a": "∀"}, "more", "[" + ",".join(["[]"] * 9_000) + "]").decode()
+    few = written(BASES["api.comments.post"], "more", "1").decode()
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32-le"):
+        for text in (many, few):
+            sent = text.encode(encoding)
+            answer = client.post("/api/v1/comments", data=sent, content_type="application/json; charset=utf-16")
+            assert (answer.status_code, answer.json["code"]) == (400, "bad_json"), encoding
+    marked = client.post("/api/v1/comments", data=few.encode("utf-8-sig"), content_type="application/json")
+    assert marked.status_code == 201, "a byte order mark is ignored (RFC 8259, 8.1)"
+
+
 def test_so_many_lists_and_objects_are_refused_and_brackets_in_a_text_are_not(
     client: FlaskClient, db_session: Session
 ) -> None:
