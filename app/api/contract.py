@@ -41,7 +41,10 @@ WITH_TOKEN = (401, 403, 429)
 @bp.get("/openapi.json")
 @public("This description", answers={200: dict[str, Any]})
 def openapi() -> Response:
-    return jsonify(described() | {"servers": [{"url": f"{request.script_root}{PREFIX}"}]})
+    answer = jsonify(described() | {"servers": [{"url": f"{request.script_root}{PREFIX}"}]})
+    answer.add_etag(weak=True)
+    answer.make_conditional(request)
+    return answer
 
 
 def described() -> dict[str, Any]:

@@ -33,6 +33,16 @@ def preflight() -> Response | None:
     return answer
 
 
+def for_every_page(answer: Response) -> Response:
+    """A read that is the same for everybody: any page may have it, a cache keeps it for a second, 304 if unchanged."""
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    answer.headers["Access-Control-Expose-Headers"] = EXPOSED
+    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
+    answer.add_etag(weak=True)
+    answer.make_conditional(request)
+    return answer
+
+
 def allow(origin: str) -> None:
     """Let the page of this origin, which was checked, read the response, also if it is an error."""
     g.reader_origin = origin

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask_babel import gettext as _
 
 from app import replica
-from app.api import shapes
+from app.api import cors, shapes
 from app.api.declared import Doc, written
 from app.api.operation import public
 from app.comments import reading
@@ -37,12 +37,7 @@ def latest() -> Response:
     speak(request.args.get("lang", ""), site.lang, site.timezone)
     section = _section_or_404(site, request.args.get("section", ""))
     picked = request.args.get("picked") == "1"
-    answer = jsonify(written(replica.current(lambda: _latest(site, section, picked=picked))))
-    answer.headers["Access-Control-Allow-Origin"] = "*"
-    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
-    answer.add_etag(weak=True)
-    answer.make_conditional(request)
-    return answer
+    return cors.for_every_page(jsonify(written(replica.current(lambda: _latest(site, section, picked=picked)))))
 
 
 def _latest(site: Site, section: Section | None, *, picked: bool) -> shapes.Latest:

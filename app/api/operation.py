@@ -100,8 +100,7 @@ def _response(result: Any, about: Operation) -> Response:
     value, status = result if isinstance(result, tuple) else (result, next(iter(about.answers)))
     answer = jsonify(written(value))
     answer.status_code = status
-    if cursor := getattr(value, "next", None):
-        answer.headers["Link"] = f'<{_next(cursor)}>; rel="next"'
+    tell_next(answer, getattr(value, "next", None))
     if request.method in SAFE_METHODS:
         # Only the program that has the token may keep it, and asks each time.
         answer.headers["Cache-Control"] = "private, no-cache"
@@ -111,7 +110,8 @@ def _response(result: Any, about: Operation) -> Response:
     return answer
 
 
-def _next(cursor: Any) -> str:
+def tell_next(answer: Response, cursor: Any) -> None:
     """The address of the next page (RFC 8288)."""
-    query = request.args.to_dict() | {"after": str(cursor)}
-    return f"{current_app.config['PUBLIC_URL']}{request.path}?{urlencode(query)}"
+    if cursor:
+        query = request.args.to_dict() | {"after": str(cursor)}
+        answer.headers["Link"] = f'<{current_app.config["PUBLIC_URL"]}{request.path}?{urlencode(query)}>; rel="next"'

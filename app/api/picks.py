@@ -6,7 +6,7 @@ from typing import Annotated
 from flask import Blueprint, Response, jsonify, request
 
 from app import replica
-from app.api import shapes
+from app.api import cors, shapes
 from app.api.declared import Doc, written
 from app.api.operation import public
 from app.comments import picks, reading
@@ -32,12 +32,7 @@ class PicksQuery:
 def picked() -> Response:
     """Of a page, in the order in which they were picked; without `url` of the site, the last ones first."""
     site, page = site_or_page(request.args)
-    answer = jsonify(written(_of_page(page.thread) if page else _of_site(site)))
-    answer.headers["Access-Control-Allow-Origin"] = "*"
-    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
-    answer.add_etag(weak=True)
-    answer.make_conditional(request)
-    return answer
+    return cors.for_every_page(jsonify(written(_of_page(page.thread) if page else _of_site(site))))
 
 
 def _of_page(thread: Thread | None) -> shapes.Picks:

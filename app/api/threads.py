@@ -8,10 +8,10 @@ from typing import Annotated
 from flask import Blueprint, Response, jsonify, request
 from flask_babel import gettext as _
 
-from app.api import shapes
+from app.api import cors, shapes
 from app.api.access import current_program, current_site, missing
 from app.api.declared import Doc, Invalid, written
-from app.api.operation import operation, public
+from app.api.operation import operation, public, tell_next
 from app.comments import reading
 from app.comments.orders import ORDERS
 from app.database import write_transaction
@@ -164,9 +164,8 @@ def thread() -> Response:
         at_least=here.section.state if here.section else State.OPEN,
     )  # fmt: skip
     answer = jsonify(written(shapes.thread(page, here.words)))
-    answer.headers["Access-Control-Allow-Origin"] = "*"
-    answer.headers["Cache-Control"] = "public, max-age=1, stale-while-revalidate=1"
-    return answer
+    tell_next(answer, page.next)
+    return cors.for_every_page(answer)
 
 
 @operation("Threads of the site, newest first", scope=Scope.READ, query=ThreadsQuery, answers={200: ThreadPage})

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -29,6 +30,31 @@ def test_a_program_writes_and_reads(client: FlaskClient, db_session: Session) ->
         "id", "parent", "depth", "name", "website", "html", "created_at", "edited_at", "url", "more", "helpful",
         "picked", "badge", "member_badge", "covered",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_reads_without_a_token_have_an_etag_and_a_thread_a_link(client: FlaskClient, db_session: Session) -> None:
+    a_site(db_session, page_size=10)
+    for number in range(11):
+        assert client.post("/api/v1/comments", json=WHO | {"body": f"number {number}"}).status_code == 201
+    query = {"site": "paper", "url": f"{PAGE}?a=1&b=ä", "thread": "7"}
+    for path in ("/threads", "/picks", "/comments/latest", "/openapi.json"):
+        read = client.get(f"/api/v1{path}", query_string=query)
+        etag = {"If-None-Match": read.headers["ETag"]}
+        again = client.get(f"/api/v1{path}", query_string=query, headers=etag)
+        assert (read.status_code, again.status_code, again.data) == (200, 304, b""), path
+        if path != "/openapi.json":
+            assert {"ETag", "Link"} <= set(read.headers["Access-Control-Expose-Headers"].split(", "))
+    seen, query = [], {"site": "paper", "url": PAGE, "sort": "oldest"}
+    page = client.get("/api/v1/threads", query_string=query)
+    seen += [shown["id"] for shown in page.json["comments"]]
+    (link,) = re.fullmatch(r'<http://localhost(/api/v1/threads\?[^<>]+)>; rel="next"', page.headers["Link"]).groups()
+    rest = client.get(link)
+    seen += [shown["id"] for shown in rest.json["comments"]]
+    assert "Link" not in rest.headers and rest.json["next"] is None and len(set(seen)) == len(seen) == 11
+    assert client.post("/api/v1/comments", json=WHO | {"body": "another"}).status_code == 201
+    later = client.get("/api/v1/threads", query_string=query, headers={"If-None-Match": page.headers["ETag"]})
+    assert later.status_code == 200
 
 
 def test_the_limits_are_those_of_the_form(client: FlaskClient, db_session: Session) -> None:
