@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 # Requests of a token: so many at once, and as many within a minute.
 MOST, WINDOW_S = 600, 60
 RATE = Rate(MOST, WINDOW_S / MOST)
-BEARER = "Bearer "
 
 
 class NoToken(Refused):
@@ -41,7 +40,9 @@ def authenticate(scope: Scope | None) -> None:
     """Let a request with a token pass. Raises Refused (401, 403, 429). None: any token will do."""
     read_only()
     sent = request.headers.get("Authorization", "")
-    token = ApiToken.with_secret(sent.removeprefix(BEARER)) if sent.startswith(BEARER) else None
+    # Clients may write the scheme in any case (RFC 9110, 11.1).
+    scheme, _space, secret = sent.partition(" ")
+    token = ApiToken.with_secret(secret) if scheme.lower() == "bearer" else None
     if token is None:
         raise NoToken(sent=bool(sent))
     language.speak("", language.choose(), token.site.timezone)

@@ -67,7 +67,9 @@ def _lag() -> int:
 
 def _may_watch() -> bool:
     token = current_app.config["METRICS_TOKEN"]
-    if token and hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+    # Clients may write the scheme in any case (RFC 9110, 11.1).
+    scheme, _space, sent = request.headers.get("Authorization", "").partition(" ")
+    if token and scheme.lower() == "bearer" and hmac.compare_digest(sent.encode(), token.encode()):
         return True
     observer = address.observer()
     return observer is not None and any(observer in network for network in current_app.config["METRICS_ALLOWED"])

@@ -32,6 +32,9 @@ def test_a_token_names_its_site_role_and_scopes(program: Program, helper: Progra
     assert (shown["name"], shown["site"], shown["role"]) == ("CMS", paper.key, "admin")
     assert shown["scopes"] == ["read", "moderate", "comment", "manage", "transfer"]
     assert helper.get("/token").json["scopes"] == ["read", "moderate", "comment"]
+    for scheme in ("bearer", "BEARER"):
+        with_scheme = {"Authorization": f"{scheme} {program.secret}"}
+        assert program.client.get("/api/v1/token", headers=with_scheme).status_code == 200, scheme
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -58,6 +58,7 @@ def test_strangers_see_no_figures(app: Flask, client: FlaskClient, bearer: str) 
     app.config["METRICS_TOKEN"] = "s3cret"
     from_afar = {"REMOTE_ADDR": "203.0.113.9"}
     given = {"Authorization": "Bearer s3cret"}
+    assert client.get("/metrics", environ_base=from_afar, headers={"Authorization": "bearer s3cret"}).status_code == 200
     assert client.get("/metrics", environ_base=from_afar, headers=given).status_code == 200
     headers = {"Authorization": bearer}
     assert client.get("/metrics", environ_base=from_afar, headers=headers).status_code == 404
