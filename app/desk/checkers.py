@@ -60,8 +60,11 @@ def add(site: Site, *, by: By, **settings: Any) -> tuple[Checker, str]:
 def change(checker: Checker, *, by: By, **settings: Any) -> None:
     """Change settings. At another address it is another program, which has to show how good it is.
 
-    Raises Refused (422) as `add`, also if a checker in hold mode would not be good enough any more.
+    The address as it is shown stays: a program may send it back. Raises Refused (422) as `add`, also if a checker in
+    hold mode would not be good enough any more.
     """
+    if settings.get("url", "").strip() == checker.shown_url != checker.url:
+        del settings["url"]
     checked = _checked(settings, by)
     changed = {name: value for name, value in checked.items() if getattr(checker, name) != value}
     if not changed:

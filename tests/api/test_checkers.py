@@ -24,6 +24,11 @@ def test_from_the_first_checker_to_the_last(app: Flask, program: Program, helper
     path = f"/checkers/{checker['id']}"
     assert program.get("/checkers").json == {"checkers": [checker]}
     shown = program.get(path).json
+    back = program.post(path, checker | {"timeout_s": 5})
+    assert (back.status_code, back.json) == (200, checker), "what was read may be sent back"
+    db_session.expire_all()
+    assert db_session.get_one(Checker, checker["id"]).url == NEW["url"]
+    db_session.commit()
     assert shown["checker"] == checker and shown["figures"]["verdicts"].keys() == {"fine", "reject", "spam"}
     nothing = {"hits": 0, "of": 0, "low": 0.0, "high": 1.0}
     assert shown["figures"]["held"] == {"precision": nothing, "recall": nothing}
