@@ -13,7 +13,7 @@ from app.comments.orders import order_or_default
 from app.errors import Refused
 from app.forms import signed_section
 from app.lib.language import speak
-from app.lib.text import clean_line
+from app.lib.text import clean_line, own_id_of
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import Site, Thread, Words, words_of
 from app.models.alias import LONGEST_KEY
@@ -26,7 +26,6 @@ from app.models.thread_state import ACCEPTING
 PARAMETERS = ("site", "url", "thread", "title", "section", "lang", "sort")
 TITLE_LENGTH = 500
 MOMENT_LENGTH = 40
-OWN_ID_LENGTH = 500
 # Characters that are read, before invisible ones are removed.
 READ_LENGTH = 2_000
 
@@ -171,11 +170,6 @@ def moment_of(text: str, site: Site) -> str:
         return local.astimezone(UTC).isoformat(timespec="seconds")
     except (ValueError, OverflowError):
         return ""
-
-
-def own_id_of(text: str) -> str:
-    """The page's own id, cleaned."""
-    return clean_line(text[:READ_LENGTH])[:OWN_ID_LENGTH]
 
 
 def thread_key(url: str, own_id: str) -> str:

@@ -47,6 +47,15 @@ def clean_line(s: str) -> str:
     return " ".join(TOWER.sub(r"\1", _composed(s)).split())
 
 
+def own_id_of(typed: str) -> str:
+    """The id that a page gives itself (`data-thread`), cleaned; '' for none."""
+    return clean_line(typed[:OWN_ID_READ])[:OWN_ID_LENGTH]
+
+
+# Characters; the first number is that before invisible ones are removed.
+OWN_ID_READ, OWN_ID_LENGTH = 2_000, 500
+
+
 def clean_body(s: str) -> str:
     """A multi-line text with \\n: NFC, without deceptive characters.
 

@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlencode
 from app.comments.orders import order_or_default
 from app.comments.reading import CURSOR
 from app.forms.signed_section import SIGNED
-from app.forms.where import PARAMETERS, own_id_of, thread_key
+from app.forms.where import PARAMETERS, thread_key
 from app.lib.language import matching
+from app.lib.text import own_id_of
 from app.models.section import is_section_key
 from app.web.public import FRESH_S, PublicRoute, route_of
 

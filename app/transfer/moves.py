@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.errors import Refused
 from app.extensions import db
-from app.lib.text import excerpt
+from app.lib.text import excerpt, own_id_of
 from app.lib.urls import canonical, is_allowed, page_key
 from app.models import (
     Announcement,
@@ -211,8 +211,16 @@ def _add_alias(site: Site, thread: Thread, left: str) -> None:
 
 
 def _new_key(site: Site, address: str) -> str:
-    whole = _whole(site, address)
-    return _key(site, address) if address.startswith(OWN_ID) or is_allowed(whole, site.origins) else ""
+    if address.startswith(OWN_ID):
+        return _new_own_key(site, address)
+    return _key(site, address) if is_allowed(_whole(site, address), site.origins) else ""
+
+
+def _new_own_key(site: Site, address: str) -> str:
+    """As pages send it, else no page would find its comments; or that of a thread, which an import may have written."""
+    own_id, known = own_id_of(address.removeprefix(OWN_ID)), _key(site, address)
+    sent = f"{OWN_ID}{own_id}" if own_id else ""
+    return known if own_id and known != sent and Thread.for_page(site, known) else sent
 
 
 def _key(site: Site, address: str) -> str:

@@ -200,3 +200,18 @@ def test_a_person_reads_what_became_of_each(app: Flask, client: FlaskClient, pap
     assert "moved" in dry and "Dry run" in dry
     assert "1 comments" in runner.invoke(args=["thread", "list", "--site", "paper", "--search", "/A"]).output
     assert runner.invoke(args=["thread", "list", "--site", "paper", "--search", "%"]).output == ""
+
+
+def test_comments_move_to_the_id_that_pages_send_and_to_no_empty_one(
+    app: Flask, client: FlaskClient, db_session: Session, paper: Site
+) -> None:
+    at(client, "/story").post("hello")
+    for empty in ("id:", "id: ", "id:\u200b\u202e"):
+        assert outcomes(run(app, "move", "/story", empty, code=1)) == [("no page of this site", 0)]
+    assert outcomes(run(app, "move", "/story", "id: the\u200b  story")) == [("moved", 1)]
+    assert "hello" in at(client, "/other").get_thread(thread=" the  story").text
+    # An import may have written an id in another form.
+    db_session.query(Thread).one().key = "id:a  b"
+    db_session.commit()
+    assert outcomes(run(app, "move", "id:a  b", "id:a  b")) == [("same", 0)]
+    assert outcomes(run(app, "move", "id:a  b", "/story")) == [("moved", 1)]
