@@ -28,7 +28,7 @@ bp = Blueprint("covers", __name__)
 
 @dataclass(frozen=True)
 class Covering:
-    """Words that are in the comment, each hidden wherever it stands."""
+    """Words that are in the comment, each of one line, hidden wherever they stand."""
 
     words: Annotated[
         list[Annotated[str, Doc(longest=BODY_LENGTH)]], Doc(most_items=MOST_WORDS, example=["his full name"])

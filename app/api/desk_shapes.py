@@ -54,7 +54,7 @@ class ModeratedComment:
     id: Annotated[int, Doc(example=42)]
     status: Status
     version: Annotated[int, Doc("Goes into `seen` of a decision", example=1)]
-    lane: Annotated[int, Doc("Of the queue: 1 urgent, 2 review, 3 probably fine, 4 spam; 0 if it is not pending")]
+    lane: Annotated[int, Doc("Of the queue: 1 urgent, 2 review, 3 probably fine, 4 spam; 0 if it is not in the queue")]
     thread: ThreadLink
     parent: int | None
     author: Annotated[int, Doc("The author's id on this site")]

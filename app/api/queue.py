@@ -29,7 +29,8 @@ class QueueQuery:
 
 @dataclass(frozen=True)
 class QueuePage:
-    """Pending comments without those that another moderator reviews, and the number in each lane (1000: or more)."""
+    """Pending comments, and public ones that readers reported, without those that another moderator reviews, and the
+    number in each lane (1000: or more)."""
 
     comments: list[ModeratedComment]
     counts: Annotated[dict[str, int], Doc(example={"1": 0, "2": 3, "3": 1, "4": 0, "5": 4})]
@@ -64,7 +65,7 @@ class Leased:
 
 
 @bp.get("/queue")
-@operation("Pending comments", scope=Scope.READ, query=QueueQuery, answers={200: QueuePage})
+@operation("Comments in the queue", scope=Scope.READ, query=QueueQuery, answers={200: QueuePage})
 def show(query: QueueQuery) -> QueuePage:
     me = current_program()
     ids = queue.ids_in(me, query.lane, query.after, size=query.limit, snoozed=query.snoozed)

@@ -318,7 +318,7 @@ class Queue:
         return answer
 
     def show(self, **query: Unpack[types.QueueShowQuery]) -> types.QueuePage:
-        """Pending comments. Scope: read."""
+        """Comments in the queue. Scope: read."""
         answer: types.QueuePage = self._core.json("GET", "/queue", query=query, repeatable=True)
         return answer
 

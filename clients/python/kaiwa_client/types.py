@@ -84,7 +84,7 @@ class ModeratedComment(TypedDict):
     status: Literal["pending", "approved", "rejected", "spam", "deleted"]
     # Goes into `seen` of a decision
     version: int
-    # Of the queue: 1 urgent, 2 review, 3 probably fine, 4 spam; 0 if it is not pending
+    # Of the queue: 1 urgent, 2 review, 3 probably fine, 4 spam; 0 if it is not in the queue
     lane: int
     thread: ThreadLink
     parent: int | None
@@ -375,7 +375,7 @@ class CommentsShowAllQuery(TypedDict):
 
 
 class Covering(TypedDict):
-    """Words that are in the comment, each hidden wherever it stands."""
+    """Words that are in the comment, each of one line, hidden wherever they stand."""
 
     words: list[str]
     # The comment's `version` that the decision is based on
@@ -895,8 +895,8 @@ class PublicThread(TypedDict):
 
 
 class QueuePage(TypedDict):
-    """Pending comments without those that another moderator reviews, and the number in each lane (1000: or
-    more)."""
+    """Pending comments, and public ones that readers reported, without those that another moderator reviews, and
+    the number in each lane (1000: or more)."""
 
     comments: list[ModeratedComment]
     counts: dict[str, int]

@@ -329,7 +329,7 @@ export class Queue {
     return this.#core.json<types.Snoozed>("POST", "/comments/{id}/snooze", { path: { id }, body, repeatable: true })
   }
 
-  /** Pending comments. Scope: read. */
+  /** Comments in the queue. Scope: read. */
   show(query: types.QueueShowQuery = {}): Promise<types.QueuePage> {
     return this.#core.json<types.QueuePage>("GET", "/queue", { query, repeatable: true })
   }

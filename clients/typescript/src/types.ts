@@ -191,7 +191,7 @@ export interface CommentsShowAllQuery {
   limit?: number
 }
 
-/** Words that are in the comment, each hidden wherever it stands. */
+/** Words that are in the comment, each of one line, hidden wherever they stand. */
 export interface Covering {
   words: string[]
   /** The comment's `version` that the decision is based on */
@@ -462,7 +462,7 @@ export interface ModeratedComment {
   status: "pending" | "approved" | "rejected" | "spam" | "deleted"
   /** Goes into `seen` of a decision */
   version: number
-  /** Of the queue: 1 urgent, 2 review, 3 probably fine, 4 spam; 0 if it is not pending */
+  /** Of the queue: 1 urgent, 2 review, 3 probably fine, 4 spam; 0 if it is not in the queue */
   lane: number
   thread: ThreadLink
   parent: number | null
@@ -785,7 +785,8 @@ export interface PublicThread {
   comments: Comment[]
 }
 
-/** Pending comments without those that another moderator reviews, and the number in each lane (1000: or more). */
+/** Pending comments, and public ones that readers reported, without those that another moderator reviews, and
+ * the number in each lane (1000: or more). */
 export interface QueuePage {
   comments: ModeratedComment[]
   counts: Record<string, number>
