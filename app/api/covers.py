@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flask import Blueprint, Response
+from flask_babel import gettext as _
 
 from app.api import desk_shapes
 from app.api.access import comment_or_404, current_program
@@ -17,6 +18,7 @@ from app.desk import batch
 from app.desk.cards import card_of
 from app.forms.comment import BODY_LENGTH
 from app.forms.cover import CoverForm
+from app.lib.text import clean_body
 from app.models import Comment, Scope, Status
 from app.models.decision import COVERED
 from app.models.revision import MOST_WORDS
@@ -85,7 +87,10 @@ def pick(id: int, body: Picking) -> ModeratedComment:
 
 
 def _passages(body: Covering) -> list[str]:
-    """Cleaned and limited as on the page. Raises Invalid."""
+    """Cleaned and limited as on the page, where each line is a passage. Raises Invalid."""
+    if any("\n" in clean_body(each).strip() for each in body.words):
+        # Each line would be hidden in other places, too.
+        raise Invalid({"words": [_("Send each line as a passage of its own.")]})
     form: Any = CoverForm(data={"words": "\n".join(body.words), "seen": body.seen}, meta={"csrf": False})
     if not form.validate():
         raise Invalid({"words": [form.wrong]})

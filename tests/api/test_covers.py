@@ -32,7 +32,8 @@ def test_passages_are_covered_and_uncovered(program: Program, comment: Comment, 
     conflict = program.post(f"{path}/cover", sent | {"words": ["lives"]})
     assert (conflict.status_code, conflict.json["code"]) == (409, "already_decided")
     assert conflict.json["current"]["version"] == shown["version"]
-    for words, status in (([], 422), (["nowhere"], 422), (["x"] * 21, 422), ([" ", "\n"], 422), ("x", 422)):
+    for words, status in (([], 422), (["nowhere"], 422), (["x"] * 21, 422), ([" ", "\n"], 422), ("x", 422),
+                          (["Taro\nlives"], 422), (["lives\u2028there"], 422)):  # fmt: skip
         assert program.post(f"{path}/cover", {"words": words, "seen": shown["version"]}).status_code == status, words
     assert program.post(f"{path}/uncover", {"seen": comment.version}).status_code == 409
     assert program.post(f"{path}/uncover", {"seen": shown["version"]}).json["reason"] == "uncovered"
