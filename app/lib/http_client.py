@@ -126,6 +126,7 @@ def _send(
 ) -> Answer:  # fmt: skip
     connection = http.client.HTTPConnection(parts.netloc.rpartition("@")[2])
     connection.sock = _BoundedSocket(sock, most + MAX_HEADER_BYTES)
+    connection.response_class = _FinalResponse
     path = parts.path or "/"
     connection.request(method, f"{path}?{parts.query}" if parts.query else path, body, headers)
     response = connection.getresponse()
@@ -137,6 +138,15 @@ def _send(
     if response.length:
         raise http.client.HTTPException("the answer is incomplete")
     return Answer(response.status, response.headers, answered)
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """http.client skips 100 (Continue) and takes other interim answers for the last one (RFC 9110, 15.2)."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        is_interim = 100 <= status < 200 and status != http.client.SWITCHING_PROTOCOLS
+        return version, http.client.CONTINUE if is_interim else status, reason
 
 
 class _BoundedSocket:

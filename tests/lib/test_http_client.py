@@ -80,6 +80,14 @@ def test_requests_and_responses_are_transferred_completely(listens: Callable[...
     assert (answer.status, answer.headers["x-said"], answer.body) == (200, "yes", b"true")
 
 
+def test_the_last_of_several_answers_counts(listens: Callable[..., str]) -> None:
+    interim = b"".join(b"HTTP/1.1 %d x\r\nLink: </a>\r\n\r\n" % status for status in (100, 102, 103, 103, 199))
+    last = b"HTTP/1.1 201 Created\r\nX-Said: yes\r\nContent-Length: 4\r\n\r\ntrue"
+    answer = post_form(listens(says(interim + last)), {}, "t")
+    assert (answer.status, answer.headers["x-said"], answer.headers["link"], answer.body) == (201, "yes", None, b"true")
+    assert post_form(listens(says(b"HTTP/1.1 101 x\r\n\r\n")), {}, "t").status == 101
+
+
 def test_a_redirect_is_not_followed(listens: Callable[..., str]) -> None:
     reached: list[bytes] = []
     inner = listens(lambda connection: reached.append(b"x"))
@@ -119,7 +127,9 @@ def test_who_sends_a_byte_now_and_then_is_not_waited_for(
     assert time.monotonic() - started < 30
 
 
-@pytest.mark.parametrize("endless", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X: y\r\n", b"\0" * 99])
+@pytest.mark.parametrize(
+    "endless", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 x\r\n\r\n", b"X: y\r\n", b"\0" * 99]
+)
 def test_endless_interim_answers_and_headers_are_not_read(listens: Callable[..., str], endless: bytes) -> None:
     def floods(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 100 Continue\r\nX: y\r\n" + b"\r\n" * endless.startswith(b"HTTP"))
