@@ -62,7 +62,7 @@ class Lease(Model):
 
     @classmethod
     def counts_of_others(cls, moderator: Moderator) -> dict[str, int]:
-        """Number of the moderator's comments that each other moderator is reviewing, by name."""
+        """Number of the moderator's comments that other moderators are reviewing, by name, which two may share."""
         here = Comment.site_id.in_(moderator.site_ids), *section_scope.in_sections_of(moderator)
         # A subquery for each lease: as a join, SQLite may start with all comments.
         waits = exists().where(Comment.id == cls.comment_id, Comment.lane > 0, *here)
@@ -71,7 +71,7 @@ class Lease(Model):
             .select_from(cls)
             .join(Moderator, Moderator.id == cls.moderator_id)
             .where(cls.moderator_id != moderator.id, runs(cls.until, LASTS), waits)
-            .group_by(Moderator.id, Moderator.name)
+            .group_by(Moderator.name)
             .order_by(Moderator.name)
         )
         return {row[0]: row[1] for row in rows}

@@ -197,3 +197,15 @@ def test_a_comment_leased_between_the_two_queries_of_a_page_has_one_card(db_sess
     Lease.take([comment.id], bob)
     page = queue.page_of(alice, queue.ALL, ids, with_others=queue.ids_with_others(alice, queue.ALL))
     assert bodies(page) == ["contested"]
+
+
+def test_moderators_with_one_name_are_counted_together(db_session: Session, paper: Site, alice: Moderator) -> None:
+    bob, other, thread = (
+        a_moderator(db_session, paper, "bob"),
+        a_moderator(db_session, paper, "carol"),
+        thread_of(db_session, paper),
+    )
+    other.name = bob.name
+    Lease.take([written(db_session, thread, str(number)).id for number in range(2)], bob)
+    Lease.take([written(db_session, thread, "2").id], other)
+    assert Lease.counts_of_others(alice) == {"Bob": 3}
