@@ -28,8 +28,10 @@ class Disagreement(NamedTuple):
 
 def check_all() -> Iterator[None]:
     """Look at each site whose score acts; yields after each step, and the caller commits."""
-    for site in db.session.scalars(select(Site).where(Site.score_acts)).all():
-        if found := disagreement(site):
+    for id in db.session.scalars(select(Site.id).where(Site.score_acts)).all():
+        # Another process may have removed it.
+        site = db.session.get(Site, id)
+        if site and (found := disagreement(site)):
             _step_back(site, found)
         yield
 

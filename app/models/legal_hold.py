@@ -62,10 +62,10 @@ class LegalHold(Model):
         return db.session.scalars(select(cls).where(cls.site_id == site_id, cls.is_running())).all()
 
     @classmethod
-    def overdue(cls) -> Sequence["LegalHold"]:
-        """Holds whose time is over, and whose copy is still stored."""
+    def overdue(cls) -> Sequence[int]:
+        """Ids of holds whose time is over, and whose copy is still stored."""
         over = cls.ended_at.is_(None), cls.until <= now(), text("legal_hold.ended_at IS NULL")
-        return db.session.scalars(select(cls).where(*over).order_by(cls.id)).all()
+        return db.session.scalars(select(cls.id).where(*over).order_by(cls.id)).all()
 
     def __repr__(self) -> str:
         return f"<LegalHold {self.id}>"

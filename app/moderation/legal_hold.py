@@ -46,9 +46,12 @@ def release(hold: LegalHold, *, by: Moderator | None = None) -> None:
 
 def release_overdue() -> Iterator[None]:
     """Yields after each hold, and the caller commits."""
-    for hold in LegalHold.overdue():
-        release(hold)
-        yield
+    for id in LegalHold.overdue():
+        hold = db.session.get(LegalHold, id, with_for_update=True, populate_existing=True)
+        # An administrator may have ended it by now, or its site may be gone.
+        if hold and hold.ended_at is None:
+            release(hold)
+            yield
 
 
 def absorb(comment_ids: Collection[int]) -> int:

@@ -25,8 +25,9 @@ MOST_OF_AUTHOR = 5  # in a batch, so that no author teaches the filter alone
 
 def settle_all() -> Iterator[int]:
     """Settle the due comments of each site; yields the number after each step, and the caller commits."""
-    for site in Site.all():
-        while site.settle_days and (count := _settle(site)) is not None:
+    for id in [site.id for site in Site.all()]:
+        # Another process may have removed it.
+        while (site := db.session.get(Site, id)) and site.settle_days and (count := _settle(site)) is not None:
             yield count
 
 

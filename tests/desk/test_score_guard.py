@@ -5,13 +5,17 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.desk import score_guard
+from app.extensions import db
 from app.lib.clock import now
 from app.models import AuditEvent, Comment, Delivery, Moderator, Site, Status
 from app.models.audit import Event
+from app.spam import settling
 from app.web import audit_words
+from tests.cast import a_site
 from tests.desk.test_queue import thread_of, written
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -41,6 +45,22 @@ def decided(db_session: Session, site: Site, count: int, verdict: str, label: st
 def look(db_session: Session) -> None:
     for _site in score_guard.check_all():
         db_session.commit()
+
+
+@pytest.mark.parametrize("work", [score_guard.check_all, settling.settle_all])
+def test_a_site_that_another_process_removes_does_not_end_the_work(db_session: Session, acting: Site, work: Any) -> None:
+    a_site(db_session, "zebra", origins=["https://zebra.example"], score_acts=True)
+    written(db_session, thread_of(db_session, acting), "old").created_at = now() - timedelta(days=9)
+    db_session.commit()
+    steps = work()
+    next(steps)
+    db_session.commit()
+    # As a commit of the worker does.
+    db_session.expire_all()
+    with db.engine.begin() as other:
+        other.execute(delete(Site.__table__).where(Site.__table__.c.key == "zebra"))
+    list(steps)
+    assert Site.with_key("paper")
 
 
 def test_it_steps_back_tells_so_and_can_be_turned_on_again(app: Flask, db_session: Session, acting: Site) -> None:

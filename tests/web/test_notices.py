@@ -12,6 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -19,7 +20,7 @@ from app.comments import amend, retention
 from app.extensions import db
 from app.lib.clock import now
 from app.models import Comment, Decision, Delivery, LegalHold, Moderator, Notice, NoticeEvent, Role, Site, Status
-from app.moderation import notices
+from app.moderation import legal_hold, notices
 from app.moderation.decide import decide
 from app.notify import outbox
 from tests.cast import PAGE, Reader, a_moderator, a_site, the_comment
@@ -486,6 +487,27 @@ def test_a_hold_ends_by_itself_and_its_copy_is_deleted(app: Flask, db_session: S
         db_session.commit()
     db_session.refresh(hold)
     assert hold.ended_at and hold.kept == ""
+
+
+def test_holds_that_another_process_ends_or_deletes_are_left_alone(db_session: Session, notice: Notice) -> None:
+    over, ended = now() - timedelta(days=1), now() - timedelta(hours=1)
+    for _number in range(3):
+        db_session.add(LegalHold(site_id=notice.site_id, comment=notice.comment, reason="A lawsuit", until=over))
+    db_session.commit()
+    first, second, third = (hold.id for hold in db_session.query(LegalHold).order_by(LegalHold.id))
+    steps = legal_hold.release_overdue()
+    next(steps)
+    db_session.commit()
+    # As a commit of the command does.
+    db_session.expire_all()
+    holds = LegalHold.__table__
+    with db.engine.begin() as other:
+        other.execute(update(holds).where(holds.c.id == second).values(ended_at=ended))
+        other.execute(delete(holds).where(holds.c.id == third))
+    assert list(steps) == []
+    db_session.commit()
+    kept = {hold.id: hold.ended_at for hold in db_session.query(LegalHold)}
+    assert kept.keys() == {first, second} and kept[second] == ended and kept[first] is not None
 
 
 def test_an_unreadable_copy_stops_nothing_and_is_left_as_it_is(
