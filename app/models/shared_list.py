@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import JSON, BigInteger, ColumnElement, ForeignKey, Index, String, Text, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import rows_changed
@@ -54,6 +55,12 @@ class PublishedList(Model):
     @classmethod
     def of_site(cls, site: Site) -> "PublishedList | None":
         return db.session.scalar(select(cls).where(cls.site_id == site.id))
+
+    @classmethod
+    def begin(cls, site_id: int, list_id: str) -> None:
+        """Insert the site's list, unless there is one."""
+        dialect = sqlite if db.engine.dialect.name == "sqlite" else postgresql
+        db.session.execute(dialect.insert(cls).values(site_id=site_id, list_id=list_id).on_conflict_do_nothing())
 
     @classmethod
     def locked(cls, *of: ColumnElement[bool]) -> "PublishedList | None":

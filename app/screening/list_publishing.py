@@ -44,11 +44,9 @@ def change(site: Site, *, is_on: bool, words: bool, domains: bool, by: By) -> Pu
     """Choose the published kinds. Raises Refused (422) if nothing is chosen, (409) if the key is unreadable."""
     if is_on and not (words or domains):
         raise Refused("nothing_chosen", _("Choose words, domains or both."), field="words")
+    PublishedList.begin(site.id, list_id=token_hex(12))
     found = PublishedList.locked(PublishedList.site_id == site.id)
-    if found is None:
-        found = PublishedList(site=site, list_id=token_hex(12))
-        db.session.add(found)
-        db.session.flush()
+    assert found  # noqa: S101
     found.is_on, found.words, found.domains = is_on, words, domains
     if is_on and not found.key and not is_unreadable(found.key):
         found.key = signed_list.new_key()

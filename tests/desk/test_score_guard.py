@@ -48,7 +48,9 @@ def look(db_session: Session) -> None:
 
 
 @pytest.mark.parametrize("work", [score_guard.check_all, settling.settle_all])
-def test_a_site_that_another_process_removes_does_not_end_the_work(db_session: Session, acting: Site, work: Any) -> None:
+def test_a_site_that_another_process_removes_does_not_end_the_work(
+    db_session: Session, acting: Site, work: Any
+) -> None:
     a_site(db_session, "zebra", origins=["https://zebra.example"], score_acts=True)
     written(db_session, thread_of(db_session, acting), "old").created_at = now() - timedelta(days=9)
     db_session.commit()

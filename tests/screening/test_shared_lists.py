@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, insert, update
 from sqlalchemy.orm import Session
 
 from app.extensions import db
@@ -276,6 +276,23 @@ def test_a_key_that_is_replaced_twice_at_once_is_followed_twice(paper: Site) -> 
     list_publishing.change_key(found, by=Who.OPERATOR)
     assert verify(found.document.encode(), public).key == list_publishing.public_key(found) != public
     assert found.sequence > by_another["sequence"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_list_that_is_published_twice_at_once_is_one(paper: Site) -> None:
+    db.session.commit()
+    first = [{"site_id": paper.id, "list_id": "first"}]
+
+    def add_before(_connection: Any, _cursor: Any, text: str, *_more: Any) -> None:
+        if first and text.startswith("INSERT INTO published_list"):
+            with db.engine.begin() as other:
+                other.execute(insert(PublishedList).values(first.pop()))
+
+    event.listen(db.engine, "before_cursor_execute", add_before)
+    try:
+        assert published(paper)["id"] == "first"
+    finally:
+        event.remove(db.engine, "before_cursor_execute", add_before)
 
 
 def test_numbers_go_on_after_a_backup_was_restored(paper: Site, monkeypatch: pytest.MonkeyPatch) -> None:
