@@ -281,8 +281,10 @@ def _object_schema(kind: type[Any], known: dict[str, Schema]) -> Schema:
     properties = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         field = next(each for each in fields(kind) if each.name == name)
-        usual = {} if field.default in (MISSING, None) else {"default": written(field.default)}
-        properties[name] = schema_of(hint, known) | usual
+        properties[name] = schema = schema_of(hint, known)
+        # An empty text stands for none of the choices.
+        if field.default not in (MISSING, None) and (field.default != "" or "enum" not in schema):
+            schema["default"] = written(field.default)
     required = [name for name in properties if _is_required(kind, name)]
     about = {"description": " ".join((kind.__doc__ or "").split())} if not _is_generated_doc(kind) else {}
     return {"type": "object", "properties": properties, "required": required} | about

@@ -1,7 +1,9 @@
 """The JSON API uses the same form, screening and request keys as the comment form."""
 
 import re
+from typing import Any
 
+import jsonschema_rs
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -96,6 +98,26 @@ def test_each_route_is_described(app: Flask) -> None:
             path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule.removeprefix("/api/v1"))
             routes |= {(path, each.lower()) for each in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
     assert routes == {(path, method) for path, methods in paths.items() for method in methods}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_examples_and_defaults_are_values_that_the_description_allows(client: FlaskClient) -> None:
+    told = client.get("/api/v1/openapi.json").json
+    tried = 0
+
+    def check(part: Any) -> None:
+        nonlocal tried
+        for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            check(inner)
+        if isinstance(part, dict) and not isinstance(part.get("default", ""), dict):
+            given = [part["default"]] if "default" in part else []
+            for value in [*given, *(part["examples"] if isinstance(part.get("examples"), list) else ())]:
+                whole = part | {"components": told["components"]}
+                assert jsonschema_rs.Draft202012Validator(whole, validate_formats=True).is_valid(value), (part, value)
+                tried += 1
+
+    check(told)
+    assert tried > 50
 
 
 def test_orders_and_languages_are_those_of_the_code(app: Flask) -> None:
