@@ -62,7 +62,8 @@ def subscribe(site: Site, url: str, key: str, effect: Effect, *, by: By) -> List
     fetched = fetch_for_a_person(site, url, key)
     file = _read(fetched.payload, own)
     trial = _tried(site_id, file.lines)
-    # Another administrator may have been faster.
+    # Another administrator may have been faster; of two at once the second waits for the first.
+    db.session.refresh(site, ("version",), with_for_update={"key_share": True})
     _require_room(site, url)
     made = ListSubscription(
         site=site, ref=token_hex(8), name=file.name, url=url, key=fetched.key, effect=effect,

@@ -5,17 +5,20 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import column, func, select, table
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from app.desk import list_fetching, list_updates, shared_lists
 from app.desk.list_words import REFUSED, TROUBLES
+from app.errors import Refused
 from app.extensions import db
 from app.lib import signed_list
 from app.lib.clock import now
@@ -110,6 +113,25 @@ def count(kind: type) -> int:
 def alerts(answer: Any) -> dict[str, str]:
     page = BeautifulSoup(answer.text, "html5lib")
     return {each["id"].removesuffix("-error"): each.text for each in page.select("[role=alert][id]")}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_button_that_is_pressed_twice_at_once_subscribes_once(app: Flask, paper: Site, publisher: Publisher) -> None:
+    def again() -> None:
+        with app.app_context(), pytest.raises(Refused, match="subscribed"):
+            shared_lists.subscribe(Site.with_key("paper"), URL, PUBLIC, Effect.HOLD, by=Who.OPERATOR)
+        refused.set()
+
+    shared_lists.subscribe(paper, URL, PUBLIC, Effect.HOLD, by=Who.OPERATOR)
+    waiting = select(func.count()).select_from(table("pg_locks", column("granted"))).where(~column("granted"))
+    refused, second = threading.Event(), threading.Thread(target=again)
+    second.start()
+    with db.engine.connect() as other:
+        while second.is_alive() and not other.scalar(waiting):
+            sleep(0.01)
+    db.session.commit()
+    second.join()
+    assert refused.is_set() and count(ListSubscription) == 1
 
 
 def test_an_admin_compares_the_fingerprint_before_subscribing(
