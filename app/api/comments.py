@@ -196,6 +196,6 @@ def show(id: int) -> ModeratedComment:
 
 
 @bp.get("/comments/<int:id>/decisions")
-@operation("The decisions on a comment, oldest first", scope=Scope.READ, answers={200: Decisions})
+@operation("The newest 100 decisions on a comment, oldest first", scope=Scope.READ, answers={200: Decisions})
 def decisions(id: int) -> Decisions:
     return Decisions(desk_shapes.decisions(Decision.all_of(comment_or_404(id))[-MOST:]))

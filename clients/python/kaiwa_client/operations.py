@@ -126,7 +126,7 @@ class Comments:
         return answer
 
     def decisions(self, id: int, /) -> types.Decisions:
-        """The decisions on a comment, oldest first. Scope: read."""
+        """The newest 100 decisions on a comment, oldest first. Scope: read."""
         answer: types.Decisions = self._core.json(
             "GET", "/comments/{id}/decisions", path_values={"id": id}, repeatable=True
         )

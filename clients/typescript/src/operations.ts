@@ -133,7 +133,7 @@ export class Comments {
     return this.#core.json<types.ModeratedComment>("GET", "/comments/{id}", { path: { id }, repeatable: true })
   }
 
-  /** The decisions on a comment, oldest first. Scope: read. */
+  /** The newest 100 decisions on a comment, oldest first. Scope: read. */
   decisions(id: number): Promise<types.Decisions> {
     return this.#core.json<types.Decisions>("GET", "/comments/{id}/decisions", { path: { id }, repeatable: true })
   }
