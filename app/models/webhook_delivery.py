@@ -122,16 +122,23 @@ class WebhookDelivery(Model):
         return rows_changed(free.values(claimed_at=now(), tried_at=now(), attempts=cls.attempts + 1)) == 1
 
     @classmethod
-    def recall(cls, about: About, about_id: int, *conditions: ColumnElement[bool]) -> set[int]:
-        """Cancel deliveries about a record that are not due yet; returns the ids of their webhooks.
+    def recall(cls, about: About, about_id: int, *conditions: ColumnElement[bool]) -> dict[int, datetime]:
+        """Cancel deliveries about a record that are not due yet; returns the ids of their webhooks, and since when.
 
         Those that wait because their receiver is away stay: it is told everything that happened.
         """
         early = cls.done_at.is_(None), cls.attempts == 0, cls.due_at > now()
         unsent = update(cls).where(cls.about_id == about_id, cls.about == about, *early, *conditions)
         recalled = unsent.values(done_at=now(), outcome=DeliveryOutcome.RECALLED)
-        found = db.session.scalars(recalled.returning(cls.webhook_id), execution_options={"synchronize_session": False})
-        return set(found)
+        rows = recalled.returning(cls.webhook_id, cls.made_at)
+        found = db.session.execute(rows, execution_options={"synchronize_session": False})
+        return {row.webhook_id: row.made_at for row in found}
+
+    @classmethod
+    def sent_since(cls, about: About, about_id: int, moment: datetime) -> set[int]:
+        """Ids of webhooks that were sent anything about a record since then, which told how it was at that time."""
+        sent = cls.about_id == about_id, cls.about == about, cls.tried_at >= moment
+        return set(db.session.scalars(select(cls.webhook_id).where(*sent)))
 
     @classmethod
     def last_told(cls, about: About, about_id: int, events: Collection[str]) -> dict[int, str]:

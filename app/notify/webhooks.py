@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from app.extensions import db
 from app.lib.clock import now
 from app.models import Actor, Comment, Decision, Notice, Report, Site, Status, Thread, ThreadChange, Webhook
 from app.models.webhook import PING, Wanted, WebhookEvent
@@ -46,8 +47,11 @@ def decided(decision: Decision, *, first: bool) -> None:
 
 def _tell_status(hooks: Iterable[Wanted], decision: Decision, facts: Mapping[str, Any]) -> None:
     id, event = decision.comment_id, OF_STATUS[Status(decision.to_status)]
-    told = WebhookDelivery.last_told(About.COMMENT, id, OF_STATUS.values()) if decision.undoes_id else {}
-    unaware = [hook for hook in hooks if told.get(hook.id) != event]
+    undone = db.session.get(Decision, decision.undoes_id) if decision.undoes_id else None
+    told = WebhookDelivery.last_told(About.COMMENT, id, OF_STATUS.values()) if undone else {}
+    # An event between the two told the status that is taken back.
+    misled = WebhookDelivery.sent_since(About.COMMENT, id, undone.made_at) if undone else set()
+    unaware = [hook for hook in hooks if told.get(hook.id) != event or hook.id in misled]
     due = now() + undo_window()
     _insert(unaware, event, decision.site_id, About.COMMENT, id, facts, due_at=due, cause_id=decision.id)
 
@@ -79,8 +83,8 @@ def notice_opened(notice: Notice, cause: str) -> None:
     """`cause` is `opened`, or why a decided case is open again."""
     hooks = Webhook.active_of(notice.site_id)
     closed = WebhookDelivery.event == WebhookEvent.NOTICE_CLOSED
-    unaware = WebhookDelivery.recall(About.NOTICE, notice.id, closed) if hooks and cause != "opened" else set()
-    told = [hook for hook in hooks if hook.id not in unaware]
+    recalled = WebhookDelivery.recall(About.NOTICE, notice.id, closed) if hooks and cause != "opened" else {}
+    told = _aware(hooks, recalled, About.NOTICE, notice.id)
     _insert(told, WebhookEvent.NOTICE_OPENED, notice.site_id, About.NOTICE, notice.id, {"cause": cause})
 
 
@@ -97,7 +101,7 @@ def thread_state_changed(change: ThreadChange, undone: ThreadChange | None) -> N
     if not hooks:
         return
     about = About.THREAD, change.thread_id
-    unaware = WebhookDelivery.recall(*about, WebhookDelivery.cause_id == undone.id) if undone else set()
+    recalled = WebhookDelivery.recall(*about, WebhookDelivery.cause_id == undone.id) if undone else {}
     facts = {
         "what": "state",
         "from": change.from_state,
@@ -106,8 +110,14 @@ def thread_state_changed(change: ThreadChange, undone: ThreadChange | None) -> N
         "actor": change.actor,
     }
     due = now() + undo_window() if change.actor == Actor.MODERATOR else now()
-    told = [hook for hook in hooks if hook.id not in unaware]
+    told = _aware(hooks, recalled, *about)
     _insert(told, WebhookEvent.THREAD_CHANGED, change.site_id, *about, facts, due_at=due, cause_id=change.id)
+
+
+def _aware(hooks: Iterable[Wanted], recalled: Mapping[int, datetime], about: About, about_id: int) -> list[Wanted]:
+    """Those that know the state that is taken back: nothing was recalled, or another event has told it."""
+    misled = WebhookDelivery.sent_since(about, about_id, min(recalled.values())) if recalled else set()
+    return [hook for hook in hooks if hook.id not in recalled or hook.id in misled]
 
 
 def thread_changed(thread: Thread, what: str) -> None:

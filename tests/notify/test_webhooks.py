@@ -291,6 +291,41 @@ def test_what_does_not_change_the_status_recalls_nothing_and_is_no_edit(
 
 
 @SQLITE
+def test_an_undo_is_told_where_another_event_has_told_what_it_takes_back(
+    hanako: Reader, hook: Webhook, receiver: Receiver, alice: Moderator, later: Callable[..., None], db_session: Session
+) -> None:
+    def newest() -> dict[str, Any]:
+        found: dict[str, Any] = receiver.taken[-1].json["data"]
+        return found
+
+    hanako.post("Hold me")
+    later(minutes=5)
+    send_all()
+    comment = the_comment(db_session, "Hold me")
+    made = decide(comment, Status.APPROVED, seen=comment.version, by=alice)
+    db_session.commit()
+    later(seconds=1)
+    webhooks.send_again(deliveries(hook)[0])
+    send_all()
+    assert (receiver.types[-1], newest()["comment"]["status"]) == ("comment.received", "approved")
+    undo(db_session.get_one(Decision, made.id), by=alice)
+    later(minutes=5)
+    send_all()
+    assert (receiver.types[-1], newest()["comment"]["status"]) == ("comment.held", "pending")
+
+    thread = the_comment(db_session, "Hold me").thread
+    closed = articles.set_state(thread, State.CLOSED, by=alice)
+    later(seconds=1)
+    naming.name(thread, {"title": "Another"})
+    send_all()
+    assert closed and newest()["thread"]["state"] == "closed"
+    articles.undo(closed, by=alice)
+    later(minutes=5)
+    send_all()
+    assert (newest()["thread"]["state"], newest()["change"]["to"]) == ("open", "open")
+
+
+@SQLITE
 def test_an_edit_and_a_covered_passage_are_told_with_the_text_of_now(
     hanako: Reader, hook: Webhook, receiver: Receiver, alice: Moderator, later: Callable[..., None], db_session: Session
 ) -> None:
