@@ -80,7 +80,8 @@ def kill_again_and_again(live: Live, kills: int, writers: list[Writer]) -> int:
 def await_writing(writers: list[Writer]) -> None:
     """Wait for an acknowledged comment: otherwise a slow machine would only kill starting servers."""
     before, until = sum(len(writer.acknowledged) for writer in writers), time.monotonic() + PATIENCE
-    while sum(len(writer.acknowledged) for writer in writers) == before and time.monotonic() < until:
+    while sum(len(writer.acknowledged) for writer in writers) == before:
+        assert time.monotonic() < until, "no comment was acknowledged"
         time.sleep(0.02)
 
 
