@@ -63,16 +63,16 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def wait_until(ready: Callable[[], bool], what: str, log: Path, process: Process) -> None:
-    """Return when `ready()` is true. Raises NotReady when the process ends first, or after START_LIMIT."""
-    end = time.monotonic() + START_LIMIT
+def wait_until(ready: Callable[[], bool], what: str, log: Path, process: Process, limit: float = START_LIMIT) -> None:
+    """Return when `ready()` is true. Raises NotReady when the process ends first, or after `limit` seconds."""
+    end = time.monotonic() + limit
     while time.monotonic() < end:
         if process.poll() is not None:
             raise NotReady(f"{what} ended with {process.returncode} before it was ready:\n{tail(log)}")
         if ready():
             return
         time.sleep(0.05)
-    raise NotReady(f"{what} was not ready in {START_LIMIT} s:\n{tail(log)}")
+    raise NotReady(f"{what} was not ready in {limit:.0f} s:\n{tail(log)}")
 
 
 def tail(log: Path, lines: int = 40) -> str:
@@ -350,9 +350,9 @@ class Live:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, limit: float = START_LIMIT) -> None:
         """Wait until the service is ready. Raises NotReady with the last lines of the log."""
-        wait_until(self.is_ready, f"Kaiwa on {self.url}", self.log, self.process)
+        wait_until(self.is_ready, f"Kaiwa on {self.url}", self.log, self.process, limit)
 
     def stop(self) -> int:
         """Stop as an operator would, and return the exit code."""

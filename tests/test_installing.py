@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.torture
 # Debian's programs for arm64 are larger.
 MOST_IMAGE_MB = {"image": 250, "arm64": 265}
 # Present where this machine runs programs for the other processor: Debian's package qemu-user-static.
+EMULATED_START_S = 300
 EMULATION = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
 FIGURES: list[tuple[str, str]] = []
 
@@ -182,11 +184,12 @@ def test_the_image_can_be_saved_as_a_file(image: debian.Buildah, tmp_path: Path)
 def serves(container: debian.Container, kind: str, log: Path) -> None:
     began = time.monotonic()
     with log.open("wb") as out:
-        process = subprocess.Popen(container.command(*container.config["Cmd"]), stdout=out, stderr=out)
+        command = container.command(*container.config["Cmd"])
+        process = subprocess.Popen(command, stdout=out, stderr=out, process_group=0)
     url = container.settings["PUBLIC_URL"]
     live = Live(url, "", log, {}, process)
     try:
-        live.wait_ready()
+        live.wait_ready(EMULATED_START_S)
         FIGURES.append((f"image: ready with {kind}, from an empty database", f"{time.monotonic() - began:.0f} s"))
         container(*container.config["Healthcheck"]["Test"][1:])
         assert "Kaiwa" in container("kaiwa", "--version")
@@ -197,7 +200,9 @@ def serves(container: debian.Container, kind: str, log: Path) -> None:
         page = run("curl", "--silent", "--fail", f"{url}/thread?site=paper&url=https://paper.example/a&lang=ja")
         assert "コメント" in page
     finally:
-        live.stop()
+        # All of it: the program's user is another one, so it does not end with its parent.
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
 
 
 def test_debian_runs_what_the_guide_installs(release: Path, root: Path, tmp_path: Path) -> None:
