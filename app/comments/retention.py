@@ -44,13 +44,23 @@ class Kind:
 
     days: str
     record: Any
-    expired: Callable[[Site, datetime], ColumnElement[bool]]
+    expired: Callable[[Any, datetime], ColumnElement[bool]]
     forget: Callable[[Sequence[int]], object]
     order: tuple[Any, ...]
 
     def due(self, site: Site) -> ColumnElement[bool] | None:
         days = getattr(site, self.days)
         return self.expired(site, now() - timedelta(days=days)) if days else None
+
+    def sites(self) -> list[int]:
+        """Ids of those that have expired rows: one statement for each number of days that sites have chosen."""
+        setting, found = getattr(Site, self.days), list[int]()
+        chosen = select(setting).where(setting > 0).distinct()
+        for days in sorted(db.session.scalars(chosen)):
+            expired = self.expired(Site, now() - timedelta(days=days))
+            due = select(self.record.id).where(expired).correlate(Site).exists()
+            found += db.session.scalars(select(Site.id).where(setting == days, due).order_by(Site.id))
+        return found
 
     def batches(self, site: Site) -> Iterator[Sequence[int]]:
         """Ids of rows that have expired by now; the caller may commit after each batch."""
@@ -82,8 +92,8 @@ def forget_all() -> Iterator[Counter[str]]:
     """Erase expired data of all sites; yields counts after each batch, and the caller commits."""
     for _step in legal_hold.release_overdue():
         yield Counter({"holds": 1})
-    for site_id in [site.id for site in Site.all()]:
-        for name, kind in KINDS.items():
+    for name, kind in KINDS.items():
+        for site_id in kind.sites():
             for ids in _locked(site_id, kind):
                 _keep_held(kind.record, ids)
                 kind.forget(ids)
@@ -106,9 +116,9 @@ def _keep_held(record: Any, ids: Sequence[int]) -> None:
 
 def count_all() -> Counter[str]:
     counts: Counter[str] = Counter()
-    for site in Site.all():
-        for name, kind in KINDS.items():
-            due = kind.due(site)
+    for name, kind in KINDS.items():
+        for site_id in kind.sites():
+            due = kind.due(db.session.get_one(Site, site_id))
             if due is not None:
                 counts[name] += db.session.scalar(select(func.count()).select_from(kind.record).where(due)) or 0
     return counts

@@ -3,7 +3,7 @@
 import shlex
 import smtplib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import autocommit_reads, snapshot
@@ -22,7 +23,7 @@ from app.extensions import db
 from app.lib.clock import now
 from app.lib.language import listed, speaking, tag_now
 from app.lib.redact import scrubbed
-from app.models import Delivery, Heartbeat, Site, files, keyring, site_counter
+from app.models import Delivery, Heartbeat, Site, SpamModel, files, keyring, site_counter
 from app.notify import reply_email, smtp
 from app.operations import metrics, schema
 from app.spam import akismet, filters
@@ -211,7 +212,7 @@ def _check_counts() -> Iterator[Finding]:
 
 
 def _check_akismet() -> Iterator[Finding]:
-    for site in (site for site in Site.all() if site.akismet_key):
+    for site in _with_akismet():
         if site.akismet_is_mad:
             yield (
                 "akismet-doubted",
@@ -224,8 +225,12 @@ def _check_akismet() -> Iterator[Finding]:
 
 
 def _check_akismet_keys() -> Iterator[Finding]:
-    for site in (site for site in Site.all() if site.akismet_key):
+    for site in _with_akismet():
         yield from _check_key(site)
+
+
+def _with_akismet() -> Sequence[Site]:
+    return db.session.scalars(select(Site).where(Site.akismet_key != "").order_by(Site.key)).all()
 
 
 def _check_key(site: Site) -> Iterator[Finding]:
@@ -242,7 +247,8 @@ def _check_key(site: Site) -> Iterator[Finding]:
 
 
 def _check_filters() -> Iterator[Finding]:
-    for site in Site.all():
+    stored = select(Site).where(Site.id.in_(select(SpamModel.site_id))).order_by(Site.key)
+    for site in db.session.scalars(stored).all():
         try:
             filters.model_of(site.id)
         except WrongModel as trouble:

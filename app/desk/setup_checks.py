@@ -6,16 +6,19 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 from flask_babel import gettext as _
+from sqlalchemy import Text, cast, select
 
 from app.desk import single_sign_on
+from app.extensions import db
 from app.lib import mailbox, seen_host
 from app.lib.http_client import NoAnswer
 from app.lib.language import listed
 from app.lib.redact import scrubbed
 from app.lib.urls import is_origin
-from app.models import Moderator, Site
-from app.operations import backup_age, metrics, move_source, storage
+from app.models import Membership, Moderator, Site
+from app.operations import backup_age, move_source, storage
 
+SITES_NAMED = 5  # in one finding
 DEMO_SITE, DEMO_MODERATOR = "demo", "demo@example.org"
 Finding = tuple[str, str, str]  # a stable code, the problem, the fix
 # Reserved names that other mail servers refuse (RFC 2606, RFC 6761, RFC 6762).
@@ -105,19 +108,25 @@ def check_public_url() -> Iterator[Finding]:
             _("Requests arrive for %(host)s, but PUBLIC_URL is %(url)s.", host=host, url=public.geturl()),
             _("If %(host)s is this service, set PUBLIC_URL=https://%(host)s", host=host),
         )
-    secure = [site.key for site in Site.all() if any(origin.startswith("https://") for origin in site.origins)]
-    if public.scheme == "http" and secure:
+    if public.scheme == "http" and (secure := _with_https()):
         yield (
             "public-url-unset",
-            _("Pages of %(sites)s use https, but PUBLIC_URL is %(url)s: browsers block it.", sites=listed(secure[:5]),
+            _("Pages of %(sites)s use https, but PUBLIC_URL is %(url)s: browsers block it.", sites=listed(secure),
               url=public.geturl()),
             _("Set PUBLIC_URL to the https address of this service."),
         )  # fmt: skip
 
 
+def _with_https() -> list[str]:
+    """Keys of some sites with a page that uses https."""
+    query = select(Site.key).where(cast(Site.origins, Text).contains("https://"))
+    return list(db.session.scalars(query.order_by(Site.key).limit(SITES_NAMED)))
+
+
 def check_sites() -> Iterator[Finding]:
-    moderators = metrics.moderators_by_site()
-    for site in Site.all():
+    moderated = select(Membership.site_id).join(Moderator).where(~Moderator.is_program)
+    columns = Site.key, Site.origins, Site.id.in_(moderated).label("is_moderated")
+    for site in db.session.execute(select(*columns).order_by(Site.key)):
         if not site.origins:
             yield "site-origins", _("Site %(site)s has no origins, so no page can show its comments.", site=site.key), (
                 f"flask site set {site.key} origins=https://www.example.org"
@@ -126,23 +135,23 @@ def check_sites() -> Iterator[Finding]:
             yield "site-origin", _("Site %(site)s has an invalid origin, which is ignored.", site=site.key), (
                 f"flask site set {site.key} origins=https://www.example.org"
             )  # fmt: skip
-        if not moderators[site.key]:
+        if not site.is_moderated:
             wrong = _("Site %(site)s has no moderators, so pending comments are never reviewed.", site=site.key)
             yield "site-moderators", wrong, f"flask moderator add EMAIL --name NAME --site {site.key} --role owner"
 
 
 def check_clocks() -> Iterator[Finding]:
-    for site in Site.all():
-        if not site.timezone_chosen:
-            yield (
-                "timezone",
-                _("Site %(site)s uses the default time zone, %(zone)s.", site=site.key, zone=site.timezone),
-                _(
-                    "flask site set %(site)s timezone=Europe/London (or timezone=%(zone)s to confirm it)",
-                    site=site.key,
-                    zone=site.timezone,
-                ),
-            )
+    default = select(Site.key, Site.timezone).where(~Site.timezone_chosen).order_by(Site.key)
+    for site in db.session.execute(default):
+        yield (
+            "timezone",
+            _("Site %(site)s uses the default time zone, %(zone)s.", site=site.key, zone=site.timezone),
+            _(
+                "flask site set %(site)s timezone=Europe/London (or timezone=%(zone)s to confirm it)",
+                site=site.key,
+                zone=site.timezone,
+            ),
+        )
 
 
 def check_storage() -> Iterator[Finding]:

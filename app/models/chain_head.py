@@ -46,6 +46,11 @@ class ChainHead(Model):
         connection.execute(first.on_conflict_do_nothing())
 
     @classmethod
+    def numbers(cls) -> dict[str, int]:
+        """The number of the newest row of each chain, by name."""
+        return dict(db.session.execute(select(cls.name, cls.number)).all())
+
+    @classmethod
     def put(cls, name: str, number: int, chain_digest: str) -> None:
         """Continue a chain whose rows were restored."""
         db.session.merge(cls(name=name, number=number, chain_digest=chain_digest))

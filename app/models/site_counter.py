@@ -5,12 +5,13 @@ and a reader adds those since.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Select, String, and_, case, delete, func, null, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import autocommit_reads, rows_changed
+from app.database import autocommit_reads, one_of, rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
@@ -38,12 +39,13 @@ class SiteCounter(Model):
     number: Mapped[int] = mapped_column(Id, default=0)
 
     @classmethod
-    def counts(cls, kind: str) -> dict[tuple[int, str], int]:
-        """Counts by site and name; at most `MOST` decisions behind if no worker runs."""
-        found = Counter({(row.site_id, row.name): row.number for row in db.session.execute(_of_kind(kind))})
+    def counts(cls, kind: str, site_ids: Collection[int] | None = None) -> dict[tuple[int, str], int]:
+        """Counts of these or all sites by site and name; at most `MOST` decisions behind if no worker runs."""
+        rows = _of_kind(kind) if site_ids is None else _of_kind(kind).where(one_of(cls.site_id, site_ids))
+        found = Counter({(row.site_id, row.name): row.number for row in db.session.execute(rows)})
         upto = CounterMark.now().upto
         for (site_id, each, name), number in _deltas(upto, upto + MOST).items():
-            if each == kind:
+            if each == kind and (site_ids is None or site_id in site_ids):
                 found[site_id, name] += number
         return found
 

@@ -88,9 +88,9 @@ def as_json(day: ChainDay) -> dict[str, Any]:
 def close_days() -> Iterator[str]:
     """Close the days that are over; yields each after it was written, and the caller commits."""
     with snapshot():
-        closed = ChainDay.last_numbers()
-        heads = {each.id: (each, ChainHead.of(name_of(each.id))[0]) for each in Site.all()}
-        todo = [(id, ZoneInfo(site.timezone)) for id, (site, head) in heads.items() if head > closed.get(id, 0)]
+        closed, heads = ChainDay.last_numbers(), ChainHead.numbers()
+        zones = db.session.execute(select(Site.id, Site.timezone).order_by(Site.id))
+        todo = [(id, ZoneInfo(zone)) for id, zone in zones if heads.get(name_of(id), 0) > closed.get(id, 0)]
     for site_id, zone in todo:
         while day := _close_next(site_id, zone):
             yield day

@@ -1,5 +1,6 @@
 """Counts of the installation, without personal data."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.lib.clock import now
 from app.models.comment import Status
 from app.models.delivery import Delivery
 from app.models.login import Login
-from app.models.moderator import Membership, Moderator
+from app.models.moderator import Moderator
 from app.models.pending_login import PendingLogin
 from app.models.site import Site
 from app.models.site_counter import STATUS, SiteCounter
@@ -25,6 +26,11 @@ def pending_by_site() -> dict[str, int]:
     return {key: counts.get((id, Status.PENDING), 0) for id, key in rows}
 
 
+def pending_on(site_ids: Collection[int]) -> dict[int, int]:
+    """Pending comments of these sites by id; without those that have none."""
+    return {id: n for (id, name), n in SiteCounter.counts(STATUS, site_ids).items() if name == Status.PENDING}
+
+
 def deliveries_waiting() -> int:
     return _one(select(func.count()).select_from(Delivery).where(Delivery.done_at.is_(None)))
 
@@ -36,13 +42,6 @@ def deliveries_by_outcome() -> dict[str, int]:
 
 def moderators() -> int:
     return _one(select(func.count()).select_from(Moderator).where(~Moderator.is_program))
-
-
-def moderators_by_site() -> dict[str, int]:
-    """Moderators by site key; 0 for sites without any."""
-    of_people = select(Membership).join(Moderator).where(~Moderator.is_program).subquery()
-    joined = select(Site.key, func.count(of_people.c.moderator_id)).outerjoin(of_people, of_people.c.site_id == Site.id)
-    return _pairs(joined.group_by(Site.key))
 
 
 def forget_expired_logins() -> int:

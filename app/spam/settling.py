@@ -5,11 +5,11 @@ decision takes the example back (learning.py).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 
 from app.database import rows_changed
 from app.extensions import db
@@ -18,6 +18,7 @@ from app.models import Comment, Report, Site, Status, newest_comments
 from app.spam import learning
 
 BATCH = 200  # comments in a transaction
+BEGIN = datetime.min.replace(tzinfo=UTC)
 AMONG = 2_000  # newest comments with which a site begins
 REPORTED = exists().where(Report.comment_id == Comment.id, Report.decision_id.is_(None))
 MOST_OF_AUTHOR = 5  # in a batch, so that no author teaches the filter alone
@@ -25,10 +26,17 @@ MOST_OF_AUTHOR = 5  # in a batch, so that no author teaches the filter alone
 
 def settle_all() -> Iterator[int]:
     """Settle the due comments of each site; yields the number after each step, and the caller commits."""
-    for id in [site.id for site in Site.all()]:
+    for id in _with_newer_comments():
         # Another process may have removed it.
         while (site := db.session.get(Site, id)) and site.settle_days and (count := _settle(site)) is not None:
             yield count
+
+
+def _with_newer_comments() -> Sequence[int]:
+    """Ids of sites with a comment that none of the last runs has looked at, and that is a day old or more."""
+    newer = Comment.site_id == Site.id, Comment.created_at > func.coalesce(Site.settled_until, BEGIN)
+    due = exists().where(*newer, Comment.created_at <= now() - timedelta(days=1)).correlate(Site)
+    return db.session.scalars(select(Site.id).where(Site.settle_days > 0, due).order_by(Site.id)).all()
 
 
 def _settle(site: Site) -> int | None:
@@ -49,7 +57,7 @@ def _due(site: Site) -> list[Any]:
     """Id and time of the next comments, oldest first; with all of the last one's moment."""
     # Comments that can still be edited have to wait.
     until = now() - timedelta(days=site.settle_days) - site.edit_window
-    since = site.settled_until or newest_comments.moment_back(site.id, AMONG) or datetime.min.replace(tzinfo=UTC)
+    since = site.settled_until or newest_comments.moment_back(site.id, AMONG) or BEGIN
     of_site = select(Comment.id, Comment.created_at).where(Comment.site_id == site.id)
     due = of_site.where(Comment.created_at > since, Comment.created_at <= until)
     rows = list(db.session.execute(due.order_by(Comment.created_at, Comment.id).limit(BATCH)))
