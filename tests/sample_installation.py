@@ -110,7 +110,7 @@ def fill_database(client: FlaskClient, db_session: Session) -> tuple[Site, Moder
 
 
 def _author(db_session: Session, email: str, site: Site) -> Author:
-    (author,) = Author.with_email([site], email)
+    (author,) = Author.with_email([site.id], email)
     return author
 
 

@@ -85,14 +85,14 @@ def find(asked: str, site: Site | None = None) -> Person:
     asked = asked.strip()
     if site and asked.startswith(MEMBER):
         return _find_member(asked, site)
-    sites = [site] if site else Site.all()
-    return Person(asked, Author.with_email(sites, asked), [site.id] if site else None, asked)
+    ids = [site.id] if site else db.session.scalars(select(Site.id)).all()
+    return Person(asked, Author.with_email(ids, asked), [site.id] if site else None, asked)
 
 
 def _find_member(asked: str, site: Site) -> Person:
     member = Author.of_member(site, asked.removeprefix(MEMBER))
     email = member.email if member else ""
-    others = Author.with_email([site], email) if email else []
+    others = Author.with_email([site.id], email) if email else []
     authors = {each.id: each for each in (member, *others) if each}
     return Person(email, [*authors.values()], [site.id], asked)
 

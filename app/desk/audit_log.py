@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
@@ -43,7 +43,12 @@ def sites_of(me: Moderator) -> list[Site]:
     """The sites whose events this moderator may read."""
     if me.is_operator:
         return Site.all()
-    return [each.site for each in me.memberships if each.role == Role.OWNER]
+    return list(me.sites(Site.id.in_(_owned_by(me))))
+
+
+def count_sites_of(me: Moderator) -> int:
+    every = select(func.count()).select_from(Site)
+    return db.session.scalar(every if me.is_operator else every.where(Site.id.in_(_owned_by(me)))) or 0
 
 
 def people_of(me: Moderator) -> list[Moderator]:

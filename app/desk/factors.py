@@ -55,9 +55,10 @@ def ids_with_factor(moderator_ids: Collection[int]) -> set[int]:
 
 def required_by(moderator: Moderator) -> Site | None:
     """A site that requires a second factor of the moderator's role."""
-    for each in moderator.memberships:
-        if each.site.factor_role and Role(each.role).reaches(Role(each.site.factor_role)):
-            return each.site
+    for site in moderator.sites(Site.factor_role != ""):
+        role = moderator.role_on(site.id)
+        if role and role.reaches(Role(site.factor_role)):
+            return site
     return None
 
 

@@ -17,7 +17,7 @@ def add(name: str, origin: str, *, lang: str, timezone: str, by: Moderator) -> S
     site = Site(key=_free_key(origin), name=name, origins=[origin], lang=lang, timezone=timezone)
     site.timezone_chosen = True
     db.session.add(site)
-    by.memberships.append(Membership(site=site, role=Role.OWNER))
+    db.session.add(Membership(moderator=by, site=site, role=Role.OWNER))
     db.session.flush()
     audit.record(Event.SITE_ADDED, by=by, site=site, name=name, origins=site.origins)
     return site

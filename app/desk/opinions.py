@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import joinedload
 
+from app.database import one_of
 from app.desk.cards import parent_text_of, parents_of, risks_of
 from app.extensions import db
 from app.lib import agreement
@@ -127,7 +128,7 @@ def _reasons_before(asked: Sequence[AskedOpinion]) -> dict[int, set[str]]:
 
 def count_for(moderator: Moderator) -> int | None:
     """Number of questions for this moderator; None if none of their sites asks."""
-    if not any(each.site.second_opinions for each in moderator.memberships):
+    if not AskedOpinion.asking_sites(moderator):
         return None
     return db.session.scalar(select(func.count()).select_from(_waiting(moderator).subquery())) or 0
 
@@ -210,7 +211,7 @@ def _agreed(label: str, pairs: Counter[tuple[str, str]]) -> Agreed:
 
 def _cases(moderator: Moderator, site: Site) -> Select[SecondOpinion]:
     mine = section_scope.about_comments(moderator, SecondOpinion.site_id, SecondOpinion.comment_id)
-    seen = SecondOpinion.site_id.in_(moderator.site_ids)
+    seen = one_of(SecondOpinion.site_id, moderator.site_ids)
     of_site = seen, SecondOpinion.site_id == site.id, SecondOpinion.comment_id.is_not(None)
     loaded = joinedload(SecondOpinion.comment, innerjoin=True).joinedload(Comment.thread, innerjoin=True)
     return select(SecondOpinion).where(*of_site, *mine).options(loaded)

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, exists, func, select, text, tuple_, union_all
 
+from app.database import FEW, one_of
 from app.desk.cards import Card, cards_of, load
 from app.desk.pacing import Paced
 from app.extensions import db
 from app.lib.clock import runs
-from app.models import Comment, Lease, Moderator, Site, Snooze, Status, lease, section_scope, snooze
+from app.models import Comment, Lease, Membership, Moderator, Site, Snooze, Status, lease, section_scope, snooze
 from app.moderation.lanes import Lane
 
 PAGE = 25
@@ -97,7 +98,7 @@ def page_of(
 def decided(moderator: Moderator, status: Status, after: int | None = None, size: int | None = None) -> Page:
     """Comments with this status, newest first, before the comment `after`."""
     size = size or PAGE
-    query = select(Comment.id).where(Comment.site_id.in_(moderator.site_ids), Comment.status == status)
+    query = select(Comment.id).where(one_of(Comment.site_id, moderator.site_ids), Comment.status == status)
     query = query.where(*section_scope.comments_of(moderator))
     if after:
         query = query.where(Comment.id < after)
@@ -106,11 +107,17 @@ def decided(moderator: Moderator, status: Status, after: int | None = None, size
     return Page(cards, counts(moderator), str(ids[size - 1]) if len(ids) > size else "")
 
 
-def always_held(moderator: Moderator) -> dict[tuple[bool, int], list[Site]]:
-    """The moderator's sites by what holds every comment there: `hold_all` and `approvals_needed`."""
+def always_held(moderator: Moderator, cards: list[Card]) -> dict[tuple[bool, int], list[Site]]:
+    """The sites of these cards by what holds every comment there: `hold_all` and `approvals_needed`.
+
+    Without sites if it is the same on all of the moderator's sites.
+    """
+    mine = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
+    ways = select(Site.hold_all, Site.approvals_needed).where(Site.id.in_(mine)).distinct().limit(2)
+    if len(usual := db.session.execute(ways).all()) == 1:
+        return {(usual[0].hold_all, usual[0].approvals_needed): []}
     found: dict[tuple[bool, int], list[Site]] = {}
-    for membership in moderator.memberships:
-        site = membership.site
+    for site in sorted({card.comment.site for card in cards}, key=lambda each: each.name):
         found.setdefault((site.hold_all, site.approvals_needed), []).append(site)
     return found
 
@@ -123,7 +130,7 @@ def counts(moderator: Moderator) -> dict[int, int]:
 
 
 def _count(moderator: Moderator, lane: int) -> ScalarSelect[int]:
-    here = Comment.site_id.in_(moderator.site_ids), Comment.lane == lane, text("comment.lane <> 0")
+    here = one_of(Comment.site_id, moderator.site_ids), Comment.lane == lane, text("comment.lane <> 0")
     mine = select(Comment.id).where(*here, *section_scope.in_sections_of(moderator))
     return select(func.count()).select_from(mine.limit(COUNTED).subquery()).scalar_subquery()
 
@@ -156,6 +163,9 @@ def _likeliest(moderator: Moderator, lane: int, after: str, *conditions: ColumnE
         conditions += (tuple_(Comment.mildness, Comment.id) > tuple_(mildness, id),)
     order = Comment.mildness, Comment.id
     found: list[tuple[int, int]] = []
+    if len(moderator.site_ids) > FEW:
+        every = select(Comment.id).where(one_of(Comment.site_id, moderator.site_ids), text("comment.lane <> 0"))
+        return list(db.session.scalars(every.where(*conditions).order_by(*order).limit(size + 1)))
     for site_id in moderator.site_ids:
         waits = select(*order).where(Comment.site_id == site_id, text("comment.lane <> 0"), *conditions)
         query = waits.order_by(*order).limit(size + 1)
@@ -170,13 +180,13 @@ def _parts(moderator: Moderator, lane: int, after: str) -> list[Select[Any]]:
     if lane != ALL:
         waits = waits.where(Comment.lane == lane)
     if not PLACE.fullmatch(after):
-        return [waits.where(Comment.site_id.in_(moderator.site_ids))]
+        return [waits.where(one_of(Comment.site_id, moderator.site_ids))]
     site, *rest = after.split(".")
     values = (int(site), int(rest[0]), int(rest[1]), rest[2], int(rest[3]))
     here = waits.where(Comment.site_id == values[0], tuple_(*ORDER[prefix:]) > tuple_(*values[prefix:]))
     further = [each for each in moderator.site_ids if each > values[0]]
     parts = [here] if values[0] in moderator.site_ids else []
-    return [*parts, waits.where(Comment.site_id.in_(further))] if further or not parts else parts
+    return [*parts, waits.where(one_of(Comment.site_id, further))] if further or not parts else parts
 
 
 def _with_others(moderator: Moderator) -> ColumnElement[bool]:

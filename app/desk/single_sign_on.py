@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.desk import accounts
@@ -183,10 +184,14 @@ def _new(person: Person) -> Moderator:
 
 def _follow(moderator: Moderator, roles: dict[str, str]) -> None:
     """Give, change and take back the roles of groups. Roles that were given by hand stay as they are."""
-    for membership in list(moderator.memberships):
-        if membership.by_group and membership.site.key not in roles:
+    db.session.flush()
+    by_group = select(Membership).where(Membership.moderator_id == moderator.id, Membership.by_group)
+    for membership in db.session.scalars(by_group).all():
+        if membership.site.key not in roles:
             site, role = membership.site, membership.role
-            moderator.memberships.remove(membership)
+            db.session.delete(membership)
+            db.session.flush()
+            db.session.expire(moderator, ["memberships"])
             _record(Event.MEMBER_REMOVED, moderator, site, role=role)
     for key, role in roles.items():
         if named := Site.with_key(key):
@@ -196,7 +201,7 @@ def _follow(moderator: Moderator, roles: dict[str, str]) -> None:
 def _give(moderator: Moderator, site: Site, role: str) -> None:
     membership = moderator.membership_on(site.id)
     if membership is None:
-        moderator.memberships.append(Membership(site=site, site_id=site.id, role=role, by_group=True))
+        db.session.add(Membership(moderator=moderator, site=site, role=role, by_group=True))
         Login.end_without_provider(moderator)
         _record(Event.ROLE_GIVEN, moderator, site, role=role)
     elif membership.by_group and membership.role != role:

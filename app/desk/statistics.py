@@ -163,7 +163,7 @@ def _waiting(site: Site, mine: Conditions) -> tuple[int, datetime | None]:
     oldest = db.session.scalar(select(Comment.created_at).where(*waits).order_by(Comment.id).limit(1))
     if mine:
         return db.session.scalar(select(func.count()).select_from(Comment).where(*waits)) or 0, oldest
-    return SiteCounter.counts(STATUS).get((site.id, Status.PENDING), 0), oldest
+    return SiteCounter.counts(STATUS, [site.id]).get((site.id, Status.PENDING), 0), oldest
 
 
 def _last(days: int, zone: ZoneInfo) -> list[date]:

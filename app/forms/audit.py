@@ -8,10 +8,10 @@ from flask_babel import lazy_gettext as _l
 from wtforms import SelectField
 from wtforms.validators import Optional
 
-from app.desk.audit_log import AuditFilter
+from app.desk.audit_log import AuditFilter, count_sites_of, sites_of
 from app.forms.day import DayField
-from app.forms.filters import FilterForm
-from app.models import Moderator, Site
+from app.forms.filters import MOST_SITES, FilterForm, SiteField
+from app.models import Moderator
 from app.models.audit import LOGINS, Event
 
 INSTALLATION = "-"
@@ -85,19 +85,21 @@ KINDS: dict[str, tuple[Any, frozenset[Event]]] = {
 
 
 class AuditForm(FilterForm):
-    """`AuditForm.of(me, sites, people, given)`; choices are limited to those."""
+    """`AuditForm.of(me, people, given)`; choices are limited to those, and to the sites of `me`."""
 
-    site = SelectField(_l("Site"))
+    site = SiteField(_l("Site"))
     kind = SelectField(_l("Kind"))
     account = SelectField(_l("Account"))
     since = DayField(_l("From"), [Optional()])
     until = DayField(_l("Until"), [Optional()])
 
     @classmethod
-    def of(cls, me: Moderator, sites: list[Site], people: list[Moderator], given: Any) -> "AuditForm":
+    def of(cls, me: Moderator, people: list[Moderator], given: Any) -> "AuditForm":
         form = cls(given)
-        installation = {INSTALLATION: _l("Installation")}
-        form._choose(form.site, {each.key: each.name for each in sites} | installation)
+        if count_sites_of(me) > MOST_SITES:
+            form.site.take_typed()
+        else:
+            form.site.offer({each.key: each.name for each in sites_of(me)} | {INSTALLATION: _l("Installation")})
         form._choose(form.kind, {name: said for name, (said, _events) in KINDS.items()})
         form._choose(form.account, {str(each.id): each.name for each in people})
         form.zone = ZoneInfo(me.timezone)

@@ -5,8 +5,32 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from wtforms import Form
+from wtforms import Form, SelectField
 from wtforms.fields.choices import SelectChoice
+from wtforms.widgets import TextInput
+
+# A select has as many sites; of more, the key or name of one is typed.
+MOST_SITES = 50
+
+
+class SiteField(SelectField):
+    """One of the moderator's sites: a select, or a text field for the key or the name of one of many."""
+
+    data: str
+    is_typed = is_unknown = False
+
+    def offer(self, choices: dict[str, Any]) -> None:
+        self.data = self.data or ""
+        self.choices = [SelectChoice("", _l("All")), *(SelectChoice(value, said) for value, said in choices.items())]
+
+    def take_typed(self) -> str:
+        # PostgreSQL accepts no NUL.
+        self.data = (self.data or "").replace("\0", "").strip()
+        self.is_typed, self.widget, self.validate_choice, self.choices = True, TextInput(), False, []
+        return self.data
+
+    def _value(self) -> str:
+        return self.data or ""
 
 
 class FilterForm(Form):

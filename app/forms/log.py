@@ -10,8 +10,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Optional
 
 from app.forms.day import DayField
-from app.forms.filters import FilterForm
-from app.models import Moderator, Status, own_reasons_of, reason_codes, reason_name
+from app.forms.filters import MOST_SITES, FilterForm, SiteField
+from app.models import Moderator, Site, Status, own_reasons_of, reason_codes, reason_name
 from app.moderation.history import LogFilter
 
 STATUSES: dict[str, Any] = {
@@ -33,32 +33,44 @@ class LogForm(FilterForm):
     `usual` is the choice of `by` if none was made: the page shows people's decisions, files have all.
     """
 
-    site = SelectField(_l("Site"))
+    site = SiteField(_l("Site"))
     status = SelectField(_l("Status"))
     moderator = SelectField(_l("Moderator"))
     reason = SelectField(_l("Reason"))
     since = DayField(_l("From"), [Optional()])
     until = DayField(_l("Until"), [Optional()])
     by = SelectField(_l("Decided by"))
+    chosen: Site | None
 
     @classmethod
     def of(cls, moderator: Moderator, people: list[Moderator], given: Any, *, usual: str) -> "LogForm":
-        form, zones = cls(given), {str(m.site_id): m.site.timezone for m in moderator.memberships}
-        own = own_reasons_of(m.site for m in moderator.memberships)
-        form._choose(form.site, {str(m.site_id): m.site.name for m in moderator.memberships})
+        form, own = cls(given), own_reasons_of(moderator)
+        form.chosen = form._site_among(moderator)
         form._choose(form.status, STATUSES)
         form._choose(form.moderator, {str(person.id): person.name for person in people})
         form._choose(form.reason, {code: reason_name(code) for code in reason_codes()} | own)
         form.by.choices = [SelectChoice(value, said) for value, said in BY.items()]
         form.by.data = form.by.data or usual
-        form.zone = ZoneInfo(zones.get(form.site.data or "", moderator.timezone))
+        form.zone = ZoneInfo(form.chosen.timezone if form.chosen else moderator.timezone)
         return form
+
+    def _site_among(self, moderator: Moderator) -> Site | None:
+        """The chosen site; of many, the one whose key was typed, else whose name."""
+        if len(moderator.site_ids) <= MOST_SITES:
+            sites = {str(site.id): site for site in moderator.sites()}
+            self.site.offer({id: site.name for id, site in sites.items()})
+            return sites.get(self.site.data)
+        typed = self.site.take_typed()
+        ways = (Site.key == typed, Site.name == typed) if typed else ()
+        found = next((site for way in ways for site in moderator.sites(way)), None)
+        self.site.is_unknown = bool(typed) and found is None
+        return found
 
     @property
     def wanted(self) -> LogFilter:
         """Whole days in the time zone of the chosen site, or of the moderator's first site."""
         return LogFilter(
-            site_id=int(self.site.data) if self.site.data else None,
+            site_id=self.chosen.id if self.chosen else 0 if self.site.is_unknown else None,
             status=self.status.data or None,
             moderator_id=int(self.moderator.data) if self.moderator.data else None,
             reason=self.reason.data or None,

@@ -1,8 +1,9 @@
 """A decision that waits for a second opinion, and the moderator who is asked. They must not see the first decision."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, ForeignKey, String, delete, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -12,7 +13,7 @@ from app.extensions import Id, Model, db
 from app.lib.clock import Moment, happened_since, now
 from app.models.comment import Comment
 from app.models.decision import Decision
-from app.models.moderator import Moderator
+from app.models.moderator import Membership, Moderator
 from app.models.notice import Notice
 from app.models.site import Site
 
@@ -47,14 +48,15 @@ class AskedOpinion(Model):
     @classmethod
     def waiting_for(cls, moderator: Moderator) -> list[ColumnElement[bool]]:
         """Conditions of the questions that this moderator has to answer, on the sites that still ask."""
-        sites = [each.site_id for each in moderator.memberships if each.site.second_opinions]
-        return [cls.moderator_id == moderator.id, cls.site_id.in_(sites), *cls._stands()]
+        return [cls.moderator_id == moderator.id, cls.site_id.in_(_asking(moderator)), *cls._stands()]
+
+    @classmethod
+    def asking_sites(cls, moderator: Moderator) -> Sequence[Site]:
+        return moderator.sites(Site.second_opinions > 0)
 
     @classmethod
     def kept_from(cls, moderator: Moderator) -> list[int]:
         """Ids of the comments that this moderator must not see until the second opinion is given."""
-        if not any(each.site.second_opinions for each in moderator.memberships):
-            return []
         return list(db.session.scalars(select(cls.comment_id).where(*cls.waiting_for(moderator))))
 
     @classmethod
@@ -93,3 +95,9 @@ class AskedOpinion(Model):
 
     def __repr__(self) -> str:
         return f"<AskedOpinion {self.id}: comment {self.comment_id}>"
+
+
+def _asking(moderator: Moderator) -> Any:
+    """Ids of the moderator's sites that ask for second opinions."""
+    mine = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
+    return mine.join(Site, Site.id == Membership.site_id).where(Site.second_opinions > 0)

@@ -2,11 +2,13 @@
 
 import hashlib
 import hmac
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, select, text
+from sqlalchemy import ARRAY, BigInteger, ForeignKey, String, Text, and_, func, literal, select, text
 from sqlalchemy import Index as TableIndex
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -87,12 +89,15 @@ class Author(Model):
         return db.session.scalar(select(cls).where(*mine))
 
     @classmethod
-    def with_email(cls, sites: Sequence[Site], email: str) -> list["Author"]:
+    def with_email(cls, site_ids: Collection[int], email: str) -> list["Author"]:
         """All authors on these sites with this (unverified) address, whatever their tokens."""
-        indexes = [cls.index_of(site, form) for site in sites for form in address_forms.forms_of(email)]
-        # In the order of the index: site first.
-        theirs = cls.site_id.in_([site.id for site in sites]), cls.email_index.in_(indexes)
-        return list(db.session.scalars(select(cls).where(*theirs).order_by(no_index(cls.id))))
+        forms = [form for form in address_forms.forms_of(email) if form.strip()]
+        pairs = [(id, text) for id in site_ids for form in forms for text in cls._index_on(id, form).all]
+        # Each site with its own indexes alone, by a join: SQLite looks up pairs in a list by the site only.
+        theirs = _rows_of(pairs)
+        same = and_(cls.site_id == theirs.c.site, cls.email_index == theirs.c.text)
+        found = select(cls).select_from(theirs).join(cls, same).order_by(no_index(cls.id))
+        return list(db.session.scalars(found).unique())
 
     @classmethod
     def with_index(cls, site: Site, index: Index | str) -> list[int]:
@@ -103,7 +108,11 @@ class Author(Model):
     @staticmethod
     def index_of(site: Site, email: str) -> Index | None:
         """Blind index of an email address on this site, ignoring case, width and the spelling of the domain."""
-        return blind_index(f"author {site.id}", one_form(email).casefold()) if email.strip() else None
+        return Author._index_on(site.id, email) if email.strip() else None
+
+    @staticmethod
+    def _index_on(site_id: int, email: str) -> Index:
+        return blind_index(f"author {site_id}", one_form(email).casefold())
 
     @staticmethod
     def index_of_member(site: Site, sub: str) -> Index:
@@ -185,3 +194,14 @@ class Author(Model):
 def _compared(author: Author, name: str) -> str:
     text: str = getattr(author, name)
     return fold(text) if name == "name" else text.strip().casefold() if name == "email" else text
+
+
+def _rows_of(pairs: list[tuple[int, str]]) -> Any:
+    """Any number of pairs as rows of `site` and `text`, in one or two parameters."""
+    if db.engine.dialect.name == "sqlite":
+        pair = func.json_each(json.dumps(pairs)).table_valued("value").c.value
+        columns = func.json_extract(pair, "$[0]").label("site"), func.json_extract(pair, "$[1]").label("text")
+        return select(*columns).subquery()
+    ids, texts = ([pair[at] for pair in pairs] for at in (0, 1))
+    rows = func.unnest(literal(ids, ARRAY(BigInteger)), literal(texts, ARRAY(String)))
+    return rows.table_valued("site", "text").render_derived()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, ForeignKey, ForeignKeyConstraint, Index, SmallInteger, String, Text, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import new, no_index, rows_changed
+from app.database import new, no_index, one_of, rows_changed
 from app.extensions import Id, Model, db
 from app.lib import networks, secrets
 from app.lib.clock import Moment, now
@@ -271,13 +271,13 @@ class Comment(Scored, Model):
     @classmethod
     def of_site(cls, site_ids: list[int], id: int, *, again: bool = False) -> "Comment | None":
         """The comment, if it belongs to one of these sites; `again` refreshes a loaded record."""
-        query = select(cls).where(cls.id == id, cls.site_id.in_(site_ids))
+        query = select(cls).where(cls.id == id, one_of(cls.site_id, site_ids))
         return db.session.scalar(query.execution_options(populate_existing=again))
 
     @classmethod
     def on_sites(cls, site_ids: list[int], ids: list[int], *conditions: Any) -> list[int]:
         """Those of these ids that are comments on these sites."""
-        conditions += (cls.id.in_(ids), no_index(cls.site_id).in_(site_ids))
+        conditions += (cls.id.in_(ids), one_of(no_index(cls.site_id), site_ids))
         return list(db.session.scalars(select(cls.id).where(*conditions)))
 
     @staticmethod

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, delete, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from app.database import rows_changed
+from app.database import one_of, rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import Encrypted
@@ -47,7 +47,7 @@ class Handover(Model):
 
     @classmethod
     def _of(cls, site_ids: Collection[int], state: Any, *, order: Any) -> Sequence["Handover"]:
-        query = select(cls).where(cls.site_id.in_(site_ids), state).order_by(order).limit(max(SHOWN, len(site_ids)))
+        query = select(cls).where(one_of(cls.site_id, site_ids), state).order_by(order).limit(max(SHOWN, len(site_ids)))
         return db.session.scalars(query.options(joinedload(cls.moderator), joinedload(cls.site))).all()
 
     @classmethod

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.database import rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
-from app.models.moderator import Moderator
+from app.models.moderator import Membership, Moderator
 
 
 class Identity(Model):
@@ -40,7 +40,8 @@ class Identity(Model):
 
         By OIDC_ONLY, or with a role of a group: another log-in would keep the role after the group is gone.
         """
-        has_group = any(each.by_group for each in moderator.memberships)
+        of_group = select(Membership.site_id).where(Membership.moderator_id == moderator.id, Membership.by_group)
+        has_group = db.session.scalar(of_group.limit(1)) is not None
         return cls.is_fixed(moderator) or (has_group and bool(current_app.config["OIDC_ISSUER"]))
 
     @classmethod

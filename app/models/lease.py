@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, delete, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import rows_changed
+from app.database import one_of, rows_changed
 from app.extensions import Model, db
 from app.lib.clock import Moment, is_over, now, runs
 from app.models import section_scope
@@ -63,7 +63,7 @@ class Lease(Model):
     @classmethod
     def counts_of_others(cls, moderator: Moderator) -> dict[str, int]:
         """Number of the moderator's comments that other moderators are reviewing, by name, which two may share."""
-        here = Comment.site_id.in_(moderator.site_ids), *section_scope.in_sections_of(moderator)
+        here = one_of(Comment.site_id, moderator.site_ids), *section_scope.in_sections_of(moderator)
         # A subquery for each lease: as a join, SQLite may start with all comments.
         waits = exists().where(Comment.id == cls.comment_id, Comment.lane > 0, *here)
         rows = db.session.execute(

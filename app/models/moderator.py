@@ -1,12 +1,15 @@
 """A moderator: account, and roles on sites."""
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, ForeignKey, Row, String, bindparam, false, func, select, true
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy import JSON, ForeignKey, Row, String, Text, bindparam, cast, event, false, func, or_, select, true
+from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
@@ -72,9 +75,8 @@ class Moderator(Model):
     # The account of an access token: it gets no email, and cannot log in.
     is_program: Mapped[bool] = mapped_column(default=False, server_default=false())
 
-    memberships: Mapped[list["Membership"]] = relationship(
-        back_populates="moderator", cascade="all, delete-orphan", lazy="selectin"
-    )
+    # An account may have thousands: pages ask for what they show.
+    memberships: Mapped[list["Membership"]] = relationship(back_populates="moderator", cascade="all, delete-orphan")
 
     @staticmethod
     def index_of(email: str) -> Index:
@@ -113,20 +115,51 @@ class Moderator(Model):
     @property
     def is_owner(self) -> bool:
         """Of the installation or a site."""
-        return self.is_operator or any(each.role == Role.OWNER for each in self.memberships)
+        owned = select(Membership.site_id).where(Membership.moderator_id == self.id, Membership.role == Role.OWNER)
+        return self.is_operator or db.session.scalar(owned.limit(1)) is not None
 
     @property
     def site_ids(self) -> list[int]:
-        return [membership.site_id for membership in self.memberships]
+        """In ascending order."""
+        return self._scope[0]
 
     @property
+    def limits(self) -> dict[int, list[str]]:
+        """Keys of the only sections that the account moderates, by site; without the sites that it moderates whole."""
+        return self._scope[1]
+
+    @cached_property
+    def _scope(self) -> tuple[list[int], dict[int, list[str]]]:
+        mine = select(Membership.site_id, Membership.role, cast(Membership.sections, Text))
+        rows = db.session.execute(mine.where(Membership.moderator_id == self.id).order_by(Membership.site_id)).all()
+        limited = [
+            (id, json.loads(sections)) for id, role, sections in rows if role == Role.MODERATOR and sections != "[]"
+        ]
+        return [row[0] for row in rows], {id: sections for id, sections in limited if sections}
+
+    @cached_property
     def timezone(self) -> str:
         """Time zone of the days and times on pages about several sites: the first site's."""
-        first = min(self.memberships, key=lambda membership: membership.site_id, default=None)
-        return first.site.timezone if first else "UTC"
+        first = select(Site.timezone).join(Membership, Membership.site_id == Site.id)
+        mine = first.where(Membership.moderator_id == self.id).order_by(Membership.site_id).limit(1)
+        return db.session.scalar(mine) or "UTC"
 
     def membership_on(self, site_id: int) -> "Membership | None":
-        return next((each for each in self.memberships if each.site_id == site_id), None)
+        return self._found[site_id] if site_id in self._found else self._find(site_id)
+
+    @cached_property
+    def _found(self) -> dict[int, "Membership | None"]:
+        return {}
+
+    def _find(self, site_id: int) -> "Membership | None":
+        mine = select(Membership).where(Membership.moderator_id == self.id, Membership.site_id == site_id)
+        self._found[site_id] = found = db.session.scalar(mine)
+        return found
+
+    def sites(self, *conditions: Any) -> Sequence[Site]:
+        """Those of the account's sites for which this is true."""
+        mine = select(Membership.site_id).where(Membership.moderator_id == self.id)
+        return db.session.scalars(select(Site).where(Site.id.in_(mine), *conditions).order_by(Site.name, Site.id)).all()
 
     def quiet_end(self, moment: datetime) -> datetime | None:
         """When the quiet hours around `moment` end; None outside of them."""
@@ -161,7 +194,7 @@ class Membership(Model):
     alias: Mapped[str] = mapped_column(String(400), default="")
 
     moderator: Mapped[Moderator] = relationship(back_populates="memberships")
-    site: Mapped[Site] = relationship(lazy="joined", innerjoin=True)
+    site: Mapped[Site] = relationship()
 
     @property
     def limits(self) -> list[str]:
@@ -176,10 +209,41 @@ class Membership(Model):
         return list(db.session.scalars(query.order_by(cls.moderator_id)))
 
     @classmethod
+    def page_of(cls, moderator: Moderator, asked: str, *, at: int, limit: int) -> Sequence["Membership"]:
+        """The account's memberships by name of the site, from the place `at` on; with `asked` in name or key."""
+        query = select(cls).join(cls.site).where(cls.moderator_id == moderator.id).options(contains_eager(cls.site))
+        if asked:
+            query = query.where(or_(*(each.icontains(asked, autoescape=True) for each in (Site.name, Site.key))))
+        return db.session.scalars(query.order_by(Site.name, Site.id).offset(at).limit(limit)).all()
+
+    @classmethod
+    def for_aliases(cls, moderator: Moderator, *, most: int, only_named: bool) -> Sequence["Membership"]:
+        """The account's memberships by name of the site; with `only_named` those with an alias."""
+        query = select(cls).join(cls.site).where(cls.moderator_id == moderator.id).options(contains_eager(cls.site))
+        named = (cls.alias != "",) if only_named else ()
+        return db.session.scalars(query.where(*named).order_by(Site.name, Site.id).limit(most)).all()
+
+    @classmethod
     def owners_of(cls, site: Site, *, for_update: bool = False) -> list["Membership"]:
         """The site's owners; `for_update` serialises two owners who leave at once."""
         query = select(cls).where(cls.site_id == site.id, cls.role == Role.OWNER).order_by(cls.moderator_id)
         return list(db.session.scalars(query.with_for_update(of=cls) if for_update else query))
+
+
+# Read once from an account's memberships, until they change or the record is expired.
+_KEPT = ("_scope", "timezone", "_found")
+
+
+def _forget(moderator: Moderator | None, *_more: Any) -> None:
+    # None: nothing refers to the expired record any longer.
+    for name in _KEPT if moderator else ():
+        vars(moderator).pop(name, None)
+
+
+event.listen(Moderator, "expire", _forget)
+event.listen(Moderator, "refresh", _forget)
+for _change in ("append", "remove"):
+    event.listen(Moderator.memberships, _change, _forget)
 
 
 _DIGESTS = (

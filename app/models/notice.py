@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, func, or_, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
+from app.database import one_of
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.ids import MOST
@@ -165,12 +166,12 @@ class Notice(Model):
 
     @classmethod
     def of_site(cls, site_ids: Collection[int], id: int) -> "Notice | None":
-        return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
+        return db.session.scalar(select(cls).where(cls.id == id, one_of(cls.site_id, site_ids)))
 
     @classmethod
     def open_on(cls, site_ids: Collection[int], *conditions: Any, limit: int) -> list["Notice"]:
         """Open notices on these sites, the earliest deadline first."""
-        waiting = cls.site_id.in_(site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY)), *conditions
+        waiting = one_of(cls.site_id, site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY)), *conditions
         return list(db.session.scalars(_with_comment().where(*waiting).order_by(cls.due_at, cls.id).limit(limit)))
 
     @classmethod
@@ -186,13 +187,13 @@ class Notice(Model):
 
     @classmethod
     def count_open(cls, site_ids: Collection[int], *conditions: Any) -> int:
-        waiting = cls.site_id.in_(site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY)), *conditions
+        waiting = one_of(cls.site_id, site_ids), cls.state.in_((NoticeState.OPEN, NoticeState.INQUIRY)), *conditions
         return db.session.scalar(select(func.count()).select_from(cls).where(*waiting)) or 0
 
     @classmethod
     def closed_on(cls, site_ids: Collection[int], *conditions: Any, before: int = 0, limit: int) -> list["Notice"]:
         """Closed notices on these sites before the notice `before`, newest first."""
-        closed = cls.site_id.in_(site_ids), cls.state == NoticeState.CLOSED, cls.id < (before or MOST), *conditions
+        closed = one_of(cls.site_id, site_ids), cls.state == NoticeState.CLOSED, cls.id < (before or MOST), *conditions
         return list(db.session.scalars(_with_comment().where(*closed).order_by(cls.id.desc()).limit(limit)))
 
     @classmethod

@@ -11,6 +11,7 @@ from app.extensions import Id, Model, db
 from app.lib import ids
 from app.lib.clock import Moment, now
 from app.models.comment import Comment
+from app.models.many_sites import newest_sites
 from app.models.moderator import Moderator
 from app.models.thread import Thread
 
@@ -40,8 +41,9 @@ class Pick(Model):
         """Entries of these sites before the entry `before`, newest first."""
         found: list[int] = []
         # By site: no index sorts entries of several sites by id.
-        for site_id in site_ids:
-            mine = select(cls.id).where(cls.site_id == site_id, cls.id < (before or ids.MOST), *conditions)
+        earlier = cls.id < (before or ids.MOST), *conditions
+        for site_id in newest_sites(site_ids, cls, *earlier, limit=limit):
+            mine = select(cls.id).where(cls.site_id == site_id, *earlier)
             found += db.session.scalars(mine.order_by(cls.id.desc()).limit(limit))
         query = select(cls).where(cls.id.in_(sorted(found, reverse=True)[:limit])).options(
             joinedload(cls.moderator),

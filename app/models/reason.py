@@ -1,12 +1,17 @@
 """Reasons of reports and rejections: one coded list for readers, moderators, emails and statistics."""
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import Text, cast, select
 
+from app.extensions import db
+from app.models.moderator import Membership, Moderator
 from app.models.site import Site
+
+# With own reasons, whose reasons one menu has.
+MOST_SITES = 200
 
 
 class Reason(StrEnum):
@@ -76,6 +81,9 @@ def reason_name(code: str, site: Site | None = None) -> Any:
     return own.name if own else code
 
 
-def own_reasons_of(sites: Iterable[Site]) -> dict[str, str]:
-    """Names of these sites' own reasons by code, also of those that are no longer offered."""
-    return {each.code: each.name for site in sites for each in site.reasons}
+def own_reasons_of(moderator: Moderator) -> dict[str, str]:
+    """Names of the own reasons of the moderator's sites by code, also of those that are no longer offered."""
+    mine = select(Membership.site_id).where(Membership.moderator_id == moderator.id)
+    some = Site.id.in_(mine), cast(Site.own_reasons, Text) != "[]"
+    found = db.session.scalars(select(Site.own_reasons).where(*some).order_by(Site.id).limit(MOST_SITES))
+    return {each["code"]: each["name"] for reasons in found for each in reasons}

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text, or_, select, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.database import one_of
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.secrets import BlindIndex, Encrypted
@@ -85,7 +86,7 @@ class Rule(Model):
     def standing_of(cls, moderator: Moderator) -> list["Rule"]:
         """Active rules of one moderator, newest first."""
         standing = (cls.ended_at.is_(None), or_(cls.expires_at.is_(None), cls.expires_at > now()))
-        query = select(cls).where(cls.site_id.in_(moderator.site_ids), cls.made_by_id == moderator.id, *standing)
+        query = select(cls).where(one_of(cls.site_id, moderator.site_ids), cls.made_by_id == moderator.id, *standing)
         return list(db.session.scalars(query.order_by(cls.id.desc())))
 
     @classmethod
@@ -96,7 +97,7 @@ class Rule(Model):
 
     @classmethod
     def of_site(cls, site_ids: list[int], id: int) -> "Rule | None":
-        return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
+        return db.session.scalar(select(cls).where(cls.id == id, one_of(cls.site_id, site_ids)))
 
     def __repr__(self) -> str:
         return f"<Rule {self.id}>"

@@ -48,13 +48,13 @@ def _known(moderator: Moderator, comment_id: Any) -> list[ColumnElement[bool]]:
 
 def _within(moderator: Moderator, site_id: Any, seen: ColumnElement[bool]) -> list[ColumnElement[bool]]:
     """One condition for all sites: SQLite refuses an expression of a thousand terms."""
-    limited = [each.site_id for each in moderator.memberships if each.limits]
+    limited = moderator.limits
     return [or_(site_id.not_in(limited), seen)] if limited else []
 
 
 def _threads_of(moderator: Moderator) -> Any:
     """Articles in the sections of those who do not moderate the whole site."""
-    pairs = [(each.site_id, key) for each in moderator.memberships for key in each.limits]
+    pairs = [(site_id, key) for site_id, keys in moderator.limits.items() for key in keys]
     sites, keys = ({pair[at] for pair in pairs} for at in (0, 1))
     # SQLite uses the index of sites and sections for the lists alone, not for the pairs.
     listed = Thread.section != "", Thread.site_id.in_(sites), Thread.section.in_(keys)

@@ -6,10 +6,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ForeignKey, ForeignKeyConstraint, Index, String, Text, func, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from app.database import rows_changed
+from app.database import one_of, rows_changed
 from app.extensions import Id, Model, db
 from app.lib.clock import Moment, now
 from app.lib.ids import MOST
+from app.models.many_sites import newest_sites
 from app.models.moderator import Moderator
 from app.models.thread import Thread
 
@@ -45,7 +46,7 @@ class ThreadChange(Model):
 
     @classmethod
     def of_site(cls, site_ids: Collection[int], id: int) -> "ThreadChange | None":
-        return db.session.scalar(select(cls).where(cls.id == id, cls.site_id.in_(site_ids)))
+        return db.session.scalar(select(cls).where(cls.id == id, one_of(cls.site_id, site_ids)))
 
     @classmethod
     def newest_of(cls, thread: Thread) -> "ThreadChange | None":
@@ -64,8 +65,9 @@ class ThreadChange(Model):
         """Changes on these sites before the change `before`, newest first."""
         found: list[int] = []
         # By site: no index sorts changes of several sites by id.
-        for site_id in site_ids:
-            ids = select(cls.id).where(cls.site_id == site_id, cls.id < (before or MOST), *conditions)
+        earlier = cls.id < (before or MOST), *conditions
+        for site_id in newest_sites(site_ids, cls, *earlier, limit=limit):
+            ids = select(cls.id).where(cls.site_id == site_id, *earlier)
             found += db.session.scalars(ids.order_by(cls.id.desc()).limit(limit))
         query = select(cls).where(cls.id.in_(sorted(found, reverse=True)[:limit]))
         query = query.options(joinedload(cls.moderator), joinedload(cls.thread, innerjoin=True))

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
+from app.database import one_of
 from app.errors import Refused
 from app.extensions import db
 from app.lib.clock import now
@@ -123,7 +124,7 @@ def all_for(moderator: Moderator) -> Iterator[dict[str, Any]]:
     """
     site_ids, before = list(moderator.site_ids), 0
     mine = section_scope.about_threads(moderator, ThreadChange.site_id, ThreadChange.thread_id)
-    keys = {site.id: site.key for site in db.session.scalars(select(Site).where(Site.id.in_(site_ids)))}
+    keys = dict(db.session.execute(select(Site.id, Site.key).where(one_of(Site.id, site_ids))).all())
     while found := ThreadChange.on_sites(site_ids, *mine, before=before, limit=BATCH):
         rows = [_exported(each, keys[each.site_id]) for each in found]
         before = found[-1].id

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
+from app.database import one_of
 from app.extensions import db
 from app.lib.clock import happened_since, now
 from app.models import Actor, Comment, Decision, Moderator, Report, State, Status, Thread, ThreadChange, section_scope
@@ -35,7 +36,7 @@ def after_report(comment: Comment) -> None:
 
 def running_on(moderator: Moderator) -> list[Thread]:
     """Articles of this moderator that are held for a while."""
-    query = select(Thread).where(Thread.site_id.in_(moderator.site_ids), Thread.held_until > now())
+    query = select(Thread).where(one_of(Thread.site_id, moderator.site_ids), Thread.held_until > now())
     query = query.where(*section_scope.about_threads(moderator, Thread.site_id, Thread.id))
     found = db.session.scalars(query.order_by(Thread.held_until).limit(SHOWN))
     return [thread for thread in found if thread.holds_everything()]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, TextClause, func, select
 from sqlalchemy.orm import joinedload
 
+from app.database import one_of
 from app.extensions import db
 from app.lib import ids as row_ids
 from app.models import Actor, Comment, Decision, Membership, Moderator, Site, Status, Thread, section_scope
@@ -116,7 +117,7 @@ def decisions_of(moderator: Moderator, ids: list[int]) -> list[Decision]:
 
 
 def _mine(moderator: Moderator) -> list[ColumnElement[bool]]:
-    return [Decision.site_id.in_(moderator.site_ids), *_in_sections(moderator)]
+    return [one_of(Decision.site_id, moderator.site_ids), *_in_sections(moderator)]
 
 
 def _in_sections(moderator: Moderator) -> list[ColumnElement[bool]]:
@@ -125,7 +126,7 @@ def _in_sections(moderator: Moderator) -> list[ColumnElement[bool]]:
 
 def colleagues(moderator: Moderator) -> list[Moderator]:
     """Moderators of the moderator's sites, including this one."""
-    shared = select(Membership.moderator_id).where(Membership.site_id.in_(moderator.site_ids))
+    shared = select(Membership.moderator_id).where(one_of(Membership.site_id, moderator.site_ids))
     return list(db.session.scalars(select(Moderator).where(Moderator.id.in_(shared)).order_by(Moderator.id)))
 
 
@@ -146,7 +147,7 @@ def _scan(
     """The newest ids, and where to continue (0: end)."""
     conditions, among = [*_conditions(wanted), *mine], [BY_PEOPLE] if wanted.people else []
     end = _end_of_scan(site_ids, before, SCANNED if conditions else limit, among)
-    query = select(Decision.id).where(Decision.site_id.in_(site_ids), Decision.id >= end, *among, *conditions)
+    query = select(Decision.id).where(one_of(Decision.site_id, site_ids), Decision.id >= end, *among, *conditions)
     if before:
         query = query.where(Decision.id < before)
     return list(db.session.scalars(query.order_by(Decision.id.desc()).limit(limit))), end
@@ -159,7 +160,7 @@ def _end_of_scan(site_ids: list[int], before: int | None, count: int, among: lis
     """
     older = select(Decision.id).where(Decision.site_id == Site.id, Decision.id < (before or row_ids.MOST), *among)
     last = older.order_by(Decision.id.desc()).limit(1).offset(count - 1).correlate(Site).scalar_subquery()
-    return db.session.scalar(select(func.max(last)).where(Site.id.in_(site_ids))) or 0
+    return db.session.scalar(select(func.max(last)).where(one_of(Site.id, site_ids))) or 0
 
 
 def _conditions(wanted: LogFilter) -> list[ColumnElement[bool]]:

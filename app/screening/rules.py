@@ -218,7 +218,7 @@ def _newest(rule: Rule, among: int) -> list[int]:
     if rule.subject == Subject.AUTHOR:
         return newest_comments.ids(Comment.author_id, [int(rule.value)], among, Status.DELETED)
     if rule.subject == Subject.EMAIL:
-        authors = [author.id for author in Author.with_email([rule.site], rule.value)]
+        authors = [author.id for author in Author.with_email([rule.site.id], rule.value)]
         return newest_comments.ids(Comment.author_id, authors, among, Status.DELETED)
     return newest_comments.ids(Comment.site_id, [rule.site.id], among, Status.DELETED)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, text
 
-from app.database import among, no_index
+from app.database import among, no_index, one_of
 from app.extensions import db
 from app.models import (
     Author,
@@ -16,7 +16,6 @@ from app.models import (
     DirtyComment,
     Moderator,
     SearchSegment,
-    Site,
     Status,
     Thread,
     newest_comments,
@@ -100,7 +99,7 @@ def search(viewer: Moderator, query: SearchQuery, after: int | None = None) -> F
     walks = by_columns and (query.alike or query.status)
     site = Comment.site_id if walks else no_index(Comment.site_id)
     matching: Matching = select(Comment.id, Comment.body, Comment.name).order_by(Comment.id.desc())
-    matching = matching.where(site.in_(viewer.site_ids), *section_scope.comments_of(viewer))
+    matching = matching.where(one_of(site, viewer.site_ids), *section_scope.comments_of(viewer))
     matching = matching.where(*_conditions(viewer, query, thread_ids))
     if query.email and not query.alike:
         ids, end = _by_index(matching, words, _slices(_written_by(viewer, query.email, start)))
@@ -200,7 +199,7 @@ def _wrote_as(viewer: Moderator, email: str) -> ColumnElement[bool] | None:
 
 
 def _authors(viewer: Moderator, email: str) -> Sequence[int]:
-    return [author.id for author in Author.with_email(_sites(viewer), email)]
+    return [author.id for author in Author.with_email(viewer.site_ids, email)]
 
 
 def _threads(viewer: Moderator, article: str) -> Sequence[int] | None:
@@ -219,7 +218,7 @@ def _named(viewer: Moderator, article: str) -> ColumnElement[bool]:
     """The title contains these words, or the address starts with them."""
     titled = Thread.title.icontains(article, autoescape=True)
     begins = or_(*(column.startswith(article, autoescape=True) for column in (Thread.url, Thread.key)))
-    return and_(Thread.site_id.in_(viewer.site_ids), or_(titled, begins))
+    return and_(one_of(Thread.site_id, viewer.site_ids), or_(titled, begins))
 
 
 def _decided(query: SearchQuery) -> ColumnElement[bool] | None:
@@ -242,7 +241,3 @@ def _alike(viewer: Moderator, id: int | None) -> ColumnElement[bool] | None:
 
 def _midnight(viewer: Moderator, day: date) -> datetime:
     return datetime.combine(day, time.min, ZoneInfo(viewer.timezone))
-
-
-def _sites(viewer: Moderator) -> list[Site]:
-    return [membership.site for membership in viewer.memberships]

@@ -9,13 +9,14 @@ from app.desk import handover
 from app.errors import Refused
 from app.extensions import db
 from app.forms.care import CareForm, HandoverForm
-from app.models import Handover, Lease
+from app.models import Handover, Lease, Site
 from app.models.handover import LONGEST
 from app.web import pause, profile
 from app.web.access import current_moderator, done, moderator_required, own_path, site_or_404
 
 bp = Blueprint("care", __name__)
 bp.add_app_template_global(lambda: pause.is_due(current_moderator()), "pause_is_due")
+bp.add_app_template_global(lambda: _pressed_sites(), "pressed_sites")
 bp.add_app_template_global(lambda: Handover.current(current_moderator().site_ids), "handovers")
 bp.add_app_template_global(lambda: Handover.earlier(current_moderator().site_ids), "earlier_handovers")
 
@@ -53,7 +54,12 @@ def begin_pause() -> Any:
 @moderator_required
 def hand_over() -> Any:
     form = HandoverForm()
-    site = site_or_404(form.site.data or "")
+    key = (form.site.data or "").strip()
+    known = Site.with_key(key)
+    if not known or not current_moderator().role_on(known.id):
+        # The key may be typed.
+        raise Refused("no_site", _("None of your sites has this key."), status=404)
+    site = site_or_404(key)
     if "clear" in request.form:
         handover.clear(site, by=current_moderator())
         said = _("Hand-over note cleared.")
@@ -67,3 +73,8 @@ def hand_over() -> Any:
         said = _("Hand-over note saved.")
     db.session.commit()
     return done(said)
+
+
+def _pressed_sites() -> list[Site]:
+    """The moderator's sites that hold all comments because of a burst."""
+    return [site for site in current_moderator().sites(Site.pressed_until.is_not(None)) if site.is_pressed]

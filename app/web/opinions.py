@@ -21,6 +21,7 @@ LANE = 6  # the key, beside those of the lanes
 PERIODS = (30, 90, 365)  # days
 
 bp.add_app_template_global(lambda: opinions.count_for(current_moderator()), "open_opinions")
+bp.add_app_template_global(lambda: AskedOpinion.asking_sites(current_moderator()), "asking_sites")
 bp.add_app_template_global(lambda: AskedOpinion.kept_from(current_moderator()), "kept_from_me")
 
 

@@ -10,6 +10,7 @@ from app.desk import factors, single_sign_on
 from app.extensions import db
 from app.forms.account import AddressForm, AliasForm, EmailsForm, NameForm, PasswordForm
 from app.forms.care import CareForm
+from app.forms.filters import MOST_SITES
 from app.models import EmailChange, Identity, Login, Membership, Moderator
 from app.web.access import current_moderator, moderator_required, session_lasts, this_login
 
@@ -82,7 +83,9 @@ def _name() -> NameForm:
 
 
 def _aliases(given: Any = None) -> dict[Membership, AliasForm]:
-    mine = sorted(current_moderator().memberships, key=lambda each: each.site.name)
+    """Of many sites, those on which one has such a name."""
+    me = current_moderator()
+    mine = Membership.for_aliases(me, most=MOST_SITES, only_named=len(me.site_ids) > MOST_SITES)
     return {each: AliasForm(given, prefix=each.site.key, alias=each.alias) for each in mine}
 
 

@@ -166,7 +166,7 @@ def _page(
     return render_template(
         "queue/page.html", page=page, lane=lane, status=status, snoozed=snoozed, view=view, sort=sort,
         statuses=MODERATED[1:],
-        held=queue.always_held(current_moderator()), braked=brake.running_on(current_moderator()),
+        held=queue.always_held(current_moderator(), page.cards), braked=brake.running_on(current_moderator()),
     )  # fmt: skip
 
 

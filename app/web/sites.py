@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from app.desk import new_site
@@ -13,8 +13,9 @@ from app.forms.house_checks import HOUSE_CHECKS
 from app.forms.new_site import NewSiteForm
 from app.forms.reason_texts import form_of
 from app.forms.site_page import GROUPS, SettingsForm
+from app.lib import ids
 from app.lib.clock import now
-from app.models import RejectionModel, Role
+from app.models import Membership, RejectionModel, Role
 from app.moderation import page_state
 from app.operations import metrics
 from app.screening import backtest
@@ -24,14 +25,23 @@ from app.web.access import current_moderator, moderator_required, require_operat
 
 bp = Blueprint("sites", __name__, url_prefix="/sites")
 
+LISTED = 50  # sites on a page
+MOST_PAGES = 100_000
 DAYS = 7  # of comments on the spam score page
 
 
 @bp.get("/")
 @moderator_required
 def list_all() -> str:
-    waiting = metrics.pending_by_site()
-    return render_template("sites/list.html", memberships=current_moderator().memberships, waiting=waiting)
+    """Pages of the moderator's sites by name; `q` is a part of their name or key."""
+    me, asked = current_moderator(), request.args.get("q", "").replace("\0", "").strip()[:200]
+    page = max(1, min(request.args.get("page", 1, type=ids.read), MOST_PAGES))
+    found = Membership.page_of(me, asked, at=(page - 1) * LISTED, limit=LISTED + 1)
+    waiting = metrics.pending_on([each.site_id for each in found])
+    return render_template(
+        "sites/list.html", memberships=found[:LISTED], asked=asked, is_long=len(me.site_ids) > LISTED,
+        waiting=waiting, next=page + 1 if len(found) > LISTED else 0,
+    )  # fmt: skip
 
 
 @bp.get("/new")

@@ -151,7 +151,7 @@ def test_everything_is_found_under_every_key(inhabited: dict[str, str], version:
         db.session.commit()
         added = ["moderator", "add", "alice@moderators.example", "--site", "paper", "--name", "Alice"]
         assert "already owner of paper" in app.test_cli_runner().invoke(args=added).output
-        (hanako,) = Author.with_email([site], HANAKO)
+        (hanako,) = Author.with_email([site.id], HANAKO)
         assert hanako.is_confirmed and comment.author is hanako
         assert query.search(alice, SearchQuery(email=HANAKO)).ids == [comment.id]
         assert Unsubscribe.contains(site, Author.index_of(site, QUIET))
@@ -199,7 +199,7 @@ def test_nothing_is_left_under_an_earlier_key(
         site = db.session.query(Site).one()
         assert app.test_cli_runner().invoke(args=["site", "list"]).exit_code == 0
         assert Moderator.with_email("alice@moderators.example")
-        assert Author.with_email([site], HANAKO)[0].is_confirmed
+        assert Author.with_email([site.id], HANAKO)[0].is_confirmed
         assert Unsubscribe.contains(site, Author.index_of(site, QUIET))
         assert rules_about(site, BLOCKED) == 1
         comment = the_comment(db.session(), WORDS)
@@ -278,7 +278,7 @@ def test_links_in_sent_emails_work_after_everything_is_rewritten(
     monkeypatch.setattr(rotation, "now", lambda: now() + LATER)
     with under(inhabited, A):
         site = db.session.query(Site).one()
-        (hanako,) = Author.with_email([site], HANAKO)
+        (hanako,) = Author.with_email([site.id], HANAKO)
         stop, confirm = (
             link(hanako).rpartition("/")[2] for link in (signed_links.stop_link, signed_links.confirm_link)
         )
