@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy import select
 
 from app.cli.sites import site_of
 from app.cli.tag import LANGUAGE
@@ -206,7 +207,8 @@ def _leave(account: Moderator, site: Site) -> None:
 
 
 def _shown(account: Moderator) -> dict[str, Any]:
-    sites = {membership.site.key: membership.role for membership in account.memberships}
+    roles = select(Site.key, Membership.role).join(Membership, Membership.site_id == Site.id)
+    sites = dict(db.session.execute(roles.where(Membership.moderator_id == account.id)).all())
     told = {"email": account.email, "name": account.name, "lang": account.lang}
     how = {"linked": Identity.of(account) is not None, "operator": account.is_operator}
     return {**told, **how, "sites": dict(sorted(sites.items()))}

@@ -133,6 +133,12 @@ def test_flask_check_costs_the_same_for_many_sites(app: Flask, alice: Moderator)
     assert len(asked) <= 150 and len(records) <= 2
 
 
+def test_the_list_of_accounts_costs_the_same_for_many_sites(app: Flask, alice: Moderator) -> None:
+    with app.app_context(), recorded(db.engine) as asked:
+        listed = app.test_cli_runner().invoke(args=["moderator", "list"]).output
+    assert "site-129:owner" in listed and len(asked) <= 10
+
+
 def test_an_account_knows_its_sites_and_roles_after_a_change(alice: Moderator, db_session: Session) -> None:
     assert alice.role_on(alice.site_ids[-1]) == Role.OWNER and alice.role_on(10**9) is None
     db_session.delete(alice.membership_on(alice.site_ids[-1]))
