@@ -37,6 +37,8 @@ TYPES: dict[str, set[str]] = {
     "TextAreaField": {"textarea"}, "SelectField": {"select-one"}, "BooleanField": {"checkbox"}, "RadioField": {"radio"},
     "EmailField": {"email"}, "URLField": {"url"}, "DayField": {"date"}, "IntegerField": {"number"},
     "PasswordField": {"password"}, "HiddenField": {"hidden"}, "StringField": {"text", "search"},
+    # Typed by accounts with many sites.
+    "SiteField": {"select-one", "text"},
 }  # fmt: skip
 # The inquiry to an author with a confirmed address; tests/flows/test_notices.py fills it in.
 UNREACHED = {"question"}
