@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from flask import Blueprint
+from flask_babel import gettext as _
 
 from app.api import desk_shapes
 from app.api.access import comment_or_404, current_program
-from app.api.declared import Doc
+from app.api.declared import Doc, Invalid
 from app.api.desk_shapes import ModeratedComment
 from app.api.operation import operation
 from app.database import write_transaction
@@ -67,6 +68,8 @@ class Leased:
 @bp.get("/queue")
 @operation("Comments in the queue", scope=Scope.READ, query=QueueQuery, answers={200: QueuePage})
 def show(query: QueueQuery) -> QueuePage:
+    if query.after and not queue.PLACE.fullmatch(query.after):
+        raise Invalid({"after": [_("Use the “next” of the page before.")]})
     me = current_program()
     ids = queue.ids_in(me, query.lane, query.after, size=query.limit, snoozed=query.snoozed)
     page = queue.page_of(me, query.lane, ids, size=query.limit)

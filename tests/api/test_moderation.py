@@ -187,6 +187,10 @@ def test_lists_have_a_cursor_a_link_and_an_etag(program: Program, held: list[str
     queue = program.get("/queue", limit=2)
     rest = program.get("/queue", limit=100, after=queue.json["next"])
     assert [each["body"] for page in (queue, rest) for each in page.json["comments"]] == held
+    # The first page again would have no end.
+    for wrong in ("42", "x", f"{queue.json['next']}0.1"):
+        refused = program.get("/queue", after=wrong)
+        assert (refused.status_code, list(refused.json["errors"])) == (422, ["after"]), wrong
 
 
 def test_threads_change_state_and_move(program: Program, held: list[str], db_session: Session) -> None:
