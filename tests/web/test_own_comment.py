@@ -160,7 +160,7 @@ def test_the_usual_time_is_the_median_of_recent_reviews(
         db_session.commit()
     app.extensions["review times"].clear()
     assert "Reviews usually take about 3 hours." in hanako.post("And now", lang="en").text
-    assert "ふだん3 時間ほど" in hanako.post("日本語", lang="ja").text
+    assert "ふだん 3 時間ほど" in hanako.post("日本語", lang="ja").text
     db_session.query(Decision).update({"made_at": now() - timedelta(days=15)})
     db_session.commit()
     assert "about 3 hours" in hanako.post("Cached", lang="en").text
