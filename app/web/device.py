@@ -10,20 +10,13 @@ from app.lib import browsers
 from app.lib.signing import BadToken, sign, unsign
 from app.models import Moderator
 from app.models.login import Place
+from app.web import desk_cookie
 
 LASTS = timedelta(days=365)
 
 
 def remember(answer: Response, email_index: str) -> None:
-    answer.set_cookie(
-        _cookie(),
-        sign("device", [email_index, secrets.token_hex(8)]),
-        max_age=LASTS,
-        path=current_app.config["SESSION_COOKIE_PATH"],
-        httponly=True,
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-        samesite="Lax",
-    )
+    desk_cookie.keep(answer, _cookie(), sign("device", [email_index, secrets.token_hex(8)]), LASTS)
 
 
 def place() -> Place:

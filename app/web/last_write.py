@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app, request, session
 
 from app import replica
 from app.connections import SAFE_METHODS
+from app.web import desk_cookie
 from app.web.access import SESSION_KEY
 
 POSITION = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -27,16 +28,9 @@ def of_request() -> int:
 def _note(answer: Response) -> Response:
     if request.method in SAFE_METHODS or SESSION_KEY not in session or replica.of_app() is None:
         return answer
-    answer.set_cookie(
-        _name(),
-        str(replica.last_write()),
-        # Afterwards no replica is asked that lacks it.
-        max_age=2 * current_app.config["DATABASE_READ_LAG"],
-        path=current_app.config["SESSION_COOKIE_PATH"],
-        httponly=True,
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-        samesite="Lax",
-    )
+    # Afterwards no replica is asked that lacks it.
+    lasts = 2 * current_app.config["DATABASE_READ_LAG"]
+    desk_cookie.keep(answer, _name(), str(replica.last_write()), lasts)
     return answer
 
 

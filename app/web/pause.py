@@ -10,6 +10,7 @@ from flask import Response, after_this_request, current_app, request
 
 from app.lib.clock import now
 from app.models import Moderator
+from app.web import desk_cookie
 from app.web.access import current_moderator
 
 # The account's id and both moments.
@@ -48,15 +49,7 @@ def _keep(began: int, last: int) -> None:
 
     @after_this_request
     def keep(answer: Response) -> Response:
-        answer.set_cookie(
-            _name(),
-            value,
-            max_age=GAP,
-            path=current_app.config["SESSION_COOKIE_PATH"],
-            httponly=True,
-            secure=current_app.config["SESSION_COOKIE_SECURE"],
-            samesite="Lax",
-        )
+        desk_cookie.keep(answer, _name(), value, GAP)
         return answer
 
 
